@@ -1,0 +1,214 @@
+"""Settings as data: one TOML file becomes one validated, frozen `Site`.
+
+Each setting has one help sentence, shown by the CLI, by `hilum init` and in the reference.
+"""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from hilum.errors import ConfigurationError
+
+
+def _ae_title(value: str) -> str:
+    if not value.strip() or len(value) > 16 or not value.isascii() or "\\" in value:
+        raise ValueError("an AE title has 1 to 16 ASCII characters and no backslash (PS3.5 6.2)")
+    return value.strip()
+
+
+def _regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return value
+
+
+AETitle = Annotated[str, AfterValidator(_ae_title)]
+Regex = Annotated[str, AfterValidator(_regex)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseModel):
+    """Frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Receiver(Settings):
+    """The DICOM listener that scanners and PACS send to."""
+
+    ae_title: AETitle = Field("HIPPOAI", description="AE title the listener answers to.")
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
+    port: Port = Field(11112, description="DICOM port (104 and 106 need root).")
+    allowed_callers: tuple[AETitle, ...] = Field(
+        (), description="Calling AE titles that may send; empty allows every one."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Addresses that may connect; empty allows every one."
+    )
+    require_called_ae_title: bool = Field(
+        True, description="Reject associations that call another AE title."
+    )
+    max_associations: int = Field(32, ge=1, description="Associations served at one time.")
+    memory_mb: int = Field(2048, ge=256, description="Memory limit of the receiver process in MiB.")
+    low_water_mb: int = Field(
+        512, ge=0, description="Free disk space in MiB below which images are refused (0xA700)."
+    )
+
+
+class Destination(Settings):
+    """A place results are sent to."""
+
+    name: str = Field(description="Name that rules and the console use.")
+    kind: Literal["dimse", "dicomweb", "folder"] = Field(
+        description="C-STORE (dimse), STOW-RS (dicomweb) or a folder."
+    )
+    host: str = Field("127.0.0.1", description="Address of the archive (dimse).")
+    port: Port = Field(4242, description="DICOM port of the archive (dimse).")
+    ae_title: AETitle = Field("ORTHANC", description="AE title of the archive (dimse).")
+    calling_ae_title: AETitle = Field("HIPPOAI", description="AE title Hilum calls with (dimse).")
+    url: str = Field("", description="DICOMweb root, such as http://pacs:8042/dicom-web (dicomweb).")
+    username: str = Field("", description="User name for HTTP Basic authentication (dicomweb).")
+    password_file: Path | None = Field(None, description="File holding the password (dicomweb).")
+    folder: Path | None = Field(None, description="Where files are written (folder).")
+    objects: tuple[str, ...] = Field(
+        ("seg", "sr", "sc", "pdf"), description="Result objects this destination receives."
+    )
+    segmentation: Literal["auto", "binary", "fractional"] = Field(
+        "auto", description="Encoding of segmentations; auto is fractional where viewers need it."
+    )
+    timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer.")
+
+
+class Source(Settings):
+    """A place studies are fetched from, besides the listener."""
+
+    name: str = Field(description="Name shown in traces.")
+    kind: Literal["folder"] = Field(description="A folder that is watched.")
+    folder: Path = Field(description="Folder whose DICOM files are taken in (they stay there).")
+
+
+class Rule(Settings):
+    """Which module analyses what, and where its results go."""
+
+    module: str = Field(description="Name of the module, as `hilum modules` lists it.")
+    series: dict[str, Regex] = Field(
+        default_factory=dict,
+        description="What this site calls the series: DICOM keyword = regular expression.",
+    )
+    inputs: dict[str, dict[str, Regex]] = Field(
+        default_factory=dict, description="The same per input, for modules with several."
+    )
+    study: dict[str, Regex] = Field(
+        default_factory=dict, description="Conditions on the study: DICOM keyword = expression."
+    )
+    send_to: tuple[str, ...] = Field((), description="Names of the destinations.")
+    priority: Literal["STAT", "HIGH", "MEDIUM", "LOW"] = Field(
+        "MEDIUM", description="Who goes first when several studies wait (PS3.3 C.30.4)."
+    )
+    quiet_seconds: float = Field(
+        1.0, gt=0, description="Shortest silence after which a whole series counts as complete."
+    )
+    study_quiet_seconds: float = Field(
+        8.0, gt=0, description="Silence after which a study without a matching series is settled."
+    )
+    give_up_seconds: float = Field(
+        120.0, gt=0, description="Silence after which a series with gaps is given up on."
+    )
+    incomplete: Literal["hold", "analyse"] = Field(
+        "hold", description="Hold a series with gaps, or analyse it and mark the result INCOMPLETE."
+    )
+
+
+class Console(Settings):
+    """The web page and API."""
+
+    host: str = Field("127.0.0.1", description="Address of the console.")
+    port: Port = Field(8040, description="HTTP port of the console.")
+
+
+class Worker(Settings):
+    """Where modules run."""
+
+    count: int = Field(1, ge=1, description="Worker processes; each runs one analysis at a time.")
+    timeout_seconds: float = Field(600, gt=0, description="Longest run before a module is killed.")
+    memory_mb: int = Field(8192, ge=256, description="Memory limit of a module's process in MiB.")
+    threads: int = Field(2, ge=1, description="Threads a network may use.")
+
+
+class Site(Settings):
+    """All settings of one installation."""
+
+    data: Path = Field(Path("hilum-data"), description="Folder for images, results and records.")
+    database: str = Field(
+        "", description="SQLAlchemy URL of the records; empty means SQLite in the data folder."
+    )
+    receiver: Receiver = Field(Receiver(), description="The DICOM listener.")
+    worker: Worker = Field(Worker(), description="Where modules run.")
+    console: Console = Field(Console(), description="The web page and API.")
+    source: tuple[Source, ...] = Field((), description="Where studies are fetched from.")
+    destination: tuple[Destination, ...] = Field((), description="Where results go.")
+    rule: tuple[Rule, ...] = Field((), description="Which module analyses what.")
+
+    def destinations(self, names: tuple[str, ...]) -> tuple[Destination, ...]:
+        """The settings of the destinations called `names`."""
+        by_name = {destination.name: destination for destination in self.destination}
+        return tuple(by_name[name] for name in names)
+
+
+def load(path: Path) -> Site:
+    """Read `path`; raise `ConfigurationError` naming the key and what is expected."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}. `hilum init` writes one.") from error
+    try:
+        return parse(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def parse(values: dict[str, Any]) -> Site:
+    """Validate `values`; raise `ConfigurationError` listing every problem."""
+    try:
+        site = Site.model_validate(values)
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_explain(e) for e in error.errors())) from None
+    known = {destination.name for destination in site.destination}
+    for rule in site.rule:
+        for name in rule.send_to:
+            if name not in known:
+                raise ConfigurationError(
+                    f"rule for {rule.module}: destination {name!r} is not defined"
+                    + _suggestion(name, known)
+                )
+    return site
+
+
+def _explain(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"unknown setting {where}" + _suggestion(str(error["loc"][-1]), _keys(error["loc"]))
+    return f"{where}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r})"
+
+
+def _keys(location: tuple[str | int, ...]) -> set[str]:
+    model: Any = Site
+    for part in location[:-1]:
+        if isinstance(part, str) and part in model.model_fields:
+            annotation = model.model_fields[part].annotation
+            arguments = getattr(annotation, "__args__", ())
+            model = arguments[0] if arguments else annotation
+    return set(model.model_fields)
+
+
+def _suggestion(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"

@@ -1,0 +1,79 @@
+"""A series: its instances in spatial order, and its voxels as one volume."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from highdicom import Volume
+from pydicom.dataset import Dataset
+from pydicom.pixels import apply_rescale
+
+from hilum.dicom.geometry import Stack, stack_of, volume_affine
+from hilum.dicom.instance import Instance
+from hilum.errors import NoVolumeError
+
+
+@dataclass(frozen=True)
+class Series:
+    """The instances of one Series Instance UID, at least one, in spatial order where they have one."""
+
+    instances: tuple[Instance, ...]
+
+    @classmethod
+    def of(cls, instances: Sequence[Instance]) -> "Series":
+        """Sort `instances` (all of one series): by position, else by Instance Number."""
+        numbered = sorted(instances, key=lambda i: (_number(i), i.sop_instance_uid))
+        stack = stack_of(numbered)
+        return cls(tuple(numbered[index] for index in stack.order))
+
+    @property
+    def uid(self) -> str:
+        return self.instances[0].series_uid
+
+    @property
+    def study_uid(self) -> str:
+        return self.instances[0].study_uid
+
+    @property
+    def header(self) -> Dataset:
+        """The header of the first instance, for attributes that hold for the whole series."""
+        return self.instances[0].header
+
+    @property
+    def modality(self) -> str:
+        return str(self.header.get("Modality") or "")
+
+    @property
+    def description(self) -> str:
+        return str(self.header.get("SeriesDescription") or "")
+
+    @cached_property
+    def stack(self) -> Stack:
+        """Spacing, gaps and regularity of the slices."""
+        return stack_of(self.instances)
+
+    def volume(self) -> Volume:
+        """Voxels after the Modality LUT: float32 (slices, rows, columns), affine to LPS mm.
+
+        Raises `NoVolumeError` if the slices are not evenly spaced, or some are missing.
+        """
+        if self.stack.problem or self.stack.spacing is None:
+            raise NoVolumeError(f"series forms no volume: {self.stack.problem}")
+        slices = []
+        for instance in self.instances:
+            dataset = instance.dataset()
+            slices.append(apply_rescale(dataset.pixel_array, dataset).astype(np.float32))
+        return Volume(
+            np.stack(slices),
+            affine=volume_affine(self.instances, self.stack.spacing),
+            coordinate_system="PATIENT",
+            frame_of_reference_uid=self.header.get("FrameOfReferenceUID"),
+        )
+
+
+def _number(instance: Instance) -> int:
+    try:
+        return int(instance.header.get("InstanceNumber") or 0)
+    except ValueError:
+        return 0

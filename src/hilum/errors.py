@@ -1,0 +1,61 @@
+"""Every error Hilum raises on purpose.
+
+    HilumError
+    +-- ConfigurationError      the site's settings are wrong
+    +-- MissingPartError        a program or file of the machine is not there
+    +-- DicomError              an object cannot be used as it is
+    |   +-- UnreadableError     not DICOM, truncated, or a needed attribute is broken
+    |   +-- NoVolumeError       the slices do not form one regular volume
+    +-- ModuleError             a module could not be loaded or failed
+    |   +-- ModuleCrashed       its process died or was killed
+    +-- DeliveryError           a result could not be handed over
+        +-- DeliveryDelayed     try again later: the other side is down or busy
+        +-- DeliveryRefused     trying again will not help; the text says the cure
+
+Outcomes that are not errors ("no series matched", "duplicate") are values, never exceptions.
+Texts never contain patient data.
+"""
+
+
+class HilumError(Exception):
+    """Something Hilum can explain; the text says what happened and what to do."""
+
+
+class ConfigurationError(HilumError):
+    """The settings cannot be used; the text names the key, the value and what is expected."""
+
+
+class MissingPartError(HilumError):
+    """A part of the machine is missing; the text holds the command that installs it."""
+
+
+class DicomError(HilumError):
+    """A DICOM object cannot be used as it is."""
+
+
+class UnreadableError(DicomError):
+    """The bytes are not a DICOM object with the attributes that identify an instance."""
+
+
+class NoVolumeError(DicomError):
+    """The instances of a series do not form one regularly spaced volume."""
+
+
+class ModuleError(HilumError):
+    """A module could not be loaded, or raised while it ran."""
+
+
+class ModuleCrashed(ModuleError):  # noqa: N818 - the word a log reader looks for
+    """The module's process died, ran out of memory or out of time, and was killed."""
+
+
+class DeliveryError(HilumError):
+    """A destination did not take a result."""
+
+
+class DeliveryDelayed(DeliveryError):  # noqa: N818
+    """The destination is unreachable or busy; delivery is repeated later by itself."""
+
+
+class DeliveryRefused(DeliveryError):  # noqa: N818
+    """The destination will never take this as it is; the text says what a person must do."""

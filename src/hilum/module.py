@@ -1,0 +1,143 @@
+"""What a module is: four members, found by entry point. Third-party and built-in ones are equal."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from hilum.dicom.series import Series
+from hilum.errors import ModuleError
+from hilum.findings import Finding
+
+ENTRY_POINT_GROUP = "hilum.modules"
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a network was made for, judged from headers. A site's rule can narrow it, never widen it.
+
+    Lengths are in mm. `extent` bounds every side of the volume.
+    """
+
+    modality: str
+    sop_classes: tuple[str, ...] = ()
+    volume: bool = True
+    slices: tuple[int, int] = (1, 100_000)
+    slice_spacing: Range | None = None
+    pixel_spacing: Range | None = None
+    extent: Range | None = None
+
+    def objections(self, series: Series) -> Iterator[str]:
+        """Each reason why `series` is not what the module needs; none means it fits."""
+        if series.modality != self.modality:
+            yield f"modality is {series.modality or 'not given'}, module needs {self.modality}"
+            return
+        sop_class = series.instances[0].sop_class_uid
+        if self.sop_classes and sop_class not in self.sop_classes:
+            yield f"SOP class {_name(sop_class)} is not one the module reads"
+            return
+        low, high = self.slices
+        if not low <= len(series.instances) <= high:
+            yield f"{len(series.instances)} images, module needs {low} to {high}"
+        if self.volume:
+            yield from self._objections_to_volume(series)
+
+    def _objections_to_volume(self, series: Series) -> Iterator[str]:
+        if series.stack.spacing is None:
+            yield f"forms no volume: {series.stack.problem}"
+            return
+        if series.stack.problem:
+            yield f"forms no volume: {series.stack.problem}"
+        first = series.instances[0]
+        assert first.pixel_spacing is not None
+        if self.slice_spacing:
+            yield from _outside(series.stack.spacing, self.slice_spacing, "slice spacing")
+        if self.pixel_spacing:
+            for spacing in sorted(set(first.pixel_spacing.tolist())):
+                yield from _outside(spacing, self.pixel_spacing, "pixel spacing")
+        if self.extent:
+            sides = (
+                float(first.header.get("Rows") or 0) * first.pixel_spacing[0],
+                float(first.header.get("Columns") or 0) * first.pixel_spacing[1],
+                len(series.instances) * series.stack.spacing,
+            )
+            if not all(self.extent[0] <= side <= self.extent[1] for side in sides):
+                size = " x ".join(f"{side:.0f}" for side in sides)
+                low, high = self.extent
+                yield f"covers {size} mm, module needs {low:.0f} to {high:.0f} mm on every side"
+
+
+def _outside(value: float, allowed: Range, what: str) -> Iterator[str]:
+    if not allowed[0] <= value <= allowed[1]:
+        yield f"{what} {value:.2g} mm, module needs {allowed[0]:g} to {allowed[1]:g} mm"
+
+
+def _name(uid: str) -> str:
+    from pydicom.uid import UID
+
+    return UID(uid).name
+
+
+@runtime_checkable
+class Module(Protocol):
+    """The four members of a module. `run` is called in a process of its own that stays warm.
+
+    With one `Input`, `run` receives that `Series`; with a mapping, each series under its name.
+    Optional: `title` (what a clinician reads), `weights` (path of the network, hashed into every
+    result) and `card` (path of the model card).
+    """
+
+    name: str
+    version: str
+    needs: Input | Mapping[str, Input]
+
+    def run(self, *args: Series, **inputs: Series) -> Iterable[Finding]: ...
+
+
+@dataclass(frozen=True)
+class ModuleFacts:
+    """What every result says of the module that made it."""
+
+    name: str
+    version: str
+    title: str
+    weights_sha256: str
+
+
+def inputs_of(module: Module) -> dict[str, Input]:
+    """The declared inputs by name; a single one is called `series`."""
+    return {"series": module.needs} if isinstance(module.needs, Input) else dict(module.needs)
+
+
+def facts_of(module: type[Module] | Module) -> ModuleFacts:
+    """Name, version, title and the SHA-256 of the weights (of the module's source if it has none)."""
+    weights = getattr(module, "weights", None)
+    if weights is None:
+        import inspect
+
+        weights = inspect.getfile(module if isinstance(module, type) else type(module))
+    return ModuleFacts(
+        name=module.name,
+        version=module.version,
+        title=getattr(module, "title", module.name),
+        weights_sha256=hashlib.sha256(Path(weights).read_bytes()).hexdigest(),
+    )
+
+
+def installed_modules() -> dict[str, type[Module]]:
+    """The module classes registered under the entry point group `hilum.modules`, by name."""
+    found: dict[str, type[Module]] = {}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            module = point.load()
+        except Exception as error:  # noqa: BLE001 - a broken plug-in must not stop the others
+            raise ModuleError(f"module {point.name} ({point.value}) does not load: {error}") from error
+        for member in ("name", "version", "needs", "run"):
+            if not hasattr(module, member):
+                raise ModuleError(f"module {point.name} ({point.value}) has no `{member}`")
+        found[module.name] = module
+    return found

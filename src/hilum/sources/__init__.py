@@ -1,0 +1,1 @@
+"""Where studies come from. Every source ends in the same durable inbox."""
