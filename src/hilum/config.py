@@ -4,6 +4,7 @@ Each setting has one help sentence, shown by the CLI, by `hilum init` and in the
 """
 
 import difflib
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError
 
 
@@ -85,14 +87,6 @@ class Destination(Settings):
     timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer.")
 
 
-class Source(Settings):
-    """A place studies are fetched from, besides the listener."""
-
-    name: str = Field(description="Name shown in traces.")
-    kind: Literal["folder"] = Field(description="A folder that is watched.")
-    folder: Path = Field(description="Folder whose DICOM files are taken in (they stay there).")
-
-
 class Rule(Settings):
     """Which module analyses what, and where its results go."""
 
@@ -124,6 +118,11 @@ class Rule(Settings):
         "hold", description="Hold a series with gaps, or analyse it and mark the result INCOMPLETE."
     )
 
+    @property
+    def key(self) -> str:
+        """What makes two rules the same: the module and the series they give it."""
+        return derived_uid(self.module, json.dumps([self.series, self.inputs], sort_keys=True))
+
 
 class Console(Settings):
     """The web page and API."""
@@ -151,7 +150,6 @@ class Site(Settings):
     receiver: Receiver = Field(Receiver(), description="The DICOM listener.")
     worker: Worker = Field(Worker(), description="Where modules run.")
     console: Console = Field(Console(), description="The web page and API.")
-    source: tuple[Source, ...] = Field((), description="Where studies are fetched from.")
     destination: tuple[Destination, ...] = Field((), description="Where results go.")
     rule: tuple[Rule, ...] = Field((), description="Which module analyses what.")
 

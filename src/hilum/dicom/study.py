@@ -60,8 +60,8 @@ class Study:
         """Patient and study attributes as most series state them; Type 2 ones always present.
 
         One instance must never be trusted for the study: crops and derived series often lack birth
-        date and sex, or carry another study time. A non-empty value wins over an empty one, the
-        more frequent over the rarer, the first over the later.
+        date and sex, or carry another study time. Each series has one vote; a non-empty value wins
+        over an empty one, the more frequent over the rarer, the first over the later.
         """
         agreed = Dataset()
         for keyword in PATIENT_AND_STUDY:
@@ -70,7 +70,7 @@ class Study:
             for series in self.series:
                 element = series.header.get_item(keyword) and series.header[keyword]
                 if element is not None and not element.is_empty:
-                    votes[str(element.value)] += len(series.instances)
+                    votes[str(element.value)] += 1
                     element_of.setdefault(str(element.value), element)
             if votes:
                 agreed.add(element_of[votes.most_common(1)[0][0]])

@@ -1,0 +1,130 @@
+"""The open studies: what came in and is not settled yet. Hints make it quick, sweeps make it sure."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hilum import records as tables
+from hilum.assembly import Arrival
+from hilum.dicom.instance import Instance
+from hilum.errors import UnreadableError
+from hilum.inbox import Inbox
+from hilum.records import Records
+
+
+REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
+
+
+class Arrivals:
+    """Studies with images nobody has decided on yet, by Study Instance UID.
+
+    Everything here can be rebuilt from the inbox: `sweep` finds what no hint told of, also after a
+    crash. Times are those of the files, so a restart does not make old images young.
+    """
+
+    def __init__(self, inbox: Inbox, records: Records) -> None:
+        self._inbox = inbox
+        self._records = records
+        self._open: dict[str, Arrival] = {}
+
+    def due(self, now: float) -> list[Arrival]:
+        """The open studies with news, or whose waiting time is over."""
+        return [
+            arrival
+            for arrival in self._open.values()
+            if arrival.last and now >= (arrival.next_review if not arrival.changed else arrival.last_review + REVIEW_SECONDS)
+        ]
+
+    def take(self, hint: dict[str, Any]) -> None:
+        """Follow one hint of the receiver."""
+        event = hint["event"]
+        association = str(hint.get("association", ""))
+        if event == "stored":
+            self.add(Path(hint["path"]), association, str(hint.get("caller", "")))
+        elif event in ("released", "aborted"):
+            for arrival in self._open.values():
+                if association in arrival.associations:
+                    arrival.released(association)
+                    self._records.add_event(
+                        arrival.study_uid,
+                        event,
+                        f"{hint.get('caller', 'sender')} {event} the association, "
+                        f"{len(arrival.instances)} images of this study so far",
+                    )
+        elif event == "quarantined" and hint.get("study"):
+            self._records.add_event(hint["study"], event, str(hint.get("reason", "")))
+
+    def add(self, path: Path, association: str = "", caller: str = "") -> None:
+        """Take in one file of the inbox, opening (or reopening) its study."""
+        try:
+            instance = Instance.read(path)
+        except UnreadableError as error:
+            self._inbox.move_to_quarantine(path, str(error))
+            return
+        arrival = self._open.get(instance.study_uid)
+        if arrival is None and instance.is_own_result:
+            self._count_own_result(instance.study_uid)
+            return
+        if arrival is None:
+            arrival = self._open_study(instance.study_uid, path.parent)
+            text = f"first image received from {caller}" if caller else "images found on disk"
+            self._records.add_event(instance.study_uid, "receiving", text)
+        arrival.add(instance, path.stat().st_mtime, association)
+
+    def reviewed(self, arrival: Arrival, wait: float | None) -> None:
+        """The rules have looked: come back after `wait` seconds, or never if all have decided."""
+        now = time.time()
+        arrival.changed = False
+        arrival.last_review = now
+        self._records.change(
+            tables.study,
+            {"study_uid": arrival.study_uid},
+            images=arrival.images,
+            last_at=arrival.last,
+            settled_images=len(arrival.instances) if wait is None else 0,
+        )
+        if wait is None:
+            del self._open[arrival.study_uid]
+        else:
+            arrival.next_review = now + wait
+
+    def sweep(self) -> None:
+        """Take in every file of studies that hold more files than were decided on."""
+        settled = {row["folder"]: row["settled_images"] for row in self._records.find(tables.study)}
+        loaded = {i.path for a in self._open.values() for i in a.instances.values()}
+        for folder in self._folders():
+            files = [path for path in folder.glob("*.dcm") if path not in loaded]
+            known = sum(path.parent == folder for path in loaded)
+            if files and len(files) + known > settled.get(folder.name, 0):
+                for path in sorted(files, key=lambda p: p.stat().st_mtime):
+                    self.add(path)
+
+    def _folders(self) -> Iterator[Path]:
+        return (path for path in self._inbox.incoming.iterdir() if path.is_dir())
+
+    def _open_study(self, study_uid: str, folder: Path) -> Arrival:
+        """Start to follow a study; one that was settled before brings its earlier images along."""
+        now = time.time()
+        is_new = self._records.put(
+            tables.study,
+            study_uid=study_uid,
+            folder=folder.name,
+            images=0,
+            settled_images=0,
+            first_at=now,
+            last_at=now,
+        )
+        arrival = self._open[study_uid] = Arrival(study_uid)
+        if not is_new:
+            for path in sorted(folder.glob("*.dcm"), key=lambda p: p.stat().st_mtime):
+                instance = Instance.read(path)
+                arrival.instances[instance.sop_instance_uid] = instance
+                arrival.last_of_series[instance.series_uid] = path.stat().st_mtime
+        return arrival
+
+    def _count_own_result(self, study_uid: str) -> None:
+        for row in self._records.find(tables.study, study_uid=study_uid):
+            self._records.change(
+                tables.study, {"study_uid": study_uid}, settled_images=row["settled_images"] + 1
+            )

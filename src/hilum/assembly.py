@@ -1,0 +1,175 @@
+"""When a study may be analysed: adaptive completeness, per module (pure).
+
+Nothing in DICOM says that a series is complete. What is known: gaps in the slice positions, whether
+the sender still holds the association, whether it has gone on to another series, how long it has
+been silent compared with its own pace, and what the archive counts, where it can be asked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hilum.config import Rule
+from hilum.dicom.instance import Instance
+from hilum.dicom.series import Series
+from hilum.dicom.study import Study
+from hilum.module import Input
+from hilum.routing import Selection, objections_to, select
+
+PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images so far
+FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or went on to another series
+
+
+@dataclass
+class Arrival:
+    """What has arrived of one study, kept by the gateway while images come in (times in seconds)."""
+
+    study_uid: str
+    instances: dict[str, Instance] = field(default_factory=dict)
+    last_of_series: dict[str, float] = field(default_factory=dict)
+    longest_pause: float = 0.0
+    last: float = 0.0
+    last_series: str = ""
+    associations: set[str] = field(default_factory=set)
+    changed: bool = True
+    last_review: float = 0.0
+    next_review: float = 0.0
+    expected: dict[str, int] = field(default_factory=dict)
+
+    def add(self, instance: Instance, at: float, association: str = "") -> None:
+        """Take in one image at time `at`; own results that come back do not count as news."""
+        self.instances[instance.sop_instance_uid] = instance
+        if instance.is_own_result:
+            return
+        self.changed = True
+        if self.last_series == instance.series_uid:
+            self.longest_pause = max(self.longest_pause, at - self.last)
+        self.last = max(self.last, at)
+        self.last_series = instance.series_uid
+        self.last_of_series[instance.series_uid] = at
+        if association:
+            self.associations.add(association)
+
+    def released(self, association: str) -> None:
+        """The sender has closed `association`."""
+        self.associations.discard(association)
+        self.changed = True
+
+    @property
+    def images(self) -> int:
+        """Images received so far, own results not counted."""
+        return sum(not instance.is_own_result for instance in self.instances.values())
+
+    def study(self) -> Study:
+        """Everything received so far."""
+        return Study.of(self.instances.values())
+
+    def finished(self, series_uid: str) -> bool:
+        """Whether the sender gave a sign that `series_uid` is done: released, or went on."""
+        return not self.associations or self.last_series != series_uid
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Not yet; ask again after `seconds`."""
+
+    seconds: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """Analyse now. `incomplete` says what is missing, if the rule allows half a series."""
+
+    selection: Selection
+    reason: str
+    incomplete: str | None = None
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The right series stayed incomplete and the rule says to hold it."""
+
+    selection: Selection
+    reason: str
+
+
+@dataclass(frozen=True)
+class NotApplicable:
+    """The study has gone quiet and holds nothing the module can analyse."""
+
+    selection: Selection
+    reason: str
+
+
+Decision = Wait | Run | Hold | NotApplicable
+
+
+def decide(arrival: Arrival, needs: Mapping[str, Input], rule: Rule, now: float) -> Decision:
+    """What to do with a study for one rule at time `now`."""
+    selection = select(arrival.study(), needs, rule)
+    silence = now - arrival.last
+    if not selection.complete:
+        gap = next((s for s in arrival.study().series if _may_be_filled(s, needs, rule)), None)
+        patience = rule.give_up_seconds if gap else rule.study_quiet_seconds
+        what = f"{gap.description}: {gap.stack.problem}" if gap else "no matching series"
+        if silence < patience:
+            return Wait(min(1.0, patience - silence), f"waiting for more images, {what}")
+        reason = f"{what} after {silence:.0f} s of silence"
+        return Hold(selection, reason) if gap else NotApplicable(selection, reason)
+    judgements = [_judge(arrival, series, rule, now) for series in selection.chosen.values()]
+    for judgement in judgements:
+        if isinstance(judgement, Wait):
+            return judgement
+    short = [j for j in judgements if isinstance(j, _Short)]
+    if short and rule.incomplete == "hold":
+        return Hold(selection, short[0].text)
+    return Run(
+        selection,
+        "; ".join(str(j) for j in judgements),
+        incomplete="; ".join(j.text for j in short) or None,
+    )
+
+
+@dataclass(frozen=True)
+class _Short:
+    """The series never reached the count the archive states."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _Short | str:
+    """Wait, or a sentence saying why the chosen `series` counts as complete (or stays short)."""
+    silence = now - arrival.last_of_series.get(series.uid, arrival.last)
+    count = len(series.instances)
+    expected = arrival.expected.get(series.uid)
+    if expected is not None and count < expected:
+        text = f"{count} of {expected} images the archive holds"
+        if silence < rule.give_up_seconds:
+            return Wait(min(1.0, rule.give_up_seconds - silence), text)
+        return _Short(f"{text}, after {silence:.0f} s of silence")
+    finished = arrival.finished(series.uid)
+    base = min(FINISHED_QUIET_SECONDS, rule.quiet_seconds) if finished else rule.quiet_seconds
+    quiet = min(max(base, PACE_FACTOR * arrival.longest_pause), rule.give_up_seconds)
+    if silence < quiet:
+        return Wait(quiet - silence, f"{count} images, silent for {silence:.1f} of {quiet:.1f} s")
+    sign = f"silent for {silence:.1f} s"
+    if finished:
+        sign = "sender went on to another series" if arrival.associations else "sender released"
+    return f"{count} images, {sign}, no gap" + (f", archive holds {expected}" if expected else "")
+
+
+def _may_be_filled(series: Series, needs: Mapping[str, Input], rule: Rule) -> bool:
+    """Whether `series` is rejected only because slices inside or at its ends may still come."""
+    if series.instances[0].is_own_result:
+        return False
+    for name, need in needs.items():
+        patterns = rule.series if name == "series" else rule.inputs.get(name, {})
+        if not need.volume or not (series.stack.missing or len(series.instances) == 1):
+            continue
+        lasting = objections_to(series, Input(need.modality, need.sop_classes, volume=False), patterns)
+        if not lasting:
+            return True
+    return False

@@ -1,0 +1,236 @@
+"""The command line. Each command is thin: it reads its arguments, calls one function, shows the result."""
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from hilum.errors import HilumError
+
+app = typer.Typer(
+    help="The AI gateway for the hospital imaging network. Research use only, not for diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+say = Console(stderr=True, highlight=False)
+out = Console(highlight=False)
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="Settings file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DEFAULT_CONFIG = Path("hilum.toml")
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option(help="Stop after the result is verified.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Last line is one JSON object.")] = False,
+    exam: Annotated[Path | None, typer.Option(help="Send this folder of DICOM files.")] = None,
+) -> None:
+    """Start a clinical network, send a brain MR exam, show the volumes arrive in the PACS."""
+    from hilum.demo import Demo
+
+    raise typer.Exit(Demo(exam=exam, once=once, as_json=as_json).run())
+
+
+@app.command()
+def serve(config: Config = DEFAULT_CONFIG) -> None:
+    """Run in production: your PACS, your rules, from hilum.toml."""
+    from hilum.config import load
+    from hilum.serve import serve_until_stopped
+
+    site = load(config)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    serve_until_stopped(site)
+
+
+@app.command()
+def init(config: Config = DEFAULT_CONFIG) -> None:
+    """Write a commented hilum.toml to start from."""
+    from hilum.settings import example
+
+    if config.exists():
+        raise HilumError(f"{config} exists; it is not overwritten. Choose another with --config.")
+    config.write_text(example())
+    say.print(f"wrote {config}; edit it, then run: hilum serve")
+
+
+@app.command()
+def run(
+    module: Annotated[str, typer.Argument(help="Name, as `hilum modules` lists it.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of DICOM files.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
+    series: Annotated[
+        list[str] | None,
+        typer.Option(help="What the series is called: DICOM keyword=regular expression."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Analyse a folder without any network: choose the series, write the results, print findings."""
+    from hilum.offline import analyse_folder
+
+    patterns = dict(pair.split("=", 1) for pair in series or [])
+    reports = analyse_folder(module, folder, output, patterns)
+    if as_json:
+        _print_json(reports)
+    else:
+        for report in reports:
+            _show_report(report)
+    raise typer.Exit(0 if any(report["results"] for report in reports) else 2)
+
+
+@app.command()
+def send(
+    folder: Annotated[Path, typer.Argument(help="Folder (or file) to send.")],
+    to: Annotated[str, typer.Option(help="AE@HOST:PORT of the receiver.")],
+    calling: Annotated[str, typer.Option(help="Our AE title.")] = "SCANNER",
+) -> None:
+    """Send DICOM files by C-STORE, as a scanner does."""
+    from hilum.network import scanner
+
+    files = scanner.dicom_files(folder)
+    with progress_bar("sending") as progress:
+        task = progress.add_task("sending", total=len(files))
+        report = scanner.send(
+            files, address(to), calling, progress=lambda done: progress.update(task, completed=done)
+        )
+    say.print(str(report))
+    raise typer.Exit(0 if report.all_stored else 1)
+
+
+@app.command()
+def echo(to: Annotated[str, typer.Argument(help="AE@HOST:PORT of the peer.")]) -> None:
+    """Ask a DICOM peer whether it hears us (C-ECHO)."""
+    from hilum.network import scanner
+
+    started = time.monotonic()
+    scanner.echo(address(to))
+    out.print(f"{to} answers, {1000 * (time.monotonic() - started):.0f} ms")
+
+
+@app.command()
+def modules(as_json: AsJson = False) -> None:
+    """List the installed modules, their versions and the hashes of their weights."""
+    from hilum.module import facts_of, installed_modules
+
+    facts = [vars(facts_of(module)) for module in installed_modules().values()]
+    if as_json:
+        _print_json(facts)
+        return
+    table = Table("module", "version", "title", "weights SHA-256", box=None)
+    for fact in facts:
+        table.add_row(fact["name"], fact["version"], fact["title"], fact["weights_sha256"][:16])
+    out.print(table)
+
+
+@app.command()
+def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Show the studies that came in and where their results are."""
+    from hilum import views
+
+    studies = views.studies(_records(config))
+    if as_json:
+        _print_json(studies)
+        return
+    table = Table("last image", "study", "images", "module", "state", "reason", box=None)
+    for study in studies:
+        for item in study["workitems"] or [{"module": "", "state": "receiving", "reason": ""}]:
+            table.add_row(
+                time.strftime("%F %T", time.localtime(study["last_at"])),
+                study["study_uid"],
+                str(study["images"]),
+                item["module"],
+                item["state"],
+                item["reason"],
+            )
+    out.print(table)
+
+
+@app.command()
+def trace(study: str, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Show every event of one study in order, with times and reasons."""
+    from hilum import views
+
+    lines = views.trace(_records(config), study)
+    if not lines:
+        raise HilumError(f"no study {study} was received; `hilum status` lists those that were")
+    if as_json:
+        _print_json(lines)
+        return
+    for line in lines:
+        clock = time.strftime("%T", time.localtime(line["at"]))
+        out.print(f"{clock}  +{line['at'] - lines[0]['at']:8.2f} s  {line['kind']:<14} {line['text']}")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def test(context: typer.Context) -> None:
+    """Run the test suite (arguments go to pytest). `./hilum test` installs what it needs first."""
+    import subprocess
+
+    root = Path(__file__).parents[2]
+    if not (root / "tests").is_dir():
+        raise HilumError("the tests are in the source tree: clone it and run ./hilum test there")
+    command = [sys.executable, "-m", "pytest", *context.args]
+    raise typer.Exit(subprocess.run(command, cwd=root, check=False).returncode)
+
+
+def address(text: str) -> tuple[str, str, int]:
+    """`AE@HOST:PORT` as (AE title, host, port)."""
+    title, at, rest = text.partition("@")
+    host, colon, port = rest.rpartition(":")
+    if not (title and at and host and colon and port.isdigit()):
+        raise HilumError(f"{text!r} is not AE@HOST:PORT, such as ORTHANC@127.0.0.1:4242")
+    return title, host, int(port)
+
+
+def progress_bar(what: str) -> Progress:
+    """The bar of every long step."""
+    return Progress(
+        TextColumn(f"[bold]{what}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=say
+    )
+
+
+def main() -> None:
+    """Run the command line; errors we can explain are one line, not a traceback."""
+    try:
+        app()
+    except HilumError as error:
+        say.print(f"[bold red]error:[/] {error}")
+        sys.exit(1)
+
+
+def _records(config: Path) -> Any:
+    from hilum.config import load
+    from hilum.records import Records
+    from hilum.serve import records_url
+
+    site = load(config)
+    if not site.database and not (site.data / "hilum.db").exists():
+        raise HilumError(f"nothing recorded in {site.data} yet; `hilum serve` makes it")
+    return Records(records_url(site))
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")
+
+
+def _show_report(report: dict[str, Any]) -> None:
+    out.print(f"study {report['study_uid']}: {report['state']}")
+    for verdict in report["verdicts"]:
+        out.print(f"  {verdict}")
+    for finding in report["findings"]:
+        if finding["kind"] == "measurement":
+            sd = f" ± {finding['uncertainty']:.2f}" if finding["uncertainty"] else ""
+            of = f"{finding['of']}: " if finding["of"] else ""
+            out.print(f"  {of}{finding['what']} {finding['value']:.2f}{sd} {finding['unit']}")
+        elif "text" in finding:
+            out.print(f"  {finding['kind']}: {finding['text']}")
+    for result in report["results"]:
+        out.print(f"  {result['kind']}: {result['path']}")

@@ -1,0 +1,101 @@
+"""Durable workflows in four words: `workflows`, `workflow`, `step` and `enqueue` (DBOS Transact).
+
+A workflow that was enqueued runs to its end even if its process is killed: another executor takes it
+over and finds the recorded outcome of every step that had finished. Only ids are passed, never
+pixels. Everything else in Hilum stays free of DBOS.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID
+
+# A constant: the default is a hash of the source, so an update would strand unfinished work.
+# Steps of a workflow may only be changed through DBOS.patch.
+APPLICATION_VERSION = "1"
+POLLING_SECONDS = 0.1
+RECOVERIES = 5  # a workflow that killed its process this often is given up
+
+ANALYSE = "analyse"  # queue of the workers
+DELIVER = "deliver"  # queue of the gateway, partitioned by destination
+PRIORITIES = {"STAT": 1, "HIGH": 2, "MEDIUM": 3, "LOW": 4}
+
+Workflows = DBOSConfiguredInstance
+workflows = DBOS.dbos_class()
+workflow = DBOS.workflow(max_recovery_attempts=RECOVERIES)
+step = DBOS.step()
+
+
+def launch(database: str, executor: str, listen: list[str], deliveries: int = 8) -> None:
+    """Join the engine at `database` (SQLAlchemy URL) as `executor` and work on the queues `listen`."""
+    logging.getLogger("dbos").setLevel(logging.WARNING)
+    if database.startswith("sqlite:///"):
+        _use_write_ahead_log(Path(database.removeprefix("sqlite:///")))
+    DBOS(
+        config={
+            "name": "hilum",
+            "system_database_url": database,
+            "application_version": APPLICATION_VERSION,
+            "executor_id": executor,
+            "log_level": "WARNING",
+            "use_listen_notify": False,
+            "notification_listener_polling_interval_sec": POLLING_SECONDS,
+        }
+    )
+    DBOS.listen_queues(listen)
+    DBOS.launch()
+    DBOS.register_queue(ANALYSE, worker_concurrency=1, polling_interval_sec=POLLING_SECONDS)
+    DBOS.register_queue(
+        DELIVER,
+        worker_concurrency=deliveries,
+        partition_concurrency=1,
+        polling_interval_sec=POLLING_SECONDS,
+    )
+
+
+def enqueue(
+    queue: str,
+    function: Callable[..., None],
+    workflow_id: str,
+    *arguments: str | int,
+    priority: int | None = None,
+    partition: str | None = None,
+    delay_seconds: float | None = None,
+) -> None:
+    """Run `function` durably, once per `workflow_id`: asking again changes nothing."""
+    with (
+        SetWorkflowID(workflow_id),
+        SetEnqueueOptions(
+            priority=priority, queue_partition_key=partition, delay_seconds=delay_seconds
+        ),
+    ):
+        DBOS.enqueue_workflow(queue, function, *arguments)
+
+
+def take_over(executor: str) -> int:
+    """Hand the unfinished workflows of a dead `executor` back to their queues; return how many.
+
+    Uses an internal call of DBOS; a test fails should it change.
+    """
+    return len(DBOS._recover_pending_workflows([executor]))
+
+
+def status_of(workflow_id: str) -> str | None:
+    """The engine's word on a workflow (ENQUEUED, PENDING, SUCCESS, ERROR, ...), None if unknown."""
+    status: Any = DBOS.get_workflow_status(workflow_id)
+    return None if status is None else str(status.status)
+
+
+def shut_down() -> None:
+    """Leave the engine; what is unfinished is taken over by the next executor."""
+    DBOS.destroy()
+
+
+def _use_write_ahead_log(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(file, timeout=30)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()

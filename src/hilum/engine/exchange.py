@@ -1,0 +1,132 @@
+"""Findings on disk: how they pass from a module's process to the writers, and survive a restart."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from highdicom import Volume
+from pydicom.sr.coding import Code
+
+from hilum.findings import (
+    Classification,
+    Finding,
+    Findings,
+    HeatMap,
+    Measurement,
+    Note,
+    Refusal,
+    Segment,
+)
+from hilum.inbox import write_durably
+
+FINDINGS = "findings.json"
+ARRAYS = "arrays.npz"
+
+
+def save(findings: Findings, folder: Path) -> None:
+    """Write `findings` to `folder`, arrays first, so that a readable JSON means all is there."""
+    arrays: dict[str, np.ndarray] = {}
+    items = []
+    for index, finding in enumerate(findings.items):
+        item = _as_json(finding, findings)
+        if isinstance(finding, Segment):
+            arrays[f"{index}.mask"] = finding.mask.array
+            arrays[f"{index}.affine"] = finding.mask.affine
+        elif isinstance(finding, HeatMap):
+            arrays[f"{index}.values"] = finding.values
+        items.append(item)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_durably(folder / ARRAYS, buffer.getvalue())
+    write_durably(folder / FINDINGS, json.dumps(items, indent=1).encode())
+
+
+def load(folder: Path) -> Findings:
+    """Read what `save` wrote."""
+    items: list[Finding] = []
+    with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
+        for index, item in enumerate(json.loads((folder / FINDINGS).read_text())):
+            kind = item.pop("kind")
+            if kind == "Segment":
+                frame = item.pop("frame_of_reference_uid")
+                item["mask"] = Volume(
+                    arrays[f"{index}.mask"],
+                    affine=arrays[f"{index}.affine"],
+                    coordinate_system="PATIENT",
+                    frame_of_reference_uid=frame,
+                )
+                item["colour"] = tuple(item["colour"])
+            elif kind == "HeatMap":
+                item["values"] = arrays[f"{index}.values"]
+            elif kind == "Measurement":
+                item["of"] = None if item["of"] is None else items[item["of"]]
+            elif kind == "Classification":
+                item["alternatives"] = tuple((n, s) for n, s in item["alternatives"])
+            for name, value in item.items():
+                if isinstance(value, dict) and value.keys() == {"code"}:
+                    item[name] = Code(*value["code"])
+            items.append(_KINDS[kind](**item))
+    return Findings(tuple(items))
+
+
+def summary(findings: Findings) -> list[dict[str, Any]]:
+    """The findings as plain values, without arrays, for records, traces and `--json`."""
+    lines: list[dict[str, Any]] = []
+    for finding in findings.items:
+        match finding:
+            case Measurement():
+                lines.append(
+                    {
+                        "kind": "measurement",
+                        "of": finding.of.label if finding.of else None,
+                        "what": finding.code.meaning,
+                        "value": round(finding.value, 4),
+                        "unit": finding.unit.value,
+                        "uncertainty": None
+                        if finding.uncertainty is None
+                        else round(finding.uncertainty, 4),
+                    }
+                )
+            case Segment():
+                lines.append(
+                    {
+                        "kind": "segment",
+                        "label": finding.label,
+                        "voxels": int(finding.mask.array.sum()),
+                        "volume_ml": round(finding.volume_ml, 4),
+                    }
+                )
+            case Classification():
+                lines.append(
+                    {"kind": "classification", "label": finding.label, "score": finding.score}
+                )
+            case HeatMap():
+                lines.append({"kind": "heat map", "label": finding.label})
+            case Refusal():
+                lines.append({"kind": "refusal", "code": finding.code, "text": finding.text})
+            case Note():
+                lines.append({"kind": "note", "text": finding.text})
+    return lines
+
+
+_KINDS: dict[str, Callable[..., Finding]] = {
+    kind.__name__: kind for kind in (Segment, Measurement, Classification, HeatMap, Refusal, Note)
+}
+
+
+def _as_json(finding: Finding, findings: Findings) -> dict[str, Any]:
+    item: dict[str, Any] = {"kind": type(finding).__name__}
+    for name, value in vars(finding).items():
+        if isinstance(value, Code):
+            item[name] = {"code": [value.value, value.scheme_designator, value.meaning]}
+        elif isinstance(value, Volume):
+            item["frame_of_reference_uid"] = value.frame_of_reference_uid
+        elif isinstance(value, Segment):
+            item[name] = findings.items.index(value)
+        elif name not in ("values", "volume_mm3"):
+            item[name] = value
+    return item

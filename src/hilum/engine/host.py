@@ -1,0 +1,153 @@
+"""The model host: one warm child process per module, which may crash, hang or eat all memory.
+
+The child reads the DICOM files itself, so that hostile pixel data harms nobody else, and leaves its
+findings on disk. Only the parent decides how long it may take: it kills.
+"""
+
+import multiprocessing
+import os
+import resource
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from hilum.config import Worker
+from hilum.dicom.instance import Instance
+from hilum.dicom.series import Series
+from hilum.engine import exchange
+from hilum.engine.process import die_with_parent
+from hilum.errors import DicomError, ModuleCrashed, ModuleError
+from hilum.findings import Findings, Refusal
+from hilum.inbox import write_durably
+from hilum.module import Module, inputs_of, installed_modules
+
+START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: the files of each input, and the folder for the findings."""
+
+    files: Mapping[str, Sequence[Path]]
+    out: Path
+
+
+class ModelHost:
+    """Runs jobs of the module called `name` in a child process, started when first needed."""
+
+    def __init__(self, name: str, settings: Worker) -> None:
+        self.name = name
+        self._settings = settings
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def start(self) -> None:
+        """Start the child unless it runs; it loads the network at once, so the next job is warm."""
+        if self._process is not None and self._process.is_alive():
+            return
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(self.name, self._settings, theirs), name=f"module {self.name}"
+        )
+        self._process.start()
+        theirs.close()
+
+    def run(self, job: Job) -> None:
+        """Run `job`; raise `ModuleError` if the module raised, `ModuleCrashed` if its process died."""
+        self.start()
+        assert self._pipe is not None
+        self._answer(START_SECONDS, "did not load")
+        try:
+            self._pipe.send(job)
+        except OSError as error:
+            self.stop()
+            raise ModuleCrashed("the module's process died before the run") from error
+        self._answer(self._settings.timeout_seconds, "ran")
+
+    def stop(self) -> None:
+        """Kill the child."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+
+    def _answer(self, seconds: float, doing: str) -> None:
+        assert self._pipe is not None
+        assert self._process is not None
+        try:
+            if not self._pipe.poll(seconds):
+                self.stop()
+                raise ModuleCrashed(f"the module {doing} for more than {seconds:.0f} s; killed")
+            problem = self._pipe.recv()
+        except (EOFError, OSError) as error:
+            self._process.join(5)
+            code = self._process.exitcode
+            self.stop()
+            raise ModuleCrashed(f"the module's process died (exit code {code})") from error
+        if problem:
+            raise ModuleError(problem)
+
+
+def run_here(module: Module, job: Job) -> Findings:
+    """Run `job` in this process: read the series, call the module, keep the findings on disk.
+
+    Input that cannot be read as the module needs it gives a `Refusal`, not an error.
+    """
+    try:
+        series = {
+            name: Series.of([Instance.read(path) for path in paths])
+            for name, paths in job.files.items()
+        }
+        if list(inputs_of(module)) == ["series"]:
+            findings = Findings(tuple(module.run(*series.values())))
+        else:
+            findings = Findings(tuple(module.run(**series)))
+    except DicomError as error:
+        findings = Findings((Refusal("unreadable-input", f"The images cannot be used: {error}."),))
+    exchange.save(findings, job.out)
+    return findings
+
+
+def _serve(name: str, settings: Worker, pipe: Connection) -> None:
+    """The child: load, say so, then one job after the other until the parent is gone."""
+    die_with_parent()
+    limit = settings.memory_mb << 20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    os.environ["OMP_NUM_THREADS"] = str(settings.threads)
+    try:
+        module = installed_modules()[name]()
+    except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
+        pipe.send(f"the module does not load: {_where(error)}")
+        return
+    while True:
+        pipe.send("")  # ready
+        try:
+            job: Job = pipe.recv()
+        except EOFError:
+            return
+        problem = ""
+        try:
+            run_here(module, job)
+        except Exception as error:  # noqa: BLE001 - a module may raise anything; only this workitem ends
+            problem = f"the module raised {_where(error)}"
+            _keep_traceback(error, job.out)
+        pipe.send(problem)
+
+
+def _where(error: BaseException) -> str:
+    """Type and place of an error; its text may hold patient data and stays out of records and logs."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
+
+
+def _keep_traceback(error: BaseException, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    text = "".join(traceback.format_exception(error))
+    write_durably(out / "traceback.txt", text.encode())

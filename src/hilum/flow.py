@@ -1,0 +1,399 @@
+"""THE FILE TO READ FIRST: one study, from its last image to the verified result in the PACS.
+
+    Source -> Instance -> Arrivals -> Study -> Rule -> Workitem -> Module.run -> findings
+           -> objects.write -> Destination.send -> verified
+
+The order of the methods is the order in which things happen. `arrived` to `schedule` run in the
+gateway, `analyse` in a worker, `deliver` in the gateway again. A workflow survives the death of its
+process: it goes on after the last finished step. Only ids pass between steps; images, findings and
+results lie on disk.
+"""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from hilum import records as tables
+from hilum.arrivals import Arrivals
+from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.config import Rule, Site
+from hilum.destinations import open_destination
+from hilum.dicom.instance import Instance
+from hilum.dicom.series import Series
+from hilum.dicom.study import Study
+from hilum.dicom.uids import derived_uid
+from hilum.engine import durable, exchange
+from hilum.engine.host import Job, ModelHost
+from hilum.errors import DeliveryDelayed, DeliveryRefused, ModuleError
+from hilum.findings import Findings, Refusal
+from hilum.inbox import Inbox, write_durably
+from hilum.module import Module, facts_of, inputs_of
+from hilum.objects import Analysis, write_objects
+from hilum.records import Records, State
+from hilum.routing import applies
+
+READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)  # an archive may need a moment to index
+FIRST_RETRY_SECONDS = 2.0
+LAST_RETRY_SECONDS = 1800.0
+
+
+@durable.workflows
+class Flow(durable.Workflows):
+    """Everything that happens to a study. `modules` are the installed classes by name."""
+
+    def __init__(self, site: Site, records: Records, modules: Mapping[str, type[Module]]) -> None:
+        super().__init__("flow")
+        self.site = site
+        self.records = records
+        self.needs = {name: inputs_of(module) for name, module in modules.items()}
+        self.facts = {name: facts_of(module) for name, module in modules.items()}
+        self.inbox = Inbox(site.data)
+        self.arrivals = Arrivals(self.inbox, records)
+        self.hosts: dict[str, ModelHost] = {}
+
+    # 1. Arrival: is there enough to decide? ------------------------------------------------------
+
+    def review(self) -> None:
+        """Decide on every open study that has news, rule by rule; called many times a second."""
+        for arrival in self.arrivals.due(time.time()):
+            study = arrival.study()
+            decisions = [
+                self.decide_rule(rule, arrival) for rule in self.site.rule if applies(rule, study)
+            ]
+            waits = [decision.seconds for decision in decisions if isinstance(decision, Wait)]
+            self.arrivals.reviewed(arrival, min(waits, default=None))
+
+    def sweep(self) -> None:
+        """Find what no hint told of, and schedule again what a crash left between two lines."""
+        self.arrivals.sweep()
+        for row in self.records.find(tables.workitem, state=State.SCHEDULED.value):
+            self.enqueue_analysis(row["id"], Rule.model_validate(row["rule"]))
+
+    def decide_rule(self, rule: Rule, arrival: Arrival) -> Run | Wait | Hold | NotApplicable:
+        """Follow one rule for one study, as far as its images allow."""
+        decision = decide(arrival, self.needs[rule.module], rule, time.time())
+        if isinstance(decision, Run):
+            self.schedule(rule, arrival, decision)
+        elif isinstance(decision, Hold | NotApplicable):
+            self.note_outcome(rule, arrival, decision)
+        return decision
+
+    # 2. Scheduling: one workitem per module, weights and set of images, whatever happens twice ----
+
+    def schedule(self, rule: Rule, arrival: Arrival, run: Run) -> None:
+        """Create the workitem, or find it, and hand it to the workers."""
+        module = self.facts[rule.module]
+        inputs = {
+            name: sorted(i.path.name for i in series.instances)
+            for name, series in run.selection.chosen.items()
+        }
+        everything = [name for files in inputs.values() for name in files]
+        identity = (arrival.study_uid, module.name, module.version, module.weights_sha256)
+        workitem_id = derived_uid(*identity, *everything)
+        before = self._last_run(arrival.study_uid, rule, but=workitem_id)
+        is_new = self.records.put(
+            tables.workitem,
+            **self._row(rule, arrival, run.selection.verdicts, workitem_id),
+            state=State.SCHEDULED.value,
+            reason=run.reason,
+            inputs=inputs,
+            incomplete=run.incomplete,
+            predecessor=before,
+        )
+        if is_new:
+            self.records.remove(tables.workitem, id=_id_without_run(arrival.study_uid, rule))
+            if before:
+                self.records.change(tables.workitem, {"id": before}, superseded_by=workitem_id)
+            self.records.add_event(arrival.study_uid, "complete", run.reason, workitem_id)
+            for verdict in run.selection.reasons:
+                self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
+            self.records.add_event(
+                arrival.study_uid, "scheduled", f"{module.name} {module.version}", workitem_id
+            )
+        self.enqueue_analysis(workitem_id, rule)
+
+    def enqueue_analysis(self, workitem_id: str, rule: Rule) -> None:
+        """Hand a workitem to the workers; doing so again changes nothing."""
+        durable.enqueue(
+            durable.ANALYSE,
+            self.analyse,
+            workitem_id,
+            workitem_id,
+            priority=durable.PRIORITIES[rule.priority],
+        )
+
+    def note_outcome(self, rule: Rule, arrival: Arrival, outcome: Hold | NotApplicable) -> None:
+        """Record, once, why a module was not run on a study."""
+        if self._last_run(arrival.study_uid, rule):
+            return
+        state = State.HELD if isinstance(outcome, Hold) else State.NOT_APPLICABLE
+        workitem_id = _id_without_run(arrival.study_uid, rule)
+        row = self._row(rule, arrival, outcome.selection.verdicts, workitem_id)
+        if self.records.put(
+            tables.workitem, **row, state=state.value, reason=outcome.reason, inputs={}
+        ):
+            for verdict in outcome.selection.reasons:
+                self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
+            self.records.add_event(arrival.study_uid, state.value, outcome.reason, workitem_id)
+
+    # 3. Analysis, in a worker ----------------------------------------------------------------------
+
+    @durable.workflow
+    def analyse(self, workitem_id: str) -> None:
+        """Run the module, write the result objects, hand them to the deliveries."""
+        if not self.is_current(workitem_id):
+            return
+        self.infer(workitem_id)
+        for destination in self.write(workitem_id):
+            durable.enqueue(
+                durable.DELIVER,
+                self.deliver,
+                f"{workitem_id}.{destination}.1",
+                workitem_id,
+                destination,
+                1,
+                partition=destination,
+            )
+
+    @durable.step
+    def is_current(self, workitem_id: str) -> bool:
+        """False if a run on more images has replaced this one before it began."""
+        row = self.records.one(tables.workitem, id=workitem_id)
+        if row["superseded_by"]:
+            self.records.set_state(workitem_id, State.CANCELLED, "more images arrived")
+            return False
+        return True
+
+    @durable.step
+    def infer(self, workitem_id: str) -> None:
+        """Run the module in its own process; its failure becomes a refusal a clinician can read."""
+        row = self.records.one(tables.workitem, id=workitem_id)
+        self.records.set_state(workitem_id, State.RUNNING, f"{row['module']} runs")
+        folder = self.study_folder(row)
+        files = {name: [folder / f for f in names] for name, names in row["inputs"].items()}
+        started = time.monotonic()
+        try:
+            self.host(row["module"]).run(Job(files, self.result_folder(workitem_id)))
+        except ModuleError as error:
+            self.records.change(tables.workitem, {"id": workitem_id}, failure=str(error))
+            self.records.add_event(row["study_uid"], "failed", str(error), workitem_id)
+            refusal = Refusal(
+                "module-failed", "The analysis failed for a technical reason; it is on record."
+            )
+            exchange.save(Findings((refusal,)), self.result_folder(workitem_id))
+        findings = exchange.summary(exchange.load(self.result_folder(workitem_id)))
+        self.records.change(tables.workitem, {"id": workitem_id}, findings=findings)
+        self.records.add_event(
+            row["study_uid"],
+            "analysed",
+            f"{len(findings)} findings in {time.monotonic() - started:.2f} s",
+            workitem_id,
+        )
+
+    @durable.step
+    def write(self, workitem_id: str) -> list[str]:
+        """Write the result objects of every encoding asked for; return the destinations."""
+        row = self.records.one(tables.workitem, id=workitem_id)
+        rule = Rule.model_validate(row["rule"])
+        destinations = self.site.destinations(rule.send_to)
+        analysis = self.analysis(row)
+        kinds: list[str] = []
+        for encoding in sorted({d.segmentation for d in destinations} or {"auto"}):
+            objects = write_objects(analysis, segmentation=encoding)
+            kinds = list(objects)
+            for kind, dataset in objects.items():
+                path = self.result_folder(workitem_id) / f"{kind}-{encoding}.dcm"
+                write_durably(path, part10(dataset))
+                self.records.put(
+                    tables.result,
+                    sop_instance_uid=str(dataset.SOPInstanceUID),
+                    workitem_id=workitem_id,
+                    kind=kind,
+                    encoding=encoding,
+                    sop_class_uid=str(dataset.SOPClassUID),
+                    path=str(path),
+                )
+        for destination in destinations:
+            self.records.put(
+                tables.delivery,
+                workitem_id=workitem_id,
+                destination=destination.name,
+                state="waiting",
+            )
+        self.records.set_state(
+            workitem_id, State.DELIVERING, f"results written: {', '.join(kinds)}", kind="written"
+        )
+        if not destinations:
+            self.finish(workitem_id)
+        return [destination.name for destination in destinations]
+
+    # 4. Delivery: verified means the destination showed it to us -----------------------------------
+
+    @durable.workflow
+    def deliver(self, workitem_id: str, destination: str, attempt: int) -> None:
+        """One attempt; a delayed one is repeated later by a workflow of its own, for days."""
+        if self.hand_over(workitem_id, destination, attempt) == "delayed":
+            durable.enqueue(
+                durable.DELIVER,
+                self.deliver,
+                f"{workitem_id}.{destination}.{attempt + 1}",
+                workitem_id,
+                destination,
+                attempt + 1,
+                partition=destination,
+                delay_seconds=retry_seconds(attempt),
+            )
+
+    @durable.step
+    def hand_over(self, workitem_id: str, destination: str, attempt: int) -> str:
+        """Send what the destination does not show yet, then read back; return the outcome."""
+        settings = self.site.destinations((destination,))[0]
+        files = self.files_for(workitem_id, settings.objects, settings.segmentation)
+        peer = open_destination(settings)
+        try:
+            if missing := peer.missing(files):  # asked first: a crash may have hidden a sending
+                peer.send(missing)
+            self._read_back(peer, files)
+        except DeliveryDelayed as error:
+            text = f"{destination}: {error}; again in {retry_seconds(attempt):.0f} s"
+            next_attempt = time.time() + retry_seconds(attempt)
+            self._note(workitem_id, destination, "delayed", attempt, text, next_attempt)
+            return "delayed"
+        except DeliveryRefused as error:
+            self._note(workitem_id, destination, "refused", attempt, f"{destination}: {error}")
+            self.records.set_state(workitem_id, State.PARKED, f"{destination}: {error}")
+            return "refused"
+        text = f"{len(files)} objects read back from {destination}"
+        self._note(workitem_id, destination, "verified", attempt, text)
+        self.finish(workitem_id)
+        return "verified"
+
+    def finish(self, workitem_id: str) -> None:
+        """Complete the workitem once every destination has shown every result."""
+        deliveries = self.records.find(tables.delivery, workitem_id=workitem_id)
+        row = self.records.one(tables.workitem, id=workitem_id)
+        if State(row["state"]).settled or any(d["state"] != "verified" for d in deliveries):
+            return
+        if row["failure"]:
+            self.records.set_state(workitem_id, State.FAILED, row["failure"])
+        else:
+            where = ", ".join(d["destination"] for d in deliveries) or "the results folder"
+            self.records.set_state(workitem_id, State.COMPLETED, f"verified in {where}")
+
+    # What the steps above stand on -----------------------------------------------------------------
+
+    def analysis(self, row: tables.Row) -> Analysis:
+        """The workitem `row` with its images and findings, as the object writers want it."""
+        folder = self.study_folder(row)
+        inputs = {
+            name: Series.of([Instance.read(folder / file) for file in files])
+            for name, files in row["inputs"].items()
+        }
+        siblings = [Instance.read(folder / file) for file in row["siblings"]]
+        before = self.records.find(tables.result, workitem_id=row["predecessor"] or "")
+        return Analysis(
+            workitem_id=row["id"],
+            created=datetime.fromtimestamp(row["created"], UTC),
+            module=self.facts[row["module"]],
+            study=Study.of(siblings),
+            inputs=inputs,
+            findings=exchange.load(self.result_folder(row["id"])),
+            reasons=tuple(
+                "; ".join(verdict["reasons"]) for verdict in row["verdicts"] if verdict["accepted"]
+            ),
+            incomplete=row["incomplete"],
+            predecessor=tuple((r["sop_class_uid"], r["sop_instance_uid"]) for r in before),
+        )
+
+    def files_for(self, workitem_id: str, kinds: tuple[str, ...], encoding: str) -> list[Path]:
+        """The result files of a workitem that a destination is to receive."""
+        rows = self.records.find(tables.result, workitem_id=workitem_id, encoding=encoding)
+        return [Path(row["path"]) for row in rows if row["kind"] in kinds]
+
+    def study_folder(self, row: tables.Row) -> Path:
+        """Where the images of a workitem lie."""
+        return self.inbox.study_folder(row["study_uid"])
+
+    def result_folder(self, workitem_id: str) -> Path:
+        """Where the findings and result objects of a workitem lie."""
+        return self.site.data / "results" / workitem_id
+
+    def host(self, module: str) -> ModelHost:
+        """The warm process of `module`, made when first asked for."""
+        if module not in self.hosts:
+            self.hosts[module] = ModelHost(module, self.site.worker)
+        return self.hosts[module]
+
+    def _last_run(self, study_uid: str, rule: Rule, but: str = "") -> str | None:
+        """The newest workitem of this rule and study that ran or will run, other than `but`."""
+        rows = self.records.find(
+            tables.workitem, study_uid=study_uid, rule_key=rule.key, order_by="created"
+        )
+        runs = [row["id"] for row in rows if row["inputs"] and row["id"] != but]
+        return runs[-1] if runs else None
+
+    def _row(self, rule: Rule, arrival: Arrival, verdicts: Any, workitem_id: str) -> tables.Row:
+        module = self.facts[rule.module]
+        return {
+            "id": workitem_id,
+            "study_uid": arrival.study_uid,
+            "module": module.name,
+            "version": module.version,
+            "weights_sha256": module.weights_sha256,
+            "rule": rule.model_dump(mode="json"),
+            "rule_key": rule.key,
+            "created": time.time(),
+            "siblings": [
+                series.instances[0].path.name
+                for series in arrival.study().series
+                if not series.instances[0].is_own_result
+            ],
+            "verdicts": [vars(verdict) for verdict in verdicts],
+        }
+
+    def _read_back(self, peer: Any, files: list[Path]) -> None:
+        for pause in READ_BACK_PAUSES:
+            time.sleep(pause)
+            if not (missing := peer.missing(files)):
+                return
+        raise DeliveryDelayed(f"accepted, but {len(missing)} of {len(files)} are not shown")
+
+    def _note(
+        self,
+        workitem_id: str,
+        destination: str,
+        state: str,
+        attempt: int,
+        text: str,
+        next_attempt: float | None = None,
+    ) -> None:
+        self.records.change(
+            tables.delivery,
+            {"workitem_id": workitem_id, "destination": destination},
+            state=state,
+            attempts=attempt,
+            reason=text,
+            next_attempt=next_attempt,
+            verified_at=time.time() if state == "verified" else None,
+        )
+        study_uid = self.records.one(tables.workitem, id=workitem_id)["study_uid"]
+        self.records.add_event(study_uid, state, text, workitem_id)
+
+
+def retry_seconds(attempt: int) -> float:
+    """Pause after failed attempt number `attempt`: 2 s, doubling, at most half an hour."""
+    return float(min(FIRST_RETRY_SECONDS * 2 ** (attempt - 1), LAST_RETRY_SECONDS))
+
+
+def part10(dataset: Any) -> bytes:
+    """`dataset` as a DICOM Part 10 file."""
+    buffer = BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def _id_without_run(study_uid: str, rule: Rule) -> str:
+    return derived_uid(study_uid, rule.key, "not run")

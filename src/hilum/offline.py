@@ -1,0 +1,95 @@
+"""`hilum run`: one module on a folder, no network, no records."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hilum.config import Rule
+from hilum.dicom.instance import Instance
+from hilum.dicom.study import Study
+from hilum.dicom.uids import derived_uid
+from hilum.engine import exchange
+from hilum.engine.host import Job, run_here
+from hilum.errors import ConfigurationError, UnreadableError
+from hilum.flow import part10
+from hilum.inbox import write_durably
+from hilum.logs import silence_libraries
+from hilum.module import Module, facts_of, inputs_of, installed_modules
+from hilum.objects import Analysis, write_objects
+from hilum.routing import select
+
+
+def analyse_folder(
+    module_name: str, folder: Path, output: Path, patterns: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Run a module on every study below `folder`; one report per study.
+
+    Results go to `output/<study number>/`. A study without a matching series is a report without
+    results, not an error.
+    """
+    silence_libraries()
+    installed = installed_modules()
+    if module_name not in installed:
+        raise ConfigurationError(f"no module {module_name!r}; known: {', '.join(sorted(installed))}")
+    module = installed[module_name]()
+    reports = [
+        _analyse(module, study, output / f"study-{number}", patterns)
+        for number, study in enumerate(studies_below(folder), start=1)
+    ]
+    if not reports:
+        raise ConfigurationError(f"{folder} holds no DICOM images")
+    return reports
+
+
+def _analyse(module: Module, study: Study, out: Path, patterns: dict[str, str]) -> dict[str, Any]:
+    facts = facts_of(module)
+    selection = select(study, inputs_of(module), Rule(module=module.name, series=patterns))
+    report: dict[str, Any] = {
+        "study_uid": study.uid,
+        "module": facts.name,
+        "version": facts.version,
+        "weights_sha256": facts.weights_sha256,
+        "state": "not applicable",
+        "verdicts": selection.reasons,
+        "findings": [],
+        "results": [],
+    }
+    if not selection.complete:
+        return report
+    started, created = time.monotonic(), datetime.now(UTC)
+    files = {name: [i.path for i in s.instances] for name, s in selection.chosen.items()}
+    findings = run_here(module, Job(files, out))
+    uids = [i.sop_instance_uid for s in selection.chosen.values() for i in s.instances]
+    analysis = Analysis(
+        # the time is part of the identity: without records, a second run is another result
+        workitem_id=derived_uid(facts.name, facts.weights_sha256, created.isoformat(), *uids),
+        created=created,
+        module=facts,
+        study=study,
+        inputs=selection.chosen,
+        findings=findings,
+        reasons=tuple("; ".join(v.reasons) for v in selection.verdicts if v.accepted),
+    )
+    for kind, dataset in write_objects(analysis).items():
+        path = out / f"{kind}.dcm"
+        write_durably(path, part10(dataset))
+        report["results"].append(
+            {"kind": kind, "path": str(path), "sop_instance_uid": str(dataset.SOPInstanceUID)}
+        )
+    report["state"] = "refused" if findings.refusal else "analysed"
+    report["findings"] = exchange.summary(findings)
+    report["seconds"] = round(time.monotonic() - started, 3)
+    return report
+
+
+def studies_below(folder: Path) -> list[Study]:
+    """Every study below `folder`, in order of UID; files that are not DICOM images are passed over."""
+    instances: dict[str, list[Instance]] = {}
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        try:
+            instance = Instance.read(path)
+        except UnreadableError:
+            continue
+        instances.setdefault(instance.study_uid, []).append(instance)
+    return [Study.of(instances[uid]) for uid in sorted(instances)]

@@ -1,0 +1,112 @@
+"""Which series a module gets, and why: every candidate gets a verdict with reasons (pure)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hilum.config import Rule
+from hilum.dicom.series import Series
+from hilum.dicom.study import Study
+from hilum.module import Input
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided about one series for one input of a module."""
+
+    input: str
+    series_uid: str
+    description: str
+    images: int
+    accepted: bool
+    reasons: tuple[str, ...]
+
+    def __str__(self) -> str:
+        word = "chosen" if self.accepted else "rejected"
+        return (
+            f"{word} {self.description or '(no description)'} "
+            f"({self.images} images): {'; '.join(self.reasons)}"
+        )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The chosen series by input name (only those found), and a verdict for every candidate."""
+
+    chosen: Mapping[str, Series]
+    verdicts: tuple[Verdict, ...]
+    complete: bool
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """One sentence per candidate, the chosen ones first."""
+        return tuple(str(v) for v in sorted(self.verdicts, key=lambda v: not v.accepted))
+
+
+def applies(rule: Rule, study: Study) -> bool:
+    """Whether the study meets the rule's conditions on study attributes."""
+    agreed = study.consensus()
+    return all(
+        re.search(pattern, str(agreed.get(keyword) or "")) for keyword, pattern in rule.study.items()
+    )
+
+
+def select(study: Study, needs: Mapping[str, Input], rule: Rule) -> Selection:
+    """Choose one series of `study` for every input in `needs` under `rule`.
+
+    Own results never qualify. Where several series fit, the one with most images wins, then the
+    one with the higher Series Number, then the greater UID: never chance.
+    """
+    chosen: dict[str, Series] = {}
+    verdicts: list[Verdict] = []
+    candidates = [s for s in study.series if not s.instances[0].is_own_result]
+    for name, need in needs.items():
+        patterns = rule.series if name == "series" else rule.inputs.get(name, {})
+        fitting = []
+        for series in candidates:
+            objections = objections_to(series, need, patterns)
+            if objections:
+                verdicts.append(_verdict(name, series, False, objections))
+            else:
+                fitting.append(series)
+        fitting.sort(key=_preference, reverse=True)
+        for rank, series in enumerate(fitting):
+            if rank == 0:
+                chosen[name] = series
+                verdicts.append(_verdict(name, series, True, _why(series, patterns)))
+            else:
+                better = fitting[0].description or "another series"
+                verdicts.append(_verdict(name, series, False, (f"fits, but {better} fits first",)))
+    return Selection(chosen, tuple(verdicts), complete=set(chosen) == set(needs))
+
+
+def objections_to(series: Series, need: Input, patterns: Mapping[str, str]) -> tuple[str, ...]:
+    """Why `series` is not the input: first what the site calls it, then what the module needs."""
+    objections = []
+    for keyword, pattern in patterns.items():
+        value = str(series.header.get(keyword) or "")
+        if not re.search(pattern, value):
+            objections.append(f"{keyword} is {value!r}, the rule asks for {pattern!r}")
+    return (*objections, *need.objections(series))
+
+
+def _why(series: Series, patterns: Mapping[str, str]) -> tuple[str, ...]:
+    reasons = [f"{keyword} matches {pattern!r}" for keyword, pattern in patterns.items()]
+    reasons.append(f"{series.modality} as the module needs")
+    if series.stack.spacing is not None and not series.stack.problem:
+        reasons.append(f"{len(series.instances)} evenly spaced slices {series.stack.spacing:.3g} mm apart")
+    return tuple(reasons)
+
+
+def _preference(series: Series) -> tuple[int, int, str]:
+    try:
+        number = int(series.header.get("SeriesNumber") or 0)
+    except ValueError:
+        number = 0
+    return len(series.instances), number, series.uid
+
+
+def _verdict(name: str, series: Series, accepted: bool, reasons: tuple[str, ...]) -> Verdict:
+    return Verdict(
+        name, series.uid, series.description, len(series.instances), accepted, reasons
+    )

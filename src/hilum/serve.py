@@ -1,0 +1,182 @@
+"""The processes of `hilum serve`: a small parent that keeps receiver, gateway and workers alive.
+
+The parent does nothing else, so that nothing else can kill it: a receiver goes on accepting while
+the gateway restarts, a worker's death harms only the step it was in.
+"""
+
+import logging
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from hilum.config import Site
+from hilum.console import start_console
+from hilum.engine import durable
+from hilum.engine.liveness import Pulse
+from hilum.engine.process import die_with_parent
+from hilum.errors import ConfigurationError
+from hilum.flow import Flow
+from hilum.hints import HintReceiver
+from hilum.logs import configure_logging
+from hilum.module import installed_modules
+from hilum.records import Records
+from hilum.sources import dimse
+
+SWEEP_SECONDS = 60.0
+RESTART_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0)  # after quick deaths in a row
+STOP_SECONDS = 8.0
+
+log = logging.getLogger("hilum.serve")
+
+
+def records_url(site: Site) -> str:
+    """SQLAlchemy URL of our records."""
+    return site.database or f"sqlite:///{site.data}/hilum.db"
+
+
+def engine_url(site: Site) -> str:
+    """SQLAlchemy URL of the engine's tables."""
+    return site.database or f"sqlite:///{site.data}/engine.db"
+
+
+class Supervisor:
+    """Starts the processes of one site, restarts those that die, stops them all."""
+
+    def __init__(self, site: Site) -> None:
+        check_rules(site)
+        self.site = site
+        site.data.mkdir(parents=True, exist_ok=True)
+        self._context = multiprocessing.get_context("spawn")
+        hints = site.data / "hints.sock"
+        self._roles: dict[str, tuple[Callable[..., None], tuple[Any, ...]]] = {
+            "receiver": (dimse.serve, (site.receiver, site.data, hints)),
+            "gateway": (gateway, (site,)),
+            **{f"worker-{n}": (worker, (site,)) for n in range(site.worker.count)},
+        }
+        self.processes: dict[str, multiprocessing.process.BaseProcess] = {}
+        self._deaths: dict[str, list[float]] = {name: [] for name in self._roles}
+
+    def start(self) -> None:
+        """Start every process; they get ready side by side."""
+        for name in self._roles:
+            self._start(name)
+
+    def check(self) -> None:
+        """Restart whatever has died; call this a few times a second from the main thread."""
+        for name, process in self.processes.items():
+            if process.is_alive():
+                continue
+            now = time.monotonic()
+            deaths = self._deaths[name] = [t for t in self._deaths[name] if now - t < 60]
+            pause = RESTART_PAUSES[min(len(deaths), len(RESTART_PAUSES) - 1)]
+            if deaths and now - deaths[-1] < pause:
+                continue
+            log.error("%s died with exit code %s, starting it again", name, process.exitcode)
+            deaths.append(now)
+            self._start(name)
+
+    def stop(self) -> None:
+        """Stop every process: politely first, then for certain."""
+        for process in self.processes.values():
+            process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in self.processes.values():
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.is_alive():
+                process.kill()
+                process.join()
+        self.processes.clear()
+
+    def _start(self, name: str) -> None:
+        target, arguments = self._roles[name]
+        process = self._context.Process(target=target, args=arguments, name=f"hilum {name}")
+        process.start()
+        self.processes[name] = process
+
+
+def serve_until_stopped(site: Site) -> None:
+    """Run all processes until SIGTERM or Ctrl-C."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _signal, _frame: stop.set())
+    supervisor = Supervisor(site)
+    supervisor.start()
+    log.info(
+        "listening as %s on %s:%d, console on http://%s:%d",
+        site.receiver.ae_title,
+        site.receiver.host,
+        site.receiver.port,
+        site.console.host,
+        site.console.port,
+    )
+    while not stop.wait(0.25):
+        supervisor.check()
+    supervisor.stop()
+
+
+def check_rules(site: Site) -> None:
+    """Raise `ConfigurationError` for a rule whose module is not installed."""
+    modules = installed_modules()
+    for rule in site.rule:
+        if rule.module not in modules:
+            known = ", ".join(sorted(modules)) or "none"
+            raise ConfigurationError(f"rule: no module {rule.module!r} is installed; known: {known}")
+
+
+def gateway(site: Site) -> None:
+    """The gateway process: assembly, routing, delivery, console."""
+    stop = _begin(site)
+    records = Records(records_url(site))
+    hints = HintReceiver(site.data / "hints.sock")
+    pulse = Pulse(records, "gateway")
+    flow = Flow(site, records, installed_modules())
+    durable.launch(engine_url(site), pulse.executor, [durable.DELIVER])
+    start_console(site, records)
+    next_sweep = 0.0
+    while not stop.is_set():
+        for hint in hints.receive(timeout=0.05):
+            flow.arrivals.take(hint)
+        if time.monotonic() >= next_sweep:
+            flow.sweep()
+            next_sweep = time.monotonic() + SWEEP_SECONDS
+        flow.review()
+        if pulse.beat():
+            for executor in pulse.reap():
+                log.warning("took over the work of %s, which died", executor)
+    durable.shut_down()
+
+
+def worker(site: Site) -> None:
+    """A worker process: one analysis at a time, its modules warm in child processes."""
+    stop = _begin(site)
+    records = Records(records_url(site))
+    pulse = Pulse(records, "worker")
+    flow = Flow(site, records, installed_modules())
+    for rule in site.rule:
+        flow.host(rule.module).start()
+    durable.launch(engine_url(site), pulse.executor, [durable.ANALYSE])
+    while not stop.wait(0.5):
+        pulse.beat()
+    for host in flow.hosts.values():
+        host.stop()
+    durable.shut_down()
+
+
+def _begin(site: Site) -> threading.Event:
+    """What every process does first; the event is set when it is asked to stop."""
+    die_with_parent()
+    configure_logging(site.data)
+    stop = threading.Event()
+
+    def asked_to_stop(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, asked_to_stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    return stop
+
+

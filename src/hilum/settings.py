@@ -1,0 +1,93 @@
+"""The commented hilum.toml of `hilum init`, and the settings as a table; both made from config.py."""
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic.fields import FieldInfo
+
+from hilum.config import Settings, Site
+
+HEADER = """\
+# Hilum settings. Every setting stands here with its default, commented out where it is one.
+# Research use only, not for diagnosis.
+"""
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "destination": {
+        "name": "pacs",
+        "kind": "dimse",
+        "host": "127.0.0.1",
+        "port": 4242,
+        "ae_title": "ORTHANC",
+    },
+    "rule": {
+        "module": "hippocampal-volume",
+        "series": {"SeriesDescription": "^HippoCrop$"},
+        "send_to": ["pacs"],
+    },
+}
+
+
+def example() -> str:
+    """A hilum.toml that works with the defaults of the seed network, every setting explained."""
+    lines = [HEADER]
+    sections = {}
+    for name, field in Site.model_fields.items():
+        if section := section_of(field):
+            sections[name] = (field, section)
+        else:
+            lines += _setting(name, field, {})
+    for name, (field, section) in sections.items():
+        repeated = field.annotation is not section
+        active = name in EXAMPLES or not repeated
+        bracket = f"[[{name}]]" if repeated else f"[{name}]"
+        lines += ["", f"# {field.description}", bracket if active else f"# {bracket}"]
+        for key, inner in section.model_fields.items():
+            lines += _setting(key, inner, EXAMPLES.get(name, {}))
+    return "\n".join(lines) + "\n"
+
+
+def section_of(field: FieldInfo) -> type[Settings] | None:
+    """The settings class of a `[section]` or `[[section]]`, None for a plain value."""
+    for candidate in (field.annotation, *get_args(field.annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, Settings):
+            return candidate
+    return None
+
+
+def table() -> list[tuple[str, str, str]]:
+    """(setting, default, help sentence) of every setting, for the reference."""
+    rows = []
+    for name, field in Site.model_fields.items():
+        section = section_of(field)
+        if section is None:
+            rows.append((name, _toml(field.default), field.description or ""))
+            continue
+        for key, inner in section.model_fields.items():
+            default = "required" if inner.is_required() else _toml(_default(inner))
+            rows.append((f"{name}.{key}", default, inner.description or ""))
+    return rows
+
+
+def _setting(name: str, field: FieldInfo, chosen: dict[str, Any]) -> list[str]:
+    lines = [f"# {field.description}"]
+    if name in chosen:
+        return [*lines, f"{name} = {_toml(chosen[name])}"]
+    default = "" if field.is_required() else _toml(_default(field))
+    return [*lines, f"# {name} = {default}"]
+
+
+def _default(field: FieldInfo) -> Any:
+    return field.get_default(call_default_factory=True)
+
+
+def _toml(value: Any) -> str:
+    if value is None:
+        return '""'
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, Path):
+        return json.dumps(str(value))
+    return json.dumps(value)

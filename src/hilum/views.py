@@ -1,0 +1,73 @@
+"""The records as plain values: what `status`, `trace`, `demo --json` and the console all show."""
+
+from typing import Any
+
+from hilum import records as tables
+from hilum.records import Records
+
+View = dict[str, Any]
+
+
+def studies(records: Records, limit: int = 100) -> list[View]:
+    """The studies that came in last, each with the state of its workitems."""
+    rows = sorted(records.find(tables.study), key=lambda row: row["last_at"], reverse=True)
+    return [study(records, row["study_uid"]) for row in rows[:limit]]
+
+
+def study(records: Records, study_uid: str) -> View:
+    """One study: how many images, when, and every workitem in full; `LookupError` if unknown."""
+    row = records.one(tables.study, study_uid=study_uid)
+    items = records.find(tables.workitem, study_uid=study_uid, order_by="created")
+    return {
+        "study_uid": study_uid,
+        "images": row["images"],
+        "first_at": row["first_at"],
+        "last_at": row["last_at"],
+        "settled": bool(row["settled_images"]),
+        "workitems": [_workitem(records, item) for item in items],
+    }
+
+
+def trace(records: Records, study_uid: str) -> list[View]:
+    """Every event of one study in order."""
+    return [
+        {"at": row["at"], "kind": row["kind"], "text": row["text"], "workitem": row["workitem_id"]}
+        for row in records.find(tables.event, study_uid=study_uid, order_by="id")
+    ]
+
+
+def _workitem(records: Records, item: tables.Row) -> View:
+    deliveries = records.find(tables.delivery, workitem_id=item["id"])
+    verified = {d["destination"]: d["state"] == "verified" for d in deliveries}
+    results = records.find(tables.result, workitem_id=item["id"])
+    chosen = [verdict for verdict in item["verdicts"] if verdict["accepted"]]
+    return {
+        "id": item["id"],
+        "module": item["module"],
+        "version": item["version"],
+        "weights_sha256": item["weights_sha256"],
+        "state": item["state"],
+        "reason": item["reason"],
+        "chosen_series": chosen,
+        "rejected_series": [v for v in item["verdicts"] if not v["accepted"]],
+        "incomplete": item["incomplete"],
+        "predecessor": item["predecessor"],
+        "superseded_by": item["superseded_by"],
+        "findings": item["findings"] or [],
+        "results": [
+            {
+                "kind": row["kind"],
+                "sop_class_uid": row["sop_class_uid"],
+                "sop_instance_uid": row["sop_instance_uid"],
+                "verified": bool(verified) and all(verified.values()),
+            }
+            for row in results
+        ],
+        "deliveries": [
+            {
+                key: d[key]
+                for key in ("destination", "state", "attempts", "reason", "next_attempt")
+            }
+            for d in deliveries
+        ],
+    }

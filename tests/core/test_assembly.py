@@ -1,0 +1,114 @@
+"""When a series counts as complete: gaps, silence, releases, counts, and the order of arrival."""
+
+from pathlib import Path
+
+import pytest
+from factory import instances, mr_slices
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.config import Rule
+from hilum.dicom.instance import Instance
+from hilum.module import Input
+
+NEEDS = {"series": Input("MR", slice_spacing=(0.8, 1.2), extent=(20, 80))}
+RULE = Rule(module="hippocampal-volume", series={"SeriesDescription": "HippoCrop"})
+
+
+@pytest.fixture(scope="module")
+def crop(tmp_path_factory: pytest.TempPathFactory) -> list[Instance]:
+    return instances(mr_slices(), tmp_path_factory.mktemp("crop"))
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> list[Instance]:
+    slices = mr_slices("head", count=6, spacing=6.5, description="T2")
+    return instances(slices, tmp_path_factory.mktemp("head"))
+
+
+def arrive(received: list[Instance], pace: float = 0.01, association: str = "a") -> Arrival:
+    arrival = Arrival(received[0].study_uid)
+    for index, instance in enumerate(received):
+        arrival.add(instance, 100 + index * pace, association)
+    return arrival
+
+
+def test_waits_while_the_sender_may_go_on(crop: list[Instance]) -> None:
+    arrival = arrive(crop)
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 0.5), Wait)
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 1.1), Run)
+
+
+def test_release_and_going_on_to_another_series_shorten_the_wait(
+    crop: list[Instance], head: list[Instance]
+) -> None:
+    arrival = arrive(crop)
+    arrival.released("a")
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 0.4), Run)
+    arrival = arrive([*crop, head[0]])
+    decision = decide(arrival, NEEDS, RULE, arrival.last + 0.4)
+    assert isinstance(decision, Run)
+    assert "went on" in decision.reason
+
+
+def test_a_slow_sender_is_given_more_time(crop: list[Instance]) -> None:
+    arrival = arrive(crop, pace=2.0)
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 5), Wait)
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 8.1), Run)
+
+
+def test_a_gap_is_waited_for_and_then_held(crop: list[Instance]) -> None:
+    arrival = arrive(crop[:10] + crop[12:])
+    waiting = decide(arrival, NEEDS, RULE, arrival.last + 60)
+    assert isinstance(waiting, Wait)
+    assert "2 slices missing" in waiting.reason
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 121), Hold)
+
+
+def test_the_count_of_the_archive_is_believed(crop: list[Instance]) -> None:
+    arrival = arrive(crop[:30])
+    arrival.expected[crop[0].series_uid] = 32
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 60), Wait)
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 121), Hold)
+    marked = RULE.model_copy(update={"incomplete": "analyse"})
+    decision = decide(arrival, NEEDS, marked, arrival.last + 121)
+    assert isinstance(decision, Run)
+    assert decision.incomplete
+    assert "30 of 32" in decision.incomplete
+
+
+def test_a_study_without_the_series_is_settled_after_silence(head: list[Instance]) -> None:
+    arrival = arrive(head)
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 7), Wait)
+    decision = decide(arrival, NEEDS, RULE, arrival.last + 9)
+    assert isinstance(decision, NotApplicable)
+    assert "SeriesDescription is 'T2'" in decision.selection.verdicts[0].reasons[0]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_order_of_arrival_and_repeats_do_not_matter(
+    data: st.DataObject, crop: list[Instance], head: list[Instance]
+) -> None:
+    order = data.draw(st.permutations([*crop, *head]))
+    repeats = data.draw(st.lists(st.sampled_from(order), max_size=5))
+    arrival = arrive([*order, *repeats])
+    decision = decide(arrival, NEEDS, RULE, arrival.last + 60)
+    assert isinstance(decision, Run)
+    chosen = decision.selection.chosen["series"]
+    assert [i.sop_instance_uid for i in chosen.instances] == [i.sop_instance_uid for i in crop]
+
+
+def test_own_results_are_no_news(crop: list[Instance], tmp_path: Path) -> None:
+    from pydicom.dataset import Dataset
+
+    own = mr_slices("own", count=1)[0]
+    item = Dataset()
+    item.Manufacturer = "Hilum"
+    own.ContributingEquipmentSequence = [item]
+    arrival = arrive(crop)
+    last = arrival.last
+    arrival.add(instances([own], tmp_path)[0], last + 50)
+    assert arrival.last == last
+    assert arrival.images == len(crop)

@@ -1,0 +1,52 @@
+"""Settings: what is wrong is named, with the nearest right word; the written example is valid."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from hilum.config import Site, load, parse
+from hilum.errors import ConfigurationError
+from hilum.settings import example, table
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"reciever": {}}, "unknown setting reciever, did you mean 'receiver'?"),
+        ({"receiver": {"prot": 1}}, "unknown setting receiver.prot, did you mean 'port'?"),
+        ({"rule": [{"modul": "x"}]}, "did you mean 'module'?"),
+        ({"receiver": {"port": 70000}}, "receiver.port"),
+        ({"receiver": {"ae_title": "x" * 17}}, "1 to 16 ASCII characters"),
+        ({"rule": [{"module": "m", "series": {"SeriesDescription": "("}}]}, "not a regular expr"),
+        (
+            {"destination": [{"name": "pacs", "kind": "dimse"}], "rule": [{"module": "m", "send_to": ["pasc"]}]},
+            "destination 'pasc' is not defined, did you mean 'pacs'?",
+        ),
+    ],
+)
+def test_a_mistake_is_named(values: dict, message: str) -> None:
+    with pytest.raises(ConfigurationError, match="(?s).*" + __import__("re").escape(message)):
+        parse(values)
+
+
+def test_the_example_is_valid_and_names_every_setting() -> None:
+    text = example()
+    assert parse(tomllib.loads(text)).rule[0].module == "hippocampal-volume"
+    for name, _default, help_sentence in table():
+        assert help_sentence in text, name
+        assert help_sentence.endswith("."), name
+
+
+def test_a_missing_or_broken_file_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="hilum init"):
+        load(tmp_path / "absent.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[receiver")
+    with pytest.raises(ConfigurationError, match="is not TOML"):
+        load(broken)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Site().receiver.port = 1  # type: ignore[misc]

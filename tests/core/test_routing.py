@@ -1,0 +1,87 @@
+"""Which series is chosen, and that every candidate is told why."""
+
+from pathlib import Path
+
+from factory import instances, mr_slices
+
+from hilum.config import Rule
+from hilum.dicom.study import Study
+from hilum.module import Input
+from hilum.routing import applies, select
+
+CROP = Input("MR", slice_spacing=(0.8, 1.2), pixel_spacing=(0.8, 1.2), extent=(20, 80))
+RULE = Rule(module="m", series={"SeriesDescription": "(?i)^hippocrop$"})
+
+
+def study_of(tmp_path: Path, *series: list) -> Study:
+    return Study.of(i for n, s in enumerate(series) for i in instances(s, tmp_path / str(n)))
+
+
+def test_every_candidate_gets_a_reason(tmp_path: Path) -> None:
+    study = study_of(
+        tmp_path,
+        mr_slices(),
+        mr_slices("thick", count=5, spacing=5.0),
+        mr_slices("ct", modality="CT"),
+        mr_slices("other", description="T1 MPRAGE"),
+    )
+    selection = select(study, {"series": CROP}, RULE)
+    assert selection.complete
+    assert selection.chosen["series"].description == "HippoCrop"
+    reasons = " | ".join(selection.reasons)
+    assert "slice spacing 5 mm, module needs 0.8 to 1.2 mm" in reasons
+    assert "modality is CT, module needs MR" in reasons
+    assert "SeriesDescription is 'T1 MPRAGE'" in reasons
+    assert selection.reasons[0].startswith("chosen HippoCrop (32 images)")
+
+
+def test_of_two_fitting_series_the_larger_wins_and_the_other_is_told(tmp_path: Path) -> None:
+    study = study_of(tmp_path, mr_slices("small", count=28), mr_slices("large", count=40))
+    selection = select(study, {"series": CROP}, RULE)
+    assert len(selection.chosen["series"].instances) == 40
+    assert any("fits first" in reason for reason in selection.reasons)
+
+
+def test_a_rule_cannot_widen_what_the_network_was_made_for(tmp_path: Path) -> None:
+    study = study_of(tmp_path, mr_slices("head", count=30, spacing=6.5))
+    assert not select(study, {"series": CROP}, Rule(module="m")).complete
+
+
+def test_geometry_comes_from_positions_not_from_numbers(tmp_path: Path) -> None:
+    slices = mr_slices(count=25)
+    for ds in slices:
+        ds.InstanceNumber = 1000 - ds.InstanceNumber
+    slices[3].InstanceNumber = None
+    study = study_of(tmp_path, slices[::-1])
+    ordered = select(study, {"series": CROP}, RULE).chosen["series"].instances
+    assert [i.position[2] for i in ordered] == sorted(i.position[2] for i in ordered)
+
+
+def test_two_inputs_by_name(tmp_path: Path) -> None:
+    study = study_of(tmp_path, mr_slices("a", description="T1"), mr_slices("b", description="FLAIR"))
+    rule = Rule(
+        module="m",
+        inputs={"t1": {"SeriesDescription": "T1"}, "flair": {"SeriesDescription": "FLAIR"}},
+    )
+    selection = select(study, {"t1": CROP, "flair": CROP}, rule)
+    assert {name: s.description for name, s in selection.chosen.items()} == {
+        "t1": "T1",
+        "flair": "FLAIR",
+    }
+
+
+def test_conditions_on_the_study(tmp_path: Path) -> None:
+    study = study_of(tmp_path, mr_slices())
+    assert applies(Rule(module="m", study={"AccessionNumber": "^A"}), study)
+    assert not applies(Rule(module="m", study={"AccessionNumber": "^B"}), study)
+
+
+def test_consensus_completes_what_one_series_lacks(tmp_path: Path) -> None:
+    bare = mr_slices("bare")
+    for ds in bare:
+        del ds.PatientBirthDate, ds.PatientSex
+        ds.StudyTime = "010101"
+    study = study_of(tmp_path, bare, mr_slices("b"), mr_slices("c"))
+    agreed = study.consensus()
+    assert (agreed.PatientSex, agreed.PatientBirthDate, agreed.StudyTime) == ("O", "19700101", "120000")
+    assert "PatientBirthDate" in study_of(tmp_path / "x", bare).consensus()

@@ -1,0 +1,45 @@
+"""Findings survive the way to disk and back."""
+
+from pathlib import Path
+
+import numpy as np
+from highdicom import Volume
+
+from hilum import Classification, HeatMap, Measurement, Note, Refusal, Segment, codes
+from hilum.engine import exchange
+from hilum.findings import Findings
+
+
+def test_everything_comes_back(tmp_path: Path) -> None:
+    mask = Volume(
+        np.arange(24).reshape(2, 3, 4) > 11,
+        affine=np.diag([1.0, 2.0, 3.0, 1.0]),
+        coordinate_system="PATIENT",
+        frame_of_reference_uid="1.2.3",
+    )
+    segment = Segment(mask, codes.HIPPOCAMPUS, "Anterior", modifier=codes.ANTERIOR, colour=(1, 2, 3))
+    findings = Findings(
+        (
+            segment,
+            Measurement(codes.VOLUME, 1.25, codes.MILLILITRE, of=segment, uncertainty=0.05),
+            Classification(codes.HIPPOCAMPUS, "something", 0.75, (("other", 0.25),)),
+            HeatMap(np.eye(3, dtype=np.float32), "evidence", "1.2.3.4"),
+            Refusal("too-thick", "The slices are too thick."),
+            Note("Side unknown."),
+        )
+    )
+    exchange.save(findings, tmp_path / "out")
+    back = exchange.load(tmp_path / "out")
+
+    assert [type(item) for item in back.items] == [type(item) for item in findings.items]
+    assert (back.segments[0].mask.array == mask.array).all()
+    assert (back.segments[0].mask.affine == mask.affine).all()
+    assert back.segments[0].mask.frame_of_reference_uid == "1.2.3"
+    assert back.segments[0].modifier == codes.ANTERIOR
+    assert back.segments[0].colour == (1, 2, 3)
+    assert back.measurements[0].of is back.segments[0]
+    assert back.measurements[0].uncertainty == 0.05
+    assert back.classifications == findings.classifications
+    assert (back.heat_maps[0].values == np.eye(3)).all()
+    assert back.refusal == findings.refusal
+    assert exchange.summary(back) == exchange.summary(findings)

@@ -1,0 +1,88 @@
+"""The model host: warm, and unharmed by whatever a module does to its process."""
+
+import time
+from pathlib import Path
+
+import pytest
+from factory import mr_slices, write
+from plugin import install_plugin
+
+from hilum.config import Worker
+from hilum.engine import exchange
+from hilum.engine.host import Job, ModelHost
+from hilum.errors import ModuleCrashed, ModuleError
+
+MODULE = """
+    import os, signal, time
+    from hilum import Input, Note
+
+    class Module:
+        name, version = "moody", "1"
+        needs = Input(modality="MR")
+
+        def __init__(self):
+            self.runs = 0
+
+        def run(self, series):
+            self.runs += 1
+            mood = series.description
+            if mood == "raise":
+                raise ValueError("Marker^Patient is broken")
+            if mood == "segfault":
+                os.kill(os.getpid(), signal.SIGSEGV)
+            if mood == "hang":
+                time.sleep(60)
+            if mood == "memory":
+                bytearray(64 << 30)
+            yield Note(f"run {self.runs} in {os.getpid()}, {len(series.instances)} images")
+"""
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    install_plugin(tmp_path / "plugin", monkeypatch, MODULE, "moody")
+    host = ModelHost("moody", Worker(timeout_seconds=2, memory_mb=4096))
+    yield host
+    host.stop()
+
+
+def job(tmp_path: Path, mood: str) -> Job:
+    files = write(mr_slices(mood, count=3, description=mood), tmp_path / mood)
+    return Job({"series": files}, tmp_path / f"out-{mood}")
+
+
+def test_stays_warm_and_survives_every_mood(host: ModelHost, tmp_path: Path) -> None:
+    host.run(job(tmp_path, "calm"))
+    host.run(job(tmp_path, "calm again"))
+    first = exchange.load(tmp_path / "out-calm").notes[0].text
+    second = exchange.load(tmp_path / "out-calm again").notes[0].text
+    assert first.startswith("run 1 in")
+    assert second == first.replace("run 1", "run 2")
+
+    with pytest.raises(ModuleError, match=r"raised ValueError in plugin_moody.py, line \d+") as error:
+        host.run(job(tmp_path, "raise"))
+    assert "Marker" not in str(error.value)
+    assert "Marker" in (tmp_path / "out-raise" / "traceback.txt").read_text()
+    with pytest.raises(ModuleError, match="MemoryError"):
+        host.run(job(tmp_path, "memory"))
+
+    with pytest.raises(ModuleCrashed, match="exit code -11"):
+        host.run(job(tmp_path, "segfault"))
+    started = time.monotonic()
+    with pytest.raises(ModuleCrashed, match="more than 2 s; killed"):
+        host.run(job(tmp_path, "hang"))
+    assert time.monotonic() - started < 30  # the start of a new child included
+
+    host.run(job(tmp_path, "calm after all"))
+    assert "run 1 in" in exchange.load(tmp_path / "out-calm after all").notes[0].text
+
+
+def test_a_module_that_does_not_load_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = MODULE.replace("self.runs = 0", "raise RuntimeError('no licence')")
+    install_plugin(tmp_path / "plugin", monkeypatch, broken, "moody")
+    host = ModelHost("moody", Worker())
+    with pytest.raises(ModuleError, match="does not load: RuntimeError in plugin_moody.py"):
+        host.run(job(tmp_path, "calm"))
+    host.stop()

@@ -1,0 +1,70 @@
+"""Small MR series made by the tests themselves."""
+
+from pathlib import Path
+
+import numpy as np
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+
+from hilum.dicom.instance import Instance
+from hilum.dicom.uids import derived_uid
+
+
+def mr_slices(
+    name: str = "crop",
+    study: str = "study",
+    count: int = 32,
+    shape: tuple[int, int] = (48, 36),
+    spacing: float = 1.0,
+    description: str = "HippoCrop",
+    modality: str = "MR",
+    patient: str = "Marker^Patient",
+) -> list[Dataset]:
+    """An axial series called `name`: `count` slices of random voxels, positions from 0 upwards."""
+    rng = np.random.default_rng(abs(hash(name)) % 2**32)
+    series_uid = derived_uid("test", study, name)
+    slices = []
+    for index in range(count):
+        ds = Dataset()
+        ds.file_meta = FileMetaDataset()
+        ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = MRImageStorage
+        ds.SOPInstanceUID = derived_uid("test", study, name, str(index))
+        ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+        ds.StudyInstanceUID = derived_uid("test", study)
+        ds.SeriesInstanceUID = series_uid
+        ds.FrameOfReferenceUID = derived_uid("test", study, "frame")
+        ds.Modality, ds.SeriesDescription, ds.SeriesNumber = modality, description, 1
+        ds.PatientName, ds.PatientID = patient, "marker-id"
+        ds.PatientBirthDate, ds.PatientSex = "19700101", "O"
+        ds.StudyDate, ds.StudyTime, ds.StudyID, ds.AccessionNumber = "20260101", "120000", "1", "A1"
+        ds.ReferringPhysicianName = ""
+        ds.InstanceNumber = index + 1
+        ds.Rows, ds.Columns = shape
+        ds.PixelSpacing = [1.0, 1.0]
+        ds.SliceThickness = spacing
+        ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        ds.ImagePositionPatient = [0, 0, index * spacing]
+        ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+        ds.BitsAllocated = ds.BitsStored = 16
+        ds.HighBit, ds.PixelRepresentation = 15, 0
+        ds.ImageType = ["ORIGINAL", "PRIMARY"]
+        ds.PixelData = rng.integers(0, 1000, shape, dtype=np.uint16).tobytes()
+        slices.append(ds)
+    return slices
+
+
+def write(slices: list[Dataset], folder: Path) -> list[Path]:
+    """Save `slices` below `folder`; return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, ds in enumerate(slices):
+        path = folder / f"{ds.SeriesInstanceUID[-8:]}-{number:04}.dcm"
+        ds.save_as(path, enforce_file_format=True)
+        paths.append(path)
+    return paths
+
+
+def instances(slices: list[Dataset], folder: Path) -> list[Instance]:
+    """`slices` as received instances."""
+    return [Instance.read(path) for path in write(slices, folder)]

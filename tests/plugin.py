@@ -1,0 +1,25 @@
+"""Installs a module the way a third party does: a package with an entry point, found by name."""
+
+import os
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+
+def install_plugin(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, source: str, name: str, cls: str = "Module"
+) -> None:
+    """Write `source` and its metadata to `folder`, and put it on the path of us and our children."""
+    package = f"plugin_{name.replace('-', '_')}"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{package}.py").write_text(textwrap.dedent(source))
+    metadata = folder / f"{package}-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[hilum.modules]\n{name} = {package}:{cls}\n")
+    monkeypatch.syspath_prepend(str(folder))
+    path = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(p for p in (str(folder), path) if p))
+    sys.modules.pop(package, None)
