@@ -48,7 +48,11 @@ def is_storage_class(uid: str) -> bool:
     )
 
 
-def no_delay(event: Any) -> None:
-    """Send small messages at once: with Nagle's algorithm each image waits 40 ms (RFC 896)."""
+def no_delay(event: Any, timeout: float) -> None:
+    """Send small messages at once: with Nagle's algorithm each image waits 40 ms (RFC 896).
+
+    Handler of EVT_CONN_OPEN; `timeout` in seconds ends a wait for the rest of a PDU.
+    """
     connection = event.assoc.dul.socket.socket
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.settimeout(timeout)
