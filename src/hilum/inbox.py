@@ -2,20 +2,44 @@
 
 One folder per study. File names are hashes of UIDs, so neither hostile UIDs nor patient data ever
 become a path. Nothing here needs a database: the inbox is the truth, every index is made from it.
+Several threads and processes may store at the same time.
 """
 
 import hashlib
+import itertools
 import os
+import re
+import struct
+import threading
 import time
 from dataclasses import dataclass
 from enum import Enum
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
 from pydicom.errors import InvalidDicomError
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from hilum.dicom.instance import IDENTIFYING
 from hilum.errors import UnreadableError
+
+ABANDONED_AFTER = 3600.0  # seconds; a partial file this old belongs to a process that was killed
+UID_FORM = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, lenient about leading zeros
+HOSTILE = (  # what pydicom raises on broken bytes, found by fuzzing it
+    InvalidDicomError,
+    ValueError,
+    EOFError,
+    OSError,
+    RecursionError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    NotImplementedError,
+    struct.error,
+)
+_serial = itertools.count()
 
 
 class Outcome(Enum):
@@ -42,8 +66,12 @@ class Inbox:
     def __init__(self, root: Path) -> None:
         self.incoming = root / "incoming"
         self.quarantine = root / "quarantine"
-        for folder in (self.incoming, self.quarantine):
+        self._partial = root / "partial"
+        for folder in (self.incoming, self.quarantine, self._partial):
             folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(root)
+        self._durable_folders: set[Path] = set()
+        _remove_abandoned(self._partial)
 
     def store(self, part10: bytes) -> Stored:
         """Keep one DICOM Part 10 file. `OSError` (disk full) leaves no partial file behind."""
@@ -51,76 +79,141 @@ class Inbox:
             uids = identify(part10)
         except UnreadableError as error:
             return self.set_apart(part10, str(error))
-        folder = self.study_folder(uids["StudyInstanceUID"])
-        path = folder / f"{_digest(uids['SOPInstanceUID'])}.dcm"
-        if path.exists():
-            if _body(path.read_bytes()) == _body(part10):
-                return Stored(Outcome.DUPLICATE, path, uids["StudyInstanceUID"])
-            return self.set_apart(part10, "SOP Instance UID received again with other content")
-        if not folder.exists():
-            folder.mkdir(exist_ok=True)
-            _sync_folder(self.incoming)
-        write_durably(path, part10)
-        return Stored(Outcome.STORED, path, uids["StudyInstanceUID"])
+        return self.keep(part10, uids)
+
+    def keep(self, part10: bytes, uids: dict[str, str]) -> Stored:
+        """Like `store`, for an object that `identify` has looked at already."""
+        study_uid = uids["StudyInstanceUID"]
+        path = self._durable_folder(study_uid) / f"{digest(uids['SOPInstanceUID'])}.dcm"
+        if not path.exists() and self._publish(path, part10):
+            return Stored(Outcome.STORED, path, study_uid)
+        if _body(path.read_bytes()) == _body(part10):
+            # The copy may be another association's, not yet durable: ours must be when we answer.
+            sync_file(path)
+            sync_folder(path.parent)
+            return Stored(Outcome.DUPLICATE, path, study_uid)
+        return self.set_apart(part10, "SOP Instance UID received again with other content")
 
     def set_apart(self, content: bytes, reason: str) -> Stored:
-        """Keep `content` in quarantine with the reason beside it."""
-        name = f"{time.time_ns()}-{hashlib.sha256(content).hexdigest()[:12]}"
+        """Keep `content` in quarantine with the reason beside it; the same content only once."""
+        name = hashlib.sha256(content).hexdigest()[:32]
         path = self.quarantine / f"{name}.dcm"
-        write_durably(self.quarantine / f"{name}.txt", reason.encode())
-        write_durably(path, content)
+        note = path.with_suffix(".txt")
+        write_durably(note, reason.encode(), by_way_of=self._partial)
+        try:
+            write_durably(path, content, by_way_of=self._partial)
+        except OSError:
+            note.unlink(missing_ok=True)
+            raise
         return Stored(Outcome.QUARANTINED, path, reason=reason)
 
     def study_folder(self, study_uid: str) -> Path:
         """The folder that holds every instance of `study_uid`."""
-        return self.incoming / _digest(study_uid)
+        return self.incoming / digest(study_uid)
+
+    def _durable_folder(self, study_uid: str) -> Path:
+        folder = self.study_folder(study_uid)
+        if folder not in self._durable_folders or not folder.exists():
+            # Existing is not enough: whoever made it may not have synced its parent yet.
+            folder.mkdir(exist_ok=True)
+            sync_folder(self.incoming)
+            self._durable_folders.add(folder)
+        return folder
+
+    def _publish(self, path: Path, content: bytes) -> bool:
+        """Write `path` durably unless it exists; a hard link never replaces another's file."""
+        partial = _partial_name(self._partial, path)
+        try:
+            _write_synced(partial, content)
+            os.link(partial, path)
+        except FileExistsError:
+            return False
+        finally:
+            partial.unlink(missing_ok=True)
+        sync_folder(path.parent)
+        return True
 
 
 def identify(part10: bytes) -> dict[str, str]:
-    """The four identifying UIDs of a Part 10 file, reading no further than it must."""
+    """The four identifying UIDs of a Part 10 file; `UnreadableError` if it has none."""
+    if DeflatedExplicitVRLittleEndian.encode() in part10[: _body_offset(part10)]:
+        # A few megabytes can grow to gigabytes; nobody in imaging sends it.
+        raise UnreadableError("Deflated Explicit VR Little Endian is not taken in")
     try:
-        from io import BytesIO
-
         header = pydicom.dcmread(
             BytesIO(part10), stop_before_pixels=True, specific_tags=list(IDENTIFYING)
         )
         uids = {keyword: str(header.get(keyword) or "") for keyword in IDENTIFYING}
-    except (InvalidDicomError, ValueError, EOFError, OSError, RecursionError, KeyError) as error:
+    except HOSTILE as error:
         raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error
     missing = [keyword for keyword, uid in uids.items() if not uid]
     if missing:
         raise UnreadableError(f"the object has no {', '.join(missing)}")
+    broken = [keyword for keyword, uid in uids.items() if not UID_FORM.fullmatch(uid)]
+    if broken:
+        raise UnreadableError(f"not a UID: {', '.join(broken)}")  # its value may be anything
     return uids
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Write `content` so that it is whole under its name, or not there at all, even after a crash."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+def digest(uid: str) -> str:
+    """File name for `uid`: says nothing, always fits, cannot leave its folder."""
+    return hashlib.sha256(uid.encode()).hexdigest()[:32]
+
+
+def write_durably(path: Path, content: bytes, *, by_way_of: Path | None = None) -> None:
+    """Write `content` so that it is whole under its name, or not there at all, even after a crash.
+
+    `by_way_of` is the folder, on the same file system, that holds the file while it grows.
+    """
+    partial = _partial_name(by_way_of or path.parent, path)
     try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_synced(partial, content)
         partial.replace(path)
-    except OSError:
+    finally:
         partial.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_file(path: Path) -> None:
+    """Put the content of `path` on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _digest(uid: str) -> str:
-    return hashlib.sha256(uid.encode()).hexdigest()[:32]
+sync_folder = sync_file  # a folder's names are its content
 
 
-def _body(part10: bytes) -> bytes:
+def _write_synced(path: Path, content: bytes) -> None:
+    with path.open("wb", buffering=0) as file:
+        view = memoryview(content)
+        while view:
+            view = view[file.write(view) :]
+        os.fsync(file.fileno())
+
+
+def _partial_name(folder: Path, path: Path) -> Path:
+    return folder / f".{path.name}.{os.getpid()}-{threading.get_ident()}-{next(_serial)}.part"
+
+
+def _remove_abandoned(folder: Path) -> None:
+    for partial in folder.iterdir():
+        try:
+            if time.time() - partial.stat().st_mtime > ABANDONED_AFTER:
+                partial.unlink()
+        except FileNotFoundError:
+            continue  # another process was quicker
+
+
+def _body_offset(part10: bytes) -> int:
+    """Where the data set starts: after preamble and file meta group (PS3.10 7.1)."""
+    if part10[132:136] != b"\x02\0\0\0":
+        return 0
+    return 144 + int.from_bytes(part10[140:144], "little")
+
+
+def _body(part10: bytes) -> memoryview:
     """The data set without preamble and file meta group, which each sender writes anew."""
-    length = int.from_bytes(part10[140:144], "little") if part10[132:136] == b"\x02\0\0\0" else 0
-    return part10[144 + length :] if length else part10
+    return memoryview(part10)[_body_offset(part10) :]

@@ -3,23 +3,82 @@
 Codes come from here and nowhere else: one quoted from memory turned out to be *Limbic lobe*.
 """
 
+from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
-# what is measured
+# what is found
 HIPPOCAMPUS = Code("5366008", "SCT", "Hippocampus")
+LUNG = Code("39607008", "SCT", "Lung")
+BRAIN = Code("12738006", "SCT", "Brain")
 ANTERIOR = Code("255549009", "SCT", "Anterior")
 POSTERIOR = Code("255551008", "SCT", "Posterior")
 LEFT = Code("7771000", "SCT", "Left")
 RIGHT = Code("24028007", "SCT", "Right")
 ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
+COVID_19 = Code("840539006", "SCT", "COVID-19")
+PNEUMONIA = Code("233604007", "SCT", "Pneumonia")
+NORMAL = Code("17621005", "SCT", "Normal")
 
 # how it is measured
 VOLUME = Code("118565006", "SCT", "Volume")
+CERTAINTY_OF_FINDING = Code("111012", "DCM", "Certainty of Finding")
+MEASUREMENT_UNCERTAINTY = Code("371884006", "SCT", "+/-, range of measurement uncertainty")
 CUBIC_MILLIMETRE = Code("mm3", "UCUM", "cubic millimeter")
 MILLILITRE = Code("ml", "UCUM", "milliliter")
+PERCENT = Code("%", "UCUM", "Percent")
 NO_UNITS = Code("1", "UCUM", "no units")
 
-# the documents
-IMAGING_MEASUREMENT_REPORT = Code("126000", "DCM", "Imaging Measurement Report")
+# the procedure (CID 100)
 MRI_UNSPECIFIED_BODY_REGION = Code("25056-3", "LN", "MRI unspecified body region")
-BRAIN = Code("12738006", "SCT", "Brain")
+IMAGING_PROCEDURE = Code("363679005", "SCT", "Imaging procedure")
+
+# the measurement report: TID 1500, 1204, 1002, 1501, 1411, 300, 4019
+IMAGING_MEASUREMENT_REPORT = Code("126000", "DCM", "Imaging Measurement Report")
+LANGUAGE_OF_CONTENT = Code("121049", "DCM", "Language of Content Item and Descendants")
+ENGLISH = Code("en-US", "RFC5646", "English (United States)")
+OBSERVER_TYPE = Code("121005", "DCM", "Observer Type")
+DEVICE = Code("121007", "DCM", "Device")
+DEVICE_OBSERVER_UID = Code("121012", "DCM", "Device Observer UID")
+DEVICE_OBSERVER_NAME = Code("121013", "DCM", "Device Observer Name")
+DEVICE_OBSERVER_MANUFACTURER = Code("121014", "DCM", "Device Observer Manufacturer")
+DEVICE_OBSERVER_MODEL_NAME = Code("121015", "DCM", "Device Observer Model Name")
+DEVICE_OBSERVER_SERIAL_NUMBER = Code("121016", "DCM", "Device Observer Serial Number")
+PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure reported")
+IMAGING_MEASUREMENTS = Code("126010", "DCM", "Imaging Measurements")
+DERIVED_IMAGING_MEASUREMENTS = Code("126011", "DCM", "Derived Imaging Measurements")
+MEASUREMENT_GROUP = Code("125007", "DCM", "Measurement Group")
+TRACKING_IDENTIFIER = Code("112039", "DCM", "Tracking Identifier")
+TRACKING_UNIQUE_IDENTIFIER = Code("112040", "DCM", "Tracking Unique Identifier")
+FINDING = Code("121071", "DCM", "Finding")
+FINDING_SITE = Code("363698007", "SCT", "Finding Site")
+LATERALITY = Code("272741003", "SCT", "Laterality")
+TOPOGRAPHICAL_MODIFIER = Code("106233006", "SCT", "Topographical modifier")
+IMAGE_REGION = Code("111030", "DCM", "Image Region")
+SOURCE = Code("260753009", "SCT", "Source")
+REFERENCED_SEGMENT = Code("121191", "DCM", "Referenced Segment")
+SOURCE_SERIES_FOR_SEGMENTATION = Code("121232", "DCM", "Source Series for Segmentation")
+ALGORITHM_NAME = Code("111001", "DCM", "Algorithm Name")
+ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
+ALGORITHM_FAMILY = Code("111000", "DCM", "Algorithm Family")
+ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
+QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
+COMMENT = Code("121106", "DCM", "Comment")
+PROCESSING_SUMMARY = Code("111017", "DCM", "CAD Processing and Findings Summary")
+NO_ALGORITHMS_SUCCEEDED = Code("111245", "DCM", "No algorithms succeeded; without findings")
+
+# what the objects say of each other and of their making
+PROCESSING_ALGORITHM = Code("Newcode1", "99IHE", "Processing Algorithm")  # as IHE AIR prints it
+SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
+TEMPORAL_PREDECESSOR = Code("121348", "DCM", "Temporal Predecessor")
+
+# Body Part Examined (PS3.16 Annex L) of an object that shows a structure
+BODY_PARTS = {HIPPOCAMPUS: "BRAIN", BRAIN: "BRAIN", LUNG: "CHEST"}
+
+
+def item(code: Code) -> Dataset:
+    """The Code Sequence Macro of `code` (PS3.3 Table 8.8-1)."""
+    dataset = Dataset()
+    dataset.CodeValue = code.value
+    dataset.CodingSchemeDesignator = code.scheme_designator
+    dataset.CodeMeaning = code.meaning
+    return dataset

@@ -1,41 +1,56 @@
-"""Findings become SOP instances. One file per kind of object; pure, no I/O."""
+"""Findings become SOP instances. One file per kind of object; nothing is written to disk or sent.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+The only thing read here are the pixels of the analysed series, for the picture.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from pydicom.dataset import Dataset
 
-from hilum.dicom.series import Series
-from hilum.dicom.study import Study
-from hilum.findings import Findings
-from hilum.module import ModuleFacts
+from hilum.objects import pdf, sc, seg, sr
+from hilum.objects.analysis import Analysis
+from hilum.objects.report import Report
+from hilum.objects.seg import Encoding
+
+__all__ = ["KINDS", "Analysis", "Encoding", "Writer", "write_objects"]
+
+KINDS = ("seg", "sr", "sc", "pdf")
+
+# A writer sees what was written before it (the SR refers to the SEG) and leaves out a kind that
+# does not apply by returning None.
+Writer = Callable[[Report, Mapping[str, Dataset]], Dataset | None]
 
 
-@dataclass(frozen=True)
-class Analysis:
-    """One run of one module on one study: everything the writers need, nothing else.
+def write_objects(
+    analysis: Analysis, kinds: Sequence[str] = KINDS, segmentation: Encoding = "auto"
+) -> dict[str, Dataset]:
+    """The SOP instances which tell `analysis`, by kind, ready for `save_as` or sending.
 
-    `created` comes from the workitem, so that a repeated run writes identical bytes. `inputs` holds
-    the chosen series by input name (empty if none could be chosen and the findings are a refusal).
-    `reasons` says why they were chosen; `incomplete` says what was missing, or is None;
-    `predecessor` holds the SOP (class, instance) UIDs of the result this one replaces.
+    The same arguments give identical bytes. A kind that does not apply is left out: no Segmentation
+    without segments. Without "seg" the measurement report refers to no segmentation, so that a
+    destination never receives a dangling reference; its UID then differs, too.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        What was found, by what, on what.
+    kinds : sequence of str
+        Any of "seg", "sr", "sc" and "pdf".
+    segmentation : {"auto", "binary", "fractional"}
+        Segmentation Type (PS3.3 C.8.20.2). "auto" is FRACTIONAL where Rows x Columns is no multiple
+        of 8, because OHIF scrambles such BINARY objects silently, else BINARY.
     """
-
-    workitem_id: str
-    created: datetime
-    module: ModuleFacts
-    study: Study
-    inputs: Mapping[str, Series]
-    findings: Findings
-    reasons: tuple[str, ...] = ()
-    incomplete: str | None = None
-    predecessor: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def series(self) -> Series | None:
-        """The first input: the series whose grid the segments are on."""
-        return next(iter(self.inputs.values()), None)
-
-
-Writer = Callable[[Analysis, Mapping[str, Dataset]], Dataset | None]
+    writers: dict[str, Writer] = {
+        "seg": partial(seg.write, encoding=segmentation),
+        "sr": sr.write,
+        "sc": sc.write,
+        "pdf": pdf.write,
+    }
+    report = Report(analysis)
+    written: dict[str, Dataset] = {}
+    for kind, write in writers.items():
+        dataset = write(report, written) if kind in kinds else None
+        if dataset is not None:
+            written[kind] = dataset
+    return written

@@ -1,0 +1,58 @@
+"""What both sides of a DIMSE conversation share: quiet libraries, quick sockets, SOP classes."""
+
+import logging
+import socket
+import warnings
+from typing import Any
+
+from pydicom.uid import UID, AllTransferSyntaxes, ExplicitVRLittleEndian
+from pynetdicom import _config
+
+VERIFICATION = "1.2.840.10008.1.1"
+MAXIMUM_PDU = 1 << 18  # bytes; with the usual 16 KiB an image is dozens of round trips in Python
+
+# Deflated objects grow a thousandfold when opened; JPIP objects hold an address instead of pixels.
+TRANSFER_SYNTAXES: list[str | UID] = [
+    ExplicitVRLittleEndian,
+    *(
+        syntax
+        for syntax in AllTransferSyntaxes
+        if syntax != ExplicitVRLittleEndian
+        and not {"Deflate", "Deflated", "JPIP"} & set(syntax.name.split())
+    ),
+]
+
+
+def quieten_libraries() -> None:
+    """Keep element values out of logs: pydicom and pynetdicom print them in warnings and errors.
+
+    Also lets pynetdicom send files as they are, without decoding them.
+    """
+    _config.LOG_HANDLER_LEVEL = "none"
+    _config.STORE_SEND_CHUNKED_DATASET = True
+    for name in ("pydicom", "pynetdicom"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        warnings.filterwarnings("ignore", module=name)
+
+
+def is_storage_class(uid: str) -> bool:
+    """Whether `uid` is, or may be, a Storage SOP class: private and unknown ones count."""
+    sop_class = UID(uid)
+    if not sop_class.type:  # not in the dictionary
+        return True
+    return (
+        sop_class.type == "SOP Class"
+        and "Storage" in sop_class.name
+        and "Storage Commitment" not in sop_class.name
+        and "Media Storage" not in sop_class.name
+    )
+
+
+def no_delay(event: Any, timeout: float) -> None:
+    """Send small messages at once: with Nagle's algorithm each image waits 40 ms (RFC 896).
+
+    Handler of EVT_CONN_OPEN; `timeout` in seconds ends a wait for the rest of a PDU.
+    """
+    connection = event.assoc.dul.socket.socket
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.settimeout(timeout)

@@ -1,0 +1,69 @@
+"""The scanner: sends studies to a DICOM node as a modality or a PACS does."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hilum.destinations.statuses import Verdict, verdict
+from hilum.scu import Peer, Sent, store
+from hilum.scu import echo as verify
+
+Called = tuple[str, str, int]  # AE title, host, port
+
+
+@dataclass(frozen=True)
+class SendReport:
+    """What was answered to each file, in the order of the answers."""
+
+    files: tuple[Sent, ...]
+    seconds: float
+
+    @property
+    def stored(self) -> int:
+        """How many files were taken, warnings included."""
+        return len(self.files) - len(self.failed)
+
+    @property
+    def failed(self) -> tuple[Sent, ...]:
+        """Files that were not taken, each with its status and reason."""
+        return tuple(file for file in self.files if not _taken(file))
+
+    @property
+    def images_per_second(self) -> float:
+        return self.stored / self.seconds if self.seconds else 0.0
+
+
+def send(
+    files: Sequence[Path],
+    called: Called,
+    calling: str = "SCANNER",
+    progress: Callable[[Sent], None] | None = None,
+) -> SendReport:
+    """Send `files` by C-STORE, each in its own transfer syntax; nothing is repeated.
+
+    Raises
+    ------
+    DeliveryDelayed
+        The node cannot be reached, is busy, or the connection broke.
+    DeliveryRefused
+        The node rejects the association; the text says the cure.
+    """
+    started = time.perf_counter()
+    answers = []
+    for sent in store(files, Peer(*called, calling)):
+        answers.append(sent)
+        if progress:
+            progress(sent)
+    return SendReport(tuple(answers), time.perf_counter() - started)
+
+
+def echo(called: Called, calling: str = "SCANNER") -> float:
+    """Seconds a C-ECHO takes, association included; raises like `send`."""
+    started = time.perf_counter()
+    verify(Peer(*called, calling))
+    return time.perf_counter() - started
+
+
+def _taken(sent: Sent) -> bool:
+    return sent.status is not None and verdict(sent.status)[0] is Verdict.TAKEN

@@ -1,0 +1,219 @@
+"""What all result objects share: patient, study, series, equipment, dates and derived UIDs."""
+
+from collections.abc import Iterable, Sequence
+from io import BytesIO
+
+from pydicom import config
+from pydicom.charset import convert_encodings
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filewriter import write_file_meta_info
+from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.valuerep import validate_value
+
+from hilum.dicom import codes
+from hilum.dicom.instance import Instance
+from hilum.dicom.study import TYPE_2
+from hilum.dicom.uids import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+    MANUFACTURER,
+    derived_uid,
+)
+from hilum.findings import Classification, Note, Refusal, Segment
+from hilum.objects.analysis import Analysis
+
+# High numbers, else viewers open our objects before the images.
+SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "sc": 9003, "pdf": 9004}
+NAMES = {"seg": "segmentation", "sr": "measurements", "sc": "picture", "pdf": "report"}
+NOT_FOR_DIAGNOSIS = "not for diagnosis"
+UNICODE = "ISO_IR 192"
+
+
+def stamp(dataset: Dataset, analysis: Analysis, kind: str, variant: str = "") -> Dataset:
+    """Write the shared modules onto `dataset`, whose SOP Class UID and Modality are set.
+
+    `variant` tells objects of one kind and one analysis apart, such as the two SEG encodings.
+    """
+    _identify(dataset, analysis, kind, variant)
+    _patient_and_study(dataset, analysis)
+    _dates(dataset, analysis)
+    _equipment(dataset, analysis)
+    return dataset
+
+
+def sop_instance_uid(analysis: Analysis, kind: str, variant: str = "") -> str:
+    """Derived from the images, the module, its weights, the workitem and the kind of object."""
+    images = sorted(i.sop_instance_uid for s in analysis.inputs.values() for i in s.instances)
+    module = analysis.module
+    made_by = (module.name, module.version, module.weights_sha256)
+    made_for = (analysis.study.uid, analysis.workitem_id, analysis.created.isoformat())
+    return derived_uid("instance", *made_for, *made_by, kind, variant, *images)
+
+
+def series_instance_uid(sop_instance_uid: str) -> str:
+    """Each object has its series; a predecessor's series thus follows from its instance UID."""
+    return derived_uid("series", sop_instance_uid)
+
+
+def device_uid(analysis: Analysis) -> str:
+    """Changes exactly when the weights do (IHE AIR 6.5.3.1)."""
+    return derived_uid("device", analysis.module.name, analysis.module.weights_sha256)
+
+
+def instances(analysis: Analysis) -> tuple[Instance, ...]:
+    """The images that were analysed, of all inputs."""
+    return tuple(i for series in analysis.inputs.values() for i in series.instances)
+
+
+def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    """SOP Instance Reference Macro (PS3.3 Table 10-11)."""
+    item = Dataset()
+    item.ReferencedSOPClassUID = sop_class_uid
+    item.ReferencedSOPInstanceUID = sop_instance_uid
+    return item
+
+
+def series_reference(series_uid: str, references: Sequence[Dataset], keyword: str) -> Dataset:
+    """One item of a Referenced Series Sequence; its instances stand under `keyword`."""
+    item = Dataset()
+    item.SeriesInstanceUID = series_uid
+    setattr(item, keyword, list(references))
+    return item
+
+
+def predecessors(analysis: Analysis, sop_class_uid: str) -> list[Dataset]:
+    """References to the object of the same class in the result that this one replaces."""
+    return [reference(c, uid) for c, uid in analysis.predecessor if c == sop_class_uid]
+
+
+def body_part(analysis: Analysis) -> str | None:
+    """Of the analysed images, else of the structure that was found, else of the study's images."""
+    chosen = [s.header.get("BodyPartExamined") for s in analysis.inputs.values()]
+    found = [codes.BODY_PARTS.get(s.code) for s in analysis.findings.segments]
+    others = [s.header.get("BodyPartExamined") for s in analysis.study.series]
+    usable = (str(p) for p in (*chosen, *found, *others) if p and _is_valid("CS", str(p)))
+    return next(usable, None)
+
+
+def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str) -> None:
+    uid = sop_instance_uid(analysis, kind, variant)
+    dataset.SOPInstanceUID = uid
+    dataset.SeriesInstanceUID = series_instance_uid(uid)
+    dataset.SeriesNumber = SERIES_NUMBERS[kind]
+    dataset.InstanceNumber = 1
+    dataset.SeriesDescription = description(analysis, kind)
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
+    meta.MediaStorageSOPInstanceUID = uid
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+    write_file_meta_info(BytesIO(), meta, enforce_standard=True)  # sets the group length
+    dataset.file_meta = meta
+    dataset.preamble = b"\x00" * 128
+
+
+def description(analysis: Analysis, kind: str) -> str:
+    """Series Description: at most 64 characters, whatever the title's length."""
+    end = f" {NAMES[kind]} - {NOT_FOR_DIAGNOSIS}"
+    return f"AI {analysis.module.title}"[: 64 - len(end)].rstrip() + end
+
+
+def _patient_and_study(dataset: Dataset, analysis: Analysis) -> None:
+    agreed = analysis.study.consensus()
+    for element in agreed:
+        # What identifies the patient and the study is copied as it is, right or wrong, or the
+        # archive would file our result elsewhere. Other broken values would only make it refuse.
+        if element.VR in ("DA", "TM", "AS", "CS", "DS") and not _is_usable(element):
+            if element.keyword in TYPE_2:
+                setattr(dataset, element.keyword, None)
+            continue
+        dataset[element.tag] = element
+    characters = _character_set(agreed, analysis)
+    if characters is None:
+        dataset.pop("SpecificCharacterSet", None)
+    else:
+        dataset.SpecificCharacterSet = characters
+
+
+def _is_usable(element: object) -> bool:
+    keyword, vr, value = element.keyword, element.VR, element.value  # type: ignore[attr-defined]
+    if keyword == "PatientSex" and value not in ("M", "F", "O", "", None):
+        return False
+    return _is_valid(vr, "" if value is None else str(value))
+
+
+def _is_valid(vr: str, value: str) -> bool:
+    try:
+        validate_value(vr, value, config.RAISE)
+    except ValueError:
+        return False
+    return True
+
+
+def _character_set(agreed: Dataset, analysis: Analysis) -> str | list[str] | None:
+    """The source's character set if it can hold every text of our objects, else UTF-8."""
+    text = "".join((*(str(element.value) for element in agreed), *_own_texts(analysis)))
+    declared = analysis.series or max(analysis.study.series, key=lambda s: len(s.instances))
+    source = declared.header.get("SpecificCharacterSet")
+    if text.isascii() and not source:
+        return None
+    if source and _can_encode(source, text):
+        return source if isinstance(source, str) else list(source)
+    if not source and _can_encode("ISO_IR 100", text):
+        # Nothing was declared though it was needed; readers take the bytes for Latin-1.
+        return "ISO_IR 100"
+    return UNICODE
+
+
+def _can_encode(character_set: str | Sequence[str], text: str) -> bool:
+    try:
+        encodings = convert_encodings(character_set)
+    except LookupError:
+        return False
+    return all(any(_fits(c, encoding) for encoding in encodings) for c in sorted(set(text)))
+
+
+def _fits(character: str, encoding: str) -> bool:
+    try:
+        character.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def _own_texts(analysis: Analysis) -> Iterable[str]:
+    yield analysis.module.title
+    yield from analysis.reasons
+    yield analysis.incomplete or ""
+    for finding in analysis.findings.items:
+        if isinstance(finding, Note | Refusal):
+            yield finding.text
+        elif isinstance(finding, Segment | Classification):
+            yield finding.label
+
+
+def _dates(dataset: Dataset, analysis: Analysis) -> None:
+    date = analysis.created.strftime("%Y%m%d")
+    time = analysis.created.strftime("%H%M%S")
+    dataset.InstanceCreationDate = dataset.SeriesDate = dataset.ContentDate = date
+    dataset.InstanceCreationTime = dataset.SeriesTime = dataset.ContentTime = time
+
+
+def _equipment(dataset: Dataset, analysis: Analysis) -> None:
+    module = analysis.module
+    dataset.Manufacturer = MANUFACTURER
+    dataset.ManufacturerModelName = module.name[:64]
+    dataset.SoftwareVersions = [module.version[:64], IMPLEMENTATION_VERSION_NAME]
+    dataset.DeviceSerialNumber = module.weights_sha256[:64]
+    algorithm = Dataset()
+    algorithm.PurposeOfReferenceCodeSequence = [codes.item(codes.PROCESSING_ALGORITHM)]
+    algorithm.Manufacturer = MANUFACTURER
+    algorithm.ManufacturerModelName = module.name[:64]
+    algorithm.SoftwareVersions = module.version[:64]
+    algorithm.DeviceSerialNumber = module.weights_sha256[:64]
+    algorithm.DeviceUID = device_uid(analysis)
+    algorithm.ContributionDateTime = analysis.created.strftime("%Y%m%d%H%M%S")
+    algorithm.ContributionDescription = f"{module.title}; weights SHA-256 in Device Serial Number"
+    dataset.ContributingEquipmentSequence = [algorithm]

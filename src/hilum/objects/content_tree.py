@@ -1,0 +1,107 @@
+"""Content items of a structured report (PS3.3 C.17.3), as plain data sets.
+
+highdicom's templates are not used here: they know no report without measurements (a refusal), allow
+no group with both a segment and its outlines, and copy the tree several times over.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+from pydicom.valuerep import DSfloat
+
+from hilum.dicom import codes
+from hilum.objects import common
+
+CONTAINS = "CONTAINS"
+HAS_OBS_CONTEXT = "HAS OBS CONTEXT"
+HAS_CONCEPT_MOD = "HAS CONCEPT MOD"
+HAS_PROPERTIES = "HAS PROPERTIES"
+SELECTED_FROM = "SELECTED FROM"
+
+
+def container(
+    name: Code, children: Sequence[Dataset], template: str | None = None, relation: str = CONTAINS
+) -> Dataset:
+    """A CONTAINER, SEPARATE, with its template identified."""
+    item = _item("CONTAINER", name, relation, children)
+    item.ContinuityOfContent = "SEPARATE"
+    if template:
+        identification = Dataset()
+        identification.MappingResource = "DCMR"
+        identification.TemplateIdentifier = template
+        item.ContentTemplateSequence = [identification]
+    return item
+
+
+def text(name: Code, value: str, relation: str = CONTAINS) -> Dataset:
+    item = _item("TEXT", name, relation)
+    item.TextValue = value
+    return item
+
+
+def code(
+    name: Code, value: Code, relation: str = CONTAINS, children: Iterable[Dataset] = ()
+) -> Dataset:
+    item = _item("CODE", name, relation, children)
+    item.ConceptCodeSequence = [codes.item(value)]
+    return item
+
+
+def uid(name: Code, value: str, relation: str = CONTAINS) -> Dataset:
+    item = _item("UIDREF", name, relation)
+    item.UID = value
+    return item
+
+
+def number(
+    name: Code,
+    value: float,
+    unit: Code,
+    relation: str = CONTAINS,
+    children: Iterable[Dataset] = (),
+) -> Dataset:
+    measured = Dataset()
+    measured.NumericValue = DSfloat(value, auto_format=True)
+    measured.FloatingPointValue = float(value)
+    measured.MeasurementUnitsCodeSequence = [codes.item(unit)]
+    item = _item("NUM", name, relation, children)
+    item.MeasuredValueSequence = [measured]
+    return item
+
+
+def segment(name: Code, sop_class_uid: str, sop_instance_uid: str, number: int) -> Dataset:
+    item = image(name, sop_class_uid, sop_instance_uid)
+    item.ReferencedSOPSequence[0].ReferencedSegmentNumber = number
+    return item
+
+
+def image(
+    name: Code, sop_class_uid: str, sop_instance_uid: str, relation: str = CONTAINS
+) -> Dataset:
+    item = _item("IMAGE", name, relation)
+    item.ReferencedSOPSequence = [common.reference(sop_class_uid, sop_instance_uid)]
+    return item
+
+
+def polyline(name: Code, points: np.ndarray, source: Dataset) -> Dataset:
+    """A closed outline of (column, row) `points` on the image item `source`."""
+    item = _item("SCOORD", name, CONTAINS, [source])
+    item.GraphicType = "POLYLINE"
+    item.GraphicData = points.ravel().tolist()
+    return item
+
+
+def _item(
+    value_type: str, name: Code, relation: str, children: Iterable[Dataset] = ()
+) -> Dataset:
+    item = Dataset()
+    if relation:
+        item.RelationshipType = relation
+    item.ValueType = value_type
+    item.ConceptNameCodeSequence = [codes.item(name)]
+    content = list(children)
+    if content:
+        item.ContentSequence = content
+    return item

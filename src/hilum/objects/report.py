@@ -1,0 +1,167 @@
+"""What every object says, in words and numbers; the picture and the PDF only lay it out."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from highdicom import Volume
+
+from hilum.dicom import codes
+from hilum.dicom.series import Series
+from hilum.dicom.uids import derived_uid
+from hilum.errors import NoVolumeError
+from hilum.findings import Measurement, Segment
+from hilum.objects.analysis import Analysis
+
+NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the results: `value` and `uncertainty` are ready to print, in `unit`."""
+
+    label: str
+    value: str
+    uncertainty: str = ""
+    unit: str = ""
+    colour: tuple[int, int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """One analysis, as told to a clinician."""
+
+    analysis: Analysis
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """The segments that have voxels; an empty one can be neither drawn nor referred to."""
+        return tuple(s for s in self.analysis.findings.segments if s.mask.array.any())
+
+    @cached_property
+    def volume(self) -> Volume | None:
+        """The voxels of the analysed series, None if there is none or it forms no volume."""
+        try:
+            return self.analysis.series.volume() if self.analysis.series else None
+        except NoVolumeError:
+            return None
+
+    def tracking_uid(self, label: str, number: int = 0) -> str:
+        """One for each structure of an analysis, the same in SEG and SR."""
+        facts = (self.analysis.study.uid, self.analysis.workitem_id, self.analysis.module.name)
+        return derived_uid("tracking", *facts, label, str(number))
+
+    def measurements(self, segment: Segment | None) -> tuple[Measurement, ...]:
+        """What was measured of `segment`, or with None of the whole series.
+
+        The volume of a segment is always among them: it is voxels times voxel volume.
+        """
+        given = self.analysis.findings.measurements
+        if segment is None:
+            return tuple(m for m in given if m.of is None or m.of not in self.segments)
+        own = tuple(m for m in given if m.of is segment)
+        if any(m.code == codes.VOLUME for m in own):
+            return own
+        volume = Measurement(codes.VOLUME, segment.volume_mm3, codes.CUBIC_MILLIMETRE, of=segment)
+        return (volume, *own)
+
+    @property
+    def title(self) -> str:
+        return self.analysis.module.title
+
+    @property
+    def refusal(self) -> str | None:
+        """The sentence that says why there is no result."""
+        refusal = self.analysis.findings.refusal
+        if refusal is None:
+            return None
+        text = refusal.text.strip().rstrip(".")
+        return f"Could not be analysed, because {text[:1].lower()}{text[1:]}."
+
+    @property
+    def incomplete(self) -> str | None:
+        """The sentence that warns of missing images."""
+        text = self.analysis.incomplete
+        return f"INCOMPLETE - {text.strip().rstrip('.')}." if text else None
+
+    @property
+    def replaces(self) -> str | None:
+        if not self.analysis.predecessor:
+            return None
+        return "This result replaces an earlier one of the same study."
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """The results in the order the module gave them."""
+        measured = [
+            _row(measurement, segment)
+            for segment in self.segments
+            for measurement in self.measurements(segment)
+        ]
+        measured += [_row(measurement, measurement.of) for measurement in self.measurements(None)]
+        for outcome in self.analysis.findings.classifications:
+            measured.append(Row(outcome.label, f"{outcome.score * 100:.0f}", unit="%"))
+            measured += [
+                Row(label, f"{score * 100:.0f}", unit="%") for label, score in outcome.alternatives
+            ]
+        return tuple(measured)
+
+    @cached_property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """Where the result comes from: which images, which model, why, when."""
+        module = self.analysis.module
+        facts = [("Images", describe(series)) for series in self.analysis.inputs.values()]
+        if not facts:
+            facts = [("Images", "no series of this study was suitable")]
+        if self.analysis.reasons:
+            facts.append(("Chosen because", "; ".join(self.analysis.reasons)))
+        facts.append(("Model", f"{module.title}, version {module.version}"))
+        facts.append(("Weights", f"SHA-256 {module.weights_sha256[:12]}"))
+        facts.append(("Analysed", f"{self.analysis.created:%Y-%m-%d %H:%M}"))
+        return tuple(facts)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        texts = [note.text for note in self.analysis.findings.notes]
+        return (*texts, self.replaces) if self.replaces else tuple(texts)
+
+    @property
+    def comments(self) -> tuple[str, ...]:
+        """Everything a reader of the bare document must know besides the numbers."""
+        said = (self.refusal, self.incomplete, *self.notes)
+        chosen = (f"Chosen because: {reason}" for reason in self.analysis.reasons)
+        return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
+
+
+def describe(series: Series) -> str:
+    """Name, number of images and voxel size of a series."""
+    header, number = series.header, series.header.get("SeriesNumber")
+    name = f"{series.description or 'unnamed series'}{f' (series {number})' if number else ''}"
+    count = len(series.instances)
+    parts = [name, f"{series.modality}, {count} image{'s' if count != 1 else ''}"]
+    spacing = series.instances[0].pixel_spacing
+    if spacing is not None and series.stack.spacing is not None:
+        sides = (*np.asarray(spacing).tolist(), series.stack.spacing)
+        parts.append(" x ".join(f"{side:.2f}" for side in sides) + " mm")
+    elif header.get("Rows") and header.get("Columns"):
+        parts.append(f"{header.Columns} x {header.Rows} pixels")
+    return ", ".join(parts)
+
+
+def _row(measurement: Measurement, segment: Segment | None) -> Row:
+    value, uncertainty, unit = measurement.value, measurement.uncertainty, measurement.unit
+    label = segment.label if segment else measurement.code.meaning
+    if segment and measurement.code != codes.VOLUME:
+        label = f"{segment.label}: {measurement.code.meaning}"
+    name = {codes.MILLILITRE: "mL", codes.NO_UNITS: ""}.get(unit, unit.value)
+    if unit == codes.CUBIC_MILLIMETRE:
+        # Clinicians read volumes in millilitres.
+        value, name = value / 1000, "mL"
+        uncertainty = None if uncertainty is None else uncertainty / 1000
+    return Row(
+        label,
+        f"{value:.2f}",
+        "" if uncertainty is None else f"{uncertainty:.2f}",
+        name,
+        segment.colour if segment else None,
+    )

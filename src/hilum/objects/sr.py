@@ -1,0 +1,204 @@
+"""The measurement report: Comprehensive 3D SR, TID 1500 (PS3.3 A.35.13, PS3.16 TID 1500)."""
+
+from collections.abc import Iterator, Mapping
+
+from pydicom.dataset import Dataset
+from pydicom.uid import Comprehensive3DSRStorage, SegmentationStorage
+
+from hilum.dicom import codes
+from hilum.dicom.uids import MANUFACTURER
+from hilum.findings import Classification, Measurement, Segment
+from hilum.objects import common
+from hilum.objects import content_tree as tree
+from hilum.objects.analysis import Analysis
+from hilum.objects.contours import outlines
+from hilum.objects.report import Report
+
+CERTAINTY_UNIT = codes.PERCENT
+
+
+def write(report: Report, written: Mapping[str, Dataset]) -> Dataset:
+    """One TID 1411 group for each segment, with its outlines and, if written, its segment."""
+    analysis, segmentation = report.analysis, written.get("seg")
+    dataset = _document(report, segmentation)
+    dataset.update(
+        tree.container(
+            codes.IMAGING_MEASUREMENT_REPORT, list(_root(report, segmentation)), "1500", relation=""
+        )
+    )
+    # Another segmentation encoding makes another SEG, thus another report that refers to it.
+    variant = segmentation.SOPInstanceUID if segmentation else ""
+    return common.stamp(dataset, analysis, "sr", variant)
+
+
+def _document(report: Report, segmentation: Dataset | None) -> Dataset:
+    """SR Document Series and General modules (PS3.3 C.17.1, C.17.2)."""
+    analysis = report.analysis
+    dataset = Dataset()
+    dataset.SOPClassUID = Comprehensive3DSRStorage
+    dataset.Modality = "SR"
+    dataset.ReferencedPerformedProcedureStepSequence = []
+    dataset.PerformedProcedureCodeSequence = []
+    dataset.CompletionFlag = "PARTIAL" if analysis.incomplete else "COMPLETE"
+    if report.incomplete:
+        dataset.CompletionFlagDescription = report.incomplete[:64]
+    dataset.PreliminaryFlag = "PRELIMINARY"
+    dataset.VerificationFlag = "UNVERIFIED"
+    evidence = _evidence(analysis, segmentation)
+    if evidence:
+        dataset.CurrentRequestedProcedureEvidenceSequence = [_study(analysis, evidence)]
+    predecessors = [
+        common.series_reference(
+            common.series_instance_uid(item.ReferencedSOPInstanceUID),
+            [item],
+            "ReferencedSOPSequence",
+        )
+        for item in common.predecessors(analysis, Comprehensive3DSRStorage)
+    ]
+    if predecessors:
+        dataset.PredecessorDocumentsSequence = [_study(analysis, predecessors)]
+    return dataset
+
+
+def _study(analysis: Analysis, series: list[Dataset]) -> Dataset:
+    item = Dataset()
+    item.StudyInstanceUID = analysis.study.uid
+    item.ReferencedSeriesSequence = series
+    return item
+
+
+def _evidence(analysis: Analysis, segmentation: Dataset | None) -> list[Dataset]:
+    items = []
+    for series in {s.uid: s for s in analysis.inputs.values()}.values():
+        images = [common.reference(i.sop_class_uid, i.sop_instance_uid) for i in series.instances]
+        items.append(common.series_reference(series.uid, images, "ReferencedSOPSequence"))
+    if segmentation:
+        made = [common.reference(SegmentationStorage, segmentation.SOPInstanceUID)]
+        items.append(
+            common.series_reference(segmentation.SeriesInstanceUID, made, "ReferencedSOPSequence")
+        )
+    return items
+
+
+def _root(report: Report, segmentation: Dataset | None) -> Iterator[Dataset]:
+    analysis = report.analysis
+    yield tree.code(codes.LANGUAGE_OF_CONTENT, codes.ENGLISH, tree.HAS_CONCEPT_MOD)
+    yield from _observer(analysis)
+    modality = analysis.series.modality if analysis.series else ""
+    procedure = (
+        codes.MRI_UNSPECIFIED_BODY_REGION if modality == "MR" else codes.IMAGING_PROCEDURE
+    )
+    yield tree.code(codes.PROCEDURE_REPORTED, procedure, tree.HAS_CONCEPT_MOD)
+    groups = [_group(report, segment, segmentation) for segment in report.segments]
+    whole = report.measurements(None)
+    if not groups:
+        groups = list(_groups_without_region(report))
+    elif whole:
+        numbers = [_measurement(analysis, measurement) for measurement in whole]
+        groups.append(tree.container(codes.MEASUREMENT_GROUP, numbers))
+    if groups:
+        yield tree.container(codes.IMAGING_MEASUREMENTS, groups)
+    yield tree.container(codes.QUALITATIVE_EVALUATIONS, list(_evaluations(report)))
+
+
+def _observer(analysis: Analysis) -> Iterator[Dataset]:
+    """TID 1002 and 1004: the algorithm is a device, known by its weights."""
+    module, context = analysis.module, tree.HAS_OBS_CONTEXT
+    yield tree.code(codes.OBSERVER_TYPE, codes.DEVICE, context)
+    yield tree.uid(codes.DEVICE_OBSERVER_UID, common.device_uid(analysis), context)
+    yield tree.text(codes.DEVICE_OBSERVER_NAME, module.title, context)
+    yield tree.text(codes.DEVICE_OBSERVER_MANUFACTURER, MANUFACTURER, context)
+    yield tree.text(codes.DEVICE_OBSERVER_MODEL_NAME, module.name, context)
+    yield tree.text(codes.DEVICE_OBSERVER_SERIAL_NUMBER, module.weights_sha256, context)
+
+
+def _group(report: Report, segment: Segment, segmentation: Dataset | None) -> Dataset:
+    """TID 1411. The outlines make viewers draw it, the segment reference makes it exact."""
+    series = report.analysis.series
+    assert series is not None
+    number = report.segments.index(segment) + 1
+    items = [
+        *_tracking(report, segment.label, number),
+        tree.code(codes.FINDING, segment.code),
+        _site(segment),
+    ]
+    items += [_measurement(report.analysis, m) for m in report.measurements(segment)]
+    for instance, mask in zip(series.instances, segment.mask.array, strict=True):
+        for points in outlines(mask):
+            source = tree.image(
+                codes.SOURCE, instance.sop_class_uid, instance.sop_instance_uid, tree.SELECTED_FROM
+            )
+            items.append(tree.polyline(codes.IMAGE_REGION, points, source))
+    if segmentation:
+        uid = segmentation.SOPInstanceUID
+        items.append(tree.segment(codes.REFERENCED_SEGMENT, SegmentationStorage, uid, number))
+    items.append(tree.uid(codes.SOURCE_SERIES_FOR_SEGMENTATION, series.uid))
+    return tree.container(codes.MEASUREMENT_GROUP, items, "1411")
+
+
+def _site(segment: Segment) -> Dataset:
+    given = (
+        (codes.LATERALITY, segment.side),
+        (codes.TOPOGRAPHICAL_MODIFIER, segment.modifier),
+    )
+    modifiers = [tree.code(name, value, tree.HAS_CONCEPT_MOD) for name, value in given if value]
+    return tree.code(codes.FINDING_SITE, segment.code, tree.HAS_CONCEPT_MOD, modifiers)
+
+
+def _measurement(analysis: Analysis, measurement: Measurement) -> Dataset:
+    """TID 300 with its algorithm (TID 4019); volumes in mm3, as registries expect."""
+    value, unit, uncertainty = measurement.value, measurement.unit, measurement.uncertainty
+    if unit == codes.MILLILITRE:
+        value, unit = value * 1000, codes.CUBIC_MILLIMETRE
+        uncertainty = None if uncertainty is None else uncertainty * 1000
+    children = []
+    if uncertainty is not None:
+        children.append(
+            tree.number(codes.MEASUREMENT_UNCERTAINTY, uncertainty, unit, tree.HAS_PROPERTIES)
+        )
+    children += _algorithm(analysis)
+    return tree.number(measurement.code, value, unit, children=children)
+
+
+def _algorithm(analysis: Analysis) -> list[Dataset]:
+    module, modifier = analysis.module, tree.HAS_CONCEPT_MOD
+    return [
+        tree.text(codes.ALGORITHM_NAME, module.name, modifier),
+        tree.text(codes.ALGORITHM_VERSION, module.version, modifier),
+        tree.code(codes.ALGORITHM_FAMILY, codes.ARTIFICIAL_INTELLIGENCE, modifier),
+    ]
+
+
+def _groups_without_region(report: Report) -> Iterator[Dataset]:
+    """TID 1501: outcomes and numbers of the whole image."""
+    analysis = report.analysis
+    whole = [_measurement(analysis, m) for m in report.measurements(None)]
+    if whole:
+        yield _image_group(report, report.title, whole)
+    for outcome in analysis.findings.classifications:
+        yield _image_group(report, outcome.label, _outcome(analysis, outcome))
+
+
+def _image_group(report: Report, label: str, items: list[Dataset]) -> Dataset:
+    content = [*_tracking(report, label), *items]
+    return tree.container(codes.MEASUREMENT_GROUP, content, "1501")
+
+
+def _tracking(report: Report, label: str, number: int = 0) -> list[Dataset]:
+    uid, context = report.tracking_uid(label, number), tree.HAS_OBS_CONTEXT
+    return [
+        tree.text(codes.TRACKING_IDENTIFIER, label, context),
+        tree.uid(codes.TRACKING_UNIQUE_IDENTIFIER, uid, context),
+    ]
+
+
+def _outcome(analysis: Analysis, outcome: Classification) -> list[Dataset]:
+    certainty = Measurement(codes.CERTAINTY_OF_FINDING, outcome.score * 100, CERTAINTY_UNIT)
+    return [tree.code(codes.FINDING, outcome.code), _measurement(analysis, certainty)]
+
+
+def _evaluations(report: Report) -> Iterator[Dataset]:
+    if report.refusal:
+        yield tree.code(codes.PROCESSING_SUMMARY, codes.NO_ALGORITHMS_SUCCEEDED)
+    for comment in report.comments:
+        yield tree.text(codes.COMMENT, comment)

@@ -1,0 +1,64 @@
+"""The typeface of picture and PDF, and which characters it has."""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from PIL import ImageFont
+from pydicom.valuerep import PersonName
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+
+FOLDER = Path(__file__).parent / "fonts"
+REGULAR, BOLD = "Roboto-Regular", "Roboto-Bold"
+
+
+@cache
+def pixels(name: str, size: int) -> ImageFont.FreeTypeFont:
+    """The font for the picture, `size` pixels high."""
+    return ImageFont.truetype(
+        FOLDER / f"{name}.ttf", size, layout_engine=ImageFont.Layout.BASIC
+    )
+
+
+@cache
+def register() -> None:
+    """Make both fonts known to reportlab, which embeds what is used of them."""
+    for name in (REGULAR, BOLD):
+        pdfmetrics.registerFont(TTFont(name, FOLDER / f"{name}.ttf"))
+    pdfmetrics.registerFontFamily(REGULAR, normal=REGULAR, bold=BOLD, italic=REGULAR)
+
+
+def can_show(text: str) -> bool:
+    """Whether the font has every character of `text`."""
+    return all(ord(character) in _characters() for character in text)
+
+
+def shown(text: str) -> str:
+    """`text`, without the words that the font cannot show: no boxes, no question marks."""
+    if can_show(text):
+        return text
+    words = (word for word in text.split() if can_show(word))
+    return " ".join(words) or "(in a script that this page cannot show)"
+
+
+def name_to_show(name: PersonName | str | None) -> str | None:
+    """The first representation of `name` that the font can show: "Family, Given".
+
+    A name in ideographs usually carries a Latin one in its first component group (PS3.5 6.2.1);
+    scripts that need shaping, such as Arabic, are not drawn letter by letter.
+    """
+    groups: Iterable[str] = str(name or "").split("=")
+    for group in groups:
+        family, _, rest = group.partition("^")
+        given = " ".join(part for part in rest.split("^") if part)
+        full = ", ".join(part.strip() for part in (family, given) if part.strip())
+        if full and can_show(full):
+            return full
+    return None
+
+
+@cache
+def _characters() -> frozenset[int]:
+    register()
+    return frozenset(pdfmetrics.getFont(REGULAR).face.charToGlyph)

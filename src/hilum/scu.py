@@ -1,0 +1,216 @@
+"""The side that calls: C-STORE of files as they are, C-FIND and C-ECHO, each as service class user.
+
+The scanner of the demo and the DIMSE destination both send through `store`.
+"""
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext, build_context
+
+from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from hilum.dimse import MAXIMUM_PDU, VERIFICATION, no_delay, quieten_libraries
+from hilum.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
+from hilum.inbox import HOSTILE
+
+MAXIMUM_CONTEXTS = 128  # per association: context IDs are the odd numbers of one byte
+SLOWEST_LINE = 1 << 20  # bytes per second; how long a large object may take to go out
+PENDING = (0xFF00, 0xFF01)
+STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+CALLED_NOT_RECOGNISED, CALLING_NOT_RECOGNISED = (1, 1, 7), (1, 1, 3)  # PS3.8 table 9-21
+TRANSIENT = 2
+CONVERTIBLE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+CLASS_NOT_SUPPORTED, SYNTAX_NOT_SUPPORTED = 0x0122, 0xC122
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Whom to call, and as whom."""
+
+    ae_title: str
+    host: str
+    port: int
+    calling: str
+    timeout: float = 30.0
+
+    def __str__(self) -> str:
+        return f"{self.ae_title} at {self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The answer to one file: its C-STORE status, or None where nothing was sent, and why."""
+
+    path: Path
+    status: int | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+    sop_class: str
+    syntax: str
+
+    @property
+    def contexts(self) -> set[tuple[str, str]]:
+        """What to propose: the syntax of the file, and the default one (PS3.5 10.1)."""
+        convertible = self.syntax in CONVERTIBLE
+        syntaxes = {self.syntax, str(ImplicitVRLittleEndian)} if convertible else {self.syntax}
+        return {(self.sop_class, syntax) for syntax in syntaxes}
+
+
+def store(files: Sequence[Path], peer: Peer) -> Iterator[Sent]:
+    """Send `files` (Part 10), over as few associations as their presentation contexts allow.
+
+    A file goes as it is; only where the peer takes nothing but Implicit VR is it re-encoded.
+
+    Raises
+    ------
+    DeliveryDelayed
+        The peer cannot be reached, is busy, or the connection broke.
+    DeliveryRefused
+        The peer rejects our association; the text says the cure.
+    """
+    groups, unusable = _plan(files)
+    yield from unusable
+    for group in groups:
+        contexts = sorted(set().union(*(file.contexts for file in group)))
+        with associate(peer, [build_context(*context) for context in contexts]) as association:
+            accepted = {
+                (str(context.abstract_syntax), str(context.transfer_syntax[0]))
+                for context in association.accepted_contexts
+            }
+            for number, file in enumerate(group):
+                yield _send(association, peer, file, accepted, number % 65535 + 1)
+
+
+def echo(peer: Peer) -> None:
+    """Verify the connection by C-ECHO (PS3.4 annex A); raises like `store`."""
+    with associate(peer, [build_context(VERIFICATION)]) as association:
+        status = association.send_c_echo().get("Status")
+        if status != 0:
+            raise DeliveryDelayed(f"{peer} did not answer C-ECHO with success")
+
+
+def find(queries: Sequence[Dataset], peer: Peer) -> Iterator[Dataset]:
+    """Every match of `queries` by C-FIND, Study Root (PS3.4 C.6.2); raises like `store`."""
+    with associate(peer, [build_context(STUDY_ROOT_FIND)]) as association:
+        for query in queries:
+            if not association.is_established:
+                raise DeliveryDelayed(f"{peer}: the connection was lost during C-FIND")
+            for response, match in association.send_c_find(query, STUDY_ROOT_FIND):
+                status = response.get("Status")
+                if status in PENDING and match is not None:
+                    yield match
+                elif status is None or 0xA700 <= status <= 0xA7FF:
+                    raise DeliveryDelayed(f"{peer}: no complete answer to C-FIND")
+                elif status != 0:
+                    raise DeliveryRefused(
+                        f"{peer} answered C-FIND with 0x{status:04X}: its log names the cause"
+                    )
+
+
+@contextmanager
+def associate(peer: Peer, contexts: list[PresentationContext]) -> Iterator[Association]:
+    """An established association, released at the end; raises like `store`."""
+    quieten_libraries()
+    entity = AE(peer.calling)
+    entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = peer.timeout
+    entity.network_timeout = None  # counts received bytes only: would cut off a long sending
+    try:
+        association = entity.associate(
+            peer.host,
+            peer.port,
+            contexts,
+            peer.ae_title,
+            MAXIMUM_PDU,
+            evt_handlers=[(evt.EVT_CONN_OPEN, no_delay, [peer.timeout])],
+        )
+    except socket.gaierror as error:
+        raise DeliveryDelayed(f"{peer}: unknown host: {error.strerror}") from error
+    if not association.is_established:
+        raise _explain(association, peer)
+    try:
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
+
+
+def _plan(files: Sequence[Path]) -> tuple[list[list[_File]], list[Sent]]:
+    """Group files so that each group needs at most 128 presentation contexts."""
+    groups: list[list[_File]] = []
+    contexts: set[tuple[str, str]] = set()
+    unusable = []
+    for path in files:
+        try:
+            meta = read_file_meta_info(path)
+            file = _File(path, str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID))
+        except HOSTILE as error:
+            unusable.append(Sent(path, None, f"not a DICOM file ({type(error).__name__})"))
+            continue
+        if not groups or len(contexts | file.contexts) > MAXIMUM_CONTEXTS:
+            groups.append([])
+            contexts = set()
+        contexts |= file.contexts
+        groups[-1].append(file)
+    return groups, unusable
+
+
+def _send(
+    association: Association,
+    peer: Peer,
+    file: _File,
+    accepted: set[tuple[str, str]],
+    message_id: int,
+) -> Sent:
+    if not association.is_established:
+        raise DeliveryDelayed(f"{peer}: the connection was lost")
+    if (file.sop_class, file.syntax) in accepted:
+        association.dimse_timeout = peer.timeout + file.path.stat().st_size / SLOWEST_LINE
+        response = association.send_c_store(file.path, message_id)
+    elif file.contexts & accepted:
+        response = association.send_c_store(pydicom.dcmread(file.path), message_id)
+    elif any(sop_class == file.sop_class for sop_class, _ in accepted):
+        return Sent(file.path, SYNTAX_NOT_SUPPORTED, f"{UID(file.syntax).name} not accepted")
+    else:
+        return Sent(file.path, CLASS_NOT_SUPPORTED, f"{UID(file.sop_class).name} not accepted")
+    if "Status" not in response:
+        raise DeliveryDelayed(f"{peer}: no answer to C-STORE")
+    return Sent(file.path, response.Status, str(response.get("ErrorComment", "")))
+
+
+def _explain(association: Association, peer: Peer) -> DeliveryError:
+    """Why there is no association, as the error to raise."""
+    answer = association.acceptor.primitive
+    if answer is None:
+        return DeliveryDelayed(f"{peer} cannot be reached: is it running, are host and port right?")
+    if not association.is_rejected:
+        names = {
+            UID(str(context.abstract_syntax)).name for context in association.rejected_contexts
+        }
+        return DeliveryRefused(
+            f"{peer} accepts none of: {', '.join(sorted(names))}. Enable them there."
+        )
+    reason = (answer.result, answer.result_source, answer.diagnostic)
+    if reason == CALLED_NOT_RECOGNISED:
+        return DeliveryRefused(
+            f"{peer} does not answer to that AE title: correct ae_title, or the title set there"
+        )
+    if reason == CALLING_NOT_RECOGNISED:
+        return DeliveryRefused(f"{peer} does not know us: register AE title {peer.calling} there")
+    if answer.result == TRANSIENT:
+        return DeliveryDelayed(f"{peer} is busy: {answer.reason_str}")
+    return DeliveryRefused(f"{peer} rejects our association: {answer.reason_str}")

@@ -1,0 +1,296 @@
+"""The receiver: a DICOM Storage SCP in a process of its own.
+
+`0x0000` is answered only when the instance is durable in the inbox. Hostile input, memory limits
+and crashes stay in this process; the gateway learns what arrived from the inbox, sooner by hints.
+"""
+
+import errno
+import ipaddress
+import logging
+import multiprocessing
+import os
+import resource
+import shutil
+import signal
+import socket
+import threading
+import time
+import uuid
+import warnings
+import weakref
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.dsutils import encode_file_meta
+from pynetdicom.pdu_primitives import A_RELEASE, SOPClassCommonExtendedNegotiation
+from pynetdicom.presentation import build_context
+from pynetdicom.transport import AssociationServer
+
+from hilum.config import Receiver
+from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from hilum.dimse import (
+    MAXIMUM_PDU,
+    TRANSFER_SYNTAXES,
+    VERIFICATION,
+    is_storage_class,
+    quieten_libraries,
+)
+from hilum.errors import UnreadableError
+from hilum.hints import HintSender
+from hilum.inbox import Inbox, Outcome, Stored, identify
+from hilum.sources.connection import Connection, Traffic
+
+MEBIBYTE = 1 << 20
+GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to stop
+ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
+IDLE_SECONDS = 300.0  # scanners keep an association open while they reconstruct
+THREAD_STACK = MEBIBYTE  # the default of 8 MiB per thread would eat the memory limit
+STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
+
+SUCCESS = 0x0000
+OUT_OF_RESOURCES = 0xA700  # PS3.4 table B.2-1, this one and the next three
+DOES_NOT_MATCH = 0xA900
+CANNOT_UNDERSTAND = 0xC000
+COERCED = 0xB000  # a warning: the first version is kept, this one stands apart
+
+logger = logging.getLogger(__name__)
+
+
+def serve(settings: Receiver, data: Path, hints: Path) -> None:
+    """Receive into the inbox below `data` until SIGTERM, or until the parent process is gone.
+
+    Blocks; meant as the target of a spawned process. `hints` is the socket of the gateway.
+    """
+    quieten_libraries()
+    warnings.simplefilter("ignore")  # they print element values
+    threading.excepthook = _log_without_values
+    threading.stack_size(THREAD_STACK)
+    limit = settings.memory_mb * MEBIBYTE
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    stop, stopped = os.pipe()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which tells us
+    signal.signal(signal.SIGTERM, lambda *_: os.write(stopped, b"."))
+
+    server = _Server(settings, data, HintSender(hints))
+    accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2})
+    accepting.start()
+    parent = multiprocessing.parent_process()
+    wait([stop] if parent is None else [stop, parent.sentinel])
+    server.stop()
+    accepting.join()
+
+
+@dataclass
+class _Peer:
+    """The other side of one connection, for hints."""
+
+    address: str
+    association: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    caller: str = ""
+    opened: bool = False
+    released: bool = False
+
+
+class _Server(AssociationServer):
+    """Accepts connections, associations and instances; refuses each with a reason."""
+
+    def __init__(self, settings: Receiver, data: Path, hints: HintSender) -> None:
+        self._settings = settings
+        self._data = data
+        self._hints = hints
+        self._inbox = Inbox(data)
+        self._networks = [ipaddress.ip_network(host) for host in settings.allowed_hosts]
+        # An object exists three times for a moment: as received, as PDV data, as Part 10.
+        self._traffic = Traffic(settings.memory_mb * MEBIBYTE // 4)
+        self._peers: weakref.WeakKeyDictionary[Association, _Peer] = weakref.WeakKeyDictionary()
+        handlers: list[Any] = [
+            (evt.EVT_CONN_OPEN, self._connected),
+            (evt.EVT_REQUESTED, self._requested),
+            (evt.EVT_SOP_COMMON, self._unknown_classes),
+            (evt.EVT_REJECTED, self._rejected),
+            (evt.EVT_ACCEPTED, self._accepted),
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_ACSE_SENT, self._acse_sent),
+        ]
+        address = (settings.host, settings.port)
+        verification = [build_context(VERIFICATION)]
+        super().__init__(
+            _application_entity(settings),
+            address,
+            settings.ae_title,
+            verification,
+            evt_handlers=handlers,
+        )
+
+    def stop(self) -> None:
+        """Accept no more, let what runs finish for a while, then cut it off."""
+        super(AssociationServer, self).shutdown()
+        self.server_close()
+        deadline = time.monotonic() + GRACE_SECONDS
+        while len(self._traffic) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self._traffic.cut_all()
+
+    # Connections
+
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        accepted, address = super().get_request()
+        return Connection(accepted, self._traffic), address
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        address = ipaddress.ip_address(client_address[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        if self._networks and not any(address in network for network in self._networks):
+            reason = f"address {address} is not among the allowed hosts"
+        elif len(self._traffic) > 2 * self._settings.max_associations:
+            reason = f"more than {2 * self._settings.max_associations} connections are open"
+        else:
+            return True
+        self._hints.send("refused", address=str(address), reason=reason)
+        return False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        logger.exception("connection failed", exc_info=False)
+
+    def _connected(self, event: Any) -> None:
+        connection = event.assoc.dul.socket.socket
+        peer = self._peers[event.assoc] = _Peer(event.assoc.requestor.address)
+        connection.on_close = lambda: self._closed(peer, connection)
+
+    def _closed(self, peer: _Peer, connection: Connection) -> None:
+        if peer.opened and not peer.released:
+            self._tell("aborted", peer, reason=connection.refusal or "the connection was lost")
+        elif connection.refusal:
+            self._tell("refused", peer, reason=connection.refusal)
+
+    # Associations
+
+    def _requested(self, event: Any) -> None:
+        """Support whatever storage the peer proposes: no list of ours can be complete."""
+        acceptor, requestor = event.assoc.acceptor, event.assoc.requestor
+        self._peers[event.assoc].caller = requestor.primitive.calling_ae_title
+        proposed = {context.abstract_syntax for context in requestor.requested_contexts}
+        acceptor.supported_contexts = [
+            *acceptor.supported_contexts,
+            *(build_context(uid, TRANSFER_SYNTAXES) for uid in proposed if is_storage_class(uid)),
+        ]
+
+    def _unknown_classes(self, event: Any) -> dict[Any, SOPClassCommonExtendedNegotiation]:
+        """Name the Storage Service as the service of private SOP classes (PS3.7 D.3.3.6)."""
+        items = {}
+        for context in event.assoc.requestor.requested_contexts:
+            if is_storage_class(context.abstract_syntax):
+                item = SOPClassCommonExtendedNegotiation()
+                item.sop_class_uid = context.abstract_syntax
+                item.service_class_uid = STORAGE_SERVICE_CLASS
+                items[context.abstract_syntax] = item
+        return items
+
+    def _rejected(self, event: Any) -> None:
+        primitive, settings = event.assoc.requestor.primitive, self._settings
+        if settings.require_called_ae_title and primitive.called_ae_title != settings.ae_title:
+            reason = (
+                f"called AE title {primitive.called_ae_title} is not ours ({settings.ae_title})"
+            )
+        elif settings.allowed_callers and (
+            primitive.calling_ae_title not in settings.allowed_callers
+        ):
+            reason = f"calling AE title {primitive.calling_ae_title} is not among the allowed ones"
+        else:
+            reason = f"more than {settings.max_associations} associations at one time"
+        self._tell("refused", self._peers[event.assoc], reason=reason)
+
+    def _accepted(self, event: Any) -> None:
+        peer = self._peers[event.assoc]
+        peer.opened = True
+        names = sorted({context.abstract_syntax.name for context in event.assoc.rejected_contexts})
+        reason = f"not accepted: {', '.join(names[:8])}" if names else ""
+        self._tell("opened", peer, reason=reason)
+
+    def _acse_sent(self, event: Any) -> None:
+        if isinstance(event.primitive, A_RELEASE):
+            peer = self._peers[event.assoc]
+            peer.released = True
+            self._tell("released", peer)
+
+    # Instances
+
+    def _store(self, event: Any) -> Dataset:
+        peer = self._peers[event.assoc]
+        try:
+            self._require_space()
+            status, stored = self._take(event, peer)
+        except (OSError, MemoryError) as error:
+            reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "no memory"
+            logger.error("association %s: image refused: %s", peer.association, reason)
+            self._tell("refused", peer, reason=reason)
+            return _response(OUT_OF_RESOURCES, reason)
+        self._tell(
+            stored.outcome.value,
+            peer,
+            path=str(stored.path),
+            study=stored.study_uid,
+            reason=stored.reason,
+        )
+        return _response(status, stored.reason)
+
+    def _take(self, event: Any, peer: _Peer) -> tuple[int, Stored]:
+        request = event.request
+        meta = event.file_meta
+        meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+        meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
+        meta.SourceApplicationEntityTitle = peer.caller
+        dataset = event.encoded_dataset(include_meta=False)
+        part10 = b"".join((b"\0" * 128, b"DICM", encode_file_meta(meta), dataset))
+        try:
+            uids = identify(part10)
+        except UnreadableError as error:
+            return CANNOT_UNDERSTAND, self._inbox.set_apart(part10, str(error))
+        if uids["SOPInstanceUID"] != request.AffectedSOPInstanceUID:
+            reason = "SOP Instance UID of the request and of the data set differ"
+            return DOES_NOT_MATCH, self._inbox.set_apart(part10, reason)
+        if not uids["SOPClassUID"] == request.AffectedSOPClassUID == event.context.abstract_syntax:
+            reason = "SOP Class UID of the request and of the data set differ"
+            return DOES_NOT_MATCH, self._inbox.set_apart(part10, reason)
+        stored = self._inbox.keep(part10, uids)
+        return COERCED if stored.outcome is Outcome.QUARANTINED else SUCCESS, stored
+
+    def _require_space(self) -> None:
+        if shutil.disk_usage(self._data).free < self._settings.low_water_mb * MEBIBYTE:
+            raise OSError(errno.ENOSPC, "below the low-water mark")
+
+    def _tell(self, what: str, peer: _Peer, **fields: str) -> None:
+        self._hints.send(
+            what, association=peer.association, caller=peer.caller, address=peer.address, **fields
+        )
+
+
+def _application_entity(settings: Receiver) -> AE:
+    entity = AE(settings.ae_title)
+    entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    entity.maximum_pdu_size = MAXIMUM_PDU
+    entity.maximum_associations = settings.max_associations
+    entity.require_called_aet = settings.require_called_ae_title
+    entity.require_calling_aet = list(settings.allowed_callers)
+    entity.acse_timeout = ASSOCIATION_REQUEST_SECONDS
+    entity.network_timeout = IDLE_SECONDS
+    return entity
+
+
+def _response(status: int, comment: str) -> Dataset:
+    response = Dataset()
+    response.Status = status
+    if comment:
+        response.ErrorComment = comment[:64]
+    return response
+
+
+def _log_without_values(arguments: threading.ExceptHookArgs) -> None:
+    name = arguments.thread.name if arguments.thread else "?"
+    logger.error("thread %s ended by %s", name, arguments.exc_type.__name__)
