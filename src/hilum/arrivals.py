@@ -60,7 +60,8 @@ class Arrivals:
         try:
             instance = Instance.read(path)
         except UnreadableError as error:
-            self._inbox.move_to_quarantine(path, str(error))
+            self._inbox.set_apart(path.read_bytes(), str(error))
+            path.unlink()
             return
         arrival = self._open.get(instance.study_uid)
         if arrival is None and instance.is_own_result:

@@ -99,10 +99,10 @@ def send(
     with progress_bar("sending") as progress:
         task = progress.add_task("sending", total=len(files))
         report = scanner.send(
-            files, address(to), calling, progress=lambda done: progress.update(task, completed=done)
+            files, address(to), calling, progress=lambda _sent: progress.advance(task)
         )
     say.print(str(report))
-    raise typer.Exit(0 if report.all_stored else 1)
+    raise typer.Exit(1 if report.failed else 0)
 
 
 @app.command()
@@ -110,17 +110,16 @@ def echo(to: Annotated[str, typer.Argument(help="AE@HOST:PORT of the peer.")]) -
     """Ask a DICOM peer whether it hears us (C-ECHO)."""
     from hilum.network import scanner
 
-    started = time.monotonic()
-    scanner.echo(address(to))
-    out.print(f"{to} answers, {1000 * (time.monotonic() - started):.0f} ms")
+    out.print(f"{to} answers, {1000 * scanner.echo(address(to)):.0f} ms")
 
 
 @app.command()
 def modules(as_json: AsJson = False) -> None:
     """List the installed modules, their versions and the hashes of their weights."""
-    from hilum.module import facts_of, installed_modules
+    from hilum.module import discover, facts_of
 
-    facts = [vars(facts_of(module)) for module in installed_modules().values()]
+    found, problems = discover()
+    facts = [vars(facts_of(module)) for module in found.values()]
     if as_json:
         _print_json(facts)
         return
@@ -128,6 +127,8 @@ def modules(as_json: AsJson = False) -> None:
     for fact in facts:
         table.add_row(fact["name"], fact["version"], fact["title"], fact["weights_sha256"][:16])
     out.print(table)
+    for name, problem in problems.items():
+        say.print(f"[bold red]{name}[/]: {problem}")
 
 
 @app.command()

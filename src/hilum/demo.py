@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import sys
 import time
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from hilum.logs import silence_libraries
 from hilum.network import exam as sample
 from hilum.network import parts, scanner
 from hilum.network.orthanc import Orthanc
+from hilum.network.processes import available_port, listens
 from hilum.network.viewer import Viewer
 from hilum.records import Records, State
 from hilum.serve import Supervisor, records_url
@@ -76,7 +76,10 @@ class Demo:
         receiver = (site.receiver.ae_title, "127.0.0.1", ports["receiver"])
         pacs = stack.enter_context(
             Orthanc(
-                self.folder / "pacs", ports["pacs_dicom"], ports["pacs_http"], route_to=receiver
+                self.folder / "pacs",
+                dicom_port=ports["pacs_dicom"],
+                http_port=ports["pacs_http"],
+                route_to=receiver,
             )
         )
         viewer = stack.enter_context(Viewer(ohif, pacs.url, ports["viewer"]))
@@ -129,18 +132,17 @@ class Demo:
     def _free_ports(self) -> dict[str, int]:
         ports = {}
         for part, preferred in PORTS.items():
-            ports[part] = preferred if is_free(preferred) else any_free_port()
+            ports[part] = available_port(preferred)
             if ports[part] != preferred:
                 self.say.print(f"port {preferred} ({NAMES[part]}) is taken, using {ports[part]}")
         return ports
 
     def _wait_for_receiver(self, receiver: tuple[str, str, int]) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while is_free(receiver[2]):
+        while not listens(receiver[2]):
             if time.monotonic() > deadline:
                 raise HilumError(f"Hilum's listener did not start; see {self.folder}/hilum/logs")
             time.sleep(0.05)
-        scanner.echo(receiver)
 
     def _send(self, files: list[Path], pacs: tuple[str, str, int]) -> None:
         from hilum.cli import progress_bar
@@ -151,9 +153,9 @@ class Demo:
                 files,
                 pacs,
                 "SCANNER",
-                progress=lambda done: progress.update(task, completed=done),
+                progress=lambda _sent: progress.advance(task),
             )
-        if not report.all_stored:
+        if report.failed:
             raise HilumError(f"the PACS did not take every image: {report}")
 
     def _follow(self, records: Records, study_uid: str, supervisor: Supervisor) -> views.View:
@@ -233,21 +235,3 @@ def session_folder(root: Path) -> Path:
     folder.mkdir()
     (folder / "owner").write_text(f"{os.getpid()} {own_start_time()}")
     return folder
-
-
-def is_free(port: int) -> bool:
-    """Whether nothing listens on `port` of this machine."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def any_free_port() -> int:
-    """A port of this machine that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from hilum.dicom.series import Series
-from hilum.errors import ModuleError
 from hilum.findings import Finding
 
 ENTRY_POINT_GROUP = "hilum.modules"
+
+MEMBERS = ("name", "version", "needs", "run")
 
 Range = tuple[float, float]
 
@@ -130,14 +131,22 @@ def facts_of(module: type[Module] | Module) -> ModuleFacts:
 
 def installed_modules() -> dict[str, type[Module]]:
     """The module classes registered under the entry point group `hilum.modules`, by name."""
+    return discover()[0]
+
+
+def discover() -> tuple[dict[str, type[Module]], dict[str, str]]:
+    """The module classes that load, and for each that does not, why; one never stops another."""
     found: dict[str, type[Module]] = {}
+    problems: dict[str, str] = {}
     for point in entry_points(group=ENTRY_POINT_GROUP):
         try:
             module = point.load()
-        except Exception as error:  # noqa: BLE001 - a broken plug-in must not stop the others
-            raise ModuleError(f"module {point.name} ({point.value}) does not load: {error}") from error
-        for member in ("name", "version", "needs", "run"):
-            if not hasattr(module, member):
-                raise ModuleError(f"module {point.name} ({point.value}) has no `{member}`")
-        found[module.name] = module
-    return found
+        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
+            problems[point.name] = f"{point.value} does not load: {type(error).__name__}: {error}"
+            continue
+        missing = [member for member in MEMBERS if not hasattr(module, member)]
+        if missing:
+            problems[point.name] = f"{point.value} has no {', '.join(missing)}"
+        else:
+            found[module.name] = module
+    return found, problems
