@@ -91,8 +91,17 @@ def body_part(analysis: Analysis) -> str | None:
     chosen = [s.header.get("BodyPartExamined") for s in analysis.inputs.values()]
     found = [codes.BODY_PARTS.get(s.code) for s in analysis.findings.segments]
     others = [s.header.get("BodyPartExamined") for s in analysis.study.series]
-    usable = (str(p) for p in (*chosen, *found, *others) if p and _is_valid("CS", str(p)))
+    usable = (str(p) for p in (*chosen, *found, *others) if p and is_valid("CS", str(p)))
     return next(usable, None)
+
+
+def is_valid(vr: str, value: str) -> bool:
+    """Whether `value` obeys its value representation (PS3.5 6.2)."""
+    try:
+        validate_value(vr, value, config.RAISE)
+    except ValueError:
+        return False
+    return True
 
 
 def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str) -> None:
@@ -141,15 +150,7 @@ def _is_usable(element: object) -> bool:
     keyword, vr, value = element.keyword, element.VR, element.value  # type: ignore[attr-defined]
     if keyword == "PatientSex" and value not in ("M", "F", "O", "", None):
         return False
-    return _is_valid(vr, "" if value is None else str(value))
-
-
-def _is_valid(vr: str, value: str) -> bool:
-    try:
-        validate_value(vr, value, config.RAISE)
-    except ValueError:
-        return False
-    return True
+    return is_valid(vr, "" if value is None else str(value))
 
 
 def _character_set(agreed: Dataset, analysis: Analysis) -> str | list[str] | None:

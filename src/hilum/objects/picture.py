@@ -107,10 +107,8 @@ def _views(sheet: _Sheet, report: Report) -> None:
         return
     side = (WIDTH - 2 * EDGE - 2 * GAP) // 3
     for column, axis in enumerate((0, 1, 2)):
-        view = scene.view(axis, scene.centre[axis], side)
-        left = EDGE + column * (side + GAP)
-        sheet.image.paste(view.image, (left, sheet.y))
-        _label(sheet, view, left, side)
+        view = captioned(scene.view(axis, scene.centre[axis], side))
+        sheet.image.paste(view, (EDGE + column * (side + GAP), sheet.y))
     sheet.y += side + GAP
     side = (WIDTH - 2 * EDGE - (STRIP - 1) * 8) // STRIP
     views = scene.through(STRIP, side)
@@ -128,16 +126,19 @@ def _views(sheet: _Sheet, report: Report) -> None:
     sheet.y += side + 42
 
 
-def _label(sheet: _Sheet, view: View, left: int, side: int) -> None:
-    top = sheet.y
-    sheet.text((left + 12, top + 26), view.name, 17, font=BOLD)
+def captioned(view: View) -> Image.Image:
+    """The image of `view` with its name, slice number and orientation letters."""
+    image, side = view.image.copy(), view.image.width
+    sheet, middle, inset = _Sheet(image), side / 2, 10
+    sheet.text((inset, 25), view.name, 17, font=BOLD)
     number = f"{view.slice_number} / {view.slices}"
-    sheet.text((left + 12, top + side - 12), number, 15, FAINT)
+    sheet.text((inset, side - inset), number, 15, FAINT)
     on_left, on_right, above, below = view.letters
-    sheet.text((left + 12, top + side / 2), on_left, 18, WARNING, BOLD, "lm")
-    sheet.text((left + side - 12, top + side / 2), on_right, 18, WARNING, BOLD, "rm")
-    sheet.text((left + side / 2, top + 12), above, 18, WARNING, BOLD, "mt")
-    sheet.text((left + side / 2, top + side - 12), below, 18, WARNING, BOLD, "ms")
+    sheet.text((inset, middle), on_left, 18, WARNING, BOLD, "lm")
+    sheet.text((side - inset, middle), on_right, 18, WARNING, BOLD, "rm")
+    sheet.text((middle, inset), above, 18, WARNING, BOLD, "mt")
+    sheet.text((middle, side - inset), below, 18, WARNING, BOLD, "ms")
+    return image
 
 
 def _film(sheet: _Sheet, report: Report) -> None:
