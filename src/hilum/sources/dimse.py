@@ -26,12 +26,12 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
-from pynetdicom.dsutils import encode_file_meta
 from pynetdicom.pdu_primitives import A_RELEASE, SOPClassCommonExtendedNegotiation
 from pynetdicom.presentation import build_context
 from pynetdicom.transport import AssociationServer
 
 from hilum.config import Receiver
+from hilum.dicom.part10 import prefix
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.dimse import (
     MAXIMUM_PDU,
@@ -220,7 +220,7 @@ class _Server(AssociationServer):
 
     # Instances
 
-    def _store(self, event: Any) -> Dataset:
+    def _store(self, event: Any) -> Dataset | int:
         peer = self._peers[event.assoc]
         try:
             self._require_space()
@@ -240,21 +240,19 @@ class _Server(AssociationServer):
         return _response(status, stored.reason)
 
     def _take(self, event: Any, peer: _Peer) -> tuple[int, Stored]:
-        request = event.request
-        meta = event.file_meta
-        meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
-        meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-        meta.SourceApplicationEntityTitle = peer.caller
+        sop_class = event.request.AffectedSOPClassUID
+        sop_instance = event.request.AffectedSOPInstanceUID
+        syntax = event.context.transfer_syntax
         dataset = event.encoded_dataset(include_meta=False)
-        part10 = b"".join((b"\0" * 128, b"DICM", encode_file_meta(meta), dataset))
+        part10 = prefix(sop_class, sop_instance, syntax, peer.caller) + dataset
         try:
             uids = identify(part10)
         except UnreadableError as error:
             return CANNOT_UNDERSTAND, self._inbox.set_apart(part10, str(error))
-        if uids["SOPInstanceUID"] != request.AffectedSOPInstanceUID:
+        if uids["SOPInstanceUID"] != sop_instance:
             reason = "SOP Instance UID of the request and of the data set differ"
             return DOES_NOT_MATCH, self._inbox.set_apart(part10, reason)
-        if not uids["SOPClassUID"] == request.AffectedSOPClassUID == event.context.abstract_syntax:
+        if not uids["SOPClassUID"] == sop_class == event.context.abstract_syntax:
             reason = "SOP Class UID of the request and of the data set differ"
             return DOES_NOT_MATCH, self._inbox.set_apart(part10, reason)
         stored = self._inbox.keep(part10, uids)
@@ -283,11 +281,12 @@ def _application_entity(settings: Receiver) -> AE:
     return entity
 
 
-def _response(status: int, comment: str) -> Dataset:
+def _response(status: int, comment: str) -> Dataset | int:
+    if not comment:
+        return status
     response = Dataset()
     response.Status = status
-    if comment:
-        response.ErrorComment = comment[:64]
+    response.ErrorComment = comment[:64]
     return response
 
 
