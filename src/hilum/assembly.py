@@ -15,7 +15,7 @@ from hilum.dicom.study import Study
 from hilum.module import Input
 from hilum.routing import Selection, objections_to, select
 
-PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images so far
+PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
 FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or went on to another series
 
 
@@ -169,7 +169,9 @@ def _may_be_filled(series: Series, needs: Mapping[str, Input], rule: Rule) -> bo
         patterns = rule.series if name == "series" else rule.inputs.get(name, {})
         if not need.volume or not (series.stack.missing or len(series.instances) == 1):
             continue
-        lasting = objections_to(series, Input(need.modality, need.sop_classes, volume=False), patterns)
+        lasting = objections_to(
+            series, Input(need.modality, need.sop_classes, volume=False), patterns
+        )
         if not lasting:
             return True
     return False

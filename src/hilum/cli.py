@@ -1,4 +1,4 @@
-"""The command line. Each command is thin: it reads its arguments, calls one function, shows the result."""
+"""The command line: a command reads its arguments, calls one function, shows the result."""
 
 import json
 import logging
@@ -73,7 +73,7 @@ def run(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Analyse a folder without any network: choose the series, write the results, print findings."""
+    """Analyse a folder without a network: choose the series, write results, print findings."""
     from hilum.offline import analyse_folder
 
     patterns = dict(pair.split("=", 1) for pair in series or [])
@@ -167,7 +167,9 @@ def trace(study: str, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) 
         return
     for line in lines:
         clock = time.strftime("%T", time.localtime(line["at"]))
-        out.print(f"{clock}  +{line['at'] - lines[0]['at']:8.2f} s  {line['kind']:<14} {line['text']}")
+        out.print(
+            f"{clock}  +{line['at'] - lines[0]['at']:8.2f} s  {line['kind']:<14} {line['text']}"
+        )
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -194,7 +196,11 @@ def address(text: str) -> tuple[str, str, int]:
 def progress_bar(what: str) -> Progress:
     """The bar of every long step."""
     return Progress(
-        TextColumn(f"[bold]{what}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=say
+        TextColumn(f"[bold]{what}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=say,
     )
 
 

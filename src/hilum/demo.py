@@ -1,4 +1,4 @@
-"""`hilum demo`: scanner, PACS, Hilum and viewer on one machine, and one exam through all of them."""
+"""`hilum demo`: scanner, PACS, Hilum and viewer on one machine, and one exam through them all."""
 
 import json
 import os
@@ -167,7 +167,9 @@ class Demo:
             lines = views.trace(records, study_uid)
             for line in lines[shown:]:
                 since = line["at"] - lines[0]["at"]
-                self.say.print(f"  [dim]+{since:6.2f} s[/]  [bold]{line['kind']:<12}[/] {line['text']}")
+                self.say.print(
+                    f"  [dim]+{since:6.2f} s[/]  [bold]{line['kind']:<12}[/] {line['text']}"
+                )
             shown = len(lines)
             if lines:
                 view = views.study(records, study_uid)

@@ -54,7 +54,7 @@ class Flow(durable.Workflows):
         self.arrivals = Arrivals(self.inbox, records)
         self.hosts: dict[str, ModelHost] = {}
 
-    # 1. Arrival: is there enough to decide? ------------------------------------------------------
+    # 1. Arrival: is there enough to decide? -------------------------------------------------------
 
     def review(self) -> None:
         """Decide on every open study that has news, rule by rule; called many times a second."""
@@ -81,7 +81,7 @@ class Flow(durable.Workflows):
             self.note_outcome(rule, arrival, decision)
         return decision
 
-    # 2. Scheduling: one workitem per module, weights and set of images, whatever happens twice ----
+    # 2. Scheduling: one workitem per module, weights and set of images ----------------------------
 
     def schedule(self, rule: Rule, arrival: Arrival, run: Run) -> None:
         """Create the workitem, or find it, and hand it to the workers."""
@@ -139,7 +139,7 @@ class Flow(durable.Workflows):
                 self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
             self.records.add_event(arrival.study_uid, state.value, outcome.reason, workitem_id)
 
-    # 3. Analysis, in a worker ----------------------------------------------------------------------
+    # 3. Analysis, in a worker ---------------------------------------------------------------------
 
     @durable.workflow
     def analyse(self, workitem_id: str) -> None:
@@ -204,7 +204,8 @@ class Flow(durable.Workflows):
         variants = {(d.objects, d.segmentation) for d in destinations} or {(KINDS, "auto")}
         for kinds, encoding in sorted(variants):
             for kind, dataset in write_objects(analysis, kinds, encoding).items():
-                path = self.result_folder(workitem_id) / f"{kind}-{digest(dataset.SOPInstanceUID)}.dcm"
+                name = f"{kind}-{digest(dataset.SOPInstanceUID)}.dcm"
+                path = self.result_folder(workitem_id) / name
                 write_durably(path, part10(dataset))
                 written.add(kind)
                 self.records.put(
@@ -224,13 +225,16 @@ class Flow(durable.Workflows):
                 state="waiting",
             )
         self.records.set_state(
-            workitem_id, State.DELIVERING, f"results written: {', '.join(sorted(written))}", kind="written"
+            workitem_id,
+            State.DELIVERING,
+            f"results written: {', '.join(sorted(written))}",
+            kind="written",
         )
         if not destinations:
             self.finish(workitem_id)
         return [destination.name for destination in destinations]
 
-    # 4. Delivery: verified means the destination showed it to us -----------------------------------
+    # 4. Delivery: verified means the destination showed it to us ----------------------------------
 
     @durable.workflow
     def deliver(self, workitem_id: str, destination: str, attempt: int) -> None:
@@ -283,7 +287,7 @@ class Flow(durable.Workflows):
             where = ", ".join(d["destination"] for d in deliveries) or "the results folder"
             self.records.set_state(workitem_id, State.COMPLETED, f"verified in {where}")
 
-    # What the steps above stand on -----------------------------------------------------------------
+    # What the steps above stand on ----------------------------------------------------------------
 
     def analysis(self, row: tables.Row) -> Analysis:
         """The workitem `row` with its images and findings, as the object writers want it."""

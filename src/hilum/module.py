@@ -19,7 +19,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Input:
-    """What a network was made for, judged from headers. A site's rule can narrow it, never widen it.
+    """What a network was made for, judged from headers. A rule can narrow it, never widen it.
 
     Lengths are in mm. `extent` bounds every side of the volume.
     """
@@ -109,13 +109,13 @@ class ModuleFacts:
     weights_sha256: str
 
 
-def inputs_of(module: Module) -> dict[str, Input]:
+def inputs_of(module: type[Module] | Module) -> dict[str, Input]:
     """The declared inputs by name; a single one is called `series`."""
     return {"series": module.needs} if isinstance(module.needs, Input) else dict(module.needs)
 
 
 def facts_of(module: type[Module] | Module) -> ModuleFacts:
-    """Name, version, title and the SHA-256 of the weights (of the module's source if it has none)."""
+    """Name, version, title, and the SHA-256 of the weights, or of the source if it has none."""
     weights = getattr(module, "weights", None)
     if weights is None:
         import inspect

@@ -177,7 +177,7 @@ def _begin(site: Site) -> threading.Event:
         stop.set()
 
     signal.signal(signal.SIGTERM, asked_to_stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the parent decides
     return stop
-
-

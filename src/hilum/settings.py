@@ -1,4 +1,4 @@
-"""The commented hilum.toml of `hilum init`, and the settings as a table; both made from config.py."""
+"""The commented hilum.toml of `hilum init`, and the table of settings, made from config.py."""
 
 import json
 from pathlib import Path

@@ -97,7 +97,10 @@ def clinical_network(folder: Path, kind: str = "dimse") -> Iterator[tuple[Orthan
     }
     with (
         Orthanc(
-            folder / "pacs", dicom_port=dicom, http_port=http, route_to=("HIPPOAI", "127.0.0.1", listener)
+            folder / "pacs",
+            dicom_port=dicom,
+            http_port=http,
+            route_to=("HIPPOAI", "127.0.0.1", listener),
         ) as pacs,
         running(
             folder,

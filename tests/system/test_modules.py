@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from factory import mr_slices, write
-from plugin import install_plugin
 
+from factory import mr_slices, write
 from hilum.dicom.instance import Instance
+from plugin import install_plugin
 
 from .site import Running, running
 
@@ -129,7 +129,9 @@ def test_late_images_give_one_new_result_that_names_its_predecessor(
 def test_a_module_that_fails_leaves_a_refusal_for_the_clinician(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = BRIGHT.replace("volume = series", "raise RuntimeError('Marker^Patient'); volume = series")
+    broken = BRIGHT.replace(
+        "volume = series", "raise RuntimeError('Marker^Patient'); volume = series"
+    )
     install_plugin(tmp_path / "plugin", monkeypatch, broken, "bright-volume", "BrightVolume")
     files = write(mr_slices(), tmp_path / "exam")
     with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:

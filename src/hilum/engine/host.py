@@ -57,7 +57,7 @@ class ModelHost:
         theirs.close()
 
     def run(self, job: Job) -> None:
-        """Run `job`; raise `ModuleError` if the module raised, `ModuleCrashed` if its process died."""
+        """Run `job`; raise `ModuleError` if the module raised, `ModuleCrashed` if it died."""
         self.start()
         assert self._pipe is not None
         self._answer(START_SECONDS, "did not load")
@@ -136,7 +136,7 @@ def _run(module: Module, job: Job) -> str:
     """Run `job`; the problem in one line, or nothing."""
     try:
         run_here(module, job)
-    except Exception as error:  # noqa: BLE001 - a module may raise anything; only this workitem ends
+    except Exception as error:  # noqa: BLE001 - only this workitem ends
         _keep_traceback(error, job.out)
         return f"the module raised {_where(error)}"
     return ""

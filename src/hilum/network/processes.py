@@ -25,6 +25,13 @@ def available_port(preferred: int = 0) -> int:
     return available_port()
 
 
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections on `port` of the loopback interface."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
 class Child:
     """A running program. It gets SIGTERM when the thread that started it ends, however it ends."""
 

@@ -118,9 +118,7 @@ def _identity(identity: Dataset) -> Table:
         ("Study date", _date(identity.get("StudyDate"))),
         ("Accession number", identity.get("AccessionNumber")),
     )
-    cells = [
-        [Paragraph(label, SMALL), _paragraph(str(value))] for label, value in pairs if value
-    ]
+    cells = [[Paragraph(label, SMALL), _paragraph(str(value))] for label, value in pairs if value]
     half = (len(cells) + 1) // 2
     left, right = cells[:half], cells[half:] + [["", ""]] * (2 * half - len(cells))
     rows = [[*a, *b] for a, b in zip(left, right, strict=True)]
@@ -176,9 +174,7 @@ def _images(report: Report) -> list[Flowable]:
         image = film(report, 1100, 900)
         return [] if image is None else [_Picture(image, 120 * mm), Spacer(0, 4 * mm)]
     gap = 2 * mm
-    planes = [
-        captioned(scene.view(axis, scene.centre[axis], PLANE_PIXELS)) for axis in (0, 1, 2)
-    ]
+    planes = [captioned(scene.view(axis, scene.centre[axis], PLANE_PIXELS)) for axis in (0, 1, 2)]
     views = scene.through(STRIP, STRIP_PIXELS)
     caption = f"{views[0].name} slices {', '.join(str(v.slice_number) for v in views)}"
     return [

@@ -79,9 +79,7 @@ def _header(sheet: _Sheet, report: Report) -> None:
     sheet.y = 116
 
 
-def _banner(
-    sheet: _Sheet, words: str, colour: tuple[int, int, int], headline: str | None
-) -> None:
+def _banner(sheet: _Sheet, words: str, colour: tuple[int, int, int], headline: str | None) -> None:
     size = 22
     lines = _wrap(words, pixels(REGULAR, size), WIDTH - 2 * EDGE - 56)
     height = 28 + len(lines) * 32 + (36 if headline else 0)
@@ -176,8 +174,13 @@ def _results(sheet: _Sheet, report: Report, left: int, top: int, right: int) -> 
         sheet.text((right - 158, baseline), row.value, 24, font=BOLD, anchor="rs")
         sheet.text((right - 150, baseline), row.unit, 18, FAINT)
         if row.uncertainty:
-            sheet.text((right - 20, baseline), f"\N{PLUS-MINUS SIGN} {row.uncertainty}", 18, FAINT,
-                       anchor="rs")
+            sheet.text(
+                (right - 20, baseline),
+                f"\N{PLUS-MINUS SIGN} {row.uncertainty}",
+                18,
+                FAINT,
+                anchor="rs",
+            )
         y += height
     return bottom
 

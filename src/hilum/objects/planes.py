@@ -96,9 +96,7 @@ class Scene:
         return [self.view(axis, index, side, field) for index in indices]
 
     def _letters(self, rows: int, columns: int) -> tuple[str, str, str, str]:
-        right, bottom = (
-            _direction(self.volume.direction[:, axis]) for axis in (columns, rows)
-        )
+        right, bottom = (_direction(self.volume.direction[:, axis]) for axis in (columns, rows))
         left, top = ("".join(OPPOSITE[c] for c in letters) for letters in (right, bottom))
         return left, right, top, bottom
 

@@ -16,9 +16,7 @@ REGULAR, BOLD = "Roboto-Regular", "Roboto-Bold"
 @cache
 def pixels(name: str, size: int) -> ImageFont.FreeTypeFont:
     """The font for the picture, `size` pixels high."""
-    return ImageFont.truetype(
-        FOLDER / f"{name}.ttf", size, layout_engine=ImageFont.Layout.BASIC
-    )
+    return ImageFont.truetype(FOLDER / f"{name}.ttf", size, layout_engine=ImageFont.Layout.BASIC)
 
 
 @cache
