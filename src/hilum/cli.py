@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hilum.errors import HilumError
+from hilum.terminal import progress_bar
 
 app = typer.Typer(
     help="The AI gateway for the hospital imaging network. Research use only, not for diagnosis.",
@@ -96,7 +96,7 @@ def send(
     from hilum.network import scanner
 
     files = scanner.dicom_files(folder)
-    with progress_bar("sending") as progress:
+    with progress_bar("sending", say) as progress:
         task = progress.add_task("sending", total=len(files))
         report = scanner.send(
             files, address(to), calling, progress=lambda _sent: progress.advance(task)
@@ -191,17 +191,6 @@ def address(text: str) -> tuple[str, str, int]:
     if not (title and at and host and colon and port.isdigit()):
         raise HilumError(f"{text!r} is not AE@HOST:PORT, such as ORTHANC@127.0.0.1:4242")
     return title, host, int(port)
-
-
-def progress_bar(what: str) -> Progress:
-    """The bar of every long step."""
-    return Progress(
-        TextColumn(f"[bold]{what}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=say,
-    )
 
 
 def main() -> None:
