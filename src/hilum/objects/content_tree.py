@@ -86,9 +86,7 @@ def polyline(name: Code, points: np.ndarray, source: Dataset) -> Dataset:
     return item
 
 
-def _item(
-    value_type: str, name: Code, relation: str, children: Iterable[Dataset] = ()
-) -> Dataset:
+def _item(value_type: str, name: Code, relation: str, children: Iterable[Dataset] = ()) -> Dataset:
     item = Dataset()
     if relation:
         item.RelationshipType = relation

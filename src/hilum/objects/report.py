@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from highdicom import Volume
 
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
-from hilum.errors import NoVolumeError
 from hilum.findings import Measurement, Segment
 from hilum.objects.analysis import Analysis
+from hilum.objects.planes import Views
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
 
@@ -39,12 +38,12 @@ class Report:
         return tuple(s for s in self.analysis.findings.segments if s.mask.array.any())
 
     @cached_property
-    def volume(self) -> Volume | None:
-        """The voxels of the analysed series, None if there is none or it forms no volume."""
-        try:
-            return self.analysis.series.volume() if self.analysis.series else None
-        except NoVolumeError:
+    def views(self) -> Views | None:
+        """Cuts through the analysed series, None if there is none or it forms no volume."""
+        series = self.analysis.series
+        if series is None or series.stack.problem:
             return None
+        return Views.of(series.volume(), self.segments)
 
     def tracking_uid(self, label: str, number: int = 0) -> str:
         """One for each structure of an analysis, the same in SEG and SR."""

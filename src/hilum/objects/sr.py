@@ -84,9 +84,7 @@ def _root(report: Report, segmentation: Dataset | None) -> Iterator[Dataset]:
     yield tree.code(codes.LANGUAGE_OF_CONTENT, codes.ENGLISH, tree.HAS_CONCEPT_MOD)
     yield from _observer(analysis)
     modality = analysis.series.modality if analysis.series else ""
-    procedure = (
-        codes.MRI_UNSPECIFIED_BODY_REGION if modality == "MR" else codes.IMAGING_PROCEDURE
-    )
+    procedure = codes.MRI_UNSPECIFIED_BODY_REGION if modality == "MR" else codes.IMAGING_PROCEDURE
     yield tree.code(codes.PROCEDURE_REPORTED, procedure, tree.HAS_CONCEPT_MOD)
     groups = [_group(report, segment, segmentation) for segment in report.segments]
     if groups:
