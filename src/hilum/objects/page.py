@@ -1,5 +1,6 @@
 """The printed report: A4, vector text, embedded fonts, the same bytes for the same content."""
 
+from collections.abc import Sequence
 from functools import partial
 from io import BytesIO
 from xml.sax.saxutils import escape
@@ -12,15 +13,10 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import (
-    Flowable,
-    KeepTogether,
-    Paragraph,
-    SimpleDocTemplate,
-    Spacer,
-    Table,
-    TableStyle,
-)
+from reportlab.platypus.doctemplate import SimpleDocTemplate
+from reportlab.platypus.flowables import Flowable, KeepTogether, Spacer
+from reportlab.platypus.paragraph import Paragraph
+from reportlab.platypus.tables import Table, TableStyle
 
 from hilum.objects.film import film
 from hilum.objects.picture import captioned, strip_caption
@@ -224,7 +220,7 @@ def _facts(report: Report) -> Table:
     return _table(rows, [27 * mm, WIDTH - 27 * mm])
 
 
-def _table(rows: list[list[object]], widths: list[float]) -> Table:
+def _table(rows: Sequence[Sequence[object]], widths: Sequence[float]) -> Table:
     table = Table(rows, colWidths=widths, hAlign="LEFT")
     table.setStyle(
         TableStyle(

@@ -192,7 +192,7 @@ def _centre_and_size(union: np.ndarray, volume: Volume) -> tuple[tuple[int, int,
     for axis, spacing in enumerate(volume.spacing):
         occupied = np.flatnonzero(region.any(axis=_others(axis)))
         weights = region.sum(axis=_others(axis))
-        centre.append(int(round(float(np.average(np.arange(weights.size), weights=weights)))))
+        centre.append(round(float(np.average(np.arange(weights.size), weights=weights))))
         sizes.append(float((occupied[-1] - occupied[0] + 1) * spacing))
     return (centre[0], centre[1], centre[2]), max(sizes)
 

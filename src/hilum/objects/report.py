@@ -75,7 +75,9 @@ class Report:
         if refusal is None:
             return None
         text = refusal.text.strip().rstrip(".")
-        return f"Could not be analysed, because {text[:1].lower()}{text[1:]}."
+        if text[1:2].islower():  # an abbreviation keeps its capitals
+            text = text[:1].lower() + text[1:]
+        return f"Could not be analysed, because {text}."
 
     @property
     def incomplete(self) -> str | None:
@@ -113,11 +115,15 @@ class Report:
         if not facts:
             facts = [("Images", "no series of this study was suitable")]
         if self.analysis.reasons:
-            facts.append(("Chosen because", "; ".join(self.analysis.reasons)))
+            facts.append((self._why, "; ".join(self.analysis.reasons)))
         facts.append(("Model", f"{module.title}, version {module.version}"))
         facts.append(("Weights", f"SHA-256 {module.weights_sha256[:12]}"))
         facts.append(("Analysed", f"{self.analysis.created:%Y-%m-%d %H:%M}"))
         return tuple(facts)
+
+    @property
+    def _why(self) -> str:
+        return "Chosen because" if self.analysis.inputs else "Not chosen"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -128,7 +134,7 @@ class Report:
     def comments(self) -> tuple[str, ...]:
         """Everything a reader of the bare document must know besides the numbers."""
         said = (self.refusal, self.incomplete, *self.notes)
-        chosen = (f"Chosen because: {reason}" for reason in self.analysis.reasons)
+        chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 
 

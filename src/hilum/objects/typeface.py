@@ -24,7 +24,7 @@ def pixels(name: str, size: int) -> ImageFont.FreeTypeFont:
 def register() -> None:
     """Make both fonts known to reportlab, which embeds what is used of them."""
     # ASCII-85 is for channels that are not 8 bits clean, and takes reportlab most of its time.
-    rl_config.useA85 = 0
+    setattr(rl_config, "useA85", 0)  # noqa: B010 - mypy cannot see it
     for name in (REGULAR, BOLD):
         pdfmetrics.registerFont(TTFont(name, FOLDER / f"{name}.ttf"))
     pdfmetrics.registerFontFamily(REGULAR, normal=REGULAR, bold=BOLD, italic=REGULAR)
