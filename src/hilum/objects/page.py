@@ -188,25 +188,28 @@ def _row_of(images: list[Image.Image], gap: float) -> Table:
     return table
 
 
-class _Picture(Flowable):  # type: ignore[misc]
+class _Picture(Flowable):
     """An image in memory; reportlab's own flowable takes only files."""
 
     def __init__(self, image: Image.Image, width: float) -> None:
-        super().__init__()
-        self.image, self.width = image, width
-        self.height = width * image.height / image.width
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.image = image
+        self.size = (width, width * image.height / image.width)
+
+    def wrap(self, *available: float) -> tuple[float, float]:
+        return self.size
 
     def draw(self) -> None:
         file = BytesIO()
         self.image.save(file, "JPEG", quality=92, subsampling=0)
-        self.canv.drawImage(ImageReader(file), 0, 0, self.width, self.height)
+        self.canv.drawImage(ImageReader(file), 0, 0, *self.size)
 
 
-class _Swatch(Flowable):  # type: ignore[misc]
+class _Swatch(Flowable):
     """A small square in the colour of a segment."""
 
     def __init__(self, colour: tuple[int, int, int]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.colour = colour
         self.width = self.height = 8
 
