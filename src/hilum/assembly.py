@@ -16,12 +16,12 @@ from hilum.module import Input
 from hilum.routing import Selection, objections_to, select
 
 PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
-FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or went on to another series
+FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or began another series
 
 
 @dataclass
 class Arrival:
-    """What has arrived of one study, kept by the gateway while images come in (times in seconds)."""
+    """What has arrived of one study, kept by the gateway while images come in; times in s."""
 
     study_uid: str
     instances: dict[str, Instance] = field(default_factory=dict)

@@ -91,3 +91,18 @@ def _toml(value: Any) -> str:
     if isinstance(value, Path):
         return json.dumps(str(value))
     return json.dumps(value)
+
+
+def reference() -> str:
+    """The settings as a page of the documentation."""
+    lines = [
+        "# Settings",
+        "",
+        "All settings of `hilum.toml`. `hilum init` writes the file with every one explained; an unknown",
+        "key is an error that names the nearest known one. Made from `src/hilum/config.py`.",
+        "",
+        "| setting | default | meaning |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{name}` | `{default}` | {sentence} |" for name, default, sentence in table()]
+    return "\n".join(lines) + "\n"

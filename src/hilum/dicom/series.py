@@ -16,7 +16,7 @@ from hilum.errors import NoVolumeError
 
 @dataclass(frozen=True)
 class Series:
-    """The instances of one Series Instance UID, one or more, in spatial order where they have it."""
+    """The instances of one Series Instance UID, one or more, in spatial order if they have it."""
 
     instances: tuple[Instance, ...]
 

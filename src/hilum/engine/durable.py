@@ -30,7 +30,7 @@ step = DBOS.step()
 
 
 def launch(database: str, executor: str, listen: list[str], deliveries: int = 8) -> None:
-    """Join the engine at `database` (SQLAlchemy URL) as `executor`, working on the queues `listen`."""
+    """Join the engine at `database` (SQLAlchemy URL) as `executor`; work on queues `listen`."""
     logging.getLogger("dbos").setLevel(logging.WARNING)
     if database.startswith("sqlite:///"):
         _use_write_ahead_log(Path(database.removeprefix("sqlite:///")))

@@ -143,7 +143,7 @@ def _run(module: Module, job: Job) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """Type and place of an error; its text may hold patient data and stays out of records and logs."""
+    """Type and place of an error; its text may hold patient data and stays out of records."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{place}"

@@ -1,13 +1,13 @@
 """What all result objects share: patient, study, series, equipment, dates and derived UIDs."""
 
 from collections.abc import Iterable, Sequence
-from io import BytesIO
 
 from pydicom import config
 from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import validate_value
 
 from hilum.dicom import codes
@@ -114,11 +114,11 @@ def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str) -> 
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = uid
+    meta.MediaStorageSOPInstanceUID = UID(uid)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    write_file_meta_info(BytesIO(), meta, enforce_standard=True)  # sets the group length
+    write_file_meta_info(DicomBytesIO(), meta, enforce_standard=True)  # sets the group length
     dataset.file_meta = meta
     dataset.preamble = b"\x00" * 128
 
@@ -170,7 +170,8 @@ def _character_set(agreed: Dataset, analysis: Analysis) -> str | list[str] | Non
 
 def _can_encode(character_set: str | Sequence[str], text: str) -> bool:
     try:
-        encodings = convert_encodings(character_set)
+        named = character_set if isinstance(character_set, str) else list(character_set)
+        encodings = convert_encodings(named)
     except LookupError:
         return False
     return all(any(_fits(c, encoding) for encoding in encodings) for c in sorted(set(text)))

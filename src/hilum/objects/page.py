@@ -1,5 +1,6 @@
 """The printed report: A4, vector text, embedded fonts, the same bytes for the same content."""
 
+from collections.abc import Sequence
 from functools import partial
 from io import BytesIO
 from xml.sax.saxutils import escape
@@ -12,19 +13,13 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import (
-    Flowable,
-    KeepTogether,
-    Paragraph,
-    SimpleDocTemplate,
-    Spacer,
-    Table,
-    TableStyle,
-)
+from reportlab.platypus.doctemplate import SimpleDocTemplate
+from reportlab.platypus.flowables import Flowable, KeepTogether, Spacer
+from reportlab.platypus.paragraph import Paragraph
+from reportlab.platypus.tables import Table, TableStyle
 
 from hilum.objects.film import film
-from hilum.objects.picture import captioned
-from hilum.objects.planes import Scene
+from hilum.objects.picture import captioned, strip_caption
 from hilum.objects.report import NOT_FOR_DIAGNOSIS, Report
 from hilum.objects.typeface import BOLD, REGULAR, name_to_show, register, shown
 
@@ -33,12 +28,11 @@ AMBER, AMBER_PALE = HexColor(0xFFB830), HexColor(0xFFF3D9)
 RED, RED_PALE = HexColor(0xC8372D), HexColor(0xFDE8E6)
 MARGIN = 18 * mm
 WIDTH = A4[0] - 2 * MARGIN
-STRIP = 7
-PLANE_PIXELS, STRIP_PIXELS = 420, 180
+FRAME_PADDING = 6  # reportlab's own, inside the margins
 
 BODY = ParagraphStyle("body", fontName=REGULAR, fontSize=9.5, leading=13.5, textColor=INK)
-SMALL = ParagraphStyle("small", BODY, fontSize=8, leading=11, textColor=FAINT)
-HEADING = ParagraphStyle("heading", BODY, fontName=BOLD, fontSize=10.5, leading=14)
+SMALL = ParagraphStyle("small", BODY, fontSize=8, leading=13.5, textColor=FAINT)
+HEADING = ParagraphStyle("heading", BODY, fontName=BOLD, fontSize=10.5, leading=14, spaceAfter=3)
 NUMBER = ParagraphStyle("number", BODY, fontName=BOLD, fontSize=11, alignment=2)
 CELL = ParagraphStyle("cell", BODY, alignment=2)
 WARNED = ParagraphStyle("warned", BODY, fontSize=10.5, leading=15)
@@ -64,18 +58,18 @@ def draw(report: Report, identity: Dataset) -> bytes:
     document = SimpleDocTemplate(
         file,
         pagesize=A4,
-        leftMargin=MARGIN,
-        rightMargin=MARGIN,
-        topMargin=34 * mm,
-        bottomMargin=22 * mm,
+        leftMargin=MARGIN - FRAME_PADDING,
+        rightMargin=MARGIN - FRAME_PADDING,
+        topMargin=26 * mm,
+        bottomMargin=20 * mm,
         title=f"{report.title} - {NOT_FOR_DIAGNOSIS}",
         author="Hilum",
         lang="en",
+        invariant=1,
+        initialFontName=REGULAR,  # reportlab would name Helvetica, which is not embedded
     )
     frame = partial(_frame, report)
-    # The canvas would otherwise name Helvetica, which is not embedded.
-    canvas = partial(Canvas, invariant=1, initialFontName=REGULAR)
-    document.build(story, onFirstPage=frame, onLaterPages=frame, canvasmaker=canvas)
+    document.build(story, onFirstPage=frame, onLaterPages=frame)
     return file.getvalue()
 
 
@@ -118,7 +112,7 @@ def _identity(identity: Dataset) -> Table:
         ("Study date", _date(identity.get("StudyDate"))),
         ("Accession number", identity.get("AccessionNumber")),
     )
-    cells = [[Paragraph(label, SMALL), _paragraph(str(value))] for label, value in pairs if value]
+    cells = [[_label(label), _paragraph(str(value))] for label, value in pairs if value]
     half = (len(cells) + 1) // 2
     left, right = cells[:half], cells[half:] + [["", ""]] * (2 * half - len(cells))
     rows = [[*a, *b] for a, b in zip(left, right, strict=True)]
@@ -148,40 +142,41 @@ def _warning(headline: str | None, words: str, strong: Color, pale: Color) -> Ta
 
 
 def _results(report: Report) -> Table:
-    rows, style = [], [("LINEBELOW", (0, 0), (-1, -1), 0.5, LINE)]
-    for number, row in enumerate(report.rows):
+    rows = []
+    for row in report.rows:
         uncertainty = f"\N{PLUS-MINUS SIGN} {row.uncertainty}" if row.uncertainty else ""
         rows.append(
             [
-                "",
+                _Swatch(row.colour) if row.colour else "",
                 _paragraph(row.label),
                 Paragraph(row.value, NUMBER),
                 _paragraph(row.unit),
                 Paragraph(uncertainty, CELL),
             ]
         )
-        if row.colour:
-            style.append(("BACKGROUND", (0, number), (0, number), Color(*_unit(row.colour))))
-    widths = [4 * mm, WIDTH - 80 * mm, 28 * mm, 18 * mm, 30 * mm]
-    table = _table(rows, widths)
-    table.setStyle(TableStyle([*style, ("LEFTPADDING", (1, 0), (1, -1), 8)]))
+    table = _table(rows, [6 * mm, WIDTH - 82 * mm, 28 * mm, 18 * mm, 30 * mm])
+    style = [
+        ("LINEABOVE", (0, 0), (-1, 0), 0.5, LINE),
+        ("LINEBELOW", (0, 0), (-1, -1), 0.5, LINE),
+        ("TOPPADDING", (0, 0), (-1, -1), 5),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 6),
+        ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
+    ]
+    table.setStyle(TableStyle(style))
     return table
 
 
 def _images(report: Report) -> list[Flowable]:
-    scene = Scene.of(report)
-    if scene is None:
+    views = report.views
+    if views is None:
         image = film(report, 1100, 900)
         return [] if image is None else [_Picture(image, 120 * mm), Spacer(0, 4 * mm)]
     gap = 2 * mm
-    planes = [captioned(scene.view(axis, scene.centre[axis], PLANE_PIXELS)) for axis in (0, 1, 2)]
-    views = scene.through(STRIP, STRIP_PIXELS)
-    caption = f"{views[0].name} slices {', '.join(str(v.slice_number) for v in views)}"
     return [
-        _row_of(planes, gap),
+        _row_of([captioned(view) for view in views.planes], gap),
         Spacer(0, gap),
-        _row_of([view.image for view in views], gap / 2),
-        _small(f"{caption} of {views[0].slices}, windowed to the images' own range."),
+        _row_of([view.image for view in views.strip], gap / 2),
+        Paragraph(strip_caption(views), SMALL),
         Spacer(0, 4 * mm),
     ]
 
@@ -193,28 +188,47 @@ def _row_of(images: list[Image.Image], gap: float) -> Table:
     return table
 
 
-class _Picture(Flowable):  # type: ignore[misc]
+class _Picture(Flowable):
     """An image in memory; reportlab's own flowable takes only files."""
 
     def __init__(self, image: Image.Image, width: float) -> None:
-        super().__init__()
-        self.image, self.width = image, width
-        self.height = width * image.height / image.width
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.image = image
+        self.size = (width, width * image.height / image.width)
+
+    def wrap(self, *available: float) -> tuple[float, float]:
+        return self.size
 
     def draw(self) -> None:
-        self.canv.drawImage(ImageReader(self.image), 0, 0, self.width, self.height)
+        file = BytesIO()
+        self.image.save(file, "JPEG", quality=92, subsampling=0)
+        self.canv.drawImage(ImageReader(file), 0, 0, *self.size)
+
+
+class _Swatch(Flowable):
+    """A small square in the colour of a segment."""
+
+    def __init__(self, colour: tuple[int, int, int]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.colour = colour
+        self.width = self.height = 8
+
+    def draw(self) -> None:
+        self.canv.setFillColorRGB(*(value / 255 for value in self.colour))
+        self.canv.roundRect(0, 0, self.width, self.height, 1.5, 0, 1)
 
 
 def _facts(report: Report) -> Table:
-    rows = [[Paragraph(name, SMALL), _paragraph(words)] for name, words in report.facts]
+    rows = [[_label(name), _paragraph(words)] for name, words in report.facts]
     return _table(rows, [27 * mm, WIDTH - 27 * mm])
 
 
-def _table(rows: list[list[object]], widths: list[float]) -> Table:
+def _table(rows: Sequence[Sequence[object]], widths: Sequence[float]) -> Table:
     table = Table(rows, colWidths=widths, hAlign="LEFT")
     table.setStyle(
         TableStyle(
             [
+                ("FONTNAME", (0, 0), (-1, -1), REGULAR),
                 ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
                 ("LEFTPADDING", (0, 0), (-1, -1), 0),
                 ("RIGHTPADDING", (0, 0), (-1, -1), 4),
@@ -230,19 +244,15 @@ def _heading(words: str) -> Paragraph:
     return Paragraph(words, HEADING)
 
 
+def _label(words: str) -> Paragraph:
+    # In the style of its neighbour, else the two would not stand on one line.
+    return Paragraph(f'<font size="8" color="#66707C">{words}</font>', BODY)
+
+
 def _paragraph(words: str) -> Paragraph:
     return Paragraph(escape(shown(words)), BODY)
-
-
-def _small(words: str) -> Paragraph:
-    return Paragraph(escape(shown(words)), SMALL)
 
 
 def _date(value: str | None) -> str:
     value = str(value or "")
     return f"{value[:4]}-{value[4:6]}-{value[6:8]}" if len(value) == 8 else value
-
-
-def _unit(colour: tuple[int, int, int]) -> tuple[float, float, float]:
-    red, green, blue = colour
-    return red / 255, green / 255, blue / 255

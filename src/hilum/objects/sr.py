@@ -147,7 +147,7 @@ def _site(segment: Segment) -> Dataset:
 def _measurement(analysis: Analysis, measurement: Measurement) -> list[Dataset]:
     """TID 1419 with the algorithm (TID 4019); volumes in mm3, as registries expect.
 
-    The uncertainty follows under its own name: a second number called volume could be taken for one.
+    The uncertainty follows under its own name: a second "volume" could be taken for one.
     """
     value, unit, uncertainty = measurement.value, measurement.unit, measurement.uncertainty
     if unit == codes.MILLILITRE:
