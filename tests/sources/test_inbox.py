@@ -75,6 +75,7 @@ def test_a_race_for_one_name_has_one_winner(tmp_path: Path) -> None:
     assert list((tmp_path / "inbox" / "partial").iterdir()) == []
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 @given(noise=st.binary(max_size=300), keep=st.integers(0, 2000))
 @settings(max_examples=200, deadline=None)
 def test_broken_bytes_are_unreadable_and_nothing_else(

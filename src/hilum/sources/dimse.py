@@ -13,6 +13,7 @@ import resource
 import shutil
 import signal
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -52,6 +53,10 @@ IDLE_SECONDS = 300.0  # scanners keep an association open while they reconstruct
 THREAD_STACK = MEBIBYTE  # the default of 8 MiB per thread would eat the memory limit
 STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 
+CALLED_NOT_RECOGNISED = (1, 1, 7)  # result, source, diagnostic of PS3.8 table 9-21
+CALLING_NOT_RECOGNISED = (1, 1, 3)
+LIMIT_EXCEEDED = (2, 3, 2)
+
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700  # PS3.4 table B.2-1, this one and the next three
 DOES_NOT_MATCH = 0xA900
@@ -90,6 +95,7 @@ class _Peer:
     """The other side of one connection, for hints."""
 
     address: str
+    connection: Connection
     association: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     caller: str = ""
     opened: bool = False
@@ -112,7 +118,6 @@ class _Server(AssociationServer):
             (evt.EVT_CONN_OPEN, self._connected),
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_SOP_COMMON, self._unknown_classes),
-            (evt.EVT_REJECTED, self._rejected),
             (evt.EVT_ACCEPTED, self._accepted),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_ACSE_SENT, self._acse_sent),
@@ -158,27 +163,52 @@ class _Server(AssociationServer):
         logger.exception("connection failed", exc_info=False)
 
     def _connected(self, event: Any) -> None:
-        connection = event.assoc.dul.socket.socket
-        peer = self._peers[event.assoc] = _Peer(event.assoc.requestor.address)
-        connection.on_close = lambda: self._closed(peer, connection)
+        association = event.assoc
+        connection = association.dul.socket.socket
+        peer = self._peers[association] = _Peer(association.requestor.address, connection)
+        connection.on_close = lambda: self._closed(association, peer)
 
-    def _closed(self, peer: _Peer, connection: Connection) -> None:
+    def _closed(self, association: Association, peer: _Peer) -> None:
+        refusal = peer.connection.refusal
+        if not peer.caller:
+            # A port probe: no request will come, do not let the thread wait for it.
+            association.dul.to_user_queue.put(None)
         if peer.opened and not peer.released:
-            self._tell("aborted", peer, reason=connection.refusal or "the connection was lost")
-        elif connection.refusal:
-            self._tell("refused", peer, reason=connection.refusal)
+            self._tell("aborted", peer, reason=refusal or "the connection was lost")
+        elif refusal:
+            self._tell("refused", peer, reason=refusal)
 
     # Associations
 
     def _requested(self, event: Any) -> None:
         """Support whatever storage the peer proposes: no list of ours can be complete."""
         acceptor, requestor = event.assoc.acceptor, event.assoc.requestor
-        self._peers[event.assoc].caller = requestor.primitive.calling_ae_title
+        peer = self._peers[event.assoc]
+        peer.caller = requestor.primitive.calling_ae_title
+        if rejection := self._rejection(requestor.primitive, peer):
+            code, reason = rejection
+            event.assoc.acse.send_reject(*code)
+            event.assoc.kill()  # returns when the rejection has gone out
+            self._tell("refused", peer, reason=reason)
+            return
         proposed = {context.abstract_syntax for context in requestor.requested_contexts}
         acceptor.supported_contexts = [
             *acceptor.supported_contexts,
             *(build_context(uid, TRANSFER_SYNTAXES) for uid in proposed if is_storage_class(uid)),
         ]
+
+    def _rejection(self, request: Any, peer: _Peer) -> tuple[tuple[int, int, int], str] | None:
+        """The code of the rejection and its reason in plain words, if there is one."""
+        settings = self._settings
+        if settings.require_called_ae_title and request.called_ae_title != settings.ae_title:
+            reason = f"called AE title {request.called_ae_title} is not ours ({settings.ae_title})"
+            return CALLED_NOT_RECOGNISED, reason
+        if settings.allowed_callers and peer.caller not in settings.allowed_callers:
+            reason = f"calling AE title {peer.caller} is not among the allowed callers"
+            return CALLING_NOT_RECOGNISED, reason
+        if not self._traffic.admit(peer.connection, settings.max_associations):
+            return LIMIT_EXCEEDED, f"{settings.max_associations} associations are open already"
+        return None
 
     def _unknown_classes(self, event: Any) -> dict[Any, SOPClassCommonExtendedNegotiation]:
         """Name the Storage Service as the service of private SOP classes (PS3.7 D.3.3.6)."""
@@ -190,20 +220,6 @@ class _Server(AssociationServer):
                 item.service_class_uid = STORAGE_SERVICE_CLASS
                 items[context.abstract_syntax] = item
         return items
-
-    def _rejected(self, event: Any) -> None:
-        primitive, settings = event.assoc.requestor.primitive, self._settings
-        if settings.require_called_ae_title and primitive.called_ae_title != settings.ae_title:
-            reason = (
-                f"called AE title {primitive.called_ae_title} is not ours ({settings.ae_title})"
-            )
-        elif settings.allowed_callers and (
-            primitive.calling_ae_title not in settings.allowed_callers
-        ):
-            reason = f"calling AE title {primitive.calling_ae_title} is not among the allowed ones"
-        else:
-            reason = f"more than {settings.max_associations} associations at one time"
-        self._tell("refused", self._peers[event.assoc], reason=reason)
 
     def _accepted(self, event: Any) -> None:
         peer = self._peers[event.assoc]
@@ -273,9 +289,7 @@ def _application_entity(settings: Receiver) -> AE:
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     entity.maximum_pdu_size = MAXIMUM_PDU
-    entity.maximum_associations = settings.max_associations
-    entity.require_called_aet = settings.require_called_ae_title
-    entity.require_calling_aet = list(settings.allowed_callers)
+    entity.maximum_associations = sys.maxsize  # it counts port probes too: we count ourselves
     entity.acse_timeout = ASSOCIATION_REQUEST_SECONDS
     entity.network_timeout = IDLE_SECONDS
     return entity
