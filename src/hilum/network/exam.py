@@ -139,9 +139,8 @@ def _crop(t1: np.ndarray) -> Acquisition:
         Slice(t1[x, y, k].T, _point(x.start, y.start, k), (1, 0, 0, 0, 1, 0), _point(0, 0, k)[2])
         for k in range(z.start, z.stop)
     ]
-    return Acquisition(
-        5, "HippoCrop", "103406", 1, 1, slices, _T1, "Box around the left hippocampus"
-    )
+    text = "Box around the left hippocampus"
+    return Acquisition(5, "HippoCrop", "103406", 1, 1, slices, _T1, text, (360, 560))
 
 
 def _t2(t1: np.ndarray) -> Acquisition:
