@@ -4,6 +4,7 @@ Each setting has one help sentence, shown by the CLI, by `hilum init` and in the
 """
 
 import difflib
+import ipaddress
 import json
 import re
 import tomllib
@@ -30,8 +31,17 @@ def _regex(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError as error:
+        raise ValueError("an IP address or network such as 10.1.2.0/24, not a name") from error
+    return value
+
+
 AETitle = Annotated[str, AfterValidator(_ae_title)]
 Regex = Annotated[str, AfterValidator(_regex)]
+Network = Annotated[str, AfterValidator(_network)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -50,8 +60,8 @@ class Receiver(Settings):
     allowed_callers: tuple[AETitle, ...] = Field(
         (), description="Calling AE titles that may send; empty allows every one."
     )
-    allowed_hosts: tuple[str, ...] = Field(
-        (), description="Addresses that may connect; empty allows every one."
+    allowed_hosts: tuple[Network, ...] = Field(
+        (), description="Addresses or networks that may connect; empty allows every one."
     )
     require_called_ae_title: bool = Field(
         True, description="Reject associations that call another AE title."

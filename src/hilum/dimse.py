@@ -3,7 +3,6 @@
 import logging
 import socket
 import warnings
-from typing import Any
 
 from pydicom.uid import UID, AllTransferSyntaxes, ExplicitVRLittleEndian
 from pynetdicom import _config
@@ -48,11 +47,10 @@ def is_storage_class(uid: str) -> bool:
     )
 
 
-def no_delay(event: Any, timeout: float) -> None:
+def tune(connection: socket.socket, timeout: float) -> None:
     """Send small messages at once: with Nagle's algorithm each image waits 40 ms (RFC 896).
 
-    Handler of EVT_CONN_OPEN; `timeout` in seconds ends a wait for the rest of a PDU.
+    `timeout` in seconds ends a wait for the rest of a PDU, which would block for ever.
     """
-    connection = event.assoc.dul.socket.socket
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.settimeout(timeout)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -18,7 +19,7 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from hilum.dimse import MAXIMUM_PDU, VERIFICATION, no_delay, quieten_libraries
+from hilum.dimse import MAXIMUM_PDU, VERIFICATION, quieten_libraries, tune
 from hilum.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.inbox import HOSTILE
 
@@ -129,6 +130,7 @@ def associate(peer: Peer, contexts: list[PresentationContext]) -> Iterator[Assoc
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = peer.timeout
     entity.network_timeout = None  # counts received bytes only: would cut off a long sending
+    opened: list[socket.socket] = []
     try:
         association = entity.associate(
             peer.host,
@@ -136,21 +138,36 @@ def associate(peer: Peer, contexts: list[PresentationContext]) -> Iterator[Assoc
             contexts,
             peer.ae_title,
             MAXIMUM_PDU,
-            evt_handlers=[(evt.EVT_CONN_OPEN, no_delay, [peer.timeout])],
+            evt_handlers=[(evt.EVT_CONN_OPEN, _opened, [opened, peer.timeout])],
         )
+        if not association.is_established:
+            raise _explain(association, peer)
+        with _released(association):
+            yield association
     except socket.gaierror as error:
         raise DeliveryDelayed(f"{peer}: unknown host: {error.strerror}") from error
-    if not association.is_established:
-        raise _explain(association, peer)
+    finally:
+        for connection in opened:
+            connection.close()  # pynetdicom leaves it open when the peer was quicker
+
+
+@contextmanager
+def _released(association: Association) -> Iterator[None]:
     _stop_reactor(association)
     try:
-        yield association
+        yield
     except DeliveryError:
         association.abort()
         raise
     finally:
         if association.is_established:
             association.release()
+
+
+def _opened(event: Any, connections: list[socket.socket], timeout: float) -> None:
+    connection = event.assoc.dul.socket.socket
+    connections.append(connection)
+    tune(connection, timeout)
 
 
 def _stop_reactor(association: Association) -> None:

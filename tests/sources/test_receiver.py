@@ -235,6 +235,21 @@ def test_refused_callers_are_told_with_the_reason(
         assert any(reason in hint["reason"] for hint in receiver.wait_for("refused"))
 
 
+def test_an_allowed_network_may_connect(tmp_path: Path) -> None:
+    with running_receiver(tmp_path, allowed_hosts=("192.0.2.7", "127.0.0.1/8")) as receiver:
+        assert scanner.echo(receiver.called) < 10
+
+
+def test_port_probes_take_no_place(tmp_path: Path) -> None:
+    with running_receiver(tmp_path / "receiver", max_associations=1) as receiver:
+        for _ in range(20):
+            _connect(receiver).close()
+        idle = [_connect(receiver) for _ in range(2)]
+        assert scanner.echo(receiver.called) < 10
+        for connection in idle:
+            connection.close()
+
+
 def test_too_many_associations_are_refused(tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 2)
     with running_receiver(tmp_path / "receiver", max_associations=1) as receiver:

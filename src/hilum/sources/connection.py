@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from hilum.dimse import MAXIMUM_PDU
+from hilum.dimse import MAXIMUM_PDU, tune
 
 HEADER = 6  # PDU type, reserved byte, length of the rest (PS3.8 9.3.1)
 LONGEST_PDU = 2 * MAXIMUM_PDU  # association requests may exceed the maximum, absurd lengths do
@@ -65,8 +65,7 @@ class Connection(socket.socket):
 
     def __init__(self, accepted: socket.socket, traffic: Traffic) -> None:
         super().__init__(fileno=accepted.detach())
-        self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.settimeout(PDU_SECONDS)  # a half-sent PDU would block its thread for ever
+        tune(self, PDU_SECONDS)
         self.on_close: Callable[[], None] = lambda: None
         self.admitted = False
         self.refusal = ""  # why we ended it, in plain words

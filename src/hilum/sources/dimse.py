@@ -110,7 +110,9 @@ class _Server(AssociationServer):
         self._data = data
         self._hints = hints
         self._inbox = Inbox(data)
-        self._networks = [ipaddress.ip_network(host) for host in settings.allowed_hosts]
+        self._networks = [
+            ipaddress.ip_network(host, strict=False) for host in settings.allowed_hosts
+        ]
         # An object exists three times for a moment: as received, as PDV data, as Part 10.
         self._traffic = Traffic(settings.memory_mb * MEBIBYTE // 4)
         self._peers: weakref.WeakKeyDictionary[Association, _Peer] = weakref.WeakKeyDictionary()
