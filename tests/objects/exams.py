@@ -30,9 +30,9 @@ CREATED = datetime(2026, 3, 4, 15, 6, 7)
 # Names with the character set their scanner would declare (PS3.5 annexes H and I).
 NAMES = {
     "japanese": (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう"),
-    "cyrillic": ("ISO_IR 144", "Люкceмбypг"),
+    "cyrillic": ("ISO_IR 144", "Петров^Иван"),
     "arabic": ("ISO_IR 127", "قباني^لنزار"),
-    "greek": ("ISO_IR 126", "Διονυσιος"),
+    "greek": ("ISO_IR 126", "Παπαδοπουλος^Νικος"),
     "german": ("ISO_IR 100", "Äneas^Rüdiger"),
     "unicode": ("ISO_IR 192", "Wang^XiaoDong=王^小东"),
 }

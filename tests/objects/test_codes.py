@@ -12,6 +12,7 @@ VETTED = {
     "PNEUMONIA": ("233604007", "SCT"),  # SNOMED CT
     "MILLILITRE": ("ml", "UCUM"),  # UCUM: millilitre
     "QUALITATIVE_EVALUATIONS": ("C0034375", "UMLS"),  # PS3.16 TID 1500 row 12
+    "SOURCE": ("260753009", "SCT"),  # the tables print the SNOMED CT name, "Source (attribute)"
     "ENGLISH": ("en-US", "RFC5646"),  # PS3.16 CID 5000
     "PROCESSING_ALGORITHM": ("Newcode1", "99IHE"),  # IHE AIR 6.5.3.1
 }

@@ -220,7 +220,9 @@ class _Swatch(Flowable):
 
 def _facts(report: Report) -> Table:
     rows = [[_label(name), _paragraph(words)] for name, words in report.facts]
-    return _table(rows, [27 * mm, WIDTH - 27 * mm])
+    table = _table(rows, [27 * mm, WIDTH - 27 * mm])
+    table.setStyle(TableStyle([("VALIGN", (0, 0), (-1, -1), "TOP")]))
+    return table
 
 
 def _table(rows: Sequence[Sequence[object]], widths: Sequence[float]) -> Table:

@@ -26,7 +26,7 @@ def write(report: Report, written: Mapping[str, Dataset]) -> Dataset:
     dataset.DerivationDescription = common.description(analysis, "sc")
     dataset.BodyPartExamined = common.body_part(analysis)
     if not dataset.BodyPartExamined:
-        dataset.Laterality = None
+        dataset.Laterality = None  # Type 2C: required where no body part rules it out
     sources = [
         common.reference(i.sop_class_uid, i.sop_instance_uid) for i in common.instances(analysis)
     ]
