@@ -11,7 +11,7 @@ import pytest
 def install_plugin(
     folder: Path, monkeypatch: pytest.MonkeyPatch, source: str, name: str, cls: str = "Module"
 ) -> None:
-    """Write `source` and its metadata to `folder`, and put it on the path of us and our children."""
+    """Write `source` and its metadata to `folder`; put it on the path of us and our children."""
     package = f"plugin_{name.replace('-', '_')}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{package}.py").write_text(textwrap.dedent(source))

@@ -3,10 +3,11 @@
 import multiprocessing
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hilum.config import Receiver
 from hilum.hints import HintReceiver
 from hilum.sources import dimse
 
+DCMTK = {**os.environ, "TCP_NODELAY": "1"}  # its tools use Nagle's algorithm unless told
 MARKER = "MARKER^NAME"  # must never be seen outside of a data set
 
 
@@ -96,29 +98,50 @@ class Running:
     settings: Receiver
     data: Path
     process: Any
-    hints: HintReceiver
     log: Path
+    events: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def port(self) -> int:
         return self.settings.port
 
+    @property
+    def called(self) -> tuple[str, str, int]:
+        return self.settings.ae_title, "127.0.0.1", self.port
+
     def received(self) -> list[Path]:
-        return sorted((self.data / "incoming").rglob("*.dcm"))
+        return sorted((self.data / "incoming").rglob("*"))
+
+    def images(self) -> list[Path]:
+        return [path for path in self.received() if path.suffix == ".dcm"]
 
     def quarantined(self) -> list[Path]:
         return sorted((self.data / "quarantine").glob("*.dcm"))
 
-    def events(self, until: str = "", seconds: float = 5) -> list[dict[str, Any]]:
-        """Hints received so far; waits until one is the event `until`."""
-        found: list[dict[str, Any]] = []
+    def partial(self) -> list[Path]:
+        return list((self.data / "partial").iterdir())
+
+    def wait_for(self, event: str, count: int = 1, seconds: float = 15) -> list[dict[str, Any]]:
+        """The hints called `event`, once there are `count`."""
         deadline = time.monotonic() + seconds
-        while True:
-            found += self.hints.receive(0.1)
-            if not until or any(hint["event"] == until for hint in found):
+        while time.monotonic() < deadline:
+            found = [hint for hint in self.events if hint["event"] == event]
+            if len(found) >= count:
                 return found
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"no event {until!r} among {found}")
+            time.sleep(0.02)
+        raise TimeoutError(f"{count} events {event!r} expected in {self.events}")
+
+    def listen(self, hints: HintReceiver, done: threading.Event) -> None:
+        while not done.is_set():
+            self.events += hints.receive(0.1)
+
+    def leaks(self) -> list[str]:
+        """Where the marker of the patient shows outside of the data sets."""
+        names = " ".join(str(path) for path in self.data.rglob("*"))
+        notes = [path.read_text() for path in (self.data / "quarantine").glob("*.txt")]
+        places = {"log": self.log.read_text(), "names": names, "hints": str(self.events)}
+        places["notes"] = " ".join(notes)
+        return [place for place, text in places.items() if "MARKER" in text]
 
 
 def _serve_with_log(settings: Receiver, data: Path, hints: Path, log: Path) -> None:
@@ -132,21 +155,27 @@ def _serve_with_log(settings: Receiver, data: Path, hints: Path, log: Path) -> N
 def running_receiver(folder: Path, data: Path | None = None, **settings: Any) -> Iterator[Running]:
     """A receiver on a free port, its inbox in `data`; stopped with SIGTERM at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    data = data or folder / "data"
-    values = {"port": free_port(), "low_water_mb": 0, **settings}
+    receiver = Receiver(**{"port": free_port(), "low_water_mb": 0, **settings})
     hints = HintReceiver(folder / "hints")
     log = folder / "receiver.log"
+    data = data or folder / "data"
     process = multiprocessing.get_context("spawn").Process(
-        target=_serve_with_log, args=(Receiver(**values), data, folder / "hints", log)
+        target=_serve_with_log, args=(receiver, data, folder / "hints", log)
     )
     process.start()
+    running = Running(receiver, data, process, log)
+    done = threading.Event()
+    listener = threading.Thread(target=running.listen, args=(hints, done))
+    listener.start()
     try:
-        wait_for_port(values["port"])
-        hints.receive(0.2)
-        yield Running(Receiver(**values), data, process, hints, log)
+        wait_for_port(receiver.port)
+        yield running
     finally:
         process.terminate()
-        process.join(10)
+        process.join(15)
         process.kill()
         process.join()
+        done.set()
+        listener.join()
         hints.close()
+    assert running.leaks() == []

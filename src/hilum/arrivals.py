@@ -1,4 +1,4 @@
-"""The open studies: what came in and is not settled yet. Hints make it quick, sweeps make it sure."""
+"""The open studies: what came in and is not settled. Hints make it quick, sweeps make it sure."""
 
 import time
 from collections.abc import Iterator
@@ -11,7 +11,6 @@ from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
 from hilum.records import Records
-
 
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
 
@@ -33,7 +32,11 @@ class Arrivals:
         return [
             arrival
             for arrival in self._open.values()
-            if arrival.last and now >= (arrival.next_review if not arrival.changed else arrival.last_review + REVIEW_SECONDS)
+            if arrival.last
+            and now
+            >= (
+                arrival.next_review if not arrival.changed else arrival.last_review + REVIEW_SECONDS
+            )
         ]
 
     def take(self, hint: dict[str, Any]) -> None:
@@ -60,7 +63,8 @@ class Arrivals:
         try:
             instance = Instance.read(path)
         except UnreadableError as error:
-            self._inbox.move_to_quarantine(path, str(error))
+            self._inbox.set_apart(path.read_bytes(), str(error))
+            path.unlink()
             return
         arrival = self._open.get(instance.study_uid)
         if arrival is None and instance.is_own_result:

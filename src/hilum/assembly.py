@@ -15,13 +15,13 @@ from hilum.dicom.study import Study
 from hilum.module import Input
 from hilum.routing import Selection, objections_to, select
 
-PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images so far
-FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or went on to another series
+PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
+FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or began another series
 
 
 @dataclass
 class Arrival:
-    """What has arrived of one study, kept by the gateway while images come in (times in seconds)."""
+    """What has arrived of one study, kept by the gateway while images come in; times in s."""
 
     study_uid: str
     instances: dict[str, Instance] = field(default_factory=dict)
@@ -169,7 +169,9 @@ def _may_be_filled(series: Series, needs: Mapping[str, Input], rule: Rule) -> bo
         patterns = rule.series if name == "series" else rule.inputs.get(name, {})
         if not need.volume or not (series.stack.missing or len(series.instances) == 1):
             continue
-        lasting = objections_to(series, Input(need.modality, need.sop_classes, volume=False), patterns)
+        lasting = objections_to(
+            series, Input(need.modality, need.sop_classes, volume=False), patterns
+        )
         if not lasting:
             return True
     return False

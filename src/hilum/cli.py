@@ -1,4 +1,4 @@
-"""The command line. Each command is thin: it reads its arguments, calls one function, shows the result."""
+"""The command line: a command reads its arguments, calls one function, shows the result."""
 
 import json
 import logging
@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hilum.errors import HilumError
+from hilum.terminal import progress_bar
 
 app = typer.Typer(
     help="The AI gateway for the hospital imaging network. Research use only, not for diagnosis.",
@@ -73,7 +73,7 @@ def run(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Analyse a folder without any network: choose the series, write the results, print findings."""
+    """Analyse a folder without a network: choose the series, write results, print findings."""
     from hilum.offline import analyse_folder
 
     patterns = dict(pair.split("=", 1) for pair in series or [])
@@ -96,13 +96,13 @@ def send(
     from hilum.network import scanner
 
     files = scanner.dicom_files(folder)
-    with progress_bar("sending") as progress:
+    with progress_bar("sending", say) as progress:
         task = progress.add_task("sending", total=len(files))
         report = scanner.send(
-            files, address(to), calling, progress=lambda done: progress.update(task, completed=done)
+            files, address(to), calling, progress=lambda _sent: progress.advance(task)
         )
     say.print(str(report))
-    raise typer.Exit(0 if report.all_stored else 1)
+    raise typer.Exit(1 if report.failed else 0)
 
 
 @app.command()
@@ -110,17 +110,16 @@ def echo(to: Annotated[str, typer.Argument(help="AE@HOST:PORT of the peer.")]) -
     """Ask a DICOM peer whether it hears us (C-ECHO)."""
     from hilum.network import scanner
 
-    started = time.monotonic()
-    scanner.echo(address(to))
-    out.print(f"{to} answers, {1000 * (time.monotonic() - started):.0f} ms")
+    out.print(f"{to} answers, {1000 * scanner.echo(address(to)):.0f} ms")
 
 
 @app.command()
 def modules(as_json: AsJson = False) -> None:
     """List the installed modules, their versions and the hashes of their weights."""
-    from hilum.module import facts_of, installed_modules
+    from hilum.module import discover, facts_of
 
-    facts = [vars(facts_of(module)) for module in installed_modules().values()]
+    found, problems = discover()
+    facts = [vars(facts_of(module)) for module in found.values()]
     if as_json:
         _print_json(facts)
         return
@@ -128,6 +127,8 @@ def modules(as_json: AsJson = False) -> None:
     for fact in facts:
         table.add_row(fact["name"], fact["version"], fact["title"], fact["weights_sha256"][:16])
     out.print(table)
+    for name, problem in problems.items():
+        say.print(f"[bold red]{name}[/]: {problem}")
 
 
 @app.command()
@@ -166,7 +167,9 @@ def trace(study: str, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) 
         return
     for line in lines:
         clock = time.strftime("%T", time.localtime(line["at"]))
-        out.print(f"{clock}  +{line['at'] - lines[0]['at']:8.2f} s  {line['kind']:<14} {line['text']}")
+        out.print(
+            f"{clock}  +{line['at'] - lines[0]['at']:8.2f} s  {line['kind']:<14} {line['text']}"
+        )
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -188,13 +191,6 @@ def address(text: str) -> tuple[str, str, int]:
     if not (title and at and host and colon and port.isdigit()):
         raise HilumError(f"{text!r} is not AE@HOST:PORT, such as ORTHANC@127.0.0.1:4242")
     return title, host, int(port)
-
-
-def progress_bar(what: str) -> Progress:
-    """The bar of every long step."""
-    return Progress(
-        TextColumn(f"[bold]{what}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=say
-    )
 
 
 def main() -> None:

@@ -74,7 +74,9 @@ class Destination(Settings):
     port: Port = Field(4242, description="DICOM port of the archive (dimse).")
     ae_title: AETitle = Field("ORTHANC", description="AE title of the archive (dimse).")
     calling_ae_title: AETitle = Field("HIPPOAI", description="AE title Hilum calls with (dimse).")
-    url: str = Field("", description="DICOMweb root, such as http://pacs:8042/dicom-web (dicomweb).")
+    url: str = Field(
+        "", description="DICOMweb root, such as http://pacs:8042/dicom-web (dicomweb)."
+    )
     username: str = Field("", description="User name for HTTP Basic authentication (dicomweb).")
     password_file: Path | None = Field(None, description="File holding the password (dicomweb).")
     folder: Path | None = Field(None, description="Where files are written (folder).")

@@ -1,9 +1,8 @@
-"""`hilum demo`: scanner, PACS, Hilum and viewer on one machine, and one exam through all of them."""
+"""`hilum demo`: scanner, PACS, Hilum and viewer on one machine, and one exam through them all."""
 
 import json
 import os
 import shutil
-import socket
 import sys
 import time
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from hilum import views
@@ -22,9 +22,11 @@ from hilum.logs import silence_libraries
 from hilum.network import exam as sample
 from hilum.network import parts, scanner
 from hilum.network.orthanc import Orthanc
+from hilum.network.processes import available_port, listens
 from hilum.network.viewer import Viewer
 from hilum.records import Records, State
 from hilum.serve import Supervisor, records_url
+from hilum.terminal import progress_bar
 
 PORTS = {"pacs_dicom": 4242, "pacs_http": 8042, "viewer": 3000, "receiver": 11112, "console": 8040}
 NAMES = {
@@ -64,7 +66,7 @@ class Demo:
     def _run(self, stack: ExitStack) -> int:
         clock = time.monotonic()
         files = self._exam_files()
-        ohif = parts.ohif(parts.default_folder())
+        ohif = parts.ohif()
         ports = self._free_ports()
         self._lap("prepare", clock)
 
@@ -76,10 +78,15 @@ class Demo:
         receiver = (site.receiver.ae_title, "127.0.0.1", ports["receiver"])
         pacs = stack.enter_context(
             Orthanc(
-                self.folder / "pacs", ports["pacs_dicom"], ports["pacs_http"], route_to=receiver
+                self.folder / "pacs",
+                dicom_port=ports["pacs_dicom"],
+                http_port=ports["pacs_http"],
+                route_to=receiver,
             )
         )
-        viewer = stack.enter_context(Viewer(ohif, pacs.url, ports["viewer"]))
+        viewer = stack.enter_context(
+            Viewer(self.folder / "viewer", pacs.url, port=ports["viewer"], dist=ohif)
+        )
         self._wait_for_receiver(receiver)
         self._lap("start", clock)
         self.say.print(f"clinical network is up after {self.seconds['start']:.1f} s")
@@ -89,7 +96,7 @@ class Demo:
         self._send(files, ("ORTHANC", "127.0.0.1", ports["pacs_dicom"]))
         self._lap("send", clock)
         clock = time.monotonic()
-        view = self._follow(Records(records_url(site)), study_uid, supervisor)
+        view = self._follow(Records(records_url(site)), study_uid, len(files), supervisor)
         self._lap("send to verified result", clock)
         self.seconds["total"] = round(sum(self.seconds.values()), 2)
 
@@ -113,9 +120,10 @@ class Demo:
 
     def _exam_files(self) -> list[Path]:
         if self.exam is None:
-            folder = parts.default_folder() / "sample-exam"
+            folder = parts.folder_of_parts() / "sample-exam"
             if not folder.exists():
                 self.say.print("making the sample exam (once)")
+                folder.parent.mkdir(parents=True, exist_ok=True)
                 partial = folder.with_name("sample-exam.part")
                 shutil.rmtree(partial, ignore_errors=True)
                 sample.make_exam(partial)
@@ -129,50 +137,52 @@ class Demo:
     def _free_ports(self) -> dict[str, int]:
         ports = {}
         for part, preferred in PORTS.items():
-            ports[part] = preferred if is_free(preferred) else any_free_port()
+            ports[part] = available_port(preferred)
             if ports[part] != preferred:
                 self.say.print(f"port {preferred} ({NAMES[part]}) is taken, using {ports[part]}")
         return ports
 
     def _wait_for_receiver(self, receiver: tuple[str, str, int]) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while is_free(receiver[2]):
+        while not listens(receiver[2]):
             if time.monotonic() > deadline:
                 raise HilumError(f"Hilum's listener did not start; see {self.folder}/hilum/logs")
             time.sleep(0.05)
-        scanner.echo(receiver)
 
     def _send(self, files: list[Path], pacs: tuple[str, str, int]) -> None:
-        from hilum.cli import progress_bar
-
-        with progress_bar("scanner -> PACS") as progress:
+        with progress_bar("scanner -> PACS", self.say) as progress:
             task = progress.add_task("", total=len(files))
             report = scanner.send(
                 files,
                 pacs,
                 "SCANNER",
-                progress=lambda done: progress.update(task, completed=done),
+                progress=lambda _sent: progress.advance(task),
             )
-        if not report.all_stored:
+        if report.failed:
             raise HilumError(f"the PACS did not take every image: {report}")
 
-    def _follow(self, records: Records, study_uid: str, supervisor: Supervisor) -> views.View:
-        """Print every event of the study as it happens, until its workitems are settled."""
+    def _follow(
+        self, records: Records, study_uid: str, images: int, supervisor: Supervisor
+    ) -> views.View:
+        """Show every event of the study as it happens, until all is received and settled."""
         shown = 0
         deadline = time.monotonic() + RESULT_SECONDS
-        while time.monotonic() < deadline:
-            supervisor.check()
-            lines = views.trace(records, study_uid)
-            for line in lines[shown:]:
-                since = line["at"] - lines[0]["at"]
-                self.say.print(f"  [dim]+{since:6.2f} s[/]  [bold]{line['kind']:<12}[/] {line['text']}")
-            shown = len(lines)
-            if lines:
-                view = views.study(records, study_uid)
-                states = [State(item["state"]) for item in view["workitems"]]
-                if states and all(state.settled for state in states) and view["settled"]:
-                    return view
-            time.sleep(0.05)
+        with progress_bar("PACS -> Hilum", self.say) as progress:
+            task = progress.add_task("", total=images)
+            while time.monotonic() < deadline:
+                supervisor.check()
+                lines = views.trace(records, study_uid)
+                for line in lines[shown:]:
+                    progress.console.print(event_line(line, lines[0]["at"]), soft_wrap=True)
+                shown = len(lines)
+                if lines:
+                    view = views.study(records, study_uid)
+                    progress.update(task, completed=view["images"])
+                    states = [State(item["state"]) for item in view["workitems"]]
+                    done = bool(states) and all(state.settled for state in states)
+                    if done and view["settled"] and view["images"] >= images:
+                        return view
+                time.sleep(0.05)
         raise HilumError(f"no result after {RESULT_SECONDS} s; see {self.folder}/hilum/logs")
 
     def _show(self, view: views.View, addresses: dict[str, str]) -> None:
@@ -215,6 +225,13 @@ def demo_site(folder: Path, ports: dict[str, int]) -> Site:
     return parse(settings)
 
 
+def event_line(line: views.View, start: float) -> str:
+    """One event of a trace as a line of the terminal, times counted from `start`."""
+    style = "dim" if line["text"].startswith("rejected") else "default"
+    text = escape(line["text"])
+    return f"  [dim]+{line['at'] - start:6.2f} s[/]  [bold]{line['kind']:<12}[/] [{style}]{text}[/]"
+
+
 def is_verified(view: views.View) -> bool:
     """Whether there are results and a destination has shown every one of them."""
     results = [result for item in view["workitems"] for result in item["results"]]
@@ -233,21 +250,3 @@ def session_folder(root: Path) -> Path:
     folder.mkdir()
     (folder / "owner").write_text(f"{os.getpid()} {own_start_time()}")
     return folder
-
-
-def is_free(port: int) -> bool:
-    """Whether nothing listens on `port` of this machine."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def any_free_port() -> int:
-    """A port of this machine that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

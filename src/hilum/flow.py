@@ -19,7 +19,7 @@ from typing import Any
 from hilum import records as tables
 from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
-from hilum.config import Rule, Site
+from hilum.config import Destination, Rule, Site
 from hilum.destinations import open_destination
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
@@ -29,9 +29,9 @@ from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import DeliveryDelayed, DeliveryRefused, ModuleError
 from hilum.findings import Findings, Refusal
-from hilum.inbox import Inbox, write_durably
+from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import Module, facts_of, inputs_of
-from hilum.objects import Analysis, write_objects
+from hilum.objects import KINDS, Analysis, write_objects
 from hilum.records import Records, State
 from hilum.routing import applies
 
@@ -54,7 +54,7 @@ class Flow(durable.Workflows):
         self.arrivals = Arrivals(self.inbox, records)
         self.hosts: dict[str, ModelHost] = {}
 
-    # 1. Arrival: is there enough to decide? ------------------------------------------------------
+    # 1. Arrival: is there enough to decide? -------------------------------------------------------
 
     def review(self) -> None:
         """Decide on every open study that has news, rule by rule; called many times a second."""
@@ -81,7 +81,7 @@ class Flow(durable.Workflows):
             self.note_outcome(rule, arrival, decision)
         return decision
 
-    # 2. Scheduling: one workitem per module, weights and set of images, whatever happens twice ----
+    # 2. Scheduling: one workitem per module, weights and set of images ----------------------------
 
     def schedule(self, rule: Rule, arrival: Arrival, run: Run) -> None:
         """Create the workitem, or find it, and hand it to the workers."""
@@ -139,7 +139,7 @@ class Flow(durable.Workflows):
                 self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
             self.records.add_event(arrival.study_uid, state.value, outcome.reason, workitem_id)
 
-    # 3. Analysis, in a worker ----------------------------------------------------------------------
+    # 3. Analysis, in a worker ---------------------------------------------------------------------
 
     @durable.workflow
     def analyse(self, workitem_id: str) -> None:
@@ -200,19 +200,20 @@ class Flow(durable.Workflows):
         rule = Rule.model_validate(row["rule"])
         destinations = self.site.destinations(rule.send_to)
         analysis = self.analysis(row)
-        kinds: list[str] = []
-        for encoding in sorted({d.segmentation for d in destinations} or {"auto"}):
-            objects = write_objects(analysis, segmentation=encoding)
-            kinds = list(objects)
-            for kind, dataset in objects.items():
-                path = self.result_folder(workitem_id) / f"{kind}-{encoding}.dcm"
+        written: set[str] = set()
+        variants = {(d.objects, d.segmentation) for d in destinations} or {(KINDS, "auto")}
+        for kinds, encoding in sorted(variants):
+            for kind, dataset in write_objects(analysis, kinds, encoding).items():
+                name = f"{kind}-{digest(dataset.SOPInstanceUID)}.dcm"
+                path = self.result_folder(workitem_id) / name
                 write_durably(path, part10(dataset))
+                written.add(kind)
                 self.records.put(
                     tables.result,
                     sop_instance_uid=str(dataset.SOPInstanceUID),
+                    variant=",".join((*kinds, encoding)),
                     workitem_id=workitem_id,
                     kind=kind,
-                    encoding=encoding,
                     sop_class_uid=str(dataset.SOPClassUID),
                     path=str(path),
                 )
@@ -224,13 +225,16 @@ class Flow(durable.Workflows):
                 state="waiting",
             )
         self.records.set_state(
-            workitem_id, State.DELIVERING, f"results written: {', '.join(kinds)}", kind="written"
+            workitem_id,
+            State.DELIVERING,
+            f"results written: {', '.join(sorted(written))}",
+            kind="written",
         )
         if not destinations:
             self.finish(workitem_id)
         return [destination.name for destination in destinations]
 
-    # 4. Delivery: verified means the destination showed it to us -----------------------------------
+    # 4. Delivery: verified means the destination showed it to us ----------------------------------
 
     @durable.workflow
     def deliver(self, workitem_id: str, destination: str, attempt: int) -> None:
@@ -251,7 +255,7 @@ class Flow(durable.Workflows):
     def hand_over(self, workitem_id: str, destination: str, attempt: int) -> str:
         """Send what the destination does not show yet, then read back; return the outcome."""
         settings = self.site.destinations((destination,))[0]
-        files = self.files_for(workitem_id, settings.objects, settings.segmentation)
+        files = self.files_for(workitem_id, settings)
         peer = open_destination(settings)
         try:
             if missing := peer.missing(files):  # asked first: a crash may have hidden a sending
@@ -283,7 +287,7 @@ class Flow(durable.Workflows):
             where = ", ".join(d["destination"] for d in deliveries) or "the results folder"
             self.records.set_state(workitem_id, State.COMPLETED, f"verified in {where}")
 
-    # What the steps above stand on -----------------------------------------------------------------
+    # What the steps above stand on ----------------------------------------------------------------
 
     def analysis(self, row: tables.Row) -> Analysis:
         """The workitem `row` with its images and findings, as the object writers want it."""
@@ -308,10 +312,11 @@ class Flow(durable.Workflows):
             predecessor=tuple((r["sop_class_uid"], r["sop_instance_uid"]) for r in before),
         )
 
-    def files_for(self, workitem_id: str, kinds: tuple[str, ...], encoding: str) -> list[Path]:
-        """The result files of a workitem that a destination is to receive."""
-        rows = self.records.find(tables.result, workitem_id=workitem_id, encoding=encoding)
-        return [Path(row["path"]) for row in rows if row["kind"] in kinds]
+    def files_for(self, workitem_id: str, destination: Destination) -> list[Path]:
+        """The result files of a workitem that `destination` is to receive."""
+        variant = ",".join((*destination.objects, destination.segmentation))
+        rows = self.records.find(tables.result, workitem_id=workitem_id, variant=variant)
+        return [Path(row["path"]) for row in rows]
 
     def study_folder(self, row: tables.Row) -> Path:
         """Where the images of a workitem lie."""

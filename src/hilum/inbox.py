@@ -17,14 +17,22 @@ from enum import Enum
 from io import BytesIO
 from pathlib import Path
 
-import pydicom
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.errors import InvalidDicomError
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.filereader import read_dataset
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+)
 
-from hilum.dicom.instance import IDENTIFYING
+from hilum.dicom import instance
+from hilum.dicom.part10 import body
 from hilum.errors import UnreadableError
 
 ABANDONED_AFTER = 3600.0  # seconds; a partial file this old belongs to a process that was killed
+PIXELS = 0x7FE00008  # Float Pixel Data; Pixel Data follows
 UID_FORM = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, lenient about leading zeros
 HOSTILE = (  # what pydicom raises on broken bytes, found by fuzzing it
     InvalidDicomError,
@@ -39,6 +47,7 @@ HOSTILE = (  # what pydicom raises on broken bytes, found by fuzzing it
     NotImplementedError,
     struct.error,
 )
+IDENTIFYING: dict[str, BaseTag] = {keyword: Tag(keyword) for keyword in instance.IDENTIFYING}
 _serial = itertools.count()
 
 
@@ -135,15 +144,25 @@ class Inbox:
 
 
 def identify(part10: bytes) -> dict[str, str]:
-    """The four identifying UIDs of a Part 10 file; `UnreadableError` if it has none."""
-    if DeflatedExplicitVRLittleEndian.encode() in part10[: _body_offset(part10)]:
+    """The four identifying UIDs of a Part 10 file; `UnreadableError` if it has none.
+
+    Reads the whole header, without pixel data, so that broken objects are refused at the door.
+    """
+    offset, syntax = body(part10)
+    if syntax == DeflatedExplicitVRLittleEndian:
         # A few megabytes can grow to gigabytes; nobody in imaging sends it.
         raise UnreadableError("Deflated Explicit VR Little Endian is not taken in")
+    stream = BytesIO(part10)
+    stream.seek(offset)
     try:
-        header = pydicom.dcmread(
-            BytesIO(part10), stop_before_pixels=True, specific_tags=list(IDENTIFYING)
+        header = read_dataset(
+            stream,
+            is_implicit_VR=syntax == ImplicitVRLittleEndian,
+            is_little_endian=syntax != ExplicitVRBigEndian,
+            stop_when=lambda tag, *_: tag >= PIXELS,
+            specific_tags=list(IDENTIFYING.values()),
         )
-        uids = {keyword: str(header.get(keyword) or "") for keyword in IDENTIFYING}
+        uids = {name: _uid(header.get_item(tag)) for name, tag in IDENTIFYING.items()}
     except HOSTILE as error:
         raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error
     missing = [keyword for keyword, uid in uids.items() if not uid]
@@ -207,13 +226,12 @@ def _remove_abandoned(folder: Path) -> None:
             continue  # another process was quicker
 
 
-def _body_offset(part10: bytes) -> int:
-    """Where the data set starts: after preamble and file meta group (PS3.10 7.1)."""
-    if part10[132:136] != b"\x02\0\0\0":
-        return 0
-    return 144 + int.from_bytes(part10[140:144], "little")
+def _uid(element: DataElement | RawDataElement | None) -> str:
+    value = element.value if element is not None else b""
+    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
+    return text.rstrip("\0 ")
 
 
 def _body(part10: bytes) -> memoryview:
     """The data set without preamble and file meta group, which each sender writes anew."""
-    return memoryview(part10)[_body_offset(part10) :]
+    return memoryview(part10)[body(part10).offset :]

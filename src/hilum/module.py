@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from hilum.dicom.series import Series
-from hilum.errors import ModuleError
 from hilum.findings import Finding
 
 ENTRY_POINT_GROUP = "hilum.modules"
+
+MEMBERS = ("name", "version", "needs", "run")
 
 Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Input:
-    """What a network was made for, judged from headers. A site's rule can narrow it, never widen it.
+    """What a network was made for, judged from headers. A rule can narrow it, never widen it.
 
     Lengths are in mm. `extent` bounds every side of the volume.
     """
@@ -108,13 +109,13 @@ class ModuleFacts:
     weights_sha256: str
 
 
-def inputs_of(module: Module) -> dict[str, Input]:
+def inputs_of(module: type[Module] | Module) -> dict[str, Input]:
     """The declared inputs by name; a single one is called `series`."""
     return {"series": module.needs} if isinstance(module.needs, Input) else dict(module.needs)
 
 
 def facts_of(module: type[Module] | Module) -> ModuleFacts:
-    """Name, version, title and the SHA-256 of the weights (of the module's source if it has none)."""
+    """Name, version, title, and the SHA-256 of the weights, or of the source if it has none."""
     weights = getattr(module, "weights", None)
     if weights is None:
         import inspect
@@ -130,14 +131,22 @@ def facts_of(module: type[Module] | Module) -> ModuleFacts:
 
 def installed_modules() -> dict[str, type[Module]]:
     """The module classes registered under the entry point group `hilum.modules`, by name."""
+    return discover()[0]
+
+
+def discover() -> tuple[dict[str, type[Module]], dict[str, str]]:
+    """The module classes that load, and for each that does not, why; one never stops another."""
     found: dict[str, type[Module]] = {}
+    problems: dict[str, str] = {}
     for point in entry_points(group=ENTRY_POINT_GROUP):
         try:
             module = point.load()
-        except Exception as error:  # noqa: BLE001 - a broken plug-in must not stop the others
-            raise ModuleError(f"module {point.name} ({point.value}) does not load: {error}") from error
-        for member in ("name", "version", "needs", "run"):
-            if not hasattr(module, member):
-                raise ModuleError(f"module {point.name} ({point.value}) has no `{member}`")
-        found[module.name] = module
-    return found
+        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
+            problems[point.name] = f"{point.value} does not load: {type(error).__name__}: {error}"
+            continue
+        missing = [member for member in MEMBERS if not hasattr(module, member)]
+        if missing:
+            problems[point.name] = f"{point.value} has no {', '.join(missing)}"
+        else:
+            found[module.name] = module
+    return found, problems

@@ -31,7 +31,9 @@ def analyse_folder(
     silence_libraries()
     installed = installed_modules()
     if module_name not in installed:
-        raise ConfigurationError(f"no module {module_name!r}; known: {', '.join(sorted(installed))}")
+        raise ConfigurationError(
+            f"no module {module_name!r}; known: {', '.join(sorted(installed))}"
+        )
     module = installed[module_name]()
     reports = [
         _analyse(module, study, output / f"study-{number}", patterns)
@@ -84,7 +86,7 @@ def _analyse(module: Module, study: Study, out: Path, patterns: dict[str, str]) 
 
 
 def studies_below(folder: Path) -> list[Study]:
-    """Every study below `folder`, in order of UID; files that are not DICOM images are passed over."""
+    """Every study below `folder`, in order of UID; other files are passed over."""
     instances: dict[str, list[Instance]] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         try:

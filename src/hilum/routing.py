@@ -47,7 +47,8 @@ def applies(rule: Rule, study: Study) -> bool:
     """Whether the study meets the rule's conditions on study attributes."""
     agreed = study.consensus()
     return all(
-        re.search(pattern, str(agreed.get(keyword) or "")) for keyword, pattern in rule.study.items()
+        re.search(pattern, str(agreed.get(keyword) or ""))
+        for keyword, pattern in rule.study.items()
     )
 
 
@@ -94,7 +95,9 @@ def _why(series: Series, patterns: Mapping[str, str]) -> tuple[str, ...]:
     reasons = [f"{keyword} matches {pattern!r}" for keyword, pattern in patterns.items()]
     reasons.append(f"{series.modality} as the module needs")
     if series.stack.spacing is not None and not series.stack.problem:
-        reasons.append(f"{len(series.instances)} evenly spaced slices {series.stack.spacing:.3g} mm apart")
+        reasons.append(
+            f"{len(series.instances)} evenly spaced slices {series.stack.spacing:.3g} mm apart"
+        )
     return tuple(reasons)
 
 
@@ -107,6 +110,4 @@ def _preference(series: Series) -> tuple[int, int, str]:
 
 
 def _verdict(name: str, series: Series, accepted: bool, reasons: tuple[str, ...]) -> Verdict:
-    return Verdict(
-        name, series.uid, series.description, len(series.instances), accepted, reasons
-    )
+    return Verdict(name, series.uid, series.description, len(series.instances), accepted, reasons)

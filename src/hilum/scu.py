@@ -142,11 +142,26 @@ def associate(peer: Peer, contexts: list[PresentationContext]) -> Iterator[Assoc
         raise DeliveryDelayed(f"{peer}: unknown host: {error.strerror}") from error
     if not association.is_established:
         raise _explain(association, peer)
+    _stop_reactor(association)
     try:
         yield association
+    except DeliveryError:
+        association.abort()
+        raise
     finally:
         if association.is_established:
             association.release()
+
+
+def _stop_reactor(association: Association) -> None:
+    """End the thread that polls the idle association: it may take the answer we wait for.
+
+    `send_c_store` pauses it by two flags with a gap between them; on a busy machine one answer in
+    some thousands was lost in the gap, and the sender waited for its time-out.
+    """
+    association._kill = True
+    association.join()
+    association._is_paused = True
 
 
 def _plan(files: Sequence[Path]) -> tuple[list[list[_File]], list[Sent]]:

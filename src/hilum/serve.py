@@ -22,7 +22,7 @@ from hilum.errors import ConfigurationError
 from hilum.flow import Flow
 from hilum.hints import HintReceiver
 from hilum.logs import configure_logging
-from hilum.module import installed_modules
+from hilum.module import discover, installed_modules
 from hilum.records import Records
 from hilum.sources import dimse
 
@@ -119,12 +119,13 @@ def serve_until_stopped(site: Site) -> None:
 
 
 def check_rules(site: Site) -> None:
-    """Raise `ConfigurationError` for a rule whose module is not installed."""
-    modules = installed_modules()
+    """Raise `ConfigurationError` for a rule whose module is not there, or does not load."""
+    modules, problems = discover()
     for rule in site.rule:
-        if rule.module not in modules:
-            known = ", ".join(sorted(modules)) or "none"
-            raise ConfigurationError(f"rule: no module {rule.module!r} is installed; known: {known}")
+        if rule.module in modules:
+            continue
+        why = problems.get(rule.module) or f"not installed; known: {', '.join(sorted(modules))}"
+        raise ConfigurationError(f"rule: module {rule.module!r}: {why}")
 
 
 def gateway(site: Site) -> None:
@@ -176,7 +177,7 @@ def _begin(site: Site) -> threading.Event:
         stop.set()
 
     signal.signal(signal.SIGTERM, asked_to_stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group; the parent decides
     return stop
-
-

@@ -1,4 +1,4 @@
-"""The commented hilum.toml of `hilum init`, and the settings as a table; both made from config.py."""
+"""The commented hilum.toml of `hilum init`, and the table of settings, made from config.py."""
 
 import json
 from pathlib import Path
@@ -91,3 +91,18 @@ def _toml(value: Any) -> str:
     if isinstance(value, Path):
         return json.dumps(str(value))
     return json.dumps(value)
+
+
+def reference() -> str:
+    """The settings as a page of the documentation."""
+    lines = [
+        "# Settings",
+        "",
+        "All settings of `hilum.toml`. `hilum init` writes the file with every one explained; an unknown",
+        "key is an error that names the nearest known one. Made from `src/hilum/config.py`.",
+        "",
+        "| setting | default | meaning |",
+        "|---|---|---|",
+    ]
+    lines += [f"| `{name}` | `{default}` | {sentence} |" for name, default, sentence in table()]
+    return "\n".join(lines) + "\n"

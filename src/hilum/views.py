@@ -64,10 +64,7 @@ def _workitem(records: Records, item: tables.Row) -> View:
             for row in results
         ],
         "deliveries": [
-            {
-                key: d[key]
-                for key in ("destination", "state", "attempts", "reason", "next_attempt")
-            }
+            {key: d[key] for key in ("destination", "state", "attempts", "reason", "next_attempt")}
             for d in deliveries
         ],
     }

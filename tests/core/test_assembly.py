@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from factory import instances, mr_slices
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from factory import instances, mr_slices
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.config import Rule
 from hilum.dicom.instance import Instance
@@ -86,7 +86,9 @@ def test_a_study_without_the_series_is_settled_after_silence(head: list[Instance
     assert "SeriesDescription is 'T2'" in decision.selection.verdicts[0].reasons[0]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_order_of_arrival_and_repeats_do_not_matter(
     data: st.DataObject, crop: list[Instance], head: list[Instance]

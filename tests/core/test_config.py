@@ -20,7 +20,10 @@ from hilum.settings import example, table
         ({"receiver": {"ae_title": "x" * 17}}, "1 to 16 ASCII characters"),
         ({"rule": [{"module": "m", "series": {"SeriesDescription": "("}}]}, "not a regular expr"),
         (
-            {"destination": [{"name": "pacs", "kind": "dimse"}], "rule": [{"module": "m", "send_to": ["pasc"]}]},
+            {
+                "destination": [{"name": "pacs", "kind": "dimse"}],
+                "rule": [{"module": "m", "send_to": ["pasc"]}],
+            },
             "destination 'pasc' is not defined, did you mean 'pacs'?",
         ),
     ],

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from factory import instances, mr_slices
-
 from hilum.config import Rule
 from hilum.dicom.study import Study
 from hilum.module import Input
@@ -58,7 +57,9 @@ def test_geometry_comes_from_positions_not_from_numbers(tmp_path: Path) -> None:
 
 
 def test_two_inputs_by_name(tmp_path: Path) -> None:
-    study = study_of(tmp_path, mr_slices("a", description="T1"), mr_slices("b", description="FLAIR"))
+    study = study_of(
+        tmp_path, mr_slices("a", description="T1"), mr_slices("b", description="FLAIR")
+    )
     rule = Rule(
         module="m",
         inputs={"t1": {"SeriesDescription": "T1"}, "flair": {"SeriesDescription": "FLAIR"}},
@@ -83,5 +84,9 @@ def test_consensus_completes_what_one_series_lacks(tmp_path: Path) -> None:
         ds.StudyTime = "010101"
     study = study_of(tmp_path, bare, mr_slices("b"), mr_slices("c"))
     agreed = study.consensus()
-    assert (agreed.PatientSex, agreed.PatientBirthDate, agreed.StudyTime) == ("O", "19700101", "120000")
+    assert (agreed.PatientSex, agreed.PatientBirthDate, agreed.StudyTime) == (
+        "O",
+        "19700101",
+        "120000",
+    )
     assert "PatientBirthDate" in study_of(tmp_path / "x", bare).consensus()

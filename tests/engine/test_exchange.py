@@ -17,7 +17,9 @@ def test_everything_comes_back(tmp_path: Path) -> None:
         coordinate_system="PATIENT",
         frame_of_reference_uid="1.2.3",
     )
-    segment = Segment(mask, codes.HIPPOCAMPUS, "Anterior", modifier=codes.ANTERIOR, colour=(1, 2, 3))
+    segment = Segment(
+        mask, codes.HIPPOCAMPUS, "Anterior", modifier=codes.ANTERIOR, colour=(1, 2, 3)
+    )
     findings = Findings(
         (
             segment,

@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 
 import pytest
-from factory import mr_slices, write
-from plugin import install_plugin
 
+from factory import mr_slices, write
 from hilum.config import Worker
 from hilum.engine import exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCrashed, ModuleError
+from plugin import install_plugin
 
 MODULE = """
     import os, signal, time
@@ -59,7 +59,9 @@ def test_stays_warm_and_survives_every_mood(host: ModelHost, tmp_path: Path) -> 
     assert first.startswith("run 1 in")
     assert second == first.replace("run 1", "run 2")
 
-    with pytest.raises(ModuleError, match=r"raised ValueError in plugin_moody.py, line \d+") as error:
+    with pytest.raises(
+        ModuleError, match=r"raised ValueError in plugin_moody.py, line \d+"
+    ) as error:
         host.run(job(tmp_path, "raise"))
     assert "Marker" not in str(error.value)
     assert "Marker" in (tmp_path / "out-raise" / "traceback.txt").read_text()
@@ -83,6 +85,6 @@ def test_a_module_that_does_not_load_says_where(
     broken = MODULE.replace("self.runs = 0", "raise RuntimeError('no licence')")
     install_plugin(tmp_path / "plugin", monkeypatch, broken, "moody")
     host = ModelHost("moody", Worker())
-    with pytest.raises(ModuleError, match="does not load: RuntimeError in plugin_moody.py"):
+    with pytest.raises(ModuleError, match=r"does not load: RuntimeError in plugin_moody\.py"):
         host.run(job(tmp_path, "calm"))
     host.stop()

@@ -83,9 +83,10 @@ def _problem_in_plane(instances: Sequence[Instance]) -> str | None:
     assert first.orientation is not None
     assert first.pixel_spacing is not None
     lengths = np.linalg.norm(first.orientation.reshape(2, 3), axis=1)
-    if abs(lengths - 1).max() > 0.01 or abs(
-        float(first.orientation[:3] @ first.orientation[3:])
-    ) > 0.01:
+    if (
+        abs(lengths - 1).max() > 0.01
+        or abs(float(first.orientation[:3] @ first.orientation[3:])) > 0.01
+    ):
         return "the direction cosines are not two perpendicular unit vectors"
     for instance in instances[1:]:
         if abs(instance.orientation - first.orientation).max() > DIRECTION_TOLERANCE:

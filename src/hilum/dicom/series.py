@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from highdicom import Volume
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_rescale
+from pydicom.pixels.processing import apply_rescale
 
 from hilum.dicom.geometry import Stack, stack_of, volume_affine
 from hilum.dicom.instance import Instance
@@ -16,7 +16,7 @@ from hilum.errors import NoVolumeError
 
 @dataclass(frozen=True)
 class Series:
-    """The instances of one Series Instance UID, at least one, in spatial order where they have one."""
+    """The instances of one Series Instance UID, one or more, in spatial order if they have it."""
 
     instances: tuple[Instance, ...]
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from hilum.dicom.instance import Instance
@@ -66,7 +67,7 @@ class Study:
         agreed = Dataset()
         for keyword in PATIENT_AND_STUDY:
             votes: Counter[str] = Counter()
-            element_of = {}
+            element_of: dict[str, DataElement] = {}
             for series in self.series:
                 element = series.header.get_item(keyword) and series.header[keyword]
                 if element is not None and not element.is_empty:

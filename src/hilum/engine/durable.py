@@ -1,7 +1,7 @@
 """Durable workflows in four words: `workflows`, `workflow`, `step` and `enqueue` (DBOS Transact).
 
-A workflow that was enqueued runs to its end even if its process is killed: another executor takes it
-over and finds the recorded outcome of every step that had finished. Only ids are passed, never
+A workflow that was enqueued runs to its end even if its process is killed: another executor takes
+it over and finds the recorded outcome of every step that had finished. Only ids are passed, never
 pixels. Everything else in Hilum stays free of DBOS.
 """
 
@@ -30,7 +30,7 @@ step = DBOS.step()
 
 
 def launch(database: str, executor: str, listen: list[str], deliveries: int = 8) -> None:
-    """Join the engine at `database` (SQLAlchemy URL) as `executor` and work on the queues `listen`."""
+    """Join the engine at `database` (SQLAlchemy URL) as `executor`; work on queues `listen`."""
     logging.getLogger("dbos").setLevel(logging.WARNING)
     if database.startswith("sqlite:///"):
         _use_write_ahead_log(Path(database.removeprefix("sqlite:///")))

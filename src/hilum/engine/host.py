@@ -4,6 +4,7 @@ The child reads the DICOM files itself, so that hostile pixel data harms nobody 
 findings on disk. Only the parent decides how long it may take: it kills.
 """
 
+import contextlib
 import multiprocessing
 import os
 import resource
@@ -56,7 +57,7 @@ class ModelHost:
         theirs.close()
 
     def run(self, job: Job) -> None:
-        """Run `job`; raise `ModuleError` if the module raised, `ModuleCrashed` if its process died."""
+        """Run `job`; raise `ModuleError` if the module raised, `ModuleCrashed` if it died."""
         self.start()
         assert self._pipe is not None
         self._answer(START_SECONDS, "did not load")
@@ -125,23 +126,24 @@ def _serve(name: str, settings: Worker, pipe: Connection) -> None:
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
         pipe.send(f"the module does not load: {_where(error)}")
         return
-    while True:
-        pipe.send("")  # ready
-        try:
-            job: Job = pipe.recv()
-        except EOFError:
-            return
-        problem = ""
-        try:
-            run_here(module, job)
-        except Exception as error:  # noqa: BLE001 - a module may raise anything; only this workitem ends
-            problem = f"the module raised {_where(error)}"
-            _keep_traceback(error, job.out)
-        pipe.send(problem)
+    with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone; so are we
+        while True:
+            pipe.send("")  # ready
+            pipe.send(_run(module, pipe.recv()))
+
+
+def _run(module: Module, job: Job) -> str:
+    """Run `job`; the problem in one line, or nothing."""
+    try:
+        run_here(module, job)
+    except Exception as error:  # noqa: BLE001 - only this workitem ends
+        _keep_traceback(error, job.out)
+        return f"the module raised {_where(error)}"
+    return ""
 
 
 def _where(error: BaseException) -> str:
-    """Type and place of an error; its text may hold patient data and stays out of records and logs."""
+    """Type and place of an error; its text may hold patient data and stays out of records."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{place}"

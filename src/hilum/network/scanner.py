@@ -29,9 +29,25 @@ class SendReport:
         """Files that were not taken, each with its status and reason."""
         return tuple(file for file in self.files if not _taken(file))
 
+    def __str__(self) -> str:
+        text = f"{self.stored} of {len(self.files)} images taken in {self.seconds:.1f} s"
+        reasons = sorted({file.reason or f"status {file.status}" for file in self.failed})
+        return text + (f"; refused: {'; '.join(reasons)}" if reasons else "")
+
     @property
     def images_per_second(self) -> float:
         return self.stored / self.seconds if self.seconds else 0.0
+
+
+def dicom_files(folder: Path) -> list[Path]:
+    """Every file with the DICOM prefix (PS3.10 7.1) below `folder`, or `folder` itself, by name."""
+    paths = sorted(folder.rglob("*")) if folder.is_dir() else [folder]
+    return [path for path in paths if path.is_file() and _has_prefix(path)]
+
+
+def _has_prefix(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
 
 
 def send(

@@ -1,13 +1,13 @@
 """What all result objects share: patient, study, series, equipment, dates and derived UIDs."""
 
 from collections.abc import Iterable, Sequence
-from io import BytesIO
 
 from pydicom import config
 from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import validate_value
 
 from hilum.dicom import codes
@@ -91,8 +91,17 @@ def body_part(analysis: Analysis) -> str | None:
     chosen = [s.header.get("BodyPartExamined") for s in analysis.inputs.values()]
     found = [codes.BODY_PARTS.get(s.code) for s in analysis.findings.segments]
     others = [s.header.get("BodyPartExamined") for s in analysis.study.series]
-    usable = (str(p) for p in (*chosen, *found, *others) if p and _is_valid("CS", str(p)))
+    usable = (str(p) for p in (*chosen, *found, *others) if p and is_valid("CS", str(p)))
     return next(usable, None)
+
+
+def is_valid(vr: str, value: str) -> bool:
+    """Whether `value` obeys its value representation (PS3.5 6.2)."""
+    try:
+        validate_value(vr, value, config.RAISE)
+    except ValueError:
+        return False
+    return True
 
 
 def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str) -> None:
@@ -105,11 +114,11 @@ def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str) -> 
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = uid
+    meta.MediaStorageSOPInstanceUID = UID(uid)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
+    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    write_file_meta_info(BytesIO(), meta, enforce_standard=True)  # sets the group length
+    write_file_meta_info(DicomBytesIO(), meta, enforce_standard=True)  # sets the group length
     dataset.file_meta = meta
     dataset.preamble = b"\x00" * 128
 
@@ -141,15 +150,7 @@ def _is_usable(element: object) -> bool:
     keyword, vr, value = element.keyword, element.VR, element.value  # type: ignore[attr-defined]
     if keyword == "PatientSex" and value not in ("M", "F", "O", "", None):
         return False
-    return _is_valid(vr, "" if value is None else str(value))
-
-
-def _is_valid(vr: str, value: str) -> bool:
-    try:
-        validate_value(vr, value, config.RAISE)
-    except ValueError:
-        return False
-    return True
+    return is_valid(vr, "" if value is None else str(value))
 
 
 def _character_set(agreed: Dataset, analysis: Analysis) -> str | list[str] | None:
@@ -169,7 +170,8 @@ def _character_set(agreed: Dataset, analysis: Analysis) -> str | list[str] | Non
 
 def _can_encode(character_set: str | Sequence[str], text: str) -> bool:
     try:
-        encodings = convert_encodings(character_set)
+        named = character_set if isinstance(character_set, str) else list(character_set)
+        encodings = convert_encodings(named)
     except LookupError:
         return False
     return all(any(_fits(c, encoding) for encoding in encodings) for c in sorted(set(text)))

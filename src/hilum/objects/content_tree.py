@@ -17,7 +17,6 @@ from hilum.objects import common
 CONTAINS = "CONTAINS"
 HAS_OBS_CONTEXT = "HAS OBS CONTEXT"
 HAS_CONCEPT_MOD = "HAS CONCEPT MOD"
-HAS_PROPERTIES = "HAS PROPERTIES"
 SELECTED_FROM = "SELECTED FROM"
 
 
@@ -55,18 +54,12 @@ def uid(name: Code, value: str, relation: str = CONTAINS) -> Dataset:
     return item
 
 
-def number(
-    name: Code,
-    value: float,
-    unit: Code,
-    relation: str = CONTAINS,
-    children: Iterable[Dataset] = (),
-) -> Dataset:
+def number(name: Code, value: float, unit: Code, children: Iterable[Dataset] = ()) -> Dataset:
     measured = Dataset()
     measured.NumericValue = DSfloat(value, auto_format=True)
     measured.FloatingPointValue = float(value)
     measured.MeasurementUnitsCodeSequence = [codes.item(unit)]
-    item = _item("NUM", name, relation, children)
+    item = _item("NUM", name, CONTAINS, children)
     item.MeasuredValueSequence = [measured]
     return item
 
@@ -93,9 +86,7 @@ def polyline(name: Code, points: np.ndarray, source: Dataset) -> Dataset:
     return item
 
 
-def _item(
-    value_type: str, name: Code, relation: str, children: Iterable[Dataset] = ()
-) -> Dataset:
+def _item(value_type: str, name: Code, relation: str, children: Iterable[Dataset] = ()) -> Dataset:
     item = Dataset()
     if relation:
         item.RelationshipType = relation

@@ -1,4 +1,49 @@
-"""placeholder"""
+"""The Encapsulated PDF (PS3.3 A.45.1): the report that people print and file."""
+
+from collections.abc import Mapping
+
+from pydicom.dataset import Dataset
+from pydicom.uid import EncapsulatedPDFStorage
+
+from hilum.dicom import codes
+from hilum.objects import common, page
 from hilum.objects.report import Report
-def write(report, written):
-    return None
+
+
+def write(report: Report, written: Mapping[str, Dataset]) -> Dataset:
+    """The printed page of `report`."""
+    analysis = report.analysis
+    dataset = Dataset()
+    dataset.SOPClassUID = EncapsulatedPDFStorage
+    dataset.Modality = "DOC"
+    dataset.ConversionType = "WSD"
+    dataset.BurnedInAnnotation = "YES"  # it names the patient
+    dataset.AcquisitionDateTime = _acquired(report)
+    dataset.DocumentTitle = common.description(analysis, "pdf")
+    dataset.ConceptNameCodeSequence = [codes.item(codes.IMAGING_MEASUREMENT_REPORT)]
+    dataset.VerificationFlag = "UNVERIFIED"
+    sources = [
+        common.reference(i.sop_class_uid, i.sop_instance_uid) for i in common.instances(analysis)
+    ]
+    for source in sources:
+        source.PurposeOfReferenceCodeSequence = [codes.item(codes.SOURCE_IMAGE)]
+    if sources:
+        dataset.SourceInstanceSequence = sources
+    common.stamp(dataset, analysis, "pdf")
+    document = page.draw(report, dataset)
+    dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
+    dataset.EncapsulatedDocumentLength = len(document)
+    dataset.EncapsulatedDocument = document + b"\0" * (len(document) % 2)
+    return dataset
+
+
+def _acquired(report: Report) -> str | None:
+    """When the analysed images were taken, as far as they say."""
+    series = report.analysis.series
+    if series is None:
+        return None
+    header = series.header
+    stated = str(header.get("AcquisitionDateTime") or "")
+    if not stated:
+        stated = f"{header.get('AcquisitionDate') or ''}{header.get('AcquisitionTime') or ''}"
+    return stated if common.is_valid("DT", stated) and stated[:8].isdigit() else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw
 
 from hilum.objects.film import film
-from hilum.objects.planes import Scene, View
+from hilum.objects.planes import PLANE_SIDE, STRIP_SIDE, View, Views
 from hilum.objects.report import NOT_FOR_DIAGNOSIS, Report
 from hilum.objects.typeface import BOLD, REGULAR, pixels, shown
 
@@ -24,7 +24,6 @@ TEXT = (232, 236, 241)
 FAINT = (150, 160, 172)
 WARNING = (255, 184, 48)
 ALARM = (255, 107, 94)
-STRIP = 8
 
 
 @dataclass
@@ -45,8 +44,11 @@ class _Sheet:
         colour: tuple[int, int, int] = TEXT,
         font: str = REGULAR,
         anchor: str = "ls",
+        halo: int = 0,
     ) -> None:
-        self.pen.text(at, shown(words), colour, pixels(font, size), anchor)
+        self.pen.text(
+            at, shown(words), colour, pixels(font, size), anchor, stroke_width=halo, stroke_fill=0
+        )
 
 
 def draw(report: Report) -> Image.Image:
@@ -79,9 +81,7 @@ def _header(sheet: _Sheet, report: Report) -> None:
     sheet.y = 116
 
 
-def _banner(
-    sheet: _Sheet, words: str, colour: tuple[int, int, int], headline: str | None
-) -> None:
+def _banner(sheet: _Sheet, words: str, colour: tuple[int, int, int], headline: str | None) -> None:
     size = 22
     lines = _wrap(words, pixels(REGULAR, size), WIDTH - 2 * EDGE - 56)
     height = 28 + len(lines) * 32 + (36 if headline else 0)
@@ -101,43 +101,44 @@ def _banner(
 
 
 def _views(sheet: _Sheet, report: Report) -> None:
-    scene = Scene.of(report)
-    if scene is None:
+    views = report.views
+    if views is None:
         _film(sheet, report)
         return
-    side = (WIDTH - 2 * EDGE - 2 * GAP) // 3
-    for column, axis in enumerate((0, 1, 2)):
-        view = scene.view(axis, scene.centre[axis], side)
-        left = EDGE + column * (side + GAP)
+    for column, plane in enumerate(views.planes):
+        sheet.image.paste(captioned(plane), (EDGE + column * (PLANE_SIDE + GAP), sheet.y))
+    sheet.y += PLANE_SIDE + GAP
+    for column, view in enumerate(views.strip):
+        left = EDGE + column * (STRIP_SIDE + 8)
         sheet.image.paste(view.image, (left, sheet.y))
-        _label(sheet, view, left, side)
-    sheet.y += side + GAP
-    side = (WIDTH - 2 * EDGE - (STRIP - 1) * 8) // STRIP
-    views = scene.through(STRIP, side)
-    for column, view in enumerate(views):
-        left = EDGE + column * (side + 8)
-        sheet.image.paste(view.image, (left, sheet.y))
-        sheet.text((left + side - 6, sheet.y + side - 7), str(view.slice_number), 14, anchor="rs")
-    sheet.text(
-        (EDGE, sheet.y + side + 22),
-        f"{views[0].name} slices through the structure, of {views[0].slices}; "
-        "windowed to the images' own range",
-        15,
-        FAINT,
+        corner = (left + STRIP_SIDE - 6, sheet.y + STRIP_SIDE - 7)
+        sheet.text(corner, str(view.slice_number), 14, anchor="rs", halo=2)
+    sheet.text((EDGE, sheet.y + STRIP_SIDE + 24), strip_caption(views), 15, FAINT)
+    sheet.y += STRIP_SIDE + 42
+
+
+def strip_caption(views: Views) -> str:
+    """What the strip shows."""
+    first = views.strip[0]
+    return (
+        f"{first.name} slices through the structure, of {first.slices}; "
+        "windowed to the images' own range"
     )
-    sheet.y += side + 42
 
 
-def _label(sheet: _Sheet, view: View, left: int, side: int) -> None:
-    top = sheet.y
-    sheet.text((left + 12, top + 26), view.name, 17, font=BOLD)
+def captioned(view: View) -> Image.Image:
+    """The image of `view` with its name, slice number and orientation letters."""
+    image, side = view.image.copy(), view.image.width
+    sheet, middle, inset = _Sheet(image), side / 2, 10
+    sheet.text((inset, 25), view.name, 17, font=BOLD, halo=2)
     number = f"{view.slice_number} / {view.slices}"
-    sheet.text((left + 12, top + side - 12), number, 15, FAINT)
+    sheet.text((inset, side - inset), number, 15, halo=2)
     on_left, on_right, above, below = view.letters
-    sheet.text((left + 12, top + side / 2), on_left, 18, WARNING, BOLD, "lm")
-    sheet.text((left + side - 12, top + side / 2), on_right, 18, WARNING, BOLD, "rm")
-    sheet.text((left + side / 2, top + 12), above, 18, WARNING, BOLD, "mt")
-    sheet.text((left + side / 2, top + side - 12), below, 18, WARNING, BOLD, "ms")
+    sheet.text((inset, middle), on_left, 18, WARNING, BOLD, "lm", 2)
+    sheet.text((side - inset, middle), on_right, 18, WARNING, BOLD, "rm", 2)
+    sheet.text((middle, inset), above, 18, WARNING, BOLD, "mt", 2)
+    sheet.text((middle, side - inset), below, 18, WARNING, BOLD, "ms", 2)
+    return image
 
 
 def _film(sheet: _Sheet, report: Report) -> None:
@@ -160,13 +161,13 @@ def _columns(sheet: _Sheet, report: Report) -> None:
 
 def _results(sheet: _Sheet, report: Report, left: int, top: int, right: int) -> int:
     height = 40
-    bottom = top + 30 + height * len(report.rows) + 12
+    bottom = top + 20 + height * len(report.rows)
     sheet.pen.rounded_rectangle((left, top, right, bottom), 8, fill=PANEL)
-    y = top + 14
+    y = top + 6
     for number, row in enumerate(report.rows):
-        baseline = y + 33
+        baseline = y + 32
         if number:
-            sheet.pen.line((left + 20, y + 5, right - 20, y + 5), LINE)
+            sheet.pen.line((left + 20, y + 4, right - 20, y + 4), LINE)
         if row.colour:
             box = (left + 20, baseline - 14, left + 34, baseline)
             sheet.pen.rounded_rectangle(box, 3, fill=row.colour)
@@ -175,8 +176,13 @@ def _results(sheet: _Sheet, report: Report, left: int, top: int, right: int) -> 
         sheet.text((right - 158, baseline), row.value, 24, font=BOLD, anchor="rs")
         sheet.text((right - 150, baseline), row.unit, 18, FAINT)
         if row.uncertainty:
-            sheet.text((right - 20, baseline), f"\N{PLUS-MINUS SIGN} {row.uncertainty}", 18, FAINT,
-                       anchor="rs")
+            sheet.text(
+                (right - 20, baseline),
+                f"\N{PLUS-MINUS SIGN} {row.uncertainty}",
+                18,
+                FAINT,
+                anchor="rs",
+            )
         y += height
     return bottom
 

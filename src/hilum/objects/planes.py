@@ -1,5 +1,6 @@
 """Views of the analysed images with the segments on them, magnified and rightly proportioned."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,6 @@ from highdicom import Volume
 from PIL import Image, ImageFilter
 
 from hilum.findings import Segment
-from hilum.objects.report import Report
 
 # Array axes after reorientation point to the feet, to the back and to the left, so that every
 # view shows the patient's right on its left side, or the front, as radiologists expect.
@@ -17,6 +17,7 @@ OBLIQUE = 0.34  # a direction cosine above this (20 degrees) earns a second lett
 VIEWS = ("Axial", "Coronal", "Sagittal")  # by the axis they are perpendicular to
 MARGIN = 1.5  # of the structure's size
 SMALLEST_FIELD = 60.0  # mm
+PLANE_SIDE, STRIP_SIDE, STRIP = 392, 144, 8  # pixels, pixels, slices
 OUTLINE = 2.0  # pixels
 TINT = 0.16
 
@@ -33,6 +34,20 @@ class View:
 
 
 @dataclass(frozen=True)
+class Views:
+    """Three orthogonal `planes` through the structure and a `strip` of slices along it."""
+
+    planes: tuple[View, ...]
+    strip: tuple[View, ...]
+
+    @classmethod
+    def of(cls, volume: Volume, segments: Sequence[Segment]) -> "Views":
+        scene = Scene.of(volume, segments)
+        planes = (scene.view(axis, scene.centre[axis], PLANE_SIDE) for axis in range(3))
+        return cls(tuple(planes), tuple(scene.through(STRIP, STRIP_SIDE)))
+
+
+@dataclass(frozen=True)
 class Scene:
     """The volume and the segments to draw, reoriented; `centre` (indices) is what matters."""
 
@@ -44,14 +59,11 @@ class Scene:
     window: tuple[float, float]
 
     @classmethod
-    def of(cls, report: Report) -> "Scene | None":
-        """None where the series forms no volume: there is nothing to cut through."""
-        if report.volume is None:
-            return None
-        volume = report.volume.to_patient_orientation(ORIENTATION)
+    def of(cls, volume: Volume, segments: Sequence[Segment]) -> "Scene":
+        volume = volume.to_patient_orientation(ORIENTATION)
         drawn = [
             (s.mask.to_patient_orientation(ORIENTATION).array, s.colour)
-            for s in _without_wholes(report.segments)
+            for s in _without_wholes(segments)
         ]
         union = np.zeros(volume.array.shape, dtype=bool)
         for mask, _ in drawn:
@@ -96,9 +108,7 @@ class Scene:
         return [self.view(axis, index, side, field) for index in indices]
 
     def _letters(self, rows: int, columns: int) -> tuple[str, str, str, str]:
-        right, bottom = (
-            _direction(self.volume.direction[:, axis]) for axis in (columns, rows)
-        )
+        right, bottom = (_direction(self.volume.direction[:, axis]) for axis in (columns, rows))
         left, top = ("".join(OPPOSITE[c] for c in letters) for letters in (right, bottom))
         return left, right, top, bottom
 
@@ -160,7 +170,7 @@ def _draw(rgb: np.ndarray, inside: np.ndarray, colour: tuple[int, int, int]) -> 
     rgb += alpha * (np.array(colour, dtype=np.float32) / 255)
 
 
-def _without_wholes(segments: tuple[Segment, ...]) -> list[Segment]:
+def _without_wholes(segments: Sequence[Segment]) -> list[Segment]:
     """Leave out a segment that is the union of others: its outline would hide theirs."""
     kept = []
     for segment in segments:
@@ -182,7 +192,7 @@ def _centre_and_size(union: np.ndarray, volume: Volume) -> tuple[tuple[int, int,
     for axis, spacing in enumerate(volume.spacing):
         occupied = np.flatnonzero(region.any(axis=_others(axis)))
         weights = region.sum(axis=_others(axis))
-        centre.append(int(round(float(np.average(np.arange(weights.size), weights=weights)))))
+        centre.append(round(float(np.average(np.arange(weights.size), weights=weights))))
         sizes.append(float((occupied[-1] - occupied[0] + 1) * spacing))
     return (centre[0], centre[1], centre[2]), max(sizes)
 

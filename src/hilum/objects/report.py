@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from highdicom import Volume
 
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
-from hilum.errors import NoVolumeError
 from hilum.findings import Measurement, Segment
 from hilum.objects.analysis import Analysis
+from hilum.objects.planes import Views
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
 
@@ -39,12 +38,12 @@ class Report:
         return tuple(s for s in self.analysis.findings.segments if s.mask.array.any())
 
     @cached_property
-    def volume(self) -> Volume | None:
-        """The voxels of the analysed series, None if there is none or it forms no volume."""
-        try:
-            return self.analysis.series.volume() if self.analysis.series else None
-        except NoVolumeError:
+    def views(self) -> Views | None:
+        """Cuts through the analysed series, None if there is none or it forms no volume."""
+        series = self.analysis.series
+        if series is None or series.stack.problem:
             return None
+        return Views.of(series.volume(), self.segments)
 
     def tracking_uid(self, label: str, number: int = 0) -> str:
         """One for each structure of an analysis, the same in SEG and SR."""
@@ -76,7 +75,9 @@ class Report:
         if refusal is None:
             return None
         text = refusal.text.strip().rstrip(".")
-        return f"Could not be analysed, because {text[:1].lower()}{text[1:]}."
+        if text[1:2].islower():  # an abbreviation keeps its capitals
+            text = text[:1].lower() + text[1:]
+        return f"Could not be analysed, because {text}."
 
     @property
     def incomplete(self) -> str | None:
@@ -114,11 +115,15 @@ class Report:
         if not facts:
             facts = [("Images", "no series of this study was suitable")]
         if self.analysis.reasons:
-            facts.append(("Chosen because", "; ".join(self.analysis.reasons)))
+            facts.append((self._why, "; ".join(self.analysis.reasons)))
         facts.append(("Model", f"{module.title}, version {module.version}"))
         facts.append(("Weights", f"SHA-256 {module.weights_sha256[:12]}"))
         facts.append(("Analysed", f"{self.analysis.created:%Y-%m-%d %H:%M}"))
         return tuple(facts)
+
+    @property
+    def _why(self) -> str:
+        return "Chosen because" if self.analysis.inputs else "Not chosen"
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -129,7 +134,7 @@ class Report:
     def comments(self) -> tuple[str, ...]:
         """Everything a reader of the bare document must know besides the numbers."""
         said = (self.refusal, self.incomplete, *self.notes)
-        chosen = (f"Chosen because: {reason}" for reason in self.analysis.reasons)
+        chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 
 

@@ -1,20 +1,19 @@
 """The measurement report: Comprehensive 3D SR, TID 1500 (PS3.3 A.35.13, PS3.16 TID 1500)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage, SegmentationStorage
 
 from hilum.dicom import codes
 from hilum.dicom.uids import MANUFACTURER
-from hilum.findings import Classification, Measurement, Segment
+from hilum.findings import Measurement, Segment
 from hilum.objects import common
 from hilum.objects import content_tree as tree
 from hilum.objects.analysis import Analysis
 from hilum.objects.contours import outlines
 from hilum.objects.report import Report
-
-CERTAINTY_UNIT = codes.PERCENT
 
 
 def write(report: Report, written: Mapping[str, Dataset]) -> Dataset:
@@ -85,18 +84,16 @@ def _root(report: Report, segmentation: Dataset | None) -> Iterator[Dataset]:
     yield tree.code(codes.LANGUAGE_OF_CONTENT, codes.ENGLISH, tree.HAS_CONCEPT_MOD)
     yield from _observer(analysis)
     modality = analysis.series.modality if analysis.series else ""
-    procedure = (
-        codes.MRI_UNSPECIFIED_BODY_REGION if modality == "MR" else codes.IMAGING_PROCEDURE
-    )
+    procedure = codes.MRI_UNSPECIFIED_BODY_REGION if modality == "MR" else codes.IMAGING_PROCEDURE
     yield tree.code(codes.PROCEDURE_REPORTED, procedure, tree.HAS_CONCEPT_MOD)
     groups = [_group(report, segment, segmentation) for segment in report.segments]
-    whole = report.measurements(None)
-    if not groups:
-        groups = list(_groups_without_region(report))
-    elif whole:
-        numbers = [_measurement(analysis, measurement) for measurement in whole]
-        groups.append(tree.container(codes.MEASUREMENT_GROUP, numbers))
     if groups:
+        yield tree.container(codes.IMAGING_MEASUREMENTS, groups)
+        # Viewers stumble over a TID 1501 group beside TID 1411 groups; this place is TID 1420.
+        derived = [n for m in report.measurements(None) for n in _measurement(analysis, m)]
+        if derived:
+            yield tree.container(codes.DERIVED_IMAGING_MEASUREMENTS, derived)
+    elif groups := list(_groups_without_region(report)):
         yield tree.container(codes.IMAGING_MEASUREMENTS, groups)
     yield tree.container(codes.QUALITATIVE_EVALUATIONS, list(_evaluations(report)))
 
@@ -122,7 +119,8 @@ def _group(report: Report, segment: Segment, segmentation: Dataset | None) -> Da
         tree.code(codes.FINDING, segment.code),
         _site(segment),
     ]
-    items += [_measurement(report.analysis, m) for m in report.measurements(segment)]
+    for measurement in report.measurements(segment):
+        items += _measurement(report.analysis, measurement)
     for instance, mask in zip(series.instances, segment.mask.array, strict=True):
         for points in outlines(mask):
             source = tree.image(
@@ -130,9 +128,10 @@ def _group(report: Report, segment: Segment, segmentation: Dataset | None) -> Da
             )
             items.append(tree.polyline(codes.IMAGE_REGION, points, source))
     if segmentation:
-        uid = segmentation.SOPInstanceUID
-        items.append(tree.segment(codes.REFERENCED_SEGMENT, SegmentationStorage, uid, number))
-    items.append(tree.uid(codes.SOURCE_SERIES_FOR_SEGMENTATION, series.uid))
+        # TID 1411 allows either outlines or a Referenced Segment (rows 5 and 7). Viewers draw only
+        # outlines, so those define the region, and row 13 leads to the segment.
+        uid, name = segmentation.SOPInstanceUID, codes.ILLUSTRATION_OF_ROI
+        items.append(tree.segment(name, SegmentationStorage, uid, number))
     return tree.container(codes.MEASUREMENT_GROUP, items, "1411")
 
 
@@ -145,19 +144,19 @@ def _site(segment: Segment) -> Dataset:
     return tree.code(codes.FINDING_SITE, segment.code, tree.HAS_CONCEPT_MOD, modifiers)
 
 
-def _measurement(analysis: Analysis, measurement: Measurement) -> Dataset:
-    """TID 300 with its algorithm (TID 4019); volumes in mm3, as registries expect."""
+def _measurement(analysis: Analysis, measurement: Measurement) -> list[Dataset]:
+    """TID 1419 with the algorithm (TID 4019); volumes in mm3, as registries expect.
+
+    The uncertainty follows under its own name: a second "volume" could be taken for one.
+    """
     value, unit, uncertainty = measurement.value, measurement.unit, measurement.uncertainty
     if unit == codes.MILLILITRE:
         value, unit = value * 1000, codes.CUBIC_MILLIMETRE
         uncertainty = None if uncertainty is None else uncertainty * 1000
-    children = []
+    numbers = [(measurement.code, value)]
     if uncertainty is not None:
-        children.append(
-            tree.number(codes.MEASUREMENT_UNCERTAINTY, uncertainty, unit, tree.HAS_PROPERTIES)
-        )
-    children += _algorithm(analysis)
-    return tree.number(measurement.code, value, unit, children=children)
+        numbers.append((codes.MEASUREMENT_UNCERTAINTY, uncertainty))
+    return [tree.number(name, n, unit, _algorithm(analysis)) for name, n in numbers]
 
 
 def _algorithm(analysis: Analysis) -> list[Dataset]:
@@ -171,16 +170,22 @@ def _algorithm(analysis: Analysis) -> list[Dataset]:
 
 def _groups_without_region(report: Report) -> Iterator[Dataset]:
     """TID 1501: outcomes and numbers of the whole image."""
-    analysis = report.analysis
-    whole = [_measurement(analysis, m) for m in report.measurements(None)]
+    whole = report.measurements(None)
     if whole:
         yield _image_group(report, report.title, whole)
-    for outcome in analysis.findings.classifications:
-        yield _image_group(report, outcome.label, _outcome(analysis, outcome))
+    for outcome in report.analysis.findings.classifications:
+        certainty = Measurement(codes.CERTAINTY_OF_FINDING, outcome.score * 100, codes.PERCENT)
+        yield _image_group(report, outcome.label, [certainty], outcome.code)
 
 
-def _image_group(report: Report, label: str, items: list[Dataset]) -> Dataset:
-    content = [*_tracking(report, label), *items]
+def _image_group(
+    report: Report, label: str, measurements: Sequence[Measurement], finding: Code | None = None
+) -> Dataset:
+    content = _tracking(report, label)
+    if finding is not None:
+        content.append(tree.code(codes.FINDING, finding))
+    for measurement in measurements:
+        content += _measurement(report.analysis, measurement)
     return tree.container(codes.MEASUREMENT_GROUP, content, "1501")
 
 
@@ -190,11 +195,6 @@ def _tracking(report: Report, label: str, number: int = 0) -> list[Dataset]:
         tree.text(codes.TRACKING_IDENTIFIER, label, context),
         tree.uid(codes.TRACKING_UNIQUE_IDENTIFIER, uid, context),
     ]
-
-
-def _outcome(analysis: Analysis, outcome: Classification) -> list[Dataset]:
-    certainty = Measurement(codes.CERTAINTY_OF_FINDING, outcome.score * 100, CERTAINTY_UNIT)
-    return [tree.code(codes.FINDING, outcome.code), _measurement(analysis, certainty)]
 
 
 def _evaluations(report: Report) -> Iterator[Dataset]:

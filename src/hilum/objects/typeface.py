@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PIL import ImageFont
 from pydicom.valuerep import PersonName
+from reportlab import rl_config
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 
@@ -16,14 +17,14 @@ REGULAR, BOLD = "Roboto-Regular", "Roboto-Bold"
 @cache
 def pixels(name: str, size: int) -> ImageFont.FreeTypeFont:
     """The font for the picture, `size` pixels high."""
-    return ImageFont.truetype(
-        FOLDER / f"{name}.ttf", size, layout_engine=ImageFont.Layout.BASIC
-    )
+    return ImageFont.truetype(FOLDER / f"{name}.ttf", size, layout_engine=ImageFont.Layout.BASIC)
 
 
 @cache
 def register() -> None:
     """Make both fonts known to reportlab, which embeds what is used of them."""
+    # ASCII-85 is for channels that are not 8 bits clean, and takes reportlab most of its time.
+    setattr(rl_config, "useA85", 0)  # noqa: B010 - mypy cannot see it
     for name in (REGULAR, BOLD):
         pdfmetrics.registerFont(TTFont(name, FOLDER / f"{name}.ttf"))
     pdfmetrics.registerFontFamily(REGULAR, normal=REGULAR, bold=BOLD, italic=REGULAR)

@@ -34,6 +34,12 @@ class Traffic:
         with self._lock:
             self._open.discard(connection)
 
+    def admit(self, connection: "Connection", limit: int) -> bool:
+        """Let `connection` have an association, unless `limit` others have one."""
+        with self._lock:
+            connection.admitted = sum(other.admitted for other in self._open) < limit
+            return connection.admitted
+
     def claim(self, size: int) -> bool:
         """Make room for `size` bytes, or say that there is none."""
         with self._lock:
@@ -62,6 +68,7 @@ class Connection(socket.socket):
         self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.settimeout(PDU_SECONDS)  # a half-sent PDU would block its thread for ever
         self.on_close: Callable[[], None] = lambda: None
+        self.admitted = False
         self.refusal = ""  # why we ended it, in plain words
         self._traffic = traffic
         self._header = b""
@@ -95,6 +102,7 @@ class Connection(socket.socket):
             self._release()
             super().close()
             self.on_close()
+            self.on_close = lambda: None  # it refers to the association, which refers to us
 
     def _release(self) -> None:
         if self._claimed:

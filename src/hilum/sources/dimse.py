@@ -13,6 +13,7 @@ import resource
 import shutil
 import signal
 import socket
+import sys
 import threading
 import time
 import uuid
@@ -26,12 +27,12 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
-from pynetdicom.dsutils import encode_file_meta
 from pynetdicom.pdu_primitives import A_RELEASE, SOPClassCommonExtendedNegotiation
 from pynetdicom.presentation import build_context
 from pynetdicom.transport import AssociationServer
 
 from hilum.config import Receiver
+from hilum.dicom.part10 import prefix
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.dimse import (
     MAXIMUM_PDU,
@@ -51,6 +52,10 @@ ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
 IDLE_SECONDS = 300.0  # scanners keep an association open while they reconstruct
 THREAD_STACK = MEBIBYTE  # the default of 8 MiB per thread would eat the memory limit
 STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
+
+CALLED_NOT_RECOGNISED = (1, 1, 7)  # result, source, diagnostic of PS3.8 table 9-21
+CALLING_NOT_RECOGNISED = (1, 1, 3)
+LIMIT_EXCEEDED = (2, 3, 2)
 
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700  # PS3.4 table B.2-1, this one and the next three
@@ -90,6 +95,7 @@ class _Peer:
     """The other side of one connection, for hints."""
 
     address: str
+    connection: Connection
     association: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     caller: str = ""
     opened: bool = False
@@ -112,7 +118,6 @@ class _Server(AssociationServer):
             (evt.EVT_CONN_OPEN, self._connected),
             (evt.EVT_REQUESTED, self._requested),
             (evt.EVT_SOP_COMMON, self._unknown_classes),
-            (evt.EVT_REJECTED, self._rejected),
             (evt.EVT_ACCEPTED, self._accepted),
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_ACSE_SENT, self._acse_sent),
@@ -158,27 +163,52 @@ class _Server(AssociationServer):
         logger.exception("connection failed", exc_info=False)
 
     def _connected(self, event: Any) -> None:
-        connection = event.assoc.dul.socket.socket
-        peer = self._peers[event.assoc] = _Peer(event.assoc.requestor.address)
-        connection.on_close = lambda: self._closed(peer, connection)
+        association = event.assoc
+        connection = association.dul.socket.socket
+        peer = self._peers[association] = _Peer(association.requestor.address, connection)
+        connection.on_close = lambda: self._closed(association, peer)
 
-    def _closed(self, peer: _Peer, connection: Connection) -> None:
+    def _closed(self, association: Association, peer: _Peer) -> None:
+        refusal = peer.connection.refusal
+        if not peer.caller:
+            # A port probe: no request will come, do not let the thread wait for it.
+            association.dul.to_user_queue.put(None)
         if peer.opened and not peer.released:
-            self._tell("aborted", peer, reason=connection.refusal or "the connection was lost")
-        elif connection.refusal:
-            self._tell("refused", peer, reason=connection.refusal)
+            self._tell("aborted", peer, reason=refusal or "the connection was lost")
+        elif refusal:
+            self._tell("refused", peer, reason=refusal)
 
     # Associations
 
     def _requested(self, event: Any) -> None:
         """Support whatever storage the peer proposes: no list of ours can be complete."""
         acceptor, requestor = event.assoc.acceptor, event.assoc.requestor
-        self._peers[event.assoc].caller = requestor.primitive.calling_ae_title
+        peer = self._peers[event.assoc]
+        peer.caller = requestor.primitive.calling_ae_title
+        if rejection := self._rejection(requestor.primitive, peer):
+            code, reason = rejection
+            event.assoc.acse.send_reject(*code)
+            event.assoc.kill()  # returns when the rejection has gone out
+            self._tell("refused", peer, reason=reason)
+            return
         proposed = {context.abstract_syntax for context in requestor.requested_contexts}
         acceptor.supported_contexts = [
             *acceptor.supported_contexts,
             *(build_context(uid, TRANSFER_SYNTAXES) for uid in proposed if is_storage_class(uid)),
         ]
+
+    def _rejection(self, request: Any, peer: _Peer) -> tuple[tuple[int, int, int], str] | None:
+        """The code of the rejection and its reason in plain words, if there is one."""
+        settings = self._settings
+        if settings.require_called_ae_title and request.called_ae_title != settings.ae_title:
+            reason = f"called AE title {request.called_ae_title} is not ours ({settings.ae_title})"
+            return CALLED_NOT_RECOGNISED, reason
+        if settings.allowed_callers and peer.caller not in settings.allowed_callers:
+            reason = f"calling AE title {peer.caller} is not among the allowed callers"
+            return CALLING_NOT_RECOGNISED, reason
+        if not self._traffic.admit(peer.connection, settings.max_associations):
+            return LIMIT_EXCEEDED, f"{settings.max_associations} associations are open already"
+        return None
 
     def _unknown_classes(self, event: Any) -> dict[Any, SOPClassCommonExtendedNegotiation]:
         """Name the Storage Service as the service of private SOP classes (PS3.7 D.3.3.6)."""
@@ -190,20 +220,6 @@ class _Server(AssociationServer):
                 item.service_class_uid = STORAGE_SERVICE_CLASS
                 items[context.abstract_syntax] = item
         return items
-
-    def _rejected(self, event: Any) -> None:
-        primitive, settings = event.assoc.requestor.primitive, self._settings
-        if settings.require_called_ae_title and primitive.called_ae_title != settings.ae_title:
-            reason = (
-                f"called AE title {primitive.called_ae_title} is not ours ({settings.ae_title})"
-            )
-        elif settings.allowed_callers and (
-            primitive.calling_ae_title not in settings.allowed_callers
-        ):
-            reason = f"calling AE title {primitive.calling_ae_title} is not among the allowed ones"
-        else:
-            reason = f"more than {settings.max_associations} associations at one time"
-        self._tell("refused", self._peers[event.assoc], reason=reason)
 
     def _accepted(self, event: Any) -> None:
         peer = self._peers[event.assoc]
@@ -220,7 +236,7 @@ class _Server(AssociationServer):
 
     # Instances
 
-    def _store(self, event: Any) -> Dataset:
+    def _store(self, event: Any) -> Dataset | int:
         peer = self._peers[event.assoc]
         try:
             self._require_space()
@@ -240,21 +256,19 @@ class _Server(AssociationServer):
         return _response(status, stored.reason)
 
     def _take(self, event: Any, peer: _Peer) -> tuple[int, Stored]:
-        request = event.request
-        meta = event.file_meta
-        meta.ImplementationClassUID = IMPLEMENTATION_CLASS_UID
-        meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-        meta.SourceApplicationEntityTitle = peer.caller
+        sop_class = event.request.AffectedSOPClassUID
+        sop_instance = event.request.AffectedSOPInstanceUID
+        syntax = event.context.transfer_syntax
         dataset = event.encoded_dataset(include_meta=False)
-        part10 = b"".join((b"\0" * 128, b"DICM", encode_file_meta(meta), dataset))
+        part10 = prefix(sop_class, sop_instance, syntax, peer.caller) + dataset
         try:
             uids = identify(part10)
         except UnreadableError as error:
             return CANNOT_UNDERSTAND, self._inbox.set_apart(part10, str(error))
-        if uids["SOPInstanceUID"] != request.AffectedSOPInstanceUID:
+        if uids["SOPInstanceUID"] != sop_instance:
             reason = "SOP Instance UID of the request and of the data set differ"
             return DOES_NOT_MATCH, self._inbox.set_apart(part10, reason)
-        if not uids["SOPClassUID"] == request.AffectedSOPClassUID == event.context.abstract_syntax:
+        if not uids["SOPClassUID"] == sop_class == event.context.abstract_syntax:
             reason = "SOP Class UID of the request and of the data set differ"
             return DOES_NOT_MATCH, self._inbox.set_apart(part10, reason)
         stored = self._inbox.keep(part10, uids)
@@ -275,19 +289,18 @@ def _application_entity(settings: Receiver) -> AE:
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     entity.maximum_pdu_size = MAXIMUM_PDU
-    entity.maximum_associations = settings.max_associations
-    entity.require_called_aet = settings.require_called_ae_title
-    entity.require_calling_aet = list(settings.allowed_callers)
+    entity.maximum_associations = sys.maxsize  # it counts port probes too: we count ourselves
     entity.acse_timeout = ASSOCIATION_REQUEST_SECONDS
     entity.network_timeout = IDLE_SECONDS
     return entity
 
 
-def _response(status: int, comment: str) -> Dataset:
+def _response(status: int, comment: str) -> Dataset | int:
+    if not comment:
+        return status
     response = Dataset()
     response.Status = status
-    if comment:
-        response.ErrorComment = comment[:64]
+    response.ErrorComment = comment[:64]
     return response
 
 

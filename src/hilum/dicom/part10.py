@@ -1,0 +1,58 @@
+"""The DICOM file format around a data set (PS3.10 7.1), written and read without decoding it."""
+
+import struct
+from typing import NamedTuple
+
+from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from hilum.errors import UnreadableError
+
+PREAMBLE = b"\0" * 128 + b"DICM"
+TRANSFER_SYNTAX_UID = 0x0010
+LONG_VRS = (b"OB", b"UN")  # the ones of group 2 whose length takes four bytes
+
+
+class Body(NamedTuple):
+    """Where the data set of a file starts, and its Transfer Syntax UID."""
+
+    offset: int
+    transfer_syntax: str
+
+
+def prefix(sop_class: str, sop_instance: str, transfer_syntax: str, source: str) -> bytes:
+    """Preamble and file meta group for a data set received from AE title `source`."""
+    elements = (
+        struct.pack("<HH2s2xL", 2, 0x0001, b"OB", 2)
+        + b"\0\1"
+        + _element(0x0002, b"UI", sop_class)
+        + _element(0x0003, b"UI", sop_instance)
+        + _element(TRANSFER_SYNTAX_UID, b"UI", transfer_syntax)
+        + _element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID)
+        + _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME)
+        + _element(0x0016, b"AE", source)
+    )
+    return PREAMBLE + struct.pack("<HH2sHL", 2, 0, b"UL", 4, len(elements)) + elements
+
+
+def body(part10: bytes) -> Body:
+    """Find the data set; raise `UnreadableError` if this is not a file with a file meta group."""
+    if part10[:132][128:] != b"DICM" or part10[132:136] != b"\2\0\0\0":
+        raise UnreadableError("not a DICOM file: no prefix or no file meta group")
+    end = 144 + int.from_bytes(part10[140:144], "little")
+    position = 144
+    while position + 8 <= min(end, len(part10)):
+        _, element, vr, length = struct.unpack_from("<HH2sH", part10, position)
+        position += 8
+        if vr in LONG_VRS:
+            length = int.from_bytes(part10[position : position + 4], "little")
+            position += 4
+        if element == TRANSFER_SYNTAX_UID:
+            value = part10[position : position + length]
+            return Body(end, value.rstrip(b"\0 ").decode("ascii", "replace"))
+        position += length
+    raise UnreadableError("not a DICOM file: no Transfer Syntax UID")
+
+
+def _element(element: int, vr: bytes, text: str) -> bytes:
+    value = text.encode("ascii", "replace")
+    value += (b"\0" if vr == b"UI" else b" ") * (len(value) % 2)
+    return struct.pack("<HH2sH", 2, element, vr, len(value)) + value

@@ -1,0 +1,89 @@
+"""Programs of the clinical network as child processes which end with their parent."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from hilum.errors import HilumError
+
+LOOPBACK = "127.0.0.1"
+
+
+def available_port(preferred: int = 0) -> int:
+    """`preferred` if nobody listens on it, else a free port of the loopback interface."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # A privileged or taken port: any other will do.
+        with contextlib.suppress(OSError):
+            listener.bind((LOOPBACK, preferred))
+            return int(listener.getsockname()[1])
+    return available_port()
+
+
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections on `port` of the loopback interface."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+class Child:
+    """A running program. It gets SIGTERM when the thread that started it ends, however it ends."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.log = log
+        # `setpriv` becomes the program itself, so the process id is the program's.
+        setpriv = shutil.which("setpriv")
+        tether = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [*tether, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(environment or {})},
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
+        """Return as soon as `ready()`; raise `HilumError` if it dies or takes too long."""
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if not self.running:
+                raise HilumError(f"{self.name} ended at once; its log is {self.log}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise HilumError(f"{self.name} was not ready in {seconds:g} s; log: {self.log}")
+            time.sleep(0.02)
+
+    def stop(self, seconds: float = 10) -> None:
+        """Ask it to end; kill it if it does not."""
+        self._process.terminate()
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it at once, as a power cut would (SIGKILL)."""
+        self._process.kill()
+        self._process.wait()

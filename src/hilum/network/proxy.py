@@ -1,0 +1,146 @@
+"""Serves the OHIF viewer and, on the same origin, the PACS's DICOMweb: `python proxy.py --help`.
+
+A program of its own, which imports nothing of Hilum, so that it starts in half a second.
+"""
+
+import argparse
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+CONFIGURATION = Path(__file__).with_name("app-config.js")
+VOI_LUT_FUNCTION = "00281056"
+# Of one connection only (RFC 9110 7.6.1), so never passed on.
+HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host"}
+TIMEOUT = httpx.Timeout(60, connect=5)
+
+
+def application(dist: Path, pacs_url: str) -> Starlette:
+    """The viewer in `dist`, with `/dicom-web` and `/wado` passed on to `pacs_url`."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with httpx.AsyncClient(base_url=pacs_url, timeout=TIMEOUT, trust_env=False) as client:
+            app.state.pacs = client
+            yield
+
+    return _assemble(dist, lifespan)
+
+
+def _assemble(
+    dist: Path, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]]
+) -> Starlette:
+    methods = ["GET", "POST"]
+    routes = [
+        Route("/app-config.js", _configuration),
+        Route("/dicom-web/{path:path}", _pass_on, methods=methods),
+        Route("/wado", _pass_on),
+        Mount("/", SinglePageApplication(directory=dist)),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+class SinglePageApplication(StaticFiles):
+    """Static files; every other page is `index.html`, which reads the address by script."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        try:
+            response = await super().get_response(path, scope)
+        except HTTPException as error:
+            if error.status_code != 404 or Path(path).suffix:
+                raise
+            path = "index.html"
+            response = await super().get_response(path, scope)
+        unchanging = ".bundle." in path or path.endswith(".wasm")  # the name holds a hash
+        response.headers["cache-control"] = "max-age=31536000" if unchanging else "no-cache"
+        return response
+
+
+async def _configuration(request: Request) -> Response:
+    return FileResponse(CONFIGURATION, headers={"cache-control": "no-cache"})
+
+
+async def _pass_on(request: Request) -> Response:
+    client: httpx.AsyncClient = request.app.state.pacs
+    # The plug-in ignores an encoded comma in `includefield`, and every study loses its description.
+    query = request.url.query.replace("%2C", ",").replace("%2c", ",")
+    outgoing = client.build_request(
+        request.method,
+        httpx.URL(request.url.path, query=query.encode()),
+        headers=_request_headers(request),
+        content=request.stream() if request.method == "POST" else None,
+    )
+    try:
+        answer = await client.send(outgoing, stream=True)
+    except httpx.TransportError:
+        return PlainTextResponse("The PACS does not answer.", status_code=502)
+    headers = _without(answer.headers, HOP_BY_HOP)
+    if request.url.path.endswith("/metadata") and answer.is_success:
+        return await _metadata(answer, headers)
+    return StreamingResponse(
+        answer.aiter_raw(), answer.status_code, headers, background=BackgroundTask(answer.aclose)
+    )
+
+
+async def _metadata(answer: httpx.Response, headers: dict[str, str]) -> Response:
+    """The DICOM JSON of `answer` without VOI LUT Function, which turns OHIF's images black."""
+    body = await answer.aread()
+    await answer.aclose()
+    if VOI_LUT_FUNCTION.encode() in body:
+        body = json.dumps(_dropped(json.loads(body))).encode()
+    return Response(
+        body, answer.status_code, _without(headers, {"content-length", "content-encoding"})
+    )
+
+
+def _dropped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _dropped(item) for key, item in value.items() if key != VOI_LUT_FUNCTION}
+    if isinstance(value, list):
+        return [_dropped(item) for item in value]
+    return value
+
+
+def _request_headers(request: Request) -> dict[str, str]:
+    """The browser's headers, and where bulk data URIs are to point (RFC 7239)."""
+    forwarded = f"host={request.headers.get('host', '')};proto={request.url.scheme}"
+    return {**_without(request.headers, HOP_BY_HOP), "forwarded": forwarded}
+
+
+def _without(headers: Mapping[str, str], names: set[str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in names}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dist", type=Path, required=True, help="OHIF's built files")
+    parser.add_argument("--pacs", required=True, help="URL of the PACS, such as http://host:8042")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=3000)
+    options = parser.parse_args()
+    # No access log: the addresses of searches hold patients' names.
+    uvicorn.run(
+        application(options.dist, options.pacs),
+        host=options.host,
+        port=options.port,
+        access_log=False,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+    )
+
+
+if __name__ == "__main__":
+    main()

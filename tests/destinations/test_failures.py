@@ -1,0 +1,207 @@
+"""What a destination raises when the other side fails: wait, or a cure for a person."""
+
+import base64
+import json
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from hilum.config import Destination as Settings
+from hilum.destinations import open_destination
+from hilum.destinations.statuses import Verdict, verdict
+from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
+from tests.synthetic import DCMTK, free_port, running_receiver, uid, wait_for_port, write_series
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    return write_series(tmp_path / "scan", 2, size=8)
+
+
+def _dimse(port: int, **values: object) -> Settings:
+    return Settings(name="pacs", kind="dimse", port=port, ae_title="PACS", **values)
+
+
+def test_an_absent_archive_is_asked_again_later(files: list[Path]) -> None:
+    port = free_port()
+    for settings in (
+        _dimse(port),
+        Settings(name="web", kind="dicomweb", url=f"http://127.0.0.1:{port}/dicom-web"),
+    ):
+        with pytest.raises(DeliveryDelayed, match="cannot be reached"):
+            open_destination(settings).send(files)
+        with pytest.raises(DeliveryDelayed, match="cannot be reached"):
+            open_destination(settings).missing(files)
+
+
+def test_a_silent_archive_is_asked_again_later(files: list[Path]) -> None:
+    with silent_listener() as port, pytest.raises(DeliveryDelayed):
+        open_destination(_dimse(port, timeout_seconds=1)).send(files)
+
+
+def test_a_wrong_ae_title_is_for_a_person(files: list[Path], tmp_path: Path) -> None:
+    with (
+        running_receiver(tmp_path / "receiver", ae_title="OTHER") as receiver,
+        pytest.raises(DeliveryRefused, match="correct ae_title"),
+    ):
+        open_destination(_dimse(receiver.port)).send(files)
+
+
+def test_an_unregistered_caller_is_for_a_person(files: list[Path], tmp_path: Path) -> None:
+    with (
+        running_receiver(tmp_path, ae_title="PACS", allowed_callers=("MR1",)) as receiver,
+        pytest.raises(DeliveryRefused, match="register AE title HIPPOAI"),
+    ):
+        open_destination(_dimse(receiver.port)).send(files)
+
+
+def test_a_full_archive_is_asked_again_later(files: list[Path], tmp_path: Path) -> None:
+    with (
+        running_receiver(tmp_path, ae_title="PACS", low_water_mb=1 << 40) as receiver,
+        pytest.raises(DeliveryDelayed, match="out of resources"),
+    ):
+        open_destination(_dimse(receiver.port)).send(files)
+
+
+def test_a_store_that_cannot_be_queried_is_for_a_person(files: list[Path], tmp_path: Path) -> None:
+    port = free_port()
+    process = subprocess.Popen(["storescp", "-od", str(tmp_path), str(port)], env=DCMTK)
+    try:
+        wait_for_port(port)
+        destination = open_destination(_dimse(port))
+        destination.send(files)
+        with pytest.raises(DeliveryRefused, match="FIND"):
+            destination.missing(files)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def silent_listener() -> Iterator[int]:
+    """A port that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield int(listener.getsockname()[1])
+
+
+class _Archive(BaseHTTPRequestHandler):
+    """Answers what the test says."""
+
+    status = 200
+    body: object = None
+    seen: tuple[str, ...] = ()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        type(self).seen = (str(self.headers["Authorization"]), str(self.headers["Content-Type"]))
+        content = json.dumps(self.body).encode() if self.body is not None else b""
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def archive() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Archive) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        _Archive.status, _Archive.body = 200, None
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def _failed(instances: list[str], reason: int) -> dict[str, object]:
+    items = [
+        {"00081155": {"vr": "UI", "Value": [i]}, "00081197": {"vr": "US", "Value": [reason]}}
+        for i in instances
+    ]
+    return {"00081198": {"vr": "SQ", "Value": items}}
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "error", "cure"),
+    [
+        (202, 0xA700, DeliveryDelayed, "1 of 2 instances: the archive is out of resources"),
+        (409, 0x0110, DeliveryDelayed, "processing failure"),
+        (409, 0x0122, DeliveryRefused, "does not store this SOP class"),
+        (202, 0x0124, DeliveryRefused, "allow our"),
+        (202, 0xA900, DeliveryRefused, "does not match its SOP class"),
+        (202, 0xC000, DeliveryRefused, "cannot understand"),
+        (202, 0xC122, DeliveryRefused, "transfer syntax"),
+        (409, None, DeliveryDelayed, "processing failure"),
+        (400, None, DeliveryRefused, "its log names the cause"),
+        (401, None, DeliveryRefused, "password_file"),
+        (403, None, DeliveryRefused, "give it the right"),
+        (404, None, DeliveryRefused, "correct url"),
+        (415, None, DeliveryRefused, "enable STOW-RS"),
+        (302, None, DeliveryRefused, "correct url"),
+        (429, None, DeliveryDelayed, "HTTP 429"),
+        (500, None, DeliveryDelayed, "HTTP 500"),
+        (503, None, DeliveryDelayed, "HTTP 503"),
+    ],
+)
+def test_answers_of_a_dicomweb_archive(
+    archive: str, files: list[Path], status: int, reason: int | None, error: type, cure: str
+) -> None:
+    _Archive.status = status
+    if reason is not None:
+        _Archive.body = _failed([uid(files[0])], reason)
+    with pytest.raises(error, match=cure):
+        open_destination(Settings(name="web", kind="dicomweb", url=archive)).send(files)
+
+
+def test_basic_authentication(archive: str, files: list[Path], tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("open sesame\n")
+    settings = Settings(
+        name="web", kind="dicomweb", url=archive, username="hilum", password_file=secret
+    )
+    open_destination(settings).send(files)
+    authorization, content_type = _Archive.seen
+    assert base64.b64decode(authorization.removeprefix("Basic ")) == b"hilum:open sesame"
+    assert content_type.startswith('multipart/related; type="application/dicom"; boundary=')
+
+
+def test_incomplete_settings_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="url"):
+        open_destination(Settings(name="web", kind="dicomweb"))
+    with pytest.raises(ConfigurationError, match="folder"):
+        open_destination(Settings(name="out", kind="folder"))
+
+
+def test_a_folder_that_cannot_be_written_is_tried_again(files: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    settings = Settings(name="out", kind="folder", folder=tmp_path / "file" / "below")
+    with pytest.raises(DeliveryDelayed, match="cannot write"):
+        open_destination(settings).send(files)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (0x0000, Verdict.TAKEN),
+        (0xB007, Verdict.TAKEN),
+        (0x0111, Verdict.TAKEN),
+        (0xA701, Verdict.LATER),
+        (0x0213, Verdict.LATER),
+        (0xA9FF, Verdict.NEVER),
+        (0xC123, Verdict.NEVER),
+        (0x0117, Verdict.NEVER),
+        (0x0001, Verdict.TAKEN),
+    ],
+)
+def test_verdicts(status: int, expected: Verdict) -> None:
+    meaning, text = verdict(status)
+    assert meaning is expected
+    assert f"0x{status:04X}" in text

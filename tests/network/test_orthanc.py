@@ -1,0 +1,133 @@
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pydicom
+import pytest
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pynetdicom import AE, evt
+from pynetdicom.events import Event
+
+from hilum.errors import MissingPartError
+from hilum.network import exam, orthanc
+from hilum.network.orthanc import Orthanc
+from hilum.network.processes import available_port
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = exam.make_exam(tmp_path_factory.mktemp("exam"), series=["HippoCrop"])
+    return sorted(folder.rglob("*.dcm"))
+
+
+def no_delay(event: Event) -> None:
+    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def send(pacs: Orthanc, images: list[Path]) -> list[int]:
+    """C-STORE `images`; return the statuses."""
+    scanner = AE("SCANNER")
+    scanner.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
+    association = scanner.associate(
+        "127.0.0.1", pacs.dicom_port, evt_handlers=[(evt.EVT_CONN_OPEN, no_delay)]
+    )
+    assert association.is_established
+    statuses = [association.send_c_store(path).Status for path in images]
+    association.release()
+    return statuses
+
+
+@contextmanager
+def listener() -> Iterator[tuple[int, list[str]]]:
+    """A storage SCP; yields its port and the SOP Instance UIDs it got."""
+    received: list[str] = []
+
+    def store(event: Event) -> int:
+        received.append(str(event.request.AffectedSOPInstanceUID))
+        return 0
+
+    scp = AE("LISTENER")
+    scp.add_supported_context(MRImageStorage, ExplicitVRLittleEndian)
+    handlers = [(evt.EVT_CONN_OPEN, no_delay), (evt.EVT_C_STORE, store)]
+    server = scp.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    try:
+        yield server.socket.getsockname()[1], received
+    finally:
+        server.shutdown()
+
+
+def test_stores_routes_and_serves_dicomweb(tmp_path: Path, images: list[Path]) -> None:
+    with listener() as (port, received):
+        route = ("LISTENER", "127.0.0.1", port)
+        with Orthanc(tmp_path, route_to=route) as pacs:
+            assert set(send(pacs, images)) == {0}
+            deadline = time.monotonic() + 30
+            while len(received) < len(images) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            study = httpx.get(f"{pacs.dicomweb_url}/studies").json()[0]
+    assert study["0020000D"]["Value"] == [exam.study_uid()]
+    uids = [pydicom.dcmread(path).SOPInstanceUID for path in images]
+    assert sorted(received) == sorted(uids)
+
+
+def test_images_survive_a_power_cut(tmp_path: Path, images: list[Path]) -> None:
+    pacs = Orthanc(tmp_path).start()
+    send(pacs, images)
+    pacs.kill()
+    with pacs:
+        assert httpx.get(f"{pacs.url}/statistics").json()["CountInstances"] == len(images)
+
+
+def test_reception_is_quick(tmp_path: Path, images: list[Path]) -> None:
+    with Orthanc(tmp_path) as pacs:
+        started = time.monotonic()
+        send(pacs, images * 4)
+        seconds = time.monotonic() - started
+    assert seconds < 0.04 * len(images) * 4  # with Nagle's algorithm each image takes 50 ms
+
+
+def test_http_serves_loopback_only(tmp_path: Path) -> None:
+    with Orthanc(tmp_path) as pacs:
+        assert httpx.get(f"{pacs.url}/system").json()["DicomAet"] == "ORTHANC"
+        assert pacs.configuration(Path("x.so"))["RemoteAccessAllowed"] is False
+
+
+def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+    program = (
+        "import sys, os, pathlib; from hilum.network.orthanc import Orthanc\n"
+        "pacs = Orthanc(pathlib.Path(sys.argv[1])).start()\n"
+        "os.write(1, str(pacs.http_port).encode()); os._exit(1)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, check=False
+    )
+    deadline = time.monotonic() + 15
+    gone = False
+    while not gone and time.monotonic() < deadline:
+        try:
+            httpx.get(f"http://127.0.0.1:{int(ran.stdout)}/system", timeout=1)
+            time.sleep(0.1)
+        except httpx.TransportError:
+            gone = True
+    assert gone
+
+
+def test_missing_program_names_the_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orthanc, "PROGRAMS", ("no-such-program",))
+    with pytest.raises(MissingPartError, match="apt-get install orthanc orthanc-dicomweb"):
+        Orthanc(tmp_path).start()
+
+
+def test_taken_port_is_replaced_by_a_free_one() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert available_port(port) != port

@@ -1,0 +1,318 @@
+"""The four objects, judged by independent programs, on clean, dirty and real exams."""
+
+from dataclasses import replace
+from io import BytesIO
+
+import highdicom
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset
+from pypdf import PdfReader
+
+from hilum.dicom import codes
+from hilum.findings import Classification, Findings, HeatMap, Measurement, Refusal, Segment
+from hilum.objects import write_objects
+from hilum.objects.common import series_instance_uid
+
+from . import exams, validators
+
+REFUSAL = Refusal("too-thick", "Slices are 6.5 mm apart; the model needs 1 mm.")
+
+
+def test_clean_exam_is_valid_and_consistent(tmp_path):
+    study = exams.write_exam(tmp_path)
+    saved = _save(write_objects(exams.analysis_of(study, study.series[0])), tmp_path)
+    _assert_valid(saved)
+    sources = sorted(tmp_path.glob("[0-9]*.dcm"))
+    assert validators.dcentvfy(*saved.values(), *sources) == []
+
+
+def test_repeated_run_writes_identical_bytes(tmp_path):
+    study = exams.write_exam(tmp_path)
+    first = _bytes(write_objects(exams.analysis_of(study, study.series[0])))
+    again = _bytes(write_objects(exams.analysis_of(study, study.series[0])))
+    assert first == again
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"workitem_id": "w-2"},
+        {"module": replace(exams.MODULE, version="1.1")},
+        {"module": replace(exams.MODULE, weights_sha256="00" * 32)},
+    ],
+)
+def test_changed_run_gets_new_uids(tmp_path, change):
+    study = exams.write_exam(tmp_path)
+    one = exams.analysis_of(study, study.series[0])
+    before, after = write_objects(one), write_objects(replace(one, **change))
+    assert all(before[kind].SOPInstanceUID != after[kind].SOPInstanceUID for kind in before)
+
+
+@pytest.mark.parametrize(("encoding", "written"), [("binary", "BINARY"), ("auto", "FRACTIONAL")])
+def test_segmentation_voxels_equal_the_masks(tmp_path, encoding, written):
+    study = exams.write_exam(tmp_path)  # 30 x 27 pixels: no multiple of 8
+    analysis = exams.analysis_of(study, study.series[0])
+    objects = write_objects(analysis, segmentation=encoding)
+    path = _save(objects, tmp_path)["seg"]
+    assert pydicom.dcmread(path).SegmentationType == written
+    segmentation = highdicom.seg.segread(path)
+    assert validators.dciodvfy(path) == []
+    uids = [i.sop_instance_uid for i in study.series[0].instances]
+    stored = segmentation.get_pixels_by_source_instance(
+        uids, ignore_spatial_locations=False, assert_missing_frames_are_empty=True
+    )
+    for number, segment in enumerate(analysis.findings.segments):
+        assert np.array_equal(stored[..., number] > 0, segment.mask.array)
+    volume = segmentation.get_volume(combine_segments=False)
+    assert np.allclose(volume.spacing, study.series[0].volume().spacing, atol=1e-4)
+    assert segmentation.FrameOfReferenceUID == study.series[0].header.FrameOfReferenceUID
+
+
+def test_auto_is_binary_where_every_viewer_reads_it(tmp_path):
+    study = exams.write_exam(tmp_path, shape=(10, 32, 24))
+    objects = write_objects(exams.analysis_of(study, study.series[0]), kinds=("seg",))
+    assert objects["seg"].SegmentationType == "BINARY"
+
+
+def test_encodings_have_their_own_uids(tmp_path):
+    study = exams.write_exam(tmp_path)
+    analysis = exams.analysis_of(study, study.series[0])
+    binary = write_objects(analysis, segmentation="binary")
+    fractional = write_objects(analysis, segmentation="fractional")
+    for kind in ("seg", "sr"):
+        assert binary[kind].SOPInstanceUID != fractional[kind].SOPInstanceUID
+    assert binary["sc"].SOPInstanceUID == fractional["sc"].SOPInstanceUID
+
+
+def test_report_measures_what_the_masks_hold(tmp_path):
+    study = exams.write_exam(tmp_path)
+    analysis = exams.analysis_of(study, study.series[0])
+    objects = write_objects(analysis)
+    groups = _groups(objects["sr"])
+    assert len(groups) == 3
+    for number, (group, segment) in enumerate(
+        zip(groups, analysis.findings.segments, strict=True), start=1
+    ):
+        volume = _child(group, codes.VOLUME)
+        stated = float(volume.MeasuredValueSequence[0].NumericValue)
+        assert stated == pytest.approx(segment.mask.array.sum() * 1.5 * 1.2 * 1.0, rel=1e-4)
+        unit = volume.MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue
+        assert unit == "mm3"
+        assert _child(volume, codes.ALGORITHM_NAME).TextValue == "hippocampal-volume"
+        assert _child(volume, codes.ALGORITHM_VERSION).TextValue == "1.0"
+        uncertainty = _child(group, codes.MEASUREMENT_UNCERTAINTY).MeasuredValueSequence[0]
+        assert float(uncertainty.NumericValue) == pytest.approx(0.03 * stated, rel=1e-4)
+        reference = _child(group, codes.ILLUSTRATION_OF_ROI).ReferencedSOPSequence[0]
+        assert reference.ReferencedSOPInstanceUID == objects["seg"].SOPInstanceUID
+        assert reference.ReferencedSegmentNumber == number
+        assert _area(group) == segment.mask.array.sum()
+
+
+def test_side_is_stated_only_if_known(tmp_path):
+    study = exams.write_exam(tmp_path)
+    analysis = exams.analysis_of(study, study.series[0])
+    whole = analysis.findings.segments[2]
+    left = Segment(whole.mask, whole.code, "Left hippocampus", side=codes.LEFT)
+    sided = write_objects(replace(analysis, findings=Findings((left,))))
+    unsided = write_objects(replace(analysis, findings=Findings((whole,))))
+    site = _child(_groups(sided["sr"])[0], codes.FINDING_SITE)
+    assert _child(site, codes.LATERALITY).ConceptCodeSequence[0].CodeValue == codes.LEFT.value
+    assert "ContentSequence" not in _child(_groups(unsided["sr"])[0], codes.FINDING_SITE)
+    kind = sided["seg"].SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0]
+    modifier = kind.SegmentedPropertyTypeModifierCodeSequence[0]
+    assert modifier.CodeValue == codes.LEFT.value
+    _assert_valid(_save(sided, tmp_path))
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_refusal_says_why_in_three_objects(tmp_path, chosen):
+    study = exams.write_exam(tmp_path)
+    changes = {} if chosen else {"inputs": {}, "reasons": ("T1: slices are too thick",)}
+    analysis = exams.analysis_of(study, study.series[0], **changes)
+    objects = write_objects(replace(analysis, findings=Findings((REFUSAL,))))
+    assert list(objects) == ["sr", "sc", "pdf"]
+    saved = _save(objects, tmp_path)
+    _assert_valid(saved)
+    sentence = "Could not be analysed, because slices are 6.5 mm apart"
+    assert sentence in validators.dsrdump(saved["sr"])
+    assert sentence in _pdf_text(objects["pdf"])
+
+
+def test_incomplete_result_names_what_it_replaces(tmp_path):
+    study = exams.write_exam(tmp_path)
+    analysis = exams.analysis_of(study, study.series[0])
+    old = write_objects(analysis)
+    predecessor = tuple((d.SOPClassUID, d.SOPInstanceUID) for d in old.values())
+    new = write_objects(
+        replace(analysis, workitem_id="w-2", incomplete="2 slices", predecessor=predecessor)
+    )
+    assert new["sr"].CompletionFlag == "PARTIAL"
+    assert old["sr"].CompletionFlag == "COMPLETE"
+    series = new["sr"].PredecessorDocumentsSequence[0].ReferencedSeriesSequence[0]
+    assert series.SeriesInstanceUID == old["sr"].SeriesInstanceUID
+    assert series.SeriesInstanceUID == series_instance_uid(old["sr"].SOPInstanceUID)
+    named = series.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+    assert named == old["sr"].SOPInstanceUID
+    for kind in ("seg", "sc"):
+        referenced = new[kind].ReferencedInstanceSequence[0].ReferencedSOPInstanceUID
+        assert referenced == old[kind].SOPInstanceUID
+    assert "INCOMPLETE - 2 slices" in _pdf_text(new["pdf"])
+    _assert_valid(_save(new, tmp_path))
+
+
+@pytest.mark.parametrize("script", exams.NAMES)
+def test_names_stay_right_in_every_script(tmp_path, script):
+    character_set, name = exams.NAMES[script]
+
+    def change(image: Dataset) -> None:
+        image.SpecificCharacterSet = character_set
+        image.PatientName = name
+
+    study = exams.write_exam(tmp_path, change)
+    objects = write_objects(exams.analysis_of(study, study.series[0]))
+    saved = _save(objects, tmp_path)
+    for path in saved.values():
+        stored = pydicom.dcmread(path)
+        assert str(stored.PatientName) == name
+        assert stored.SpecificCharacterSet == character_set
+    _assert_valid(saved)
+    assert "?" not in _pdf_text(objects["pdf"])
+    printed = {"japanese": "Yamada, Tarou", "arabic": "see the image header"}
+    assert printed.get(script, name.split("=")[0].split("^")[0]) in _pdf_text(objects["pdf"])
+
+
+def test_own_text_beyond_the_source_character_set_makes_it_unicode(tmp_path):
+    study = exams.write_exam(tmp_path)
+    refusal = Findings((Refusal("x", "la série est trop épaisse → 5 mm"),))
+    analysis = replace(exams.analysis_of(study, study.series[0]), findings=refusal)
+    saved = _save(write_objects(analysis), tmp_path)
+    assert pydicom.dcmread(saved["sr"]).SpecificCharacterSet == "ISO_IR 192"
+    _assert_valid(saved)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR")
+@pytest.mark.filterwarnings("ignore:The value length")
+def test_dirty_headers_give_valid_objects(tmp_path):
+    def spoil(image: Dataset) -> None:
+        for keyword in ("PatientBirthDate", "PatientSex", "StudyID", "BodyPartExamined"):
+            del image[keyword]
+        image.PositionReferenceIndicator = None
+        image.SeriesNumber = None
+        image.StudyTime = "half past ten"
+        image.PatientAge = "sixty"
+        del image.FrameOfReferenceUID
+        del image.SliceThickness
+
+    study = exams.write_exam(tmp_path, spoil)
+    analysis = exams.analysis_of(study, study.series[0])
+    saved = _save(write_objects(analysis), tmp_path)
+    _assert_valid(saved)
+    _assert_valid(_save(write_objects(replace(analysis, findings=Findings((REFUSAL,)))), tmp_path))
+
+
+def test_classification_with_heat_map(tmp_path):
+    study = exams.write_exam(tmp_path)
+    series = study.series[0]
+    uid = series.instances[3].sop_instance_uid
+    values = np.linspace(0, 1, 36, dtype=np.float32).reshape(6, 6)
+    findings = (
+        Classification(codes.PNEUMONIA, "Pneumonia", 0.61, (("Normal", 0.3),)),
+        HeatMap(values, "Evidence", uid),
+        Measurement(codes.VOLUME, 3.0, codes.CUBIC_MILLIMETRE),
+    )
+    analysis = replace(exams.analysis_of(study, series), findings=Findings(findings))
+    objects = write_objects(analysis)
+    assert list(objects) == ["sr", "sc", "pdf"]
+    _assert_valid(_save(objects, tmp_path))
+    assert "Pneumonia" in _pdf_text(objects["pdf"])
+
+
+def test_pdf_embeds_its_fonts_and_warns(tmp_path):
+    study = exams.write_exam(tmp_path)
+    document = write_objects(exams.analysis_of(study, study.series[0]), kinds=("pdf",))["pdf"]
+    page = PdfReader(BytesIO(document.EncapsulatedDocument)).pages[0]
+    for font in page["/Resources"]["/Font"].values():
+        assert "/FontFile2" in font.get_object()["/FontDescriptor"]
+    text = page.extract_text()
+    for words in ("NOT FOR DIAGNOSIS", "Roe, Jane", "Hippocampus, anterior", "SHA-256 5f5f5f5f5f5f"):
+        assert words in text
+
+
+@pytest.mark.skipif(not exams.STUDIES.exists(), reason="the real studies are not here")
+@pytest.mark.parametrize("name", ["Study1", "Study2"])
+def test_real_studies(tmp_path, name):
+    study = exams.read_study(exams.STUDIES / name)
+    crop = next(s for s in study.series if s.description == "HippoCrop")
+    objects = write_objects(exams.analysis_of(study, crop))
+    saved = _save(objects, tmp_path)
+    _assert_valid(saved)
+    assert validators.dcentvfy(*saved.values()) == []
+    assert objects["seg"].SegmentationType == "FRACTIONAL" or crop.header.Rows % 8 == 0
+    assert all(d.PatientSex for d in objects.values())  # from the sibling series
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["result", "refusal", "without segmentation"])
+def test_report_obeys_tid_1500(tmp_path, kind):
+    study = exams.write_exam(tmp_path, shape=(6, 16, 15))
+    whole = Measurement(codes.VOLUME, 3.0, codes.CUBIC_MILLIMETRE)
+    analysis = exams.analysis_of(study, study.series[0], whole)
+    if kind == "refusal":
+        analysis = replace(analysis, findings=Findings((REFUSAL,)), inputs={})
+    kinds = ("sr",) if kind == "without segmentation" else ("seg", "sr")
+    path = _save(write_objects(analysis, kinds=kinds), tmp_path)["sr"]
+    assert validators.dicom_sr_validator(path) == []
+
+
+def _save(objects, folder):
+    saved = {}
+    for kind, dataset in objects.items():
+        saved[kind] = folder / f"result-{kind}.dcm"
+        dataset.save_as(saved[kind], enforce_file_format=True)
+    return saved
+
+
+def _bytes(objects):
+    written = {}
+    for kind, dataset in objects.items():
+        file = BytesIO()
+        dataset.save_as(file, enforce_file_format=True)
+        written[kind] = file.getvalue()
+    return written
+
+
+def _assert_valid(saved):
+    for path in saved.values():
+        assert validators.dciodvfy(path) == []
+        assert validators.dcmftest(path)
+    words = validators.dsrdump(saved["sr"])
+    assert not [line for line in words.splitlines() if line[:2] in ("E:", "W:")]
+
+
+def _groups(report):
+    return list(_child(report, codes.IMAGING_MEASUREMENTS).ContentSequence)
+
+
+def _child(item, name):
+    return next(
+        child
+        for child in item.ContentSequence
+        if child.ConceptNameCodeSequence[0].CodeValue == name.value
+    )
+
+
+def _area(group):
+    """Pixels that all outlines of a group enclose."""
+    total = 0.0
+    for item in group.ContentSequence:
+        if item.ValueType == "SCOORD":
+            x, y = np.array(item.GraphicData).reshape(-1, 2).T
+            total += (x[:-1] @ y[1:] - x[1:] @ y[:-1]) / 2
+    return total
+
+
+def _pdf_text(dataset):
+    reader = PdfReader(BytesIO(dataset.EncapsulatedDocument))
+    return " ".join("\n".join(page.extract_text() for page in reader.pages).split())

@@ -1,0 +1,360 @@
+"""The receiver as a real process, DCMTK's tools and our scanner as peers."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.uid import (
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+    SecondaryCaptureImageStorage,
+    generate_uid,
+)
+
+from hilum.errors import DeliveryDelayed
+from hilum.network import scanner
+from tests.synthetic import (
+    DCMTK,
+    Running,
+    dataset_bytes,
+    image,
+    running_receiver,
+    uid,
+    wait_for_port,
+    write_series,
+)
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[Running]:
+    with running_receiver(tmp_path / "receiver") as running:
+        yield running
+
+
+def _dcmsend(receiver: Running, files: list[Path]) -> None:
+    command = ["dcmsend", "-aec", "HIPPOAI", "127.0.0.1", str(receiver.port)]
+    subprocess.run([*command, *map(str, files)], env=DCMTK, check=True, timeout=60)
+
+
+def _connect(receiver: Running) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", receiver.port))
+
+
+def _by_uid(files: list[Path]) -> dict[str, bytes]:
+    return {uid(path): dataset_bytes(path) for path in files}
+
+
+def test_dcmtk_verifies_the_connection(receiver: Running) -> None:
+    command = ["echoscu", "-aec", "HIPPOAI", "127.0.0.1", str(receiver.port)]
+    subprocess.run(command, check=True, timeout=20)
+
+
+@pytest.mark.parametrize("tool", ["dcmsend", "storescu"])
+def test_dcmtk_stores_byte_for_byte(receiver: Running, tmp_path: Path, tool: str) -> None:
+    files = write_series(tmp_path / "scan", 5)
+    command = [tool, "-aec", "HIPPOAI", "-aet", "MR1", "127.0.0.1", str(receiver.port)]
+    subprocess.run([*command, *map(str, files)], env=DCMTK, check=True, timeout=60)
+    assert _by_uid(receiver.images()) == _by_uid(files)
+    meta = pydicom.dcmread(receiver.images()[0]).file_meta
+    assert meta.SourceApplicationEntityTitle == "MR1"
+
+
+def test_hints_tell_the_story_of_an_association(receiver: Running, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 3)
+    scanner.send(files, receiver.called, "MR1")
+    receiver.wait_for("released")
+    assert [hint["event"] for hint in receiver.events] == [
+        "opened",
+        *["stored"] * 3,
+        "released",
+    ]
+    assert {(h["caller"], h["address"]) for h in receiver.events} == {("MR1", "127.0.0.1")}
+    assert len({hint["association"] for hint in receiver.events}) == 1
+    stored = receiver.wait_for("stored")
+    assert {Path(hint["path"]) for hint in stored} == set(receiver.images())
+    assert {hint["study"] for hint in stored} == {str(pydicom.dcmread(files[0]).StudyInstanceUID)}
+
+
+def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 60, size=256)
+    answered: list[str] = []
+    with running_receiver(tmp_path / "receiver") as receiver:
+
+        def kill_in_the_middle(sent: scanner.Sent) -> None:
+            assert sent.status == 0
+            answered.append(uid(sent.path))
+            if len(answered) == 25:
+                threading.Timer(0.02, receiver.process.kill).start()
+
+        with pytest.raises(DeliveryDelayed):
+            scanner.send(files, receiver.called, progress=kill_in_the_middle)
+        receiver.process.join(10)
+        assert receiver.process.exitcode == -signal.SIGKILL
+        kept = _by_uid(receiver.images())  # reads every one of them
+        sent = _by_uid(files)
+        assert set(answered) <= set(kept)
+        assert all(sent[instance] == content for instance, content in kept.items())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 3 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small disk needs root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_is_answered_with_out_of_resources(tmp_path: Path, small_disk: Path) -> None:
+    files = write_series(tmp_path / "scan", 10, size=512)  # 0.5 MiB each
+    with running_receiver(tmp_path / "receiver", data=small_disk / "data") as receiver:
+        report = scanner.send(files, receiver.called)
+        statuses = [sent.status for sent in report.files]
+        assert set(statuses) == {0x0000, 0xA700}
+        assert receiver.partial() == []
+        assert receiver.quarantined() == []
+        taken = [path for path, status in zip(files, statuses, strict=True) if status == 0]
+        assert _by_uid(receiver.images()) == _by_uid(taken)
+        assert receiver.wait_for("refused")[0]["reason"] == "No space left on device"
+
+
+def test_below_the_low_water_mark_nothing_is_taken(tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 2)
+    with running_receiver(tmp_path / "receiver", low_water_mb=1 << 40) as receiver:
+        report = scanner.send(files, receiver.called)
+        assert [sent.status for sent in report.files] == [0xA700, 0xA700]
+        assert receiver.images() == []
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, RLELossless])
+def test_compressed_images_are_kept_as_they_are(
+    receiver: Running, tmp_path: Path, syntax: str
+) -> None:
+    study = generate_uid(prefix=None)
+    dataset = image(study, generate_uid(prefix=None))
+    dataset.compress(syntax, generate_instance_uid=False)
+    path = tmp_path / "compressed.dcm"
+    dataset.save_as(path, enforce_file_format=True)
+    report = scanner.send([path], receiver.called)
+    assert report.stored == 1
+    assert _by_uid(receiver.images()) == _by_uid([path])
+    assert pydicom.dcmread(receiver.images()[0]).file_meta.TransferSyntaxUID == syntax
+
+
+def test_deflated_is_not_accepted(receiver: Running, tmp_path: Path) -> None:
+    path = write_series(tmp_path / "scan", 1)[0]
+    deflated = tmp_path / "deflated.dcm"
+    subprocess.run(["dcmconv", "+td", str(path), str(deflated)], check=True)
+    plain, other = write_series(tmp_path / "other", 2)
+    report = scanner.send([deflated, plain, other], receiver.called)
+    assert [sent.status for sent in report.files] == [0xC122, 0, 0]
+    assert len(receiver.images()) == 2
+
+
+@pytest.mark.parametrize("sop_class", ["1.3.12.2.1107.5.9.1", "1.2.840.10008.5.1.4.1.1.999"])
+def test_private_and_unknown_storage_classes(
+    receiver: Running, tmp_path: Path, sop_class: str
+) -> None:
+    files = write_series(tmp_path / "scan", 2, SOPClassUID=sop_class)
+    assert scanner.send(files, receiver.called).stored == 2
+    assert _by_uid(receiver.images()) == _by_uid(files)
+
+
+def test_an_absurd_pdu_length_is_cut_off(receiver: Running) -> None:
+    with _connect(receiver) as connection:
+        connection.sendall(b"\x01\x00\xff\xff\xff\xf0")
+        connection.settimeout(10)
+        assert connection.recv(64) == b""
+    assert "4294967280 bytes" in receiver.wait_for("refused")[0]["reason"]
+    memory = Path(f"/proc/{receiver.process.pid}/status").read_text()
+    peak = int(memory.split("VmHWM:")[1].split()[0])
+    assert peak < 150_000  # kB
+    assert scanner.echo(receiver.called) < 10
+
+
+def test_an_object_beyond_the_memory_limit_ends_only_its_association(tmp_path: Path) -> None:
+    huge = write_series(tmp_path / "huge", 1, size=6000)  # 72 MB
+    files = write_series(tmp_path / "scan", 2)
+    with running_receiver(tmp_path / "receiver", memory_mb=256) as receiver:
+        with pytest.raises(DeliveryDelayed):
+            scanner.send(huge, receiver.called)
+        assert "memory" in receiver.wait_for("aborted")[0]["reason"]
+        assert scanner.send(files, receiver.called).stored == 2
+
+
+def test_garbage_leaves_the_receiver_alive(receiver: Running) -> None:
+    for content in (
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"\x01\x00\x00\x00\x00\x04abcd",
+        b"\x04",
+        os.urandom(99),
+    ):
+        with _connect(receiver) as connection:
+            connection.sendall(content)
+    assert scanner.echo(receiver.called) < 10
+
+
+def test_a_lost_connection_is_reported(receiver: Running, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 2)
+    command = ["storescu", "--abort", "-aec", "HIPPOAI", "127.0.0.1", str(receiver.port)]
+    subprocess.run([*command, *map(str, files)], env=DCMTK, check=True, timeout=60)
+    assert receiver.wait_for("aborted")[0]["reason"]
+    assert len(receiver.images()) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "called", "reason"),
+    [
+        ({}, "WRONG", "called AE title WRONG is not ours (HIPPOAI)"),
+        ({"allowed_callers": ("MR1",)}, "HIPPOAI", "calling AE title SCANNER is not among"),
+        ({"allowed_hosts": ("192.0.2.0/24",)}, "HIPPOAI", "address 127.0.0.1 is not among"),
+    ],
+)
+def test_refused_callers_are_told_with_the_reason(
+    tmp_path: Path, settings: dict[str, object], called: str, reason: str
+) -> None:
+    with running_receiver(tmp_path / "receiver", **settings) as receiver:
+        command = ["echoscu", "-aet", "SCANNER", "-aec", called, "127.0.0.1", str(receiver.port)]
+        assert subprocess.run(command, capture_output=True, timeout=20).returncode != 0
+        assert any(reason in hint["reason"] for hint in receiver.wait_for("refused"))
+
+
+def test_too_many_associations_are_refused(tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 2)
+    with running_receiver(tmp_path / "receiver", max_associations=1) as receiver:
+
+        def second(_: scanner.Sent) -> None:
+            with pytest.raises(DeliveryDelayed, match="busy"):
+                scanner.echo(receiver.called)
+
+        scanner.send(files, receiver.called, progress=second)
+        assert "1 associations are open already" in receiver.wait_for("refused")[0]["reason"]
+
+
+def test_two_senders_of_the_same_images(receiver: Running, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 40)
+    senders = [threading.Thread(target=_dcmsend, args=(receiver, files)) for _ in range(2)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert _by_uid(receiver.images()) == _by_uid(files)
+    assert receiver.quarantined() == []
+    receiver.wait_for("released", 2)
+    assert len(receiver.wait_for("stored")) == len(receiver.wait_for("duplicate")) == 40
+
+
+def test_the_same_uid_with_other_content_is_set_apart(receiver: Running, tmp_path: Path) -> None:
+    study, series = generate_uid(prefix=None), generate_uid(prefix=None)
+    first, second = tmp_path / "1.dcm", tmp_path / "2.dcm"
+    image(study, series).save_as(first, enforce_file_format=True)
+    image(study, series, SeriesDescription="changed").save_as(second, enforce_file_format=True)
+    report = scanner.send([first, second, first], receiver.called)
+    assert [sent.status for sent in report.files] == [0x0000, 0xB000, 0x0000]
+    assert _by_uid(receiver.images()) == _by_uid([first])
+    assert _by_uid(receiver.quarantined()) == _by_uid([second])
+    assert "other content" in receiver.wait_for("quarantined")[0]["reason"]
+
+
+@pytest.mark.parametrize("keyword", ["SOPInstanceUID", "StudyInstanceUID"])
+@pytest.mark.parametrize("hostile", [b"../../x", b"MARKER^NAME"])
+def test_hostile_uids_never_become_paths(
+    receiver: Running, tmp_path: Path, keyword: str, hostile: bytes
+) -> None:
+    path = write_series(tmp_path / "scan", 1)[0]
+    original = str(pydicom.dcmread(path)[keyword].value).encode()
+    padded = hostile.ljust(len(original), b"\0")
+    path.write_bytes(path.read_bytes().replace(original, padded))
+    report = scanner.send([path], receiver.called)
+    assert [sent.status for sent in report.files] == [0xC000]
+    assert receiver.images() == []
+    assert len(receiver.quarantined()) == 1
+
+
+def test_a_request_that_names_another_instance_is_refused(
+    receiver: Running, tmp_path: Path
+) -> None:
+    path, other = write_series(tmp_path / "scan", 2)
+    head, tail = path.read_bytes()[:600], path.read_bytes()[600:]
+    assert head.count(uid(path).encode()) == 2  # file meta group, data set
+    path.write_bytes(head.replace(uid(path).encode(), uid(other).encode(), 1) + tail)
+    assert [sent.status for sent in scanner.send([path], receiver.called).files] == [0xA900]
+    assert len(receiver.quarantined()) == 1
+
+
+def test_a_request_that_names_another_class_is_refused(receiver: Running, tmp_path: Path) -> None:
+    path = tmp_path / "image.dcm"
+    dataset = image(generate_uid(prefix=None), generate_uid(prefix=None))
+    dataset.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    dataset.preamble = b"\0" * 128
+    dataset.save_as(path)
+    assert [sent.status for sent in scanner.send([path], receiver.called).files] == [0xA900]
+
+
+def test_an_unreadable_object_is_set_apart(receiver: Running, tmp_path: Path) -> None:
+    path = write_series(tmp_path / "scan", 1)[0]
+    content = path.read_bytes()
+    start = len(content) - len(dataset_bytes(path))
+    path.write_bytes(content[:start] + b"\x08\x00\x05\x00CS\xff\xff" + os.urandom(300))
+    assert [sent.status for sent in scanner.send([path], receiver.called).files] == [0xC000]
+    assert len(receiver.quarantined()) == 1
+
+
+def test_sigterm_lets_the_running_association_finish(receiver: Running, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 20)
+
+    def stop(sent: scanner.Sent) -> None:
+        if sent.path == files[2]:
+            receiver.process.terminate()
+
+    assert scanner.send(files, receiver.called, progress=stop).stored == 20
+    receiver.process.join(10)
+    assert receiver.process.exitcode == 0
+
+
+PARENT = """
+import multiprocessing, sys, time
+from pathlib import Path
+from hilum.config import Receiver
+from hilum.sources.dimse import serve
+if __name__ == "__main__":
+    folder = Path(sys.argv[2])
+    settings = Receiver(port=int(sys.argv[1]), low_water_mb=0)
+    multiprocessing.get_context("spawn").Process(
+        target=serve, args=(settings, folder / "data", folder / "hints")
+    ).start()
+    time.sleep(60)
+"""
+
+
+def test_it_does_not_outlive_its_parent(tmp_path: Path, free_port: int) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen([sys.executable, str(script), str(free_port), str(tmp_path)])
+    wait_for_port(free_port)
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        try:
+            wait_for_port(free_port, 0.1)
+        except TimeoutError:
+            return
+        time.sleep(0.1)
+    pytest.fail("the receiver still listens")

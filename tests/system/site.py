@@ -1,0 +1,112 @@
+"""A running Hilum, and a running clinical network around it, for tests."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hilum import views
+from hilum.config import Site, parse
+from hilum.network import scanner
+from hilum.network.orthanc import Orthanc
+from hilum.network.processes import available_port, listens
+from hilum.records import Records, State
+from hilum.serve import Supervisor, records_url
+
+RESULT_SECONDS = 120
+
+
+class Running:
+    """A Hilum with all its processes; `send` is the scanner, `settled` waits for the outcome."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.supervisor = Supervisor(site)
+        self.listener = (site.receiver.ae_title, "127.0.0.1", site.receiver.port)
+
+    def start(self) -> None:
+        self.supervisor.start()
+        self.until(lambda: listens(self.site.receiver.port), "the listener")
+        self.until(lambda: listens(self.site.console.port), "the console")
+
+    def stop(self) -> None:
+        self.supervisor.stop()
+
+    @property
+    def records(self) -> Records:
+        return Records(records_url(self.site))
+
+    def send(self, files: list[Path]) -> None:
+        report = scanner.send(files, self.listener)
+        assert not report.failed, str(report)
+
+    def settled(self, study_uid: str, workitems: int = 1, revised: bool = False) -> views.View:
+        """The study once it has `workitems` workitems and all of them are settled."""
+
+        def view() -> views.View | None:
+            try:
+                view = views.study(self.records, study_uid)
+            except LookupError:
+                return None
+            states = [State(item["state"]) for item in view["workitems"]]
+            done = len(states) >= workitems and all(state.settled for state in states)
+            return view if done else None
+
+        return self.until(view, f"study {study_uid[-8:]}")
+
+    def until(self, condition: Callable[[], Any], what: str) -> Any:
+        deadline = time.monotonic() + RESULT_SECONDS
+        while time.monotonic() < deadline:
+            self.supervisor.check()
+            if value := condition():
+                return value
+            time.sleep(0.1)
+        log = (self.site.data / "logs" / "hilum.log").read_text()[-3000:]
+        raise AssertionError(f"waited {RESULT_SECONDS} s for {what}\n{log}")
+
+
+@contextmanager
+def running(folder: Path, **settings: Any) -> Iterator[Running]:
+    """Hilum with `settings` on free ports, its data below `folder`."""
+    base = {
+        "data": folder / "hilum",
+        "receiver": {"port": available_port(), "low_water_mb": 0},
+        "console": {"port": available_port()},
+    }
+    hilum = Running(parse({**base, **settings}))
+    hilum.start()
+    try:
+        yield hilum
+    finally:
+        hilum.stop()
+
+
+@contextmanager
+def clinical_network(folder: Path, kind: str = "dimse") -> Iterator[tuple[Orthanc, Running]]:
+    """The seed's network: a PACS that routes everything to Hilum, which delivers back to it."""
+    dicom, http, listener = available_port(), available_port(), available_port()
+    destination = {"name": "pacs", "kind": kind}
+    destination |= (
+        {"port": dicom} if kind == "dimse" else {"url": f"http://127.0.0.1:{http}/dicom-web"}
+    )
+    rule = {
+        "module": "hippocampal-volume",
+        "series": {"SeriesDescription": "^HippoCrop$"},
+        "send_to": ["pacs"],
+    }
+    with (
+        Orthanc(
+            folder / "pacs",
+            dicom_port=dicom,
+            http_port=http,
+            route_to=("HIPPOAI", "127.0.0.1", listener),
+        ) as pacs,
+        running(
+            folder,
+            receiver={"port": listener, "low_water_mb": 0},
+            destination=[destination],
+            rule=[rule],
+        ) as hilum,
+    ):
+        yield pacs, hilum

@@ -1,0 +1,96 @@
+"""The main job on real parts: scanner -> Orthanc -> (Lua) -> Hilum -> Orthanc, read back."""
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pydicom
+import pytest
+
+from hilum import views
+from hilum.dicom.instance import Instance
+from hilum.inbox import Inbox
+from hilum.network import exam, scanner
+from hilum.network.orthanc import Orthanc
+
+from .site import Running, clinical_network
+
+
+@pytest.fixture(scope="module", params=["dimse", "dicomweb"])
+def network(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Orthanc, Running]]:
+    with clinical_network(tmp_path_factory.mktemp(request.param), request.param) as parts:
+        yield parts
+
+
+def through_the_network(parts: tuple[Orthanc, Running], folder: Path) -> tuple[dict, list]:
+    """Send `folder` to the PACS; the workitem, and the result objects as the PACS holds them."""
+    pacs, hilum = parts
+    files = scanner.dicom_files(folder)
+    report = scanner.send(files, (pacs.ae_title, "127.0.0.1", pacs.dicom_port))
+    assert not report.failed, str(report)
+    view = hilum.settled(Instance.read(files[0]).study_uid)
+    (item,) = view["workitems"]
+    return item, [fetch(pacs, r["sop_instance_uid"]) for r in item["results"]]
+
+
+def fetch(pacs: Orthanc, sop_instance_uid: str) -> pydicom.Dataset:
+    query = {"Level": "Instance", "Query": {"SOPInstanceUID": sop_instance_uid}}
+    (instance,) = httpx.post(f"{pacs.url}/tools/find", json=query).json()
+    return pydicom.dcmread(BytesIO(httpx.get(f"{pacs.url}/instances/{instance}/file").content))
+
+
+def volumes_of(item: dict) -> dict[str, float]:
+    return {f["of"]: f["value"] for f in item["findings"] if f["kind"] == "measurement"}
+
+
+def check(item: dict, results: list, study_uid: str, total_ml: float) -> None:
+    assert item["state"] == "completed"
+    assert [verdict["description"] for verdict in item["chosen_series"]] == ["HippoCrop"]
+    assert len(item["rejected_series"]) == 4
+    assert all(verdict["reasons"] for verdict in item["rejected_series"])
+    assert {result["kind"] for result in item["results"]} == {"seg", "sr", "sc", "pdf"}
+    assert all(result["verified"] for result in item["results"])
+    volumes = volumes_of(item)
+    assert volumes["Hippocampus"] == pytest.approx(total_ml, rel=0.12)
+    parts = volumes["Hippocampus, anterior"] + volumes["Hippocampus, posterior"]
+    assert parts == pytest.approx(volumes["Hippocampus"], abs=0.002)
+    assert {ds.StudyInstanceUID for ds in results} == {study_uid}
+    assert all(ds.SeriesNumber >= 9000 for ds in results)
+    assert all("not for diagnosis" in ds.SeriesDescription for ds in results)
+    segmentation = next(ds for ds in results if ds.Modality == "SEG")
+    assert len(segmentation.SegmentSequence) == 3
+    assert np.count_nonzero(segmentation.pixel_array) > 0
+
+
+@pytest.mark.parametrize(("study", "total_ml"), [("Study1", 3.5), ("Study2", 3.15)])
+def test_real_studies(
+    network: tuple[Orthanc, Running], shared: Path, study: str, total_ml: float
+) -> None:
+    folder = shared / "data" / "studies" / study
+    item, results = through_the_network(network, folder)
+    study_uid = Instance.read(scanner.dicom_files(folder)[0]).study_uid
+    check(item, results, study_uid, total_ml)
+
+
+def test_the_sample_exam(network: tuple[Orthanc, Running], tmp_path: Path) -> None:
+    folder = exam.make_exam(tmp_path / "exam")
+    item, results = through_the_network(network, folder)
+    check(item, results, exam.study_uid(), total_ml=4.1)
+
+
+def test_our_own_results_coming_back_start_nothing(network: tuple[Orthanc, Running]) -> None:
+    """The PACS routes them to us like everything else; they are kept and otherwise ignored."""
+    pacs, hilum = network
+    for study in views.studies(hilum.records):
+        stored = {"Level": "Instance", "Query": {"StudyInstanceUID": study["study_uid"]}}
+        images_and_results = len(httpx.post(f"{pacs.url}/tools/find", json=stored).json())
+        folder = Inbox(hilum.site.data).study_folder(study["study_uid"])
+        hilum.until(
+            lambda f=folder, n=images_and_results: len(list(f.glob("*.dcm"))) == n, "the results"
+        )
+        own = [item for item in study["workitems"] if item["state"] == "completed"]
+        assert len(own) == len(study["workitems"]) == 1

@@ -1,0 +1,149 @@
+"""A third party's module: found by entry point, run in its own process, its results delivered."""
+
+import os
+import signal
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from factory import mr_slices, write
+from hilum.dicom.instance import Instance
+from plugin import install_plugin
+
+from .site import Running, running
+
+BRIGHT = '''\
+"""How much of the volume is brighter than its mean."""
+import numpy as np
+from hilum import Input, Measurement, Segment, codes
+
+
+class BrightVolume:
+    name, version, title = "bright-volume", "0.1", "Bright volume"
+    needs = Input(modality="MR", slice_spacing=(0.5, 2.0))
+
+    def run(self, series):
+        volume = series.volume()  # float32 (slices, rows, columns), affine in mm
+        mask = volume.with_array(volume.array > np.mean(volume.array))
+        bright = Segment(mask, codes.BRAIN, "Bright")
+        yield bright
+        yield Measurement(codes.VOLUME, bright.volume_ml, codes.MILLILITRE, of=bright)
+'''
+assert len(BRIGHT.splitlines()) <= 30
+
+
+def site_for(tmp_path: Path, module: str) -> dict:
+    return {
+        "destination": [{"name": "out", "kind": "folder", "folder": tmp_path / "out"}],
+        "rule": [{"module": module, "send_to": ["out"]}],
+    }
+
+
+def delivered(tmp_path: Path) -> list[pydicom.Dataset]:
+    return [pydicom.dcmread(path) for path in sorted((tmp_path / "out").rglob("*.dcm"))]
+
+
+def test_thirty_lines_are_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    files = write(mr_slices(), tmp_path / "exam")
+    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+        hilum.send(files)
+        view = hilum.settled(Instance.read(files[0]).study_uid)
+    item = view["workitems"][0]
+    assert item["state"] == "completed"
+    assert all(result["verified"] for result in item["results"])
+    assert sorted(ds.Modality for ds in delivered(tmp_path)) == ["DOC", "OT", "SEG", "SR"]
+    expected = sum((i.dataset().pixel_array > 0).size for i in map(Instance.read, files)) / 1000
+    measured = next(f for f in item["findings"] if f["kind"] == "measurement")
+    assert 0.4 * expected < measured["value"] < 0.6 * expected
+
+
+SLOW = BRIGHT.replace("import numpy as np", "import numpy as np, time").replace(
+    "volume = series", "time.sleep(2); volume = series"
+)
+
+
+def child(hilum: Running, role: str) -> int:
+    process = hilum.supervisor.processes[role]
+    assert process.pid
+    return process.pid
+
+
+@pytest.mark.parametrize("role", ["worker-0", "gateway", "receiver"])
+def test_a_killed_process_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, SLOW, "bright-volume", "BrightVolume")
+    files = write(mr_slices(), tmp_path / "exam")
+    study_uid = Instance.read(files[0]).study_uid
+    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+        hilum.send(files)
+        hilum.until(
+            lambda: any(e["kind"] == "running" for e in trace(hilum, study_uid)), "the module"
+        )
+        os.kill(child(hilum, role), signal.SIGKILL)
+        view = hilum.settled(study_uid)
+    assert [item["state"] for item in view["workitems"]] == ["completed"]
+    uids = [ds.SOPInstanceUID for ds in delivered(tmp_path)]
+    assert len(uids) == len(set(uids)) == 4
+
+
+def test_everything_killed_at_once_goes_on_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, SLOW, "bright-volume", "BrightVolume")
+    files = write(mr_slices(), tmp_path / "exam")
+    study_uid = Instance.read(files[0]).study_uid
+    settings = site_for(tmp_path, "bright-volume")
+    with running(tmp_path, **settings) as hilum:
+        hilum.send(files)
+        for process in hilum.supervisor.processes.values():
+            process.kill()
+            process.join()
+        hilum.supervisor.processes.clear()
+    with running(tmp_path, **settings) as hilum:
+        view = hilum.settled(study_uid)
+    assert [item["state"] for item in view["workitems"]] == ["completed"]
+    assert len(delivered(tmp_path)) == 4
+
+
+def test_late_images_give_one_new_result_that_names_its_predecessor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    files = write(mr_slices(), tmp_path / "exam")
+    study_uid = Instance.read(files[0]).study_uid
+    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+        hilum.send(files[:25])
+        hilum.settled(study_uid)
+        hilum.send(files[25:])
+        old, new = hilum.settled(study_uid, workitems=2)["workitems"]
+        hilum.send(files)  # all of it again: nothing new, nothing happens
+        again = hilum.settled(study_uid, workitems=2)["workitems"]
+    assert old["superseded_by"] == new["id"]
+    assert new["predecessor"] == old["id"]
+    assert [new["chosen_series"][0]["images"], len(again)] == [32, 2]
+
+
+def test_a_module_that_fails_leaves_a_refusal_for_the_clinician(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = BRIGHT.replace(
+        "volume = series", "raise RuntimeError('Marker^Patient'); volume = series"
+    )
+    install_plugin(tmp_path / "plugin", monkeypatch, broken, "bright-volume", "BrightVolume")
+    files = write(mr_slices(), tmp_path / "exam")
+    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+        hilum.send(files)
+        item = hilum.settled(Instance.read(files[0]).study_uid)["workitems"][0]
+    assert item["state"] == "failed"
+    assert "RuntimeError in plugin_bright_volume.py" in item["reason"]
+    assert item["findings"][0]["code"] == "module-failed"
+    assert sorted(ds.Modality for ds in delivered(tmp_path)) == ["DOC", "OT", "SR"]
+
+
+def trace(hilum: Running, study_uid: str) -> list[dict]:
+    from hilum import views
+
+    return views.trace(hilum.records, study_uid)

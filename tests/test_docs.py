@@ -1,0 +1,74 @@
+"""The documentation is complete: whatever a user can type or meet stands in the reference."""
+
+import dataclasses
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import hilum
+from hilum import errors
+from hilum.cli import app
+from hilum.module import MEMBERS, Input
+from hilum.records import State
+from hilum.settings import reference
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text()
+
+
+def test_settings_page_is_the_settings() -> None:
+    assert page("reference/settings.md") == reference(), (
+        "write it anew: python -c 'from hilum.settings import reference; print(reference(), end=\"\")'"
+    )
+
+
+def test_every_command_and_option() -> None:
+    text = page("reference/commands.md")
+    for command in app.registered_commands:
+        assert command.callback
+        assert f"`{command.callback.__name__}" in text, command.callback.__name__
+        for parameter in inspect.signature(command.callback).parameters.values():
+            for metadata in getattr(parameter.annotation, "__metadata__", ()):
+                for option in getattr(metadata, "param_decls", ()) or ():
+                    assert f"`{option}" in text, option
+
+
+def test_every_error() -> None:
+    text = page("reference/errors.md")
+    for name, value in vars(errors).items():
+        if inspect.isclass(value) and issubclass(value, errors.HilumError):
+            assert f"`{name}`" in text, name
+            assert name in (errors.__doc__ or ""), name
+
+
+def test_everything_a_module_author_meets() -> None:
+    text = page("reference/module.md")
+    for name in (*MEMBERS, *(field.name for field in dataclasses.fields(Input))):
+        assert f"`{name}`" in text, name
+    for name in set(hilum.__all__) - {"Finding", "Input", "Module", "Series", "codes"}:
+        assert f"`{name}`" in text, name
+
+
+def test_every_state() -> None:
+    text = page("explanation/architecture.md")
+    for state in State:
+        assert f"| {state.value} |" in text, state
+
+
+@pytest.mark.parametrize("file", [*sorted(DOCS.rglob("*.md")), ROOT / "README.md"], ids=str)
+def test_links_lead_somewhere(file: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", file.read_text()):
+        if not target.startswith(("http:", "https:")):
+            assert (file.parent / target).exists(), target
+
+
+def test_the_module_of_the_guide_is_the_one_the_tests_run() -> None:
+    from system.test_modules import BRIGHT
+
+    assert BRIGHT in page("how-to/write-a-module.md")
