@@ -10,7 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from pydicom.dataset import Dataset
-from scipy import ndimage
+from scipy.ndimage import (  # type: ignore[attr-defined]
+    gaussian_filter,
+    label,
+    map_coordinates,
+)
 
 from hilum.findings import Note, Refusal
 from hilum.modules.hippocampus.network import ANTERIOR, Bounds, Range, Segmentation
@@ -113,7 +117,7 @@ def numbers_of(segmentation: Segmentation, template: np.ndarray) -> dict[str, fl
     """The number of every gate, for a segmentation that found something."""
     mask = segmentation.labels > 0
     voxels = float(mask.sum())
-    pieces, _ = ndimage.label(mask)
+    pieces, _ = label(mask)
     probabilities = segmentation.probabilities
     entropy = -(probabilities * np.log(probabilities + 1e-9)).sum()
     return {
@@ -139,8 +143,8 @@ def resemblance(image: np.ndarray, centre: np.ndarray, template: np.ndarray) -> 
 def appearance(image: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Smoothed intensities at the places of `BOX` around `centre`, NaN outside the crop."""
     where = np.stack(np.meshgrid(*BOX, indexing="ij")) + centre[:, None, None, None]
-    smooth = ndimage.gaussian_filter(image.astype(np.float32), 0.8, mode="nearest")
-    return np.asarray(ndimage.map_coordinates(smooth, where, order=1, cval=np.nan))
+    smooth = gaussian_filter(image.astype(np.float32), 0.8, mode="nearest")
+    return np.asarray(map_coordinates(smooth, where, order=1, cval=np.nan))
 
 
 def dice(first: np.ndarray, second: np.ndarray) -> float:

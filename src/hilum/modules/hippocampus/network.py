@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from highdicom import Volume
+from onnxruntime import InferenceSession, SessionOptions  # type: ignore[attr-defined]
 
 ANTERIOR, POSTERIOR = 1, 2
 TRAINING_ORIENTATION = "RAH"  # axes run to the right, to anterior, to the head: NIfTI's RAS
@@ -119,14 +119,12 @@ class Segmenter:
     """
 
     def __init__(self, weights: Path, threads: int = 2) -> None:
-        options = onnxruntime.SessionOptions()
+        options = SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         # a warm child waits most of the time: do not spin meanwhile
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            weights, options, providers=["CPUExecutionProvider"]
-        )
+        self._session = InferenceSession(weights, options, providers=["CPUExecutionProvider"])
         described = self._session.get_modelmeta().custom_metadata_map
         self.calibration: Calibration | None = None
         if CALIBRATION_KEY in described:
