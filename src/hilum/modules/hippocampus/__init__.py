@@ -39,21 +39,19 @@ class HippocampalVolume:
     card = Path(__file__).with_name("card.md")
 
     def __init__(self, threads: int | None = None) -> None:
-        self._segment = Segmenter(
-            self.weights, threads or int(os.environ.get("OMP_NUM_THREADS", 2))
-        )
-        if self._segment.calibration is None:
+        self.segment = Segmenter(self.weights, threads or int(os.environ.get("OMP_NUM_THREADS", 2)))
+        if self.segment.calibration is None:
             raise ModuleError(f"{self.weights.name} is not calibrated: run evaluate.py")
-        self._error = self._segment.calibration.relative_error
-        self._plausibility = Plausibility(self._segment.calibration.bounds)
+        self._error = self.segment.calibration.relative_error
+        self.plausibility = Plausibility(self.segment.calibration.bounds)
 
     def run(self, series: Series) -> Iterator[Finding]:
         """Three segments with a volume each, then notes; or one refusal."""
         if refusal := header_refusal(series.header):
             yield refusal
             return
-        segmentation = self._segment(series.volume())
-        judged = self._plausibility(segmentation)
+        segmentation = self.segment(series.volume())
+        judged = self.plausibility(segmentation)
         if isinstance(judged, Refusal):
             yield judged
             return
