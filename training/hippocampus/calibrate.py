@@ -84,9 +84,8 @@ def calibrate(
 ) -> Calibration:
     """Offset, uncertainty and bounds from `segmentations` (any offset) of labelled `cases`.
 
-    One standard deviation is the share of the measured volume within which 68 % of the errors lie.
-    A per-case estimate was tried (entropy, soft volume, agreement under a shift): none of them
-    ranked the held-out errors.
+    One standard deviation is the share of the measured volume within which 68 % of the errors lie;
+    the model card says why it is not estimated case by case.
     """
     offset = unbiased_offset(segmentations, cases)
     segmentations = [replace(s, background_offset=offset) for s in segmentations]

@@ -20,7 +20,7 @@ from calibrate import calibrate, mean_appearance
 from data import Case, load_cases, read_volume
 from hilum.findings import Refusal
 from hilum.modules.hippocampus import HippocampalVolume
-from hilum.modules.hippocampus.gates import TEMPLATE, Plausibility
+from hilum.modules.hippocampus.gates import TEMPLATE, Plausibility, numbers_of
 from hilum.modules.hippocampus.network import (
     CALIBRATION_KEY,
     Calibration,
@@ -40,6 +40,7 @@ class Judged:
     """Held-out cases judged with a calibration that has not seen them."""
 
     figures: list[Figures]
+    numbers: list[dict[str, float]]
     outcomes: Counter[str]
     inside: dict[str, float]
 
@@ -58,7 +59,7 @@ def judge_cross_fitted(
     """Calibrate on one half of the persons, judge the other, both ways."""
     persons = sorted({case.subject for case in cases}, key=int)
     half_of = {person: index % 2 for index, person in enumerate(persons)}
-    figures, outcomes, inside = [], Counter[str](), {}
+    judgements, outcomes, inside = [], Counter[str](), {}
     for half in (0, 1):
         seen = [i for i, c in enumerate(cases) if half_of[c.subject] != half]
         judged = [i for i, c in enumerate(cases) if half_of[c.subject] == half]
@@ -67,13 +68,18 @@ def judge_cross_fitted(
         for i in judged:
             segmentation = replace(segmentations[i], background_offset=fitted.background_offset)
             each = figures_of(cases[i], segmentation)
-            figures.append(each)
+            judgements.append((each, numbers_of(segmentation, template)))
             outcomes[outcome(judge, segmentation)] += 1
             for part, sigma in fitted.relative_error.items():
                 error = abs(each.measured[part] - each.labelled[part])
                 inside.setdefault(part, []).append(error <= sigma * each.measured[part])
-    figures.sort(key=lambda each: each.case)
-    return Judged(figures, outcomes, {part: float(np.mean(hits)) for part, hits in inside.items()})
+    judgements.sort(key=lambda pair: pair[0].case)
+    return Judged(
+        figures=[figures for figures, _ in judgements],
+        numbers=[numbers for _, numbers in judgements],
+        outcomes=outcomes,
+        inside={part: float(np.mean(hits)) for part, hits in inside.items()},
+    )
 
 
 def judge_odd(
@@ -129,6 +135,7 @@ def main() -> None:
     judge = Plausibility(segment.calibration.bounds)
     report = Report(
         figures=judged.figures,
+        numbers=judged.numbers,
         outcomes=judged.outcomes,
         inside=judged.inside,
         calibration=segment.calibration,

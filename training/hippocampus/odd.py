@@ -27,6 +27,11 @@ def odd_crops(crop: Volume, rng: np.random.Generator) -> Iterator[tuple[str, Vol
     yield "inverted contrast", upright.with_array(voxels.max() - voxels)
     yield "noise", upright.with_array(rng.permutation(voxels.ravel()).reshape(voxels.shape))
     yield "blurred away (sigma 4 mm)", upright.with_array(ndimage.gaussian_filter(voxels, 4))
+    for axis in range(3):
+        yield (
+            "5 mm slices resampled to 1 mm",
+            upright.with_array(ndimage.uniform_filter1d(voxels, 5, axis)),
+        )
     for axis, length in enumerate(voxels.shape):
         for half in np.split(voxels, [length // 2], axis=axis):
             yield "half a crop", _volume(half)

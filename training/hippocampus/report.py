@@ -10,6 +10,7 @@ from string import Template
 
 import matplotlib as mpl
 import numpy as np
+from scipy.stats import spearmanr
 
 from hilum.modules.hippocampus import PARTS
 from hilum.modules.hippocampus.network import Calibration
@@ -22,9 +23,10 @@ OUTCOMES = ("passed", "noted", "refused")
 
 @dataclass(frozen=True)
 class Report:
-    """All figures of one evaluation. `figures`, `outcomes` and `inside` are cross-fitted."""
+    """All figures of one evaluation. `figures` to `inside` are cross-fitted."""
 
     figures: list[Figures]
+    numbers: list[dict[str, float]]
     outcomes: Counter[str]
     inside: dict[str, float]
     calibration: Calibration
@@ -81,6 +83,9 @@ def write_card(report: Report, path: Path) -> None:
             offset=f"{report.calibration.background_offset:+.2f}",
             sigma=f"{report.calibration.relative_error['whole']:.1%}",
             figures=_figures(report),
+            slope=_slope(report),
+            pieces=f"{min(each['one_piece'] for each in report.numbers):.1%}",
+            ranking=_ranking(report),
             uncertainty=_uncertainty(report),
             outcomes=_counts(report.outcomes),
             gates=_gates(report),
@@ -157,6 +162,23 @@ def _limits(report: Report) -> str:
     reach = 1.96 * difference.std(ddof=1)
     mean = difference.mean()
     return f"{mean - reach:+.2f} to {mean + reach:+.2f} mL (mean {mean:+.3f} mL)"
+
+
+def _slope(report: Report) -> str:
+    """Share of a difference between two persons that the measured volumes do not show."""
+    measured = [each.measured["whole"] for each in report.figures]
+    labelled = [each.labelled["whole"] for each in report.figures]
+    return f"{1 - np.polyfit(labelled, measured, 1)[0]:.0%}"
+
+
+def _ranking(report: Report) -> str:
+    """Rank correlation of every gate's number with the absolute volume error."""
+    error = abs(report.errors())
+    ranked = {
+        name: spearmanr([each[name] for each in report.numbers], error).statistic
+        for name in ("entropy", "agreement", "resemblance", "volume_ml")
+    }
+    return ", ".join(f"{name} {rho:+.2f}" for name, rho in ranked.items())
 
 
 def _uncertainty(report: Report) -> str:
