@@ -14,7 +14,7 @@ from hilum.module import Input
 from hilum.modules.hippocampus.gates import Plausibility, header_refusal
 from hilum.modules.hippocampus.network import ANTERIOR, POSTERIOR, Segmenter
 
-PARTS = {  # labels, modifier, colour; the whole is no sum of masks for a viewer to make
+PARTS = {  # labels, modifier, colour; the whole overlaps its parts
     "anterior": ((ANTERIOR,), codes.ANTERIOR, (255, 176, 0)),
     "posterior": ((POSTERIOR,), codes.POSTERIOR, (0, 158, 255)),
     "whole": ((ANTERIOR, POSTERIOR), None, (120, 220, 120)),

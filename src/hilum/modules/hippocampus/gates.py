@@ -103,12 +103,14 @@ def header_refusal(header: Dataset) -> Refusal | None:
             "Not analysed: the series was acquired after a contrast agent; the network knows T1"
             " images without contrast only.",
         )
-    echo_time = header.get("EchoTime")
-    if echo_time and float(echo_time) > LONGEST_T1_ECHO:
+    try:
+        echo_time = float(header.get("EchoTime") or 0)
+    except (TypeError, ValueError):
+        return None  # unreadable says as little as absent: crops often lack it
+    if echo_time > LONGEST_T1_ECHO:
         return Refusal(
             "not-t1",
-            f"Not analysed: the echo time of {float(echo_time):.0f} ms is not that of a"
-            " T1-weighted image.",
+            f"Not analysed: the echo time of {echo_time:.0f} ms is not that of a T1-weighted image.",
         )
     return None
 
