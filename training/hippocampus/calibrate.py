@@ -22,7 +22,7 @@ SIDES = {
     "at_border": ("high", 0.01),
     "one_piece": ("low", 0.02),
     "entropy": ("high", 0.0),
-    "agreement": ("low", 0.0),
+    "agreement": ("low", 0.02),
 }
 PASSES = 1.25  # times the distance from the median to the most extreme held-out case
 REFUSES = 2.5

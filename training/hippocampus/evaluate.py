@@ -32,6 +32,7 @@ from odd import blank_crops, odd_crops, read_series, squeezed
 from report import Report, write_card, write_figure, write_table
 from robust import robustness
 
+TRAINING = "3,000 steps of 4 crops (interrupted and resumed once, at step 500)"
 EVERY = 4  # of the held-out crops, one in so many is made odd
 
 
@@ -114,7 +115,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=4, help="the fold that train.py held out")
     parser.add_argument("--docs", type=Path, default=Path("docs/models"))
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--training", default="3,000 steps of 4 crops", help="for the card")
+    parser.add_argument("--training", default=TRAINING, help="for the card")
     options = parser.parse_args()
 
     weights = HippocampalVolume.weights

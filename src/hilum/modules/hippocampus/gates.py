@@ -42,7 +42,8 @@ GATES = {
         " {value:.2f}); wrong region, contrast, side or orientation",
     ),
     "volume_ml": Gate(
-        "unusual-volume", "the region found measures {value:.2f} mL, unlike any held-out person"
+        "unusual-volume",
+        "the region found measures {value:.2f} mL, outside what the network was tested on",
     ),
     "anterior_share": Gate(
         "unusual-proportions",
@@ -110,7 +111,7 @@ def header_refusal(header: Dataset) -> Refusal | None:
     if echo_time > LONGEST_T1_ECHO:
         return Refusal(
             "not-t1",
-            f"Not analysed: the echo time of {echo_time:.0f} ms is not that of a T1-weighted image.",
+            f"Not analysed: an echo time of {echo_time:.0f} ms is not that of a T1-weighted image.",
         )
     return None
 
