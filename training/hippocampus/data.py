@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from highdicom import Volume
 
 from hilum.modules.hippocampus.network import normalise
 
@@ -44,3 +45,9 @@ def load_cases(folder: Path) -> list[Case]:
                 Case(row["case"], row["subject"], int(row["fold"]), normalise(voxels), mask)
             )
     return cases
+
+
+def read_volume(folder: Path, name: str) -> Volume:
+    """The crop `name` as a module would see it: raw intensities, affine to LPS mm."""
+    image = nib.load(folder / "images" / f"{name}.nii.gz")
+    return Volume.from_nibabel(image).astype(np.float32)

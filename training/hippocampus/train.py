@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from data import Case, load_cases
 from torch.nn import functional as F
+
+from data import Case, load_cases
 from unet import UNet
 
 PATCH = (32, 48, 32)
@@ -100,7 +101,8 @@ def predict(network: UNet, image: np.ndarray) -> np.ndarray:
 def dice_of(predicted: np.ndarray, label: np.ndarray) -> list[float]:
     """Dice of anterior and posterior."""
     return [
-        2 * float(((predicted == k) & (label == k)).sum())
+        2
+        * float(((predicted == k) & (label == k)).sum())
         / float((predicted == k).sum() + (label == k).sum())
         for k in (1, 2)
     ]

@@ -27,7 +27,7 @@ class Block(nn.Module):
 
 
 class UNet(nn.Module):
-    """(N, 1, X, Y, Z) z-scored RAS crops at 1 mm -> (N, 3, X, Y, Z) logits; X, Y, Z multiples of 8."""
+    """(N, 1, X, Y, Z) z-scored RAS crops, 1 mm -> (N, 3, X, Y, Z) logits; sides multiples of 8."""
 
     def __init__(self) -> None:
         super().__init__()

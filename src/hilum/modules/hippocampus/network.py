@@ -1,6 +1,56 @@
-"""The segmentation network: intensities in, label map and probabilities out (ONNX Runtime)."""
+"""The segmentation network: a crop in, labels and probabilities out (ONNX Runtime)."""
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
+from highdicom import Volume
+from onnxruntime import InferenceSession, SessionOptions  # type: ignore[attr-defined]
+
+ANTERIOR, POSTERIOR = 1, 2
+TRAINING_ORIENTATION = "RAH"  # axes run to the right, to anterior, to the head: NIfTI's RAS
+MULTIPLE = 8  # three halvings inside the network
+CALIBRATION_KEY = "calibration"  # in the metadata of the ONNX file
+
+Range = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Where a number is usual (`passes`) and beyond which nothing is reported (`refuses`)."""
+
+    passes: Range
+    refuses: Range
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was measured on held-out persons; it lies in the ONNX file, under the same SHA-256.
+
+    `relative_error` is one standard deviation of a volume as a share of it, for the parts
+    `anterior`, `posterior` and `whole`; `bounds` are those of the gates, by name.
+    """
+
+    background_offset: float
+    relative_error: dict[str, float]
+    bounds: dict[str, Bounds]
+
+    @classmethod
+    def read(cls, text: str) -> "Calibration":
+        """From the JSON that `write` made."""
+        fields = json.loads(text)
+        bounds = {
+            name: Bounds(tuple(b["passes"]), tuple(b["refuses"]))
+            for name, b in fields.pop("bounds").items()
+        }
+        return cls(bounds=bounds, **fields)
+
+    def write(self) -> str:
+        """As JSON, keys sorted."""
+        return json.dumps(asdict(self), sort_keys=True)
 
 
 def normalise(voxels: np.ndarray) -> np.ndarray:
@@ -10,4 +60,92 @@ def normalise(voxels: np.ndarray) -> np.ndarray:
     """
     low, high = map(float, np.percentile(voxels, (0.5, 99.5)))
     clipped = np.clip(voxels.astype(np.float32), low, high)
-    return (clipped - clipped.mean()) / max(float(clipped.std()), 1e-6)
+    return np.asarray((clipped - clipped.mean()) / max(float(clipped.std()), 1e-6))
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What the network made of one crop. Arrays are (x, y, z): to the right, anterior, the head.
+
+    `image` is the z-scored crop. `logits` (3, x, y, z) are those of background, anterior and
+    posterior; `shifted_logits` come from a second look with the crop laid 4 voxels further along
+    every axis. `background_offset` is added to the background's logit, so that volumes are
+    unbiased.
+    """
+
+    source: Volume
+    image: np.ndarray
+    logits: np.ndarray
+    shifted_logits: np.ndarray
+    background_offset: float = 0.0
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """Of background, anterior and posterior: (3, x, y, z)."""
+        exponential = np.exp(self._offset(self.logits - self.logits.max(0)))
+        return np.asarray(exponential / exponential.sum(0))
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """0 background, 1 anterior, 2 posterior; uint8 (x, y, z)."""
+        return np.asarray(self._offset(self.logits).argmax(0), np.uint8)
+
+    @cached_property
+    def shifted_labels(self) -> np.ndarray:
+        """`labels` as the second look sees them."""
+        return np.asarray(self._offset(self.shifted_logits).argmax(0), np.uint8)
+
+    def on_grid(self, values: np.ndarray) -> Volume:
+        """`values` (x, y, z) on the grid of the volume that was segmented."""
+        upright = self.source.to_patient_orientation(TRAINING_ORIENTATION)
+        placed: Volume = upright.with_array(values).match_geometry(self.source)
+        return placed
+
+    def mask(self, labels: Collection[int]) -> Volume:
+        """Boolean volume on the grid of the source: where the label is one of `labels`."""
+        return self.on_grid(np.isin(self.labels, list(labels)))
+
+    def _offset(self, logits: np.ndarray) -> np.ndarray:
+        offset = np.array([self.background_offset, 0, 0], np.float32)
+        return np.asarray(logits + offset[:, None, None, None])
+
+
+class Segmenter:
+    """Loads a network exported by `training/hippocampus/export.py` and runs it on crops.
+
+    The network takes what it was trained on: one hippocampus, about 1 mm isotropic. Spacing is not
+    resampled: 0.9 to 1.1 mm lies within the scaling it was trained with, the rest is refused by
+    `HippocampalVolume.needs`.
+    """
+
+    def __init__(self, weights: Path, threads: int = 2) -> None:
+        options = SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # a warm child waits most of the time: do not spin meanwhile
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        described = self._session.get_modelmeta().custom_metadata_map
+        self.calibration: Calibration | None = None
+        if CALIBRATION_KEY in described:
+            self.calibration = Calibration.read(described[CALIBRATION_KEY])
+
+    def __call__(self, volume: Volume) -> Segmentation:
+        """Segment `volume`: intensities (slices, rows, columns), LPS affine, any orientation."""
+        image = normalise(volume.to_patient_orientation(TRAINING_ORIENTATION).array)
+        shift = MULTIPLE // 2
+        shifted = self.logits(np.pad(image, [(shift, 0)] * 3, mode="edge"))
+        return Segmentation(
+            source=volume,
+            image=image,
+            logits=self.logits(image),
+            shifted_logits=shifted[:, shift:, shift:, shift:],
+            background_offset=self.calibration.background_offset if self.calibration else 0.0,
+        )
+
+    def logits(self, image: np.ndarray) -> np.ndarray:
+        """Raw output (3, x, y, z) for a z-scored crop, padded by its edge values meanwhile."""
+        padded = np.pad(image, [(0, -n % MULTIPLE) for n in image.shape], mode="edge")
+        feed = {"image": padded[None, None].astype(np.float32)}
+        logits = np.asarray(self._session.run(["logits"], feed)[0])[0]
+        return np.asarray(logits[:, : image.shape[0], : image.shape[1], : image.shape[2]])
