@@ -24,7 +24,7 @@ def page(name: str) -> str:
 
 def test_settings_page_is_the_settings() -> None:
     assert page("reference/settings.md") == reference(), (
-        "write it anew: python -c 'from hilum.settings import reference; print(reference(), end=\"\")'"
+        "write it anew from hilum.settings.reference()"
     )
 
 

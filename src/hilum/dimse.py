@@ -1,11 +1,11 @@
 """What both sides of a DIMSE conversation share: quiet libraries, quick sockets, SOP classes."""
 
-import logging
 import socket
-import warnings
 
 from pydicom.uid import UID, AllTransferSyntaxes, ExplicitVRLittleEndian
 from pynetdicom import _config
+
+from hilum.logs import silence_libraries
 
 VERIFICATION = "1.2.840.10008.1.1"
 MAXIMUM_PDU = 1 << 18  # bytes; with the usual 16 KiB an image is dozens of round trips in Python
@@ -23,15 +23,10 @@ TRANSFER_SYNTAXES: list[str | UID] = [
 
 
 def quieten_libraries() -> None:
-    """Keep element values out of logs: pydicom and pynetdicom print them in warnings and errors.
-
-    Also lets pynetdicom send files as they are, without decoding them.
-    """
+    """Keep element values out of logs, and let pynetdicom send files without decoding them."""
+    silence_libraries()
     _config.LOG_HANDLER_LEVEL = "none"
     _config.STORE_SEND_CHUNKED_DATASET = True
-    for name in ("pydicom", "pynetdicom"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-        warnings.filterwarnings("ignore", module=name)
 
 
 def is_storage_class(uid: str) -> bool:

@@ -11,7 +11,7 @@ results lie on disk.
 
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -300,7 +300,7 @@ class Flow(durable.Workflows):
         before = self.records.find(tables.result, workitem_id=row["predecessor"] or "")
         return Analysis(
             workitem_id=row["id"],
-            created=datetime.fromtimestamp(row["created"], UTC),
+            created=datetime.fromtimestamp(row["created"]).astimezone(),
             module=self.facts[row["module"]],
             study=Study.of(siblings),
             inputs=inputs,

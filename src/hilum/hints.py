@@ -4,7 +4,9 @@ The inbox on disk is the truth; a hint only saves waiting for the next sweep.
 """
 
 import json
+import queue
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +30,28 @@ class HintSender:
 
 
 class HintReceiver:
-    """Receives hints at `address`; iterate `receive()` in a loop of one thread."""
+    """Receives hints at `address`.
+
+    A thread of its own empties the socket: the kernel queues no more than about ten datagrams.
+    """
 
     def __init__(self, address: Path) -> None:
         address.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self._socket.bind(str(address))
+        self._hints: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._read, name="hints", daemon=True).start()
 
     def receive(self, timeout: float) -> list[dict[str, Any]]:
         """Every hint waiting, or those that arrive within `timeout` seconds; maybe none."""
         hints = []
-        self._socket.settimeout(timeout)
         try:
+            hints.append(self._hints.get(timeout=timeout))
             while True:
-                hints.append(json.loads(self._socket.recv(MAXIMUM_BYTES)))
-                self._socket.settimeout(0)
-        except (TimeoutError, BlockingIOError):
+                hints.append(self._hints.get_nowait())
+        except queue.Empty:
             return hints
 
-    def close(self) -> None:
-        self._socket.close()
+    def _read(self) -> None:
+        while True:
+            self._hints.put(json.loads(self._socket.recv(MAXIMUM_BYTES)))

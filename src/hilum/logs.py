@@ -26,7 +26,7 @@ def configure_logging(data: Path, level: int = logging.INFO) -> None:
 def silence_libraries() -> None:
     """Mute the loggers and warnings of libraries that print element values."""
     for name in ("pydicom", "pynetdicom", "highdicom"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        warnings.filterwarnings("ignore", module=name)
     for name in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module=r"(pydicom|highdicom|pynetdicom)\..*")

@@ -1,7 +1,7 @@
 """`hilum run`: one module on a folder, no network, no records."""
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def _analyse(module: Module, study: Study, out: Path, patterns: dict[str, str]) 
     }
     if not selection.complete:
         return report
-    started, created = time.monotonic(), datetime.now(UTC)
+    started, created = time.monotonic(), datetime.now().astimezone()
     files = {name: [i.path for i in s.instances] for name, s in selection.chosen.items()}
     findings = run_here(module, Job(files, out))
     uids = [i.sop_instance_uid for s in selection.chosen.values() for i in s.instances]

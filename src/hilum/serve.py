@@ -7,6 +7,7 @@ the gateway restarts, a worker's death harms only the step it was in.
 import logging
 import multiprocessing
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -103,6 +104,7 @@ def serve_until_stopped(site: Site) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _signal, _frame: stop.set())
+    require_free_ports(site)
     supervisor = Supervisor(site)
     supervisor.start()
     log.info(
@@ -116,6 +118,20 @@ def serve_until_stopped(site: Site) -> None:
     while not stop.wait(0.25):
         supervisor.check()
     supervisor.stop()
+
+
+def require_free_ports(site: Site) -> None:
+    """Raise `ConfigurationError` if somebody else listens where we are to listen."""
+    for name, host, port in (
+        ("receiver", site.receiver.host, site.receiver.port),
+        ("console", site.console.host, site.console.port),
+    ):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise ConfigurationError(f"{name}.port {port}: {error.strerror}") from error
 
 
 def check_rules(site: Site) -> None:

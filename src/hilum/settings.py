@@ -98,8 +98,8 @@ def reference() -> str:
     lines = [
         "# Settings",
         "",
-        "All settings of `hilum.toml`. `hilum init` writes the file with every one explained; an unknown",
-        "key is an error that names the nearest known one. Made from `src/hilum/config.py`.",
+        "All settings of `hilum.toml`. `hilum init` writes the file with every one explained; an",
+        "unknown key is an error naming the nearest known one. Made from `src/hilum/config.py`.",
         "",
         "| setting | default | meaning |",
         "|---|---|---|",

@@ -5,10 +5,10 @@ from pathlib import Path
 import httpx
 import pydicom
 import pytest
-from factory import mr_slices, write
-from plugin import install_plugin
 
+from factory import mr_slices, write
 from hilum.dicom.instance import Instance
+from plugin import install_plugin
 
 from .site import running
 from .test_modules import BRIGHT, site_for
