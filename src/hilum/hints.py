@@ -39,6 +39,7 @@ class HintReceiver:
         address.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(address))
+        self._closed = False
         self._hints: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._read, name="hints", daemon=True).start()
 
@@ -52,6 +53,13 @@ class HintReceiver:
         except queue.Empty:
             return hints
 
+    def close(self) -> None:
+        """Stop reading."""
+        self._closed = True
+        self._socket.shutdown(socket.SHUT_RD)  # wakes the thread, which closes the socket
+
     def _read(self) -> None:
-        while True:
-            self._hints.put(json.loads(self._socket.recv(MAXIMUM_BYTES)))
+        with self._socket:
+            while not self._closed:
+                if datagram := self._socket.recv(MAXIMUM_BYTES):
+                    self._hints.put(json.loads(datagram))

@@ -15,6 +15,7 @@ from .site import Running, running
 
 BRIGHT = '''\
 """How much of the volume is brighter than its mean."""
+
 import numpy as np
 from hilum import Input, Measurement, Segment, codes
 

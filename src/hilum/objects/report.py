@@ -38,6 +38,16 @@ class Report:
         return tuple(s for s in self.analysis.findings.segments if s.mask.array.any())
 
     @cached_property
+    def numbered_segments(self) -> tuple[Segment, ...]:
+        """The segments in order of their Segment Number: by the last slice each of them covers.
+
+        Any order is valid DICOM. OHIF 3.13 puts segments that do not overlap into one label map;
+        in another order it silently loses slices of one segment where an earlier one has none,
+        because compactMergeSegData.js walks over the longer of two sparse arrays.
+        """
+        return tuple(sorted(self.segments, key=lambda s: s.mask.array.any((1, 2)).nonzero()[0][-1]))
+
+    @cached_property
     def views(self) -> Views | None:
         """Cuts through the analysed series, None if there is none or it forms no volume."""
         series = self.analysis.series

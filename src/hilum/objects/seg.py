@@ -40,7 +40,7 @@ def write(
     report: Report, written: Mapping[str, Dataset], encoding: Encoding = "auto"
 ) -> Dataset | None:
     """All segments on exactly the grid of the source; None without segments or without a grid."""
-    analysis, segments, series = report.analysis, report.segments, report.analysis.series
+    analysis, segments, series = report.analysis, report.numbered_segments, report.analysis.series
     if not segments or series is None or series.stack.spacing is None:
         return None
     kind = segmentation_type(encoding, segments[0].mask.array.shape)
@@ -113,7 +113,7 @@ def frame_of_reference_uid(series: Series) -> str:
 
 
 def _describe(report: Report, number: int) -> SegmentDescription:
-    segment = report.segments[number - 1]
+    segment = report.numbered_segments[number - 1]
     module = report.analysis.module
     description = SegmentDescription(
         segment_number=number,

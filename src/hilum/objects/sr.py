@@ -113,7 +113,7 @@ def _group(report: Report, segment: Segment, segmentation: Dataset | None) -> Da
     """TID 1411. The outlines make viewers draw it, the segment reference makes it exact."""
     series = report.analysis.series
     assert series is not None
-    number = report.segments.index(segment) + 1
+    number = report.numbered_segments.index(segment) + 1
     items = [
         *_tracking(report, segment.label, number),
         tree.code(codes.FINDING, segment.code),
