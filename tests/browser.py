@@ -152,10 +152,17 @@ class Reader:
         return found
 
     def open_report(self, description: str) -> list[str]:
-        """Open an SR; return the texts drawn over the image it jumps to."""
+        """Open an SR; return the texts drawn over the image it jumps to.
+
+        OHIF asks first only if it could turn the outlines into measurements of its own.
+        """
         self._open(description)
-        self._agree()
         texts = self.page.locator("[data-cy=viewport-pane] svg text")
+        question = self.page.locator("[data-cy=yes-hydrate-btn]")
+        texts.or_(question).first.wait_for()
+        if question.count():
+            self._agree()
+        self.page.wait_for_timeout(500)  # drawing follows loading
         return [text for text in texts.all_text_contents() if text.strip()]
 
     def open_pdf(self, description: str) -> bytes:

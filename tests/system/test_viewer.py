@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(not browser.CHROMIUM, reason="Chromium is not installed"),
 ]
 
-Seen = tuple[browser.Reader, dict, Series, Path]
+Seen = tuple[browser.Reader, dict, Series, Path, Viewer]
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +40,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     ):
         scanner.send(files, (pacs.ae_title, "127.0.0.1", pacs.dicom_port))
         (item,) = hilum.settled(exam.study_uid())["workitems"]
-        reader.open_study(viewer.study_url(exam.study_uid()))
         incoming = Inbox(hilum.site.data).study_folder(exam.study_uid())
         crop = [i for i in map(Instance.read, incoming.glob("*.dcm")) if not i.is_own_result]
         wanted = item["chosen_series"][0]["series_uid"]
         series = Series.of([i for i in crop if i.series_uid == wanted])
-        yield reader, item, series, hilum.site.data / "results" / item["id"]
+        yield reader, item, series, hilum.site.data / "results" / item["id"], viewer
 
 
 def series_called(reader: browser.Reader, word: str) -> str:
@@ -55,7 +54,8 @@ def series_called(reader: browser.Reader, word: str) -> str:
 
 
 def test_the_outline_lies_on_the_right_voxels(seen: Seen) -> None:
-    reader, _item, series, results = seen
+    reader, _item, series, results, viewer = seen
+    reader.open_study(viewer.study_url(exam.study_uid()))
     reader.show("HippoCrop")
     description = series_called(reader, "segmentation")
     reader.load_segmentation(description)
@@ -73,7 +73,9 @@ def test_the_outline_lies_on_the_right_voxels(seen: Seen) -> None:
 
 
 def test_the_report_draws_and_states_the_volumes(seen: Seen) -> None:
-    reader, item, _series, _results = seen
+    reader, item, _series, _results, viewer = seen
+    reader.open_study(viewer.study_url(exam.study_uid()))
+    keep(reader, "study")
     texts = " ".join(reader.open_report(series_called(reader, "measurements")))
     keep(reader, "report")
     assert "Volume" in texts
@@ -82,7 +84,8 @@ def test_the_report_draws_and_states_the_volumes(seen: Seen) -> None:
 
 
 def test_the_picture_and_the_pdf_are_there(seen: Seen) -> None:
-    reader, _item, _series, _results = seen
+    reader, _item, _series, _results, viewer = seen
+    reader.open_study(viewer.study_url(exam.study_uid()))
     reader.show(series_called(reader, "picture"))
     keep(reader, "picture")
     assert reader.picture().std() > 20

@@ -39,13 +39,14 @@ class Report:
 
     @cached_property
     def numbered_segments(self) -> tuple[Segment, ...]:
-        """The segments in order of their Segment Number: by the last slice each of them covers.
+        """The segments in order of their Segment Number: by their first slice, the last one first.
 
         Any order is valid DICOM. OHIF 3.13 puts segments that do not overlap into one label map;
         in another order it silently loses slices of one segment where an earlier one has none,
-        because compactMergeSegData.js walks over the longer of two sparse arrays.
+        because compactMergeSegData.js walks over the longer of two sparse arrays. It counts slices
+        against the normal (row x column), we along it.
         """
-        return tuple(sorted(self.segments, key=lambda s: s.mask.array.any((1, 2)).nonzero()[0][-1]))
+        return tuple(sorted(self.segments, key=lambda s: -s.mask.array.any((1, 2)).argmax()))
 
     @cached_property
     def views(self) -> Views | None:
