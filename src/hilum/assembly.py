@@ -2,7 +2,7 @@
 
 Nothing in DICOM says that a series is complete. What is known: gaps in the slice positions, whether
 the sender still holds the association, whether it has gone on to another series, how long it has
-been silent compared with its own pace, and what the archive counts, where it can be asked.
+been silent compared with its own pace, and how many images the series has where they say so.
 """
 
 from collections.abc import Mapping
@@ -41,6 +41,8 @@ class Arrival:
         if instance.is_own_result:
             return
         self.changed = True
+        if announced := instance.announced_images:
+            self.expected[instance.series_uid] = announced
         if self.last_series == instance.series_uid:
             self.longest_pause = max(self.longest_pause, at - self.last)
         self.last = max(self.last, at)
@@ -132,7 +134,7 @@ def decide(arrival: Arrival, needs: Mapping[str, Input], rule: Rule, now: float)
 
 @dataclass(frozen=True)
 class _Short:
-    """The series never reached the count the archive states."""
+    """The series never reached the count its images state."""
 
     text: str
 
@@ -146,7 +148,7 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
     count = len(series.instances)
     expected = arrival.expected.get(series.uid)
     if expected is not None and count < expected:
-        text = f"{count} of {expected} images the archive holds"
+        text = f"{count} of {expected} images the series is to have"
         if silence < rule.give_up_seconds:
             return Wait(min(1.0, rule.give_up_seconds - silence), text)
         return _Short(f"{text}, after {silence:.0f} s of silence")
@@ -158,7 +160,7 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
     sign = f"silent for {silence:.1f} s"
     if finished:
         sign = "sender went on to another series" if arrival.associations else "sender released"
-    return f"{count} images, {sign}, no gap" + (f", archive holds {expected}" if expected else "")
+    return f"{count} images, {sign}, no gap" + (f", {expected} announced" if expected else "")
 
 
 def _may_be_filled(series: Series, needs: Mapping[str, Input], rule: Rule) -> bool:

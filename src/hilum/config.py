@@ -127,7 +127,9 @@ class Rule(Settings):
         120.0, gt=0, description="Silence after which a series with gaps is given up on."
     )
     incomplete: Literal["hold", "analyse"] = Field(
-        "hold", description="Hold a series with gaps, or analyse it and mark the result INCOMPLETE."
+        "hold",
+        description="Hold a series shorter than announced, or analyse it and mark it INCOMPLETE; "
+        "one with gaps is always held.",
     )
 
     @property

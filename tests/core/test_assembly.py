@@ -66,9 +66,11 @@ def test_a_gap_is_waited_for_and_then_held(crop: list[Instance]) -> None:
     assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 121), Hold)
 
 
-def test_the_count_of_the_archive_is_believed(crop: list[Instance]) -> None:
-    arrival = arrive(crop[:30])
-    arrival.expected[crop[0].series_uid] = 32
+def test_the_count_the_images_state_is_believed(tmp_path: Path) -> None:
+    slices = mr_slices()
+    for ds in slices:
+        ds.NumberOfSeriesRelatedInstances = 32
+    arrival = arrive(instances(slices, tmp_path)[:30])
     assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 60), Wait)
     assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 121), Hold)
     marked = RULE.model_copy(update={"incomplete": "analyse"})

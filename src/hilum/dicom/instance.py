@@ -58,6 +58,14 @@ class Instance:
             for item in self.header.get("ContributingEquipmentSequence", [])
         )
 
+    @property
+    def announced_images(self) -> int | None:
+        """Number of Series Related Instances (0020,1209), if the sender states it (PS3.4 C.3.4)."""
+        try:
+            return int(self.header.get("NumberOfSeriesRelatedInstances") or 0) or None
+        except ValueError:
+            return None
+
     @cached_property
     def position(self) -> np.ndarray | None:
         """Image Position (Patient) in mm, LPS (PS3.3 C.7.6.2), or None."""

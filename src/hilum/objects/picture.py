@@ -17,6 +17,7 @@ from hilum.objects.typeface import BOLD, REGULAR, pixels, shown
 WIDTH = 1280
 EDGE = 36
 GAP = 16
+CORNER = 72  # viewers write over the corners of an image: nothing of ours at top and bottom
 BACKGROUND = (11, 14, 19)
 PANEL = (22, 27, 34)
 LINE = (48, 56, 66)
@@ -68,17 +69,17 @@ def draw(report: Report) -> Image.Image:
 
 
 def _header(sheet: _Sheet, report: Report) -> None:
-    sheet.text((EDGE, 58), report.title, 34, font=BOLD)
+    sheet.text((EDGE, CORNER + 58), report.title, 34, font=BOLD)
     # No word of it may be overlooked, so it is a sign and not small print.
     font = pixels(BOLD, 20)
     words = NOT_FOR_DIAGNOSIS.upper()
     width = font.getlength(words)
     left = WIDTH - EDGE - width - 32
-    sheet.pen.rounded_rectangle((left, 26, WIDTH - EDGE, 68), 8, fill=WARNING)
-    sheet.text((left + 16, 47), words, 20, (24, 18, 0), BOLD, "lm")
+    sheet.pen.rounded_rectangle((left, CORNER + 26, WIDTH - EDGE, CORNER + 68), 8, fill=WARNING)
+    sheet.text((left + 16, CORNER + 47), words, 20, (24, 18, 0), BOLD, "lm")
     images = " + ".join(text for name, text in report.facts if name == "Images")
-    sheet.text((EDGE, 92), _fit(images, pixels(REGULAR, 19), WIDTH - 2 * EDGE), 19, FAINT)
-    sheet.y = 116
+    sheet.text((EDGE, CORNER + 92), _fit(images, pixels(REGULAR, 19), WIDTH - 2 * EDGE), 19, FAINT)
+    sheet.y = CORNER + 116
 
 
 def _banner(sheet: _Sheet, words: str, colour: tuple[int, int, int], headline: str | None) -> None:
@@ -218,7 +219,7 @@ def _footer(sheet: _Sheet) -> None:
     )
     sheet.text((EDGE, sheet.y + 28), words, 15, FAINT)
     sheet.text((WIDTH - EDGE, sheet.y + 28), "Hilum", 15, FAINT, BOLD, "rs")
-    sheet.y += 48
+    sheet.y += 48 + CORNER
 
 
 def _wrap(words: str, font: object, width: float) -> Sequence[str]:
