@@ -1,6 +1,7 @@
 """The open studies: what came in and is not settled. Hints make it quick, sweeps make it sure."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ class Arrivals:
         elif event in ("released", "aborted"):
             for arrival in self._open.values():
                 if association in arrival.associations:
-                    arrival.released(association)
+                    (arrival.released if event == "released" else arrival.aborted)(association)
                     self._records.add_event(
                         arrival.study_uid,
                         event,
@@ -68,12 +69,9 @@ class Arrivals:
             return
         arrival = self._open.get(instance.study_uid)
         if arrival is None and instance.is_own_result:
-            self._count_own_result(instance.study_uid)
-            return
+            return  # sent back to us by the PACS; the next sweep counts it
         if arrival is None:
-            arrival = self._open_study(instance.study_uid, path.parent)
-            text = f"first image received from {caller}" if caller else "images found on disk"
-            self._records.add_event(instance.study_uid, "receiving", text)
+            arrival = self._open_study(instance.study_uid, path.parent, caller)
         arrival.add(instance, path.stat().st_mtime, association)
 
     def reviewed(self, arrival: Arrival, wait: float | None) -> None:
@@ -97,17 +95,17 @@ class Arrivals:
         """Take in every file of studies that hold more files than were decided on."""
         settled = {row["folder"]: row["settled_images"] for row in self._records.find(tables.study)}
         loaded = {i.path for a in self._open.values() for i in a.instances.values()}
+        known = Counter(path.parent for path in loaded)
         for folder in self._folders():
             files = [path for path in folder.glob("*.dcm") if path not in loaded]
-            known = sum(path.parent == folder for path in loaded)
-            if files and len(files) + known > settled.get(folder.name, 0):
+            if files and len(files) + known[folder] > settled.get(folder.name, 0):
                 for path in sorted(files, key=lambda p: p.stat().st_mtime):
                     self.add(path)
 
     def _folders(self) -> Iterator[Path]:
         return (path for path in self._inbox.incoming.iterdir() if path.is_dir())
 
-    def _open_study(self, study_uid: str, folder: Path) -> Arrival:
+    def _open_study(self, study_uid: str, folder: Path, caller: str) -> Arrival:
         """Start to follow a study; one that was settled before brings its earlier images along."""
         now = time.time()
         is_new = self._records.put(
@@ -120,15 +118,12 @@ class Arrivals:
             last_at=now,
         )
         arrival = self._open[study_uid] = Arrival(study_uid)
-        if not is_new:
+        if is_new:
+            text = f"first image received from {caller}" if caller else "images found on disk"
+            self._records.add_event(study_uid, "receiving", text)
+        else:
             for path in sorted(folder.glob("*.dcm"), key=lambda p: p.stat().st_mtime):
-                instance = Instance.read(path)
+                instance = Instance.read(path)  # was read before; `add` sets unreadable ones apart
                 arrival.instances[instance.sop_instance_uid] = instance
                 arrival.last_of_series[instance.series_uid] = path.stat().st_mtime
         return arrival
-
-    def _count_own_result(self, study_uid: str) -> None:
-        for row in self._records.find(tables.study, study_uid=study_uid):
-            self._records.change(
-                tables.study, {"study_uid": study_uid}, settled_images=row["settled_images"] + 1
-            )

@@ -30,6 +30,9 @@ class Arrival:
     last: float = 0.0
     last_series: str = ""
     associations: set[str] = field(default_factory=set)
+    association_of: dict[str, str] = field(default_factory=dict)  # by Series Instance UID
+    ended: set[str] = field(default_factory=set)  # associations the sender released
+    broken_off: set[str] = field(default_factory=set)  # series whose association was lost
     changed: bool = True
     last_review: float = 0.0
     next_review: float = 0.0
@@ -48,12 +51,22 @@ class Arrival:
         self.last = max(self.last, at)
         self.last_series = instance.series_uid
         self.last_of_series[instance.series_uid] = at
+        self.broken_off.discard(instance.series_uid)
+        self.association_of[instance.series_uid] = association
         if association:
             self.associations.add(association)
 
     def released(self, association: str) -> None:
-        """The sender has closed `association`."""
+        """The sender has closed `association`: what came through it is all it had to send."""
         self.associations.discard(association)
+        self.ended.add(association)
+        self.changed = True
+
+    def aborted(self, association: str) -> None:
+        """`association` was lost: the series it was in is not complete, whatever it looks like."""
+        self.associations.discard(association)
+        if self.association_of.get(self.last_series) == association:
+            self.broken_off.add(self.last_series)
         self.changed = True
 
     @property
@@ -67,7 +80,7 @@ class Arrival:
 
     def finished(self, series_uid: str) -> bool:
         """Whether the sender gave a sign that `series_uid` is done: released, or went on."""
-        return not self.associations or self.last_series != series_uid
+        return self.last_series != series_uid or self.association_of.get(series_uid) in self.ended
 
 
 @dataclass(frozen=True)
@@ -134,7 +147,7 @@ def decide(arrival: Arrival, needs: Mapping[str, Input], rule: Rule, now: float)
 
 @dataclass(frozen=True)
 class _Short:
-    """The series never reached the count its images state."""
+    """The series broke off, or never reached the count its images state."""
 
     text: str
 
@@ -152,6 +165,11 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
         if silence < rule.give_up_seconds:
             return Wait(min(1.0, rule.give_up_seconds - silence), text)
         return _Short(f"{text}, after {silence:.0f} s of silence")
+    if series.uid in arrival.broken_off:
+        text = f"the association broke off after {count} images"
+        if silence < rule.give_up_seconds:
+            return Wait(min(1.0, rule.give_up_seconds - silence), text)
+        return _Short(text)
     finished = arrival.finished(series.uid)
     base = min(FINISHED_QUIET_SECONDS, rule.quiet_seconds) if finished else rule.quiet_seconds
     quiet = min(max(base, PACE_FACTOR * arrival.longest_pause), rule.give_up_seconds)
@@ -159,7 +177,8 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
         return Wait(quiet - silence, f"{count} images, silent for {silence:.1f} of {quiet:.1f} s")
     sign = f"silent for {silence:.1f} s"
     if finished:
-        sign = "sender went on to another series" if arrival.associations else "sender released"
+        went_on = arrival.last_series != series.uid
+        sign = "sender went on to another series" if went_on else "sender released"
     return f"{count} images, {sign}, no gap" + (f", {expected} announced" if expected else "")
 
 

@@ -65,7 +65,7 @@ def init(config: Config = DEFAULT_CONFIG) -> None:
 @app.command()
 def run(
     module: Annotated[str, typer.Argument(help="Name, as `hilum modules` lists it.")],
-    folder: Annotated[Path, typer.Argument(help="Folder of DICOM files.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of DICOM files.", exists=True)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
     series: Annotated[
         list[str] | None,
@@ -76,6 +76,9 @@ def run(
     """Analyse a folder without a network: choose the series, write results, print findings."""
     from hilum.offline import analyse_folder
 
+    for pair in series or []:
+        if "=" not in pair:
+            raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
     patterns = dict(pair.split("=", 1) for pair in series or [])
     reports = analyse_folder(module, folder, output, patterns)
     if as_json:
@@ -88,19 +91,20 @@ def run(
 
 @app.command()
 def send(
-    folder: Annotated[Path, typer.Argument(help="Folder (or file) to send.")],
+    folder: Annotated[Path, typer.Argument(help="Folder (or file) to send.", exists=True)],
     to: Annotated[str, typer.Option(help="AE@HOST:PORT of the receiver.")],
     calling: Annotated[str, typer.Option(help="Our AE title.")] = "SCANNER",
 ) -> None:
     """Send DICOM files by C-STORE, as a scanner does."""
     from hilum.network import scanner
 
+    called = address(to)
     files = scanner.dicom_files(folder)
+    if not files:
+        raise HilumError(f"{folder} holds no DICOM files")
     with progress_bar("sending", say) as progress:
         task = progress.add_task("sending", total=len(files))
-        report = scanner.send(
-            files, address(to), calling, progress=lambda _sent: progress.advance(task)
-        )
+        report = scanner.send(files, called, calling, progress=lambda _sent: progress.advance(task))
     say.print(str(report))
     raise typer.Exit(1 if report.failed else 0)
 
@@ -142,7 +146,8 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         return
     table = Table("last image", "study", "images", "module", "state", "reason", box=None)
     for study in studies:
-        for item in study["workitems"] or [{"module": "", "state": "receiving", "reason": ""}]:
+        waiting = "no rule applies" if study["settled"] else "receiving"
+        for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
             table.add_row(
                 time.strftime("%F %T", time.localtime(study["last_at"])),
                 study["study_uid"],
@@ -196,7 +201,7 @@ def address(text: str) -> tuple[str, str, int]:
 def main() -> None:
     """Run the command line; errors we can explain are one line, not a traceback."""
     try:
-        app()
+        app(prog_name="hilum")
     except HilumError as error:
         say.print(f"[bold red]error:[/] {error}")
         sys.exit(1)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydicom.datadict import tag_for_keyword
 
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError
@@ -39,6 +40,13 @@ def _network(value: str) -> str:
     return value
 
 
+def _keyword(value: str) -> str:
+    if tag_for_keyword(value) is None:
+        raise ValueError("not a DICOM keyword, such as SeriesDescription")
+    return value
+
+
+Keyword = Annotated[str, AfterValidator(_keyword)]
 AETitle = Annotated[str, AfterValidator(_ae_title)]
 Regex = Annotated[str, AfterValidator(_regex)]
 Network = Annotated[str, AfterValidator(_network)]
@@ -90,7 +98,7 @@ class Destination(Settings):
     username: str = Field("", description="User name for HTTP Basic authentication (dicomweb).")
     password_file: Path | None = Field(None, description="File holding the password (dicomweb).")
     folder: Path | None = Field(None, description="Where files are written (folder).")
-    objects: tuple[str, ...] = Field(
+    objects: tuple[Literal["seg", "sr", "sc", "pdf"], ...] = Field(
         ("seg", "sr", "sc", "pdf"), description="Result objects this destination receives."
     )
     segmentation: Literal["auto", "binary", "fractional"] = Field(
@@ -103,14 +111,14 @@ class Rule(Settings):
     """Which module analyses what, and where its results go."""
 
     module: str = Field(description="Name of the module, as `hilum modules` lists it.")
-    series: dict[str, Regex] = Field(
+    series: dict[Keyword, Regex] = Field(
         default_factory=dict,
         description="What this site calls the series: DICOM keyword = regular expression.",
     )
-    inputs: dict[str, dict[str, Regex]] = Field(
+    inputs: dict[str, dict[Keyword, Regex]] = Field(
         default_factory=dict, description="The same per input, for modules with several."
     )
-    study: dict[str, Regex] = Field(
+    study: dict[Keyword, Regex] = Field(
         default_factory=dict, description="Conditions on the study: DICOM keyword = expression."
     )
     send_to: tuple[str, ...] = Field((), description="Names of the destinations.")
@@ -170,6 +178,9 @@ class Site(Settings):
     def destinations(self, names: tuple[str, ...]) -> tuple[Destination, ...]:
         """The settings of the destinations called `names`."""
         by_name = {destination.name: destination for destination in self.destination}
+        for name in names:
+            if name not in by_name:
+                raise ConfigurationError(f"destination {name!r} is no longer defined")
         return tuple(by_name[name] for name in names)
 
 
@@ -194,6 +205,16 @@ def parse(values: dict[str, Any]) -> Site:
     except ValidationError as error:
         raise ConfigurationError("; ".join(_explain(e) for e in error.errors())) from None
     known = {destination.name for destination in site.destination}
+    if len(known) < len(site.destination):
+        raise ConfigurationError("two destinations have the same name")
+    for destination in site.destination:
+        needed = {"dicomweb": "url", "folder": "folder"}.get(destination.kind)
+        if needed and not getattr(destination, needed):
+            raise ConfigurationError(f"destination {destination.name!r}: {needed} is missing")
+    if len({rule.key for rule in site.rule}) < len(site.rule):
+        raise ConfigurationError(
+            "two rules give the same series to the same module: name every destination in one"
+        )
     for rule in site.rule:
         for name in rule.send_to:
             if name not in known:

@@ -180,7 +180,7 @@ class Demo:
                     progress.update(task, completed=view["images"])
                     states = [State(item["state"]) for item in view["workitems"]]
                     done = bool(states) and all(state.settled for state in states)
-                    if done and view["settled"] and view["images"] >= images:
+                    if done and view["images"] >= images:
                         return view
                 time.sleep(0.05)
         raise HilumError(f"no result after {RESULT_SECONDS} s; see {self.folder}/hilum/logs")

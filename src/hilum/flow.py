@@ -9,6 +9,7 @@ process: it goes on after the last finished step. Only ids pass between steps; i
 results lie on disk.
 """
 
+import logging
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -26,18 +27,21 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.engine import durable, exchange
-from hilum.engine.host import Job, ModelHost
-from hilum.errors import DeliveryDelayed, DeliveryRefused, ModuleError
+from hilum.engine.host import Job, ModelHost, where
+from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused, ModuleError
 from hilum.findings import Findings, Refusal
 from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import Module, facts_of, inputs_of
-from hilum.objects import KINDS, Analysis, write_objects
+from hilum.objects import KINDS, Analysis, Encoding, write_objects
 from hilum.records import Records, State
 from hilum.routing import applies
 
 READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)  # an archive may need a moment to index
 FIRST_RETRY_SECONDS = 2.0
 LAST_RETRY_SECONDS = 1800.0
+SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
+
+log = logging.getLogger(__name__)
 
 
 @durable.workflows
@@ -59,12 +63,29 @@ class Flow(durable.Workflows):
     def review(self) -> None:
         """Decide on every open study that has news, rule by rule; called many times a second."""
         for arrival in self.arrivals.due(time.time()):
-            study = arrival.study()
-            decisions = [
-                self.decide_rule(rule, arrival) for rule in self.site.rule if applies(rule, study)
-            ]
-            waits = [decision.seconds for decision in decisions if isinstance(decision, Wait)]
-            self.arrivals.reviewed(arrival, min(waits, default=None))
+            try:
+                wait = self.review_study(arrival)
+            except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
+                wait = None
+                text = f"cannot be judged: {where(error)}"
+                self.records.add_event(arrival.study_uid, "unreadable", text)
+                log.error("study %s %s", arrival.study_uid, text)
+            self.arrivals.reviewed(arrival, wait)
+
+    def review_study(self, arrival: Arrival) -> float | None:
+        """Follow every rule that applies; seconds to the next look, None once all is decided.
+
+        A decided study stays open until it is silent, so that its remaining images cost nothing.
+        """
+        study = arrival.study()
+        rules = [rule for rule in self.site.rule if applies(rule, study)]
+        decisions = [self.decide_rule(rule, arrival) for rule in rules]
+        waits = [decision.seconds for decision in decisions if isinstance(decision, Wait)]
+        if waits:
+            return min(waits)
+        quiet = max((rule.study_quiet_seconds for rule in rules), default=SETTLED_QUIET_SECONDS)
+        rest = quiet - (time.time() - arrival.last)
+        return rest if rest > 0 else None
 
     def sweep(self) -> None:
         """Find what no hint told of, and schedule again what a crash left between two lines."""
@@ -91,7 +112,7 @@ class Flow(durable.Workflows):
             for name, series in run.selection.chosen.items()
         }
         everything = [name for files in inputs.values() for name in files]
-        identity = (arrival.study_uid, module.name, module.version, module.weights_sha256)
+        identity = (arrival.study_uid, rule.key, module.version, module.weights_sha256)
         workitem_id = derived_uid(*identity, *everything)
         before = self._last_run(arrival.study_uid, rule, but=workitem_id)
         is_new = self.records.put(
@@ -103,16 +124,17 @@ class Flow(durable.Workflows):
             incomplete=run.incomplete,
             predecessor=before,
         )
-        if is_new:
-            self.records.remove(tables.workitem, id=_id_without_run(arrival.study_uid, rule))
-            if before:
-                self.records.change(tables.workitem, {"id": before}, superseded_by=workitem_id)
-            self.records.add_event(arrival.study_uid, "complete", run.reason, workitem_id)
-            for verdict in run.selection.reasons:
-                self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
-            self.records.add_event(
-                arrival.study_uid, "scheduled", f"{module.name} {module.version}", workitem_id
-            )
+        if not is_new:
+            return
+        self.records.remove(tables.workitem, id=_id_without_run(arrival.study_uid, rule))
+        if before:
+            self.records.change(tables.workitem, {"id": before}, superseded_by=workitem_id)
+        self.records.add_event(arrival.study_uid, "complete", run.reason, workitem_id)
+        for verdict in run.selection.reasons:
+            self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
+        self.records.add_event(
+            arrival.study_uid, "scheduled", f"{module.name} {module.version}", workitem_id
+        )
         self.enqueue_analysis(workitem_id, rule)
 
     def enqueue_analysis(self, workitem_id: str, rule: Rule) -> None:
@@ -132,9 +154,11 @@ class Flow(durable.Workflows):
         state = State.HELD if isinstance(outcome, Hold) else State.NOT_APPLICABLE
         workitem_id = _id_without_run(arrival.study_uid, rule)
         row = self._row(rule, arrival, outcome.selection.verdicts, workitem_id)
-        if self.records.put(
-            tables.workitem, **row, state=state.value, reason=outcome.reason, inputs={}
-        ):
+        values = {**row, "state": state.value, "reason": outcome.reason, "inputs": {}}
+        is_new = self.records.put(tables.workitem, **values)
+        known = self.records.one(tables.workitem, id=workitem_id)
+        if is_new or known["state"] != state.value:
+            self.records.change(tables.workitem, {"id": workitem_id}, **values)
             for verdict in outcome.selection.reasons:
                 self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
             self.records.add_event(arrival.study_uid, state.value, outcome.reason, workitem_id)
@@ -144,10 +168,19 @@ class Flow(durable.Workflows):
     @durable.workflow
     def analyse(self, workitem_id: str) -> None:
         """Run the module, write the result objects, hand them to the deliveries."""
-        if not self.is_current(workitem_id):
+        try:
+            if not self.is_current(workitem_id):
+                return
+            self.infer(workitem_id)
+            if not self.is_current(workitem_id):
+                return
+            destinations = self.write(workitem_id)
+        except durable.EngineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - around one workitem: it ends, others go on
+            self.give_up(workitem_id, State.FAILED, where(error))
             return
-        self.infer(workitem_id)
-        for destination in self.write(workitem_id):
+        for destination in destinations:
             durable.enqueue(
                 durable.DELIVER,
                 self.deliver,
@@ -160,7 +193,7 @@ class Flow(durable.Workflows):
 
     @durable.step
     def is_current(self, workitem_id: str) -> bool:
-        """False if a run on more images has replaced this one before it began."""
+        """False if a run on more images has replaced this one; then nothing of it is sent."""
         row = self.records.one(tables.workitem, id=workitem_id)
         if row["superseded_by"]:
             self.records.set_state(workitem_id, State.CANCELLED, "more images arrived")
@@ -172,6 +205,7 @@ class Flow(durable.Workflows):
         """Run the module in its own process; its failure becomes a refusal a clinician can read."""
         row = self.records.one(tables.workitem, id=workitem_id)
         self.records.set_state(workitem_id, State.RUNNING, f"{row['module']} runs")
+        self.records.change(tables.workitem, {"id": workitem_id}, failure=None)
         folder = self.study_folder(row)
         files = {name: [folder / f for f in names] for name, names in row["inputs"].items()}
         started = time.monotonic()
@@ -201,6 +235,7 @@ class Flow(durable.Workflows):
         destinations = self.site.destinations(rule.send_to)
         analysis = self.analysis(row)
         written: set[str] = set()
+        variants: set[tuple[tuple[str, ...], Encoding]]
         variants = {(d.objects, d.segmentation) for d in destinations} or {(KINDS, "auto")}
         for kinds, encoding in sorted(variants):
             for kind, dataset in write_objects(analysis, kinds, encoding).items():
@@ -222,6 +257,7 @@ class Flow(durable.Workflows):
                 tables.delivery,
                 workitem_id=workitem_id,
                 destination=destination.name,
+                variant=variant_of(destination),
                 state="waiting",
             )
         self.records.set_state(
@@ -239,7 +275,14 @@ class Flow(durable.Workflows):
     @durable.workflow
     def deliver(self, workitem_id: str, destination: str, attempt: int) -> None:
         """One attempt; a delayed one is repeated later by a workflow of its own, for days."""
-        if self.hand_over(workitem_id, destination, attempt) == "delayed":
+        try:
+            outcome = self.hand_over(workitem_id, destination, attempt)
+        except durable.EngineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - around one workitem: it ends, others go on
+            self.give_up(workitem_id, State.PARKED, f"{destination}: {where(error)}")
+            return
+        if outcome == "delayed":
             durable.enqueue(
                 durable.DELIVER,
                 self.deliver,
@@ -254,19 +297,18 @@ class Flow(durable.Workflows):
     @durable.step
     def hand_over(self, workitem_id: str, destination: str, attempt: int) -> str:
         """Send what the destination does not show yet, then read back; return the outcome."""
-        settings = self.site.destinations((destination,))[0]
-        files = self.files_for(workitem_id, settings)
-        peer = open_destination(settings)
         try:
+            peer = open_destination(self.site.destinations((destination,))[0])
+            files = self.files_for(workitem_id, destination)
             if missing := peer.missing(files):  # asked first: a crash may have hidden a sending
                 peer.send(missing)
             self._read_back(peer, files)
-        except DeliveryDelayed as error:
+        except (DeliveryDelayed, OSError) as error:
             text = f"{destination}: {error}; again in {retry_seconds(attempt):.0f} s"
             next_attempt = time.time() + retry_seconds(attempt)
             self._note(workitem_id, destination, "delayed", attempt, text, next_attempt)
             return "delayed"
-        except DeliveryRefused as error:
+        except (DeliveryRefused, ConfigurationError) as error:
             self._note(workitem_id, destination, "refused", attempt, f"{destination}: {error}")
             self.records.set_state(workitem_id, State.PARKED, f"{destination}: {error}")
             return "refused"
@@ -274,6 +316,12 @@ class Flow(durable.Workflows):
         self._note(workitem_id, destination, "verified", attempt, text)
         self.finish(workitem_id)
         return "verified"
+
+    @durable.step
+    def give_up(self, workitem_id: str, state: State, reason: str) -> None:
+        """End a workitem that met an error nobody foresaw; its place is on record."""
+        self.records.set_state(workitem_id, state, reason)
+        log.error("workitem %s: %s", workitem_id, reason)
 
     def finish(self, workitem_id: str) -> None:
         """Complete the workitem once every destination has shown every result."""
@@ -297,7 +345,7 @@ class Flow(durable.Workflows):
             for name, files in row["inputs"].items()
         }
         siblings = [Instance.read(folder / file) for file in row["siblings"]]
-        before = self.records.find(tables.result, workitem_id=row["predecessor"] or "")
+        before = self._results_replaced_by(row)
         return Analysis(
             workitem_id=row["id"],
             created=datetime.fromtimestamp(row["created"]).astimezone(),
@@ -312,10 +360,14 @@ class Flow(durable.Workflows):
             predecessor=tuple((r["sop_class_uid"], r["sop_instance_uid"]) for r in before),
         )
 
-    def files_for(self, workitem_id: str, destination: Destination) -> list[Path]:
-        """The result files of a workitem that `destination` is to receive."""
-        variant = ",".join((*destination.objects, destination.segmentation))
-        rows = self.records.find(tables.result, workitem_id=workitem_id, variant=variant)
+    def files_for(self, workitem_id: str, destination: str) -> list[Path]:
+        """The result files written for `destination`, whatever its settings say by now."""
+        delivery = self.records.one(
+            tables.delivery, workitem_id=workitem_id, destination=destination
+        )
+        rows = self.records.find(
+            tables.result, workitem_id=workitem_id, variant=delivery["variant"]
+        )
         return [Path(row["path"]) for row in rows]
 
     def study_folder(self, row: tables.Row) -> Path:
@@ -359,6 +411,14 @@ class Flow(durable.Workflows):
             "verdicts": [vars(verdict) for verdict in verdicts],
         }
 
+    def _results_replaced_by(self, row: tables.Row) -> list[tables.Row]:
+        """The results of the nearest predecessor that has any; a cancelled one has none."""
+        while row["predecessor"]:
+            if results := self.records.find(tables.result, workitem_id=row["predecessor"]):
+                return results
+            row = self.records.one(tables.workitem, id=row["predecessor"])
+        return []
+
     def _read_back(self, peer: Any, files: list[Path]) -> None:
         for pause in READ_BACK_PAUSES:
             time.sleep(pause)
@@ -391,6 +451,11 @@ class Flow(durable.Workflows):
 def retry_seconds(attempt: int) -> float:
     """Pause after failed attempt number `attempt`: 2 s, doubling, at most half an hour."""
     return float(min(FIRST_RETRY_SECONDS * 2 ** (attempt - 1), LAST_RETRY_SECONDS))
+
+
+def variant_of(destination: Destination) -> str:
+    """The kinds and the encoding a destination wants, as one word of the records."""
+    return ",".join((*destination.objects, destination.segmentation))
 
 
 def part10(dataset: Any) -> bytes:

@@ -3,6 +3,7 @@
 The inbox on disk is the truth; a hint only saves waiting for the next sweep.
 """
 
+import contextlib
 import json
 import queue
 import socket
@@ -62,4 +63,5 @@ class HintReceiver:
         with self._socket:
             while not self._closed:
                 if datagram := self._socket.recv(MAXIMUM_BYTES):
-                    self._hints.put(json.loads(datagram))
+                    with contextlib.suppress(ValueError):  # only a hint
+                        self._hints.put(json.loads(datagram))

@@ -9,7 +9,6 @@ import hashlib
 import itertools
 import os
 import re
-import struct
 import threading
 import time
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from io import BytesIO
 from pathlib import Path
 
 from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
@@ -34,19 +32,6 @@ from hilum.errors import UnreadableError
 ABANDONED_AFTER = 3600.0  # seconds; a partial file this old belongs to a process that was killed
 PIXELS = 0x7FE00008  # Float Pixel Data; Pixel Data follows
 UID_FORM = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, lenient about leading zeros
-HOSTILE = (  # what pydicom raises on broken bytes, found by fuzzing it
-    InvalidDicomError,
-    ValueError,
-    EOFError,
-    OSError,
-    RecursionError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    NotImplementedError,
-    struct.error,
-)
 IDENTIFYING: dict[str, BaseTag] = {keyword: Tag(keyword) for keyword in instance.IDENTIFYING}
 _serial = itertools.count()
 
@@ -163,7 +148,7 @@ def identify(part10: bytes) -> dict[str, str]:
             specific_tags=list(IDENTIFYING.values()),
         )
         uids = {name: _uid(header.get_item(tag)) for name, tag in IDENTIFYING.items()}
-    except HOSTILE as error:
+    except instance.HOSTILE as error:
         raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error
     missing = [keyword for keyword, uid in uids.items() if not uid]
     if missing:

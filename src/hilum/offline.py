@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hilum.config import Rule
+from hilum.config import Rule, parse
 from hilum.dicom.instance import Instance
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
@@ -35,8 +35,9 @@ def analyse_folder(
             f"no module {module_name!r}; known: {', '.join(sorted(installed))}"
         )
     module = installed[module_name]()
+    rule = parse({"rule": [{"module": module.name, "series": patterns}]}).rule[0]
     reports = [
-        _analyse(module, study, output / f"study-{number}", patterns)
+        _analyse(module, study, output / f"study-{number}", rule)
         for number, study in enumerate(studies_below(folder), start=1)
     ]
     if not reports:
@@ -44,9 +45,9 @@ def analyse_folder(
     return reports
 
 
-def _analyse(module: Module, study: Study, out: Path, patterns: dict[str, str]) -> dict[str, Any]:
+def _analyse(module: Module, study: Study, out: Path, rule: Rule) -> dict[str, Any]:
     facts = facts_of(module)
-    selection = select(study, inputs_of(module), Rule(module=module.name, series=patterns))
+    selection = select(study, inputs_of(module), rule)
     report: dict[str, Any] = {
         "study_uid": study.uid,
         "module": facts.name,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hilum.config import Rule
 from hilum.dicom.series import Series
-from hilum.dicom.study import Study
+from hilum.dicom.study import PATIENT_AND_STUDY, Study
 from hilum.module import Input
 
 
@@ -87,7 +87,9 @@ def objections_to(series: Series, need: Input, patterns: Mapping[str, str]) -> t
     for keyword, pattern in patterns.items():
         value = str(series.header.get(keyword) or "")
         if not re.search(pattern, value):
-            objections.append(f"{keyword} is {value!r}, the rule asks for {pattern!r}")
+            # values of patient attributes never reach a record
+            shown = "does not match" if keyword in PATIENT_AND_STUDY else f"is {value!r}"
+            objections.append(f"{keyword} {shown}, the rule asks for {pattern!r}")
     return (*objections, *need.objections(series))
 
 
@@ -104,7 +106,7 @@ def _why(series: Series, patterns: Mapping[str, str]) -> tuple[str, ...]:
 def _preference(series: Series) -> tuple[int, int, str]:
     try:
         number = int(series.header.get("SeriesNumber") or 0)
-    except ValueError:
+    except (TypeError, ValueError):
         number = 0
     return len(series.instances), number, series.uid
 

@@ -6,6 +6,7 @@ the gateway restarts, a worker's death harms only the step it was in.
 
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import threading
@@ -30,6 +31,7 @@ from hilum.sources import dimse
 SWEEP_SECONDS = 60.0
 RESTART_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0)  # after quick deaths in a row
 STOP_SECONDS = 8.0
+LONGEST_SOCKET_PATH = 100  # the kernel allows 107 bytes
 
 log = logging.getLogger("hilum.serve")
 
@@ -53,6 +55,9 @@ class Supervisor:
         site.data.mkdir(parents=True, exist_ok=True)
         self._context = multiprocessing.get_context("spawn")
         hints = site.data / "hints.sock"
+        if len(str(hints.absolute())) > LONGEST_SOCKET_PATH:
+            raise ConfigurationError(f"data: {site.data} is too long a path, choose a shorter one")
+        Records(records_url(site)).close()  # makes the tables before several processes want them
         self._roles: dict[str, tuple[Callable[..., None], tuple[Any, ...]]] = {
             "receiver": (dimse.serve, (site.receiver, site.data, hints)),
             "gateway": (gateway, (site,)),
@@ -178,9 +183,9 @@ def worker(site: Site) -> None:
     durable.launch(engine_url(site), pulse.executor, [durable.ANALYSE])
     while not stop.wait(0.5):
         pulse.beat()
-    for host in flow.hosts.values():
-        host.stop()
-    durable.shut_down()
+    # Nothing is stopped in order: a running analysis would look failed. The kernel ends the modules
+    # with us, and whoever comes next takes the unfinished work over.
+    os._exit(0)
 
 
 def _begin(site: Site) -> threading.Event:

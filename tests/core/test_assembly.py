@@ -116,3 +116,40 @@ def test_own_results_are_no_news(crop: list[Instance], tmp_path: Path) -> None:
     arrival.add(instances([own], tmp_path)[0], last + 50)
     assert arrival.last == last
     assert arrival.images == len(crop)
+
+
+def test_a_broken_association_is_no_release(crop: list[Instance]) -> None:
+    arrival = arrive(crop[:26])
+    arrival.aborted("a")
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 60), Wait)
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 121), Hold)
+    for index, instance in enumerate(crop[20:]):  # the sender tries again
+        arrival.add(instance, arrival.last + 0.01 * index, "b")
+    arrival.released("b")
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 5), Run)
+
+
+def test_an_unknown_sender_gets_the_full_quiet_time(crop: list[Instance]) -> None:
+    arrival = arrive(crop, association="")  # found on disk after a restart
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 0.5), Wait)
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 1.1), Run)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("InstanceNumber", "1\\2"),
+        ("SeriesNumber", "1\\2"),
+        ("NumberOfSeriesRelatedInstances", "1\\2"),
+        ("PixelSpacing", "1"),
+        ("ImagePositionPatient", "a\\b\\c"),
+    ],
+)
+def test_odd_values_are_survived(tmp_path: Path, keyword: str, value: str) -> None:
+    from pydicom.config import disable_value_validation
+
+    slices = mr_slices()
+    with disable_value_validation():
+        setattr(slices[0], keyword, value.split("\\") if "a" not in value else None)
+        arrival = arrive(instances(slices, tmp_path))
+    assert decide(arrival, NEEDS, RULE, arrival.last + 60)

@@ -17,6 +17,14 @@ from hilum.settings import example, table
         ({"receiver": {"prot": 1}}, "unknown setting receiver.prot, did you mean 'port'?"),
         ({"rule": [{"modul": "x"}]}, "did you mean 'module'?"),
         ({"receiver": {"port": 70000}}, "receiver.port"),
+        ({"destination": [{"name": "p", "kind": "dimse", "objects": ["segg"]}]}, "'seg'"),
+        ({"destination": [{"name": "p", "kind": "dicomweb"}]}, "url is missing"),
+        ({"destination": [{"name": "p", "kind": "dimse"}] * 2}, "the same name"),
+        ({"rule": [{"module": "m", "series": {"SeriesDescripton": "x"}}]}, "not a DICOM keyword"),
+        (
+            {"rule": [{"module": "m"}, {"module": "m", "priority": "STAT"}]},
+            "name every destination",
+        ),
         ({"receiver": {"ae_title": "x" * 17}}, "1 to 16 ASCII characters"),
         ({"rule": [{"module": "m", "series": {"SeriesDescription": "("}}]}, "not a regular expr"),
         (

@@ -90,3 +90,9 @@ def test_consensus_completes_what_one_series_lacks(tmp_path: Path) -> None:
         "120000",
     )
     assert "PatientBirthDate" in study_of(tmp_path / "x", bare).consensus()
+
+
+def test_patient_data_never_become_a_reason(tmp_path: Path) -> None:
+    study = study_of(tmp_path, mr_slices(patient="MARKER^NAME"))
+    selection = select(study, {"series": CROP}, Rule(module="m", series={"PatientName": "^Else"}))
+    assert "MARKER" not in " ".join(selection.reasons)

@@ -1,5 +1,6 @@
 """One received SOP instance: its header, tolerantly read, and where its file lies."""
 
+import struct
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,19 @@ from pydicom.errors import InvalidDicomError
 from hilum.dicom.uids import MANUFACTURER
 from hilum.errors import UnreadableError
 
+HOSTILE = (  # what pydicom raises on broken bytes, found by fuzzing it
+    InvalidDicomError,
+    ValueError,
+    EOFError,
+    OSError,
+    RecursionError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    NotImplementedError,
+    struct.error,
+)
 IDENTIFYING = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
 
@@ -28,7 +42,7 @@ class Instance:
         try:
             header = pydicom.dcmread(path, stop_before_pixels=True)
             missing = [keyword for keyword in IDENTIFYING if not header.get(keyword)]
-        except (InvalidDicomError, OSError, ValueError, EOFError, RecursionError) as error:
+        except HOSTILE as error:
             raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error
         if missing:
             raise UnreadableError(f"the object has no {', '.join(missing)}")
@@ -53,17 +67,18 @@ class Instance:
     @property
     def is_own_result(self) -> bool:
         """Whether a Hilum made this object; our results come back when a PACS routes everything."""
-        return any(
-            item.get("Manufacturer") == MANUFACTURER
-            for item in self.header.get("ContributingEquipmentSequence", [])
-        )
+        try:
+            equipment = list(self.header.get("ContributingEquipmentSequence", []))
+            return any(item.get("Manufacturer") == MANUFACTURER for item in equipment)
+        except HOSTILE:
+            return False
 
     @property
     def announced_images(self) -> int | None:
         """Number of Series Related Instances (0020,1209), if the sender states it (PS3.4 C.3.4)."""
         try:
             return int(self.header.get("NumberOfSeriesRelatedInstances") or 0) or None
-        except ValueError:
+        except (TypeError, ValueError):
             return None
 
     @cached_property

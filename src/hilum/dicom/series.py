@@ -75,5 +75,5 @@ class Series:
 def _number(instance: Instance) -> int:
     try:
         return int(instance.header.get("InstanceNumber") or 0)
-    except ValueError:
+    except (TypeError, ValueError):
         return 0

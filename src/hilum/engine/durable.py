@@ -9,9 +9,9 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID
+from dbos._error import DBOSException
 
 # A constant: the default is a hash of the source, so an update would strand unfinished work.
 # Steps of a workflow may only be changed through DBOS.patch.
@@ -27,6 +27,7 @@ Workflows = DBOSConfiguredInstance
 workflows = DBOS.dbos_class()
 workflow = DBOS.workflow(max_recovery_attempts=RECOVERIES)
 step = DBOS.step()
+EngineError = DBOSException  # cancellation and the like: not ours to handle
 
 
 def launch(database: str, executor: str, listen: list[str], deliveries: int = 8) -> None:
@@ -81,12 +82,6 @@ def take_over(executor: str) -> int:
     Uses an internal call of DBOS; a test fails should it change.
     """
     return len(DBOS._recover_pending_workflows([executor]))
-
-
-def status_of(workflow_id: str) -> str | None:
-    """The engine's word on a workflow (ENQUEUED, PENDING, SUCCESS, ERROR, ...), None if unknown."""
-    status: Any = DBOS.get_workflow_status(workflow_id)
-    return None if status is None else str(status.status)
 
 
 def shut_down() -> None:

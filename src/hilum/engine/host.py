@@ -48,6 +48,7 @@ class ModelHost:
         """Start the child unless it runs; it loads the network at once, so the next job is warm."""
         if self._process is not None and self._process.is_alive():
             return
+        self.stop()  # what a dead child has left
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
@@ -124,7 +125,7 @@ def _serve(name: str, settings: Worker, pipe: Connection) -> None:
     try:
         module = installed_modules()[name]()
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
-        pipe.send(f"the module does not load: {_where(error)}")
+        pipe.send(f"the module does not load: {where(error)}")
         return
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone; so are we
         while True:
@@ -138,11 +139,11 @@ def _run(module: Module, job: Job) -> str:
         run_here(module, job)
     except Exception as error:  # noqa: BLE001 - only this workitem ends
         _keep_traceback(error, job.out)
-        return f"the module raised {_where(error)}"
+        return f"the module raised {where(error)}"
     return ""
 
 
-def _where(error: BaseException) -> str:
+def where(error: BaseException) -> str:
     """Type and place of an error; its text may hold patient data and stays out of records."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
