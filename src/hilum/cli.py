@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from hilum.errors import HilumError
 from hilum.terminal import progress_bar
@@ -144,7 +144,8 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(studies)
         return
-    table = Table("last image", "study", "images", "module", "state", "reason", box=None)
+    columns = ("last image", "study", "images", "module", "state", "reason")
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
     for study in studies:
         waiting = "no rule applies" if study["settled"] else "receiving"
         for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
