@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Column, Table
+from rich.markup import escape
+from rich.table import Table
 
 from hilum.errors import HilumError
 from hilum.terminal import progress_bar
@@ -144,20 +145,12 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(studies)
         return
-    columns = ("last image", "study", "images", "module", "state", "reason")
-    table = Table(*(Column(name, overflow="fold") for name in columns), box=None)
     for study in studies:
+        when = time.strftime("%F %T", time.localtime(study["last_at"]))
         waiting = "no rule applies" if study["settled"] else "receiving"
         for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
-            table.add_row(
-                time.strftime("%F %T", time.localtime(study["last_at"])),
-                study["study_uid"],
-                str(study["images"]),
-                item["module"],
-                item["state"],
-                item["reason"],
-            )
-    out.print(table)
+            what = f"[bold]{item['state']}[/]  {item['module']}  {escape(item['reason'])}"
+            out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
 
 
 @app.command()
