@@ -121,10 +121,11 @@ Decision = Wait | Run | Hold | NotApplicable
 
 def decide(arrival: Arrival, needs: Mapping[str, Input], rule: Rule, now: float) -> Decision:
     """What to do with a study for one rule at time `now`."""
-    selection = select(arrival.study(), needs, rule)
+    study = arrival.study()
+    selection = select(study, needs, rule)
     silence = now - arrival.last
     if not selection.complete:
-        gap = next((s for s in arrival.study().series if _may_be_filled(s, needs, rule)), None)
+        gap = next((s for s in study.series if _may_be_filled(s, needs, rule)), None)
         patience = rule.give_up_seconds if gap else rule.study_quiet_seconds
         what = f"{gap.description}: {gap.stack.problem}" if gap else "no matching series"
         if silence < patience:

@@ -4,13 +4,12 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 import httpx
 
 from hilum.errors import MissingPartError
-from hilum.network.processes import LOOPBACK, Child, available_port
+from hilum.network.processes import LOOPBACK, Child, Service, available_port
 
 AUTOROUTE = Path(__file__).with_name("autoroute.lua")
 PROGRAMS = ("Orthanc", "/usr/sbin/Orthanc", "/usr/local/sbin/Orthanc")
@@ -30,7 +29,7 @@ class Modality(NamedTuple):
     port: int
 
 
-class Orthanc:
+class Orthanc(Service):
     """An Orthanc server; running inside `with`, or between `start()` and `stop()`.
 
     Parameters
@@ -68,7 +67,6 @@ class Orthanc:
         self.ae_title = ae_title
         self.route_to = Modality(*route_to) if route_to else None
         self._settings = settings or {}
-        self._child: Child | None = None
 
     @property
     def url(self) -> str:
@@ -80,10 +78,6 @@ class Orthanc:
         """Root of DICOMweb (PS3.18)."""
         return f"{self.url}/dicom-web"
 
-    @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
-
     def start(self) -> Self:
         """Start the server; return when it answers on HTTP and DICOM."""
         program, plugin = _program(), _plugin()
@@ -94,29 +88,6 @@ class Orthanc:
         self._child = Child("Orthanc", [program, file], log, DCMTK_ENVIRONMENT)
         self._child.wait_until(self.answers, seconds=30)
         return self
-
-    def stop(self) -> None:
-        """End the server in order; images and index stay."""
-        if self._child:
-            self._child.stop()
-            self._child = None
-
-    def kill(self) -> None:
-        """End the server as a power cut would."""
-        if self._child:
-            self._child.kill()
-            self._child = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def answers(self) -> bool:
         """Whether the server is ready."""

@@ -8,6 +8,8 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from hilum.errors import HilumError
 
@@ -87,3 +89,40 @@ class Child:
         """End it at once, as a power cut would (SIGKILL)."""
         self._process.kill()
         self._process.wait()
+
+
+class Service:
+    """A server in a child process: running inside `with`, or between `start()` and `stop()`."""
+
+    _child: Child | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child else None
+
+    def start(self) -> Self:
+        """Start the server; return when it is ready."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End the server in order; what it keeps in its folder stays."""
+        if self._child:
+            self._child.stop()
+            self._child = None
+
+    def kill(self) -> None:
+        """End the server as a power cut would."""
+        if self._child:
+            self._child.kill()
+            self._child = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()

@@ -1,19 +1,17 @@
 """The radiologist's viewer: OHIF in the browser, served next to the PACS's images."""
 
-import socket
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
 from hilum.network import parts
-from hilum.network.processes import LOOPBACK, Child, available_port
+from hilum.network.processes import LOOPBACK, Child, Service, available_port, listens
 
 PROXY = Path(__file__).with_name("proxy.py")
 
 
-class Viewer:
+class Viewer(Service):
     """The viewer's web server as a child process; running inside `with`, or `start()` to `stop()`.
 
     Parameters
@@ -35,7 +33,6 @@ class Viewer:
         self.pacs_url = pacs_url
         self.port = port or available_port()
         self._dist = dist
-        self._child: Child | None = None
 
     @property
     def url(self) -> str:
@@ -46,10 +43,6 @@ class Viewer:
         """The page that shows one study."""
         return f"{self.url}/viewer?{urlencode({'StudyInstanceUIDs': study_uid})}"
 
-    @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
-
     def start(self) -> Self:
         """Start the server; return when it accepts connections."""
         dist = self._dist or parts.ohif()
@@ -59,27 +52,5 @@ class Viewer:
         options = ["--pacs", self.pacs_url, "--host", LOOPBACK, "--port", str(self.port)]
         command = [*program, "--dist", dist, *options]
         self._child = Child("The viewer's web server", command, self.folder / "viewer.log")
-        self._child.wait_until(self._listens, seconds=30)
+        self._child.wait_until(lambda: listens(self.port), seconds=30)
         return self
-
-    def stop(self) -> None:
-        """End the server."""
-        if self._child:
-            self._child.stop()
-            self._child = None
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def _listens(self) -> bool:
-        with socket.socket() as client:
-            client.settimeout(1)
-            return client.connect_ex((LOOPBACK, self.port)) == 0
