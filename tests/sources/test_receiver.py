@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pydicom
@@ -244,17 +245,20 @@ def test_port_probes_take_no_place(tmp_path: Path) -> None:
     with running_receiver(tmp_path / "receiver", max_associations=1) as receiver:
         for _ in range(20):
             _connect(receiver).close()
-        idle = [_connect(receiver) for _ in range(2)]
-        deadline = time.monotonic() + 10  # a busy machine notices the closing later
-        while True:
-            try:
-                scanner.echo(receiver.called)
-                break
-            except DeliveryDelayed:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        for connection in idle:
-            connection.close()
+        with ExitStack() as idle:
+            for _ in range(8):
+                idle.enter_context(_connect(receiver))
+            scanner.echo(receiver.called)
+
+
+def test_too_many_idle_connections_are_refused(tmp_path: Path) -> None:
+    with (
+        running_receiver(tmp_path / "receiver", max_associations=1) as receiver,
+        ExitStack() as idle,
+    ):
+        for _ in range(40):
+            idle.enter_context(_connect(receiver))
+        assert "connections are open" in receiver.wait_for("refused")[0]["reason"]
 
 
 def test_too_many_associations_are_refused(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to 
 ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
 IDLE_SECONDS = 300.0  # scanners keep an association open while they reconstruct
 THREAD_STACK = MEBIBYTE  # the default of 8 MiB per thread would eat the memory limit
+SPARE_CONNECTIONS = 32  # port probes and monitors, which open no association
 STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 
 CALLED_NOT_RECOGNISED = (1, 1, 7)  # result, source, diagnostic of PS3.8 table 9-21
@@ -151,11 +152,12 @@ class _Server(AssociationServer):
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         address = ipaddress.ip_address(client_address[0])
+        most = self._settings.max_associations + SPARE_CONNECTIONS
         address = getattr(address, "ipv4_mapped", None) or address
         if self._networks and not any(address in network for network in self._networks):
             reason = f"address {address} is not among the allowed hosts"
-        elif len(self._traffic) > 2 * self._settings.max_associations:
-            reason = f"more than {2 * self._settings.max_associations} connections are open"
+        elif len(self._traffic) > most:
+            reason = f"more than {most} connections are open"
         else:
             return True
         self._hints.send("refused", address=str(address), reason=reason)
