@@ -1,6 +1,7 @@
 """Hilum: the AI gateway for the hospital imaging network. What a module author imports."""
 
 from hilum.dicom import codes
+from hilum.dicom.film import Film
 from hilum.dicom.series import Series
 from hilum.findings import (
     Classification,
@@ -9,12 +10,15 @@ from hilum.findings import (
     Measurement,
     Note,
     Refusal,
+    Score,
     Segment,
 )
-from hilum.module import Input, Module
+from hilum.module import Films, Input, Module
 
 __all__ = [
     "Classification",
+    "Film",
+    "Films",
     "Finding",
     "HeatMap",
     "Input",
@@ -22,6 +26,7 @@ __all__ = [
     "Module",
     "Note",
     "Refusal",
+    "Score",
     "Segment",
     "Series",
     "codes",

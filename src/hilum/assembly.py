@@ -12,7 +12,7 @@ from hilum.config import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
-from hilum.module import Input
+from hilum.module import Input, Need
 from hilum.routing import Selection, objections_to, select
 
 PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
@@ -119,7 +119,7 @@ class NotApplicable:
 Decision = Wait | Run | Hold | NotApplicable
 
 
-def decide(arrival: Arrival, needs: Mapping[str, Input], rule: Rule, now: float) -> Decision:
+def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) -> Decision:
     """What to do with a study for one rule at time `now`."""
     study = arrival.study()
     selection = select(study, needs, rule)
@@ -132,7 +132,8 @@ def decide(arrival: Arrival, needs: Mapping[str, Input], rule: Rule, now: float)
             return Wait(min(1.0, patience - silence), f"waiting for more images, {what}")
         reason = f"{what} after {silence:.0f} s of silence"
         return Hold(selection, reason) if gap else NotApplicable(selection, reason)
-    judgements = [_judge(arrival, series, rule, now) for series in selection.chosen.values()]
+    chosen = [series for several in selection.chosen.values() for series in several]
+    judgements = [_judge(arrival, series, rule, now) for series in chosen]
     for judgement in judgements:
         if isinstance(judgement, Wait):
             return judgement
@@ -183,13 +184,15 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
     return f"{count} images, {sign}, no gap" + (f", {expected} announced" if expected else "")
 
 
-def _may_be_filled(series: Series, needs: Mapping[str, Input], rule: Rule) -> bool:
+def _may_be_filled(series: Series, needs: Mapping[str, Need], rule: Rule) -> bool:
     """Whether `series` is rejected only because slices inside or at its ends may still come."""
     if series.instances[0].is_own_result:
         return False
     for name, need in needs.items():
         patterns = rule.series if name == "series" else rule.inputs.get(name, {})
-        if not need.volume or not (series.stack.missing or len(series.instances) == 1):
+        if not isinstance(need, Input) or not need.volume:
+            continue
+        if not (series.stack.missing or len(series.instances) == 1):
             continue
         lasting = objections_to(
             series, Input(need.modality, need.sop_classes, volume=False), patterns

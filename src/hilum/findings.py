@@ -43,7 +43,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Measurement:
-    """A number with its unit (UCUM), of one segment or of the whole series.
+    """A number with its unit (UCUM), of one segment, one image or of the whole input.
 
     `uncertainty` is one standard deviation in the same unit, None where it was not estimated.
     """
@@ -53,25 +53,55 @@ class Measurement:
     unit: Code
     of: Segment | None = None
     uncertainty: float | None = None
+    image: str | None = None
+
+
+@dataclass(frozen=True)
+class Score:
+    """How strongly one group is indicated, 0-1."""
+
+    code: Code
+    label: str
+    value: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.value <= 1:
+            raise ValueError(f"a score lies between 0 and 1, not {self.value}")
 
 
 @dataclass(frozen=True)
 class Classification:
-    """A named outcome with its score (0-1) and the scores of the alternatives."""
+    """The scores of named groups, the highest first.
 
-    code: Code
-    label: str
-    score: float
-    alternatives: tuple[tuple[str, float], ...] = ()
+    `outcome` is the one that is reported, or None: the network abstains ("indeterminate"). `basis`
+    is the sentence that says what a score is, and what it is not.
+    """
+
+    scores: tuple[Score, ...]
+    outcome: Score | None
+    basis: str
+    image: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class HeatMap:
-    """Where the evidence lies: `values` 0-1 on the pixels of one instance, (rows, columns)."""
+    """Where the evidence lies: `values` 0-1 on the pixels of one image, float32 (rows, columns).
+
+    `region`, a boolean array of the same shape, is where evidence should lie, such as the lungs.
+    """
 
     values: np.ndarray
     label: str
-    sop_instance_uid: str
+    image: str
+    region: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 2 or self.values.dtype != np.float32:
+            raise ValueError("the values of a heat map are float32 (rows, columns)")
+        if self.region is not None and (
+            self.region.shape != self.values.shape or self.region.dtype != np.bool_
+        ):
+            raise ValueError("the region of a heat map is boolean, on the same pixels")
 
 
 @dataclass(frozen=True)
@@ -80,6 +110,7 @@ class Refusal:
 
     code: str
     text: str
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +118,7 @@ class Note:
     """A remark a reader must see beside the result, such as a low confidence and its reason."""
 
     text: str
+    image: str | None = None
 
 
 Finding = Segment | Measurement | Classification | HeatMap | Refusal | Note
@@ -94,7 +126,11 @@ Finding = Segment | Measurement | Classification | HeatMap | Refusal | Note
 
 @dataclass(frozen=True)
 class Findings:
-    """All findings of one run, in the order the module gave them."""
+    """All findings of one run, in the order the module gave them.
+
+    A finding with an `image` (SOP Instance UID) is about that image, one without about the whole
+    input; a segment is about the series whose grid it is on.
+    """
 
     items: tuple[Finding, ...] = field(default=())
 
@@ -116,8 +152,18 @@ class Findings:
 
     @property
     def refusal(self) -> Refusal | None:
-        return next((f for f in self.items if isinstance(f, Refusal)), None)
+        """Why there is no result at all; a refused image beside analysed ones is none."""
+        return next((f for f in self.items if isinstance(f, Refusal) and not f.image), None)
+
+    def about(self, image: str | None) -> "Findings":
+        """Those about one image, or with None about the whole input."""
+        return Findings(tuple(f for f in self.items if image_of(f) == image))
 
     @property
     def notes(self) -> tuple[Note, ...]:
         return tuple(f for f in self.items if isinstance(f, Note))
+
+
+def image_of(finding: Finding) -> str | None:
+    """The SOP Instance UID of the image `finding` is about; None for the whole input."""
+    return None if isinstance(finding, Segment) else finding.image

@@ -23,7 +23,6 @@ from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.config import Destination, Rule, Site
 from hilum.destinations import open_destination
 from hilum.dicom.instance import Instance
-from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.engine import durable, exchange
@@ -108,8 +107,8 @@ class Flow(durable.Workflows):
         """Create the workitem, or find it, and hand it to the workers."""
         module = self.facts[rule.module]
         inputs = {
-            name: sorted(i.path.name for i in series.instances)
-            for name, series in run.selection.chosen.items()
+            name: sorted(i.path.name for series in chosen for i in series.instances)
+            for name, chosen in run.selection.chosen.items()
         }
         everything = [name for files in inputs.values() for name in files]
         identity = (arrival.study_uid, rule.key, module.version, module.weights_sha256)
@@ -341,7 +340,7 @@ class Flow(durable.Workflows):
         """The workitem `row` with its images and findings, as the object writers want it."""
         folder = self.study_folder(row)
         inputs = {
-            name: Series.of([Instance.read(folder / file) for file in files])
+            name: Study.of([Instance.read(folder / file) for file in files]).series
             for name, files in row["inputs"].items()
         }
         siblings = [Instance.read(folder / file) for file in row["siblings"]]

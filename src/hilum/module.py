@@ -1,12 +1,14 @@
 """What a module is: four members, found by entry point. Third-party and built-in ones are equal."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from hilum.dicom.film import Film
+from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.findings import Finding
 
@@ -19,9 +21,10 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Input:
-    """What a network was made for, judged from headers. A rule can narrow it, never widen it.
+    """One series, and what a network was made for, judged from headers.
 
-    Lengths are in mm. `extent` bounds every side of the volume.
+    A rule can narrow it, never widen it. Lengths are in mm. `extent` bounds every side of the
+    volume.
     """
 
     modality: str
@@ -31,6 +34,10 @@ class Input:
     slice_spacing: Range | None = None
     pixel_spacing: Range | None = None
     extent: Range | None = None
+
+    def read(self, instances: Sequence[Instance]) -> Series:
+        """The chosen images as `Module.run` receives them."""
+        return Series.of(instances)
 
     def objections(self, series: Series) -> Iterator[str]:
         """Each reason why `series` is not what the module needs; none means it fits."""
@@ -72,6 +79,29 @@ class Input:
                 yield f"covers {size} mm, module needs {low:.0f} to {high:.0f} mm on every side"
 
 
+@dataclass(frozen=True)
+class Films:
+    """All radiographs of a study, whatever series they lie in, judged from headers.
+
+    One run sees them all, so that it can tell the views apart and never contradicts itself.
+    """
+
+    modalities: tuple[str, ...] = ("CR", "DX")
+
+    def read(self, instances: Sequence[Instance]) -> tuple[Film, ...]:
+        """The chosen images as `Module.run` receives them: in order of acquisition, then of UID."""
+        return tuple(sorted(map(Film, instances), key=lambda film: (film.acquired, film.uid)))
+
+    def objections(self, series: Series) -> Iterator[str]:
+        """Each reason why `series` holds no radiographs; none means it does."""
+        if series.modality not in self.modalities:
+            needed = " or ".join(self.modalities)
+            yield f"modality is {series.modality or 'not given'}, module needs {needed}"
+
+
+Need = Input | Films
+
+
 def _outside(value: float, allowed: Range, what: str) -> Iterator[str]:
     if not allowed[0] <= value <= allowed[1]:
         yield f"{what} {value:.2g} mm, module needs {allowed[0]:g} to {allowed[1]:g} mm"
@@ -87,16 +117,17 @@ def _name(uid: str) -> str:
 class Module(Protocol):
     """The four members of a module. `run` is called in a process of its own that stays warm.
 
-    With one `Input`, `run` receives that `Series`; with a mapping, each series under its name.
+    With one `Input`, `run` receives that `Series`, with `Films` a tuple of `Film`; with a mapping,
+    each under its name.
     Optional: `title` (what a clinician reads), `weights` (path of the network, hashed into every
     result) and `card` (path of the model card).
     """
 
     name: str
     version: str
-    needs: Input | Mapping[str, Input]
+    needs: Need | Mapping[str, Need]
 
-    def run(self, *args: Series, **inputs: Series) -> Iterable[Finding]: ...
+    def run(self, *args: Any, **inputs: Any) -> Iterable[Finding]: ...
 
 
 @dataclass(frozen=True)
@@ -109,9 +140,9 @@ class ModuleFacts:
     weights_sha256: str
 
 
-def inputs_of(module: type[Module] | Module) -> dict[str, Input]:
+def inputs_of(module: type[Module] | Module) -> dict[str, Need]:
     """The declared inputs by name; a single one is called `series`."""
-    return {"series": module.needs} if isinstance(module.needs, Input) else dict(module.needs)
+    return dict(module.needs) if isinstance(module.needs, Mapping) else {"series": module.needs}
 
 
 def facts_of(module: type[Module] | Module) -> ModuleFacts:

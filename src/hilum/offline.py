@@ -61,9 +61,13 @@ def _analyse(module: Module, study: Study, out: Path, rule: Rule) -> dict[str, A
     if not selection.complete:
         return report
     started, created = time.monotonic(), datetime.now().astimezone()
-    files = {name: [i.path for i in s.instances] for name, s in selection.chosen.items()}
+    images = {
+        name: [i for series in chosen for i in series.instances]
+        for name, chosen in selection.chosen.items()
+    }
+    files = {name: [i.path for i in instances] for name, instances in images.items()}
     findings = run_here(module, Job(files, out))
-    uids = [i.sop_instance_uid for s in selection.chosen.values() for i in s.instances]
+    uids = [i.sop_instance_uid for instances in images.values() for i in instances]
     analysis = Analysis(
         # the time is part of the identity: without records, a second run is another result
         workitem_id=derived_uid(facts.name, facts.weights_sha256, created.isoformat(), *uids),

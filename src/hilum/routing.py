@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hilum.config import Rule
 from hilum.dicom.series import Series
 from hilum.dicom.study import PATIENT_AND_STUDY, Study
-from hilum.module import Input
+from hilum.module import Films, Need
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Verdict:
 class Selection:
     """The chosen series by input name (only those found), and a verdict for every candidate."""
 
-    chosen: Mapping[str, Series]
+    chosen: Mapping[str, tuple[Series, ...]]
     verdicts: tuple[Verdict, ...]
     complete: bool
 
@@ -52,13 +52,13 @@ def applies(rule: Rule, study: Study) -> bool:
     )
 
 
-def select(study: Study, needs: Mapping[str, Input], rule: Rule) -> Selection:
-    """Choose one series of `study` for every input in `needs` under `rule`.
+def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:
+    """Choose one series of `study` for every input in `needs` under `rule`; of films all that fit.
 
     Own results never qualify. Where several series fit, the one with most images wins, then the
     one with the higher Series Number, then the greater UID: never chance.
     """
-    chosen: dict[str, Series] = {}
+    chosen: dict[str, tuple[Series, ...]] = {}
     verdicts: list[Verdict] = []
     candidates = [s for s in study.series if not s.instances[0].is_own_result]
     for name, need in needs.items():
@@ -71,9 +71,11 @@ def select(study: Study, needs: Mapping[str, Input], rule: Rule) -> Selection:
             else:
                 fitting.append(series)
         fitting.sort(key=_preference, reverse=True)
+        wanted = fitting if isinstance(need, Films) else fitting[:1]
+        if wanted:
+            chosen[name] = tuple(wanted)
         for rank, series in enumerate(fitting):
-            if rank == 0:
-                chosen[name] = series
+            if rank < len(wanted):
                 verdicts.append(_verdict(name, series, True, _why(series, patterns)))
             else:
                 better = fitting[0].description or "another series"
@@ -81,7 +83,7 @@ def select(study: Study, needs: Mapping[str, Input], rule: Rule) -> Selection:
     return Selection(chosen, tuple(verdicts), complete=set(chosen) == set(needs))
 
 
-def objections_to(series: Series, need: Input, patterns: Mapping[str, str]) -> tuple[str, ...]:
+def objections_to(series: Series, need: Need, patterns: Mapping[str, str]) -> tuple[str, ...]:
     """Why `series` is not the input: first what the site calls it, then what the module needs."""
     objections = []
     for keyword, pattern in patterns.items():

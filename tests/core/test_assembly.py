@@ -100,7 +100,7 @@ def test_order_of_arrival_and_repeats_do_not_matter(
     arrival = arrive([*order, *repeats])
     decision = decide(arrival, NEEDS, RULE, arrival.last + 60)
     assert isinstance(decision, Run)
-    chosen = decision.selection.chosen["series"]
+    [chosen] = decision.selection.chosen["series"]
     assert [i.sop_instance_uid for i in chosen.instances] == [i.sop_instance_uid for i in crop]
 
 

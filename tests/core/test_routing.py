@@ -5,7 +5,7 @@ from pathlib import Path
 from factory import instances, mr_slices
 from hilum.config import Rule
 from hilum.dicom.study import Study
-from hilum.module import Input
+from hilum.module import Films, Input
 from hilum.routing import applies, select
 
 CROP = Input("MR", slice_spacing=(0.8, 1.2), pixel_spacing=(0.8, 1.2), extent=(20, 80))
@@ -26,7 +26,7 @@ def test_every_candidate_gets_a_reason(tmp_path: Path) -> None:
     )
     selection = select(study, {"series": CROP}, RULE)
     assert selection.complete
-    assert selection.chosen["series"].description == "HippoCrop"
+    assert selection.chosen["series"][0].description == "HippoCrop"
     reasons = " | ".join(selection.reasons)
     assert "slice spacing 5 mm, module needs 0.8 to 1.2 mm" in reasons
     assert "modality is CT, module needs MR" in reasons
@@ -37,7 +37,7 @@ def test_every_candidate_gets_a_reason(tmp_path: Path) -> None:
 def test_of_two_fitting_series_the_larger_wins_and_the_other_is_told(tmp_path: Path) -> None:
     study = study_of(tmp_path, mr_slices("small", count=28), mr_slices("large", count=40))
     selection = select(study, {"series": CROP}, RULE)
-    assert len(selection.chosen["series"].instances) == 40
+    assert len(selection.chosen["series"][0].instances) == 40
     assert any("fits first" in reason for reason in selection.reasons)
 
 
@@ -52,7 +52,7 @@ def test_geometry_comes_from_positions_not_from_numbers(tmp_path: Path) -> None:
         ds.InstanceNumber = 1000 - ds.InstanceNumber
     slices[3].InstanceNumber = None
     study = study_of(tmp_path, slices[::-1])
-    ordered = select(study, {"series": CROP}, RULE).chosen["series"].instances
+    ordered = select(study, {"series": CROP}, RULE).chosen["series"][0].instances
     assert [i.position[2] for i in ordered] == sorted(i.position[2] for i in ordered)
 
 
@@ -65,10 +65,25 @@ def test_two_inputs_by_name(tmp_path: Path) -> None:
         inputs={"t1": {"SeriesDescription": "T1"}, "flair": {"SeriesDescription": "FLAIR"}},
     )
     selection = select(study, {"t1": CROP, "flair": CROP}, rule)
-    assert {name: s.description for name, s in selection.chosen.items()} == {
+    assert {name: s.description for name, (s,) in selection.chosen.items()} == {
         "t1": "T1",
         "flair": "FLAIR",
     }
+
+
+def test_films_are_given_all_together_whatever_series_they_lie_in(tmp_path: Path) -> None:
+    study = study_of(
+        tmp_path,
+        mr_slices("front", count=1, modality="DX"),
+        mr_slices("side", count=1, modality="CR"),
+        mr_slices("ct", modality="CT"),
+    )
+    selection = select(study, {"series": Films()}, Rule(module="m"))
+    assert {series.modality for series in selection.chosen["series"]} == {"DX", "CR"}
+    assert sum(verdict.accepted for verdict in selection.verdicts) == 2
+    assert any("modality is CT, module needs CR or DX" in reason for reason in selection.reasons)
+    films = Films().read([i for s in selection.chosen["series"] for i in s.instances])
+    assert [film.values().shape for film in films] == [(48, 36), (48, 36)]
 
 
 def test_conditions_on_the_study(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from highdicom import Volume
 
-from hilum import Classification, HeatMap, Measurement, Note, Refusal, Segment, codes
+from hilum import Classification, HeatMap, Measurement, Note, Refusal, Score, Segment, codes
 from hilum.engine import exchange
 from hilum.findings import Findings
 
@@ -20,12 +20,14 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     segment = Segment(
         mask, codes.HIPPOCAMPUS, "Anterior", modifier=codes.ANTERIOR, colour=(1, 2, 3)
     )
+    score = Score(codes.PNEUMONIA, "Pneumonia", 0.75)
     findings = Findings(
         (
             segment,
             Measurement(codes.VOLUME, 1.25, codes.MILLILITRE, of=segment, uncertainty=0.05),
-            Classification(codes.HIPPOCAMPUS, "something", 0.75, (("other", 0.25),)),
-            HeatMap(np.eye(3, dtype=np.float32), "evidence", "1.2.3.4"),
+            Classification((score,), score, "why", "1.2.3.4"),
+            Classification((score,), None, "why"),
+            HeatMap(np.eye(3, dtype=np.float32), "evidence", "1.2.3.4", np.eye(3, dtype=bool)),
             Refusal("too-thick", "The slices are too thick."),
             Note("Side unknown."),
         )
@@ -43,5 +45,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     assert back.measurements[0].uncertainty == 0.05
     assert back.classifications == findings.classifications
     assert (back.heat_maps[0].values == np.eye(3)).all()
+    assert (back.heat_maps[0].region == np.eye(3)).all()
+    assert len(back.about("1.2.3.4").items) == 2
     assert back.refusal == findings.refusal
     assert exchange.summary(back) == exchange.summary(findings)

@@ -126,7 +126,7 @@ def analysis_of(study: Study, series: Series, *more: Finding, **changes: object)
         "created": CREATED,
         "module": MODULE,
         "study": study,
-        "inputs": {"series": series},
+        "inputs": {"series": (series,)},
         "findings": Findings(items),
         "reasons": ("Series Description matches the site's rule",),
     }

@@ -14,6 +14,7 @@ VETTED = {
     "QUALITATIVE_EVALUATIONS": ("C0034375", "UMLS"),  # PS3.16 TID 1500 row 12
     "SOURCE": ("260753009", "SCT"),  # the tables print the SNOMED CT name, "Source (attribute)"
     "ENGLISH": ("en-US", "RFC5646"),  # PS3.16 CID 5000
+    "EVIDENCE_IN_LUNGS": ("lung-evidence", "99HILUM"),  # our own; no standard code says it
     "PROCESSING_ALGORITHM": ("Newcode1", "99IHE"),  # IHE AIR 6.5.3.1
 }
 ALL = {name: value for name, value in vars(codes).items() if isinstance(value, Code)}

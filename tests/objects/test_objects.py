@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pypdf import PdfReader
 
 from hilum.dicom import codes
-from hilum.findings import Classification, Findings, HeatMap, Measurement, Refusal, Segment
+from hilum.findings import Classification, Findings, HeatMap, Measurement, Refusal, Score, Segment
 from hilum.objects import write_objects
 from hilum.objects.common import series_instance_uid
 
@@ -226,9 +226,11 @@ def test_classification_with_heat_map(tmp_path):
     study = exams.write_exam(tmp_path)
     series = study.series[0]
     uid = series.instances[3].sop_instance_uid
+    pneumonia = Score(codes.PNEUMONIA, "Pneumonia", 0.61)
+    normal = Score(codes.NORMAL, "Normal", 0.3)
     values = np.linspace(0, 1, 36, dtype=np.float32).reshape(6, 6)
     findings = (
-        Classification(codes.PNEUMONIA, "Pneumonia", 0.61, (("Normal", 0.3),)),
+        Classification((pneumonia, normal), pneumonia, "Similarity to training groups.", uid),
         HeatMap(values, "Evidence", uid),
         Measurement(codes.VOLUME, 3.0, codes.CUBIC_MILLIMETRE),
     )

@@ -22,6 +22,7 @@ NORMAL = Code("17621005", "SCT", "Normal")
 # how it is measured
 VOLUME = Code("118565006", "SCT", "Volume")
 CERTAINTY_OF_FINDING = Code("111012", "DCM", "Certainty of Finding")
+EVIDENCE_IN_LUNGS = Code("lung-evidence", "99HILUM", "Share of evidence inside the lungs")
 MEASUREMENT_UNCERTAINTY = Code("371884006", "SCT", "+/-, range of measurement uncertainty")
 CUBIC_MILLIMETRE = Code("mm3", "UCUM", "cubic millimeter")
 MILLILITRE = Code("ml", "UCUM", "milliliter")

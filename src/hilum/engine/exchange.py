@@ -18,7 +18,9 @@ from hilum.findings import (
     Measurement,
     Note,
     Refusal,
+    Score,
     Segment,
+    image_of,
 )
 from hilum.inbox import write_durably
 
@@ -37,6 +39,8 @@ def save(findings: Findings, folder: Path) -> None:
             arrays[f"{index}.affine"] = finding.mask.affine
         elif isinstance(finding, HeatMap):
             arrays[f"{index}.values"] = finding.values
+            if finding.region is not None:
+                arrays[f"{index}.region"] = finding.region
         items.append(item)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
@@ -62,10 +66,12 @@ def load(folder: Path) -> Findings:
                 item["colour"] = tuple(item["colour"])
             elif kind == "HeatMap":
                 item["values"] = arrays[f"{index}.values"]
+                item["region"] = arrays.get(f"{index}.region")
             elif kind == "Measurement":
                 item["of"] = None if item["of"] is None else items[item["of"]]
             elif kind == "Classification":
-                item["alternatives"] = tuple((n, s) for n, s in item["alternatives"])
+                item["scores"] = tuple(_score(score) for score in item["scores"])
+                item["outcome"] = item["outcome"] and _score(item["outcome"])
             for name, value in item.items():
                 if isinstance(value, dict) and value.keys() == {"code"}:
                     item[name] = Code(*value["code"])
@@ -102,7 +108,12 @@ def summary(findings: Findings) -> list[dict[str, Any]]:
                 )
             case Classification():
                 lines.append(
-                    {"kind": "classification", "label": finding.label, "score": finding.score}
+                    {
+                        "kind": "classification",
+                        "outcome": finding.outcome.label if finding.outcome else "indeterminate",
+                        "scores": {s.label: round(s.value, 2) for s in finding.scores},
+                        "basis": finding.basis,
+                    }
                 )
             case HeatMap():
                 lines.append({"kind": "heat map", "label": finding.label})
@@ -110,6 +121,7 @@ def summary(findings: Findings) -> list[dict[str, Any]]:
                 lines.append({"kind": "refusal", "code": finding.code, "text": finding.text})
             case Note():
                 lines.append({"kind": "note", "text": finding.text})
+        lines[-1]["image"] = image_of(finding)
     return lines
 
 
@@ -123,10 +135,23 @@ def _as_json(finding: Finding, findings: Findings) -> dict[str, Any]:
     for name, value in vars(finding).items():
         if isinstance(value, Code):
             item[name] = {"code": [value.value, value.scheme_designator, value.meaning]}
+        elif isinstance(value, Score):
+            item[name] = _score_as_json(value)
+        elif name == "scores":
+            item[name] = [_score_as_json(score) for score in value]
         elif isinstance(value, Volume):
             item["frame_of_reference_uid"] = value.frame_of_reference_uid
         elif isinstance(value, Segment):
             item[name] = findings.items.index(value)
-        elif name not in ("values", "volume_mm3"):
+        elif name not in ("values", "region", "volume_mm3"):
             item[name] = value
     return item
+
+
+def _score_as_json(score: Score) -> dict[str, Any]:
+    code = [score.code.value, score.code.scheme_designator, score.code.meaning]
+    return {"code": code, "label": score.label, "value": score.value}
+
+
+def _score(item: dict[str, Any]) -> Score:
+    return Score(Code(*item["code"]), item["label"], item["value"])

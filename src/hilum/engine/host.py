@@ -16,7 +16,6 @@ from pathlib import Path
 
 from hilum.config import Worker
 from hilum.dicom.instance import Instance
-from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.engine.process import die_with_parent
 from hilum.errors import DicomError, ModuleCrashed, ModuleError
@@ -97,19 +96,19 @@ class ModelHost:
 
 
 def run_here(module: Module, job: Job) -> Findings:
-    """Run `job` in this process: read the series, call the module, keep the findings on disk.
+    """Run `job` in this process: read the images, call the module, keep the findings on disk.
 
     Input that cannot be read as the module needs it gives a `Refusal`, not an error.
     """
     try:
-        series = {
-            name: Series.of([Instance.read(path) for path in paths])
-            for name, paths in job.files.items()
+        inputs = {
+            name: need.read([Instance.read(path) for path in job.files[name]])
+            for name, need in inputs_of(module).items()
         }
-        if list(inputs_of(module)) == ["series"]:
-            findings = Findings(tuple(module.run(*series.values())))
+        if isinstance(module.needs, Mapping):
+            findings = Findings(tuple(module.run(**inputs)))
         else:
-            findings = Findings(tuple(module.run(**series)))
+            findings = Findings(tuple(module.run(*inputs.values())))
     except DicomError as error:
         findings = Findings((Refusal("unreadable-input", f"The images cannot be used: {error}."),))
     exchange.save(findings, job.out)

@@ -15,16 +15,17 @@ class Analysis:
     """One run of one module on one study: everything the writers need, nothing else.
 
     `created` comes from the workitem, so that a repeated run writes identical bytes. `inputs` holds
-    the chosen series by input name (empty if none could be chosen and the findings are a refusal).
-    `reasons` says why they were chosen; `incomplete` says what was missing, or is None;
-    `predecessor` holds the SOP (class, instance) UIDs of the result this one replaces.
+    the chosen series by input name, several for films (empty if none could be chosen and the
+    findings are a refusal). `reasons` says why they were chosen; `incomplete` says what was
+    missing, or is None; `predecessor` holds the SOP (class, instance) UIDs of the result this one
+    replaces.
     """
 
     workitem_id: str
     created: datetime
     module: ModuleFacts
     study: Study
-    inputs: Mapping[str, Series]
+    inputs: Mapping[str, tuple[Series, ...]]
     findings: Findings
     reasons: tuple[str, ...] = ()
     incomplete: str | None = None
@@ -33,4 +34,9 @@ class Analysis:
     @property
     def series(self) -> Series | None:
         """The first input: the series whose grid the segments are on."""
-        return next(iter(self.inputs.values()), None)
+        return next(iter(self.all_series), None)
+
+    @property
+    def all_series(self) -> tuple[Series, ...]:
+        """Every analysed series, once."""
+        return tuple({s.uid: s for chosen in self.inputs.values() for s in chosen}.values())

@@ -43,7 +43,7 @@ def stamp(dataset: Dataset, analysis: Analysis, kind: str, variant: str = "") ->
 
 def sop_instance_uid(analysis: Analysis, kind: str, variant: str = "") -> str:
     """Derived from the images, the module, its weights, the workitem and the kind of object."""
-    images = sorted(i.sop_instance_uid for s in analysis.inputs.values() for i in s.instances)
+    images = sorted(i.sop_instance_uid for s in analysis.all_series for i in s.instances)
     module = analysis.module
     made_by = (module.name, module.version, module.weights_sha256)
     made_for = (analysis.study.uid, analysis.workitem_id, analysis.created.isoformat())
@@ -62,7 +62,7 @@ def device_uid(analysis: Analysis) -> str:
 
 def instances(analysis: Analysis) -> tuple[Instance, ...]:
     """The images that were analysed, of all inputs."""
-    return tuple(i for series in analysis.inputs.values() for i in series.instances)
+    return tuple(i for series in analysis.all_series for i in series.instances)
 
 
 def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
@@ -88,7 +88,7 @@ def predecessors(analysis: Analysis, sop_class_uid: str) -> list[Dataset]:
 
 def body_part(analysis: Analysis) -> str | None:
     """Of the analysed images, else of the structure that was found, else of the study's images."""
-    chosen = [s.header.get("BodyPartExamined") for s in analysis.inputs.values()]
+    chosen = [s.header.get("BodyPartExamined") for s in analysis.all_series]
     found = [codes.BODY_PARTS.get(s.code) for s in analysis.findings.segments]
     others = [s.header.get("BodyPartExamined") for s in analysis.study.series]
     usable = (str(p) for p in (*chosen, *found, *others) if p and is_valid("CS", str(p)))
@@ -192,8 +192,11 @@ def _own_texts(analysis: Analysis) -> Iterable[str]:
     for finding in analysis.findings.items:
         if isinstance(finding, Note | Refusal):
             yield finding.text
-        elif isinstance(finding, Segment | Classification):
+        elif isinstance(finding, Segment):
             yield finding.label
+        elif isinstance(finding, Classification):
+            yield finding.basis
+            yield from (score.label for score in finding.scores)
 
 
 def _dates(dataset: Dataset, analysis: Analysis) -> None:

@@ -19,7 +19,7 @@ def film(report: Report, width: int, height: int) -> Image.Image | None:
     heat = next(iter(report.analysis.findings.heat_maps), None)
     instance = series.instances[len(series.instances) // 2]
     if heat is not None:
-        named = (i for i in series.instances if i.sop_instance_uid == heat.sop_instance_uid)
+        named = (i for i in series.instances if i.sop_instance_uid == heat.image)
         instance = next(named, instance)
     grey = _grey(instance.dataset())
     if grey is None:

@@ -112,17 +112,14 @@ class Report:
         ]
         measured += [_row(measurement, measurement.of) for measurement in self.measurements(None)]
         for outcome in self.analysis.findings.classifications:
-            measured.append(Row(outcome.label, f"{outcome.score * 100:.0f}", unit="%"))
-            measured += [
-                Row(label, f"{score * 100:.0f}", unit="%") for label, score in outcome.alternatives
-            ]
+            measured += [Row(s.label, f"{s.value * 100:.0f}", unit="%") for s in outcome.scores]
         return tuple(measured)
 
     @cached_property
     def facts(self) -> tuple[tuple[str, str], ...]:
         """Where the result comes from: which images, which model, why, when."""
         module = self.analysis.module
-        facts = [("Images", describe(series)) for series in self.analysis.inputs.values()]
+        facts = [("Images", describe(series)) for series in self.analysis.all_series]
         if not facts:
             facts = [("Images", "no series of this study was suitable")]
         if self.analysis.reasons:

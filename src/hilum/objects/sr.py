@@ -68,7 +68,7 @@ def _study(analysis: Analysis, series: list[Dataset]) -> Dataset:
 
 def _evidence(analysis: Analysis, segmentation: Dataset | None) -> list[Dataset]:
     items = []
-    for series in {s.uid: s for s in analysis.inputs.values()}.values():
+    for series in analysis.all_series:
         images = [common.reference(i.sop_class_uid, i.sop_instance_uid) for i in series.instances]
         items.append(common.series_reference(series.uid, images, "ReferencedSOPSequence"))
     if segmentation:
@@ -174,8 +174,9 @@ def _groups_without_region(report: Report) -> Iterator[Dataset]:
     if whole:
         yield _image_group(report, report.title, whole)
     for outcome in report.analysis.findings.classifications:
-        certainty = Measurement(codes.CERTAINTY_OF_FINDING, outcome.score * 100, codes.PERCENT)
-        yield _image_group(report, outcome.label, [certainty], outcome.code)
+        for score in outcome.scores:
+            certainty = Measurement(codes.CERTAINTY_OF_FINDING, score.value * 100, codes.PERCENT)
+            yield _image_group(report, score.label, [certainty], score.code)
 
 
 def _image_group(
