@@ -146,6 +146,21 @@ class Rule(Settings):
         return derived_uid(self.module, json.dumps([self.series, self.inputs], sort_keys=True))
 
 
+class Route(Settings):
+    """Where results go on to, beside the destinations that their rule names."""
+
+    modules: tuple[str, ...] = Field(
+        (), description="Modules whose results take this route; empty means all."
+    )
+    outcome: Literal["any", "result", "refusal"] = Field(
+        "any", description="Take every outcome, only results, or only refusals."
+    )
+    images: bool = Field(
+        False, description="Send the analysed images, too, for archives that do not have them."
+    )
+    send_to: tuple[str, ...] = Field(description="Names of the destinations.")
+
+
 class Console(Settings):
     """The web page and API."""
 
@@ -174,6 +189,7 @@ class Site(Settings):
     console: Console = Field(Console(), description="The web page and API.")
     destination: tuple[Destination, ...] = Field((), description="Where results go.")
     rule: tuple[Rule, ...] = Field((), description="Which module analyses what.")
+    route: tuple[Route, ...] = Field((), description="Where results are pushed on to.")
 
     def destinations(self, names: tuple[str, ...]) -> tuple[Destination, ...]:
         """The settings of the destinations called `names`."""
@@ -215,12 +231,13 @@ def parse(values: dict[str, Any]) -> Site:
         raise ConfigurationError(
             "two rules give the same series to the same module: name every destination in one"
         )
-    for rule in site.rule:
-        for name in rule.send_to:
+    senders = [(f"rule for {rule.module}", rule.send_to) for rule in site.rule]
+    senders += [("route", route.send_to) for route in site.route]
+    for sender, names in senders:
+        for name in names:
             if name not in known:
                 raise ConfigurationError(
-                    f"rule for {rule.module}: destination {name!r} is not defined"
-                    + _suggestion(name, known)
+                    f"{sender}: destination {name!r} is not defined" + _suggestion(name, known)
                 )
     return site
 

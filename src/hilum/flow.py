@@ -12,7 +12,6 @@ results lie on disk.
 import logging
 import time
 from collections.abc import Mapping
-from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -22,18 +21,16 @@ from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.config import Destination, Rule, Site
 from hilum.destinations import open_destination
-from hilum.dicom.instance import Instance
-from hilum.dicom.study import Study
-from hilum.dicom.uids import derived_uid
 from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost, where
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused, ModuleError
 from hilum.findings import Findings, Refusal
 from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import Module, facts_of, inputs_of
-from hilum.objects import KINDS, Analysis, Encoding, write_objects
+from hilum.objects import KINDS, Encoding, write_objects
 from hilum.records import Records, State
-from hilum.routing import applies
+from hilum.routing import applies, recipients
+from hilum.workitems import Workitems
 
 READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)  # an archive may need a moment to index
 FIRST_RETRY_SECONDS = 2.0
@@ -55,6 +52,7 @@ class Flow(durable.Workflows):
         self.facts = {name: facts_of(module) for name, module in modules.items()}
         self.inbox = Inbox(site.data)
         self.arrivals = Arrivals(self.inbox, records)
+        self.workitems = Workitems(records, self.inbox, site.data, self.facts)
         self.hosts: dict[str, ModelHost] = {}
 
     # 1. Arrival: is there enough to decide? -------------------------------------------------------
@@ -105,18 +103,15 @@ class Flow(durable.Workflows):
 
     def schedule(self, rule: Rule, arrival: Arrival, run: Run) -> None:
         """Create the workitem, or find it, and hand it to the workers."""
-        module = self.facts[rule.module]
         inputs = {
             name: sorted(i.path.name for series in chosen for i in series.instances)
             for name, chosen in run.selection.chosen.items()
         }
-        everything = [name for files in inputs.values() for name in files]
-        identity = (arrival.study_uid, rule.key, module.version, module.weights_sha256)
-        workitem_id = derived_uid(*identity, *everything)
-        before = self._last_run(arrival.study_uid, rule, but=workitem_id)
+        workitem_id = self.workitems.id_of_run(arrival, rule, inputs)
+        before = self.workitems.last_run(arrival.study_uid, rule, but=workitem_id)
         is_new = self.records.put(
             tables.workitem,
-            **self._row(rule, arrival, run.selection.verdicts, workitem_id),
+            **self.workitems.new_row(workitem_id, rule, arrival, run.selection.verdicts),
             state=State.SCHEDULED.value,
             reason=run.reason,
             inputs=inputs,
@@ -125,12 +120,14 @@ class Flow(durable.Workflows):
         )
         if not is_new:
             return
-        self.records.remove(tables.workitem, id=_id_without_run(arrival.study_uid, rule))
+        without_run = self.workitems.id_without_run(arrival.study_uid, rule)
+        self.records.remove(tables.workitem, id=without_run)
         if before:
             self.records.change(tables.workitem, {"id": before}, superseded_by=workitem_id)
         self.records.add_event(arrival.study_uid, "complete", run.reason, workitem_id)
         for verdict in run.selection.reasons:
             self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
+        module = self.facts[rule.module]
         self.records.add_event(
             arrival.study_uid, "scheduled", f"{module.name} {module.version}", workitem_id
         )
@@ -148,11 +145,11 @@ class Flow(durable.Workflows):
 
     def note_outcome(self, rule: Rule, arrival: Arrival, outcome: Hold | NotApplicable) -> None:
         """Record, once, why a module was not run on a study."""
-        if self._last_run(arrival.study_uid, rule):
+        if self.workitems.last_run(arrival.study_uid, rule):
             return
         state = State.HELD if isinstance(outcome, Hold) else State.NOT_APPLICABLE
-        workitem_id = _id_without_run(arrival.study_uid, rule)
-        row = self._row(rule, arrival, outcome.selection.verdicts, workitem_id)
+        workitem_id = self.workitems.id_without_run(arrival.study_uid, rule)
+        row = self.workitems.new_row(workitem_id, rule, arrival, outcome.selection.verdicts)
         values = {**row, "state": state.value, "reason": outcome.reason, "inputs": {}}
         is_new = self.records.put(tables.workitem, **values)
         known = self.records.one(tables.workitem, id=workitem_id)
@@ -205,19 +202,18 @@ class Flow(durable.Workflows):
         row = self.records.one(tables.workitem, id=workitem_id)
         self.records.set_state(workitem_id, State.RUNNING, f"{row['module']} runs")
         self.records.change(tables.workitem, {"id": workitem_id}, failure=None)
-        folder = self.study_folder(row)
-        files = {name: [folder / f for f in names] for name, names in row["inputs"].items()}
+        folder = self.workitems.result_folder(workitem_id)
         started = time.monotonic()
         try:
-            self.host(row["module"]).run(Job(files, self.result_folder(workitem_id)))
+            self.host(row["module"]).run(Job(self.workitems.images(row), folder))
         except ModuleError as error:
             self.records.change(tables.workitem, {"id": workitem_id}, failure=str(error))
             self.records.add_event(row["study_uid"], "failed", str(error), workitem_id)
             refusal = Refusal(
                 "module-failed", "The analysis failed for a technical reason; it is on record."
             )
-            exchange.save(Findings((refusal,)), self.result_folder(workitem_id))
-        findings = exchange.summary(exchange.load(self.result_folder(workitem_id)))
+            exchange.save(Findings((refusal,)), folder)
+        findings = exchange.summary(exchange.load(folder))
         self.records.change(tables.workitem, {"id": workitem_id}, findings=findings)
         self.records.add_event(
             row["study_uid"],
@@ -230,16 +226,17 @@ class Flow(durable.Workflows):
     def write(self, workitem_id: str) -> list[str]:
         """Write the result objects of every encoding asked for; return the destinations."""
         row = self.records.one(tables.workitem, id=workitem_id)
-        rule = Rule.model_validate(row["rule"])
-        destinations = self.site.destinations(rule.send_to)
-        analysis = self.analysis(row)
+        analysis = self.workitems.analysis(row)
+        refused = analysis.findings.refusal is not None
+        images_to = recipients(self.site, Rule.model_validate(row["rule"]), refused)
+        destinations = self.site.destinations(tuple(images_to))
         written: set[str] = set()
         variants: set[tuple[tuple[str, ...], Encoding]]
         variants = {(d.objects, d.segmentation) for d in destinations} or {(KINDS, "auto")}
         for kinds, encoding in sorted(variants):
             for kind, dataset in write_objects(analysis, kinds, encoding).items():
                 name = f"{kind}-{digest(dataset.SOPInstanceUID)}.dcm"
-                path = self.result_folder(workitem_id) / name
+                path = self.workitems.result_folder(workitem_id) / name
                 write_durably(path, part10(dataset))
                 written.add(kind)
                 self.records.put(
@@ -257,6 +254,7 @@ class Flow(durable.Workflows):
                 workitem_id=workitem_id,
                 destination=destination.name,
                 variant=variant_of(destination),
+                images=images_to[destination.name],
                 state="waiting",
             )
         self.records.set_state(
@@ -298,21 +296,25 @@ class Flow(durable.Workflows):
         """Send what the destination does not show yet, then read back; return the outcome."""
         try:
             peer = open_destination(self.site.destinations((destination,))[0])
-            files = self.files_for(workitem_id, destination)
+            files = self.workitems.files_for(workitem_id, destination)
             if missing := peer.missing(files):  # asked first: a crash may have hidden a sending
                 peer.send(missing)
             self._read_back(peer, files)
         except (DeliveryDelayed, OSError) as error:
             text = f"{destination}: {error}; again in {retry_seconds(attempt):.0f} s"
             next_attempt = time.time() + retry_seconds(attempt)
-            self._note(workitem_id, destination, "delayed", attempt, text, next_attempt)
+            self.workitems.note_delivery(
+                workitem_id, destination, "delayed", attempt, text, next_attempt
+            )
             return "delayed"
         except (DeliveryRefused, ConfigurationError) as error:
-            self._note(workitem_id, destination, "refused", attempt, f"{destination}: {error}")
+            self.workitems.note_delivery(
+                workitem_id, destination, "refused", attempt, f"{destination}: {error}"
+            )
             self.records.set_state(workitem_id, State.PARKED, f"{destination}: {error}")
             return "refused"
         text = f"{len(files)} objects read back from {destination}"
-        self._note(workitem_id, destination, "verified", attempt, text)
+        self.workitems.note_delivery(workitem_id, destination, "verified", attempt, text)
         self.finish(workitem_id)
         return "verified"
 
@@ -336,87 +338,11 @@ class Flow(durable.Workflows):
 
     # What the steps above stand on ----------------------------------------------------------------
 
-    def analysis(self, row: tables.Row) -> Analysis:
-        """The workitem `row` with its images and findings, as the object writers want it."""
-        folder = self.study_folder(row)
-        inputs = {
-            name: Study.of([Instance.read(folder / file) for file in files]).series
-            for name, files in row["inputs"].items()
-        }
-        siblings = [Instance.read(folder / file) for file in row["siblings"]]
-        before = self._results_replaced_by(row)
-        return Analysis(
-            workitem_id=row["id"],
-            created=datetime.fromtimestamp(row["created"]).astimezone(),
-            module=self.facts[row["module"]],
-            study=Study.of(siblings),
-            inputs=inputs,
-            findings=exchange.load(self.result_folder(row["id"])),
-            reasons=tuple(
-                "; ".join(verdict["reasons"]) for verdict in row["verdicts"] if verdict["accepted"]
-            ),
-            incomplete=row["incomplete"],
-            predecessor=tuple((r["sop_class_uid"], r["sop_instance_uid"]) for r in before),
-        )
-
-    def files_for(self, workitem_id: str, destination: str) -> list[Path]:
-        """The result files written for `destination`, whatever its settings say by now."""
-        delivery = self.records.one(
-            tables.delivery, workitem_id=workitem_id, destination=destination
-        )
-        rows = self.records.find(
-            tables.result, workitem_id=workitem_id, variant=delivery["variant"]
-        )
-        return [Path(row["path"]) for row in rows]
-
-    def study_folder(self, row: tables.Row) -> Path:
-        """Where the images of a workitem lie."""
-        return self.inbox.study_folder(row["study_uid"])
-
-    def result_folder(self, workitem_id: str) -> Path:
-        """Where the findings and result objects of a workitem lie."""
-        return self.site.data / "results" / workitem_id
-
     def host(self, module: str) -> ModelHost:
         """The warm process of `module`, made when first asked for."""
         if module not in self.hosts:
             self.hosts[module] = ModelHost(module, self.site.worker)
         return self.hosts[module]
-
-    def _last_run(self, study_uid: str, rule: Rule, but: str = "") -> str | None:
-        """The newest workitem of this rule and study that ran or will run, other than `but`."""
-        rows = self.records.find(
-            tables.workitem, study_uid=study_uid, rule_key=rule.key, order_by="created"
-        )
-        runs = [row["id"] for row in rows if row["inputs"] and row["id"] != but]
-        return runs[-1] if runs else None
-
-    def _row(self, rule: Rule, arrival: Arrival, verdicts: Any, workitem_id: str) -> tables.Row:
-        module = self.facts[rule.module]
-        return {
-            "id": workitem_id,
-            "study_uid": arrival.study_uid,
-            "module": module.name,
-            "version": module.version,
-            "weights_sha256": module.weights_sha256,
-            "rule": rule.model_dump(mode="json"),
-            "rule_key": rule.key,
-            "created": time.time(),
-            "siblings": [
-                series.instances[0].path.name
-                for series in arrival.study().series
-                if not series.instances[0].is_own_result
-            ],
-            "verdicts": [vars(verdict) for verdict in verdicts],
-        }
-
-    def _results_replaced_by(self, row: tables.Row) -> list[tables.Row]:
-        """The results of the nearest predecessor that has any; a cancelled one has none."""
-        while row["predecessor"]:
-            if results := self.records.find(tables.result, workitem_id=row["predecessor"]):
-                return results
-            row = self.records.one(tables.workitem, id=row["predecessor"])
-        return []
 
     def _read_back(self, peer: Any, files: list[Path]) -> None:
         for pause in READ_BACK_PAUSES:
@@ -424,27 +350,6 @@ class Flow(durable.Workflows):
             if not (missing := peer.missing(files)):
                 return
         raise DeliveryDelayed(f"accepted, but {len(missing)} of {len(files)} are not shown")
-
-    def _note(
-        self,
-        workitem_id: str,
-        destination: str,
-        state: str,
-        attempt: int,
-        text: str,
-        next_attempt: float | None = None,
-    ) -> None:
-        self.records.change(
-            tables.delivery,
-            {"workitem_id": workitem_id, "destination": destination},
-            state=state,
-            attempts=attempt,
-            reason=text,
-            next_attempt=next_attempt,
-            verified_at=time.time() if state == "verified" else None,
-        )
-        study_uid = self.records.one(tables.workitem, id=workitem_id)["study_uid"]
-        self.records.add_event(study_uid, state, text, workitem_id)
 
 
 def retry_seconds(attempt: int) -> float:
@@ -462,7 +367,3 @@ def part10(dataset: Any) -> bytes:
     buffer = BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
-
-
-def _id_without_run(study_uid: str, rule: Rule) -> str:
-    return derived_uid(study_uid, rule.key, "not run")

@@ -73,6 +73,7 @@ delivery = sa.Table(
     sa.Column("workitem_id", sa.String(64), primary_key=True),
     sa.Column("destination", sa.String(64), primary_key=True),
     sa.Column("variant", sa.String(64), nullable=False),  # of the results it is to receive
+    sa.Column("images", sa.Boolean, nullable=False),  # whether the analysed images go along
     sa.Column("state", sa.String(16), nullable=False),  # waiting, delayed, refused, verified
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("reason", sa.Text, nullable=False, default=""),

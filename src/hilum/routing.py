@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hilum.config import Rule
+from hilum.config import Rule, Site
 from hilum.dicom.series import Series
 from hilum.dicom.study import PATIENT_AND_STUDY, Study
 from hilum.module import Films, Need
@@ -50,6 +50,19 @@ def applies(rule: Rule, study: Study) -> bool:
         re.search(pattern, str(agreed.get(keyword) or ""))
         for keyword, pattern in rule.study.items()
     )
+
+
+def recipients(site: Site, rule: Rule, refused: bool) -> dict[str, bool]:
+    """Names of the destinations of a result, and whether the images go along to each."""
+    outcome = "refusal" if refused else "result"
+    names = dict.fromkeys(rule.send_to, False)
+    for route in site.route:
+        if (not route.modules or rule.module in route.modules) and route.outcome in (
+            "any",
+            outcome,
+        ):
+            names |= {name: names.get(name, False) or route.images for name in route.send_to}
+    return names
 
 
 def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:

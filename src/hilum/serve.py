@@ -140,13 +140,14 @@ def require_free_ports(site: Site) -> None:
 
 
 def check_rules(site: Site) -> None:
-    """Raise `ConfigurationError` for a rule whose module is not there, or does not load."""
+    """Raise `ConfigurationError` for a rule or route whose module is not there or fails to load."""
     modules, problems = discover()
-    for rule in site.rule:
-        if rule.module in modules:
-            continue
-        why = problems.get(rule.module) or f"not installed; known: {', '.join(sorted(modules))}"
-        raise ConfigurationError(f"rule: module {rule.module!r}: {why}")
+    wanted = [("rule", rule.module) for rule in site.rule]
+    wanted += [("route", name) for route in site.route for name in route.modules]
+    for place, name in wanted:
+        if name not in modules:
+            why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
+            raise ConfigurationError(f"{place}: module {name!r}: {why}")
 
 
 def gateway(site: Site) -> None:

@@ -25,6 +25,7 @@ from hilum.settings import example, table
             {"rule": [{"module": "m"}, {"module": "m", "priority": "STAT"}]},
             "name every destination",
         ),
+        ({"route": [{"send_to": ["p"]}]}, "route: destination 'p' is not defined"),
         ({"receiver": {"ae_title": "x" * 17}}, "1 to 16 ASCII characters"),
         ({"rule": [{"module": "m", "series": {"SeriesDescription": "("}}]}, "not a regular expr"),
         (

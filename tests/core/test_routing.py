@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from factory import instances, mr_slices
-from hilum.config import Rule
+from hilum.config import Rule, parse
 from hilum.dicom.study import Study
 from hilum.module import Films, Input
-from hilum.routing import applies, select
+from hilum.routing import applies, recipients, select
 
 CROP = Input("MR", slice_spacing=(0.8, 1.2), pixel_spacing=(0.8, 1.2), extent=(20, 80))
 RULE = Rule(module="m", series={"SeriesDescription": "(?i)^hippocrop$"})
@@ -84,6 +84,24 @@ def test_films_are_given_all_together_whatever_series_they_lie_in(tmp_path: Path
     assert any("modality is CT, module needs CR or DX" in reason for reason in selection.reasons)
     films = Films().read([i for s in selection.chosen["series"] for i in s.instances])
     assert [film.values().shape for film in films] == [(48, 36), (48, 36)]
+
+
+def test_routes_take_results_further() -> None:
+    site = parse(
+        {
+            "destination": [{"name": n, "kind": "dimse"} for n in ("home", "pacs", "registry")],
+            "rule": [{"module": "chest", "send_to": ["home"]}, {"module": "brain"}],
+            "route": [
+                {"modules": ["chest"], "images": True, "send_to": ["pacs", "home"]},
+                {"outcome": "refusal", "send_to": ["registry", "pacs"]},
+            ],
+        }
+    )
+    chest, brain = site.rule
+    assert recipients(site, chest, refused=False) == {"home": True, "pacs": True}
+    assert recipients(site, chest, refused=True) == {"home": True, "pacs": True, "registry": False}
+    assert recipients(site, brain, refused=False) == {}
+    assert recipients(site, brain, refused=True) == {"registry": False, "pacs": False}
 
 
 def test_conditions_on_the_study(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import pydicom
 import pytest
 
 from factory import mr_slices, write
+from hilum import views
 from hilum.dicom.instance import Instance
+from hilum.network.processes import available_port
 from plugin import install_plugin
 
 from .site import Running, running
@@ -58,6 +60,34 @@ def test_thirty_lines_are_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     expected = sum((i.dataset().pixel_array > 0).size for i in map(Instance.read, files)) / 1000
     measured = next(f for f in item["findings"] if f["kind"] == "measurement")
     assert 0.4 * expected < measured["value"] < 0.6 * expected
+
+
+def test_results_are_pushed_on_and_the_images_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    files = write(mr_slices(), tmp_path / "exam")
+    settings = site_for(tmp_path, "bright-volume")
+    further = {"name": "further", "kind": "folder", "folder": tmp_path / "further"}
+    down = {"name": "down", "kind": "dimse", "port": available_port(), "timeout_seconds": 1}
+    settings["destination"] += [further, down]
+    settings["route"] = [{"send_to": ["further"], "images": True}, {"send_to": ["down"]}]
+    with running(tmp_path, **settings) as hilum:
+        hilum.send(files)
+        study_uid = Instance.read(files[0]).study_uid
+        verified = (
+            "4 objects read back from out",
+            f"{4 + len(files)} objects read back from further",
+        )
+        hilum.until(
+            lambda: {e["text"] for e in trace(hilum, study_uid)}.issuperset(verified), "results"
+        )
+        assert views.study(hilum.records, study_uid)["workitems"][0]["state"] == "delivering"
+    pushed = {
+        pydicom.dcmread(path).SOPInstanceUID for path in (tmp_path / "further").rglob("*.dcm")
+    }
+    assert pushed > {Instance.read(path).sop_instance_uid for path in files}
+    assert pushed > {ds.SOPInstanceUID for ds in delivered(tmp_path)}
 
 
 SLOW = BRIGHT.replace("import numpy as np", "import numpy as np, time").replace(

@@ -1,0 +1,146 @@
+"""Workitems as flow.py handles them: made from a decision, read back with images and findings."""
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from hilum import records as tables
+from hilum.assembly import Arrival
+from hilum.config import Rule
+from hilum.dicom.instance import Instance
+from hilum.dicom.study import Study
+from hilum.dicom.uids import derived_uid
+from hilum.engine import exchange
+from hilum.inbox import Inbox
+from hilum.module import ModuleFacts
+from hilum.objects import Analysis
+from hilum.records import Records
+from hilum.routing import Verdict
+
+
+class Workitems:
+    """Rows of the workitem table and what belongs to them on disk, below the folder `data`."""
+
+    def __init__(
+        self, records: Records, inbox: Inbox, data: Path, facts: Mapping[str, ModuleFacts]
+    ) -> None:
+        self._records = records
+        self._inbox = inbox
+        self._data = data
+        self._facts = facts
+
+    def id_of_run(self, arrival: Arrival, rule: Rule, inputs: Mapping[str, list[str]]) -> str:
+        """The same for the same study, rule, module, weights and images."""
+        module = self._facts[rule.module]
+        identity = (arrival.study_uid, rule.key, module.version, module.weights_sha256)
+        return derived_uid(*identity, *(name for files in inputs.values() for name in files))
+
+    def id_without_run(self, study_uid: str, rule: Rule) -> str:
+        """Of the workitem that records why a module was not run."""
+        return derived_uid(study_uid, rule.key, "not run")
+
+    def new_row(
+        self, workitem_id: str, rule: Rule, arrival: Arrival, verdicts: Iterable[Verdict]
+    ) -> tables.Row:
+        """What every new workitem records, whether its module runs or not."""
+        module = self._facts[rule.module]
+        return {
+            "id": workitem_id,
+            "study_uid": arrival.study_uid,
+            "module": module.name,
+            "version": module.version,
+            "weights_sha256": module.weights_sha256,
+            "rule": rule.model_dump(mode="json"),
+            "rule_key": rule.key,
+            "created": time.time(),
+            "siblings": [
+                series.instances[0].path.name
+                for series in arrival.study().series
+                if not series.instances[0].is_own_result
+            ],
+            "verdicts": [vars(verdict) for verdict in verdicts],
+        }
+
+    def last_run(self, study_uid: str, rule: Rule, but: str = "") -> str | None:
+        """The newest workitem of this rule and study that ran or will run, other than `but`."""
+        rows = self._records.find(
+            tables.workitem, study_uid=study_uid, rule_key=rule.key, order_by="created"
+        )
+        runs = [row["id"] for row in rows if row["inputs"] and row["id"] != but]
+        return runs[-1] if runs else None
+
+    def images(self, row: tables.Row) -> dict[str, list[Path]]:
+        """The analysed image files by input name."""
+        folder = self._inbox.study_folder(row["study_uid"])
+        return {name: [folder / file for file in files] for name, files in row["inputs"].items()}
+
+    def result_folder(self, workitem_id: str) -> Path:
+        """Where the findings and result objects of a workitem lie."""
+        return self._data / "results" / workitem_id
+
+    def analysis(self, row: tables.Row) -> Analysis:
+        """The workitem with its images and findings, as the object writers want it."""
+        folder = self._inbox.study_folder(row["study_uid"])
+        inputs = {
+            name: Study.of([Instance.read(path) for path in paths]).series
+            for name, paths in self.images(row).items()
+        }
+        before = self._results_replaced_by(row)
+        return Analysis(
+            workitem_id=row["id"],
+            created=datetime.fromtimestamp(row["created"]).astimezone(),
+            module=self._facts[row["module"]],
+            study=Study.of([Instance.read(folder / file) for file in row["siblings"]]),
+            inputs=inputs,
+            findings=exchange.load(self.result_folder(row["id"])),
+            reasons=tuple(
+                "; ".join(verdict["reasons"]) for verdict in row["verdicts"] if verdict["accepted"]
+            ),
+            incomplete=row["incomplete"],
+            predecessor=tuple((r["sop_class_uid"], r["sop_instance_uid"]) for r in before),
+        )
+
+    def files_for(self, workitem_id: str, destination: str) -> list[Path]:
+        """What was decided to send to `destination`, whatever its settings say by now."""
+        delivery = self._records.one(
+            tables.delivery, workitem_id=workitem_id, destination=destination
+        )
+        results = self._records.find(
+            tables.result, workitem_id=workitem_id, variant=delivery["variant"]
+        )
+        files = [Path(row["path"]) for row in results]
+        if delivery["images"]:
+            row = self._records.one(tables.workitem, id=workitem_id)
+            files = [path for paths in self.images(row).values() for path in paths] + files
+        return files
+
+    def note_delivery(
+        self,
+        workitem_id: str,
+        destination: str,
+        state: str,
+        attempt: int,
+        text: str,
+        next_attempt: float | None = None,
+    ) -> None:
+        """Record how an attempt to deliver ended, in the delivery's row and the study's trace."""
+        self._records.change(
+            tables.delivery,
+            {"workitem_id": workitem_id, "destination": destination},
+            state=state,
+            attempts=attempt,
+            reason=text,
+            next_attempt=next_attempt,
+            verified_at=time.time() if state == "verified" else None,
+        )
+        study_uid = self._records.one(tables.workitem, id=workitem_id)["study_uid"]
+        self._records.add_event(study_uid, state, text, workitem_id)
+
+    def _results_replaced_by(self, row: tables.Row) -> list[tables.Row]:
+        """The results of the nearest predecessor that has any; a cancelled one has none."""
+        while row["predecessor"]:
+            if results := self._records.find(tables.result, workitem_id=row["predecessor"]):
+                return results
+            row = self._records.one(tables.workitem, id=row["predecessor"])
+        return []
