@@ -171,6 +171,22 @@ def trace(study: str, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) 
         )
 
 
+@app.command()
+def withdraw(
+    workitem: Annotated[str, typer.Argument(help="Its id, as `hilum status --json` shows it.")],
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads the note in the archive.")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Take a delivered result back: a rejection note goes wherever the result went."""
+    from hilum.asking import ask
+    from hilum.config import load
+
+    records = _records(config)
+    answer = ask(records, load(config).data, "withdraw", workitem, reason)
+    say.print(answer or "noted; it is done as soon as `hilum serve` runs")
+    raise typer.Exit(0 if answer is None or answer.startswith("withdrawn") else 1)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def test(context: typer.Context) -> None:
     """Run the test suite (arguments go to pytest). `./hilum test` installs what it needs first."""

@@ -29,6 +29,10 @@ class HintSender:
         except OSError:
             return
 
+    def close(self) -> None:
+        """Send no more."""
+        self._socket.close()
+
 
 class HintReceiver:
     """Receives hints at `address`.

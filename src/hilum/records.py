@@ -28,6 +28,7 @@ class State(Enum):
     PARKED = "parked"  # a destination refused a result; a person has to do something
     FAILED = "failed"  # the module failed; a refusal was delivered in place of a result
     CANCELLED = "cancelled"  # superseded by a run on more images before anything was sent
+    WITHDRAWN = "withdrawn"  # a person took the result back; a note in the archive says so
 
     @property
     def settled(self) -> bool:
@@ -111,6 +112,17 @@ executor = sa.Table(
     sa.Column("beat_at", sa.Float, nullable=False),
 )
 
+request = sa.Table(
+    "request",  # what a person asked for, until the gateway has done it
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("workitem_id", sa.String(64), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text),
+)
+
 Row = dict[str, Any]
 
 
@@ -141,6 +153,13 @@ class Records:
                     text=text,
                 )
             )
+
+    def add_request(self, action: str, workitem_id: str, reason: str) -> int:
+        """Ask the gateway to do something with a workitem; return the number of the request."""
+        with self.begin() as connection:
+            values = {"action": action, "workitem_id": workitem_id, "reason": reason}
+            inserted = connection.execute(request.insert().values(at=time.time(), **values))
+            return int(inserted.inserted_primary_key[0])  # type: ignore[index]
 
     def put(self, table: sa.Table, **values: Any) -> bool:
         """Insert a row unless its primary key is there already; say whether it was new."""

@@ -162,9 +162,13 @@ def gateway(site: Site) -> None:
     next_sweep = 0.0
     while not stop.is_set():
         for hint in hints.receive(timeout=0.05):
-            flow.arrivals.take(hint)
+            if hint["event"] == "asked":
+                flow.obey()
+            else:
+                flow.arrivals.take(hint)
         if time.monotonic() >= next_sweep:
             flow.sweep()
+            flow.obey()
             next_sweep = time.monotonic() + SWEEP_SECONDS
         flow.review()
         if pulse.beat():

@@ -9,6 +9,7 @@ import pytest
 
 from factory import mr_slices, write
 from hilum import views
+from hilum.asking import ask
 from hilum.dicom.instance import Instance
 from hilum.network.processes import available_port
 from plugin import install_plugin
@@ -172,6 +173,28 @@ def test_a_module_that_fails_leaves_a_refusal_for_the_clinician(
     assert "RuntimeError in plugin_bright_volume.py" in item["reason"]
     assert item["findings"][0]["code"] == "module-failed"
     assert sorted(ds.Modality for ds in delivered(tmp_path)) == ["DOC", "OT", "SR"]
+
+
+def test_a_result_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    files = write(mr_slices(), tmp_path / "exam")
+    study_uid = Instance.read(files[0]).study_uid
+    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+        records, data = hilum.records, hilum.site.data
+        assert "no result" in str(ask(records, data, "withdraw", "1.2.3", "never heard of"))
+        hilum.send(files)
+        item = hilum.settled(study_uid)["workitems"][0]
+        taken_back = {ds.SOPInstanceUID for ds in delivered(tmp_path)}
+        for _ in range(2):  # asking again changes nothing
+            answer = ask(records, data, "withdraw", item["id"], "It outlines the wrong thing.")
+            assert answer == "withdrawn; a note goes to out"
+        old, note = hilum.settled(study_uid, workitems=2)["workitems"]
+    assert [old["state"], note["state"]] == ["withdrawn", "completed"]
+    [written] = [ds for ds in delivered(tmp_path) if ds.Modality == "KO"]
+    series = written.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+    named = {item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for item in series}
+    assert named == taken_back
+    assert written.StudyInstanceUID == study_uid
 
 
 def trace(hilum: Running, study_uid: str) -> list[dict]:

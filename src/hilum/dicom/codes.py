@@ -66,6 +66,10 @@ COMMENT = Code("121106", "DCM", "Comment")
 PROCESSING_SUMMARY = Code("111017", "DCM", "CAD Processing and Findings Summary")
 NO_ALGORITHMS_SUCCEEDED = Code("111245", "DCM", "No algorithms succeeded; without findings")
 
+# a result that is taken back (CID 7010, TID 2010)
+REJECTED_FOR_PATIENT_SAFETY = Code("113037", "DCM", "Rejected for Patient Safety Reasons")
+KEY_OBJECT_DESCRIPTION = Code("113012", "DCM", "Key Object Description")
+
 # what the objects say of each other and of their making
 PROCESSING_ALGORITHM = Code("Newcode1", "99IHE", "Processing Algorithm")  # as IHE AIR prints it
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")

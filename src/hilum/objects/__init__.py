@@ -12,8 +12,9 @@ from hilum.objects import pdf, sc, seg, sr
 from hilum.objects.analysis import Analysis
 from hilum.objects.report import Report
 from hilum.objects.seg import Encoding
+from hilum.objects.withdrawal import write_withdrawal
 
-__all__ = ["KINDS", "Analysis", "Encoding", "Writer", "write_objects"]
+__all__ = ["KINDS", "Analysis", "Encoding", "Writer", "write_objects", "write_withdrawal"]
 
 KINDS = ("seg", "sr", "sc", "pdf")
 

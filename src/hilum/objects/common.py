@@ -23,8 +23,14 @@ from hilum.findings import Classification, Note, Refusal, Segment
 from hilum.objects.analysis import Analysis
 
 # High numbers, else viewers open our objects before the images.
-SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "sc": 9003, "pdf": 9004}
-NAMES = {"seg": "segmentation", "sr": "measurements", "sc": "picture", "pdf": "report"}
+SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "sc": 9003, "pdf": 9004, "ko": 9005}
+NAMES = {
+    "seg": "segmentation",
+    "sr": "measurements",
+    "sc": "picture",
+    "pdf": "report",
+    "ko": "withdrawn",
+}
 NOT_FOR_DIAGNOSIS = "not for diagnosis"
 UNICODE = "ISO_IR 192"
 

@@ -78,6 +78,15 @@ def image(
     return item
 
 
+def referenced(value_type: str, sop_class_uid: str, sop_instance_uid: str) -> Dataset:
+    """An IMAGE or COMPOSITE that is named without saying what for (TID 2010)."""
+    item = Dataset()
+    item.RelationshipType = CONTAINS
+    item.ValueType = value_type
+    item.ReferencedSOPSequence = [common.reference(sop_class_uid, sop_instance_uid)]
+    return item
+
+
 def polyline(name: Code, points: np.ndarray, source: Dataset) -> Dataset:
     """A closed outline of (column, row) `points` on the image item `source`."""
     item = _item("SCOORD", name, CONTAINS, [source])
