@@ -60,6 +60,11 @@ GO_TO = """uid => {
     const index = viewport.getImageIds().findIndex(image => image.includes(`/instances/${uid}/`));
     return viewport.setImageIdIndex(index);
 }"""
+IMAGES = """() => {
+    const id = window.services.viewportGridService.getState().activeViewportId;
+    return window.services.cornerstoneViewportService.getCornerstoneViewport(id)
+        .getImageIds().length;
+}"""
 ZOOM = """factor => {
     const id = window.services.viewportGridService.getState().activeViewportId;
     const viewport = window.services.cornerstoneViewportService.getCornerstoneViewport(id);
@@ -136,6 +141,16 @@ class Reader:
         self.page.wait_for_function(f"({SHOWN_SERIES})().includes({description!r})")
         self.page.wait_for_function(HAS_PIXELS)
         self.page.wait_for_timeout(500)  # drawing follows loading
+
+    def show_nothing(self, description: str) -> None:
+        """Open a series that has nothing to draw; the viewer must survive it."""
+        self._open(description)
+        self.page.wait_for_timeout(2000)
+
+    def images(self) -> int:
+        """How many images the shown series has."""
+        found: int = self.page.evaluate(IMAGES)
+        return found
 
     def load_segmentation(self, description: str) -> dict[str, int]:
         """Open a SEG as an overlay of its images; return the number of voxels per segment."""

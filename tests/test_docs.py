@@ -68,6 +68,14 @@ def test_links_lead_somewhere(file: Path) -> None:
             assert (file.parent / target).exists(), target
 
 
+def test_the_tests_that_the_documentation_names_exist() -> None:
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    named = {
+        n for page in DOCS.rglob("*.md") for n in re.findall(r"`(test_\w+)`", page.read_text())
+    }
+    assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
 def test_the_module_of_the_guide_is_the_one_the_tests_run() -> None:
     from system.test_modules import BRIGHT
 

@@ -13,6 +13,7 @@ from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
 from hilum.records import Records
 
+MOST_COUNTS = 1000  # studies
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
 
 
@@ -27,6 +28,7 @@ class Arrivals:
         self._inbox = inbox
         self._records = records
         self._open: dict[str, Arrival] = {}
+        self._counts: dict[str, dict[str, int]] = {}  # of studies that are not open yet
 
     def due(self, now: float) -> list[Arrival]:
         """The open studies with news, or whose waiting time is over."""
@@ -41,25 +43,29 @@ class Arrivals:
         ]
 
     def take(self, hint: dict[str, Any]) -> None:
-        """Follow one hint of the receiver."""
+        """Follow one hint of the receiver or of a source."""
         event = hint["event"]
         association = str(hint.get("association", ""))
         if event == "stored":
-            self.add(Path(hint["path"]), association, str(hint.get("caller", "")))
+            late = bool(hint.get("late"))
+            self.add(Path(hint["path"]), association, str(hint.get("caller", "")), late)
+        elif event == "counted":
+            self._count(hint["study"], hint["series"], int(hint["images"]))
         elif event in ("released", "aborted"):
             for arrival in self._open.values():
                 if association in arrival.associations:
                     (arrival.released if event == "released" else arrival.aborted)(association)
+                    sign = hint.get("sign") or f"{event} the association"
                     self._records.add_event(
                         arrival.study_uid,
                         event,
-                        f"{hint.get('caller', 'sender')} {event} the association, "
+                        f"{hint.get('caller', 'sender')} {sign}, "
                         f"{len(arrival.instances)} images of this study so far",
                     )
         elif event == "quarantined" and hint.get("study"):
             self._records.add_event(hint["study"], event, str(hint.get("reason", "")))
 
-    def add(self, path: Path, association: str = "", caller: str = "") -> None:
+    def add(self, path: Path, association: str = "", caller: str = "", late: bool = False) -> None:
         """Take in one file of the inbox, opening (or reopening) its study."""
         try:
             instance = Instance.read(path)
@@ -72,7 +78,7 @@ class Arrivals:
             return  # sent back to us by the PACS; the next sweep counts it
         if arrival is None:
             arrival = self._open_study(instance.study_uid, path.parent, caller)
-        arrival.add(instance, path.stat().st_mtime, association)
+        arrival.add(instance, path.stat().st_mtime, association, late)
 
     def reviewed(self, arrival: Arrival, wait: float | None) -> None:
         """The rules have looked: come back after `wait` seconds, or never if all have decided."""
@@ -102,6 +108,15 @@ class Arrivals:
                 for path in sorted(files, key=lambda p: p.stat().st_mtime):
                     self.add(path)
 
+    def _count(self, study_uid: str, series_uid: str, images: int) -> None:
+        """Note how many images an archive has of a series; often before the first one is here."""
+        if study_uid in self._open:
+            self._open[study_uid].count(series_uid, images)
+            return
+        self._counts.setdefault(study_uid, {})[series_uid] = images
+        if len(self._counts) > MOST_COUNTS:
+            del self._counts[next(iter(self._counts))]
+
     def _folders(self) -> Iterator[Path]:
         return (path for path in self._inbox.incoming.iterdir() if path.is_dir())
 
@@ -118,6 +133,7 @@ class Arrivals:
             last_at=now,
         )
         arrival = self._open[study_uid] = Arrival(study_uid)
+        arrival.counted.update(self._counts.pop(study_uid, {}))
         if is_new:
             text = f"first image received from {caller}" if caller else "images found on disk"
             self._records.add_event(study_uid, "receiving", text)

@@ -2,7 +2,8 @@
 
 Nothing in DICOM says that a series is complete. What is known: gaps in the slice positions, whether
 the sender still holds the association, whether it has gone on to another series, how long it has
-been silent compared with its own pace, and how many images the series has where they say so.
+been silent compared with its own pace, and how many images the series has where they say so, or the
+archive does that they are fetched from.
 """
 
 from collections.abc import Mapping
@@ -36,17 +37,21 @@ class Arrival:
     changed: bool = True
     last_review: float = 0.0
     next_review: float = 0.0
-    expected: dict[str, int] = field(default_factory=dict)
+    expected: dict[str, int] = field(default_factory=dict)  # images, as they themselves state it
+    counted: dict[str, int] = field(default_factory=dict)  # images the archive has, as it says
 
-    def add(self, instance: Instance, at: float, association: str = "") -> None:
-        """Take in one image at time `at`; own results that come back do not count as news."""
+    def add(self, instance: Instance, at: float, association: str = "", late: bool = False) -> None:
+        """Take in one image at time `at`; own results that come back do not count as news.
+
+        `late`: the pause before it was ours, not the sender's, and says nothing about its pace.
+        """
         self.instances[instance.sop_instance_uid] = instance
         if instance.is_own_result:
             return
         self.changed = True
         if announced := instance.announced_images:
             self.expected[instance.series_uid] = announced
-        if self.last_series == instance.series_uid:
+        if self.last_series == instance.series_uid and not late:
             self.longest_pause = max(self.longest_pause, at - self.last)
         self.last = max(self.last, at)
         self.last_series = instance.series_uid
@@ -55,6 +60,16 @@ class Arrival:
         self.association_of[instance.series_uid] = association
         if association:
             self.associations.add(association)
+
+    def count(self, series_uid: str, images: int) -> None:
+        """The archive has so many images of `series_uid`; it may be more or fewer next time."""
+        self.counted[series_uid] = images
+        self.changed = True
+
+    def images_to_come(self, series_uid: str) -> int | None:
+        """How many images the series is to have, as far as anybody says."""
+        known = (self.expected.get(series_uid), self.counted.get(series_uid))
+        return max((number for number in known if number is not None), default=None)
 
     def released(self, association: str) -> None:
         """The sender has closed `association`: what came through it is all it had to send."""
@@ -161,7 +176,7 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
     """Wait, or a sentence saying why the chosen `series` counts as complete (or stays short)."""
     silence = now - arrival.last_of_series.get(series.uid, arrival.last)
     count = len(series.instances)
-    expected = arrival.expected.get(series.uid)
+    expected = arrival.images_to_come(series.uid)
     if expected is not None and count < expected:
         text = f"{count} of {expected} images the series is to have"
         if silence < rule.give_up_seconds:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hilum.errors import HilumError
-from hilum.terminal import progress_bar
+from hilum.terminal import in_words, progress_bar
 
 app = typer.Typer(
     help="The AI gateway for the hospital imaging network. Research use only, not for diagnosis.",
@@ -26,6 +26,12 @@ out = Console(highlight=False, soft_wrap=True)
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="Settings file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Networks = Annotated[
+    Path | None,
+    typer.Option(
+        "--networks", help="Folder of networks of your own.", file_okay=False, exists=True
+    ),
+]
 DEFAULT_CONFIG = Path("hilum.toml")
 
 
@@ -35,7 +41,7 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Last line is one JSON object.")] = False,
     exam: Annotated[Path | None, typer.Option(help="Send this folder of DICOM files.")] = None,
 ) -> None:
-    """Start a clinical network, send a brain MR exam, show the volumes arrive in the PACS."""
+    """Start a clinical network, put a brain MR exam and a chest film through it."""
     from hilum.demo import Demo
 
     raise typer.Exit(Demo(exam=exam, once=once, as_json=as_json).run())
@@ -72,6 +78,7 @@ def run(
         list[str] | None,
         typer.Option(help="What the series is called: DICOM keyword=regular expression."),
     ] = None,
+    networks: Networks = None,
     as_json: AsJson = False,
 ) -> None:
     """Analyse a folder without a network: choose the series, write results, print findings."""
@@ -81,7 +88,7 @@ def run(
         if "=" not in pair:
             raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
     patterns = dict(pair.split("=", 1) for pair in series or [])
-    reports = analyse_folder(module, folder, output, patterns)
+    reports = analyse_folder(module, folder, output, patterns, networks)
     if as_json:
         _print_json(reports)
     else:
@@ -119,11 +126,17 @@ def echo(to: Annotated[str, typer.Argument(help="AE@HOST:PORT of the peer.")]) -
 
 
 @app.command()
-def modules(as_json: AsJson = False) -> None:
+def modules(networks: Networks = None, as_json: AsJson = False) -> None:
     """List the installed modules, their versions and the hashes of their weights."""
-    from hilum.module import discover, facts_of
+    from hilum.module import discover, facts_of, installed_modules
 
-    found, problems = discover()
+    found, problems = discover(networks)
+    for name in found.keys() - installed_modules().keys():
+        try:
+            found[name]()  # the card alone does not say whether its network is what it describes
+        except HilumError as error:
+            problems[name] = str(error)
+            del found[name]
     facts = [vars(facts_of(module)) for module in found.values()]
     if as_json:
         _print_json(facts)
@@ -141,10 +154,13 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show the studies that came in and where their results are."""
     from hilum import views
 
-    studies = views.studies(_records(config))
+    site, records = _site_and_records(config)
+    studies = views.studies(records)
     if as_json:
         _print_json(studies)
         return
+    for source in views.sources(site, records):
+        out.print(_source_line(source))
     for study in studies:
         when = time.strftime("%F %T", time.localtime(study["last_at"]))
         waiting = "no rule applies" if study["settled"] else "receiving"
@@ -154,11 +170,35 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def sources(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Ask every archive that is watched whether it answers, and show how far the watch is."""
+    from hilum import views
+    from hilum.config import load
+    from hilum.records import Records
+    from hilum.serve import records_url
+    from hilum.sources import answer_of
+
+    site = load(config)
+    if not site.source:
+        raise HilumError(f"{config} defines no [[source]]")
+    records = Records(records_url(site)) if _recorded(site) else Records("sqlite://")
+    shown = views.sources(site, records)
+    for view, source in zip(shown, site.source, strict=True):
+        view["answers"], view["answer"] = answer_of(source)
+        if not as_json:
+            out.print(_source_line(view))
+            out.print(f"  {escape(view['answer'])}", style=None if view["answers"] else "bold red")
+    if as_json:
+        _print_json(shown)
+    raise typer.Exit(0 if all(view["answers"] for view in shown) else 1)
+
+
+@app.command()
 def trace(study: str, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show every event of one study in order, with times and reasons."""
     from hilum import views
 
-    lines = views.trace(_records(config), study)
+    lines = views.trace(_site_and_records(config)[1], study)
     if not lines:
         raise HilumError(f"no study {study} was received; `hilum status` lists those that were")
     if as_json:
@@ -179,10 +219,9 @@ def withdraw(
 ) -> None:
     """Take a delivered result back: a rejection note goes wherever the result went."""
     from hilum.asking import ask
-    from hilum.config import load
 
-    records = _records(config)
-    answer = ask(records, load(config).data, "withdraw", workitem, reason)
+    site, records = _site_and_records(config)
+    answer = ask(records, site.data, "withdraw", workitem, reason)
     say.print(answer or "noted; it is done as soon as `hilum serve` runs")
     raise typer.Exit(0 if answer is None or answer.startswith("withdrawn") else 1)
 
@@ -217,15 +256,30 @@ def main() -> None:
         sys.exit(1)
 
 
-def _records(config: Path) -> Any:
+def _site_and_records(config: Path) -> Any:
     from hilum.config import load
     from hilum.records import Records
     from hilum.serve import records_url
 
     site = load(config)
-    if not site.database and not (site.data / "hilum.db").exists():
+    if not _recorded(site):
         raise HilumError(f"nothing recorded in {site.data} yet; `hilum serve` makes it")
-    return Records(records_url(site))
+    return site, Records(records_url(site))
+
+
+def _recorded(site: Any) -> bool:
+    return bool(site.database) or (site.data / "hilum.db").exists()
+
+
+def _source_line(source: dict[str, Any]) -> str:
+    parts = [f"source {source['name']} ({source['kind']})  [bold]{source['state']}[/]"]
+    if "since" in source:
+        parts.append(f"since {time.strftime('%F %T', time.localtime(source['since']))}")
+        parts.append(f"{source['fetched']} images fetched, {source['behind']} changes behind")
+    if source.get("problem"):
+        when = time.strftime("%F %T", time.localtime(source["problem_at"]))
+        parts.append(f"last problem {when}: {escape(source['problem'])}")
+    return "  ".join(parts)
 
 
 def _print_json(value: Any) -> None:
@@ -236,12 +290,7 @@ def _show_report(report: dict[str, Any]) -> None:
     out.print(f"study {report['study_uid']}: {report['state']}")
     for verdict in report["verdicts"]:
         out.print(f"  {verdict}")
-    for finding in report["findings"]:
-        if finding["kind"] == "measurement":
-            sd = f" ± {finding['uncertainty']:.2f}" if finding["uncertainty"] else ""
-            of = f"{finding['of']}: " if finding["of"] else ""
-            out.print(f"  {of}{finding['what']} {finding['value']:.2f}{sd} {finding['unit']}")
-        elif "text" in finding:
-            out.print(f"  {finding['kind']}: {finding['text']}")
+    for line in filter(None, map(in_words, report["findings"])):
+        out.print(f"  {line}")
     for result in report["results"]:
         out.print(f"  {result['kind']}: {result['path']}")

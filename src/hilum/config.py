@@ -8,8 +8,10 @@ import ipaddress
 import json
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydicom.datadict import tag_for_keyword
@@ -40,12 +42,23 @@ def _network(value: str) -> str:
     return value
 
 
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address such as http://pacs:8042")
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError("only scheme, host, port and path; username and password_file are apart")
+    return value.rstrip("/")
+
+
 def _keyword(value: str) -> str:
     if tag_for_keyword(value) is None:
         raise ValueError("not a DICOM keyword, such as SeriesDescription")
     return value
 
 
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 Keyword = Annotated[str, AfterValidator(_keyword)]
 AETitle = Annotated[str, AfterValidator(_ae_title)]
 Regex = Annotated[str, AfterValidator(_regex)]
@@ -75,7 +88,12 @@ class Receiver(Settings):
         True, description="Reject associations that call another AE title."
     )
     max_associations: int = Field(32, ge=1, description="Associations served at one time.")
-    memory_mb: int = Field(2048, ge=256, description="Memory limit of the receiver process in MiB.")
+    memory_mb: int = Field(
+        2048,
+        ge=256,
+        description="Memory limit of the receiver in MiB; no source fetches more than a quarter "
+        "of it at once.",
+    )
     low_water_mb: int = Field(
         512, ge=0, description="Free disk space in MiB below which images are refused (0xA700)."
     )
@@ -105,6 +123,42 @@ class Destination(Settings):
         "auto", description="Encoding of segmentations; auto is fractional where viewers need it."
     )
     timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer.")
+
+
+class Source(Settings):
+    """An archive that Hilum watches by itself, with nothing installed in it."""
+
+    name: Name = Field(description="Name that the console and the records use.")
+    kind: Literal["orthanc", "dicomweb"] = Field(
+        description="REST API of Orthanc (orthanc), or QIDO-RS and WADO-RS (dicomweb)."
+    )
+    url: WebAddress = Field(
+        description="Root of the API: http://pacs:8042 (orthanc), http://pacs/dicom-web (dicomweb)."
+    )
+    username: str = Field("", description="User name for HTTP Basic authentication.")
+    password_file: Path | None = Field(None, description="File holding the password.")
+    modalities: tuple[str, ...] = Field(
+        (), description="Only series of these modalities are fetched; empty means all."
+    )
+    since: Literal["start", "beginning"] = Field(
+        "start",
+        description="Fetch what is new since the source was first used, or the whole archive.",
+    )
+    days: int = Field(
+        1, ge=0, description="How many days ago the StudyDate of new studies may lie (dicomweb)."
+    )
+    poll_seconds: float = Field(
+        0, ge=0, description="Pause between two polls; 0 means 0.25 (orthanc) or 5 (dicomweb)."
+    )
+    wait_seconds: float = Field(
+        0,
+        ge=0,
+        description="For an archive that also routes to us: fetch only what has not come by then.",
+    )
+    sweep_seconds: float = Field(
+        60, gt=0, description="How often the whole archive is compared, for what polls missed."
+    )
+    timeout_seconds: float = Field(10, gt=0, description="Longest wait for one answer.")
 
 
 class Rule(Settings):
@@ -184,9 +238,13 @@ class Site(Settings):
     database: str = Field(
         "", description="SQLAlchemy URL of the records; empty means SQLite in the data folder."
     )
+    networks: Path | None = Field(
+        None, description="Folder of networks of your own, a folder with a card.toml each."
+    )
     receiver: Receiver = Field(Receiver(), description="The DICOM listener.")
     worker: Worker = Field(Worker(), description="Where modules run.")
     console: Console = Field(Console(), description="The web page and API.")
+    source: tuple[Source, ...] = Field((), description="Archives to watch for new images.")
     destination: tuple[Destination, ...] = Field((), description="Where results go.")
     rule: tuple[Rule, ...] = Field((), description="Which module analyses what.")
     route: tuple[Route, ...] = Field((), description="Where results are pushed on to.")
@@ -220,13 +278,25 @@ def parse(values: dict[str, Any]) -> Site:
         site = Site.model_validate(values)
     except ValidationError as error:
         raise ConfigurationError("; ".join(_explain(e) for e in error.errors())) from None
-    known = {destination.name for destination in site.destination}
-    if len(known) < len(site.destination):
-        raise ConfigurationError("two destinations have the same name")
+    if site.networks and not site.networks.is_dir():
+        raise ConfigurationError(f"networks: {site.networks} is not a folder")
+    _check_archives(site)
+    _check_rules(site)
+    return site
+
+
+def _check_archives(site: Site) -> None:
+    for kind, parts in (("destinations", site.destination), ("sources", site.source)):
+        if repeated := [name for name, n in Counter(p.name for p in parts).items() if n > 1]:
+            raise ConfigurationError(f"two {kind} have the same name: {', '.join(repeated)}")
     for destination in site.destination:
         needed = {"dicomweb": "url", "folder": "folder"}.get(destination.kind)
         if needed and not getattr(destination, needed):
             raise ConfigurationError(f"destination {destination.name!r}: {needed} is missing")
+
+
+def _check_rules(site: Site) -> None:
+    known = {destination.name for destination in site.destination}
     if len({rule.key for rule in site.rule}) < len(site.rule):
         raise ConfigurationError(
             "two rules give the same series to the same module: name every destination in one"
@@ -239,7 +309,6 @@ def parse(values: dict[str, Any]) -> Site:
                 raise ConfigurationError(
                     f"{sender}: destination {name!r} is not defined" + _suggestion(name, known)
                 )
-    return site
 
 
 def _explain(error: Any) -> str:

@@ -1,17 +1,23 @@
-"""`hilum demo`: scanner, PACS, Hilum and viewer on one machine, and one exam through them all."""
+"""`hilum demo`: scanner, PACS, Hilum and viewer on one machine, and two exams through them all.
+
+The brain exam is sent by a scanner and routed on by the PACS. The chest film is handed to the PACS
+as through its web page, which is not routed: Hilum, which watches the PACS, finds it there.
+"""
 
 import json
 import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from hilum import views
 from hilum.config import Site, parse
@@ -19,14 +25,14 @@ from hilum.dicom.instance import Instance
 from hilum.engine.process import is_alive, own_start_time
 from hilum.errors import HilumError
 from hilum.logs import silence_libraries
-from hilum.network import exam as sample
-from hilum.network import parts, scanner
+from hilum.network import chest_exam, parts, scanner
+from hilum.network import exam as brain
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port, listens
 from hilum.network.viewer import Viewer
 from hilum.records import Records, State
 from hilum.serve import Supervisor, records_url
-from hilum.terminal import progress_bar
+from hilum.terminal import in_words, progress_bar
 
 PORTS = {"pacs_dicom": 4242, "pacs_http": 8042, "viewer": 3000, "receiver": 11112, "console": 8040}
 NAMES = {
@@ -38,6 +44,37 @@ NAMES = {
 }
 READY_SECONDS = 60
 RESULT_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What goes through the network, and its way into the PACS."""
+
+    title: str
+    files: list[Path]
+    by_scanner: bool = True
+
+    @property
+    def study_uid(self) -> str:
+        return Instance.read(self.files[0]).study_uid
+
+
+@dataclass(frozen=True)
+class Network:
+    """The running parts."""
+
+    site: Site
+    supervisor: Supervisor
+    pacs: Orthanc
+    viewer: Viewer
+
+    def addresses(self, study_uid: str) -> dict[str, str]:
+        """Where one study is seen."""
+        return {
+            "viewer": self.viewer.study_url(study_uid),
+            "pacs": self.pacs.url,
+            "hilum": f"http://127.0.0.1:{self.site.console.port}/studies/{study_uid}",
+        }
 
 
 class Demo:
@@ -65,12 +102,36 @@ class Demo:
 
     def _run(self, stack: ExitStack) -> int:
         clock = time.monotonic()
-        files = self._exam_files()
+        exams = self._exams()
         ohif = parts.ohif()
         ports = self._free_ports()
         self._lap("prepare", clock)
 
         clock = time.monotonic()
+        network = self._start(stack, ports, ohif)
+        self._lap("start", clock)
+        self.say.print(f"clinical network is up after {self.seconds['start']:.1f} s")
+
+        reports = [self._through(exam, network) for exam in exams]
+        self.seconds["total"] = round(sum(self.seconds.values()), 2)
+        for exam, report in zip(exams, reports, strict=True):
+            self._show(exam, report)
+        phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
+        self.say.print(f"[bold]Research use only, not for diagnosis.[/]\n[dim]{phases}[/]")
+        good = all(report["verified"] for report in reports)
+        if self.as_json:
+            first, *further = reports
+            report = {**first, "verified": good, "further": further, "seconds": self.seconds}
+            sys.stdout.write(json.dumps(report) + "\n")
+            sys.stdout.flush()
+        if not self.once:
+            self.say.print("running until Ctrl-C")
+            while True:
+                network.supervisor.check()
+                time.sleep(0.25)
+        return 0 if good else 1
+
+    def _start(self, stack: ExitStack, ports: dict[str, int], ohif: Path) -> Network:
         site = demo_site(self.folder, ports)
         supervisor = Supervisor(site)
         supervisor.start()
@@ -88,51 +149,44 @@ class Demo:
             Viewer(self.folder / "viewer", pacs.url, port=ports["viewer"], dist=ohif)
         )
         self._wait_for_receiver(receiver)
-        self._lap("start", clock)
-        self.say.print(f"clinical network is up after {self.seconds['start']:.1f} s")
+        return Network(site, supervisor, pacs, viewer)
 
-        study_uid = Instance.read(files[0]).study_uid
+    def _through(self, exam: Exam, network: Network) -> views.View:
+        """Hand one exam to the PACS, follow it to its verified results, report it."""
+        self.say.print(f"\n[bold]{exam.title}[/]")
         clock = time.monotonic()
-        self._send(files, ("ORTHANC", "127.0.0.1", ports["pacs_dicom"]))
-        self._lap("send", clock)
+        if exam.by_scanner:
+            self._send(exam.files, ("ORTHANC", "127.0.0.1", network.pacs.dicom_port))
+        else:
+            self._upload(exam.files, network.pacs)
+        self._lap(f"{exam.title}: {'send' if exam.by_scanner else 'upload'}", clock)
         clock = time.monotonic()
-        view = self._follow(Records(records_url(site)), study_uid, len(files), supervisor)
-        self._lap("send to verified result", clock)
-        self.seconds["total"] = round(sum(self.seconds.values()), 2)
+        view = self._follow(network, exam)
+        self._lap(f"{exam.title}: to verified result", clock)
+        addresses = network.addresses(exam.study_uid)
+        return {**view, "verified": is_verified(view), "addresses": addresses}
 
-        addresses = {
-            "viewer": viewer.study_url(study_uid),
-            "pacs": pacs.url,
-            "hilum": f"http://127.0.0.1:{ports['console']}/studies/{study_uid}",
-        }
-        self._show(view, addresses)
-        good = is_verified(view)
-        if self.as_json:
-            report = {**view, "verified": good, "addresses": addresses, "seconds": self.seconds}
-            sys.stdout.write(json.dumps(report) + "\n")
-            sys.stdout.flush()
-        if not self.once:
-            self.say.print("running until Ctrl-C")
-            while True:
-                supervisor.check()
-                time.sleep(0.25)
-        return 0 if good else 1
+    def _exams(self) -> list[Exam]:
+        if self.exam is not None:
+            files = scanner.dicom_files(self.exam)
+            if not files:
+                raise HilumError(f"{self.exam} holds no DICOM files")
+            return [Exam("exam", files)]
+        head = self._sample("sample-exam", brain.make_exam)
+        film = self._sample("sample-film", chest_exam.make_chest_exam)
+        return [Exam("brain MR", head), Exam("chest film", film, by_scanner=False)]
 
-    def _exam_files(self) -> list[Path]:
-        if self.exam is None:
-            folder = parts.folder_of_parts() / "sample-exam"
-            if not folder.exists():
-                self.say.print("making the sample exam (once)")
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                partial = folder.with_name("sample-exam.part")
-                shutil.rmtree(partial, ignore_errors=True)
-                sample.make_exam(partial)
-                partial.rename(folder)
-            self.exam = folder
-        files = scanner.dicom_files(self.exam)
-        if not files:
-            raise HilumError(f"{self.exam} holds no DICOM files")
-        return files
+    def _sample(self, name: str, make: Callable[[Path], object]) -> list[Path]:
+        """The files of a sample, made once."""
+        folder = parts.folder_of_parts() / name
+        if not folder.exists():
+            self.say.print(f"making {name} (once)")
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            partial = folder.with_name(f"{name}.part")
+            shutil.rmtree(partial, ignore_errors=True)
+            make(partial)
+            partial.rename(folder)
+        return scanner.dicom_files(folder)
 
     def _free_ports(self) -> dict[str, int]:
         ports = {}
@@ -161,16 +215,23 @@ class Demo:
         if report.failed:
             raise HilumError(f"the PACS did not take every image: {report}")
 
-    def _follow(
-        self, records: Records, study_uid: str, images: int, supervisor: Supervisor
-    ) -> views.View:
+    def _upload(self, files: list[Path], pacs: Orthanc) -> None:
+        """What the upload page of the PACS does."""
+        for file in files:
+            answer = httpx.post(f"{pacs.url}/instances", content=file.read_bytes())
+            if not answer.is_success:
+                raise HilumError(f"the PACS did not take the film: HTTP {answer.status_code}")
+        self.say.print(f"{len(files)} images handed to the web page of the PACS")
+
+    def _follow(self, network: Network, exam: Exam) -> views.View:
         """Show every event of the study as it happens, until all is received and settled."""
-        shown = 0
+        records = Records(records_url(network.site))
+        shown, images, study_uid = 0, len(exam.files), exam.study_uid
         deadline = time.monotonic() + RESULT_SECONDS
         with progress_bar("PACS -> Hilum", self.say) as progress:
             task = progress.add_task("", total=images)
             while time.monotonic() < deadline:
-                supervisor.check()
+                network.supervisor.check()
                 lines = views.trace(records, study_uid)
                 for line in lines[shown:]:
                     progress.console.print(event_line(line, lines[0]["at"]), soft_wrap=True)
@@ -178,48 +239,43 @@ class Demo:
                 if lines:
                     view = views.study(records, study_uid)
                     progress.update(task, completed=view["images"])
-                    states = [State(item["state"]) for item in view["workitems"]]
-                    done = bool(states) and all(state.settled for state in states)
-                    if done and view["images"] >= images:
+                    if view["images"] >= images and is_done(view, len(network.site.rule)):
                         return view
                 time.sleep(0.05)
         raise HilumError(f"no result after {RESULT_SECONDS} s; see {self.folder}/hilum/logs")
 
-    def _show(self, view: views.View, addresses: dict[str, str]) -> None:
-        table = Table("structure", "volume", box=None, title_justify="left")
-        for item in view["workitems"]:
-            for finding in item["findings"]:
-                if finding["kind"] == "measurement":
-                    sd = f" ± {finding['uncertainty']:.2f}" if finding["uncertainty"] else ""
-                    table.add_row(finding["of"] or "", f"{finding['value']:.2f}{sd} mL")
-                elif "text" in finding:
-                    self.say.print(f"{finding['kind']}: {finding['text']}")
-        if table.row_count:
-            self.say.print(table)
-        self.say.print("[bold]Research use only, not for diagnosis.[/]")
-        self.say.print(f"viewer  {addresses['viewer']}", soft_wrap=True)
-        self.say.print(f"PACS    {addresses['pacs']}", soft_wrap=True)
-        self.say.print(f"Hilum   {addresses['hilum']}", soft_wrap=True)
-        phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
-        self.say.print(f"[dim]{phases}[/]")
+    def _show(self, exam: Exam, report: views.View) -> None:
+        self.say.print(f"\n[bold]{exam.title}[/]")
+        for item in report["workitems"]:
+            for line in filter(None, map(in_words, item["findings"])):
+                self.say.print(f"  {line}", soft_wrap=True)
+        for name, address in report["addresses"].items():
+            self.say.print(f"{name:<7} {address}", soft_wrap=True)
 
     def _lap(self, phase: str, since: float) -> None:
         self.seconds[phase] = round(time.monotonic() - since, 2)
 
 
 def demo_site(folder: Path, ports: dict[str, int]) -> Site:
-    """The settings of the demo: the seed's network, results back by C-STORE."""
+    """The settings of the demo: the network of both seeds, results back by C-STORE."""
+    pacs = f"http://127.0.0.1:{ports['pacs_http']}"
     settings: dict[str, Any] = {
         "data": folder / "hilum",
         "receiver": {"port": ports["receiver"]},
         "console": {"port": ports["console"]},
+        "source": [
+            {"name": "films", "kind": "orthanc", "url": pacs, "modalities": ["CR", "DX"]},
+            # it routes, too, what comes by DICOM: only what routing loses is fetched
+            {"name": "pacs", "kind": "orthanc", "url": pacs, "wait_seconds": 5},
+        ],
         "destination": [{"name": "pacs", "kind": "dimse", "port": ports["pacs_dicom"]}],
         "rule": [
             {
                 "module": "hippocampal-volume",
                 "series": {"SeriesDescription": "^HippoCrop$"},
                 "send_to": ["pacs"],
-            }
+            },
+            {"module": "chest-radiograph", "send_to": ["pacs"]},
         ],
     }
     return parse(settings)
@@ -230,6 +286,13 @@ def event_line(line: views.View, start: float) -> str:
     style = "dim" if line["text"].startswith("rejected") else "default"
     text = escape(line["text"])
     return f"  [dim]+{line['at'] - start:6.2f} s[/]  [bold]{line['kind']:<12}[/] [{style}]{text}[/]"
+
+
+def is_done(view: views.View, rules: int) -> bool:
+    """Whether all that was begun is settled, and there is a result or every rule has decided."""
+    items = view["workitems"]
+    answered = any(item["results"] for item in items) or len(items) == rules
+    return answered and all(State(item["state"]).settled for item in items)
 
 
 def is_verified(view: views.View) -> bool:

@@ -8,6 +8,9 @@
     |   +-- NoVolumeError       the slices do not form one regular volume
     +-- ModuleError             a module could not be loaded or failed
     |   +-- ModuleCrashed       its process died or was killed
+    +-- SourceError             an archive we watch did not give what it was asked for
+    |   +-- SourceDelayed       down, slow or busy: it is asked again by itself
+    |   +-- SourceRefused       it will not answer; the text says the cure
     +-- DeliveryError           a result could not be handed over
         +-- DeliveryDelayed     try again later: the other side is down or busy
         +-- DeliveryRefused     trying again will not help; the text says the cure
@@ -34,7 +37,7 @@ class DicomError(HilumError):
 
 
 class UnreadableError(DicomError):
-    """The bytes are not a DICOM object with the attributes that identify an instance."""
+    """The bytes are no DICOM object that identifies itself, or its pixels cannot be decoded."""
 
 
 class NoVolumeError(DicomError):
@@ -47,6 +50,18 @@ class ModuleError(HilumError):
 
 class ModuleCrashed(ModuleError):  # noqa: N818 - the word a log reader looks for
     """The module's process died, ran out of memory or out of time, and was killed."""
+
+
+class SourceError(HilumError):
+    """An archive that Hilum watches did not give what it was asked for."""
+
+
+class SourceDelayed(SourceError):  # noqa: N818
+    """The archive is unreachable, slow or busy; it is asked again by itself."""
+
+
+class SourceRefused(SourceError):  # noqa: N818
+    """The archive will not answer as things are; the text says what a person must do."""
 
 
 class DeliveryError(HilumError):

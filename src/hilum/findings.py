@@ -74,20 +74,23 @@ class Classification:
     """The scores of named groups, the highest first.
 
     `outcome` is the one that is reported, or None: the network abstains ("indeterminate"). `basis`
-    is the sentence that says what a score is, and what it is not.
+    is the sentence that says what a score is, and what it is not. `threshold`, 0-1, is the score
+    below which it abstains, None where no single number decides.
     """
 
     scores: tuple[Score, ...]
     outcome: Score | None
     basis: str
     image: str | None = None
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class HeatMap:
-    """Where the evidence lies: `values` 0-1 on the pixels of one image, float32 (rows, columns).
+    """Where the evidence lies: `values` 0-1 on a grid over one image, float32 (rows, columns).
 
-    `region`, a boolean array of the same shape, is where evidence should lie, such as the lungs.
+    The grid covers the whole image and may be coarser; nobody sees more than a thousand fields.
+    `region`, boolean on the same grid, is where evidence should lie, such as the lungs.
     """
 
     values: np.ndarray
@@ -101,16 +104,28 @@ class HeatMap:
         if self.region is not None and (
             self.region.shape != self.values.shape or self.region.dtype != np.bool_
         ):
-            raise ValueError("the region of a heat map is boolean, on the same pixels")
+            raise ValueError("the region of a heat map is boolean, on the same grid")
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """The module could not analyse the input. `code` is a short slug, `text` is for a clinician."""
+    """The module could not analyse the input, or one image of it.
+
+    `code` is a short slug. `text` is the reason for a clinician, a clause that can follow
+    "could not be analysed, because ...".
+    """
 
     code: str
     text: str
     image: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The whole sentence that stands in every result."""
+        text = self.text.strip().rstrip(".")
+        if text[1:2].islower():  # an abbreviation keeps its capitals
+            text = text[:1].lower() + text[1:]
+        return f"Could not be analysed, because {text}."
 
 
 @dataclass(frozen=True)
@@ -154,6 +169,15 @@ class Findings:
     def refusal(self) -> Refusal | None:
         """Why there is no result at all; a refused image beside analysed ones is none."""
         return next((f for f in self.items if isinstance(f, Refusal) and not f.image), None)
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        return tuple(f for f in self.items if isinstance(f, Refusal))
+
+    @property
+    def images(self) -> frozenset[str]:
+        """The images (SOP Instance UIDs) that some finding is about."""
+        return frozenset(image for image in map(image_of, self.items) if image)
 
     def about(self, image: str | None) -> "Findings":
         """Those about one image, or with None about the whole input."""

@@ -12,7 +12,6 @@ results lie on disk.
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -24,20 +23,18 @@ from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.config import Destination, Rule, Site
 from hilum.destinations import open_destination
-from hilum.dicom.uids import derived_uid
 from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost, where
 from hilum.errors import (
     ConfigurationError,
     DeliveryDelayed,
     DeliveryRefused,
-    HilumError,
     ModuleError,
 )
 from hilum.findings import Findings, Refusal
 from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import Module, facts_of, inputs_of
-from hilum.objects import KINDS, Encoding, write_objects, write_withdrawal
+from hilum.objects import KINDS, Encoding, write_objects
 from hilum.records import Records, State
 from hilum.routing import applies, recipients
 from hilum.workitems import Workitems
@@ -186,7 +183,7 @@ class Flow(durable.Workflows):
         except Exception as error:  # noqa: BLE001 - around one workitem: it ends, others go on
             self.give_up(workitem_id, State.FAILED, where(error))
             return
-        self._enqueue_deliveries(workitem_id, destinations)
+        self.enqueue_deliveries(workitem_id, destinations)
 
     @durable.step
     def is_current(self, workitem_id: str) -> bool:
@@ -206,7 +203,9 @@ class Flow(durable.Workflows):
         folder = self.workitems.result_folder(workitem_id)
         started = time.monotonic()
         try:
-            self.host(row["module"]).run(Job(self.workitems.images(row), folder))
+            self.host(row["module"]).run(
+                Job(self.workitems.images(row), folder, row["weights_sha256"])
+            )
         except ModuleError as error:
             self.records.change(tables.workitem, {"id": workitem_id}, failure=str(error))
             self.records.add_event(row["study_uid"], "failed", str(error), workitem_id)
@@ -235,8 +234,8 @@ class Flow(durable.Workflows):
         variants: set[tuple[tuple[str, ...], Encoding]]
         variants = {(d.objects, d.segmentation) for d in destinations} or {(KINDS, "auto")}
         for kinds, encoding in sorted(variants):
-            for kind, dataset in write_objects(analysis, kinds, encoding).items():
-                self._keep(workitem_id, kind, dataset, ",".join((*kinds, encoding)))
+            for kind, dataset in write_objects(analysis, kinds, encoding):
+                self.keep(workitem_id, kind, dataset, ",".join((*kinds, encoding)))
                 written.add(kind)
         for destination in destinations:
             self.records.put(
@@ -284,6 +283,11 @@ class Flow(durable.Workflows):
     @durable.step
     def hand_over(self, workitem_id: str, destination: str, attempt: int) -> str:
         """Send what the destination does not show yet, then read back; return the outcome."""
+        state = State(self.records.one(tables.workitem, id=workitem_id)["state"])
+        if state is State.WITHDRAWN:
+            text = f"{destination}: not sent, the result was withdrawn"
+            self.workitems.note_delivery(workitem_id, destination, "cancelled", attempt, text)
+            return "cancelled"
         try:
             peer = open_destination(self.site.destinations((destination,))[0])
             files = self.workitems.files_for(workitem_id, destination)
@@ -326,53 +330,15 @@ class Flow(durable.Workflows):
             where = ", ".join(d["destination"] for d in deliveries) or "the results folder"
             self.records.set_state(workitem_id, State.COMPLETED, f"verified in {where}")
 
-    # 5. What a person asks for --------------------------------------------------------------------
-
-    def obey(self) -> None:
-        """Do what people asked for on the command line; doing it twice changes nothing."""
-        for row in self.records.find(tables.request, order_by="id", answer=None):
-            try:
-                answer = self.withdraw(row["workitem_id"], row["reason"])
-            except (HilumError, OSError) as error:
-                answer = f"not withdrawn: {where(error)}"
-            self.records.change(tables.request, {"id": row["id"]}, answer=answer)
-
-    def withdraw(self, workitem_id: str, reason: str) -> str:
-        """Take a delivered result back: a note goes wherever it went; return what was done."""
-        found = self.records.find(tables.workitem, id=workitem_id)
-        results = self.records.find(tables.result, workitem_id=workitem_id)
-        deliveries = self.records.find(tables.delivery, workitem_id=workitem_id, state="verified")
-        if not found or not deliveries:
-            return "not withdrawn: no result of this workitem was delivered"
-        row = found[0]
-        note_id = derived_uid(workitem_id, "withdrawal")
-        analysis = replace(self.workitems.analysis(row), workitem_id=note_id, predecessor=())
-        sent = {(r["sop_class_uid"], r["sop_instance_uid"]): None for r in results}
-        note = write_withdrawal(analysis, list(sent), reason)
-        of_note = {"id": note_id, "created": time.time(), "inputs": {}, "verdicts": []}
-        of_note |= {"state": State.DELIVERING.value, "reason": "a note that takes a result back"}
-        of_note |= {"findings": [], "failure": None, "predecessor": None, "superseded_by": None}
-        self.records.put(tables.workitem, **{**row, **of_note})
-        self._keep(note_id, "ko", note, "withdrawal")
-        for delivery in deliveries:
-            to = {"workitem_id": note_id, "destination": delivery["destination"]}
-            self.records.put(
-                tables.delivery, **to, variant="withdrawal", images=False, state="waiting"
-            )
-        if State(row["state"]) is not State.WITHDRAWN:
-            self.records.set_state(workitem_id, State.WITHDRAWN, f"taken back by note {note_id}")
-        self._enqueue_deliveries(note_id, [delivery["destination"] for delivery in deliveries])
-        return f"withdrawn; a note goes to {', '.join(d['destination'] for d in deliveries)}"
-
     # What the steps above stand on ----------------------------------------------------------------
 
     def host(self, module: str) -> ModelHost:
         """The warm process of `module`, made when first asked for."""
         if module not in self.hosts:
-            self.hosts[module] = ModelHost(module, self.site.worker)
+            self.hosts[module] = ModelHost(module, self.site.worker, self.site.networks)
         return self.hosts[module]
 
-    def _keep(self, workitem_id: str, kind: str, dataset: Dataset, variant: str) -> None:
+    def keep(self, workitem_id: str, kind: str, dataset: Dataset, variant: str) -> None:
         """Put one result object on the disk and on record."""
         name = f"{kind}-{digest(dataset.SOPInstanceUID)}.dcm"
         path = self.workitems.result_folder(workitem_id) / name
@@ -388,7 +354,8 @@ class Flow(durable.Workflows):
             path=str(path),
         )
 
-    def _enqueue_deliveries(self, workitem_id: str, destinations: list[str]) -> None:
+    def enqueue_deliveries(self, workitem_id: str, destinations: list[str]) -> None:
+        """Hand the deliveries of a workitem to the engine; doing so again changes nothing."""
         for destination in destinations:
             durable.enqueue(
                 durable.DELIVER,

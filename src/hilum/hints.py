@@ -14,6 +14,16 @@ from typing import Any
 MAXIMUM_BYTES = 65_536
 
 
+def gateway_address(data: Path) -> Path:
+    """The socket at which the gateway takes hints."""
+    return data / "hints.sock"
+
+
+def wake_address(data: Path, source: str) -> Path:
+    """The socket at which the process of a source waits to be woken up."""
+    return data / f"wake-{source}.sock"
+
+
 class HintSender:
     """Sends hints to `address` (a Unix datagram socket); never blocks, never raises."""
 

@@ -105,6 +105,10 @@ class Inbox:
         """The folder that holds every instance of `study_uid`."""
         return self.incoming / digest(study_uid)
 
+    def path_of(self, study_uid: str, sop_instance_uid: str) -> Path:
+        """Where an instance lies if it is here."""
+        return self.study_folder(study_uid) / f"{digest(sop_instance_uid)}.dcm"
+
     def _durable_folder(self, study_uid: str) -> Path:
         folder = self.study_folder(study_uid)
         if folder not in self._durable_folders or not folder.exists():

@@ -1,6 +1,7 @@
 """What a module is: four members, found by entry point. Third-party and built-in ones are equal."""
 
 import hashlib
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -10,9 +11,12 @@ from typing import Any, Protocol, runtime_checkable
 from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
+from hilum.errors import ConfigurationError
 from hilum.findings import Finding
 
 ENTRY_POINT_GROUP = "hilum.modules"
+
+CARD = "card.toml"  # describes a network in a folder of its own
 
 MEMBERS = ("name", "version", "needs", "run")
 
@@ -119,8 +123,10 @@ class Module(Protocol):
 
     With one `Input`, `run` receives that `Series`, with `Films` a tuple of `Film`; with a mapping,
     each under its name.
-    Optional: `title` (what a clinician reads), `weights` (path of the network, hashed into every
-    result) and `card` (path of the model card).
+    Optional: `title` (what a clinician reads), `weights` (path of the network, or a tuple of every
+    file that can change a result, hashed into every result), `card` (path of the model card), and
+    `with_network` (a class method: the same module with the network in a folder; it looks at the
+    card only, for the network may harm the process that loads it).
     """
 
     name: str
@@ -152,21 +158,28 @@ def facts_of(module: type[Module] | Module) -> ModuleFacts:
         import inspect
 
         weights = inspect.getfile(module if isinstance(module, type) else type(module))
+    digest = hashlib.sha256()
+    for path in weights if isinstance(weights, tuple) else (weights,):
+        digest.update(Path(path).read_bytes())
     return ModuleFacts(
         name=module.name,
         version=module.version,
         title=getattr(module, "title", module.name),
-        weights_sha256=hashlib.sha256(Path(weights).read_bytes()).hexdigest(),
+        weights_sha256=digest.hexdigest(),
     )
 
 
-def installed_modules() -> dict[str, type[Module]]:
-    """The module classes registered under the entry point group `hilum.modules`, by name."""
-    return discover()[0]
+def installed_modules(networks: Path | None = None) -> dict[str, type[Module]]:
+    """The module classes that load, by name, as `discover`."""
+    return discover(networks)[0]
 
 
-def discover() -> tuple[dict[str, type[Module]], dict[str, str]]:
-    """The module classes that load, and for each that does not, why; one never stops another."""
+def discover(networks: Path | None = None) -> tuple[dict[str, type[Module]], dict[str, str]]:
+    """The module classes that load, and for each that does not, why; one never stops another.
+
+    They are registered under the entry point group `hilum.modules`; each folder in `networks` makes
+    one more, named by its `card.toml`, of the module that the card names.
+    """
     found: dict[str, type[Module]] = {}
     problems: dict[str, str] = {}
     for point in entry_points(group=ENTRY_POINT_GROUP):
@@ -180,4 +193,32 @@ def discover() -> tuple[dict[str, type[Module]], dict[str, str]]:
             problems[point.name] = f"{point.value} has no {', '.join(missing)}"
         else:
             found[module.name] = module
+    for folder in sorted(networks.iterdir()) if networks else ():
+        if not (folder / CARD).is_file():
+            continue
+        try:
+            module = _with_network(folder, found)
+        except Exception as error:  # noqa: BLE001 - whatever lies in a folder, the others work
+            named = isinstance(error, ConfigurationError)
+            problems[folder.name] = str(error) if named else f"{folder}: {type(error).__name__}"
+        else:
+            found[module.name] = module
     return found, problems
+
+
+def _with_network(folder: Path, found: Mapping[str, type[Module]]) -> type[Module]:
+    """The module of the card in `folder`, with the network there."""
+    try:
+        base = tomllib.loads((folder / CARD).read_text()).get("module")
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{folder / CARD}: {error}") from error
+    takers = {name: module for name, module in found.items() if hasattr(module, "with_network")}
+    if base not in takers:
+        raise ConfigurationError(
+            f"{folder / CARD}: module is {base!r}, which takes no network; these do:"
+            f" {', '.join(sorted(takers))}"
+        )
+    module: type[Module] = takers[base].with_network(folder)
+    if module.name in found:
+        raise ConfigurationError(f"{folder / CARD}: there is a module {module.name!r} already")
+    return module

@@ -15,13 +15,17 @@ from hilum.errors import ConfigurationError, UnreadableError
 from hilum.flow import part10
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
-from hilum.module import Module, facts_of, inputs_of, installed_modules
+from hilum.module import Module, discover, facts_of, inputs_of
 from hilum.objects import Analysis, write_objects
 from hilum.routing import select
 
 
 def analyse_folder(
-    module_name: str, folder: Path, output: Path, patterns: dict[str, str]
+    module_name: str,
+    folder: Path,
+    output: Path,
+    patterns: dict[str, str],
+    networks: Path | None = None,
 ) -> list[dict[str, Any]]:
     """Run a module on every study below `folder`; one report per study.
 
@@ -29,11 +33,10 @@ def analyse_folder(
     results, not an error.
     """
     silence_libraries()
-    installed = installed_modules()
+    installed, problems = discover(networks)
     if module_name not in installed:
-        raise ConfigurationError(
-            f"no module {module_name!r}; known: {', '.join(sorted(installed))}"
-        )
+        why = problems.get(module_name, f"known: {', '.join(sorted(installed))}")
+        raise ConfigurationError(f"no module {module_name!r}; {why}")
     module = installed[module_name]()
     rule = parse({"rule": [{"module": module.name, "series": patterns}]}).rule[0]
     reports = [
@@ -66,7 +69,7 @@ def _analyse(module: Module, study: Study, out: Path, rule: Rule) -> dict[str, A
         for name, chosen in selection.chosen.items()
     }
     files = {name: [i.path for i in instances] for name, instances in images.items()}
-    findings = run_here(module, Job(files, out))
+    findings = run_here(module, Job(files, out, facts.weights_sha256))
     uids = [i.sop_instance_uid for instances in images.values() for i in instances]
     analysis = Analysis(
         # the time is part of the identity: without records, a second run is another result
@@ -76,10 +79,14 @@ def _analyse(module: Module, study: Study, out: Path, rule: Rule) -> dict[str, A
         study=study,
         inputs=selection.chosen,
         findings=findings,
-        reasons=tuple("; ".join(v.reasons) for v in selection.verdicts if v.accepted),
+        pictures=exchange.load_pictures(out),
+        reasons=tuple(
+            dict.fromkeys("; ".join(v.reasons) for v in selection.verdicts if v.accepted)
+        ),
     )
-    for kind, dataset in write_objects(analysis).items():
-        path = out / f"{kind}.dcm"
+    for kind, dataset in write_objects(analysis):
+        number = dataset.InstanceNumber
+        path = out / (f"{kind}.dcm" if number == 1 else f"{kind}-{number}.dcm")
         write_durably(path, part10(dataset))
         report["results"].append(
             {"kind": kind, "path": str(path), "sop_instance_uid": str(dataset.SOPInstanceUID)}

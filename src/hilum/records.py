@@ -43,6 +43,7 @@ workitem = sa.Table(
     sa.Column("study_uid", sa.String(64), index=True, nullable=False),
     sa.Column("module", sa.String(64), nullable=False),
     sa.Column("version", sa.String(32), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
     sa.Column("weights_sha256", sa.String(64), nullable=False),
     sa.Column("rule", sa.JSON, nullable=False),
     sa.Column("rule_key", sa.String(64), nullable=False),
@@ -75,7 +76,9 @@ delivery = sa.Table(
     sa.Column("destination", sa.String(64), primary_key=True),
     sa.Column("variant", sa.String(64), nullable=False),  # of the results it is to receive
     sa.Column("images", sa.Boolean, nullable=False),  # whether the analysed images go along
-    sa.Column("state", sa.String(16), nullable=False),  # waiting, delayed, refused, verified
+    sa.Column(
+        "state", sa.String(16), nullable=False
+    ),  # waiting, delayed, refused, verified, cancelled
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("next_attempt", sa.Float),
@@ -100,6 +103,20 @@ study = sa.Table(
     sa.Column("settled_images", sa.Integer, nullable=False, default=0),
     sa.Column("first_at", sa.Float, nullable=False),
     sa.Column("last_at", sa.Float, nullable=False),
+)
+source = sa.Table(
+    "source",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("cursor", sa.Text, nullable=False, default=""),  # empty before the first use
+    sa.Column("state", sa.String(16), nullable=False),  # starting, reachable, unreachable, ...
+    sa.Column("since", sa.Float, nullable=False),  # when it came into that state
+    sa.Column("problem", sa.Text, nullable=False, default=""),  # the last one, in plain words
+    sa.Column("problem_at", sa.Float),
+    sa.Column("seen_at", sa.Float),  # last answer, give or take a few seconds
+    sa.Column("behind", sa.Integer, nullable=False, default=0),  # of what the archive lists
+    sa.Column("fetched", sa.Integer, nullable=False, default=0),  # instances, ever
+    sa.Column("fetched_at", sa.Float),
 )
 executor = sa.Table(
     "executor",
@@ -194,11 +211,14 @@ class Records:
         return rows[0]
 
     def set_state(self, workitem_id: str, state: State, reason: str = "", kind: str = "") -> None:
-        """Move a workitem to `state` and write the line to its trace, in one transaction."""
+        """Move a workitem to `state` and write the line to its trace, in one transaction.
+
+        A withdrawn one stays so, whatever a delivery that was under way still meets.
+        """
         with self.begin() as connection:
             connection.execute(
                 workitem.update()
-                .where(workitem.c.id == workitem_id)
+                .where(workitem.c.id == workitem_id, workitem.c.state != State.WITHDRAWN.value)
                 .values(state=state.value, reason=reason)
             )
             study_uid = connection.execute(

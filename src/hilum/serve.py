@@ -1,4 +1,4 @@
-"""The processes of `hilum serve`: a small parent that keeps receiver, gateway and workers alive.
+"""The processes of `hilum serve`: a small parent that keeps all the others alive.
 
 The parent does nothing else, so that nothing else can kill it: a receiver goes on accepting while
 the gateway restarts, a worker's death harms only the step it was in.
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from hilum import watch
 from hilum.config import Site
 from hilum.console import start_console
 from hilum.engine import durable
@@ -22,10 +23,11 @@ from hilum.engine.liveness import Pulse
 from hilum.engine.process import die_with_parent
 from hilum.errors import ConfigurationError
 from hilum.flow import Flow
-from hilum.hints import HintReceiver
+from hilum.hints import HintReceiver, gateway_address, wake_address
 from hilum.logs import configure_logging
 from hilum.module import discover, installed_modules
 from hilum.records import Records
+from hilum.requests import obey
 from hilum.sources import dimse
 
 SWEEP_SECONDS = 60.0
@@ -54,13 +56,18 @@ class Supervisor:
         self.site = site
         site.data.mkdir(parents=True, exist_ok=True)
         self._context = multiprocessing.get_context("spawn")
-        hints = site.data / "hints.sock"
-        if len(str(hints.absolute())) > LONGEST_SOCKET_PATH:
+        hints = gateway_address(site.data)
+        sockets = [hints, *(wake_address(site.data, source.name) for source in site.source)]
+        if max(len(str(path.absolute())) for path in sockets) > LONGEST_SOCKET_PATH:
             raise ConfigurationError(f"data: {site.data} is too long a path, choose a shorter one")
         Records(records_url(site)).close()  # makes the tables before several processes want them
         self._roles: dict[str, tuple[Callable[..., None], tuple[Any, ...]]] = {
             "receiver": (dimse.serve, (site.receiver, site.data, hints)),
             "gateway": (gateway, (site,)),
+            **{
+                f"source-{source.name}": (watch.serve, (site, source, records_url(site), hints))
+                for source in site.source
+            },
             **{f"worker-{n}": (worker, (site,)) for n in range(site.worker.count)},
         }
         self.processes: dict[str, multiprocessing.process.BaseProcess] = {}
@@ -141,7 +148,7 @@ def require_free_ports(site: Site) -> None:
 
 def check_rules(site: Site) -> None:
     """Raise `ConfigurationError` for a rule or route whose module is not there or fails to load."""
-    modules, problems = discover()
+    modules, problems = discover(site.networks)
     wanted = [("rule", rule.module) for rule in site.rule]
     wanted += [("route", name) for route in site.route for name in route.modules]
     for place, name in wanted:
@@ -154,21 +161,23 @@ def gateway(site: Site) -> None:
     """The gateway process: assembly, routing, delivery, console."""
     stop = _begin(site)
     records = Records(records_url(site))
-    hints = HintReceiver(site.data / "hints.sock")
+    hints = HintReceiver(gateway_address(site.data))
     pulse = Pulse(records, "gateway")
-    flow = Flow(site, records, installed_modules())
+    flow = Flow(site, records, installed_modules(site.networks))
     durable.launch(engine_url(site), pulse.executor, [durable.DELIVER])
     start_console(site, records)
     next_sweep = 0.0
     while not stop.is_set():
         for hint in hints.receive(timeout=0.05):
             if hint["event"] == "asked":
-                flow.obey()
+                obey(flow)
+            elif hint["event"] == "started":
+                next_sweep = 0.0  # its predecessor may have died before it told of everything
             else:
                 flow.arrivals.take(hint)
         if time.monotonic() >= next_sweep:
             flow.sweep()
-            flow.obey()
+            obey(flow)
             next_sweep = time.monotonic() + SWEEP_SECONDS
         flow.review()
         if pulse.beat():
@@ -182,7 +191,7 @@ def worker(site: Site) -> None:
     stop = _begin(site)
     records = Records(records_url(site))
     pulse = Pulse(records, "worker")
-    flow = Flow(site, records, installed_modules())
+    flow = Flow(site, records, installed_modules(site.networks))
     for rule in site.rule:
         flow.host(rule.module).start()
     durable.launch(engine_url(site), pulse.executor, [durable.ANALYSE])

@@ -27,6 +27,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
 }
 
+SKETCHES: dict[str, dict[str, Any]] = {  # the same for sections that are commented out
+    "source": {"name": "orthanc", "kind": "orthanc", "url": "http://127.0.0.1:8042"},
+    "route": {"send_to": ["archive"]},
+}
+
 
 def example() -> str:
     """A hilum.toml that works with the defaults of the seed network, every setting explained."""
@@ -43,7 +48,8 @@ def example() -> str:
         bracket = f"[[{name}]]" if repeated else f"[{name}]"
         lines += ["", f"# {field.description}", bracket if active else f"# {bracket}"]
         for key, inner in section.model_fields.items():
-            lines += _setting(key, inner, EXAMPLES.get(name, {}))
+            values = EXAMPLES.get(name, {}) if active else SKETCHES.get(name, {})
+            lines += _setting(key, inner, values, mark="" if active else "# ")
     return "\n".join(lines) + "\n"
 
 
@@ -69,10 +75,11 @@ def table() -> list[tuple[str, str, str]]:
     return rows
 
 
-def _setting(name: str, field: FieldInfo, chosen: dict[str, Any]) -> list[str]:
+def _setting(name: str, field: FieldInfo, chosen: dict[str, Any], mark: str = "") -> list[str]:
+    """One setting with its sentence; those not `chosen` are comments, all are with `mark` "# "."""
     lines = [f"# {field.description}"]
     if name in chosen:
-        return [*lines, f"{name} = {_toml(chosen[name])}"]
+        return [*lines, f"{mark}{name} = {_toml(chosen[name])}"]
     default = "" if field.is_required() else _toml(_default(field))
     return [*lines, f"# {name} = {default}"]
 

@@ -1,5 +1,7 @@
 """What every long step shows in a terminal."""
 
+from typing import Any
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -13,3 +15,19 @@ def progress_bar(what: str, console: Console) -> Progress:
         TimeElapsedColumn(),
         console=console,
     )
+
+
+def in_words(finding: dict[str, Any]) -> str:
+    """One finding of the records as a line of text; nothing for those that are pictures only."""
+    match finding["kind"]:
+        case "measurement":
+            unit = {"ml": "mL"}.get(finding["unit"], finding["unit"])
+            digits = 0 if unit == "%" else 2
+            value = f"{finding['value']:.{digits}f}"
+            if finding["uncertainty"]:
+                value += f" ± {finding['uncertainty']:.{digits}f}"
+            subject = f"{finding['of']}, {finding['what'].lower()}" if finding["of"] else ""
+            return f"{subject or finding['what']}: {value} {unit}"
+        case "classification" | "refusal" | "note":
+            return str(finding["text"])
+    return ""

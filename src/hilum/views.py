@@ -3,6 +3,7 @@
 from typing import Any
 
 from hilum import records as tables
+from hilum.config import Site
 from hilum.records import Records
 
 View = dict[str, Any]
@@ -33,6 +34,20 @@ def trace(records: Records, study_uid: str) -> list[View]:
     return [
         {"at": row["at"], "kind": row["kind"], "text": row["text"], "workitem": row["workitem_id"]}
         for row in records.find(tables.event, study_uid=study_uid, order_by="id")
+    ]
+
+
+def sources(site: Site, records: Records) -> list[View]:
+    """The archives that are watched: whether they answer, since when, and how far the watch is."""
+    rows = {row["name"]: row for row in records.find(tables.source)}
+    return [
+        {
+            "name": source.name,
+            "kind": source.kind,
+            "state": "not started",
+            **{key: value for key, value in rows.get(source.name, {}).items() if key != "cursor"},
+        }
+        for source in site.source
     ]
 
 

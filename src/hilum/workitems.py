@@ -50,6 +50,7 @@ class Workitems:
             "study_uid": arrival.study_uid,
             "module": module.name,
             "version": module.version,
+            "title": module.title,
             "weights_sha256": module.weights_sha256,
             "rule": rule.model_dump(mode="json"),
             "rule_key": rule.key,
@@ -90,14 +91,15 @@ class Workitems:
         return Analysis(
             workitem_id=row["id"],
             created=datetime.fromtimestamp(row["created"]).astimezone(),
-            module=self._facts[row["module"]],
+            module=ModuleFacts(row["module"], row["version"], row["title"], row["weights_sha256"]),
             study=Study.of([Instance.read(folder / file) for file in row["siblings"]]),
             inputs=inputs,
             findings=exchange.load(self.result_folder(row["id"])),
             reasons=tuple(
-                "; ".join(verdict["reasons"]) for verdict in row["verdicts"] if verdict["accepted"]
+                dict.fromkeys("; ".join(v["reasons"]) for v in row["verdicts"] if v["accepted"])
             ),
             incomplete=row["incomplete"],
+            pictures=exchange.load_pictures(self.result_folder(row["id"])),
             predecessor=tuple((r["sop_class_uid"], r["sop_instance_uid"]) for r in before),
         )
 

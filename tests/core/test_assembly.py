@@ -80,6 +80,32 @@ def test_the_count_the_images_state_is_believed(tmp_path: Path) -> None:
     assert "30 of 32" in decision.incomplete
 
 
+def test_the_count_of_the_archive_may_grow_and_shrink(crop: list[Instance]) -> None:
+    arrival = arrive(crop[:30])
+    arrival.released("a")
+    arrival.count(crop[0].series_uid, 31)
+    waiting = decide(arrival, NEEDS, RULE, arrival.last + 60)
+    assert isinstance(waiting, Wait)
+    assert "30 of 31" in waiting.reason
+    arrival.count(crop[0].series_uid, 32)
+    for instance in crop[30:]:
+        arrival.add(instance, arrival.last + 0.01, "a")
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 0.4), Run)
+    arrival = arrive(crop[:30])
+    arrival.released("a")
+    arrival.count(crop[0].series_uid, 31)
+    arrival.count(crop[0].series_uid, 30)  # one was deleted
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 0.4), Run)
+
+
+def test_a_pause_of_ours_says_nothing_about_the_sender(crop: list[Instance]) -> None:
+    arrival = arrive(crop[:20])
+    for number, instance in enumerate(crop[20:]):
+        arrival.add(instance, 200 + 0.01 * number, "b", late=True)
+    arrival.released("b")
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 0.4), Run)
+
+
 def test_a_study_without_the_series_is_settled_after_silence(head: list[Instance]) -> None:
     arrival = arrive(head)
     assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 7), Wait)

@@ -9,6 +9,8 @@ from hilum.config import Site, load, parse
 from hilum.errors import ConfigurationError
 from hilum.settings import example, table
 
+ORTHANC = {"name": "pacs", "kind": "orthanc", "url": "http://pacs:8042"}
+
 
 @pytest.mark.parametrize(
     ("values", "message"),
@@ -20,6 +22,12 @@ from hilum.settings import example, table
         ({"destination": [{"name": "p", "kind": "dimse", "objects": ["segg"]}]}, "'seg'"),
         ({"destination": [{"name": "p", "kind": "dicomweb"}]}, "url is missing"),
         ({"destination": [{"name": "p", "kind": "dimse"}] * 2}, "the same name"),
+        ({"source": [ORTHANC] * 2}, "two sources have the same name: pacs"),
+        ({"source": [{**ORTHANC, "pol_seconds": 1}]}, "did you mean 'poll_seconds'?"),
+        ({"source": [{**ORTHANC, "url": "pacs:8042"}]}, "an address such as http://pacs:8042"),
+        ({"source": [{**ORTHANC, "url": "http://me:secret@pacs"}]}, "username and password_file"),
+        ({"source": [{**ORTHANC, "name": "../pacs"}]}, "source.0.name"),
+        ({"source": [{"name": "pacs", "kind": "orthanc"}]}, "source.0.url"),
         ({"rule": [{"module": "m", "series": {"SeriesDescripton": "x"}}]}, "not a DICOM keyword"),
         (
             {"rule": [{"module": "m"}, {"module": "m", "priority": "STAT"}]},

@@ -25,7 +25,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
         (
             segment,
             Measurement(codes.VOLUME, 1.25, codes.MILLILITRE, of=segment, uncertainty=0.05),
-            Classification((score,), score, "why", "1.2.3.4"),
+            Classification((score,), score, "why", "1.2.3.4", threshold=0.5),
             Classification((score,), None, "why"),
             HeatMap(np.eye(3, dtype=np.float32), "evidence", "1.2.3.4", np.eye(3, dtype=bool)),
             Refusal("too-thick", "The slices are too thick."),
@@ -49,3 +49,14 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     assert len(back.about("1.2.3.4").items) == 2
     assert back.refusal == findings.refusal
     assert exchange.summary(back) == exchange.summary(findings)
+
+
+def test_pictures_come_back_whatever_the_uids_are(tmp_path: Path) -> None:
+    assert exchange.load_pictures(tmp_path) == {}
+    pictures = {name: np.full((2, 3), n, np.uint8) for n, name in enumerate(("1.2", "../file"))}
+    exchange.save_pictures(pictures, tmp_path)
+    back = exchange.load_pictures(tmp_path)
+    assert list(back) == list(pictures)
+    assert all((back[name] == pictures[name]).all() for name in pictures)
+    exchange.save_pictures({}, tmp_path)
+    assert exchange.load_pictures(tmp_path) == {}

@@ -1,6 +1,7 @@
 """The model host: warm, and unharmed by whatever a module does to its process."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from hilum.config import Worker
 from hilum.engine import exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCrashed, ModuleError
+from hilum.module import facts_of, installed_modules
 from plugin import install_plugin
+from radiographs import radiograph, saved, scene
 
 MODULE = """
     import os, signal, time
@@ -48,7 +51,17 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def job(tmp_path: Path, mood: str) -> Job:
     files = write(mr_slices(mood, count=3, description=mood), tmp_path / mood)
-    return Job({"series": files}, tmp_path / f"out-{mood}")
+    weights = facts_of(installed_modules()["moody"]).weights_sha256
+    return Job({"series": files}, tmp_path / f"out-{mood}", weights)
+
+
+def test_other_weights_than_the_workitem_names_are_not_used(
+    host: ModelHost, tmp_path: Path
+) -> None:
+    asked = replace(job(tmp_path, "calm"), weights_sha256="0" * 64)
+    with pytest.raises(ModuleError, match="exchanged while Hilum ran"):
+        host.run(asked)
+    assert not asked.out.exists()
 
 
 def test_stays_warm_and_survives_every_mood(host: ModelHost, tmp_path: Path) -> None:
@@ -77,6 +90,24 @@ def test_stays_warm_and_survives_every_mood(host: ModelHost, tmp_path: Path) -> 
 
     host.run(job(tmp_path, "calm after all"))
     assert "run 1 in" in exchange.load(tmp_path / "out-calm after all").notes[0].text
+
+
+def test_the_child_draws_films_even_for_a_module_that_raises(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = MODULE.replace('Input(modality="MR")', "Films()").replace(
+        "import Input", "import Films"
+    )
+    source = source.replace("series.description", 'series[0].header.get("SeriesDescription")')
+    source = source.replace("series.instances", "series")
+    install_plugin(tmp_path / "plugin", monkeypatch, source, "moody")
+    host = ModelHost("moody", Worker())
+    path = saved(radiograph(scene(), SeriesDescription="raise"), tmp_path / "film.dcm")
+    with pytest.raises(ModuleError, match="ValueError"):
+        host.run(Job({"series": [path]}, tmp_path / "out"))
+    host.stop()
+    (picture,) = exchange.load_pictures(tmp_path / "out").values()
+    assert picture.shape == (900, 750)
 
 
 def test_a_module_that_does_not_load_says_where(

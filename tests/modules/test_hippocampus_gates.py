@@ -80,7 +80,7 @@ def test_odd_crops_are_refused(
     odd = Volume(voxels, affine=crop.affine, coordinate_system="PATIENT")
     refusal = refused(module, written(odd, tmp_path))
     assert refusal.code in {gate.code for gate in GATES.values()} | {"nothing-found"}
-    assert refusal.text.startswith("Not analysed: ")
+    assert refusal.sentence.startswith("Could not be analysed, because ")
 
 
 @pytest.mark.parametrize("description", ["T1 MPRAGE sag", "T2 TSE ax"])

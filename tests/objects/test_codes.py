@@ -15,9 +15,16 @@ VETTED = {
     "SOURCE": ("260753009", "SCT"),  # the tables print the SNOMED CT name, "Source (attribute)"
     "ENGLISH": ("en-US", "RFC5646"),  # PS3.16 CID 5000
     "EVIDENCE_IN_LUNGS": ("lung-evidence", "99HILUM"),  # our own; no standard code says it
+    "MOST_SIMILAR_GROUP": ("similar-group", "99HILUM"),  # our own; a "finding" would say too much
     "PROCESSING_ALGORITHM": ("Newcode1", "99IHE"),  # IHE AIR 6.5.3.1
 }
 ALL = {name: value for name, value in vars(codes).items() if isinstance(value, Code)}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_code_fits_its_attributes(name):
+    assert len(ALL[name].value) <= 16
+    assert len(ALL[name].meaning) <= 64
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from pypdf import PdfReader
 
 from hilum.dicom import codes
-from hilum.findings import Classification, Findings, HeatMap, Measurement, Refusal, Score, Segment
+from hilum.findings import Findings, Measurement, Refusal, Segment
 from hilum.objects import write_objects
 from hilum.objects.common import series_instance_uid
 
@@ -22,7 +22,7 @@ REFUSAL = Refusal("too-thick", "Slices are 6.5 mm apart; the model needs 1 mm.")
 
 def test_clean_exam_is_valid_and_consistent(tmp_path):
     study = exams.write_exam(tmp_path)
-    saved = _save(write_objects(exams.analysis_of(study, study.series[0])), tmp_path)
+    saved = _save(_objects(exams.analysis_of(study, study.series[0])), tmp_path)
     _assert_valid(saved)
     sources = sorted(tmp_path.glob("[0-9]*.dcm"))
     assert validators.dcentvfy(*saved.values(), *sources) == []
@@ -30,8 +30,8 @@ def test_clean_exam_is_valid_and_consistent(tmp_path):
 
 def test_repeated_run_writes_identical_bytes(tmp_path):
     study = exams.write_exam(tmp_path)
-    first = _bytes(write_objects(exams.analysis_of(study, study.series[0])))
-    again = _bytes(write_objects(exams.analysis_of(study, study.series[0])))
+    first = _bytes(_objects(exams.analysis_of(study, study.series[0])))
+    again = _bytes(_objects(exams.analysis_of(study, study.series[0])))
     assert first == again
 
 
@@ -46,7 +46,7 @@ def test_repeated_run_writes_identical_bytes(tmp_path):
 def test_changed_run_gets_new_uids(tmp_path, change):
     study = exams.write_exam(tmp_path)
     one = exams.analysis_of(study, study.series[0])
-    before, after = write_objects(one), write_objects(replace(one, **change))
+    before, after = _objects(one), _objects(replace(one, **change))
     assert all(before[kind].SOPInstanceUID != after[kind].SOPInstanceUID for kind in before)
 
 
@@ -54,7 +54,7 @@ def test_changed_run_gets_new_uids(tmp_path, change):
 def test_segmentation_voxels_equal_the_masks(tmp_path, encoding, written):
     study = exams.write_exam(tmp_path)  # 30 x 27 pixels: no multiple of 8
     analysis = exams.analysis_of(study, study.series[0])
-    objects = write_objects(analysis, segmentation=encoding)
+    objects = _objects(analysis, segmentation=encoding)
     path = _save(objects, tmp_path)["seg"]
     assert pydicom.dcmread(path).SegmentationType == written
     segmentation = highdicom.seg.segread(path)
@@ -72,15 +72,15 @@ def test_segmentation_voxels_equal_the_masks(tmp_path, encoding, written):
 
 def test_auto_is_binary_where_every_viewer_reads_it(tmp_path):
     study = exams.write_exam(tmp_path, shape=(10, 32, 24))
-    objects = write_objects(exams.analysis_of(study, study.series[0]), kinds=("seg",))
+    objects = _objects(exams.analysis_of(study, study.series[0]), kinds=("seg",))
     assert objects["seg"].SegmentationType == "BINARY"
 
 
 def test_encodings_have_their_own_uids(tmp_path):
     study = exams.write_exam(tmp_path)
     analysis = exams.analysis_of(study, study.series[0])
-    binary = write_objects(analysis, segmentation="binary")
-    fractional = write_objects(analysis, segmentation="fractional")
+    binary = _objects(analysis, segmentation="binary")
+    fractional = _objects(analysis, segmentation="fractional")
     for kind in ("seg", "sr"):
         assert binary[kind].SOPInstanceUID != fractional[kind].SOPInstanceUID
     assert binary["sc"].SOPInstanceUID == fractional["sc"].SOPInstanceUID
@@ -89,7 +89,7 @@ def test_encodings_have_their_own_uids(tmp_path):
 def test_report_measures_what_the_masks_hold(tmp_path):
     study = exams.write_exam(tmp_path)
     analysis = exams.analysis_of(study, study.series[0])
-    objects = write_objects(analysis)
+    objects = _objects(analysis)
     groups = _groups(objects["sr"])
     assert len(groups) == 3
     for number, (group, segment) in enumerate(
@@ -110,10 +110,38 @@ def test_report_measures_what_the_masks_hold(tmp_path):
         assert _area(group) == segment.mask.array.sum()
 
 
+@pytest.mark.parametrize(("shared", "outlined"), [((6, 7), {6, 7}), ((), {6})])
+def test_no_two_labels_lie_on_one_outline(tmp_path, shared, outlined):
+    """Where a part is the whole of a slice, only the part is outlined there; one slice stays."""
+    study = exams.write_exam(tmp_path)
+    analysis = exams.analysis_of(study, study.series[0])
+    whole = analysis.findings.segments[2]
+    parts = [whole.mask.array.copy(), whole.mask.array.copy()]
+    for index in range(len(whole.mask.array)):
+        if index in shared:
+            parts[0][index, :15] = parts[1][index, 15:] = False
+        else:
+            parts[index < 7][index] = False
+    masks = (*parts, whole.mask.array)
+    names = ("Part 1", "Part 2", "Whole")
+    found = [
+        Segment(whole.mask.with_array(mask), whole.code, name)
+        for mask, name in zip(masks, names, strict=True)
+    ]
+    report = _objects(replace(analysis, findings=Findings(tuple(found))))["sr"]
+    uids = [i.sop_instance_uid for i in study.series[0].instances]
+    shown = {
+        uids.index(item.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
+        for item in _groups(report)[2].ContentSequence
+        if item.ValueType == "SCOORD"
+    }
+    assert shown == outlined
+
+
 def test_measurement_of_the_whole_series_stands_beside_the_segments(tmp_path):
     study = exams.write_exam(tmp_path)
     whole = Measurement(codes.VOLUME, 3.0, codes.CUBIC_MILLIMETRE)
-    objects = write_objects(exams.analysis_of(study, study.series[0], whole))
+    objects = _objects(exams.analysis_of(study, study.series[0], whole))
     assert len(_groups(objects["sr"])) == 3
     derived = _child(objects["sr"], codes.DERIVED_IMAGING_MEASUREMENTS)
     assert _child(derived, codes.VOLUME).MeasuredValueSequence[0].NumericValue == 3
@@ -125,8 +153,8 @@ def test_side_is_stated_only_if_known(tmp_path):
     analysis = exams.analysis_of(study, study.series[0])
     whole = analysis.findings.segments[2]
     left = Segment(whole.mask, whole.code, "Left hippocampus", side=codes.LEFT)
-    sided = write_objects(replace(analysis, findings=Findings((left,))))
-    unsided = write_objects(replace(analysis, findings=Findings((whole,))))
+    sided = _objects(replace(analysis, findings=Findings((left,))))
+    unsided = _objects(replace(analysis, findings=Findings((whole,))))
     site = _child(_groups(sided["sr"])[0], codes.FINDING_SITE)
     assert _child(site, codes.LATERALITY).ConceptCodeSequence[0].CodeValue == codes.LEFT.value
     assert "ContentSequence" not in _child(_groups(unsided["sr"])[0], codes.FINDING_SITE)
@@ -141,7 +169,7 @@ def test_refusal_says_why_in_three_objects(tmp_path, chosen):
     study = exams.write_exam(tmp_path)
     changes = {} if chosen else {"inputs": {}, "reasons": ("T1: slices are too thick",)}
     analysis = exams.analysis_of(study, study.series[0], **changes)
-    objects = write_objects(replace(analysis, findings=Findings((REFUSAL,))))
+    objects = _objects(replace(analysis, findings=Findings((REFUSAL,))))
     assert list(objects) == ["sr", "sc", "pdf"]
     saved = _save(objects, tmp_path)
     _assert_valid(saved)
@@ -153,9 +181,9 @@ def test_refusal_says_why_in_three_objects(tmp_path, chosen):
 def test_incomplete_result_names_what_it_replaces(tmp_path):
     study = exams.write_exam(tmp_path)
     analysis = exams.analysis_of(study, study.series[0])
-    old = write_objects(analysis)
+    old = _objects(analysis)
     predecessor = tuple((d.SOPClassUID, d.SOPInstanceUID) for d in old.values())
-    new = write_objects(
+    new = _objects(
         replace(analysis, workitem_id="w-2", incomplete="2 slices", predecessor=predecessor)
     )
     assert new["sr"].CompletionFlag == "PARTIAL"
@@ -181,7 +209,7 @@ def test_names_stay_right_in_every_script(tmp_path, script):
         image.PatientName = name
 
     study = exams.write_exam(tmp_path, change)
-    objects = write_objects(exams.analysis_of(study, study.series[0]))
+    objects = _objects(exams.analysis_of(study, study.series[0]))
     saved = _save(objects, tmp_path)
     for path in saved.values():
         stored = pydicom.dcmread(path)
@@ -197,7 +225,7 @@ def test_own_text_beyond_the_source_character_set_makes_it_unicode(tmp_path):
     study = exams.write_exam(tmp_path)
     refusal = Findings((Refusal("x", "la série est trop épaisse → 5 mm"),))
     analysis = replace(exams.analysis_of(study, study.series[0]), findings=refusal)
-    saved = _save(write_objects(analysis), tmp_path)
+    saved = _save(_objects(analysis), tmp_path)
     assert pydicom.dcmread(saved["sr"]).SpecificCharacterSet == "ISO_IR 192"
     _assert_valid(saved)
 
@@ -217,33 +245,14 @@ def test_dirty_headers_give_valid_objects(tmp_path):
 
     study = exams.write_exam(tmp_path, spoil)
     analysis = exams.analysis_of(study, study.series[0])
-    saved = _save(write_objects(analysis), tmp_path)
+    saved = _save(_objects(analysis), tmp_path)
     _assert_valid(saved)
-    _assert_valid(_save(write_objects(replace(analysis, findings=Findings((REFUSAL,)))), tmp_path))
-
-
-def test_classification_with_heat_map(tmp_path):
-    study = exams.write_exam(tmp_path)
-    series = study.series[0]
-    uid = series.instances[3].sop_instance_uid
-    pneumonia = Score(codes.PNEUMONIA, "Pneumonia", 0.61)
-    normal = Score(codes.NORMAL, "Normal", 0.3)
-    values = np.linspace(0, 1, 36, dtype=np.float32).reshape(6, 6)
-    findings = (
-        Classification((pneumonia, normal), pneumonia, "Similarity to training groups.", uid),
-        HeatMap(values, "Evidence", uid),
-        Measurement(codes.VOLUME, 3.0, codes.CUBIC_MILLIMETRE),
-    )
-    analysis = replace(exams.analysis_of(study, series), findings=Findings(findings))
-    objects = write_objects(analysis)
-    assert list(objects) == ["sr", "sc", "pdf"]
-    _assert_valid(_save(objects, tmp_path))
-    assert "Pneumonia" in _pdf_text(objects["pdf"])
+    _assert_valid(_save(_objects(replace(analysis, findings=Findings((REFUSAL,)))), tmp_path))
 
 
 def test_pdf_embeds_its_fonts_and_warns(tmp_path):
     study = exams.write_exam(tmp_path)
-    document = write_objects(exams.analysis_of(study, study.series[0]), kinds=("pdf",))["pdf"]
+    document = _objects(exams.analysis_of(study, study.series[0]), kinds=("pdf",))["pdf"]
     page = PdfReader(BytesIO(document.EncapsulatedDocument)).pages[0]
     for font in page["/Resources"]["/Font"].values():
         assert "/FontFile2" in font.get_object()["/FontDescriptor"]
@@ -262,7 +271,7 @@ def test_pdf_embeds_its_fonts_and_warns(tmp_path):
 def test_real_studies(tmp_path, name):
     study = exams.read_study(exams.STUDIES / name)
     crop = next(s for s in study.series if s.description == "HippoCrop")
-    objects = write_objects(exams.analysis_of(study, crop))
+    objects = _objects(exams.analysis_of(study, crop))
     saved = _save(objects, tmp_path)
     _assert_valid(saved)
     assert validators.dcentvfy(*saved.values()) == []
@@ -278,8 +287,13 @@ def test_report_obeys_tid_1500(tmp_path, kind):
     if kind == "refusal":
         analysis = replace(analysis, findings=Findings((REFUSAL,)), inputs={})
     kinds = ("sr",) if kind == "without segmentation" else ("seg", "sr")
-    path = _save(write_objects(analysis, kinds=kinds), tmp_path)["sr"]
+    path = _save(_objects(analysis, kinds=kinds), tmp_path)["sr"]
     assert validators.dicom_sr_validator(path) == []
+
+
+def _objects(*arguments, **options):
+    """The only object of each kind."""
+    return dict(write_objects(*arguments, **options))
 
 
 def _save(objects, folder):

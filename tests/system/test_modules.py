@@ -8,6 +8,7 @@ import pydicom
 import pytest
 
 from factory import mr_slices, write
+from hilum import records as tables
 from hilum import views
 from hilum.asking import ask
 from hilum.dicom.instance import Instance
@@ -116,7 +117,8 @@ def test_a_killed_process_costs_nothing(
         )
         os.kill(child(hilum, role), signal.SIGKILL)
         view = hilum.settled(study_uid)
-    assert [item["state"] for item in view["workitems"]] == ["completed"]
+    # a busy machine may begin with fewer slices: that run is cancelled when the others arrive
+    assert {item["state"] for item in view["workitems"]} <= {"completed", "cancelled"}
     uids = [ds.SOPInstanceUID for ds in delivered(tmp_path)]
     assert len(uids) == len(set(uids)) == 4
 
@@ -179,25 +181,38 @@ def test_a_result_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
     files = write(mr_slices(), tmp_path / "exam")
     study_uid = Instance.read(files[0]).study_uid
-    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+    settings = site_for(tmp_path, "bright-volume")
+    blocked = tmp_path / "blocked"
+    blocked.write_text("not a folder yet")
+    settings["destination"].append({"name": "later", "kind": "folder", "folder": blocked})
+    settings["rule"][0]["send_to"].append("later")
+    with running(tmp_path, **settings) as hilum:
         records, data = hilum.records, hilum.site.data
         assert "no result" in str(ask(records, data, "withdraw", "1.2.3", "never heard of"))
         hilum.send(files)
-        item = hilum.settled(study_uid)["workitems"][0]
+        verified = "4 objects read back from out"
+        hilum.until(lambda: verified in {e["text"] for e in trace(hilum, study_uid)}, "results")
+        [item] = views.study(records, study_uid)["workitems"]
         taken_back = {ds.SOPInstanceUID for ds in delivered(tmp_path)}
         for _ in range(2):  # asking again changes nothing
-            answer = ask(records, data, "withdraw", item["id"], "It outlines the wrong thing.")
-            assert answer == "withdrawn; a note goes to out"
+            answer = ask(records, data, "withdraw", item["id"], "別の構造です。")
+            assert answer == "withdrawn; a note goes to later, out"
+        blocked.unlink()  # now it can be written to
         old, note = hilum.settled(study_uid, workitems=2)["workitems"]
+        hilum.until(
+            lambda: hilum.records.find(tables.delivery, workitem_id=old["id"], state="cancelled"),
+            "the second folder",
+        )
     assert [old["state"], note["state"]] == ["withdrawn", "completed"]
     [written] = [ds for ds in delivered(tmp_path) if ds.Modality == "KO"]
     series = written.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
     named = {item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for item in series}
     assert named == taken_back
     assert written.StudyInstanceUID == study_uid
+    assert written.ContentSequence[0].TextValue == "別の構造です。"
+    [only] = [pydicom.dcmread(path) for path in blocked.rglob("*.dcm")]
+    assert only.SOPInstanceUID == written.SOPInstanceUID  # the result itself was not sent there
 
 
 def trace(hilum: Running, study_uid: str) -> list[dict]:
-    from hilum import views
-
     return views.trace(hilum.records, study_uid)

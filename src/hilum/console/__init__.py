@@ -13,12 +13,17 @@ from starlette.routing import Route
 
 from hilum import views
 from hilum.config import Site
+from hilum.hints import HintSender, wake_address
 from hilum.module import facts_of, installed_modules
 from hilum.records import Records
 
 
-def application(records: Records) -> Starlette:
-    """The ASGI application; it only reads."""
+def application(site: Site, records: Records) -> Starlette:
+    """The ASGI application; it reads, and passes on the hint that an archive has something new."""
+    wakers = {
+        source.name: HintSender(wake_address(site.data, source.name)) for source in site.source
+    }
+    installed = installed_modules(site.networks)
 
     async def page(_request: Request) -> Response:
         return HTMLResponse(files(__package__).joinpath("index.html").read_text())
@@ -34,8 +39,18 @@ def application(records: Records) -> Starlette:
             return JSONResponse({"error": "no such study was received"}, status_code=404)
         return JSONResponse({**view, "trace": await run_in_threadpool(views.trace, records, uid)})
 
+    async def sources(_request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(views.sources, site, records))
+
+    async def wake(request: Request) -> Response:
+        waker = wakers.get(request.path_params["name"])
+        if waker is None:
+            return JSONResponse({"error": "no such source is defined"}, status_code=404)
+        waker.send("wake")
+        return Response(status_code=202)
+
     async def modules(_request: Request) -> Response:
-        return JSONResponse([vars(facts_of(module)) for module in installed_modules().values()])
+        return JSONResponse([vars(facts_of(module)) for module in installed.values()])
 
     return Starlette(
         routes=[
@@ -44,6 +59,8 @@ def application(records: Records) -> Starlette:
             Route("/api/studies", studies),
             Route("/api/studies/{uid}", study),
             Route("/api/modules", modules),
+            Route("/api/sources", sources),
+            Route("/api/sources/{name}/wake", wake, methods=["POST"]),
         ]
     )
 
@@ -52,7 +69,7 @@ def start_console(site: Site, records: Records) -> None:
     """Serve the console from a thread of this process until the process ends."""
     server = uvicorn.Server(
         uvicorn.Config(
-            application(records),
+            application(site, records),
             host=site.console.host,
             port=site.console.port,
             log_config=None,

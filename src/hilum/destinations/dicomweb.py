@@ -14,6 +14,7 @@ from hilum.config import Destination
 from hilum.destinations.statuses import raise_for
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
+from hilum.web import client, is_busy
 
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
 DICOM_JSON = "application/dicom+json"
@@ -32,7 +33,6 @@ CURES: dict[int, str] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too large for the archive or a proxy: raise its limit",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the archive does not take DICOM files: enable STOW-RS",
 }
-BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 class DicomwebDestination:
@@ -46,11 +46,11 @@ class DicomwebDestination:
         self._url = settings.url.rstrip("/")
 
     def send(self, files: Sequence[Path]) -> None:
-        with self._client() as client:
+        with client(self._settings) as session:
             for batch in _batches(files):
                 body, content_type = _multipart(batch)
                 headers = {"Content-Type": content_type, "Accept": DICOM_JSON}
-                response = self._request(client, "POST", "studies", content=body, headers=headers)
+                response = self._request(session, "POST", "studies", content=body, headers=headers)
                 if response.status_code == HTTPStatus.CONFLICT:
                     reasons = _failure_reasons(response) or [PROCESSING_FAILURE] * len(batch)
                 else:
@@ -60,20 +60,20 @@ class DicomwebDestination:
 
     def missing(self, files: Sequence[Path]) -> list[Path]:
         instances = [Instance.read(path) for path in files]
-        with self._client() as client:
+        with client(self._settings) as session:
             shown: set[str] = set()
             for study_uid, series_uid in {(i.study_uid, i.series_uid) for i in instances}:
-                shown |= self._instances_of(client, study_uid, series_uid)
+                shown |= self._instances_of(session, study_uid, series_uid)
             # A query may be cut short by the archive's limit: ask for the others one by one.
             return [
                 instance.path
                 for instance in instances
-                if instance.sop_instance_uid not in shown and not self._has(client, instance)
+                if instance.sop_instance_uid not in shown and not self._has(session, instance)
             ]
 
-    def _instances_of(self, client: httpx.Client, study_uid: str, series_uid: str) -> set[str]:
+    def _instances_of(self, session: httpx.Client, study_uid: str, series_uid: str) -> set[str]:
         path = f"studies/{study_uid}/series/{series_uid}/instances"
-        response = self._request(client, "GET", path, headers={"Accept": DICOM_JSON})
+        response = self._request(session, "GET", path, headers={"Accept": DICOM_JSON})
         if response.status_code in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND):
             return set()  # some archives answer 404 for a series they do not hold
         self._check(response)
@@ -81,35 +81,22 @@ class DicomwebDestination:
             str(item.get(SOP_INSTANCE_UID, {}).get("Value", [""])[0]) for item in _json(response)
         }
 
-    def _has(self, client: httpx.Client, instance: Instance) -> bool:
+    def _has(self, session: httpx.Client, instance: Instance) -> bool:
         path = (
             f"studies/{instance.study_uid}/series/{instance.series_uid}"
             f"/instances/{instance.sop_instance_uid}/metadata"
         )
-        response = self._request(client, "GET", path, headers={"Accept": DICOM_JSON})
+        response = self._request(session, "GET", path, headers={"Accept": DICOM_JSON})
         if response.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
             return False
         self._check(response)
         return bool(_json(response))
 
-    def _client(self) -> httpx.Client:
-        settings = self._settings
-        password = ""
-        if settings.password_file:
-            try:
-                password = settings.password_file.read_text().strip()
-            except OSError as error:
-                raise DeliveryRefused(
-                    f"{self.name}: cannot read password_file: {error.strerror}"
-                ) from error
-        auth = httpx.BasicAuth(settings.username, password) if settings.username else None
-        return httpx.Client(auth=auth, timeout=settings.timeout_seconds, trust_env=False)
-
     def _request(
-        self, client: httpx.Client, method: str, path: str, **request: Any
+        self, session: httpx.Client, method: str, path: str, **request: Any
     ) -> httpx.Response:
         try:
-            return client.request(method, f"{self._url}/{path}", **request)
+            return session.request(method, f"{self._url}/{path}", **request)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise DeliveryRefused(f"{self.name}: {self._url} is not an http address") from error
         except httpx.TransportError as error:
@@ -122,7 +109,7 @@ class DicomwebDestination:
         status = response.status_code
         if response.is_success:
             return
-        if response.is_server_error or status in BUSY:
+        if is_busy(response):
             raise DeliveryDelayed(f"{self.name}: the archive answers HTTP {status}")
         cure = CURES.get(status, "unexpected: correct url, or look into its log")
         raise DeliveryRefused(f"{self.name}: HTTP {status}: {cure}")

@@ -6,6 +6,11 @@ Codes come from here and nowhere else: one quoted from memory turned out to be *
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
+from hilum.dicom.uids import MANUFACTURER
+
+# Codes of our own, where no standard one says the same; "99" marks private schemes (PS3.16 8.2).
+OWN_SCHEME = "99HILUM"
+
 # what is found
 HIPPOCAMPUS = Code("5366008", "SCT", "Hippocampus")
 LUNG = Code("39607008", "SCT", "Lung")
@@ -18,11 +23,13 @@ ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
 COVID_19 = Code("840539006", "SCT", "COVID-19")
 PNEUMONIA = Code("233604007", "SCT", "Pneumonia")
 NORMAL = Code("17621005", "SCT", "Normal")
+INDETERMINATE = Code("82334004", "SCT", "Indeterminate")
 
 # how it is measured
 VOLUME = Code("118565006", "SCT", "Volume")
 CERTAINTY_OF_FINDING = Code("111012", "DCM", "Certainty of Finding")
-EVIDENCE_IN_LUNGS = Code("lung-evidence", "99HILUM", "Share of evidence inside the lungs")
+EVIDENCE_IN_LUNGS = Code("lung-evidence", OWN_SCHEME, "Share of evidence inside the lungs")
+MOST_SIMILAR_GROUP = Code("similar-group", OWN_SCHEME, "Most similar training group")
 MEASUREMENT_UNCERTAINTY = Code("371884006", "SCT", "+/-, range of measurement uncertainty")
 CUBIC_MILLIMETRE = Code("mm3", "UCUM", "cubic millimeter")
 MILLILITRE = Code("ml", "UCUM", "milliliter")
@@ -33,7 +40,7 @@ NO_UNITS = Code("1", "UCUM", "no units")
 MRI_UNSPECIFIED_BODY_REGION = Code("25056-3", "LN", "MRI unspecified body region")
 IMAGING_PROCEDURE = Code("363679005", "SCT", "Imaging procedure")
 
-# the measurement report: TID 1500, 1204, 1002, 1501, 1411, 300, 4019
+# the measurement report: TID 1500, 1204, 1002, 1600, 1501, 1411, 300, 4019
 IMAGING_MEASUREMENT_REPORT = Code("126000", "DCM", "Imaging Measurement Report")
 LANGUAGE_OF_CONTENT = Code("121049", "DCM", "Language of Content Item and Descendants")
 ENGLISH = Code("en-US", "RFC5646", "English (United States)")
@@ -45,6 +52,11 @@ DEVICE_OBSERVER_MANUFACTURER = Code("121014", "DCM", "Device Observer Manufactur
 DEVICE_OBSERVER_MODEL_NAME = Code("121015", "DCM", "Device Observer Model Name")
 DEVICE_OBSERVER_SERIAL_NUMBER = Code("121016", "DCM", "Device Observer Serial Number")
 PROCEDURE_REPORTED = Code("121058", "DCM", "Procedure reported")
+IMAGE_LIBRARY = Code("111028", "DCM", "Image Library")
+IMAGE_LIBRARY_GROUP = Code("126200", "DCM", "Image Library Group")
+MODALITY = Code("121139", "DCM", "Modality")
+COMPUTED_RADIOGRAPHY = Code("CR", "DCM", "Computed Radiography")
+DIGITAL_RADIOGRAPHY = Code("DX", "DCM", "Digital Radiography")
 IMAGING_MEASUREMENTS = Code("126010", "DCM", "Imaging Measurements")
 DERIVED_IMAGING_MEASUREMENTS = Code("126011", "DCM", "Derived Imaging Measurements")
 MEASUREMENT_GROUP = Code("125007", "DCM", "Measurement Group")
@@ -56,6 +68,7 @@ LATERALITY = Code("272741003", "SCT", "Laterality")
 TOPOGRAPHICAL_MODIFIER = Code("106233006", "SCT", "Topographical modifier")
 IMAGE_REGION = Code("111030", "DCM", "Image Region")
 SOURCE = Code("260753009", "SCT", "Source")
+SOURCE_OF_MEASUREMENT = Code("121112", "DCM", "Source of Measurement")
 ILLUSTRATION_OF_ROI = Code("121200", "DCM", "Illustration of ROI")
 ALGORITHM_NAME = Code("111001", "DCM", "Algorithm Name")
 ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
@@ -76,7 +89,15 @@ SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operatio
 TEMPORAL_PREDECESSOR = Code("121348", "DCM", "Temporal Predecessor")
 
 # Body Part Examined (PS3.16 Annex L) of an object that shows a structure
-BODY_PARTS = {HIPPOCAMPUS: "BRAIN", BRAIN: "BRAIN", LUNG: "CHEST"}
+BODY_PARTS = {
+    HIPPOCAMPUS: "BRAIN",
+    BRAIN: "BRAIN",
+    LUNG: "CHEST",
+    COVID_19: "CHEST",
+    PNEUMONIA: "CHEST",
+    EVIDENCE_IN_LUNGS: "CHEST",
+}
+MODALITIES = {"CR": COMPUTED_RADIOGRAPHY, "DX": DIGITAL_RADIOGRAPHY}
 
 
 def item(code: Code) -> Dataset:
@@ -85,4 +106,13 @@ def item(code: Code) -> Dataset:
     dataset.CodeValue = code.value
     dataset.CodingSchemeDesignator = code.scheme_designator
     dataset.CodeMeaning = code.meaning
+    return dataset
+
+
+def own_scheme() -> Dataset:
+    """Who defines the codes of `OWN_SCHEME`: Coding Scheme Identification (PS3.3 C.12.1)."""
+    dataset = Dataset()
+    dataset.CodingSchemeDesignator = OWN_SCHEME
+    dataset.CodingSchemeName = "Hilum"
+    dataset.CodingSchemeResponsibleOrganization = MANUFACTURER
     return dataset

@@ -1,6 +1,7 @@
 """One received SOP instance: its header, tolerantly read, and where its file lies."""
 
 import struct
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from hilum.dicom.uids import MANUFACTURER
 from hilum.errors import UnreadableError
 
 HOSTILE = (  # what pydicom raises on broken bytes, found by fuzzing it
     InvalidDicomError,
+    BytesLengthException,
     ValueError,
     EOFError,
     OSError,
@@ -25,6 +27,7 @@ HOSTILE = (  # what pydicom raises on broken bytes, found by fuzzing it
     OverflowError,
     NotImplementedError,
     struct.error,
+    zlib.error,
 )
 IDENTIFYING = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 

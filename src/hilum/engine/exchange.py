@@ -1,8 +1,8 @@
-"""Findings on disk: how they pass from a module's process to the writers, and survive a restart."""
+"""Findings and pictures on disk: so they pass from a module to the writers and survive restarts."""
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from hilum.inbox import write_durably
 
 FINDINGS = "findings.json"
 ARRAYS = "arrays.npz"
+PICTURES = "pictures.npz"
 
 
 def save(findings: Findings, folder: Path) -> None:
@@ -43,7 +44,8 @@ def save(findings: Findings, folder: Path) -> None:
                 arrays[f"{index}.region"] = finding.region
         items.append(item)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    # Not compressed: that took longer for the heat map of one film than the network itself.
+    np.savez(buffer, allow_pickle=False, **arrays)
     folder.mkdir(parents=True, exist_ok=True)
     write_durably(folder / ARRAYS, buffer.getvalue())
     write_durably(folder / FINDINGS, json.dumps(items, indent=1).encode())
@@ -79,6 +81,23 @@ def load(folder: Path) -> Findings:
     return Findings(tuple(items))
 
 
+def save_pictures(pictures: Mapping[str, np.ndarray], folder: Path) -> None:
+    """Write the pictures of films, by SOP Instance UID, to `folder`."""
+    buffer = io.BytesIO()
+    arrays = {str(number): picture for number, picture in enumerate(pictures.values())}
+    np.savez(buffer, allow_pickle=False, uids=np.array(list(pictures), str), **arrays)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_durably(folder / PICTURES, buffer.getvalue())
+
+
+def load_pictures(folder: Path) -> dict[str, np.ndarray]:
+    """Read what `save_pictures` wrote; nothing if the run ended before."""
+    if not (folder / PICTURES).exists():
+        return {}
+    with np.load(folder / PICTURES, allow_pickle=False) as arrays:
+        return {str(uid): arrays[str(number)] for number, uid in enumerate(arrays["uids"])}
+
+
 def summary(findings: Findings) -> list[dict[str, Any]]:
     """The findings as plain values, without arrays, for records, traces and `--json`."""
     lines: list[dict[str, Any]] = []
@@ -107,22 +126,27 @@ def summary(findings: Findings) -> list[dict[str, Any]]:
                     }
                 )
             case Classification():
-                lines.append(
-                    {
-                        "kind": "classification",
-                        "outcome": finding.outcome.label if finding.outcome else "indeterminate",
-                        "scores": {s.label: round(s.value, 2) for s in finding.scores},
-                        "basis": finding.basis,
-                    }
-                )
+                lines.append(_classification(finding))
             case HeatMap():
                 lines.append({"kind": "heat map", "label": finding.label})
             case Refusal():
-                lines.append({"kind": "refusal", "code": finding.code, "text": finding.text})
+                lines.append({"kind": "refusal", "code": finding.code, "text": finding.sentence})
             case Note():
                 lines.append({"kind": "note", "text": finding.text})
         lines[-1]["image"] = image_of(finding)
     return lines
+
+
+def _classification(finding: Classification) -> dict[str, Any]:
+    outcome = finding.outcome.label if finding.outcome else "indeterminate"
+    scores = ", ".join(f"{score.label} {score.value:.2f}" for score in finding.scores)
+    return {
+        "kind": "classification",
+        "outcome": outcome,
+        "scores": {score.label: round(score.value, 2) for score in finding.scores},
+        "basis": finding.basis,
+        "text": f"{outcome} ({scores}). {finding.basis}",
+    }
 
 
 _KINDS: dict[str, Callable[..., Finding]] = {

@@ -1,7 +1,7 @@
 """The model host: one warm child process per module, which may crash, hang or eat all memory.
 
 The child reads the DICOM files itself, so that hostile pixel data harms nobody else, and leaves its
-findings on disk. Only the parent decides how long it may take: it kills.
+findings and the pictures of films on disk. Only the parent decides how long it may take: it kills.
 """
 
 import contextlib
@@ -9,36 +9,43 @@ import multiprocessing
 import os
 import resource
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import numpy as np
+
 from hilum.config import Worker
+from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
+from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.engine.process import die_with_parent
-from hilum.errors import DicomError, ModuleCrashed, ModuleError
+from hilum.errors import ConfigurationError, DicomError, ModuleCrashed, ModuleError
 from hilum.findings import Findings, Refusal
 from hilum.inbox import write_durably
-from hilum.module import Module, inputs_of, installed_modules
+from hilum.module import Module, facts_of, inputs_of, installed_modules
 
 START_SECONDS = 120
+EXCHANGED = "its files were exchanged while Hilum ran: restart Hilum, it then analyses anew"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run: the files of each input, and the folder for the findings."""
+    """One run: the files of each input, the folder for the findings, the weights to be used."""
 
     files: Mapping[str, Sequence[Path]]
     out: Path
+    weights_sha256: str
 
 
 class ModelHost:
     """Runs jobs of the module called `name` in a child process, started when first needed."""
 
-    def __init__(self, name: str, settings: Worker) -> None:
+    def __init__(self, name: str, settings: Worker, networks: Path | None = None) -> None:
         self.name = name
+        self._networks = networks
         self._settings = settings
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -51,7 +58,9 @@ class ModelHost:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(self.name, self._settings, theirs), name=f"module {self.name}"
+            target=_serve,
+            args=(self.name, self._networks, self._settings, theirs),
+            name=f"module {self.name}",
         )
         self._process.start()
         theirs.close()
@@ -98,8 +107,11 @@ class ModelHost:
 def run_here(module: Module, job: Job) -> Findings:
     """Run `job` in this process: read the images, call the module, keep the findings on disk.
 
-    Input that cannot be read as the module needs it gives a `Refusal`, not an error.
+    The pictures of the films are kept beside them even if the module raises. Input that cannot be
+    read as the module needs it gives a `Refusal`, not an error.
     """
+    inputs: dict[str, Series | tuple[Film, ...]] = {}
+    findings = Findings()
     try:
         inputs = {
             name: need.read([Instance.read(path) for path in job.files[name]])
@@ -111,25 +123,47 @@ def run_here(module: Module, job: Job) -> Findings:
             findings = Findings(tuple(module.run(*inputs.values())))
     except DicomError as error:
         findings = Findings((Refusal("unreadable-input", f"The images cannot be used: {error}."),))
+    finally:
+        exchange.save_pictures(_pictures(inputs.values(), findings), job.out)
     exchange.save(findings, job.out)
     return findings
 
 
-def _serve(name: str, settings: Worker, pipe: Connection) -> None:
+def _pictures(
+    inputs: Iterable[Series | tuple[Film, ...]], findings: Findings
+) -> dict[str, np.ndarray]:
+    """By SOP Instance UID: of every film, and of each image of a series that a finding is about."""
+    films: list[Film] = []
+    for given in inputs:
+        if isinstance(given, Series):
+            named = [i for i in given.instances if i.sop_instance_uid in findings.images]
+            films += map(Film, named)
+        else:
+            films += given
+    return {film.uid: film.picture for film in films if film.picture is not None}
+
+
+def _serve(name: str, networks: Path | None, settings: Worker, pipe: Connection) -> None:
     """The child: load, say so, then one job after the other until the parent is gone."""
     die_with_parent()
     limit = settings.memory_mb << 20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     os.environ["OMP_NUM_THREADS"] = str(settings.threads)
     try:
-        module = installed_modules()[name]()
+        module = installed_modules(networks)[name]()
+        weights = facts_of(module).weights_sha256
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
-        pipe.send(f"the module does not load: {where(error)}")
+        # no patient's data are here yet, and a hospital's own network needs the whole reason
+        reason = str(error) if isinstance(error, ConfigurationError) else where(error)
+        pipe.send(f"the module does not load: {reason}")
         return
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone; so are we
         while True:
             pipe.send("")  # ready
-            pipe.send(_run(module, pipe.recv()))
+            job = pipe.recv()
+            # A result must name the network that made it: one that was exchanged meanwhile is not.
+            same = job.weights_sha256 == weights
+            pipe.send(_run(module, job) if same else EXCHANGED)
 
 
 def _run(module: Module, job: Job) -> str:

@@ -90,9 +90,9 @@ class Orthanc(Service):
         return self
 
     def answers(self) -> bool:
-        """Whether the server is ready."""
+        """Whether the server is ready, be it to ask for a password."""
         try:
-            return httpx.get(f"{self.url}/system", timeout=2).is_success
+            return not httpx.get(f"{self.url}/system", timeout=2).is_server_error
         except httpx.TransportError:
             return False
 

@@ -1,10 +1,9 @@
 """Findings become SOP instances. One file per kind of object; nothing is written to disk or sent.
 
-The only thing read here are the pixels of the analysed series, for the picture.
+The only thing read here are the pixels of an analysed volume, for the picture; films come drawn.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
 
@@ -14,23 +13,20 @@ from hilum.objects.report import Report
 from hilum.objects.seg import Encoding
 from hilum.objects.withdrawal import write_withdrawal
 
-__all__ = ["KINDS", "Analysis", "Encoding", "Writer", "write_objects", "write_withdrawal"]
+__all__ = ["KINDS", "Analysis", "Encoding", "write_objects", "write_withdrawal"]
 
 KINDS = ("seg", "sr", "sc", "pdf")
-
-# A writer sees what was written before it (the SR refers to the SEG) and leaves out a kind that
-# does not apply by returning None.
-Writer = Callable[[Report, Mapping[str, Dataset]], Dataset | None]
 
 
 def write_objects(
     analysis: Analysis, kinds: Sequence[str] = KINDS, segmentation: Encoding = "auto"
-) -> dict[str, Dataset]:
-    """The SOP instances which tell `analysis`, by kind, ready for `save_as` or sending.
+) -> list[tuple[str, Dataset]]:
+    """The SOP instances which tell `analysis`, each with its kind, ready for `save_as` or sending.
 
-    The same arguments give identical bytes. A kind that does not apply is left out: no Segmentation
-    without segments. Without "seg" the measurement report refers to no segmentation, so that a
-    destination never receives a dangling reference; its UID then differs, too.
+    The same arguments give identical bytes. There is one of each kind, but a picture ("sc") for
+    each film of a study and a first one for all; a kind that does not apply is left out: no
+    Segmentation without segments. Without "seg" the measurement report refers to no segmentation,
+    so that a destination never receives a dangling reference; its UID then differs, too.
 
     Parameters
     ----------
@@ -42,16 +38,13 @@ def write_objects(
         Segmentation Type (PS3.3 C.8.20.2). "auto" is FRACTIONAL where Rows x Columns is no multiple
         of 8, because OHIF scrambles such BINARY objects silently, else BINARY.
     """
-    writers: dict[str, Writer] = {
-        "seg": partial(seg.write, encoding=segmentation),
-        "sr": sr.write,
-        "sc": sc.write,
-        "pdf": pdf.write,
-    }
     report = Report(analysis)
-    written: dict[str, Dataset] = {}
-    for kind, write in writers.items():
-        dataset = write(report, written) if kind in kinds else None
-        if dataset is not None:
-            written[kind] = dataset
+    overlay = seg.write(report, segmentation) if "seg" in kinds else None
+    written = [("seg", overlay)] if overlay else []
+    if "sr" in kinds:
+        written.append(("sr", sr.write(report, overlay)))
+    if "sc" in kinds:
+        written += [("sc", picture) for picture in sc.write(report)]
+    if "pdf" in kinds:
+        written.append(("pdf", pdf.write(report)))
     return written

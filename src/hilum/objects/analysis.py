@@ -1,8 +1,10 @@
 """What the writers receive."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+import numpy as np
 
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
@@ -18,7 +20,8 @@ class Analysis:
     the chosen series by input name, several for films (empty if none could be chosen and the
     findings are a refusal). `reasons` says why they were chosen; `incomplete` says what was
     missing, or is None; `predecessor` holds the SOP (class, instance) UIDs of the result this one
-    replaces.
+    replaces. `pictures` holds `Film.picture` by SOP Instance UID; a film without one cannot be
+    shown, for the writers decode no film.
     """
 
     workitem_id: str
@@ -30,6 +33,7 @@ class Analysis:
     reasons: tuple[str, ...] = ()
     incomplete: str | None = None
     predecessor: tuple[tuple[str, str], ...] = ()
+    pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def series(self) -> Series | None:

@@ -35,30 +35,42 @@ NOT_FOR_DIAGNOSIS = "not for diagnosis"
 UNICODE = "ISO_IR 192"
 
 
-def stamp(dataset: Dataset, analysis: Analysis, kind: str, variant: str = "") -> Dataset:
+def stamp(
+    dataset: Dataset,
+    analysis: Analysis,
+    kind: str,
+    variant: str = "",
+    number: int = 1,
+    texts: Sequence[str] = (),
+) -> Dataset:
     """Write the shared modules onto `dataset`, whose SOP Class UID and Modality are set.
 
-    `variant` tells objects of one kind and one analysis apart, such as the two SEG encodings.
+    `variant` tells objects of one kind and one analysis apart, such as the two SEG encodings; the
+    Instance Number tells those apart that belong to one series. `texts` are in the object and not
+    in the analysis, and must fit the character set, too.
     """
-    _identify(dataset, analysis, kind, variant)
-    _patient_and_study(dataset, analysis)
+    _identify(dataset, analysis, kind, variant, number)
+    _patient_and_study(dataset, analysis, texts)
     _dates(dataset, analysis)
     _equipment(dataset, analysis)
     return dataset
 
 
-def sop_instance_uid(analysis: Analysis, kind: str, variant: str = "") -> str:
+def sop_instance_uid(analysis: Analysis, kind: str, variant: str = "", number: int = 1) -> str:
     """Derived from the images, the module, its weights, the workitem and the kind of object."""
     images = sorted(i.sop_instance_uid for s in analysis.all_series for i in s.instances)
     module = analysis.module
     made_by = (module.name, module.version, module.weights_sha256)
     made_for = (analysis.study.uid, analysis.workitem_id, analysis.created.isoformat())
-    return derived_uid("instance", *made_for, *made_by, kind, variant, *images)
+    return derived_uid("instance", *made_for, *made_by, kind, variant, str(number), *images)
 
 
-def series_instance_uid(sop_instance_uid: str) -> str:
-    """Each object has its series; a predecessor's series thus follows from its instance UID."""
-    return derived_uid("series", sop_instance_uid)
+def series_instance_uid(first: str) -> str:
+    """Of the series whose first (mostly only) instance has the SOP Instance UID `first`.
+
+    A predecessor's series thus follows from its instance UID.
+    """
+    return derived_uid("series", first)
 
 
 def device_uid(analysis: Analysis) -> str:
@@ -95,10 +107,22 @@ def predecessors(analysis: Analysis, sop_class_uid: str) -> list[Dataset]:
 def body_part(analysis: Analysis) -> str | None:
     """Of the analysed images, else of the structure that was found, else of the study's images."""
     chosen = [s.header.get("BodyPartExamined") for s in analysis.all_series]
-    found = [codes.BODY_PARTS.get(s.code) for s in analysis.findings.segments]
+    findings = analysis.findings
+    about = [segment.code for segment in findings.segments]
+    about += [measurement.code for measurement in findings.measurements]
+    about += [score.code for c in findings.classifications for score in c.scores]
+    found = [codes.BODY_PARTS.get(code) for code in about]
     others = [s.header.get("BodyPartExamined") for s in analysis.study.series]
     usable = (str(p) for p in (*chosen, *found, *others) if p and is_valid("CS", str(p)))
     return next(usable, None)
+
+
+def laterality(images: Sequence[Instance]) -> str | None:
+    """The side that all of `images` show, as far as they say."""
+    keywords = ("Laterality", "ImageLaterality")
+    stated = {next(filter(None, map(image.header.get, keywords)), None) for image in images}
+    side = stated.pop() if len(stated) == 1 else None
+    return side if side in ("L", "R") else None
 
 
 def is_valid(vr: str, value: str) -> bool:
@@ -110,12 +134,12 @@ def is_valid(vr: str, value: str) -> bool:
     return True
 
 
-def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str) -> None:
-    uid = sop_instance_uid(analysis, kind, variant)
+def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str, number: int) -> None:
+    uid = sop_instance_uid(analysis, kind, variant, number)
     dataset.SOPInstanceUID = uid
-    dataset.SeriesInstanceUID = series_instance_uid(uid)
+    dataset.SeriesInstanceUID = series_instance_uid(sop_instance_uid(analysis, kind, variant))
     dataset.SeriesNumber = SERIES_NUMBERS[kind]
-    dataset.InstanceNumber = 1
+    dataset.InstanceNumber = number
     dataset.SeriesDescription = description(analysis, kind)
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
@@ -135,7 +159,7 @@ def description(analysis: Analysis, kind: str) -> str:
     return f"AI {analysis.module.title}"[: 64 - len(end)].rstrip() + end
 
 
-def _patient_and_study(dataset: Dataset, analysis: Analysis) -> None:
+def _patient_and_study(dataset: Dataset, analysis: Analysis, texts: Sequence[str]) -> None:
     agreed = analysis.study.consensus()
     for element in agreed:
         # What identifies the patient and the study is copied as it is, right or wrong, or the
@@ -145,7 +169,7 @@ def _patient_and_study(dataset: Dataset, analysis: Analysis) -> None:
                 setattr(dataset, element.keyword, None)
             continue
         dataset[element.tag] = element
-    characters = _character_set(agreed, analysis)
+    characters = _character_set(agreed, (*_own_texts(analysis), *texts), analysis)
     if characters is None:
         dataset.pop("SpecificCharacterSet", None)
     else:
@@ -159,9 +183,11 @@ def _is_usable(element: object) -> bool:
     return is_valid(vr, "" if value is None else str(value))
 
 
-def _character_set(agreed: Dataset, analysis: Analysis) -> str | list[str] | None:
+def _character_set(
+    agreed: Dataset, texts: Sequence[str], analysis: Analysis
+) -> str | list[str] | None:
     """The source's character set if it can hold every text of our objects, else UTF-8."""
-    text = "".join((*(str(element.value) for element in agreed), *_own_texts(analysis)))
+    text = "".join((*(str(element.value) for element in agreed), *texts))
     declared = analysis.series or max(analysis.study.series, key=lambda s: len(s.instances))
     source = declared.header.get("SpecificCharacterSet")
     if text.isascii() and not source:

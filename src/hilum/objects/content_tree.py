@@ -15,6 +15,7 @@ from hilum.dicom import codes
 from hilum.objects import common
 
 CONTAINS = "CONTAINS"
+HAS_ACQ_CONTEXT = "HAS ACQ CONTEXT"
 HAS_OBS_CONTEXT = "HAS OBS CONTEXT"
 HAS_CONCEPT_MOD = "HAS CONCEPT MOD"
 SELECTED_FROM = "SELECTED FROM"

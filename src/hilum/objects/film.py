@@ -1,53 +1,61 @@
-"""A single image, such as a radiograph, with the heat map that belongs to it."""
+"""The heat map and the outline of the lungs upon the picture of a radiograph."""
 
 import numpy as np
-from PIL import Image
-from pydicom.dataset import Dataset
-from pydicom.pixels.processing import apply_rescale
+from PIL import Image, ImageFilter
 
-from hilum.objects.report import Report
+from hilum.dicom.rendering import resized
+from hilum.findings import HeatMap
+from hilum.objects.planes import line_along
 
-HOT = (255, 96, 32)
-STRONGEST = 0.55  # opacity of the evidence; the image must stay readable beneath
-
-
-def film(report: Report, width: int, height: int) -> Image.Image | None:
-    """The image that the heat map names, else the middle one; None without a series or pixels."""
-    series = report.analysis.series
-    if series is None:
-        return None
-    heat = next(iter(report.analysis.findings.heat_maps), None)
-    instance = series.instances[len(series.instances) // 2]
-    if heat is not None:
-        named = (i for i in series.instances if i.sop_instance_uid == heat.image)
-        instance = next(named, instance)
-    grey = _grey(instance.dataset())
-    if grey is None:
-        return None
-    if heat is not None:
-        size = (grey.shape[1], grey.shape[0])
-        values = Image.fromarray(heat.values.astype(np.float32))
-        weight = np.asarray(values.resize(size, Image.Resampling.BICUBIC)).clip(0, 1)[..., None]
-        alpha = STRONGEST * weight
-        grey = grey * (1 - alpha) + alpha * (np.array(HOT, dtype=np.float32) / 255)
-    image = Image.fromarray((grey.clip(0, 1) * 255).astype(np.uint8))
-    scale = min(width / image.width, height / image.height)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return image.resize(size, Image.Resampling.BICUBIC)
+OUTLINE_COLOUR = (120, 225, 255)
+# Magma of matplotlib (CC0) from its middle on: lightness rises evenly with the evidence, and no
+# grey of the film looks like it.
+COLOURS = np.array(
+    [
+        (81, 18, 124),
+        (129, 37, 129),
+        (182, 54, 121),
+        (229, 80, 100),
+        (251, 135, 97),
+        (254, 194, 135),
+        (252, 253, 191),
+    ],
+    dtype=np.float32,
+)
+WEAKEST = 0.25  # evidence below this is not drawn, for the film to stay readable
+STRONGEST = 0.55  # opacity of the strongest evidence
 
 
-def _grey(dataset: Dataset) -> np.ndarray | None:
-    """(rows, columns, 3), 0-1, windowed to its own percentiles, bones white."""
-    if "PixelData" not in dataset:
-        return None
-    pixels = dataset.pixel_array
-    if dataset.get("SamplesPerPixel", 1) != 1:
-        pixels = pixels.mean(axis=-1)
-    if pixels.ndim == 3:
-        pixels = pixels[len(pixels) // 2]
-    values = np.asarray(apply_rescale(pixels, dataset), dtype=np.float32)
-    low, high = np.percentile(values, (1, 99.7))
-    values = ((values - low) / max(high - low, 1e-6)).clip(0, 1)
-    if dataset.get("PhotometricInterpretation") == "MONOCHROME1":
-        values = 1 - values
-    return np.repeat(values[..., None], 3, axis=2)
+def with_evidence(picture: Image.Image, heat: HeatMap) -> Image.Image:
+    """`picture` in colour, with the heat map and thinly the outline of its region."""
+    size = picture.size
+    evidence = np.asarray(resized(heat.values, size))
+    colour, alpha = colours(evidence)
+    rgb = np.repeat(np.asarray(picture, dtype=np.float32)[..., None], 3, axis=2)
+    rgb += alpha * (colour - rgb)
+    if heat.region is not None:
+        line = _outline(heat.region, size)[..., None]
+        rgb += line * (np.array(OUTLINE_COLOUR, dtype=np.float32) - rgb)
+    return Image.fromarray((rgb.clip(0, 255) + 0.5).astype(np.uint8))
+
+
+def colours(evidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Colour (..., 3), 0-255, and opacity (..., 1) of `evidence`, 0-1."""
+    strength = np.clip((evidence - WEAKEST) / (1 - WEAKEST), 0, 1)
+    steps = np.linspace(0, 1, len(COLOURS))
+    rgb = np.stack([np.interp(strength, steps, channel) for channel in COLOURS.T], axis=-1)
+    return rgb.astype(np.float32), (STRONGEST * strength)[..., None].astype(np.float32)
+
+
+def fitted(picture: Image.Image, width: float, height: float) -> Image.Image:
+    """`picture` as large as fits into `width` x `height`."""
+    scale = min(width / picture.width, height / picture.height)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.LANCZOS)
+
+
+def _outline(region: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Opacity, 0-1, of a thin line along the edge of `region`, in a picture of `size`."""
+    mask = resized(region.astype(np.uint8) * 255, size)
+    smooth = mask.filter(ImageFilter.GaussianBlur(1.5))
+    return line_along(np.asarray(smooth, dtype=np.float32) / 255, 3.0)

@@ -1,7 +1,5 @@
 """The Encapsulated PDF (PS3.3 A.45.1): the report that people print and file."""
 
-from collections.abc import Mapping
-
 from pydicom.dataset import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
 
@@ -10,8 +8,8 @@ from hilum.objects import common, page
 from hilum.objects.report import Report
 
 
-def write(report: Report, written: Mapping[str, Dataset]) -> Dataset:
-    """The printed page of `report`."""
+def write(report: Report) -> Dataset:
+    """The printed pages of `report`."""
     analysis = report.analysis
     dataset = Dataset()
     dataset.SOPClassUID = EncapsulatedPDFStorage
@@ -45,5 +43,6 @@ def _acquired(report: Report) -> str | None:
     header = series.header
     stated = str(header.get("AcquisitionDateTime") or "")
     if not stated:
-        stated = f"{header.get('AcquisitionDate') or ''}{header.get('AcquisitionTime') or ''}"
+        date = str(header.get("AcquisitionDate") or "")
+        stated = f"{date}{header.get('AcquisitionTime') or ''}" if date else ""
     return stated if common.is_valid("DT", stated) and stated[:8].isdigit() else None

@@ -162,12 +162,20 @@ class _Box:
 
 def _draw(rgb: np.ndarray, inside: np.ndarray, colour: tuple[int, int, int]) -> None:
     """Tint the structure lightly and draw its outline, smooth whatever the magnification."""
-    down, across = np.gradient(inside)
-    slope = np.maximum(np.hypot(down, across), 1e-3)
-    line = np.clip(OUTLINE / 2 + 0.5 - np.abs(inside - 0.5) / slope, 0, 1)
-    alpha = np.maximum(line, TINT * np.clip((inside - 0.5) / slope + 0.5, 0, 1))[..., None]
+    fill = TINT * np.clip((inside - 0.5) / _slope(inside) + 0.5, 0, 1)
+    alpha = np.maximum(line_along(inside, OUTLINE), fill)[..., None]
     rgb *= 1 - alpha
     rgb += alpha * (np.array(colour, dtype=np.float32) / 255)
+
+
+def line_along(inside: np.ndarray, width: float) -> np.ndarray:
+    """Opacity, 0-1, of a line of `width` pixels where `inside`, 0-1, crosses one half."""
+    return np.asarray(np.clip(width / 2 + 0.5 - np.abs(inside - 0.5) / _slope(inside), 0, 1))
+
+
+def _slope(inside: np.ndarray) -> np.ndarray:
+    down, across = np.gradient(inside)
+    return np.asarray(np.maximum(np.hypot(down, across), 1e-3))
 
 
 def _without_wholes(segments: Sequence[Segment]) -> list[Segment]:

@@ -8,8 +8,9 @@ import numpy as np
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
-from hilum.findings import Measurement, Segment
+from hilum.findings import Findings, Measurement, Segment
 from hilum.objects.analysis import Analysis
+from hilum.objects.films import FilmReport, Outcome, conclusion, films_of
 from hilum.objects.planes import Views
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
@@ -83,12 +84,7 @@ class Report:
     def refusal(self) -> str | None:
         """The sentence that says why there is no result."""
         refusal = self.analysis.findings.refusal
-        if refusal is None:
-            return None
-        text = refusal.text.strip().rstrip(".")
-        if text[1:2].islower():  # an abbreviation keeps its capitals
-            text = text[:1].lower() + text[1:]
-        return f"Could not be analysed, because {text}."
+        return refusal.sentence if refusal else None
 
     @property
     def incomplete(self) -> str | None:
@@ -106,28 +102,49 @@ class Report:
     def rows(self) -> tuple[Row, ...]:
         """The results in the order the module gave them."""
         measured = [
-            _row(measurement, segment)
+            row_of(measurement, segment)
             for segment in self.segments
             for measurement in self.measurements(segment)
         ]
-        measured += [_row(measurement, measurement.of) for measurement in self.measurements(None)]
+        measured += [row_of(measurement, measurement.of) for measurement in self.measurements(None)]
         for outcome in self.analysis.findings.classifications:
             measured += [Row(s.label, f"{s.value * 100:.0f}", unit="%") for s in outcome.scores]
         return tuple(measured)
 
     @cached_property
+    def films(self) -> tuple[FilmReport, ...]:
+        """What is said of each film; empty if the result is about a volume."""
+        return films_of(self.analysis)
+
+    @property
+    def whole(self) -> Findings:
+        """What is about no single film."""
+        findings = self.analysis.findings
+        return findings.about(None) if self.films else findings
+
+    @property
+    def conclusion(self) -> Outcome | None:
+        """What is said of a study of several films."""
+        return conclusion(self.analysis.findings, self.films) if len(self.films) > 1 else None
+
+    @cached_property
     def facts(self) -> tuple[tuple[str, str], ...]:
         """Where the result comes from: which images, which model, why, when."""
-        module = self.analysis.module
         facts = [("Images", describe(series)) for series in self.analysis.all_series]
         if not facts:
             facts = [("Images", "no series of this study was suitable")]
-        if self.analysis.reasons:
-            facts.append((self._why, "; ".join(self.analysis.reasons)))
-        facts.append(("Model", f"{module.title}, version {module.version}"))
-        facts.append(("Weights", f"SHA-256 {module.weights_sha256[:12]}"))
-        facts.append(("Analysed", f"{self.analysis.created:%Y-%m-%d %H:%M}"))
-        return tuple(facts)
+        return (*facts, *self.provenance)
+
+    @property
+    def provenance(self) -> tuple[tuple[str, str], ...]:
+        """Why these images, which model, and when."""
+        module, reasons = self.analysis.module, self.analysis.reasons
+        return (
+            *(((self._why, "; ".join(reasons)),) if reasons else ()),
+            ("Model", f"{module.title}, version {module.version}"),
+            ("Weights", f"SHA-256 {module.weights_sha256[:12]}"),
+            ("Analysed", f"{self.analysis.created:%Y-%m-%d %H:%M}"),
+        )
 
     @property
     def _why(self) -> str:
@@ -135,13 +152,17 @@ class Report:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        texts = [note.text for note in self.analysis.findings.notes]
-        return (*texts, self.replaces) if self.replaces else tuple(texts)
+        """Remarks on the whole, and what its scores are."""
+        bases = (classification.basis for classification in self.whole.classifications)
+        texts = (*bases, *(note.text for note in self.whole.notes), self.replaces)
+        return tuple(dict.fromkeys(text for text in texts if text))
 
     @property
     def comments(self) -> tuple[str, ...]:
         """Everything a reader of the bare document must know besides the numbers."""
-        said = (self.refusal, self.incomplete, *self.notes)
+        study = self.conclusion
+        words = f"{study.words}. {study.detail}".strip() if study and not self.refusal else None
+        said = (self.refusal, self.incomplete, words, *self.notes)
         chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 
@@ -161,20 +182,21 @@ def describe(series: Series) -> str:
     return ", ".join(parts)
 
 
-def _row(measurement: Measurement, segment: Segment | None) -> Row:
+def row_of(measurement: Measurement, segment: Segment | None = None) -> Row:
     value, uncertainty, unit = measurement.value, measurement.uncertainty, measurement.unit
     label = segment.label if segment else measurement.code.meaning
     if segment and measurement.code != codes.VOLUME:
         label = f"{segment.label}: {measurement.code.meaning}"
     name = {codes.MILLILITRE: "mL", codes.NO_UNITS: ""}.get(unit, unit.value)
+    digits = 0 if unit == codes.PERCENT else 2
     if unit == codes.CUBIC_MILLIMETRE:
         # Clinicians read volumes in millilitres.
         value, name = value / 1000, "mL"
         uncertainty = None if uncertainty is None else uncertainty / 1000
     return Row(
         label,
-        f"{value:.2f}",
-        "" if uncertainty is None else f"{uncertainty:.2f}",
+        f"{value:.{digits}f}",
+        "" if uncertainty is None else f"{uncertainty:.{digits}f}",
         name,
         segment.colour if segment else None,
     )

@@ -1,18 +1,48 @@
 """The Secondary Capture (PS3.3 A.8.1): the one result that every viewer can show."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from hilum.dicom import codes
-from hilum.objects import common, picture
+from hilum.dicom.instance import Instance
+from hilum.objects import common, film_picture, picture
 from hilum.objects.report import Report
 
+# Body parts that there are not two of (PS3.16 Annex L), as far as radiographs and sections go.
+UNPAIRED = (
+    *("ABDOMEN", "ABDOMENPELVIS", "BRAIN", "CHEST", "CHESTABDOMEN", "CHESTABDPELVIS", "COCCYX"),
+    *("CSPINE", "CTSPINE", "HEAD", "HEADNECK", "HEART", "JAW", "LIVER", "LSPINE", "LSSPINE"),
+    *("MAXILLA", "MEDIASTINUM", "NECK", "NECKCHEST", "NOSE", "PELVIS", "PROSTATE", "SKULL"),
+    *("SPINE", "SPLEEN", "SSPINE", "STERNUM", "TLSPINE", "TRACHEA", "TSPINE", "WHOLEBODY"),
+)
 
-def write(report: Report, written: Mapping[str, Dataset]) -> Dataset:
-    """The picture of `report`, RGB."""
+
+def write(report: Report) -> list[Dataset]:
+    """The pictures of `report`, RGB, in one series: one for each film, a summary of several first.
+
+    A result about a volume, or about one film, is one picture.
+    """
+    everything = common.instances(report.analysis)
+    drawn: list[tuple[Image.Image, Sequence[Instance]]] = [
+        (film_picture.draw(report, film), [film.film.instance]) for film in report.films
+    ]
+    if report.conclusion:
+        drawn.insert(0, (film_picture.draw_summary(report, report.conclusion), everything))
+    elif not drawn:
+        drawn = [(picture.draw(report), everything)]
+    return [
+        _capture(report, number, image, sources)
+        for number, (image, sources) in enumerate(drawn, start=1)
+    ]
+
+
+def _capture(
+    report: Report, number: int, image: Image.Image, instances: Sequence[Instance]
+) -> Dataset:
     analysis = report.analysis
     dataset = Dataset()
     dataset.SOPClassUID = SecondaryCaptureImageStorage
@@ -25,11 +55,9 @@ def write(report: Report, written: Mapping[str, Dataset]) -> Dataset:
     dataset.TimeOfSecondaryCapture = analysis.created.strftime("%H%M%S")
     dataset.DerivationDescription = common.description(analysis, "sc")
     dataset.BodyPartExamined = common.body_part(analysis)
-    if not dataset.BodyPartExamined:
-        dataset.Laterality = None  # Type 2C: required where no body part rules it out
-    sources = [
-        common.reference(i.sop_class_uid, i.sop_instance_uid) for i in common.instances(analysis)
-    ]
+    if dataset.BodyPartExamined not in UNPAIRED:  # Type 2C, and forbidden elsewhere
+        dataset.Laterality = common.laterality(instances)
+    sources = [common.reference(i.sop_class_uid, i.sop_instance_uid) for i in instances]
     for source in sources:
         source.PurposeOfReferenceCodeSequence = [codes.item(codes.SOURCE_IMAGE)]
     if sources:
@@ -39,8 +67,8 @@ def write(report: Report, written: Mapping[str, Dataset]) -> Dataset:
         item.PurposeOfReferenceCodeSequence = [codes.item(codes.TEMPORAL_PREDECESSOR)]
     if predecessors:
         dataset.ReferencedInstanceSequence = predecessors
-    _pixels(dataset, np.asarray(picture.draw(report)))
-    return common.stamp(dataset, analysis, "sc")
+    _pixels(dataset, np.asarray(image))
+    return common.stamp(dataset, analysis, "sc", number=number)
 
 
 def _pixels(dataset: Dataset, rgb: np.ndarray) -> None:

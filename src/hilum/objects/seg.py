@@ -1,6 +1,5 @@
 """The Segmentation object (PS3.3 A.51): what viewers overlay and machines read."""
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -36,9 +35,7 @@ GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "
 MAXIMUM_FRACTIONAL_VALUE = 255
 
 
-def write(
-    report: Report, written: Mapping[str, Dataset], encoding: Encoding = "auto"
-) -> Dataset | None:
+def write(report: Report, encoding: Encoding = "auto") -> Dataset | None:
     """All segments on exactly the grid of the source; None without segments or without a grid."""
     analysis, segments, series = report.analysis, report.numbered_segments, report.analysis.series
     if not segments or series is None or series.stack.spacing is None:

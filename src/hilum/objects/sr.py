@@ -1,30 +1,38 @@
 """The measurement report: Comprehensive 3D SR, TID 1500 (PS3.3 A.35.13, PS3.16 TID 1500)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
+import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage, SegmentationStorage
 
 from hilum.dicom import codes
 from hilum.dicom.uids import MANUFACTURER
-from hilum.findings import Measurement, Segment
-from hilum.objects import common
+from hilum.findings import Segment
+from hilum.objects import common, groups
 from hilum.objects import content_tree as tree
 from hilum.objects.analysis import Analysis
 from hilum.objects.contours import outlines
+from hilum.objects.films import Tone
 from hilum.objects.report import Report
 
 
-def write(report: Report, written: Mapping[str, Dataset]) -> Dataset:
-    """One TID 1411 group for each segment, with its outlines and, if written, its segment."""
-    analysis, segmentation = report.analysis, written.get("seg")
+def write(report: Report, segmentation: Dataset | None = None) -> Dataset:
+    """One TID 1411 group for each segment, with its outlines and, if written, its segment.
+
+    Without segments TID 1501 groups: of each film its outcome and one for each score.
+    """
+    analysis = report.analysis
     dataset = _document(report, segmentation)
     dataset.update(
         tree.container(
             codes.IMAGING_MEASUREMENT_REPORT, list(_root(report, segmentation)), "1500", relation=""
         )
     )
+    found = analysis.findings
+    measured = {measurement.code.scheme_designator for measurement in found.measurements}
+    if found.classifications or codes.OWN_SCHEME in measured:
+        dataset.CodingSchemeIdentificationSequence = [codes.own_scheme()]
     # Another segmentation encoding makes another SEG, thus another report that refers to it.
     variant = segmentation.SOPInstanceUID if segmentation else ""
     return common.stamp(dataset, analysis, "sr", variant)
@@ -86,15 +94,17 @@ def _root(report: Report, segmentation: Dataset | None) -> Iterator[Dataset]:
     modality = analysis.series.modality if analysis.series else ""
     procedure = codes.MRI_UNSPECIFIED_BODY_REGION if modality == "MR" else codes.IMAGING_PROCEDURE
     yield tree.code(codes.PROCEDURE_REPORTED, procedure, tree.HAS_CONCEPT_MOD)
-    groups = [_group(report, segment, segmentation) for segment in report.segments]
-    if groups:
-        yield tree.container(codes.IMAGING_MEASUREMENTS, groups)
+    if report.films:
+        yield groups.library(report)
+    regions = [_group(report, segment, segmentation) for segment in report.segments]
+    if regions:
+        yield tree.container(codes.IMAGING_MEASUREMENTS, regions)
         # Viewers stumble over a TID 1501 group beside TID 1411 groups; this place is TID 1420.
-        derived = [n for m in report.measurements(None) for n in _measurement(analysis, m)]
+        derived = [n for m in report.measurements(None) for n in groups.measured(analysis, m)]
         if derived:
             yield tree.container(codes.DERIVED_IMAGING_MEASUREMENTS, derived)
-    elif groups := list(_groups_without_region(report)):
-        yield tree.container(codes.IMAGING_MEASUREMENTS, groups)
+    elif without := list(groups.groups(report)):
+        yield tree.container(codes.IMAGING_MEASUREMENTS, without)
     yield tree.container(codes.QUALITATIVE_EVALUATIONS, list(_evaluations(report)))
 
 
@@ -115,13 +125,13 @@ def _group(report: Report, segment: Segment, segmentation: Dataset | None) -> Da
     assert series is not None
     number = report.numbered_segments.index(segment) + 1
     items = [
-        *_tracking(report, segment.label, number),
+        *groups.tracking(report, segment.label, number),
         tree.code(codes.FINDING, segment.code),
         _site(segment),
     ]
     for measurement in report.measurements(segment):
-        items += _measurement(report.analysis, measurement)
-    for instance, mask in zip(series.instances, segment.mask.array, strict=True):
+        items += groups.measured(report.analysis, measurement)
+    for instance, mask in zip(series.instances, _to_outline(report, segment), strict=True):
         for points in outlines(mask):
             source = tree.image(
                 codes.SOURCE, instance.sop_class_uid, instance.sop_instance_uid, tree.SELECTED_FROM
@@ -135,6 +145,22 @@ def _group(report: Report, segment: Segment, segmentation: Dataset | None) -> Da
     return tree.container(codes.MEASUREMENT_GROUP, items, "1411")
 
 
+def _to_outline(report: Report, segment: Segment) -> np.ndarray:
+    """The mask of `segment` without the slices that a part of it covers alone.
+
+    Viewers write a label at each outline; two on one line cannot be read. One slice always stays:
+    a group needs a region.
+    """
+    mask = segment.mask.array
+    parts = [s.mask.array for s in report.segments if s.mask.array.sum() < mask.sum()]
+    covered = np.zeros(len(mask), dtype=bool)
+    for part in parts:
+        covered |= (part == mask).all(axis=(1, 2))
+    if not (mask.any(axis=(1, 2)) & ~covered).any():
+        covered[mask.sum(axis=(1, 2)).argmax()] = False
+    return np.asarray(np.where(covered[:, None, None], False, mask))
+
+
 def _site(segment: Segment) -> Dataset:
     given = (
         (codes.LATERALITY, segment.side),
@@ -144,62 +170,10 @@ def _site(segment: Segment) -> Dataset:
     return tree.code(codes.FINDING_SITE, segment.code, tree.HAS_CONCEPT_MOD, modifiers)
 
 
-def _measurement(analysis: Analysis, measurement: Measurement) -> list[Dataset]:
-    """TID 1419 with the algorithm (TID 4019); volumes in mm3, as registries expect.
-
-    The uncertainty follows under its own name: a second "volume" could be taken for one.
-    """
-    value, unit, uncertainty = measurement.value, measurement.unit, measurement.uncertainty
-    if unit == codes.MILLILITRE:
-        value, unit = value * 1000, codes.CUBIC_MILLIMETRE
-        uncertainty = None if uncertainty is None else uncertainty * 1000
-    numbers = [(measurement.code, value)]
-    if uncertainty is not None:
-        numbers.append((codes.MEASUREMENT_UNCERTAINTY, uncertainty))
-    return [tree.number(name, n, unit, _algorithm(analysis)) for name, n in numbers]
-
-
-def _algorithm(analysis: Analysis) -> list[Dataset]:
-    module, modifier = analysis.module, tree.HAS_CONCEPT_MOD
-    return [
-        tree.text(codes.ALGORITHM_NAME, module.name, modifier),
-        tree.text(codes.ALGORITHM_VERSION, module.version, modifier),
-        tree.code(codes.ALGORITHM_FAMILY, codes.ARTIFICIAL_INTELLIGENCE, modifier),
-    ]
-
-
-def _groups_without_region(report: Report) -> Iterator[Dataset]:
-    """TID 1501: outcomes and numbers of the whole image."""
-    whole = report.measurements(None)
-    if whole:
-        yield _image_group(report, report.title, whole)
-    for outcome in report.analysis.findings.classifications:
-        for score in outcome.scores:
-            certainty = Measurement(codes.CERTAINTY_OF_FINDING, score.value * 100, codes.PERCENT)
-            yield _image_group(report, score.label, [certainty], score.code)
-
-
-def _image_group(
-    report: Report, label: str, measurements: Sequence[Measurement], finding: Code | None = None
-) -> Dataset:
-    content = _tracking(report, label)
-    if finding is not None:
-        content.append(tree.code(codes.FINDING, finding))
-    for measurement in measurements:
-        content += _measurement(report.analysis, measurement)
-    return tree.container(codes.MEASUREMENT_GROUP, content, "1501")
-
-
-def _tracking(report: Report, label: str, number: int = 0) -> list[Dataset]:
-    uid, context = report.tracking_uid(label, number), tree.HAS_OBS_CONTEXT
-    return [
-        tree.text(codes.TRACKING_IDENTIFIER, label, context),
-        tree.uid(codes.TRACKING_UNIQUE_IDENTIFIER, uid, context),
-    ]
-
-
 def _evaluations(report: Report) -> Iterator[Dataset]:
-    if report.refusal:
+    conclusion = report.conclusion
+    if report.refusal or (conclusion and conclusion.tone is Tone.REFUSED):
         yield tree.code(codes.PROCESSING_SUMMARY, codes.NO_ALGORITHMS_SUCCEEDED)
+    yield from map(groups.outcome, report.whole.classifications)
     for comment in report.comments:
         yield tree.text(codes.COMMENT, comment)

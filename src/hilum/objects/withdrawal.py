@@ -14,6 +14,7 @@ from pydicom.uid import (
 )
 
 from hilum.dicom import codes
+from hilum.dicom.instance import Instance
 from hilum.objects import common
 from hilum.objects import content_tree as tree
 from hilum.objects.analysis import Analysis
@@ -22,33 +23,32 @@ IMAGES = (SegmentationStorage, SecondaryCaptureImageStorage)
 
 
 def write_withdrawal(
-    analysis: Analysis, results: Sequence[tuple[str, str]], reason: str
+    analysis: Analysis, results: Sequence[Instance], reason: str, variant: str = ""
 ) -> Dataset:
-    """The note that takes back `results`, SOP (class, instance) UIDs, of the workitem `analysis`.
+    """The note that takes back `results`, the objects that were written for `analysis`.
 
-    `reason` is what the person who withdraws it says; it stands in the note and nowhere else.
+    `reason` is what the person who withdraws it says. `variant` tells the notes apart that name
+    other objects of one analysis.
     """
     dataset = Dataset()
     dataset.SOPClassUID = KeyObjectSelectionDocumentStorage
     dataset.Modality = "KO"
     dataset.ReferencedPerformedProcedureStepSequence = []
-    evidence = [
-        common.series_reference(
-            common.series_instance_uid(uid),
-            [common.reference(sop_class, uid)],
-            "ReferencedSOPSequence",
-        )
-        for sop_class, uid in results
-    ]
+    series: dict[str, list[Dataset]] = {}
+    for result in results:
+        named = common.reference(result.sop_class_uid, result.sop_instance_uid)
+        series.setdefault(result.series_uid, []).append(named)
     study = Dataset()
     study.StudyInstanceUID = analysis.study.uid
-    study.ReferencedSeriesSequence = evidence
+    study.ReferencedSeriesSequence = [
+        common.series_reference(uid, named, "ReferencedSOPSequence")
+        for uid, named in series.items()
+    ]
     dataset.CurrentRequestedProcedureEvidenceSequence = [study]
     children = [tree.text(codes.KEY_OBJECT_DESCRIPTION, reason)]
-    children += [
-        tree.referenced("IMAGE" if sop_class in IMAGES else "COMPOSITE", sop_class, uid)
-        for sop_class, uid in results
-    ]
+    for result in results:
+        value_type = "IMAGE" if result.sop_class_uid in IMAGES else "COMPOSITE"
+        children.append(tree.referenced(value_type, result.sop_class_uid, result.sop_instance_uid))
     title = codes.REJECTED_FOR_PATIENT_SAFETY
     dataset.update(tree.container(title, children, "2010", relation=""))
-    return common.stamp(dataset, analysis, "ko")
+    return common.stamp(dataset, analysis, "ko", variant, texts=(reason,))

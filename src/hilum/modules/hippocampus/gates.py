@@ -76,7 +76,7 @@ class Plausibility:
     def __call__(self, segmentation: Segmentation) -> Refusal | tuple[Note, ...]:
         """A refusal, or the notes a reader must see (none if nothing is unusual)."""
         if not segmentation.labels.any():
-            return Refusal("nothing-found", "Not analysed: no hippocampus was found in the image.")
+            return Refusal("nothing-found", "no hippocampus was found in the image.")
         return verdict(numbers_of(segmentation, self._template), self._bounds)
 
 
@@ -90,9 +90,7 @@ def verdict(
     if far or len(unusual) >= SEVERAL:
         first = (far or unusual)[0]
         others = [texts[name] for name in unusual if name != first]
-        return Refusal(
-            GATES[first].code, "Not analysed: " + "; ".join([texts[first], *others]) + "."
-        )
+        return Refusal(GATES[first].code, "; ".join([texts[first], *others]) + ".")
     return tuple(Note(f"Low confidence: {text}.") for text in texts.values())
 
 
@@ -101,7 +99,7 @@ def header_refusal(header: Dataset) -> Refusal | None:
     if header.get("ContrastBolusAgent"):
         return Refusal(
             "contrast-agent",
-            "Not analysed: the series was acquired after a contrast agent; the network knows T1"
+            "the series was acquired after a contrast agent; the network knows T1"
             " images without contrast only.",
         )
     try:
@@ -111,7 +109,7 @@ def header_refusal(header: Dataset) -> Refusal | None:
     if echo_time > LONGEST_T1_ECHO:
         return Refusal(
             "not-t1",
-            f"Not analysed: an echo time of {echo_time:.0f} ms is not that of a T1-weighted image.",
+            f"an echo time of {echo_time:.0f} ms is not that of a T1-weighted image.",
         )
     return None
 

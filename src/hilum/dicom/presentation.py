@@ -1,0 +1,221 @@
+"""From the stored pixels of one grey image to what a reader sees, in full depth.
+
+The order is that of PS3.4 N.2.1: Modality LUT, VOI LUT, then the inversion of MONOCHROME1, which
+PS3.3 C.7.6.3.1.2 puts after every VOI transformation.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, RLELossless
+from scipy.ndimage import label  # type: ignore[attr-defined]
+
+from hilum.dicom.instance import HOSTILE
+from hilum.errors import UnreadableError
+
+MOST_PIXELS = 200_000_000  # several times the largest detectors and stitched films
+MOST_CLIPPED = 0.5  # of the pixels between the film's own extremes
+INVISIBLE = 1 / 256  # of the output range: black or white on any screen
+
+
+@dataclass(frozen=True, eq=False)
+class Presentation:
+    """What a reader sees of one grey image.
+
+    `values` is float32 (rows, columns), dense is bright, the range arbitrary; `ignored` says why
+    the VOI LUT or window of the header was left out, None if it was applied or there is none.
+    """
+
+    values: np.ndarray
+    ignored: str | None = None
+
+
+def presentation(dataset: Dataset) -> Presentation:
+    """The presentation of a data set with one grey frame; raises `UnreadableError`."""
+    with unreadable("the pixels cannot be decoded"):
+        stored = _stored(dataset)
+    with unreadable("the pixel padding value is broken"):
+        padding = _padding(stored, dataset)
+    if padding.all():
+        raise UnreadableError("the image is nothing but padding")
+    with unreadable("the modality LUT or rescale is broken"):
+        values = _after_modality(stored, dataset)
+    with unreadable("the VOI LUT is broken"):
+        shown, ignored = _after_voi(values, ~padding, dataset)
+    with unreadable("the photometric interpretation is broken"):
+        if is_inverse(dataset):
+            shown = shown.max() - shown
+    if not np.isfinite(shown).all():
+        raise UnreadableError("the image has pixels without a finite value")
+    shown[padding] = shown[~padding].min()  # dark, whichever way the film is stored
+    return Presentation(np.asarray(shown, np.float32), ignored)
+
+
+def is_inverse(dataset: Dataset) -> bool:
+    """Whether the lowest value is shown white.
+
+    PS3.3 C.8.11.3.1.2 wants INVERSE with MONOCHROME1 and IDENTITY with MONOCHROME2, so both say one
+    thing and it is done once; where they contradict each other one of them was forgotten.
+    """
+    polarity = {dataset.get("PhotometricInterpretation"), dataset.get("PresentationLUTShape")}
+    return bool(polarity & {"MONOCHROME1", "INVERSE"})
+
+
+@contextmanager
+def unreadable(problem: str) -> Iterator[None]:
+    """Whatever broken bytes raise becomes an `UnreadableError`, without the text of its cause."""
+    try:
+        yield
+    except (*HOSTILE, RuntimeError, MemoryError) as error:
+        raise UnreadableError(f"{problem}: {type(error).__name__}") from error
+
+
+def _stored(dataset: Dataset) -> np.ndarray:
+    """Stored values, an integer array (rows, columns); bits above the stored ones are gone."""
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    if not 0 < rows * columns <= MOST_PIXELS:
+        raise UnreadableError(f"the header says {rows} x {columns} pixels")
+    bits, allocated = int(dataset.BitsStored), int(dataset.BitsAllocated)
+    if not 0 < bits <= allocated:
+        raise UnreadableError(f"the header says {bits} bits stored of {allocated} allocated")
+    shift = _unused_below(dataset, bits)
+    dataset.BitsStored = bits + shift
+    stored = np.asarray(dataset.pixel_array)
+    if stored.shape != (rows, columns):
+        raise UnreadableError("the pixels are not the one grey image the header describes")
+    return stored >> shift if shift else stored
+
+
+def _unused_below(dataset: Dataset, bits: int) -> int:
+    """Bits below the stored ones: High Bit might lie anywhere before 2014, pydicom ignores it."""
+    syntax = UID(dataset.file_meta.TransferSyntaxUID)
+    if syntax.is_encapsulated and syntax != RLELossless:
+        return 0
+    high, allocated = int(dataset.get("HighBit") or 0), int(dataset.BitsAllocated)
+    return high + 1 - bits if bits <= high < allocated else 0
+
+
+def _padding(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Where pixels were added to make the image a rectangle (PS3.3 C.7.5.1.1.2).
+
+    Only what hangs together with the edge: some devices name a value that tissue has as well.
+    """
+    value = dataset.get("PixelPaddingValue")
+    if value is None or stored.dtype.kind not in "ui":
+        return np.zeros(stored.shape, bool)
+    limit = dataset.get("PixelPaddingRangeLimit")
+    ends = sorted(_as_stored(v, stored.dtype) for v in (value, value if limit is None else limit))
+    pieces, _ = label((stored >= ends[0]) & (stored <= ends[1]))
+    edge = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
+    return np.isin(pieces, edge[edge > 0])
+
+
+def _as_stored(value: int | bytes, dtype: np.dtype) -> int:
+    """A padding value in the type of the pixels; its sign is often lost with its VR."""
+    if isinstance(value, bytes):  # an ambiguous VR that nobody resolved
+        value = int.from_bytes(value[:2], "little")
+    bits: int = 8 * dtype.itemsize
+    wrapped = int(value) % (1 << bits)
+    negative = dtype.kind == "i" and wrapped >> (bits - 1)
+    return wrapped - (1 << bits) if negative else wrapped
+
+
+def _after_modality(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
+    """Modality LUT or rescale (PS3.3 C.11.1): integers as long as nothing makes them fractions."""
+    if dataset.get("ModalityLUTSequence"):
+        return _looked_up(stored, dataset.ModalityLUTSequence[0], _order(dataset))[0]
+    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
+    slope = 1.0 if slope is None else float(slope)
+    intercept = 0.0 if intercept is None else float(intercept)
+    if slope == 0 or not np.isfinite([slope, intercept]).all():
+        raise UnreadableError("the rescale slope or intercept is not a usable number")
+    return stored if (slope, intercept) == (1, 0) else stored * slope + intercept
+
+
+def _after_voi(
+    values: np.ndarray, real: np.ndarray, dataset: Dataset
+) -> tuple[np.ndarray, str | None]:
+    """First VOI LUT, else first window, else neither (PS3.3 C.11.2); and why one was ignored.
+
+    One that would leave most of the `real` pixels black or white is ignored: the depth they were
+    stored with is worth more than the header's idea of a window.
+    """
+    if dataset.get("VOILUTSequence"):
+        item = dataset.VOILUTSequence[0]
+        name, (shown, top) = "VOI LUT", _looked_up(values, item, _order(dataset))
+        shown = shown / np.float32(top)
+    else:
+        try:
+            window = _window(dataset)
+        except (*HOSTILE, UnreadableError):
+            return values.astype(np.float32), "the window of the header is not usable"
+        if window is None:
+            return values.astype(np.float32), None
+        name, shown = "window", _windowed(values, *window)
+    before = values[real]
+    between = (before > before.min()) & (before < before.max())
+    after = shown[real][between]
+    clipped = float(((after < INVISIBLE) | (after > 1 - INVISIBLE)).mean()) if after.size else 0.0
+    if clipped > MOST_CLIPPED:
+        share = f"{100 * clipped:.0f} %"
+        return values.astype(np.float32), f"the {name} of the header would clip {share} of the film"
+    return shown, None
+
+
+def _window(dataset: Dataset) -> tuple[str, float, float] | None:
+    """VOI LUT Function, centre and width of the first window, or None without one."""
+    centre, width = (dataset.get(key) for key in ("WindowCenter", "WindowWidth"))
+    if centre is None or width is None:
+        return None
+    centre, width = (float(np.atleast_1d(np.asarray(v, float))[0]) for v in (centre, width))
+    function = str(dataset.get("VOILUTFunction") or "LINEAR").upper()
+    least = 1.0 if function == "LINEAR" else 0.0
+    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
+        raise UnreadableError("unknown VOI LUT Function")
+    if not np.isfinite([centre, width]).all() or width < least or width == 0:
+        raise UnreadableError("no usable window")
+    return function, centre, width
+
+
+def _windowed(values: np.ndarray, function: str, centre: float, width: float) -> np.ndarray:
+    """Float32 0-1, by the formulas of PS3.3 C.11.2.1.2.1 and C.11.2.1.3."""
+    x = values.astype(np.float32)
+    if function == "SIGMOID":
+        exponent = np.clip(-4 * (x - centre) / width, -80, 80)
+        return np.asarray(1 / (1 + np.exp(exponent)), np.float32)
+    if function == "LINEAR":
+        centre, width = centre - 0.5, max(width - 1, 1e-3)  # a width of 1 is a threshold
+    return np.asarray(np.clip((x - centre) / width + 0.5, 0, 1), np.float32)
+
+
+def _order(dataset: Dataset) -> str:
+    """Byte order of words that pydicom leaves as bytes."""
+    return ">" if dataset.original_encoding[1] is False else "<"
+
+
+def _looked_up(values: np.ndarray, item: Dataset, order: str) -> tuple[np.ndarray, int]:
+    """`values` through a LUT item (PS3.3 C.11.1.1, C.11.2.1.1), and the highest value it can give.
+
+    Written out because pydicom 3.0 wraps the index of an 8 bit LUT and knows no 12 bit ones.
+    """
+    count, first, bits = (int(part) for part in item.LUTDescriptor)
+    count = count % 2**16 or 2**16  # read as signed where the VR was taken for SS
+    if first >= 2**15 and values.min() < 0:
+        first -= 2**16
+    table = _entries(item["LUTData"].value, count, bits, order)
+    if not 1 <= bits <= 16 or len(table) < count:
+        raise UnreadableError("the table is shorter than its descriptor says")
+    index = np.clip(np.rint(values).astype(np.int64) - first, 0, count - 1)
+    return table[:count].astype(np.int32)[index], 2**bits - 1
+
+
+def _entries(data: object, count: int, bits: int, order: str) -> np.ndarray:
+    """LUT Data as numbers; 8 bit entries may come two in a word."""
+    if not isinstance(data, bytes):
+        return np.atleast_1d(np.asarray(data)).astype(np.uint16)
+    if bits <= 8 and len(data) in (count, count + 1):
+        return np.frombuffer(data, np.uint8)
+    return np.frombuffer(data[: len(data) // 2 * 2], f"{order}u2").astype(np.uint16)

@@ -1,0 +1,64 @@
+"""A film as a small picture for people: 8 bit grey, rightly proportioned, its own window."""
+
+import numpy as np
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.pixels.utils import pixel_array
+
+from hilum.dicom.presentation import MOST_PIXELS
+from hilum.errors import UnreadableError
+
+SIDE = 900  # pixels of the longer side; pictures and pages show films smaller
+WINDOW = (0.5, 99.7)  # percentiles shown as black and as white
+
+
+def rendered(values: np.ndarray, header: Dataset) -> np.ndarray:
+    """`values` (rows, columns), dense is bright, as uint8 with a longer side of `SIDE` pixels."""
+    height, width = values.shape[0] * _tallness(header), float(values.shape[1])
+    scale = SIDE / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    low, high = np.percentile(_inner(values), WINDOW)
+    shown = (np.asarray(resized(values, size)) - low) / max(float(high - low), 1e-6)
+    return np.asarray(shown.clip(0, 1) * 255 + 0.5, np.uint8)
+
+
+def first_frame(dataset: Dataset) -> np.ndarray:
+    """The first frame of what is no radiograph, in grey: float32 (rows, columns).
+
+    Only that frame is decoded. Broken bytes raise whatever pydicom raises, too many pixels an
+    `UnreadableError`.
+    """
+    rows, columns = int(dataset.Rows), int(dataset.Columns)
+    values = rows * columns * int(dataset.get("SamplesPerPixel") or 1)
+    if not 0 < values * int(dataset.get("NumberOfFrames") or 1) <= MOST_PIXELS:
+        raise UnreadableError(f"the header says {rows} x {columns} pixels, too many in all frames")
+    pixels = pixel_array(dataset, index=0)
+    grey = np.asarray(pixels.mean(axis=-1) if pixels.ndim == 3 else pixels, np.float32)
+    if not np.isfinite(grey).all():
+        raise UnreadableError("the image has pixels without a finite value")
+    return grey
+
+
+def resized(values: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """`values` as an image of `size` (width, height); a large one is first averaged down."""
+    return Image.fromarray(values).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def _inner(values: np.ndarray) -> np.ndarray:
+    """Without the plateaus at both ends: collimation border, padding and burned-in letters."""
+    step = max(1, min(values.shape) // 800)  # a sample of a large film has the same percentiles
+    values = values[::step, ::step]
+    inner = values[(values > values.min()) & (values < values.max())]
+    return inner if inner.size > values.size // 10 else values
+
+
+def _tallness(header: Dataset) -> float:
+    """Height of a pixel divided by its width."""
+    for keyword in ("PixelSpacing", "ImagerPixelSpacing", "PixelAspectRatio"):
+        try:
+            down, across = (float(value) for value in header.get(keyword) or ())
+        except (TypeError, ValueError):
+            continue
+        if 0.2 < down / max(across, 1e-6) < 5:
+            return down / across
+    return 1.0

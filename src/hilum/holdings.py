@@ -1,0 +1,42 @@
+"""What of the archives we watch is here already."""
+
+import hashlib
+
+from hilum import records as tables
+from hilum.inbox import Inbox, Stored
+from hilum.records import Records
+from hilum.sources import Listed
+
+
+class Shelf:
+    """What is here already: in the inbox, set apart by it, or made by ourselves."""
+
+    def __init__(self, inbox: Inbox, records: Records) -> None:
+        self._inbox = inbox
+        self._records = records
+        self._elsewhere: dict[str, str] = {}  # MD5 by SOP Instance UID
+
+    def holds(self, instance: Listed) -> bool:
+        uid = instance.sop_instance_uid
+        return (
+            self._inbox.path_of(instance.study_uid, uid).exists()
+            or uid in self._elsewhere
+            or bool(self._records.find(tables.result, sop_instance_uid=uid))
+        )
+
+    def md5(self, instance: Listed) -> str | None:
+        if known := self._elsewhere.get(instance.sop_instance_uid):
+            return known
+        path = self._inbox.path_of(instance.study_uid, instance.sop_instance_uid)
+        return _md5(path.read_bytes()) if path.exists() else None
+
+    def note(self, instance: Listed, stored: Stored, content: bytes) -> None:
+        """Remember an instance that does not lie where it is looked for: it was fetched once."""
+        if stored.path != self._inbox.path_of(instance.study_uid, instance.sop_instance_uid):
+            self._elsewhere[instance.sop_instance_uid] = _md5(content)
+        else:
+            self._elsewhere.pop(instance.sop_instance_uid, None)
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

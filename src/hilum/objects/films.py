@@ -1,0 +1,200 @@
+"""What is said of each film, and of all of them together; picture, page and SR only lay it out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cached_property
+
+import numpy as np
+from PIL import Image
+
+from hilum.dicom.film import Film
+from hilum.findings import Classification, Findings, HeatMap, Measurement
+from hilum.module import Films
+from hilum.objects.analysis import Analysis
+from hilum.objects.film import with_evidence
+
+
+class Tone(Enum):
+    """How a headline is meant, and so in which colour it stands."""
+
+    RESULT = "result"
+    ABSTAINED = "abstained"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A headline of few words, the sentence that explains it, and a name to list it by."""
+
+    words: str
+    tone: Tone
+    detail: str = ""
+    name: str = ""
+
+
+NO_RESULT = "NO RESULT"
+INDETERMINATE = "INDETERMINATE"
+DISAGREE = "FILMS DISAGREE"
+
+
+@dataclass(frozen=True)
+class FilmReport:
+    """What is said of `film`, the `number`th of `count`: `own`, and what holds for the `study`.
+
+    `shown` is its picture, uint8 (rows, columns), None if there is none.
+    """
+
+    film: Film
+    number: int
+    count: int
+    own: Findings
+    study: Findings
+    shown: np.ndarray | None
+
+    @property
+    def name(self) -> str:
+        """Short, to tell the films of a study apart."""
+        return f"Film {self.number}" if self.count > 1 else "Film"
+
+    @cached_property
+    def picture(self) -> Image.Image | None:
+        """The film in grey, None if it cannot be shown."""
+        return None if self.shown is None else Image.fromarray(self.shown)
+
+    @cached_property
+    def evidence(self) -> Image.Image | None:
+        """The film with its heat map, None without one."""
+        heat = self.heat_map
+        return with_evidence(self.picture, heat) if heat and self.picture else None
+
+    @property
+    def heat_map(self) -> HeatMap | None:
+        return next(iter(self.own.heat_maps), None)
+
+    @property
+    def classifications(self) -> tuple[Classification, ...]:
+        """Of this film; of a study's only film also those of the study."""
+        alone = self.study.classifications if self.count == 1 else ()
+        return (*self.own.classifications, *alone)
+
+    @property
+    def refusal(self) -> str | None:
+        """The sentence that says why there is no result."""
+        given = self.own.refusals or self.study.refusals
+        return given[0].sentence if given else None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """None if the film was only measured."""
+        if self.refusal:
+            return Outcome(NO_RESULT, Tone.REFUSED, self.refusal)
+        return next(map(outcome_of, self.classifications), None)
+
+    @property
+    def gist(self) -> str:
+        """One line to stand below a small picture: why there is no result, or the scores."""
+        scores = (score for c in self.classifications for score in c.scores)
+        return self.refusal or ", ".join(f"{s.label} {percent(s.value)}" for s in scores)
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        alone = self.study.measurements if self.count == 1 else ()
+        return (*self.own.measurements, *alone)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Remarks on the film, then on the study: a page must not need another one."""
+        return tuple(note.text for note in (*self.own.notes, *self.study.notes))
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """What the scores are, and what they are not; each sentence once."""
+        return tuple(dict.fromkeys(c.basis for c in self.classifications))
+
+    @property
+    def description(self) -> str:
+        """Series, view, time and size, as far as the header tells."""
+        header = self.film.header
+        number = header.get("SeriesNumber")
+        series = str(header.get("SeriesDescription") or "unnamed series")
+        parts = [f"{series} (series {number})" if number else series]
+        if view := header.get("ViewPosition"):
+            parts.append(f"view {view}")
+        if acquired := _moment(self.film.acquired):
+            parts.append(acquired)
+        if header.get("Rows") and header.get("Columns"):
+            parts.append(f"{header.Columns} x {header.Rows} pixels")
+        return ", ".join(parts)
+
+
+def films_of(analysis: Analysis) -> tuple[FilmReport, ...]:
+    """Every image that a finding names, in order of acquisition; none if there are segments.
+
+    Segments make it a volume, in which an image is one of many slices. Radiographs of which nothing
+    was said, because the module failed, are shown nevertheless.
+    """
+    named = analysis.findings.images
+    if analysis.findings.segments:
+        return ()
+    films = [
+        Film(instance)
+        for series in analysis.all_series
+        for instance in series.instances
+        if instance.sop_instance_uid in named
+        or (not named and series.modality in Films().modalities)
+    ]
+    films.sort(key=lambda film: (film.acquired, film.uid))
+    about, study = analysis.findings.about, analysis.findings.about(None)
+    return tuple(
+        FilmReport(
+            film, number, len(films), about(film.uid), study, analysis.pictures.get(film.uid)
+        )
+        for number, film in enumerate(films, start=1)
+    )
+
+
+def conclusion(findings: Findings, films: Sequence[FilmReport]) -> Outcome:
+    """What is said of the study: the module's own word, else what all of its films agree on."""
+    if findings.refusal:
+        return Outcome(NO_RESULT, Tone.REFUSED, findings.refusal.sentence)
+    outcomes = [(film, film.outcome) for film in films]
+    analysed = [(f, o) for f, o in outcomes if o and o.tone is not Tone.REFUSED]
+    count = f"{len(analysed)} of {len(films)} films analysed."
+    if not analysed:
+        return Outcome(NO_RESULT, Tone.REFUSED, "None of the films could be analysed.")
+    words = list(dict.fromkeys(o.words for _, o in analysed))
+    if len(words) > 1:
+        each = ", ".join(f"{film.name} {outcome.name}" for film, outcome in analysed)
+        count = f"{count} They do not say the same: {each}."
+    stated = next(map(outcome_of, findings.about(None).classifications), None)
+    if stated is not None and stated.tone is Tone.RESULT:
+        return replace(stated, detail=count)
+    if len({o.words for _, o in analysed if o.tone is Tone.RESULT}) > 1:
+        return Outcome(DISAGREE, Tone.ABSTAINED, count)
+    if len(words) == 1 and stated is None:
+        return replace(analysed[0][1], detail=count)
+    return Outcome(INDETERMINATE, Tone.ABSTAINED, count)
+
+
+def outcome_of(classification: Classification) -> Outcome:
+    """The headline of one classification."""
+    if classification.outcome is not None:
+        label = classification.outcome.label
+        return Outcome(f"Most similar to: {label} group", Tone.RESULT, name=label)
+    why = "The program abstains: no group stands out clearly enough."
+    return Outcome(INDETERMINATE, Tone.ABSTAINED, why, INDETERMINATE.lower())
+
+
+def percent(value: float) -> str:
+    """A share, 0-1, without false precision."""
+    return f"{value * 100:.0f} %"
+
+
+def _moment(acquired: str) -> str:
+    """Date and time of DICOM (PS3.5 6.2) as people write them, empty if there is no date."""
+    date, _, time = acquired.partition(" ")
+    if len(date) != 8 or not date.isdigit():
+        return ""
+    clock = f" {time[:2]}:{time[2:4]}" if time[:4].isdigit() and len(time) >= 4 else ""
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}{clock}"

@@ -1,0 +1,128 @@
+"""Measurement groups without a region (PS3.16 TID 1501), and what every group is made of."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+
+from hilum.dicom import codes
+from hilum.findings import Classification, Measurement
+from hilum.objects import content_tree as tree
+from hilum.objects.analysis import Analysis
+from hilum.objects.films import FilmReport
+from hilum.objects.report import Report
+
+
+def library(report: Report) -> Dataset:
+    """TID 1600: the films, so that a reader finds each of them without the groups."""
+    images = []
+    for film in report.films:
+        image = _image(codes.SOURCE, film)
+        modality = codes.MODALITIES.get(film.film.header.get("Modality"))
+        if modality:
+            image.ContentSequence = [
+                tree.code(codes.MODALITY, modality, tree.HAS_ACQ_CONTEXT),
+            ]
+        images.append(image)
+    group = tree.container(codes.IMAGE_LIBRARY_GROUP, images)
+    return tree.container(codes.IMAGE_LIBRARY, [group], "1600")
+
+
+def groups(report: Report) -> Iterator[Dataset]:
+    """One for each film, one for each of its scores; then those of the whole input."""
+    for film in report.films:
+        yield _group(report, film.name, film.own.measurements, film, evaluations=_evaluations(film))
+        for classification in film.own.classifications:
+            yield from _of_scores(report, classification, film)
+    if report.whole.measurements:
+        yield _group(report, report.title, report.whole.measurements)
+    for classification in report.whole.classifications:
+        yield from _of_scores(report, classification)
+
+
+def outcome(classification: Classification) -> Dataset:
+    """The group that the input resembles most; nothing here says that anyone has a disease."""
+    value = classification.outcome.code if classification.outcome else codes.INDETERMINATE
+    return tree.code(codes.MOST_SIMILAR_GROUP, value)
+
+
+def _evaluations(film: FilmReport) -> Iterator[Dataset]:
+    """Rows 11 and 12: the outcome or why there is none, and every remark."""
+    refusal = film.refusal if film.own.refusals else None
+    yield from map(outcome, film.own.classifications)
+    if refusal:
+        yield tree.code(codes.PROCESSING_SUMMARY, codes.NO_ALGORITHMS_SUCCEEDED)
+    bases = dict.fromkeys(c.basis for c in film.own.classifications)
+    for remark in (refusal, *bases, *(note.text for note in film.own.notes)):
+        if remark:
+            yield tree.text(codes.COMMENT, remark)
+
+
+def _of_scores(
+    report: Report, classification: Classification, film: FilmReport | None = None
+) -> Iterator[Dataset]:
+    """One group for each score, under the finding that it is about."""
+    for score in classification.scores:
+        label = f"{film.name}: {score.label}" if film else score.label
+        certainty = Measurement(codes.CERTAINTY_OF_FINDING, score.value * 100, codes.PERCENT)
+        yield _group(report, label, [certainty], film, score.code)
+
+
+def _group(
+    report: Report,
+    label: str,
+    measurements: Sequence[Measurement],
+    film: FilmReport | None = None,
+    finding: Code | None = None,
+    evaluations: Iterable[Dataset] = (),
+) -> Dataset:
+    """TID 1501, its items in the order of the template."""
+    content = tracking(report, label)
+    if finding is not None:
+        content.append(tree.code(codes.FINDING, finding))
+    if not measurements:
+        content += algorithm(report.analysis)
+    for measurement in measurements:
+        content += measured(report.analysis, measurement)
+    if film is not None:
+        content.append(_image(codes.SOURCE_OF_MEASUREMENT, film))
+    return tree.container(codes.MEASUREMENT_GROUP, [*content, *evaluations], "1501")
+
+
+def _image(name: Code, film: FilmReport) -> Dataset:
+    instance = film.film.instance
+    return tree.image(name, instance.sop_class_uid, instance.sop_instance_uid)
+
+
+def tracking(report: Report, label: str, number: int = 0) -> list[Dataset]:
+    """What makes a group known again, to people and to machines."""
+    uid, context = report.tracking_uid(label, number), tree.HAS_OBS_CONTEXT
+    return [
+        tree.text(codes.TRACKING_IDENTIFIER, label, context),
+        tree.uid(codes.TRACKING_UNIQUE_IDENTIFIER, uid, context),
+    ]
+
+
+def measured(analysis: Analysis, measurement: Measurement) -> list[Dataset]:
+    """TID 1419 with the algorithm (TID 4019); volumes in mm3, as registries expect.
+
+    The uncertainty follows under its own name: a second "volume" could be taken for one.
+    """
+    value, unit, uncertainty = measurement.value, measurement.unit, measurement.uncertainty
+    if unit == codes.MILLILITRE:
+        value, unit = value * 1000, codes.CUBIC_MILLIMETRE
+        uncertainty = None if uncertainty is None else uncertainty * 1000
+    numbers = [(measurement.code, value)]
+    if uncertainty is not None:
+        numbers.append((codes.MEASUREMENT_UNCERTAINTY, uncertainty))
+    return [tree.number(name, n, unit, algorithm(analysis)) for name, n in numbers]
+
+
+def algorithm(analysis: Analysis) -> list[Dataset]:
+    """TID 4019."""
+    module, modifier = analysis.module, tree.HAS_CONCEPT_MOD
+    return [
+        tree.text(codes.ALGORITHM_NAME, module.name, modifier),
+        tree.text(codes.ALGORITHM_VERSION, module.version, modifier),
+        tree.code(codes.ALGORITHM_FAMILY, codes.ARTIFICIAL_INTELLIGENCE, modifier),
+    ]

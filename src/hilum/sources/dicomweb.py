@@ -1,0 +1,167 @@
+"""Watch any archive by QIDO-RS (PS3.18 10.6); fetch by WADO-RS (PS3.18 10.4).
+
+DICOMweb has no feed of changes. Studies of the last days are listed at every poll with the number
+of their instances; those whose number has changed are compared with what is here.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+from hilum.config import Source
+from hilum.errors import SourceDelayed
+from hilum.inbox import UID_FORM
+from hilum.sources import Holdings, Listed, Portion
+from hilum.sources.http import Archive
+
+PAGE = 100
+ORIGINAL = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+BOUNDARY = re.compile(r'boundary="?([^";]+)', re.IGNORECASE)
+STUDY_UID, SERIES_UID, INSTANCE_UID = "0020000D", "0020000E", "00080018"
+MODALITY, MODALITIES_IN_STUDY = "00080060", "00080061"
+STUDY_INSTANCES = "00201208"  # Number of Study Related Instances; some archives leave it out
+
+Attributes = dict[str, Any]  # the DICOM JSON model, PS3.18 F.2
+
+
+class DicomwebSource:
+    """An archive with a DICOMweb service.
+
+    Its cursor is JSON: `known`, the studies there were at the first use, with the number of their
+    instances; with `since = "beginning"` there are none.
+    """
+
+    def __init__(self, settings: Source) -> None:
+        self.name = settings.name
+        self._settings = settings
+        self._archive = Archive(settings)
+        self._known: dict[str, int | None] = {}
+        self._here: dict[str, int] = {}  # studies all of which is here, at this number of instances
+
+    def describe(self) -> str:
+        self._archive.json("studies", limit=1)
+        return "answers QIDO-RS"
+
+    def resume(self, cursor: str, holdings: Holdings) -> str:
+        self._archive.close()
+        self._archive = Archive(self._settings)
+        self._holdings = holdings
+        if cursor:
+            self._known = json.loads(cursor)["known"]
+        elif self._settings.since == "start":
+            for studies in self._pages("studies", STUDY_UID, **self._window()):
+                self._known |= {_text(s, STUDY_UID): _number(s, STUDY_INSTANCES) for s in studies}
+        return self._cursor()
+
+    def news(self) -> Iterator[Portion]:
+        for studies in self._pages("studies", STUDY_UID, **self._window()):
+            for study in studies:
+                yield from self._changed(study)
+
+    def sweep(self) -> Iterator[Portion]:
+        if self._settings.since == "start":
+            return  # every poll compares all there is to compare
+        for studies in self._pages("studies", STUDY_UID):
+            for study in studies:
+                yield from self._changed(study)
+            yield Portion((), self._cursor())
+
+    def fetch(self, instance: Listed, largest: int) -> bytes | None:
+        answer = self._archive.file(instance.key, largest, ORIGINAL)
+        return part_of(*answer) if answer else None
+
+    def close(self) -> None:
+        self._archive.close()
+
+    def _window(self) -> dict[str, str]:
+        """The query for the days in which new studies appear; tomorrow, as clocks differ."""
+        today = date.today()
+        first, last = today - timedelta(self._settings.days), today + timedelta(1)
+        return {"StudyDate": f"{first:%Y%m%d}-{last:%Y%m%d}"}
+
+    def _changed(self, study: Attributes) -> Iterator[Portion]:
+        """What is missing of `study`, unless it is as it was when all of it was here."""
+        uid, count = _text(study, STUDY_UID), _number(study, STUDY_INSTANCES)
+        modalities = study.get(MODALITIES_IN_STUDY, {}).get("Value")
+        if modalities and not any(self._is_wanted(modality) for modality in modalities):
+            return
+        if uid in self._known and self._known[uid] == count:
+            return
+        if count is not None and self._here.get(uid) == count:
+            return
+        missing: list[Listed] = []
+        counts = {}
+        for series in self._series(uid):
+            path = f"studies/{uid}/series/{series}/instances"
+            listed = [
+                Listed(f"{path}/{instance}", uid, series, instance)
+                for page in self._pages(path, INSTANCE_UID)
+                for instance in (_text(attributes, INSTANCE_UID) for attributes in page)
+            ]
+            absent = [instance for instance in listed if not self._holdings.holds(instance)]
+            if absent:
+                missing += absent
+                counts[uid, series] = len(listed)
+        if missing:
+            yield Portion(tuple(missing), self._cursor(), counts)
+        elif count is not None:
+            self._here[uid] = count
+
+    def _series(self, study_uid: str) -> list[str]:
+        """The Series Instance UIDs of a study, of the modalities that are wanted."""
+        pages = self._pages(f"studies/{study_uid}/series", SERIES_UID)
+        series = [attributes for page in pages for attributes in page]
+        return [_text(s, SERIES_UID) for s in series if self._is_wanted(_text(s, MODALITY))]
+
+    def _is_wanted(self, modality: str) -> bool:
+        return not self._settings.modalities or modality in self._settings.modalities
+
+    def _pages(self, path: str, key: str, **query: str) -> Iterator[list[Attributes]]:
+        """The matches of a query, page by page; those without a valid UID in `key` are left out.
+
+        An archive may give fewer matches than asked for (PS3.18 8.3.4.4), or ignore `offset`: the
+        end is where nothing comes, or the same as before.
+        """
+        offset = 0
+        before: set[str] = set()
+        while found := self._archive.json_if_any(path, limit=PAGE, offset=offset, **query):
+            offset += len(found)
+            uids = {_text(attributes, key) for attributes in found}
+            if uids <= before:
+                return
+            yield [a for a in found if UID_FORM.fullmatch(_text(a, key))]
+            before = uids
+
+    def _cursor(self) -> str:
+        return json.dumps({"known": self._known})
+
+
+def part_of(body: bytes, content_type: str) -> bytes:
+    """The one part of a multipart answer (RFC 2046 5.1), or all of a plain one.
+
+    Raises
+    ------
+    SourceDelayed
+        The answer was cut short.
+    """
+    if not content_type.lower().startswith("multipart/"):
+        return body
+    boundary = BOUNDARY.search(content_type)
+    delimiter = b"--" + boundary[1].encode() if boundary else b"--"
+    start = body.find(b"\r\n\r\n", body.find(delimiter))
+    end = body.find(b"\r\n" + delimiter, start)
+    if start < 0 or end < 0:
+        raise SourceDelayed("the archive's answer was cut short")
+    return body[start + 4 : end]
+
+
+def _text(attributes: Attributes, tag: str) -> str:
+    values = attributes.get(tag, {}).get("Value") or [""]
+    return str(values[0])
+
+
+def _number(attributes: Attributes, tag: str) -> int | None:
+    text = _text(attributes, tag)
+    return int(text) if text.isdigit() else None

@@ -1,0 +1,54 @@
+"""What hints do to the open studies, in whatever order they come."""
+
+from pathlib import Path
+
+import pytest
+
+from factory import mr_slices, write
+from hilum import records as tables
+from hilum.arrivals import MOST_COUNTS, Arrivals
+from hilum.dicom.instance import Instance
+from hilum.inbox import Inbox
+from hilum.records import Records
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> list[Instance]:
+    inbox = Inbox(tmp_path)
+    files = write(mr_slices(count=3, shape=(4, 4)), tmp_path / "scan")
+    return [Instance.read(inbox.store(path.read_bytes()).path) for path in files]
+
+
+@pytest.fixture
+def arrivals(tmp_path: Path, kept: list[Instance]) -> Arrivals:
+    return Arrivals(Inbox(tmp_path), Records(f"sqlite:///{tmp_path}/hilum.db"))
+
+
+def test_a_count_that_comes_before_the_first_image_is_kept(
+    arrivals: Arrivals, kept: list[Instance]
+) -> None:
+    first = kept[0]
+    counted = {"event": "counted", "study": first.study_uid, "series": first.series_uid}
+    arrivals.take({**counted, "images": 2})
+    arrivals.take({**counted, "images": 3})
+    for number in range(MOST_COUNTS - 1):  # other studies, of which no image ever comes
+        arrivals.take({**counted, "study": str(number), "images": 1})
+    arrivals.take({"event": "stored", "path": str(first.path), "association": "a"})
+    (arrival,) = arrivals.due(float("inf"))
+    assert arrival.images_to_come(first.series_uid) == 3
+    arrivals.take({**counted, "images": 4})
+    assert arrival.images_to_come(first.series_uid) == 4
+
+
+def test_a_source_says_in_its_own_words_that_nothing_more_comes(
+    arrivals: Arrivals, kept: list[Instance]
+) -> None:
+    sender = {"association": "a", "caller": "pacs (source)"}
+    for instance in kept:
+        arrivals.take({"event": "stored", "path": str(instance.path), **sender})
+    arrivals.take({"event": "released", "sign": "has no more for now", **sender})
+    (arrival,) = arrivals.due(float("inf"))
+    assert arrival.finished(kept[0].series_uid)
+    events = arrivals._records.find(tables.event, study_uid=kept[0].study_uid)
+    texts = [event["text"] for event in events]
+    assert texts[-1] == "pacs (source) has no more for now, 3 images of this study so far"

@@ -1,0 +1,123 @@
+"""A watch on a real Orthanc, driven turn by turn in the test's own process."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from hilum import records as tables
+from hilum.config import Site, Source, parse
+from hilum.hints import HintReceiver, HintSender
+from hilum.inbox import Inbox
+from hilum.network.orthanc import Orthanc
+from hilum.records import Records
+from hilum.watch import Watch
+from tests.synthetic import uid
+
+PATIENCE = 20.0
+
+
+class Watching:
+    """A source of a site below `folder`; `restart` is what a kill and a new process do."""
+
+    def __init__(
+        self, folder: Path, url: str, records: type[Records] = Records, **values: Any
+    ) -> None:
+        receiver = {"low_water_mb": values.pop("low_water_mb", 0)}
+        receiver["memory_mb"] = values.pop("memory_mb", 2048)
+        source = {"name": "pacs", "kind": "orthanc", "url": url, **values}
+        self.site: Site = parse({"data": folder, "receiver": receiver, "source": [source]})
+        folder.mkdir(parents=True, exist_ok=True)
+        self.records = records(f"sqlite:///{folder}/hilum.db")
+        self.inbox = Inbox(folder)
+        self.hints: list[dict[str, Any]] = []
+        self._before: set[str] = set()
+        self._receiver = HintReceiver(folder / "hints")
+        self._sender = HintSender(folder / "hints")
+        self._watch: Watch | None = None
+
+    @property
+    def watch(self) -> Watch:
+        if self._watch is None:
+            self._watch = Watch(self.site, self.site.source[0], self.records, self._sender)
+        return self._watch
+
+    def restart(self, **values: Any) -> None:
+        self.close_watch()
+        source = self.site.source[0].model_dump() | values
+        self.site = self.site.model_copy(update={"source": (Source(**source),)})
+
+    def close_watch(self) -> None:
+        if self._watch:
+            self._watch.source.close()
+            self._watch = None
+
+    def close(self) -> None:
+        self.close_watch()
+        self.records.close()
+        self._sender.close()
+        self._receiver.close()
+
+    def turn(self) -> float:
+        pause = self.watch.turn()
+        self.hints += self._receiver.receive(0.01)
+        return pause
+
+    def until(self, condition: Callable[[], Any], what: str) -> None:
+        """Take turns, with their pauses, until `condition()`."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, f"waited for {what}: {self.row}"
+            time.sleep(min(self.turn(), 0.25))
+
+    def begin(self) -> None:
+        """Forget what has come: Orthanc counts whole seconds, the last one belongs to the start."""
+        self._before = uids(self._files())
+        self.hints.clear()
+
+    def settle(self) -> None:
+        """Take turns until nothing is under way any more."""
+        self.until(lambda: self.row["state"] == "reachable", "the archive")
+        self.turn()
+        while self.turn() == 0.0:
+            pass
+
+    @property
+    def row(self) -> dict[str, Any]:
+        return self.records.one(tables.source, name=self.watch.settings.name)
+
+    def received(self) -> set[str]:
+        """The SOP Instance UIDs that have come into the inbox."""
+        return uids(self._files()) - self._before
+
+    def _files(self) -> Iterator[Path]:
+        return self.inbox.incoming.rglob("*.dcm")
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        return [hint for hint in self.hints if hint["event"] == event]
+
+
+@contextmanager
+def watching(folder: Path, orthanc: Orthanc, **values: Any) -> Iterator[Watching]:
+    """A watch on `orthanc` that has been used for the first time."""
+    watching = Watching(folder, orthanc.url, **values)
+    try:
+        watching.settle()
+        watching.begin()
+        yield watching
+    finally:
+        watching.close()
+
+
+def upload(orthanc: Orthanc, files: Sequence[Path]) -> list[str]:
+    """Store `files` by the REST API; Orthanc's names for the instances."""
+    with httpx.Client(base_url=orthanc.url) as client:
+        answers = [client.post("/instances", content=path.read_bytes()) for path in files]
+    return [answer.raise_for_status().json()["ID"] for answer in answers]
+
+
+def uids(files: Iterable[Path]) -> set[str]:
+    return {uid(path) for path in files}

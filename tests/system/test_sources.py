@@ -1,0 +1,172 @@
+"""An archive that is watched, with all processes: image in Orthanc, result back beside it."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hilum import records as tables
+from hilum import views
+from hilum.dicom.instance import Instance
+from hilum.inbox import Inbox
+from hilum.network import scanner
+from hilum.network.orthanc import Orthanc
+from hilum.network.processes import available_port
+from hilum.sources import orthanc as orthanc_source
+from hilum.testing import SHOWN_WITHIN
+from tests.factory import mr_slices, write
+from tests.plugin import install_plugin
+
+from .site import Running, running
+from .test_modules import BRIGHT
+
+WAKE = Path(orthanc_source.__file__).with_name("wake.lua")
+SOURCE = "source-pacs"
+
+
+@pytest.fixture(autouse=True)
+def bright(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+
+
+def settings_for(orthanc: Orthanc, **source: Any) -> dict[str, Any]:
+    """Watch `orthanc`, and deliver the results to where the images came from."""
+    return {
+        "source": [{"name": "pacs", "kind": "orthanc", "url": orthanc.url, **source}],
+        "destination": [
+            {"name": "pacs", "kind": "dimse", "port": orthanc.dicom_port, "objects": ["sr"]}
+        ],
+        "rule": [{"module": "bright-volume", "send_to": ["pacs"]}],
+    }
+
+
+def exam(folder: Path, count: int = 16) -> list[Path]:
+    return write(mr_slices(count=count, shape=(16, 16)), folder / "exam")
+
+
+def store(orthanc: Orthanc, files: Sequence[Path], pause: float = 0) -> None:
+    """As Orthanc Explorer does when files are dropped on it."""
+    with httpx.Client(base_url=orthanc.url) as client:
+        for path in files:
+            client.post("/instances", content=path.read_bytes()).raise_for_status()
+            time.sleep(pause)
+
+
+def source_of(hilum: Running) -> views.View:
+    (source,) = views.sources(hilum.site, hilum.records)
+    return source
+
+
+def watched(hilum: Running) -> None:
+    hilum.until(lambda: source_of(hilum)["state"] == "reachable", "the archive")
+
+
+def kept(hilum: Running, files: Sequence[Path]) -> list[Path]:
+    """The files in the folder of the study that `files` belong to."""
+    folder = Inbox(hilum.site.data).study_folder(Instance.read(files[0]).study_uid)
+    return sorted(folder.glob("*.dcm"))
+
+
+def uids(files: Sequence[Path]) -> list[str]:
+    return sorted(Instance.read(path).sop_instance_uid for path in files)
+
+
+def test_an_image_in_orthanc_is_analysed_and_its_result_stands_beside_it(tmp_path: Path) -> None:
+    files = exam(tmp_path)
+    with (
+        Orthanc(tmp_path / "pacs") as orthanc,
+        running(tmp_path, **settings_for(orthanc)) as hilum,
+    ):
+        watched(hilum)
+        store(orthanc, files)
+        view = hilum.settled(Instance.read(files[0]).study_uid)
+        (item,) = view["workitems"]
+        assert item["state"] == "completed"
+        assert httpx.get(f"{orthanc.url}/statistics").json()["CountInstances"] == len(files) + 1
+        hilum.until(lambda: source_of(hilum)["behind"] == 0, "the feed")
+        time.sleep(1)
+        assert uids(kept(hilum, files)) == uids(files)  # and not the result
+        shown = httpx.get(f"http://127.0.0.1:{hilum.site.console.port}/api/sources").json()
+        assert shown[0]["fetched"] == len(files)
+        assert "cursor" not in shown[0]
+        log = (hilum.site.data / "logs" / "hilum.log").read_text()
+        assert "source-pacs" in log
+        assert "Marker" not in log + str(shown) + str(hilum.records.find(tables.event))
+
+
+def test_a_source_killed_again_and_again_loses_and_repeats_nothing(tmp_path: Path) -> None:
+    files = exam(tmp_path, 40)
+    study_uid = Instance.read(files[0]).study_uid
+    with (
+        Orthanc(tmp_path / "pacs") as orthanc,
+        running(tmp_path, **settings_for(orthanc)) as hilum,
+    ):
+        watched(hilum)
+        sending = threading.Thread(target=store, args=(orthanc, files, 0.03))
+        sending.start()
+        for count in (3, 20):
+            hilum.until(lambda n=count: len(kept(hilum, files)) >= n, f"{count} images")
+            os.kill(hilum.supervisor.processes[SOURCE].pid, signal.SIGKILL)
+        sending.join()
+        hilum.until(lambda: len(kept(hilum, files)) == len(files), "all images")
+        assert uids(kept(hilum, files)) == uids(files)
+        view = hilum.settled(study_uid)
+        assert view["workitems"][-1]["state"] == "completed"
+        assert view["workitems"][-1]["chosen_series"][0]["images"] == len(files)
+
+
+def test_what_routing_lost_is_found_and_analysed_once(tmp_path: Path) -> None:
+    """Hilum is away while the PACS routes, which tries once. Nothing of that is lost."""
+    files = exam(tmp_path)
+    port = available_port()
+    with Orthanc(tmp_path / "pacs", route_to=("HIPPOAI", "127.0.0.1", port)) as orthanc:
+        settings = settings_for(orthanc, wait_seconds=1)
+        settings["receiver"] = {"port": port, "low_water_mb": 0}
+        with running(tmp_path, **settings) as hilum:
+            watched(hilum)
+        sent = scanner.send(files, (orthanc.ae_title, "127.0.0.1", orthanc.dicom_port))
+        assert not sent.failed
+        wait_for_routing(orthanc)
+        with running(tmp_path, **settings) as hilum:
+            view = hilum.settled(Instance.read(files[0]).study_uid)
+            assert [item["state"] for item in view["workitems"]] == ["completed"]
+            assert view["workitems"][0]["chosen_series"][0]["images"] == len(files)
+            assert source_of(hilum)["fetched"] == len(files)
+
+
+def wait_for_routing(orthanc: Orthanc) -> None:
+    """Until Orthanc has tried, in vain, to route what it got."""
+    deadline = time.monotonic() + SHOWN_WITHIN
+    states: set[str] = set()
+    while not states or not states <= {"Success", "Failure"}:
+        assert time.monotonic() < deadline, states
+        time.sleep(0.1)
+        states = {job["State"] for job in httpx.get(f"{orthanc.url}/jobs?expand").json()}
+
+
+def test_the_hook_wakes_the_watch_at_once_and_nothing_depends_on_it(tmp_path: Path) -> None:
+    files = exam(tmp_path, 3)
+    console = available_port()
+    hook = {
+        "LuaScripts": [str(WAKE)],
+        "HilumWake": f"http://127.0.0.1:{console}/api/sources/pacs/wake",
+    }
+    with Orthanc(tmp_path / "pacs", settings=hook) as orthanc:
+        store(orthanc, files[:1])  # nobody listens
+        settings = settings_for(orthanc, poll_seconds=600, since="beginning")
+        settings["console"] = {"port": console}
+        with running(tmp_path, **settings) as hilum:
+            hilum.until(lambda: len(kept(hilum, files)) == 1, "the first image")
+            time.sleep(3)  # until the watch is idle
+            started = time.monotonic()
+            store(orthanc, files[1:])
+            hilum.until(lambda: len(kept(hilum, files)) == 3, "the other images")
+            assert time.monotonic() - started < 10
+            wrong = httpx.post(f"http://127.0.0.1:{console}/api/sources/other/wake")
+            assert wrong.status_code == 404
