@@ -48,7 +48,11 @@ def _web_address(value: str) -> str:
         raise ValueError("an address such as http://pacs:8042")
     if parts.username or parts.query or parts.fragment:
         raise ValueError("only scheme, host, port and path; username and password_file are apart")
-    return value.rstrip("/")
+    return parts.geturl().rstrip("/")  # with the scheme in small letters
+
+
+def _web_address_if_any(value: str) -> str:
+    return _web_address(value) if value else ""
 
 
 def _keyword(value: str) -> str:
@@ -58,6 +62,7 @@ def _keyword(value: str) -> str:
 
 
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+WebAddressIfAny = Annotated[str, AfterValidator(_web_address_if_any)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 Keyword = Annotated[str, AfterValidator(_keyword)]
 AETitle = Annotated[str, AfterValidator(_ae_title)]
@@ -110,7 +115,7 @@ class Destination(Settings):
     port: Port = Field(4242, description="DICOM port of the archive (dimse).")
     ae_title: AETitle = Field("ORTHANC", description="AE title of the archive (dimse).")
     calling_ae_title: AETitle = Field("HIPPOAI", description="AE title Hilum calls with (dimse).")
-    url: str = Field(
+    url: WebAddressIfAny = Field(
         "", description="DICOMweb root, such as http://pacs:8042/dicom-web (dicomweb)."
     )
     username: str = Field("", description="User name for HTTP Basic authentication (dicomweb).")

@@ -8,8 +8,8 @@ from hilum.records import Records
 from hilum.sources import Listed
 
 
-class Shelf:
-    """What is here already: in the inbox, set apart by it, or made by ourselves."""
+class SiteHoldings:
+    """The `Holdings` of a site: in the inbox, set apart by it, or made by ourselves."""
 
     def __init__(self, inbox: Inbox, records: Records) -> None:
         self._inbox = inbox

@@ -4,6 +4,8 @@ import logging
 import time
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from hilum import records as tables
 from hilum.records import Records
 from hilum.sources import Portion
@@ -39,7 +41,7 @@ class Standing:
         self._write(fetched=self._row["fetched"] + images, fetched_at=time.time())
 
     def done(self, portion: Portion) -> None:
-        """All of `portion` is durable in the inbox."""
+        """All of `portion` is durable in the inbox, or was asked for in vain."""
         self._write(cursor=portion.cursor, behind=portion.behind)
         now = time.monotonic()
         if portion.behind and now - self._last_progress > PROGRESS_SECONDS:
@@ -56,14 +58,25 @@ class Standing:
         elif now - self._row["seen_at"] > SEEN_SECONDS:
             self._write(seen_at=now)
 
+    def lacks(self, problem: str) -> None:
+        """The archive answers, but does not give everything; `problem` as for `failed`."""
+        self._write(problem=problem, problem_at=time.time())
+
     def failed(self, state: str, problem: str) -> None:
-        """The archive cannot be watched now; `problem` says why, in words for a person."""
+        """The archive cannot be watched now; `problem` says why, in words for a person.
+
+        Where the records are what fails, it is only logged.
+        """
         if (self._row["state"], self._row["problem"]) == (state, problem):
             return
         now = time.time()
         log.warning("source %s is %s: %s", self._row["name"], state, problem)
         since = now if self._row["state"] != state else self._row["since"]
-        self._write(state=state, since=since, problem=problem, problem_at=now)
+        try:
+            self._write(state=state, since=since, problem=problem, problem_at=now)
+        except SQLAlchemyError as error:
+            text = "source %s: that cannot be written down (%s)"
+            log.warning(text, self._row["name"], type(error).__name__)
 
     def _write(self, **values: Any) -> None:
         changed = {key: value for key, value in values.items() if self._row[key] != value}

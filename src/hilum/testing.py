@@ -49,7 +49,7 @@ def check_destination(destination: Destination, files: Sequence[Path]) -> None:
         )
 
 
-class _Shelf:
+class _Few:
     """Holdings that a test can take things away from again."""
 
     def __init__(self) -> None:
@@ -79,11 +79,11 @@ def check_source(
     files
         At least three, of more than one series, not in the archive yet, dated today.
     """
-    shelf = _Shelf()
+    holdings = _Few()
     source = open_source()
     assert source.name, "a source has a name"
     assert source.describe(), "a source says what answers"
-    first = source.resume("", shelf)
+    first = source.resume("", holdings)
     assert not _instances(source.news()), "nothing is new at the first use"
     deposit(files)
     sent = {(i := Instance.read(path)).sop_instance_uid: i for path in files}
@@ -95,23 +95,23 @@ def check_source(
     counted = {series: n for p in portions for series, n in p.counts.items()}
     assert counted == images, "the archive's number of images is told for each series"
 
-    shelf.uids = set(sent)
+    holdings.uids = set(sent)
     assert not _instances(source.news()), "what is here is not listed again"
     assert not _instances(source.sweep()), "what is here is not missed by a sweep"
     last = portions[-1].cursor
     source.close()
 
-    shelf.uids = set()
+    holdings.uids = set()
     restarted = open_source()
-    restarted.resume(first, shelf)
+    restarted.resume(first, holdings)
     again = {i.sop_instance_uid for i in _instances(restarted.news())}
     assert again == set(sent), "a crash before the cursor was written down loses nothing"
     restarted.close()
 
     uid = next(iter(sent))
-    shelf.uids = set(sent) - {uid}
+    holdings.uids = set(sent) - {uid}
     late = open_source()
-    late.resume(last, shelf)
+    late.resume(last, holdings)
     found = _instances(late.news()) or _instances(late.sweep())
     assert [i.sop_instance_uid for i in found] == [uid], "what the news missed is found by a sweep"
     remove(sent[uid].path)

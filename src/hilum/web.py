@@ -1,17 +1,33 @@
-"""HTTP clients for the archives we fetch from and deliver to."""
+"""HTTP for the archives we fetch from and deliver to."""
 
+import functools
+import json
 import ssl
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import httpx
 
-from hilum.errors import ConfigurationError
+from hilum.errors import HilumError
+
+LARGEST_ANSWER = 64 << 20  # bytes, unless more is asked for
+BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+CURES: dict[int, str] = {
+    HTTPStatus.UNAUTHORIZED: "user name or password are wrong: correct username, password_file",
+    HTTPStatus.FORBIDDEN: "the user may not do this: give it the right in the archive",
+    HTTPStatus.NOT_FOUND: "there is no such service at that address: correct url",
+    HTTPStatus.NOT_ACCEPTABLE: "the archive cannot answer in the form asked for",
+}
+UNTRUSTED = (
+    "its certificate is not trusted: add who signed it to the system's certificates, "
+    "then restart Hilum"
+)
 
 
 class Account(Protocol):
-    """The settings of a source or destination that say how to log in."""
+    """The settings of a source or destination that say where it is and how to log in."""
 
     @property
     def name(self) -> str: ...
@@ -25,36 +41,133 @@ class Account(Protocol):
     def timeout_seconds(self) -> float: ...
 
 
-BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
+class Failures(NamedTuple):
+    """The errors a `Peer` raises."""
+
+    delayed: type[HilumError]  # the same request may well succeed later
+    refused: type[HilumError]  # a person must act; the text says the cure
+    too_large: type[HilumError]  # the answer was not read to its end
 
 
-def is_busy(response: httpx.Response) -> bool:
-    """Whether the same request may well succeed later."""
-    return response.is_server_error or response.status_code in BUSY
+class Answer(NamedTuple):
+    """What an archive sent, decompressed."""
+
+    status: int
+    content: bytes
+    media_type: str
 
 
-def client(account: Account) -> httpx.Client:
-    """A client with HTTP Basic authentication where a user is named.
+class Peer:
+    """One keep-alive client for one archive; used by several threads.
 
-    Certificates are checked against the store of the system, where a hospital adds its own.
-
-    Raises
-    ------
-    ConfigurationError
-        The password file cannot be read.
+    It logs in with HTTP Basic authentication where a user is named. `cures` says what a person must
+    do about an HTTP status, beside `CURES`. The transport sets TCP_NODELAY, so no request waits for
+    Nagle's algorithm.
     """
-    password = ""
-    if account.password_file:
+
+    def __init__(
+        self, account: Account, failures: Failures, cures: Mapping[int, str] | None = None
+    ) -> None:
+        self._account = account
+        self._failures = failures
+        self._cures = CURES | dict(cures or {})
+        self._client: httpx.Client | None = None
+
+    def close(self) -> None:
+        """End the connections; the next request makes them, and reads the password, anew."""
+        if self._client:
+            self._client.close()
+        self._client = None
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        largest: int = LARGEST_ANSWER,
+        expected: Collection[int] = (),
+        **request: Any,
+    ) -> Answer:
+        """The answer of at most `largest` bytes: a success, or a status that is `expected`.
+
+        `request` is passed on to httpx: `params`, `headers`, `content`. It may be sent twice.
+        """
+        self._client = self._client or self._opened()
         try:
-            password = account.password_file.read_text().strip()
-        except OSError as error:
-            text = f"{account.name}: cannot read password_file: {error.strerror}"
-            raise ConfigurationError(text) from error
-    auth = httpx.BasicAuth(account.username, password) if account.username else None
-    # No proxy or other setting of the environment: what holds stands in hilum.toml.
-    return httpx.Client(
-        auth=auth,
-        timeout=account.timeout_seconds,
-        verify=ssl.create_default_context() if account.url.startswith("https") else False,
-        trust_env=False,
-    )
+            prepared = self._client.build_request(method, f"{self._account.url}/{path}", **request)
+            try:
+                return self._read(self._client, prepared, largest, expected)
+            except httpx.RemoteProtocolError:
+                # Orthanc ends idle connections after a second, perhaps just as we ask.
+                return self._read(self._client, prepared, largest, expected)
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise self.refusal("not an http address: correct url") from error
+        except httpx.TimeoutException as error:
+            raise self._delay("no answer in time") from error
+        except httpx.HTTPError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise self.refusal(UNTRUSTED) from error
+            raise self._delay(f"cannot be reached ({type(error).__name__})") from error
+
+    def json(self, answer: Answer) -> Any:
+        """The JSON in `answer`; an empty list without content (204)."""
+        try:
+            return json.loads(answer.content) if answer.content else []
+        except ValueError as error:
+            raise self.refusal("does not answer in JSON: correct url") from error
+
+    def refusal(self, reason: str | int) -> HilumError:
+        """The error for an HTTP status, or for a reason in words, that a person must act on."""
+        if isinstance(reason, int):
+            cure = self._cures.get(reason, "unexpected: correct url, or look into its log")
+            reason = f"HTTP {int(reason)}: {cure}"
+        return self._failures.refused(f"{self._account.name}: {reason}")
+
+    def _delay(self, text: str) -> HilumError:
+        return self._failures.delayed(f"{self._account.name}: {text}")
+
+    def _opened(self) -> httpx.Client:
+        account = self._account
+        password = ""
+        if account.password_file:
+            try:
+                password = account.password_file.read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                why = getattr(error, "strerror", "it is not text")
+                raise self.refusal(f"cannot read password_file: {why}") from error
+        return httpx.Client(
+            auth=httpx.BasicAuth(account.username, password) if account.username else None,
+            timeout=account.timeout_seconds,
+            verify=trusted_certificates(),
+            trust_env=False,  # no proxy of the environment: what holds stands in hilum.toml
+        )
+
+    def _read(
+        self,
+        client: httpx.Client,
+        request: httpx.Request,
+        largest: int,
+        expected: Collection[int],
+    ) -> Answer:
+        response = client.send(request, stream=True)
+        try:
+            status = response.status_code
+            if status not in expected and not response.is_success:
+                if response.is_server_error or status in BUSY:
+                    raise self._delay(f"the archive answers HTTP {status}")
+                raise self.refusal(status)
+            chunks = []
+            for chunk in response.iter_bytes():
+                chunks.append(chunk)
+                largest -= len(chunk)
+                if largest < 0:
+                    text = "an answer too large for receiver.memory_mb"
+                    raise self._failures.too_large(f"{self._account.name}: {text}")
+            return Answer(status, b"".join(chunks), response.headers.get("Content-Type", ""))
+        finally:
+            response.close()
+
+
+@functools.cache
+def trusted_certificates() -> ssl.SSLContext:
+    """The store of the system, where a hospital adds its own; read once, it takes 0.07 s."""
+    return ssl.create_default_context()

@@ -70,3 +70,9 @@ def test_a_missing_or_broken_file_is_explained(tmp_path: Path) -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Site().receiver.port = 1  # type: ignore[misc]
+
+
+def test_a_scheme_is_read_in_any_letters() -> None:
+    web = {"name": "web", "kind": "dicomweb", "url": "HTTPS://pacs/dicom-web/"}
+    site = parse({"source": [web], "destination": [web]})
+    assert site.source[0].url == site.destination[0].url == "https://pacs/dicom-web"

@@ -17,12 +17,15 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 from typer.testing import CliRunner
 
 from hilum.cli import app
+from hilum.config import Destination
 from hilum.config import Source as Settings
-from hilum.errors import SourceDelayed
+from hilum.destinations import open_destination
+from hilum.errors import DeliveryRefused, SourceDelayed
 from hilum.network.orthanc import Orthanc
 from hilum.sources import Listed, Source, answer_of, open_source
 from hilum.sources.dicomweb import part_of
 from hilum.testing import check_source
+from hilum.web import trusted_certificates
 from tests.sources.watching import upload
 from tests.synthetic import free_port, uid, write_series
 
@@ -92,7 +95,7 @@ class _Archive(BaseHTTPRequestHandler):
         query = parse_qs(url.query)
         tag = {"studies": "0020000D", "series": "0020000E"}.get(url.path.split("/")[-1], "00080018")
         names = STUDIES if tag == "0020000D" else ["1.2.3"]
-        first = int(query["offset"][0]) if self.knows_offset else 0
+        first = int(query.get("offset", ["0"])[0]) if self.knows_offset else 0
         found = names[first : first + min(int(query["limit"][0]), 3)]
         items = [{tag: {"vr": "UI", "Value": [name]}} for name in found]
         content = json.dumps(items).encode() if found else b""
@@ -174,7 +177,7 @@ def certificate(tmp_path: Path) -> Path:
 
 
 def test_a_certificate_has_to_be_known_to_the_system(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch
+    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -182,11 +185,16 @@ def test_a_certificate_has_to_be_known_to_the_system(
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        url = f"https://127.0.0.1:{server.server_address[1]}"
+        url = f"HTTPS://127.0.0.1:{server.server_address[1]}"
         settings = Settings(name="web", kind="dicomweb", url=url)
+        destination = Destination(name="web", kind="dicomweb", url=url)
         unknown = answer_of(settings)
+        with pytest.raises(DeliveryRefused, match="add who signed it"):
+            open_destination(destination).send(write_series(tmp_path / "scan", 1))
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # stands for the system's store
+        trusted_certificates.cache_clear()
         known = answer_of(settings)
+        trusted_certificates.cache_clear()
         server.shutdown()
         thread.join()
     assert not unknown[0]

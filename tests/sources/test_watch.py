@@ -11,7 +11,9 @@ import httpx
 import pydicom
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
+from sqlalchemy.exc import OperationalError
 
+from hilum import fetching
 from hilum import records as tables
 from hilum.dicom.instance import Instance
 from hilum.network.orthanc import Orthanc
@@ -337,7 +339,10 @@ def test_an_image_too_large_for_the_memory_does_not_stop_the_others(
         assert "too large for receiver.memory_mb" in event["text"]
 
 
-def test_one_image_that_cannot_be_fetched_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_one_image_that_cannot_be_fetched_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "RETRY_SECONDS", (0.1, 0.2))
     files = write_series(tmp_path / "scan", 4)
     settings = {"MaximumStorageCacheSize": 0}
     with (
@@ -355,9 +360,81 @@ def test_one_image_that_cannot_be_fetched_does_not_stop_the_others(tmp_path: Pat
         more = write_series(tmp_path / "more", 1)
         upload(orthanc, more)
         arrived(watch, more)
+        watch.until(lambda: watch.records.find(tables.event, study_uid=study), "the event")
         (event,) = watch.records.find(tables.event, study_uid=study)
         assert event["kind"] == "not fetched"
         assert "HTTP 500" in event["text"]
         (tmp_path / "lost").rename(lost)
         watch.restart()  # or ten minutes later
         arrived(watch, files)
+
+
+def test_many_lost_images_do_not_hold_up_a_new_one(tmp_path: Path) -> None:
+    lost = [f for n in range(30) for f in write_series(tmp_path / str(n), 1, 8, PatientID=str(n))]
+    settings = {"MaximumStorageCacheSize": 0}
+    with (
+        Orthanc(tmp_path / "pacs", settings=settings) as orthanc,
+        watching(tmp_path / "site", orthanc) as watch,
+    ):
+        upload(orthanc, lost)
+        for path in (tmp_path / "pacs" / "storage").rglob("*"):
+            if path.is_file():
+                path.unlink()
+        film = write_series(tmp_path / "film", 1)
+        upload(orthanc, film)
+        watch.turn()
+        assert watch.received() == uids(film)
+        assert watch.row["state"] == "reachable"
+
+
+def test_no_more_is_listed_than_may_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetching, "MOST_WAITING", 2)
+    files = [f for n in range(8) for f in write_series(tmp_path / str(n), 1, 8, PatientID=str(n))]
+    with Orthanc(tmp_path / "pacs") as orthanc:
+        upload(orthanc, files)
+        httpx.delete(f"{orthanc.url}/changes").raise_for_status()
+        watch = Watching(tmp_path / "site", orthanc.url, since="beginning", wait_seconds=60)
+        try:
+            pauses = [watch.turn() for _ in range(10)]
+            assert len(watch.told("counted")) == 3
+            assert pauses[-1] > 0
+        finally:
+            watch.close()
+
+
+def test_a_password_file_that_is_not_there_is_named_until_it_is(
+    orthanc: Orthanc, tmp_path: Path
+) -> None:
+    secret = tmp_path / "password"
+    watch = Watching(tmp_path / "site", orthanc.url, username="hilum", password_file=secret)
+    try:
+        watch.turn()
+        assert watch.row["state"] == "refused"
+        assert "cannot read password_file: No such file" in watch.row["problem"]
+        secret.write_text("any")
+        watch.settle()
+    finally:
+        watch.close()
+
+
+class Locked(Records):
+    """A database that somebody else holds, while `locked`."""
+
+    locked = False
+
+    def change(self, table: Any, key: Any, **values: Any) -> None:
+        if self.locked:
+            raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        super().change(table, key, **values)
+
+
+def test_a_locked_database_is_survived(orthanc: Orthanc, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 3)
+    with watching(tmp_path / "site", orthanc, records=Locked) as watch:
+        Locked.locked = True
+        upload(orthanc, files)
+        assert watch.turn() == 0.25
+        Locked.locked = False
+        arrived(watch, files)
+        watch.settle()
+        assert watch.row["state"] == "reachable"

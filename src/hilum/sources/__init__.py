@@ -54,16 +54,21 @@ class Source(Protocol):
     """An archive that is asked again and again; one file per kind beside this one.
 
     Every method raises `SourceDelayed` (asked again soon) or `SourceRefused` (a person must act).
-    `fetch` is called from several threads at once, everything else from one.
+    `fetch` and `describe` are called from several threads at once, everything else from one.
     """
 
     name: str
+    idle_pause: float  # seconds between two polls
+    lively_pause: float  # the same while images come
 
     def describe(self) -> str:
         """What answers there, in one line for a person."""
 
     def resume(self, cursor: str, holdings: Holdings) -> str:
-        """Go on after `cursor` ("" at the first use); return the cursor to be written down."""
+        """Go on after `cursor` ("" at the first use); return the cursor to be written down.
+
+        Called again after any trouble: connections and the password are made anew.
+        """
 
     def news(self) -> Iterator[Portion]:
         """What was listed since: until there is no more for now."""

@@ -1,11 +1,13 @@
 """Watch any archive by QIDO-RS (PS3.18 10.6); fetch by WADO-RS (PS3.18 10.4).
 
 DICOMweb has no feed of changes. Studies of the last days are listed at every poll with the number
-of their instances; those whose number has changed are compared with what is here.
+of their instances; those whose number has changed are compared with what is here. Where the archive
+does not state that number, the instances themselves are listed each time.
 """
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -33,11 +35,13 @@ class DicomwebSource:
     instances; with `since = "beginning"` there are none.
     """
 
+    idle_pause, lively_pause = 5.0, 1.0
+
     def __init__(self, settings: Source) -> None:
         self.name = settings.name
         self._settings = settings
         self._archive = Archive(settings)
-        self._known: dict[str, int | None] = {}
+        self._known: dict[str, int] = {}
         self._here: dict[str, int] = {}  # studies all of which is here, at this number of instances
 
     def describe(self) -> str:
@@ -46,13 +50,12 @@ class DicomwebSource:
 
     def resume(self, cursor: str, holdings: Holdings) -> str:
         self._archive.close()
-        self._archive = Archive(self._settings)
         self._holdings = holdings
         if cursor:
             self._known = json.loads(cursor)["known"]
         elif self._settings.since == "start":
             for studies in self._pages("studies", STUDY_UID, **self._window()):
-                self._known |= {_text(s, STUDY_UID): _number(s, STUDY_INSTANCES) for s in studies}
+                self._known |= {_text(s, STUDY_UID): self._count(s) for s in studies}
         return self._cursor()
 
     def news(self) -> Iterator[Portion]:
@@ -70,7 +73,7 @@ class DicomwebSource:
 
     def fetch(self, instance: Listed, largest: int) -> bytes | None:
         answer = self._archive.file(instance.key, largest, ORIGINAL)
-        return part_of(*answer) if answer else None
+        return part_of(answer.content, answer.media_type) if answer else None
 
     def close(self) -> None:
         self._archive.close()
@@ -87,27 +90,33 @@ class DicomwebSource:
         modalities = study.get(MODALITIES_IN_STUDY, {}).get("Value")
         if modalities and not any(self._is_wanted(modality) for modality in modalities):
             return
-        if uid in self._known and self._known[uid] == count:
+        if count is not None and count in (self._known.get(uid), self._here.get(uid)):
             return
-        if count is not None and self._here.get(uid) == count:
+        listed = self._instances(uid)
+        if count is None and len(listed) == self._known.get(uid):
             return
-        missing: list[Listed] = []
-        counts = {}
-        for series in self._series(uid):
-            path = f"studies/{uid}/series/{series}/instances"
-            listed = [
-                Listed(f"{path}/{instance}", uid, series, instance)
-                for page in self._pages(path, INSTANCE_UID)
-                for instance in (_text(attributes, INSTANCE_UID) for attributes in page)
-            ]
-            absent = [instance for instance in listed if not self._holdings.holds(instance)]
-            if absent:
-                missing += absent
-                counts[uid, series] = len(listed)
+        missing = [instance for instance in listed if not self._holdings.holds(instance)]
+        images = Counter((i.study_uid, i.series_uid) for i in listed)
+        counts = {(i.study_uid, i.series_uid): images[i.study_uid, i.series_uid] for i in missing}
         if missing:
             yield Portion(tuple(missing), self._cursor(), counts)
         elif count is not None:
             self._here[uid] = count
+
+    def _count(self, study: Attributes) -> int:
+        """The number of instances of `study` as the archive states it, or as it lists them."""
+        count = _number(study, STUDY_INSTANCES)
+        return len(self._instances(_text(study, STUDY_UID))) if count is None else count
+
+    def _instances(self, study_uid: str) -> list[Listed]:
+        """The instances of a study, of the modalities that are wanted."""
+        return [
+            Listed(f"{path}/{instance}", study_uid, series, instance)
+            for series in self._series(study_uid)
+            for path in [f"studies/{study_uid}/series/{series}/instances"]
+            for page in self._pages(path, INSTANCE_UID)
+            for instance in (_text(attributes, INSTANCE_UID) for attributes in page)
+        ]
 
     def _series(self, study_uid: str) -> list[str]:
         """The Series Instance UIDs of a study, of the modalities that are wanted."""

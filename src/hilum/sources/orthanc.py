@@ -35,6 +35,8 @@ class OrthancSource:
     known to be here; `first` is the value `swept` began with.
     """
 
+    idle_pause, lively_pause = 0.25, 0.25
+
     def __init__(self, settings: Source) -> None:
         self.name = settings.name
         self._settings = settings
@@ -53,7 +55,6 @@ class OrthancSource:
 
     def resume(self, cursor: str, holdings: Holdings) -> str:
         self._archive.close()
-        self._archive = Archive(self._settings)
         self._holdings = holdings
         if cursor:
             values = json.loads(cursor)

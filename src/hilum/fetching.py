@@ -1,0 +1,284 @@
+"""Fetch what an archive listed into the inbox, and tell the gateway. One lost image stops no other.
+
+An image that cannot be fetched while the archive itself answers goes back into the queue; after
+some attempts it rests, and its study's trace says so.
+"""
+
+import errno
+import heapq
+import itertools
+import logging
+import shutil
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import repeat
+from typing import Any
+
+from hilum.config import Site
+from hilum.engine.host import where
+from hilum.errors import SourceDelayed, SourceError, SourceRefused
+from hilum.hints import HintSender
+from hilum.holdings import SiteHoldings
+from hilum.inbox import Inbox, Outcome
+from hilum.records import Records
+from hilum.sources import Listed, Portion, Source
+from hilum.standing import Standing
+
+FETCHERS = 4
+BATCH_SHARE = 8  # instances in memory at one time take at most one part in so many of the limit
+LARGEST_SHARE = 4  # a single one at most one in so many: it exists up to three times for a moment
+MOST_WAITING = 5000  # instances
+RETRY_SECONDS = (1.0, 5.0)  # before an image that could not be fetched is tried again
+TRIES = len(RETRY_SECONDS) + 1
+REST_SECONDS = 600.0  # before it is tried again after that
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, order=True)
+class Waiting:
+    """A portion and the instances of it that are to be fetched, not before `due`."""
+
+    due: float
+    serial: int
+    instances: tuple[Listed, ...] = field(compare=False)
+    portion: Portion = field(compare=False)
+    moves_cursor: bool = field(compare=False)  # False: tried again, the cursor is further already
+
+
+class Queue:
+    """What is to be fetched, by the time it is due; each instance once."""
+
+    def __init__(self) -> None:
+        self._heap: list[Waiting] = []
+        self._uids: set[str] = set()
+        self._serials = itertools.count()
+
+    def is_full(self) -> bool:
+        """Whether no more should be listed for now."""
+        return len(self._uids) > MOST_WAITING
+
+    @property
+    def due(self) -> float:
+        """When the next one is due, by the monotonic clock."""
+        return self._heap[0].due if self._heap else float("inf")
+
+    def add(
+        self, due: float, instances: Iterable[Listed], portion: Portion, moves_cursor: bool = True
+    ) -> tuple[Listed, ...]:
+        """Put those of `instances` in the queue that are not in it yet; return them."""
+        added = tuple(i for i in instances if i.sop_instance_uid not in self._uids)
+        self._uids.update(i.sop_instance_uid for i in added)
+        waiting = Waiting(due, next(self._serials), added, portion, moves_cursor)
+        heapq.heappush(self._heap, waiting)
+        return added
+
+    def take(self) -> Waiting:
+        """The next one, due or not."""
+        waiting = heapq.heappop(self._heap)
+        self._uids.difference_update(i.sop_instance_uid for i in waiting.instances)
+        return waiting
+
+    def clear(self) -> None:
+        self._heap.clear()
+        self._uids.clear()
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why one instance could not be fetched although the archive answers."""
+
+    text: str
+    is_final: bool = False  # trying again soon will not help
+
+
+class _Not(Enum):
+    """Why an instance was not stored."""
+
+    THERE = "the archive listed it, but does not hold it"
+    ASKED = "the archive or our disk failed at another one"
+
+
+_Taken = Outcome | _Not | _Failure | Exception
+
+
+class Fetching:
+    """The images of one source on their way into the inbox of `site`."""
+
+    def __init__(
+        self,
+        site: Site,
+        wait_seconds: float,
+        source: Source,
+        records: Records,
+        hints: HintSender,
+        standing: Standing,
+    ) -> None:
+        self._site = site
+        self._wait_seconds = wait_seconds
+        self._source = source
+        self._records = records
+        self._hints = hints
+        self._standing = standing
+        self._memory = site.receiver.memory_mb << 20
+        self._inbox = Inbox(site.data)
+        self.holdings = SiteHoldings(self._inbox, records)
+        self.queue = Queue()
+        self.last_fetch = float("-inf")
+        self.catching_up = False
+        self._pool = ThreadPoolExecutor(FETCHERS, "fetch")
+        self._association = ""  # what is fetched in one go acts like an association
+        self._failures: Counter[str] = Counter()  # by SOP Instance UID
+        self._resting: dict[str, float] = {}
+
+    def accept(self, portion: Portion) -> None:
+        """Put a portion in the queue, without what waits or rests."""
+        now = time.monotonic()
+        awake = (i for i in portion.instances if self._resting.get(i.sop_instance_uid, 0) <= now)
+        added = self.queue.add(now + self._wait_seconds, awake, portion)
+        for series in dict.fromkeys((i.study_uid, i.series_uid) for i in added):
+            self._tell_count(series, portion.counts.get(series, 0))
+
+    def fetch_due(self) -> None:
+        """Store everything that is due and still missing.
+
+        Raises
+        ------
+        SourceError
+            The archive itself does not answer as it should.
+        OSError
+            Nothing can be stored here.
+        """
+        while self.queue.due <= time.monotonic():
+            waiting = self.queue.take()
+            self._fetch(waiting)
+            if waiting.moves_cursor:
+                self._standing.done(waiting.portion)
+
+    def release(self, now: float, pause: float) -> None:
+        """The archive has had no more for a while, and been asked since: tell the gateway."""
+        if self._association and now - self.last_fetch >= pause:
+            self._tell("released", sign="has no more for now")
+            self._association = ""
+
+    def _fetch(self, waiting: Waiting) -> None:
+        instances: Iterable[Listed] = waiting.instances
+        if self._wait_seconds:
+            instances = [i for i in instances if not self.holdings.holds(i)]
+        counts = Counter(waiting.portion.counts)
+        for batch in _batches(instances, self._memory // BATCH_SHARE):
+            self._require_room()
+            self._association = self._association or uuid.uuid4().hex[:12]
+            outcomes = list(self._pool.map(self._take, batch, repeat(threading.Event())))
+            if stored := sum(outcome is Outcome.STORED for outcome in outcomes):
+                self.last_fetch = time.monotonic()
+                self._standing.stored(stored)
+            for instance, outcome in zip(batch, outcomes, strict=True):
+                self._settle(instance, outcome, counts)
+            if error := next((o for o in outcomes if isinstance(o, Exception)), None):
+                raise error
+
+    def _take(self, instance: Listed, halt: threading.Event) -> _Taken:
+        """Fetch and store one instance, in a thread of its own.
+
+        Where not the instance but the archive or our disk fails, set `halt` and give the error.
+        """
+        if halt.is_set():
+            return _Not.ASKED
+        try:
+            content = self._source.fetch(instance, self._memory // LARGEST_SHARE)
+            if content is None:
+                return _Not.THERE
+            stored = self._inbox.store(content)
+        except OSError as error:
+            halt.set()
+            return error
+        except Exception as error:  # noqa: BLE001 - whatever one image brings about stays its own
+            if trouble := self._trouble():
+                halt.set()
+                return trouble
+            is_known = isinstance(error, SourceError)
+            text = str(error) if is_known else f"an answer in an unexpected form ({where(error)})"
+            return _Failure(text, not isinstance(error, SourceDelayed | SourceRefused))
+        self.holdings.note(instance, stored, content)
+        self._tell(
+            stored.outcome.value,
+            path=str(stored.path),
+            study=instance.study_uid,
+            reason=stored.reason,
+            late=self.catching_up,
+        )
+        return stored.outcome
+
+    def _trouble(self) -> Exception | None:
+        """What is wrong with the archive itself, if anything."""
+        try:
+            self._source.describe()
+        except Exception as error:  # noqa: BLE001 - the caller raises it
+            return error
+        return None
+
+    def _settle(self, instance: Listed, outcome: _Taken, counts: Counter[tuple[str, str]]) -> None:
+        """Draw the consequences; `counts` is how many images are to be expected of a series."""
+        if outcome is _Not.THERE:  # deleted since it was listed: one fewer to wait for
+            series = instance.study_uid, instance.series_uid
+            counts[series] -= 1
+            self._tell_count(series, counts[series])
+            # Unless it is listed again, this is the end of it, and nobody need know.
+            self._note_failure(instance, "it is listed, but not there when asked for")
+        elif isinstance(outcome, _Failure):
+            tries = self._note_failure(instance, outcome.text, outcome.is_final)
+            if tries < TRIES:
+                again = Portion((instance,), "", counts)
+                due = time.monotonic() + RETRY_SECONDS[tries - 1]
+                self.queue.add(due, again.instances, again, moves_cursor=False)
+        elif isinstance(outcome, Outcome):
+            self._failures.pop(instance.sop_instance_uid, None)
+            self._resting.pop(instance.sop_instance_uid, None)
+
+    def _note_failure(self, instance: Listed, text: str, is_final: bool = False) -> int:
+        """Count the attempts; after `TRIES` of them the instance rests, and its trace says why."""
+        uid = instance.sop_instance_uid
+        self._failures[uid] += TRIES if is_final else 1
+        if self._failures[uid] >= TRIES:
+            is_first = uid not in self._resting
+            self._resting[uid] = time.monotonic() + REST_SECONDS
+            if is_first:
+                text = f"one image cannot be fetched: {text}"
+                self._records.add_event(instance.study_uid, "not fetched", text)
+                self._standing.lacks(text)
+                log.error("study %s: %s", instance.study_uid, text)
+        return self._failures[uid]
+
+    def _require_room(self) -> None:
+        free = shutil.disk_usage(self._site.data).free
+        if free < self._site.receiver.low_water_mb << 20:
+            raise OSError(errno.ENOSPC, "the disk is below receiver.low_water_mb")
+
+    def _tell(self, event: str, **fields: Any) -> None:
+        caller = f"{self._source.name} (source)"
+        self._hints.send(event, association=self._association, caller=caller, **fields)
+
+    def _tell_count(self, series: tuple[str, str], images: int) -> None:
+        self._tell("counted", study=series[0], series=series[1], images=images)
+
+
+def _batches(instances: Iterable[Listed], limit: int) -> Iterator[list[Listed]]:
+    """Groups of at most `limit` bytes, to be in memory at one time; a larger instance is alone."""
+    batch: list[Listed] = []
+    size = 0
+    for instance in instances:
+        length = instance.size or limit // FETCHERS
+        if batch and size + length > limit:
+            yield batch
+            batch, size = [], 0
+        batch.append(instance)
+        size += length
+    if batch:
+        yield batch
