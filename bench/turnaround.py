@@ -75,7 +75,7 @@ def _analyse(url: str, module: Module, path: Path) -> None:
         study=study,
         inputs={"series": study.series},
         findings=Findings(tuple(module.run((film,)))),
-        pictures={film.uid: picture for picture in [film.picture] if picture is not None},
+        pictures={} if film.picture is None else {film.uid: film.picture},
     )
     for _kind, dataset in write_objects(analysis):
         httpx.post(f"{url}/instances", content=part10(dataset))
