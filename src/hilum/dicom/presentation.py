@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, RLELossless
-from scipy.ndimage import label  # type: ignore[attr-defined]
 
 from hilum.dicom.instance import HOSTILE
 from hilum.errors import UnreadableError
@@ -106,6 +105,9 @@ def _padding(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
     value = dataset.get("PixelPaddingValue")
     if value is None or stored.dtype.kind not in "ui":
         return np.zeros(stored.shape, bool)
+    # Here, because the receiver imports this file and its memory is limited: scipy takes 80 MiB.
+    from scipy.ndimage import label  # type: ignore[attr-defined]
+
     limit = dataset.get("PixelPaddingRangeLimit")
     ends = sorted(_as_stored(v, stored.dtype) for v in (value, value if limit is None else limit))
     pieces, _ = label((stored >= ends[0]) & (stored <= ends[1]))
