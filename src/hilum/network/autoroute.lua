@@ -1,7 +1,7 @@
--- Sends every instance that arrives by DICOM on to the modality "listener", as many small sites
--- route. Orthanc tries once: what the listener misses while it is down must be fetched later.
+-- Sends every stored instance on to the modality "listener", as many small sites route; all but what
+-- a person uploads. Orthanc tries once: what the listener misses must be fetched later.
 function OnStoredInstance(instanceId, tags, metadata, origin)
-   if origin['RequestOrigin'] == 'DicomProtocol' then
+   if origin['RequestOrigin'] ~= 'RestApi' then
       SendToModality(instanceId, 'listener')
    end
 end
