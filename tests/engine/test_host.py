@@ -51,8 +51,11 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def job(tmp_path: Path, mood: str) -> Job:
     files = write(mr_slices(mood, count=3, description=mood), tmp_path / mood)
-    weights = facts_of(installed_modules()["moody"]).weights_sha256
-    return Job({"series": files}, tmp_path / f"out-{mood}", weights)
+    return Job({"series": files}, tmp_path / f"out-{mood}", weights())
+
+
+def weights() -> str:
+    return facts_of(installed_modules()["moody"]).weights_sha256
 
 
 def test_other_weights_than_the_workitem_names_are_not_used(
@@ -104,7 +107,7 @@ def test_the_child_draws_films_even_for_a_module_that_raises(
     host = ModelHost("moody", Worker())
     path = saved(radiograph(scene(), SeriesDescription="raise"), tmp_path / "film.dcm")
     with pytest.raises(ModuleError, match="ValueError"):
-        host.run(Job({"series": [path]}, tmp_path / "out"))
+        host.run(Job({"series": [path]}, tmp_path / "out", weights()))
     host.stop()
     (picture,) = exchange.load_pictures(tmp_path / "out").values()
     assert picture.shape == (900, 750)

@@ -165,7 +165,7 @@ def test_only_a_process_of_its_own_loads_the_network(networks: Path, tmp_path: P
     assert "network.onnx" in listed.output
     host = ModelHost("our-network", parse({}).worker, networks)
     with pytest.raises(ModuleError, match=r"does not load: .*network\.onnx"):
-        host.run(Job({"series": []}, tmp_path / "out"))
+        host.run(Job({"series": []}, tmp_path / "out", ""))
     host.stop()
 
 
