@@ -266,7 +266,7 @@ def demo_site(folder: Path, ports: dict[str, int]) -> Site:
         "source": [
             {"name": "films", "kind": "orthanc", "url": pacs, "modalities": ["CR", "DX"]},
             # it routes, too, what comes by DICOM: only what routing loses is fetched
-            {"name": "pacs", "kind": "orthanc", "url": pacs, "wait_seconds": 5},
+            {"name": "pacs", "kind": "orthanc", "url": pacs, "wait_seconds": 10, "poll_seconds": 5},
         ],
         "destination": [{"name": "pacs", "kind": "dimse", "port": ports["pacs_dicom"]}],
         "rule": [
