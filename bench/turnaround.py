@@ -29,10 +29,10 @@ from hilum import records as tables
 from hilum.config import parse
 from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
+from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.findings import Findings
-from hilum.flow import part10
 from hilum.logs import silence_libraries
 from hilum.module import Module, facts_of, installed_modules
 from hilum.network import chest_exam
@@ -78,7 +78,7 @@ def _analyse(url: str, module: Module, path: Path) -> None:
         pictures={} if film.picture is None else {film.uid: film.picture},
     )
     for _kind, dataset in write_objects(analysis):
-        httpx.post(f"{url}/instances", content=part10(dataset))
+        httpx.post(f"{url}/instances", content=as_file(dataset))
 
 
 def main() -> None:
@@ -135,7 +135,7 @@ def _round(
     film.SeriesInstanceUID = derived_uid(film.StudyInstanceUID, "series")
     film.SOPInstanceUID = derived_uid(film.StudyInstanceUID, "instance")
     film.file_meta.MediaStorageSOPInstanceUID = film.SOPInstanceUID
-    content = part10(film)
+    content = as_file(film)
     query = {"Level": "Instance", "Query": {"StudyInstanceUID": film.StudyInstanceUID}}
     records = Records(records_url(supervisor.site))
     started: dict[str, float] = {}

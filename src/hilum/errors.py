@@ -19,6 +19,9 @@ Outcomes that are not errors ("no series matched", "duplicate") are values, neve
 Texts never contain patient data.
 """
 
+import traceback
+from pathlib import Path
+
 
 class HilumError(Exception):
     """Something Hilum can explain; the text says what happened and what to do."""
@@ -74,3 +77,10 @@ class DeliveryDelayed(DeliveryError):  # noqa: N818
 
 class DeliveryRefused(DeliveryError):  # noqa: N818
     """The destination will never take this as it is; the text says what a person must do."""
+
+
+def where(error: BaseException) -> str:
+    """Type and place of an error; its text may hold patient data and stays out of records."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"

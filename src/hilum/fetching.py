@@ -13,7 +13,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,14 +21,14 @@ from itertools import repeat
 from typing import Any
 
 from hilum.config import Site
-from hilum.engine.host import where
-from hilum.errors import SourceDelayed, SourceError, SourceRefused
+from hilum.errors import SourceDelayed, SourceError, SourceRefused, where
 from hilum.hints import HintSender
 from hilum.holdings import SiteHoldings
 from hilum.inbox import Inbox, Outcome
 from hilum.records import Records
 from hilum.sources import Listed, Portion, Source
 from hilum.standing import Standing
+from hilum.web import batches
 
 FETCHERS = 4
 BATCH_SHARE = 8  # instances in memory at one time take at most one part in so many of the limit
@@ -172,7 +172,8 @@ class Fetching:
         if self._wait_seconds:
             instances = [i for i in instances if not self.holdings.holds(i)]
         counts = Counter(waiting.portion.counts)
-        for batch in _batches(instances, self._memory // BATCH_SHARE):
+        limit = self._memory // BATCH_SHARE
+        for batch in batches(instances, lambda i: i.size or limit // FETCHERS, limit):
             self._require_room()
             self._association = self._association or uuid.uuid4().hex[:12]
             outcomes = list(self._pool.map(self._take, batch, repeat(threading.Event())))
@@ -267,18 +268,3 @@ class Fetching:
 
     def _tell_count(self, series: tuple[str, str], images: int) -> None:
         self._tell("counted", study=series[0], series=series[1], images=images)
-
-
-def _batches(instances: Iterable[Listed], limit: int) -> Iterator[list[Listed]]:
-    """Groups of at most `limit` bytes, to be in memory at one time; a larger instance is alone."""
-    batch: list[Listed] = []
-    size = 0
-    for instance in instances:
-        length = instance.size or limit // FETCHERS
-        if batch and size + length > limit:
-            yield batch
-            batch, size = [], 0
-        batch.append(instance)
-        size += length
-    if batch:
-        yield batch

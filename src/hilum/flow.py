@@ -12,11 +12,8 @@ results lie on disk.
 import logging
 import time
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import Any
-
-from pydicom.dataset import Dataset
 
 from hilum import records as tables
 from hilum.arrivals import Arrivals
@@ -24,15 +21,16 @@ from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.config import Destination, Rule, Site
 from hilum.destinations import open_destination
 from hilum.engine import durable, exchange
-from hilum.engine.host import Job, ModelHost, where
+from hilum.engine.host import Job, ModelHost
 from hilum.errors import (
     ConfigurationError,
     DeliveryDelayed,
     DeliveryRefused,
     ModuleError,
+    where,
 )
 from hilum.findings import Findings, Refusal
-from hilum.inbox import Inbox, digest, write_durably
+from hilum.inbox import Inbox
 from hilum.module import Module, facts_of, inputs_of
 from hilum.objects import KINDS, Encoding, write_objects
 from hilum.records import Records, State
@@ -183,7 +181,8 @@ class Flow(durable.Workflows):
         except Exception as error:  # noqa: BLE001 - around one workitem: it ends, others go on
             self.give_up(workitem_id, State.FAILED, where(error))
             return
-        self.enqueue_deliveries(workitem_id, destinations)
+        for destination in destinations:
+            self.enqueue_delivery(workitem_id, destination)
 
     @durable.step
     def is_current(self, workitem_id: str) -> bool:
@@ -235,16 +234,11 @@ class Flow(durable.Workflows):
         variants = {(d.objects, d.segmentation) for d in destinations} or {(KINDS, "auto")}
         for kinds, encoding in sorted(variants):
             for kind, dataset in write_objects(analysis, kinds, encoding):
-                self.keep(workitem_id, kind, dataset, ",".join((*kinds, encoding)))
+                self.workitems.keep(workitem_id, kind, dataset, ",".join((*kinds, encoding)))
                 written.add(kind)
         for destination in destinations:
-            self.records.put(
-                tables.delivery,
-                workitem_id=workitem_id,
-                destination=destination.name,
-                variant=variant_of(destination),
-                images=images_to[destination.name],
-                state="waiting",
+            self.workitems.owe(
+                workitem_id, destination.name, variant_of(destination), images_to[destination.name]
             )
         self.records.set_state(
             workitem_id,
@@ -269,16 +263,8 @@ class Flow(durable.Workflows):
             self.give_up(workitem_id, State.PARKED, f"{destination}: {where(error)}")
             return
         if outcome == "delayed":
-            durable.enqueue(
-                durable.DELIVER,
-                self.deliver,
-                f"{workitem_id}.{destination}.{attempt + 1}",
-                workitem_id,
-                destination,
-                attempt + 1,
-                partition=destination,
-                delay_seconds=retry_seconds(attempt),
-            )
+            pause = retry_seconds(attempt)
+            self.enqueue_delivery(workitem_id, destination, attempt + 1, pause)
 
     @durable.step
     def hand_over(self, workitem_id: str, destination: str, attempt: int) -> str:
@@ -327,8 +313,8 @@ class Flow(durable.Workflows):
         if row["failure"]:
             self.records.set_state(workitem_id, State.FAILED, row["failure"])
         else:
-            where = ", ".join(d["destination"] for d in deliveries) or "the results folder"
-            self.records.set_state(workitem_id, State.COMPLETED, f"verified in {where}")
+            places = ", ".join(d["destination"] for d in deliveries) or "the results folder"
+            self.records.set_state(workitem_id, State.COMPLETED, f"verified in {places}")
 
     # What the steps above stand on ----------------------------------------------------------------
 
@@ -338,34 +324,24 @@ class Flow(durable.Workflows):
             self.hosts[module] = ModelHost(module, self.site.worker, self.site.networks)
         return self.hosts[module]
 
-    def keep(self, workitem_id: str, kind: str, dataset: Dataset, variant: str) -> None:
-        """Put one result object on the disk and on record."""
-        name = f"{kind}-{digest(dataset.SOPInstanceUID)}.dcm"
-        path = self.workitems.result_folder(workitem_id) / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, part10(dataset))
-        self.records.put(
-            tables.result,
-            sop_instance_uid=str(dataset.SOPInstanceUID),
-            variant=variant,
-            workitem_id=workitem_id,
-            kind=kind,
-            sop_class_uid=str(dataset.SOPClassUID),
-            path=str(path),
+    def enqueue_delivery(
+        self,
+        workitem_id: str,
+        destination: str,
+        attempt: int = 1,
+        delay_seconds: float | None = None,
+    ) -> None:
+        """Hand one attempt to deliver to the engine; doing so again changes nothing."""
+        durable.enqueue(
+            durable.DELIVER,
+            self.deliver,
+            f"{workitem_id}.{destination}.{attempt}",
+            workitem_id,
+            destination,
+            attempt,
+            partition=destination,
+            delay_seconds=delay_seconds,
         )
-
-    def enqueue_deliveries(self, workitem_id: str, destinations: list[str]) -> None:
-        """Hand the deliveries of a workitem to the engine; doing so again changes nothing."""
-        for destination in destinations:
-            durable.enqueue(
-                durable.DELIVER,
-                self.deliver,
-                f"{workitem_id}.{destination}.1",
-                workitem_id,
-                destination,
-                1,
-                partition=destination,
-            )
 
     def _read_back(self, peer: Any, files: list[Path]) -> None:
         for pause in READ_BACK_PAUSES:
@@ -383,10 +359,3 @@ def retry_seconds(attempt: int) -> float:
 def variant_of(destination: Destination) -> str:
     """The kinds and the encoding a destination wants, as one word of the records."""
     return ",".join((*destination.objects, destination.segmentation))
-
-
-def part10(dataset: Dataset) -> bytes:
-    """`dataset` as a DICOM Part 10 file."""
-    buffer = BytesIO()
-    dataset.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()

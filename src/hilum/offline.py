@@ -7,12 +7,12 @@ from typing import Any
 
 from hilum.config import Rule, parse
 from hilum.dicom.instance import Instance
+from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
 from hilum.engine.host import Job, run_here
 from hilum.errors import ConfigurationError, UnreadableError
-from hilum.flow import part10
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import Module, discover, facts_of, inputs_of
@@ -87,7 +87,7 @@ def _analyse(module: Module, study: Study, out: Path, rule: Rule) -> dict[str, A
     for kind, dataset in write_objects(analysis):
         number = dataset.InstanceNumber
         path = out / (f"{kind}.dcm" if number == 1 else f"{kind}-{number}.dcm")
-        write_durably(path, part10(dataset))
+        write_durably(path, as_file(dataset))
         report["results"].append(
             {"kind": kind, "path": str(path), "sop_instance_uid": str(dataset.SOPInstanceUID)}
         )

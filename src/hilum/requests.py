@@ -7,7 +7,7 @@ from pathlib import Path
 from hilum import records as tables
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import derived_uid
-from hilum.engine.host import where
+from hilum.errors import where
 from hilum.flow import Flow
 from hilum.objects import write_withdrawal
 from hilum.records import State
@@ -44,11 +44,10 @@ def withdraw(flow: Flow, workitem_id: str, reason: str, at: float) -> str:
         records.put(tables.workitem, **{**row, **of_note})
     _write_notes(flow, row, note_id, reason, at)
     for delivery in deliveries:
-        to = {"workitem_id": note_id, "destination": delivery["destination"]}
-        variant = delivery["variant"]
-        records.put(tables.delivery, **to, variant=variant, images=False, state="waiting")
+        flow.workitems.owe(note_id, delivery["destination"], delivery["variant"], images=False)
     names = sorted(delivery["destination"] for delivery in deliveries)
-    flow.enqueue_deliveries(note_id, names)
+    for name in names:
+        flow.enqueue_delivery(note_id, name)
     return f"withdrawn; a note goes to {', '.join(names)}"
 
 
@@ -66,4 +65,6 @@ def _write_notes(flow: Flow, row: tables.Row, note_id: str, reason: str, at: flo
         predecessor=(),
     )
     for variant, results in written.items():
-        flow.keep(note_id, "ko", write_withdrawal(analysis, results, reason, variant), variant)
+        flow.workitems.keep(
+            note_id, "ko", write_withdrawal(analysis, results, reason, variant), variant
+        )

@@ -165,7 +165,7 @@ def gateway(site: Site) -> None:
     pulse = Pulse(records, "gateway")
     flow = Flow(site, records, installed_modules(site.networks))
     durable.launch(engine_url(site), pulse.executor, [durable.DELIVER])
-    start_console(site, records)
+    start_console(site, records, flow.facts.values())
     next_sweep = 0.0
     while not stop.is_set():
         for hint in hints.receive(timeout=0.05):

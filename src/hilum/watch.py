@@ -15,9 +15,8 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from hilum.config import Site, Source
-from hilum.engine.host import where
 from hilum.engine.process import die_with_parent
-from hilum.errors import SourceDelayed, SourceError
+from hilum.errors import SourceDelayed, SourceError, where
 from hilum.fetching import Fetching
 from hilum.hints import HintReceiver, HintSender, wake_address
 from hilum.logs import configure_logging

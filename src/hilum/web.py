@@ -3,10 +3,10 @@
 import functools
 import json
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import httpx
 
@@ -165,6 +165,26 @@ class Peer:
             return Answer(status, b"".join(chunks), response.headers.get("Content-Type", ""))
         finally:
             response.close()
+
+
+Item = TypeVar("Item")
+
+
+def batches(
+    items: Iterable[Item], size_of: Callable[[Item], int], limit: int
+) -> Iterator[list[Item]]:
+    """Groups of at most `limit` bytes, to be in memory at one time; a larger item is alone."""
+    batch: list[Item] = []
+    size = 0
+    for item in items:
+        length = size_of(item)
+        if batch and size + length > limit:
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += length
+    if batch:
+        yield batch
 
 
 @functools.cache

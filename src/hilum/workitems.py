@@ -5,14 +5,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+from pydicom.dataset import Dataset
+
 from hilum import records as tables
 from hilum.assembly import Arrival
 from hilum.config import Rule
 from hilum.dicom.instance import Instance
+from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
-from hilum.inbox import Inbox
+from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import ModuleFacts
 from hilum.objects import Analysis
 from hilum.records import Records
@@ -116,6 +119,33 @@ class Workitems:
             row = self._records.one(tables.workitem, id=workitem_id)
             files = [path for paths in self.images(row).values() for path in paths] + files
         return files
+
+    def keep(self, workitem_id: str, kind: str, dataset: Dataset, variant: str) -> None:
+        """Put one result object on the disk and on record."""
+        name = f"{kind}-{digest(dataset.SOPInstanceUID)}.dcm"
+        path = self.result_folder(workitem_id) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, as_file(dataset))
+        self._records.put(
+            tables.result,
+            sop_instance_uid=str(dataset.SOPInstanceUID),
+            variant=variant,
+            workitem_id=workitem_id,
+            kind=kind,
+            sop_class_uid=str(dataset.SOPClassUID),
+            path=str(path),
+        )
+
+    def owe(self, workitem_id: str, destination: str, variant: str, images: bool) -> None:
+        """Put on record that `destination` is to receive a variant of the results."""
+        self._records.put(
+            tables.delivery,
+            workitem_id=workitem_id,
+            destination=destination,
+            variant=variant,
+            images=images,
+            state="waiting",
+        )
 
     def note_delivery(
         self,

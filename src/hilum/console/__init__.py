@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Iterable
 from importlib.resources import files
 
 import uvicorn
@@ -14,16 +15,16 @@ from starlette.routing import Route
 from hilum import views
 from hilum.config import Site
 from hilum.hints import HintSender, wake_address
-from hilum.module import facts_of, installed_modules
+from hilum.module import ModuleFacts
 from hilum.records import Records
 
 
-def application(site: Site, records: Records) -> Starlette:
+def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> Starlette:
     """The ASGI application; it reads, and passes on the hint that an archive has something new."""
     wakers = {
         source.name: HintSender(wake_address(site.data, source.name)) for source in site.source
     }
-    installed = installed_modules(site.networks)
+    facts = [vars(module) for module in installed]
 
     async def page(_request: Request) -> Response:
         return HTMLResponse(files(__package__).joinpath("index.html").read_text())
@@ -50,7 +51,7 @@ def application(site: Site, records: Records) -> Starlette:
         return Response(status_code=202)
 
     async def modules(_request: Request) -> Response:
-        return JSONResponse([vars(facts_of(module)) for module in installed.values()])
+        return JSONResponse(facts)
 
     return Starlette(
         routes=[
@@ -65,11 +66,11 @@ def application(site: Site, records: Records) -> Starlette:
     )
 
 
-def start_console(site: Site, records: Records) -> None:
+def start_console(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> None:
     """Serve the console from a thread of this process until the process ends."""
     server = uvicorn.Server(
         uvicorn.Config(
-            application(site, records),
+            application(site, records, installed),
             host=site.console.host,
             port=site.console.port,
             log_config=None,

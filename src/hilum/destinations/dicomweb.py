@@ -3,7 +3,7 @@
 import itertools
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
@@ -13,7 +13,7 @@ from hilum.config import Destination
 from hilum.destinations.statuses import raise_for
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
-from hilum.web import Answer, Failures, Peer
+from hilum.web import Answer, Failures, Peer, batches
 
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
 DICOM_JSON = "application/dicom+json"
@@ -42,7 +42,7 @@ class DicomwebDestination:
 
     def send(self, files: Sequence[Path]) -> None:
         with closing(Peer(self._settings, FAILURES, CURES)) as peer:
-            for batch in _batches(files):
+            for batch in batches(files, lambda file: file.stat().st_size, REQUEST_BYTES):
                 body, content_type = _multipart(batch)
                 headers = {"Content-Type": content_type, "Accept": DICOM_JSON}
                 conflict = (HTTPStatus.CONFLICT,)
@@ -88,20 +88,6 @@ def _matches(peer: Peer, path: str, *nothing: HTTPStatus) -> list[dict[str, Any]
     answer = peer.ask("GET", path, expected=nothing, headers={"Accept": DICOM_JSON})
     found = [] if answer.status in nothing else peer.json(answer)
     return found if isinstance(found, list) else []
-
-
-def _batches(files: Sequence[Path]) -> Iterator[list[Path]]:
-    batch: list[Path] = []
-    size = 0
-    for path in files:
-        length = path.stat().st_size
-        if batch and size + length > REQUEST_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(path)
-        size += length
-    if batch:
-        yield batch
 
 
 def _multipart(files: Sequence[Path]) -> tuple[bytes, str]:

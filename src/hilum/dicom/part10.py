@@ -1,7 +1,10 @@
 """The DICOM file format around a data set (PS3.10 7.1), written and read without decoding it."""
 
 import struct
+from io import BytesIO
 from typing import NamedTuple
+
+from pydicom.dataset import Dataset
 
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.errors import UnreadableError
@@ -31,6 +34,13 @@ def prefix(sop_class: str, sop_instance: str, transfer_syntax: str, source: str)
         + _element(0x0016, b"AE", source)
     )
     return PREAMBLE + struct.pack("<HH2sHL", 2, 0, b"UL", 4, len(elements)) + elements
+
+
+def as_file(dataset: Dataset) -> bytes:
+    """`dataset`, which has its file meta group, as a file."""
+    buffer = BytesIO()
+    dataset.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
 
 
 def body(part10: bytes) -> Body:

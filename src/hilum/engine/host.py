@@ -22,7 +22,7 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.engine.process import die_with_parent
-from hilum.errors import ConfigurationError, DicomError, ModuleCrashed, ModuleError
+from hilum.errors import ConfigurationError, DicomError, ModuleCrashed, ModuleError, where
 from hilum.findings import Findings, Refusal
 from hilum.inbox import write_durably
 from hilum.module import Module, facts_of, inputs_of, installed_modules
@@ -174,13 +174,6 @@ def _run(module: Module, job: Job) -> str:
         _keep_traceback(error, job.out)
         return f"the module raised {where(error)}"
     return ""
-
-
-def where(error: BaseException) -> str:
-    """Type and place of an error; its text may hold patient data and stays out of records."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
 
 
 def _keep_traceback(error: BaseException, out: Path) -> None:
