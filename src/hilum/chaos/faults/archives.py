@@ -100,6 +100,18 @@ def pacs_killed(trial: Trial) -> None:
     trial.lifted()
 
 
+@fault(
+    "answer lost",
+    "the PACS takes a result, and the connection breaks before Hilum hears of it",
+    quick=True,
+)
+def answer_lost(trial: Trial) -> None:
+    reached = trial.network.gate.at(gate.SENT, lambda: False)
+    trial.send()
+    trial.until(reached.is_set, "sending")
+    trial.lifted()
+
+
 def _busy(reply: Reply) -> Callable[[Trial], None]:
     def inject(trial: Trial) -> None:
         before = trial.network.gate.refusals
@@ -145,7 +157,7 @@ def _parked(trial: Trial, where: str, cure: str, mend: Callable[[], None]) -> No
     """A study is refused for good at `where`; the reason names the `cure`; then it is released."""
     study = trial.study(state="completed")
     trial.send(study)
-    trial.until(lambda: trial.workitem(study)["state"] == "parked", "parked workitem")
+    trial.until(lambda: trial.state(study) == "parked", "parked workitem")
     item = trial.workitem(study)
     trial.require(
         where in item["reason"] and cure in item["reason"],

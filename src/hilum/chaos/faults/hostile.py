@@ -63,7 +63,8 @@ def own_results(trial: Trial) -> None:
     study = trial.send()
     trial.until(lambda: trial.is_done(study), "result")
     folder = trial.network.folder / "returned"
-    trial.until(lambda: list(store(_results(trial, study.uid, folder), _listener(trial))), "sent")
+    answers = list(store(_results(trial, study.uid, folder), _listener(trial)))
+    trial.require(answers, "the PACS holds no results to send back")
     time.sleep(5)
     trial.require(inferences(trial.hilum, study) == 1, "a result was taken for an image")
     trial.send()

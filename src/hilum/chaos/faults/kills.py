@@ -28,14 +28,16 @@ QUICK = {
     ("gateway", "reading back"),
     ("gateway", "verifying"),
 }
+INTERRUPTING = {("worker", "inferring"), ("worker", "writing"), ("module", "inferring")}
 AT_THE_GATE = {"sending": gate.SENT, "reading back": gate.READ_BACK, "verifying": gate.SHOWN}
 
 
 def _kill(role: str, step: str) -> Callable[[Trial], None]:
     def inject(trial: Trial) -> None:
-        # an interrupted run is repeated once; what kills nothing of the run repeats nothing
-        trial.most_inferences = 2 if step in ("inferring", "writing", "assembling") else 1
-        study = trial.study()
+        interrupts = (role, step) in INTERRUPTING
+        trial.most_inferences = 2 if interrupts else 1
+        # a module that was killed may have been at fault: a refusal is an answer, too
+        study = trial.study(refusal=None if interrupts and role == "module" else False)
         if step in AT_THE_GATE:
             reached = trial.network.gate.at(AT_THE_GATE[step], lambda: _at_gate(trial, role))
             trial.send(study)
@@ -85,8 +87,8 @@ def everything(trial: Trial) -> None:
     study = trial.send()
     trial.wait_for(study, "running")
     trial.hilum.kill_everything()
-    trial.hilum.start()
     trial.lifted()
+    trial.hilum.start()
 
 
 @fault("kill everything while sending", "the same when the PACS has a result that nobody noted")
@@ -98,8 +100,8 @@ def everything_while_sending(trial: Trial) -> None:
     reached = trial.network.gate.at(gate.SENT, kill)
     trial.send()
     trial.until(reached.is_set, "sending")
-    trial.hilum.start()
     trial.lifted()
+    trial.hilum.start()
 
 
 @fault("random kills", "for 60 s, a random process dies every few seconds; studies flow", limit=120)
