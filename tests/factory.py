@@ -21,7 +21,7 @@ def mr_slices(
     modality: str = "MR",
     patient: str = "Marker^Patient",
 ) -> list[Dataset]:
-    """An axial series called `name`: `count` slices of random voxels, positions from 0 upwards."""
+    """An axial series called `name`: `count` slices, positions from 0 upwards."""
     rng = np.random.default_rng(abs(hash(name)) % 2**32)
     series_uid = derived_uid("test", study, name)
     slices = []
@@ -50,7 +50,9 @@ def mr_slices(
         ds.BitsAllocated = ds.BitsStored = 16
         ds.HighBit, ds.PixelRepresentation = 15, 0
         ds.ImageType = ["ORIGINAL", "PRIMARY"]
-        ds.PixelData = rng.integers(0, 1000, shape, dtype=np.uint16).tobytes()
+        pixels = rng.integers(0, 300, shape, dtype=np.uint16)
+        pixels[:, shape[1] // 2 :] += 600  # one bright half: a mask of noise has thousands of rims
+        ds.PixelData = pixels.tobytes()
         slices.append(ds)
     return slices
 
