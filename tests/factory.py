@@ -1,6 +1,7 @@
 """Small MR series made by the tests themselves."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -70,3 +71,10 @@ def write(slices: list[Dataset], folder: Path) -> list[Path]:
 def instances(slices: list[Dataset], folder: Path) -> list[Instance]:
     """`slices` as received instances."""
     return [Instance.read(path) for path in write(slices, folder)]
+
+
+def workitem_row(**values: Any) -> dict[str, Any]:
+    """A row of the table `workitem`, for tests that need one to be there."""
+    about = {"id": "1.2.3", "study_uid": "1.2", "module": "m", "version": "1", "title": "M"}
+    empty = {"rule": {}, "rule_key": "k", "inputs": {}, "siblings": [], "verdicts": []}
+    return {**about, **empty, "weights_sha256": "", "state": "scheduled", "created": 0.0, **values}
