@@ -5,9 +5,9 @@ from collections.abc import Callable
 from hilum.chaos.network import Plan
 from hilum.chaos.registry import fault
 from hilum.chaos.trial import Trial
+from hilum.flow import MOST_RUNS
 
 MOODY = Plan("moody module", moody=True, worker={"timeout_seconds": 8, "memory_mb": 1024})
-KILLS_ALLOWED = 3  # runs of a study that kills its worker each time
 MOODS = {
     "raises": "a module raises an error",
     "segfaults": "a module makes its process crash",
@@ -20,7 +20,7 @@ MOODS = {
 def _moody(mood: str) -> Callable[[Trial], None]:
     def inject(trial: Trial) -> None:
         if mood == "kills":
-            trial.most_inferences = KILLS_ALLOWED
+            trial.most_inferences = MOST_RUNS + 1  # the last one only writes the refusal
         bad = trial.study(mood, refusal=True, state="failed")
         good = trial.study(state="completed")
         trial.send(bad, good)
