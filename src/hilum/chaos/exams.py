@@ -15,6 +15,7 @@ from hilum.dicom.uids import derived_uid
 from hilum.network import scanner
 
 TARGET = "HippoCrop"  # SeriesDescription of the series that is to be analysed
+LATE = 6  # images that come late or never, where some do
 RENEWED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
 
 
@@ -29,9 +30,9 @@ class Study:
     accepted: set[str] = field(default_factory=set)  # SOP Instance UIDs answered with success
 
     @property
-    def half(self) -> int:
-        """How many files hold all other series and the first half of the target, in order."""
-        return len(self.files) - len(self.target) // 2
+    def most(self) -> int:
+        """How many files, from the first, hold all but the end of the target: still analysable."""
+        return len(self.files) - LATE
 
     @property
     def analysable(self) -> set[str]:

@@ -17,6 +17,9 @@ def die_with_parent() -> None:
     kernel = ctypes.CDLL(None, use_errno=True)
     kernel.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     kernel.prctl(_PR_SET_NAME, multiprocessing.current_process().name.encode())
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:
+        os._exit(1)  # it died before we asked; the kernel will not tell us any more
 
 
 def descendants(pid: int) -> dict[int, str]:

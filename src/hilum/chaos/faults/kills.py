@@ -45,7 +45,7 @@ def _kill(role: str, step: str) -> Callable[[Trial], None]:
             return
         if step == "receiving":
             with trial.meanwhile(lambda: trial.send(study)):
-                trial.wait_for_files(study, study.half)
+                trial.wait_for_files(study, study.most)
                 trial.kill(role)
             return
         trial.send(study)

@@ -1,4 +1,4 @@
-"""What senders do: late halves, repetitions, several at once, shuffled, broken off."""
+"""What senders do: late images, repetitions, several at once, shuffled, broken off."""
 
 import random
 from contextlib import suppress
@@ -13,25 +13,25 @@ from hilum.chaos.trial import Trial
 from hilum.errors import DeliveryDelayed, DeliveryError
 
 GIVE_UP_SECONDS = 6.0
-HOLDS = Plan("holds halves", rule={"give_up_seconds": GIVE_UP_SECONDS}, watched=False)
+HOLDS = Plan("holds", rule={"give_up_seconds": GIVE_UP_SECONDS}, watched=False)
 ANALYSES = Plan(
-    "analyses halves",
+    "analyses",
     rule={"give_up_seconds": GIVE_UP_SECONDS, "incomplete": "analyse"},
     watched=False,
 )
 
 
 @fault(
-    "second half late",
-    "half a series comes, and the rest after its result: one run more, which names the first",
+    "last images late",
+    "the end of a series comes after its result: one run more, which names the first",
     quick=True,
 )
-def second_half_late(trial: Trial) -> None:
+def late_images(trial: Trial) -> None:
     study = trial.study()
-    first, second = study.files[: study.half], study.files[study.half :]
+    first, second = study.files[: study.most], study.files[study.most :]
     trial.send_files(first, "hilum")
-    trial.until(lambda: trial.is_done(study), "result of the first half")
-    half = trial.ledger.in_pacs(study)
+    trial.until(lambda: trial.is_done(study), "first result")
+    few = trial.ledger.in_pacs(study)
     old = trial.workitem(study)
     trial.send_files(second, "hilum")
     trial.lifted()
@@ -40,7 +40,7 @@ def second_half_late(trial: Trial) -> None:
     new = [r for r in trial.ledger.in_pacs(study) if r.images == study.target]
     named = frozenset[str]().union(*(result.replaces for result in new))
     trial.require(
-        {result.sop_instance_uid for result in half} & named,
+        {result.sop_instance_uid for result in few} & named,
         "the new result does not name the one it replaces",
     )
     runs = inferences(trial.hilum, study)
@@ -76,7 +76,7 @@ def shuffled(trial: Trial) -> None:
     trial.lifted()
 
 
-@fault("association broken", "the sender aborts after half of a series and sends it all again")
+@fault("association broken", "the sender aborts within a series and sends it all again")
 def association_broken(trial: Trial) -> None:
     study = trial.study()
     _break_off(trial, study)
@@ -85,21 +85,21 @@ def association_broken(trial: Trial) -> None:
 
 
 @fault(
-    "half that stays half, hold",
-    "the association breaks after half of a series, the rest never comes: held, no result",
+    "broken off for good, hold",
+    "the association breaks within a series, the rest never comes: held, no result",
     plan=HOLDS,
 )
-def half_held(trial: Trial) -> None:
+def held(trial: Trial) -> None:
     _break_off(trial, trial.study(results=False, state="held"))
     trial.lifted()
 
 
 @fault(
-    "half that stays half, analyse",
+    "broken off for good, analyse",
     'the same with incomplete = "analyse": a result that says INCOMPLETE',
     plan=ANALYSES,
 )
-def half_analysed(trial: Trial) -> None:
+def analysed(trial: Trial) -> None:
     study = trial.study(images=set())
     _break_off(trial, study)
     trial.expected[-1].images = study.analysable
@@ -109,9 +109,9 @@ def half_analysed(trial: Trial) -> None:
 
 
 def _break_off(trial: Trial, study: Study) -> None:
-    """Abort the association (PS3.8 7.3) after half of the target series."""
+    """Abort the association (PS3.8 7.3) before the end of the target series."""
     sending = trial.association(study.files, "hilum")
-    for _ in range(study.half):
+    for _ in range(study.most):
         next(sending)
     with suppress(DeliveryError):
         sending.throw(DeliveryDelayed("the sender is switched off"))

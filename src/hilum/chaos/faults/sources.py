@@ -19,7 +19,7 @@ def listener_unreachable(trial: Trial) -> None:
 def routing_breaks_off(trial: Trial) -> None:
     study = trial.study()
     with trial.meanwhile(lambda: trial.send(study)):
-        trial.wait_for_files(study, study.half)
+        trial.wait_for_files(study, study.most)
         trial.network.wire.cut()
     trial.lifted()
 
