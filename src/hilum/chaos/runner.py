@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from hilum import views
 from hilum.chaos.ledger import Ledger
 from hilum.chaos.network import Network
 from hilum.chaos.trial import Fault, Outcome, Trial
@@ -22,7 +23,7 @@ def run(
     """The outcome of each of `faults`, as it comes; those of one plan follow each other.
 
     Each is counted again when its network ends, so that what is sent late, or twice, is found: an
-    outcome may get worse until then. Logs of networks with a problem are copied to `keep`.
+    outcome may get worse until then. Logs and traces are copied to `keep`.
     """
     names = list(dict.fromkeys(fault.plan.name for fault in faults))
     for name in names:
@@ -43,20 +44,21 @@ def _run_in_networks(
             ledger = Ledger(network)
             while rest:
                 fault, *rest = rest
-                trial = Trial(network, ledger)
-                outcome = inject(fault, trial)
+                trial = Trial(fault, network, ledger)
+                outcome = inject(trial)
                 done.append((outcome, trial))
                 yield outcome
                 if fault.plan.last or not _is_mended(network, outcome):
                     break
             for outcome, trial in done:
                 _count_again(outcome, trial)
-            if keep and any(not outcome.good for outcome, _ in done):
-                _keep_logs(network, keep)
+            if keep:
+                _keep_logs(network, [trial for _, trial in done], keep)
 
 
-def inject(fault: Fault, trial: Trial) -> Outcome:
-    """Inject `fault`, wait until all is well, count."""
+def inject(trial: Trial) -> Outcome:
+    """Inject the fault of `trial`, wait until all is well, count."""
+    fault = trial.fault
     outcome = Outcome(fault, problems=trial.problems)
     try:
         fault.inject(trial)
@@ -85,7 +87,11 @@ def _count_again(outcome: Outcome, trial: Trial) -> None:
     """What came after the outcome was reported: a result that is sent twice may come late."""
     if outcome.recovery is None:
         return
-    late = trial.count()
+    try:
+        late = trial.count()
+    except httpx.HTTPError as error:
+        outcome.problems.append(f"cannot be counted again: {error}")
+        return
     if (late.twice, late.sent_again) != (outcome.count.twice, outcome.count.sent_again):
         outcome.was_sent_late = True
         outcome.problems.append("more was sent after all had come right")
@@ -105,9 +111,16 @@ def _is_mended(network: Network, outcome: Outcome) -> bool:
     return True
 
 
-def _keep_logs(network: Network, keep: Path) -> None:
+def _keep_logs(network: Network, trials: list[Trial], keep: Path) -> None:
+    """What Hilum wrote, and the trace of every study, to `keep`."""
     keep.mkdir(parents=True, exist_ok=True)
     name = f"{network.plan.name}-{time.strftime('%H%M%S')}"
     for source in (network.hilum.log, network.folder / "serve.log"):
-        if source.exists():
-            shutil.copy(source, keep / f"{name}-{source.name}")
+        shutil.copy(source, keep / f"{name}-{source.name}")
+    with (keep / f"{name}-traces.txt").open("w") as file:
+        for trial in trials:
+            for expected in trial.expected:
+                file.write(f"{trial.fault.name}: study {expected.study.uid}\n")
+                for line in views.trace(network.hilum.records, expected.study.uid):
+                    clock = time.strftime("%T", time.localtime(line["at"]))
+                    file.write(f"  {clock}  {line['kind']:<12} {line['text']}\n")

@@ -68,7 +68,8 @@ class Expectation:
 class Trial:
     """The hands of a fault: send, wait for a step, kill, and say what is to be expected."""
 
-    def __init__(self, network: Network, ledger: Ledger) -> None:
+    def __init__(self, fault: Fault, network: Network, ledger: Ledger) -> None:
+        self.fault = fault
         self.network = network
         self.ledger = ledger
         self.hilum = network.hilum

@@ -28,14 +28,14 @@ def _until_tried(trial: Trial, study: Study, times: int = 2) -> None:
 
 @fault(
     "PACS down",
-    "the PACS is down while a study goes through Hilum, and comes back after 20 s",
+    "the PACS is down while a study goes through Hilum, and comes back after 10 s",
     quick=True,
     limit=BACK_WITHIN,
 )
 def pacs_down(trial: Trial) -> None:
     trial.network.gate.close()
     trial.send()
-    time.sleep(20)
+    time.sleep(10)
     trial.network.gate.open()
     trial.lifted()
 
@@ -128,7 +128,6 @@ fault("PACS busy (HTTP 503)", "the PACS answers 503 to STOW-RS, twice or more")(
 fault(
     "PACS full (0xA700)",
     "the PACS has no room for any instance, twice or more",
-    quick=True,
 )(_busy(Reply(409, FULL)))
 fault(
     "PACS forgets",

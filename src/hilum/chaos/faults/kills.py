@@ -23,9 +23,7 @@ QUICK = {
     ("gateway", "assembling"),
     ("worker", "inferring"),
     ("module", "inferring"),
-    ("worker", "writing"),
     ("gateway", "sending"),
-    ("gateway", "reading back"),
     ("gateway", "verifying"),
 }
 INTERRUPTING = {("worker", "inferring"), ("worker", "writing"), ("module", "inferring")}

@@ -36,5 +36,4 @@ for _mood, _sentence in MOODS.items():
         f"module {_mood}",
         f"{_sentence}: a refusal is delivered, the next study is analysed",
         plan=MOODY,
-        quick=_mood in ("segfaults", "kills"),
     )(_moody(_mood))

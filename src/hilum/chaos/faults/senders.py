@@ -67,7 +67,6 @@ def two_senders(trial: Trial) -> None:
 @fault(
     "shuffled and interleaved",
     "two studies in one association, all images in random order",
-    quick=True,
 )
 def shuffled(trial: Trial) -> None:
     files = [path for study in (trial.study(), trial.study()) for path in study.files]
