@@ -41,6 +41,11 @@ def list_faults() -> None:
         out.print(f"[bold]{escape(fault.name)}[/]{mark}: {escape(fault.sentence)}")
 
 
+def write_markdown(outcomes: Sequence[Outcome], file: Path) -> None:
+    """The table so far, and all of it in one sentence."""
+    file.write_text(f"{as_markdown(outcomes)}\n{verdict(outcomes)}.\n")
+
+
 def chaos(
     faults: Sequence[Fault],
     exams: Sequence[Path],
@@ -55,6 +60,8 @@ def chaos(
     outcomes: list[Outcome] = []
     for outcome in run(faults, templates(exams), whole, logs):
         outcomes.append(outcome)
+        if markdown:
+            write_markdown(outcomes, markdown)
         name, *_, seconds, text = cells(outcome)
         colour = "dim" if outcome.skipped else "green" if outcome.good else "red"
         say.print(f"[{colour}]{len(outcomes)}/{len(faults)}[/] {escape(name)}  {seconds}  {text}")
@@ -65,5 +72,5 @@ def chaos(
         say.print(as_table(outcomes))
     say.print(verdict(outcomes))
     if markdown:
-        markdown.write_text(as_markdown(outcomes) + f"\n{verdict(outcomes)}.\n")
+        write_markdown(outcomes, markdown)  # what was counted again may have changed
     return 0 if all(outcome.good for outcome in outcomes) else 1
