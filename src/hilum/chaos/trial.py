@@ -112,14 +112,21 @@ class Trial:
                 raise HilumError(f"{len(rest)} images were never accepted")
 
     def association(self, files: Sequence[Path], to: str) -> Generator[Sent, None, None]:
-        """Send `files` once, noting what is accepted; raise `DeliveryError` as `scu.store` does."""
+        """Send `files` once, noting what is accepted; raise `DeliveryError` as `scu.store` does.
+
+        Throw a `DeliveryError` into it to have the association aborted.
+        """
         pacs = Peer("ORTHANC", LOOPBACK, self.network.pacs.dicom_port, "SCANNER")
         hilum = Peer(LISTENER, LOOPBACK, self.hilum.site.receiver.port, "SCANNER")
-        for sent in store(files, pacs if to == "pacs" else hilum):
-            if sent.status == 0:
-                study = self._owner[sent.path]
-                study.accepted.add(study.uid_of[sent.path])
-            yield sent
+        sending = store(files, pacs if to == "pacs" else hilum)
+        try:
+            for sent in sending:
+                if sent.status == 0:
+                    study = self._owner[sent.path]
+                    study.accepted.add(study.uid_of[sent.path])
+                yield sent
+        except DeliveryError as error:
+            sending.throw(error)
 
     def _is_accepted(self, path: Path) -> bool:
         study = self._owner[path]
