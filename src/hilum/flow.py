@@ -197,6 +197,7 @@ class Flow(durable.Workflows):
     def infer(self, workitem_id: str) -> None:
         """Run the module in its own process; its failure becomes a refusal a clinician can read."""
         row = self.records.one(tables.workitem, id=workitem_id)
+        self.workitems.require_files(row)
         self.records.set_state(workitem_id, State.RUNNING, f"{row['module']} runs")
         self.records.change(tables.workitem, {"id": workitem_id}, failure=None)
         folder = self.workitems.result_folder(workitem_id)

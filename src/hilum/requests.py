@@ -7,7 +7,7 @@ from pathlib import Path
 from hilum import records as tables
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import derived_uid
-from hilum.errors import where
+from hilum.errors import HilumError, where
 from hilum.flow import Flow
 from hilum.objects import write_withdrawal
 from hilum.records import State
@@ -18,6 +18,8 @@ def obey(flow: Flow) -> None:
     for row in flow.records.find(tables.request, order_by="id", answer=None):
         try:
             answer = withdraw(flow, row["workitem_id"], row["reason"], row["at"])
+        except HilumError as error:
+            answer = f"not withdrawn: {error}"
         except Exception as error:  # noqa: BLE001 - one request must not stop the gateway
             answer = f"not withdrawn: {where(error)}"
         # what the person wrote may name the patient; it stands in the note and is not kept here
@@ -35,6 +37,7 @@ def withdraw(flow: Flow, workitem_id: str, reason: str, at: float) -> str:
     if not deliveries:
         return "not withdrawn: no result of this workitem was delivered"
     row = records.one(tables.workitem, id=workitem_id)
+    flow.workitems.require_files(row)
     note_id = derived_uid(workitem_id, "withdrawal")
     if State(row["state"]) is not State.WITHDRAWN:
         records.set_state(workitem_id, State.WITHDRAWN, f"taken back by note {note_id}")

@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from hilum import watch
+from hilum.alarms import Alarms
 from hilum.config import Site
 from hilum.console import start_console
 from hilum.engine import durable
@@ -28,6 +29,7 @@ from hilum.logs import configure_logging
 from hilum.module import discover, installed_modules
 from hilum.records import Records
 from hilum.requests import obey
+from hilum.retention import Retention
 from hilum.sources import dimse
 
 SWEEP_SECONDS = 60.0
@@ -166,6 +168,8 @@ def gateway(site: Site) -> None:
     flow = Flow(site, records, installed_modules(site.networks))
     durable.launch(engine_url(site), pulse.executor, [durable.DELIVER])
     start_console(site, records, flow.facts.values())
+    retention = Retention(site, records, flow.inbox, flow.arrivals, flow.workitems)
+    alarms = Alarms(site, records)
     next_sweep = 0.0
     while not stop.is_set():
         for hint in hints.receive(timeout=0.05):
@@ -178,9 +182,12 @@ def gateway(site: Site) -> None:
         if time.monotonic() >= next_sweep:
             flow.sweep()
             obey(flow)
+            retention.sweep()
             next_sweep = time.monotonic() + SWEEP_SECONDS
         flow.review()
+        retention.turn()
         if pulse.beat():
+            alarms.check()
             for executor in pulse.reap():
                 log.warning("took over the work of %s, which died", executor)
     durable.shut_down()
