@@ -79,14 +79,19 @@ class Inbox:
         """Like `store`, for an object that `identify` has looked at already."""
         study_uid = uids["StudyInstanceUID"]
         path = self._durable_folder(study_uid) / f"{digest(uids['SOPInstanceUID'])}.dcm"
-        if not path.exists() and self._publish(path, part10):
-            return Stored(Outcome.STORED, path, study_uid)
-        if _body(path.read_bytes()) == _body(part10):
+        while path.exists() or not self._publish(path, part10):
+            try:
+                is_same = _body(path.read_bytes()) == _body(part10)
+                sync_file(path)
+            except FileNotFoundError:
+                continue  # a rule removed it at this very moment: it is new again
+            if not is_same:
+                reason = "SOP Instance UID received again with other content"
+                return self.set_apart(part10, reason)
             # The copy may be another association's, not yet durable: ours must be when we answer.
-            sync_file(path)
             sync_folder(path.parent)
             return Stored(Outcome.DUPLICATE, path, study_uid)
-        return self.set_apart(part10, "SOP Instance UID received again with other content")
+        return Stored(Outcome.STORED, path, study_uid)
 
     def set_apart(self, content: bytes, reason: str) -> Stored:
         """Keep `content` in quarantine with the reason beside it; the same content only once."""
