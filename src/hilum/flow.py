@@ -34,6 +34,7 @@ from hilum.inbox import Inbox
 from hilum.module import Module, facts_of, inputs_of
 from hilum.objects import KINDS, Encoding, write_objects
 from hilum.records import Records, State
+from hilum.room import with_room
 from hilum.routing import applies, recipients
 from hilum.workitems import Workitems
 
@@ -203,16 +204,15 @@ class Flow(durable.Workflows):
         folder = self.workitems.result_folder(workitem_id)
         started = time.monotonic()
         try:
-            self.host(row["module"]).run(
-                Job(self.workitems.images(row), folder, row["weights_sha256"])
-            )
+            job = Job(self.workitems.images(row), folder, row["weights_sha256"])
+            with_room(self.site.data, lambda: self.host(row["module"]).run(job))
         except ModuleError as error:
             self.records.change(tables.workitem, {"id": workitem_id}, failure=str(error))
             self.records.add_event(row["study_uid"], "failed", str(error), workitem_id)
             refusal = Refusal(
                 "module-failed", "The analysis failed for a technical reason; it is on record."
             )
-            exchange.save(Findings((refusal,)), folder)
+            with_room(self.site.data, lambda: exchange.save(Findings((refusal,)), folder))
         findings = exchange.summary(exchange.load(folder))
         self.records.change(tables.workitem, {"id": workitem_id}, findings=findings)
         self.records.add_event(

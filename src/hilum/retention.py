@@ -23,7 +23,7 @@ from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
 from hilum.records import Records, State
 from hilum.removed import Removed
-from hilum.room import FULL, MEBIBYTE, filled_percent, free_mib
+from hilum.room import MEBIBYTE, filled_percent, free_mib, is_full
 from hilum.workitems import Workitems
 
 TURN_SECONDS = 0.05  # the gateway has other things to do
@@ -167,7 +167,7 @@ class Retention:
         try:
             removed.write(folder)
         except OSError as error:
-            if error.errno not in FULL:
+            if not is_full(error):
                 raise
             batch[0].unlink()  # makes the room for the list where there is none at all
             removed.write(folder)
