@@ -1,27 +1,36 @@
 """What the retention rule removes, what it never touches, and what a removal must not cause."""
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from disks import fill, no_room_on, small_disk_of
 from factory import mr_slices, write
 from hilum import records as tables
 from hilum import retention, views
+from hilum.alarms import Alarms
 from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.cli import app
 from hilum.config import Rule, parse
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import MANUFACTURER
+from hilum.engine import exchange
 from hilum.errors import RemovedError
+from hilum.findings import Findings, Note
 from hilum.holdings import SiteHoldings
 from hilum.inbox import Inbox, Outcome
 from hilum.module import Input
 from hilum.records import Records, State
 from hilum.removed import Removed
 from hilum.retention import DAY, YOUNGEST, Retention
+from hilum.room import with_room
 from hilum.sources import Listed
 from hilum.workitems import Workitems
 
@@ -31,7 +40,7 @@ RULE = Rule(module="m", give_up_seconds=60)
 
 
 class House:
-    """A data folder with its records, and the gateway's objects on it; `restart` makes them anew."""
+    """A data folder with records and the gateway's objects on it; `restart` makes them anew."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         low_water = settings.pop("low_water_mb", 0)
@@ -424,11 +433,16 @@ def test_what_needs_the_files_says_that_they_are_gone(
     house.receive(scan[:3])
     house.settle()
     names = [path.name for path in house.kept()]
-    house.workitem(study_uid, State.COMPLETED, "verified", id="w", inputs={"series": names})
-    house.workitems.files_for("w", "d0")
+    folder = house.workitem(
+        study_uid, State.COMPLETED, "verified", id="w", inputs={"series": names}
+    )
+    values = {"sop_instance_uid": "1", "variant": "v", "kind": "sr", "sop_class_uid": "1.2"}
+    result = folder / "sr.dcm"
+    house.records.put(tables.result, workitem_id="w", path=str(result), **values)
+    assert house.workitems.files_for("w", "d0") == [result]
     house.let_pass(31 * DAY)
     house.clean()
-    with pytest.raises(RemovedError, match="3 of its 3 files .* no news for more than 30 days"):
+    with pytest.raises(RemovedError, match=r"4 of its 4 files .* no news for more than 30 days"):
         house.workitems.files_for("w", "d0")
 
 
@@ -451,3 +465,76 @@ def test_zero_means_never(tmp_path: Path, scan: list[Path]) -> None:
     assert len(house.kept()) == 3
     assert len(list(house.inbox.quarantine.iterdir())) == 2
     house.records.close()
+
+
+def test_a_disk_that_is_quite_full_is_emptied(tmp_path: Path) -> None:
+    """Not a byte is left for the list of what is removed, nor for the records."""
+    files = write(mr_slices(count=30, shape=(64, 64)), tmp_path / "scan")
+    study_uid = Instance.read(files[0]).study_uid
+    with small_disk_of(3, tmp_path / "disk") as disk:
+        house = House(disk / "data", days=0, low_water_mb=1)
+        house.receive(files)
+        house.settle()
+        house.let_pass(2 * YOUNGEST)
+        with no_room_on(disk):
+            with pytest.raises(OSError, match="No space left"):
+                (disk / "more").write_bytes(b"x")
+            house.clean()
+            assert house.kept() == []
+        names = {file.name for file in house.inbox.study_folder(study_uid).iterdir()}
+        assert names == {"removed.json"}
+        assert views.study(house.records, study_uid)["removed"]["images"] == 30
+        assert "% full" in house.events(study_uid, "removed")[0]
+        house.records.close()
+
+
+def test_results_are_written_when_there_is_room_and_leave_no_part_of_a_file(
+    tmp_path: Path,
+) -> None:
+    findings = Findings((Note("a" * 100_000),))
+    with small_disk_of(3, tmp_path / "disk") as disk:
+        folder = disk / "results"
+        folder.mkdir()
+        filler = disk / "filler"
+        fill(filler)
+        with pytest.raises(OSError, match="No space left"):
+            exchange.save(findings, folder)
+        with pytest.raises(OSError, match="No space left"):
+            exchange.save_pictures({"1": np.zeros((300, 300))}, folder)
+        assert [path.stat().st_size for path in folder.iterdir()] == []
+        threading.Timer(0.5, filler.unlink).start()
+        with_room(disk, lambda: exchange.save(findings, folder))
+        assert exchange.load(folder) == findings
+
+
+def test_the_alarm_is_what_the_disk_says(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with small_disk_of(3, tmp_path / "disk") as disk:
+        house = House(disk / "data", low_water_mb=1)
+        alarms = Alarms(house.site, house.records)
+        alarms.check()
+        assert views.alarms(house.site, house.records) == []
+        with no_room_on(disk):
+            (alarm,) = views.alarms(house.site, house.records)
+            assert (alarm["free_mib"], alarm["wanted_mib"], alarm["since"]) == (0, 1, None)
+        (disk / "filler").write_bytes(bytes(2 << 20))
+        for _ in range(3):
+            alarms.check()
+        Alarms(house.site, house.records).check()  # by the next gateway
+        (alarm,) = views.alarms(house.site, house.records)
+        assert time.time() - alarm["since"] < 60
+        assert "images are refused with 0xA700" in alarm["text"]
+        config = tmp_path / "hilum.toml"
+        config.write_text(f'data = "{disk}/data"\nreceiver.low_water_mb = 1\n')
+        shown = CliRunner().invoke(app, ["status", "--config", str(config)], env={"COLUMNS": "999"})
+        assert shown.stdout.startswith("alarm since 2")
+        (disk / "filler").unlink()
+        assert views.alarms(house.site, house.records) == []
+        for _ in range(3):
+            alarms.check()
+        lines = [record.message for record in caplog.records if "alarm" in record.message]
+        assert len(lines) == 2
+        assert lines[0].startswith("alarm: 0 MiB are free on the disk of ")
+        assert lines[1] == "the alarm is over: disk"
+        house.records.close()

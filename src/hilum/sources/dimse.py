@@ -49,7 +49,7 @@ GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to 
 ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
 IDLE_SECONDS = 300.0  # scanners keep an association open while they reconstruct
 THREAD_STACK = MEBIBYTE  # the default of 8 MiB per thread would eat the memory limit
-CALM_SECONDS = 5.0  # without a refusal, before trouble counts as over
+CALM_SECONDS = 2.0  # without a refusal, before trouble counts as over
 SPARE_CONNECTIONS = 32  # port probes and monitors, which open no association
 STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 
