@@ -96,8 +96,7 @@ class Retention:
         query = sa.select(tables.study).where(
             columns.settled_images > 0, columns.last_at < time.time() - age
         )
-        with self._records.begin() as connection:
-            return [dict(r) for r in connection.execute(query.order_by("last_at")).mappings()]
+        return self._records.select(query.order_by("last_at"))
 
     def _reason(self, study: tables.Row) -> str | None:
         """The rule by which `study` is to go now, if any."""
@@ -115,12 +114,11 @@ class Retention:
 
     def _last_verified(self, study_uid: str) -> float:
         query = (
-            sa.select(sa.func.max(tables.delivery.c.verified_at))
+            sa.select(sa.func.max(tables.delivery.c.verified_at).label("at"))
             .join(tables.workitem, tables.workitem.c.id == tables.delivery.c.workitem_id)
             .where(tables.workitem.c.study_uid == study_uid)
         )
-        with self._records.begin() as connection:
-            return connection.execute(query).scalar() or 0.0
+        return self._records.select(query)[0]["at"] or 0.0
 
     def _is_over(self, study_uid: str) -> bool:
         """Whether nothing of the study is under way, owed to anybody or waiting for a person."""
@@ -178,15 +176,17 @@ class Retention:
         values = {"images": images, "bytes": removed.size, "results": results, "reason": reason}
         size = f"{removed.size / MEBIBYTE:.1f} MiB"
         text = f"{images} images ({size}) and the files of {results} results: {reason}"
-        with self._records.begin() as connection:
-            matches = tables.removal.c.study_uid == study_uid
-            connection.execute(tables.removal.delete().where(matches))
-            connection.execute(
-                tables.removal.insert().values(study_uid=study_uid, at=time.time(), **values)
-            )
-            of_study = tables.study.update().where(tables.study.c.study_uid == study_uid)
+        row = {"study_uid": study_uid, "at": time.time()}
+
+        def note(connection: sa.Connection) -> None:
+            removal, study, event = tables.removal, tables.study, tables.event
+            of_study = study.update().where(study.c.study_uid == study_uid)
             connection.execute(of_study.values(settled_images=0))
-        self._records.add_event(study_uid, "removed", text)
+            connection.execute(removal.delete().where(removal.c.study_uid == study_uid))
+            connection.execute(removal.insert().values(**row, **values))
+            connection.execute(event.insert().values(**row, kind="removed", text=text))
+
+        self._records.transact(note)
         replace(removed, begun=None).write(folder)
         log.info("study %s: removed %s", study_uid, text)
 
