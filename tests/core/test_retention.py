@@ -88,6 +88,7 @@ class House:
                 variant="v",
                 images=False,
                 state=delivery,
+                owed_at=time.time(),
             )
         folder = self.workitems.result_folder(workitem_id)
         folder.mkdir(parents=True)

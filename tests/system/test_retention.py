@@ -1,20 +1,24 @@
-"""Images and results that were removed by a rule, with all processes running."""
+"""What is removed by a rule, and a disk that is full, with all processes running."""
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hilum import views
 from hilum.asking import ask
 from hilum.dicom.instance import Instance
 from hilum.network.orthanc import Orthanc
+from hilum.network.processes import available_port
 from hilum.views import View, study, trace
+from tests.disks import no_room_on, small_disk_of
 from tests.plugin import install_plugin
 
 from .site import Running, running
-from .test_modules import BRIGHT
+from .test_modules import BRIGHT, SLOW, site_for
 from .test_sources import exam, kept, settings_for, source_of, store, watched
 
 AT_ONCE = {"days": 0.00001}
@@ -68,7 +72,8 @@ def test_what_was_removed_is_not_fetched_again_nor_run_in_part(tmp_path: Path) -
             assert kept(hilum, files) == []
 
             answer = ask(hilum.records, hilum.site.data, "withdraw", item["id"], "wrong")
-            assert "no news for more than" in str(answer)
+            assert answer[0] is False
+            assert "no news for more than" in answer[1]
 
             hilum.send(files)  # as a PACS does for somebody who asks for it
             hilum.until(lambda: not study(hilum.records, study_uid)["removed"], "the decision")
@@ -84,3 +89,35 @@ def test_what_was_removed_is_not_fetched_again_nor_run_in_part(tmp_path: Path) -
             assert view["images"] == len(files) + 1
             assert source_of(hilum)["fetched"] == len(files) + 1
             assert len(events(hilum, "removed")) == 2
+
+
+def test_a_disk_that_fills_up_during_an_analysis_delays_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else takes the last byte while the module runs: of findings, results and records."""
+    install_plugin(tmp_path / "plugin", monkeypatch, SLOW, "bright-volume", "BrightVolume")
+    files = exam(tmp_path)
+    study_uid = Instance.read(files[0]).study_uid
+    settings = site_for(tmp_path, "bright-volume")
+    settings["receiver"] = {"port": available_port(), "low_water_mb": 1}
+    with (
+        small_disk_of(32, tmp_path / "disk") as disk,
+        running(disk, **settings) as hilum,
+    ):
+
+        def states() -> list[str]:
+            return [item["state"] for item in study(hilum.records, study_uid)["workitems"]]
+
+        hilum.send(files)
+        hilum.until(lambda: states() == ["running"], "the module")
+        with no_room_on(disk):
+            (alarm,) = views.alarms(hilum.site, hilum.records)
+            assert alarm["free_mib"] == 0
+            time.sleep(6)
+            assert states() == ["running"]
+        (item,) = hilum.settled(study_uid)["workitems"]
+        assert item["state"] == "completed"
+        assert all(result["verified"] for result in item["results"])
+        assert not list(disk.rglob("*.part"))
+        log = (hilum.site.data / "logs" / "hilum.log").read_text()
+        assert log.count("the disk is full, the work in hand waits for room") == 1
