@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from hilum import records as tables
 from hilum.assembly import WHOLE_AGAIN, Arrival
 from hilum.dicom.instance import Instance
@@ -76,8 +78,9 @@ class Arrivals:
         try:
             instance = Instance.read(path)
         except UnreadableError as error:
-            self._inbox.set_apart(path.read_bytes(), str(error))
-            path.unlink()
+            if path.exists():  # else a rule has removed it meanwhile
+                self._inbox.set_apart(path.read_bytes(), str(error))
+                path.unlink()
             return
         arrival = self._open.get(instance.study_uid)
         if arrival is None and instance.is_own_result:
@@ -111,8 +114,9 @@ class Arrivals:
 
     def sweep(self) -> None:
         """Take in every file of studies that hold more files than were decided on."""
-        studies = {row["folder"]: row for row in self._records.find(tables.study)}
-        settled = {folder: row["settled_images"] for folder, row in studies.items()}
+        table = tables.study
+        query = sa.select(table.c.folder, table.c.settled_images).where(table.c.settled_images > 0)
+        settled = {row["folder"]: row["settled_images"] for row in self._records.select(query)}
         loaded = {i.path for a in self._open.values() for i in a.instances.values()}
         known = Counter(path.parent for path in loaded)
         for folder in self._folders():
@@ -120,10 +124,9 @@ class Arrivals:
             if files and len(files) + known[folder] > settled.get(folder.name, 0):
                 for path in sorted(files, key=lambda p: p.stat().st_mtime):
                     self.add(path)
-                row = studies.get(folder.name)
-                if row and not self.is_open(row["study_uid"]):  # nothing but our own results
+                if folder not in map(self._inbox.study_folder, self._open):  # only own results
                     here = sum(path.exists() for path in files)
-                    self._records.change(tables.study, {"folder": folder.name}, settled_images=here)
+                    self._records.change(table, {"folder": folder.name}, settled_images=here)
 
     def _count(self, study_uid: str, series_uid: str, images: int) -> None:
         """Note how many images an archive has of a series; often before the first one is here."""

@@ -1,4 +1,4 @@
-"""Which images of a study a rule has removed: a list that stays in the study's folder.
+"""Which images of a study a rule has removed: a list that stays when all is gone.
 
 It is a file like the images themselves, so no database is needed to know what was here. What is on
 the list and in the folder came again after it had been removed.
@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from hilum.inbox import write_durably
-
-LIST = "removed.json"
+from hilum.inbox import REMOVED, write_durably
 
 
 @dataclass(frozen=True)
@@ -30,9 +28,9 @@ class Removed:
 
     @classmethod
     def read(cls, folder: Path) -> "Removed":
-        """The list in `folder`; an empty one if nothing was ever removed."""
+        """The list of the study in `folder`; an empty one if nothing was ever removed."""
         try:
-            values = json.loads((folder / LIST).read_text())
+            values = json.loads(_list_of(folder).read_text())
         except FileNotFoundError:
             return cls()
         names = {key: frozenset(values[key]) for key in ("images", "own_results")}
@@ -46,7 +44,7 @@ class Removed:
             "size": self.size,
             "begun": self.begun,
         }
-        write_durably(folder / LIST, json.dumps(values).encode())
+        write_durably(_list_of(folder), json.dumps(values).encode())
 
     def including(self, file: Path, is_own_result: bool) -> "Removed":
         """The list with one more `file`, which is still there."""
@@ -65,10 +63,14 @@ class Removed:
 def was_removed(path: Path) -> bool:
     """Whether the image or own result that lay at `path` was removed by a rule."""
     try:
-        changed = (path.parent / LIST).stat().st_mtime_ns
+        changed = _list_of(path.parent).stat().st_mtime_ns
     except FileNotFoundError:
         return False
     return path.name in _names(path.parent, changed)
+
+
+def _list_of(folder: Path) -> Path:
+    return folder.parents[1] / REMOVED / f"{folder.name}.json"
 
 
 @lru_cache(maxsize=8)  # archives are listed study by study

@@ -5,6 +5,7 @@ somebody was read back there. Its images are put on the list of `hilum.removed` 
 deleted, so a process killed at any moment goes on where it was, and nobody takes them for lost.
 """
 
+import contextlib
 import logging
 import shutil
 import time
@@ -188,6 +189,8 @@ class Retention:
 
         self._records.transact(note)
         replace(removed, begun=None).write(folder)
+        with contextlib.suppress(OSError):  # an image came at this moment, or it had gone before
+            folder.rmdir()
         log.info("study %s: removed %s", study_uid, text)
 
     def _remove_results(self, study_uid: str) -> int:

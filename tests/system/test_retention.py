@@ -24,7 +24,7 @@ from .test_sources import exam, kept, settings_for, source_of, store, watched
 AT_ONCE = {"days": 0.00001}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def bright(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
 
@@ -43,6 +43,7 @@ def removed(hilum: Running, files: list[Path]) -> View:
     return study(hilum.records, uid)
 
 
+@pytest.mark.usefixtures("bright")
 def test_what_was_removed_is_not_fetched_again_nor_run_in_part(tmp_path: Path) -> None:
     *files, late = exam(tmp_path, 13)
     study_uid = Instance.read(late).study_uid
@@ -53,13 +54,13 @@ def test_what_was_removed_is_not_fetched_again_nor_run_in_part(tmp_path: Path) -
     with Orthanc(tmp_path / "pacs") as orthanc:
         settings: dict[str, Any] = settings_for(orthanc, sweep_seconds=0.5)
         settings["rule"][0] |= {"give_up_seconds": 1, "study_quiet_seconds": 1}
-        with running(tmp_path, **settings) as hilum:
+        with running(tmp_path, **settings, retention=AT_ONCE) as hilum:
             watched(hilum)
             store(orthanc, files)
             (item,) = hilum.settled(study_uid)["workitems"]
             assert item["state"] == "completed"
             assert len(kept(hilum, files)) == len(files)
-        with running(tmp_path, **settings, retention=AT_ONCE) as hilum:
+            kill(hilum, "gateway")  # the next one sweeps at once
             view = removed(hilum, files)
             assert view["removed"]["images"] == view["images"] == len(files)
             assert view["workitems"] == [item]
@@ -78,7 +79,7 @@ def test_what_was_removed_is_not_fetched_again_nor_run_in_part(tmp_path: Path) -
             hilum.send(files)  # as a PACS does for somebody who asks for it
             hilum.until(lambda: not study(hilum.records, study_uid)["removed"], "the decision")
             assert study(hilum.records, study_uid)["workitems"] == [item]
-            kill(hilum, "gateway")  # the next one sweeps at once
+            kill(hilum, "gateway")
             removed(hilum, files)
 
             store(orthanc, [late])
