@@ -176,6 +176,9 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
             if removed := study["removed"]:
                 what += f"  (files removed {_when(removed['at'])}: {escape(removed['reason'])})"
             out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
+            for delivery in item.get("deliveries", []):
+                if delivery["state"] in ("delayed", "refused"):
+                    out.print(f"    {_delivery_line(delivery)}")
 
 
 @app.command()
@@ -361,6 +364,14 @@ def _destination_line(destination: dict[str, Any]) -> str:
     counts = destination["deliveries"]
     parts += [f"{counts[state]} {state}" for state in sorted(counts)]
     return "  ".join(parts)
+
+
+def _delivery_line(delivery: dict[str, Any]) -> str:
+    parts = [f"{delivery['destination']}: [bold]{delivery['state']}[/]"]
+    if delivery["state"] == "delayed":
+        when = time.strftime("%F %T", time.localtime(delivery["next_attempt"]))
+        parts.append(f"attempt {delivery['attempts'] + 1} at {when}")
+    return "  ".join([*parts, escape(delivery["reason"])])
 
 
 def _print_json(value: Any) -> None:
