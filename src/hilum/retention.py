@@ -81,23 +81,25 @@ class Retention:
 
     def _steps(self) -> Iterator[None]:
         yield from self._remove_set_apart()
-        for study in self._candidates():
+        for study_uid in self._candidates():
             yield
+            study = self._records.one(tables.study, study_uid=study_uid)
             if (reason := self._reason(study)) and self._is_over(study["study_uid"]):
                 yield from self._remove(study, reason)
 
     # Which studies, and why ----------------------------------------------------------------------
 
-    def _candidates(self) -> list[tables.Row]:
-        """The studies that hold decided images and are not young, the oldest first."""
-        age = YOUNGEST if self._is_short_of_room() else self._settings.days * DAY
-        if not age:
+    def _candidates(self) -> list[str]:
+        """The studies that hold decided images and may be old enough, the oldest first."""
+        ages = [self._settings.days * DAY] if self._settings.days else []
+        ages += [YOUNGEST] if self._is_short_of_room() else []
+        if not ages:
             return []
-        columns = tables.study.c
-        query = sa.select(tables.study).where(
-            columns.settled_images > 0, columns.last_at < time.time() - age
-        )
-        return self._records.select(query.order_by("last_at"))
+        table = tables.study
+        query = sa.select(table.c.study_uid).order_by(table.c.last_at)
+        is_old = table.c.last_at < time.time() - min(ages)
+        rows = self._records.select(query.where(table.c.settled_images > 0, is_old))
+        return [row["study_uid"] for row in rows]
 
     def _reason(self, study: tables.Row) -> str | None:
         """The rule by which `study` is to go now, if any."""
