@@ -66,7 +66,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
     if not installed:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
-    folder = Path(tempfile.gettempdir()) / f"hilum-postgres-{os.getpid()}"  # its user may not enter pytest's
+    # the user postgres may not enter pytest's folders
+    folder = Path(tempfile.gettempdir()) / f"hilum-postgres-{os.getpid()}"
     folder.mkdir(mode=0o700)
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
