@@ -120,6 +120,8 @@ def withdraw(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
     records.put(tables.workitem, **{**row, **of_note})
     records.set_state(row["id"], State.WITHDRAWN, f"taken back by note {note_id}")
     _write_notes(flow, row, note_id, asked)
+    key = {"workitem_id": row["id"], "state": (*OPEN, REFUSED)}
+    records.change(tables.delivery, key, state=CANCELLED, reason="the result was taken back")
     for delivery in deliveries:
         flow.outbox.owe(note_id, delivery["destination"], delivery["variant"], images=False)
     flow.outbox.wake()
