@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from importlib.resources import files
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -29,9 +30,6 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
     async def page(_request: Request) -> Response:
         return HTMLResponse(files(__package__).joinpath("index.html").read_text())
 
-    async def studies(_request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(views.studies, records))
-
     async def study(request: Request) -> Response:
         uid = request.path_params["uid"]
         try:
@@ -39,12 +37,6 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
         except LookupError:
             return JSONResponse({"error": "no such study was received"}, status_code=404)
         return JSONResponse({**view, "trace": await run_in_threadpool(views.trace, records, uid)})
-
-    async def sources(_request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(views.sources, site, records))
-
-    async def destinations(_request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(views.destinations, site, records))
 
     async def wake(request: Request) -> Response:
         waker = wakers.get(request.path_params["name"])
@@ -60,14 +52,24 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
         routes=[
             Route("/", page),
             Route("/studies/{uid}", page),
-            Route("/api/studies", studies),
+            Route("/api/studies", _showing(views.studies, records)),
             Route("/api/studies/{uid}", study),
             Route("/api/modules", modules),
-            Route("/api/sources", sources),
-            Route("/api/destinations", destinations),
+            Route("/api/alarms", _showing(views.alarms, site, records)),
+            Route("/api/sources", _showing(views.sources, site, records)),
+            Route("/api/destinations", _showing(views.destinations, site, records)),
             Route("/api/sources/{name}/wake", wake, methods=["POST"]),
         ]
     )
+
+
+def _showing(view: Callable[..., Any], *arguments: Any) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint that answers with `view` of `arguments` as JSON."""
+
+    async def show(_request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(view, *arguments))
+
+    return show
 
 
 def start_console(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> None:
