@@ -62,14 +62,7 @@ class Arrivals:
         elif event in ("released", "aborted"):
             for arrival in self._open.values():
                 if association in arrival.associations:
-                    (arrival.released if event == "released" else arrival.aborted)(association)
-                    sign = hint.get("sign") or f"{event} the association"
-                    self._records.add_event(
-                        arrival.study_uid,
-                        event,
-                        f"{hint.get('caller', 'sender')} {sign}, "
-                        f"{len(arrival.instances)} images of this study so far",
-                    )
+                    self._end(arrival, association, hint)
         elif event == "quarantined" and hint.get("study"):
             self._records.add_event(hint["study"], event, str(hint.get("reason", "")))
 
@@ -127,6 +120,26 @@ class Arrivals:
                 if folder not in map(self._inbox.study_folder, self._open):  # only own results
                     here = sum(path.exists() for path in files)
                     self._records.change(table, {"folder": folder.name}, settled_images=here)
+
+    def _end(self, arrival: Arrival, association: str, hint: dict[str, Any]) -> None:
+        """One of the associations of a study has ended; see which images no hint told of.
+
+        The kernel drops hints that come while we are busy; a sweep would find the images later.
+        """
+        only = association if arrival.associations == {association} else ""
+        known = {instance.path for instance in arrival.instances.values()}
+        folder = self._inbox.study_folder(arrival.study_uid)
+        for path in sorted(set(folder.glob("*.dcm")) - known, key=lambda p: p.stat().st_mtime):
+            self.add(path, only, late=True)
+        event = hint["event"]
+        (arrival.released if event == "released" else arrival.aborted)(association)
+        sign = hint.get("sign") or f"{event} the association"
+        self._records.add_event(
+            arrival.study_uid,
+            event,
+            f"{hint.get('caller', 'sender')} {sign}, "
+            f"{len(arrival.instances)} images of this study so far",
+        )
 
     def _count(self, study_uid: str, series_uid: str, images: int) -> None:
         """Note how many images an archive has of a series; often before the first one is here."""

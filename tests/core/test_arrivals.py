@@ -52,3 +52,15 @@ def test_a_source_says_in_its_own_words_that_nothing_more_comes(
     events = arrivals._records.find(tables.event, study_uid=kept[0].study_uid)
     texts = [event["text"] for event in events]
     assert texts[-1] == "pacs (source) has no more for now, 3 images of this study so far"
+
+
+@pytest.mark.parametrize("others", [(), ("b",)])
+def test_an_image_no_hint_told_of_is_seen_when_the_association_ends(
+    arrivals: Arrivals, kept: list[Instance], others: tuple[str, ...]
+) -> None:
+    for association in ("a", *others):
+        arrivals.take({"event": "stored", "path": str(kept[0].path), "association": association})
+    arrivals.take({"event": "released", "association": "a"})
+    (arrival,) = arrivals.due(float("inf"))
+    assert arrival.images == len(kept)
+    assert arrival.finished(kept[0].series_uid) is not bool(others)
