@@ -158,12 +158,12 @@ class Trial:
         """Return at once when Hilum has `number` files of `study` on its disk."""
         self.until(lambda: len(files_of(self.hilum, study)) >= number, f"{number} files")
 
-    def until(self, condition: Callable[[], Any], what: str) -> None:
+    def until(self, condition: Callable[[], Any], what: str, seconds: float = STEP_SECONDS) -> None:
         """Return at once when `condition` holds; `HilumError` if it does not come to that."""
-        deadline = time.monotonic() + STEP_SECONDS
+        deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
-                raise HilumError(f"waited {STEP_SECONDS:.0f} s for {what}")
+                raise HilumError(f"waited {seconds:.0f} s for {what}")
             time.sleep(POLL_SECONDS)
 
     def kill(self, role: str) -> None:

@@ -25,7 +25,7 @@ def _moody(mood: str) -> Callable[[Trial], None]:
         good = trial.study(state="completed")
         trial.send(bad, good)
         trial.lifted()
-        trial.until(lambda: trial.is_done(bad), "end of the bad study")
+        trial.until(lambda: trial.is_done(bad), "end of the bad study", trial.fault.limit)
         trial.require(trial.workitem(bad)["reason"], "no reason is on record")
 
     return inject
