@@ -8,31 +8,17 @@ Several threads and processes may store at the same time.
 import hashlib
 import itertools
 import os
-import re
 import threading
 import time
 from dataclasses import dataclass
 from enum import Enum
-from io import BytesIO
 from pathlib import Path
 
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.filereader import read_dataset
-from pydicom.tag import BaseTag, Tag
-from pydicom.uid import (
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ImplicitVRLittleEndian,
-)
-
-from hilum.dicom import instance
+from hilum.dicom.header import identify
 from hilum.dicom.part10 import body
 from hilum.errors import UnreadableError
 
 ABANDONED_AFTER = 3600.0  # seconds; a partial file this old belongs to a process that was killed
-PIXELS = 0x7FE00008  # Float Pixel Data; Pixel Data follows
-UID_FORM = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, lenient about leading zeros
-IDENTIFYING: dict[str, BaseTag] = {keyword: Tag(keyword) for keyword in instance.IDENTIFYING}
 _serial = itertools.count()
 
 
@@ -132,37 +118,6 @@ class Inbox:
         return True
 
 
-def identify(part10: bytes) -> dict[str, str]:
-    """The four identifying UIDs of a Part 10 file; `UnreadableError` if it has none.
-
-    Reads the whole header, without pixel data, so that broken objects are refused at the door.
-    """
-    offset, syntax = body(part10)
-    if syntax == DeflatedExplicitVRLittleEndian:
-        # A few megabytes can grow to gigabytes; nobody in imaging sends it.
-        raise UnreadableError("Deflated Explicit VR Little Endian is not taken in")
-    stream = BytesIO(part10)
-    stream.seek(offset)
-    try:
-        header = read_dataset(
-            stream,
-            is_implicit_VR=syntax == ImplicitVRLittleEndian,
-            is_little_endian=syntax != ExplicitVRBigEndian,
-            stop_when=lambda tag, *_: tag >= PIXELS,
-            specific_tags=list(IDENTIFYING.values()),
-        )
-        uids = {name: _uid(header.get_item(tag)) for name, tag in IDENTIFYING.items()}
-    except instance.HOSTILE as error:
-        raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error
-    missing = [keyword for keyword, uid in uids.items() if not uid]
-    if missing:
-        raise UnreadableError(f"the object has no {', '.join(missing)}")
-    broken = [keyword for keyword, uid in uids.items() if not UID_FORM.fullmatch(uid)]
-    if broken:
-        raise UnreadableError(f"not a UID: {', '.join(broken)}")  # its value may be anything
-    return uids
-
-
 def digest(uid: str) -> str:
     """File name for `uid`: says nothing, always fits, cannot leave its folder."""
     return hashlib.sha256(uid.encode()).hexdigest()[:32]
@@ -213,12 +168,6 @@ def _remove_abandoned(folder: Path) -> None:
                 partial.unlink()
         except FileNotFoundError:
             continue  # another process was quicker
-
-
-def _uid(element: DataElement | RawDataElement | None) -> str:
-    value = element.value if element is not None else b""
-    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
-    return text.rstrip("\0 ")
 
 
 def _body(part10: bytes) -> memoryview:

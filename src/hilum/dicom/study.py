@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
@@ -69,7 +70,7 @@ class Study:
             votes: Counter[str] = Counter()
             element_of: dict[str, DataElement] = {}
             for series in self.series:
-                element = series.header.get_item(keyword) and series.header[keyword]
+                element = series.header.get(Tag(keyword))
                 if element is not None and not element.is_empty:
                     votes[str(element.value)] += 1
                     element_of.setdefault(str(element.value), element)

@@ -32,6 +32,7 @@ from pynetdicom.presentation import build_context
 from pynetdicom.transport import AssociationServer
 
 from hilum.config import Receiver
+from hilum.dicom.header import identify
 from hilum.dicom.part10 import prefix
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.dimse import (
@@ -43,7 +44,7 @@ from hilum.dimse import (
 )
 from hilum.errors import UnreadableError
 from hilum.hints import HintSender
-from hilum.inbox import Inbox, Outcome, Stored, identify
+from hilum.inbox import Inbox, Outcome, Stored
 from hilum.sources.connection import Connection, Traffic
 
 MEBIBYTE = 1 << 20
