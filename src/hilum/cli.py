@@ -167,6 +167,7 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
             what = f"[bold]{item['state']}[/]  {item['module']}  {escape(item['reason'])}"
             out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
+    _show_quarantine(views.quarantine(site, newest=10))
 
 
 @app.command()
@@ -280,6 +281,19 @@ def _source_line(source: dict[str, Any]) -> str:
         when = time.strftime("%F %T", time.localtime(source["problem_at"]))
         parts.append(f"last problem {when}: {escape(source['problem'])}")
     return "  ".join(parts)
+
+
+def _show_quarantine(quarantine: dict[str, Any]) -> None:
+    if not quarantine["total"]:
+        return
+    out.print(f"[bold]{quarantine['total']} objects not taken in[/], in {quarantine['folder']}:")
+    for item in quarantine["objects"]:
+        when = time.strftime("%F %T", time.localtime(item["at"]))
+        about = f"study {item['study_uid']}" if item["study_uid"] else "study unknown"
+        sender = escape(item["sender"] or "unknown sender")
+        out.print(f"{when}  {about}  from {sender}  {escape(item['reason'])}")
+    if more := quarantine["total"] - len(quarantine["objects"]):
+        out.print(f"and {more} older ones")
 
 
 def _print_json(value: Any) -> None:

@@ -6,6 +6,7 @@ Several threads and processes may store at the same time.
 """
 
 import hashlib
+import heapq
 import itertools
 import os
 import threading
@@ -40,6 +41,20 @@ class Stored:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class SetApart:
+    """An object in quarantine: where, since when (epoch seconds), why, from whom, of which study.
+
+    What nobody could tell is "".
+    """
+
+    path: Path
+    at: float
+    reason: str
+    sender: str
+    study_uid: str
+
+
 class Inbox:
     """Folder of received studies below `root`: `incoming/<study>/<instance>.dcm`, `quarantine/`."""
 
@@ -53,15 +68,18 @@ class Inbox:
         self._durable_folders: set[Path] = set()
         _remove_abandoned(self._partial)
 
-    def store(self, part10: bytes) -> Stored:
-        """Keep one DICOM Part 10 file. `OSError` (disk full) leaves no partial file behind."""
+    def store(self, part10: bytes, sender: str = "") -> Stored:
+        """Keep one DICOM Part 10 file. `OSError` (disk full) leaves no partial file behind.
+
+        `sender` is who gave it to us, in a word for a person.
+        """
         try:
             uids = identify(part10)
         except UnreadableError as error:
-            return self.set_apart(part10, str(error))
-        return self.keep(part10, uids)
+            return self.set_apart(part10, str(error), sender)
+        return self.keep(part10, uids, sender)
 
-    def keep(self, part10: bytes, uids: dict[str, str]) -> Stored:
+    def keep(self, part10: bytes, uids: dict[str, str], sender: str = "") -> Stored:
         """Like `store`, for an object that `identify` has looked at already."""
         study_uid = uids["StudyInstanceUID"]
         path = self._durable_folder(study_uid) / f"{digest(uids['SOPInstanceUID'])}.dcm"
@@ -72,20 +90,24 @@ class Inbox:
             sync_file(path)
             sync_folder(path.parent)
             return Stored(Outcome.DUPLICATE, path, study_uid)
-        return self.set_apart(part10, "SOP Instance UID received again with other content")
+        reason = "SOP Instance UID received again with other content"
+        return self.set_apart(part10, reason, sender, study_uid)
 
-    def set_apart(self, content: bytes, reason: str) -> Stored:
-        """Keep `content` in quarantine with the reason beside it; the same content only once."""
+    def set_apart(
+        self, content: bytes, reason: str, sender: str = "", study_uid: str = ""
+    ) -> Stored:
+        """Keep `content` in quarantine with a note beside it; the same content only once."""
         name = hashlib.sha256(content).hexdigest()[:32]
         path = self.quarantine / f"{name}.dcm"
         note = path.with_suffix(".txt")
-        write_durably(note, reason.encode(), by_way_of=self._partial)
+        text = "\n".join((reason, " ".join(sender.split()), study_uid))
+        write_durably(note, text.encode(), by_way_of=self._partial)
         try:
             write_durably(path, content, by_way_of=self._partial)
         except OSError:
             note.unlink(missing_ok=True)
             raise
-        return Stored(Outcome.QUARANTINED, path, reason=reason)
+        return Stored(Outcome.QUARANTINED, path, study_uid, reason)
 
     def study_folder(self, study_uid: str) -> Path:
         """The folder that holds every instance of `study_uid`."""
@@ -116,6 +138,17 @@ class Inbox:
             partial.unlink(missing_ok=True)
         sync_folder(path.parent)
         return True
+
+
+def set_apart_in(root: Path, newest: int) -> tuple[int, list[SetApart]]:
+    """How many objects are in quarantine below `root`, and the `newest` of them, latest first."""
+    folder = root / "quarantine"
+    notes = [(path.stat().st_mtime, path) for path in folder.glob("*.txt")]
+    listed = []
+    for at, path in heapq.nlargest(newest, notes):
+        reason, sender, study_uid = (*path.read_text().split("\n"), "", "")[:3]
+        listed.append(SetApart(path.with_suffix(".dcm"), at, reason, sender, study_uid))
+    return len(notes), listed
 
 
 def digest(uid: str) -> str:

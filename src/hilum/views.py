@@ -4,6 +4,7 @@ from typing import Any
 
 from hilum import records as tables
 from hilum.config import Site
+from hilum.inbox import set_apart_in
 from hilum.records import Records
 
 View = dict[str, Any]
@@ -35,6 +36,22 @@ def trace(records: Records, study_uid: str) -> list[View]:
         {"at": row["at"], "kind": row["kind"], "text": row["text"], "workitem": row["workitem_id"]}
         for row in records.find(tables.event, study_uid=study_uid, order_by="id")
     ]
+
+
+def quarantine(site: Site, newest: int = 100) -> View:
+    """What was received and not taken in: how many objects, and the newest with the reasons."""
+    total, listed = set_apart_in(site.data, newest)
+    objects = [
+        {
+            "at": item.at,
+            "reason": item.reason,
+            "sender": item.sender,
+            "study_uid": item.study_uid,
+            "file": item.path.name,
+        }
+        for item in listed
+    ]
+    return {"total": total, "folder": str(site.data / "quarantine"), "objects": objects}
 
 
 def sources(site: Site, records: Records) -> list[View]:

@@ -100,10 +100,7 @@ class Film:
             return None
 
     def _text(self, keyword: str) -> str:
-        try:
-            return str(self.header.get(keyword) or "").strip()
-        except HOSTILE:
-            return ""
+        return self.header.text(keyword).strip()
 
     def _stated_age(self) -> float | None:
         """Patient's Age; a number without leading zeros is broken (PS3.5 6.2), but clear.

@@ -39,6 +39,7 @@ IDENTIFYING: dict[str, BaseTag] = {
     keyword: Tag(keyword)
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 }
+CHARACTER_SET = 0x00080005
 UID_FORM = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, lenient about leading zeros
 LARGEST_ELEMENT = 64 << 10  # bytes; what is larger is private, a table or the frames' geometry
 LARGEST_INFLATED = 256 << 20  # bytes
@@ -101,16 +102,18 @@ def read_header(part10: Buffer) -> tuple[dict[str, str], Header]:
     offset, syntax = body(part10)
     if syntax == DeflatedExplicitVRLittleEndian:
         part10, offset = _inflated(part10[offset:]), 0
+    implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
     elements = _elements(part10, offset, syntax)
     uids = _uids(part10, elements)
     kept = bytearray()
     for element in elements:
-        size = element.end - element.start
-        if size <= LARGEST_ELEMENT and len(kept) + size <= LARGEST_HEADER:
-            kept += part10[element.start : element.end]
+        content = part10[element.start : min(element.end, element.start + LARGEST_ELEMENT + 1)]
+        # Every text is read by the character set: a broken one must not make all of them so.
+        odd = element.tag == CHARACTER_SET and not implicit and content[4:6] != b"CS"
+        fits = len(content) <= LARGEST_ELEMENT and len(kept) + len(content) <= LARGEST_HEADER
+        if fits and not odd:
+            kept += content
     try:
-        implicit = syntax == ImplicitVRLittleEndian
-        little = syntax != ExplicitVRBigEndian
         read = read_dataset(BytesIO(kept), implicit, little)
         header = Header(read)
         header.set_original_encoding(implicit, little, read.original_character_set)

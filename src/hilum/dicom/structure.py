@@ -23,7 +23,7 @@ UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 LONG_VRS = frozenset(str(vr).encode() for vr in EXPLICIT_VR_LENGTH_32)
 DEEPEST = 100  # sequences in sequences; reports (TID 1500) have about ten
-MOST_ELEMENTS = 3_000_000  # heads looked at; a large enhanced multi-frame object has a million
+MOST_ELEMENTS = 1_000_000  # heads looked at; 10,000 frames of an enhanced object have as many
 
 TRUNCATED = "it ends in the middle of an element"
 
@@ -54,7 +54,6 @@ class Walker:
         self._implicit = transfer_syntax == ImplicitVRLittleEndian
         order = ">" if transfer_syntax == ExplicitVRBigEndian else "<"
         self._explicit_head = Struct(f"{order}HH2sH").unpack_from
-        self._implicit_head = Struct(f"{order}HHL").unpack_from
         self._length = Struct(f"{order}L").unpack_from
         self._heads = 0
 
@@ -77,24 +76,24 @@ class Walker:
 
     def _head(self, implicit: bool) -> tuple[int, int, bool]:
         """Read one head: tag, length, and whether what is inside has implicit VRs."""
-        if self._size - self._position < 8:
+        position = self._position
+        self._position = position + 8
+        if self._position > self._size:
             raise UnreadableError(TRUNCATED)
         self._heads += 1
         if self._heads > MOST_ELEMENTS:
             raise UnreadableError(f"it has more than {MOST_ELEMENTS} elements")
-        group, element, vr, length = self._explicit_head(self._buffer, self._position)
-        tag = group << 16 | element
+        group, element, vr, length = self._explicit_head(self._buffer, position)
         # A VR that is no two letters: some writers go over to implicit VRs inside sequences.
         if implicit or group == 0xFFFE or not b"AA" <= vr <= b"ZZ":
-            length = self._implicit_head(self._buffer, self._position)[2]
-            vr = b""
-        self._position += 8
-        if vr in LONG_VRS:
-            if self._size - self._position < 4:
-                raise UnreadableError(TRUNCATED)
-            length = self._length(self._buffer, self._position)[0]
+            length = self._length(self._buffer, position + 4)[0]
+        elif vr in LONG_VRS:
             self._position += 4
-        return tag, length, implicit or vr == b"UN"  # PS3.5 6.2.2, note 1
+            if self._position > self._size:
+                raise UnreadableError(TRUNCATED)
+            length = self._length(self._buffer, position + 8)[0]
+            implicit = vr == b"UN"  # PS3.5 6.2.2, note 1
+        return group << 16 | element, length, implicit
 
     def _skip(self, length: int) -> None:
         self._position += length
