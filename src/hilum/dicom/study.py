@@ -29,6 +29,7 @@ PATIENT_AND_STUDY = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
+LONGEST = 1024  # characters that are compared
 TYPE_2 = (
     "PatientName",
     "PatientID",
@@ -71,9 +72,9 @@ class Study:
             element_of: dict[str, DataElement] = {}
             for series in self.series:
                 element = series.header.get(Tag(keyword))
-                if element is not None and not element.is_empty:
-                    votes[str(element.value)] += 1
-                    element_of.setdefault(str(element.value), element)
+                if stated := series.header.text(keyword, LONGEST):
+                    votes[stated] += 1
+                    element_of.setdefault(stated, element)
             if votes:
                 agreed.add(element_of[votes.most_common(1)[0][0]])
             elif keyword in TYPE_2:
