@@ -1,6 +1,7 @@
 """Small MR series made by the tests themselves."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -20,7 +21,7 @@ def mr_slices(
     modality: str = "MR",
     patient: str = "Marker^Patient",
 ) -> list[Dataset]:
-    """An axial series called `name`: `count` slices of random voxels, positions from 0 upwards."""
+    """An axial series called `name`: `count` slices, positions from 0 upwards."""
     rng = np.random.default_rng(abs(hash(name)) % 2**32)
     series_uid = derived_uid("test", study, name)
     slices = []
@@ -49,7 +50,9 @@ def mr_slices(
         ds.BitsAllocated = ds.BitsStored = 16
         ds.HighBit, ds.PixelRepresentation = 15, 0
         ds.ImageType = ["ORIGINAL", "PRIMARY"]
-        ds.PixelData = rng.integers(0, 1000, shape, dtype=np.uint16).tobytes()
+        pixels = rng.integers(0, 300, shape, dtype=np.uint16)
+        pixels[:, shape[1] // 2 :] += 600  # one bright half: a mask of noise has thousands of rims
+        ds.PixelData = pixels.tobytes()
         slices.append(ds)
     return slices
 
@@ -68,3 +71,10 @@ def write(slices: list[Dataset], folder: Path) -> list[Path]:
 def instances(slices: list[Dataset], folder: Path) -> list[Instance]:
     """`slices` as received instances."""
     return [Instance.read(path) for path in write(slices, folder)]
+
+
+def workitem_row(**values: Any) -> dict[str, Any]:
+    """A row of the table `workitem`, for tests that need one to be there."""
+    about = {"id": "1.2.3", "study_uid": "1.2", "module": "m", "version": "1", "title": "M"}
+    empty = {"rule": {}, "rule_key": "k", "inputs": {}, "siblings": [], "verdicts": []}
+    return {**about, **empty, "weights_sha256": "", "state": "scheduled", "created": 0.0, **values}

@@ -3,22 +3,49 @@
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
 
 from hilum import records as tables
+from hilum.errors import HilumError
 from hilum.hints import HintSender, gateway_address
-from hilum.records import Records
+from hilum.records import Records, State
 
 PATIENCE = 10.0  # seconds; a gateway that runs answers at once
 
 
-def ask(records: Records, data: Path, action: str, workitem_id: str, reason: str) -> str | None:
-    """The gateway's answer, or None if none runs now: the request is kept and done later."""
+def ask(
+    records: Records, data: Path, action: str, workitem_id: str, reason: str = ""
+) -> tuple[bool, str]:
+    """Whether the gateway did it, and its answer; what is asked while none runs is done later."""
     number = records.add_request(action, workitem_id, reason)
     with closing(HintSender(gateway_address(data))) as hints:
         hints.send("asked")
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if answer := records.one(tables.request, id=number)["answer"]:
-            return str(answer)
+        row = records.one(tables.request, id=number)
+        if row["answer"]:
+            return row["done"], row["answer"]
         time.sleep(0.05)
-    return None
+    return True, "noted; it is done as soon as `hilum serve` runs"
+
+
+def workitem_called(records: Records, ending: str) -> str:
+    """The id of the one workitem whose id ends so, as `hilum status` shows it."""
+    table = tables.workitem
+    query = sa.select(table.c.id).where(table.c.id.endswith(ending, autoescape=True))
+    found = [row["id"] for row in records.select(query.limit(2))]
+    if len(found) != 1:
+        many = "several workitems end" if found else "no workitem ends"
+        raise HilumError(f"{many} in {ending}; `hilum status` shows them")
+    return str(found[0])
+
+
+def parked(records: Records, destination: str = "") -> list[str]:
+    """Ids of the workitems that a destination refused, or this destination if it is named."""
+    key: dict[str, Any] = {"destination": destination} if destination else {}
+    refused = records.find(tables.delivery, state="refused", order_by="owed_at", **key)
+    ids = dict.fromkeys(row["workitem_id"] for row in refused)
+    states = {row["id"]: row["state"] for row in records.find(tables.workitem, id=tuple(ids))}
+    return [i for i in ids if states[i] == State.PARKED.value]

@@ -32,6 +32,7 @@ Networks = Annotated[
         "--networks", help="Folder of networks of your own.", file_okay=False, exists=True
     ),
 ]
+Workitem = Annotated[str, typer.Argument(help="The end of its id, as `hilum status` shows it.")]
 DEFAULT_CONFIG = Path("hilum.toml")
 
 
@@ -161,11 +162,14 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         return
     for source in views.sources(site, records):
         out.print(_source_line(source))
+    for destination in views.destinations(site, records):
+        out.print(_destination_line(destination))
     for study in studies:
         when = time.strftime("%F %T", time.localtime(study["last_at"]))
         waiting = "no rule applies" if study["settled"] else "receiving"
         for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
-            what = f"[bold]{item['state']}[/]  {item['module']}  {escape(item['reason'])}"
+            number = item.get("id", "")[-8:]
+            what = f"[bold]{item['state']}[/]  {item['module']} {number}  {escape(item['reason'])}"
             out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
     _show_quarantine(views.quarantine(site, newest=10))
 
@@ -195,6 +199,28 @@ def sources(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Ask every destination whether it answers, and show what it still has to take."""
+    from hilum import views
+    from hilum.config import load
+    from hilum.destinations import open_destination
+    from hilum.records import Records
+    from hilum.serve import records_url
+
+    site = load(config)
+    records = Records(records_url(site)) if _recorded(site) else Records("sqlite://")
+    shown = views.destinations(site, records)
+    for view, settings in zip(shown, site.destination, strict=True):
+        view["answers"] = open_destination(settings).answers()
+        if not as_json:
+            out.print(_destination_line(view))
+            out.print("  answers" if view["answers"] else "  [bold red]does not answer[/]")
+    if as_json:
+        _print_json(shown)
+    raise typer.Exit(0 if all(view["answers"] for view in shown) else 1)
+
+
+@app.command()
 def trace(study: str, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show every event of one study in order, with times and reasons."""
     from hilum import views
@@ -213,18 +239,41 @@ def trace(study: str, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) 
 
 
 @app.command()
+def release(
+    workitem: Annotated[str | None, typer.Argument(help="One only: the end of its id.")] = None,
+    destination: Annotated[str, typer.Option(help="Only what this destination refused.")] = "",
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Deliver what was parked, once the cause is cured; everything, or one workitem."""
+    from hilum.asking import parked, workitem_called
+
+    records = _site_and_records(config)[1]
+    ids = [workitem_called(records, workitem)] if workitem else parked(records, destination)
+    if not ids:
+        say.print("nothing is parked")
+    _request("release", ids, config)
+
+
+@app.command()
+def retry(workitem: Workitem, config: Config = DEFAULT_CONFIG) -> None:
+    """Analyse again what failed, or send again now what waits for its next attempt."""
+    _request("retry", [workitem], config)
+
+
+@app.command()
+def cancel(workitem: Workitem, config: Config = DEFAULT_CONFIG) -> None:
+    """Stop an analysis that waits or runs, or a delivery that was not made yet."""
+    _request("cancel", [workitem], config)
+
+
+@app.command()
 def withdraw(
-    workitem: Annotated[str, typer.Argument(help="Its id, as `hilum status --json` shows it.")],
+    workitem: Workitem,
     reason: Annotated[str, typer.Option(help="Why, for whoever reads the note in the archive.")],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Take a delivered result back: a rejection note goes wherever the result went."""
-    from hilum.asking import ask
-
-    site, records = _site_and_records(config)
-    answer = ask(records, site.data, "withdraw", workitem, reason)
-    say.print(answer or "noted; it is done as soon as `hilum serve` runs")
-    raise typer.Exit(0 if answer is None or answer.startswith("withdrawn") else 1)
+    _request("withdraw", [workitem], config, reason)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -255,6 +304,19 @@ def main() -> None:
     except HilumError as error:
         say.print(f"[bold red]error:[/] {error}")
         sys.exit(1)
+
+
+def _request(action: str, workitems: list[str], config: Path, reason: str = "") -> None:
+    from hilum.asking import ask, workitem_called
+
+    site, records = _site_and_records(config)
+    all_done = True
+    for workitem in workitems:
+        workitem_id = workitem_called(records, workitem)
+        done, answer = ask(records, site.data, action, workitem_id, reason)
+        say.print(f"{workitem_id[-8:]}: {escape(answer)}")
+        all_done = all_done and done
+    raise typer.Exit(0 if all_done else 1)
 
 
 def _site_and_records(config: Path) -> Any:
@@ -294,6 +356,17 @@ def _show_quarantine(quarantine: dict[str, Any]) -> None:
         out.print(f"{when}  {about}  from {sender}  {escape(item['reason'])}")
     if more := quarantine["total"] - len(quarantine["objects"]):
         out.print(f"and {more} older ones")
+
+
+def _destination_line(destination: dict[str, Any]) -> str:
+    parts = [f"destination {destination['name']} ({destination['kind']})"]
+    if destination["state"] == "silent":
+        since = time.strftime("%F %T", time.localtime(destination["since"]))
+        parts.append(f"[bold red]silent since {since}[/], called every few seconds")
+        parts.append(escape(destination["problem"]))
+    counts = destination["deliveries"]
+    parts += [f"{counts[state]} {state}" for state in sorted(counts)]
+    return "  ".join(parts)
 
 
 def _print_json(value: Any) -> None:

@@ -8,6 +8,8 @@
     |   +-- NoVolumeError       the slices do not form one regular volume
     +-- ModuleError             a module could not be loaded or failed
     |   +-- ModuleCrashed       its process died or was killed
+    |   +-- ModuleCancelled     its result was no longer wanted
+    +-- RecordsUnavailable      our database does not answer
     +-- SourceError             an archive we watch did not give what it was asked for
     |   +-- SourceDelayed       down, slow or busy: it is asked again by itself
     |   +-- SourceRefused       it will not answer; the text says the cure
@@ -53,6 +55,14 @@ class ModuleError(HilumError):
 
 class ModuleCrashed(ModuleError):  # noqa: N818 - the word a log reader looks for
     """The module's process died, ran out of memory or out of time, and was killed."""
+
+
+class ModuleCancelled(ModuleError):  # noqa: N818
+    """The module was killed because its result is no longer wanted."""
+
+
+class RecordsUnavailable(HilumError):  # noqa: N818
+    """Our own database is locked, full or away."""
 
 
 class SourceError(HilumError):

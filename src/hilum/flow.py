@@ -3,43 +3,34 @@
     Source -> Instance -> Arrivals -> Study -> Rule -> Workitem -> Module.run -> findings
            -> objects.write -> Destination.send -> verified
 
-The order of the methods is the order in which things happen. `arrived` to `schedule` run in the
-gateway, `analyse` in a worker, `deliver` in the gateway again. A workflow survives the death of its
-process: it goes on after the last finished step. Only ids pass between steps; images, findings and
-results lie on disk.
+The order of the methods is the order in which things happen. `review` to `schedule` run in the
+gateway, `analyse` in a worker; the deliveries (outbox.py) run in the gateway again. A workflow
+survives the death of its process: it goes on after the last finished step. Only ids pass between
+steps; images, findings and results lie on disk.
 """
 
 import logging
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 from hilum import records as tables
 from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
-from hilum.config import Destination, Rule, Site
-from hilum.destinations import open_destination
+from hilum.config import Rule, Site
 from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost
-from hilum.errors import (
-    ConfigurationError,
-    DeliveryDelayed,
-    DeliveryRefused,
-    ModuleError,
-    where,
-)
+from hilum.errors import ModuleCancelled, ModuleError, where
 from hilum.findings import Findings, Refusal
+from hilum.hints import HintSender, gateway_address
 from hilum.inbox import Inbox
 from hilum.module import Module, facts_of, inputs_of
 from hilum.objects import KINDS, Encoding, write_objects
+from hilum.outbox import Outbox, variant_of
 from hilum.records import Records, State
 from hilum.routing import applies, recipients
 from hilum.workitems import Workitems
 
-READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)  # an archive may need a moment to index
-FIRST_RETRY_SECONDS = 2.0
-LAST_RETRY_SECONDS = 1800.0
+MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
 log = logging.getLogger(__name__)
@@ -58,7 +49,9 @@ class Flow(durable.Workflows):
         self.inbox = Inbox(site.data)
         self.arrivals = Arrivals(self.inbox, records)
         self.workitems = Workitems(records, self.inbox, site.data, self.facts)
+        self.outbox = Outbox(site, records, self.workitems)
         self.hosts: dict[str, ModelHost] = {}
+        self._hints = HintSender(gateway_address(site.data))
 
     # 1. Arrival: is there enough to decide? -------------------------------------------------------
 
@@ -90,10 +83,11 @@ class Flow(durable.Workflows):
         return rest if rest > 0 else None
 
     def sweep(self) -> None:
-        """Find what no hint told of, and schedule again what a crash left between two lines."""
+        """Find what no hint told of, and hand over again what the engine does not work on."""
         self.arrivals.sweep()
-        for row in self.records.find(tables.workitem, state=State.SCHEDULED.value):
-            self.enqueue_analysis(row["id"], Rule.model_validate(row["rule"]))
+        unfinished = (State.SCHEDULED.value, State.RUNNING.value)
+        for row in self.records.find(tables.workitem, state=unfinished):
+            self.launch(row)
 
     def decide_rule(self, rule: Rule, arrival: Arrival) -> Run | Wait | Hold | NotApplicable:
         """Follow one rule for one study, as far as its images allow."""
@@ -136,17 +130,16 @@ class Flow(durable.Workflows):
         self.records.add_event(
             arrival.study_uid, "scheduled", f"{module.name} {module.version}", workitem_id
         )
-        self.enqueue_analysis(workitem_id, rule)
+        self.launch(self.records.one(tables.workitem, id=workitem_id))
 
-    def enqueue_analysis(self, workitem_id: str, rule: Rule) -> None:
-        """Hand a workitem to the workers; doing so again changes nothing."""
-        durable.enqueue(
-            durable.ANALYSE,
-            self.analyse,
-            workitem_id,
-            workitem_id,
-            priority=durable.PRIORITIES[rule.priority],
-        )
+    def launch(self, row: tables.Row) -> None:
+        """Hand a workitem to the workers; doing so again changes nothing while they have it."""
+        launch = row["launch"]
+        if durable.is_over(f"{row['id']}.{launch}"):  # and the workitem is not: the engine gave up
+            launch += 1
+            self.records.change(tables.workitem, {"id": row["id"]}, launch=launch)
+        priority = durable.PRIORITIES[Rule.model_validate(row["rule"]).priority]
+        durable.enqueue(durable.ANALYSE, self.analyse, f"{row['id']}.{launch}", row["id"], priority)
 
     def note_outcome(self, rule: Rule, arrival: Arrival, outcome: Hold | NotApplicable) -> None:
         """Record, once, why a module was not run on a study."""
@@ -168,63 +161,88 @@ class Flow(durable.Workflows):
 
     @durable.workflow
     def analyse(self, workitem_id: str) -> None:
-        """Run the module, write the result objects, hand them to the deliveries."""
+        """Run the module, write the result objects, owe them to the destinations."""
         try:
-            if not self.is_current(workitem_id):
-                return
-            self.infer(workitem_id)
-            if not self.is_current(workitem_id):
-                return
-            destinations = self.write(workitem_id)
+            if self.begin(workitem_id):
+                self.infer(workitem_id)
+                if self.is_wanted(workitem_id):
+                    self.write(workitem_id)
         except durable.EngineError:
             raise
         except Exception as error:  # noqa: BLE001 - around one workitem: it ends, others go on
-            self.give_up(workitem_id, State.FAILED, where(error))
-            return
-        for destination in destinations:
-            self.enqueue_delivery(workitem_id, destination)
+            self.records.set_state(workitem_id, State.FAILED, where(error))
+            log.error("workitem %s: %s", workitem_id, where(error))
 
-    @durable.step
-    def is_current(self, workitem_id: str) -> bool:
-        """False if a run on more images has replaced this one; then nothing of it is sent."""
+    def begin(self, workitem_id: str) -> bool:
+        """Count the runs, also those that a death of the worker repeats; False to go no further.
+
+        After `MOST_RUNS` deaths the module is not run again and a refusal is written; if even that
+        ends the worker as often, nothing is.
+        """
+        if not self.is_wanted(workitem_id):
+            return False
+        runs = self.records.one(tables.workitem, id=workitem_id)["runs"] + 1
+        self.records.change(tables.workitem, {"id": workitem_id}, runs=runs)
+        if runs > 2 * MOST_RUNS:
+            text = f"its worker died {runs - 1} times, in the end while the refusal was written"
+            self.records.set_state(workitem_id, State.FAILED, text)
+            return False
+        return True
+
+    def is_wanted(self, workitem_id: str) -> bool:
+        """False if a person cancelled it, or a run on more images has replaced it."""
         row = self.records.one(tables.workitem, id=workitem_id)
         if row["superseded_by"]:
             self.records.set_state(workitem_id, State.CANCELLED, "more images arrived")
             return False
-        return True
+        return State(row["state"]) is not State.CANCELLED
 
     @durable.step
     def infer(self, workitem_id: str) -> None:
         """Run the module in its own process; its failure becomes a refusal a clinician can read."""
         row = self.records.one(tables.workitem, id=workitem_id)
         self.records.set_state(workitem_id, State.RUNNING, f"{row['module']} runs")
+        if self.ends_workers(row):
+            return
         self.records.change(tables.workitem, {"id": workitem_id}, failure=None)
         folder = self.workitems.result_folder(workitem_id)
+        job = Job(self.workitems.images(row), folder, row["weights_sha256"])
         started = time.monotonic()
         try:
-            self.host(row["module"]).run(
-                Job(self.workitems.images(row), folder, row["weights_sha256"])
-            )
+            self.host(row["module"]).run(job, lambda: self.is_wanted(workitem_id))
+        except ModuleCancelled:
+            return
         except ModuleError as error:
-            self.records.change(tables.workitem, {"id": workitem_id}, failure=str(error))
-            self.records.add_event(row["study_uid"], "failed", str(error), workitem_id)
-            refusal = Refusal(
-                "module-failed", "The analysis failed for a technical reason; it is on record."
-            )
-            exchange.save(Findings((refusal,)), folder)
+            self.refuse(row, str(error))
+            return
         findings = exchange.summary(exchange.load(folder))
         self.records.change(tables.workitem, {"id": workitem_id}, findings=findings)
-        self.records.add_event(
-            row["study_uid"],
-            "analysed",
-            f"{len(findings)} findings in {time.monotonic() - started:.2f} s",
-            workitem_id,
-        )
+        text = f"{len(findings)} findings in {time.monotonic() - started:.2f} s"
+        self.records.add_event(row["study_uid"], "analysed", text, workitem_id)
+
+    def ends_workers(self, row: tables.Row) -> bool:
+        """Whether a workitem ended its worker too often; then a refusal is all that is written."""
+        if row["runs"] <= MOST_RUNS:
+            return False
+        if not row["failure"]:
+            self.refuse(row, f"its analysis ended its worker {MOST_RUNS} times")
+        return True
+
+    def refuse(self, row: tables.Row, failure: str) -> None:
+        """Put a refusal in the place of the findings; the reason is kept for the administrator."""
+        text = "The analysis failed for a technical reason; it is on record."
+        findings = Findings((Refusal("module-failed", text),))
+        exchange.save(findings, self.workitems.result_folder(row["id"]))
+        self.records.remove(tables.result, workitem_id=row["id"])  # of a writing that did not end
+        summary = exchange.summary(findings)
+        self.records.change(tables.workitem, {"id": row["id"]}, failure=failure, findings=summary)
+        self.records.add_event(row["study_uid"], "failed", failure, row["id"])
 
     @durable.step
-    def write(self, workitem_id: str) -> list[str]:
-        """Write the result objects of every encoding asked for; return the destinations."""
+    def write(self, workitem_id: str) -> None:
+        """Write the result objects of every encoding asked for, and owe them to destinations."""
         row = self.records.one(tables.workitem, id=workitem_id)
+        self.ends_workers(row)
         analysis = self.workitems.analysis(row)
         refused = analysis.findings.refusal is not None
         images_to = recipients(self.site, Rule.model_validate(row["rule"]), refused)
@@ -237,7 +255,7 @@ class Flow(durable.Workflows):
                 self.workitems.keep(workitem_id, kind, dataset, ",".join((*kinds, encoding)))
                 written.add(kind)
         for destination in destinations:
-            self.workitems.owe(
+            self.outbox.owe(
                 workitem_id, destination.name, variant_of(destination), images_to[destination.name]
             )
         self.records.set_state(
@@ -247,74 +265,10 @@ class Flow(durable.Workflows):
             kind="written",
         )
         if not destinations:
-            self.finish(workitem_id)
-        return [destination.name for destination in destinations]
+            self.outbox.finish(workitem_id)
+        self._hints.send("written")
 
-    # 4. Delivery: verified means the destination showed it to us ----------------------------------
-
-    @durable.workflow
-    def deliver(self, workitem_id: str, destination: str, attempt: int) -> None:
-        """One attempt; a delayed one is repeated later by a workflow of its own, for days."""
-        try:
-            outcome = self.hand_over(workitem_id, destination, attempt)
-        except durable.EngineError:
-            raise
-        except Exception as error:  # noqa: BLE001 - around one workitem: it ends, others go on
-            self.give_up(workitem_id, State.PARKED, f"{destination}: {where(error)}")
-            return
-        if outcome == "delayed":
-            pause = retry_seconds(attempt)
-            self.enqueue_delivery(workitem_id, destination, attempt + 1, pause)
-
-    @durable.step
-    def hand_over(self, workitem_id: str, destination: str, attempt: int) -> str:
-        """Send what the destination does not show yet, then read back; return the outcome."""
-        state = State(self.records.one(tables.workitem, id=workitem_id)["state"])
-        if state is State.WITHDRAWN:
-            text = f"{destination}: not sent, the result was withdrawn"
-            self.workitems.note_delivery(workitem_id, destination, "cancelled", attempt, text)
-            return "cancelled"
-        try:
-            peer = open_destination(self.site.destinations((destination,))[0])
-            files = self.workitems.files_for(workitem_id, destination)
-            if missing := peer.missing(files):  # asked first: a crash may have hidden a sending
-                peer.send(missing)
-            self._read_back(peer, files)
-        except (DeliveryDelayed, OSError) as error:
-            text = f"{destination}: {error}; again in {retry_seconds(attempt):.0f} s"
-            next_attempt = time.time() + retry_seconds(attempt)
-            self.workitems.note_delivery(
-                workitem_id, destination, "delayed", attempt, text, next_attempt
-            )
-            return "delayed"
-        except (DeliveryRefused, ConfigurationError) as error:
-            self.workitems.note_delivery(
-                workitem_id, destination, "refused", attempt, f"{destination}: {error}"
-            )
-            self.records.set_state(workitem_id, State.PARKED, f"{destination}: {error}")
-            return "refused"
-        text = f"{len(files)} objects read back from {destination}"
-        self.workitems.note_delivery(workitem_id, destination, "verified", attempt, text)
-        self.finish(workitem_id)
-        return "verified"
-
-    @durable.step
-    def give_up(self, workitem_id: str, state: State, reason: str) -> None:
-        """End a workitem that met an error nobody foresaw; its place is on record."""
-        self.records.set_state(workitem_id, state, reason)
-        log.error("workitem %s: %s", workitem_id, reason)
-
-    def finish(self, workitem_id: str) -> None:
-        """Complete the workitem once every destination has shown every result."""
-        deliveries = self.records.find(tables.delivery, workitem_id=workitem_id)
-        row = self.records.one(tables.workitem, id=workitem_id)
-        if State(row["state"]).settled or any(d["state"] != "verified" for d in deliveries):
-            return
-        if row["failure"]:
-            self.records.set_state(workitem_id, State.FAILED, row["failure"])
-        else:
-            places = ", ".join(d["destination"] for d in deliveries) or "the results folder"
-            self.records.set_state(workitem_id, State.COMPLETED, f"verified in {places}")
+    # 4. Delivery, in the gateway: see outbox.py ---------------------------------------------------
 
     # What the steps above stand on ----------------------------------------------------------------
 
@@ -323,39 +277,3 @@ class Flow(durable.Workflows):
         if module not in self.hosts:
             self.hosts[module] = ModelHost(module, self.site.worker, self.site.networks)
         return self.hosts[module]
-
-    def enqueue_delivery(
-        self,
-        workitem_id: str,
-        destination: str,
-        attempt: int = 1,
-        delay_seconds: float | None = None,
-    ) -> None:
-        """Hand one attempt to deliver to the engine; doing so again changes nothing."""
-        durable.enqueue(
-            durable.DELIVER,
-            self.deliver,
-            f"{workitem_id}.{destination}.{attempt}",
-            workitem_id,
-            destination,
-            attempt,
-            partition=destination,
-            delay_seconds=delay_seconds,
-        )
-
-    def _read_back(self, peer: Any, files: list[Path]) -> None:
-        for pause in READ_BACK_PAUSES:
-            time.sleep(pause)
-            if not (missing := peer.missing(files)):
-                return
-        raise DeliveryDelayed(f"accepted, but {len(missing)} of {len(files)} are not shown")
-
-
-def retry_seconds(attempt: int) -> float:
-    """Pause after failed attempt number `attempt`: 2 s, doubling, at most half an hour."""
-    return float(min(FIRST_RETRY_SECONDS * 2 ** (attempt - 1), LAST_RETRY_SECONDS))
-
-
-def variant_of(destination: Destination) -> str:
-    """The kinds and the encoding a destination wants, as one word of the records."""
-    return ",".join((*destination.objects, destination.segmentation))

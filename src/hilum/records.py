@@ -1,19 +1,27 @@
 """Our records: workitems, results, deliveries and the events of every study (SQL, no pixels).
 
 Runs on SQLite and PostgreSQL through SQLAlchemy Core. Holds UIDs and our own ids, never names,
-birth dates or patient ids.
+birth dates or patient ids. A database that is locked, full or away is waited for.
 """
 
+import logging
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hilum.errors import RecordsUnavailable
+
+LONGEST_PAUSE = 1.0  # seconds between two attempts at a database that does not answer
+TELL_AFTER = 5.0
+TRANSIENT = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+
 metadata = sa.MetaData()
+log = logging.getLogger(__name__)
+Outcome = TypeVar("Outcome")
 
 
 class State(Enum):
@@ -36,6 +44,19 @@ class State(Enum):
         return self not in (State.SCHEDULED, State.RUNNING, State.DELIVERING)
 
 
+# From where each state is reached. Anything else is not done: what a worker or a delivery that was
+# under way still has to say about a workitem that a person cancelled or withdrew changes nothing.
+REACHED_FROM = {
+    State.RUNNING: (State.SCHEDULED, State.RUNNING),
+    State.DELIVERING: (State.RUNNING, State.DELIVERING, State.PARKED),
+    State.COMPLETED: (State.DELIVERING, State.PARKED),
+    State.PARKED: (State.DELIVERING, State.PARKED),
+    State.FAILED: (State.SCHEDULED, State.RUNNING, State.DELIVERING, State.PARKED),
+    State.CANCELLED: (State.SCHEDULED, State.RUNNING, State.DELIVERING, State.PARKED),
+    State.WITHDRAWN: (State.DELIVERING, State.PARKED, State.COMPLETED, State.FAILED),
+}
+
+
 workitem = sa.Table(
     "workitem",
     metadata,
@@ -47,9 +68,11 @@ workitem = sa.Table(
     sa.Column("weights_sha256", sa.String(64), nullable=False),
     sa.Column("rule", sa.JSON, nullable=False),
     sa.Column("rule_key", sa.String(64), nullable=False),
-    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), index=True, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("created", sa.Float, nullable=False),
+    sa.Column("launch", sa.Integer, nullable=False, default=0),  # how often the engine was given it
+    sa.Column("runs", sa.Integer, nullable=False, default=0),  # how often its analysis was begun
     sa.Column("inputs", sa.JSON, nullable=False),  # input name -> files in the study's folder
     sa.Column("siblings", sa.JSON, nullable=False),  # one file of every series, for the consensus
     sa.Column("verdicts", sa.JSON, nullable=False),
@@ -76,13 +99,20 @@ delivery = sa.Table(
     sa.Column("destination", sa.String(64), primary_key=True),
     sa.Column("variant", sa.String(64), nullable=False),  # of the results it is to receive
     sa.Column("images", sa.Boolean, nullable=False),  # whether the analysed images go along
-    sa.Column(
-        "state", sa.String(16), nullable=False
-    ),  # waiting, delayed, refused, verified, cancelled
+    sa.Column("state", sa.String(16), index=True, nullable=False),  # see outbox.py
+    sa.Column("owed_at", sa.Float, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("reason", sa.Text, nullable=False, default=""),
-    sa.Column("next_attempt", sa.Float),
+    sa.Column("next_attempt", sa.Float, nullable=False, default=0.0),
     sa.Column("verified_at", sa.Float),
+)
+destination = sa.Table(
+    "destination",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),  # answers, silent
+    sa.Column("since", sa.Float, nullable=False),  # when it came into that state
+    sa.Column("problem", sa.Text, nullable=False, default=""),  # why it is silent
 )
 event = sa.Table(
     "event",
@@ -138,70 +168,102 @@ request = sa.Table(
     sa.Column("workitem_id", sa.String(64), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("answer", sa.Text),
+    sa.Column("done", sa.Boolean, nullable=False, default=False),
 )
 
 Row = dict[str, Any]
 
 
 class Records:
-    """The tables above, opened at `url`."""
+    """The tables above, opened at `url`.
 
-    def __init__(self, url: str) -> None:
+    `patience` is how long in s a database that does not answer is waited for; the services wait
+    until it does, since nothing can be decided without it.
+
+    Raises
+    ------
+    RecordsUnavailable
+        By every method, when the patience is at its end.
+    """
+
+    def __init__(self, url: str, patience: float = float("inf")) -> None:
+        self._patience = patience
         self._engine = sa.create_engine(url)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _configure_sqlite)
-        metadata.create_all(self._engine)
+        self.transact(metadata.create_all)
 
-    @contextmanager
-    def begin(self) -> Iterator[sa.Connection]:
-        """One transaction."""
-        with self._engine.begin() as connection:
-            yield connection
+    def transact(self, work: Callable[[sa.Connection], Outcome]) -> Outcome:
+        """The outcome of `work` in one transaction, begun again when the database fails."""
+        started = time.monotonic()
+        pause = 0.02
+        told = False
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    outcome = work(connection)
+            except sa.exc.DBAPIError as error:
+                waited = time.monotonic() - started
+                if not _is_transient(error):
+                    raise
+                if waited > self._patience:
+                    text = f"the records do not answer for {waited:.0f} s: {error.orig}"
+                    raise RecordsUnavailable(text) from error
+                if not told and waited > TELL_AFTER:
+                    told = True
+                    log.warning("the records do not answer (%s), waiting", error.orig)
+            else:
+                if told:
+                    log.warning("the records answer again")
+                return outcome
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def add_event(self, study_uid: str, kind: str, text: str, workitem_id: str = "") -> None:
         """Append one line to the trace of a study."""
-        with self.begin() as connection:
-            connection.execute(
-                event.insert().values(
-                    at=time.time(),
-                    study_uid=study_uid,
-                    workitem_id=workitem_id,
-                    kind=kind,
-                    text=text,
-                )
-            )
+        self.transact(lambda connection: _add_event(connection, study_uid, kind, text, workitem_id))
 
     def add_request(self, action: str, workitem_id: str, reason: str) -> int:
         """Ask the gateway to do something with a workitem; return the number of the request."""
-        with self.begin() as connection:
-            values = {"action": action, "workitem_id": workitem_id, "reason": reason}
+        values = {"action": action, "workitem_id": workitem_id, "reason": reason}
+
+        def insert(connection: sa.Connection) -> int:
             inserted = connection.execute(request.insert().values(at=time.time(), **values))
             return int(inserted.inserted_primary_key[0])  # type: ignore[index]
+
+        return self.transact(insert)
 
     def put(self, table: sa.Table, **values: Any) -> bool:
         """Insert a row unless its primary key is there already; say whether it was new."""
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
-        with self.begin() as connection:
-            statement = dialect.insert(table).values(**values).on_conflict_do_nothing()
-            return connection.execute(statement).rowcount > 0
+        statement = dialect.insert(table).values(**values).on_conflict_do_nothing()
+        return self.transact(lambda connection: connection.execute(statement).rowcount) > 0
 
-    def change(self, table: sa.Table, key: Mapping[str, Any], **values: Any) -> None:
-        """Update the rows that match `key`."""
-        with self.begin() as connection:
-            connection.execute(table.update().where(*_matches(table, key)).values(**values))
+    def change(self, table: sa.Table, key: Mapping[str, Any], **values: Any) -> int:
+        """Update the rows that match `key`; a tuple of values means one of them. How many did."""
+        statement = table.update().where(*_matches(table, key)).values(**values)
+        return self.transact(lambda connection: connection.execute(statement).rowcount)
 
     def remove(self, table: sa.Table, **key: Any) -> None:
         """Delete the rows that match `key`."""
-        with self.begin() as connection:
-            connection.execute(table.delete().where(*_matches(table, key)))
+        statement = table.delete().where(*_matches(table, key))
+        self.transact(lambda connection: connection.execute(statement))
 
-    def find(self, table: sa.Table, order_by: str = "", **key: Any) -> list[Row]:
-        """The rows that match `key`, ordered by a column name."""
-        query = sa.select(table).where(*_matches(table, key))
+    def find(
+        self, table: sa.Table, order_by: str = "", limit: int | None = None, **key: Any
+    ) -> list[Row]:
+        """The rows that match `key`, ordered by a column name; "-" before it means descending."""
+        query = sa.select(table).where(*_matches(table, key)).limit(limit)
         if order_by:
-            query = query.order_by(table.c[order_by])
-        with self._engine.connect() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
+            column = table.c[order_by.removeprefix("-")]
+            query = query.order_by(column.desc() if order_by[0] == "-" else column)
+        return self.select(query)
+
+    def select(self, query: sa.Select[Any]) -> list[Row]:
+        """The rows of any other query."""
+        return self.transact(
+            lambda connection: [dict(row) for row in connection.execute(query).mappings()]
+        )
 
     def one(self, table: sa.Table, **key: Any) -> Row:
         """The single row that matches `key`; `LookupError` if there is none."""
@@ -210,40 +272,56 @@ class Records:
             raise LookupError(f"no {table.name} with {key}")
         return rows[0]
 
-    def set_state(self, workitem_id: str, state: State, reason: str = "", kind: str = "") -> None:
+    def set_state(self, workitem_id: str, state: State, reason: str = "", kind: str = "") -> bool:
         """Move a workitem to `state` and write the line to its trace, in one transaction.
 
-        A withdrawn one stays so, whatever a delivery that was under way still meets.
+        False, and nothing is done, where `state` is not reached from the one it is in.
         """
-        with self.begin() as connection:
-            connection.execute(
-                workitem.update()
-                .where(workitem.c.id == workitem_id, workitem.c.state != State.WITHDRAWN.value)
-                .values(state=state.value, reason=reason)
-            )
+        before = [reached.value for reached in REACHED_FROM[state]]
+
+        def move(connection: sa.Connection) -> bool:
             study_uid = connection.execute(
-                sa.select(workitem.c.study_uid).where(workitem.c.id == workitem_id)
-            ).scalar_one()
-            connection.execute(
-                event.insert().values(
-                    at=time.time(),
-                    study_uid=study_uid,
-                    workitem_id=workitem_id,
-                    kind=kind or state.value,
-                    text=reason or state.value,
-                )
-            )
+                workitem.update()
+                .where(workitem.c.id == workitem_id, workitem.c.state.in_(before))
+                .values(state=state.value, reason=reason)
+                .returning(workitem.c.study_uid)
+            ).scalar()
+            if study_uid is None:
+                return False
+            text = reason or state.value
+            _add_event(connection, study_uid, kind or state.value, text, workitem_id)
+            return True
+
+        return self.transact(move)
 
     def close(self) -> None:
         self._engine.dispose()
 
 
+def _add_event(
+    connection: sa.Connection, study_uid: str, kind: str, text: str, workitem_id: str
+) -> None:
+    values = {"at": time.time(), "study_uid": study_uid, "workitem_id": workitem_id}
+    connection.execute(event.insert().values(kind=kind, text=text, **values))
+
+
+def _is_transient(error: sa.exc.DBAPIError) -> bool:
+    """Whether the same statement may succeed later: locked, no room on the disk, gone."""
+    name = getattr(error.orig, "sqlite_errorname", None)
+    if name is not None:
+        return str(name).startswith(TRANSIENT)
+    return error.connection_invalidated or isinstance(error, sa.exc.OperationalError)
+
+
 def _matches(table: sa.Table, key: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
-    return [table.c[name] == value for name, value in key.items()]
+    return [
+        table.c[name].in_(value) if isinstance(value, tuple) else table.c[name] == value
+        for name, value in key.items()
+    ]
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
     """Write-ahead log, so readers never wait; full fsync, so a commit survives a power cut."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA busy_timeout=30000")
+    connection.execute("PRAGMA busy_timeout=5000")

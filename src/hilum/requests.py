@@ -1,8 +1,10 @@
 """What people ask the running gateway for, on the command line (`asking.py` is their side)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from hilum import records as tables
 from hilum.dicom.instance import Instance
@@ -10,48 +12,119 @@ from hilum.dicom.uids import derived_uid
 from hilum.errors import where
 from hilum.flow import Flow
 from hilum.objects import write_withdrawal
-from hilum.records import State
+from hilum.outbox import CANCELLED, DELAYED, OPEN, REFUSED, VERIFIED, WAITING
+from hilum.records import REACHED_FROM, State
+
+
+class Answer(NamedTuple):
+    """Whether it was done, and what a person is told."""
+
+    done: bool
+    text: str
 
 
 def obey(flow: Flow) -> None:
     """Do what was asked for since; doing it twice, after a crash, changes nothing."""
-    for row in flow.records.find(tables.request, order_by="id", answer=None):
+    for asked in flow.records.find(tables.request, order_by="id", answer=None):
         try:
-            answer = withdraw(flow, row["workitem_id"], row["reason"], row["at"])
+            row = flow.records.one(tables.workitem, id=asked["workitem_id"])
+            answer = ACTIONS[asked["action"]](flow, row, asked)
+        except LookupError:
+            answer = Answer(False, "there is no such workitem")
         except Exception as error:  # noqa: BLE001 - one request must not stop the gateway
-            answer = f"not withdrawn: {where(error)}"
+            answer = Answer(False, f"not done: {where(error)}")
         # what the person wrote may name the patient; it stands in the note and is not kept here
-        flow.records.change(tables.request, {"id": row["id"]}, answer=answer, reason="")
+        values = {"answer": answer.text, "done": answer.done, "reason": ""}
+        flow.records.change(tables.request, {"id": asked["id"]}, **values)
 
 
-def withdraw(flow: Flow, workitem_id: str, reason: str, at: float) -> str:
-    """Take a result back: what was not sent yet is kept, a note goes wherever it may have gone.
+def release(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
+    """Deliver again what a destination refused; the cause is cured."""
+    records = flow.records
+    refused = records.find(tables.delivery, workitem_id=row["id"], state=REFUSED)
+    if not refused:
+        return Answer(False, f"not released: it is {row['state']}, nothing of it was refused")
+    names = ", ".join(sorted(delivery["destination"] for delivery in refused))
+    records.set_state(row["id"], State.DELIVERING, f"released, goes to {names}", kind="released")
+    key = {"workitem_id": row["id"], "state": REFUSED}
+    records.change(tables.delivery, key, state=WAITING, attempts=0, next_attempt=0.0)
+    flow.outbox.wake()
+    return Answer(True, f"released; it goes to {names}")
+
+
+def retry(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
+    """Analyse again what failed, as a workitem of its own; or deliver now what waits."""
+    if row["state"] == State.DELIVERING.value:
+        key = {"workitem_id": row["id"], "state": DELAYED}
+        hurried = flow.records.change(tables.delivery, key, next_attempt=0.0)
+        flow.outbox.wake()
+        return Answer(bool(hurried), "sent again now" if hurried else "it is being delivered")
+    if row["state"] != State.FAILED.value:
+        return Answer(False, f"not tried again: it is {row['state']}, not failed")
+    again = derived_uid(row["id"], "again")
+    if row["superseded_by"] not in (None, again):
+        return Answer(False, f"not tried again: {row['superseded_by']} has replaced it")
+    images = [path for paths in flow.workitems.images(row).values() for path in paths]
+    if not all(path.exists() for path in images):
+        return Answer(False, "not tried again: its images were removed")
+    module = flow.facts[row["module"]]
+    values = {**row, "id": again, "created": asked["at"], "predecessor": row["id"]}
+    values |= {"version": module.version, "weights_sha256": module.weights_sha256}
+    values |= {"title": module.title, "launch": 0, "runs": 0, "findings": None, "failure": None}
+    values |= {"state": State.SCHEDULED.value, "reason": "a person asked for it"}
+    if flow.records.put(tables.workitem, **values):
+        text = f"{module.name} {module.version}, tried again"
+        flow.records.add_event(row["study_uid"], "scheduled", text, again)
+    flow.records.change(tables.workitem, {"id": row["id"]}, superseded_by=again)
+    flow.launch(flow.records.one(tables.workitem, id=again))
+    return Answer(True, f"analysed again as workitem {again}")
+
+
+def cancel(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
+    """Stop an analysis, or what was not delivered yet of its results."""
+    records = flow.records
+    deliveries = records.find(tables.delivery, workitem_id=row["id"])
+    shown = sorted(d["destination"] for d in deliveries if d["state"] == VERIFIED)
+    text = "cancelled by a person"
+    if not shown:
+        done = records.set_state(row["id"], State.CANCELLED, text)
+        done = done or row["state"] == State.CANCELLED.value
+    key = {"workitem_id": row["id"], "state": (*OPEN, REFUSED)}
+    stopped = records.change(tables.delivery, key, state=CANCELLED, reason=text)
+    if shown:
+        done = stopped > 0
+        flow.outbox.finish(row["id"])
+        text += f" for the other destinations; it is in {', '.join(shown)}: see hilum withdraw"
+    return Answer(done, text if done else f"not cancelled: it is {row['state']}")
+
+
+def withdraw(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
+    """Take a result back: what was not sent yet is held back, a note goes wherever it may be.
 
     The note is a workitem of its own. Deliveries to one destination follow each other, so one that
     is under way comes before the note.
     """
     records = flow.records
-    deliveries = records.find(tables.delivery, workitem_id=workitem_id)
+    deliveries = records.find(tables.delivery, workitem_id=row["id"])
     if not deliveries:
-        return "not withdrawn: no result of this workitem was delivered"
-    row = records.one(tables.workitem, id=workitem_id)
-    note_id = derived_uid(workitem_id, "withdrawal")
-    if State(row["state"]) is not State.WITHDRAWN:
-        records.set_state(workitem_id, State.WITHDRAWN, f"taken back by note {note_id}")
-        of_note = {"id": note_id, "created": at, "inputs": {}, "verdicts": [], "findings": []}
-        of_note |= {"state": State.DELIVERING.value, "reason": "a note that takes a result back"}
-        of_note |= {"failure": None, "predecessor": None, "superseded_by": None}
-        records.put(tables.workitem, **{**row, **of_note})
-    _write_notes(flow, row, note_id, reason, at)
+        return Answer(False, "not withdrawn: no result of this workitem was delivered")
+    if State(row["state"]) not in (*REACHED_FROM[State.WITHDRAWN], State.WITHDRAWN):
+        return Answer(False, f"not withdrawn: it is {row['state']}")
+    note_id = derived_uid(row["id"], "withdrawal")
+    of_note = {"id": note_id, "created": asked["at"], "inputs": {}, "verdicts": [], "findings": []}
+    of_note |= {"state": State.DELIVERING.value, "reason": "a note that takes a result back"}
+    of_note |= {"failure": None, "predecessor": None, "superseded_by": None}
+    records.put(tables.workitem, **{**row, **of_note})
+    records.set_state(row["id"], State.WITHDRAWN, f"taken back by note {note_id}")
+    _write_notes(flow, row, note_id, asked)
     for delivery in deliveries:
-        flow.workitems.owe(note_id, delivery["destination"], delivery["variant"], images=False)
-    names = sorted(delivery["destination"] for delivery in deliveries)
-    for name in names:
-        flow.enqueue_delivery(note_id, name)
-    return f"withdrawn; a note goes to {', '.join(names)}"
+        flow.outbox.owe(note_id, delivery["destination"], delivery["variant"], images=False)
+    flow.outbox.wake()
+    names = ", ".join(sorted(delivery["destination"] for delivery in deliveries))
+    return Answer(True, f"withdrawn; a note goes to {names}")
 
 
-def _write_notes(flow: Flow, row: tables.Row, note_id: str, reason: str, at: float) -> None:
+def _write_notes(flow: Flow, row: tables.Row, note_id: str, asked: tables.Row) -> None:
     """One note for each variant of the result: a destination is told of what it received only."""
     if flow.records.find(tables.result, workitem_id=note_id):
         return
@@ -61,10 +134,17 @@ def _write_notes(flow: Flow, row: tables.Row, note_id: str, reason: str, at: flo
     analysis = replace(
         flow.workitems.analysis(row),
         workitem_id=note_id,
-        created=datetime.fromtimestamp(at).astimezone(),
+        created=datetime.fromtimestamp(asked["at"]).astimezone(),
         predecessor=(),
     )
     for variant, results in written.items():
-        flow.workitems.keep(
-            note_id, "ko", write_withdrawal(analysis, results, reason, variant), variant
-        )
+        note = write_withdrawal(analysis, results, asked["reason"], variant)
+        flow.workitems.keep(note_id, "ko", note, variant)
+
+
+ACTIONS: dict[str, Callable[[Flow, tables.Row, tables.Row], Answer]] = {
+    "release": release,
+    "retry": retry,
+    "cancel": cancel,
+    "withdraw": withdraw,
+}

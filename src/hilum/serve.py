@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from types import FrameType
 from typing import Any
 
@@ -23,7 +24,7 @@ from hilum.engine.liveness import Pulse
 from hilum.engine.process import die_with_parent
 from hilum.errors import ConfigurationError
 from hilum.flow import Flow
-from hilum.hints import HintReceiver, gateway_address, wake_address
+from hilum.hints import HintReceiver, HintSender, gateway_address, wake_address
 from hilum.logs import configure_logging
 from hilum.module import discover, installed_modules
 from hilum.records import Records
@@ -91,6 +92,8 @@ class Supervisor:
             log.error("%s died with exit code %s, starting it again", name, process.exitcode)
             deaths.append(now)
             self._start(name)
+            with closing(HintSender(gateway_address(self.site.data))) as hints:
+                hints.send("died")
 
     def stop(self) -> None:
         """Stop every process: politely first, then for certain."""
@@ -164,13 +167,17 @@ def gateway(site: Site) -> None:
     hints = HintReceiver(gateway_address(site.data))
     pulse = Pulse(records, "gateway")
     flow = Flow(site, records, installed_modules(site.networks))
-    durable.launch(engine_url(site), pulse.executor, [durable.DELIVER])
+    durable.launch(engine_url(site), pulse.executor, [])
     start_console(site, records, flow.facts.values())
+    flow.outbox.start()
     next_sweep = 0.0
     while not stop.is_set():
-        for hint in hints.receive(timeout=0.05):
+        news = hints.receive(timeout=0.05)
+        for hint in news:
             if hint["event"] == "asked":
                 obey(flow)
+            elif hint["event"] == "written":
+                flow.outbox.wake()
             elif hint["event"] == "started":
                 next_sweep = 0.0  # its predecessor may have died before it told of everything
             else:
@@ -180,9 +187,11 @@ def gateway(site: Site) -> None:
             obey(flow)
             next_sweep = time.monotonic() + SWEEP_SECONDS
         flow.review()
-        if pulse.beat():
+        died = any(hint["event"] == "died" for hint in news)
+        if pulse.beat() or died:
             for executor in pulse.reap():
                 log.warning("took over the work of %s, which died", executor)
+    flow.outbox.stop()
     durable.shut_down()
 
 

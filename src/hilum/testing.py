@@ -34,6 +34,7 @@ def check_destination(destination: Destination, files: Sequence[Path]) -> None:
         DICOM Part 10 files, at least one.
     """
     assert destination.name, "a destination has a name"
+    assert destination.answers(), "it answers when it is called"
     assert list(destination.missing(files)) == list(files), (
         "before sending, every file is missing, in the order asked"
     )

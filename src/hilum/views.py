@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from hilum import records as tables
 from hilum.config import Site
 from hilum.inbox import set_apart_in
@@ -12,8 +14,8 @@ View = dict[str, Any]
 
 def studies(records: Records, limit: int = 100) -> list[View]:
     """The studies that came in last, each with the state of its workitems."""
-    rows = sorted(records.find(tables.study), key=lambda row: row["last_at"], reverse=True)
-    return [study(records, row["study_uid"]) for row in rows[:limit]]
+    rows = records.find(tables.study, order_by="-last_at", limit=limit)
+    return [study(records, row["study_uid"]) for row in rows]
 
 
 def study(records: Records, study_uid: str) -> View:
@@ -31,10 +33,49 @@ def study(records: Records, study_uid: str) -> View:
 
 
 def trace(records: Records, study_uid: str) -> list[View]:
-    """Every event of one study in order."""
+    """Every event of one study in order; at its end, what is tried again and when."""
+    events = records.find(tables.event, study_uid=study_uid, order_by="id")
+    ids = tuple(row["id"] for row in records.find(tables.workitem, study_uid=study_uid))
+    waiting = records.find(tables.delivery, workitem_id=ids, state="delayed", order_by="owed_at")
+    silent = {row["name"] for row in records.find(tables.destination, state="silent")}
+    planned = [
+        {
+            "at": row["next_attempt"],
+            "kind": "next",
+            "text": f"attempt {row['attempts'] + 1} at {row['destination']}"
+            + (", as soon as it answers" if row["destination"] in silent else ""),
+            "workitem_id": row["workitem_id"],
+        }
+        for row in waiting
+    ]
     return [
         {"at": row["at"], "kind": row["kind"], "text": row["text"], "workitem": row["workitem_id"]}
-        for row in records.find(tables.event, study_uid=study_uid, order_by="id")
+        for row in events + planned
+    ]
+
+
+def destinations(site: Site, records: Records) -> list[View]:
+    """Where results go: whether each answers, since when, and how much it still has to take."""
+    rows = {row["name"]: row for row in records.find(tables.destination)}
+    count = sa.func.count().label("count")
+    table = tables.delivery
+    query = sa.select(table.c.destination, table.c.state, count)
+    counts = records.select(query.group_by(table.c.destination, table.c.state))
+    return [
+        {
+            "name": destination.name,
+            "kind": destination.kind,
+            "state": "answers",
+            "since": None,
+            "problem": "",
+            **rows.get(destination.name, {}),
+            "deliveries": {
+                row["state"]: row["count"]
+                for row in counts
+                if row["destination"] == destination.name
+            },
+        }
+        for destination in site.destination
     ]
 
 

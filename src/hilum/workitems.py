@@ -136,39 +136,6 @@ class Workitems:
             path=str(path),
         )
 
-    def owe(self, workitem_id: str, destination: str, variant: str, images: bool) -> None:
-        """Put on record that `destination` is to receive a variant of the results."""
-        self._records.put(
-            tables.delivery,
-            workitem_id=workitem_id,
-            destination=destination,
-            variant=variant,
-            images=images,
-            state="waiting",
-        )
-
-    def note_delivery(
-        self,
-        workitem_id: str,
-        destination: str,
-        state: str,
-        attempt: int,
-        text: str,
-        next_attempt: float | None = None,
-    ) -> None:
-        """Record how an attempt to deliver ended, in the delivery's row and the study's trace."""
-        self._records.change(
-            tables.delivery,
-            {"workitem_id": workitem_id, "destination": destination},
-            state=state,
-            attempts=attempt,
-            reason=text,
-            next_attempt=next_attempt,
-            verified_at=time.time() if state == "verified" else None,
-        )
-        study_uid = self._records.one(tables.workitem, id=workitem_id)["study_uid"]
-        self._records.add_event(study_uid, state, text, workitem_id)
-
     def _results_replaced_by(self, row: tables.Row) -> list[tables.Row]:
         """The results of the nearest predecessor that has any; a cancelled one has none."""
         while row["predecessor"]:

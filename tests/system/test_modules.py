@@ -188,7 +188,7 @@ def test_a_result_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     settings["rule"][0]["send_to"].append("later")
     with running(tmp_path, **settings) as hilum:
         records, data = hilum.records, hilum.site.data
-        assert "no result" in str(ask(records, data, "withdraw", "1.2.3", "never heard of"))
+        assert ask(records, data, "withdraw", "1.2.3") == (False, "there is no such workitem")
         hilum.send(files)
         verified = "4 objects read back from out"
         hilum.until(lambda: verified in {e["text"] for e in trace(hilum, study_uid)}, "results")
@@ -196,7 +196,7 @@ def test_a_result_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         taken_back = {ds.SOPInstanceUID for ds in delivered(tmp_path)}
         for _ in range(2):  # asking again changes nothing
             answer = ask(records, data, "withdraw", item["id"], "別の構造です。")
-            assert answer == "withdrawn; a note goes to later, out"
+            assert answer == (True, "withdrawn; a note goes to later, out")
         blocked.unlink()  # now it can be written to
         old, note = hilum.settled(study_uid, workitems=2)["workitems"]
         hilum.until(

@@ -6,11 +6,16 @@ from typing import Protocol
 
 from hilum.config import Destination as DestinationSettings
 
+CALL_SECONDS = 5.0  # longest wait for the answer to a call
+
 
 class Destination(Protocol):
-    """Two operations; one file per kind beside this one."""
+    """Three operations; one file per kind beside this one."""
 
     name: str
+
+    def answers(self) -> bool:
+        """Whether it is there at all, be it to refuse; waits `CALL_SECONDS` at most."""
 
     def send(self, files: Sequence[Path]) -> None:
         """Hand over every file (DICOM Part 10), or raise `DeliveryDelayed` or `DeliveryRefused`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hilum.config import Destination
+from hilum.destinations import CALL_SECONDS
 from hilum.destinations.statuses import raise_for
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
@@ -21,6 +22,7 @@ FAILED_SOP_SEQUENCE, FAILURE_REASON = "00081198", "00081197"
 OTHER_FAILURES_SEQUENCE = "0008119A"
 SOP_INSTANCE_UID = "00080018"
 PROCESSING_FAILURE = 0x0110
+THERE = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED)  # no proxy answers so
 
 FAILURES = Failures(DeliveryDelayed, DeliveryRefused, DeliveryRefused)
 CURES: dict[int, str] = {
@@ -39,6 +41,17 @@ class DicomwebDestination:
             raise ConfigurationError(f"destination {settings.name}: kind dicomweb needs `url`")
         self.name = settings.name
         self._settings = settings
+
+    def answers(self) -> bool:
+        patience = min(self._settings.timeout_seconds, CALL_SECONDS)
+        with closing(Peer(self._settings, FAILURES, CURES)) as peer:
+            try:
+                peer.ask("GET", "studies", expected=THERE, params={"limit": "1"}, timeout=patience)
+            except DeliveryRefused:
+                return True  # it does not want us, but it is there
+            except DeliveryDelayed:
+                return False
+        return True
 
     def send(self, files: Sequence[Path]) -> None:
         with closing(Peer(self._settings, FAILURES, CURES)) as peer:

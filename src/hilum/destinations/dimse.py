@@ -1,15 +1,17 @@
 """Deliver by C-STORE; prove it by C-FIND at the IMAGE level."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pydicom.dataset import Dataset
 
 from hilum.config import Destination
+from hilum.destinations import CALL_SECONDS
 from hilum.destinations.statuses import raise_for
 from hilum.dicom.instance import Instance
-from hilum.errors import DeliveryRefused
-from hilum.scu import Peer, find, store
+from hilum.errors import DeliveryDelayed, DeliveryRefused
+from hilum.scu import Peer, echo, find, store
 
 
 class DimseDestination:
@@ -24,6 +26,16 @@ class DimseDestination:
             settings.calling_ae_title,
             settings.timeout_seconds,
         )
+
+    def answers(self) -> bool:
+        patience = min(self._peer.timeout, CALL_SECONDS)
+        try:
+            echo(replace(self._peer, timeout=patience))
+        except DeliveryRefused:
+            return True  # it does not want us, but it is there
+        except DeliveryDelayed:
+            return False
+        return True
 
     def send(self, files: Sequence[Path]) -> None:
         answers = list(store(files, self._peer))

@@ -1,5 +1,6 @@
 """Deliver into a folder: `<folder>/<study>/<instance>.dcm`, both names hashes of UIDs."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,13 @@ class FolderDestination:
             raise ConfigurationError(f"destination {settings.name}: kind folder needs `folder`")
         self.name = settings.name
         self._folder = settings.folder
+
+    def answers(self) -> bool:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return False
+        return os.access(self._folder, os.W_OK)
 
     def send(self, files: Sequence[Path]) -> None:
         for path in files:

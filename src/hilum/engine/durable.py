@@ -17,10 +17,10 @@ from dbos._error import DBOSException
 # Steps of a workflow may only be changed through DBOS.patch.
 APPLICATION_VERSION = "1"
 POLLING_SECONDS = 0.1
-RECOVERIES = 5  # a workflow that killed its process this often is given up
+RECOVERIES = 1000  # flow.py counts itself how often a workitem ended its worker
+UNDER_WAY = ("ENQUEUED", "DELAYED", "PENDING")
 
 ANALYSE = "analyse"  # queue of the workers
-DELIVER = "deliver"  # queue of the gateway, partitioned by destination
 PRIORITIES = {"STAT": 1, "HIGH": 2, "MEDIUM": 3, "LOW": 4}
 
 Workflows = DBOSConfiguredInstance
@@ -30,7 +30,7 @@ step = DBOS.step()
 EngineError = DBOSException  # cancellation and the like: not ours to handle
 
 
-def launch(database: str, executor: str, listen: list[str], deliveries: int = 8) -> None:
+def launch(database: str, executor: str, listen: list[str]) -> None:
     """Join the engine at `database` (SQLAlchemy URL) as `executor`; work on queues `listen`."""
     logging.getLogger("dbos").setLevel(logging.WARNING)
     if database.startswith("sqlite:///"):
@@ -49,31 +49,20 @@ def launch(database: str, executor: str, listen: list[str], deliveries: int = 8)
     DBOS.listen_queues(listen)
     DBOS.launch()
     DBOS.register_queue(ANALYSE, worker_concurrency=1, polling_interval_sec=POLLING_SECONDS)
-    DBOS.register_queue(
-        DELIVER,
-        worker_concurrency=deliveries,
-        partition_concurrency=1,
-        polling_interval_sec=POLLING_SECONDS,
-    )
 
 
 def enqueue(
-    queue: str,
-    function: Callable[..., None],
-    workflow_id: str,
-    *arguments: str | int,
-    priority: int | None = None,
-    partition: str | None = None,
-    delay_seconds: float | None = None,
+    queue: str, function: Callable[..., None], workflow_id: str, argument: str, priority: int
 ) -> None:
     """Run `function` durably, once per `workflow_id`: asking again changes nothing."""
-    with (
-        SetWorkflowID(workflow_id),
-        SetEnqueueOptions(
-            priority=priority, queue_partition_key=partition, delay_seconds=delay_seconds
-        ),
-    ):
-        DBOS.enqueue_workflow(queue, function, *arguments)
+    with SetWorkflowID(workflow_id), SetEnqueueOptions(priority=priority):
+        DBOS.enqueue_workflow(queue, function, argument)
+
+
+def is_over(workflow_id: str) -> bool:
+    """Whether a workflow has ended, however it did; False while it waits, runs or is not known."""
+    status = DBOS.get_workflow_status(workflow_id)
+    return status is not None and status.status not in UNDER_WAY
 
 
 def take_over(executor: str) -> int:

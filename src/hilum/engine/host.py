@@ -8,8 +8,9 @@ import contextlib
 import multiprocessing
 import os
 import resource
+import time
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -22,12 +23,20 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.engine.process import die_with_parent
-from hilum.errors import ConfigurationError, DicomError, ModuleCrashed, ModuleError, where
+from hilum.errors import (
+    ConfigurationError,
+    DicomError,
+    ModuleCancelled,
+    ModuleCrashed,
+    ModuleError,
+    where,
+)
 from hilum.findings import Findings, Refusal
 from hilum.inbox import write_durably
 from hilum.module import Module, facts_of, inputs_of, installed_modules
 
 START_SECONDS = 120
+LOOK_SECONDS = 0.25  # how often a running module is asked for whether it is still wanted
 EXCHANGED = "its files were exchanged while Hilum ran: restart Hilum, it then analyses anew"
 
 
@@ -65,17 +74,23 @@ class ModelHost:
         self._process.start()
         theirs.close()
 
-    def run(self, job: Job) -> None:
-        """Run `job`; raise `ModuleError` if the module raised, `ModuleCrashed` if it died."""
+    def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Run `job`; as soon as it is not wanted any more, the child is killed.
+
+        Raises
+        ------
+        ModuleError
+            The module raised; `ModuleCrashed` if it died, `ModuleCancelled` if it was not wanted.
+        """
         self.start()
         assert self._pipe is not None
-        self._answer(START_SECONDS, "did not load")
+        self._answer(START_SECONDS, "did not load", is_wanted)
         try:
             self._pipe.send(job)
         except OSError as error:
             self.stop()
             raise ModuleCrashed("the module's process died before the run") from error
-        self._answer(self._settings.timeout_seconds, "ran")
+        self._answer(self._settings.timeout_seconds, "ran", is_wanted)
 
     def stop(self) -> None:
         """Kill the child."""
@@ -87,13 +102,19 @@ class ModelHost:
             self._pipe.close()
             self._pipe = None
 
-    def _answer(self, seconds: float, doing: str) -> None:
+    def _answer(self, seconds: float, doing: str, is_wanted: Callable[[], bool]) -> None:
         assert self._pipe is not None
         assert self._process is not None
+        deadline = time.monotonic() + seconds
         try:
-            if not self._pipe.poll(seconds):
-                self.stop()
-                raise ModuleCrashed(f"the module {doing} for more than {seconds:.0f} s; killed")
+            while not self._pipe.poll(min(LOOK_SECONDS, seconds)):
+                if time.monotonic() >= deadline:
+                    self.stop()
+                    raise ModuleCrashed(f"the module {doing} for more than {seconds:.0f} s; killed")
+                if not is_wanted():
+                    self.stop()
+                    self.start()  # warm for the next one
+                    raise ModuleCancelled("killed, its result is no longer wanted")
             problem = self._pipe.recv()
         except (EOFError, OSError) as error:
             self._process.join(5)

@@ -4,6 +4,7 @@ import os
 import socket
 import time
 import uuid
+from typing import Any
 
 from hilum import records as tables
 from hilum.engine import durable
@@ -23,15 +24,9 @@ class Pulse:
         self._host = socket.gethostname()
         self._steady_since = time.monotonic()
         self._last_beat = 0.0
-        records.put(
-            tables.executor,
-            id=self.executor,
-            role=role,
-            host=self._host,
-            pid=os.getpid(),
-            started=own_start_time(),
-            beat_at=time.time(),
-        )
+        self._row: dict[str, Any] = {"id": self.executor, "role": role, "host": self._host}
+        self._row |= {"pid": os.getpid(), "started": own_start_time()}
+        records.put(tables.executor, **self._row, beat_at=time.time())
 
     def beat(self) -> bool:
         """Show that this process lives, if it is time to; cheap in every turn of a loop."""
@@ -40,7 +35,10 @@ class Pulse:
             return False
         if self._last_beat and now - self._last_beat > 2 * BEAT_SECONDS:
             self._steady_since = now  # we were stalled, perhaps with the database; so were others
-        self._records.change(tables.executor, {"id": self.executor}, beat_at=time.time())
+        beat_at = time.time()
+        if not self._records.change(tables.executor, {"id": self.executor}, beat_at=beat_at):
+            # we were stalled for so long that another took us for dead
+            self._records.put(tables.executor, **self._row, beat_at=beat_at)
         self._last_beat = time.monotonic()
         return True
 

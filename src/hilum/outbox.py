@@ -1,0 +1,247 @@
+"""The outbox: what every destination still has to show, and when it is tried again.
+
+A delivery is a row of the records and needs no more: to go on after a crash, the destination is
+asked what it does not hold. Every destination has a thread of its own, so one that is down, slow or
+hanging delays no other. One that does not answer is called every few seconds and gets everything at
+once when it does; one that answers, but cannot take an object now, is tried again after pauses that
+grow to half an hour, for days.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from hilum import records as tables
+from hilum.config import Destination as Settings
+from hilum.config import Site
+from hilum.destinations import Destination, open_destination
+from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused, where
+from hilum.records import Records, State
+from hilum.workitems import Workitems
+
+READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)  # an archive may need a moment to index
+FIRST_RETRY_SECONDS = 2.0
+LAST_RETRY_SECONDS = 1800.0
+CALL_SECONDS = 3.0  # between two calls to a destination that is silent
+LOOK_SECONDS = 1.0  # a worker on another machine cannot wake us
+EAGER_ATTEMPTS = 5  # what failed more often is not hurried when the destination answers again
+
+WAITING = "waiting"  # due
+DELAYED = "delayed"  # failed, due again at `next_attempt`
+REFUSED = "refused"  # the destination will never take it as it is; a person releases it
+VERIFIED = "verified"  # the destination has shown it to us
+CANCELLED = "cancelled"  # withdrawn or cancelled before it was sent
+OPEN = (WAITING, DELAYED)
+
+log = logging.getLogger(__name__)
+
+
+class Outbox:
+    """The deliveries of `site`. `clock` gives the time in s since 1970; tests let hours pass."""
+
+    def __init__(
+        self,
+        site: Site,
+        records: Records,
+        workitems: Workitems,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._site = site
+        self._records = records
+        self._workitems = workitems
+        self._clock = clock
+        self._wakers: dict[str, threading.Event] = {}
+        self._stopping = False
+
+    def start(self) -> None:
+        """Deliver in threads of this process until `stop`."""
+        self._close_undefined()
+        for settings in self._site.destination:
+            self._wakers[settings.name] = threading.Event()
+            threading.Thread(
+                target=self._keep_delivering, args=(settings,), name=settings.name, daemon=True
+            ).start()
+
+    def wake(self) -> None:
+        """There may be something new to deliver."""
+        for waker in self._wakers.values():
+            waker.set()
+
+    def stop(self) -> None:
+        """Begin no further attempt; one under way is finished, or repeated after the next start."""
+        self._stopping = True
+        self.wake()
+
+    def owe(self, workitem_id: str, destination: str, variant: str, images: bool) -> None:
+        """Put on record that `destination` is to receive a variant of the results.
+
+        Doing so again changes nothing.
+        """
+        self._records.put(
+            tables.delivery,
+            workitem_id=workitem_id,
+            destination=destination,
+            variant=variant,
+            images=images,
+            state=WAITING,
+            owed_at=self._clock(),
+        )
+
+    def deliver_next(self, settings: Settings) -> float:
+        """Attempt the first delivery that is due at a destination; seconds until the next turn."""
+        silent = self._is_silent(settings.name)
+        if silent:
+            if not open_destination(settings).answers():
+                return CALL_SECONDS
+            self._note_answer(settings.name)
+        row = self._first_due(settings.name)
+        if row is None:
+            return LOOK_SECONDS
+        return 0.0 if self._attempt(row, settings) else CALL_SECONDS
+
+    def _attempt(self, row: tables.Row, settings: Settings) -> bool:
+        """Deliver one row and note how it ended; False if the destination has fallen silent."""
+        number = row["attempts"] + 1
+        withdrawn = self._state_of(row) in (State.WITHDRAWN, State.CANCELLED)
+        if withdrawn:
+            self._note(row, CANCELLED, "not sent, the result was taken back")
+            return True
+        try:
+            peer = open_destination(settings)
+            count = self._hand_over(row, peer)
+        except (DeliveryDelayed, OSError) as error:
+            pause = retry_seconds(number)
+            text = f"attempt {number}: {error}; again in {pause:.0f} s, sooner if it was down"
+            self._note(row, DELAYED, text, attempts=number, next_attempt=self._clock() + pause)
+            return self._still_answers(settings, str(error))
+        except (DeliveryRefused, ConfigurationError) as error:
+            self._refuse(row, str(error))
+        except Exception as error:
+            log.exception("delivery to %s", settings.name, exc_info=False)
+            self._refuse(row, f"not sent for a reason nobody foresaw: {where(error)}")
+        else:
+            text = f"{count} objects read back from {settings.name}"
+            self._note(row, VERIFIED, text, attempts=number, verified_at=self._clock())
+            self.finish(row["workitem_id"])
+        return True
+
+    def _hand_over(self, row: tables.Row, peer: Destination) -> int:
+        """Send what the destination does not show yet, then read back; how many objects it has."""
+        files = self._workitems.files_for(row["workitem_id"], row["destination"])
+        if missing := peer.missing(files):  # asked first: a crash may have hidden a sending
+            peer.send(missing)
+            self._read_back(peer, missing)
+        return len(files)
+
+    def _read_back(self, peer: Destination, files: list[Path]) -> None:
+        for pause in READ_BACK_PAUSES:
+            time.sleep(pause)
+            if not (missing := peer.missing(files)):
+                return
+        raise DeliveryDelayed(f"accepted, but {len(missing)} of {len(files)} are not shown")
+
+    def finish(self, workitem_id: str) -> None:
+        """Complete the workitem once every destination has shown every result."""
+        deliveries = self._records.find(tables.delivery, workitem_id=workitem_id)
+        if any(d["state"] not in (VERIFIED, CANCELLED) for d in deliveries):
+            return
+        failure = self._records.one(tables.workitem, id=workitem_id)["failure"]
+        if failure:
+            self._records.set_state(workitem_id, State.FAILED, failure)
+            return
+        places = ", ".join(d["destination"] for d in deliveries if d["state"] == VERIFIED)
+        text = f"verified in {places or 'the results folder'}"
+        self._records.set_state(workitem_id, State.COMPLETED, text)
+
+    # How each row stands --------------------------------------------------------------------------
+
+    def _first_due(self, destination: str) -> tables.Row | None:
+        table = tables.delivery
+        due = (table.c.destination == destination, table.c.state.in_(OPEN))
+        query = sa.select(table).where(*due, table.c.next_attempt <= self._clock())
+        rows = self._records.select(query.order_by(table.c.owed_at).limit(1))
+        return rows[0] if rows else None
+
+    def _state_of(self, row: tables.Row) -> State:
+        return State(self._records.one(tables.workitem, id=row["workitem_id"])["state"])
+
+    def _note(self, row: tables.Row, state: str, text: str, **values: Any) -> None:
+        """Record how an attempt ended, in the delivery's row and the study's trace."""
+        key = {"workitem_id": row["workitem_id"], "destination": row["destination"]}
+        if state != VERIFIED:  # a person may have cancelled meanwhile; what was shown is a fact
+            key["state"] = OPEN
+        if self._records.change(tables.delivery, key, state=state, reason=text, **values):
+            study_uid = self._records.one(tables.workitem, id=row["workitem_id"])["study_uid"]
+            line = text if state == VERIFIED else f"{row['destination']}: {text}"
+            self._records.add_event(study_uid, state, line, row["workitem_id"])
+
+    def _refuse(self, row: tables.Row, text: str) -> None:
+        self._note(row, REFUSED, text, attempts=row["attempts"] + 1)
+        self._records.set_state(row["workitem_id"], State.PARKED, f"{row['destination']}: {text}")
+
+    # How each destination stands ------------------------------------------------------------------
+
+    def _keep_delivering(self, settings: Settings) -> None:
+        waker = self._wakers[settings.name]
+        while not self._stopping:
+            waker.clear()
+            try:
+                pause = self.deliver_next(settings)
+            except Exception:  # a destination must not fall silent on our side for ever
+                log.exception("delivery to %s", settings.name, exc_info=False)
+                pause = CALL_SECONDS
+            if pause > LOOK_SECONDS:
+                time.sleep(pause)  # a result more does not make a silent destination answer
+            else:
+                waker.wait(pause)
+
+    def _is_silent(self, name: str) -> bool:
+        rows = self._records.find(tables.destination, name=name)
+        return bool(rows) and rows[0]["state"] == "silent"
+
+    def _still_answers(self, settings: Settings, problem: str) -> bool:
+        """Whether the trouble was with one delivery only; a silent destination is noted as such."""
+        if open_destination(settings).answers():
+            return True
+        log.warning("destination %s does not answer", settings.name)
+        self._note_standing(settings.name, "silent", problem)
+        return False
+
+    def _note_answer(self, name: str) -> None:
+        """The destination is back: what was delayed by its absence is due at once."""
+        log.warning("destination %s answers again", name)
+        self._note_standing(name, "answers", "")
+        table = tables.delivery
+        hurried = (table.c.destination == name, table.c.attempts <= EAGER_ATTEMPTS)
+        self._records.transact(
+            lambda connection: connection.execute(
+                table.update().where(*hurried, table.c.state == DELAYED).values(next_attempt=0.0)
+            )
+        )
+
+    def _note_standing(self, name: str, state: str, problem: str) -> None:
+        values = {"state": state, "since": self._clock(), "problem": problem}
+        if not self._records.put(tables.destination, name=name, **values):
+            self._records.change(tables.destination, {"name": name}, **values)
+
+    def _close_undefined(self) -> None:
+        """Park what is owed to destinations that the settings no longer define."""
+        defined = {settings.name for settings in self._site.destination}
+        for row in self._records.find(tables.delivery, state=OPEN):
+            if row["destination"] not in defined:
+                self._refuse(row, "no longer defined: define it, restart Hilum, release this")
+
+
+def retry_seconds(attempt: int) -> float:
+    """Pause after failed attempt number `attempt`: 2 s, doubling, at most half an hour."""
+    return float(min(FIRST_RETRY_SECONDS * 2 ** (attempt - 1), LAST_RETRY_SECONDS))
+
+
+def variant_of(destination: Settings) -> str:
+    """The kinds and the encoding a destination wants, as one word of the records."""
+    return ",".join((*destination.objects, destination.segmentation))

@@ -1,0 +1,198 @@
+"""The outbox, hours and days of it: the clock is the test's, the archives listen for real."""
+
+from pathlib import Path
+
+import pytest
+
+from archive import Archive
+from factory import mr_slices, workitem_row, write
+from hilum import outbox as module
+from hilum import records as tables
+from hilum import views
+from hilum.config import Destination, Site
+from hilum.dicom.instance import Instance
+from hilum.inbox import Inbox
+from hilum.outbox import Outbox
+from hilum.records import Records, State
+from hilum.workitems import Workitems
+
+HOUR = 3600.0
+
+
+class Desk:
+    """An outbox with workitems of one result each, and a clock that jumps."""
+
+    def __init__(self, folder: Path, *destinations: Destination) -> None:
+        self.folder = folder
+        self.now = 1e9
+        self.records = Records(f"sqlite:///{folder}/hilum.db")
+        self.site = Site(data=folder, destination=destinations)
+        workitems = Workitems(self.records, Inbox(folder), folder, {})
+        self.outbox = Outbox(self.site, self.records, workitems, clock=lambda: self.now)
+
+    def owe(self, name: str, *destinations: str) -> str:
+        """A workitem called `name` whose only result goes to `destinations`; the UID of that."""
+        [path] = write(mr_slices(name, count=1), self.folder / "results" / name)
+        uid = Instance.read(path).sop_instance_uid
+        row = workitem_row(id=name, state=State.DELIVERING.value)
+        self.records.put(tables.workitem, **row)
+        about = {"workitem_id": name, "kind": "sr", "sop_class_uid": "1.2", "path": str(path)}
+        self.records.put(tables.result, sop_instance_uid=uid, variant="all", **about)
+        for destination in destinations:
+            self.outbox.owe(name, destination, "all", images=False)
+        return uid
+
+    def turn(self, number: int = 0) -> float:
+        """One turn of a destination, and the clock goes on as long as it wants to wait."""
+        pause = self.outbox.deliver_next(self.site.destination[number])
+        self.now += pause
+        return pause
+
+    def state(self, name: str) -> str:
+        return self.records.one(tables.workitem, id=name)["state"]
+
+    def delivery(self, name: str) -> tables.Row:
+        return self.records.one(tables.delivery, workitem_id=name)
+
+
+@pytest.fixture
+def archive():
+    archive = Archive()
+    archive.start()
+    yield archive
+    archive.stop()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, archive: Archive, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "READ_BACK_PAUSES", (0.0, 0.01))
+    desk = Desk(tmp_path, Destination(name="pacs", kind="dicomweb", url=archive.url))
+    yield desk
+    desk.records.close()
+
+
+def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: Archive) -> None:
+    uids = {desk.owe(name, "pacs") for name in "abc"}
+    archive.stop()
+    began = desk.now
+    while desk.now - began < 20 * 60:  # every three seconds
+        desk.turn()
+    desk.now += 7 * HOUR
+    [view] = views.destinations(desk.site, desk.records)
+    assert (view["state"], view["deliveries"]) == ("silent", {"delayed": 1, "waiting": 2})
+    assert "cannot be reached" in view["problem"]
+    planned = views.trace(desk.records, "1.2")[-1]
+    assert (planned["kind"], planned["text"]) == (
+        "next",
+        "attempt 2 at pacs, as soon as it answers",
+    )
+
+    archive.start()
+    back = desk.now
+    while desk.turn() == 0:
+        pass
+    assert desk.now - back <= module.CALL_SECONDS
+    assert set(archive.kept) == uids
+    assert set(archive.sent.values()) == {1}
+    assert [desk.state(name) for name in "abc"] == ["completed"] * 3
+    assert desk.delivery("a")["attempts"] == 2
+    assert views.destinations(desk.site, desk.records)[0]["state"] == "answers"
+
+
+def test_what_it_cannot_take_now_is_tried_for_days(desk: Desk, archive: Archive) -> None:
+    uid = desk.owe("a", "pacs")
+    archive.mood = "full"
+    began = desk.now
+    while desk.now - began < 48 * HOUR:
+        desk.turn()
+        desk.now += 300
+    attempts = desk.delivery("a")["attempts"]
+    assert 75 < attempts < 110  # every half an hour in the end
+    assert "out of resources" in desk.delivery("a")["reason"]
+    archive.mood = "take"
+    while desk.state("a") == "delivering":
+        desk.turn()
+        desk.now += 300
+    assert desk.now - began < 49 * HOUR
+    assert (desk.state("a"), set(archive.kept)) == ("completed", {uid})
+
+
+def test_one_that_cannot_be_taken_holds_up_no_other(desk: Desk, archive: Archive) -> None:
+    desk.owe("first", "pacs")
+    archive.mood = "full"
+    desk.turn()
+    archive.mood = "take"
+    desk.owe("second", "pacs")
+    desk.turn()
+    assert [desk.state(name) for name in ("first", "second")] == ["delivering", "completed"]
+
+
+def test_a_refusal_is_parked_until_a_person_releases_it(desk: Desk, archive: Archive) -> None:
+    desk.owe("a", "pacs")
+    archive.mood = "refuses"
+    desk.turn()
+    assert desk.state("a") == "parked"
+    assert "cannot understand the object" in desk.delivery("a")["reason"]
+    desk.now += 100 * HOUR
+    desk.turn()
+    assert archive.sent.total() == 1  # nothing happens by itself
+
+
+def test_success_without_keeping_is_found_out_and_sent_again(desk: Desk, archive: Archive) -> None:
+    uid = desk.owe("a", "pacs")
+    archive.mood = "drops"
+    desk.turn()
+    assert "accepted, but 1 of 1 are not shown" in desk.delivery("a")["reason"]
+    archive.mood = "take"
+    while desk.state("a") == "delivering":
+        desk.turn()
+    assert archive.sent == {uid: 2}
+    assert desk.state("a") == "completed"
+
+
+def test_what_arrived_before_a_crash_is_not_sent_again(desk: Desk, archive: Archive) -> None:
+    uid = desk.owe("a", "pacs")
+    archive.kept[uid] = Instance.read(next(desk.folder.glob("results/a/*"))).series_uid
+    desk.turn()
+    assert (archive.sent, desk.state("a")) == ({}, "completed")
+
+
+def test_a_proxy_without_its_archive_is_silent_too(desk: Desk, archive: Archive) -> None:
+    desk.owe("a", "pacs")
+    archive.mood = "broken"
+    assert desk.turn() == module.CALL_SECONDS
+    assert views.destinations(desk.site, desk.records)[0]["state"] == "silent"
+    asked = archive.asked
+    desk.turn()
+    assert archive.asked == asked + 1  # called, and nothing attempted
+
+
+def test_what_brings_the_archive_down_is_not_hurried_for_ever(
+    desk: Desk, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.owe("deadly", "pacs")
+    desk.owe("good", "pacs")
+    take = archive.take
+    deadly = Instance.read(next(desk.folder.glob("results/deadly/*"))).sop_instance_uid
+
+    def take_or_die(body: bytes, content_type: str) -> tuple[int, object]:
+        if deadly.encode() in body:
+            archive.mood = "broken"
+            return 503, {}
+        return take(body, content_type)
+
+    monkeypatch.setattr(archive, "take", take_or_die)
+    for _ in range(40):
+        desk.turn()
+        archive.mood = "take"  # somebody starts it again
+    assert desk.state("good") == "completed"
+    assert desk.delivery("deadly")["attempts"] <= module.EAGER_ATTEMPTS + 3
+
+
+def test_a_destination_that_is_gone_from_the_settings_is_parked(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.owe("a", "former")
+    desk.outbox.start()
+    assert desk.state("a") == "parked"
+    assert "define it" in desk.delivery("a")["reason"]
+    desk.records.close()

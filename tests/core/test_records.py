@@ -1,0 +1,63 @@
+"""Our records wait for their database and keep to the diagram of states."""
+
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from factory import workitem_row
+from hilum import records as tables
+from hilum.errors import RecordsUnavailable
+from hilum.records import REACHED_FROM, Records, State
+
+
+@pytest.fixture
+def locked(tmp_path: Path):
+    """Records whose database another program has locked; call it to end that."""
+    records = Records(f"sqlite:///{tmp_path}/hilum.db")
+    other = sqlite3.connect(tmp_path / "hilum.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    yield tmp_path, lambda: other.execute("COMMIT")
+    other.close()
+    records.close()
+
+
+def test_a_locked_database_is_waited_for(locked) -> None:
+    folder, unlock = locked
+    records = Records(f"sqlite:///{folder}/hilum.db")
+    threading.Timer(6, unlock).start()  # longer than SQLite itself waits
+    started = time.monotonic()
+    records.add_event("1.2", "kind", "text")
+    assert time.monotonic() - started > 4
+    assert [row["text"] for row in records.find(tables.event)] == ["text"]
+    records.close()
+
+
+def test_whoever_has_less_patience_is_told(locked) -> None:
+    folder, unlock = locked
+    records = Records(f"sqlite:///{folder}/hilum.db", patience=1)
+    with pytest.raises(RecordsUnavailable, match="database is locked"):
+        records.add_event("1.2", "kind", "text")
+    unlock()
+    records.close()
+
+
+def test_a_mistake_of_ours_is_no_reason_to_wait(tmp_path: Path) -> None:
+    records = Records(f"sqlite:///{tmp_path}/hilum.db")
+    with pytest.raises(tables.sa.exc.OperationalError, match="no such table"):
+        records.transact(lambda connection: connection.exec_driver_sql("SELECT 1 FROM missing"))
+    records.close()
+
+
+@pytest.mark.parametrize("before", State)
+@pytest.mark.parametrize("after", REACHED_FROM)
+def test_states_follow_the_diagram(tmp_path: Path, before: State, after: State) -> None:
+    records = Records("sqlite://")
+    records.put(tables.workitem, **workitem_row(state=before.value))
+    allowed = before in REACHED_FROM[after]
+    assert records.set_state("1.2.3", after, "because") is allowed
+    assert records.one(tables.workitem, id="1.2.3")["state"] == (after if allowed else before).value
+    assert len(records.find(tables.event)) == allowed
+    records.close()
