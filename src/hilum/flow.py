@@ -117,10 +117,10 @@ class Flow(durable.Workflows):
             incomplete=run.incomplete,
             predecessor=before,
         )
-        if not is_new:
-            return
         without_run = self.workitems.id_without_run(arrival.study_uid, rule)
         self.records.remove(tables.workitem, id=without_run)
+        if not is_new:
+            return
         if before:
             self.records.change(tables.workitem, {"id": before}, superseded_by=workitem_id)
         self.records.add_event(arrival.study_uid, "complete", run.reason, workitem_id)
@@ -142,10 +142,15 @@ class Flow(durable.Workflows):
         durable.enqueue(durable.ANALYSE, self.analyse, f"{row['id']}.{launch}", row["id"], priority)
 
     def note_outcome(self, rule: Rule, arrival: Arrival, outcome: Hold | NotApplicable) -> None:
-        """Record, once, why a module was not run on a study."""
-        if self.workitems.last_run(arrival.study_uid, rule):
+        """Record, once, why a module was not run on a study.
+
+        One that is held after a run is noted: the result on fewer images stands, and that it does
+        not show the whole series must be seen.
+        """
+        is_held = isinstance(outcome, Hold)
+        if not is_held and self.workitems.last_run(arrival.study_uid, rule):
             return
-        state = State.HELD if isinstance(outcome, Hold) else State.NOT_APPLICABLE
+        state = State.HELD if is_held else State.NOT_APPLICABLE
         workitem_id = self.workitems.id_without_run(arrival.study_uid, rule)
         row = self.workitems.new_row(workitem_id, rule, arrival, outcome.selection.verdicts)
         values = {**row, "state": state.value, "reason": outcome.reason, "inputs": {}}
