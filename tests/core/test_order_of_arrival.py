@@ -75,6 +75,24 @@ class Engine:
         return False
 
 
+class Death(BaseException):
+    """The process is gone."""
+
+
+class Mortal(Records):
+    """Dies before a write when its time has come."""
+
+    writes_left: int | None = None
+
+    def transact(self, work: Callable[[Any], Any]) -> Any:
+        if self.writes_left == 0:
+            self.writes_left = None
+            raise Death
+        if self.writes_left is not None:
+            self.writes_left -= 1
+        return super().transact(work)
+
+
 @contextmanager
 def gateway() -> Iterator["Gateway"]:
     """A gateway with a folder, a clock and an engine of its own."""
@@ -98,7 +116,7 @@ class Gateway:
 
     def __init__(self, folder: Path, clock: Clock, engine: Engine) -> None:
         self.clock, self.engine = clock, engine
-        self.records = Records(f"sqlite:///{folder}/hilum.db")
+        self.records = Mortal(f"sqlite:///{folder}/hilum.db")
         self.inbox = Inbox(folder)
         self.flow = Flow(Site(data=folder, rule=RULES), self.records, {"m": Module})
 
@@ -181,8 +199,8 @@ def files(study: str, numbers: range | list[int]) -> list[str]:
 
 
 @settings(
-    max_examples=40,
-    stateful_step_count=20,
+    max_examples=20,
+    stateful_step_count=15,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -223,6 +241,16 @@ class AnyOrder(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         self.gateway.restart()
+
+    @rule(writes=st.integers(0, 12), seconds=st.sampled_from([1.0, 10.0, 30.0]))
+    def die(self, writes: int, seconds: float) -> None:
+        """Between any two lines that are written down."""
+        self.gateway.records.writes_left = writes
+        try:
+            self.gateway.wait(seconds)
+        except Death:
+            self.gateway.restart()
+        self.gateway.records.writes_left = None
 
     @rule(steps=st.integers(1, 6))
     def analyse(self, steps: int) -> None:
