@@ -171,6 +171,9 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
             number = item.get("id", "")[-8:]
             what = f"[bold]{item['state']}[/]  {item['module']} {number}  {escape(item['reason'])}"
             out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
+            for delivery in item.get("deliveries", []):
+                if delivery["state"] in ("delayed", "refused"):
+                    out.print(f"    {_delivery_line(delivery)}")
     _show_quarantine(views.quarantine(site, newest=10))
 
 
@@ -367,6 +370,14 @@ def _destination_line(destination: dict[str, Any]) -> str:
     counts = destination["deliveries"]
     parts += [f"{counts[state]} {state}" for state in sorted(counts)]
     return "  ".join(parts)
+
+
+def _delivery_line(delivery: dict[str, Any]) -> str:
+    parts = [f"{delivery['destination']}: [bold]{delivery['state']}[/]"]
+    if delivery["state"] == "delayed":
+        when = time.strftime("%F %T", time.localtime(delivery["next_attempt"]))
+        parts.append(f"attempt {delivery['attempts'] + 1} at {when}")
+    return "  ".join([*parts, escape(delivery["reason"])])
 
 
 def _print_json(value: Any) -> None:

@@ -241,7 +241,9 @@ class Site(Settings):
 
     data: Path = Field(Path("hilum-data"), description="Folder for images, results and records.")
     database: str = Field(
-        "", description="SQLAlchemy URL of the records; empty means SQLite in the data folder."
+        "",
+        description="SQLAlchemy URL of the records, such as postgresql+psycopg://hilum@db/hilum; "
+        "empty means SQLite in the data folder.",
     )
     networks: Path | None = Field(
         None, description="Folder of networks of your own, a folder with a card.toml each."

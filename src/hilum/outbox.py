@@ -115,10 +115,12 @@ class Outbox:
             peer = open_destination(settings)
             count = self._hand_over(row, peer)
         except (DeliveryDelayed, OSError) as error:
+            answers = self._still_answers(settings, str(error))
             pause = retry_seconds(number)
-            text = f"attempt {number}: {error}; again in {pause:.0f} s, sooner if it was down"
+            then = f"again in {pause:.0f} s" if answers else "sent as soon as it answers"
+            text = f"attempt {number}: {error}; {then}"
             self._note(row, DELAYED, text, attempts=number, next_attempt=self._clock() + pause)
-            return self._still_answers(settings, str(error))
+            return answers
         except (DeliveryRefused, ConfigurationError) as error:
             self._refuse(row, str(error))
         except Exception as error:

@@ -237,7 +237,9 @@ class Records:
         """Insert a row unless its primary key is there already; say whether it was new."""
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
         statement = dialect.insert(table).values(**values).on_conflict_do_nothing()
-        return self.transact(lambda connection: connection.execute(statement).rowcount) > 0
+        # asked for the row: PostgreSQL's driver does not count inserted ones
+        first = statement.returning(*table.primary_key)
+        return self.transact(lambda connection: connection.execute(first).first()) is not None
 
     def change(self, table: sa.Table, key: Mapping[str, Any], **values: Any) -> int:
         """Update the rows that match `key`; a tuple of values means one of them. How many did."""

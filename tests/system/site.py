@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,9 @@ class Running:
 
     def stop(self) -> None:
         self.supervisor.stop()
+        self.records.close()
 
-    @property
+    @cached_property
     def records(self) -> Records:
         return Records(records_url(self.site))
 

@@ -43,6 +43,9 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
     async def sources(_request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(views.sources, site, records))
 
+    async def destinations(_request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(views.destinations, site, records))
+
     async def quarantine(_request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(views.quarantine, site))
 
@@ -64,6 +67,7 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
             Route("/api/studies/{uid}", study),
             Route("/api/modules", modules),
             Route("/api/sources", sources),
+            Route("/api/destinations", destinations),
             Route("/api/quarantine", quarantine),
             Route("/api/sources/{name}/wake", wake, methods=["POST"]),
         ]

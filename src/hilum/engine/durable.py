@@ -32,7 +32,7 @@ EngineError = DBOSException  # cancellation and the like: not ours to handle
 
 def launch(database: str, executor: str, listen: list[str]) -> None:
     """Join the engine at `database` (SQLAlchemy URL) as `executor`; work on queues `listen`."""
-    logging.getLogger("dbos").setLevel(logging.WARNING)
+    logging.getLogger("dbos").setLevel(logging.ERROR)  # it warns ten times a second
     if database.startswith("sqlite:///"):
         _use_write_ahead_log(Path(database.removeprefix("sqlite:///")))
     DBOS(
@@ -41,7 +41,7 @@ def launch(database: str, executor: str, listen: list[str]) -> None:
             "system_database_url": database,
             "application_version": APPLICATION_VERSION,
             "executor_id": executor,
-            "log_level": "WARNING",
+            "log_level": "ERROR",
             "use_listen_notify": False,
             "notification_listener_polling_interval_sec": POLLING_SECONDS,
         }

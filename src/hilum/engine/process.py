@@ -1,6 +1,7 @@
 """Small facts about operating system processes (Linux)."""
 
 import ctypes
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -11,6 +12,9 @@ _PR_SET_PDEATHSIG = 1
 def die_with_parent() -> None:
     """Ask the kernel to kill this process when its parent dies, so that none is left behind."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    parent = multiprocessing.parent_process()
+    if parent is not None and os.getppid() != parent.pid:
+        os._exit(1)  # it died before we asked; the kernel will not tell us any more
 
 
 def start_time(pid: int) -> str:

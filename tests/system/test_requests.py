@@ -1,0 +1,175 @@
+"""What a person may ask for while the service runs, and modules that behave badly."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from archive import Archive
+from factory import mr_slices, write
+from hilum import views
+from hilum.asking import ask, parked
+from hilum.dicom.instance import Instance
+from plugin import install_plugin
+
+from .site import Running, running
+
+MOODY = '''\
+"""Does what the description of the study's series says."""
+
+import os, signal, time
+from pathlib import Path
+from hilum import Input, Note
+
+
+class Moody:
+    name, version, title = "moody", "1", "Moody"
+    needs = Input(modality="MR")
+
+    def run(self, series):
+        mood = series.description
+        with (Path(__file__).parent / "runs").open("a") as log:
+            log.write(mood + "\\n")
+        if mood == "hang":
+            time.sleep(600)
+        if mood == "raise" and not (Path(__file__).parent / "mended").exists():
+            raise RuntimeError
+        if mood == "kill the worker":
+            os.kill(os.getppid(), signal.SIGKILL)
+        yield Note(mood)
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    install_plugin(tmp_path / "plugin", monkeypatch, MOODY, "moody", "Moody")
+    return tmp_path / "plugin"
+
+
+def exam(folder: Path, mood: str, study: str = "") -> list[Path]:
+    return write(mr_slices(mood, study or mood, 3, description=mood), folder / (study or mood))
+
+
+def study_of(files: list[Path]) -> str:
+    return Instance.read(files[0]).study_uid
+
+
+def rule(**values: object) -> dict[str, object]:
+    return {"module": "moody", "send_to": ["out"], **values}
+
+
+def settings(tmp_path: Path, *rules: dict[str, object]) -> dict[str, object]:
+    folder = {"name": "out", "kind": "folder", "folder": tmp_path / "out"}
+    return {"destination": [folder], "rule": rules or [rule()]}
+
+
+def item_of(hilum: Running, files: list[Path]) -> views.View:
+    return views.study(hilum.records, study_of(files))["workitems"][-1]
+
+
+def runs(hilum: Running, files: list[Path]) -> bool:
+    kinds = [event["kind"] for event in views.trace(hilum.records, study_of(files))]
+    return "running" in kinds
+
+
+def asked(hilum: Running, action: str, files: list[Path]) -> tuple[bool, str]:
+    return ask(hilum.records, hilum.site.data, action, item_of(hilum, files)["id"])
+
+
+def test_bad_modules_end_only_their_own_study(tmp_path: Path, plugin: Path) -> None:
+    """One kills its worker each time, one raises, one hangs until it is cancelled; one is good."""
+    killer, raiser, hanger, good = (
+        exam(tmp_path, mood) for mood in ("kill the worker", "raise", "hang", "good")
+    )
+    with running(tmp_path, **settings(tmp_path)) as hilum:
+        hilum.send(killer)
+        item = hilum.settled(study_of(killer))["workitems"][0]
+        assert item["state"] == "failed"
+        assert item["reason"] == "its analysis ended its worker 5 times"
+        assert [f["code"] for f in item["findings"]] == ["module-failed"]
+        assert {r["kind"] for r in item["results"]} >= {"sr", "pdf"}
+        assert all(r["verified"] for r in item["results"])
+
+        hilum.send(raiser)
+        hilum.settled(study_of(raiser))
+        hilum.send(hanger)
+        hilum.until(lambda: runs(hilum, hanger), "the module that hangs")
+        hilum.send(good)
+        hilum.until(lambda: study_known(hilum, good), "the good study")
+        began = time.monotonic()
+        assert asked(hilum, "cancel", hanger) == (True, "cancelled by a person")
+        hilum.until(lambda: runs(hilum, good), "the free slot")
+        assert time.monotonic() - began < 20  # loading the module on a busy machine included
+        cancelled = hilum.settled(study_of(hanger))["workitems"][0]
+        assert (cancelled["state"], cancelled["results"]) == ("cancelled", [])
+        assert hilum.settled(study_of(good))["workitems"][0]["state"] == "completed"
+
+        assert "not failed" in asked(hilum, "retry", good)[1]
+        assert "not cancelled" in asked(hilum, "cancel", raiser)[1]
+        (plugin / "mended").touch()
+        done, answer = asked(hilum, "retry", raiser)
+        assert done, answer
+        old, new = hilum.settled(study_of(raiser), workitems=2)["workitems"]
+    assert (old["state"], old["superseded_by"]) == ("failed", new["id"])
+    assert (new["state"], new["predecessor"]) == ("completed", old["id"])
+    counted = (plugin / "runs").read_text().splitlines()
+    assert [counted.count(m) for m in ("kill the worker", "raise", "hang", "good")] == [5, 2, 1, 1]
+
+
+def study_known(hilum: Running, files: list[Path]) -> bool:
+    try:
+        return bool(views.study(hilum.records, study_of(files))["workitems"])
+    except LookupError:
+        return False
+
+
+def test_stat_runs_next(tmp_path: Path, plugin: Path) -> None:
+    urgent = rule(priority="STAT", series={"SeriesDescription": "^urgent$"})
+    usual = rule(priority="LOW", series={"SeriesDescription": "^(hang|usual)$"})
+    first = exam(tmp_path, "hang")
+    waiting = [exam(tmp_path, "usual", f"usual {n}") for n in range(3)]
+    stat = exam(tmp_path, "urgent")
+    with running(tmp_path, **settings(tmp_path, urgent, usual)) as hilum:
+        hilum.send(first)
+        hilum.until(lambda: runs(hilum, first), "the module that hangs")
+        for files in [*waiting, stat]:
+            hilum.send(files)
+            hilum.until(lambda files=files: scheduled(hilum, files), "the study")
+        ids = [i["id"] for i in views.study(hilum.records, study_of(first))["workitems"]]
+        for workitem_id in ids:
+            ask(hilum.records, hilum.site.data, "cancel", workitem_id)
+        for files in waiting:
+            hilum.until(lambda files=files: completed(hilum, files), "the usual studies")
+    assert (plugin / "runs").read_text().splitlines() == ["hang", "urgent", *["usual"] * 3]
+
+
+def scheduled(hilum: Running, files: list[Path]) -> bool:
+    return any(e["kind"] == "scheduled" for e in views.trace(hilum.records, study_of(files)))
+
+
+def completed(hilum: Running, files: list[Path]) -> bool:
+    items = views.study(hilum.records, study_of(files))["workitems"]
+    return "completed" in [item["state"] for item in items]
+
+
+def test_what_was_refused_is_released(tmp_path: Path, plugin: Path) -> None:
+    archive = Archive()
+    archive.mood = "refuses"
+    archive.start()
+    files = exam(tmp_path, "good")
+    base = settings(tmp_path, rule(send_to=["out", "pacs"]))
+    base["destination"].append({"name": "pacs", "kind": "dicomweb", "url": archive.url})
+    with running(tmp_path, **base) as hilum:
+        hilum.send(files)
+        item = hilum.settled(study_of(files))["workitems"][0]
+        assert item["state"] == "parked"
+        assert item["reason"].startswith("pacs: ")
+        assert parked(hilum.records) == parked(hilum.records, "pacs") == [item["id"]]
+        assert parked(hilum.records, "out") == []
+        archive.mood = "take"  # the cure
+        assert asked(hilum, "release", files) == (True, "released; it goes to pacs")
+        item = hilum.settled(study_of(files))["workitems"][0]
+        assert asked(hilum, "release", files)[0] is False
+    archive.stop()
+    assert item["state"] == "completed"
+    assert {r["sop_instance_uid"] for r in item["results"]} == set(archive.kept)
