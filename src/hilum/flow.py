@@ -107,8 +107,14 @@ class Flow(durable.Workflows):
             for name, chosen in run.selection.chosen.items()
         }
         workitem_id = self.workitems.id_of_run(arrival, rule, inputs)
-        before = self.workitems.last_run(arrival.study_uid, rule, but=workitem_id)
-        is_new = self.records.put(
+        without_run = self.workitems.id_without_run(arrival.study_uid, rule)
+        self.records.remove(tables.workitem, id=without_run)
+        if self.records.find(tables.workitem, id=workitem_id):
+            return
+        before = self.workitems.last_run(arrival.study_uid, rule)
+        if before:  # first: whoever dies here decides again, and there are never two current ones
+            self.records.change(tables.workitem, {"id": before}, superseded_by=workitem_id)
+        self.records.put(
             tables.workitem,
             **self.workitems.new_row(workitem_id, rule, arrival, run.selection.verdicts),
             state=State.SCHEDULED.value,
@@ -117,12 +123,6 @@ class Flow(durable.Workflows):
             incomplete=run.incomplete,
             predecessor=before,
         )
-        without_run = self.workitems.id_without_run(arrival.study_uid, rule)
-        self.records.remove(tables.workitem, id=without_run)
-        if not is_new:
-            return
-        if before:
-            self.records.change(tables.workitem, {"id": before}, superseded_by=workitem_id)
         self.records.add_event(arrival.study_uid, "complete", run.reason, workitem_id)
         for verdict in run.selection.reasons:
             self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)

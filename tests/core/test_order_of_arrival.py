@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -199,7 +199,7 @@ def files(study: str, numbers: range | list[int]) -> list[str]:
 
 
 @settings(
-    max_examples=20,
+    max_examples=12,
     stateful_step_count=15,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -407,6 +407,24 @@ def test_own_results_that_come_back_are_counted_and_never_analysed(hall: Gateway
     assert hall.states("one") == [("completed", 6)]
     [study] = hall.records.find(tables.study)
     assert (study["images"], study["settled_images"]) == (6, 8)
+
+
+@pytest.mark.parametrize("writes", range(0, 12))
+def test_a_death_between_two_writes_leaves_one_current_result(hall: Gateway, writes: int) -> None:
+    send(hall, range(4))
+    hall.wait(20)
+    hall.analyse(10)
+    send(hall, range(4, 6), "b")
+    hall.records.writes_left = writes
+    with suppress(Death):
+        hall.wait(5)
+    hall.restart()
+    hall.wait(30)
+    hall.analyse(10)
+    for wanted in RULES:
+        before, after = hall.items("one", wanted)
+        assert (before["superseded_by"], after["predecessor"]) == (after["id"], before["id"])
+        assert (after["state"], len(after["inputs"]["series"])) == ("completed", 6)
 
 
 def test_an_unreadable_file_in_a_settled_study_stands_apart(hall: Gateway) -> None:

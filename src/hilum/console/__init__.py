@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from importlib.resources import files
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -29,9 +30,6 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
     async def page(_request: Request) -> Response:
         return HTMLResponse(files(__package__).joinpath("index.html").read_text())
 
-    async def studies(_request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(views.studies, records))
-
     async def study(request: Request) -> Response:
         uid = request.path_params["uid"]
         try:
@@ -39,15 +37,6 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
         except LookupError:
             return JSONResponse({"error": "no such study was received"}, status_code=404)
         return JSONResponse({**view, "trace": await run_in_threadpool(views.trace, records, uid)})
-
-    async def sources(_request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(views.sources, site, records))
-
-    async def destinations(_request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(views.destinations, site, records))
-
-    async def quarantine(_request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(views.quarantine, site))
 
     async def wake(request: Request) -> Response:
         waker = wakers.get(request.path_params["name"])
@@ -63,15 +52,22 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
         routes=[
             Route("/", page),
             Route("/studies/{uid}", page),
-            Route("/api/studies", studies),
+            Route("/api/studies", _shows(views.studies, records)),
             Route("/api/studies/{uid}", study),
             Route("/api/modules", modules),
-            Route("/api/sources", sources),
-            Route("/api/destinations", destinations),
-            Route("/api/quarantine", quarantine),
+            Route("/api/sources", _shows(views.sources, site, records)),
+            Route("/api/destinations", _shows(views.destinations, site, records)),
+            Route("/api/quarantine", _shows(views.quarantine, site)),
             Route("/api/sources/{name}/wake", wake, methods=["POST"]),
         ]
     )
+
+
+def _shows(view: Callable[..., Any], *arguments: Any) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(view, *arguments))
+
+    return answer
 
 
 def start_console(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> None:
