@@ -4,15 +4,19 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from hilum import records as tables
-from hilum.assembly import Arrival
+from hilum.assembly import WHOLE_AGAIN, Arrival
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
 from hilum.records import Records
+from hilum.removed import Removed
 
 MOST_COUNTS = 1000  # studies
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
@@ -32,6 +36,10 @@ class Arrivals:
         self._records = records
         self._open: dict[str, Arrival] = {}
         self._counts: dict[str, dict[str, int]] = {}  # of studies that are not open yet
+
+    def is_open(self, study_uid: str) -> bool:
+        """Whether the study holds images that are not decided on yet."""
+        return study_uid in self._open
 
     def due(self, now: float) -> list[Arrival]:
         """The open studies with news, or whose waiting time is over."""
@@ -92,14 +100,22 @@ class Arrivals:
             last_at=arrival.last,
             settled_images=len(arrival.instances) if wait is None else 0,
         )
-        if wait is None:
-            del self._open[arrival.study_uid]
-        else:
+        if wait is not None:
             arrival.next_review = now + wait
+            return
+        del self._open[arrival.study_uid]
+        if arrival.removed:
+            came = arrival.images - len(arrival.removed)
+            text = f"{came} images are here, the other {arrival.images - came} were removed before"
+            self._records.add_event(arrival.study_uid, "late", f"{text}: {WHOLE_AGAIN}")
+        else:
+            self._records.remove(tables.removal, study_uid=arrival.study_uid)
 
     def sweep(self) -> None:
         """Take in every file of studies that hold more files than were decided on."""
-        settled = {row["folder"]: row["settled_images"] for row in self._records.find(tables.study)}
+        table = tables.study
+        query = sa.select(table.c.folder, table.c.settled_images).where(table.c.settled_images > 0)
+        settled = {row["folder"]: row["settled_images"] for row in self._records.select(query)}
         loaded = {i.path for a in self._open.values() for i in a.instances.values()}
         known = Counter(path.parent for path in loaded)
         for folder in self._folders():
@@ -107,6 +123,9 @@ class Arrivals:
             if files and len(files) + known[folder] > settled.get(folder.name, 0):
                 for path in sorted(files, key=lambda p: p.stat().st_mtime):
                     self.add(path)
+                if folder not in map(self._inbox.study_folder, self._open):  # only own results
+                    here = sum(path.exists() for path in files)
+                    self._records.change(table, {"folder": folder.name}, settled_images=here)
 
     def _count(self, study_uid: str, series_uid: str, images: int) -> None:
         """Note how many images an archive has of a series; often before the first one is here."""
@@ -142,7 +161,18 @@ class Arrivals:
                 if instance := self._read(path):
                     arrival.instances[instance.sop_instance_uid] = instance
                     arrival.last_of_series[instance.series_uid] = path.stat().st_mtime
+        self._note_removed(arrival, folder)
         return arrival
+
+    def _note_removed(self, arrival: Arrival, folder: Path) -> None:
+        """Know which images of an opened study a rule has removed; a removal under way ends."""
+        removed = Removed.read(folder)
+        if removed.begun is not None:
+            replace(removed, begun=None).write(folder)
+        arrival.removed = removed.absent(i.path for i in arrival.instances.values())
+        if arrival.removed:
+            text = f"images come again, {len(arrival.removed)} of this study were removed before"
+            self._records.add_event(arrival.study_uid, "receiving", text)
 
     def _read(self, path: Path) -> Instance | None:
         """The image at `path`; one that is no DICOM object is set apart."""

@@ -18,6 +18,7 @@ from hilum.routing import Selection, objections_to, select
 
 PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
 FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or began another series
+WHOLE_AGAIN = "nothing is run on a part; to have the study analysed anew, send all of it again"
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Arrival:
     next_review: float = 0.0
     expected: dict[str, int] = field(default_factory=dict)  # images, as they themselves state it
     counted: dict[str, int] = field(default_factory=dict)  # images the archive has, as it says
+    removed: set[str] = field(default_factory=set)  # names of images that a rule has removed
 
     def add(self, instance: Instance, at: float, association: str = "", late: bool = False) -> None:
         """Take in one image at time `at`; own results that come back do not count as news.
@@ -47,6 +49,7 @@ class Arrival:
         does the one after a lost association.
         """
         self.instances[instance.sop_instance_uid] = instance
+        self.removed.discard(instance.path.name)
         if instance.is_own_result:
             return
         self.changed = True
@@ -88,8 +91,9 @@ class Arrival:
 
     @property
     def images(self) -> int:
-        """Images received so far, own results not counted."""
-        return sum(not instance.is_own_result for instance in self.instances.values())
+        """Images received so far, own results not counted, those removed since included."""
+        here = sum(not instance.is_own_result for instance in self.instances.values())
+        return here + len(self.removed)
 
     def study(self) -> Study:
         """Everything received so far."""
@@ -149,6 +153,12 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
             return Wait(min(1.0, patience - silence), f"waiting for more images, {what}")
         reason = f"{what} after {silence:.0f} s of silence"
         return Hold(selection, reason) if gap else NotApplicable(selection, reason)
+    if arrival.removed:
+        here = arrival.images - len(arrival.removed)
+        reason = f"{here} of {arrival.images} images are here, the others were removed before"
+        if silence < rule.give_up_seconds:
+            return Wait(min(1.0, rule.give_up_seconds - silence), reason)
+        return Hold(selection, f"{reason}: {WHOLE_AGAIN}")
     chosen = [series for several in selection.chosen.values() for series in several]
     judgements = [_judge(arrival, series, rule, now) for series in chosen]
     for judgement in judgements:

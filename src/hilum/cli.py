@@ -160,16 +160,21 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     if as_json:
         _print_json(studies)
         return
+    for alarm in views.alarms(site, records):
+        since = f" since {_when(alarm['since'])}" if alarm["since"] else ""
+        out.print(f"[bold red]alarm{since}[/]: {escape(alarm['text'])}")
     for source in views.sources(site, records):
         out.print(_source_line(source))
     for destination in views.destinations(site, records):
         out.print(_destination_line(destination))
     for study in studies:
-        when = time.strftime("%F %T", time.localtime(study["last_at"]))
+        when = _when(study["last_at"])
         waiting = "no rule applies" if study["settled"] else "receiving"
         for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
             number = item.get("id", "")[-8:]
             what = f"[bold]{item['state']}[/]  {item['module']} {number}  {escape(item['reason'])}"
+            if removed := study["removed"]:
+                what += f"  (files removed {_when(removed['at'])}: {escape(removed['reason'])})"
             out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
             for delivery in item.get("deliveries", []):
                 if delivery["state"] in ("delayed", "refused"):
@@ -337,14 +342,17 @@ def _recorded(site: Any) -> bool:
     return bool(site.database) or (site.data / "hilum.db").exists()
 
 
+def _when(at: float) -> str:
+    return time.strftime("%F %T", time.localtime(at))
+
+
 def _source_line(source: dict[str, Any]) -> str:
     parts = [f"source {source['name']} ({source['kind']})  [bold]{source['state']}[/]"]
     if "since" in source:
-        parts.append(f"since {time.strftime('%F %T', time.localtime(source['since']))}")
+        parts.append(f"since {_when(source['since'])}")
         parts.append(f"{source['fetched']} images fetched, {source['behind']} changes behind")
     if source.get("problem"):
-        when = time.strftime("%F %T", time.localtime(source["problem_at"]))
-        parts.append(f"last problem {when}: {escape(source['problem'])}")
+        parts.append(f"last problem {_when(source['problem_at'])}: {escape(source['problem'])}")
     return "  ".join(parts)
 
 

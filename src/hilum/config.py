@@ -104,6 +104,27 @@ class Receiver(Settings):
     )
 
 
+class Retention(Settings):
+    """When images and results are removed from this machine; records always stay."""
+
+    days: float = Field(
+        30,
+        ge=0,
+        description="Remove a study this many days after its last image and the last proof that "
+        "its results arrived; 0 means never.",
+    )
+    disk_percent: float = Field(
+        80,
+        ge=0,
+        le=100,
+        description="When the disk is fuller, or less than twice low_water_mb is free, remove the "
+        "oldest finished studies first, none younger than an hour; 0 means never.",
+    )
+    quarantine_days: float = Field(
+        90, ge=0, description="Remove what was set apart after this many days; 0 means never."
+    )
+
+
 class Destination(Settings):
     """A place results are sent to."""
 
@@ -250,6 +271,9 @@ class Site(Settings):
     )
     receiver: Receiver = Field(Receiver(), description="The DICOM listener.")
     worker: Worker = Field(Worker(), description="Where modules run.")
+    retention: Retention = Field(
+        Retention(), description="When images and results are removed from this machine."
+    )
     console: Console = Field(Console(), description="The web page and API.")
     source: tuple[Source, ...] = Field((), description="Archives to watch for new images.")
     destination: tuple[Destination, ...] = Field((), description="Where results go.")

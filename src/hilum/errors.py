@@ -3,6 +3,7 @@
     HilumError
     +-- ConfigurationError      the site's settings are wrong
     +-- MissingPartError        a program or file of the machine is not there
+    +-- RemovedError            images or results were removed, by a rule or by hand
     +-- DicomError              an object cannot be used as it is
     |   +-- UnreadableError     not DICOM, truncated, or a needed attribute is broken
     |   +-- NoVolumeError       the slices do not form one regular volume
@@ -35,6 +36,10 @@ class ConfigurationError(HilumError):
 
 class MissingPartError(HilumError):
     """A part of the machine is missing; the text holds the command that installs it."""
+
+
+class RemovedError(HilumError):
+    """Images or results are no longer on this machine; the text says how many and why."""
 
 
 class DicomError(HilumError):

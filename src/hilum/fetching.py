@@ -4,11 +4,9 @@ An image that cannot be fetched while the archive itself answers goes back into 
 some attempts it rests, and its study's trace says so.
 """
 
-import errno
 import heapq
 import itertools
 import logging
-import shutil
 import threading
 import time
 import uuid
@@ -26,6 +24,7 @@ from hilum.hints import HintSender
 from hilum.holdings import SiteHoldings
 from hilum.inbox import Inbox, Outcome
 from hilum.records import Records
+from hilum.room import require_room
 from hilum.sources import Listed, Portion, Source
 from hilum.standing import Standing
 from hilum.web import batches
@@ -174,7 +173,7 @@ class Fetching:
         counts = Counter(waiting.portion.counts)
         limit = self._memory // BATCH_SHARE
         for batch in batches(instances, lambda i: i.size or limit // FETCHERS, limit):
-            self._require_room()
+            require_room(self._site.data, self._site.receiver.low_water_mb)
             self._association = self._association or uuid.uuid4().hex[:12]
             outcomes = list(self._pool.map(self._take, batch, repeat(threading.Event())))
             if stored := sum(outcome is Outcome.STORED for outcome in outcomes):
@@ -256,11 +255,6 @@ class Fetching:
                 self._standing.lacks(text)
                 log.error("study %s: %s", instance.study_uid, text)
         return self._failures[uid]
-
-    def _require_room(self) -> None:
-        free = shutil.disk_usage(self._site.data).free
-        if free < self._site.receiver.low_water_mb << 20:
-            raise OSError(errno.ENOSPC, "the disk is below receiver.low_water_mb")
 
     def _tell(self, event: str, **fields: Any) -> None:
         caller = f"{self._source.name} (source)"

@@ -27,6 +27,7 @@ from hilum.module import Module, facts_of, inputs_of
 from hilum.objects import KINDS, Encoding, write_objects
 from hilum.outbox import Outbox, variant_of
 from hilum.records import Records, State
+from hilum.room import with_room
 from hilum.routing import applies, recipients
 from hilum.workitems import Workitems
 
@@ -206,6 +207,7 @@ class Flow(durable.Workflows):
     def infer(self, workitem_id: str) -> None:
         """Run the module in its own process; its failure becomes a refusal a clinician can read."""
         row = self.records.one(tables.workitem, id=workitem_id)
+        self.workitems.require_files(row)
         self.records.set_state(workitem_id, State.RUNNING, f"{row['module']} runs")
         if self.ends_workers(row):
             return
@@ -214,7 +216,8 @@ class Flow(durable.Workflows):
         job = Job(self.workitems.images(row), folder, row["weights_sha256"])
         started = time.monotonic()
         try:
-            self.host(row["module"]).run(job, lambda: self.is_wanted(workitem_id))
+            host = self.host(row["module"])
+            with_room(self.site.data, lambda: host.run(job, lambda: self.is_wanted(workitem_id)))
         except ModuleCancelled:
             return
         except ModuleError as error:
@@ -237,7 +240,8 @@ class Flow(durable.Workflows):
         """Put a refusal in the place of the findings; the reason is kept for the administrator."""
         text = "The analysis failed for a technical reason; it is on record."
         findings = Findings((Refusal("module-failed", text),))
-        exchange.save(findings, self.workitems.result_folder(row["id"]))
+        folder = self.workitems.result_folder(row["id"])
+        with_room(self.site.data, lambda: exchange.save(findings, folder))
         self.records.remove(tables.result, workitem_id=row["id"])  # of a writing that did not end
         summary = exchange.summary(findings)
         self.records.change(tables.workitem, {"id": row["id"]}, failure=failure, findings=summary)

@@ -5,11 +5,12 @@ import hashlib
 from hilum import records as tables
 from hilum.inbox import Inbox, Stored
 from hilum.records import Records
+from hilum.removed import was_removed
 from hilum.sources import Listed
 
 
 class SiteHoldings:
-    """The `Holdings` of a site: in the inbox, set apart by it, or made by ourselves."""
+    """The `Holdings` of a site: in the inbox or removed from it, set apart, or made by us."""
 
     def __init__(self, inbox: Inbox, records: Records) -> None:
         self._inbox = inbox
@@ -18,8 +19,10 @@ class SiteHoldings:
 
     def holds(self, instance: Listed) -> bool:
         uid = instance.sop_instance_uid
+        path = self._inbox.path_of(instance.study_uid, uid)
         return (
-            self._inbox.path_of(instance.study_uid, uid).exists()
+            path.exists()
+            or was_removed(path)
             or uid in self._elsewhere
             or bool(self._records.find(tables.result, sop_instance_uid=uid))
         )

@@ -5,6 +5,7 @@ become a path. Nothing here needs a database: the inbox is the truth, every inde
 Several threads and processes may store at the same time.
 """
 
+import errno
 import hashlib
 import heapq
 import itertools
@@ -20,6 +21,8 @@ from hilum.dicom.part10 import body
 from hilum.errors import UnreadableError
 
 ABANDONED_AFTER = 3600.0  # seconds; a partial file this old belongs to a process that was killed
+REMOVED = "removed"  # folder of the lists that `hilum.removed` keeps
+MOST_RACES = 100
 _serial = itertools.count()
 
 
@@ -62,10 +65,10 @@ class Inbox:
         self.incoming = root / "incoming"
         self.quarantine = root / "quarantine"
         self._partial = root / "partial"
-        for folder in (self.incoming, self.quarantine, self._partial):
+        for folder in (self.incoming, self.quarantine, self._partial, root / REMOVED):
             folder.mkdir(parents=True, exist_ok=True)
         sync_folder(root)
-        self._durable_folders: set[Path] = set()
+        self._durable_folders: dict[Path, int] = {}  # inode numbers: one may be made anew
         _remove_abandoned(self._partial)
 
     def store(self, part10: bytes, sender: str = "") -> Stored:
@@ -81,17 +84,29 @@ class Inbox:
 
     def keep(self, part10: bytes, uids: dict[str, str], sender: str = "") -> Stored:
         """Like `store`, for an object that `identify` has looked at already."""
-        study_uid = uids["StudyInstanceUID"]
-        path = self._durable_folder(study_uid) / f"{digest(uids['SOPInstanceUID'])}.dcm"
+        for _ in range(MOST_RACES):
+            try:
+                outcome, path = self._keep(part10, uids)
+            except FileNotFoundError:
+                continue  # a rule removed it, or its folder, at this very moment: it is new again
+            if outcome is Outcome.QUARANTINED:
+                reason = "SOP Instance UID received again with other content"
+                return self.set_apart(part10, reason, sender, uids["StudyInstanceUID"])
+            return Stored(outcome, path, uids["StudyInstanceUID"])
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    def _keep(self, part10: bytes, uids: dict[str, str]) -> tuple[Outcome, Path]:
+        """Publish it, or compare it with what has its name already."""
+        folder = self._durable_folder(uids["StudyInstanceUID"])
+        path = folder / f"{digest(uids['SOPInstanceUID'])}.dcm"
         if not path.exists() and self._publish(path, part10):
-            return Stored(Outcome.STORED, path, study_uid)
-        if _body(path.read_bytes()) == _body(part10):
-            # The copy may be another association's, not yet durable: ours must be when we answer.
-            sync_file(path)
-            sync_folder(path.parent)
-            return Stored(Outcome.DUPLICATE, path, study_uid)
-        reason = "SOP Instance UID received again with other content"
-        return self.set_apart(part10, reason, sender, study_uid)
+            return Outcome.STORED, path
+        if _body(path.read_bytes()) != _body(part10):
+            return Outcome.QUARANTINED, path
+        # The copy may be another association's, not yet durable: ours must be when we answer.
+        sync_file(path)
+        sync_folder(folder)
+        return Outcome.DUPLICATE, path
 
     def set_apart(
         self, content: bytes, reason: str, sender: str = "", study_uid: str = ""
@@ -119,11 +134,12 @@ class Inbox:
 
     def _durable_folder(self, study_uid: str) -> Path:
         folder = self.study_folder(study_uid)
-        if folder not in self._durable_folders or not folder.exists():
+        known = self._durable_folders.get(folder)
+        if known is None or not folder.exists() or folder.stat().st_ino != known:
             # Existing is not enough: whoever made it may not have synced its parent yet.
             folder.mkdir(exist_ok=True)
             sync_folder(self.incoming)
-            self._durable_folders.add(folder)
+            self._durable_folders[folder] = folder.stat().st_ino
         return folder
 
     def _publish(self, path: Path, content: bytes) -> bool:

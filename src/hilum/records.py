@@ -148,6 +148,22 @@ source = sa.Table(
     sa.Column("fetched", sa.Integer, nullable=False, default=0),  # instances, ever
     sa.Column("fetched_at", sa.Float),
 )
+removal = sa.Table(
+    "removal",  # of studies whose images a rule has removed, as long as they have not come again
+    metadata,
+    sa.Column("study_uid", sa.String(64), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("images", sa.Integer, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("results", sa.Integer, nullable=False),  # workitems whose files are gone, too
+)
+alarm = sa.Table(
+    "alarm",  # since when something is wrong; whether it still is, is asked anew each time
+    metadata,
+    sa.Column("name", sa.String(16), primary_key=True),
+    sa.Column("since", sa.Float, nullable=False),
+)
 executor = sa.Table(
     "executor",
     metadata,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hilum import records as tables
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import derived_uid
-from hilum.errors import where
+from hilum.errors import HilumError, where
 from hilum.flow import Flow
 from hilum.objects import write_withdrawal
 from hilum.outbox import CANCELLED, DELAYED, OPEN, REFUSED, VERIFIED, WAITING
@@ -31,6 +31,8 @@ def obey(flow: Flow) -> None:
             answer = ACTIONS[asked["action"]](flow, row, asked)
         except LookupError:
             answer = Answer(False, "there is no such workitem")
+        except HilumError as error:
+            answer = Answer(False, f"not done: {error}")
         except Exception as error:  # noqa: BLE001 - one request must not stop the gateway
             answer = Answer(False, f"not done: {where(error)}")
         # what the person wrote may name the patient; it stands in the note and is not kept here
@@ -110,6 +112,7 @@ def withdraw(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
         return Answer(False, "not withdrawn: no result of this workitem was delivered")
     if State(row["state"]) not in (*REACHED_FROM[State.WITHDRAWN], State.WITHDRAWN):
         return Answer(False, f"not withdrawn: it is {row['state']}")
+    flow.workitems.require_files(row)
     note_id = derived_uid(row["id"], "withdrawal")
     of_note = {"id": note_id, "created": asked["at"], "inputs": {}, "verdicts": [], "findings": []}
     of_note |= {"state": State.DELIVERING.value, "reason": "a note that takes a result back"}
@@ -117,6 +120,8 @@ def withdraw(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
     records.put(tables.workitem, **{**row, **of_note})
     records.set_state(row["id"], State.WITHDRAWN, f"taken back by note {note_id}")
     _write_notes(flow, row, note_id, asked)
+    key = {"workitem_id": row["id"], "state": (*OPEN, REFUSED)}
+    records.change(tables.delivery, key, state=CANCELLED, reason="the result was taken back")
     for delivery in deliveries:
         flow.outbox.owe(note_id, delivery["destination"], delivery["variant"], images=False)
     flow.outbox.wake()

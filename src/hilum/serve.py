@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from hilum import watch
+from hilum.alarms import Alarms
 from hilum.config import Site
 from hilum.console import start_console
 from hilum.engine import durable
@@ -29,6 +30,7 @@ from hilum.logs import configure_logging
 from hilum.module import discover, installed_modules
 from hilum.records import Records
 from hilum.requests import obey
+from hilum.retention import Retention
 from hilum.sources import dimse
 
 SWEEP_SECONDS = 60.0
@@ -170,6 +172,8 @@ def gateway(site: Site) -> None:
     durable.launch(engine_url(site), pulse.executor, [])
     start_console(site, records, flow.facts.values())
     flow.outbox.start()
+    retention = Retention(site, records, flow.inbox, flow.arrivals, flow.workitems)
+    alarms = Alarms(site, records)
     next_sweep = 0.0
     while not stop.is_set():
         news = hints.receive(timeout=0.05)
@@ -185,10 +189,13 @@ def gateway(site: Site) -> None:
         if time.monotonic() >= next_sweep:
             flow.sweep()
             obey(flow)
+            retention.sweep()
             next_sweep = time.monotonic() + SWEEP_SECONDS
         flow.review()
+        retention.turn()
         died = any(hint["event"] == "died" for hint in news)
         if pulse.beat() or died:
+            alarms.check()
             for executor in pulse.reap():
                 log.warning("took over the work of %s, which died", executor)
     flow.outbox.stop()

@@ -8,6 +8,7 @@ from hilum import records as tables
 from hilum.config import Site
 from hilum.inbox import set_apart_in
 from hilum.records import Records
+from hilum.room import free_mib
 
 View = dict[str, Any]
 
@@ -22,12 +23,17 @@ def study(records: Records, study_uid: str) -> View:
     """One study: how many images, when, and every workitem in full; `LookupError` if unknown."""
     row = records.one(tables.study, study_uid=study_uid)
     items = records.find(tables.workitem, study_uid=study_uid, order_by="created")
+    removals = [
+        {key: removal[key] for key in ("at", "reason", "images", "bytes", "results")}
+        for removal in records.find(tables.removal, study_uid=study_uid)
+    ]
     return {
         "study_uid": study_uid,
         "images": row["images"],
         "first_at": row["first_at"],
         "last_at": row["last_at"],
-        "settled": bool(row["settled_images"]),
+        "settled": bool(row["settled_images"] or removals),
+        "removed": removals[0] if removals else None,
         "workitems": [_workitem(records, item) for item in items],
     }
 
@@ -106,6 +112,25 @@ def sources(site: Site, records: Records) -> list[View]:
             **{key: value for key, value in rows.get(source.name, {}).items() if key != "cursor"},
         }
         for source in site.source
+    ]
+
+
+def alarms(site: Site, records: Records) -> list[View]:
+    """What is wrong now: each has a name, a sentence, and `since`, None in the first seconds."""
+    free, wanted = free_mib(site.data), max(1, site.receiver.low_water_mb)
+    if free >= wanted:
+        return []
+    begun = {row["name"]: row["since"] for row in records.find(tables.alarm)}
+    return [
+        {
+            "name": "disk",
+            "since": begun.get("disk"),
+            "free_mib": free,
+            "wanted_mib": wanted,
+            "text": f"{free} MiB are free on the disk of {site.data}, {wanted} are wanted "
+            "(receiver.low_water_mb): images are refused with 0xA700 and none is fetched; "
+            "both go on by themselves when there is room",
+        }
     ]
 
 

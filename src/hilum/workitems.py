@@ -15,10 +15,12 @@ from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
+from hilum.errors import RemovedError
 from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import ModuleFacts
 from hilum.objects import Analysis
 from hilum.records import Records
+from hilum.room import with_room
 from hilum.routing import Verdict
 
 
@@ -79,6 +81,20 @@ class Workitems:
         folder = self._inbox.study_folder(row["study_uid"])
         return {name: [folder / file for file in files] for name, files in row["inputs"].items()}
 
+    def require_files(self, row: tables.Row) -> None:
+        """Raise `RemovedError` unless all images and results of the workitem are still here."""
+        folder = self._inbox.study_folder(row["study_uid"])
+        files = {path for paths in self.images(row).values() for path in paths}
+        files |= {folder / name for name in row["siblings"]}
+        results = self._records.find(tables.result, workitem_id=row["id"])
+        files |= {Path(result["path"]) for result in results}
+        if gone := sum(not file.exists() for file in files):
+            text = f"{gone} of its {len(files)} files are no longer here"
+            for removal in self._records.find(tables.removal, study_uid=row["study_uid"]):
+                when = time.strftime("%F", time.localtime(removal["at"]))
+                text = f"{text}, they were removed on {when}: {removal['reason']}"
+            raise RemovedError(text)
+
     def result_folder(self, workitem_id: str) -> Path:
         """Where the findings and result objects of a workitem lie."""
         return self._data / "results" / workitem_id
@@ -114,9 +130,10 @@ class Workitems:
         results = self._records.find(
             tables.result, workitem_id=workitem_id, variant=delivery["variant"]
         )
+        row = self._records.one(tables.workitem, id=workitem_id)
+        self.require_files(row)
         files = [Path(row["path"]) for row in results]
         if delivery["images"]:
-            row = self._records.one(tables.workitem, id=workitem_id)
             files = [path for paths in self.images(row).values() for path in paths] + files
         return files
 
@@ -125,7 +142,7 @@ class Workitems:
         name = f"{kind}-{digest(dataset.SOPInstanceUID)}.dcm"
         path = self.result_folder(workitem_id) / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, as_file(dataset))
+        with_room(self._data, lambda: write_durably(path, as_file(dataset)))
         self._records.put(
             tables.result,
             sop_instance_uid=str(dataset.SOPInstanceUID),

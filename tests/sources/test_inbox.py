@@ -49,6 +49,24 @@ def test_any_order_with_any_repetition_gives_the_same_inbox(
     assert outcomes == [Outcome.STORED] * len(order) + [Outcome.DUPLICATE] * len(repeated)
 
 
+def test_an_image_that_is_removed_while_it_comes_again_is_taken(tmp_path: Path) -> None:
+    (part10,) = [path.read_bytes() for path in write_series(tmp_path / "scan", 1, size=8)]
+    inbox = Inbox(tmp_path / "inbox")
+    path = inbox.store(part10).path
+    done = threading.Event()
+
+    def remove_again_and_again() -> None:
+        while not done.is_set():
+            path.unlink(missing_ok=True)
+
+    remover = threading.Thread(target=remove_again_and_again)
+    remover.start()
+    outcomes = {inbox.store(part10).outcome for _ in range(300)}
+    done.set()
+    remover.join()
+    assert outcomes <= {Outcome.STORED, Outcome.DUPLICATE}
+
+
 def test_a_race_for_one_name_has_one_winner(tmp_path: Path) -> None:
     study, series = generate_uid(prefix=None), generate_uid(prefix=None)
     versions = []

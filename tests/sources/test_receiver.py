@@ -25,6 +25,8 @@ from pydicom.uid import (
 from hilum.errors import DeliveryDelayed
 from hilum.inbox import set_apart_in
 from hilum.network import scanner
+from hilum.sources import dimse
+from tests.disks import no_room_on, small_disk_of
 from tests.synthetic import (
     DCMTK,
     Running,
@@ -110,18 +112,8 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 3 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no right to mount")
-    try:
+    with small_disk_of(3, tmp_path / "disk") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_full_disk_is_answered_with_out_of_resources(tmp_path: Path, small_disk: Path) -> None:
@@ -135,6 +127,25 @@ def test_a_full_disk_is_answered_with_out_of_resources(tmp_path: Path, small_dis
         taken = [path for path, status in zip(files, statuses, strict=True) if status == 0]
         assert _by_uid(receiver.images()) == _by_uid(taken)
         assert receiver.wait_for("refused")[0]["reason"] == "No space left on device"
+
+
+def test_a_disk_that_has_room_again_is_used_again(tmp_path: Path, small_disk: Path) -> None:
+    """The log says once that images are refused, and once that they are stored again."""
+    files = write_series(tmp_path / "scan", 6, size=512)
+    with running_receiver(
+        tmp_path / "receiver", data=small_disk / "data", low_water_mb=1
+    ) as receiver:
+        with no_room_on(small_disk):
+            refused = scanner.send(files, receiver.called)
+            assert {sent.status for sent in refused.files} == {0xA700}
+            assert receiver.partial() == []
+            assert receiver.images() == []
+        time.sleep(dimse.CALM_SECONDS)
+        taken = scanner.send(files[:3], receiver.called)
+        assert {sent.status for sent in taken.files} == {0}
+    lines = receiver.log.read_text().splitlines()
+    assert sum("images are refused (0xA700): No space left" in line for line in lines) == 1
+    assert sum("images are stored again" in line for line in lines) == 1
 
 
 def test_below_the_low_water_mark_nothing_is_taken(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_stat_runs_next(tmp_path: Path, plugin: Path) -> None:
     stat = exam(tmp_path, "urgent")
     with running(tmp_path, **settings(tmp_path, urgent, usual)) as hilum:
         hilum.send(first)
-        hilum.until(lambda: runs(hilum, first), "the module that hangs")
+        hilum.until((plugin / "runs").exists, "the module that hangs")
         for files in [*waiting, stat]:
             hilum.send(files)
             hilum.until(lambda files=files: scheduled(hilum, files), "the study")

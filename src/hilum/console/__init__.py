@@ -52,22 +52,25 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
         routes=[
             Route("/", page),
             Route("/studies/{uid}", page),
-            Route("/api/studies", _shows(views.studies, records)),
+            Route("/api/studies", _showing(views.studies, records)),
             Route("/api/studies/{uid}", study),
             Route("/api/modules", modules),
-            Route("/api/sources", _shows(views.sources, site, records)),
-            Route("/api/destinations", _shows(views.destinations, site, records)),
-            Route("/api/quarantine", _shows(views.quarantine, site)),
+            Route("/api/alarms", _showing(views.alarms, site, records)),
+            Route("/api/sources", _showing(views.sources, site, records)),
+            Route("/api/destinations", _showing(views.destinations, site, records)),
+            Route("/api/quarantine", _showing(views.quarantine, site)),
             Route("/api/sources/{name}/wake", wake, methods=["POST"]),
         ]
     )
 
 
-def _shows(view: Callable[..., Any], *arguments: Any) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(_request: Request) -> Response:
+def _showing(view: Callable[..., Any], *arguments: Any) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint that answers with `view` of `arguments` as JSON."""
+
+    async def show(_request: Request) -> Response:
         return JSONResponse(await run_in_threadpool(view, *arguments))
 
-    return answer
+    return show
 
 
 def start_console(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> None:

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import sqlalchemy as sa
 from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID
 from dbos._error import DBOSException
 
@@ -35,6 +36,8 @@ def launch(database: str, executor: str, listen: list[str]) -> None:
     logging.getLogger("dbos").setLevel(logging.ERROR)  # it warns ten times a second
     if database.startswith("sqlite:///"):
         _use_write_ahead_log(Path(database.removeprefix("sqlite:///")))
+        if not sa.event.contains(sa.Engine, "handle_error", _wait_for_room):
+            sa.event.listen(sa.Engine, "handle_error", _wait_for_room)
     DBOS(
         config={
             "name": "hilum",
@@ -76,6 +79,18 @@ def take_over(executor: str) -> int:
 def shut_down() -> None:
     """Leave the engine; what is unfinished is taken over by the next executor."""
     DBOS.destroy()
+
+
+def _wait_for_room(failure: sa.ExceptionContext) -> None:
+    """Have DBOS wait for a database that has no room on the disk, as it does for a locked one.
+
+    It would give the workflow up else, and leave it pending until this process ends.
+    """
+    error = failure.original_exception
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        as_if = sqlite3.OperationalError("database is locked: the disk is full")
+        as_if.sqlite_errorcode, as_if.sqlite_errorname = sqlite3.SQLITE_FULL, "SQLITE_FULL"
+        raise sa.exc.OperationalError(failure.statement, None, as_if) from error
 
 
 def _use_write_ahead_log(file: Path) -> None:

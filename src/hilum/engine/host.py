@@ -34,9 +34,11 @@ from hilum.errors import (
 from hilum.findings import Findings, Refusal
 from hilum.inbox import write_durably
 from hilum.module import Module, facts_of, inputs_of, installed_modules
+from hilum.room import is_full, no_room
 
 START_SECONDS = 120
 LOOK_SECONDS = 0.25  # how often a running module is asked for whether it is still wanted
+NO_ROOM = "the disk is full"
 EXCHANGED = "its files were exchanged while Hilum ran: restart Hilum, it then analyses anew"
 
 
@@ -121,6 +123,8 @@ class ModelHost:
             code = self._process.exitcode
             self.stop()
             raise ModuleCrashed(f"the module's process died (exit code {code})") from error
+        if problem == NO_ROOM:
+            raise no_room()
         if problem:
             raise ModuleError(problem)
 
@@ -190,10 +194,17 @@ def _serve(name: str, networks: Path | None, settings: Worker, pipe: Connection)
 def _run(module: Module, job: Job) -> str:
     """Run `job`; the problem in one line, or nothing."""
     try:
-        run_here(module, job)
-    except Exception as error:  # noqa: BLE001 - only this workitem ends
-        _keep_traceback(error, job.out)
-        return f"the module raised {where(error)}"
+        try:
+            run_here(module, job)
+        except Exception as error:
+            if is_full(error):
+                raise
+            _keep_traceback(error, job.out)  # only this workitem ends
+            return f"the module raised {where(error)}"
+    except OSError as error:
+        if is_full(error):
+            return NO_ROOM
+        raise
     return ""
 
 

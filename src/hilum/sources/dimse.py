@@ -4,13 +4,11 @@
 and crashes stay in this process; the gateway learns what arrived from the inbox, sooner by hints.
 """
 
-import errno
 import ipaddress
 import logging
 import multiprocessing
 import os
 import resource
-import shutil
 import signal
 import socket
 import sys
@@ -45,13 +43,14 @@ from hilum.dimse import (
 from hilum.errors import UnreadableError
 from hilum.hints import HintSender
 from hilum.inbox import Inbox, Outcome, Stored
+from hilum.room import MEBIBYTE, require_room
 from hilum.sources.connection import Connection, Traffic
 
-MEBIBYTE = 1 << 20
 GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to stop
 ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
 IDLE_SECONDS = 300.0  # scanners keep an association open while they reconstruct
 THREAD_STACK = MEBIBYTE  # the default of 8 MiB per thread would eat the memory limit
+CALM_SECONDS = 2.0  # without a refusal, before trouble counts as over
 SPARE_CONNECTIONS = 32  # port probes and monitors, which open no association
 STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 
@@ -104,6 +103,29 @@ class _Peer:
     released: bool = False
 
 
+class _Trouble:
+    """That images cannot be stored: a line in the log when it begins, and one when it is over."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._reason = ""
+        self._last = 0.0
+
+    def begins(self, reason: str) -> None:
+        with self._lock:
+            self._last = time.monotonic()
+            if reason != self._reason:
+                logger.error("images are refused (0xA700): %s", reason)
+            self._reason = reason
+
+    def ends(self) -> None:
+        """One was stored; a small one may fit where others do not, so wait for a while."""
+        with self._lock:
+            if self._reason and time.monotonic() - self._last > CALM_SECONDS:
+                logger.warning("images are stored again")
+                self._reason = ""
+
+
 class _Server(AssociationServer):
     """Accepts connections, associations and instances; refuses each with a reason."""
 
@@ -112,6 +134,7 @@ class _Server(AssociationServer):
         self._data = data
         self._hints = hints
         self._inbox = Inbox(data)
+        self._trouble = _Trouble()
         self._networks = [
             ipaddress.ip_network(host, strict=False) for host in settings.allowed_hosts
         ]
@@ -244,13 +267,14 @@ class _Server(AssociationServer):
     def _store(self, event: Any) -> Dataset | int:
         peer = self._peers[event.assoc]
         try:
-            self._require_space()
+            require_room(self._data, self._settings.low_water_mb)
             status, stored = self._take(event, peer)
         except (OSError, MemoryError) as error:
             reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "no memory"
-            logger.error("association %s: image refused: %s", peer.association, reason)
+            self._trouble.begins(reason)
             self._tell("refused", peer, reason=reason)
             return _response(OUT_OF_RESOURCES, reason)
+        self._trouble.ends()
         self._tell(
             stored.outcome.value,
             peer,
@@ -276,10 +300,6 @@ class _Server(AssociationServer):
             return DOES_NOT_MATCH, self._inbox.set_apart(part10, reason, peer.caller, study_uid)
         stored = self._inbox.keep(part10, uids, peer.caller)
         return COERCED if stored.outcome is Outcome.QUARANTINED else SUCCESS, stored
-
-    def _require_space(self) -> None:
-        if shutil.disk_usage(self._data).free < self._settings.low_water_mb * MEBIBYTE:
-            raise OSError(errno.ENOSPC, "below the low-water mark")
 
     def _tell(self, what: str, peer: _Peer, **fields: str) -> None:
         self._hints.send(

@@ -1,0 +1,227 @@
+"""Retention: the images and results of finished studies go by age, or when the disk fills up.
+
+Records stay. A study goes only when nothing of it is under way and every result that was owed to
+somebody was read back there. Its images are put on the list of `hilum.removed` before they are
+deleted, so a process killed at any moment goes on where it was, and nobody takes them for lost.
+"""
+
+import contextlib
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from hilum import records as tables
+from hilum.arrivals import Arrivals
+from hilum.config import Site
+from hilum.dicom.instance import Instance
+from hilum.errors import UnreadableError
+from hilum.inbox import Inbox
+from hilum.records import Records, State
+from hilum.removed import Removed
+from hilum.room import MEBIBYTE, filled_percent, free_mib, is_full
+from hilum.workitems import Workitems
+
+TURN_SECONDS = 0.05  # the gateway has other things to do
+BATCH = 20  # images
+DAY = 86_400.0
+YOUNGEST = 3600.0  # seconds a finished study is kept however full the disk is: to look, to withdraw
+OVER = (
+    State.COMPLETED,
+    State.NOT_APPLICABLE,
+    State.FAILED,
+    State.CANCELLED,
+    State.WITHDRAWN,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Retention:
+    """Removes a little in every `turn`, in the thread that also decides about arrivals."""
+
+    def __init__(
+        self,
+        site: Site,
+        records: Records,
+        inbox: Inbox,
+        arrivals: Arrivals,
+        workitems: Workitems,
+    ) -> None:
+        self._site = site
+        self._settings = site.retention
+        self._records = records
+        self._inbox = inbox
+        self._arrivals = arrivals
+        self._workitems = workitems
+        self._work: Iterator[None] | None = None
+
+    def sweep(self) -> None:
+        """Look anew for what is to go, unless that is still under way; `turn` removes it."""
+        if self._work is None:
+            self._work = self._steps()
+
+    def turn(self) -> None:
+        """Remove for some hundredths of a second."""
+        if self._work is None:
+            return
+        deadline = time.monotonic() + TURN_SECONDS
+        try:
+            for _ in self._work:
+                if time.monotonic() > deadline:
+                    return
+        except OSError as error:
+            log.error("cannot remove what is no longer needed: %s", error.strerror)
+        self._work = None
+
+    def _steps(self) -> Iterator[None]:
+        yield from self._remove_set_apart()
+        for study_uid in self._candidates():
+            yield
+            study = self._records.one(tables.study, study_uid=study_uid)
+            if (reason := self._reason(study)) and self._is_over(study["study_uid"]):
+                yield from self._remove(study, reason)
+
+    # Which studies, and why ----------------------------------------------------------------------
+
+    def _candidates(self) -> list[str]:
+        """The studies that hold decided images and may be old enough, the oldest first."""
+        ages = [self._settings.days * DAY] if self._settings.days else []
+        ages += [YOUNGEST] if self._is_short_of_room() else []
+        if not ages:
+            return []
+        table = tables.study
+        query = sa.select(table.c.study_uid).order_by(table.c.last_at)
+        is_old = table.c.last_at < time.time() - min(ages)
+        rows = self._records.select(query.where(table.c.settled_images > 0, is_old))
+        return [row["study_uid"] for row in rows]
+
+    def _reason(self, study: tables.Row) -> str | None:
+        """The rule by which `study` is to go now, if any."""
+        idle = time.time() - max(study["last_at"], self._last_verified(study["study_uid"]))
+        if self._settings.days and idle > self._settings.days * DAY:
+            return f"no news for more than {self._settings.days:g} days"
+        if idle > YOUNGEST and self._is_short_of_room():
+            return f"the disk is {filled_percent(self._site.data):.0f} % full"
+        return None
+
+    def _is_short_of_room(self) -> bool:
+        limit, data = self._settings.disk_percent, self._site.data
+        low = free_mib(data) < 2 * self._site.receiver.low_water_mb
+        return bool(limit) and (low or filled_percent(data) > limit)
+
+    def _last_verified(self, study_uid: str) -> float:
+        query = (
+            sa.select(sa.func.max(tables.delivery.c.verified_at).label("at"))
+            .join(tables.workitem, tables.workitem.c.id == tables.delivery.c.workitem_id)
+            .where(tables.workitem.c.study_uid == study_uid)
+        )
+        return self._records.select(query)[0]["at"] or 0.0
+
+    def _is_over(self, study_uid: str) -> bool:
+        """Whether nothing of the study is under way, owed to anybody or waiting for a person."""
+        if self._arrivals.is_open(study_uid):
+            return False
+        items = self._records.find(tables.workitem, study_uid=study_uid)
+        if not items:  # no rule applied, unless the study could not even be judged
+            return not self._records.find(tables.event, study_uid=study_uid, kind="unreadable")
+        return all(self._is_settled(item) for item in items)
+
+    def _is_settled(self, item: tables.Row) -> bool:
+        state = State(item["state"])
+        deliveries = self._deliveries(item)
+        if state not in OVER or (state is State.FAILED and not deliveries):
+            return False  # a failure that nobody was told of is kept
+        return all(delivery["state"] in ("verified", "cancelled") for delivery in deliveries)
+
+    # Removing ------------------------------------------------------------------------------------
+
+    def _remove(self, study: tables.Row, reason: str) -> Iterator[None]:
+        """Delete the images, then the results, then say so; goes on with what was begun before."""
+        study_uid, folder = study["study_uid"], self._inbox.study_folder(study["study_uid"])
+        files = sorted(folder.glob("*.dcm"))
+        removed = Removed.read(folder)
+        if removed.begun is not None:  # by a process that was killed; what came since stays
+            files = [file for file in files if file.stat().st_ctime < removed.begun]
+        elif len(files) > study["settled_images"]:
+            return  # news that no hint told of; the next sweep of the arrivals finds it
+        removed = replace(removed, begun=removed.begun or time.time())
+        rest = iter(files)
+        while batch := list(islice(rest, BATCH)):
+            if not self._is_over(study_uid):
+                return
+            for file in batch:
+                removed = removed.including(file, _is_own_result(file))
+            self._write_list(removed, folder, batch)
+            for file in batch:
+                file.unlink(missing_ok=True)
+            yield
+        if self._is_over(study_uid):
+            self._finish(study_uid, folder, removed, reason)
+
+    def _write_list(self, removed: Removed, folder: Path, batch: list[Path]) -> None:
+        try:
+            removed.write(folder)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            batch[0].unlink()  # makes the room for the list where there is none at all
+            removed.write(folder)
+
+    def _finish(self, study_uid: str, folder: Path, removed: Removed, reason: str) -> None:
+        results = self._remove_results(study_uid)
+        images = len(removed.absent(folder.glob("*.dcm")))
+        values = {"images": images, "bytes": removed.size, "results": results, "reason": reason}
+        size = f"{removed.size / MEBIBYTE:.1f} MiB"
+        text = f"{images} images ({size}) and the files of {results} results: {reason}"
+        row = {"study_uid": study_uid, "at": time.time()}
+
+        def note(connection: sa.Connection) -> None:
+            removal, study, event = tables.removal, tables.study, tables.event
+            of_study = study.update().where(study.c.study_uid == study_uid)
+            connection.execute(of_study.values(settled_images=0))
+            connection.execute(removal.delete().where(removal.c.study_uid == study_uid))
+            connection.execute(removal.insert().values(**row, **values))
+            connection.execute(event.insert().values(**row, kind="removed", text=text))
+
+        self._records.transact(note)
+        replace(removed, begun=None).write(folder)
+        with contextlib.suppress(OSError):  # an image came at this moment, or it had gone before
+            folder.rmdir()
+        log.info("study %s: removed %s", study_uid, text)
+
+    def _remove_results(self, study_uid: str) -> int:
+        """Delete the files of every workitem that somebody else has; return how many there were."""
+        count = 0
+        for item in self._records.find(tables.workitem, study_uid=study_uid):
+            folder = self._workitems.result_folder(item["id"])
+            is_only_copy = item["state"] == State.COMPLETED.value and not self._deliveries(item)
+            if folder.exists() and not is_only_copy:
+                shutil.rmtree(folder)
+                count += 1
+        return count
+
+    def _remove_set_apart(self) -> Iterator[None]:
+        if not self._settings.quarantine_days:
+            return
+        oldest = time.time() - self._settings.quarantine_days * DAY
+        for file in self._inbox.quarantine.iterdir():
+            if file.stat().st_mtime < oldest:
+                file.unlink()
+                log.info("removed %s from the quarantine", file.name)
+            yield
+
+    def _deliveries(self, item: tables.Row) -> list[tables.Row]:
+        return self._records.find(tables.delivery, workitem_id=item["id"])
+
+
+def _is_own_result(file: Path) -> bool:
+    try:
+        return Instance.read(file).is_own_result
+    except UnreadableError:
+        return False

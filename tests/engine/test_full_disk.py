@@ -1,0 +1,54 @@
+"""The engine on a disk that fills up: its workflows wait and go on."""
+
+import multiprocessing
+import threading
+import time
+from pathlib import Path
+
+from disks import fill, small_disk_of
+from hilum.engine import durable
+
+
+@durable.workflows
+class Filling(durable.Workflows):
+    """A workflow whose first step takes all the room before its outcome is written down."""
+
+    def __init__(self, disk: Path) -> None:
+        super().__init__("filling")
+        self.filler = disk / "filler"
+        self.done = disk.parent / "done"
+
+    @durable.workflow
+    def run(self, _argument: str) -> None:
+        self.take_all_room()
+        self.go_on()
+
+    @durable.step
+    def take_all_room(self) -> None:
+        fill(self.filler)
+        threading.Timer(1.5, self.filler.unlink).start()
+
+    @durable.step
+    def go_on(self) -> None:
+        self.done.write_text(f"{self.filler.exists()}")
+
+
+def work(disk: Path) -> None:
+    """In a process of its own: there is one engine in each."""
+    filling = Filling(disk)
+    durable.launch(f"sqlite:///{disk}/engine.db", "executor", [durable.ANALYSE])
+    durable.enqueue(durable.ANALYSE, filling.run, "workflow", "argument", 1)
+    while not durable.is_over("workflow"):
+        time.sleep(0.1)
+    durable.shut_down()
+
+
+def test_a_workflow_waits_for_room(tmp_path: Path) -> None:
+    with small_disk_of(6, tmp_path / "disk") as disk:
+        process = multiprocessing.get_context("spawn").Process(target=work, args=(disk,))
+        process.start()
+        process.join(60)
+        process.kill()
+        process.join()
+        assert process.exitcode == 0
+    assert (tmp_path / "done").read_text() == "False"
