@@ -49,6 +49,27 @@ def demo(
 
 
 @app.command()
+def chaos(
+    faults: Annotated[list[str] | None, typer.Argument(help="Words in their names.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Those of the test suite.")] = False,
+    whole: Annotated[bool, typer.Option("--whole", help="Send every series of a study.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Name every fault; inject none.")] = False,
+    exam: Annotated[list[Path] | None, typer.Option(help="Copy the study in this folder.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table here, too.")] = None,
+    logs: Annotated[Path | None, typer.Option(help="Keep logs and traces here.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Break a clinical network in many ways; count what is lost or sent twice."""
+    from hilum.chaos import command
+
+    if listed:
+        command.list_faults()
+        return
+    wanted = command.chosen(faults or [], quick)
+    raise typer.Exit(command.chaos(wanted, exam or [], whole, as_json, markdown, logs))
+
+
+@app.command()
 def serve(config: Config = DEFAULT_CONFIG) -> None:
     """Run in production: your PACS, your rules, from hilum.toml."""
     from hilum.config import load

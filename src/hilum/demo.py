@@ -9,7 +9,6 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,21 +171,9 @@ class Demo:
             if not files:
                 raise HilumError(f"{self.exam} holds no DICOM files")
             return [Exam("exam", files)]
-        head = self._sample("sample-exam", brain.make_exam)
-        film = self._sample("sample-film", chest_exam.make_chest_exam)
+        head = scanner.dicom_files(parts.sample("sample-exam", brain.make_exam))
+        film = scanner.dicom_files(parts.sample("sample-film", chest_exam.make_chest_exam))
         return [Exam("brain MR", head), Exam("chest film", film, by_scanner=False)]
-
-    def _sample(self, name: str, make: Callable[[Path], object]) -> list[Path]:
-        """The files of a sample, made once."""
-        folder = parts.folder_of_parts() / name
-        if not folder.exists():
-            self.say.print(f"making {name} (once)")
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            partial = folder.with_name(f"{name}.part")
-            shutil.rmtree(partial, ignore_errors=True)
-            make(partial)
-            partial.rename(folder)
-        return scanner.dicom_files(folder)
 
     def _free_ports(self) -> dict[str, int]:
         ports = {}

@@ -212,7 +212,7 @@ class Fetching:
             path=str(stored.path),
             study=instance.study_uid,
             reason=stored.reason,
-            late=self.catching_up,
+            late=self.catching_up or self._wait_seconds > 0,  # our pause, not the sender's
         )
         return stored.outcome
 

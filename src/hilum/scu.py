@@ -4,7 +4,7 @@ The scanner of the demo and the DIMSE destination both send through `store`.
 """
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ class _File:
         return {(self.sop_class, syntax) for syntax in syntaxes}
 
 
-def store(files: Sequence[Path], peer: Peer) -> Iterator[Sent]:
+def store(files: Sequence[Path], peer: Peer) -> Generator[Sent, None, None]:
     """Send `files` (Part 10), over as few associations as their presentation contexts allow.
 
     A file goes as it is; only where the peer takes nothing but Implicit VR is it re-encoded.

@@ -89,7 +89,7 @@ class Peer:
     ) -> Answer:
         """The answer of at most `largest` bytes: a success, or a status that is `expected`.
 
-        `request` is passed on to httpx: `params`, `headers`, `content`. It may be sent twice.
+        `request` is passed on to httpx: `params`, `headers`, `content`. A GET may be sent twice.
         """
         self._client = self._client or self._opened()
         try:
@@ -97,7 +97,10 @@ class Peer:
             try:
                 return self._read(self._client, prepared, largest, expected)
             except httpx.RemoteProtocolError:
-                # Orthanc ends idle connections after a second, perhaps just as we ask.
+                # Orthanc ends idle connections after a second, perhaps just as we ask. What was to
+                # be stored may have been: whoever sends it looks before sending it again.
+                if method != "GET":
+                    raise
                 return self._read(self._client, prepared, largest, expected)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise self.refusal("not an http address: correct url") from error

@@ -106,6 +106,15 @@ def test_a_pause_of_ours_says_nothing_about_the_sender(crop: list[Instance]) -> 
     assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 0.4), Run)
 
 
+def test_a_lost_association_says_nothing_about_the_pace(crop: list[Instance]) -> None:
+    arrival = arrive(crop[:20])
+    arrival.aborted("a")
+    for number, instance in enumerate(crop[20:]):
+        arrival.add(instance, 200 + 0.01 * number, "b")
+    arrival.released("b")
+    assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 0.4), Run)
+
+
 def test_a_study_without_the_series_is_settled_after_silence(head: list[Instance]) -> None:
     arrival = arrive(head)
     assert isinstance(decide(arrival, NEEDS, RULE, arrival.last + 7), Wait)

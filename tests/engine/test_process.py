@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from hilum.engine.process import die_with_parent, is_alive, start_time
+from hilum.engine.process import descendants, die_with_parent, is_alive, start_time
 
 
 def _grandchild(seconds: float) -> None:
@@ -39,3 +39,21 @@ def test_a_process_goes_with_its_parent(seconds: float) -> None:
     while is_alive(grandchild, started) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not is_alive(grandchild, started)
+
+
+def _named(pipe) -> None:
+    die_with_parent()
+    pipe.send("ready")
+    time.sleep(60)
+
+
+def test_ps_shows_what_a_process_is() -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=_named, args=(theirs,), name="hilum some role of many letters")
+    child.start()
+    assert ours.recv() == "ready"
+    assert descendants(os.getpid())[child.pid] == "hilum some role"
+    child.kill()
+    child.join()
+    assert child.pid not in descendants(os.getpid())

@@ -6,15 +6,40 @@ import os
 import signal
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 
 
 def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent dies, so that none is left behind."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    """Ask the kernel to kill this process when its parent dies, so that none is left behind.
+
+    And to show what it is ("hilum gateway", at most 15 characters) where `ps` and `top` list it.
+    """
+    kernel = ctypes.CDLL(None, use_errno=True)
+    kernel.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    kernel.prctl(_PR_SET_NAME, multiprocessing.current_process().name.encode())
     parent = multiprocessing.parent_process()
     if parent is not None and os.getppid() != parent.pid:
         os._exit(1)  # it died before we asked; the kernel will not tell us any more
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """Every process below `pid`, with the name that `ps` shows for it."""
+    found = {}
+    for child in _children(pid):
+        try:
+            found[child] = Path(f"/proc/{child}/comm").read_text().strip()
+        except OSError:
+            continue  # it has ended meanwhile
+        found |= descendants(child)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:  # of its main thread; children of other threads stand with those
+        lists = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
+    except OSError:
+        return []
+    return [int(child) for children in lists for child in children.split()]
 
 
 def start_time(pid: int) -> str:

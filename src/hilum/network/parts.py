@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -56,6 +56,19 @@ def ohif(folder: Path | None = None) -> Path:
                 _unpack(tarball, Path(work) / "unpacked")
             _move(Path(work) / "unpacked" / DIST, place)
     return place
+
+
+def sample(name: str, make: Callable[[Path], object]) -> Path:
+    """The folder of a sample study called `name`, made by `make` on the first call."""
+    folder = folder_of_parts() / name
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = folder.with_name(f"{name}.part")
+        shutil.rmtree(partial, ignore_errors=True)
+        with Console(stderr=True).status(f"Making {name} (once) ..."):
+            make(partial)
+        partial.rename(folder)
+    return folder
 
 
 def verify(tarball: Path, integrity: str) -> None:

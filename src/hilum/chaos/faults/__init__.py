@@ -1,0 +1,1 @@
+"""The faults; each file holds those of one kind."""
