@@ -1,5 +1,6 @@
 """The open studies: what came in and is not settled. Hints make it quick, sweeps make it sure."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from hilum.removed import Removed
 
 MOST_COUNTS = 1000  # studies
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
+
+log = logging.getLogger(__name__)
 
 
 class Arrivals:
@@ -68,12 +71,8 @@ class Arrivals:
 
     def add(self, path: Path, association: str = "", caller: str = "", late: bool = False) -> None:
         """Take in one file of the inbox, opening (or reopening) its study."""
-        try:
-            instance = Instance.read(path)
-        except UnreadableError as error:
-            if path.exists():  # else a rule has removed it meanwhile
-                self._inbox.set_apart(path.read_bytes(), str(error))
-                path.unlink()
+        instance = self._read(path)
+        if instance is None:
             return
         arrival = self._open.get(instance.study_uid)
         if arrival is None and instance.is_own_result:
@@ -172,9 +171,9 @@ class Arrivals:
             self._records.add_event(study_uid, "receiving", text)
         else:
             for path in sorted(folder.glob("*.dcm"), key=lambda p: p.stat().st_mtime):
-                instance = Instance.read(path)  # was read before; `add` sets unreadable ones apart
-                arrival.instances[instance.sop_instance_uid] = instance
-                arrival.last_of_series[instance.series_uid] = path.stat().st_mtime
+                if instance := self._read(path):
+                    arrival.instances[instance.sop_instance_uid] = instance
+                    arrival.last_of_series[instance.series_uid] = path.stat().st_mtime
         self._note_removed(arrival, folder)
         return arrival
 
@@ -187,3 +186,15 @@ class Arrivals:
         if arrival.removed:
             text = f"images come again, {len(arrival.removed)} of this study were removed before"
             self._records.add_event(arrival.study_uid, "receiving", text)
+
+    def _read(self, path: Path) -> Instance | None:
+        """The image at `path`; one that is no DICOM object is set apart."""
+        try:
+            return Instance.read(path)
+        except UnreadableError as error:
+            if isinstance(error.__cause__, OSError):  # gone, or out of reach: the next sweep looks
+                log.warning("an accepted image cannot be read now: %s", error)
+            else:
+                self._inbox.set_apart(path.read_bytes(), str(error))
+                path.unlink()
+            return None

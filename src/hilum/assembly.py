@@ -45,8 +45,8 @@ class Arrival:
     def add(self, instance: Instance, at: float, association: str = "", late: bool = False) -> None:
         """Take in one image at time `at`; own results that come back do not count as news.
 
-        `late`: the pause before it was ours, not the sender's, and says nothing about its pace; nor
-        does one in which the association was lost and made anew.
+        `late`: the pause before it was ours, not the sender's, and says nothing about its pace. Nor
+        does the one after a lost association.
         """
         self.instances[instance.sop_instance_uid] = instance
         self.removed.discard(instance.path.name)
@@ -55,8 +55,8 @@ class Arrival:
         self.changed = True
         if announced := instance.announced_images:
             self.expected[instance.series_uid] = announced
-        ours = late or instance.series_uid in self.broken_off  # the line's, at any rate
-        if self.last_series == instance.series_uid and not ours:
+        tries_again = instance.series_uid in self.broken_off
+        if self.last_series == instance.series_uid and not (late or tries_again):
             self.longest_pause = max(self.longest_pause, at - self.last)
         self.last = max(self.last, at)
         self.last_series = instance.series_uid

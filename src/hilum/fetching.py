@@ -195,7 +195,7 @@ class Fetching:
             content = self._source.fetch(instance, self._memory // LARGEST_SHARE)
             if content is None:
                 return _Not.THERE
-            stored = self._inbox.store(content)
+            stored = self._inbox.store(content, self._source.name)
         except OSError as error:
             halt.set()
             return error

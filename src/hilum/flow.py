@@ -108,8 +108,14 @@ class Flow(durable.Workflows):
             for name, chosen in run.selection.chosen.items()
         }
         workitem_id = self.workitems.id_of_run(arrival, rule, inputs)
-        before = self.workitems.last_run(arrival.study_uid, rule, but=workitem_id)
-        is_new = self.records.put(
+        without_run = self.workitems.id_without_run(arrival.study_uid, rule)
+        self.records.remove(tables.workitem, id=without_run)
+        if self.records.find(tables.workitem, id=workitem_id):
+            return
+        before = self.workitems.last_run(arrival.study_uid, rule)
+        if before:  # first: whoever dies here decides again, and there are never two current ones
+            self.records.change(tables.workitem, {"id": before}, superseded_by=workitem_id)
+        self.records.put(
             tables.workitem,
             **self.workitems.new_row(workitem_id, rule, arrival, run.selection.verdicts),
             state=State.SCHEDULED.value,
@@ -118,12 +124,6 @@ class Flow(durable.Workflows):
             incomplete=run.incomplete,
             predecessor=before,
         )
-        if not is_new:
-            return
-        without_run = self.workitems.id_without_run(arrival.study_uid, rule)
-        self.records.remove(tables.workitem, id=without_run)
-        if before:
-            self.records.change(tables.workitem, {"id": before}, superseded_by=workitem_id)
         self.records.add_event(arrival.study_uid, "complete", run.reason, workitem_id)
         for verdict in run.selection.reasons:
             self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
@@ -143,10 +143,15 @@ class Flow(durable.Workflows):
         durable.enqueue(durable.ANALYSE, self.analyse, f"{row['id']}.{launch}", row["id"], priority)
 
     def note_outcome(self, rule: Rule, arrival: Arrival, outcome: Hold | NotApplicable) -> None:
-        """Record, once, why a module was not run on a study."""
-        if self.workitems.last_run(arrival.study_uid, rule):
+        """Record, once, why a module was not run on a study.
+
+        One that is held after a run is noted: the result on fewer images stands, and that it does
+        not show the whole series must be seen.
+        """
+        is_held = isinstance(outcome, Hold)
+        if not is_held and self.workitems.last_run(arrival.study_uid, rule):
             return
-        state = State.HELD if isinstance(outcome, Hold) else State.NOT_APPLICABLE
+        state = State.HELD if is_held else State.NOT_APPLICABLE
         workitem_id = self.workitems.id_without_run(arrival.study_uid, rule)
         row = self.workitems.new_row(workitem_id, rule, arrival, outcome.selection.verdicts)
         values = {**row, "state": state.value, "reason": outcome.reason, "inputs": {}}

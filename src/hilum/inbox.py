@@ -7,35 +7,22 @@ Several threads and processes may store at the same time.
 
 import errno
 import hashlib
+import heapq
 import itertools
 import os
-import re
 import threading
 import time
 from dataclasses import dataclass
 from enum import Enum
-from io import BytesIO
 from pathlib import Path
 
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.filereader import read_dataset
-from pydicom.tag import BaseTag, Tag
-from pydicom.uid import (
-    DeflatedExplicitVRLittleEndian,
-    ExplicitVRBigEndian,
-    ImplicitVRLittleEndian,
-)
-
-from hilum.dicom import instance
+from hilum.dicom.header import identify
 from hilum.dicom.part10 import body
 from hilum.errors import UnreadableError
 
 ABANDONED_AFTER = 3600.0  # seconds; a partial file this old belongs to a process that was killed
-PIXELS = 0x7FE00008  # Float Pixel Data; Pixel Data follows
 REMOVED = "removed"  # folder of the lists that `hilum.removed` keeps
 MOST_RACES = 100
-UID_FORM = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, lenient about leading zeros
-IDENTIFYING: dict[str, BaseTag] = {keyword: Tag(keyword) for keyword in instance.IDENTIFYING}
 _serial = itertools.count()
 
 
@@ -57,6 +44,20 @@ class Stored:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class SetApart:
+    """An object in quarantine: where, since when (epoch seconds), why, from whom, of which study.
+
+    What nobody could tell is "".
+    """
+
+    path: Path
+    at: float
+    reason: str
+    sender: str
+    study_uid: str
+
+
 class Inbox:
     """Folder of received studies below `root`: `incoming/<study>/<instance>.dcm`, `quarantine/`."""
 
@@ -70,15 +71,18 @@ class Inbox:
         self._durable_folders: dict[Path, int] = {}  # inode numbers: one may be made anew
         _remove_abandoned(self._partial)
 
-    def store(self, part10: bytes) -> Stored:
-        """Keep one DICOM Part 10 file. `OSError` (disk full) leaves no partial file behind."""
+    def store(self, part10: bytes, sender: str = "") -> Stored:
+        """Keep one DICOM Part 10 file. `OSError` (disk full) leaves no partial file behind.
+
+        `sender` is who gave it to us, in a word for a person.
+        """
         try:
             uids = identify(part10)
         except UnreadableError as error:
-            return self.set_apart(part10, str(error))
-        return self.keep(part10, uids)
+            return self.set_apart(part10, str(error), sender)
+        return self.keep(part10, uids, sender)
 
-    def keep(self, part10: bytes, uids: dict[str, str]) -> Stored:
+    def keep(self, part10: bytes, uids: dict[str, str], sender: str = "") -> Stored:
         """Like `store`, for an object that `identify` has looked at already."""
         for _ in range(MOST_RACES):
             try:
@@ -87,7 +91,7 @@ class Inbox:
                 continue  # a rule removed it, or its folder, at this very moment: it is new again
             if outcome is Outcome.QUARANTINED:
                 reason = "SOP Instance UID received again with other content"
-                return self.set_apart(part10, reason)
+                return self.set_apart(part10, reason, sender, uids["StudyInstanceUID"])
             return Stored(outcome, path, uids["StudyInstanceUID"])
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
@@ -104,18 +108,21 @@ class Inbox:
         sync_folder(folder)
         return Outcome.DUPLICATE, path
 
-    def set_apart(self, content: bytes, reason: str) -> Stored:
-        """Keep `content` in quarantine with the reason beside it; the same content only once."""
+    def set_apart(
+        self, content: bytes, reason: str, sender: str = "", study_uid: str = ""
+    ) -> Stored:
+        """Keep `content` in quarantine with a note beside it; the same content only once."""
         name = hashlib.sha256(content).hexdigest()[:32]
         path = self.quarantine / f"{name}.dcm"
         note = path.with_suffix(".txt")
-        write_durably(note, reason.encode(), by_way_of=self._partial)
+        text = "\n".join((reason, " ".join(sender.split()), study_uid))
+        write_durably(note, text.encode(), by_way_of=self._partial)
         try:
             write_durably(path, content, by_way_of=self._partial)
         except OSError:
             note.unlink(missing_ok=True)
             raise
-        return Stored(Outcome.QUARANTINED, path, reason=reason)
+        return Stored(Outcome.QUARANTINED, path, study_uid, reason)
 
     def study_folder(self, study_uid: str) -> Path:
         """The folder that holds every instance of `study_uid`."""
@@ -149,35 +156,15 @@ class Inbox:
         return True
 
 
-def identify(part10: bytes) -> dict[str, str]:
-    """The four identifying UIDs of a Part 10 file; `UnreadableError` if it has none.
-
-    Reads the whole header, without pixel data, so that broken objects are refused at the door.
-    """
-    offset, syntax = body(part10)
-    if syntax == DeflatedExplicitVRLittleEndian:
-        # A few megabytes can grow to gigabytes; nobody in imaging sends it.
-        raise UnreadableError("Deflated Explicit VR Little Endian is not taken in")
-    stream = BytesIO(part10)
-    stream.seek(offset)
-    try:
-        header = read_dataset(
-            stream,
-            is_implicit_VR=syntax == ImplicitVRLittleEndian,
-            is_little_endian=syntax != ExplicitVRBigEndian,
-            stop_when=lambda tag, *_: tag >= PIXELS,
-            specific_tags=list(IDENTIFYING.values()),
-        )
-        uids = {name: _uid(header.get_item(tag)) for name, tag in IDENTIFYING.items()}
-    except instance.HOSTILE as error:
-        raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error
-    missing = [keyword for keyword, uid in uids.items() if not uid]
-    if missing:
-        raise UnreadableError(f"the object has no {', '.join(missing)}")
-    broken = [keyword for keyword, uid in uids.items() if not UID_FORM.fullmatch(uid)]
-    if broken:
-        raise UnreadableError(f"not a UID: {', '.join(broken)}")  # its value may be anything
-    return uids
+def set_apart_in(root: Path, newest: int) -> tuple[int, list[SetApart]]:
+    """How many objects are in quarantine below `root`, and the `newest` of them, latest first."""
+    folder = root / "quarantine"
+    notes = [(path.stat().st_mtime, path) for path in folder.glob("*.txt")]
+    listed = []
+    for at, path in heapq.nlargest(newest, notes):
+        reason, sender, study_uid = (*path.read_text().split("\n"), "", "")[:3]
+        listed.append(SetApart(path.with_suffix(".dcm"), at, reason, sender, study_uid))
+    return len(notes), listed
 
 
 def digest(uid: str) -> str:
@@ -230,12 +217,6 @@ def _remove_abandoned(folder: Path) -> None:
                 partial.unlink()
         except FileNotFoundError:
             continue  # another process was quicker
-
-
-def _uid(element: DataElement | RawDataElement | None) -> str:
-    value = element.value if element is not None else b""
-    text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value or "")
-    return text.rstrip("\0 ")
 
 
 def _body(part10: bytes) -> memoryview:

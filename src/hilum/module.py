@@ -72,9 +72,10 @@ class Input:
             for spacing in sorted(set(first.pixel_spacing.tolist())):
                 yield from _outside(spacing, self.pixel_spacing, "pixel spacing")
         if self.extent:
+            rows, columns = first.size or (0, 0)
             sides = (
-                float(first.header.get("Rows") or 0) * first.pixel_spacing[0],
-                float(first.header.get("Columns") or 0) * first.pixel_spacing[1],
+                rows * first.pixel_spacing[0],
+                columns * first.pixel_spacing[1],
                 len(series.instances) * series.stack.spacing,
             )
             if not all(self.extent[0] <= side <= self.extent[1] for side in sides):

@@ -9,6 +9,8 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import PATIENT_AND_STUDY, Study
 from hilum.module import Films, Need
 
+LONGEST_VALUE = 1024  # characters that patterns are compared with
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -100,10 +102,10 @@ def objections_to(series: Series, need: Need, patterns: Mapping[str, str]) -> tu
     """Why `series` is not the input: first what the site calls it, then what the module needs."""
     objections = []
     for keyword, pattern in patterns.items():
-        value = str(series.header.get(keyword) or "")
+        value = series.header.text(keyword, LONGEST_VALUE)
         if not re.search(pattern, value):
             # values of patient attributes never reach a record
-            shown = "does not match" if keyword in PATIENT_AND_STUDY else f"is {value!r}"
+            shown = "does not match" if keyword in PATIENT_AND_STUDY else f"is {value[:64]!r}"
             objections.append(f"{keyword} {shown}, the rule asks for {pattern!r}")
     return (*objections, *need.objections(series))
 
@@ -119,10 +121,7 @@ def _why(series: Series, patterns: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _preference(series: Series) -> tuple[int, int, str]:
-    try:
-        number = int(series.header.get("SeriesNumber") or 0)
-    except (TypeError, ValueError):
-        number = 0
+    number = series.header.integer("SeriesNumber") or 0
     return len(series.instances), number, series.uid
 
 

@@ -18,7 +18,7 @@ from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
-from hilum.dicom.instance import HOSTILE
+from hilum.dicom.header import HOSTILE
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.dimse import MAXIMUM_PDU, VERIFICATION, quieten_libraries, tune
 from hilum.errors import DeliveryDelayed, DeliveryError, DeliveryRefused

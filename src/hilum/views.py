@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from hilum import records as tables
 from hilum.config import Site
+from hilum.inbox import set_apart_in
 from hilum.records import Records
 from hilum.room import free_mib
 
@@ -82,6 +83,22 @@ def destinations(site: Site, records: Records) -> list[View]:
         }
         for destination in site.destination
     ]
+
+
+def quarantine(site: Site, newest: int = 100) -> View:
+    """What was received and not taken in: how many objects, and the newest with the reasons."""
+    total, listed = set_apart_in(site.data, newest)
+    objects = [
+        {
+            "at": item.at,
+            "reason": item.reason,
+            "sender": item.sender,
+            "study_uid": item.study_uid,
+            "file": item.path.name,
+        }
+        for item in listed
+    ]
+    return {"total": total, "folder": str(site.data / "quarantine"), "objects": objects}
 
 
 def sources(site: Site, records: Records) -> list[View]:

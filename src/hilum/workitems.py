@@ -68,12 +68,12 @@ class Workitems:
             "verdicts": [vars(verdict) for verdict in verdicts],
         }
 
-    def last_run(self, study_uid: str, rule: Rule, but: str = "") -> str | None:
-        """The newest workitem of this rule and study that ran or will run, other than `but`."""
+    def last_run(self, study_uid: str, rule: Rule) -> str | None:
+        """The newest workitem of this rule and study that ran or will run."""
         rows = self._records.find(
             tables.workitem, study_uid=study_uid, rule_key=rule.key, order_by="created"
         )
-        runs = [row["id"] for row in rows if row["inputs"] and row["id"] != but]
+        runs = [row["id"] for row in rows if row["inputs"]]
         return runs[-1] if runs else None
 
     def images(self, row: tables.Row) -> dict[str, list[Path]]:

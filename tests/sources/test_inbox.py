@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.uid import generate_uid
 
+from hilum.dicom.header import identify
 from hilum.errors import UnreadableError
-from hilum.inbox import Inbox, Outcome, identify
+from hilum.inbox import Inbox, Outcome
 from hilum.sources.folder import take_in
 from tests.synthetic import image, write_series
 

@@ -1,6 +1,7 @@
 """What a watch makes of an Orthanc: nothing is lost, nothing comes twice, whatever happens."""
 
 import hashlib
+import json
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -18,6 +19,7 @@ from hilum import records as tables
 from hilum.dicom.instance import Instance
 from hilum.network.orthanc import Orthanc
 from hilum.records import Records
+from hilum.web import Answer, Peer
 from tests.destinations.test_failures import silent_listener
 from tests.sources.watching import Watching, uids, upload, watching
 from tests.synthetic import write_series
@@ -280,6 +282,58 @@ def test_an_emptied_orthanc_is_begun_anew(tmp_path: Path) -> None:
             more = write_series(tmp_path / "more", 2)
             upload(emptied, more)
             arrived(watch, more)
+
+
+def test_another_database_that_has_more_changes_than_ours_had(tmp_path: Path) -> None:
+    """An older backup went on without us: its feed does not end before our cursor."""
+    before, after = write_series(tmp_path / "one", 2), write_series(tmp_path / "other", 12)
+    with Orthanc(tmp_path / "pacs") as orthanc, watching(tmp_path / "site", orthanc) as watch:
+        upload(orthanc, before)
+        arrived(watch, before)
+        cursor = json.loads(watch.row["cursor"])["seq"]
+        orthanc.stop()
+        ports = {"http_port": orthanc.http_port, "dicom_port": orthanc.dicom_port}
+        with Orthanc(tmp_path / "backup", **ports) as restored:
+            upload(restored, after)
+            assert httpx.get(f"{restored.url}/changes?last").json()["Last"] > cursor
+            watch.restart()
+            arrived(watch, after)
+
+
+ONLY_GET = """
+function IncomingHttpRequestFilter(method, uri, ip, username, httpHeaders)
+   return method == 'GET' or uri == '/instances'
+end
+"""
+
+
+@pytest.mark.parametrize("script", ["", ONLY_GET])
+def test_many_images_cost_few_questions_where_those_are_allowed(
+    tmp_path: Path, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ask = Peer.ask
+
+    def noted(peer: Peer, method: str, path: str, *rest: Any, **more: Any) -> Answer:
+        asked.append(path)
+        return ask(peer, method, path, *rest, **more)
+
+    monkeypatch.setattr(Peer, "ask", noted)
+    (tmp_path / "filter.lua").write_text(script)
+    settings = {"LuaScripts": [str(tmp_path / "filter.lua")]}
+    files = write_series(tmp_path / "scan", 20)
+    with (
+        Orthanc(tmp_path / "pacs", settings=settings) as orthanc,
+        watching(tmp_path / "site", orthanc) as watch,
+    ):
+        upload(orthanc, files)
+        asked.clear()
+        arrived(watch, files)
+        about_one = [path for path in asked if path.startswith("instances/")]
+        files_fetched = [path for path in about_one if path.endswith("/file")]
+        assert len(files_fetched) == 20
+        assert len(about_one) - len(files_fetched) == (20 if script else 0)
+        assert asked.count("tools/bulk-content") == 1
 
 
 def test_a_wrong_password_is_named_and_a_right_one_is_used(tmp_path: Path) -> None:

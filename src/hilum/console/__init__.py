@@ -58,6 +58,7 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
             Route("/api/alarms", _showing(views.alarms, site, records)),
             Route("/api/sources", _showing(views.sources, site, records)),
             Route("/api/destinations", _showing(views.destinations, site, records)),
+            Route("/api/quarantine", _showing(views.quarantine, site)),
             Route("/api/sources/{name}/wake", wake, methods=["POST"]),
         ]
     )

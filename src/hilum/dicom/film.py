@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from pydicom.dataset import FileDataset
 
-from hilum.dicom.instance import HOSTILE, Instance
+from hilum.dicom.header import HOSTILE, Header
+from hilum.dicom.instance import Instance
 from hilum.dicom.presentation import Presentation, presentation, unreadable
 from hilum.dicom.rendering import first_frame, rendered
 from hilum.errors import UnreadableError
@@ -30,7 +30,7 @@ class Film:
         return self.instance.sop_instance_uid
 
     @property
-    def header(self) -> FileDataset:
+    def header(self) -> Header:
         """Everything but the pixel data."""
         return self.instance.header
 
@@ -100,10 +100,7 @@ class Film:
             return None
 
     def _text(self, keyword: str) -> str:
-        try:
-            return str(self.header.get(keyword) or "").strip()
-        except HOSTILE:
-            return ""
+        return self.header.text(keyword).strip()
 
     def _stated_age(self) -> float | None:
         """Patient's Age; a number without leading zeros is broken (PS3.5 6.2), but clear.

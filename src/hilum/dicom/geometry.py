@@ -93,13 +93,9 @@ def _problem_in_plane(instances: Sequence[Instance]) -> str | None:
             return "slices with different orientations"
         if abs(instance.pixel_spacing - first.pixel_spacing).max() > 1e-3:
             return "slices with different pixel spacing"
-        if _shape(instance) != _shape(first):
+        if instance.size != first.size:
             return "slices of different size"
     return None
-
-
-def _shape(instance: Instance) -> tuple[object, object]:
-    return instance.header.get("Rows"), instance.header.get("Columns")
 
 
 def _is_sheared(positions: np.ndarray, normal: np.ndarray, spacing: float) -> bool:

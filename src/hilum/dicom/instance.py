@@ -1,71 +1,62 @@
 """One received SOP instance: its header, tolerantly read, and where its file lies."""
 
-import struct
-import zlib
+import mmap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pydicom
-from pydicom.dataset import Dataset, FileDataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.dataset import Dataset
 
+from hilum.dicom.header import HOSTILE, Header, read_header
 from hilum.dicom.uids import MANUFACTURER
 from hilum.errors import UnreadableError
 
-HOSTILE = (  # what pydicom raises on broken bytes, found by fuzzing it
-    InvalidDicomError,
-    BytesLengthException,
-    ValueError,
-    EOFError,
-    OSError,
-    RecursionError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    NotImplementedError,
-    struct.error,
-    zlib.error,
-)
-IDENTIFYING = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+LONGEST = 1e6  # mm; no patient is larger, and squares of such numbers can be reckoned with
 
 
 @dataclass(frozen=True)
 class Instance:
-    """A SOP instance on disk. `header` holds everything but the pixel data."""
+    """A SOP instance on disk.
+
+    `header` holds everything but the pixel data and elements above 64 KiB; one that is broken reads
+    as if it were not there. `uids` are the identifying ones by keyword.
+    """
 
     path: Path
-    header: FileDataset
+    header: Header
+    uids: Mapping[str, str]
 
     @classmethod
     def read(cls, path: Path) -> "Instance":
         """Read the header of `path`; raise `UnreadableError` if it identifies no instance."""
         try:
-            header = pydicom.dcmread(path, stop_before_pixels=True)
-            missing = [keyword for keyword in IDENTIFYING if not header.get(keyword)]
-        except HOSTILE as error:
+            with (
+                path.open("rb") as file,
+                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+            ):
+                uids, header = read_header(content)
+        except (OSError, ValueError) as error:  # mmap takes no empty file
             raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error
-        if missing:
-            raise UnreadableError(f"the object has no {', '.join(missing)}")
-        return cls(path, header)
+        return cls(path, header, uids)
 
     @property
     def sop_instance_uid(self) -> str:
-        return str(self.header.SOPInstanceUID)
+        return self.uids["SOPInstanceUID"]
 
     @property
     def sop_class_uid(self) -> str:
-        return str(self.header.SOPClassUID)
+        return self.uids["SOPClassUID"]
 
     @property
     def series_uid(self) -> str:
-        return str(self.header.SeriesInstanceUID)
+        return self.uids["SeriesInstanceUID"]
 
     @property
     def study_uid(self) -> str:
-        return str(self.header.StudyInstanceUID)
+        return self.uids["StudyInstanceUID"]
 
     @property
     def is_own_result(self) -> bool:
@@ -79,10 +70,14 @@ class Instance:
     @property
     def announced_images(self) -> int | None:
         """Number of Series Related Instances (0020,1209), if the sender states it (PS3.4 C.3.4)."""
-        try:
-            return int(self.header.get("NumberOfSeriesRelatedInstances") or 0) or None
-        except (TypeError, ValueError):
-            return None
+        number = self.header.integer("NumberOfSeriesRelatedInstances")
+        return number if number and number > 0 else None
+
+    @cached_property
+    def size(self) -> tuple[int, int] | None:
+        """Rows and Columns, or None."""
+        rows, columns = self.header.integer("Rows"), self.header.integer("Columns")
+        return (rows, columns) if rows and columns else None
 
     @cached_property
     def position(self) -> np.ndarray | None:
@@ -97,17 +92,21 @@ class Instance:
     @cached_property
     def pixel_spacing(self) -> np.ndarray | None:
         """Distance between rows, then between columns, in mm, or None."""
-        return _floats(self.header, "PixelSpacing", 2)
+        spacing = _floats(self.header, "PixelSpacing", 2)
+        return spacing if spacing is not None and (spacing > 0).all() else None
 
     def dataset(self) -> Dataset:
         """The complete data set, pixel data included, read afresh from disk."""
         return pydicom.dcmread(self.path)
 
 
-def _floats(header: Dataset, keyword: str, count: int) -> np.ndarray | None:
+def _floats(header: Header, keyword: str, count: int) -> np.ndarray | None:
+    """`count` finite numbers of a magnitude that lengths in a patient have, or None."""
+    value = header.get(keyword)
     try:
-        value = header.get(keyword)
+        if len(value) != count:
+            return None
         numbers = np.array([float(v) for v in value], dtype=np.float64)
-    except (TypeError, ValueError):
+    except HOSTILE:
         return None
-    return numbers if numbers.shape == (count,) and np.isfinite(numbers).all() else None
+    return numbers if (np.abs(numbers) < LONGEST).all() else None

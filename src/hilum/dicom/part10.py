@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pydicom.dataset import Dataset
 
+from hilum.dicom.structure import Buffer
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.errors import UnreadableError
 
@@ -43,23 +44,28 @@ def as_file(dataset: Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def body(part10: bytes) -> Body:
-    """Find the data set; raise `UnreadableError` if this is not a file with a file meta group."""
-    if part10[:132][128:] != b"DICM" or part10[132:136] != b"\2\0\0\0":
+def body(part10: Buffer) -> Body:
+    """Find the data set; raise `UnreadableError` if this is not a file with a file meta group.
+
+    The group ends where another begins, whatever length it claims to have.
+    """
+    if part10[128:132] != b"DICM" or part10[132:134] != b"\2\0":
         raise UnreadableError("not a DICOM file: no prefix or no file meta group")
-    end = 144 + int.from_bytes(part10[140:144], "little")
-    position = 144
-    while position + 8 <= min(end, len(part10)):
+    syntax = ""
+    position = len(PREAMBLE)
+    while part10[position : position + 2] == b"\2\0" and position + 8 <= len(part10):
         _, element, vr, length = struct.unpack_from("<HH2sH", part10, position)
         position += 8
         if vr in LONG_VRS:
             length = int.from_bytes(part10[position : position + 4], "little")
             position += 4
         if element == TRANSFER_SYNTAX_UID:
-            value = part10[position : position + length]
-            return Body(end, value.rstrip(b"\0 ").decode("ascii", "replace"))
+            value = part10[position : position + min(length, 64)]
+            syntax = value.rstrip(b"\0 ").decode("ascii", "replace")
         position += length
-    raise UnreadableError("not a DICOM file: no Transfer Syntax UID")
+    if not syntax:
+        raise UnreadableError("not a DICOM file: no Transfer Syntax UID")
+    return Body(min(position, len(part10)), syntax)
 
 
 def _element(element: int, vr: bytes, text: str) -> bytes:

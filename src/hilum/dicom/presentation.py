@@ -12,7 +12,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, RLELossless
 
-from hilum.dicom.instance import HOSTILE
+from hilum.dicom.header import HOSTILE
 from hilum.errors import UnreadableError
 
 MOST_PIXELS = 200_000_000  # several times the largest detectors and stitched films

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 from highdicom import Volume
-from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_rescale
 
 from hilum.dicom.geometry import Stack, stack_of, volume_affine
+from hilum.dicom.header import Header
 from hilum.dicom.instance import Instance
 from hilum.errors import NoVolumeError
 
@@ -23,7 +23,9 @@ class Series:
     @classmethod
     def of(cls, instances: Sequence[Instance]) -> "Series":
         """Sort `instances` (all of one series): by position, else by Instance Number."""
-        numbered = sorted(instances, key=lambda i: (_number(i), i.sop_instance_uid))
+        numbered = sorted(
+            instances, key=lambda i: (i.header.integer("InstanceNumber") or 0, i.sop_instance_uid)
+        )
         stack = stack_of(numbered)
         return cls(tuple(numbered[index] for index in stack.order))
 
@@ -36,17 +38,17 @@ class Series:
         return self.instances[0].study_uid
 
     @property
-    def header(self) -> Dataset:
+    def header(self) -> Header:
         """The header of the first instance, for attributes that hold for the whole series."""
         return self.instances[0].header
 
     @property
     def modality(self) -> str:
-        return str(self.header.get("Modality") or "")
+        return self.header.text("Modality", 16)
 
     @property
     def description(self) -> str:
-        return str(self.header.get("SeriesDescription") or "")
+        return self.header.text("SeriesDescription")
 
     @cached_property
     def stack(self) -> Stack:
@@ -72,8 +74,5 @@ class Series:
         )
 
 
-def _number(instance: Instance) -> int:
-    try:
-        return int(instance.header.get("InstanceNumber") or 0)
-    except (TypeError, ValueError):
-        return 0
+def _number_and_uid(instance: Instance) -> tuple[int, str]:
+    return instance.header.integer("InstanceNumber") or 0, instance.sop_instance_uid

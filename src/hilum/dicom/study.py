@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
@@ -28,6 +29,7 @@ PATIENT_AND_STUDY = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
+LONGEST = 1024  # characters that are compared
 TYPE_2 = (
     "PatientName",
     "PatientID",
@@ -69,10 +71,10 @@ class Study:
             votes: Counter[str] = Counter()
             element_of: dict[str, DataElement] = {}
             for series in self.series:
-                element = series.header.get_item(keyword) and series.header[keyword]
-                if element is not None and not element.is_empty:
-                    votes[str(element.value)] += 1
-                    element_of.setdefault(str(element.value), element)
+                element = series.header.get(Tag(keyword))
+                if stated := series.header.text(keyword, LONGEST):
+                    votes[stated] += 1
+                    element_of.setdefault(stated, element)
             if votes:
                 agreed.add(element_of[votes.most_common(1)[0][0]])
             elif keyword in TYPE_2:

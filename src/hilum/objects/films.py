@@ -116,15 +116,15 @@ class FilmReport:
     def description(self) -> str:
         """Series, view, time and size, as far as the header tells."""
         header = self.film.header
-        number = header.get("SeriesNumber")
-        series = str(header.get("SeriesDescription") or "unnamed series")
+        number = header.integer("SeriesNumber")
+        series = header.text("SeriesDescription") or "unnamed series"
         parts = [f"{series} (series {number})" if number else series]
-        if view := header.get("ViewPosition"):
+        if view := header.text("ViewPosition", 16):
             parts.append(f"view {view}")
         if acquired := _moment(self.film.acquired):
             parts.append(acquired)
-        if header.get("Rows") and header.get("Columns"):
-            parts.append(f"{header.Columns} x {header.Rows} pixels")
+        if size := self.film.instance.size:
+            parts.append(f"{size[1]} x {size[0]} pixels")
         return ", ".join(parts)
 
 

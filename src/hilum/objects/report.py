@@ -169,7 +169,7 @@ class Report:
 
 def describe(series: Series) -> str:
     """Name, number of images and voxel size of a series."""
-    header, number = series.header, series.header.get("SeriesNumber")
+    number = series.header.integer("SeriesNumber")
     name = f"{series.description or 'unnamed series'}{f' (series {number})' if number else ''}"
     count = len(series.instances)
     parts = [name, f"{series.modality}, {count} image{'s' if count != 1 else ''}"]
@@ -177,8 +177,8 @@ def describe(series: Series) -> str:
     if spacing is not None and series.stack.spacing is not None:
         sides = (*np.asarray(spacing).tolist(), series.stack.spacing)
         parts.append(" x ".join(f"{side:.2f}" for side in sides) + " mm")
-    elif header.get("Rows") and header.get("Columns"):
-        parts.append(f"{header.Columns} x {header.Rows} pixels")
+    elif size := series.instances[0].size:
+        parts.append(f"{size[1]} x {size[0]} pixels")
     return ", ".join(parts)
 
 

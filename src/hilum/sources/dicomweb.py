@@ -13,8 +13,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from hilum.config import Source
+from hilum.dicom.header import UID_FORM
 from hilum.errors import SourceDelayed
-from hilum.inbox import UID_FORM
 from hilum.sources import Holdings, Listed, Portion
 from hilum.sources.http import Archive
 

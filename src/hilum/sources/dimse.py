@@ -30,6 +30,7 @@ from pynetdicom.presentation import build_context
 from pynetdicom.transport import AssociationServer
 
 from hilum.config import Receiver
+from hilum.dicom.header import identify
 from hilum.dicom.part10 import prefix
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.dimse import (
@@ -41,7 +42,7 @@ from hilum.dimse import (
 )
 from hilum.errors import UnreadableError
 from hilum.hints import HintSender
-from hilum.inbox import Inbox, Outcome, Stored, identify
+from hilum.inbox import Inbox, Outcome, Stored
 from hilum.room import MEBIBYTE, require_room
 from hilum.sources.connection import Connection, Traffic
 
@@ -292,20 +293,27 @@ class _Server(AssociationServer):
         try:
             uids = identify(part10)
         except UnreadableError as error:
-            return CANNOT_UNDERSTAND, self._inbox.set_apart(part10, str(error))
-        if uids["SOPInstanceUID"] != sop_instance:
-            reason = "SOP Instance UID of the request and of the data set differ"
-            return DOES_NOT_MATCH, self._inbox.set_apart(part10, reason)
-        if not uids["SOPClassUID"] == sop_class == event.context.abstract_syntax:
-            reason = "SOP Class UID of the request and of the data set differ"
-            return DOES_NOT_MATCH, self._inbox.set_apart(part10, reason)
-        stored = self._inbox.keep(part10, uids)
+            return CANNOT_UNDERSTAND, self._inbox.set_apart(part10, str(error), peer.caller)
+        if other := _difference(event, uids):
+            reason = f"{other} UID of the request and of the data set differ"
+            study_uid = uids["StudyInstanceUID"]
+            return DOES_NOT_MATCH, self._inbox.set_apart(part10, reason, peer.caller, study_uid)
+        stored = self._inbox.keep(part10, uids, peer.caller)
         return COERCED if stored.outcome is Outcome.QUARANTINED else SUCCESS, stored
 
     def _tell(self, what: str, peer: _Peer, **fields: str) -> None:
         self._hints.send(
             what, association=peer.association, caller=peer.caller, address=peer.address, **fields
         )
+
+
+def _difference(event: Any, uids: dict[str, str]) -> str:
+    """What the data set says otherwise than the request that it came with, or ""."""
+    request = event.request
+    if uids["SOPInstanceUID"] != request.AffectedSOPInstanceUID:
+        return "SOP Instance"
+    classes = {request.AffectedSOPClassUID, event.context.abstract_syntax, uids["SOPClassUID"]}
+    return "SOP Class" if len(classes) > 1 else ""
 
 
 def _application_entity(settings: Receiver) -> AE:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import MediaStorageDirectoryStorage
 
-from hilum.dicom.instance import HOSTILE
+from hilum.dicom.header import HOSTILE
 from hilum.inbox import Inbox, Stored
 
 logger = logging.getLogger(__name__)

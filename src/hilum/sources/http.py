@@ -1,5 +1,6 @@
-"""GET requests to an archive that is watched."""
+"""Requests to an archive that is watched; they change nothing in it."""
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -8,6 +9,7 @@ from hilum.errors import SourceDelayed, SourceError, SourceRefused
 from hilum.web import Answer, Failures, Peer
 
 GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+NOT_OFFERED = (*GONE, HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED)
 JSON = "application/dicom+json, application/json"
 
 
@@ -46,6 +48,17 @@ class Archive:
             self._peer.ask("GET", path, expected=GONE, params=query, headers={"Accept": JSON})
         )
         return self._peer.json(answer) if answer else None
+
+    def json_to(self, path: str, question: Any) -> Any:
+        """The JSON that answers a POST of `question`, None if that is not offered."""
+        asked = self._peer.ask(
+            "POST",
+            path,
+            expected=NOT_OFFERED,
+            content=json.dumps(question),
+            headers={"Accept": JSON, "Content-Type": "application/json"},
+        )
+        return None if asked.status in NOT_OFFERED else self._peer.json(asked)
 
     def _found(self, answer: Answer) -> Answer | None:
         return None if answer.status in GONE else answer

@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 
 from hilum.dicom.film import Film
-from hilum.dicom.instance import HOSTILE
+from hilum.dicom.header import HOSTILE
 from hilum.modules.chest.network import session_of
 from hilum.modules.chest.preprocess import squared
 

@@ -1,0 +1,62 @@
+"""Commands by which a person acts on one workitem while the service runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from hilum.cli.app import DEFAULT_CONFIG, Config, app, say, site_and_records
+
+Workitem = Annotated[str, typer.Argument(help="The end of its id, as `hilum status` shows it.")]
+
+
+@app.command()
+def release(
+    workitem: Annotated[str | None, typer.Argument(help="One only: the end of its id.")] = None,
+    destination: Annotated[str, typer.Option(help="Only what this destination refused.")] = "",
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Deliver what was parked, once the cause is cured; everything, or one workitem."""
+    from hilum.asking import parked, workitem_called
+
+    records = site_and_records(config)[1]
+    ids = [workitem_called(records, workitem)] if workitem else parked(records, destination)
+    if not ids:
+        say.print("nothing is parked")
+    _request("release", ids, config)
+
+
+@app.command()
+def retry(workitem: Workitem, config: Config = DEFAULT_CONFIG) -> None:
+    """Analyse again what failed, or send again now what waits for its next attempt."""
+    _request("retry", [workitem], config)
+
+
+@app.command()
+def cancel(workitem: Workitem, config: Config = DEFAULT_CONFIG) -> None:
+    """Stop an analysis that waits or runs, or a delivery that was not made yet."""
+    _request("cancel", [workitem], config)
+
+
+@app.command()
+def withdraw(
+    workitem: Workitem,
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads the note in the archive.")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Take a delivered result back: a rejection note goes wherever the result went."""
+    _request("withdraw", [workitem], config, reason)
+
+
+def _request(action: str, workitems: list[str], config: Path, reason: str = "") -> None:
+    from hilum.asking import ask, workitem_called
+
+    site, records = site_and_records(config)
+    all_done = True
+    for workitem in workitems:
+        workitem_id = workitem_called(records, workitem)
+        done, answer = ask(records, site.data, action, workitem_id, reason)
+        say.print(f"{workitem_id[-8:]}: {escape(answer)}")
+        all_done = all_done and done
+    raise typer.Exit(0 if all_done else 1)

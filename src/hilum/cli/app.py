@@ -1,0 +1,54 @@
+"""What all commands share: the application, its options, and how things are printed."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from hilum.errors import HilumError
+
+app = typer.Typer(
+    help="The AI gateway for the hospital imaging network. Research use only, not for diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+say = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True)
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="Settings file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Networks = Annotated[
+    Path | None,
+    typer.Option(
+        "--networks", help="Folder of networks of your own.", file_okay=False, exists=True
+    ),
+]
+DEFAULT_CONFIG = Path("hilum.toml")
+
+
+def site_and_records(config: Path) -> Any:
+    from hilum.config import load
+    from hilum.records import Records
+    from hilum.serve import records_url
+
+    site = load(config)
+    if not is_recorded(site):
+        raise HilumError(f"nothing recorded in {site.data} yet; `hilum serve` makes it")
+    return site, Records(records_url(site))
+
+
+def is_recorded(site: Any) -> bool:
+    return bool(site.database) or (site.data / "hilum.db").exists()
+
+
+def clock(at: float) -> str:
+    return time.strftime("%F %T", time.localtime(at))
+
+
+def print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value) + "\n")

@@ -1,0 +1,110 @@
+"""Commands that need no running Hilum: analyse a folder, send, echo, list the modules."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from hilum.cli.app import AsJson, Networks, app, out, print_json, say
+from hilum.errors import HilumError
+from hilum.terminal import in_words, progress_bar
+
+
+@app.command()
+def run(
+    module: Annotated[str, typer.Argument(help="Name, as `hilum modules` lists it.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of DICOM files.", exists=True)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
+    series: Annotated[
+        list[str] | None,
+        typer.Option(help="What the series is called: DICOM keyword=regular expression."),
+    ] = None,
+    networks: Networks = None,
+    as_json: AsJson = False,
+) -> None:
+    """Analyse a folder without a network: choose the series, write results, print findings."""
+    from hilum.offline import analyse_folder
+
+    for pair in series or []:
+        if "=" not in pair:
+            raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
+    patterns = dict(pair.split("=", 1) for pair in series or [])
+    reports = analyse_folder(module, folder, output, patterns, networks)
+    if as_json:
+        print_json(reports)
+    else:
+        for report in reports:
+            _show_report(report)
+    raise typer.Exit(0 if any(report["results"] for report in reports) else 2)
+
+
+@app.command()
+def send(
+    folder: Annotated[Path, typer.Argument(help="Folder (or file) to send.", exists=True)],
+    to: Annotated[str, typer.Option(help="AE@HOST:PORT of the receiver.")],
+    calling: Annotated[str, typer.Option(help="Our AE title.")] = "SCANNER",
+) -> None:
+    """Send DICOM files by C-STORE, as a scanner does."""
+    from hilum.network import scanner
+
+    called = address(to)
+    files = scanner.dicom_files(folder)
+    if not files:
+        raise HilumError(f"{folder} holds no DICOM files")
+    with progress_bar("sending", say) as progress:
+        task = progress.add_task("sending", total=len(files))
+        report = scanner.send(files, called, calling, progress=lambda _sent: progress.advance(task))
+    say.print(str(report))
+    raise typer.Exit(1 if report.failed else 0)
+
+
+@app.command()
+def echo(to: Annotated[str, typer.Argument(help="AE@HOST:PORT of the peer.")]) -> None:
+    """Ask a DICOM peer whether it hears us (C-ECHO)."""
+    from hilum.network import scanner
+
+    out.print(f"{to} answers, {1000 * scanner.echo(address(to)):.0f} ms")
+
+
+@app.command()
+def modules(networks: Networks = None, as_json: AsJson = False) -> None:
+    """List the installed modules, their versions and the hashes of their weights."""
+    from hilum.module import discover, facts_of, installed_modules
+
+    found, problems = discover(networks)
+    for name in found.keys() - installed_modules().keys():
+        try:
+            found[name]()  # the card alone does not say whether its network is what it describes
+        except HilumError as error:
+            problems[name] = str(error)
+            del found[name]
+    facts = [vars(facts_of(module)) for module in found.values()]
+    if as_json:
+        print_json(facts)
+        return
+    table = Table("module", "version", "title", "weights SHA-256", box=None)
+    for fact in facts:
+        table.add_row(fact["name"], fact["version"], fact["title"], fact["weights_sha256"][:16])
+    out.print(table)
+    for name, problem in problems.items():
+        say.print(f"[bold red]{name}[/]: {problem}")
+
+
+def address(text: str) -> tuple[str, str, int]:
+    """`AE@HOST:PORT` as (AE title, host, port)."""
+    title, at, rest = text.partition("@")
+    host, colon, port = rest.rpartition(":")
+    if not (title and at and host and colon and port.isdigit()):
+        raise HilumError(f"{text!r} is not AE@HOST:PORT, such as ORTHANC@127.0.0.1:4242")
+    return title, host, int(port)
+
+
+def _show_report(report: dict[str, Any]) -> None:
+    out.print(f"study {report['study_uid']}: {report['state']}")
+    for verdict in report["verdicts"]:
+        out.print(f"  {verdict}")
+    for line in filter(None, map(in_words, report["findings"])):
+        out.print(f"  {line}")
+    for result in report["results"]:
+        out.print(f"  {result['kind']}: {result['path']}")

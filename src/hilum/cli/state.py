@@ -1,0 +1,158 @@
+"""Commands that show how things stand: studies, archives, destinations, one study's trace."""
+
+import time
+from typing import Any
+
+import typer
+from rich.markup import escape
+
+from hilum.cli.app import (
+    DEFAULT_CONFIG,
+    AsJson,
+    Config,
+    app,
+    clock,
+    is_recorded,
+    out,
+    print_json,
+    site_and_records,
+)
+from hilum.errors import HilumError
+
+
+@app.command()
+def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Show the studies that came in and where their results are."""
+    from hilum import views
+
+    site, records = site_and_records(config)
+    studies = views.studies(records)
+    if as_json:
+        print_json(studies)
+        return
+    for alarm in views.alarms(site, records):
+        since = f" since {clock(alarm['since'])}" if alarm["since"] else ""
+        out.print(f"[bold red]alarm{since}[/]: {escape(alarm['text'])}")
+    for source in views.sources(site, records):
+        out.print(_source_line(source))
+    for destination in views.destinations(site, records):
+        out.print(_destination_line(destination))
+    for study in studies:
+        when = clock(study["last_at"])
+        waiting = "no rule applies" if study["settled"] else "receiving"
+        for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
+            number = item.get("id", "")[-8:]
+            what = f"[bold]{item['state']}[/]  {item['module']} {number}  {escape(item['reason'])}"
+            if removed := study["removed"]:
+                what += f"  (files removed {clock(removed['at'])}: {escape(removed['reason'])})"
+            out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
+            for delivery in item.get("deliveries", []):
+                if delivery["state"] in ("delayed", "refused"):
+                    out.print(f"    {_delivery_line(delivery)}")
+    _show_quarantine(views.quarantine(site, newest=10))
+
+
+@app.command()
+def sources(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Ask every archive that is watched whether it answers, and show how far the watch is."""
+    from hilum import views
+    from hilum.config import load
+    from hilum.records import Records
+    from hilum.serve import records_url
+    from hilum.sources import answer_of
+
+    site = load(config)
+    if not site.source:
+        raise HilumError(f"{config} defines no [[source]]")
+    records = Records(records_url(site)) if is_recorded(site) else Records("sqlite://")
+    shown = views.sources(site, records)
+    for view, source in zip(shown, site.source, strict=True):
+        view["answers"], view["answer"] = answer_of(source)
+        if not as_json:
+            out.print(_source_line(view))
+            out.print(f"  {escape(view['answer'])}", style=None if view["answers"] else "bold red")
+    if as_json:
+        print_json(shown)
+    raise typer.Exit(0 if all(view["answers"] for view in shown) else 1)
+
+
+@app.command()
+def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Ask every destination whether it answers, and show what it still has to take."""
+    from hilum import views
+    from hilum.config import load
+    from hilum.destinations import open_destination
+    from hilum.records import Records
+    from hilum.serve import records_url
+
+    site = load(config)
+    records = Records(records_url(site)) if is_recorded(site) else Records("sqlite://")
+    shown = views.destinations(site, records)
+    for view, settings in zip(shown, site.destination, strict=True):
+        view["answers"] = open_destination(settings).answers()
+        if not as_json:
+            out.print(_destination_line(view))
+            out.print("  answers" if view["answers"] else "  [bold red]does not answer[/]")
+    if as_json:
+        print_json(shown)
+    raise typer.Exit(0 if all(view["answers"] for view in shown) else 1)
+
+
+@app.command()
+def trace(study: str, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Show every event of one study in order, with times and reasons."""
+    from hilum import views
+
+    lines = views.trace(site_and_records(config)[1], study)
+    if not lines:
+        raise HilumError(f"no study {study} was received; `hilum status` lists those that were")
+    if as_json:
+        print_json(lines)
+        return
+    for line in lines:
+        clock = time.strftime("%T", time.localtime(line["at"]))
+        out.print(
+            f"{clock}  +{line['at'] - lines[0]['at']:8.2f} s  {line['kind']:<14} {line['text']}"
+        )
+
+
+def _source_line(source: dict[str, Any]) -> str:
+    parts = [f"source {source['name']} ({source['kind']})  [bold]{source['state']}[/]"]
+    if "since" in source:
+        parts.append(f"since {clock(source['since'])}")
+        parts.append(f"{source['fetched']} images fetched, {source['behind']} changes behind")
+    if source.get("problem"):
+        parts.append(f"last problem {clock(source['problem_at'])}: {escape(source['problem'])}")
+    return "  ".join(parts)
+
+
+def _show_quarantine(quarantine: dict[str, Any]) -> None:
+    if not quarantine["total"]:
+        return
+    out.print(f"[bold]{quarantine['total']} objects not taken in[/], in {quarantine['folder']}:")
+    for item in quarantine["objects"]:
+        when = time.strftime("%F %T", time.localtime(item["at"]))
+        about = f"study {item['study_uid']}" if item["study_uid"] else "study unknown"
+        sender = escape(item["sender"] or "unknown sender")
+        out.print(f"{when}  {about}  from {sender}  {escape(item['reason'])}")
+    if more := quarantine["total"] - len(quarantine["objects"]):
+        out.print(f"and {more} older ones")
+
+
+def _destination_line(destination: dict[str, Any]) -> str:
+    parts = [f"destination {destination['name']} ({destination['kind']})"]
+    if destination["state"] == "silent":
+        since = time.strftime("%F %T", time.localtime(destination["since"]))
+        parts.append(f"[bold red]silent since {since}[/], called every few seconds")
+        parts.append(escape(destination["problem"]))
+    counts = destination["deliveries"]
+    parts += [f"{counts[state]} {state}" for state in sorted(counts)]
+    return "  ".join(parts)
+
+
+def _delivery_line(delivery: dict[str, Any]) -> str:
+    parts = [f"{delivery['destination']}: [bold]{delivery['state']}[/]"]
+    if delivery["state"] == "delayed":
+        when = time.strftime("%F %T", time.localtime(delivery["next_attempt"]))
+        parts.append(f"attempt {delivery['attempts'] + 1} at {when}")
+    return "  ".join([*parts, escape(delivery["reason"])])

@@ -1,0 +1,299 @@
+"""Whatever a header holds, it ends as a verdict with a reason: no exception, no hang, no memory."""
+
+import resource
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, MRImageStorage
+
+from factory import instances, mr_slices
+from hilum.assembly import Arrival, decide
+from hilum.config import Rule
+from hilum.dicom.film import Film
+from hilum.dicom.header import LARGEST_ELEMENT, LARGEST_HEADER, identify
+from hilum.dicom.instance import Instance
+from hilum.dicom.part10 import prefix
+from hilum.dicom.structure import DEEPEST, LONG_VRS, MOST_ELEMENTS, UNDEFINED
+from hilum.errors import UnreadableError
+from hilum.module import Films, Input
+from hilum.routing import applies
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:pydicom")
+
+VOLUME = Input(
+    "MR", (MRImageStorage,), slice_spacing=(0.5, 2), pixel_spacing=(0.5, 2), extent=(1, 90)
+)
+RULES = (
+    (
+        Rule(
+            module="m",
+            series={"SeriesDescription": "Hippo"},
+            study={"PatientSex": "O", "StudyDate": "^2026", "StudyDescription": ""},
+        ),
+        {"series": VOLUME},
+    ),
+    (
+        Rule(module="m", series={"EchoTime": "", "ImageType": "ORIG", "SeriesNumber": ""}),
+        {"series": Films(("MR", "CR"))},
+    ),
+    (Rule(module="m", incomplete="analyse"), {"series": Input("MR")}),
+)
+KEYWORDS = (
+    *("SpecificCharacterSet", "Modality", "SeriesDescription", "SeriesNumber", "InstanceNumber"),
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "PatientAge", "PatientWeight"),
+    *("StudyDate", "StudyTime", "StudyDescription", "AccessionNumber", "ReferringPhysicianName"),
+    *("Rows", "Columns", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"),
+    *("NumberOfSeriesRelatedInstances", "ContributingEquipmentSequence", "NumberOfFrames"),
+    *("SamplesPerPixel", "PhotometricInterpretation", "ImageType", "EchoTime"),
+    *("FrameOfReferenceUID", "SOPClassUID", "AcquisitionDate"),
+)
+VRS = [*sorted(LONG_VRS), b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"FL", b"FD", b"IS", b"LO"]
+VRS += [b"PN", b"SH", b"SL", b"SS", b"TM", b"UI", b"UL", b"US", b"ZZ", b"\0\0"]
+VALUES = [
+    *(b"", b"\0", b"nan\\nan\\nan", b"1e400\\0\\0", b"inf", b"1\\2", b"-1", b"9" * 20, b"0x10"),
+    *(b"\\" * 6, b"\xff\xfe\xfd", b"\x1b$B\x30\x21", b"no such set", b"A" * 3000, b"../../x"),
+    *(b"0\\0\\1e308", b"1e308\\-1e308\\0", b"0\\0\\0\\0\\0\\0", b"1e-320\\1e-320", b"0\\0"),
+    *(b"\0\0\0\0\0\0\xf0\x7f", b"a^b=c^d=e^f=g", b"20269999", b"\xed\xa0\x80", b"1e999999999"),
+    *(b"\xfe\xff\0\xe0\0\0\0\0", b"\xfe\xff\0\xe0\xff\xff\xff\xff", b"Hilum", b"MR\\CR"),
+    *(b"-1\\1", b"\x1b[31mred\x1b[0m"),
+]
+LENGTHS = [None, None, None, None, None, 0, 1, 70_000, 0x7FFFFFFF, 0xFFFFFFFE, UNDEFINED]
+
+EQUIPMENT = 0x0018A001  # Contributing Equipment Sequence
+
+Elements = dict[int, bytes]
+
+
+def element(tag: int, vr: bytes, value: bytes, length: int | None = None) -> bytes:
+    """One element in Explicit VR Little Endian, be its length a lie."""
+    value += b" " * (len(value) % 2)
+    length = len(value) if length is None else length
+    head = struct.pack("<HH2s", tag >> 16, tag & 0xFFFF, vr)
+    if vr in LONG_VRS:
+        return head + struct.pack("<HL", 0, length) + value
+    return head + struct.pack("<H", length & 0xFFFF) + value
+
+
+def part10(elements: Elements, syntax: str = ExplicitVRLittleEndian) -> bytes:
+    head = prefix(MRImageStorage, "1.2.3", syntax, "ODD")
+    return head + b"".join(elements[tag] for tag in sorted(elements))
+
+
+def tag_of(keyword: str) -> int:
+    tag = tag_for_keyword(keyword)
+    assert tag is not None
+    return tag
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> list[Instance]:
+    return instances(mr_slices(count=5, shape=(8, 8)), tmp_path_factory.mktemp("good"))
+
+
+@pytest.fixture(scope="module")
+def elements(good: list[Instance]) -> Elements:
+    """Those of the first of the good images, encoded."""
+    found = {}
+    for item in good[0].dataset():
+        vr, value = item.VR.encode(), item.value
+        if item.VR == "US":
+            value = struct.pack("<H", value)
+        elif not isinstance(value, bytes):
+            value = "\\".join(map(str, value if item.VM > 1 else [value])).encode()
+        found[int(item.tag)] = element(int(item.tag), vr, value)
+    assert identify(part10(found))
+    return found
+
+
+def judge(content: bytes, path: Path, others: list[Instance]) -> str:
+    """What becomes of an object, on its own and among the `others`, up to the verdicts."""
+    try:
+        identify(content)
+        path.write_bytes(content)
+        odd = Instance.read(path)
+    except UnreadableError as error:
+        return str(error)
+    film = Film(odd)
+    assert film.age is None or film.age >= 0
+    reasons = [film.problem or film.acquired]
+    for company in ([], others[1:]):
+        arrival = Arrival(odd.study_uid)
+        for number, instance in enumerate([*company, odd]):
+            arrival.add(instance, float(number))
+        for rule, needs in RULES:
+            applies(rule, arrival.study())
+            decision = decide(arrival, needs, rule, 1000.0)
+            reasons += [decision.reason, *decision.selection.reasons]
+        arrival.study().consensus()
+    for reason in reasons:
+        assert reason.isprintable()
+        assert len(reason) < 1000
+    return ""
+
+
+odd_elements = st.lists(
+    st.tuples(
+        st.sampled_from(KEYWORDS),
+        st.none() | st.sampled_from(VRS),
+        st.sampled_from(VALUES) | st.binary(max_size=40),
+        st.sampled_from(LENGTHS),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(odd=odd_elements)
+def test_odd_elements_end_in_a_verdict(
+    tmp_path: Path, good: list[Instance], elements: Elements, odd: list[tuple]
+) -> None:
+    changed = dict(elements)
+    for keyword, vr, value, length in odd:
+        vr = vr or dictionary_VR(tag_of(keyword)).encode()
+        changed[tag_of(keyword)] = element(tag_of(keyword), vr, value, length)
+    judge(part10(changed), tmp_path / "odd.dcm", good)
+
+
+@settings(
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    places=st.lists(
+        st.tuples(st.integers(132, 900), st.binary(min_size=1, max_size=6)), min_size=1, max_size=4
+    ),
+    end=st.integers(0, 300),
+)
+def test_broken_bytes_end_in_a_verdict(
+    tmp_path: Path, good: list[Instance], places: list[tuple[int, bytes]], end: int
+) -> None:
+    content = bytearray(good[0].path.read_bytes())
+    for place, noise in places:
+        content[place : place + len(noise)] = noise
+    judge(bytes(content[: len(content) - end]), tmp_path / "odd.dcm", good)
+
+
+@pytest.mark.parametrize("keyword", KEYWORDS)
+def test_one_broken_element_costs_an_image_nothing_else(
+    tmp_path: Path, good: list[Instance], elements: Elements, keyword: str
+) -> None:
+    tag = tag_of(keyword)
+    changed = {**elements, tag: element(tag, b"FD", b"broken")}
+    path = tmp_path / "odd.dcm"
+    path.write_bytes(part10(changed))
+    if keyword == "SOPClassUID":
+        with pytest.raises(UnreadableError, match="not a UID: SOPClassUID"):
+            Instance.read(path)
+        return
+    odd = Instance.read(path)
+    assert odd.header.get(keyword) is None
+    assert odd.sop_instance_uid == good[0].sop_instance_uid
+
+
+def nested(depth: int) -> bytes:
+    head = element(EQUIPMENT, b"SQ", b"", UNDEFINED)
+    start, end = head + b"\xfe\xff\0\xe0\xff\xff\xff\xff", b"\xfe\xff\x0d\xe0\0\0\0\0"
+    return start * depth + (end + b"\xfe\xff\xdd\xe0\0\0\0\0") * depth
+
+
+def nested_with_lengths(depth: int) -> bytes:
+    tag = EQUIPMENT
+    content = b""
+    for _ in range(depth):
+        content = element(tag, b"SQ", b"\xfe\xff\0\xe0" + struct.pack("<L", len(content)) + content)
+    return content
+
+
+def many_items(count: int) -> bytes:
+    head = element(EQUIPMENT, b"SQ", b"", UNDEFINED)
+    return head + b"\xfe\xff\0\xe0\0\0\0\0" * count + b"\xfe\xff\xdd\xe0\0\0\0\0"
+
+
+BROKEN = {
+    "deep": (nested(DEEPEST + 1), "more than 100 deep"),
+    "very deep": (nested(300_000), "more than 100 deep"),
+    "unfinished": (nested(3)[:-4], "in the middle of an element"),
+    "too long": (element(tag_of("PatientID"), b"UT", b"x", 0xFFFFFFF0), "in the middle"),
+    "no items": (
+        element(EQUIPMENT, b"SQ", b"x" * 8, UNDEFINED),
+        "items",
+    ),
+    "heads": (many_items(MOST_ELEMENTS + 1), "elements"),
+}
+BEARABLE = {
+    "deep with lengths": nested_with_lengths(3000),
+    "100,000 items": many_items(100_000),
+    "100,000 items with a length": element(EQUIPMENT, b"SQ", b"\xfe\xff\0\xe0\0\0\0\0" * 100_000),
+    "a million characters": element(tag_of("SeriesDescription"), b"UT", b"x" * 1_000_000),
+    "as many values": element(tag_of("SeriesDescription"), b"UC", b"1\\" * 500_000),
+    "a large private element": element(0x00291010, b"OB", bytes(50_000_000)),
+}
+
+
+@contextmanager
+def little_memory() -> Iterator[None]:
+    """At most 32 MiB more than now."""
+    now = int(Path("/proc/self/status").read_text().split("VmData:")[1].split()[0]) << 10
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (now + (32 << 20), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_what_cannot_be_borne_is_refused_soon_and_with_the_reason(
+    elements: Elements, what: str
+) -> None:
+    odd, reason = BROKEN[what]
+    content = part10({**elements, 0x00080001: odd})
+    started = time.process_time()
+    with pytest.raises(UnreadableError, match=reason):
+        identify(content)
+    assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize("what", BEARABLE)
+def test_what_is_large_or_deep_costs_little(
+    tmp_path: Path, good: list[Instance], elements: Elements, what: str
+) -> None:
+    content = part10({**elements, EQUIPMENT: BEARABLE[what]})
+    started = time.process_time()
+    with little_memory():
+        assert judge(content, tmp_path / "odd.dcm", good) == ""
+    assert time.process_time() - started < 5
+
+
+def test_a_header_in_memory_is_small(tmp_path: Path, elements: Elements) -> None:
+    tags = range(0x00291000, 0x00291063)
+    private = {tag: element(tag, b"OB", bytes(LARGEST_ELEMENT - 99)) for tag in tags}
+    path = tmp_path / "odd.dcm"
+    path.write_bytes(part10({**elements, **private}))
+    header = Instance.read(path).header
+    assert header.Modality == "MR"
+    assert sum(len(header[tag].value) for tag in tags if tag in header) < LARGEST_HEADER
+
+
+def test_pixel_data_that_are_cut_off_are_seen(elements: Elements) -> None:
+    content = part10(elements)
+    assert identify(content)
+    with pytest.raises(UnreadableError, match="in the middle of an element"):
+        identify(content[:-1])
+    pixels = tag_of("PixelData")
+    item = b"\xfe\xff\0\xe0" + struct.pack("<L", 100) + bytes(100)
+    fragments = element(pixels, b"OB", b"", UNDEFINED) + b"\xfe\xff\0\xe0\0\0\0\0" + item
+    content = part10({**elements, pixels: fragments}, JPEG2000Lossless)
+    assert identify(content + b"\xfe\xff\xdd\xe0\0\0\0\0")
+    assert identify(content)  # only the delimiter is missing
+    with pytest.raises(UnreadableError, match="in the middle of an element"):
+        identify(content[:-1])

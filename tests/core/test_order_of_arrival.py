@@ -1,0 +1,441 @@
+"""Whatever the order, the interleaving, the repeats, the lost hints and the restarts: one outcome.
+
+A rule-based state machine over real files in an inbox, real records and the real `Flow`. The clock
+and the engine are the test's: what a worker does is done step by step, so that images can come at
+any moment of a run.
+"""
+
+import itertools
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from pydicom.dataset import Dataset
+
+from factory import mr_slices
+from hilum import arrivals, flow, workitems
+from hilum import records as tables
+from hilum.arrivals import Arrivals
+from hilum.config import Rule, Site
+from hilum.dicom.part10 import as_file
+from hilum.engine import durable
+from hilum.flow import Flow
+from hilum.inbox import Inbox, Outcome, digest
+from hilum.module import Input
+from hilum.records import Records, State
+
+SLICES = 6
+HELD = Rule(module="m", series={"SeriesDescription": "Hippo"}, give_up_seconds=20)
+MARKED = Rule(
+    module="m", series={"SeriesDescription": "^Hippo"}, give_up_seconds=15, incomplete="analyse"
+)
+RULES = (HELD, MARKED)
+STUDIES = st.sampled_from(["one", "two"])
+NUMBERS = st.lists(st.integers(0, SLICES - 1), min_size=1, max_size=SLICES)
+ASSOCIATIONS = st.sampled_from("abc")
+
+
+class Module:
+    """Is given images by the rules; what it would find does not matter here."""
+
+    name, version = "m", "1"
+    needs = Input("MR", slice_spacing=(0.5, 2.0))
+    run: Callable[..., Any]
+
+
+class Clock:
+    """Seconds since the epoch, as the test says."""
+
+    def __init__(self) -> None:
+        self.now = 1e9
+
+    def time(self) -> float:
+        return self.now
+
+
+class Engine:
+    """Keeps the workitems that were handed to the workers; each at most once."""
+
+    def __init__(self) -> None:
+        self.launched: dict[str, str] = {}  # workitem by workflow
+
+    def enqueue(self, _queue: str, _function: Any, workflow: str, workitem: str, _: int) -> None:
+        self.launched.setdefault(workflow, workitem)
+
+    def is_over(self, _workflow: str) -> bool:
+        return False
+
+
+class Death(BaseException):
+    """The process is gone."""
+
+
+class Mortal(Records):
+    """Dies before a write when its time has come."""
+
+    writes_left: int | None = None
+
+    def transact(self, work: Callable[[Any], Any]) -> Any:
+        if self.writes_left == 0:
+            self.writes_left = None
+            raise Death
+        if self.writes_left is not None:
+            self.writes_left -= 1
+        return super().transact(work)
+
+
+@contextmanager
+def gateway() -> Iterator["Gateway"]:
+    """A gateway with a folder, a clock and an engine of its own."""
+    clock, engine = Clock(), Engine()
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        for module in (flow, arrivals, workitems):
+            patch.setattr(module, "time", clock)
+        patch.setattr(durable, "enqueue", engine.enqueue)
+        patch.setattr(durable, "is_over", engine.is_over)
+        patch.setattr(durable.Workflows, "__init__", lambda *_: None)  # one a process, otherwise
+        made = Gateway(Path(folder), clock, engine)
+        try:
+            yield made
+        finally:
+            made.flow._hints.close()
+            made.records.close()
+
+
+class Gateway:
+    """What the process called gateway does, one turn at a time; `receive` is the receiver."""
+
+    def __init__(self, folder: Path, clock: Clock, engine: Engine) -> None:
+        self.clock, self.engine = clock, engine
+        self.records = Mortal(f"sqlite:///{folder}/hilum.db")
+        self.inbox = Inbox(folder)
+        self.flow = Flow(Site(data=folder, rule=RULES), self.records, {"m": Module})
+
+    def receive(self, content: bytes, association: str, told: bool = True) -> Outcome:
+        stored = self.inbox.store(content)
+        if stored.outcome is Outcome.STORED:
+            os.utime(stored.path, (self.clock.now, self.clock.now))
+        if told:
+            event = {"event": stored.outcome.value, "path": str(stored.path)}
+            self.flow.arrivals.take({**event, "association": association, "study": ""})
+        return stored.outcome
+
+    def tell(self, event: str, association: str) -> None:
+        self.flow.arrivals.take({"event": event, "association": association})
+
+    def wait(self, seconds: float) -> None:
+        """Let time go by, with a look at the studies whenever one is due."""
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            self.clock.now = min(end, self.clock.now + 0.5)
+            self.flow.review()
+
+    def restart(self) -> None:
+        self.flow.arrivals = Arrivals(self.inbox, self.records)
+        self.flow.sweep()
+
+    def analyse(self, steps: int) -> None:
+        """The next `steps` that a worker takes, on the first workitems that are not done."""
+        for workitem in list(self.engine.launched.values()) * 3:
+            state = State(self.records.one(tables.workitem, id=workitem)["state"])
+            if state.settled or not steps:
+                continue
+            steps -= 1
+            if state is State.SCHEDULED and self.flow.begin(workitem):
+                self.records.set_state(workitem, State.RUNNING)
+            elif state is State.RUNNING and self.flow.is_wanted(workitem):
+                self.records.set_state(workitem, State.DELIVERING)
+            elif state is State.DELIVERING:
+                self.records.set_state(workitem, State.COMPLETED)
+
+    def items(self, study: str, rule: Rule = HELD) -> list[tables.Row]:
+        uid = str(slices(study)[0].StudyInstanceUID)
+        key = {"study_uid": uid, "rule_key": rule.key}
+        return self.records.find(tables.workitem, order_by="created", **key)
+
+    def states(self, study: str, rule: Rule = HELD) -> list[tuple[str, int]]:
+        """State and number of images of every workitem, oldest first."""
+        items = self.items(study, rule)
+        return [(item["state"], len(item["inputs"].get("series", ()))) for item in items]
+
+
+@cache
+def slices(study: str) -> list[Dataset]:
+    return mr_slices(study=study, count=SLICES, shape=(4, 4))
+
+
+@cache
+def others(study: str) -> list[bytes]:
+    """What else a study may hold: a localizer, a report, a presentation state, results of ours."""
+    made = []
+    for number, modality in enumerate(("MR", "SR", "PR", "OT", "MR")):
+        [odd] = mr_slices(f"other {number}", study, 1, (4, 4), 1.0, "Scout", modality)
+        if number >= 3:
+            del odd.ImagePositionPatient
+            item = Dataset()
+            item.Manufacturer = "Hilum"
+            odd.ContributingEquipmentSequence = [item]
+        made.append(as_file(odd))
+    return made
+
+
+@cache
+def contents(study: str) -> list[bytes]:
+    return [as_file(image) for image in slices(study)]
+
+
+def files(study: str, numbers: range | list[int]) -> list[str]:
+    """Their names in the inbox."""
+    return sorted(f"{digest(slices(study)[number].SOPInstanceUID)}.dcm" for number in numbers)
+
+
+@settings(
+    max_examples=12,
+    stateful_step_count=15,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+class AnyOrder(RuleBasedStateMachine):
+    """Two studies, three associations, and everything that can go wrong on the way."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.opened = gateway()
+        self.gateway = self.opened.__enter__()
+        self.sent: dict[str, set[int]] = {"one": set(), "two": set()}
+
+    @rule(study=STUDIES, numbers=NUMBERS, association=ASSOCIATIONS, told=st.booleans())
+    def send(self, study: str, numbers: list[int], association: str, told: bool) -> None:
+        for number in numbers:
+            self.gateway.clock.now += 0.01
+            outcome = self.gateway.receive(contents(study)[number], association, told)
+            known = number in self.sent[study]
+            assert outcome is (Outcome.DUPLICATE if known else Outcome.STORED)
+            self.sent[study].add(number)
+
+    @rule(study=STUDIES, number=st.integers(0, 4), association=ASSOCIATIONS)
+    def send_something_else(self, study: str, number: int, association: str) -> None:
+        self.gateway.receive(others(study)[number], association)
+
+    @rule(event=st.sampled_from(["released", "aborted"]), association=ASSOCIATIONS)
+    def end(self, event: str, association: str) -> None:
+        self.gateway.tell(event, association)
+
+    @rule(seconds=st.sampled_from([0.1, 0.5, 2.0, 10.0, 30.0]))
+    def wait(self, seconds: float) -> None:
+        self.gateway.wait(seconds)
+
+    @rule()
+    def sweep(self) -> None:
+        self.gateway.flow.sweep()
+
+    @rule()
+    def restart(self) -> None:
+        self.gateway.restart()
+
+    @rule(writes=st.integers(0, 12), seconds=st.sampled_from([1.0, 10.0, 30.0]))
+    def die(self, writes: int, seconds: float) -> None:
+        """Between any two lines that are written down."""
+        self.gateway.records.writes_left = writes
+        try:
+            self.gateway.wait(seconds)
+        except Death:
+            self.gateway.restart()
+        self.gateway.records.writes_left = None
+
+    @rule(steps=st.integers(1, 6))
+    def analyse(self, steps: int) -> None:
+        self.gateway.analyse(steps)
+
+    @invariant()
+    def never_two_results_on_the_same_images(self) -> None:
+        for study, wanted in itertools.product(self.sent, RULES):
+            items = [item for item in self.gateway.items(study, wanted) if item["inputs"]]
+            images = Counter(tuple(item["inputs"]["series"]) for item in items)
+            assert set(images.values()) <= {1}
+            assert len([item for item in items if not item["superseded_by"]]) <= 1
+            for before, after in itertools.pairwise(items):
+                assert set(before["inputs"]["series"]) < set(after["inputs"]["series"])
+                assert before["superseded_by"] == after["id"]
+                assert after["predecessor"] == before["id"]
+            launched = list(self.gateway.engine.launched.values())
+            assert all(launched.count(item["id"]) == 1 for item in items)
+
+    def teardown(self) -> None:
+        try:
+            self.come_to_rest()
+        finally:
+            self.opened.__exit__(None, None, None)
+
+    def come_to_rest(self) -> None:
+        """The rest comes, nobody tells of it, and everything falls silent."""
+        for study, sent in self.sent.items():
+            for number in set(range(SLICES)) - sent:
+                self.gateway.receive(contents(study)[number], "", told=False)
+        for _ in range(2):  # the second sweep counts our own results, which are no news
+            self.gateway.flow.sweep()
+            self.gateway.wait(60)
+        self.gateway.analyse(1000)
+        for study, wanted in itertools.product(self.sent, RULES):
+            *before, final = self.gateway.items(study, wanted)
+            assert final["inputs"]["series"] == files(study, range(SLICES))
+            assert (final["state"], final["incomplete"]) == (State.COMPLETED.value, None)
+            assert {item["state"] for item in before} <= {"completed", "cancelled"}
+            kept = self.gateway.inbox.study_folder(final["study_uid"]).glob("*.dcm")
+            row = self.gateway.records.one(tables.study, study_uid=final["study_uid"])
+            assert row["settled_images"] == len(list(kept))
+
+
+test_any_order = AnyOrder.TestCase
+
+
+@pytest.fixture
+def hall() -> Iterator[Gateway]:
+    with gateway() as opened:
+        yield opened
+
+
+def send(
+    hall: Gateway, numbers: Iterable[int], association: str = "a", end: str = "released"
+) -> None:
+    """Some images of study "one", a tenth of a second apart."""
+    for number in numbers:
+        hall.clock.now += 0.1
+        hall.receive(contents("one")[number], association)
+    if end:
+        hall.tell(end, association)
+
+
+def test_images_that_come_after_the_study_was_held(hall: Gateway) -> None:
+    send(hall, (0, 1, 4, 5))
+    hall.wait(19)
+    assert hall.states("one") == []
+    hall.wait(5)
+    assert hall.states("one") == [("held", 0)]
+    send(hall, (2, 3))
+    hall.wait(2)
+    hall.analyse(10)
+    assert hall.states("one") == hall.states("one", MARKED) == [("completed", 6)]
+
+
+def test_images_that_come_after_an_incomplete_analysis(hall: Gateway) -> None:
+    send(hall, range(4), end="aborted")
+    hall.wait(16)
+    hall.analyse(10)
+    assert hall.states("one") == []
+    assert hall.states("one", MARKED) == [("completed", 4)]
+    [item] = hall.items("one", MARKED)
+    assert item["incomplete"] == "the association broke off after 4 images"
+    hall.wait(10)
+    assert hall.states("one") == [("held", 0)]
+    send(hall, range(6), "b")
+    hall.wait(5)
+    hall.analyse(10)
+    assert hall.states("one") == [("completed", 6)]
+    assert hall.states("one", MARKED) == [("completed", 4), ("completed", 6)]
+    before, after = hall.items("one", MARKED)
+    assert (before["superseded_by"], after["predecessor"]) == (after["id"], before["id"])
+    assert after["incomplete"] is None
+
+
+def test_images_that_come_while_a_run_is_under_way(hall: Gateway) -> None:
+    send(hall, range(4))
+    hall.wait(2)
+    hall.analyse(2)
+    assert hall.states("one") == hall.states("one", MARKED) == [("running", 4)]
+    send(hall, range(4, 6), "b")
+    hall.wait(8)
+    assert hall.states("one") == [("running", 4)]  # after a pause more images may come
+    hall.wait(2)
+    hall.analyse(20)
+    assert hall.states("one") == [("cancelled", 4), ("completed", 6)]
+
+
+def test_the_same_study_twice(hall: Gateway) -> None:
+    for association in "ab":
+        send(hall, range(6), association)
+        hall.wait(30)
+        hall.analyse(10)
+        assert hall.states("one") == [("completed", 6)]
+    assert hall.flow.arrivals.due(float("inf")) == []
+
+
+def test_an_association_broken_half_way_and_sent_again(hall: Gateway) -> None:
+    send(hall, range(3), end="aborted")
+    hall.wait(10)
+    assert hall.states("one") == hall.states("one", MARKED) == []
+    send(hall, range(6), "b")
+    hall.wait(2)
+    hall.analyse(10)
+    assert hall.states("one") == hall.states("one", MARKED) == [("completed", 6)]
+
+
+def test_a_gap_that_shows_only_after_a_run_is_held(hall: Gateway) -> None:
+    """The result on the first images stands; that it is not of the whole series must be seen."""
+    send(hall, range(3))
+    hall.wait(2)
+    hall.analyse(10)
+    assert hall.states("one") == [("completed", 3)]
+    send(hall, range(4, 6), "b")
+    hall.wait(40)
+    assert hall.states("one") == [("completed", 3), ("held", 0)]
+
+
+def test_own_results_that_come_back_are_counted_and_never_analysed(hall: Gateway) -> None:
+    send(hall, range(3), end="")
+    hall.receive(others("one")[3], "pacs")
+    hall.tell("released", "pacs")  # of another association: says nothing about the scanner's
+    hall.wait(0.6)
+    assert hall.states("one") == []
+    send(hall, range(3, 6))
+    hall.wait(30)
+    hall.analyse(10)
+    hall.receive(others("one")[4], "pacs")
+    hall.tell("released", "pacs")
+    hall.wait(30)
+    hall.flow.sweep()
+    hall.wait(30)
+    assert hall.states("one") == [("completed", 6)]
+    [study] = hall.records.find(tables.study)
+    assert (study["images"], study["settled_images"]) == (6, 8)
+
+
+@pytest.mark.parametrize("writes", range(0, 12))
+def test_a_death_between_two_writes_leaves_one_current_result(hall: Gateway, writes: int) -> None:
+    send(hall, range(4))
+    hall.wait(20)
+    hall.analyse(10)
+    send(hall, range(4, 6), "b")
+    hall.records.writes_left = writes
+    with suppress(Death):
+        hall.wait(5)
+    hall.restart()
+    hall.wait(30)
+    hall.analyse(10)
+    for wanted in RULES:
+        before, after = hall.items("one", wanted)
+        assert (before["superseded_by"], after["predecessor"]) == (after["id"], before["id"])
+        assert (after["state"], len(after["inputs"]["series"])) == ("completed", 6)
+
+
+def test_an_unreadable_file_in_a_settled_study_stands_apart(hall: Gateway) -> None:
+    send(hall, range(6))
+    hall.wait(30)
+    hall.analyse(10)
+    folder = hall.inbox.study_folder(str(slices("one")[0].StudyInstanceUID))
+    (folder / "odd.dcm").write_bytes(b"not DICOM")
+    os.utime(folder / "odd.dcm", (0, 0))
+    hall.restart()
+    hall.wait(30)
+    assert hall.states("one") == [("completed", 6)]
+    assert [path.name for path in hall.inbox.quarantine.glob("*.dcm")]
+    assert not (folder / "odd.dcm").exists()
