@@ -103,7 +103,6 @@ def pacs_killed(trial: Trial) -> None:
 @fault(
     "answer lost",
     "the PACS takes a result, and the connection breaks before Hilum hears of it",
-    quick=True,
 )
 def answer_lost(trial: Trial) -> None:
     reached = trial.network.gate.at(gate.SENT, lambda: False)

@@ -20,9 +20,7 @@ STEPS = {
 }
 QUICK = {
     ("receiver", "receiving"),
-    ("gateway", "assembling"),
     ("worker", "inferring"),
-    ("module", "inferring"),
     ("gateway", "sending"),
     ("gateway", "verifying"),
 }

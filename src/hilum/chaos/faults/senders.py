@@ -47,7 +47,7 @@ def late_images(trial: Trial) -> None:
     trial.require(sets == 2, f"results on {sets} sets of images instead of two")
 
 
-@fault("the same study twice", "every image is sent a second time after the result", quick=True)
+@fault("the same study twice", "every image is sent a second time after the result")
 def the_same_study_twice(trial: Trial) -> None:
     study = trial.send(to="hilum")
     trial.until(lambda: trial.is_done(study), "result")
