@@ -170,7 +170,6 @@ def _parked(trial: Trial, where: str, cure: str, mend: Callable[[], None]) -> No
 @fault(
     "PACS refuses the class (0x0122)",
     "the PACS does not store such results: parked with the cure, then released",
-    quick=True,
 )
 def pacs_refuses_class(trial: Trial) -> None:
     trial.network.gate.answer(Reply(409, NO_SUCH_CLASS))

@@ -22,7 +22,6 @@ QUICK = {
     ("receiver", "receiving"),
     ("worker", "inferring"),
     ("gateway", "sending"),
-    ("gateway", "verifying"),
 }
 INTERRUPTING = {("worker", "inferring"), ("worker", "writing"), ("module", "inferring")}
 AT_THE_GATE = {"sending": gate.SENT, "reading back": gate.READ_BACK, "verifying": gate.SHOWN}

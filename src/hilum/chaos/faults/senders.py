@@ -31,11 +31,9 @@ def late_images(trial: Trial) -> None:
     trial.send_files(first, "hilum")
     trial.until(lambda: trial.is_done(study), "first result")
     few = trial.ledger.in_pacs(study)
-    old = trial.workitem(study)
     trial.send_files(second, "hilum")
     trial.lifted()
-    trial.until(lambda: trial.workitem(study)["id"] != old["id"], "second run")
-    trial.until(lambda: trial.is_done(study), "result of the whole")
+    trial.until(lambda: not trial.open_points(), "result of the whole")
     results = trial.ledger.in_pacs(study)
     new = [r for r in results if r.images == study.target]
     named = frozenset[str]().union(*(result.replaces for result in new))
