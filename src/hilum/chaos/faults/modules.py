@@ -36,4 +36,5 @@ for _mood, _sentence in MOODS.items():
         f"module {_mood}",
         f"{_sentence}: a refusal is delivered, the next study is analysed",
         plan=MOODY,
+        limit=240,  # five restarts of a worker, with growing pauses
     )(_moody(_mood))
