@@ -14,7 +14,7 @@ FAILED = {"full": 0xA700, "refuses": 0xC000}
 
 
 class Archive:
-    """Takes by STOW-RS, shows by QIDO-RS. `mood` is one of take, full, refuses, drops, broken.
+    """Takes by STOW-RS, shows by QIDO-RS. `mood` is take, full, refuses, drops, broken or deaf.
 
     `sent` counts what was sent, by SOP Instance UID; `kept` maps those it holds to their series.
     """
@@ -57,7 +57,7 @@ class Archive:
         for part in message.iter_parts():
             dataset = pydicom.dcmread(BytesIO(part.get_payload(decode=True)))
             self.sent[dataset.SOPInstanceUID] += 1
-            if self.mood == "take":
+            if self.mood in ("take", "deaf"):
                 self.kept[dataset.SOPInstanceUID] = dataset.SeriesInstanceUID
             elif self.mood in FAILED:
                 reason = {"vr": "US", "Value": [FAILED[self.mood]]}
@@ -84,7 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.owner.asked += 1
-        if self.owner.mood == "broken":
+        is_call = "limit=1" in self.path
+        if self.owner.mood == "broken" or (self.owner.mood == "deaf" and is_call):
             self._answer(503, {})
         else:
             self._answer(200, self.owner.show(self.path))

@@ -10,25 +10,34 @@ import sqlalchemy as sa
 from hilum import records as tables
 from hilum.errors import HilumError
 from hilum.hints import HintSender, gateway_address
-from hilum.records import Records, State
+from hilum.records import Records
 
 PATIENCE = 10.0  # seconds; a gateway that runs answers at once
+NOTED = "noted; the gateway does it when it runs and has the time"
 
 
 def ask(
-    records: Records, data: Path, action: str, workitem_id: str, reason: str = ""
+    records: Records,
+    data: Path,
+    action: str,
+    workitem_id: str,
+    reason: str = "",
+    patience: float = PATIENCE,
 ) -> tuple[bool, str]:
-    """Whether the gateway did it, and its answer; what is asked while none runs is done later."""
+    """Whether the gateway did it, and its answer; what it does not do in `patience` s comes later.
+
+    That may be because it does not run, or is busy.
+    """
     number = records.add_request(action, workitem_id, reason)
     with closing(HintSender(gateway_address(data))) as hints:
         hints.send("asked")
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         row = records.one(tables.request, id=number)
         if row["answer"]:
             return row["done"], row["answer"]
         time.sleep(0.05)
-    return True, "noted; it is done as soon as `hilum serve` runs"
+    return True, NOTED
 
 
 def workitem_called(records: Records, ending: str) -> str:
@@ -43,9 +52,13 @@ def workitem_called(records: Records, ending: str) -> str:
 
 
 def parked(records: Records, destination: str = "") -> list[str]:
-    """Ids of the workitems that a destination refused, or this destination if it is named."""
+    """Ids of the workitems that a destination refused, or this destination if it is named.
+
+    Without those that another result has replaced: they are released by name only.
+    """
     key: dict[str, Any] = {"destination": destination} if destination else {}
     refused = records.find(tables.delivery, state="refused", order_by="owed_at", **key)
     ids = dict.fromkeys(row["workitem_id"] for row in refused)
-    states = {row["id"]: row["state"] for row in records.find(tables.workitem, id=tuple(ids))}
-    return [i for i in ids if states[i] == State.PARKED.value]
+    replaced = tables.workitem.c.superseded_by.is_not(None)
+    outdated = {row["id"] for row in records.select(sa.select(tables.workitem).where(replaced))}
+    return [workitem_id for workitem_id in ids if workitem_id not in outdated]

@@ -12,6 +12,7 @@ steps; images, findings and results lie on disk.
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from hilum import records as tables
 from hilum.arrivals import Arrivals
@@ -31,7 +32,9 @@ from hilum.room import with_room
 from hilum.routing import applies, recipients
 from hilum.workitems import Workitems
 
+UNFINISHED = (State.SCHEDULED, State.RUNNING)
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
+UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
 log = logging.getLogger(__name__)
@@ -62,7 +65,7 @@ class Flow(durable.Workflows):
             try:
                 wait = self.review_study(arrival)
             except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
-                wait = None
+                wait = UNJUDGED_SECONDS
                 text = f"cannot be judged: {where(error)}"
                 self.records.add_event(arrival.study_uid, "unreadable", text)
                 log.error("study %s %s", arrival.study_uid, text)
@@ -86,9 +89,12 @@ class Flow(durable.Workflows):
     def sweep(self) -> None:
         """Find what no hint told of, and hand over again what the engine does not work on."""
         self.arrivals.sweep()
-        unfinished = (State.SCHEDULED.value, State.RUNNING.value)
+        unfinished = tuple(state.value for state in UNFINISHED)
         for row in self.records.find(tables.workitem, state=unfinished):
             self.launch(row)
+        written = (State.DELIVERING.value, State.PARKED.value)
+        for row in self.records.find(tables.workitem, state=written):
+            self.outbox.settle(row["id"])
 
     def decide_rule(self, rule: Rule, arrival: Arrival) -> Run | Wait | Hold | NotApplicable:
         """Follow one rule for one study, as far as its images allow."""
@@ -137,6 +143,9 @@ class Flow(durable.Workflows):
         """Hand a workitem to the workers; doing so again changes nothing while they have it."""
         launch = row["launch"]
         if durable.is_over(f"{row['id']}.{launch}"):  # and the workitem is not: the engine gave up
+            state = State(self.records.one(tables.workitem, id=row["id"])["state"])
+            if state not in UNFINISHED:
+                return  # it has ended meanwhile
             launch += 1
             self.records.change(tables.workitem, {"id": row["id"]}, launch=launch)
         priority = durable.PRIORITIES[Rule.model_validate(row["rule"]).priority]
@@ -196,12 +205,12 @@ class Flow(durable.Workflows):
         return True
 
     def is_wanted(self, workitem_id: str) -> bool:
-        """False if a person cancelled it, or a run on more images has replaced it."""
+        """False if it has ended, a person cancelled it, or a run on more images has replaced it."""
         row = self.records.one(tables.workitem, id=workitem_id)
         if row["superseded_by"]:
             self.records.set_state(workitem_id, State.CANCELLED, "more images arrived")
             return False
-        return State(row["state"]) is not State.CANCELLED
+        return State(row["state"]) in UNFINISHED
 
     @durable.step
     def infer(self, workitem_id: str) -> None:
@@ -261,20 +270,17 @@ class Flow(durable.Workflows):
         variants = {(d.objects, d.segmentation) for d in destinations} or {(KINDS, "auto")}
         for kinds, encoding in sorted(variants):
             for kind, dataset in write_objects(analysis, kinds, encoding):
-                self.workitems.keep(workitem_id, kind, dataset, ",".join((*kinds, encoding)))
+                variant = ",".join((*kinds, encoding))
+                keep = partial(self.workitems.keep, workitem_id, kind, dataset, variant)
+                with_room(self.site.data, keep)
                 written.add(kind)
-        for destination in destinations:
-            self.outbox.owe(
-                workitem_id, destination.name, variant_of(destination), images_to[destination.name]
-            )
-        self.records.set_state(
-            workitem_id,
-            State.DELIVERING,
-            f"results written: {', '.join(sorted(written))}",
-            kind="written",
-        )
-        if not destinations:
-            self.outbox.finish(workitem_id)
+        owed = [
+            self.outbox.owed(workitem_id, d.name, variant_of(d), images_to[d.name])
+            for d in destinations
+        ]
+        text = f"results written: {', '.join(sorted(written))}"
+        self.records.set_state(workitem_id, State.DELIVERING, text, "written", owed)
+        self.outbox.settle(workitem_id)
         self._hints.send("written")
 
     # 4. Delivery, in the gateway: see outbox.py ---------------------------------------------------

@@ -20,7 +20,7 @@ from hilum import records as tables
 from hilum.config import Destination as Settings
 from hilum.config import Site
 from hilum.destinations import Destination, open_destination
-from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused, where
+from hilum.errors import DeliveryDelayed, HilumError, where
 from hilum.records import Records, State
 from hilum.workitems import Workitems
 
@@ -28,6 +28,7 @@ READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)  # an archive may need a moment to 
 FIRST_RETRY_SECONDS = 2.0
 LAST_RETRY_SECONDS = 1800.0
 CALL_SECONDS = 3.0  # between two calls to a destination that is silent
+ANYWAY_SECONDS = 600.0  # of silence, before one delivery is attempted all the same
 LOOK_SECONDS = 1.0  # a worker on another machine cannot wake us
 EAGER_ATTEMPTS = 5  # what failed more often is not hurried when the destination answers again
 
@@ -56,6 +57,7 @@ class Outbox:
         self._workitems = workitems
         self._clock = clock
         self._wakers: dict[str, threading.Event] = {}
+        self._tried: dict[str, float] = {}  # silent ones, when they were last sent something
         self._stopping = False
 
     def start(self) -> None:
@@ -77,59 +79,64 @@ class Outbox:
         self._stopping = True
         self.wake()
 
-    def owe(self, workitem_id: str, destination: str, variant: str, images: bool) -> None:
-        """Put on record that `destination` is to receive a variant of the results.
+    def owed(
+        self, workitem_id: str, destination: str, variant: str, images: bool
+    ) -> tuple[sa.Table, tables.Row]:
+        """The row that says that `destination` is to receive a variant of the results.
 
-        Doing so again changes nothing.
+        It is put in the transaction that makes the workitem *delivering*: one without all its rows
+        would look delivered.
         """
-        self._records.put(
-            tables.delivery,
-            workitem_id=workitem_id,
-            destination=destination,
-            variant=variant,
-            images=images,
-            state=WAITING,
-            owed_at=self._clock(),
-        )
+        row: tables.Row = {"workitem_id": workitem_id, "destination": destination}
+        row |= {"variant": variant, "images": images, "state": WAITING, "owed_at": self._clock()}
+        return tables.delivery, row
 
     def deliver_next(self, settings: Settings) -> float:
         """Attempt the first delivery that is due at a destination; seconds until the next turn."""
         silent = self._is_silent(settings.name)
-        if silent:
-            if not open_destination(settings).answers():
-                return CALL_SECONDS
+        if silent and open_destination(settings).answers():
             self._note_answer(settings.name)
+            silent = False
+        if silent and not self._try_anyway(settings.name):
+            return CALL_SECONDS
         row = self._first_due(settings.name)
         if row is None:
             return LOOK_SECONDS
-        return 0.0 if self._attempt(row, settings) else CALL_SECONDS
-
-    def _attempt(self, row: tables.Row, settings: Settings) -> bool:
-        """Deliver one row and note how it ended; False if the destination has fallen silent."""
-        number = row["attempts"] + 1
-        withdrawn = self._state_of(row) in (State.WITHDRAWN, State.CANCELLED)
-        if withdrawn:
+        taken_back = self._state_of(row) in (State.WITHDRAWN, State.CANCELLED)
+        if taken_back:
             self._note(row, CANCELLED, "not sent, the result was taken back")
-            return True
+            return 0.0
+        answers = self._attempt(row, settings, silent)
+        if silent and answers:
+            self._note_answer(settings.name)
+        self.settle(row["workitem_id"])
+        return 0.0 if answers else CALL_SECONDS
+
+    def _attempt(self, row: tables.Row, settings: Settings, silent: bool) -> bool:
+        """Deliver one row and note how it ended; False if the destination does not answer."""
+        number = row["attempts"] + 1
+        refused = {"attempts": number}
         try:
             peer = open_destination(settings)
             count = self._hand_over(row, peer)
         except (DeliveryDelayed, OSError) as error:
+            if silent:
+                return False
             answers = self._still_answers(settings, str(error))
             pause = retry_seconds(number)
             then = f"again in {pause:.0f} s" if answers else "sent as soon as it answers"
             text = f"attempt {number}: {error}; {then}"
             self._note(row, DELAYED, text, attempts=number, next_attempt=self._clock() + pause)
             return answers
-        except (DeliveryRefused, ConfigurationError) as error:
-            self._refuse(row, str(error))
-        except Exception as error:
-            log.exception("delivery to %s", settings.name, exc_info=False)
-            self._refuse(row, f"not sent for a reason nobody foresaw: {where(error)}")
+        except HilumError as error:
+            self._note(row, REFUSED, str(error), **refused)
+        except Exception as error:  # noqa: BLE001 - around one delivery: it ends, others go on
+            log.error("delivery to %s: %s", settings.name, where(error))
+            text = f"not sent for a reason nobody foresaw: {where(error)}"
+            self._note(row, REFUSED, text, **refused)
         else:
             text = f"{count} objects read back from {settings.name}"
             self._note(row, VERIFIED, text, attempts=number, verified_at=self._clock())
-            self.finish(row["workitem_id"])
         return True
 
     def _hand_over(self, row: tables.Row, peer: Destination) -> int:
@@ -147,9 +154,18 @@ class Outbox:
                 return
         raise DeliveryDelayed(f"accepted, but {len(missing)} of {len(files)} are not shown")
 
-    def finish(self, workitem_id: str) -> None:
-        """Complete the workitem once every destination has shown every result."""
+    def settle(self, workitem_id: str) -> None:
+        """Draw the state of a workitem that was written from its deliveries.
+
+        Also called for all of them by the sweep: a crash may have come before it.
+        """
         deliveries = self._records.find(tables.delivery, workitem_id=workitem_id)
+        refused = [d for d in deliveries if d["state"] == REFUSED]
+        if refused:
+            reason = "; ".join(f"{d['destination']}: {d['reason']}" for d in refused)
+            if self._records.one(tables.workitem, id=workitem_id)["reason"] != reason:
+                self._records.set_state(workitem_id, State.PARKED, reason)
+            return
         if any(d["state"] not in (VERIFIED, CANCELLED) for d in deliveries):
             return
         failure = self._records.one(tables.workitem, id=workitem_id)["failure"]
@@ -182,10 +198,6 @@ class Outbox:
             line = text if state == VERIFIED else f"{row['destination']}: {text}"
             self._records.add_event(study_uid, state, line, row["workitem_id"])
 
-    def _refuse(self, row: tables.Row, text: str) -> None:
-        self._note(row, REFUSED, text, attempts=row["attempts"] + 1)
-        self._records.set_state(row["workitem_id"], State.PARKED, f"{row['destination']}: {text}")
-
     # How each destination stands ------------------------------------------------------------------
 
     def _keep_delivering(self, settings: Settings) -> None:
@@ -194,8 +206,8 @@ class Outbox:
             waker.clear()
             try:
                 pause = self.deliver_next(settings)
-            except Exception:  # a destination must not fall silent on our side for ever
-                log.exception("delivery to %s", settings.name, exc_info=False)
+            except Exception as error:  # noqa: BLE001 - or it would fall silent on our side for ever
+                log.error("delivery to %s: %s", settings.name, where(error))
                 pause = CALL_SECONDS
             if pause > LOOK_SECONDS:
                 time.sleep(pause)  # a result more does not make a silent destination answer
@@ -213,6 +225,17 @@ class Outbox:
         log.warning("destination %s does not answer", settings.name)
         self._note_standing(settings.name, "silent", problem)
         return False
+
+    def _try_anyway(self, name: str) -> bool:
+        """Whether it has been silent so long that an attempt tells more than another call.
+
+        Some archives answer a call late or not at all, and take results all the same.
+        """
+        since = self._records.one(tables.destination, name=name)["since"]
+        if self._clock() - max(since, self._tried.get(name, 0.0)) < ANYWAY_SECONDS:
+            return False
+        self._tried[name] = self._clock()
+        return True
 
     def _note_answer(self, name: str) -> None:
         """The destination is back: what was delayed by its absence is due at once."""
@@ -236,7 +259,9 @@ class Outbox:
         defined = {settings.name for settings in self._site.destination}
         for row in self._records.find(tables.delivery, state=OPEN):
             if row["destination"] not in defined:
-                self._refuse(row, "no longer defined: define it, restart Hilum, release this")
+                text = "no longer defined: define it, restart Hilum, release this"
+                self._note(row, REFUSED, text)
+                self.settle(row["workitem_id"])
 
 
 def retry_seconds(attempt: int) -> float:

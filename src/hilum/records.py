@@ -6,7 +6,7 @@ birth dates or patient ids. A database that is locked, full or away is waited fo
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -52,8 +52,20 @@ REACHED_FROM = {
     State.COMPLETED: (State.DELIVERING, State.PARKED),
     State.PARKED: (State.DELIVERING, State.PARKED),
     State.FAILED: (State.SCHEDULED, State.RUNNING, State.DELIVERING, State.PARKED),
-    State.CANCELLED: (State.SCHEDULED, State.RUNNING, State.DELIVERING, State.PARKED),
-    State.WITHDRAWN: (State.DELIVERING, State.PARKED, State.COMPLETED, State.FAILED),
+    State.CANCELLED: (
+        State.SCHEDULED,
+        State.RUNNING,
+        State.DELIVERING,
+        State.PARKED,
+        State.HELD,
+    ),
+    State.WITHDRAWN: (
+        State.DELIVERING,
+        State.PARKED,
+        State.COMPLETED,
+        State.FAILED,
+        State.CANCELLED,  # what was under way then may have arrived
+    ),
 }
 
 
@@ -251,11 +263,7 @@ class Records:
 
     def put(self, table: sa.Table, **values: Any) -> bool:
         """Insert a row unless its primary key is there already; say whether it was new."""
-        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
-        statement = dialect.insert(table).values(**values).on_conflict_do_nothing()
-        # asked for the row: PostgreSQL's driver does not count inserted ones
-        first = statement.returning(*table.primary_key)
-        return self.transact(lambda connection: connection.execute(first).first()) is not None
+        return self.transact(lambda connection: _put(connection, table, values))
 
     def change(self, table: sa.Table, key: Mapping[str, Any], **values: Any) -> int:
         """Update the rows that match `key`; a tuple of values means one of them. How many did."""
@@ -290,10 +298,18 @@ class Records:
             raise LookupError(f"no {table.name} with {key}")
         return rows[0]
 
-    def set_state(self, workitem_id: str, state: State, reason: str = "", kind: str = "") -> bool:
+    def set_state(
+        self,
+        workitem_id: str,
+        state: State,
+        reason: str = "",
+        kind: str = "",
+        together: Iterable[tuple[sa.Table, Row]] = (),
+    ) -> bool:
         """Move a workitem to `state` and write the line to its trace, in one transaction.
 
-        False, and nothing is done, where `state` is not reached from the one it is in.
+        `together` are further rows to `put` in it. False, and nothing is done, where `state` is not
+        reached from the one it is in.
         """
         before = [reached.value for reached in REACHED_FROM[state]]
 
@@ -308,6 +324,8 @@ class Records:
                 return False
             text = reason or state.value
             _add_event(connection, study_uid, kind or state.value, text, workitem_id)
+            for table, row in together:
+                _put(connection, table, row)
             return True
 
         return self.transact(move)
@@ -321,6 +339,13 @@ def _add_event(
 ) -> None:
     values = {"at": time.time(), "study_uid": study_uid, "workitem_id": workitem_id}
     connection.execute(event.insert().values(kind=kind, text=text, **values))
+
+
+def _put(connection: sa.Connection, table: sa.Table, row: Row) -> bool:
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).values(**row).on_conflict_do_nothing()
+    # asked for the row: PostgreSQL's driver does not count inserted ones
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None
 
 
 def _is_transient(error: sa.exc.DBAPIError) -> bool:

@@ -26,11 +26,12 @@ class Answer(NamedTuple):
 def obey(flow: Flow) -> None:
     """Do what was asked for since; doing it twice, after a crash, changes nothing."""
     for asked in flow.records.find(tables.request, order_by="id", answer=None):
+        rows = flow.records.find(tables.workitem, id=asked["workitem_id"])
         try:
-            row = flow.records.one(tables.workitem, id=asked["workitem_id"])
-            answer = ACTIONS[asked["action"]](flow, row, asked)
-        except LookupError:
-            answer = Answer(False, "there is no such workitem")
+            unknown = Answer(False, "there is no such workitem")
+            answer = ACTIONS[asked["action"]](flow, rows[0], asked) if rows else unknown
+        except OSError as error:
+            answer = Answer(False, f"not done: {error.strerror}; ask again")
         except HilumError as error:
             answer = Answer(False, f"not done: {error}")
         except Exception as error:  # noqa: BLE001 - one request must not stop the gateway
@@ -46,10 +47,15 @@ def release(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
     refused = records.find(tables.delivery, workitem_id=row["id"], state=REFUSED)
     if not refused:
         return Answer(False, f"not released: it is {row['state']}, nothing of it was refused")
-    names = ", ".join(sorted(delivery["destination"] for delivery in refused))
-    records.set_state(row["id"], State.DELIVERING, f"released, goes to {names}", kind="released")
-    key = {"workitem_id": row["id"], "state": REFUSED}
+    defined = {destination.name for destination in flow.site.destination}
+    known = tuple(sorted({d["destination"] for d in refused} & defined))
+    if not known:
+        text = "not released: its destination is not defined; define it and restart Hilum"
+        return Answer(False, text)
+    names = ", ".join(known)
+    key = {"workitem_id": row["id"], "state": REFUSED, "destination": known}
     records.change(tables.delivery, key, state=WAITING, attempts=0, next_attempt=0.0)
+    records.set_state(row["id"], State.DELIVERING, f"released, goes to {names}", kind="released")
     flow.outbox.wake()
     return Answer(True, f"released; it goes to {names}")
 
@@ -60,9 +66,11 @@ def retry(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
         key = {"workitem_id": row["id"], "state": DELAYED}
         hurried = flow.records.change(tables.delivery, key, next_attempt=0.0)
         flow.outbox.wake()
-        return Answer(bool(hurried), "sent again now" if hurried else "it is being delivered")
-    if row["state"] != State.FAILED.value:
-        return Answer(False, f"not tried again: it is {row['state']}, not failed")
+        text = "sent again now, or as soon as the destination answers"
+        return Answer(bool(hurried), text if hurried else "it is being delivered")
+    has_failed = row["failure"] is not None or State(row["state"]) is State.FAILED
+    if not row["inputs"] or not (has_failed or State(row["state"]) is State.CANCELLED):
+        return Answer(False, f"not tried again: it is {row['state']}, not failed or cancelled")
     again = derived_uid(row["id"], "again")
     if row["superseded_by"] not in (None, again):
         return Answer(False, f"not tried again: {row['superseded_by']} has replaced it")
@@ -78,7 +86,10 @@ def retry(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
         text = f"{module.name} {module.version}, tried again"
         flow.records.add_event(row["study_uid"], "scheduled", text, again)
     flow.records.change(tables.workitem, {"id": row["id"]}, superseded_by=again)
-    flow.launch(flow.records.one(tables.workitem, id=again))
+    made = flow.records.one(tables.workitem, id=again)
+    if State(made["state"]) is not State.SCHEDULED:
+        return Answer(False, f"not tried again: {again} is {made['state']}")
+    flow.launch(made)
     return Answer(True, f"analysed again as workitem {again}")
 
 
@@ -95,8 +106,10 @@ def cancel(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
     stopped = records.change(tables.delivery, key, state=CANCELLED, reason=text)
     if shown:
         done = stopped > 0
-        flow.outbox.finish(row["id"])
+        flow.outbox.settle(row["id"])
         text += f" for the other destinations; it is in {', '.join(shown)}: see hilum withdraw"
+    elif deliveries:
+        text += "; if a part of it was under way already, hilum withdraw takes that back"
     return Answer(done, text if done else f"not cancelled: it is {row['state']}")
 
 
@@ -112,27 +125,31 @@ def withdraw(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
         return Answer(False, "not withdrawn: no result of this workitem was delivered")
     if State(row["state"]) not in (*REACHED_FROM[State.WITHDRAWN], State.WITHDRAWN):
         return Answer(False, f"not withdrawn: it is {row['state']}")
+    names = ", ".join(sorted(delivery["destination"] for delivery in deliveries))
+    answer = Answer(True, f"withdrawn; a note goes to {names}")
+    if State(row["state"]) is State.WITHDRAWN:
+        return answer
     flow.workitems.require_files(row)
     note_id = derived_uid(row["id"], "withdrawal")
+    _write_notes(flow, row, note_id, asked)
     of_note = {"id": note_id, "created": asked["at"], "inputs": {}, "verdicts": [], "findings": []}
     of_note |= {"state": State.DELIVERING.value, "reason": "a note that takes a result back"}
     of_note |= {"failure": None, "predecessor": None, "superseded_by": None}
-    records.put(tables.workitem, **{**row, **of_note})
-    records.set_state(row["id"], State.WITHDRAWN, f"taken back by note {note_id}")
-    _write_notes(flow, row, note_id, asked)
+    owed = [
+        flow.outbox.owed(note_id, delivery["destination"], delivery["variant"], images=False)
+        for delivery in deliveries
+    ]
+    together = [(tables.workitem, {**row, **of_note}), *owed]
+    text = f"taken back by note {note_id}"
+    records.set_state(row["id"], State.WITHDRAWN, text, together=together)
     key = {"workitem_id": row["id"], "state": (*OPEN, REFUSED)}
     records.change(tables.delivery, key, state=CANCELLED, reason="the result was taken back")
-    for delivery in deliveries:
-        flow.outbox.owe(note_id, delivery["destination"], delivery["variant"], images=False)
     flow.outbox.wake()
-    names = ", ".join(sorted(delivery["destination"] for delivery in deliveries))
-    return Answer(True, f"withdrawn; a note goes to {names}")
+    return answer
 
 
 def _write_notes(flow: Flow, row: tables.Row, note_id: str, asked: tables.Row) -> None:
     """One note for each variant of the result: a destination is told of what it received only."""
-    if flow.records.find(tables.result, workitem_id=note_id):
-        return
     written: dict[str, list[Instance]] = {}
     for result in flow.records.find(tables.result, workitem_id=row["id"]):
         written.setdefault(result["variant"], []).append(Instance.read(Path(result["path"])))

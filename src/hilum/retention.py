@@ -85,7 +85,10 @@ class Retention:
             yield
             study = self._records.one(tables.study, study_uid=study_uid)
             if (reason := self._reason(study)) and self._is_over(study["study_uid"]):
-                yield from self._remove(study, reason)
+                try:
+                    yield from self._remove(study, reason)
+                except OSError as error:  # others may go all the same
+                    log.error("study %s cannot be removed: %s", study_uid, error.strerror)
 
     # Which studies, and why ----------------------------------------------------------------------
 
@@ -135,7 +138,8 @@ class Retention:
     def _is_settled(self, item: tables.Row) -> bool:
         state = State(item["state"])
         deliveries = self._deliveries(item)
-        if state not in OVER or (state is State.FAILED and not deliveries):
+        unheard = state is State.FAILED and not deliveries and not item["superseded_by"]
+        if state not in OVER or unheard:
             return False  # a failure that nobody was told of is kept
         return all(delivery["state"] in ("verified", "cancelled") for delivery in deliveries)
 
@@ -211,7 +215,7 @@ class Retention:
             return
         oldest = time.time() - self._settings.quarantine_days * DAY
         for file in self._inbox.quarantine.iterdir():
-            if file.stat().st_mtime < oldest:
+            if file.is_file() and file.stat().st_mtime < oldest:
                 file.unlink()
                 log.info("removed %s from the quarantine", file.name)
             yield

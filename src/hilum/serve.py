@@ -11,8 +11,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -23,7 +23,7 @@ from hilum.console import start_console
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
 from hilum.engine.process import die_with_parent
-from hilum.errors import ConfigurationError
+from hilum.errors import ConfigurationError, where
 from hilum.flow import Flow
 from hilum.hints import HintReceiver, HintSender, gateway_address, wake_address
 from hilum.logs import configure_logging
@@ -93,9 +93,12 @@ class Supervisor:
                 continue
             log.error("%s died with exit code %s, starting it again", name, process.exitcode)
             deaths.append(now)
-            self._start(name)
-            with closing(HintSender(gateway_address(self.site.data))) as hints:
-                hints.send("died")
+            try:
+                self._start(name)
+                with closing(HintSender(gateway_address(self.site.data))) as hints:
+                    hints.send("died")
+            except OSError as error:  # no memory or files just now: the others must go on
+                log.error("%s cannot be started now: %s", name, error.strerror)
 
     def stop(self) -> None:
         """Stop every process: politely first, then for certain."""
@@ -178,16 +181,13 @@ def gateway(site: Site) -> None:
     while not stop.is_set():
         news = hints.receive(timeout=0.05)
         for hint in news:
-            if hint["event"] == "asked":
-                obey(flow)
-            elif hint["event"] == "written":
-                flow.outbox.wake()
-            elif hint["event"] == "started":
+            with _going_on(f"hint {hint['event']!r}"):
+                _follow(hint, flow)
+            if hint["event"] == "started":
                 next_sweep = 0.0  # its predecessor may have died before it told of everything
-            else:
-                flow.arrivals.take(hint)
         if time.monotonic() >= next_sweep:
-            flow.sweep()
+            with _going_on("sweep"):
+                flow.sweep()
             obey(flow)
             retention.sweep()
             next_sweep = time.monotonic() + SWEEP_SECONDS
@@ -200,6 +200,27 @@ def gateway(site: Site) -> None:
                 log.warning("took over the work of %s, which died", executor)
     flow.outbox.stop()
     durable.shut_down()
+
+
+def _follow(hint: dict[str, Any], flow: Flow) -> None:
+    match hint["event"]:
+        case "asked":
+            obey(flow)
+        case "written":
+            flow.outbox.wake()
+        case "started" | "died":
+            pass  # for the loop itself
+        case _:
+            flow.arrivals.take(hint)
+
+
+@contextmanager
+def _going_on(what: str) -> Iterator[None]:
+    """One thing that fails must not end the gateway: it would fail again after each restart."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - see above
+        log.error("%s: %s", what, where(error))
 
 
 def worker(site: Site) -> None:

@@ -7,16 +7,22 @@ import sqlalchemy as sa
 from hilum import records as tables
 from hilum.config import Site
 from hilum.inbox import set_apart_in
-from hilum.records import Records
+from hilum.records import Records, State
 from hilum.room import free_mib
 
 View = dict[str, Any]
+OPEN = tuple(
+    state.value
+    for state in (State.SCHEDULED, State.RUNNING, State.DELIVERING, State.PARKED, State.HELD)
+)
 
 
 def studies(records: Records, limit: int = 100) -> list[View]:
-    """The studies that came in last, each with the state of its workitems."""
+    """The studies that came in last, and whatever is not done or waits for a person."""
     rows = records.find(tables.study, order_by="-last_at", limit=limit)
-    return [study(records, row["study_uid"]) for row in rows]
+    open_ones = records.find(tables.workitem, order_by="-created", state=OPEN)
+    uids = dict.fromkeys(row["study_uid"] for row in [*rows, *open_ones])
+    return [study(records, uid) for uid in uids]
 
 
 def study(records: Records, study_uid: str) -> View:
@@ -42,11 +48,13 @@ def trace(records: Records, study_uid: str) -> list[View]:
     """Every event of one study in order; at its end, what is tried again and when."""
     events = records.find(tables.event, study_uid=study_uid, order_by="id")
     ids = tuple(row["id"] for row in records.find(tables.workitem, study_uid=study_uid))
-    waiting = records.find(tables.delivery, workitem_id=ids, state="delayed", order_by="owed_at")
+    waiting = records.find(
+        tables.delivery, workitem_id=ids, state=("waiting", "delayed"), order_by="owed_at"
+    )
     silent = {row["name"] for row in records.find(tables.destination, state="silent")}
     planned = [
         {
-            "at": row["next_attempt"],
+            "at": row["next_attempt"] or row["owed_at"],
             "kind": "next",
             "text": f"attempt {row['attempts'] + 1} at {row['destination']}"
             + (", as soon as it answers" if row["destination"] in silent else ""),

@@ -20,7 +20,6 @@ from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import ModuleFacts
 from hilum.objects import Analysis
 from hilum.records import Records
-from hilum.room import with_room
 from hilum.routing import Verdict
 
 
@@ -142,7 +141,7 @@ class Workitems:
         name = f"{kind}-{digest(dataset.SOPInstanceUID)}.dcm"
         path = self.result_folder(workitem_id) / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with_room(self._data, lambda: write_durably(path, as_file(dataset)))
+        write_durably(path, as_file(dataset))
         self._records.put(
             tables.result,
             sop_instance_uid=str(dataset.SOPInstanceUID),

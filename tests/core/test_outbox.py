@@ -39,7 +39,8 @@ class Desk:
         about = {"workitem_id": name, "kind": "sr", "sop_class_uid": "1.2", "path": str(path)}
         self.records.put(tables.result, sop_instance_uid=uid, variant="all", **about)
         for destination in destinations:
-            self.outbox.owe(name, destination, "all", images=False)
+            table, row = self.outbox.owed(name, destination, "all", images=False)
+            self.records.put(table, **row)
         return uid
 
     def turn(self, number: int = 0) -> float:
@@ -165,6 +166,33 @@ def test_a_proxy_without_its_archive_is_silent_too(desk: Desk, archive: Archive)
     asked = archive.asked
     desk.turn()
     assert archive.asked == asked + 1  # called, and nothing attempted
+
+
+def test_an_archive_that_answers_no_call_is_not_silent_for_ever(
+    desk: Desk, archive: Archive
+) -> None:
+    desk.owe("a", "pacs")
+    archive.mood = "broken"
+    desk.turn()
+    archive.mood = "deaf"  # takes results, and has no answer to a call
+    began = desk.now
+    while desk.state("a") == "delivering":
+        desk.turn()
+    assert desk.now - began < module.ANYWAY_SECONDS + 2 * module.CALL_SECONDS
+    assert desk.delivery("a")["attempts"] == 2
+    assert views.destinations(desk.site, desk.records)[0]["state"] == "answers"
+
+
+def test_a_death_before_the_last_line_is_made_good(desk: Desk) -> None:
+    """The delivery says how it ended, the workitem does not yet: the sweep settles it."""
+    for name, ended in (("a", module.VERIFIED), ("b", module.REFUSED), ("c", module.WAITING)):
+        desk.owe(name, "pacs")
+        key = {"workitem_id": name}
+        desk.records.change(tables.delivery, key, state=ended, reason="because")
+        for _ in range(2):
+            desk.outbox.settle(name)
+    assert [desk.state(name) for name in "abc"] == ["completed", "parked", "delivering"]
+    assert len(desk.records.find(tables.event)) == 2  # each said once
 
 
 def test_what_brings_the_archive_down_is_not_hurried_for_ever(

@@ -99,6 +99,7 @@ def test_bad_modules_end_only_their_own_study(tmp_path: Path, plugin: Path) -> N
         began = time.monotonic()
         assert asked(hilum, "cancel", hanger) == (True, "cancelled by a person")
         hilum.until(lambda: runs(hilum, good), "the free slot")
+        print(f"slot free after {time.monotonic() - began:.2f} s")
         assert time.monotonic() - began < 20  # loading the module on a busy machine included
         cancelled = hilum.settled(study_of(hanger))["workitems"][0]
         assert (cancelled["state"], cancelled["results"]) == ("cancelled", [])
@@ -110,6 +111,8 @@ def test_bad_modules_end_only_their_own_study(tmp_path: Path, plugin: Path) -> N
         done, answer = asked(hilum, "retry", raiser)
         assert done, answer
         old, new = hilum.settled(study_of(raiser), workitems=2)["workitems"]
+        done, answer = ask(hilum.records, hilum.site.data, "retry", old["id"])
+        assert (done, answer) == (False, f"not tried again: {new['id']} is completed")
     assert (old["state"], old["superseded_by"]) == ("failed", new["id"])
     assert (new["state"], new["predecessor"]) == ("completed", old["id"])
     counted = (plugin / "runs").read_text().splitlines()

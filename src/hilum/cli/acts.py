@@ -50,13 +50,15 @@ def withdraw(
 
 
 def _request(action: str, workitems: list[str], config: Path, reason: str = "") -> None:
-    from hilum.asking import ask, workitem_called
+    from hilum.asking import NOTED, PATIENCE, ask, workitem_called
 
     site, records = site_and_records(config)
     all_done = True
+    patience = PATIENCE
     for workitem in workitems:
         workitem_id = workitem_called(records, workitem)
-        done, answer = ask(records, site.data, action, workitem_id, reason)
+        done, answer = ask(records, site.data, action, workitem_id, reason, patience)
         say.print(f"{workitem_id[-8:]}: {escape(answer)}")
         all_done = all_done and done
+        patience = 0.0 if answer == NOTED else PATIENCE
     raise typer.Exit(0 if all_done else 1)

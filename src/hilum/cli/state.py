@@ -110,10 +110,9 @@ def trace(study: str, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) 
         print_json(lines)
         return
     for line in lines:
-        clock = time.strftime("%T", time.localtime(line["at"]))
-        out.print(
-            f"{clock}  +{line['at'] - lines[0]['at']:8.2f} s  {line['kind']:<14} {line['text']}"
-        )
+        since = line["at"] - lines[0]["at"]
+        text = escape(line["text"])
+        out.print(f"{clock(line['at'])}  +{since:8.2f} s  {line['kind']:<14} {text}")
 
 
 def _source_line(source: dict[str, Any]) -> str:
