@@ -99,8 +99,7 @@ def test_bad_modules_end_only_their_own_study(tmp_path: Path, plugin: Path) -> N
         began = time.monotonic()
         assert asked(hilum, "cancel", hanger) == (True, "cancelled by a person")
         hilum.until(lambda: runs(hilum, good), "the free slot")
-        print(f"slot free after {time.monotonic() - began:.2f} s")
-        assert time.monotonic() - began < 20  # loading the module on a busy machine included
+        assert time.monotonic() - began < 10  # 0.7 s measured; machines of tests are noisy
         cancelled = hilum.settled(study_of(hanger))["workitems"][0]
         assert (cancelled["state"], cancelled["results"]) == ("cancelled", [])
         assert hilum.settled(study_of(good))["workitems"][0]["state"] == "completed"
