@@ -199,7 +199,7 @@ def files(study: str, numbers: range | list[int]) -> list[str]:
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,
     stateful_step_count=15,
     deadline=None,
     suppress_health_check=list(HealthCheck),
