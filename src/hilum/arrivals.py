@@ -15,7 +15,7 @@ from hilum.assembly import WHOLE_AGAIN, Arrival
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
-from hilum.records import Records
+from hilum.records import Records, State
 from hilum.removed import Removed
 
 MOST_COUNTS = 1000  # studies
@@ -60,6 +60,8 @@ class Arrivals:
         if event == "stored":
             late = bool(hint.get("late"))
             self.add(Path(hint["path"]), association, str(hint.get("caller", "")), late)
+        elif event == "duplicate":
+            self._again(Path(hint["path"]), association)
         elif event == "counted":
             self._count(hint["study"], hint["series"], int(hint["images"]))
         elif event in ("released", "aborted"):
@@ -80,6 +82,29 @@ class Arrivals:
         if arrival is None:
             arrival = self._open_study(instance.study_uid, path.parent, caller)
         arrival.add(instance, path.stat().st_mtime, association, late)
+
+    def _again(self, path: Path, association: str) -> None:
+        """An image that is here came again: so the sender makes good what broke off.
+
+        In a study that is neither open nor held it is no news.
+        """
+        folder = path.parent
+        is_open = folder in map(self._inbox.study_folder, self._open)
+        if not is_open and not self._is_held(folder):
+            return
+        instance = self._read(path)
+        if instance is None or instance.is_own_result:
+            return
+        arrival = self._open.get(instance.study_uid) or self._open_study(
+            instance.study_uid, folder, ""
+        )
+        arrival.add(instance, time.time(), association, late=True)
+
+    def _is_held(self, folder: Path) -> bool:
+        study, workitem = tables.study, tables.workitem
+        query = sa.select(workitem.c.id).join(study, study.c.study_uid == workitem.c.study_uid)
+        held = (study.c.folder == folder.name, workitem.c.state == State.HELD.value)
+        return bool(self._records.select(query.where(*held).limit(1)))
 
     def reviewed(self, arrival: Arrival, wait: float | None) -> None:
         """The rules have looked: come back after `wait` seconds, or never if all have decided."""

@@ -185,8 +185,20 @@ class Flow(durable.Workflows):
         except durable.EngineError:
             raise
         except Exception as error:  # noqa: BLE001 - around one workitem: it ends, others go on
-            self.records.set_state(workitem_id, State.FAILED, where(error))
-            log.error("workitem %s: %s", workitem_id, where(error))
+            self.fail(workitem_id, where(error))
+
+    def fail(self, workitem_id: str, failure: str) -> None:
+        """Have a refusal written in place of what met an error that nobody foresaw."""
+        log.error("workitem %s: %s", workitem_id, failure)
+        try:
+            self.records.set_state(workitem_id, State.RUNNING, f"{failure}; a refusal is written")
+            self.refuse(self.records.one(tables.workitem, id=workitem_id), failure)
+            self.write(workitem_id)
+        except durable.EngineError:
+            raise
+        except Exception as error:  # noqa: BLE001 - not even that: it ends with the reason on record
+            text = f"{failure}; no refusal either: {where(error)}"
+            self.records.set_state(workitem_id, State.FAILED, text)
 
     def begin(self, workitem_id: str) -> bool:
         """Count the runs, also those that a death of the worker repeats; False to go no further.

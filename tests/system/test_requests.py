@@ -36,6 +36,8 @@ class Moody:
             raise RuntimeError
         if mood == "kill the worker":
             os.kill(os.getppid(), signal.SIGKILL)
+        if mood == "absurd":
+            yield Note(5)
         yield Note(mood)
 '''
 
@@ -78,9 +80,8 @@ def asked(hilum: Running, action: str, files: list[Path]) -> tuple[bool, str]:
 
 def test_bad_modules_end_only_their_own_study(tmp_path: Path, plugin: Path) -> None:
     """One kills its worker each time, one raises, one hangs until it is cancelled; one is good."""
-    killer, raiser, hanger, good = (
-        exam(tmp_path, mood) for mood in ("kill the worker", "raise", "hang", "good")
-    )
+    moods = ("kill the worker", "raise", "hang", "good", "absurd")
+    killer, raiser, hanger, good, absurd = (exam(tmp_path, mood) for mood in moods)
     with running(tmp_path, **settings(tmp_path)) as hilum:
         hilum.send(killer)
         item = hilum.settled(study_of(killer))["workitems"][0]
@@ -88,6 +89,11 @@ def test_bad_modules_end_only_their_own_study(tmp_path: Path, plugin: Path) -> N
         assert item["reason"] == "its analysis ended its worker 5 times"
         assert [f["code"] for f in item["findings"]] == ["module-failed"]
         assert {r["kind"] for r in item["results"]} >= {"sr", "pdf"}
+        assert all(r["verified"] for r in item["results"])
+
+        hilum.send(absurd)  # its finding cannot be written
+        item = hilum.settled(study_of(absurd))["workitems"][0]
+        assert (item["state"], item["findings"][0]["code"]) == ("failed", "module-failed")
         assert all(r["verified"] for r in item["results"])
 
         hilum.send(raiser)
