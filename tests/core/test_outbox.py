@@ -82,11 +82,8 @@ def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: Archive) -> N
     [view] = views.destinations(desk.site, desk.records)
     assert (view["state"], view["deliveries"]) == ("silent", {"delayed": 1, "waiting": 2})
     assert "cannot be reached" in view["problem"]
-    planned = views.trace(desk.records, "1.2")[-1]
-    assert (planned["kind"], planned["text"]) == (
-        "next",
-        "attempt 2 at pacs, as soon as it answers",
-    )
+    planned = [e["text"] for e in views.trace(desk.records, "1.2") if e["kind"] == "next"]
+    assert planned == [f"attempt {n} at pacs, as soon as it answers" for n in (2, 1, 1)]
 
     archive.start()
     back = desk.now
