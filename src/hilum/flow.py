@@ -158,7 +158,8 @@ class Flow(durable.Workflows):
         not show the whole series must be seen.
         """
         is_held = isinstance(outcome, Hold)
-        if not is_held and self.workitems.last_run(arrival.study_uid, rule):
+        shows_gap = is_held and not arrival.removed  # what was removed is no gap of the series
+        if not shows_gap and self.workitems.last_run(arrival.study_uid, rule):
             return
         state = State.HELD if is_held else State.NOT_APPLICABLE
         workitem_id = self.workitems.id_without_run(arrival.study_uid, rule)
