@@ -115,7 +115,6 @@ class Outbox:
     def _attempt(self, row: tables.Row, settings: Settings, silent: bool) -> bool:
         """Deliver one row and note how it ended; False if the destination does not answer."""
         number = row["attempts"] + 1
-        refused = {"attempts": number}
         try:
             peer = open_destination(settings)
             count = self._hand_over(row, peer)
@@ -129,11 +128,11 @@ class Outbox:
             self._note(row, DELAYED, text, attempts=number, next_attempt=self._clock() + pause)
             return answers
         except HilumError as error:
-            self._note(row, REFUSED, str(error), **refused)
+            self._note(row, REFUSED, str(error), attempts=number)
         except Exception as error:  # noqa: BLE001 - around one delivery: it ends, others go on
             log.error("delivery to %s: %s", settings.name, where(error))
             text = f"not sent for a reason nobody foresaw: {where(error)}"
-            self._note(row, REFUSED, text, **refused)
+            self._note(row, REFUSED, text, attempts=number)
         else:
             text = f"{count} objects read back from {settings.name}"
             self._note(row, VERIFIED, text, attempts=number, verified_at=self._clock())
@@ -160,17 +159,17 @@ class Outbox:
         Also called for all of them by the sweep: a crash may have come before it.
         """
         deliveries = self._records.find(tables.delivery, workitem_id=workitem_id)
+        item = self._records.one(tables.workitem, id=workitem_id)
         refused = [d for d in deliveries if d["state"] == REFUSED]
         if refused:
             reason = "; ".join(f"{d['destination']}: {d['reason']}" for d in refused)
-            if self._records.one(tables.workitem, id=workitem_id)["reason"] != reason:
+            if item["reason"] != reason:
                 self._records.set_state(workitem_id, State.PARKED, reason)
             return
         if any(d["state"] not in (VERIFIED, CANCELLED) for d in deliveries):
             return
-        failure = self._records.one(tables.workitem, id=workitem_id)["failure"]
-        if failure:
-            self._records.set_state(workitem_id, State.FAILED, failure)
+        if item["failure"]:
+            self._records.set_state(workitem_id, State.FAILED, item["failure"])
             return
         places = ", ".join(d["destination"] for d in deliveries if d["state"] == VERIFIED)
         text = f"verified in {places or 'the results folder'}"

@@ -43,6 +43,11 @@ class State(Enum):
         """Whether nothing more happens by itself."""
         return self not in (State.SCHEDULED, State.RUNNING, State.DELIVERING)
 
+    @property
+    def over(self) -> bool:
+        """Whether it is settled and waits for nobody either."""
+        return self.settled and self not in (State.PARKED, State.HELD)
+
 
 # From where each state is reached. Anything else is not done: what a worker or a delivery that was
 # under way still has to say about a workitem that a person cancelled or withdrew changes nothing.

@@ -31,13 +31,6 @@ TURN_SECONDS = 0.05  # the gateway has other things to do
 BATCH = 20  # images
 DAY = 86_400.0
 YOUNGEST = 3600.0  # seconds a finished study is kept however full the disk is: to look, to withdraw
-OVER = (
-    State.COMPLETED,
-    State.NOT_APPLICABLE,
-    State.FAILED,
-    State.CANCELLED,
-    State.WITHDRAWN,
-)
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +132,7 @@ class Retention:
         state = State(item["state"])
         deliveries = self._deliveries(item)
         unheard = state is State.FAILED and not deliveries and not item["superseded_by"]
-        if state not in OVER or unheard:
+        if not state.over or unheard:
             return False  # a failure that nobody was told of is kept
         return all(delivery["state"] in ("verified", "cancelled") for delivery in deliveries)
 

@@ -11,10 +11,7 @@ from hilum.records import Records, State
 from hilum.room import free_mib
 
 View = dict[str, Any]
-OPEN = tuple(
-    state.value
-    for state in (State.SCHEDULED, State.RUNNING, State.DELIVERING, State.PARKED, State.HELD)
-)
+OPEN = tuple(state.value for state in State if not state.over)
 
 
 def studies(records: Records, limit: int = 100) -> list[View]:

@@ -18,6 +18,7 @@ from hilum.objects.report import Report
 
 from . import exams, films, validators
 from .films import Shot
+from .trees import child
 
 LATERAL = "This is not a frontal view of the chest."
 CHILD = "The patient is 9 years old; the program was made for adults."
@@ -364,14 +365,6 @@ def pages(objects):
     """The text of each page of the PDF."""
     reader = PdfReader(BytesIO(dict(objects)["pdf"].EncapsulatedDocument))
     return [" ".join(page.extract_text().split()) for page in reader.pages]
-
-
-def child(item, name):
-    return next(
-        found
-        for found in item.ContentSequence
-        if found.ConceptNameCodeSequence[0].CodeValue == name.value
-    )
 
 
 def group_outcome(group):

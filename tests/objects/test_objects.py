@@ -16,6 +16,7 @@ from hilum.objects import write_objects
 from hilum.objects.common import series_instance_uid
 
 from . import exams, validators
+from .trees import child
 
 REFUSAL = Refusal("too-thick", "Slices are 6.5 mm apart; the model needs 1 mm.")
 
@@ -95,16 +96,16 @@ def test_report_measures_what_the_masks_hold(tmp_path):
     for number, (group, segment) in enumerate(
         zip(groups, analysis.findings.segments, strict=True), start=1
     ):
-        volume = _child(group, codes.VOLUME)
+        volume = child(group, codes.VOLUME)
         stated = float(volume.MeasuredValueSequence[0].NumericValue)
         assert stated == pytest.approx(segment.mask.array.sum() * 1.5 * 1.2 * 1.0, rel=1e-4)
         unit = volume.MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue
         assert unit == "mm3"
-        assert _child(volume, codes.ALGORITHM_NAME).TextValue == "hippocampal-volume"
-        assert _child(volume, codes.ALGORITHM_VERSION).TextValue == "1.0"
-        uncertainty = _child(group, codes.MEASUREMENT_UNCERTAINTY).MeasuredValueSequence[0]
+        assert child(volume, codes.ALGORITHM_NAME).TextValue == "hippocampal-volume"
+        assert child(volume, codes.ALGORITHM_VERSION).TextValue == "1.0"
+        uncertainty = child(group, codes.MEASUREMENT_UNCERTAINTY).MeasuredValueSequence[0]
         assert float(uncertainty.NumericValue) == pytest.approx(0.03 * stated, rel=1e-4)
-        reference = _child(group, codes.ILLUSTRATION_OF_ROI).ReferencedSOPSequence[0]
+        reference = child(group, codes.ILLUSTRATION_OF_ROI).ReferencedSOPSequence[0]
         assert reference.ReferencedSOPInstanceUID == objects["seg"].SOPInstanceUID
         assert reference.ReferencedSegmentNumber == number
         assert _area(group) == segment.mask.array.sum()
@@ -143,8 +144,8 @@ def test_measurement_of_the_whole_series_stands_beside_the_segments(tmp_path):
     whole = Measurement(codes.VOLUME, 3.0, codes.CUBIC_MILLIMETRE)
     objects = _objects(exams.analysis_of(study, study.series[0], whole))
     assert len(_groups(objects["sr"])) == 3
-    derived = _child(objects["sr"], codes.DERIVED_IMAGING_MEASUREMENTS)
-    assert _child(derived, codes.VOLUME).MeasuredValueSequence[0].NumericValue == 3
+    derived = child(objects["sr"], codes.DERIVED_IMAGING_MEASUREMENTS)
+    assert child(derived, codes.VOLUME).MeasuredValueSequence[0].NumericValue == 3
     _assert_valid(_save(objects, tmp_path))
 
 
@@ -155,9 +156,9 @@ def test_side_is_stated_only_if_known(tmp_path):
     left = Segment(whole.mask, whole.code, "Left hippocampus", side=codes.LEFT)
     sided = _objects(replace(analysis, findings=Findings((left,))))
     unsided = _objects(replace(analysis, findings=Findings((whole,))))
-    site = _child(_groups(sided["sr"])[0], codes.FINDING_SITE)
-    assert _child(site, codes.LATERALITY).ConceptCodeSequence[0].CodeValue == codes.LEFT.value
-    assert "ContentSequence" not in _child(_groups(unsided["sr"])[0], codes.FINDING_SITE)
+    site = child(_groups(sided["sr"])[0], codes.FINDING_SITE)
+    assert child(site, codes.LATERALITY).ConceptCodeSequence[0].CodeValue == codes.LEFT.value
+    assert "ContentSequence" not in child(_groups(unsided["sr"])[0], codes.FINDING_SITE)
     kind = sided["seg"].SegmentSequence[0].SegmentedPropertyTypeCodeSequence[0]
     modifier = kind.SegmentedPropertyTypeModifierCodeSequence[0]
     assert modifier.CodeValue == codes.LEFT.value
@@ -321,15 +322,7 @@ def _assert_valid(saved):
 
 
 def _groups(report):
-    return list(_child(report, codes.IMAGING_MEASUREMENTS).ContentSequence)
-
-
-def _child(item, name):
-    return next(
-        child
-        for child in item.ContentSequence
-        if child.ConceptNameCodeSequence[0].CodeValue == name.value
-    )
+    return list(child(report, codes.IMAGING_MEASUREMENTS).ContentSequence)
 
 
 def _area(group):

@@ -46,6 +46,14 @@ def is_recorded(site: Any) -> bool:
     return bool(site.database) or (site.data / "hilum.db").exists()
 
 
+def records_if_any(site: Any) -> Any:
+    """The records of a site, or empty ones where it never ran."""
+    from hilum.records import Records
+    from hilum.serve import records_url
+
+    return Records(records_url(site) if is_recorded(site) else "sqlite://")
+
+
 def clock(at: float) -> str:
     return time.strftime("%F %T", time.localtime(at))
 

@@ -12,9 +12,9 @@ from hilum.cli.app import (
     Config,
     app,
     clock,
-    is_recorded,
     out,
     print_json,
+    records_if_any,
     site_and_records,
 )
 from hilum.errors import HilumError
@@ -57,14 +57,12 @@ def sources(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Ask every archive that is watched whether it answers, and show how far the watch is."""
     from hilum import views
     from hilum.config import load
-    from hilum.records import Records
-    from hilum.serve import records_url
     from hilum.sources import answer_of
 
     site = load(config)
     if not site.source:
         raise HilumError(f"{config} defines no [[source]]")
-    records = Records(records_url(site)) if is_recorded(site) else Records("sqlite://")
+    records = records_if_any(site)
     shown = views.sources(site, records)
     for view, source in zip(shown, site.source, strict=True):
         view["answers"], view["answer"] = answer_of(source)
@@ -82,11 +80,9 @@ def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> No
     from hilum import views
     from hilum.config import load
     from hilum.destinations import open_destination
-    from hilum.records import Records
-    from hilum.serve import records_url
 
     site = load(config)
-    records = Records(records_url(site)) if is_recorded(site) else Records("sqlite://")
+    records = records_if_any(site)
     shown = views.destinations(site, records)
     for view, settings in zip(shown, site.destination, strict=True):
         view["answers"] = open_destination(settings).answers()
