@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
-from pydicom.uid import UID, DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+from pydicom.uid import UID, DigitalXRayImageStorageForPresentation
 
-from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, derived_uid
+from hilum.dicom.uids import derived_uid
 from hilum.network.radiograph import BITS, PITCH, expose
+from hilum.network.samples import blank, describe_visit
 
 VIEWS = ("PA", "LL")  # View Position; one series with one image each
 DESCRIPTION = {"PA": "Chest PA", "LL": "Chest lateral"}
@@ -59,13 +60,8 @@ def image_uid(view: str, number: int = 1) -> str:
 
 
 def _film(number: int, view: str) -> FileDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
-    meta.MediaStorageSOPInstanceUID = UID(image_uid(view, number))
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset = blank(DigitalXRayImageStorageForPresentation)
+    dataset.file_meta.MediaStorageSOPInstanceUID = UID(image_uid(view, number))
     _describe_study(dataset, number)
     _describe_series(dataset, number, view)
     _describe_exposure(dataset, view)
@@ -74,28 +70,21 @@ def _film(number: int, view: str) -> FileDataset:
 
 
 def _describe_study(dataset: Dataset, number: int) -> None:
-    dataset.SpecificCharacterSet = "ISO_IR 192"
+    describe_visit(dataset, number)
     dataset.PatientName = f"Phantom^Thorax {number}" if number > 1 else "Phantom^Thorax"
     dataset.PatientID = f"HILUM-PHANTOM-{number}"
     dataset.PatientBirthDate = "19720519"
     dataset.PatientSex = "O"
     dataset.PatientAge = "051Y"
     dataset.StudyInstanceUID = study_uid(number)
-    dataset.StudyID = str(number)
     dataset.AccessionNumber = f"PHANTOM{number:04d}"
-    dataset.StudyDate = "20240312"
     dataset.StudyTime = "113020"
     dataset.StudyDescription = "Chest radiographs, synthetic phantom"
-    dataset.ReferringPhysicianName = "Referrer^Sample"
-    dataset.InstitutionName = "Sample Hospital"
     dataset.Manufacturer = "Simulated X-ray unit"
     dataset.ManufacturerModelName = "Phantom"
-    dataset.DeviceSerialNumber = "1"
-    dataset.SoftwareVersions = IMPLEMENTATION_VERSION_NAME
 
 
 def _describe_series(dataset: Dataset, number: int, view: str) -> None:
-    dataset.SOPClassUID = DigitalXRayImageStorageForPresentation
     dataset.SOPInstanceUID = image_uid(view, number)
     dataset.Modality = "DX"
     dataset.PresentationIntentType = "FOR PRESENTATION"

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.uid import UID, MRImageStorage
 
-from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, derived_uid
+from hilum.dicom.uids import derived_uid
 from hilum.network import head
 from hilum.network.head import SHAPE
+from hilum.network.samples import blank, describe_visit
 
 SERIES = ("Localizer", "T1 MPRAGE sag", "T2 TSE ax", "FLAIR ax", "HippoCrop")
 
@@ -188,45 +189,33 @@ _T1: dict[str, object] = dict(
 
 def _series_dataset(number: int, acquisition: Acquisition) -> FileDataset:
     """What all images of one series have in common."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = MRImageStorage
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
-    meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
-    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset = blank(MRImageStorage)
     _describe_study(dataset, number)
     _describe_series(dataset, number, acquisition)
     return dataset
 
 
 def _describe_study(dataset: Dataset, number: int) -> None:
-    dataset.SpecificCharacterSet = "ISO_IR 192"
+    describe_visit(dataset, number)
     dataset.PatientName = f"Sample^Colin {number}" if number > 1 else "Sample^Colin"
     dataset.PatientID = f"HILUM-SAMPLE-{number}"
     dataset.PatientBirthDate = "19681104"
     dataset.PatientSex = "M"
     dataset.PatientAge = "055Y"
     dataset.StudyInstanceUID = study_uid(number)
-    dataset.StudyID = str(number)
     dataset.AccessionNumber = f"SAMPLE{number:04d}"
-    dataset.StudyDate = "20240312"
     dataset.StudyTime = "101450"
     dataset.StudyDescription = "MR brain, memory clinic"
-    dataset.ReferringPhysicianName = "Referrer^Sample"
     dataset.FrameOfReferenceUID = derived_uid("hilum", "sample-exam", str(number), "frame")
     dataset.PositionReferenceIndicator = ""
-    dataset.InstitutionName = "Sample Hospital"
     dataset.Manufacturer = "Simulated scanner"
     dataset.ManufacturerModelName = "Colin27"
-    dataset.DeviceSerialNumber = "1"
-    dataset.SoftwareVersions = IMPLEMENTATION_VERSION_NAME
     dataset.MagneticFieldStrength = "1.5"
     dataset.ImagingFrequency = "63.87"
     dataset.ImagedNucleus = "1H"
 
 
 def _describe_series(dataset: Dataset, number: int, acquisition: Acquisition) -> None:
-    dataset.SOPClassUID = MRImageStorage
     dataset.Modality = "MR"
     dataset.SeriesInstanceUID = series_uid(acquisition.description, number)
     dataset.SeriesNumber = acquisition.number
