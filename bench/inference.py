@@ -1,10 +1,11 @@
-"""Milliseconds per hippocampus crop, load time and memory: our engine beside the others.
+"""Milliseconds per hippocampus crop, load time, memory, size: our engine beside the others.
 
-    python bench/inference.py [--weights OUT/ema.pt] [--rounds 10]
+    python bench/inference.py [--weights OUT/fold0/ema.pt] [--rounds 10]
 
-Each engine runs in a process of its own on the same noise. torch (eager, needs --weights) and
+Each engine runs in a process of its own on the crop of the sample exam, and its label map is
+compared with ours. torch (eager; --weights: what the shipped network was exported from) and
 OpenVINO are measured where they are installed. Times are the least of all rounds; the ratios count,
-not the milliseconds.
+not the milliseconds. The size is that of the installed package alone.
 """
 
 import argparse
@@ -19,18 +20,26 @@ from pathlib import Path
 import numpy as np
 
 from hilum.modules.hippocampus import HippocampalVolume
+from hilum.modules.hippocampus.network import MULTIPLE, normalise
+from hilum.network import exam, head
 
 ROOT = Path(__file__).parents[1]
-SHAPE = (1, 1, 40, 56, 40)  # a typical crop, padded
 
-Run = Callable[[np.ndarray], object]
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+def sample() -> np.ndarray:
+    """The crop of the sample exam as the network sees it, padded: (1, 1, x, y, z)."""
+    voxels = head.t1()[exam.CROP][::-1, ::-1]  # LPS to RAS
+    padding = [(0, -n % MULTIPLE) for n in voxels.shape]
+    return np.pad(normalise(voxels), padding, mode="edge")[None, None].astype(np.float32)
 
 
 def onnxruntime(threads: int, _: Path | None) -> Run:
     from hilum.modules.hippocampus.network import Segmenter
 
     segmenter = Segmenter(HippocampalVolume.weights, threads)
-    return lambda crop: segmenter.logits(crop[0, 0])
+    return lambda crop: segmenter.logits(crop[0, 0])[None]
 
 
 def torch(threads: int, weights: Path | None) -> Run:
@@ -43,9 +52,9 @@ def torch(threads: int, weights: Path | None) -> Run:
     network = UNet().eval()
     network.load_state_dict(library.load(weights, weights_only=True))
 
-    def run(crop: np.ndarray) -> object:
+    def run(crop: np.ndarray) -> np.ndarray:
         with library.inference_mode():
-            return network(library.from_numpy(crop)).numpy()
+            return np.asarray(network(library.from_numpy(crop)))
 
     return run
 
@@ -56,20 +65,19 @@ def openvino(threads: int, _: Path | None) -> Run:
     core = library.Core()
     settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
     model = core.read_model(HippocampalVolume.weights)
-    model.reshape(SHAPE)
     compiled = core.compile_model(model, "CPU", settings)
-    return lambda crop: compiled([crop])
+    return lambda crop: compiled([crop])[0]
 
 
 ENGINES = {"onnxruntime": onnxruntime, "torch": torch, "openvino": openvino}
 
 
 def measure(engine: str, threads: int, weights: Path | None, rounds: int, pipe: object) -> None:
-    """Send milliseconds per crop, seconds to load and MB in memory through `pipe`."""
-    crop = np.random.default_rng(0).standard_normal(SHAPE).astype(np.float32)
+    """Send ms per crop, seconds to load, MB in memory and the label map through `pipe`."""
+    crop = sample()
     before = time.perf_counter()
     run = ENGINES[engine](threads, weights)
-    run(crop)
+    labels = run(crop)[0].argmax(0).astype(np.uint8)
     loaded = time.perf_counter() - before
     times = []
     for _ in range(rounds):
@@ -77,7 +85,15 @@ def measure(engine: str, threads: int, weights: Path | None, rounds: int, pipe: 
         run(crop)
         times.append(time.perf_counter() - before)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    pipe.send((1000 * min(times), loaded, memory))  # type: ignore[attr-defined]
+    pipe.send((1000 * min(times), loaded, memory, labels))  # type: ignore[attr-defined]
+
+
+def installed(engine: str) -> float:
+    """MB of the installed package."""
+    found = importlib.util.find_spec(engine)
+    assert found
+    files = Path(found.submodule_search_locations[0]).rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
 
 
 def main() -> None:
@@ -89,21 +105,24 @@ def main() -> None:
     if options.weights is None and "torch" in present:
         present.remove("torch")
     context = multiprocessing.get_context("spawn")
-    print(f"{'engine':12} threads  ms per crop  of ours  load + first, s  peak MB")
+    columns = "load + first, s  peak MB  package MB  labels other than ours"
+    print(f"{'engine':12} threads  ms per crop  of ours  {columns}")
     for threads in (1, 2):
-        ours = 0.0
+        ours, expected = 0.0, np.empty(0)
         for name in present:
             receiving, sending = context.Pipe(duplex=False)
             arguments = (name, threads, options.weights, options.rounds, sending)
             process = context.Process(target=measure, args=arguments)
             process.start()
             sending.close()
-            milliseconds, loaded, memory = receiving.recv()
+            milliseconds, loaded, memory, labels = receiving.recv()
             process.join()
-            ours = ours or milliseconds
+            if not ours:
+                ours, expected = milliseconds, labels
             print(
                 f"{name:12} {threads:7} {milliseconds:12.0f} {milliseconds / ours:8.2f}"
-                f" {loaded:16.2f} {memory:8.0f}"
+                f" {loaded:16.2f} {memory:8.0f} {installed(name):11.0f}"
+                f" {(labels != expected).sum():9} of {labels.size}"
             )
 
 

@@ -145,14 +145,16 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
     study = arrival.study()
     selection = select(study, needs, rule)
     silence = now - arrival.last
-    if not selection.complete:
+    if not selection.complete or selection.reserved:
         gap = next((s for s in study.series if _may_be_filled(s, needs, rule)), None)
         patience = rule.give_up_seconds if gap else rule.study_quiet_seconds
-        what = f"{gap.description}: {gap.stack.problem}" if gap else "no matching series"
+        missing = "no better series" if selection.complete else "no matching series"
+        what = f"{gap.description}: {gap.stack.problem}" if gap else missing
         if silence < patience:
             return Wait(min(1.0, patience - silence), f"waiting for more images, {what}")
-        reason = f"{what} after {silence:.0f} s of silence"
-        return Hold(selection, reason) if gap else NotApplicable(selection, reason)
+        if not selection.complete:
+            reason = f"{what} after {silence:.0f} s of silence"
+            return Hold(selection, reason) if gap else NotApplicable(selection, reason)
     if arrival.removed:
         here = arrival.images - len(arrival.removed)
         reason = f"{here} of {arrival.images} images are here, the others were removed before"

@@ -9,6 +9,7 @@ import json
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -151,6 +152,17 @@ class Destination(Settings):
     timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer.")
 
 
+class Priors(Settings):
+    """Where earlier results of a patient are looked up, to report what has changed."""
+
+    enabled: bool = Field(True, description="Compare with earlier results of the same patient.")
+    ask: tuple[Name, ...] = Field(
+        (),
+        description="Names of dimse destinations to ask (C-FIND, C-GET); empty asks those that the "
+        "result is sent to.",
+    )
+
+
 class Source(Settings):
     """An archive that Hilum watches by itself, with nothing installed in it."""
 
@@ -209,7 +221,7 @@ class Rule(Settings):
         1.0, gt=0, description="Shortest silence after which a whole series counts as complete."
     )
     study_quiet_seconds: float = Field(
-        8.0, gt=0, description="Silence after which a study without a matching series is settled."
+        8.0, gt=0, description="Silence after which a study without a usable series is settled."
     )
     give_up_seconds: float = Field(
         120.0, gt=0, description="Silence after which a series with gaps is given up on."
@@ -239,6 +251,20 @@ class Route(Settings):
         False, description="Send the analysed images, too, for archives that do not have them."
     )
     send_to: tuple[str, ...] = Field(description="Names of the destinations.")
+
+
+class Norms(Settings):
+    """A table of what to expect of healthy persons by sex and age, of your own."""
+
+    module: str = Field(description="Name of the module whose measurements the table is for.")
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(
+        description="SHA-256 of the weights it was made with, from `hilum modules --json`; "
+        "the results of other weights are not compared."
+    )
+    file: Path = Field(
+        description="CSV file with the columns what, sex, age_from, age_to, mean and sd (mL)."
+    )
+    citation: str = Field(min_length=1, description="Source that is named beside every comparison.")
 
 
 class Console(Settings):
@@ -274,11 +300,13 @@ class Site(Settings):
     retention: Retention = Field(
         Retention(), description="When images and results are removed from this machine."
     )
+    priors: Priors = Field(Priors(), description="Comparison with earlier results of a patient.")
     console: Console = Field(Console(), description="The web page and API.")
     source: tuple[Source, ...] = Field((), description="Archives to watch for new images.")
     destination: tuple[Destination, ...] = Field((), description="Where results go.")
     rule: tuple[Rule, ...] = Field((), description="Which module analyses what.")
     route: tuple[Route, ...] = Field((), description="Where results are pushed on to.")
+    norms: tuple[Norms, ...] = Field((), description="Norms of your own; there are no others.")
 
     def destinations(self, names: tuple[str, ...]) -> tuple[Destination, ...]:
         """The settings of the destinations called `names`."""
@@ -313,6 +341,7 @@ def parse(values: dict[str, Any]) -> Site:
         raise ConfigurationError(f"networks: {site.networks} is not a folder")
     _check_archives(site)
     _check_rules(site)
+    _check_priors(site)
     return site
 
 
@@ -334,18 +363,28 @@ def _check_rules(site: Site) -> None:
         )
     senders = [(f"rule for {rule.module}", rule.send_to) for rule in site.rule]
     senders += [("route", route.send_to) for route in site.route]
+    senders.append(("priors", site.priors.ask))
     for sender, names in senders:
         for name in names:
             if name not in known:
                 raise ConfigurationError(
-                    f"{sender}: destination {name!r} is not defined" + _suggestion(name, known)
+                    f"{sender}: destination {name!r} is not defined" + suggestion(name, known)
                 )
+
+
+def _check_priors(site: Site) -> None:
+    for destination in site.destinations(site.priors.ask):
+        if destination.kind != "dimse":
+            raise ConfigurationError(
+                f"priors: destination {destination.name!r} is {destination.kind}; only dimse ones"
+                " can be asked for earlier results"
+            )
 
 
 def _explain(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return f"unknown setting {where}" + _suggestion(str(error["loc"][-1]), _keys(error["loc"]))
+        return f"unknown setting {where}" + suggestion(str(error["loc"][-1]), _keys(error["loc"]))
     return f"{where}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r})"
 
 
@@ -359,6 +398,7 @@ def _keys(location: tuple[str | int, ...]) -> set[str]:
     return set(model.model_fields)
 
 
-def _suggestion(name: str, known: set[str]) -> str:
+def suggestion(name: str, known: Collection[str]) -> str:
+    """The end of a sentence about an unknown `name`: the nearest known one, else all."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"

@@ -1,6 +1,7 @@
 """What a module reports. Writers turn a list of findings into DICOM objects."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 
 import numpy as np
@@ -8,6 +9,11 @@ from highdicom import Volume
 from pydicom.sr.coding import Code
 
 from hilum.dicom import codes
+
+DAYS_PER_YEAR = 365.25
+CAUTION = "Low confidence: "  # how a note that is one begins
+LEAST_YEARS = 0.25  # three months; a change per year says nothing below
+TELLING = 2  # standard deviations from which on a number differs from none
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +51,8 @@ class Segment:
 class Measurement:
     """A number with its unit (UCUM), of one segment, one image or of the whole input.
 
-    `uncertainty` is one standard deviation in the same unit, None where it was not estimated.
+    `uncertainty` is one standard deviation in the same unit, None where it was not estimated. One
+    that is `followed` is compared with those of earlier exams of the same patient.
     """
 
     code: Code
@@ -54,6 +61,85 @@ class Measurement:
     of: Segment | None = None
     uncertainty: float | None = None
     image: str | None = None
+    followed: bool = False
+
+    @property
+    def label(self) -> str:
+        """What a report calls it: the segment where it is its volume, else what was measured."""
+        if self.of is None:
+            return self.code.meaning
+        volume = self.code == codes.VOLUME
+        return self.of.label if volume else f"{self.of.label}: {self.code.meaning}"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A measurement in an earlier exam of the same patient, in the unit of the present one.
+
+    `day` is the date of that study; the UIDs are those of the report that it was read from.
+    """
+
+    day: date
+    value: float
+    uncertainty: float
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """A followed measurement beside the same one in earlier exams, the oldest first.
+
+    All come from the same network, so that they can be compared at all. The numbers are against the
+    latest of them. Their errors are taken as independent: those of one person are alike in part, so
+    the uncertainty, one standard deviation, is rather too large than too small.
+    """
+
+    of: Measurement
+    day: date
+    earlier: tuple[Earlier, ...]
+
+    @property
+    def latest(self) -> Earlier:
+        return self.earlier[-1]
+
+    @property
+    def years(self) -> float:
+        """Since the latest earlier exam."""
+        return (self.day - self.latest.day).days / DAYS_PER_YEAR
+
+    @property
+    def difference(self) -> float:
+        """In the unit of the measurement; positive where it has grown."""
+        return self.of.value - self.latest.value
+
+    @property
+    def difference_uncertainty(self) -> float:
+        return float(np.hypot(self.of.uncertainty or 0.0, self.latest.uncertainty))
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether it is larger than the measurements' own uncertainty can well explain."""
+        return abs(self.difference) >= TELLING * self.difference_uncertainty
+
+    @property
+    def percent_per_year(self) -> float | None:
+        """Of the earlier value; None for exams so close that their noise would fill it."""
+        if self.years < LEAST_YEARS or not self.latest.value:
+            return None
+        return 100 * self.difference / self.latest.value / self.years
+
+    @property
+    def percent_per_year_uncertainty(self) -> float | None:
+        if self.percent_per_year is None or not self.of.value:
+            return None
+        shares = (
+            (self.of.uncertainty or 0.0) / self.of.value,
+            self.latest.uncertainty / self.latest.value,
+        )
+        ratio = self.of.value / self.latest.value
+        return float(100 * abs(ratio) * np.hypot(*shares) / self.years)
 
 
 @dataclass(frozen=True)
@@ -122,21 +208,28 @@ class Refusal:
     @property
     def sentence(self) -> str:
         """The whole sentence that stands in every result."""
-        text = self.text.strip().rstrip(".")
-        if text[1:2].islower():  # an abbreviation keeps its capitals
-            text = text[:1].lower() + text[1:]
-        return f"Could not be analysed, because {text}."
+        return f"Could not be analysed, because {_clause(self.text)}."
 
 
 @dataclass(frozen=True)
 class Note:
-    """A remark a reader must see beside the result, such as a low confidence and its reason."""
+    """A remark a reader must see beside the result.
+
+    One that is a `caution` says why the result deserves little confidence: `text` is the reason, a
+    clause that can follow "Low confidence:".
+    """
 
     text: str
     image: str | None = None
+    caution: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What stands in every result."""
+        return f"{CAUTION}{_clause(self.text)}." if self.caution else self.text
 
 
-Finding = Segment | Measurement | Classification | HeatMap | Refusal | Note
+Finding = Segment | Measurement | Change | Classification | HeatMap | Refusal | Note
 
 
 @dataclass(frozen=True)
@@ -156,6 +249,10 @@ class Findings:
     @property
     def measurements(self) -> tuple[Measurement, ...]:
         return tuple(f for f in self.items if isinstance(f, Measurement))
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return tuple(f for f in self.items if isinstance(f, Change))
 
     @property
     def classifications(self) -> tuple[Classification, ...]:
@@ -188,6 +285,14 @@ class Findings:
         return tuple(f for f in self.items if isinstance(f, Note))
 
 
+def _clause(text: str) -> str:
+    """`text` as it stands within a sentence."""
+    text = text.strip().rstrip(".")
+    if text[1:2].islower():  # an abbreviation keeps its capitals
+        text = text[:1].lower() + text[1:]
+    return text
+
+
 def image_of(finding: Finding) -> str | None:
     """The SOP Instance UID of the image `finding` is about; None for the whole input."""
-    return None if isinstance(finding, Segment) else finding.image
+    return None if isinstance(finding, Segment | Change) else finding.image

@@ -17,6 +17,7 @@ from functools import partial
 from hilum import records as tables
 from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.comparison import Comparison
 from hilum.config import Rule, Site
 from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost
@@ -53,6 +54,7 @@ class Flow(durable.Workflows):
         self.inbox = Inbox(site.data)
         self.arrivals = Arrivals(self.inbox, records)
         self.workitems = Workitems(records, self.inbox, site.data, self.facts)
+        self.comparison = Comparison(site, records, self.workitems)
         self.outbox = Outbox(site, records, self.workitems)
         self.hosts: dict[str, ModelHost] = {}
         self._hints = HintSender(gateway_address(site.data))
@@ -245,9 +247,10 @@ class Flow(durable.Workflows):
         except ModuleError as error:
             self.refuse(row, str(error))
             return
-        findings = exchange.summary(exchange.load(folder))
+        seconds = time.monotonic() - started
+        findings = exchange.summary(self.comparison.of(row))
         self.records.change(tables.workitem, {"id": workitem_id}, findings=findings)
-        text = f"{len(findings)} findings in {time.monotonic() - started:.2f} s"
+        text = f"{len(findings)} findings in {seconds:.2f} s"
         self.records.add_event(row["study_uid"], "analysed", text, workitem_id)
 
     def ends_workers(self, row: tables.Row) -> bool:

@@ -58,6 +58,14 @@ class Input:
         if self.volume:
             yield from self._objections_to_volume(series)
 
+    def reservations(self, series: Series) -> Iterator[str]:
+        """Each reason why the module will refuse `series` though it fits; none by default.
+
+        A series without any is taken first. One with them is taken if there is no other, so that
+        the module's refusal tells the clinician why there is no result.
+        """
+        yield from ()
+
     def _objections_to_volume(self, series: Series) -> Iterator[str]:
         if series.stack.spacing is None:
             yield f"forms no volume: {series.stack.problem}"

@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydicom.dataset import Dataset
+
 from hilum.config import Rule, parse
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
@@ -17,6 +19,7 @@ from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import Module, discover, facts_of, inputs_of
 from hilum.objects import Analysis, write_objects
+from hilum.priors import compared
 from hilum.routing import select
 
 
@@ -39,16 +42,21 @@ def analyse_folder(
         raise ConfigurationError(f"no module {module_name!r}; {why}")
     module = installed[module_name]()
     rule = parse({"rule": [{"module": module.name, "series": patterns}]}).rule[0]
+    studies = studies_below(folder)
+    earlier = [document for study in studies for document in _documents(study)]
     reports = [
-        _analyse(module, study, output / f"study-{number}", rule)
-        for number, study in enumerate(studies_below(folder), start=1)
+        _analyse(module, study, output / f"study-{number}", rule, earlier)
+        for number, study in enumerate(studies, start=1)
     ]
     if not reports:
         raise ConfigurationError(f"{folder} holds no DICOM images")
     return reports
 
 
-def _analyse(module: Module, study: Study, out: Path, rule: Rule) -> dict[str, Any]:
+def _analyse(
+    module: Module, study: Study, out: Path, rule: Rule, earlier: list[Dataset]
+) -> dict[str, Any]:
+    """Analyse one study; its report joins the `earlier` ones, with which later exams compare."""
     facts = facts_of(module)
     selection = select(study, inputs_of(module), rule)
     report: dict[str, Any] = {
@@ -69,7 +77,8 @@ def _analyse(module: Module, study: Study, out: Path, rule: Rule) -> dict[str, A
         for name, chosen in selection.chosen.items()
     }
     files = {name: [i.path for i in instances] for name, instances in images.items()}
-    findings = run_here(module, Job(files, out, facts.weights_sha256))
+    found = run_here(module, Job(files, out, facts.weights_sha256))
+    findings = compared(found, study, facts, earlier)
     uids = [i.sop_instance_uid for instances in images.values() for i in instances]
     analysis = Analysis(
         # the time is part of the identity: without records, a second run is another result
@@ -84,21 +93,25 @@ def _analyse(module: Module, study: Study, out: Path, rule: Rule) -> dict[str, A
             dict.fromkeys("; ".join(v.reasons) for v in selection.verdicts if v.accepted)
         ),
     )
-    for kind, dataset in write_objects(analysis):
-        number = dataset.InstanceNumber
-        path = out / (f"{kind}.dcm" if number == 1 else f"{kind}-{number}.dcm")
-        write_durably(path, as_file(dataset))
-        report["results"].append(
-            {"kind": kind, "path": str(path), "sop_instance_uid": str(dataset.SOPInstanceUID)}
-        )
+    written = write_objects(analysis)
+    earlier += [dataset for kind, dataset in written if kind == "sr"]
+    report["results"] = [_kept(kind, dataset, out) for kind, dataset in written]
     report["state"] = "refused" if findings.refusal else "analysed"
     report["findings"] = exchange.summary(findings)
     report["seconds"] = round(time.monotonic() - started, 3)
     return report
 
 
+def _kept(kind: str, dataset: Dataset, out: Path) -> dict[str, str]:
+    """Write one result object; what the report says of it."""
+    number = dataset.InstanceNumber
+    path = out / (f"{kind}.dcm" if number == 1 else f"{kind}-{number}.dcm")
+    write_durably(path, as_file(dataset))
+    return {"kind": kind, "path": str(path), "sop_instance_uid": str(dataset.SOPInstanceUID)}
+
+
 def studies_below(folder: Path) -> list[Study]:
-    """Every study below `folder`, in order of UID; other files are passed over."""
+    """Every study below `folder`, in order of date, then of UID; other files are passed over."""
     instances: dict[str, list[Instance]] = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         try:
@@ -106,4 +119,11 @@ def studies_below(folder: Path) -> list[Study]:
         except UnreadableError:
             continue
         instances.setdefault(instance.study_uid, []).append(instance)
-    return [Study.of(instances[uid]) for uid in sorted(instances)]
+    studies = [Study.of(instances[uid]) for uid in sorted(instances)]
+    return sorted(studies, key=lambda study: str(study.consensus().get("StudyDate") or ""))
+
+
+def _documents(study: Study) -> list[Dataset]:
+    """The reports and withdrawals of ours that lie in `study`."""
+    ours = [i for series in study.series for i in series.instances if i.is_own_result]
+    return [i.dataset() for i in ours if i.header.get("Modality") in ("SR", "KO")]

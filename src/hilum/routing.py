@@ -38,6 +38,7 @@ class Selection:
     chosen: Mapping[str, tuple[Series, ...]]
     verdicts: tuple[Verdict, ...]
     complete: bool
+    reserved: bool  # there is a reservation to one that was chosen: a better one may still come
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -70,32 +71,39 @@ def recipients(site: Site, rule: Rule, refused: bool) -> dict[str, bool]:
 def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:
     """Choose one series of `study` for every input in `needs` under `rule`; of films all that fit.
 
-    Own results never qualify. Where several series fit, the one with most images wins, then the
-    one with the higher Series Number, then the greater UID: never chance.
+    Own results never qualify. Where several series fit, one without reservations goes before those
+    with; then the one with most images wins, then the one with the higher Series Number, then the
+    greater UID: never chance.
     """
     chosen: dict[str, tuple[Series, ...]] = {}
     verdicts: list[Verdict] = []
+    reserved = False
     candidates = [s for s in study.series if not s.instances[0].is_own_result]
     for name, need in needs.items():
         patterns = rule.series if name == "series" else rule.inputs.get(name, {})
         fitting = []
+        reservations: dict[str, tuple[str, ...]] = {}
         for series in candidates:
             objections = objections_to(series, need, patterns)
             if objections:
                 verdicts.append(_verdict(name, series, False, objections))
             else:
                 fitting.append(series)
-        fitting.sort(key=_preference, reverse=True)
+                reservations[series.uid] = _reservations(series, need)
+        fitting.sort(key=lambda s: (not reservations[s.uid], *_preference(s)), reverse=True)
         wanted = fitting if isinstance(need, Films) else fitting[:1]
         if wanted:
             chosen[name] = tuple(wanted)
         for rank, series in enumerate(fitting):
+            against = reservations[series.uid]
             if rank < len(wanted):
-                verdicts.append(_verdict(name, series, True, _why(series, patterns)))
+                verdicts.append(_verdict(name, series, True, _why(series, patterns, against)))
+                reserved = reserved or bool(against)
             else:
                 better = fitting[0].description or "another series"
-                verdicts.append(_verdict(name, series, False, (f"fits, but {better} fits first",)))
-    return Selection(chosen, tuple(verdicts), complete=set(chosen) == set(needs))
+                reasons = (*against, f"fits, but {better} fits first")
+                verdicts.append(_verdict(name, series, False, reasons))
+    return Selection(chosen, tuple(verdicts), set(chosen) == set(needs), reserved)
 
 
 def objections_to(series: Series, need: Need, patterns: Mapping[str, str]) -> tuple[str, ...]:
@@ -110,13 +118,22 @@ def objections_to(series: Series, need: Need, patterns: Mapping[str, str]) -> tu
     return (*objections, *need.objections(series))
 
 
-def _why(series: Series, patterns: Mapping[str, str]) -> tuple[str, ...]:
+def _reservations(series: Series, need: Need) -> tuple[str, ...]:
+    """All films that fit are taken, so there is nothing to prefer among them."""
+    return () if isinstance(need, Films) else tuple(need.reservations(series))
+
+
+def _why(
+    series: Series, patterns: Mapping[str, str], reservations: tuple[str, ...]
+) -> tuple[str, ...]:
     reasons = [f"{keyword} matches {pattern!r}" for keyword, pattern in patterns.items()]
     reasons.append(f"{series.modality} as the module needs")
     if series.stack.spacing is not None and not series.stack.problem:
         reasons.append(
             f"{len(series.instances)} evenly spaced slices {series.stack.spacing:.3g} mm apart"
         )
+    if reservations:
+        reasons.append(f"for want of a better one, though {'; '.join(reservations)}")
     return tuple(reasons)
 
 

@@ -1,4 +1,4 @@
-"""The side that calls: C-STORE of files as they are, C-FIND and C-ECHO, each as service class user.
+"""The side that calls: C-STORE of files as they are and C-ECHO, each as service class user.
 
 The scanner of the demo and the DIMSE destination both send through `store`.
 """
@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pydicom.dataset import Dataset
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
+from hilum.config import Destination
 from hilum.dicom.header import HOSTILE
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.dimse import MAXIMUM_PDU, VERIFICATION, quieten_libraries, tune
@@ -25,8 +26,6 @@ from hilum.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
 
 MAXIMUM_CONTEXTS = 128  # per association: context IDs are the odd numbers of one byte
 SLOWEST_LINE = 1 << 20  # bytes per second; how long a large object may take to go out
-PENDING = (0xFF00, 0xFF01)
-STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 CALLED_NOT_RECOGNISED, CALLING_NOT_RECOGNISED = (1, 1, 7), (1, 1, 3)  # PS3.8 table 9-21
 TRANSIENT = 2
 CONVERTIBLE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
@@ -42,6 +41,17 @@ class Peer:
     port: int
     calling: str
     timeout: float = 30.0
+
+    @classmethod
+    def of(cls, settings: Destination) -> "Peer":
+        """The one that `settings` describe."""
+        return cls(
+            settings.ae_title,
+            settings.host,
+            settings.port,
+            settings.calling_ae_title,
+            settings.timeout_seconds,
+        )
 
     def __str__(self) -> str:
         return f"{self.ae_title} at {self.host}:{self.port}"
@@ -103,27 +113,17 @@ def echo(peer: Peer) -> None:
             raise DeliveryDelayed(f"{peer} did not answer C-ECHO with success")
 
 
-def find(queries: Sequence[Dataset], peer: Peer) -> Iterator[Dataset]:
-    """Every match of `queries` by C-FIND, Study Root (PS3.4 C.6.2); raises like `store`."""
-    with associate(peer, [build_context(STUDY_ROOT_FIND)]) as association:
-        for query in queries:
-            if not association.is_established:
-                raise DeliveryDelayed(f"{peer}: the connection was lost during C-FIND")
-            for response, match in association.send_c_find(query, STUDY_ROOT_FIND):
-                status = response.get("Status")
-                if status in PENDING and match is not None:
-                    yield match
-                elif status is None or 0xA700 <= status <= 0xA7FF:
-                    raise DeliveryDelayed(f"{peer}: no complete answer to C-FIND")
-                elif status != 0:
-                    raise DeliveryRefused(
-                        f"{peer} answered C-FIND with 0x{status:04X}: its log names the cause"
-                    )
-
-
 @contextmanager
-def associate(peer: Peer, contexts: list[PresentationContext]) -> Iterator[Association]:
-    """An established association, released at the end; raises like `store`."""
+def associate(
+    peer: Peer,
+    contexts: list[PresentationContext],
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+    handlers: Sequence[evt.EventHandlerType] = (),
+) -> Iterator[Association]:
+    """An established association, released at the end; raises like `store`.
+
+    `roles` are those in which we serve, too, and `handlers` do it.
+    """
     quieten_libraries()
     entity = AE(peer.calling)
     entity.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
@@ -138,7 +138,8 @@ def associate(peer: Peer, contexts: list[PresentationContext]) -> Iterator[Assoc
             contexts,
             peer.ae_title,
             MAXIMUM_PDU,
-            evt_handlers=[(evt.EVT_CONN_OPEN, _opened, [opened, peer.timeout])],
+            ext_neg=list(roles),
+            evt_handlers=[(evt.EVT_CONN_OPEN, _opened, [opened, peer.timeout]), *handlers],
         )
         if not association.is_established:
             raise _explain(association, peer)

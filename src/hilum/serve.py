@@ -18,7 +18,7 @@ from typing import Any
 
 from hilum import watch
 from hilum.alarms import Alarms
-from hilum.config import Site
+from hilum.config import Site, suggestion
 from hilum.console import start_console
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
@@ -27,7 +27,8 @@ from hilum.errors import ConfigurationError, where
 from hilum.flow import Flow
 from hilum.hints import HintReceiver, HintSender, gateway_address, wake_address
 from hilum.logs import configure_logging
-from hilum.module import discover, installed_modules
+from hilum.module import discover, facts_of, installed_modules
+from hilum.norms import Norms
 from hilum.records import Records
 from hilum.requests import obey
 from hilum.retention import Retention
@@ -56,6 +57,7 @@ class Supervisor:
 
     def __init__(self, site: Site) -> None:
         check_rules(site)
+        check_norms(site)
         self.site = site
         site.data.mkdir(parents=True, exist_ok=True)
         self._context = multiprocessing.get_context("spawn")
@@ -163,6 +165,18 @@ def check_rules(site: Site) -> None:
         if name not in modules:
             why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
             raise ConfigurationError(f"{place}: module {name!r}: {why}")
+
+
+def check_norms(site: Site) -> None:
+    """Raise `ConfigurationError` for norms that cannot be read; warn of those for other weights."""
+    norms = Norms(site.norms)
+    installed = installed_modules(site.networks) if norms.tables else {}
+    for name in dict.fromkeys(table.settings.module for table in norms.tables):
+        if name not in installed:
+            text = f"norms: module {name!r} is not installed{suggestion(name, installed)}"
+            raise ConfigurationError(text)
+        for sentence in norms.unused(facts_of(installed[name])):
+            log.warning(sentence)
 
 
 def gateway(site: Site) -> None:

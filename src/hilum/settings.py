@@ -30,6 +30,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 SKETCHES: dict[str, dict[str, Any]] = {  # the same for sections that are commented out
     "source": {"name": "orthanc", "kind": "orthanc", "url": "http://127.0.0.1:8042"},
     "route": {"send_to": ["archive"]},
+    "norms": {
+        "module": "hippocampal-volume",
+        "weights_sha256": "",
+        "file": "hippocampus.csv",
+        "citation": "",
+    },
 }
 
 

@@ -72,11 +72,12 @@ def destinations(site: Site, records: Records) -> list[View]:
     table = tables.delivery
     query = sa.select(table.c.destination, table.c.state, count)
     counts = records.select(query.group_by(table.c.destination, table.c.state))
+    proven = {row["destination"] for row in counts if row["state"] == "verified"}
     return [
         {
             "name": destination.name,
             "kind": destination.kind,
-            "state": "answers",
+            "state": "answers" if destination.name in proven else "not asked yet",
             "since": None,
             "problem": "",
             **rows.get(destination.name, {}),

@@ -98,9 +98,13 @@ class Workitems:
         """Where the findings and result objects of a workitem lie."""
         return self._data / "results" / workitem_id
 
+    def study(self, row: tables.Row) -> Study:
+        """One image of each series of the study, which is enough to say whose it is."""
+        folder = self._inbox.study_folder(row["study_uid"])
+        return Study.of([Instance.read(folder / file) for file in row["siblings"]])
+
     def analysis(self, row: tables.Row) -> Analysis:
         """The workitem with its images and findings, as the object writers want it."""
-        folder = self._inbox.study_folder(row["study_uid"])
         inputs = {
             name: Study.of([Instance.read(path) for path in paths]).series
             for name, paths in self.images(row).items()
@@ -109,8 +113,8 @@ class Workitems:
         return Analysis(
             workitem_id=row["id"],
             created=datetime.fromtimestamp(row["created"]).astimezone(),
-            module=ModuleFacts(row["module"], row["version"], row["title"], row["weights_sha256"]),
-            study=Study.of([Instance.read(folder / file) for file in row["siblings"]]),
+            module=module_of(row),
+            study=self.study(row),
             inputs=inputs,
             findings=exchange.load(self.result_folder(row["id"])),
             reasons=tuple(
@@ -159,3 +163,8 @@ class Workitems:
                 return results
             row = self._records.one(tables.workitem, id=row["predecessor"])
         return []
+
+
+def module_of(row: tables.Row) -> ModuleFacts:
+    """What made, or will make, the result of a workitem."""
+    return ModuleFacts(row["module"], row["version"], row["title"], row["weights_sha256"])

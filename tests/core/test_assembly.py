@@ -1,5 +1,6 @@
 """When a series counts as complete: gaps, silence, releases, counts, and the order of arrival."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from factory import instances, mr_slices
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.config import Rule
 from hilum.dicom.instance import Instance
+from hilum.dicom.series import Series
 from hilum.module import Input
 
 NEEDS = {"series": Input("MR", slice_spacing=(0.8, 1.2), extent=(20, 80))}
@@ -121,6 +123,35 @@ def test_a_study_without_the_series_is_settled_after_silence(head: list[Instance
     decision = decide(arrival, NEEDS, RULE, arrival.last + 9)
     assert isinstance(decision, NotApplicable)
     assert "SeriesDescription is 'T2'" in decision.selection.verdicts[0].reasons[0]
+
+
+class Reluctant(Input):
+    """One that has reservations to every series with a contrast agent."""
+
+    def reservations(self, series: Series) -> Iterator[str]:
+        if series.header.get("ContrastBolusAgent"):
+            yield "a contrast agent was given"
+
+
+def test_a_series_that_will_be_refused_waits_for_a_better_one(
+    crop: list[Instance], tmp_path: Path
+) -> None:
+    slices = mr_slices("gd", description="HippoCrop after contrast", count=40)
+    for ds in slices:
+        ds.ContrastBolusAgent = "Gd"
+    needs = {"series": Reluctant("MR", slice_spacing=(0.8, 1.2), extent=(20, 80))}
+    arrival = arrive(instances(slices, tmp_path))
+    arrival.released("a")
+    waiting = decide(arrival, needs, RULE, arrival.last + 7)
+    assert isinstance(waiting, Wait)
+    assert "no better series" in waiting.reason
+    assert isinstance(decide(arrival, needs, RULE, arrival.last + 9), Run)
+    for instance in crop:
+        arrival.add(instance, arrival.last + 0.01, "b")
+    arrival.released("b")
+    decision = decide(arrival, needs, RULE, arrival.last + 1)
+    assert isinstance(decision, Run)
+    assert decision.selection.chosen["series"][0].description == "HippoCrop"
 
 
 @settings(

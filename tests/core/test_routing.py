@@ -1,15 +1,34 @@
 """Which series is chosen, and that every candidate is told why."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from factory import instances, mr_slices
 from hilum.config import Rule, parse
+from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Films, Input
 from hilum.routing import applies, recipients, select
 
 CROP = Input("MR", slice_spacing=(0.8, 1.2), pixel_spacing=(0.8, 1.2), extent=(20, 80))
 RULE = Rule(module="m", series={"SeriesDescription": "(?i)^hippocrop$"})
+
+
+@dataclass(frozen=True)
+class Plain(Input):
+    """One that has reservations to images after a contrast agent."""
+
+    def reservations(self, series: Series) -> Iterator[str]:
+        if agent := series.header.get("ContrastBolusAgent"):
+            yield f"{agent} was given"
+
+
+def after_contrast(name: str, **values: int) -> list:
+    slices = mr_slices(name, description=name, **values)
+    for ds in slices:
+        ds.ContrastBolusAgent = "Gd"
+    return slices
 
 
 def study_of(tmp_path: Path, *series: list) -> Study:
@@ -39,6 +58,36 @@ def test_of_two_fitting_series_the_larger_wins_and_the_other_is_told(tmp_path: P
     selection = select(study, {"series": CROP}, RULE)
     assert len(selection.chosen["series"][0].instances) == 40
     assert any("fits first" in reason for reason in selection.reasons)
+
+
+def test_a_series_without_reservations_goes_first_however_small(tmp_path: Path) -> None:
+    study = study_of(
+        tmp_path,
+        after_contrast("T1 KM", count=60),
+        mr_slices("plain", description="T1", count=30),
+    )
+    selection = select(study, {"series": Plain("MR")}, Rule(module="m"))
+    assert selection.chosen["series"][0].description == "T1"
+    assert not selection.reserved
+    assert (
+        selection.reasons[1] == "rejected T1 KM (60 images): Gd was given; fits, but T1 fits first"
+    )
+
+
+def test_a_series_with_reservations_is_taken_for_want_of_a_better_one(tmp_path: Path) -> None:
+    study = study_of(
+        tmp_path,
+        after_contrast("large", count=60),
+        after_contrast("small", count=30),
+        mr_slices("ct", modality="CT"),
+    )
+    selection = select(study, {"series": Plain("MR")}, Rule(module="m"))
+    assert selection.complete
+    assert selection.reserved
+    assert selection.chosen["series"][0].description == "large"
+    chosen, *others = selection.reasons
+    assert chosen.endswith("for want of a better one, though Gd was given")
+    assert "Gd was given" in " ".join(others)
 
 
 def test_a_rule_cannot_widen_what_the_network_was_made_for(tmp_path: Path) -> None:

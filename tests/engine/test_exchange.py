@@ -1,13 +1,15 @@
 """Findings survive the way to disk and back."""
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pytest
 from highdicom import Volume
 
 from hilum import Classification, HeatMap, Measurement, Note, Refusal, Score, Segment, codes
 from hilum.engine import exchange
-from hilum.findings import Findings
+from hilum.findings import Change, Earlier, Findings
 
 
 def test_everything_comes_back(tmp_path: Path) -> None:
@@ -21,15 +23,19 @@ def test_everything_comes_back(tmp_path: Path) -> None:
         mask, codes.HIPPOCAMPUS, "Anterior", modifier=codes.ANTERIOR, colour=(1, 2, 3)
     )
     score = Score(codes.PNEUMONIA, "Pneumonia", 0.75)
+    volume = Measurement(codes.VOLUME, 1.25, codes.MILLILITRE, of=segment, uncertainty=0.05)
+    before = Earlier(date(2024, 2, 29), 1.3, 0.05, "1.2", "1.3", "1.4")
     findings = Findings(
         (
             segment,
-            Measurement(codes.VOLUME, 1.25, codes.MILLILITRE, of=segment, uncertainty=0.05),
+            volume,
+            Change(volume, date(2026, 2, 28), (before,)),
             Classification((score,), score, "why", "1.2.3.4", threshold=0.5),
             Classification((score,), None, "why"),
             HeatMap(np.eye(3, dtype=np.float32), "evidence", "1.2.3.4", np.eye(3, dtype=bool)),
             Refusal("too-thick", "The slices are too thick."),
             Note("Side unknown."),
+            Note("Thick slices.", caution=True),
         )
     )
     exchange.save(findings, tmp_path / "out")
@@ -43,12 +49,53 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     assert back.segments[0].colour == (1, 2, 3)
     assert back.measurements[0].of is back.segments[0]
     assert back.measurements[0].uncertainty == 0.05
+    assert back.changes[0].of is back.measurements[0]
+    assert (back.changes[0].day, back.changes[0].earlier) == (date(2026, 2, 28), (before,))
     assert back.classifications == findings.classifications
     assert (back.heat_maps[0].values == np.eye(3)).all()
     assert (back.heat_maps[0].region == np.eye(3)).all()
     assert len(back.about("1.2.3.4").items) == 2
     assert back.refusal == findings.refusal
+    assert back.notes == findings.notes
+    assert exchange.summary(back)[-1]["text"] == "Low confidence: thick slices."
     assert exchange.summary(back) == exchange.summary(findings)
+
+
+def some(*voxels: tuple[int, int, int]) -> np.ndarray:
+    mask = np.zeros((5, 6, 7), bool)
+    for voxel in voxels:
+        mask[voxel] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        some(),
+        some((0, 0, 0)),
+        some((4, 5, 6), (1, 2, 3)),
+        ~some((2, 2, 2)),
+        ~some(),
+        (~some((4, 0, 0), (0, 5, 0))).transpose(2, 0, 1)[::-1],
+        np.zeros((0, 3, 3), bool),
+    ],
+    ids=["empty", "a corner", "two voxels", "a hole", "full", "turned", "no slices"],
+)
+def test_masks_come_back_bit_by_bit(tmp_path: Path, mask: np.ndarray) -> None:
+    volume = Volume(mask, affine=np.eye(4), coordinate_system="PATIENT")
+    exchange.save(Findings((Segment(volume, codes.HIPPOCAMPUS, "x"),)), tmp_path)
+    (back,) = exchange.load(tmp_path).segments
+    assert back.mask.array.dtype == np.bool_
+    assert np.array_equal(back.mask.array, mask)
+
+
+def test_a_small_region_of_a_head_takes_little_room(tmp_path: Path) -> None:
+    mask = np.zeros((176, 256, 256), bool)
+    mask[60:78, 100:148, 110:140] = True
+    volume = Volume(mask, affine=np.eye(4), coordinate_system="PATIENT")
+    exchange.save(Findings((Segment(volume, codes.HIPPOCAMPUS, "x"),)), tmp_path)
+    assert (tmp_path / exchange.ARRAYS).stat().st_size < 10_000
+    assert np.array_equal(exchange.load(tmp_path).segments[0].mask.array, mask)
 
 
 def test_pictures_come_back_whatever_the_uids_are(tmp_path: Path) -> None:

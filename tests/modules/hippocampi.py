@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from highdicom import Volume
+from scipy.ndimage import zoom
 
 from factory import instances, mr_slices
 from hilum.dicom.instance import Instance
@@ -35,3 +36,16 @@ def written(volume: Volume, folder: Path, order: Sequence[int] | None = None) ->
             slices[index].InstanceNumber = number
         slices = [slices[index] for index in order]
     return Series.of(instances(slices, folder))
+
+
+def thick_made_thin(voxels: np.ndarray, count: int, order: int = 1) -> np.ndarray:
+    """Means of `count` slices along the first axis, interpolated back (0: repeated, 1: linear)."""
+    whole = voxels[: len(voxels) // count * count]
+    means = whole.reshape(-1, count, *whole.shape[1:]).mean(1)
+    return np.asarray(zoom(means, (count, 1, 1), order=order, mode="nearest", grid_mode=True))
+
+
+def dice(first: np.ndarray, second: np.ndarray) -> float:
+    """Overlap of two boolean arrays: 1 where they are equal, 0 where they share nothing."""
+    total = first.sum() + second.sum()
+    return float(2 * (first & second).sum() / total) if total else 0.0

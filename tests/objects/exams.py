@@ -1,8 +1,9 @@
 """Exams for the tests: one made here, clean or dirty, and the real ones where they exist."""
 
 import os
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
-from hilum.findings import Finding, Findings, Measurement, Note, Segment
+from hilum.findings import Change, Earlier, Finding, Findings, Measurement, Note, Segment
 from hilum.module import ModuleFacts
 from hilum.objects import Analysis
 
@@ -113,9 +114,45 @@ def segments(series: Series) -> tuple[Segment, Segment, Segment]:
     return made[0], made[1], made[2]
 
 
+def pair(series: Series) -> tuple[Segment, ...]:
+    """A left and a right one, each an anterior and a posterior part and the whole of both."""
+    volume = grid(series)
+    patients_left = np.indices(volume.array.shape)[2] > (volume.array.shape[2] - 1) / 2
+    found = []
+    for side, half in ((codes.LEFT, patients_left), (codes.RIGHT, ~patients_left)):
+        for segment in segments(series):
+            mask = volume.with_array(segment.mask.array & half)
+            label = f"{side.meaning} {segment.label.lower()}"
+            found.append(replace(segment, mask=mask, side=side, label=label))
+    return tuple(found)
+
+
+def with_changes(analysis: Analysis, *before: tuple[date, float]) -> Analysis:
+    """`analysis` with the wholes followed: in earlier exams they were so many times as large."""
+    before = before or ((date(2024, 3, 4), 1.25),)
+    volumes = {m.of: m for m in analysis.findings.measurements if m.code == codes.VOLUME and m.of}
+    changes = []
+    for whole in (s for s in analysis.findings.segments if not s.modifier):
+        volume = volumes[whole]
+        earlier = [
+            Earlier(
+                day, volume.value * factor, 0.03 * volume.value, f"1.2.{n}", f"1.3.{n}", f"1.4.{n}"
+            )
+            for n, (day, factor) in enumerate(before)
+        ]
+        changes.append(Change(volume, CREATED.date(), tuple(earlier)))
+    return replace(analysis, findings=Findings((*analysis.findings.items, *changes)))
+
+
 def analysis_of(study: Study, series: Series, *more: Finding, **changes: object) -> Analysis:
     """A complete result: three segments with volumes and their uncertainty, and a note."""
-    found = segments(series)
+    return result_of(study, series, segments(series), *more, **changes)
+
+
+def result_of(
+    study: Study, series: Series, found: Sequence[Segment], *more: Finding, **changes: object
+) -> Analysis:
+    """Of `found`, as `analysis_of`."""
     volumes = [
         Measurement(codes.VOLUME, s.volume_ml, codes.MILLILITRE, s, 0.03 * s.volume_ml)
         for s in found

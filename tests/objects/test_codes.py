@@ -15,6 +15,11 @@ VETTED = {
     "SOURCE": ("260753009", "SCT"),  # the tables print the SNOMED CT name, "Source (attribute)"
     "ENGLISH": ("en-US", "RFC5646"),  # PS3.16 CID 5000
     "EVIDENCE_IN_LUNGS": ("lung-evidence", "99HILUM"),  # our own; no standard code says it
+    "VOLUME_OF_BOTH": ("both-sides", "99HILUM"),  # our own
+    "ASYMMETRY": ("asymmetry", "99HILUM"),  # our own; a note beside it holds the formula
+    "CHANGE": ("change", "99HILUM"),  # our own; a comment beside it names the earlier exam
+    "CHANGE_PER_YEAR": ("change-per-year", "99HILUM"),  # our own
+    "PERCENT_PER_YEAR": ("%/a", "UCUM"),  # UCUM: percent per (mean Julian) year
     "MOST_SIMILAR_GROUP": ("similar-group", "99HILUM"),  # our own; a "finding" would say too much
     "PROCESSING_ALGORITHM": ("Newcode1", "99IHE"),  # IHE AIR 6.5.3.1
 }

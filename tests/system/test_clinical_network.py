@@ -14,6 +14,7 @@ from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.network import exam, scanner
 from hilum.network.orthanc import Orthanc
+from visits import a_year_later
 
 from .site import Running, clinical_network
 
@@ -80,6 +81,27 @@ def test_the_sample_exam(network: tuple[Orthanc, Running], tmp_path: Path) -> No
     folder = exam.make_exam(tmp_path / "exam")
     item, results = through_the_network(network, folder)
     check(item, results, exam.study_uid(), total_ml=3.08)
+
+
+def test_a_later_exam_is_compared_with_the_earlier_one(
+    network: tuple[Orthanc, Running], tmp_path: Path
+) -> None:
+    """A year later the same hippocampus has voxels 3 % shorter, so it is a twelfth smaller."""
+    folder = exam.make_exam(tmp_path / "later", series=("HippoCrop",))
+    through_the_network(network, exam.make_exam(tmp_path / "first", series=("HippoCrop",)))
+    before = a_year_later(folder, scale=0.97)
+    item, results = through_the_network(network, folder)
+    changes = [finding for finding in item["findings"] if finding["kind"] == "change"]
+    _, hilum = network
+    if hilum.site.destination[0].kind == "dicomweb":  # asking would put the patient's ID in a URL
+        assert not changes
+        return
+    (change,) = changes
+    assert change["since"] == f"{before[:4]}-{before[4:6]}-{before[6:]}"
+    assert change["percent_per_year"] == pytest.approx(100 * (0.97**3 - 1), abs=2.5)
+    assert change["value"] == pytest.approx(-0.27, abs=0.1)
+    (report,) = [ds for ds in results if ds.Modality == "SR"]
+    assert change["since"] in report.to_json()
 
 
 def test_our_own_results_coming_back_start_nothing(network: tuple[Orthanc, Running]) -> None:

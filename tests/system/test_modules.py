@@ -1,5 +1,6 @@
 """A third party's module: found by entry point, run in its own process, its results delivered."""
 
+import hashlib
 import os
 import signal
 from pathlib import Path
@@ -62,6 +63,36 @@ def test_thirty_lines_are_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     expected = sum((i.dataset().pixel_array > 0).size for i in map(Instance.read, files)) / 1000
     measured = next(f for f in item["findings"] if f["kind"] == "measurement")
     assert 0.4 * expected < measured["value"] < 0.6 * expected
+
+
+def test_a_volume_is_compared_with_the_norms_of_the_site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed = BRIGHT.replace("of=bright)", "of=bright, followed=True)")
+    install_plugin(tmp_path / "plugin", monkeypatch, followed, "bright-volume", "BrightVolume")
+    slices = mr_slices()
+    for ds in slices:
+        ds.PatientSex = "F"
+    files = write(slices, tmp_path / "exam")
+    table = tmp_path / "norms.csv"
+    table.write_text("what,sex,age_from,age_to,mean,sd\nBright,F,50,59,30,2\n")
+    [source] = (tmp_path / "plugin").rglob("plugin_bright_volume.py")
+    norms = {"module": "bright-volume", "file": table, "citation": "Nobody 2025"}
+    weights = [hashlib.sha256(source.read_bytes()).hexdigest(), "0" * 64]
+    settings = site_for(tmp_path, "bright-volume")
+    settings["norms"] = [{**norms, "weights_sha256": each} for each in weights]
+    with running(tmp_path, **settings) as hilum:
+        hilum.send(files)
+        study_uid = Instance.read(files[0]).study_uid
+        [item] = hilum.settled(study_uid)["workitems"]
+        events = [e["text"] for e in trace(hilum, study_uid) if e["kind"] == "norms"]
+    [note] = [f["text"] for f in item["findings"] if f["kind"] == "note"]
+    assert "expected 26.08 to 33.92 mL (95 % range, women of 50-59 years)" in note
+    assert note.endswith("Source: Nobody 2025.")
+    assert len(events) == 1
+    assert "made with other weights of bright-volume" in events[0]
+    [report] = [ds for ds in delivered(tmp_path) if ds.Modality == "SR"]
+    assert note in report.to_json()
 
 
 def test_results_are_pushed_on_and_the_images_with_them(

@@ -1,17 +1,20 @@
 """What is measured once on held-out persons and then travels with the weights."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from data import Case
 from hilum.modules.hippocampus import PARTS
-from hilum.modules.hippocampus.gates import GATES, appearance, numbers_of
+from hilum.modules.hippocampus.gates import GATES, appearance, numbers_of, sharpness
+from hilum.modules.hippocampus.inputs import HEAD
 from hilum.modules.hippocampus.network import Bounds, Calibration, Range, Segmentation
+from slices import thickened
 
 OFFSETS = np.arange(-1.0, 3.0, 0.02)
 ONE_SIGMA = 0.6827
+CUBIC = 3
 
 # the side of the median on which a number can be too far, and the least distance from it that
 # counts: held-out crops are so clean here that their own spread would be no measure
@@ -21,12 +24,14 @@ SIDES = {
     "anterior_share": ("both", 0.0),
     "at_border": ("high", 0.01),
     "one_piece": ("low", 0.02),
+    "sharpness": ("low", 0.0),
+    "mixed": ("high", 0.0),
     "entropy": ("high", 0.0),
-    "agreement": ("low", 0.02),
 }
-PASSES = 1.25  # times the distance from the median to the most extreme held-out case
+USUAL = 0.99  # share of the held-out cases between the median and an end of what is usual
+PASSES = 1.25  # times the distance from the median to that end
 REFUSES = 2.5
-REFUSES_VOLUME = 3.5  # disease halves a hippocampus: that is the finding, not a fault
+REFUSES_RESEMBLANCE = 1.75  # mirrored and turned crops begin not far below the held-out ones
 
 
 def mean_appearance(cases: Iterable[Case]) -> np.ndarray:
@@ -50,29 +55,61 @@ def errors(segmentations: Sequence[Segmentation], cases: Sequence[Case], part: s
     return measured / labelled - 1
 
 
+def pairs(cases: Sequence[Case]) -> Iterator[tuple[int, int]]:
+    """Indices of the two hippocampi of every person who has both."""
+    by_person: dict[str, list[int]] = {}
+    for index, case in enumerate(cases):
+        by_person.setdefault(case.subject, []).append(index)
+    yield from ((both[0], both[1]) for both in by_person.values() if len(both) == 2)
+
+
+def errors_of_pairs(
+    segmentations: Sequence[Segmentation], cases: Sequence[Case]
+) -> dict[str, np.ndarray]:
+    """`both`: error of the volume of both, a share of it; `asymmetry`: of (a - b) / mean."""
+    measured = np.array([volume(s.labels, "whole") for s in segmentations])
+    labelled = np.array([volume(c.label, "whole") for c in cases])
+    first, second = np.array(list(pairs(cases))).T
+    both = (measured[first] + measured[second]) / (labelled[first] + labelled[second]) - 1
+    asymmetry = [2 * (v[first] - v[second]) / (v[first] + v[second]) for v in (measured, labelled)]
+    return {"both": both / (1 + both), "asymmetry": asymmetry[0] - asymmetry[1]}
+
+
 def unbiased_offset(segmentations: Sequence[Segmentation], cases: Sequence[Case]) -> float:
     """The background offset with which the mean error of the whole volume is nearest to zero."""
-    bias = [
-        abs(errors([replace(s, background_offset=o) for s in segmentations], cases, "whole").mean())
-        for o in OFFSETS
-    ]
+    # a voxel belongs to the region as long as the offset is below its margin
+    margins = [np.sort((s.logits[1:].max(0) - s.logits[0]).ravel()) for s in segmentations]
+    labelled = np.array([volume(c.label, "whole") for c in cases])
+    measured = np.array([m.size - np.searchsorted(m, OFFSETS, "right") for m in margins])
+    bias = abs((measured / labelled[:, None] - 1).mean(0))
     return round(float(OFFSETS[int(np.argmin(bias))]), 2)
 
 
 def bounds_of(numbers: Sequence[dict[str, float]]) -> dict[str, Bounds]:
-    """Bounds of every gate: so many times as far from the median as the most extreme case."""
+    """Bounds of every gate: so many times as far from the median as what is usual."""
     bounds = {}
     for name in GATES:
         values = np.array([each[name] for each in numbers])
-        refuses = REFUSES_VOLUME if name == "volume_ml" else REFUSES
+        refuses = REFUSES_RESEMBLANCE if name == "resemblance" else REFUSES
         bounds[name] = Bounds(*(_range(values, *SIDES[name], times) for times in (PASSES, refuses)))
     return bounds
 
 
+def thickest_allowed(segmentations: Sequence[Segmentation]) -> float:
+    """The least sharpness that the thickest slices allowed make of these crops.
+
+    A head may come in such slices, so they are worth a note and only what is worse is refused.
+    """
+    assert HEAD.slice_spacing
+    count = round(HEAD.slice_spacing[1])
+    crops = [segmentation.image for segmentation in segmentations]
+    return min(sharpness(thickened(c, count, axis, CUBIC)) for c in crops for axis in range(3))
+
+
 def _range(values: np.ndarray, side: str, least: float, times: float) -> Range:
     median = float(np.median(values))
-    below = max(median - float(values.min()), least)
-    above = max(float(values.max()) - median, least)
+    below = max(median - float(np.quantile(values, 1 - USUAL)), least)
+    above = max(float(np.quantile(values, USUAL)) - median, least)
     return (
         None if side == "high" else round(median - times * below, 4),
         None if side == "low" else round(median + times * above, 4),
@@ -89,9 +126,14 @@ def calibrate(
     """
     offset = unbiased_offset(segmentations, cases)
     segmentations = [replace(s, background_offset=offset) for s in segmentations]
-    relative_error = {}
-    for part in PARTS:
-        error = errors(segmentations, cases, part)
-        relative_error[part] = round(float(np.quantile(abs(error / (1 + error)), ONE_SIGMA)), 4)
+    apart = {part: errors(segmentations, cases, part) for part in PARTS}
+    shares = {part: error / (1 + error) for part, error in apart.items()}
+    shares |= errors_of_pairs(segmentations, cases)
+    relative_error = {
+        name: round(float(np.quantile(abs(share), ONE_SIGMA)), 4) for name, share in shares.items()
+    }
     bounds = bounds_of([numbers_of(s, template) for s in segmentations])
+    bounds["sharpness"] = replace(
+        bounds["sharpness"], refuses=(round(thickest_allowed(segmentations), 4), None)
+    )
     return Calibration(offset, relative_error, bounds)

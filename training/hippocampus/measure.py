@@ -7,7 +7,6 @@ from scipy import ndimage
 
 from data import Case
 from hilum.modules.hippocampus import PARTS
-from hilum.modules.hippocampus.gates import dice
 from hilum.modules.hippocampus.network import Segmentation
 
 
@@ -17,6 +16,7 @@ class Figures:
 
     case: str
     subject: str
+    fold: int
     dice: dict[str, float]
     hd95: dict[str, float]
     surface_distance: dict[str, float]
@@ -41,6 +41,7 @@ def figures_of(case: Case, segmentation: Segmentation) -> Figures:
     return Figures(
         case=case.name,
         subject=case.subject,
+        fold=case.fold,
         dice={part: dice(found[part], truth[part]) for part in PARTS},
         hd95={
             part: max(float(np.percentile(way, 95)) for way in both) for part, both in apart.items()
@@ -56,3 +57,9 @@ def surface_distances(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray
     surfaces = [mask & ~ndimage.binary_erosion(mask) for mask in (first, second)]
     to_first, to_second = (ndimage.distance_transform_edt(~surface) for surface in surfaces)
     return to_second[surfaces[0]], to_first[surfaces[1]]
+
+
+def dice(first: np.ndarray, second: np.ndarray) -> float:
+    """Overlap of two boolean arrays: 1 where they are equal, 0 where they share nothing."""
+    total = first.sum() + second.sum()
+    return float(2 * (first & second).sum() / total) if total else 0.0

@@ -1,6 +1,7 @@
-"""Inputs that must be refused, made from true crops and from whole series."""
+"""Crops that must be refused, made of true ones and of whole series, judged by the gates alone."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,45 @@ from scipy import ndimage
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
+from hilum.findings import Refusal
+from hilum.modules.hippocampus import HippocampalVolume
+from hilum.modules.hippocampus.gates import Plausibility
+from hilum.modules.hippocampus.network import Segmentation
+from slices import thickened
 
 TYPICAL = (35, 50, 35)  # voxels of a crop
+MUST_PASS = " (must pass)"
+PASSED, NOTED, REFUSED = OUTCOMES = ("passed", "low confidence", "refused")
+INTERPOLATED = {0: "repeated", 1: "linear", 3: "cubic"}  # by order of the spline
+
+
+def outcome(judge: Plausibility, segmentation: Segmentation) -> str:
+    """One of `OUTCOMES`."""
+    verdict = judge(segmentation)
+    if isinstance(verdict, Refusal):
+        return REFUSED
+    return NOTED if verdict else PASSED
+
+
+def judge_odd(
+    segment: Callable[[Volume], Segmentation],
+    judge: Plausibility,
+    crops: Sequence[Volume],
+    studies: Path | None,
+) -> dict[str, Counter[str]]:
+    """Outcomes by kind of oddity; the studies' own crops must pass."""
+    rng = np.random.default_rng(0)
+    odd = [each for crop in crops for each in odd_crops(crop, rng)]
+    odd += blank_crops(rng)
+    for series in read_series(studies) if studies else []:
+        if not list(HippocampalVolume.needs.objections(series)):
+            odd.append(("crop of a study" + MUST_PASS, series.volume()))
+        elif series.modality == "MR" and not series.stack.problem:
+            odd += squeezed(series)
+    outcomes: dict[str, Counter[str]] = {}
+    for kind, volume in odd:
+        outcomes.setdefault(kind, Counter())[outcome(judge, segment(volume))] += 1
+    return outcomes
 
 
 def odd_crops(crop: Volume, rng: np.random.Generator) -> Iterator[tuple[str, Volume]]:
@@ -27,11 +65,11 @@ def odd_crops(crop: Volume, rng: np.random.Generator) -> Iterator[tuple[str, Vol
     yield "inverted contrast", upright.with_array(voxels.max() - voxels)
     yield "noise", upright.with_array(rng.permutation(voxels.ravel()).reshape(voxels.shape))
     yield "blurred away (sigma 4 mm)", upright.with_array(ndimage.gaussian_filter(voxels, 4))
-    for axis in range(3):
-        yield (
-            "5 mm slices resampled to 1 mm",
-            upright.with_array(ndimage.uniform_filter1d(voxels, 5, axis)),
-        )
+    for thickness in (2, 3, 4, 5, 6):
+        for order, how in INTERPOLATED.items():
+            for axis in range(3):
+                kind = f"{thickness} mm slices resampled to 1 mm, {how}"
+                yield kind, upright.with_array(thickened(voxels, thickness, axis, order))
     for axis, length in enumerate(voxels.shape):
         for half in np.split(voxels, [length // 2], axis=axis):
             yield "half a crop", _volume(half)
@@ -39,7 +77,8 @@ def odd_crops(crop: Volume, rng: np.random.Generator) -> Iterator[tuple[str, Vol
 
 def blank_crops(rng: np.random.Generator) -> Iterator[tuple[str, Volume]]:
     """Volumes with nothing in them."""
-    yield "blank", _volume(np.zeros(TYPICAL))
+    yield "one value everywhere", _volume(np.zeros(TYPICAL))
+    yield "one value everywhere", _volume(np.full(TYPICAL, 100))
     yield "noise", _volume(rng.normal(0, 1, TYPICAL))
 
 

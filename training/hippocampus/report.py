@@ -3,7 +3,7 @@
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -12,13 +12,15 @@ import matplotlib as mpl
 import numpy as np
 from scipy.stats import spearmanr
 
-from hilum.modules.hippocampus import PARTS
+from door import AT_THE_DOOR, PASSED
+from hilum.modules.hippocampus import COLOURS, PARTS
 from hilum.modules.hippocampus.network import Calibration
 from measure import Figures
+from odd import MUST_PASS, NOTED, OUTCOMES
+from robust import Kept
+from whole import HIPPODEEP, Reading
 
 mpl.use("Agg")
-
-OUTCOMES = ("passed", "noted", "refused")
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,10 @@ class Report:
     inside: dict[str, float]
     calibration: Calibration
     odd: dict[str, Counter[str]]
-    robustness: dict[str, tuple[float, float]]
-    persons: tuple[int, int]
-    cases: tuple[int, int]
-    held_out: int
-    training: str
+    doors: dict[str, Counter[str]]
+    robustness: dict[str, Kept]
+    heads: list[Reading]
+    folds: list[int]
     weights: Path
 
     @property
@@ -67,12 +68,14 @@ def write_card(report: Report, path: Path) -> None:
     worst = report.figures[int(dice.argmin())]
     path.write_text(
         template.substitute(
-            training_persons=report.persons[0],
-            held_out_persons=report.persons[1],
-            training_cases=report.cases[0],
-            held_out_cases=report.cases[1],
-            fold=report.held_out,
-            training=report.training,
+            persons=len({each.subject for each in report.figures}),
+            cases=len(report.figures),
+            folds=" and ".join(map(str, report.folds)),
+            by_fold=_by_fold(report),
+            heads=_heads(report),
+            seconds=_seconds(report),
+            both=f"{report.calibration.relative_error['both']:.1%}",
+            asymmetry=f"{100 * report.calibration.relative_error['asymmetry']:.1f}",
             mean_dice=f"{dice.mean():.3f}",
             worst_dice=f"{dice.min():.3f}",
             worst_case=worst.case,
@@ -84,12 +87,16 @@ def write_card(report: Report, path: Path) -> None:
             sigma=f"{report.calibration.relative_error['whole']:.1%}",
             figures=_figures(report),
             slope=_slope(report),
+            back=_back(report),
             pieces=f"{min(each['one_piece'] for each in report.numbers):.1%}",
             ranking=_ranking(report),
             uncertainty=_uncertainty(report),
             outcomes=_counts(report.outcomes),
             gates=_gates(report),
-            odd=_odd(report),
+            odd=_outcomes(report.odd, OUTCOMES),
+            doors=_outcomes(report.doors, AT_THE_DOOR),
+            missed=_missed(report),
+            false_refusals=_false_refusals(report),
             robustness=_robustness(report),
             sha256=report.sha256,
         )
@@ -128,7 +135,7 @@ def write_figure(report: Report, path: Path) -> None:
         ylabel="measured - labelled, mL",
     )
     order = np.argsort(report.mean_dice())
-    for part, (_, _, colour) in PARTS.items():
+    for part, colour in zip(PARTS, COLOURS[None], strict=True):
         scores = [report.figures[i].dice[part] for i in order]
         right.plot(scores, "o", ms=3, color=np.array(colour) / 255, label=part)
     right.set(title="Dice of held-out cases", xlabel="case, worst first")
@@ -171,19 +178,48 @@ def _slope(report: Report) -> str:
     return f"{1 - np.polyfit(labelled, measured, 1)[0]:.0%}"
 
 
+def _back(report: Report) -> str:
+    """How many times the measured difference of two persons the labelled one is, on average."""
+    measured = [each.measured["whole"] for each in report.figures]
+    labelled = [each.labelled["whole"] for each in report.figures]
+    return f"{np.polyfit(measured, labelled, 1)[0]:.2f}"
+
+
+def _by_fold(report: Report) -> str:
+    folds = {each.fold for each in report.figures}
+    means = {f: np.mean([e.mean_dice for e in report.figures if e.fold == f]) for f in folds}
+    return ", ".join(f"fold {fold} {means[fold]:.3f}" for fold in sorted(folds))
+
+
+def _heads(report: Report) -> str:
+    lines = ["| head | change | left, mL | right, mL | outcome |", "|---|---|---|---|---|"]
+    for each in report.heads:
+        volumes = [f"{v:.2f}" for v in each.volumes] or ["", ""]
+        lines.append(f"| {each.head} | {each.change} | {' | '.join(volumes)} | {each.outcome} |")
+        if each.change == "as it is" and each.head in HIPPODEEP:
+            other = " | ".join(f"{v:.2f}" for v in HIPPODEEP[each.head])
+            lines.append(f"| {each.head} | by hippodeep, another method | {other} | |")
+    return "\n".join(lines)
+
+
+def _seconds(report: Report) -> str:
+    return f"{np.median([each.seconds for each in report.heads]):.1f}"
+
+
 def _ranking(report: Report) -> str:
     """Rank correlation of every gate's number with the absolute volume error."""
     error = abs(report.errors())
     ranked = {
         name: spearmanr([each[name] for each in report.numbers], error).statistic
-        for name in ("entropy", "agreement", "resemblance", "volume_ml")
+        for name in ("entropy", "mixed", "resemblance", "volume_ml")
     }
     return ", ".join(f"{name} {rho:+.2f}" for name, rho in ranked.items())
 
 
 def _uncertainty(report: Report) -> str:
     lines = ["| | one standard deviation | errors inside it |", "|---|---|---|"]
-    for part, share in report.calibration.relative_error.items():
+    for part in PARTS:
+        share = report.calibration.relative_error[part]
         lines.append(f"| {part} | {share:.1%} of the volume | {report.inside[part]:.0%} |")
     return "\n".join(lines)
 
@@ -202,17 +238,37 @@ def _range(limits: tuple[float | None, float | None]) -> str:
     return f">= {low:.3g}" if high is None else f"{low:.3g} to {high:.3g}"
 
 
-def _odd(report: Report) -> str:
-    lines = ["| input | passed | with a note | refused |", "|---|---|---|---|"]
-    for kind, outcomes in report.odd.items():
-        lines.append(f"| {kind} | " + " | ".join(str(outcomes[o]) for o in OUTCOMES) + " |")
+def _outcomes(table: dict[str, Counter[str]], columns: Sequence[str]) -> str:
+    lines = [f"| input | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
+    for kind, outcomes in table.items():
+        lines.append(f"| {kind} | " + " | ".join(str(outcomes[o]) for o in columns) + " |")
     return "\n".join(lines)
 
 
+def _missed(report: Report) -> str:
+    """Every kind that must not pass and did: how often of how many."""
+    missed = [
+        f"{kind} ({outcomes[PASSED]} of {outcomes.total()}; {outcomes[NOTED]} with low confidence)"
+        for kind, outcomes in (*report.odd.items(), *report.doors.items())
+        if outcomes[PASSED] and not kind.endswith(MUST_PASS)
+    ]
+    return "; ".join(missed) or "nothing"
+
+
+def _false_refusals(report: Report) -> str:
+    changed = sum((kept.outcomes for kept in report.robustness.values()), Counter[str]())
+    return (
+        f"{report.outcomes['refused']} of {report.outcomes.total()} as they are, "
+        f"{changed['refused']} of {changed.total()} changed as under *Robustness*"
+    )
+
+
 def _robustness(report: Report) -> str:
-    lines = ["| change | mean | largest |", "|---|---|---|"]
-    for name, (mean, largest) in report.robustness.items():
-        lines.append(f"| {name} | {mean:.1%} | {largest:.1%} |")
+    columns = ("mean", "largest", *OUTCOMES)
+    lines = [f"| change | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
+    for name, kept in report.robustness.items():
+        counts = " | ".join(str(kept.outcomes[o]) for o in OUTCOMES)
+        lines.append(f"| {name} | {kept.mean:.1%} | {kept.largest:.1%} | {counts} |")
     return "\n".join(lines)
 
 

@@ -11,9 +11,9 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 
+from hilum import query
 from hilum.dimse import VERIFICATION, quieten_libraries
 from hilum.network.processes import LOOPBACK
-from hilum.scu import STUDY_ROOT_FIND
 
 SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 AE_TITLE = "ARCHIVE"
@@ -47,7 +47,7 @@ class Archive:
         entity = AE(ae_title)
         entity.require_called_aet = True
         entity.add_supported_context(VERIFICATION)
-        entity.add_supported_context(STUDY_ROOT_FIND)
+        entity.add_supported_context(query.FIND)
         for context in AllStoragePresentationContexts:
             sop_class = str(context.abstract_syntax)
             if not (without_pdf and sop_class == EncapsulatedPDFStorage):

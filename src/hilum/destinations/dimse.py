@@ -11,7 +11,8 @@ from hilum.destinations import CALL_SECONDS
 from hilum.destinations.statuses import raise_for
 from hilum.dicom.instance import Instance
 from hilum.errors import DeliveryDelayed, DeliveryRefused
-from hilum.scu import Peer, echo, find, store
+from hilum.query import find
+from hilum.scu import Peer, echo, store
 
 
 class DimseDestination:
@@ -19,13 +20,7 @@ class DimseDestination:
 
     def __init__(self, settings: Destination) -> None:
         self.name = settings.name
-        self._peer = Peer(
-            settings.ae_title,
-            settings.host,
-            settings.port,
-            settings.calling_ae_title,
-            settings.timeout_seconds,
-        )
+        self._peer = Peer.of(settings)
 
     def answers(self) -> bool:
         patience = min(self._peer.timeout, CALL_SECONDS)

@@ -1,12 +1,11 @@
 """A radiograph: one projection image, who and what it shows, and its pixels in full depth."""
 
-import datetime
-import re
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from hilum.dicom.age import ages_of
 from hilum.dicom.header import HOSTILE, Header
 from hilum.dicom.instance import Instance
 from hilum.dicom.presentation import Presentation, presentation, unreadable
@@ -14,8 +13,6 @@ from hilum.dicom.rendering import first_frame, rendered
 from hilum.errors import UnreadableError
 
 GREY = ("MONOCHROME1", "MONOCHROME2")
-UNITS = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}  # of an Age String, in a year
-OLDEST = 130  # years
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,7 @@ class Film:
 
         The lower of the two, so that no child passes for an adult.
         """
-        ages = [years for years in (self._stated_age(), self._age_by_dates()) if years is not None]
-        return min((years for years in ages if 0 <= years <= OLDEST), default=None)
+        return min(ages_of(self.header), default=None)
 
     @property
     def problem(self) -> str | None:
@@ -101,25 +97,3 @@ class Film:
 
     def _text(self, keyword: str) -> str:
         return self.header.text(keyword).strip()
-
-    def _stated_age(self) -> float | None:
-        """Patient's Age; a number without leading zeros is broken (PS3.5 6.2), but clear.
-
-        An age of no years is how some devices say that they do not know it.
-        """
-        stated = re.fullmatch(r"(\d{1,3})([DWMY])", self._text("PatientAge"), re.ASCII)
-        if not stated or (int(stated[1]) == 0 and stated[2] == "Y"):
-            return None
-        return int(stated[1]) / UNITS[stated[2]]
-
-    def _age_by_dates(self) -> float | None:
-        born, seen = self._date("PatientBirthDate"), self._date("StudyDate")
-        if born is None or seen is None:
-            return None
-        return seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
-
-    def _date(self, keyword: str) -> datetime.date | None:
-        try:
-            return datetime.datetime.strptime(self._text(keyword), "%Y%m%d").date()
-        except ValueError:
-            return None

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from highdicom import Volume
 from pydicom.sr.coding import Code
 
 from hilum.findings import (
+    Change,
     Classification,
+    Earlier,
     Finding,
     Findings,
     HeatMap,
@@ -36,7 +39,7 @@ def save(findings: Findings, folder: Path) -> None:
     for index, finding in enumerate(findings.items):
         item = _as_json(finding, findings)
         if isinstance(finding, Segment):
-            arrays[f"{index}.mask"] = finding.mask.array
+            arrays[f"{index}.mask"], arrays[f"{index}.box"] = _packed(finding.mask.array)
             arrays[f"{index}.affine"] = finding.mask.affine
         elif isinstance(finding, HeatMap):
             arrays[f"{index}.values"] = finding.values
@@ -60,7 +63,7 @@ def load(folder: Path) -> Findings:
             if kind == "Segment":
                 frame = item.pop("frame_of_reference_uid")
                 item["mask"] = Volume(
-                    arrays[f"{index}.mask"],
+                    _unpacked(arrays[f"{index}.mask"], arrays[f"{index}.box"]),
                     affine=arrays[f"{index}.affine"],
                     coordinate_system="PATIENT",
                     frame_of_reference_uid=frame,
@@ -71,6 +74,10 @@ def load(folder: Path) -> Findings:
                 item["region"] = arrays.get(f"{index}.region")
             elif kind == "Measurement":
                 item["of"] = None if item["of"] is None else items[item["of"]]
+            elif kind == "Change":
+                item["of"] = items[item["of"]]
+                item["day"] = date.fromisoformat(item["day"])
+                item["earlier"] = tuple(_earlier(exam) for exam in item["earlier"])
             elif kind == "Classification":
                 item["scores"] = tuple(_score(score) for score in item["scores"])
                 item["outcome"] = item["outcome"] and _score(item["outcome"])
@@ -79,6 +86,31 @@ def load(folder: Path) -> Findings:
                     item[name] = Code(*value["code"])
             items.append(_KINDS[kind](**item))
     return Findings(tuple(items))
+
+
+def _packed(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The bits of the smallest box that holds all of `mask`, and its first, end and whole size.
+
+    A hippocampus fills a thousandth of a head: the masks of one were tens of megabytes.
+    """
+    box: list[slice] = []
+    for axis in range(mask.ndim):
+        part = mask[tuple(box)]  # already cut along the axes before, so only the first one is long
+        others = tuple(other for other in range(mask.ndim) if other != axis)
+        filled = np.flatnonzero(part.any(others))
+        box.append(slice(filled[0], filled[-1] + 1) if filled.size else slice(0, 0))
+    sides = [[side.start for side in box], [side.stop for side in box], mask.shape]
+    return np.packbits(mask[tuple(box)]), np.array(sides)
+
+
+def _unpacked(bits: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The mask that `_packed` was given."""
+    first, end, shape = box
+    mask = np.zeros(shape, bool)
+    size = end - first
+    inside = np.unpackbits(bits, count=int(size.prod())).reshape(size)
+    mask[tuple(map(slice, first, end))] = inside
+    return mask
 
 
 def save_pictures(pictures: Mapping[str, np.ndarray], folder: Path) -> None:
@@ -114,8 +146,11 @@ def summary(findings: Findings) -> list[dict[str, Any]]:
                         "uncertainty": None
                         if finding.uncertainty is None
                         else round(finding.uncertainty, 4),
+                        "followed": finding.followed,
                     }
                 )
+            case Change():
+                lines.append(_change(finding))
             case Segment():
                 lines.append(
                     {
@@ -132,9 +167,23 @@ def summary(findings: Findings) -> list[dict[str, Any]]:
             case Refusal():
                 lines.append({"kind": "refusal", "code": finding.code, "text": finding.sentence})
             case Note():
-                lines.append({"kind": "note", "text": finding.text})
+                lines.append({"kind": "note", "text": finding.sentence, "caution": finding.caution})
         lines[-1]["image"] = image_of(finding)
     return lines
+
+
+def _change(finding: Change) -> dict[str, Any]:
+    rate, error = finding.percent_per_year, finding.percent_per_year_uncertainty
+    return {
+        "kind": "change",
+        "of": finding.of.label,
+        "since": finding.latest.day.isoformat(),
+        "value": round(finding.difference, 4),
+        "uncertainty": round(finding.difference_uncertainty, 4),
+        "unit": finding.of.unit.value,
+        "percent_per_year": None if rate is None else round(rate, 2),
+        "percent_per_year_uncertainty": None if error is None else round(error, 2),
+    }
 
 
 def _classification(finding: Classification) -> dict[str, Any]:
@@ -150,7 +199,8 @@ def _classification(finding: Classification) -> dict[str, Any]:
 
 
 _KINDS: dict[str, Callable[..., Finding]] = {
-    kind.__name__: kind for kind in (Segment, Measurement, Classification, HeatMap, Refusal, Note)
+    kind.__name__: kind
+    for kind in (Segment, Measurement, Change, Classification, HeatMap, Refusal, Note)
 }
 
 
@@ -165,11 +215,19 @@ def _as_json(finding: Finding, findings: Findings) -> dict[str, Any]:
             item[name] = [_score_as_json(score) for score in value]
         elif isinstance(value, Volume):
             item["frame_of_reference_uid"] = value.frame_of_reference_uid
-        elif isinstance(value, Segment):
+        elif isinstance(value, Segment | Measurement):
             item[name] = findings.items.index(value)
+        elif isinstance(value, date):
+            item[name] = value.isoformat()
+        elif name == "earlier":
+            item[name] = [{**vars(exam), "day": exam.day.isoformat()} for exam in value]
         elif name not in ("values", "region", "volume_mm3"):
             item[name] = value
     return item
+
+
+def _earlier(item: dict[str, Any]) -> Earlier:
+    return Earlier(**{**item, "day": date.fromisoformat(item["day"])})
 
 
 def _score_as_json(score: Score) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str, num
     dataset.SeriesInstanceUID = series_instance_uid(sop_instance_uid(analysis, kind, variant))
     dataset.SeriesNumber = SERIES_NUMBERS[kind]
     dataset.InstanceNumber = number
-    dataset.SeriesDescription = description(analysis, kind)
+    dataset.SeriesDescription = description(analysis.module.title, kind)
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
@@ -153,10 +153,10 @@ def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str, num
     dataset.preamble = b"\x00" * 128
 
 
-def description(analysis: Analysis, kind: str) -> str:
+def description(title: str, kind: str) -> str:
     """Series Description: at most 64 characters, whatever the title's length."""
     end = f" {NAMES[kind]} - {NOT_FOR_DIAGNOSIS}"
-    return f"AI {analysis.module.title}"[: 64 - len(end)].rstrip() + end
+    return f"AI {title}"[: 64 - len(end)].rstrip() + end
 
 
 def _patient_and_study(dataset: Dataset, analysis: Analysis, texts: Sequence[str]) -> None:

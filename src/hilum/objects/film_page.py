@@ -16,6 +16,7 @@ from hilum.objects.film_picture import illustrated, in_rows, legend
 from hilum.objects.films import FilmReport, Outcome, Tone, percent
 from hilum.objects.flowables import (
     AMBER,
+    AMBER_INK,
     AMBER_PALE,
     FAINT,
     LINE,
@@ -32,11 +33,11 @@ from hilum.objects.flowables import (
     table,
     warning,
 )
-from hilum.objects.report import Report, row_of
+from hilum.objects.report import Report
+from hilum.objects.rows import row_of
 from hilum.objects.typeface import REGULAR
 
 BLUE, BLUE_PALE, GREY = HexColor(0x1C66AD), HexColor(0xE8F1FA), HexColor(0x97A1AC)
-AMBER_INK = HexColor(0x8A5A00)
 TONES = {
     Tone.RESULT: (BLUE, BLUE_PALE),
     Tone.ABSTAINED: (AMBER_INK, AMBER_PALE),

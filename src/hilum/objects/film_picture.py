@@ -11,7 +11,8 @@ from PIL import Image
 from hilum.findings import Classification
 from hilum.objects.film import OUTLINE_COLOUR, colours, fitted
 from hilum.objects.films import FilmReport, Outcome, Tone, percent
-from hilum.objects.report import Report, row_of
+from hilum.objects.report import Report
+from hilum.objects.rows import row_of
 from hilum.objects.sheet import (
     ALARM,
     EDGE,

@@ -105,7 +105,7 @@ class FilmReport:
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the film, then on the study: a page must not need another one."""
-        return tuple(note.text for note in (*self.own.notes, *self.study.notes))
+        return tuple(note.sentence for note in (*self.own.notes, *self.study.notes))
 
     @property
     def bases(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from reportlab.platypus.tables import Table, TableStyle
 from hilum.objects.typeface import BOLD, REGULAR, name_to_show, shown
 
 INK, FAINT, LINE = HexColor(0x1B222B), HexColor(0x66707C), HexColor(0xD5DAE0)
-AMBER, AMBER_PALE = HexColor(0xFFB830), HexColor(0xFFF3D9)
+AMBER, AMBER_INK, AMBER_PALE = HexColor(0xFFB830), HexColor(0x8A5A00), HexColor(0xFFF3D9)
 RED, RED_PALE = HexColor(0xC8372D), HexColor(0xFDE8E6)
 MARGIN = 18 * mm
 WIDTH = A4[0] - 2 * MARGIN
@@ -28,7 +28,6 @@ BODY = ParagraphStyle("body", fontName=REGULAR, fontSize=9.5, leading=13.5, text
 SMALL = ParagraphStyle("small", BODY, fontSize=8, leading=13.5, textColor=FAINT)
 HEADING = ParagraphStyle("heading", BODY, fontName=BOLD, fontSize=10.5, leading=14, spaceAfter=3)
 NUMBER = ParagraphStyle("number", BODY, fontName=BOLD, fontSize=11, alignment=2)
-CELL = ParagraphStyle("cell", BODY, alignment=2)
 WARNED = ParagraphStyle("warned", BODY, fontSize=10.5, leading=15)
 
 
@@ -111,7 +110,7 @@ def facts(pairs: Sequence[tuple[str, str]]) -> Table:
     return made
 
 
-def table(rows: Sequence[Sequence[object]], widths: Sequence[float]) -> Table:
+def table(rows: Sequence[Sequence[object]], widths: Sequence[float | None]) -> Table:
     """Cells without lines, as wide as `widths` (points)."""
     made = Table(rows, colWidths=widths, hAlign="LEFT")
     made.setStyle(

@@ -53,7 +53,7 @@ def _evaluations(film: FilmReport) -> Iterator[Dataset]:
     if refusal:
         yield tree.code(codes.PROCESSING_SUMMARY, codes.NO_ALGORITHMS_SUCCEEDED)
     bases = dict.fromkeys(c.basis for c in film.own.classifications)
-    for remark in (refusal, *bases, *(note.text for note in film.own.notes)):
+    for remark in (refusal, *bases, *(note.sentence for note in film.own.notes)):
         if remark:
             yield tree.text(codes.COMMENT, remark)
 
@@ -83,7 +83,7 @@ def _group(
     if not measurements:
         content += algorithm(report.analysis)
     for measurement in measurements:
-        content += measured(report.analysis, measurement)
+        content += measured(report, measurement)
     if film is not None:
         content.append(_image(codes.SOURCE_OF_MEASUREMENT, film))
     return tree.container(codes.MEASUREMENT_GROUP, [*content, *evaluations], "1501")
@@ -103,19 +103,32 @@ def tracking(report: Report, label: str, number: int = 0) -> list[Dataset]:
     ]
 
 
-def measured(analysis: Analysis, measurement: Measurement) -> list[Dataset]:
+def measured(report: Report, measurement: Measurement) -> list[Dataset]:
     """TID 1419 with the algorithm (TID 4019); volumes in mm3, as registries expect.
 
-    The uncertainty follows under its own name: a second "volume" could be taken for one.
+    The uncertainty follows under its own name: a second "volume" could be taken for one. So does
+    the change since the latest earlier exam.
     """
-    value, unit, uncertainty = measurement.value, measurement.unit, measurement.uncertainty
+    numbers = [(measurement.code, measurement.value, measurement.uncertainty, measurement.unit)]
+    if change := report.change(measurement):
+        error = change.difference_uncertainty
+        numbers.append((codes.CHANGE, change.difference, error, measurement.unit))
+        rate, error_of_rate = change.percent_per_year, change.percent_per_year_uncertainty
+        if rate is not None:
+            numbers.append((codes.CHANGE_PER_YEAR, rate, error_of_rate, codes.PERCENT_PER_YEAR))
+    return [item for number in numbers for item in _with_uncertainty(report.analysis, *number)]
+
+
+def _with_uncertainty(
+    analysis: Analysis, name: Code, value: float, uncertainty: float | None, unit: Code
+) -> Iterator[Dataset]:
     if unit == codes.MILLILITRE:
         value, unit = value * 1000, codes.CUBIC_MILLIMETRE
         uncertainty = None if uncertainty is None else uncertainty * 1000
-    numbers = [(measurement.code, value)]
+    yield tree.number(name, value, unit, algorithm(analysis))
     if uncertainty is not None:
-        numbers.append((codes.MEASUREMENT_UNCERTAINTY, uncertainty))
-    return [tree.number(name, n, unit, algorithm(analysis)) for name, n in numbers]
+        error = codes.MEASUREMENT_UNCERTAINTY
+        yield tree.number(error, uncertainty, unit, algorithm(analysis))
 
 
 def algorithm(analysis: Analysis) -> list[Dataset]:

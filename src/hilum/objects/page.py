@@ -13,16 +13,16 @@ from reportlab.platypus.flowables import Flowable, KeepTogether, Spacer
 from reportlab.platypus.paragraph import Paragraph
 from reportlab.platypus.tables import Table, TableStyle
 
-from hilum.objects import film_page
+from hilum.objects import film_page, tables
+from hilum.objects.films import Outcome, Tone
 from hilum.objects.flowables import (
     AMBER,
+    AMBER_INK,
     AMBER_PALE,
-    CELL,
     FAINT,
     INK,
     LINE,
     MARGIN,
-    NUMBER,
     RED,
     RED_PALE,
     SMALL,
@@ -35,12 +35,18 @@ from hilum.objects.flowables import (
     table,
     warning,
 )
-from hilum.objects.picture import captioned, strip_caption
+from hilum.objects.picture import captioned, numbered, strip_caption
 from hilum.objects.planes import Views
 from hilum.objects.report import NOT_FOR_DIAGNOSIS, Report
+from hilum.objects.rows import LIMIT
+from hilum.objects.tables import Swatch
 from hilum.objects.typeface import BOLD, REGULAR, register, shown
 
 FRAME_PADDING = 6  # reportlab's own, inside the margins
+COLUMN_GAP = 6 * mm
+FEW = 12  # lines that can stand beside others; more go on over the pages
+PLOT_HEIGHT, HIGHEST_PLOT = 34 * mm, 200 * mm
+CALM = (46, 150, 95)
 
 
 def draw(report: Report, header: Dataset) -> bytes:
@@ -68,18 +74,66 @@ def draw(report: Report, header: Dataset) -> bytes:
 
 def _story(report: Report, header: Dataset) -> Iterator[Flowable]:
     gap = Spacer(0, 4 * mm)
-    yield from (identity(header), Spacer(0, 5 * mm))
-    if report.refusal:
-        yield from (warning("NO RESULT", report.refusal, RED, RED_PALE), gap)
+    yield from (identity(header), Spacer(0, 4 * mm))
+    if report.confidence:
+        yield from (_confidence(report.confidence), gap)
     if report.incomplete:
         yield from (warning(None, report.incomplete, AMBER, AMBER_PALE), gap)
-    if report.rows:
-        yield from (heading("Results"), _results(report), gap)
-    if report.notes:
-        yield from (heading("Notes"), *map(paragraph, report.notes), gap)
+    if report.grid or report.rows:
+        yield from (heading("Results"), *_results(report), gap)
+    if report.changes:
+        yield from (heading("Change since earlier exams"), *_changes(report), gap)
+    if report.remarks:
+        yield from (heading("Notes"), *map(paragraph, report.remarks), gap)
     if not report.refusal and report.views:
         yield from (*_images(report.views), gap)
     yield KeepTogether([heading("Where this comes from"), facts(report.facts)])
+
+
+def _confidence(confidence: Outcome) -> Flowable:
+    """A warning is a box, that there is none a line."""
+    if confidence.tone is Tone.RESULT:
+        return table([[Swatch(CALM), paragraph(confidence.words)]], [6 * mm, WIDTH - 6 * mm])
+    colours = (RED, RED_PALE) if confidence.tone is Tone.REFUSED else (AMBER_INK, AMBER_PALE)
+    return warning(confidence.words, confidence.detail, *colours, size=12)
+
+
+def _results(report: Report) -> Iterator[Flowable]:
+    """The grid and, beside it, what it has no place for."""
+    if report.grid and report.rows and max(len(report.grid.lines), len(report.rows)) <= FEW:
+        left = WIDTH * 0.56
+        right = WIDTH - left - COLUMN_GAP
+        yield _beside(tables.grid(report.grid, left), tables.rows(report.rows, right), left)
+    else:
+        if report.grid:
+            yield tables.grid(report.grid, WIDTH)
+        if report.rows:
+            yield tables.rows(report.rows, WIDTH)
+    if report.legend:
+        yield Paragraph(report.legend, SMALL)
+
+
+def _changes(report: Report) -> Iterator[Flowable]:
+    """What has changed, and the plot."""
+    yield tables.changes(report.changes, WIDTH)
+    yield Paragraph(LIMIT, SMALL)
+    if report.course:
+        yield Spacer(0, 2 * mm)
+        labels = len(report.course.tracks) * 10.0
+        yield tables.Plot(report.course, WIDTH, min(max(labels, PLOT_HEIGHT), HIGHEST_PLOT))
+
+
+def _beside(left: Flowable, right: Flowable, width: float) -> Table:
+    """Two things on a line, the left one `width` points wide."""
+    made = table([[left, "", right]], [width, COLUMN_GAP, WIDTH - width - COLUMN_GAP])
+    rules = [
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("RIGHTPADDING", (0, 0), (-1, -1), 0),
+        ("TOPPADDING", (0, 0), (-1, -1), 0),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 0),
+    ]
+    made.setStyle(TableStyle(rules))
+    return made
 
 
 def _frame(report: Report, canvas: Canvas, document: SimpleDocTemplate) -> None:
@@ -112,49 +166,8 @@ def _frame(report: Report, canvas: Canvas, document: SimpleDocTemplate) -> None:
     canvas.drawRightString(A4[0] - MARGIN, 12 * mm, f"Hilum    page {document.page}")
 
 
-def _results(report: Report) -> Table:
-    rows = []
-    for row in report.rows:
-        uncertainty = f"\N{PLUS-MINUS SIGN} {row.uncertainty}" if row.uncertainty else ""
-        rows.append(
-            [
-                _Swatch(row.colour) if row.colour else "",
-                paragraph(row.label),
-                Paragraph(row.value, NUMBER),
-                paragraph(row.unit),
-                Paragraph(uncertainty, CELL),
-            ]
-        )
-    made = table(rows, [6 * mm, WIDTH - 82 * mm, 28 * mm, 18 * mm, 30 * mm])
-    style = [
-        ("LINEABOVE", (0, 0), (-1, 0), 0.5, LINE),
-        ("LINEBELOW", (0, 0), (-1, -1), 0.5, LINE),
-        ("TOPPADDING", (0, 0), (-1, -1), 5),
-        ("BOTTOMPADDING", (0, 0), (-1, -1), 6),
-        ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
-    ]
-    made.setStyle(TableStyle(style))
-    return made
-
-
-def _images(views: Views) -> list[Flowable]:
+def _images(views: Views) -> Iterator[Flowable]:
     gap = 2 * mm
-    return [
-        beside([captioned(view) for view in views.planes], gap),
-        Spacer(0, gap),
-        beside([view.image for view in views.strip], gap / 2),
-        Paragraph(strip_caption(views), SMALL),
-    ]
-
-
-class _Swatch(Flowable):
-    """A small square in the colour of a segment."""
-
-    def __init__(self, colour: tuple[int, int, int]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.colour = colour
-        self.width = self.height = 8
-
-    def draw(self) -> None:
-        self.canv.setFillColorRGB(*(value / 255 for value in self.colour))
-        self.canv.roundRect(0, 0, self.width, self.height, 1.5, 0, 1)
+    yield from (beside([captioned(view) for view in views.planes], gap), Spacer(0, gap / 2))
+    strip = [beside([numbered(view) for view in row], gap / 2) for row in views.rows]
+    yield KeepTogether([*strip, Paragraph(strip_caption(views), SMALL)])

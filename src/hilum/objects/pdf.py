@@ -17,7 +17,7 @@ def write(report: Report) -> Dataset:
     dataset.ConversionType = "WSD"
     dataset.BurnedInAnnotation = "YES"  # it names the patient
     dataset.AcquisitionDateTime = _acquired(report)
-    dataset.DocumentTitle = common.description(analysis, "pdf")
+    dataset.DocumentTitle = common.description(analysis.module.title, "pdf")
     dataset.ConceptNameCodeSequence = [codes.item(codes.IMAGING_MEASUREMENT_REPORT)]
     dataset.VerificationFlag = "UNVERIFIED"
     sources = [

@@ -1,4 +1,4 @@
-"""The picture of a result: views with outlines, numbers, provenance and warnings.
+"""The picture of a result: numbers, views with outlines, provenance and warnings.
 
 The patient's name, number and birth date are not among them: burned into pixels they survive
 every de-identification of the header, and the viewer shows them beside the image anyway.
@@ -6,25 +6,30 @@ every de-identification of the header, and the viewer shows them beside the imag
 
 from PIL import Image
 
-from hilum.objects.planes import PLANE_SIDE, STRIP_SIDE, View, Views
+from hilum.objects import panels
+from hilum.objects.films import Outcome, Tone
+from hilum.objects.planes import View, Views
 from hilum.objects.report import Report
 from hilum.objects.sheet import (
     ALARM,
+    CALM,
     EDGE,
     FAINT,
     GAP,
-    LINE,
-    PANEL,
+    INNER,
+    TEXT,
     WARNING,
     Sheet,
     banner,
     facts,
-    fit,
     footer,
     header,
     notes,
 )
-from hilum.objects.typeface import BOLD, REGULAR, pixels
+from hilum.objects.typeface import BOLD
+
+COLUMNS = (740, INNER - 740 - GAP)  # of numbers
+BLACK = (0, 0, 0)
 
 
 def draw(report: Report) -> Image.Image:
@@ -32,29 +37,78 @@ def draw(report: Report) -> Image.Image:
     sheet = Sheet.blank()
     images = " + ".join(text for name, text in report.facts if name == "Images")
     header(sheet, report.title, images)
-    if report.refusal:
-        banner(sheet, report.refusal, ALARM, "NO RESULT")
+    if report.confidence:
+        _confidence(sheet, report.confidence)
     if report.incomplete:
         banner(sheet, report.incomplete, WARNING)
+    has_facts = _numbers(sheet, report)
+    _changes(sheet, report)
+    notes(sheet, report.remarks)
+    sheet.y += GAP // 2 if report.remarks else 0
     if not report.refusal and report.views:
         _views(sheet, report.views)
-    _columns(sheet, report)
-    notes(sheet, report.notes)
+    if not has_facts:
+        sheet.y = facts(sheet, report.provenance, EDGE, sheet.y) + GAP // 2
     footer(sheet)
     return sheet.finished()
 
 
+def _confidence(sheet: Sheet, confidence: Outcome) -> None:
+    """A warning is a box, that there is none a line."""
+    if confidence.tone is not Tone.RESULT:
+        colour = ALARM if confidence.tone is Tone.REFUSED else WARNING
+        banner(sheet, confidence.detail, colour, confidence.words, 26)
+        return
+    sheet.pen.ellipse((EDGE, sheet.y + 3, EDGE + 14, sheet.y + 17), fill=CALM)
+    sheet.text((EDGE + 26, sheet.y + 17), confidence.words, 20, TEXT)
+    sheet.y += 24 + GAP
+
+
+def _numbers(sheet: Sheet, report: Report) -> bool:
+    """The grid and, beside it, what it has no place for.
+
+    If one of the two is empty, the facts stand there; returns whether they do.
+    """
+    boxes = []
+    if report.grid:
+        boxes.append(panels.panel(COLUMNS[0]))
+        panels.grid(boxes[0], report.grid)
+    if report.rows:
+        boxes.append(panels.panel(COLUMNS[len(boxes)]))
+        panels.rows(boxes[-1], report.rows)
+    if not boxes:
+        return False
+    panels.small(boxes[0], report.legend)
+    top = sheet.y
+    panels.place(sheet, boxes, GAP, EDGE)
+    if len(boxes) == 2:
+        return False
+    sheet.y = max(sheet.y, facts(sheet, report.provenance, EDGE + COLUMNS[0] + 2 * GAP, top) + GAP)
+    return True
+
+
+def _changes(sheet: Sheet, report: Report) -> None:
+    """What has changed and, beside it, the plot."""
+    if not report.changes:
+        return
+    boxes = [panels.panel(COLUMNS[0] if report.course else INNER)]
+    panels.changes(boxes[0], report.changes)
+    if report.course:
+        boxes.append(panels.panel(COLUMNS[1]))
+        panels.course(boxes[1], report.course, max(boxes[0].y - 20, 200))
+    panels.place(sheet, boxes, GAP, EDGE)
+
+
 def _views(sheet: Sheet, views: Views) -> None:
-    for column, plane in enumerate(views.planes):
-        sheet.image.paste(captioned(plane), (EDGE + column * (PLANE_SIDE + GAP), sheet.y))
-    sheet.y += PLANE_SIDE + GAP
-    for column, view in enumerate(views.strip):
-        left = EDGE + column * (STRIP_SIDE + 8)
-        sheet.image.paste(view.image, (left, sheet.y))
-        corner = (left + STRIP_SIDE - 6, sheet.y + STRIP_SIDE - 7)
-        sheet.text(corner, str(view.slice_number), 14, anchor="rs", halo=2)
-    sheet.text((EDGE, sheet.y + STRIP_SIDE + 24), strip_caption(views), 15, FAINT)
-    sheet.y += STRIP_SIDE + 42
+    for gap, images in (
+        (GAP, [captioned(view) for view in views.planes]),
+        *((8, [numbered(view) for view in row]) for row in views.rows),
+    ):
+        for column, image in enumerate(images):
+            sheet.image.paste(image, (EDGE + column * (image.width + gap), sheet.y))
+        sheet.y += images[0].height + gap
+    sheet.text((EDGE, sheet.y + 15), strip_caption(views), 15, FAINT)
+    sheet.y += 15 + GAP
 
 
 def strip_caption(views: Views) -> str:
@@ -67,54 +121,28 @@ def strip_caption(views: Views) -> str:
 
 
 def captioned(view: View) -> Image.Image:
-    """The image of `view` with its name, slice number and orientation letters."""
-    image, side = view.image.copy(), view.image.width
-    sheet, middle, inset = Sheet(image), side / 2, 10
+    """The image of `view` with its name, slice number, orientation letters and scale."""
+    image = view.image.copy()
+    sheet, inset, (width, height) = Sheet(image), 10, image.size
     sheet.text((inset, 25), view.name, 17, font=BOLD, halo=2)
     number = f"{view.slice_number} / {view.slices}"
-    sheet.text((inset, side - inset), number, 15, halo=2)
+    sheet.text((inset, height - inset), number, 15, halo=2)
     on_left, on_right, above, below = view.letters
-    sheet.text((inset, middle), on_left, 18, WARNING, BOLD, "lm", 2)
-    sheet.text((side - inset, middle), on_right, 18, WARNING, BOLD, "rm", 2)
-    sheet.text((middle, inset), above, 18, WARNING, BOLD, "mt", 2)
-    sheet.text((middle, side - inset), below, 18, WARNING, BOLD, "ms", 2)
+    sheet.text((inset, height / 2), on_left, 18, WARNING, BOLD, "lm", 2)
+    sheet.text((width - inset, height / 2), on_right, 18, WARNING, BOLD, "rm", 2)
+    sheet.text((width / 2, inset), above, 18, WARNING, BOLD, "mt", 2)
+    sheet.text((width / 2, height - inset), below, 18, WARNING, BOLD, "ms", 2)
+    end, length = width - inset, round(view.scale_bar * view.scale)
+    for thickness, colour in ((5, BLACK), (3, TEXT)):
+        sheet.pen.line((end - length, height - inset, end, height - inset), colour, thickness)
+    words = f"{view.scale_bar} mm"
+    sheet.text((end - length / 2, height - inset - 8), words, 15, anchor="ms", halo=2)
     return image
 
 
-def _columns(sheet: Sheet, report: Report) -> None:
-    """Results on the left, where they come from on the right."""
-    top, middle = sheet.y, EDGE + 560
-    if not report.rows:
-        sheet.y = facts(sheet, report.facts, EDGE, top) + GAP
-        return
-    left_end = _results(sheet, report, EDGE, top, middle - GAP - 8)
-    right_end = facts(sheet, report.facts, middle + 8, top)
-    sheet.y = max(left_end, right_end) + GAP
-
-
-def _results(sheet: Sheet, report: Report, left: int, top: int, right: int) -> int:
-    height = 40
-    bottom = top + 20 + height * len(report.rows)
-    sheet.pen.rounded_rectangle((left, top, right, bottom), 8, fill=PANEL)
-    y = top + 6
-    for number, row in enumerate(report.rows):
-        baseline = y + 32
-        if number:
-            sheet.pen.line((left + 20, y + 4, right - 20, y + 4), LINE)
-        if row.colour:
-            box = (left + 20, baseline - 14, left + 34, baseline)
-            sheet.pen.rounded_rectangle(box, 3, fill=row.colour)
-        label = fit(row.label, pixels(REGULAR, 21), right - left - 290)
-        sheet.text((left + 46, baseline), label, 21)
-        sheet.text((right - 158, baseline), row.value, 24, font=BOLD, anchor="rs")
-        sheet.text((right - 150, baseline), row.unit, 18, FAINT)
-        if row.uncertainty:
-            sheet.text(
-                (right - 20, baseline),
-                f"\N{PLUS-MINUS SIGN} {row.uncertainty}",
-                18,
-                FAINT,
-                anchor="rs",
-            )
-        y += height
-    return bottom
+def numbered(view: View) -> Image.Image:
+    """The image of `view` with its slice number."""
+    image = view.image.copy()
+    corner = (image.width - 6, image.height - 7)
+    Sheet(image).text(corner, str(view.slice_number), 14, anchor="rs", halo=2)
+    return image

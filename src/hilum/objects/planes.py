@@ -16,21 +16,36 @@ OPPOSITE = {"L": "R", "R": "L", "A": "P", "P": "A", "H": "F", "F": "H"}
 OBLIQUE = 0.34  # a direction cosine above this (20 degrees) earns a second letter
 VIEWS = ("Axial", "Coronal", "Sagittal")  # by the axis they are perpendicular to
 MARGIN = 1.5  # of the structure's size
-SMALLEST_FIELD = 60.0  # mm
-PLANE_SIDE, STRIP_SIDE, STRIP = 392, 144, 8  # pixels, pixels, slices
+PLANE, STRIP = (392, 352), 8  # pixels (width, height), slices
+SQUARE, WIDE = (144, 144), (296, 148)  # pixels, of a slice in the strip
+WIDE_FROM = 1.5  # width of the structure by its height
+LARGEST = {PLANE: 5.5, SQUARE: 4.0, WIDE: 4.0}  # pixels per mm
+SCALE_BARS = (50, 20, 10, 5, 2, 1)  # mm
 OUTLINE = 2.0  # pixels
 TINT = 0.16
+
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class View:
-    """A square RGB `image` of one slice; `letters` stand left, right, top and bottom of it."""
+    """The RGB `image` of one slice; `letters` stand left, right, top and bottom of it.
+
+    `scale` is in pixels per mm.
+    """
 
     name: str
     image: Image.Image
     letters: tuple[str, str, str, str]
     slice_number: int
     slices: int
+    scale: float
+
+    @property
+    def scale_bar(self) -> int:
+        """The longest length, in mm, that is at most a quarter as wide as the image."""
+        fitting = (mm for mm in SCALE_BARS if mm * self.scale <= self.image.width / 4)
+        return next(fitting, SCALE_BARS[-1])
 
 
 @dataclass(frozen=True)
@@ -43,69 +58,94 @@ class Views:
     @classmethod
     def of(cls, volume: Volume, segments: Sequence[Segment]) -> "Views":
         scene = Scene.of(volume, segments)
-        planes = (scene.view(axis, scene.centre[axis], PLANE_SIDE) for axis in range(3))
-        return cls(tuple(planes), tuple(scene.through(STRIP, STRIP_SIDE)))
+        planes = (scene.view(axis, scene.through_structure(axis), PLANE) for axis in range(3))
+        return cls(tuple(planes), tuple(scene.through(STRIP)))
+
+    @property
+    def rows(self) -> tuple[tuple[View, ...], ...]:
+        """The strip in rows that are as wide as the planes together."""
+        across = STRIP if self.strip[0].image.size == SQUARE else STRIP // 2
+        starts = range(0, len(self.strip), across)
+        return tuple(self.strip[start : start + across] for start in starts)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The volume and the segments to draw, reoriented; `centre` (indices) is what matters."""
+    """The volume and the masks to draw, reoriented.
+
+    `centre` holds the index of the middle of what matters along each axis, `occupied` all indices.
+    """
 
     volume: Volume
-    segments: tuple[tuple[np.ndarray, tuple[int, int, int]], ...]
+    drawn: tuple[tuple[np.ndarray, Segment], ...]
     union: np.ndarray
-    centre: tuple[int, int, int]
-    field: float
+    centre: tuple[int, ...]
+    occupied: tuple[np.ndarray, ...]
     window: tuple[float, float]
 
     @classmethod
     def of(cls, volume: Volume, segments: Sequence[Segment]) -> "Scene":
         volume = volume.to_patient_orientation(ORIENTATION)
-        drawn = [
-            (s.mask.to_patient_orientation(ORIENTATION).array, s.colour)
-            for s in _without_wholes(segments)
-        ]
+        drawn = tuple(
+            (segment.mask.to_patient_orientation(ORIENTATION).array, segment)
+            for segment in _without_wholes(segments)
+        )
         union = np.zeros(volume.array.shape, dtype=bool)
         for mask, _ in drawn:
             union |= mask
-        centre, size = _centre_and_size(union, volume)
         low, high = np.percentile(volume.array, (1, 99.7))
-        field = max(size * MARGIN, SMALLEST_FIELD)
         window = (float(low), float(max(high, low + 1)))
-        return cls(volume, tuple(drawn), union, centre, field, window)
+        return cls(volume, drawn, union, *_place(union), window)
 
-    def view(self, axis: int, index: int, side: int, field: float | None = None) -> View:
-        """The slice `index` along `axis`, `side` pixels wide and high."""
-        rows, columns = (a for a in range(3) if a != axis)
-        field = field or self.field
-        box = _Box.around(self, rows, columns, field, side)
+    def view(self, axis: int, index: int, size: Size) -> View:
+        """The slice `index` along `axis`, in an image of `size` (pixels, width and height)."""
+        rows, columns = _others(axis)
+        scale = self._scale(axis, size)
+        box = _Box.around(self, rows, columns, scale, size)
         low, high = self.window
         grey = box.sample(np.take(self.volume.array, index, axis))
         rgb = np.repeat(np.clip((grey - low) / (high - low), 0, 1)[..., None], 3, axis=2)
-        for mask, colour in self.segments:
+        seen = []
+        for mask, segment in self.drawn:
             flat = np.take(mask, index, axis)
             if flat.any():
-                _draw(rgb, box.sample_smoothly(flat), colour)
+                _draw(rgb, box.sample_smoothly(flat), segment.colour)
+                seen.append(segment)
         image = Image.fromarray((rgb * 255 + 0.5).astype(np.uint8))
-        return View(
-            VIEWS[axis], image, self._letters(rows, columns), index + 1, self.volume.shape[axis]
-        )
+        letters, count = self._letters(rows, columns), self.volume.shape[axis]
+        return View(_name(axis, seen), image, letters, index + 1, count, scale)
 
-    def through(self, count: int, side: int) -> list[View]:
-        """`count` slices at even distances along the longest extent of the structure."""
-        extents = [np.flatnonzero(self.union.any(axis=_others(a))) for a in range(3)]
-        if not self.union.any():
-            extents = [np.arange(size) for size in self.union.shape]
-        lengths = [
-            (e[-1] - e[0] + 1) * s for e, s in zip(extents, self.volume.spacing, strict=True)
-        ]
-        axis = int(np.argmax(lengths))
-        first, last = extents[axis][[0, -1]]
+    def extent(self, axis: int) -> float:
+        """Of what matters, in mm."""
+        first, last = self.occupied[axis][[0, -1]]
+        return float((last - first + 1) * self.volume.spacing[axis])
+
+    def _scale(self, axis: int, size: Size) -> float:
+        """Pixels per mm with which the structure fills much of the view; the image fills it."""
+        height, width = (self.extent(a) for a in _others(axis))
+        high, wide = (self.volume.shape[a] * self.volume.spacing[a] for a in _others(axis))
+        largest = min(size[0] / width / MARGIN, size[1] / height / MARGIN, LARGEST[size])
+        return float(max(largest, min(size[0] / wide, size[1] / high)))
+
+    def through_structure(self, axis: int) -> int:
+        """The middle slice along `axis`; the fullest where the middle of a pair shows nothing."""
+        area = self.union.sum(axis=_others(axis))
+        middle = self.centre[axis]
+        return middle if area[middle] or not area.any() else int(area.argmax())
+
+    def through(self, count: int) -> list[View]:
+        """`count` slices at even distances along the longest extent of the structure.
+
+        A pair is cut across its gap, so that every slice shows both.
+        """
+        lengths = [self.extent(axis) for axis in range(3)]
+        whole = [indices.size == indices[-1] - indices[0] + 1 for indices in self.occupied]
+        axis = int(np.argmax(np.where(whole, lengths, 0) if any(whole) else lengths))
+        first, last = self.occupied[axis][[0, -1]]
         wanted = np.linspace(first, last, count + 2)[1:-1].round().astype(int)
-        indices = sorted(set(wanted.tolist()))
-        across = max(length for a, length in enumerate(lengths) if a != axis)
-        field = max(across * MARGIN, SMALLEST_FIELD * 0.6)
-        return [self.view(axis, index, side, field) for index in indices]
+        height, width = (lengths[a] for a in _others(axis))
+        size = WIDE if width > WIDE_FROM * height else SQUARE
+        return [self.view(axis, index, size) for index in sorted(set(wanted.tolist()))]
 
     def _letters(self, rows: int, columns: int) -> tuple[str, str, str, str]:
         right, bottom = (_direction(self.volume.direction[:, axis]) for axis in (columns, rows))
@@ -117,23 +157,24 @@ class Scene:
 class _Box:
     """Maps the pixels of a view to those of a slice: centre, and slice pixels per view pixel."""
 
-    side: int
+    size: Size
     row: float
     column: float
     per_row: float
     per_column: float
 
     @classmethod
-    def around(cls, scene: Scene, rows: int, columns: int, field: float, side: int) -> "_Box":
-        spacing = scene.volume.spacing
-        step = field / side
-        return cls(
-            side,
-            scene.centre[rows] + 0.5,
-            scene.centre[columns] + 0.5,
-            step / spacing[rows],
-            step / spacing[columns],
-        )
+    def around(cls, scene: Scene, rows: int, columns: int, scale: float, size: Size) -> "_Box":
+        """The structure in the middle, as far as the view then shows no outside of the image."""
+        steps, middles = [], []
+        for axis, pixels in ((rows, size[1]), (columns, size[0])):
+            step = 1 / scale / scene.volume.spacing[axis]
+            count, half = scene.volume.shape[axis], pixels * step / 2
+            middle = (scene.occupied[axis][[0, -1]].sum() + 1) / 2
+            inside = min(max(middle, half), count - half) if count > 2 * half else count / 2
+            steps.append(step)
+            middles.append(inside)
+        return cls(size, *middles, *steps)
 
     def sample(self, flat: np.ndarray) -> np.ndarray:
         """`flat` (rows, columns), bicubic; outside lies the smallest value."""
@@ -146,18 +187,17 @@ class _Box:
         return self._transform(Image.fromarray(np.asarray(grey, dtype=np.float32) / 255))
 
     def _transform(self, image: Image.Image) -> np.ndarray:
-        half = self.side / 2
+        width, height = self.size
         coefficients = (
             self.per_column,
             0,
-            self.column - half * self.per_column,
+            self.column - width / 2 * self.per_column,
             0,
             self.per_row,
-            self.row - half * self.per_row,
+            self.row - height / 2 * self.per_row,
         )
-        size = (self.side, self.side)
         method, bicubic = Image.Transform.AFFINE, Image.Resampling.BICUBIC
-        return np.asarray(image.transform(size, method, coefficients, bicubic))
+        return np.asarray(image.transform(self.size, method, coefficients, bicubic))
 
 
 def _draw(rgb: np.ndarray, inside: np.ndarray, colour: tuple[int, int, int]) -> None:
@@ -193,16 +233,19 @@ def _without_wholes(segments: Sequence[Segment]) -> list[Segment]:
     return kept
 
 
-def _centre_and_size(union: np.ndarray, volume: Volume) -> tuple[tuple[int, int, int], float]:
-    """Index of the middle of `union` (of the volume if empty) and its largest extent in mm."""
+def _place(union: np.ndarray) -> tuple[tuple[int, ...], tuple[np.ndarray, ...]]:
+    """Indices of the middle of `union` (of the volume if empty), and all along each axis."""
     region = union if union.any() else np.ones_like(union)
-    centre, sizes = [], []
-    for axis, spacing in enumerate(volume.spacing):
-        occupied = np.flatnonzero(region.any(axis=_others(axis)))
-        weights = region.sum(axis=_others(axis))
-        centre.append(round(float(np.average(np.arange(weights.size), weights=weights))))
-        sizes.append(float((occupied[-1] - occupied[0] + 1) * spacing))
-    return (centre[0], centre[1], centre[2]), max(sizes)
+    weights = [region.sum(axis=_others(axis)) for axis in range(region.ndim)]
+    centre = (round(float(np.average(np.arange(w.size), weights=w))) for w in weights)
+    return tuple(centre), tuple(np.flatnonzero(weight) for weight in weights)
+
+
+def _name(axis: int, seen: Sequence[Segment]) -> str:
+    """Of a plane; a sagittal one tells the side of what it shows, which its letters do not."""
+    sides = {segment.side for segment in seen}
+    side = sides.pop() if len(sides) == 1 and VIEWS[axis] == "Sagittal" else None
+    return f"{VIEWS[axis]}, {side.meaning.lower()}" if side else VIEWS[axis]
 
 
 def _others(axis: int) -> tuple[int, ...]:

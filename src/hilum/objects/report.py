@@ -8,23 +8,16 @@ import numpy as np
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
-from hilum.findings import Findings, Measurement, Segment
+from hilum.findings import Change, Findings, Measurement, Segment
 from hilum.objects.analysis import Analysis
-from hilum.objects.films import FilmReport, Outcome, conclusion, films_of
+from hilum.objects.course import ChangeRow, Course, change_row
+from hilum.objects.films import NO_RESULT, FilmReport, Outcome, Tone, conclusion, films_of
 from hilum.objects.planes import Views
+from hilum.objects.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the results: `value` and `uncertainty` are ready to print, in `unit`."""
-
-    label: str
-    value: str
-    uncertainty: str = ""
-    unit: str = ""
-    colour: tuple[int, int, int] | None = None
+LOW_CONFIDENCE = "LOW CONFIDENCE"
+NO_WARNING = "The program raised no warning"
 
 
 @dataclass(frozen=True)
@@ -98,18 +91,68 @@ class Report:
             return None
         return "This result replaces an earlier one of the same study."
 
+    @property
+    def confidence(self) -> Outcome | None:
+        """Whether there is a result and how far to trust it; None if it is only incomplete."""
+        if self.refusal:
+            return Outcome(NO_RESULT, Tone.REFUSED, self.refusal)
+        cautions = dict.fromkeys(note.text.strip() for note in self.whole.notes if note.caution)
+        if cautions:
+            reasons = (f"{text[:1].upper()}{text[1:].rstrip('.')}." for text in cautions)
+            return Outcome(LOW_CONFIDENCE, Tone.ABSTAINED, " ".join(reasons))
+        return None if self.incomplete else Outcome(NO_WARNING, Tone.RESULT)
+
+    @cached_property
+    def grid(self) -> Grid | None:
+        """The volumes that can stand side by side."""
+        volumes = {}
+        for segment in self.segments:
+            measured = self.measurements(segment)
+            volume = next(m for m in measured if m.code == codes.VOLUME)
+            volumes[segment] = row_of(volume, segment)
+        return Grid.of(volumes)
+
     @cached_property
     def rows(self) -> tuple[Row, ...]:
-        """The results in the order the module gave them."""
+        """The results that are not in the grid, in the order the module gave them."""
+        in_grid = self.grid.segments if self.grid else ()
         measured = [
             row_of(measurement, segment)
             for segment in self.segments
             for measurement in self.measurements(segment)
+            if segment not in in_grid or measurement.code != codes.VOLUME
         ]
         measured += [row_of(measurement, measurement.of) for measurement in self.measurements(None)]
         for outcome in self.analysis.findings.classifications:
             measured += [Row(s.label, f"{s.value * 100:.0f}", unit="%") for s in outcome.scores]
         return tuple(measured)
+
+    @property
+    def legend(self) -> str:
+        """What the numbers mean."""
+        given = self.analysis.findings.measurements
+        spread = ONE_DEVIATION if any(m.uncertainty is not None for m in given) else ""
+        return ". ".join(words for words in (spread, self._definition) if words)
+
+    @property
+    def _definition(self) -> str:
+        measured = {measurement.code for measurement in self.analysis.findings.measurements}
+        return DEFINITION if codes.ASYMMETRY in measured else ""
+
+    @property
+    def changes(self) -> tuple[ChangeRow, ...]:
+        """What has become of the measurements since earlier exams."""
+        return tuple(map(change_row, self.analysis.findings.changes))
+
+    def change(self, measurement: Measurement) -> Change | None:
+        """That of `measurement`, if it could be compared."""
+        changes = self.analysis.findings.changes
+        return next((change for change in changes if change.of is measurement), None)
+
+    @cached_property
+    def course(self) -> Course | None:
+        """The volumes over time, to be drawn."""
+        return Course.of(self.analysis.findings.changes)
 
     @cached_property
     def films(self) -> tuple[FilmReport, ...]:
@@ -139,10 +182,10 @@ class Report:
     def provenance(self) -> tuple[tuple[str, str], ...]:
         """Why these images, which model, and when."""
         module, reasons = self.analysis.module, self.analysis.reasons
+        weights = f"SHA-256 {module.weights_sha256[:12]}"
         return (
             *(((self._why, "; ".join(reasons)),) if reasons else ()),
-            ("Model", f"{module.title}, version {module.version}"),
-            ("Weights", f"SHA-256 {module.weights_sha256[:12]}"),
+            ("Model", f"{module.title}, version {module.version}, weights {weights}"),
             ("Analysed", f"{self.analysis.created:%Y-%m-%d %H:%M}"),
         )
 
@@ -153,16 +196,26 @@ class Report:
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the whole, and what its scores are."""
+        return self._remarks(with_cautions=True)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notes that `confidence` does not say."""
+        return self._remarks(with_cautions=False)
+
+    def _remarks(self, with_cautions: bool) -> tuple[str, ...]:
         bases = (classification.basis for classification in self.whole.classifications)
-        texts = (*bases, *(note.text for note in self.whole.notes), self.replaces)
-        return tuple(dict.fromkeys(text for text in texts if text))
+        given = (n.sentence for n in self.whole.notes if with_cautions or not n.caution)
+        return tuple(dict.fromkeys(text for text in (*bases, *given, self.replaces) if text))
 
     @property
     def comments(self) -> tuple[str, ...]:
         """Everything a reader of the bare document must know besides the numbers."""
         study = self.conclusion
         words = f"{study.words}. {study.detail}".strip() if study and not self.refusal else None
-        said = (self.refusal, self.incomplete, words, *self.notes)
+        changes = (sentence for change in self.changes for sentence in change.sentences)
+        defined = f"{self._definition}." if self._definition else None
+        said = (self.refusal, self.incomplete, words, *self.notes, defined, *changes)
         chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 
@@ -180,23 +233,3 @@ def describe(series: Series) -> str:
     elif size := series.instances[0].size:
         parts.append(f"{size[1]} x {size[0]} pixels")
     return ", ".join(parts)
-
-
-def row_of(measurement: Measurement, segment: Segment | None = None) -> Row:
-    value, uncertainty, unit = measurement.value, measurement.uncertainty, measurement.unit
-    label = segment.label if segment else measurement.code.meaning
-    if segment and measurement.code != codes.VOLUME:
-        label = f"{segment.label}: {measurement.code.meaning}"
-    name = {codes.MILLILITRE: "mL", codes.NO_UNITS: ""}.get(unit, unit.value)
-    digits = 0 if unit == codes.PERCENT else 2
-    if unit == codes.CUBIC_MILLIMETRE:
-        # Clinicians read volumes in millilitres.
-        value, name = value / 1000, "mL"
-        uncertainty = None if uncertainty is None else uncertainty / 1000
-    return Row(
-        label,
-        f"{value:.{digits}f}",
-        "" if uncertainty is None else f"{uncertainty:.{digits}f}",
-        name,
-        segment.colour if segment else None,
-    )

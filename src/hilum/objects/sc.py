@@ -53,7 +53,7 @@ def _capture(
     dataset.BurnedInAnnotation = "YES"
     dataset.DateOfSecondaryCapture = analysis.created.strftime("%Y%m%d")
     dataset.TimeOfSecondaryCapture = analysis.created.strftime("%H%M%S")
-    dataset.DerivationDescription = common.description(analysis, "sc")
+    dataset.DerivationDescription = common.description(analysis.module.title, "sc")
     dataset.BodyPartExamined = common.body_part(analysis)
     if dataset.BodyPartExamined not in UNPAIRED:  # Type 2C, and forbidden elsewhere
         dataset.Laterality = common.laterality(instances)

@@ -58,7 +58,7 @@ def write(report: Report, encoding: Encoding = "auto") -> Dataset | None:
         fractional_type="OCCUPANCY",
         max_fractional_value=MAXIMUM_FRACTIONAL_VALUE,
         content_label="AI_RESEARCH",
-        content_description=common.description(analysis, "seg"),
+        content_description=common.description(analysis.module.title, "seg"),
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
     _fix_dimension_organization(dataset, derived_uid("dimensions", uid))

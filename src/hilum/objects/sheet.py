@@ -22,6 +22,7 @@ TEXT = (232, 236, 241)
 FAINT = (150, 160, 172)
 WARNING = (255, 184, 48)
 ALARM = (255, 107, 94)
+CALM = (110, 200, 150)
 
 
 @dataclass
@@ -69,8 +70,10 @@ def header(sheet: Sheet, title: str, subtitle: str) -> None:
     sheet.text((EDGE, CORNER + 58), fit(title, pixels(BOLD, size), room), size, font=BOLD)
     sheet.pen.rounded_rectangle((left, CORNER + 26, WIDTH - EDGE, CORNER + 68), 8, fill=WARNING)
     sheet.text((left + 16, CORNER + 47), words, 20, (24, 18, 0), BOLD, "lm")
-    sheet.text((EDGE, CORNER + 92), fit(subtitle, pixels(REGULAR, 19), INNER), 19, FAINT)
-    sheet.y = CORNER + 116
+    lines = wrap(subtitle, pixels(REGULAR, 19), INNER)
+    for number, line in enumerate(lines):
+        sheet.text((EDGE, CORNER + 92 + 26 * number), line, 19, FAINT)
+    sheet.y = CORNER + 90 + 26 * len(lines)
 
 
 def banner(

@@ -31,7 +31,7 @@ def write(report: Report, segmentation: Dataset | None = None) -> Dataset:
     )
     found = analysis.findings
     measured = {measurement.code.scheme_designator for measurement in found.measurements}
-    if found.classifications or codes.OWN_SCHEME in measured:
+    if found.classifications or found.changes or codes.OWN_SCHEME in measured:
         dataset.CodingSchemeIdentificationSequence = [codes.own_scheme()]
     # Another segmentation encoding makes another SEG, thus another report that refers to it.
     variant = segmentation.SOPInstanceUID if segmentation else ""
@@ -53,7 +53,9 @@ def _document(report: Report, segmentation: Dataset | None) -> Dataset:
     dataset.VerificationFlag = "UNVERIFIED"
     evidence = _evidence(analysis, segmentation)
     if evidence:
-        dataset.CurrentRequestedProcedureEvidenceSequence = [_study(analysis, evidence)]
+        dataset.CurrentRequestedProcedureEvidenceSequence = [_study(analysis.study.uid, evidence)]
+    if earlier := _earlier(analysis):
+        dataset.PertinentOtherEvidenceSequence = earlier
     predecessors = [
         common.series_reference(
             common.series_instance_uid(item.ReferencedSOPInstanceUID),
@@ -63,13 +65,13 @@ def _document(report: Report, segmentation: Dataset | None) -> Dataset:
         for item in common.predecessors(analysis, Comprehensive3DSRStorage)
     ]
     if predecessors:
-        dataset.PredecessorDocumentsSequence = [_study(analysis, predecessors)]
+        dataset.PredecessorDocumentsSequence = [_study(analysis.study.uid, predecessors)]
     return dataset
 
 
-def _study(analysis: Analysis, series: list[Dataset]) -> Dataset:
+def _study(uid: str, series: list[Dataset]) -> Dataset:
     item = Dataset()
-    item.StudyInstanceUID = analysis.study.uid
+    item.StudyInstanceUID = uid
     item.ReferencedSeriesSequence = series
     return item
 
@@ -87,6 +89,23 @@ def _evidence(analysis: Analysis, segmentation: Dataset | None) -> list[Dataset]
     return items
 
 
+def _earlier(analysis: Analysis) -> list[Dataset]:
+    """The reports of earlier exams that measurements are compared with, study by study."""
+    studies: dict[str, dict[str, set[str]]] = {}
+    for change in analysis.findings.changes:
+        for exam in change.earlier:
+            series = studies.setdefault(exam.study_uid, {}).setdefault(exam.series_uid, set())
+            series.add(exam.sop_instance_uid)
+    items = []
+    for study_uid, in_series in studies.items():
+        found = []
+        for series_uid, uids in in_series.items():
+            reports = [common.reference(Comprehensive3DSRStorage, uid) for uid in sorted(uids)]
+            found.append(common.series_reference(series_uid, reports, "ReferencedSOPSequence"))
+        items.append(_study(study_uid, found))
+    return items
+
+
 def _root(report: Report, segmentation: Dataset | None) -> Iterator[Dataset]:
     analysis = report.analysis
     yield tree.code(codes.LANGUAGE_OF_CONTENT, codes.ENGLISH, tree.HAS_CONCEPT_MOD)
@@ -100,7 +119,7 @@ def _root(report: Report, segmentation: Dataset | None) -> Iterator[Dataset]:
     if regions:
         yield tree.container(codes.IMAGING_MEASUREMENTS, regions)
         # Viewers stumble over a TID 1501 group beside TID 1411 groups; this place is TID 1420.
-        derived = [n for m in report.measurements(None) for n in groups.measured(analysis, m)]
+        derived = [n for m in report.measurements(None) for n in groups.measured(report, m)]
         if derived:
             yield tree.container(codes.DERIVED_IMAGING_MEASUREMENTS, derived)
     elif without := list(groups.groups(report)):
@@ -130,7 +149,7 @@ def _group(report: Report, segment: Segment, segmentation: Dataset | None) -> Da
         _site(segment),
     ]
     for measurement in report.measurements(segment):
-        items += groups.measured(report.analysis, measurement)
+        items += groups.measured(report, measurement)
     for instance, mask in zip(series.instances, _to_outline(report, segment), strict=True):
         for points in outlines(mask):
             source = tree.image(

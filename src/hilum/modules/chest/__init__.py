@@ -136,9 +136,10 @@ class ChestRadiograph:
         yield Measurement(codes.EVIDENCE_IN_LUNGS, 100 * share, codes.PERCENT, image=uid)
         if share < self.classify.card.low_evidence:
             yield Note(
-                f"Only {share:.0%} of the evidence lies inside the lungs: the score rests mostly on"
-                " something else.",
+                f"only {share:.0%} of the evidence lies inside the lungs: the score rests mostly on"
+                " something else",
                 uid,
+                caution=True,
             )
 
     def _summary(self, analysed: Sequence[Analysed]) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Is this result plausible? Header facts before, a few cheap numbers after the network.
+"""Is this result plausible? A few cheap numbers after the network.
 
 Every number has bounds measured on held-out persons (`Calibration.bounds`). One number outside is
 worth a note; one far outside, or several together, a refusal.
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydicom.dataset import Dataset
 from scipy.ndimage import (  # type: ignore[attr-defined]
     gaussian_filter,
     label,
@@ -23,8 +22,8 @@ TEMPLATE = Path(__file__).with_name("template.npz")
 # offsets in voxels (1 mm) from the hippocampus's centroid: to the right, to anterior, to the head
 BOX = (np.arange(-14, 17, 2.0), np.arange(-24, 23, 2.0), np.arange(-14, 21, 2.0))
 LEAST_OVERLAP = 0.25  # share of the template that must lie inside the crop
+APART = 2  # voxels; neighbours differ by how slices were resampled, these by how thick they were
 SEVERAL = 3  # numbers outside their bounds that make a refusal together
-LONGEST_T1_ECHO = 20.0  # ms; MPRAGE echoes last 2-5 ms, T2 and FLAIR ones 80 ms and more
 
 
 @dataclass(frozen=True)
@@ -56,11 +55,18 @@ GATES = {
     "one_piece": Gate(
         "in-pieces", "the region found falls into pieces; the largest holds {value:.0%} of it"
     ),
+    "sharpness": Gate(
+        "blurred",
+        "along one axis the image holds {value:.0%} of the detail that it holds along the others,"
+        " like thick slices that were resampled to thin ones",
+    ),
+    "mixed": Gate(
+        "mixed-parts",
+        "anterior and posterior part lie mixed: {value:.0%} of the region found looks like the part"
+        " on the other side of their border",
+    ),
     "entropy": Gate(
         "unsure", "the network is unsure about much of the region (entropy {value:.2f} per voxel)"
-    ),
-    "agreement": Gate(
-        "unstable", "a second look at the shifted image gives another region (overlap {value:.2f})"
     ),
 }
 
@@ -71,13 +77,13 @@ class Plausibility:
     def __init__(self, bounds: Mapping[str, Bounds], template: Path = TEMPLATE) -> None:
         self._bounds = bounds
         with np.load(template) as stored:
-            self._template = stored["appearance"].astype(np.float32)
+            self.template = stored["appearance"].astype(np.float32)
 
     def __call__(self, segmentation: Segmentation) -> Refusal | tuple[Note, ...]:
         """A refusal, or the notes a reader must see (none if nothing is unusual)."""
         if not segmentation.labels.any():
             return Refusal("nothing-found", "no hippocampus was found in the image.")
-        return verdict(numbers_of(segmentation, self._template), self._bounds)
+        return verdict(numbers_of(segmentation, self.template), self._bounds)
 
 
 def verdict(
@@ -91,27 +97,7 @@ def verdict(
         first = (far or unusual)[0]
         others = [texts[name] for name in unusual if name != first]
         return Refusal(GATES[first].code, "; ".join([texts[first], *others]) + ".")
-    return tuple(Note(f"Low confidence: {text}.") for text in texts.values())
-
-
-def header_refusal(header: Dataset) -> Refusal | None:
-    """Why the acquisition itself is not what the network was made for, or None."""
-    if header.get("ContrastBolusAgent"):
-        return Refusal(
-            "contrast-agent",
-            "the series was acquired after a contrast agent; the network knows T1"
-            " images without contrast only.",
-        )
-    try:
-        echo_time = float(header.get("EchoTime") or 0)
-    except (TypeError, ValueError):
-        return None  # unreadable says as little as absent: crops often lack it
-    if echo_time > LONGEST_T1_ECHO:
-        return Refusal(
-            "not-t1",
-            f"an echo time of {echo_time:.0f} ms is not that of a T1-weighted image.",
-        )
-    return None
+    return tuple(Note(text, caution=True) for text in texts.values())
 
 
 def numbers_of(segmentation: Segmentation, template: np.ndarray) -> dict[str, float]:
@@ -127,8 +113,9 @@ def numbers_of(segmentation: Segmentation, template: np.ndarray) -> dict[str, fl
         "anterior_share": float((segmentation.labels == ANTERIOR).sum()) / voxels,
         "at_border": 1 - float(mask[1:-1, 1:-1, 1:-1].sum()) / voxels,
         "one_piece": float(np.bincount(pieces.ravel())[1:].max()) / voxels,
+        "sharpness": sharpness(segmentation.image),
+        "mixed": float((segmentation.labels != segmentation.likeliest).sum()) / voxels,
         "entropy": float(entropy) / voxels,
-        "agreement": dice(mask, segmentation.shifted_labels > 0),
     }
 
 
@@ -141,17 +128,31 @@ def resemblance(image: np.ndarray, centre: np.ndarray, template: np.ndarray) -> 
     return float(np.corrcoef(seen[both], template[both])[0, 1])
 
 
+def sharpness(image: np.ndarray) -> float:
+    """Detail along the most blurred axis of `image`, as a share of that along the middle one.
+
+    The detail along an axis is the energy of its second differences by that of its first ones, so
+    that neither contrast nor anatomy counts. 1 where all axes are alike; about 0.6 for slices of
+    3 mm resampled to 1 mm, 0.4 for 5 mm. Slices that only repeat their neighbour hold none, so it
+    is at most the share of the others.
+    """
+    detail, new = [], []
+    for axis in range(3):
+        lines = np.moveaxis(image, axis, 0)
+        new.append(float((lines[1:] != lines[:-1]).any((1, 2)).mean()))
+        first = lines[APART:] - lines[:-APART]
+        energy = float((first**2).mean())
+        second = first[APART:] - first[:-APART]
+        detail.append(float((second**2).mean()) / energy if energy else 0.0)
+    lowest, middle, _ = sorted(detail)
+    return min(lowest / middle, *new) if middle else 0.0
+
+
 def appearance(image: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Smoothed intensities at the places of `BOX` around `centre`, NaN outside the crop."""
     where = np.stack(np.meshgrid(*BOX, indexing="ij")) + centre[:, None, None, None]
     smooth = gaussian_filter(image.astype(np.float32), 0.8, mode="nearest")
     return np.asarray(map_coordinates(smooth, where, order=1, cval=np.nan))
-
-
-def dice(first: np.ndarray, second: np.ndarray) -> float:
-    """Overlap of two boolean arrays: 1 where they are equal, 0 where they share nothing."""
-    total = first.sum() + second.sum()
-    return float(2 * (first & second).sum() / total) if total else 0.0
 
 
 def _outside(value: float, allowed: Range) -> bool:

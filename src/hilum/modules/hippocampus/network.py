@@ -31,7 +31,8 @@ class Calibration:
     """What was measured on held-out persons; it lies in the ONNX file, under the same SHA-256.
 
     `relative_error` is one standard deviation of a volume as a share of it, for the parts
-    `anterior`, `posterior` and `whole`; `bounds` are those of the gates, by name.
+    `anterior`, `posterior` and `whole`, and for `both` hippocampi together; that of `asymmetry` is
+    a share, too. `bounds` are those of the gates, by name.
     """
 
     background_offset: float
@@ -63,20 +64,22 @@ def normalise(voxels: np.ndarray) -> np.ndarray:
     return np.asarray((clipped - clipped.mean()) / max(float(clipped.std()), 1e-6))
 
 
+def divided(region: np.ndarray, anterior: np.ndarray) -> np.ndarray:
+    """Labels of a boolean `region`, uint8, by where it is `anterior`."""
+    return np.where(region, np.where(anterior, ANTERIOR, POSTERIOR), 0).astype(np.uint8)
+
+
 @dataclass(frozen=True, eq=False)
 class Segmentation:
     """What the network made of one crop. Arrays are (x, y, z): to the right, anterior, the head.
 
     `image` is the z-scored crop. `logits` (3, x, y, z) are those of background, anterior and
-    posterior; `shifted_logits` come from a second look with the crop laid 4 voxels further along
-    every axis. `background_offset` is added to the background's logit, so that volumes are
-    unbiased.
+    posterior. `background_offset` is added to the background's logit, so that volumes are unbiased.
     """
 
     source: Volume
     image: np.ndarray
     logits: np.ndarray
-    shifted_logits: np.ndarray
     background_offset: float = 0.0
 
     @cached_property
@@ -86,14 +89,27 @@ class Segmentation:
         return np.asarray(exponential / exponential.sum(0))
 
     @cached_property
-    def labels(self) -> np.ndarray:
-        """0 background, 1 anterior, 2 posterior; uint8 (x, y, z)."""
+    def likeliest(self) -> np.ndarray:
+        """The likeliest label of each voxel by itself; uint8 (x, y, z)."""
         return np.asarray(self._offset(self.logits).argmax(0), np.uint8)
 
     @cached_property
-    def shifted_labels(self) -> np.ndarray:
-        """`labels` as the second look sees them."""
-        return np.asarray(self._offset(self.shifted_logits).argmax(0), np.uint8)
+    def first_anterior(self) -> int:
+        """Index y of the coronal slice in which the anterior part begins: the likeliest one.
+
+        Raters divide a hippocampus by a coronal plane, so there is one place to find and not one
+        label for each voxel: that with the largest sum of log-odds on its right sides.
+        """
+        odds = self.logits[ANTERIOR] - self.logits[POSTERIOR]
+        by_slice = (odds * (self.likeliest > 0)).sum((0, 2))
+        behind = np.concatenate(([0.0], np.cumsum(by_slice)))
+        return int(np.argmin(behind))
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """0 background, 1 anterior, 2 posterior; uint8 (x, y, z)."""
+        places = np.arange(self.logits.shape[2])[:, None]
+        return divided(self.likeliest > 0, places >= self.first_anterior)
 
     def on_grid(self, values: np.ndarray) -> Volume:
         """`values` (x, y, z) on the grid of the volume that was segmented."""
@@ -133,13 +149,10 @@ class Segmenter:
     def __call__(self, volume: Volume) -> Segmentation:
         """Segment `volume`: intensities (slices, rows, columns), LPS affine, any orientation."""
         image = normalise(volume.to_patient_orientation(TRAINING_ORIENTATION).array)
-        shift = MULTIPLE // 2
-        shifted = self.logits(np.pad(image, [(shift, 0)] * 3, mode="edge"))
         return Segmentation(
             source=volume,
             image=image,
             logits=self.logits(image),
-            shifted_logits=shifted[:, shift:, shift:, shift:],
             background_offset=self.calibration.background_offset if self.calibration else 0.0,
         )
 

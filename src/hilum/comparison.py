@@ -1,0 +1,49 @@
+"""What stands beside a measurement: the patient's earlier results, and the norms of the site."""
+
+from hilum import priors
+from hilum import records as tables
+from hilum.config import Destination, Rule, Site
+from hilum.engine import exchange
+from hilum.findings import Findings
+from hilum.norms import compare_with_norms
+from hilum.records import Records
+from hilum.room import with_room
+from hilum.routing import recipients
+from hilum.workitems import Workitems, module_of
+
+
+class Comparison:
+    """Puts it there, on the disk, where the findings of a workitem lie."""
+
+    def __init__(self, site: Site, records: Records, workitems: Workitems) -> None:
+        self._site = site
+        self._records = records
+        self._workitems = workitems
+
+    def of(self, row: tables.Row) -> Findings:
+        """The findings of a workitem, compared where the module says that they can be.
+
+        To be called once after each run of the module, which writes its findings anew.
+        """
+        folder = self._workitems.result_folder(row["id"])
+        findings = exchange.load(folder)
+        if not any(measurement.followed for measurement in findings.measurements):
+            return findings
+        study, module = self._workitems.study(row), module_of(row)
+        findings, problems = priors.follow_up(findings, study, module, self._archives(row))
+        patient = study.consensus()
+        notes, unused = compare_with_norms(self._site.norms, module, patient, findings)
+        findings = Findings((*findings.items, *notes))
+        for kind, texts in (("priors", problems), ("norms", unused)):
+            for text in texts:
+                self._records.add_event(row["study_uid"], kind, text, row["id"])
+        with_room(self._site.data, lambda: exchange.save(findings, folder))
+        return findings
+
+    def _archives(self, row: tables.Row) -> tuple[Destination, ...]:
+        """Those that are asked for earlier results: those that answer C-FIND."""
+        if not self._site.priors.enabled:
+            return ()
+        rule = Rule.model_validate(row["rule"])
+        names = self._site.priors.ask or recipients(self._site, rule, refused=False)
+        return tuple(d for d in self._site.destinations(tuple(names)) if d.kind == "dimse")

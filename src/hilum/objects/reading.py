@@ -1,0 +1,184 @@
+"""Our own reports and withdrawals read back from an archive: what `sr.py` wrote, as numbers.
+
+They come over the network like anything else, so nothing in them is believed that was not looked
+at; a document that is broken anywhere counts as not there.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from math import isfinite
+
+from pydicom import config
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from hilum.dicom import codes
+from hilum.dicom.dates import day_of
+from hilum.dicom.header import HOSTILE
+from hilum.findings import CAUTION, Measurement
+from hilum.module import ModuleFacts
+
+LITRES = {codes.CUBIC_MILLIMETRE.value: 1e-6, codes.MILLILITRE.value: 1e-3}
+MOST_NUMBERS = 1000  # of one report
+PATIENT = ("PatientID", "IssuerOfPatientID", "PatientBirthDate")
+REPLACES = "PredecessorDocumentsSequence"
+WITHDRAWS = "CurrentRequestedProcedureEvidenceSequence"
+
+Key = tuple[str | None, str]  # label of the segment, code of what was measured
+
+
+@dataclass(frozen=True)
+class Number:
+    """A measured value with its uncertainty, both in the UCUM `unit`."""
+
+    value: float
+    uncertainty: float
+    unit: str
+
+    def __post_init__(self) -> None:
+        if not all(isfinite(n) and n > 0 for n in (self.value, self.uncertainty)):
+            raise ValueError("a value that can be compared is finite and above 0")
+
+    def within(self, unit: str) -> "Number | None":
+        """The same in another unit, None if that is another quantity."""
+        if self.unit == unit:
+            return self
+        if not {self.unit, unit} <= LITRES.keys():
+            return None
+        scale = LITRES[self.unit] / LITRES[unit]
+        return Number(self.value * scale, self.uncertainty * scale, unit)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A report, or the withdrawal of one, on the study of `day`.
+
+    `names` are the SOP instances that it replaces or takes back. A report that `is_cautious` said
+    of itself that it deserves little confidence.
+    """
+
+    study_uid: str
+    series_uid: str
+    sop_instance_uid: str
+    day: date
+    written: str
+    patient: Mapping[str, str]
+    module: tuple[str, str, str]
+    is_result: bool
+    is_cautious: bool
+    names: frozenset[str]
+    numbers: Mapping[Key, Number]
+
+    @classmethod
+    def read(cls, document: Dataset) -> "Document | None":
+        """None for one that is broken in any way."""
+        try:
+            return cls._read(document)
+        except HOSTILE:
+            return None
+
+    @classmethod
+    def _read(cls, document: Dataset) -> "Document | None":
+        day, is_report = day_of(document.get("StudyDate")), document.Modality == "SR"
+        if day is None or not (is_report or document.Modality == "KO"):
+            return None
+        return cls(
+            study_uid=_uid(document, "StudyInstanceUID"),
+            series_uid=_uid(document, "SeriesInstanceUID"),
+            sop_instance_uid=_uid(document, "SOPInstanceUID"),
+            day=day,
+            written=f"{document.get('ContentDate')}{document.get('ContentTime')}",
+            patient={keyword: text_of(document, keyword) for keyword in PATIENT},
+            module=(
+                str(document.ManufacturerModelName),
+                str(document.SoftwareVersions[0]),
+                str(document.DeviceSerialNumber),
+            ),
+            is_result=is_report and document.CompletionFlag == "COMPLETE",
+            is_cautious=is_report and any(c.startswith(CAUTION) for c in _comments(document)),
+            names=frozenset(_named(document)),
+            numbers=dict(_numbers(document)) if is_report else {},
+        )
+
+    def again(self, measurement: Measurement) -> Number | None:
+        """The same measurement here, in its unit."""
+        label = measurement.of.label if measurement.of else None
+        number = self.numbers.get((label, measurement.code.value))
+        return number and number.within(measurement.unit.value)
+
+
+def text_of(attributes: Dataset, keyword: str) -> str:
+    """The value without padding, empty where there is none."""
+    return str(attributes.get(keyword) or "").strip()
+
+
+def made_by(module: ModuleFacts) -> tuple[str, str, str]:
+    """What a report of `module` says of its maker, as `Document.module`."""
+    return module.name[:64], module.version[:64], module.weights_sha256[:64]
+
+
+def _uid(document: Dataset, keyword: str) -> str:
+    value = UID(str(document[keyword].value), config.IGNORE)
+    if not value.is_valid or not value:
+        raise ValueError(f"{keyword} is no UID")
+    return str(value)
+
+
+def _named(document: Dataset) -> Iterator[str]:
+    for study in document.get(WITHDRAWS if document.Modality == "KO" else REPLACES, []):
+        for series in study.ReferencedSeriesSequence:
+            for instance in series.ReferencedSOPSequence:
+                yield str(instance.ReferencedSOPInstanceUID)
+
+
+def _comments(document: Dataset) -> Iterator[str]:
+    for section in document.ContentSequence:
+        if _name(section) == codes.QUALITATIVE_EVALUATIONS.value:
+            for item in section.ContentSequence:
+                if _name(item) == codes.COMMENT.value:
+                    yield str(item.TextValue)
+
+
+def _numbers(document: Dataset) -> Iterator[tuple[Key, Number]]:
+    """Every number that has an uncertainty, in the groups of segments and in that of the whole."""
+    count = 0
+    for label, items in _groups(document):
+        for (name, value, unit), (next_name, uncertainty, same) in pairwise(_measured(items)):
+            if next_name == codes.MEASUREMENT_UNCERTAINTY.value and unit == same:
+                count += 1
+                if count > MOST_NUMBERS:
+                    raise ValueError("more numbers than any report of ours has")
+                if min(value, uncertainty) > 0:  # others, such as an asymmetry, are not followed
+                    yield (label, name), Number(value, uncertainty, unit)
+
+
+def _groups(document: Dataset) -> Iterator[tuple[str | None, Iterable[Dataset]]]:
+    for section in document.ContentSequence:
+        name = _name(section)
+        if name == codes.DERIVED_IMAGING_MEASUREMENTS.value:
+            yield None, section.ContentSequence
+        elif name == codes.IMAGING_MEASUREMENTS.value:
+            for group in section.ContentSequence:
+                yield _label(group), group.ContentSequence
+
+
+def _label(group: Dataset) -> str:
+    for item in group.ContentSequence:
+        if _name(item) == codes.TRACKING_IDENTIFIER.value:
+            return str(item.TextValue)
+    raise ValueError("a group without its name")
+
+
+def _measured(items: Iterable[Dataset]) -> Iterator[tuple[str, float, str]]:
+    """Name, value and unit of every NUM item, in order."""
+    for item in items:
+        if item.ValueType == "NUM":
+            measured = item.MeasuredValueSequence[0]
+            unit = measured.MeasurementUnitsCodeSequence[0].CodeValue
+            yield _name(item), float(measured.NumericValue), str(unit)
+
+
+def _name(item: Dataset) -> str:
+    return str(item.ConceptNameCodeSequence[0].CodeValue)

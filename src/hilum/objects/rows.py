@@ -1,0 +1,165 @@
+"""Measurements in words and numbers, ready to print: as rows, and as a grid of left and right."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pydicom.sr.coding import Code
+
+from hilum.dicom import codes
+from hilum.findings import TELLING, Measurement, Segment
+
+Colour = tuple[int, int, int]
+
+MINUS, PLUS_MINUS = "\N{MINUS SIGN}", "\N{PLUS-MINUS SIGN}"
+ONE_DEVIATION = f"{PLUS_MINUS} is one standard deviation"
+WITHIN = "within measurement error"
+BEYOND = "beyond measurement error"
+LIMIT = (
+    f"Beyond measurement error: {TELLING} standard deviations or more, if scanner and protocol are"
+    " the same"
+)
+DEFINITION = "Asymmetry is 100 x (left - right) / mean of both"
+SIDES = (codes.LEFT, codes.RIGHT)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the results; `remark` is a few words that belong below it."""
+
+    label: str
+    value: str
+    uncertainty: str = ""
+    unit: str = ""
+    colour: Colour | None = None
+    remark: str = ""
+
+    @property
+    def rest(self) -> str:
+        """What follows the value."""
+        parts = (self.uncertainty and f"{PLUS_MINUS} {self.uncertainty}", self.unit)
+        return " ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A structure, or a part of the one above it, with a cell for each column of its grid."""
+
+    name: str
+    cells: tuple[Row | None, ...]
+    is_part: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Volumes of segments, in mL: structures and their parts down, sides across.
+
+    Without sides there is one column and it has no name.
+    """
+
+    columns: tuple[str, ...]
+    lines: tuple[Line, ...]
+    segments: tuple[Segment, ...]
+
+    @classmethod
+    def of(cls, volumes: Mapping[Segment, Row]) -> "Grid | None":
+        """Of the segments that fit; None if there are none.
+
+        A structure (one code) fits if it has several segments, no two of the same part and side,
+        and either all have a side or none has. Without a side stand only structures where no other
+        has one.
+        """
+        structures: dict[Code, list[Segment]] = {}
+        for segment in volumes:
+            structures.setdefault(segment.code, []).append(segment)
+        fitting = [s for s in structures.values() if _fits(s, volumes)]
+        chosen = [s for s in fitting if s[0].side] or fitting
+        if not chosen:
+            return None
+        present = {segment.side for structure in chosen for segment in structure}
+        sides: list[Code | None] = [side for side in SIDES if side in present]
+        sides = sides or [None]
+        return cls(
+            tuple(side.meaning if side else "" for side in sides),
+            tuple(line for s in chosen for line in _lines(s, sides, volumes)),
+            tuple(segment for structure in chosen for segment in structure),
+        )
+
+
+def _fits(structure: Sequence[Segment], volumes: Mapping[Segment, Row]) -> bool:
+    places = {(s.modifier, s.side) for s in structure}
+    sides = {s.side for s in structure}
+    is_sided_or_not = sides <= set(SIDES) or sides == {None}
+    in_ml = all(volumes[s].unit == "mL" for s in structure)
+    return 1 < len(structure) == len(places) and is_sided_or_not and in_ml
+
+
+def _lines(
+    structure: Sequence[Segment], sides: Sequence[Code | None], volumes: Mapping[Segment, Row]
+) -> list[Line]:
+    """The whole first, then its parts in the order they were given."""
+    cells = {(s.modifier, s.side): volumes[s] for s in structure}
+    parts = [None, *dict.fromkeys(s.modifier for s in structure if s.modifier)]
+    rows = {part: tuple(cells.get((part, side)) for side in sides) for part in parts}
+    # The code says less than a label, but a label with a side would stand before both columns.
+    whole = next((s.label for s in structure if not s.modifier and not s.side), None)
+    name = whole or structure[0].code.meaning
+    has_whole = any(rows[None])
+    return [
+        Line(
+            name if part is None else f"{'' if has_whole else f'{name}, '}{part.meaning.lower()}",
+            row,
+            is_part=part is not None and has_whole,
+        )
+        for part, row in rows.items()
+        if any(row)
+    ]
+
+
+def row_of(measurement: Measurement, segment: Segment | None = None) -> Row:
+    value, uncertainty, name = in_print(measurement)
+    digits = digits_of(measurement)
+    row = Row(
+        measurement.label,
+        signed(value, digits) if value < 0 else f"{value:.{digits}f}",
+        "" if uncertainty is None else f"{uncertainty:.{digits}f}",
+        name,
+        segment.colour if segment else None,
+    )
+    return _with_direction(row, measurement) if measurement.code == codes.ASYMMETRY else row
+
+
+def in_print(measurement: Measurement) -> tuple[float, float | None, str]:
+    """Value, uncertainty and unit as clinicians read them: volumes in millilitres."""
+    value, uncertainty, unit = measurement.value, measurement.uncertainty, measurement.unit
+    if unit == codes.CUBIC_MILLIMETRE:
+        return value / 1000, None if uncertainty is None else uncertainty / 1000, "mL"
+    return value, uncertainty, {codes.MILLILITRE: "mL", codes.NO_UNITS: ""}.get(unit, unit.value)
+
+
+def digits_of(measurement: Measurement) -> int:
+    """Digits after the point that a measurement deserves."""
+    value, uncertainty, _ = in_print(measurement)
+    is_count = measurement.unit == codes.NO_UNITS and uncertainty is None
+    if measurement.unit == codes.PERCENT or (is_count and float(value).is_integer()):
+        return 0
+    return 2 if abs(value) < 100 else 1
+
+
+def signed(value: float, digits: int) -> str:
+    """With a sign that cannot be overlooked; none before a zero."""
+    text = f"{abs(value):.{digits}f}"
+    sign = MINUS if value < 0 else "+"
+    return f"{sign}{text}" if float(text) else text
+
+
+def _with_direction(row: Row, asymmetry: Measurement) -> Row:
+    """An asymmetry (left - right) in words: nobody has to know what its sign means."""
+    size = f"{abs(asymmetry.value):.0f} {row.unit}"
+    direction = "smaller" if asymmetry.value < 0 else "larger"
+    words = f"left {direction} by {size}" if round(asymmetry.value) else size
+    remark = ""
+    if asymmetry.uncertainty:
+        is_telling = abs(asymmetry.value) >= TELLING * asymmetry.uncertainty
+        remark = BEYOND if is_telling else WITHIN
+    error = row.uncertainty and f"{row.uncertainty} {row.unit}"
+    return replace(row, label="Asymmetry", value=words, uncertainty=error, unit="", remark=remark)

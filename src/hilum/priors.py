@@ -1,0 +1,224 @@
+"""Earlier results of the same patient: looked up in the archives, compared with the present one.
+
+Over C-FIND and C-GET only. QIDO-RS would put the patient's ID into an address, and addresses stand
+in the logs of every server and proxy on the way. No archive, whatever it answers, may cost a result
+or hold it up for long: what cannot be compared is a note.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from itertools import groupby, islice
+from math import isclose
+
+from pydicom.dataset import Dataset
+from pydicom.uid import Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage
+
+from hilum.config import Destination
+from hilum.dicom.dates import day_of
+from hilum.dicom.header import HOSTILE
+from hilum.dicom.study import Study
+from hilum.errors import DeliveryError
+from hilum.findings import Change, Earlier, Finding, Findings, Measurement, Note
+from hilum.module import ModuleFacts
+from hilum.objects.common import description
+from hilum.objects.reading import PATIENT, Document, Number, made_by, text_of
+from hilum.query import find, get
+from hilum.scu import Peer
+
+PATIENCE = 10.0  # seconds for one answer
+ALTOGETHER = 20.0  # seconds for all that one archive is asked
+MOST_MATCHES = 1000  # of one query
+MOST_STUDIES = 30  # the latest earlier ones that are looked into
+WILDCARDS = set("*?\\")  # PS3.4 C.2.2.2: they would match other patients
+FARTHEST = 10.0  # times the present value; no structure of a living person changes that much
+
+NOT_LOOKED_UP = "Earlier results of this patient could not be looked up in every archive."
+OTHER_NETWORK = (
+    "There is an earlier result ({day}) of another version of this module; its measurements are not"
+    " compared."
+)
+OTHER_PERSON = (
+    "An earlier result ({day}) under the same patient ID states another birth date; it was not"
+    " compared."
+)
+AMBIGUOUS = (
+    "Earlier results ({day}) give different values for what is measured here; they were not"
+    " compared."
+)
+CAUTIOUS = "The earlier result of {day} was of low confidence, and so is the change since then."
+
+
+def follow_up(
+    findings: Findings, study: Study, module: ModuleFacts, archives: Sequence[Destination]
+) -> tuple[Findings, list[str]]:
+    """`findings` compared with the patient's earlier results in `archives`, and what went wrong."""
+    documents: list[Dataset] = []
+    problems = []
+    for settings in archives:
+        peer = Peer.of(settings)
+        peer = replace(peer, timeout=min(peer.timeout, PATIENCE))
+        try:
+            documents += look_up(peer, study, module)
+        except DeliveryError as error:
+            problems.append(f"{settings.name} could not be asked for earlier results: {error}")
+        except HOSTILE as error:
+            name = type(error).__name__
+            problems.append(f"{settings.name} gave earlier results that cannot be read ({name})")
+    findings = compared(findings, study, module, documents)
+    if problems:
+        findings = Findings((*findings.items, Note(NOT_LOOKED_UP)))
+    return findings, problems
+
+
+def look_up(peer: Peer, study: Study, module: ModuleFacts) -> list[Dataset]:
+    """The reports of `module` on earlier studies of the same patient, and their withdrawals.
+
+    Empty where the study does not say whose it is, or when it was. Raises like `scu.find`, also
+    when it takes longer than `ALTOGETHER`.
+    """
+    about, until = study.consensus(), time.monotonic() + ALTOGETHER
+    patient_id, day = text_of(about, "PatientID"), day_of(about.get("StudyDate"))
+    several = about["PatientID"].VM > 1  # a backslash divides values
+    if not patient_id or day is None or several or WILDCARDS & set(patient_id):
+        return []
+    matches = islice(find([_studies_of(patient_id)], peer, until), MOST_MATCHES)
+    dated = [(on, m) for m in matches if (on := day_of(m.get("StudyDate"))) and on < day]
+    earlier = [(on, m) for on, m in dated if _may_hold_reports(m, patient_id)]
+    earlier.sort(key=lambda pair: pair[0], reverse=True)
+    queries = [
+        _series_of(text_of(match, "StudyInstanceUID"), modality)
+        for _, match in earlier[:MOST_STUDIES]
+        for modality in ("SR", "KO")
+    ]
+    ours = {"", *(description(module.title, kind) for kind in ("sr", "ko"))}  # an optional key
+    series = [m for m in find(queries, peer, until) if text_of(m, "SeriesDescription") in ours]
+    classes = (Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage)
+    return get([_whole(match) for match in series[:MOST_MATCHES]], classes, peer, until)
+
+
+def compared(
+    findings: Findings, study: Study, module: ModuleFacts, datasets: Iterable[Dataset]
+) -> Findings:
+    """`findings`, and what has changed since the earlier exams that reports in `datasets` are of.
+
+    Only reports of the same patient, module, version and weights count, none that is incomplete,
+    replaced or withdrawn.
+    """
+    about = study.consensus()
+    day = day_of(about.get("StudyDate"))
+    if day is None:
+        return findings
+    reports: list[Document] = []
+    notes: dict[str, date] = {}  # the latest day that each is about
+    for report in _standing(filter(None, map(Document.read, datasets))):
+        if report.day >= day or not _is_same_patient(about, report):
+            continue
+        if report.module[0] != module.name[:64]:
+            continue
+        if not _agree(about, report, "PatientBirthDate"):
+            notes[OTHER_PERSON] = report.day
+        elif report.module != made_by(module):
+            notes[OTHER_NETWORK] = report.day
+        else:
+            reports.append(report)
+    changes: list[Finding] = []
+    for measurement in findings.measurements:
+        if measurement.followed and measurement.uncertainty and measurement.value > 0:
+            earlier = tuple(_earlier(measurement, reports, notes))
+            if earlier:
+                changes.append(Change(measurement, day, earlier))
+    said = [Note(text.format(day=on)) for text, on in notes.items()]
+    return Findings((*findings.items, *changes, *said))
+
+
+def _earlier(
+    measurement: Measurement, reports: Sequence[Document], notes: dict[str, date]
+) -> Iterator[Earlier]:
+    """The same measurement in each earlier study, the oldest first.
+
+    Reports on one study may be variants of one result; if they differ it is not known which is
+    meant, such as two crops of unknown side.
+    """
+    for _, of_study in groupby(reports, key=lambda report: (report.day, report.study_uid)):
+        found = [(r, n) for r in of_study if (n := r.again(measurement))]
+        found = [(r, n) for r, n in found if _is_possible(n, measurement)]
+        if not found:
+            continue
+        report, number = found[-1]
+        if not all(isclose(number.value, n.value, rel_tol=1e-6) for _, n in found):
+            notes[AMBIGUOUS] = report.day
+            continue
+        if report.is_cautious:
+            notes[CAUTIOUS] = report.day
+        uids = (report.study_uid, report.series_uid, report.sop_instance_uid)
+        yield Earlier(report.day, number.value, number.uncertainty, *uids)
+
+
+def _standing(documents: Iterable[Document]) -> list[Document]:
+    """The complete reports that nothing replaces or takes back, in order of study and time."""
+    documents = list({document.sop_instance_uid: document for document in documents}.values())
+    gone = frozenset[str]().union(*(document.names for document in documents))
+    results = (d for d in documents if d.is_result and d.sop_instance_uid not in gone)
+    return sorted(results, key=lambda d: (d.day, d.study_uid, d.written))
+
+
+def _is_possible(number: Number, measurement: Measurement) -> bool:
+    return 1 / FARTHEST < number.value / measurement.value < FARTHEST
+
+
+def _is_same_patient(about: Dataset, report: Document) -> bool:
+    has_id = bool(text_of(about, "PatientID"))
+    return (
+        has_id
+        and text_of(about, "PatientID") == report.patient["PatientID"]
+        and _agree(about, report, "IssuerOfPatientID")
+    )
+
+
+def _agree(about: Dataset, report: Document, keyword: str) -> bool:
+    """Whether they do not contradict each other."""
+    assert keyword in PATIENT
+    here, there = text_of(about, keyword), report.patient[keyword]
+    return here == there or not (here and there)
+
+
+def _may_hold_reports(match: Dataset, patient_id: str) -> bool:
+    """Archives may answer more than was asked, and leave out what they were asked for."""
+    stated, modalities = text_of(match, "PatientID"), match.get("ModalitiesInStudy")
+    return (
+        bool(text_of(match, "StudyInstanceUID"))
+        and stated in ("", patient_id)
+        and (not modalities or "SR" in modalities)
+    )
+
+
+def _studies_of(patient_id: str) -> Dataset:
+    query = Dataset()
+    if not patient_id.isascii():
+        query.SpecificCharacterSet = "ISO_IR 192"
+    query.QueryRetrieveLevel = "STUDY"
+    query.PatientID = patient_id
+    query.ModalitiesInStudy = "SR"
+    query.StudyDate = ""
+    query.StudyInstanceUID = ""
+    return query
+
+
+def _series_of(study_uid: str, modality: str) -> Dataset:
+    query = Dataset()
+    query.QueryRetrieveLevel = "SERIES"
+    query.StudyInstanceUID = study_uid
+    query.Modality = modality
+    query.SeriesDescription = ""
+    query.SeriesInstanceUID = ""
+    return query
+
+
+def _whole(series: Dataset) -> Dataset:
+    query = Dataset()
+    query.QueryRetrieveLevel = "SERIES"
+    query.StudyInstanceUID = text_of(series, "StudyInstanceUID")
+    query.SeriesInstanceUID = text_of(series, "SeriesInstanceUID")
+    return query

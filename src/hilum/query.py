@@ -1,0 +1,103 @@
+"""Query and retrieve as service class user: C-FIND and C-GET, Study Root (PS3.4 C.4)."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from math import inf
+from typing import Any
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pynetdicom import build_role, evt
+from pynetdicom.presentation import build_context
+
+from hilum.dicom.header import HOSTILE
+from hilum.errors import DeliveryDelayed, DeliveryRefused
+from hilum.scu import Peer, associate
+
+FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+GET = "1.2.840.10008.5.1.4.1.2.2.3"
+PENDING = (0xFF00, 0xFF01)
+# no Deflated: nothing that grows when it is opened
+SYNTAXES: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
+MOST_OBJECTS = 200  # of one retrieval
+LARGEST = 16 << 20  # bytes of one object
+OUT_OF_RESOURCES = 0xA700
+
+
+def find(queries: Sequence[Dataset], peer: Peer, until: float = inf) -> Iterator[Dataset]:
+    """Every match of `queries` by C-FIND; raises like `scu.store`.
+
+    After `until`, a time of `time.monotonic`, no more answers are waited for.
+    """
+    if not queries:
+        return
+    with associate(peer, [build_context(FIND)]) as association:
+        for query in queries:
+            if not association.is_established:
+                raise DeliveryDelayed(f"{peer}: the connection was lost during C-FIND")
+            for response, match in association.send_c_find(query, FIND):
+                status = response.get("Status")
+                _require_time(until, peer, "C-FIND")
+                if status in PENDING and match is not None:
+                    yield match
+                else:
+                    _require_success(status, peer, "C-FIND")
+
+
+def get(
+    queries: Sequence[Dataset], sop_classes: Sequence[str], peer: Peer, until: float = inf
+) -> list[Dataset]:
+    """What `queries` name, by C-GET: objects of `sop_classes` in memory; raises like `find`.
+
+    What is larger than `LARGEST`, or cannot be decoded, is left out.
+    """
+    if not queries:
+        return []
+    kept = _Kept(until)
+    contexts = [build_context(GET, SYNTAXES), *(build_context(c, SYNTAXES) for c in sop_classes)]
+    roles = [build_role(sop_class, scp_role=True) for sop_class in sop_classes]
+    with associate(peer, contexts, roles, [(evt.EVT_C_STORE, kept.keep)]) as association:
+        if GET not in {str(context.abstract_syntax) for context in association.accepted_contexts}:
+            raise DeliveryRefused(f"{peer} does not offer C-GET: enable it there")
+        for query in queries:
+            if not association.is_established:
+                raise DeliveryDelayed(f"{peer}: the connection was lost during C-GET")
+            for response, _ in association.send_c_get(query, GET):
+                status = response.get("Status")
+                _require_time(until, peer, "C-GET")
+                if status not in PENDING:
+                    _require_success(status, peer, "C-GET")
+    return kept.objects
+
+
+class _Kept:
+    """What a peer sends, as far as there is room and time for it."""
+
+    def __init__(self, until: float) -> None:
+        self.objects: list[Dataset] = []
+        self._until = until
+
+    def keep(self, event: Any) -> int:
+        """Take one object; who only sends and sends is not heard any longer."""
+        if len(self.objects) >= MOST_OBJECTS or time.monotonic() > self._until:
+            event.assoc.abort()
+            return OUT_OF_RESOURCES
+        with suppress(*HOSTILE):
+            if len(event.request.DataSet.getbuffer()) <= LARGEST:
+                self.objects.append(event.dataset)
+        return 0
+
+
+def _require_time(until: float, peer: Peer, what: str) -> None:
+    if time.monotonic() > until:
+        raise DeliveryDelayed(f"{peer}: {what} takes too long")
+
+
+def _require_success(status: int | None, peer: Peer, what: str) -> None:
+    if status is None or 0xA700 <= status <= 0xA7FF:
+        raise DeliveryDelayed(f"{peer}: no complete answer to {what}")
+    if status != 0:
+        raise DeliveryRefused(
+            f"{peer} answered {what} with 0x{status:04X}: its log names the cause"
+        )
