@@ -30,10 +30,12 @@ def in_words(finding: dict[str, Any]) -> str:
             return f"{subject or finding['what']}: {value} {unit}"
         case "change":
             unit = {"ml": "mL"}.get(finding["unit"], finding["unit"])
-            text = f"{finding['value']:+.2f} ± {finding['uncertainty']:.2f} {unit}"
+            difference = round(finding["value"], 2) + 0.0  # no zero with a minus
+            text = f"{difference:+.2f} ± {finding['uncertainty']:.2f} {unit}"
             if finding["percent_per_year"] is not None:
                 error = finding["percent_per_year_uncertainty"]
-                text += f", {finding['percent_per_year']:+.1f} ± {error:.1f} % per year"
+                rate = round(finding["percent_per_year"], 1) + 0.0
+                text += f", {rate:+.1f} ± {error:.1f} % per year"
             return f"{finding['of']}, change since {finding['since']}: {text}"
         case "classification" | "refusal" | "note":
             return str(finding["text"])

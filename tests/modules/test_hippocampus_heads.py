@@ -126,7 +126,7 @@ def test_a_plain_t1_goes_before_one_after_contrast(
     rule, needs = Rule(module=module.name), inputs_of(module)
     both = select(Study.of([*t1.instances, *after]), needs, rule)
     assert both.chosen["series"][0].uid == t1.uid
-    assert any("after a contrast agent" in reason for reason in both.reasons)
+    assert any("names a contrast agent" in reason for reason in both.reasons)
     only = select(Study.of(after), needs, rule)
     assert only.reserved
     (refusal,) = module.run(only.chosen["series"][0])

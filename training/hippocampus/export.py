@@ -49,7 +49,7 @@ def export(network: UNet, path: Path) -> None:
 
 @torch.no_grad()
 def largest_difference(network: UNet, path: Path) -> float:
-    """Largest difference of any logit between torch and ONNX Runtime on crops of several sizes."""
+    """Largest difference of any logit between torch and our inference on crops of several sizes."""
     segmenter = Segmenter(path)
     rng = np.random.default_rng(0)
     differences = []

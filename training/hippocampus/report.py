@@ -70,7 +70,7 @@ def write_card(report: Report, path: Path) -> None:
         template.substitute(
             persons=len({each.subject for each in report.figures}),
             cases=len(report.figures),
-            folds=" and ".join(map(str, report.folds)),
+            folds=", ".join(map(str, report.folds)),
             by_fold=_by_fold(report),
             heads=_heads(report),
             seconds=_seconds(report),

@@ -37,8 +37,8 @@ COLOURS = {  # by part; the two hands of a head differ a little
 }
 INSIDE = 0.9  # share of a hippocampus's surroundings that the image of a head must hold
 SIDE_UNKNOWN = (
-    "The side of the hippocampus is not known from a crop; earlier crops are taken to show the same"
-    " one."
+    "The side of the hippocampus is not known from a crop, whatever R and L of its header say;"
+    " earlier crops are taken to show the same one."
 )
 
 

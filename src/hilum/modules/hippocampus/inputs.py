@@ -62,8 +62,7 @@ def refusal_by_header(header: Dataset) -> Refusal | None:
     if header.get("ContrastBolusAgent"):
         return Refusal(
             "contrast-agent",
-            "the series was acquired after a contrast agent; the network knows T1"
-            " images without contrast only.",
+            "the header names a contrast agent; the network knows T1 images without contrast only.",
         )
     if header.get("MRAcquisitionType") == "2D":
         return Refusal(

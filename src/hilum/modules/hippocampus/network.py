@@ -1,4 +1,4 @@
-"""The segmentation network: a crop in, labels and probabilities out (ONNX Runtime)."""
+"""The segmentation network: a crop in, labels and probabilities out (OpenVINO)."""
 
 import json
 from collections.abc import Collection
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from highdicom import Volume
-from onnxruntime import InferenceSession, SessionOptions  # type: ignore[attr-defined]
+from openvino import Core  # type: ignore[attr-defined]
 
 ANTERIOR, POSTERIOR = 1, 2
 TRAINING_ORIENTATION = "RAH"  # axes run to the right, to anterior, to the head: NIfTI's RAS
@@ -135,16 +135,14 @@ class Segmenter:
     """
 
     def __init__(self, weights: Path, threads: int = 2) -> None:
-        options = SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # a warm child waits most of the time: do not spin meanwhile
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = InferenceSession(weights, options, providers=["CPUExecutionProvider"])
-        described = self._session.get_modelmeta().custom_metadata_map
+        core = Core()
+        model = core.read_model(weights)
+        settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
+        self._network = core.compile_model(model, "CPU", settings)
+        described = ["framework", CALIBRATION_KEY]  # where the metadata of an ONNX file go
         self.calibration: Calibration | None = None
-        if CALIBRATION_KEY in described:
-            self.calibration = Calibration.read(described[CALIBRATION_KEY])
+        if model.has_rt_info(described):
+            self.calibration = Calibration.read(model.get_rt_info(described).astype(str))
 
     def __call__(self, volume: Volume) -> Segmentation:
         """Segment `volume`: intensities (slices, rows, columns), LPS affine, any orientation."""
@@ -159,6 +157,5 @@ class Segmenter:
     def logits(self, image: np.ndarray) -> np.ndarray:
         """Raw output (3, x, y, z) for a z-scored crop, padded by its edge values meanwhile."""
         padded = np.pad(image, [(0, -n % MULTIPLE) for n in image.shape], mode="edge")
-        feed = {"image": padded[None, None].astype(np.float32)}
-        logits = np.asarray(self._session.run(["logits"], feed)[0])[0]
+        logits = self._network([padded[None, None].astype(np.float32)])[0][0]
         return np.asarray(logits[:, : image.shape[0], : image.shape[1], : image.shape[2]])
