@@ -1,14 +1,16 @@
 """Query and retrieve as service class user: C-FIND and C-GET, Study Root (PS3.4 C.4)."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import build_role, evt
+from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
 from hilum.dicom.header import HOSTILE
@@ -33,16 +35,12 @@ def find(queries: Sequence[Dataset], peer: Peer, until: float = inf) -> Iterator
     if not queries:
         return
     with associate(peer, [build_context(FIND)]) as association:
-        for query in queries:
-            if not association.is_established:
-                raise DeliveryDelayed(f"{peer}: the connection was lost during C-FIND")
-            for response, match in association.send_c_find(query, FIND):
-                status = response.get("Status")
-                _require_time(until, peer, "C-FIND")
-                if status in PENDING and match is not None:
-                    yield match
-                else:
-                    _require_success(status, peer, "C-FIND")
+        send = partial(association.send_c_find, query_model=FIND)
+        for status, match in _pending(association, send, queries, "C-FIND", peer, until):
+            if match is None:
+                _require_success(status, peer, "C-FIND")
+            else:
+                yield match
 
 
 def get(
@@ -60,15 +58,32 @@ def get(
     with associate(peer, contexts, roles, [(evt.EVT_C_STORE, kept.keep)]) as association:
         if GET not in {str(context.abstract_syntax) for context in association.accepted_contexts}:
             raise DeliveryRefused(f"{peer} does not offer C-GET: enable it there")
-        for query in queries:
-            if not association.is_established:
-                raise DeliveryDelayed(f"{peer}: the connection was lost during C-GET")
-            for response, _ in association.send_c_get(query, GET):
-                status = response.get("Status")
-                _require_time(until, peer, "C-GET")
-                if status not in PENDING:
-                    _require_success(status, peer, "C-GET")
+        send = partial(association.send_c_get, query_model=GET)
+        for _ in _pending(association, send, queries, "C-GET", peer, until):
+            pass  # the objects come to `kept`
     return kept.objects
+
+
+def _pending(
+    association: Association,
+    send: Callable[[Dataset], Iterator[tuple[Dataset, Dataset | None]]],
+    queries: Sequence[Dataset],
+    what: str,
+    peer: Peer,
+    until: float,
+) -> Iterator[tuple[int, Dataset | None]]:
+    """Status and identifier of every pending answer to `queries`; the last one must be success."""
+    for query in queries:
+        if not association.is_established:
+            raise DeliveryDelayed(f"{peer}: the connection was lost during {what}")
+        for response, identifier in send(query):
+            status = response.get("Status")
+            if time.monotonic() > until:
+                raise DeliveryDelayed(f"{peer}: {what} takes too long")
+            if status in PENDING:
+                yield status, identifier
+            else:
+                _require_success(status, peer, what)
 
 
 class _Kept:
@@ -87,11 +102,6 @@ class _Kept:
             if len(event.request.DataSet.getbuffer()) <= LARGEST:
                 self.objects.append(event.dataset)
         return 0
-
-
-def _require_time(until: float, peer: Peer, what: str) -> None:
-    if time.monotonic() > until:
-        raise DeliveryDelayed(f"{peer}: {what} takes too long")
 
 
 def _require_success(status: int | None, peer: Peer, what: str) -> None:

@@ -109,7 +109,7 @@ class Report:
         for segment in self.segments:
             measured = self.measurements(segment)
             volume = next(m for m in measured if m.code == codes.VOLUME)
-            volumes[segment] = row_of(volume, segment)
+            volumes[segment] = row_of(volume)
         return Grid.of(volumes)
 
     @cached_property
@@ -117,12 +117,12 @@ class Report:
         """The results that are not in the grid, in the order the module gave them."""
         in_grid = self.grid.segments if self.grid else ()
         measured = [
-            row_of(measurement, segment)
+            row_of(measurement)
             for segment in self.segments
             for measurement in self.measurements(segment)
             if segment not in in_grid or measurement.code != codes.VOLUME
         ]
-        measured += [row_of(measurement, measurement.of) for measurement in self.measurements(None)]
+        measured += map(row_of, self.measurements(None))
         for outcome in self.analysis.findings.classifications:
             measured += [Row(s.label, f"{s.value * 100:.0f}", unit="%") for s in outcome.scores]
         return tuple(measured)

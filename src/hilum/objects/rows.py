@@ -115,7 +115,7 @@ def _lines(
     ]
 
 
-def row_of(measurement: Measurement, segment: Segment | None = None) -> Row:
+def row_of(measurement: Measurement) -> Row:
     value, uncertainty, name = in_print(measurement)
     digits = digits_of(measurement)
     row = Row(
@@ -123,7 +123,7 @@ def row_of(measurement: Measurement, segment: Segment | None = None) -> Row:
         signed(value, digits) if value < 0 else f"{value:.{digits}f}",
         "" if uncertainty is None else f"{uncertainty:.{digits}f}",
         name,
-        segment.colour if segment else None,
+        measurement.of.colour if measurement.of else None,
     )
     return _with_direction(row, measurement) if measurement.code == codes.ASYMMETRY else row
 
