@@ -27,3 +27,13 @@ def test_tool_is_content(command: list[str]) -> None:
         [BIN / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def test_only_weights_are_large() -> None:
+    """A wheel, an image or an exam that slips into a commit stays in its history for ever."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("no git repository")
+    files = [ROOT / name for name in listed.stdout.splitlines()]
+    large = [f.name for f in files if f.is_file() and f.stat().st_size > 400_000]
+    assert [name for name in large if not name.endswith(".onnx")] == []

@@ -121,10 +121,12 @@ def _listening_on(port: int) -> set[str]:
 
 
 def _sockets_of(pid: int) -> set[str]:
-    with suppress(OSError):
-        links = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
-        return {link[8:-1] for link in links if link.startswith("socket:[")}
-    return set()
+    found = set()
+    with suppress(OSError):  # the process may have ended
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # a receiver closes files while one looks
+                found.add(str(descriptor.readlink()))
+    return {link[8:-1] for link in found if link.startswith("socket:[")}
 
 
 def _kill(pid: int) -> None:
