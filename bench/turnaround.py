@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from hilum import records as tables
+from hilum import tables
 from hilum.config import parse
 from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance

@@ -11,8 +11,8 @@ import hilum
 from hilum import errors
 from hilum.cli import app
 from hilum.module import MEMBERS, Input
-from hilum.records import State
 from hilum.settings import reference
+from hilum.states import State
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -58,7 +58,7 @@ def test_everything_a_module_author_meets() -> None:
 def test_every_state() -> None:
     text = page("explanation/architecture.md")
     for state in State:
-        assert f"| {state.value} |" in text, state
+        assert f"| {state} |" in text, state
 
 
 @pytest.mark.parametrize("file", [*sorted(DOCS.rglob("*.md")), ROOT / "README.md"], ids=str)

@@ -3,10 +3,9 @@
 import logging
 import time
 
-from hilum import records as tables
-from hilum import views
-from hilum.config import Site
+from hilum import tables, views
 from hilum.records import Records
+from hilum.site import Site
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hilum import records as tables
+from hilum import tables
 from hilum.assembly import WHOLE_AGAIN, Arrival
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
-from hilum.records import Records, State
+from hilum.records import Records
 from hilum.removed import Removed
+from hilum.states import State
 
 MOST_COUNTS = 1000  # studies
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
@@ -103,7 +104,7 @@ class Arrivals:
     def _is_held(self, folder: Path) -> bool:
         study, workitem = tables.study, tables.workitem
         query = sa.select(workitem.c.id).join(study, study.c.study_uid == workitem.c.study_uid)
-        held = (study.c.folder == folder.name, workitem.c.state == State.HELD.value)
+        held = (study.c.folder == folder.name, workitem.c.state == State.HELD)
         return bool(self._records.select(query.where(*held).limit(1)))
 
     def reviewed(self, arrival: Arrival, wait: float | None) -> None:

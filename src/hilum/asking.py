@@ -7,10 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hilum import records as tables
+from hilum import tables
 from hilum.errors import HilumError
 from hilum.hints import HintSender, gateway_address
 from hilum.records import Records
+from hilum.states import Delivery
 
 PATIENCE = 10.0  # seconds; a gateway that runs answers at once
 NOTED = "noted; the gateway does it when it runs and has the time"
@@ -57,7 +58,7 @@ def parked(records: Records, destination: str = "") -> list[str]:
     Without those that another result has replaced: they are released by name only.
     """
     key: dict[str, Any] = {"destination": destination} if destination else {}
-    refused = records.find(tables.delivery, state="refused", order_by="owed_at", **key)
+    refused = records.find(tables.delivery, state=Delivery.REFUSED, order_by="owed_at", **key)
     ids = dict.fromkeys(row["workitem_id"] for row in refused)
     replaced = tables.workitem.c.superseded_by.is_not(None)
     outdated = {row["id"] for row in records.select(sa.select(tables.workitem).where(replaced))}

@@ -18,13 +18,13 @@ from enum import Enum
 from itertools import repeat
 from typing import Any
 
-from hilum.config import Site
 from hilum.errors import SourceDelayed, SourceError, SourceRefused, where
 from hilum.hints import HintSender
 from hilum.holdings import SiteHoldings
 from hilum.inbox import Inbox, Outcome
 from hilum.records import Records
 from hilum.room import require_room
+from hilum.site import Site
 from hilum.sources import Listed, Portion, Source
 from hilum.standing import Standing
 from hilum.web import batches

@@ -14,11 +14,10 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-from hilum import records as tables
+from hilum import tables
 from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.comparison import Comparison
-from hilum.config import Rule, Site
 from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCancelled, ModuleError, where
@@ -28,9 +27,11 @@ from hilum.inbox import Inbox
 from hilum.module import Module, facts_of, inputs_of
 from hilum.objects import KINDS, Encoding, write_objects
 from hilum.outbox import Outbox, variant_of
-from hilum.records import Records, State
+from hilum.records import Records
 from hilum.room import with_room
 from hilum.routing import applies, recipients
+from hilum.site import Rule, Site
+from hilum.states import State
 from hilum.workitems import Workitems
 
 UNFINISHED = (State.SCHEDULED, State.RUNNING)
@@ -91,10 +92,9 @@ class Flow(durable.Workflows):
     def sweep(self) -> None:
         """Find what no hint told of, and hand over again what the engine does not work on."""
         self.arrivals.sweep()
-        unfinished = tuple(state.value for state in UNFINISHED)
-        for row in self.records.find(tables.workitem, state=unfinished):
+        for row in self.records.find(tables.workitem, state=UNFINISHED):
             self.launch(row)
-        written = (State.DELIVERING.value, State.PARKED.value)
+        written = (State.DELIVERING, State.PARKED)
         for row in self.records.find(tables.workitem, state=written):
             self.outbox.settle(row["id"])
 
@@ -126,7 +126,7 @@ class Flow(durable.Workflows):
         self.records.put(
             tables.workitem,
             **self.workitems.new_row(workitem_id, rule, arrival, run.selection.verdicts),
-            state=State.SCHEDULED.value,
+            state=State.SCHEDULED,
             reason=run.reason,
             inputs=inputs,
             incomplete=run.incomplete,
@@ -166,14 +166,14 @@ class Flow(durable.Workflows):
         state = State.HELD if is_held else State.NOT_APPLICABLE
         workitem_id = self.workitems.id_without_run(arrival.study_uid, rule)
         row = self.workitems.new_row(workitem_id, rule, arrival, outcome.selection.verdicts)
-        values = {**row, "state": state.value, "reason": outcome.reason, "inputs": {}}
+        values = {**row, "state": state, "reason": outcome.reason, "inputs": {}}
         is_new = self.records.put(tables.workitem, **values)
         known = self.records.one(tables.workitem, id=workitem_id)
-        if is_new or known["state"] != state.value:
+        if is_new or known["state"] != state:
             self.records.change(tables.workitem, {"id": workitem_id}, **values)
             for verdict in outcome.selection.reasons:
                 self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
-            self.records.add_event(arrival.study_uid, state.value, outcome.reason, workitem_id)
+            self.records.add_event(arrival.study_uid, state, outcome.reason, workitem_id)
 
     # 3. Analysis, in a worker ---------------------------------------------------------------------
 

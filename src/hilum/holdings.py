@@ -2,7 +2,7 @@
 
 import hashlib
 
-from hilum import records as tables
+from hilum import tables
 from hilum.inbox import Inbox, Stored
 from hilum.records import Records
 from hilum.removed import was_removed

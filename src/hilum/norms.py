@@ -8,20 +8,20 @@ import csv
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import combinations
 from typing import TypeVar
 
 from pydicom.dataset import Dataset
 
-from hilum.config import Norms as Settings
 from hilum.config import suggestion
 from hilum.dicom import codes
 from hilum.dicom.age import ages_of
 from hilum.errors import ConfigurationError
 from hilum.findings import Findings, Measurement, Note
 from hilum.module import ModuleFacts
+from hilum.site import Norms as Settings
 
 SEXES = {"F": "women", "M": "men"}  # PatientSex (PS3.3 C.7.1.1); no table knows O
+FARTHEST = 10.0  # times the mean; a table in mm3 is off by a thousand
 REACH = 1.96  # standard deviations on either side that hold 95 % of a normal distribution
 MILLILITRES = {codes.MILLILITRE: 1.0, codes.CUBIC_MILLIMETRE: 0.001}
 
@@ -34,8 +34,8 @@ class Norm:
     sex: str
     age_from: int
     age_to: int
-    mean: float
-    sd: float
+    mean_ml: float
+    sd_ml: float
 
     def __post_init__(self) -> None:
         if not self.what:
@@ -44,8 +44,8 @@ class Norm:
             raise ValueError(f"sex is {self.sex!r}, not {' or '.join(SEXES)}")
         if not 0 <= self.age_from <= self.age_to:
             raise ValueError(f"ages {self.age_from} to {self.age_to} are no range")
-        if not (0 < self.mean < math.inf and 0 < self.sd < math.inf):
-            raise ValueError("mean and sd are volumes in mL above 0")
+        if not (0 < self.mean_ml < math.inf and 0 < self.sd_ml < math.inf):
+            raise ValueError("mean_ml and sd_ml are volumes above 0")
 
     @property
     def group(self) -> str:
@@ -79,10 +79,6 @@ class Table:
         self.rows = tuple(_read(settings))
         if not self.rows:
             raise ConfigurationError(f"norms {settings.file}: no row")
-        for one, other in combinations(self.rows, 2):
-            if one.overlaps(other):
-                both = f"{one.group} and {other.group}"
-                raise ConfigurationError(f"norms {settings.file}: two of {one.what} for {both}")
 
     def is_for(self, module: ModuleFacts) -> bool:
         """Whether it was made with this very network."""
@@ -102,11 +98,23 @@ class Table:
         for measurement in known:
             yield Note(f"{self._compared(measurement, sex, years)} {self._source}")
 
+    def lacking(self, followed: Sequence[Measurement]) -> Iterator[str]:
+        """A sentence on what of `followed` it has no row for: a name may be misspelt."""
+        known = dict.fromkeys(row.what for row in self.rows)
+        if lacks := [each.label for each in followed if each.label not in known]:
+            there = ", ".join(known)
+            yield f"norms {self.settings.file}: no row for {', '.join(lacks)}, but for {there}"
+
     def _compared(self, measurement: Measurement, sex: str, years: int) -> str:
         for row in self.rows:
             if row.what == measurement.label and row.is_of(sex, years):
-                low, high = row.mean - REACH * row.sd, row.mean + REACH * row.sd
+                low, high = row.mean_ml - REACH * row.sd_ml, row.mean_ml + REACH * row.sd_ml
                 value = measurement.value * MILLILITRES[measurement.unit]
+                if not 1 / FARTHEST < value / row.mean_ml < FARTHEST:
+                    return (
+                        f"{row.what}: not compared with norms, a mean of {row.mean_ml:.6g} mL"
+                        " cannot be of the same structure."
+                    )
                 return (
                     f"{row.what}: {value:.2f} mL; expected {max(low, 0):.2f} to {high:.2f} mL"
                     f" (95 % range, {row.group})."
@@ -129,16 +137,20 @@ class Norms:
 
         `patient` has the study's attributes of sex and age.
         """
-        followed = [m for m in findings.measurements if m.followed and m.unit in MILLILITRES]
         tables = [table for table in self.tables if table.is_for(module)]
-        notes = [note for table in tables for note in table.notes(patient, followed)]
+        notes = [note for table in tables for note in table.notes(patient, _volumes(findings))]
         return tuple(dict.fromkeys(notes))
 
-    def unused(self, module: ModuleFacts) -> Iterator[str]:
-        """A sentence for each table of `module` that was made with other weights."""
+    def unused(self, module: ModuleFacts, findings: Findings | None = None) -> Iterator[str]:
+        """A sentence for each table of `module` that was made with other weights.
+
+        With `findings` also for each that has no row for something that is followed there.
+        """
         for table in self.tables:
             made = table.settings
-            if made.module == module.name and not table.is_for(module):
+            if table.is_for(module):
+                yield from table.lacking(_volumes(findings) if findings else ())
+            elif made.module == module.name:
                 theirs, ours = made.weights_sha256[:12], module.weights_sha256[:12]
                 yield (
                     f"norms {made.file} are not used: they were made with other weights of"
@@ -158,7 +170,11 @@ def compare_with_norms(
         norms = Norms(settings)
     except ConfigurationError as error:
         return (), [str(error)]
-    return norms.notes(module, patient, findings), list(norms.unused(module))
+    return norms.notes(module, patient, findings), list(norms.unused(module, findings))
+
+
+def _volumes(findings: Findings) -> list[Measurement]:
+    return [m for m in findings.measurements if m.followed and m.unit in MILLILITRES]
 
 
 def _years(patient: Dataset) -> int | None:
@@ -183,9 +199,14 @@ def _read(settings: Settings) -> Iterator[Norm]:
             )
     if missing := [column for column in COLUMNS if column not in columns]:
         raise ConfigurationError(f"{where}: no column {', '.join(missing)}")
+    before: list[Norm] = []
     try:
         for values in table:
-            yield _norm(values)
+            norm = _norm(values)
+            if other := next(filter(norm.overlaps, before), None):
+                raise ValueError(f"{norm.what} for {norm.group}, and before for {other.group}")
+            before.append(norm)
+            yield norm
     except (ValueError, csv.Error) as error:
         raise ConfigurationError(f"{where}, line {table.line_num}: {error}") from error
 
@@ -199,8 +220,8 @@ def _norm(values: Mapping[str | None, str | None]) -> Norm:
         texts["sex"],
         _number(texts, "age_from", int),
         _number(texts, "age_to", int),
-        _number(texts, "mean", float),
-        _number(texts, "sd", float),
+        _number(texts, "mean_ml", float),
+        _number(texts, "sd_ml", float),
     )
 
 

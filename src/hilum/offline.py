@@ -3,11 +3,12 @@
 import time
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from pydicom.dataset import Dataset
 
-from hilum.config import Rule, parse
+from hilum.config import parse
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
@@ -21,6 +22,7 @@ from hilum.module import Module, discover, facts_of, inputs_of
 from hilum.objects import Analysis, write_objects
 from hilum.priors import compared
 from hilum.routing import select
+from hilum.site import Rule
 
 
 def analyse_folder(
@@ -32,7 +34,7 @@ def analyse_folder(
 ) -> list[dict[str, Any]]:
     """Run a module on every study below `folder`; one report per study.
 
-    Results go to `output/<study number>/`. A study without a matching series is a report without
+    Results go to `output/study-<number>/`. A study without a matching series is a report without
     results, not an error.
     """
     silence_libraries()
@@ -41,7 +43,10 @@ def analyse_folder(
         why = problems.get(module_name, f"known: {', '.join(sorted(installed))}")
         raise ConfigurationError(f"no module {module_name!r}; {why}")
     module = installed[module_name]()
-    rule = parse({"rule": [{"module": module.name, "series": patterns}]}).rule[0]
+    try:
+        rule = parse({"rule": [{"module": module.name, "series": patterns}]}).rule[0]
+    except ConfigurationError as error:
+        raise ConfigurationError(str(error).replace("rule.0.series.", "--series ")) from None
     studies = studies_below(folder)
     earlier = [document for study in studies for document in _documents(study)]
     reports = [
@@ -77,7 +82,9 @@ def _analyse(
         for name, chosen in selection.chosen.items()
     }
     files = {name: [i.path for i in instances] for name, instances in images.items()}
-    found = run_here(module, Job(files, out, facts.weights_sha256))
+    with TemporaryDirectory() as between:  # what a module hands over is no result
+        found = run_here(module, Job(files, Path(between), facts.weights_sha256))
+        pictures = exchange.load_pictures(Path(between))
     findings = compared(found, study, facts, earlier)
     uids = [i.sop_instance_uid for instances in images.values() for i in instances]
     analysis = Analysis(
@@ -88,7 +95,7 @@ def _analyse(
         study=study,
         inputs=selection.chosen,
         findings=findings,
-        pictures=exchange.load_pictures(out),
+        pictures=pictures,
         reasons=tuple(
             dict.fromkeys("; ".join(v.reasons) for v in selection.verdicts if v.accepted)
         ),
@@ -105,6 +112,7 @@ def _analyse(
 def _kept(kind: str, dataset: Dataset, out: Path) -> dict[str, str]:
     """Write one result object; what the report says of it."""
     number = dataset.InstanceNumber
+    out.mkdir(parents=True, exist_ok=True)
     path = out / (f"{kind}.dcm" if number == 1 else f"{kind}-{number}.dcm")
     write_durably(path, as_file(dataset))
     return {"kind": kind, "path": str(path), "sop_instance_uid": str(dataset.SOPInstanceUID)}

@@ -16,12 +16,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hilum import records as tables
-from hilum.config import Destination as Settings
-from hilum.config import Site
+from hilum import tables
 from hilum.destinations import Destination, open_destination
 from hilum.errors import DeliveryDelayed, HilumError, where
-from hilum.records import Records, State
+from hilum.records import Records
+from hilum.site import Destination as Settings
+from hilum.site import Site
+from hilum.states import OWED, Delivery, State
 from hilum.workitems import Workitems
 
 READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)  # an archive may need a moment to index
@@ -31,13 +32,6 @@ CALL_SECONDS = 3.0  # between two calls to a destination that is silent
 ANYWAY_SECONDS = 600.0  # of silence, before one delivery is attempted all the same
 LOOK_SECONDS = 1.0  # a worker on another machine cannot wake us
 EAGER_ATTEMPTS = 5  # what failed more often is not hurried when the destination answers again
-
-WAITING = "waiting"  # due
-DELAYED = "delayed"  # failed, due again at `next_attempt`
-REFUSED = "refused"  # the destination will never take it as it is; a person releases it
-VERIFIED = "verified"  # the destination has shown it to us
-CANCELLED = "cancelled"  # withdrawn or cancelled before it was sent
-OPEN = (WAITING, DELAYED)
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +82,12 @@ class Outbox:
         would look delivered.
         """
         row: tables.Row = {"workitem_id": workitem_id, "destination": destination}
-        row |= {"variant": variant, "images": images, "state": WAITING, "owed_at": self._clock()}
+        row |= {
+            "variant": variant,
+            "images": images,
+            "state": Delivery.WAITING,
+            "owed_at": self._clock(),
+        }
         return tables.delivery, row
 
     def deliver_next(self, settings: Settings) -> float:
@@ -104,7 +103,7 @@ class Outbox:
             return LOOK_SECONDS
         taken_back = self._state_of(row) in (State.WITHDRAWN, State.CANCELLED)
         if taken_back:
-            self._note(row, CANCELLED, "not sent, the result was taken back")
+            self._note(row, Delivery.CANCELLED, "not sent, the result was taken back")
             return 0.0
         answers = self._attempt(row, settings, silent)
         if silent and answers:
@@ -125,17 +124,23 @@ class Outbox:
             pause = retry_seconds(number)
             then = f"again in {pause:.0f} s" if answers else "sent as soon as it answers"
             text = f"attempt {number}: {error}; {then}"
-            self._note(row, DELAYED, text, attempts=number, next_attempt=self._clock() + pause)
+            self._note(
+                row,
+                Delivery.DELAYED,
+                text,
+                attempts=number,
+                next_attempt=self._clock() + pause,
+            )
             return answers
         except HilumError as error:
-            self._note(row, REFUSED, str(error), attempts=number)
+            self._note(row, Delivery.REFUSED, str(error), attempts=number)
         except Exception as error:  # noqa: BLE001 - around one delivery: it ends, others go on
             log.error("delivery to %s: %s", settings.name, where(error))
             text = f"not sent for a reason nobody foresaw: {where(error)}"
-            self._note(row, REFUSED, text, attempts=number)
+            self._note(row, Delivery.REFUSED, text, attempts=number)
         else:
             text = f"{count} objects read back from {settings.name}"
-            self._note(row, VERIFIED, text, attempts=number, verified_at=self._clock())
+            self._note(row, Delivery.VERIFIED, text, attempts=number, verified_at=self._clock())
         return True
 
     def _hand_over(self, row: tables.Row, peer: Destination) -> int:
@@ -160,18 +165,18 @@ class Outbox:
         """
         deliveries = self._records.find(tables.delivery, workitem_id=workitem_id)
         item = self._records.one(tables.workitem, id=workitem_id)
-        refused = [d for d in deliveries if d["state"] == REFUSED]
+        refused = [d for d in deliveries if d["state"] == Delivery.REFUSED]
         if refused:
             reason = "; ".join(f"{d['destination']}: {d['reason']}" for d in refused)
             if item["reason"] != reason:
                 self._records.set_state(workitem_id, State.PARKED, reason)
             return
-        if any(d["state"] not in (VERIFIED, CANCELLED) for d in deliveries):
+        if not all(Delivery(d["state"]).settled for d in deliveries):
             return
         if item["failure"]:
             self._records.set_state(workitem_id, State.FAILED, item["failure"])
             return
-        places = ", ".join(d["destination"] for d in deliveries if d["state"] == VERIFIED)
+        places = ", ".join(d["destination"] for d in deliveries if d["state"] == Delivery.VERIFIED)
         text = f"verified in {places or 'the results folder'}"
         self._records.set_state(workitem_id, State.COMPLETED, text)
 
@@ -179,7 +184,7 @@ class Outbox:
 
     def _first_due(self, destination: str) -> tables.Row | None:
         table = tables.delivery
-        due = (table.c.destination == destination, table.c.state.in_(OPEN))
+        due = (table.c.destination == destination, table.c.state.in_(OWED))
         query = sa.select(table).where(*due, table.c.next_attempt <= self._clock())
         rows = self._records.select(query.order_by(table.c.owed_at).limit(1))
         return rows[0] if rows else None
@@ -187,14 +192,16 @@ class Outbox:
     def _state_of(self, row: tables.Row) -> State:
         return State(self._records.one(tables.workitem, id=row["workitem_id"])["state"])
 
-    def _note(self, row: tables.Row, state: str, text: str, **values: Any) -> None:
+    def _note(self, row: tables.Row, state: Delivery, text: str, **values: Any) -> None:
         """Record how an attempt ended, in the delivery's row and the study's trace."""
         key = {"workitem_id": row["workitem_id"], "destination": row["destination"]}
-        if state != VERIFIED:  # a person may have cancelled meanwhile; what was shown is a fact
-            key["state"] = OPEN
+        if (
+            state != Delivery.VERIFIED
+        ):  # a person may have cancelled meanwhile; what was shown is a fact
+            key["state"] = OWED
         if self._records.change(tables.delivery, key, state=state, reason=text, **values):
             study_uid = self._records.one(tables.workitem, id=row["workitem_id"])["study_uid"]
-            line = text if state == VERIFIED else f"{row['destination']}: {text}"
+            line = text if state == Delivery.VERIFIED else f"{row['destination']}: {text}"
             self._records.add_event(study_uid, state, line, row["workitem_id"])
 
     # How each destination stands ------------------------------------------------------------------
@@ -244,7 +251,9 @@ class Outbox:
         hurried = (table.c.destination == name, table.c.attempts <= EAGER_ATTEMPTS)
         self._records.transact(
             lambda connection: connection.execute(
-                table.update().where(*hurried, table.c.state == DELAYED).values(next_attempt=0.0)
+                table.update()
+                .where(*hurried, table.c.state == Delivery.DELAYED)
+                .values(next_attempt=0.0)
             )
         )
 
@@ -256,10 +265,10 @@ class Outbox:
     def _close_undefined(self) -> None:
         """Park what is owed to destinations that the settings no longer define."""
         defined = {settings.name for settings in self._site.destination}
-        for row in self._records.find(tables.delivery, state=OPEN):
+        for row in self._records.find(tables.delivery, state=OWED):
             if row["destination"] not in defined:
                 text = "no longer defined: define it, restart Hilum, release this"
-                self._note(row, REFUSED, text)
+                self._note(row, Delivery.REFUSED, text)
                 self.settle(row["workitem_id"])
 
 

@@ -15,17 +15,17 @@ from math import isclose
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage
 
-from hilum.config import Destination
 from hilum.dicom.dates import day_of
-from hilum.dicom.header import HOSTILE
+from hilum.dicom.header import HOSTILE, text_of
 from hilum.dicom.study import Study
 from hilum.errors import DeliveryError
 from hilum.findings import Change, Earlier, Finding, Findings, Measurement, Note
 from hilum.module import ModuleFacts
 from hilum.objects.common import description
-from hilum.objects.reading import PATIENT, Document, Number, made_by, text_of
+from hilum.objects.reading import PATIENT, Document, Number, made_by
 from hilum.query import find, get
 from hilum.scu import Peer
+from hilum.site import Destination
 
 PATIENCE = 10.0  # seconds for one answer
 ALTOGETHER = 20.0  # seconds for all that one archive is asked
@@ -46,6 +46,9 @@ OTHER_PERSON = (
 AMBIGUOUS = (
     "Earlier results ({day}) give different values for what is measured here; they were not"
     " compared."
+)
+OTHER_STRUCTURES = (
+    "There is an earlier result ({day}), but of nothing that is measured here; it was not compared."
 )
 CAUTIOUS = "The earlier result of {day} was of low confidence, and so is the change since then."
 
@@ -110,27 +113,36 @@ def compared(
     day = day_of(about.get("StudyDate"))
     if day is None:
         return findings
-    reports: list[Document] = []
     notes: dict[str, date] = {}  # the latest day that each is about
-    for report in _standing(filter(None, map(Document.read, datasets))):
-        if report.day >= day or not _is_same_patient(about, report):
-            continue
-        if report.module[0] != module.name[:64]:
+    standing = _standing(filter(None, map(Document.read, datasets)))
+    before = [report for report in standing if report.day < day]
+    reports = list(_comparable(before, about, module, notes))
+    changes: list[Finding] = []
+    followed = [m for m in findings.measurements if m.followed and m.uncertainty and m.value > 0]
+    for report in reports:  # such as one crop of unknown side, and now a whole head
+        if followed and report.numbers and not any(map(report.again, followed)):
+            notes[OTHER_STRUCTURES] = report.day
+    for measurement in followed:
+        earlier = tuple(_earlier(measurement, reports, notes))
+        if earlier:
+            changes.append(Change(measurement, day, earlier))
+    said = [Note(text.format(day=on)) for text, on in notes.items()]
+    return Findings((*findings.items, *changes, *said))
+
+
+def _comparable(
+    reports: Iterable[Document], about: Dataset, module: ModuleFacts, notes: dict[str, date]
+) -> Iterator[Document]:
+    """Those on the same patient by the same network; what else is in the way is noted."""
+    for report in reports:
+        if not _is_same_patient(about, report) or report.module[0] != module.name[:64]:
             continue
         if not _agree(about, report, "PatientBirthDate"):
             notes[OTHER_PERSON] = report.day
         elif report.module != made_by(module):
             notes[OTHER_NETWORK] = report.day
         else:
-            reports.append(report)
-    changes: list[Finding] = []
-    for measurement in findings.measurements:
-        if measurement.followed and measurement.uncertainty and measurement.value > 0:
-            earlier = tuple(_earlier(measurement, reports, notes))
-            if earlier:
-                changes.append(Change(measurement, day, earlier))
-    said = [Note(text.format(day=on)) for text, on in notes.items()]
-    return Findings((*findings.items, *changes, *said))
+            yield report
 
 
 def _earlier(

@@ -1,214 +1,31 @@
-"""Our records: workitems, results, deliveries and the events of every study (SQL, no pixels).
+"""Access to our records (tables.py), on SQLite or PostgreSQL through SQLAlchemy Core.
 
-Runs on SQLite and PostgreSQL through SQLAlchemy Core. Holds UIDs and our own ids, never names,
-birth dates or patient ids. A database that is locked, full or away is waited for.
+A database that is locked, full or away is waited for.
 """
 
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from enum import Enum
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hilum import tables
 from hilum.errors import RecordsUnavailable
+from hilum.states import REACHED_FROM, State
+from hilum.tables import Row
 
 LONGEST_PAUSE = 1.0  # seconds between two attempts at a database that does not answer
 TELL_AFTER = 5.0
 TRANSIENT = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
 
-metadata = sa.MetaData()
 log = logging.getLogger(__name__)
 Outcome = TypeVar("Outcome")
 
 
-class State(Enum):
-    """The states of a workitem (the diagram stands in docs/explanation/architecture.md)."""
-
-    SCHEDULED = "scheduled"  # waits for a worker
-    RUNNING = "running"  # a module analyses it
-    DELIVERING = "delivering"  # results are written, not yet read back from every destination
-    COMPLETED = "completed"  # every result was read back from every destination
-    NOT_APPLICABLE = "not applicable"  # the study holds nothing the module can analyse
-    HELD = "held"  # the right series is incomplete and the rule says to hold it
-    PARKED = "parked"  # a destination refused a result; a person has to do something
-    FAILED = "failed"  # the module failed; a refusal was delivered in place of a result
-    CANCELLED = "cancelled"  # superseded by a run on more images before anything was sent
-    WITHDRAWN = "withdrawn"  # a person took the result back; a note in the archive says so
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing more happens by itself."""
-        return self not in (State.SCHEDULED, State.RUNNING, State.DELIVERING)
-
-    @property
-    def over(self) -> bool:
-        """Whether it is settled and waits for nobody either."""
-        return self.settled and self not in (State.PARKED, State.HELD)
-
-
-# From where each state is reached. Anything else is not done: what a worker or a delivery that was
-# under way still has to say about a workitem that a person cancelled or withdrew changes nothing.
-REACHED_FROM = {
-    State.RUNNING: (State.SCHEDULED, State.RUNNING),
-    State.DELIVERING: (State.RUNNING, State.DELIVERING, State.PARKED),
-    State.COMPLETED: (State.DELIVERING, State.PARKED),
-    State.PARKED: (State.DELIVERING, State.PARKED),
-    State.FAILED: (State.SCHEDULED, State.RUNNING, State.DELIVERING, State.PARKED),
-    State.CANCELLED: (
-        State.SCHEDULED,
-        State.RUNNING,
-        State.DELIVERING,
-        State.PARKED,
-        State.HELD,
-    ),
-    State.WITHDRAWN: (
-        State.DELIVERING,
-        State.PARKED,
-        State.COMPLETED,
-        State.FAILED,
-        State.CANCELLED,  # what was under way then may have arrived
-    ),
-}
-
-
-workitem = sa.Table(
-    "workitem",
-    metadata,
-    sa.Column("id", sa.String(64), primary_key=True),
-    sa.Column("study_uid", sa.String(64), index=True, nullable=False),
-    sa.Column("module", sa.String(64), nullable=False),
-    sa.Column("version", sa.String(32), nullable=False),
-    sa.Column("title", sa.Text, nullable=False),
-    sa.Column("weights_sha256", sa.String(64), nullable=False),
-    sa.Column("rule", sa.JSON, nullable=False),
-    sa.Column("rule_key", sa.String(64), nullable=False),
-    sa.Column("state", sa.String(16), index=True, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False, default=""),
-    sa.Column("created", sa.Float, nullable=False),
-    sa.Column("launch", sa.Integer, nullable=False, default=0),  # how often the engine was given it
-    sa.Column("runs", sa.Integer, nullable=False, default=0),  # how often its analysis was begun
-    sa.Column("inputs", sa.JSON, nullable=False),  # input name -> files in the study's folder
-    sa.Column("siblings", sa.JSON, nullable=False),  # one file of every series, for the consensus
-    sa.Column("verdicts", sa.JSON, nullable=False),
-    sa.Column("incomplete", sa.Text),
-    sa.Column("failure", sa.Text),
-    sa.Column("predecessor", sa.String(64)),
-    sa.Column("superseded_by", sa.String(64)),
-    sa.Column("findings", sa.JSON),
-)
-result = sa.Table(
-    "result",
-    metadata,
-    sa.Column("sop_instance_uid", sa.String(64), primary_key=True),
-    sa.Column("variant", sa.String(64), primary_key=True),  # the kinds and encoding asked for
-    sa.Column("workitem_id", sa.String(64), index=True, nullable=False),
-    sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("sop_class_uid", sa.String(64), nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
-)
-delivery = sa.Table(
-    "delivery",
-    metadata,
-    sa.Column("workitem_id", sa.String(64), primary_key=True),
-    sa.Column("destination", sa.String(64), primary_key=True),
-    sa.Column("variant", sa.String(64), nullable=False),  # of the results it is to receive
-    sa.Column("images", sa.Boolean, nullable=False),  # whether the analysed images go along
-    sa.Column("state", sa.String(16), index=True, nullable=False),  # see outbox.py
-    sa.Column("owed_at", sa.Float, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False, default=0),
-    sa.Column("reason", sa.Text, nullable=False, default=""),
-    sa.Column("next_attempt", sa.Float, nullable=False, default=0.0),
-    sa.Column("verified_at", sa.Float),
-)
-destination = sa.Table(
-    "destination",
-    metadata,
-    sa.Column("name", sa.String(64), primary_key=True),
-    sa.Column("state", sa.String(16), nullable=False),  # answers, silent
-    sa.Column("since", sa.Float, nullable=False),  # when it came into that state
-    sa.Column("problem", sa.Text, nullable=False, default=""),  # why it is silent
-)
-event = sa.Table(
-    "event",
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("study_uid", sa.String(64), index=True, nullable=False),
-    sa.Column("workitem_id", sa.String(64), nullable=False, default=""),
-    sa.Column("kind", sa.String(32), nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-)
-study = sa.Table(
-    "study",
-    metadata,
-    sa.Column("study_uid", sa.String(64), primary_key=True),
-    sa.Column("folder", sa.String(64), unique=True, nullable=False),
-    sa.Column("images", sa.Integer, nullable=False),
-    sa.Column("settled_images", sa.Integer, nullable=False, default=0),
-    sa.Column("first_at", sa.Float, nullable=False),
-    sa.Column("last_at", sa.Float, nullable=False),
-)
-source = sa.Table(
-    "source",
-    metadata,
-    sa.Column("name", sa.String(32), primary_key=True),
-    sa.Column("cursor", sa.Text, nullable=False, default=""),  # empty before the first use
-    sa.Column("state", sa.String(16), nullable=False),  # starting, reachable, unreachable, ...
-    sa.Column("since", sa.Float, nullable=False),  # when it came into that state
-    sa.Column("problem", sa.Text, nullable=False, default=""),  # the last one, in plain words
-    sa.Column("problem_at", sa.Float),
-    sa.Column("seen_at", sa.Float),  # last answer, give or take a few seconds
-    sa.Column("behind", sa.Integer, nullable=False, default=0),  # of what the archive lists
-    sa.Column("fetched", sa.Integer, nullable=False, default=0),  # instances, ever
-    sa.Column("fetched_at", sa.Float),
-)
-removal = sa.Table(
-    "removal",  # of studies whose images a rule has removed, as long as they have not come again
-    metadata,
-    sa.Column("study_uid", sa.String(64), primary_key=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("images", sa.Integer, nullable=False),
-    sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("results", sa.Integer, nullable=False),  # workitems whose files are gone, too
-)
-alarm = sa.Table(
-    "alarm",  # since when something is wrong; whether it still is, is asked anew each time
-    metadata,
-    sa.Column("name", sa.String(16), primary_key=True),
-    sa.Column("since", sa.Float, nullable=False),
-)
-executor = sa.Table(
-    "executor",
-    metadata,
-    sa.Column("id", sa.String(64), primary_key=True),
-    sa.Column("role", sa.String(16), nullable=False),
-    sa.Column("host", sa.String(255), nullable=False),
-    sa.Column("pid", sa.Integer, nullable=False),
-    sa.Column("started", sa.String(32), nullable=False),  # kernel's start time of that pid
-    sa.Column("beat_at", sa.Float, nullable=False),
-)
-
-request = sa.Table(
-    "request",  # what a person asked for, until the gateway has done it
-    metadata,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("action", sa.String(16), nullable=False),
-    sa.Column("workitem_id", sa.String(64), nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
-    sa.Column("answer", sa.Text),
-    sa.Column("done", sa.Boolean, nullable=False, default=False),
-)
-
-Row = dict[str, Any]
-
-
 class Records:
-    """The tables above, opened at `url`.
+    """The tables of tables.py, opened at `url`.
 
     `patience` is how long in s a database that does not answer is waited for; the services wait
     until it does, since nothing can be decided without it.
@@ -224,7 +41,7 @@ class Records:
         self._engine = sa.create_engine(url)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _configure_sqlite)
-        self.transact(metadata.create_all)
+        self.transact(tables.metadata.create_all)
 
     def transact(self, work: Callable[[sa.Connection], Outcome]) -> Outcome:
         """The outcome of `work` in one transaction, begun again when the database fails."""
@@ -261,7 +78,7 @@ class Records:
         values = {"action": action, "workitem_id": workitem_id, "reason": reason}
 
         def insert(connection: sa.Connection) -> int:
-            inserted = connection.execute(request.insert().values(at=time.time(), **values))
+            inserted = connection.execute(tables.request.insert().values(at=time.time(), **values))
             return int(inserted.inserted_primary_key[0])  # type: ignore[index]
 
         return self.transact(insert)
@@ -320,15 +137,15 @@ class Records:
 
         def move(connection: sa.Connection) -> bool:
             study_uid = connection.execute(
-                workitem.update()
-                .where(workitem.c.id == workitem_id, workitem.c.state.in_(before))
-                .values(state=state.value, reason=reason)
-                .returning(workitem.c.study_uid)
+                tables.workitem.update()
+                .where(tables.workitem.c.id == workitem_id, tables.workitem.c.state.in_(before))
+                .values(state=state, reason=reason)
+                .returning(tables.workitem.c.study_uid)
             ).scalar()
             if study_uid is None:
                 return False
-            text = reason or state.value
-            _add_event(connection, study_uid, kind or state.value, text, workitem_id)
+            text = reason or state
+            _add_event(connection, study_uid, kind or state, text, workitem_id)
             for table, row in together:
                 _put(connection, table, row)
             return True
@@ -343,7 +160,7 @@ def _add_event(
     connection: sa.Connection, study_uid: str, kind: str, text: str, workitem_id: str
 ) -> None:
     values = {"at": time.time(), "study_uid": study_uid, "workitem_id": workitem_id}
-    connection.execute(event.insert().values(kind=kind, text=text, **values))
+    connection.execute(tables.event.insert().values(kind=kind, text=text, **values))
 
 
 def _put(connection: sa.Connection, table: sa.Table, row: Row) -> bool:

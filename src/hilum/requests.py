@@ -6,14 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from hilum import records as tables
+from hilum import tables
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import derived_uid
 from hilum.errors import HilumError, where
 from hilum.flow import Flow
 from hilum.objects import write_withdrawal
-from hilum.outbox import CANCELLED, DELAYED, OPEN, REFUSED, VERIFIED, WAITING
-from hilum.records import REACHED_FROM, State
+from hilum.states import OWED, REACHED_FROM, Delivery, State
 
 
 class Answer(NamedTuple):
@@ -44,7 +43,7 @@ def obey(flow: Flow) -> None:
 def release(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
     """Deliver again what a destination refused; the cause is cured."""
     records = flow.records
-    refused = records.find(tables.delivery, workitem_id=row["id"], state=REFUSED)
+    refused = records.find(tables.delivery, workitem_id=row["id"], state=Delivery.REFUSED)
     if not refused:
         return Answer(False, f"not released: it is {row['state']}, nothing of it was refused")
     defined = {destination.name for destination in flow.site.destination}
@@ -53,8 +52,8 @@ def release(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
         text = "not released: its destination is not defined; define it and restart Hilum"
         return Answer(False, text)
     names = ", ".join(known)
-    key = {"workitem_id": row["id"], "state": REFUSED, "destination": known}
-    records.change(tables.delivery, key, state=WAITING, attempts=0, next_attempt=0.0)
+    key = {"workitem_id": row["id"], "state": Delivery.REFUSED, "destination": known}
+    records.change(tables.delivery, key, state=Delivery.WAITING, attempts=0, next_attempt=0.0)
     records.set_state(row["id"], State.DELIVERING, f"released, goes to {names}", kind="released")
     flow.outbox.wake()
     return Answer(True, f"released; it goes to {names}")
@@ -62,8 +61,8 @@ def release(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
 
 def retry(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
     """Analyse again what failed, as a workitem of its own; or deliver now what waits."""
-    if row["state"] == State.DELIVERING.value:
-        key = {"workitem_id": row["id"], "state": DELAYED}
+    if row["state"] == State.DELIVERING:
+        key = {"workitem_id": row["id"], "state": Delivery.DELAYED}
         hurried = flow.records.change(tables.delivery, key, next_attempt=0.0)
         flow.outbox.wake()
         text = "sent again now, or as soon as the destination answers"
@@ -81,7 +80,7 @@ def retry(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
     values = {**row, "id": again, "created": asked["at"], "predecessor": row["id"]}
     values |= {"version": module.version, "weights_sha256": module.weights_sha256}
     values |= {"title": module.title, "launch": 0, "runs": 0, "findings": None, "failure": None}
-    values |= {"state": State.SCHEDULED.value, "reason": "a person asked for it"}
+    values |= {"state": State.SCHEDULED, "reason": "a person asked for it"}
     if flow.records.put(tables.workitem, **values):
         text = f"{module.name} {module.version}, tried again"
         flow.records.add_event(row["study_uid"], "scheduled", text, again)
@@ -97,13 +96,13 @@ def cancel(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
     """Stop an analysis, or what was not delivered yet of its results."""
     records = flow.records
     deliveries = records.find(tables.delivery, workitem_id=row["id"])
-    shown = sorted(d["destination"] for d in deliveries if d["state"] == VERIFIED)
+    shown = sorted(d["destination"] for d in deliveries if d["state"] == Delivery.VERIFIED)
     text = "cancelled by a person"
     if not shown:
         done = records.set_state(row["id"], State.CANCELLED, text)
-        done = done or row["state"] == State.CANCELLED.value
-    key = {"workitem_id": row["id"], "state": (*OPEN, REFUSED)}
-    stopped = records.change(tables.delivery, key, state=CANCELLED, reason=text)
+        done = done or row["state"] == State.CANCELLED
+    key = {"workitem_id": row["id"], "state": (*OWED, Delivery.REFUSED)}
+    stopped = records.change(tables.delivery, key, state=Delivery.CANCELLED, reason=text)
     if shown:
         done = stopped > 0
         flow.outbox.settle(row["id"])
@@ -133,7 +132,7 @@ def withdraw(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
     note_id = derived_uid(row["id"], "withdrawal")
     _write_notes(flow, row, note_id, asked)
     of_note = {"id": note_id, "created": asked["at"], "inputs": {}, "verdicts": [], "findings": []}
-    of_note |= {"state": State.DELIVERING.value, "reason": "a note that takes a result back"}
+    of_note |= {"state": State.DELIVERING, "reason": "a note that takes a result back"}
     of_note |= {"failure": None, "predecessor": None, "superseded_by": None}
     owed = [
         flow.outbox.owed(note_id, delivery["destination"], delivery["variant"], images=False)
@@ -142,8 +141,10 @@ def withdraw(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
     together = [(tables.workitem, {**row, **of_note}), *owed]
     text = f"taken back by note {note_id}"
     records.set_state(row["id"], State.WITHDRAWN, text, together=together)
-    key = {"workitem_id": row["id"], "state": (*OPEN, REFUSED)}
-    records.change(tables.delivery, key, state=CANCELLED, reason="the result was taken back")
+    key = {"workitem_id": row["id"], "state": (*OWED, Delivery.REFUSED)}
+    records.change(
+        tables.delivery, key, state=Delivery.CANCELLED, reason="the result was taken back"
+    )
     flow.outbox.wake()
     return answer
 

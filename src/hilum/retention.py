@@ -16,15 +16,16 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from hilum import records as tables
+from hilum import tables
 from hilum.arrivals import Arrivals
-from hilum.config import Site
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
-from hilum.records import Records, State
+from hilum.records import Records
 from hilum.removed import Removed
 from hilum.room import MEBIBYTE, filled_percent, free_mib, is_full
+from hilum.site import Site
+from hilum.states import Delivery, State
 from hilum.workitems import Workitems
 
 TURN_SECONDS = 0.05  # the gateway has other things to do
@@ -134,7 +135,7 @@ class Retention:
         unheard = state is State.FAILED and not deliveries and not item["superseded_by"]
         if not state.over or unheard:
             return False  # a failure that nobody was told of is kept
-        return all(delivery["state"] in ("verified", "cancelled") for delivery in deliveries)
+        return all(Delivery(delivery["state"]).settled for delivery in deliveries)
 
     # Removing ------------------------------------------------------------------------------------
 
@@ -197,7 +198,7 @@ class Retention:
         count = 0
         for item in self._records.find(tables.workitem, study_uid=study_uid):
             folder = self._workitems.result_folder(item["id"])
-            is_only_copy = item["state"] == State.COMPLETED.value and not self._deliveries(item)
+            is_only_copy = item["state"] == State.COMPLETED and not self._deliveries(item)
             if folder.exists() and not is_only_copy:
                 shutil.rmtree(folder)
                 count += 1

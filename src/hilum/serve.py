@@ -18,7 +18,7 @@ from typing import Any
 
 from hilum import watch
 from hilum.alarms import Alarms
-from hilum.config import Site, suggestion
+from hilum.config import suggestion
 from hilum.console import start_console
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
@@ -32,6 +32,7 @@ from hilum.norms import Norms
 from hilum.records import Records
 from hilum.requests import obey
 from hilum.retention import Retention
+from hilum.site import Site
 from hilum.sources import dimse
 
 SWEEP_SECONDS = 60.0

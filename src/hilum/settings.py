@@ -1,4 +1,4 @@
-"""The commented hilum.toml of `hilum init`, and the table of settings, made from config.py."""
+"""The commented hilum.toml of `hilum init`, and the table of settings, made from site.py."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from hilum.config import Settings, Site
+from hilum.site import Settings, Site
 
 HEADER = """\
 # Hilum settings. Every setting stands here with its default, commented out where it is one.
@@ -112,7 +112,7 @@ def reference() -> str:
         "# Settings",
         "",
         "All settings of `hilum.toml`. `hilum init` writes the file with every one explained; an",
-        "unknown key is an error naming the nearest known one. Made from `src/hilum/config.py`.",
+        "unknown key is an error naming the nearest known one. Made from `src/hilum/site.py`.",
         "",
         "| setting | default | meaning |",
         "|---|---|---|",

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from hilum import records as tables
+from hilum import tables
 from hilum.records import Records
 from hilum.sources import Portion
 

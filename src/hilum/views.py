@@ -4,14 +4,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hilum import records as tables
-from hilum.config import Site
+from hilum import tables
 from hilum.inbox import set_apart_in
-from hilum.records import Records, State
+from hilum.records import Records
 from hilum.room import free_mib
+from hilum.site import Site
+from hilum.states import OWED, Delivery, State
 
 View = dict[str, Any]
-OPEN = tuple(state.value for state in State if not state.over)
+OPEN = tuple(state for state in State if not state.over)
 
 
 def studies(records: Records, limit: int = 100) -> list[View]:
@@ -45,9 +46,7 @@ def trace(records: Records, study_uid: str) -> list[View]:
     """Every event of one study in order; at its end, what is tried again and when."""
     events = records.find(tables.event, study_uid=study_uid, order_by="id")
     ids = tuple(row["id"] for row in records.find(tables.workitem, study_uid=study_uid))
-    waiting = records.find(
-        tables.delivery, workitem_id=ids, state=("waiting", "delayed"), order_by="owed_at"
-    )
+    waiting = records.find(tables.delivery, workitem_id=ids, state=OWED, order_by="owed_at")
     silent = {row["name"] for row in records.find(tables.destination, state="silent")}
     planned = [
         {
@@ -72,7 +71,7 @@ def destinations(site: Site, records: Records) -> list[View]:
     table = tables.delivery
     query = sa.select(table.c.destination, table.c.state, count)
     counts = records.select(query.group_by(table.c.destination, table.c.state))
-    proven = {row["destination"] for row in counts if row["state"] == "verified"}
+    proven = {row["destination"] for row in counts if row["state"] == Delivery.VERIFIED}
     return [
         {
             "name": destination.name,
@@ -142,7 +141,7 @@ def alarms(site: Site, records: Records) -> list[View]:
 
 def _workitem(records: Records, item: tables.Row) -> View:
     deliveries = records.find(tables.delivery, workitem_id=item["id"])
-    verified = {d["destination"]: d["state"] == "verified" for d in deliveries}
+    verified = {d["destination"]: d["state"] == Delivery.VERIFIED for d in deliveries}
     results = records.find(tables.result, workitem_id=item["id"])
     chosen = [verdict for verdict in item["verdicts"] if verdict["accepted"]]
     return {

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from hilum.config import Site, Source
 from hilum.engine.process import die_with_parent
 from hilum.errors import SourceDelayed, SourceError, where
 from hilum.fetching import Fetching
 from hilum.hints import HintReceiver, HintSender, wake_address
 from hilum.logs import configure_logging
 from hilum.records import Records
+from hilum.site import Site, Source
 from hilum.sources import Portion, open_source
 from hilum.standing import Standing
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from hilum import records as tables
+from hilum import tables
 from hilum.assembly import Arrival
-from hilum.config import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
@@ -21,6 +20,7 @@ from hilum.module import ModuleFacts
 from hilum.objects import Analysis
 from hilum.records import Records
 from hilum.routing import Verdict
+from hilum.site import Rule
 
 
 class Workitems:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from factory import mr_slices, write
-from hilum import records as tables
+from hilum import tables
 from hilum.arrivals import MOST_COUNTS, Arrivals
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox

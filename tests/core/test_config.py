@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from hilum.config import Site, load, parse
+from hilum.config import load, parse
 from hilum.errors import ConfigurationError
 from hilum.settings import example, table
+from hilum.site import Site
 
 ORTHANC = {"name": "pacs", "kind": "orthanc", "url": "http://pacs:8042"}
 

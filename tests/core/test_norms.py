@@ -9,14 +9,15 @@ from highdicom import Volume
 from pydicom.dataset import Dataset
 
 from hilum import Measurement, Segment, codes
-from hilum.config import Site, parse
+from hilum.config import parse
 from hilum.errors import ConfigurationError
 from hilum.findings import Findings
 from hilum.module import ModuleFacts
 from hilum.norms import Norms, compare_with_norms
 from hilum.serve import check_norms
+from hilum.site import Site
 
-HEAD = "what,sex,age_from,age_to,mean,sd\n"
+HEAD = "what,sex,age_from,age_to,mean_ml,sd_ml\n"
 ROWS = HEAD + "Left hippocampus,F,60,69,3.2,0.3\nLeft hippocampus,F,70,79,3,0.3\n"
 MODULE = ModuleFacts("hippocampal-volume", "1", "Hippocampal volume", "ab" * 32)
 WOMAN = {"PatientSex": "F", "PatientBirthDate": "19600615", "StudyDate": "20250614"}  # 64
@@ -100,7 +101,16 @@ def test_a_group_without_a_norm_is_named(tmp_path: Path) -> None:
 
 
 def test_what_a_table_does_not_know_is_no_business_of_its(tmp_path: Path) -> None:
-    assert notes(tmp_path, WOMAN, ROWS.replace("Left", "Right")) == []
+    other = ROWS.replace("Left", "Right")
+    assert notes(tmp_path, WOMAN, other) == []
+    [text] = Norms(site(tmp_path, other).norms).unused(MODULE, findings())
+    assert text.endswith("no row for Left hippocampus, but for Right hippocampus")
+    assert not list(Norms(site(tmp_path, ROWS).norms).unused(MODULE, findings()))
+
+
+def test_a_table_in_cubic_millimetres_is_not_taken_for_millilitres(tmp_path: Path) -> None:
+    [text] = notes(tmp_path, WOMAN, HEAD + "Left hippocampus,F,60,69,3200,300\n")
+    assert text.startswith("Left hippocampus: not compared with norms, a mean of 3200 mL")
 
 
 def test_norms_of_other_weights_are_not_used_and_said_to_be_of_no_use(tmp_path: Path) -> None:
@@ -124,18 +134,21 @@ def test_the_start_warns_of_other_weights_and_refuses_unknown_modules(
     ("text", "problem"),
     [
         ("", "no column what, sex"),
-        (ROWS.replace("mean", "maen"), "unknown column 'maen', did you mean 'mean'"),
-        ("what,sex,age_from,age_to,mean\n", "no column sd"),
-        (HEAD + "X,F,60,69,3.2\n", "line 2: sd is '', not a number"),
+        (ROWS.replace("_ml", ""), "unknown column 'mean', did you mean 'mean_ml'"),
+        ("what,sex,age_from,age_to,mean_ml\n", "no column sd_ml"),
+        (HEAD + "X,F,60,69,3.2\n", "line 2: sd_ml is '', not a number"),
         (HEAD + "X,F,60,69,3.2,0.3\nX,W,70,79,3,0.3\n", "line 3: sex is 'W', not F or M"),
         (HEAD + "X,F,69,60,3.2,0.3\n", "ages 69 to 60 are no range"),
         (HEAD + "X,F,6O,69,3.2,0.3\n", "age_from is '6O', not a whole number"),
-        (HEAD + 'X,F,60,69,"3,2",0.3\n', "mean is '3,2', not a number"),
+        (HEAD + 'X,F,60,69,"3,2",0.3\n', "mean_ml is '3,2', not a number"),
         (HEAD + "X,F,60,69,3,20,0,30\n", "line 2: more cells than columns"),
         (HEAD, "no row"),
-        (HEAD + "X,F,60,69,nan,0.3\n", "volumes in mL above 0"),
+        (HEAD + "X,F,60,69,nan,0.3\n", "volumes above 0"),
         (HEAD + ",F,60,69,3,0.3\n", "what is empty"),
-        (HEAD + "X,F,60,70,3,1\nX,F,70,80,3,1\n", "two of X for women of 60-70 years and"),
+        (
+            HEAD + "X,F,60,70,3,1\nX,F,70,80,3,1\n",
+            "line 3: X for women of 70-80 years, and before",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_says_where_and_why(
@@ -149,7 +162,7 @@ def test_a_file_that_breaks_while_hilum_runs_costs_no_result(tmp_path: Path) -> 
     settings = site(tmp_path, HEAD + "X,F,60,69,,\n").norms
     assert compare_with_norms(settings, MODULE, Dataset(), findings())[0] == ()
     [problem] = compare_with_norms(settings, MODULE, Dataset(), findings())[1]
-    assert "line 2: mean is ''" in problem
+    assert "line 2: mean_ml is ''" in problem
 
 
 def test_the_dates_say_the_age_better_than_the_device(tmp_path: Path) -> None:

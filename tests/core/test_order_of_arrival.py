@@ -22,16 +22,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pydicom.dataset import Dataset
 
 from factory import mr_slices
-from hilum import arrivals, flow, workitems
-from hilum import records as tables
+from hilum import arrivals, flow, tables, workitems
 from hilum.arrivals import Arrivals
-from hilum.config import Rule, Site
 from hilum.dicom.part10 import as_file
 from hilum.engine import durable
 from hilum.flow import Flow
 from hilum.inbox import Inbox, Outcome, digest
 from hilum.module import Input
-from hilum.records import Records, State
+from hilum.records import Records
+from hilum.site import Rule, Site
+from hilum.states import State
 
 SLICES = 6
 HELD = Rule(module="m", series={"SeriesDescription": "Hippo"}, give_up_seconds=20)
@@ -291,7 +291,7 @@ class AnyOrder(RuleBasedStateMachine):
         for study, wanted in itertools.product(self.sent, RULES):
             *before, final = self.gateway.items(study, wanted)
             assert final["inputs"]["series"] == files(study, range(SLICES))
-            assert final["state"] == State.COMPLETED.value
+            assert final["state"] == State.COMPLETED
             # what was analysed as incomplete before it proved whole is not analysed once more
             assert final["incomplete"] in (None, f"the association broke off after {SLICES} images")
             assert {item["state"] for item in before} <= {"completed", "cancelled"}

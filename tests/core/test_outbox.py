@@ -7,13 +7,13 @@ import pytest
 from archive import Archive
 from factory import mr_slices, workitem_row, write
 from hilum import outbox as module
-from hilum import records as tables
-from hilum import views
-from hilum.config import Destination, Site
+from hilum import tables, views
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.outbox import Outbox
-from hilum.records import Records, State
+from hilum.records import Records
+from hilum.site import Destination, Site
+from hilum.states import Delivery, State
 from hilum.workitems import Workitems
 
 HOUR = 3600.0
@@ -34,7 +34,7 @@ class Desk:
         """A workitem called `name` whose only result goes to `destinations`; the UID of that."""
         [path] = write(mr_slices(name, count=1), self.folder / "results" / name)
         uid = Instance.read(path).sop_instance_uid
-        row = workitem_row(id=name, state=State.DELIVERING.value)
+        row = workitem_row(id=name, state=State.DELIVERING)
         self.records.put(tables.workitem, **row)
         about = {"workitem_id": name, "kind": "sr", "sop_class_uid": "1.2", "path": str(path)}
         self.records.put(tables.result, sop_instance_uid=uid, variant="all", **about)
@@ -182,7 +182,7 @@ def test_an_archive_that_answers_no_call_is_not_silent_for_ever(
 
 def test_a_death_before_the_last_line_is_made_good(desk: Desk) -> None:
     """The delivery says how it ended, the workitem does not yet: the sweep settles it."""
-    for name, ended in (("a", module.VERIFIED), ("b", module.REFUSED), ("c", module.WAITING)):
+    for name, ended in (("a", Delivery.VERIFIED), ("b", Delivery.REFUSED), ("c", Delivery.WAITING)):
         desk.owe(name, "pacs")
         key = {"workitem_id": name}
         desk.records.change(tables.delivery, key, state=ended, reason="because")

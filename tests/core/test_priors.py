@@ -133,6 +133,19 @@ def test_volumes_of_another_network_are_not_compared_and_it_is_said(tmp_path: Pa
     assert not against(exam(tmp_path, NOW), report(elsewhere)).items
 
 
+def test_an_earlier_result_on_other_structures_is_not_compared_and_it_is_said(
+    tmp_path: Path,
+) -> None:
+    before = exam(tmp_path, BEFORE)
+    crop = replace(before, findings=Findings(before.findings.items[:-1]))  # without both sides
+    present = exam(tmp_path, NOW)
+    head = replace(present, findings=Findings(present.findings.items[-1:]))  # nothing else
+    (note,) = against(head, report(crop)).items
+    assert isinstance(note, Note)
+    assert "of nothing that is measured here" in note.text
+    assert "2024-03-03" in note.text
+
+
 def test_incomplete_replaced_and_withdrawn_results_do_not_count(tmp_path: Path) -> None:
     present, before = exam(tmp_path, NOW), exam(tmp_path, BEFORE)
     first = report(before)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from factory import workitem_row
-from hilum import records as tables
+from hilum import tables
 from hilum.errors import RecordsUnavailable
-from hilum.records import REACHED_FROM, Records, State
+from hilum.records import Records
+from hilum.states import REACHED_FROM, State
 
 
 @pytest.fixture
@@ -55,9 +56,9 @@ def test_a_mistake_of_ours_is_no_reason_to_wait(tmp_path: Path) -> None:
 @pytest.mark.parametrize("after", REACHED_FROM)
 def test_states_follow_the_diagram(tmp_path: Path, before: State, after: State) -> None:
     records = Records("sqlite://")
-    records.put(tables.workitem, **workitem_row(state=before.value))
+    records.put(tables.workitem, **workitem_row(state=before))
     allowed = before in REACHED_FROM[after]
     assert records.set_state("1.2.3", after, "because") is allowed
-    assert records.one(tables.workitem, id="1.2.3")["state"] == (after if allowed else before).value
+    assert records.one(tables.workitem, id="1.2.3")["state"] == (after if allowed else before)
     assert len(records.find(tables.event)) == allowed
     records.close()

@@ -12,13 +12,12 @@ from typer.testing import CliRunner
 
 from disks import fill, no_room_on, small_disk_of
 from factory import mr_slices, write
-from hilum import records as tables
-from hilum import retention, views
+from hilum import retention, tables, views
 from hilum.alarms import Alarms
 from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.cli import app
-from hilum.config import Rule, parse
+from hilum.config import parse
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import MANUFACTURER
 from hilum.engine import exchange
@@ -27,11 +26,13 @@ from hilum.findings import Findings, Note
 from hilum.holdings import SiteHoldings
 from hilum.inbox import Inbox, Outcome
 from hilum.module import Input
-from hilum.records import Records, State
+from hilum.records import Records
 from hilum.removed import Removed
 from hilum.retention import DAY, YOUNGEST, Retention
 from hilum.room import with_room
+from hilum.site import Rule
 from hilum.sources import Listed
+from hilum.states import State
 from hilum.workitems import Workitems
 
 IMAGES = 45  # more than two batches
@@ -78,7 +79,7 @@ class House:
         workitem_id = values.pop("id", f"workitem of {study_uid}")
         row = {"module": "m", "version": "1", "title": "", "weights_sha256": "", "rule": {}}
         row |= {"rule_key": "m", "created": time.time(), "inputs": {}, "siblings": []}
-        row |= {"verdicts": [], "study_uid": study_uid, "state": state.value, "id": workitem_id}
+        row |= {"verdicts": [], "study_uid": study_uid, "state": state, "id": workitem_id}
         self.records.put(tables.workitem, **{**row, **values})
         for number, delivery in enumerate(deliveries):
             self.records.put(

@@ -1,6 +1,5 @@
 import csv
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel as nib
@@ -12,8 +11,9 @@ from hilum.findings import Findings, Refusal
 from hilum.module import facts_of, installed_modules
 from hilum.modules.hippocampus import HippocampalVolume
 from hilum.modules.hippocampus.network import MULTIPLE
-from hilum.network import exam, head
+from hilum.network import exam
 from hilum.offline import analyse_folder
+from hilum.terminal import in_words
 from visits import a_year_later
 
 from .hippocampi import dice, series_of, written
@@ -29,19 +29,9 @@ STORED = {  # axes of the stored slices, rows and columns; the patient stays whe
 
 
 @pytest.fixture(scope="module")
-def module() -> HippocampalVolume:
-    return HippocampalVolume(threads=2)
-
-
-@pytest.fixture(scope="module")
-def crop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Volume]:
+def crop(folder: Path) -> Volume:
     """The left hippocampus of a real person: the sample exam's crop of the Colin27 head."""
-    if not head.TEMPLATES.is_dir():
-        pytest.skip("mricron-data is not installed")
-    folder = tmp_path_factory.mktemp("exam")
-    exam.make_exam(folder, series=["HippoCrop"])
-    yield series_of(folder).volume()
-    shutil.rmtree(folder)
+    return series_of(folder).volume()
 
 
 def found(module: HippocampalVolume, series: object) -> Findings:
@@ -170,7 +160,7 @@ def test_run_compares_the_exams_of_one_folder(tmp_path: Path) -> None:
     )
     assert not [f for f in first["findings"] if f["kind"] == "change"]
     (change,) = (f for f in second["findings"] if f["kind"] == "change")
-    assert (change["of"], change["value"]) == ("Hippocampus", 0)
+    assert (change["of"], change["value"]) == ("Hippocampus", pytest.approx(0, abs=1e-9))
     assert change["percent_per_year_uncertainty"] > 5
 
     # and with an earlier report alone, as an archive would give it
@@ -178,4 +168,5 @@ def test_run_compares_the_exams_of_one_folder(tmp_path: Path) -> None:
     report = next(Path(r["path"]) for r in first["results"] if r["kind"] == "sr")
     shutil.copy(report, tmp_path / "in")
     (*_, again) = analyse_folder("hippocampal-volume", tmp_path / "in", tmp_path / "again", {})
-    assert change in again["findings"]
+    (same,) = (f for f in again["findings"] if f["kind"] == "change")
+    assert in_words(same) == in_words(change)

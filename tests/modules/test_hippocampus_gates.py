@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,26 +13,11 @@ from hilum.modules.hippocampus import HippocampalVolume
 from hilum.modules.hippocampus.gates import GATES, sharpness, verdict
 from hilum.modules.hippocampus.inputs import refusal_by_header
 from hilum.modules.hippocampus.network import Bounds
-from hilum.network import exam, head
 
 from .hippocampi import series_of, thick_made_thin, written
 
 USUAL = dict.fromkeys(GATES, 1.0)
 BOUNDS = dict.fromkeys(GATES, Bounds(passes=(0.5, 1.5), refuses=(0.0, None)))
-
-
-@pytest.fixture(scope="module")
-def module() -> HippocampalVolume:
-    return HippocampalVolume(threads=2)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    if not head.TEMPLATES.is_dir():
-        pytest.skip("mricron-data is not installed")
-    yield exam.make_exam(
-        tmp_path_factory.mktemp("exam"), series=["HippoCrop", "T1 MPRAGE sag", "T2 TSE ax"]
-    )
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +93,8 @@ def test_a_head_squeezed_to_the_size_of_a_crop_is_refused(
 def test_the_acquisition_is_judged_from_the_header(keyword: str, value: str, code: str) -> None:
     header = Dataset()
     header.EchoTime = "3"
+    assert refusal_by_header(header) is None
+    header.ContrastBolusAgent = "None"
     assert refusal_by_header(header) is None
     setattr(header, keyword, value)
     refusal = refusal_by_header(header)

@@ -17,11 +17,11 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 from typer.testing import CliRunner
 
 from hilum.cli import app
-from hilum.config import Destination
-from hilum.config import Source as Settings
 from hilum.destinations import open_destination
 from hilum.errors import DeliveryRefused, SourceDelayed
 from hilum.network.orthanc import Orthanc
+from hilum.site import Destination
+from hilum.site import Source as Settings
 from hilum.sources import Listed, Source, answer_of, open_source
 from hilum.sources.dicomweb import part_of
 from hilum.testing import check_source

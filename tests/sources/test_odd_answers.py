@@ -11,8 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from hilum import fetching
-from hilum import records as tables
+from hilum import fetching, tables
 from hilum.dicom.instance import Instance
 from tests.sources.watching import Watching, uids
 from tests.synthetic import uid, write_series

@@ -14,8 +14,7 @@ import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from sqlalchemy.exc import OperationalError
 
-from hilum import fetching
-from hilum import records as tables
+from hilum import fetching, tables
 from hilum.dicom.instance import Instance
 from hilum.network.orthanc import Orthanc
 from hilum.records import Records

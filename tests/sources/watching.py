@@ -8,12 +8,13 @@ from typing import Any
 
 import httpx
 
-from hilum import records as tables
-from hilum.config import Site, Source, parse
+from hilum import tables
+from hilum.config import parse
 from hilum.hints import HintReceiver, HintSender
 from hilum.inbox import Inbox
 from hilum.network.orthanc import Orthanc
 from hilum.records import Records
+from hilum.site import Site, Source
 from hilum.watch import Watch
 from tests.synthetic import uid
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from hilum import views
-from hilum.config import Site, parse
+from hilum.config import parse
 from hilum.network import scanner
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port, listens
-from hilum.records import Records, State
+from hilum.records import Records
 from hilum.serve import Supervisor, records_url
+from hilum.site import Site
+from hilum.states import State
 
 RESULT_SECONDS = 120
 

@@ -9,8 +9,7 @@ import pydicom
 import pytest
 
 from factory import mr_slices, write
-from hilum import records as tables
-from hilum import views
+from hilum import tables, views
 from hilum.asking import ask
 from hilum.dicom.instance import Instance
 from hilum.network.processes import available_port
@@ -75,7 +74,7 @@ def test_a_volume_is_compared_with_the_norms_of_the_site(
         ds.PatientSex = "F"
     files = write(slices, tmp_path / "exam")
     table = tmp_path / "norms.csv"
-    table.write_text("what,sex,age_from,age_to,mean,sd\nBright,F,50,59,30,2\n")
+    table.write_text("what,sex,age_from,age_to,mean_ml,sd_ml\nBright,F,50,59,30,2\n")
     [source] = (tmp_path / "plugin").rglob("plugin_bright_volume.py")
     norms = {"module": "bright-volume", "file": table, "citation": "Nobody 2025"}
     weights = [hashlib.sha256(source.read_bytes()).hexdigest(), "0" * 64]

@@ -11,8 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from hilum import records as tables
-from hilum import views
+from hilum import tables, views
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.network import scanner

@@ -28,12 +28,19 @@ class Archive:
         What every C-STORE is answered with; nothing is kept unless it is 0.
     forgets
         Answer success and keep nothing.
+    asked
+        How often it was asked for the earlier studies of a patient, of which it has none.
+    hangs
+        Do not answer that until it goes down.
     """
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.status = 0
         self.forgets = False
+        self.asked = 0
+        self.hangs = False
+        self._goes_down = threading.Event()
         self.sent: Counter[str] = Counter()  # answered with success and kept, by SOP Instance UID
         self.holds: dict[str, Dataset] = {}
         self._server: Any = None
@@ -42,7 +49,8 @@ class Archive:
     def open(self, ae_title: str = AE_TITLE, without_pdf: bool = False) -> None:
         """Start, or start again: behave well, but for the AE title and the missing SOP class."""
         self.close()
-        self.status, self.forgets = 0, False
+        self.status, self.forgets, self.hangs = 0, False, False
+        self._goes_down.clear()
         quieten_libraries()
         entity = AE(ae_title)
         entity.require_called_aet = True
@@ -57,6 +65,7 @@ class Archive:
 
     def close(self) -> None:
         """Go down."""
+        self._goes_down.set()
         if self._server is not None:
             self._server.shutdown()
             self._server = None
@@ -74,6 +83,11 @@ class Archive:
         return 0
 
     def _find(self, event: Any) -> Iterator[tuple[int, Dataset | None]]:
+        if event.identifier.QueryRetrieveLevel == "STUDY":
+            self.asked += 1
+            if self.hangs:
+                self._goes_down.wait()
+            return
         series_uid = event.identifier.SeriesInstanceUID
         with self._lock:
             held = [d for d in self.holds.values() if series_uid == d.SeriesInstanceUID]

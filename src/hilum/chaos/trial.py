@@ -11,7 +11,7 @@ from typing import Any
 
 from pydicom.uid import SegmentationStorage
 
-from hilum import records as tables
+from hilum import tables
 from hilum.chaos.exams import Study
 from hilum.chaos.ledger import Count, Ledger, Result, believed_done, files_of
 from hilum.chaos.network import LISTENER, USUAL, Network, Plan

@@ -10,11 +10,13 @@ from hilum.cli.app import AsJson, Networks, app, out, print_json, say
 from hilum.errors import HilumError
 from hilum.terminal import in_words, progress_bar
 
+NOT_APPLICABLE = 3  # exit status; 2 is that of wrong words on the command line
+
 
 @app.command()
 def run(
     module: Annotated[str, typer.Argument(help="Name, as `hilum modules` lists it.")],
-    folder: Annotated[Path, typer.Argument(help="Folder of DICOM files.", exists=True)],
+    folder: Annotated[Path, typer.Argument(help="Folder of DICOM files.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
     series: Annotated[
         list[str] | None,
@@ -26,6 +28,7 @@ def run(
     """Analyse a folder without a network: choose the series, write results, print findings."""
     from hilum.offline import analyse_folder
 
+    _require(folder)
     for pair in series or []:
         if "=" not in pair:
             raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
@@ -36,12 +39,12 @@ def run(
     else:
         for report in reports:
             _show_report(report)
-    raise typer.Exit(0 if any(report["results"] for report in reports) else 2)
+    raise typer.Exit(0 if any(report["results"] for report in reports) else NOT_APPLICABLE)
 
 
 @app.command()
 def send(
-    folder: Annotated[Path, typer.Argument(help="Folder (or file) to send.", exists=True)],
+    folder: Annotated[Path, typer.Argument(help="Folder (or file) to send.")],
     to: Annotated[str, typer.Option(help="AE@HOST:PORT of the receiver.")],
     calling: Annotated[str, typer.Option(help="Our AE title.")] = "SCANNER",
 ) -> None:
@@ -49,6 +52,7 @@ def send(
     from hilum.network import scanner
 
     called = address(to)
+    _require(folder)
     files = scanner.dicom_files(folder)
     if not files:
         raise HilumError(f"{folder} holds no DICOM files")
@@ -91,6 +95,11 @@ def modules(networks: Networks = None, as_json: AsJson = False) -> None:
         say.print(f"[bold red]{name}[/]: {problem}")
 
 
+def _require(folder: Path) -> None:
+    if not folder.exists():
+        raise HilumError(f"{folder}: no such folder")
+
+
 def address(text: str) -> tuple[str, str, int]:
     """`AE@HOST:PORT` as (AE title, host, port)."""
     title, at, rest = text.partition("@")
@@ -102,6 +111,8 @@ def address(text: str) -> tuple[str, str, int]:
 
 def _show_report(report: dict[str, Any]) -> None:
     out.print(f"study {report['study_uid']}: {report['state']}")
+    if not report["verdicts"]:
+        out.print("  it holds no images that a module could take")
     for verdict in report["verdicts"]:
         out.print(f"  {verdict}")
     for line in filter(None, map(in_words, report["findings"])):

@@ -18,6 +18,7 @@ from hilum.cli.app import (
     site_and_records,
 )
 from hilum.errors import HilumError
+from hilum.states import Delivery
 
 
 @app.command()
@@ -47,7 +48,7 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
                 what += f"  (files removed {clock(removed['at'])}: {escape(removed['reason'])})"
             out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
             for delivery in item.get("deliveries", []):
-                if delivery["state"] in ("delayed", "refused"):
+                if delivery["state"] in (Delivery.DELAYED, Delivery.REFUSED):
                     out.print(f"    {_delivery_line(delivery)}")
     _show_quarantine(views.quarantine(site, newest=10))
 
@@ -147,7 +148,7 @@ def _destination_line(destination: dict[str, Any]) -> str:
 
 def _delivery_line(delivery: dict[str, Any]) -> str:
     parts = [f"{delivery['destination']}: [bold]{delivery['state']}[/]"]
-    if delivery["state"] == "delayed":
+    if delivery["state"] == Delivery.DELAYED:
         when = time.strftime("%F %T", time.localtime(delivery["next_attempt"]))
         parts.append(f"attempt {delivery['attempts'] + 1} at {when}")
     return "  ".join([*parts, escape(delivery["reason"])])

@@ -5,7 +5,7 @@ import re
 from pydicom.dataset import Dataset
 
 from hilum.dicom.dates import day_of
-from hilum.dicom.header import HOSTILE
+from hilum.dicom.header import text_of
 
 UNITS = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}  # of an Age String, in a year
 OLDEST = 130  # years
@@ -22,21 +22,14 @@ def _stated(attributes: Dataset) -> float | None:
 
     An age of no years is how some devices say that they do not know it.
     """
-    stated = re.fullmatch(r"(\d{1,3})([DWMY])", _text(attributes, "PatientAge"), re.ASCII)
+    stated = re.fullmatch(r"(\d{1,3})([DWMY])", text_of(attributes, "PatientAge"), re.ASCII)
     if not stated or (int(stated[1]) == 0 and stated[2] == "Y"):
         return None
     return int(stated[1]) / UNITS[stated[2]]
 
 
 def _by_dates(attributes: Dataset) -> float | None:
-    born, seen = (day_of(_text(attributes, k)) for k in ("PatientBirthDate", "StudyDate"))
+    born, seen = (day_of(text_of(attributes, k)) for k in ("PatientBirthDate", "StudyDate"))
     if born is None or seen is None:
         return None
     return seen.year - born.year - ((seen.month, seen.day) < (born.month, born.day))
-
-
-def _text(attributes: Dataset, keyword: str) -> str:
-    try:
-        return str(attributes.get(keyword) or "").strip()
-    except HOSTILE:
-        return ""

@@ -82,6 +82,14 @@ class Header(Dataset):
         return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
+def text_of(attributes: Dataset, keyword: str) -> str:
+    """The value without padding; empty where there is none, or none that can be read."""
+    try:
+        return str(attributes.get(keyword) or "").strip()
+    except HOSTILE:
+        return ""
+
+
 def identify(part10: Buffer) -> dict[str, str]:
     """The four identifying UIDs of a Part 10 file; `UnreadableError` if it has none.
 

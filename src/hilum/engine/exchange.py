@@ -141,11 +141,9 @@ def summary(findings: Findings) -> list[dict[str, Any]]:
                         "kind": "measurement",
                         "of": finding.of.label if finding.of else None,
                         "what": finding.code.meaning,
-                        "value": round(finding.value, 4),
+                        "value": finding.value,
                         "unit": finding.unit.value,
-                        "uncertainty": None
-                        if finding.uncertainty is None
-                        else round(finding.uncertainty, 4),
+                        "uncertainty": finding.uncertainty,
                         "followed": finding.followed,
                     }
                 )
@@ -157,7 +155,7 @@ def summary(findings: Findings) -> list[dict[str, Any]]:
                         "kind": "segment",
                         "label": finding.label,
                         "voxels": int(finding.mask.array.sum()),
-                        "volume_ml": round(finding.volume_ml, 4),
+                        "volume_ml": finding.volume_ml,
                     }
                 )
             case Classification():
@@ -173,16 +171,15 @@ def summary(findings: Findings) -> list[dict[str, Any]]:
 
 
 def _change(finding: Change) -> dict[str, Any]:
-    rate, error = finding.percent_per_year, finding.percent_per_year_uncertainty
     return {
         "kind": "change",
         "of": finding.of.label,
         "since": finding.latest.day.isoformat(),
-        "value": round(finding.difference, 4),
-        "uncertainty": round(finding.difference_uncertainty, 4),
+        "value": finding.difference,
+        "uncertainty": finding.difference_uncertainty,
         "unit": finding.of.unit.value,
-        "percent_per_year": None if rate is None else round(rate, 2),
-        "percent_per_year_uncertainty": None if error is None else round(error, 2),
+        "percent_per_year": finding.percent_per_year,
+        "percent_per_year_uncertainty": finding.percent_per_year_uncertainty,
     }
 
 
@@ -192,7 +189,7 @@ def _classification(finding: Classification) -> dict[str, Any]:
     return {
         "kind": "classification",
         "outcome": outcome,
-        "scores": {score.label: round(score.value, 2) for score in finding.scores},
+        "scores": {score.label: score.value for score in finding.scores},
         "basis": finding.basis,
         "text": f"{outcome} ({scores}). {finding.basis}",
     }

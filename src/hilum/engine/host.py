@@ -17,7 +17,6 @@ from pathlib import Path
 
 import numpy as np
 
-from hilum.config import Worker
 from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
@@ -35,6 +34,7 @@ from hilum.findings import Findings, Refusal
 from hilum.inbox import write_durably
 from hilum.module import Module, facts_of, inputs_of, installed_modules
 from hilum.room import is_full, no_room
+from hilum.site import Worker
 
 START_SECONDS = 120
 LOOK_SECONDS = 0.25  # how often a running module is asked for whether it is still wanted

@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import Any
 
-from hilum import records as tables
+from hilum import tables
 from hilum.engine import durable
 from hilum.engine.process import is_alive, own_start_time
 from hilum.records import Records

@@ -74,8 +74,7 @@ def change_row(change: Change) -> ChangeRow:
     steps = [_step(change)]
     if len(change.earlier) > 1:
         steps.append(_step(replace(change, earlier=change.earlier[:1])))
-    label = of.of.label if of.of else of.code.meaning
-    return ChangeRow(label, of.of.colour if of.of else None, tuple(steps))
+    return ChangeRow(of.label, of.of.colour if of.of else None, tuple(steps))
 
 
 def _step(change: Change) -> Step:

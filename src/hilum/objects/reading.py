@@ -16,7 +16,7 @@ from pydicom.uid import UID
 
 from hilum.dicom import codes
 from hilum.dicom.dates import day_of
-from hilum.dicom.header import HOSTILE
+from hilum.dicom.header import HOSTILE, text_of
 from hilum.findings import CAUTION, Measurement
 from hilum.module import ModuleFacts
 
@@ -107,11 +107,6 @@ class Document:
         label = measurement.of.label if measurement.of else None
         number = self.numbers.get((label, measurement.code.value))
         return number and number.within(measurement.unit.value)
-
-
-def text_of(attributes: Dataset, keyword: str) -> str:
-    """The value without padding, empty where there is none."""
-    return str(attributes.get(keyword) or "").strip()
 
 
 def made_by(module: ModuleFacts) -> tuple[str, str, str]:

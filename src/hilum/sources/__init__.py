@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hilum.config import Source as SourceSettings
 from hilum.errors import SourceError
+from hilum.site import Source as SourceSettings
 
 
 @dataclass(frozen=True)

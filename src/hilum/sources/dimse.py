@@ -29,7 +29,6 @@ from pynetdicom.pdu_primitives import A_RELEASE, SOPClassCommonExtendedNegotiati
 from pynetdicom.presentation import build_context
 from pynetdicom.transport import AssociationServer
 
-from hilum.config import Receiver
 from hilum.dicom.header import identify
 from hilum.dicom.part10 import prefix
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -44,6 +43,7 @@ from hilum.errors import UnreadableError
 from hilum.hints import HintSender
 from hilum.inbox import Inbox, Outcome, Stored
 from hilum.room import MEBIBYTE, require_room
+from hilum.site import Receiver
 from hilum.sources.connection import Connection, Traffic
 
 GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to stop

@@ -4,8 +4,8 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from hilum.config import Source
 from hilum.errors import SourceDelayed, SourceError, SourceRefused
+from hilum.site import Source
 from hilum.web import Answer, Failures, Peer
 
 GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)

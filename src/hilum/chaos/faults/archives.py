@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable
 
-from hilum import records as tables
+from hilum import tables
 from hilum.chaos import gate
 from hilum.chaos.exams import Study
 from hilum.chaos.gate import Reply
 from hilum.chaos.network import ARCHIVE_NAME, PACS_NAME
 from hilum.chaos.registry import fault
 from hilum.chaos.trial import Trial
+from hilum.priors import NOT_LOOKED_UP
 
 BACK_WITHIN = 15.0  # seconds after an archive's return in which it has the results
 ALONE_WITHIN = 10.0  # seconds in which one archive has them while the other is down
@@ -72,6 +73,21 @@ def one_down(trial: Trial) -> None:
     trial.require(seconds < ALONE_WITHIN, f"the PACS had to wait {seconds:.0f} s for its results")
     _until_tried(trial, study)
     trial.network.archive.open()
+    trial.lifted()
+
+
+@fault(
+    "earlier results hang",
+    "the archive never answers when it is asked for the patient's earlier exams",
+)
+def look_up_hangs(trial: Trial) -> None:
+    archive = trial.network.archive
+    archive.hangs, before = True, archive.asked
+    study = trial.send()
+    trial.until(lambda: trial.ledger.in_archive(study), "results in the archive")
+    trial.require(archive.asked > before, "the archive was never asked for earlier exams")
+    said = [f["text"] for f in trial.workitem(study)["findings"] if f["kind"] == "note"]
+    trial.require(NOT_LOOKED_UP in said, "the result does not say that nothing was compared")
     trial.lifted()
 
 

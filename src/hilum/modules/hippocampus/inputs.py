@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 from pydicom.uid import MRImageStorage
 
+from hilum.dicom.header import text_of
 from hilum.dicom.series import Series
 from hilum.findings import Note, Refusal
 from hilum.module import Input
@@ -29,6 +30,7 @@ HEAD = Input(
 # mm; beyond it a head's result is of low confidence, beyond HEAD's limit there is none
 THICK = 2.0
 LONGEST_T1_ECHO = 20.0  # ms; MPRAGE echoes last 2-5 ms, T2 and FLAIR ones 80 ms and more
+NO_AGENT = ("", "NONE", "NO", "N", "NIL", "NO CONTRAST", "WITHOUT")  # as devices write it
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,11 @@ class CropOrHead(Input):
             yield from lasting
             return
         crop, head = list(CROP.objections(series)), list(HEAD.objections(series))
-        if crop and head:
-            yield "as a crop around one hippocampus: " + "; ".join(crop)
-            yield "as a whole head: " + "; ".join(head)
+        if crop and head:  # what it comes nearest to
+            if len(crop) <= len(head):
+                yield "as a crop around one hippocampus: " + "; ".join(crop)
+            if len(head) <= len(crop):
+                yield "as a whole head: " + "; ".join(head)
 
     def reservations(self, series: Series) -> Iterator[str]:
         """What the header alone will have the module refuse."""
@@ -59,7 +63,7 @@ def is_head(series: Series) -> bool:
 
 def refusal_by_header(header: Dataset) -> Refusal | None:
     """Why the acquisition itself is not what the network was made for, or None."""
-    if header.get("ContrastBolusAgent"):
+    if text_of(header, "ContrastBolusAgent").upper() not in NO_AGENT:
         return Refusal(
             "contrast-agent",
             "the header names a contrast agent; the network knows T1 images without contrast only.",

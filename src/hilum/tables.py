@@ -1,0 +1,142 @@
+"""The tables of our records: workitems, results, deliveries, the events of every study.
+
+They hold UIDs and our own ids, never names, birth dates or patient ids.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+Row = dict[str, Any]
+
+metadata = sa.MetaData()
+
+workitem = sa.Table(
+    "workitem",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("study_uid", sa.String(64), index=True, nullable=False),
+    sa.Column("module", sa.String(64), nullable=False),
+    sa.Column("version", sa.String(32), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("weights_sha256", sa.String(64), nullable=False),
+    sa.Column("rule", sa.JSON, nullable=False),
+    sa.Column("rule_key", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), index=True, nullable=False),  # a State
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("launch", sa.Integer, nullable=False, default=0),  # how often the engine was given it
+    sa.Column("runs", sa.Integer, nullable=False, default=0),  # how often its analysis was begun
+    sa.Column("inputs", sa.JSON, nullable=False),  # input name -> files in the study's folder
+    sa.Column("siblings", sa.JSON, nullable=False),  # one file of every series, for the consensus
+    sa.Column("verdicts", sa.JSON, nullable=False),
+    sa.Column("incomplete", sa.Text),
+    sa.Column("failure", sa.Text),
+    sa.Column("predecessor", sa.String(64)),
+    sa.Column("superseded_by", sa.String(64)),
+    sa.Column("findings", sa.JSON),
+)
+result = sa.Table(
+    "result",
+    metadata,
+    sa.Column("sop_instance_uid", sa.String(64), primary_key=True),
+    sa.Column("variant", sa.String(64), primary_key=True),  # the kinds and encoding asked for
+    sa.Column("workitem_id", sa.String(64), index=True, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("sop_class_uid", sa.String(64), nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+)
+delivery = sa.Table(
+    "delivery",
+    metadata,
+    sa.Column("workitem_id", sa.String(64), primary_key=True),
+    sa.Column("destination", sa.String(64), primary_key=True),
+    sa.Column("variant", sa.String(64), nullable=False),  # of the results it is to receive
+    sa.Column("images", sa.Boolean, nullable=False),  # whether the analysed images go along
+    sa.Column("state", sa.String(16), index=True, nullable=False),  # a Delivery
+    sa.Column("owed_at", sa.Float, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("next_attempt", sa.Float, nullable=False, default=0.0),
+    sa.Column("verified_at", sa.Float),
+)
+destination = sa.Table(
+    "destination",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),  # answers, silent
+    sa.Column("since", sa.Float, nullable=False),  # when it came into that state
+    sa.Column("problem", sa.Text, nullable=False, default=""),  # why it is silent
+)
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("study_uid", sa.String(64), index=True, nullable=False),
+    sa.Column("workitem_id", sa.String(64), nullable=False, default=""),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+study = sa.Table(
+    "study",
+    metadata,
+    sa.Column("study_uid", sa.String(64), primary_key=True),
+    sa.Column("folder", sa.String(64), unique=True, nullable=False),
+    sa.Column("images", sa.Integer, nullable=False),
+    sa.Column("settled_images", sa.Integer, nullable=False, default=0),
+    sa.Column("first_at", sa.Float, nullable=False),
+    sa.Column("last_at", sa.Float, nullable=False),
+)
+source = sa.Table(
+    "source",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("cursor", sa.Text, nullable=False, default=""),  # empty before the first use
+    sa.Column("state", sa.String(16), nullable=False),  # starting, reachable, unreachable, ...
+    sa.Column("since", sa.Float, nullable=False),  # when it came into that state
+    sa.Column("problem", sa.Text, nullable=False, default=""),  # the last one, in plain words
+    sa.Column("problem_at", sa.Float),
+    sa.Column("seen_at", sa.Float),  # last answer, give or take a few seconds
+    sa.Column("behind", sa.Integer, nullable=False, default=0),  # of what the archive lists
+    sa.Column("fetched", sa.Integer, nullable=False, default=0),  # instances, ever
+    sa.Column("fetched_at", sa.Float),
+)
+removal = sa.Table(
+    "removal",  # of studies whose images a rule has removed, as long as they have not come again
+    metadata,
+    sa.Column("study_uid", sa.String(64), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("images", sa.Integer, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("results", sa.Integer, nullable=False),  # workitems whose files are gone, too
+)
+alarm = sa.Table(
+    "alarm",  # since when something is wrong; whether it still is, is asked anew each time
+    metadata,
+    sa.Column("name", sa.String(16), primary_key=True),
+    sa.Column("since", sa.Float, nullable=False),
+)
+executor = sa.Table(
+    "executor",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("started", sa.String(32), nullable=False),  # kernel's start time of that pid
+    sa.Column("beat_at", sa.Float, nullable=False),
+)
+
+request = sa.Table(
+    "request",  # what a person asked for, until the gateway has done it
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("workitem_id", sa.String(64), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("answer", sa.Text),
+    sa.Column("done", sa.Boolean, nullable=False, default=False),
+)
