@@ -27,7 +27,7 @@ from hilum.hints import HintReceiver, gateway_address
 from hilum.network.orthanc import Orthanc
 from hilum.records import Records
 from hilum.serve import records_url
-from hilum.watch import serve
+from hilum.watching import serve
 
 
 def main() -> None:

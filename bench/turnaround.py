@@ -25,7 +25,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from hilum import tables
 from hilum.config import parse
 from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
@@ -39,7 +38,7 @@ from hilum.network import chest_exam
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port, listens
 from hilum.objects import Analysis, write_objects
-from hilum.records import Records
+from hilum.records import Records, tables
 from hilum.serve import Supervisor, records_url
 
 MODULE = "chest-radiograph"

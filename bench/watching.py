@@ -28,7 +28,7 @@ from hilum.network import scanner
 from hilum.network.orthanc import Orthanc
 from hilum.records import Records
 from hilum.serve import records_url
-from hilum.watch import serve
+from hilum.watching import serve
 
 
 class CountingProxy:

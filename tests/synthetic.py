@@ -16,8 +16,8 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
+from hilum.config.site import Receiver
 from hilum.hints import HintReceiver
-from hilum.site import Receiver
 from hilum.sources import dimse
 
 DCMTK = {**os.environ, "TCP_NODELAY": "1"}  # its tools use Nagle's algorithm unless told

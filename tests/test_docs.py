@@ -10,9 +10,9 @@ import pytest
 import hilum
 from hilum import errors
 from hilum.cli import app
+from hilum.config.reference import reference
 from hilum.module import MEMBERS, Input
-from hilum.settings import reference
-from hilum.states import State
+from hilum.records.states import State
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -24,7 +24,7 @@ def page(name: str) -> str:
 
 def test_settings_page_is_the_settings() -> None:
     assert page("reference/settings.md") == reference(), (
-        "write it anew from hilum.settings.reference()"
+        "write it anew from hilum.config.reference.reference()"
     )
 
 

@@ -10,14 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hilum import tables
 from hilum.assembly import WHOLE_AGAIN, Arrival
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
-from hilum.records import Records
-from hilum.removed import Removed
-from hilum.states import State
+from hilum.inbox.removed import Removed
+from hilum.records import Records, tables
+from hilum.records.states import State
 
 MOST_COUNTS = 1000  # studies
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image

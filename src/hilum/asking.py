@@ -7,11 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hilum import tables
 from hilum.errors import HilumError
 from hilum.hints import HintSender, gateway_address
-from hilum.records import Records
-from hilum.states import Delivery
+from hilum.records import Records, tables
+from hilum.records.states import Delivery
 
 PATIENCE = 10.0  # seconds; a gateway that runs answers at once
 NOTED = "noted; the gateway does it when it runs and has the time"

@@ -9,12 +9,12 @@ archive does that they are fetched from.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Input, Need
 from hilum.routing import Selection, objections_to, select
-from hilum.site import Rule
 
 PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
 FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or began another series

@@ -18,8 +18,8 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
-from hilum import views
 from hilum.config import parse
+from hilum.config.site import Site
 from hilum.dicom.instance import Instance
 from hilum.engine.process import is_alive, own_start_time
 from hilum.errors import HilumError
@@ -29,10 +29,9 @@ from hilum.network import exam as brain
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port, listens
 from hilum.network.viewer import Viewer
-from hilum.records import Records
+from hilum.records import Records, views
+from hilum.records.states import State
 from hilum.serve import Supervisor, records_url
-from hilum.site import Site
-from hilum.states import State
 from hilum.terminal import in_words, progress_bar
 
 PORTS = {"pacs_dicom": 4242, "pacs_http": 8042, "viewer": 3000, "receiver": 11112, "console": 8040}

@@ -14,24 +14,23 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-from hilum import tables
 from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.comparison import Comparison
+from hilum.config.site import Rule, Site
 from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCancelled, ModuleError, where
 from hilum.findings import Findings, Refusal
 from hilum.hints import HintSender, gateway_address
 from hilum.inbox import Inbox
+from hilum.inbox.room import with_room
 from hilum.module import Module, facts_of, inputs_of
 from hilum.objects import KINDS, Encoding, write_objects
 from hilum.outbox import Outbox, variant_of
-from hilum.records import Records
-from hilum.room import with_room
+from hilum.records import Records, tables
+from hilum.records.states import State
 from hilum.routing import applies, recipients
-from hilum.site import Rule, Site
-from hilum.states import State
 from hilum.workitems import Workitems
 
 UNFINISHED = (State.SCHEDULED, State.RUNNING)

@@ -8,7 +8,9 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from hilum.comparison.priors import compared
 from hilum.config import parse
+from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
@@ -20,9 +22,7 @@ from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import Module, discover, facts_of, inputs_of
 from hilum.objects import Analysis, write_objects
-from hilum.priors import compared
 from hilum.routing import select
-from hilum.site import Rule
 
 
 def analyse_folder(

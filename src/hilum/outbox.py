@@ -16,13 +16,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hilum import tables
+from hilum.config.site import Destination as Settings
+from hilum.config.site import Site
 from hilum.destinations import Destination, open_destination
 from hilum.errors import DeliveryDelayed, HilumError, where
-from hilum.records import Records
-from hilum.site import Destination as Settings
-from hilum.site import Site
-from hilum.states import OWED, Delivery, State
+from hilum.records import Records, tables
+from hilum.records.states import OWED, Delivery, State
 from hilum.workitems import Workitems
 
 READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)  # an archive may need a moment to index

@@ -6,13 +6,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from hilum import tables
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import derived_uid
 from hilum.errors import HilumError, where
 from hilum.flow import Flow
 from hilum.objects import write_withdrawal
-from hilum.states import OWED, REACHED_FROM, Delivery, State
+from hilum.records import tables
+from hilum.records.states import OWED, REACHED_FROM, Delivery, State
 
 
 class Answer(NamedTuple):

@@ -1,8 +1,8 @@
 """Retention: the images and results of finished studies go by age, or when the disk fills up.
 
 Records stay. A study goes only when nothing of it is under way and every result that was owed to
-somebody was read back there. Its images are put on the list of `hilum.removed` before they are
-deleted, so a process killed at any moment goes on where it was, and nobody takes them for lost.
+somebody was read back there. Its images are put on the list of `hilum.inbox.removed` before they
+are deleted, so a process killed at any moment goes on where it was, and nobody takes them for lost.
 """
 
 import contextlib
@@ -16,16 +16,15 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from hilum import tables
 from hilum.arrivals import Arrivals
+from hilum.config.site import Site
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
-from hilum.records import Records
-from hilum.removed import Removed
-from hilum.room import MEBIBYTE, filled_percent, free_mib, is_full
-from hilum.site import Site
-from hilum.states import Delivery, State
+from hilum.inbox.removed import Removed
+from hilum.inbox.room import MEBIBYTE, filled_percent, free_mib, is_full
+from hilum.records import Records, tables
+from hilum.records.states import Delivery, State
 from hilum.workitems import Workitems
 
 TURN_SECONDS = 0.05  # the gateway has other things to do

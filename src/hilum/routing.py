@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hilum.config.site import Rule, Site
 from hilum.dicom.series import Series
 from hilum.dicom.study import PATIENT_AND_STUDY, Study
 from hilum.module import Films, Need
-from hilum.site import Rule, Site
 
 LONGEST_VALUE = 1024  # characters that patterns are compared with
 

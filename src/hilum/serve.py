@@ -16,9 +16,10 @@ from contextlib import closing, contextmanager
 from types import FrameType
 from typing import Any
 
-from hilum import watch
-from hilum.alarms import Alarms
+from hilum import watching
+from hilum.comparison.norms import Norms
 from hilum.config import suggestion
+from hilum.config.site import Site
 from hilum.console import start_console
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
@@ -28,11 +29,10 @@ from hilum.flow import Flow
 from hilum.hints import HintReceiver, HintSender, gateway_address, wake_address
 from hilum.logs import configure_logging
 from hilum.module import discover, facts_of, installed_modules
-from hilum.norms import Norms
 from hilum.records import Records
+from hilum.records.alarms import Alarms
 from hilum.requests import obey
 from hilum.retention import Retention
-from hilum.site import Site
 from hilum.sources import dimse
 
 SWEEP_SECONDS = 60.0
@@ -71,7 +71,7 @@ class Supervisor:
             "receiver": (dimse.serve, (site.receiver, site.data, hints)),
             "gateway": (gateway, (site,)),
             **{
-                f"source-{source.name}": (watch.serve, (site, source, records_url(site), hints))
+                f"source-{source.name}": (watching.serve, (site, source, records_url(site), hints))
                 for source in site.source
             },
             **{f"worker-{n}": (worker, (site,)) for n in range(site.worker.count)},

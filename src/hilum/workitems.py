@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from hilum import tables
 from hilum.assembly import Arrival
+from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
@@ -18,9 +18,8 @@ from hilum.errors import RemovedError
 from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import ModuleFacts
 from hilum.objects import Analysis
-from hilum.records import Records
+from hilum.records import Records, tables
 from hilum.routing import Verdict
-from hilum.site import Rule
 
 
 class Workitems:

@@ -5,11 +5,10 @@ from pathlib import Path
 import pytest
 
 from factory import mr_slices, write
-from hilum import tables
 from hilum.arrivals import MOST_COUNTS, Arrivals
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
-from hilum.records import Records
+from hilum.records import Records, tables
 
 
 @pytest.fixture

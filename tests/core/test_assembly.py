@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from factory import instances, mr_slices
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.module import Input
-from hilum.site import Rule
 
 NEEDS = {"series": Input("MR", slice_spacing=(0.8, 1.2), extent=(20, 80))}
 RULE = Rule(module="hippocampal-volume", series={"SeriesDescription": "HippoCrop"})

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from hilum.config import load, parse
+from hilum.config.reference import example, table
+from hilum.config.site import Site
 from hilum.errors import ConfigurationError
-from hilum.settings import example, table
-from hilum.site import Site
 
 ORTHANC = {"name": "pacs", "kind": "orthanc", "url": "http://pacs:8042"}
 

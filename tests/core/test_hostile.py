@@ -15,6 +15,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, MRImageStorage
 
 from factory import instances, mr_slices
 from hilum.assembly import Arrival, decide
+from hilum.config.site import Rule
 from hilum.dicom.film import Film
 from hilum.dicom.header import LARGEST_ELEMENT, LARGEST_HEADER, identify
 from hilum.dicom.instance import Instance
@@ -23,7 +24,6 @@ from hilum.dicom.structure import DEEPEST, LONG_VRS, MOST_ELEMENTS, UNDEFINED
 from hilum.errors import UnreadableError
 from hilum.module import Films, Input
 from hilum.routing import applies
-from hilum.site import Rule
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:pydicom")
 

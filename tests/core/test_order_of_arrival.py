@@ -22,16 +22,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pydicom.dataset import Dataset
 
 from factory import mr_slices
-from hilum import arrivals, flow, tables, workitems
+from hilum import arrivals, flow, workitems
 from hilum.arrivals import Arrivals
+from hilum.config.site import Rule, Site
 from hilum.dicom.part10 import as_file
 from hilum.engine import durable
 from hilum.flow import Flow
 from hilum.inbox import Inbox, Outcome, digest
 from hilum.module import Input
-from hilum.records import Records
-from hilum.site import Rule, Site
-from hilum.states import State
+from hilum.records import Records, tables
+from hilum.records.states import State
 
 SLICES = 6
 HELD = Rule(module="m", series={"SeriesDescription": "Hippo"}, give_up_seconds=20)

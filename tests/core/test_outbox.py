@@ -7,13 +7,12 @@ import pytest
 from archive import Archive
 from factory import mr_slices, workitem_row, write
 from hilum import outbox as module
-from hilum import tables, views
+from hilum.config.site import Destination, Site
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.outbox import Outbox
-from hilum.records import Records
-from hilum.site import Destination, Site
-from hilum.states import Delivery, State
+from hilum.records import Records, tables, views
+from hilum.records.states import Delivery, State
 from hilum.workitems import Workitems
 
 HOUR = 3600.0

@@ -13,7 +13,9 @@ from pydicom.tag import Tag
 from pydicom.uid import Comprehensive3DSRStorage
 from pynetdicom import AE, evt
 
-from hilum import codes, priors, query
+from hilum import codes
+from hilum.comparison import priors
+from hilum.comparison.priors import compared, follow_up, look_up
 from hilum.config import parse
 from hilum.dicom.instance import Instance
 from hilum.dicom.study import Study
@@ -24,8 +26,8 @@ from hilum.network import scanner
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port
 from hilum.objects import Analysis, write_objects, write_withdrawal
-from hilum.priors import compared, follow_up, look_up
-from hilum.scu import Peer
+from hilum.transport import query
+from hilum.transport.scu import Peer
 
 from ..objects import exams
 

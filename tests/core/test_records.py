@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from factory import workitem_row
-from hilum import tables
 from hilum.errors import RecordsUnavailable
-from hilum.records import Records
-from hilum.states import REACHED_FROM, State
+from hilum.records import Records, tables
+from hilum.records.states import REACHED_FROM, State
 
 
 @pytest.fixture

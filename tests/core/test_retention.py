@@ -12,27 +12,27 @@ from typer.testing import CliRunner
 
 from disks import fill, no_room_on, small_disk_of
 from factory import mr_slices, write
-from hilum import retention, tables, views
-from hilum.alarms import Alarms
+from hilum import retention
 from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.cli import app
 from hilum.config import parse
+from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import MANUFACTURER
 from hilum.engine import exchange
 from hilum.errors import RemovedError
 from hilum.findings import Findings, Note
-from hilum.holdings import SiteHoldings
 from hilum.inbox import Inbox, Outcome
+from hilum.inbox.removed import Removed
+from hilum.inbox.room import with_room
 from hilum.module import Input
-from hilum.records import Records
-from hilum.removed import Removed
+from hilum.records import Records, tables, views
+from hilum.records.alarms import Alarms
+from hilum.records.states import State
 from hilum.retention import DAY, YOUNGEST, Retention
-from hilum.room import with_room
-from hilum.site import Rule
 from hilum.sources import Listed
-from hilum.states import State
+from hilum.watching.holdings import SiteHoldings
 from hilum.workitems import Workitems
 
 IMAGES = 45  # more than two batches

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from factory import instances, mr_slices
 from hilum.config import parse
+from hilum.config.site import Rule
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Films, Input
 from hilum.routing import applies, recipients, select
-from hilum.site import Rule
 
 CROP = Input("MR", slice_spacing=(0.8, 1.2), pixel_spacing=(0.8, 1.2), extent=(20, 80))
 RULE = Rule(module="m", series={"SeriesDescription": "(?i)^hippocrop$"})

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from hilum.config.site import Destination as Settings
 from hilum.destinations import Destination, open_destination
 from hilum.network.orthanc import Orthanc
-from hilum.site import Destination as Settings
 from hilum.testing import check_destination
 from tests.synthetic import write_series
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from hilum.config.site import Destination as Settings
 from hilum.destinations import open_destination
 from hilum.destinations.statuses import Verdict, verdict
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
-from hilum.site import Destination as Settings
 from tests.synthetic import DCMTK, free_port, running_receiver, uid, wait_for_port, write_series
 
 

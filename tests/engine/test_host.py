@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from factory import mr_slices, write
+from hilum.config.site import Worker
 from hilum.engine import exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCrashed, ModuleError
 from hilum.module import facts_of, installed_modules
-from hilum.site import Worker
 from plugin import install_plugin
 from radiographs import radiograph, saved, scene
 

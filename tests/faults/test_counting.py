@@ -15,6 +15,7 @@ from hilum.chaos.archive import AE_TITLE, Archive
 from hilum.chaos.exams import Exams, Study
 from hilum.chaos.gate import Gate, Reply
 from hilum.chaos.ledger import Ledger
+from hilum.config.site import Destination as Settings
 from hilum.destinations import Destination, open_destination
 from hilum.dicom.uids import derived_uid
 from hilum.errors import DeliveryDelayed, DeliveryRefused
@@ -22,7 +23,6 @@ from hilum.inbox import Inbox
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port
 from hilum.records import Records
-from hilum.site import Destination as Settings
 
 
 class Place:

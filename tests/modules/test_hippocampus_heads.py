@@ -9,6 +9,7 @@ from highdicom import Volume
 from nibabel.nifti1 import Nifti1Image
 
 from factory import instances
+from hilum.config.site import Rule
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
@@ -19,7 +20,6 @@ from hilum.modules.hippocampus.heads import Head, segmented
 from hilum.modules.hippocampus.search import Place, find
 from hilum.network import head
 from hilum.routing import select
-from hilum.site import Rule
 
 from .hippocampi import dice, series_of, thick_made_thin, written
 

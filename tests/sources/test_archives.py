@@ -17,15 +17,15 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 from typer.testing import CliRunner
 
 from hilum.cli import app
+from hilum.config.site import Destination
+from hilum.config.site import Source as Settings
 from hilum.destinations import open_destination
 from hilum.errors import DeliveryRefused, SourceDelayed
 from hilum.network.orthanc import Orthanc
-from hilum.site import Destination
-from hilum.site import Source as Settings
 from hilum.sources import Listed, Source, answer_of, open_source
 from hilum.sources.dicomweb import part_of
 from hilum.testing import check_source
-from hilum.web import trusted_certificates
+from hilum.transport.web import trusted_certificates
 from tests.sources.watching import upload
 from tests.synthetic import free_port, uid, write_series
 

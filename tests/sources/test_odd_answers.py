@@ -11,8 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from hilum import fetching, tables
 from hilum.dicom.instance import Instance
+from hilum.records import tables
+from hilum.watching import fetching
 from tests.sources.watching import Watching, uids
 from tests.synthetic import uid, write_series
 

@@ -456,7 +456,7 @@ def test_sigterm_lets_the_running_association_finish(receiver: Running, tmp_path
 PARENT = """
 import multiprocessing, sys, time
 from pathlib import Path
-from hilum.site import Receiver
+from hilum.config.site import Receiver
 from hilum.sources.dimse import serve
 if __name__ == "__main__":
     folder = Path(sys.argv[2])

@@ -8,14 +8,13 @@ from typing import Any
 
 import httpx
 
-from hilum import tables
 from hilum.config import parse
+from hilum.config.site import Site, Source
 from hilum.hints import HintReceiver, HintSender
 from hilum.inbox import Inbox
 from hilum.network.orthanc import Orthanc
-from hilum.records import Records
-from hilum.site import Site, Source
-from hilum.watch import Watch
+from hilum.records import Records, tables
+from hilum.watching import Watch
 from tests.synthetic import uid
 
 PATIENCE = 20.0

@@ -7,15 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hilum import views
 from hilum.config import parse
+from hilum.config.site import Site
 from hilum.network import scanner
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port, listens
-from hilum.records import Records
+from hilum.records import Records, views
+from hilum.records.states import State
 from hilum.serve import Supervisor, records_url
-from hilum.site import Site
-from hilum.states import State
 
 RESULT_SECONDS = 120
 

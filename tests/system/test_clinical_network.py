@@ -9,11 +9,11 @@ import numpy as np
 import pydicom
 import pytest
 
-from hilum import views
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.network import exam, scanner
 from hilum.network.orthanc import Orthanc
+from hilum.records import views
 from visits import a_year_later
 
 from .site import Running, clinical_network

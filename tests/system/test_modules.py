@@ -9,10 +9,10 @@ import pydicom
 import pytest
 
 from factory import mr_slices, write
-from hilum import tables, views
 from hilum.asking import ask
 from hilum.dicom.instance import Instance
 from hilum.network.processes import available_port
+from hilum.records import tables, views
 from plugin import install_plugin
 
 from .site import Running, running

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from factory import mr_slices, write
-from hilum import views
 from hilum.dicom.instance import Instance
 from hilum.network.processes import available_port
+from hilum.records import views
 from plugin import install_plugin
 
 from .site import running

@@ -7,9 +7,9 @@ import pytest
 
 from archive import Archive
 from factory import mr_slices, write
-from hilum import views
 from hilum.asking import ask, parked
 from hilum.dicom.instance import Instance
+from hilum.records import views
 from plugin import install_plugin
 
 from .site import Running, running

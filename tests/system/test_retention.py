@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from hilum import views
 from hilum.asking import ask
 from hilum.dicom.instance import Instance
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port
-from hilum.views import View, study, trace
+from hilum.records import views
+from hilum.records.views import View, study, trace
 from tests.disks import no_room_on, small_disk_of
 from tests.plugin import install_plugin
 

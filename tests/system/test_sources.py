@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from hilum import tables, views
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.network import scanner
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port
+from hilum.records import tables, views
 from hilum.sources import orthanc as orthanc_source
 from hilum.testing import SHOWN_WITHIN
 from tests.factory import mr_slices, write

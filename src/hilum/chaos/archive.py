@@ -11,9 +11,9 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE, AllStoragePresentationContexts, evt
 
-from hilum import query
-from hilum.dimse import VERIFICATION, quieten_libraries
 from hilum.network.processes import LOOPBACK
+from hilum.transport import query
+from hilum.transport.dimse import VERIFICATION, quieten_libraries
 
 SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 AE_TITLE = "ARCHIVE"

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from hilum.config import load
+from hilum.config.site import Site
 from hilum.engine.process import descendants
 from hilum.errors import HilumError
 from hilum.network.processes import Child, listens
 from hilum.records import Records
 from hilum.serve import records_url
-from hilum.site import Site
 
 ROLES = ("receiver", "gateway", "worker", "module")
 LASTING = ROLES[:3]  # a module's process starts again only when it is needed

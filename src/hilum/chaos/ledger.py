@@ -14,12 +14,12 @@ import httpx
 import pydicom
 from pydicom.dataset import Dataset
 
-from hilum import tables
 from hilum.chaos.exams import Study
 from hilum.chaos.gateway import Gateway
 from hilum.chaos.network import Network
 from hilum.inbox import Inbox
-from hilum.states import State
+from hilum.records import tables
+from hilum.records.states import State
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 
-from hilum import views
 from hilum.chaos.ledger import Ledger
 from hilum.chaos.network import Network
 from hilum.chaos.trial import Fault, Outcome, Trial
 from hilum.errors import HilumError
+from hilum.records import views
 
 log = logging.getLogger(__name__)
 

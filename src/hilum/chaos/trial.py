@@ -11,13 +11,13 @@ from typing import Any
 
 from pydicom.uid import SegmentationStorage
 
-from hilum import tables
 from hilum.chaos.exams import Study
 from hilum.chaos.ledger import Count, Ledger, Result, believed_done, files_of
 from hilum.chaos.network import LISTENER, USUAL, Network, Plan
 from hilum.errors import DeliveryError, HilumError
 from hilum.network.processes import LOOPBACK
-from hilum.scu import Peer, Sent, store
+from hilum.records import tables
+from hilum.transport.scu import Peer, Sent, store
 
 STEP_SECONDS = 60.0  # longest wait for a step that the fault is to be injected at
 POLL_SECONDS = 0.01

@@ -58,7 +58,7 @@ def serve(config: Config = DEFAULT_CONFIG) -> None:
 @app.command()
 def init(config: Config = DEFAULT_CONFIG) -> None:
     """Write a commented hilum.toml to start from."""
-    from hilum.settings import example
+    from hilum.config.reference import example
 
     if config.exists():
         raise HilumError(f"{config} exists; it is not overwritten. Choose another with --config.")

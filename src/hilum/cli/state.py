@@ -18,13 +18,13 @@ from hilum.cli.app import (
     site_and_records,
 )
 from hilum.errors import HilumError
-from hilum.states import Delivery
+from hilum.records.states import Delivery
 
 
 @app.command()
 def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show the studies that came in and where their results are."""
-    from hilum import views
+    from hilum.records import views
 
     site, records = site_and_records(config)
     studies = views.studies(records)
@@ -56,8 +56,8 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 @app.command()
 def sources(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Ask every archive that is watched whether it answers, and show how far the watch is."""
-    from hilum import views
     from hilum.config import load
+    from hilum.records import views
     from hilum.sources import answer_of
 
     site = load(config)
@@ -78,9 +78,9 @@ def sources(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 @app.command()
 def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Ask every destination whether it answers, and show what it still has to take."""
-    from hilum import views
     from hilum.config import load
     from hilum.destinations import open_destination
+    from hilum.records import views
 
     site = load(config)
     records = records_if_any(site)
@@ -98,7 +98,7 @@ def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> No
 @app.command()
 def trace(study: str, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show every event of one study in order, with times and reasons."""
-    from hilum import views
+    from hilum.records import views
 
     lines = views.trace(site_and_records(config)[1], study)
     if not lines:

@@ -13,11 +13,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from hilum import views
+from hilum.config.site import Site
 from hilum.hints import HintSender, wake_address
 from hilum.module import ModuleFacts
-from hilum.records import Records
-from hilum.site import Site
+from hilum.records import Records, views
 
 
 def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> Starlette:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from hilum.site import Destination as DestinationSettings
+from hilum.config.site import Destination as DestinationSettings
 
 CALL_SECONDS = 5.0  # longest wait for the answer to a call
 

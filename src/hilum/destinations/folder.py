@@ -4,10 +4,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from hilum.config.site import Destination
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError, DeliveryDelayed
 from hilum.inbox import digest, sync_folder, write_durably
-from hilum.site import Destination
 
 
 class FolderDestination:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hilum.config.site import Worker
 from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
@@ -32,9 +33,8 @@ from hilum.errors import (
 )
 from hilum.findings import Findings, Refusal
 from hilum.inbox import write_durably
+from hilum.inbox.room import is_full, no_room
 from hilum.module import Module, facts_of, inputs_of, installed_modules
-from hilum.room import is_full, no_room
-from hilum.site import Worker
 
 START_SECONDS = 120
 LOOK_SECONDS = 0.25  # how often a running module is asked for whether it is still wanted

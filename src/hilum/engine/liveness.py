@@ -6,10 +6,9 @@ import time
 import uuid
 from typing import Any
 
-from hilum import tables
 from hilum.engine import durable
 from hilum.engine.process import is_alive, own_start_time
-from hilum.records import Records
+from hilum.records import Records, tables
 
 BEAT_SECONDS = 3.0
 DEAD_SECONDS = 30.0  # for executors on other hosts; on ours the kernel is asked

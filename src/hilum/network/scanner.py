@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hilum.destinations.statuses import Verdict, verdict
-from hilum.scu import Peer, Sent, store
-from hilum.scu import echo as verify
+from hilum.transport.scu import Peer, Sent, store
+from hilum.transport.scu import echo as verify
 
 Called = tuple[str, str, int]  # AE title, host, port
 

@@ -2,7 +2,7 @@
 
 Senders come to us (`dimse`), folders are taken in once (`folder`); an archive that is watched is a
 `Source`: it lists what is new and gives the original bytes. What to do with that (store, tell the
-gateway, remember how far we are) is the same for all of them and stands in `hilum.watch`.
+gateway, remember how far we are) is the same for all of them and stands in `hilum.watching`.
 """
 
 import time
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from hilum.config.site import Source as SourceSettings
 from hilum.errors import SourceError
-from hilum.site import Source as SourceSettings
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from hilum.dimse import MAXIMUM_PDU, tune
+from hilum.transport.dimse import MAXIMUM_PDU, tune
 
 HEADER = 6  # PDU type, reserved byte, length of the rest (PS3.8 9.3.1)
 LONGEST_PDU = 2 * MAXIMUM_PDU  # association requests may exceed the maximum, absurd lengths do

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
+from hilum.config.site import Source
 from hilum.dicom.header import UID_FORM
 from hilum.errors import SourceDelayed
-from hilum.site import Source
 from hilum.sources import Holdings, Listed, Portion
 from hilum.sources.http import Archive
 

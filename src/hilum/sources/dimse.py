@@ -29,22 +29,22 @@ from pynetdicom.pdu_primitives import A_RELEASE, SOPClassCommonExtendedNegotiati
 from pynetdicom.presentation import build_context
 from pynetdicom.transport import AssociationServer
 
+from hilum.config.site import Receiver
 from hilum.dicom.header import identify
 from hilum.dicom.part10 import prefix
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from hilum.dimse import (
+from hilum.errors import UnreadableError
+from hilum.hints import HintSender
+from hilum.inbox import Inbox, Outcome, Stored
+from hilum.inbox.room import MEBIBYTE, require_room
+from hilum.sources.connection import Connection, Traffic
+from hilum.transport.dimse import (
     MAXIMUM_PDU,
     TRANSFER_SYNTAXES,
     VERIFICATION,
     is_storage_class,
     quieten_libraries,
 )
-from hilum.errors import UnreadableError
-from hilum.hints import HintSender
-from hilum.inbox import Inbox, Outcome, Stored
-from hilum.room import MEBIBYTE, require_room
-from hilum.site import Receiver
-from hilum.sources.connection import Connection, Traffic
 
 GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to stop
 ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM

@@ -4,9 +4,9 @@ import json
 from http import HTTPStatus
 from typing import Any
 
+from hilum.config.site import Source
 from hilum.errors import SourceDelayed, SourceError, SourceRefused
-from hilum.site import Source
-from hilum.web import Answer, Failures, Peer
+from hilum.transport.web import Answer, Failures, Peer
 
 GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 NOT_OFFERED = (*GONE, HTTPStatus.FORBIDDEN, HTTPStatus.METHOD_NOT_ALLOWED)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from hilum.site import Source
+from hilum.config.site import Source
 from hilum.sources import Holdings, Listed, Portion
 from hilum.sources.http import Archive
 

@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable
 
-from hilum import tables
 from hilum.chaos import gate
 from hilum.chaos.exams import Study
 from hilum.chaos.gate import Reply
 from hilum.chaos.network import ARCHIVE_NAME, PACS_NAME
 from hilum.chaos.registry import fault
 from hilum.chaos.trial import Trial
-from hilum.priors import NOT_LOOKED_UP
+from hilum.comparison.priors import NOT_LOOKED_UP
+from hilum.records import tables
 
 BACK_WITHIN = 15.0  # seconds after an archive's return in which it has the results
 ALONE_WITHIN = 10.0  # seconds in which one archive has them while the other is down

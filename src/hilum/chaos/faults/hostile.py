@@ -14,7 +14,7 @@ from hilum.chaos.registry import fault
 from hilum.chaos.trial import Trial
 from hilum.errors import DeliveryError
 from hilum.network.processes import LOOPBACK
-from hilum.scu import Peer, store
+from hilum.transport.scu import Peer, store
 
 ASSOCIATE_RQ = 0x01  # PDU type (PS3.8 9.3.2)
 ABSURD_LENGTH = 0xFFFFFFF0

@@ -1,11 +1,10 @@
-"""Alarms: what is wrong now and needs a person's eye. `hilum.views` shows them."""
+"""Alarms: what is wrong now and needs a person's eye. `views.py` shows them."""
 
 import logging
 import time
 
-from hilum import tables, views
-from hilum.records import Records
-from hilum.site import Site
+from hilum.config.site import Site
+from hilum.records import Records, tables, views
 
 log = logging.getLogger(__name__)
 

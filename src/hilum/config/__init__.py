@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from hilum.config.site import Site
 from hilum.errors import ConfigurationError
-from hilum.site import Site
 
 
 def load(path: Path) -> Site:

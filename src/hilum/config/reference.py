@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from hilum.site import Settings, Site
+from hilum.config.site import Settings, Site
 
 HEADER = """\
 # Hilum settings. Every setting stands here with its default, commented out where it is one.
@@ -112,7 +112,7 @@ def reference() -> str:
         "# Settings",
         "",
         "All settings of `hilum.toml`. `hilum init` writes the file with every one explained; an",
-        "unknown key is an error naming the nearest known one. Made from `src/hilum/site.py`.",
+        "unknown key is an error naming the nearest known one. Made from `config/site.py`.",
         "",
         "| setting | default | meaning |",
         "|---|---|---|",

@@ -15,7 +15,7 @@ from pynetdicom.presentation import build_context
 
 from hilum.dicom.header import HOSTILE
 from hilum.errors import DeliveryDelayed, DeliveryRefused
-from hilum.scu import Peer, associate
+from hilum.transport.scu import Peer, associate
 
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 GET = "1.2.840.10008.5.1.4.1.2.2.3"

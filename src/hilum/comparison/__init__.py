@@ -1,13 +1,13 @@
 """What stands beside a measurement: the patient's earlier results, and the norms of the site."""
 
-from hilum import priors, tables
+from hilum.comparison import priors
+from hilum.comparison.norms import compare_with_norms
+from hilum.config.site import Destination, Rule, Site
 from hilum.engine import exchange
 from hilum.findings import Findings
-from hilum.norms import compare_with_norms
-from hilum.records import Records
-from hilum.room import with_room
+from hilum.inbox.room import with_room
+from hilum.records import Records, tables
 from hilum.routing import recipients
-from hilum.site import Destination, Rule, Site
 from hilum.workitems import Workitems, module_of
 
 

@@ -18,11 +18,11 @@ from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
+from hilum.config.site import Destination
 from hilum.dicom.header import HOSTILE
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from hilum.dimse import MAXIMUM_PDU, VERIFICATION, quieten_libraries, tune
 from hilum.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
-from hilum.site import Destination
+from hilum.transport.dimse import MAXIMUM_PDU, VERIFICATION, quieten_libraries, tune
 
 MAXIMUM_CONTEXTS = 128  # per association: context IDs are the odd numbers of one byte
 SLOWEST_LINE = 1 << 20  # bytes per second; how long a large object may take to go out

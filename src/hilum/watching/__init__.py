@@ -14,15 +14,15 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from hilum.config.site import Site, Source
 from hilum.engine.process import die_with_parent
 from hilum.errors import SourceDelayed, SourceError, where
-from hilum.fetching import Fetching
 from hilum.hints import HintReceiver, HintSender, wake_address
 from hilum.logs import configure_logging
 from hilum.records import Records
-from hilum.site import Site, Source
 from hilum.sources import Portion, open_source
-from hilum.standing import Standing
+from hilum.watching.fetching import Fetching
+from hilum.watching.standing import Standing
 
 LIVELY_SECONDS = 2.0  # after an image, more are likely
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.25, 5.0

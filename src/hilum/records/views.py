@@ -4,12 +4,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hilum import tables
+from hilum.config.site import Site
 from hilum.inbox import set_apart_in
-from hilum.records import Records
-from hilum.room import free_mib
-from hilum.site import Site
-from hilum.states import OWED, Delivery, State
+from hilum.inbox.room import free_mib
+from hilum.records import Records, tables
+from hilum.records.states import OWED, Delivery, State
 
 View = dict[str, Any]
 OPEN = tuple(state for state in State if not state.over)

@@ -21,7 +21,7 @@ from hilum.dicom.part10 import body
 from hilum.errors import UnreadableError
 
 ABANDONED_AFTER = 3600.0  # seconds; a partial file this old belongs to a process that was killed
-REMOVED = "removed"  # folder of the lists that `hilum.removed` keeps
+REMOVED = "removed"  # folder of the lists that `hilum.inbox.removed` keeps
 MOST_RACES = 100
 _serial = itertools.count()
 

@@ -2,10 +2,9 @@
 
 import hashlib
 
-from hilum import tables
 from hilum.inbox import Inbox, Stored
-from hilum.records import Records
-from hilum.removed import was_removed
+from hilum.inbox.removed import was_removed
+from hilum.records import Records, tables
 from hilum.sources import Listed
 
 

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hilum import tables
 from hilum.errors import RecordsUnavailable
-from hilum.states import REACHED_FROM, State
-from hilum.tables import Row
+from hilum.records import tables
+from hilum.records.states import REACHED_FROM, State
+from hilum.records.tables import Row
 
 LONGEST_PAUSE = 1.0  # seconds between two attempts at a database that does not answer
 TELL_AFTER = 5.0

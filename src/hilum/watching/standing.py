@@ -6,8 +6,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from hilum import tables
-from hilum.records import Records
+from hilum.records import Records, tables
 from hilum.sources import Portion
 
 SEEN_SECONDS = 5.0  # how often it is written down that the archive answers

@@ -15,6 +15,7 @@ from math import isclose
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage
 
+from hilum.config.site import Destination
 from hilum.dicom.dates import day_of
 from hilum.dicom.header import HOSTILE, text_of
 from hilum.dicom.study import Study
@@ -23,9 +24,8 @@ from hilum.findings import Change, Earlier, Finding, Findings, Measurement, Note
 from hilum.module import ModuleFacts
 from hilum.objects.common import description
 from hilum.objects.reading import PATIENT, Document, Number, made_by
-from hilum.query import find, get
-from hilum.scu import Peer
-from hilum.site import Destination
+from hilum.transport.query import find, get
+from hilum.transport.scu import Peer
 
 PATIENCE = 10.0  # seconds for one answer
 ALTOGETHER = 20.0  # seconds for all that one archive is asked

@@ -18,16 +18,16 @@ from enum import Enum
 from itertools import repeat
 from typing import Any
 
+from hilum.config.site import Site
 from hilum.errors import SourceDelayed, SourceError, SourceRefused, where
 from hilum.hints import HintSender
-from hilum.holdings import SiteHoldings
 from hilum.inbox import Inbox, Outcome
+from hilum.inbox.room import require_room
 from hilum.records import Records
-from hilum.room import require_room
-from hilum.site import Site
 from hilum.sources import Listed, Portion, Source
-from hilum.standing import Standing
-from hilum.web import batches
+from hilum.transport.web import batches
+from hilum.watching.holdings import SiteHoldings
+from hilum.watching.standing import Standing
 
 FETCHERS = 4
 BATCH_SHARE = 8  # instances in memory at one time take at most one part in so many of the limit
