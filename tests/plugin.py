@@ -7,6 +7,25 @@ from pathlib import Path
 
 import pytest
 
+BRIGHT = '''\
+"""How much of the volume is brighter than its mean."""
+
+import numpy as np
+from hilum import Input, Measurement, Segment, codes
+
+
+class BrightVolume:
+    name, version, title = "bright-volume", "0.1", "Bright volume"
+    needs = Input(modality="MR", slice_spacing=(0.5, 2.0))
+
+    def run(self, series):
+        volume = series.volume()  # float32 (slices, rows, columns), affine in mm
+        mask = volume.with_array(volume.array > np.mean(volume.array))
+        bright = Segment(mask, codes.BRAIN, "Bright")
+        yield bright
+        yield Measurement(codes.VOLUME, bright.volume_ml, codes.MILLILITRE, of=bright)
+'''
+
 
 def install_plugin(
     folder: Path, monkeypatch: pytest.MonkeyPatch, source: str, name: str, cls: str = "Module"

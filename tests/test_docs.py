@@ -77,7 +77,7 @@ def test_the_tests_that_the_documentation_names_exist() -> None:
 
 
 def test_the_module_of_the_guide_is_the_one_the_tests_run() -> None:
-    from system.test_modules import BRIGHT
+    from plugin import BRIGHT
 
     assert BRIGHT in page("how-to/write-a-module.md")
     assert BRIGHT in (ROOT / "README.md").read_text()

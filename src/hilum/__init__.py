@@ -1,5 +1,6 @@
 """Hilum: the AI gateway for the hospital imaging network. What a module author imports."""
 
+from hilum import silence  # noqa: F401 - before any library that would call home
 from hilum.dicom import codes
 from hilum.dicom.film import Film
 from hilum.dicom.series import Series

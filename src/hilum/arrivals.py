@@ -186,7 +186,7 @@ class Arrivals:
             folder=folder.name,
             images=0,
             settled_images=0,
-            first_at=now,
+            first_at=min((path.stat().st_mtime for path in folder.glob("*.dcm")), default=now),
             last_at=now,
         )
         arrival = self._open[study_uid] = Arrival(study_uid)

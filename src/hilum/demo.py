@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
+from hilum import offline
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.dicom.instance import Instance
@@ -42,6 +44,7 @@ NAMES = {
     "receiver": "Hilum's listener",
     "console": "Hilum's console",
 }
+CROP = "HippoCrop"  # what the seed calls the series to be measured
 READY_SECONDS = 60
 RESULT_SECONDS = 300
 
@@ -57,6 +60,11 @@ class Exam:
     @property
     def study_uid(self) -> str:
         return Instance.read(self.files[0]).study_uid
+
+    def has_series(self, description: str) -> bool:
+        """Whether one of its series is called so."""
+        headers = (Instance.read(file).header for file in self.files)
+        return any(header.text("SeriesDescription") == description for header in headers)
 
 
 @dataclass(frozen=True)
@@ -101,38 +109,50 @@ class Demo:
             (self.folder / "owner").unlink(missing_ok=True)
 
     def _run(self, stack: ExitStack) -> int:
-        clock = time.monotonic()
+        began = clock = time.monotonic()
         exams = self._exams()
         ohif = parts.ohif()
         ports = self._free_ports()
         self._lap("prepare", clock)
 
         clock = time.monotonic()
-        network = self._start(stack, ports, ohif)
+        network = self._start(stack, exams, ports, ohif)
         self._lap("start", clock)
         self.say.print(f"clinical network is up after {self.seconds['start']:.1f} s")
 
+        site, pacs = network.site, network.pacs
+        for name, title, port in (
+            ("PACS", pacs.ae_title, pacs.dicom_port),
+            ("Hilum", site.receiver.ae_title, site.receiver.port),
+        ):
+            self.say.print(f"[dim]{name:<5} listens as {title}@127.0.0.1:{port}[/]")
         reports = [self._through(exam, network) for exam in exams]
-        self.seconds["total"] = round(sum(self.seconds.values()), 2)
+        self._lap("total", began)
         for exam, report in zip(exams, reports, strict=True):
             self._show(exam, report)
         phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
-        self.say.print(f"[bold]Research use only, not for diagnosis.[/]\n[dim]{phases}[/]")
+        self.say.print("[bold]Research use only, not for diagnosis.[/]")
+        self.say.print(f"[dim]{phases}[/]", soft_wrap=True)
         good = all(report["verified"] for report in reports)
         if self.as_json:
             first, *further = reports
             report = {**first, "verified": good, "further": further, "seconds": self.seconds}
             sys.stdout.write(json.dumps(report) + "\n")
             sys.stdout.flush()
-        if not self.once:
+        if self.once:
+            self.say.print("stopping; without --once the network stays, and the addresses open")
+        else:
             self.say.print("running until Ctrl-C")
             while True:
                 network.supervisor.check()
                 time.sleep(0.25)
         return 0 if good else 1
 
-    def _start(self, stack: ExitStack, ports: dict[str, int], ohif: Path) -> Network:
-        site = demo_site(self.folder, ports)
+    def _start(
+        self, stack: ExitStack, exams: list[Exam], ports: dict[str, int], ohif: Path
+    ) -> Network:
+        has_crop = self.exam is None or any(exam.has_series(CROP) for exam in exams)
+        site = demo_site(self.folder, ports, series=f"^{CROP}$" if has_crop else "")
         supervisor = Supervisor(site)
         supervisor.start()
         stack.callback(supervisor.stop)
@@ -148,7 +168,7 @@ class Demo:
         viewer = stack.enter_context(
             Viewer(self.folder / "viewer", pacs.url, port=ports["viewer"], dist=ohif)
         )
-        self._wait_for_receiver(receiver)
+        self._wait_for_hilum(receiver[2], ports["console"])
         return Network(site, supervisor, pacs, viewer)
 
     def _through(self, exam: Exam, network: Network) -> views.View:
@@ -168,10 +188,7 @@ class Demo:
 
     def _exams(self) -> list[Exam]:
         if self.exam is not None:
-            files = scanner.dicom_files(self.exam)
-            if not files:
-                raise HilumError(f"{self.exam} holds no DICOM files")
-            return [Exam("exam", files)]
+            return list(exams_in(self.exam))
         head = scanner.dicom_files(parts.sample("sample-exam", brain.make_exam))
         film = scanner.dicom_files(parts.sample("sample-film", chest_exam.make_chest_exam))
         return [Exam("brain MR", head), Exam("chest film", film, by_scanner=False)]
@@ -184,11 +201,11 @@ class Demo:
                 self.say.print(f"port {preferred} ({NAMES[part]}) is taken, using {ports[part]}")
         return ports
 
-    def _wait_for_receiver(self, receiver: tuple[str, str, int]) -> None:
+    def _wait_for_hilum(self, *ports: int) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while not listens(receiver[2]):
+        while not all(map(listens, ports)):
             if time.monotonic() > deadline:
-                raise HilumError(f"Hilum's listener did not start; see {self.folder}/hilum/logs")
+                raise HilumError(f"Hilum did not start; see {self.folder}/hilum/logs")
             time.sleep(0.05)
 
     def _send(self, files: list[Path], pacs: tuple[str, str, int]) -> None:
@@ -220,12 +237,12 @@ class Demo:
             task = progress.add_task("", total=images)
             while time.monotonic() < deadline:
                 network.supervisor.check()
-                lines = views.trace(records, study_uid)
+                view = views.study(records, study_uid) if shown else None
+                lines = views.events(records, study_uid)  # later: what settled the view is there
                 for line in lines[shown:]:
                     progress.console.print(event_line(line, lines[0]["at"]), soft_wrap=True)
                 shown = len(lines)
-                if lines:
-                    view = views.study(records, study_uid)
+                if view:
                     progress.update(task, completed=view["images"])
                     if view["images"] >= images and is_done(view, len(network.site.rule)):
                         return view
@@ -244,8 +261,23 @@ class Demo:
         self.seconds[phase] = round(time.monotonic() - since, 2)
 
 
-def demo_site(folder: Path, ports: dict[str, int]) -> Site:
-    """The settings of the demo: the network of both seeds, results back by C-STORE."""
+def exams_in(folder: Path) -> Iterator[Exam]:
+    """Every study below `folder`."""
+    if not folder.exists():
+        raise HilumError(f"{folder}: no such folder")
+    studies = offline.studies_below(folder)
+    if not studies:
+        raise HilumError(f"{folder} holds no DICOM images")
+    for number, study in enumerate(studies, start=1):
+        files = [instance.path for series in study.series for instance in series.instances]
+        yield Exam(f"exam {number}" if len(studies) > 1 else "exam", files)
+
+
+def demo_site(folder: Path, ports: dict[str, int], series: str) -> Site:
+    """The settings of the demo: the network of both seeds, results back by C-STORE.
+
+    `series` is what the series to be measured is called, as a regular expression.
+    """
     pacs = f"http://127.0.0.1:{ports['pacs_http']}"
     settings: dict[str, Any] = {
         "data": folder / "hilum",
@@ -260,7 +292,7 @@ def demo_site(folder: Path, ports: dict[str, int]) -> Site:
         "rule": [
             {
                 "module": "hippocampal-volume",
-                "series": {"SeriesDescription": "^HippoCrop$"},
+                "series": {"SeriesDescription": series} if series else {},
                 "send_to": ["pacs"],
             },
             {"module": "chest-radiograph", "send_to": ["pacs"]},

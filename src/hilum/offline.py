@@ -1,6 +1,10 @@
 """`hilum run`: one module on a folder, no network, no records."""
 
+import re
+import shutil
 import time
+from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,14 +14,14 @@ from pydicom.dataset import Dataset
 
 from hilum.comparison.priors import compared
 from hilum.config import parse
-from hilum.config.site import Rule
+from hilum.config.site import Rule, Worker
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
-from hilum.engine.host import Job, run_here
-from hilum.errors import ConfigurationError, UnreadableError
+from hilum.engine.host import TRACEBACK, Job, ModelHost
+from hilum.errors import ConfigurationError, ModuleError, UnreadableError
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import Module, discover, facts_of, inputs_of
@@ -42,24 +46,47 @@ def analyse_folder(
     if module_name not in installed:
         why = problems.get(module_name, f"known: {', '.join(sorted(installed))}")
         raise ConfigurationError(f"no module {module_name!r}; {why}")
-    module = installed[module_name]()
-    try:
-        rule = parse({"rule": [{"module": module.name, "series": patterns}]}).rule[0]
-    except ConfigurationError as error:
-        raise ConfigurationError(str(error).replace("rule.0.series.", "--series ")) from None
+    module = installed[module_name]
+    rule = _rule(module, patterns)
     studies = studies_below(folder)
-    earlier = [document for study in studies for document in _documents(study)]
-    reports = [
-        _analyse(module, study, output / f"study-{number}", rule, earlier)
-        for number, study in enumerate(studies, start=1)
-    ]
-    if not reports:
+    if not studies:
         raise ConfigurationError(f"{folder} holds no DICOM images")
+    output.mkdir(parents=True, exist_ok=True)
+    if any(output.iterdir()):  # results of several runs, or persons, must not lie side by side
+        raise ConfigurationError(f"{output} is not empty: choose another folder for the results")
+    earlier = [document for study in studies for document in _documents(study)]
+    reports = []
+    with closing(ModelHost(module_name, Worker(), networks)) as host:
+        for number, study in enumerate(studies, start=1):
+            out = output / f"study-{number}"
+            reports.append(_analyse(module, host, study, out, rule, earlier))
     return reports
 
 
+def _rule(module: type[Module], patterns: Mapping[str, str]) -> Rule:
+    """What `--series` says: KEYWORD=REGEX, or INPUT:KEYWORD=REGEX for modules with several."""
+    inputs: dict[str, dict[str, str]] = {}
+    for key, pattern in patterns.items():
+        name, _, keyword = key.rpartition(":")
+        if (name or "series") not in (names := inputs_of(module)):
+            known = ", ".join(f"--series {known}:{keyword}=..." for known in names)
+            raise ConfigurationError(f"--series {key}: {module.name} has several inputs: {known}")
+        inputs.setdefault(name or "series", {})[keyword] = pattern
+    rule = {"module": module.name, "series": inputs.pop("series", {}), "inputs": inputs}
+    try:
+        return parse({"rule": [rule]}).rule[0]
+    except ConfigurationError as error:
+        text = re.sub(r"rule\.0\.(series|inputs)\.", "--series ", str(error))
+        raise ConfigurationError(text) from None
+
+
 def _analyse(
-    module: Module, study: Study, out: Path, rule: Rule, earlier: list[Dataset]
+    module: type[Module],
+    host: ModelHost,
+    study: Study,
+    out: Path,
+    rule: Rule,
+    earlier: list[Dataset],
 ) -> dict[str, Any]:
     """Analyse one study; its report joins the `earlier` ones, with which later exams compare."""
     facts = facts_of(module)
@@ -82,8 +109,16 @@ def _analyse(
         for name, chosen in selection.chosen.items()
     }
     files = {name: [i.path for i in instances] for name, instances in images.items()}
+    out.mkdir()
     with TemporaryDirectory() as between:  # what a module hands over is no result
-        found = run_here(module, Job(files, Path(between), facts.weights_sha256))
+        try:
+            host.run(Job(files, Path(between), facts.weights_sha256))
+        except ModuleError as error:
+            report |= {"state": "failed", "problem": str(error)}
+            for traceback in Path(between).glob(TRACEBACK):
+                shutil.copy(traceback, out)
+            return report
+        found = exchange.load(Path(between))
         pictures = exchange.load_pictures(Path(between))
     findings = compared(found, study, facts, earlier)
     uids = [i.sop_instance_uid for instances in images.values() for i in instances]
@@ -112,7 +147,6 @@ def _analyse(
 def _kept(kind: str, dataset: Dataset, out: Path) -> dict[str, str]:
     """Write one result object; what the report says of it."""
     number = dataset.InstanceNumber
-    out.mkdir(parents=True, exist_ok=True)
     path = out / (f"{kind}.dcm" if number == 1 else f"{kind}-{number}.dcm")
     write_durably(path, as_file(dataset))
     return {"kind": kind, "path": str(path), "sop_instance_uid": str(dataset.SOPInstanceUID)}

@@ -177,6 +177,8 @@ class Outbox:
             return
         places = ", ".join(d["destination"] for d in deliveries if d["state"] == Delivery.VERIFIED)
         text = f"verified in {places or 'the results folder'}"
+        if not item["inputs"]:
+            text = f"a note that takes a result back, {text}"
         self._records.set_state(workitem_id, State.COMPLETED, text)
 
     # How each row stands --------------------------------------------------------------------------

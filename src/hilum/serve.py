@@ -4,6 +4,7 @@ The parent does nothing else, so that nothing else can kill it: a receiver goes 
 the gateway restarts, a worker's death harms only the step it was in.
 """
 
+import fcntl
 import logging
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -118,17 +120,29 @@ class Supervisor:
     def _start(self, name: str) -> None:
         target, arguments = self._roles[name]
         process = self._context.Process(target=target, args=arguments, name=f"hilum {name}")
-        process.start()
+        # Ctrl-C reaches the whole group, children that are not yet ready for it, too: the parent
+        # decides. They inherit what is blocked here.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         self.processes[name] = process
 
 
 def serve_until_stopped(site: Site) -> None:
     """Run all processes until SIGTERM or Ctrl-C."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _signal, _frame: stop.set())
     require_free_ports(site)
-    supervisor = Supervisor(site)
+    with alone_in(site.data):
+        supervisor = Supervisor(site)  # may wait for a database: a signal ends it as usual
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _signal, _frame: stop.set())
+        _supervise(supervisor, stop)
+
+
+def _supervise(supervisor: Supervisor, stop: threading.Event) -> None:
+    site = supervisor.site
     supervisor.start()
     log.info(
         "listening as %s on %s:%d, console on http://%s:%d",
@@ -141,6 +155,22 @@ def serve_until_stopped(site: Site) -> None:
     while not stop.wait(0.25):
         supervisor.check()
     supervisor.stop()
+
+
+@contextmanager
+def alone_in(data: Path) -> Iterator[None]:
+    """Keep the data folder to ourselves; `ConfigurationError` if it is in use, or no folder."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        lock = (data / "serve.lock").open("w")
+    except OSError as error:
+        raise ConfigurationError(f"data: {data}: {error.strerror}") from error
+    with lock:  # the kernel releases it with the process, however that ends
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ConfigurationError(f"data: another `hilum serve` works in {data}") from error
+        yield
 
 
 def require_free_ports(site: Site) -> None:
@@ -264,7 +294,4 @@ def _begin(site: Site) -> threading.Event:
         stop.set()
 
     signal.signal(signal.SIGTERM, asked_to_stop)
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group; the parent decides
     return stop

@@ -46,7 +46,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     install_plugin(tmp_path / "plugin", monkeypatch, MODULE, "moody")
     host = ModelHost("moody", Worker(timeout_seconds=2, memory_mb=4096))
     yield host
-    host.stop()
+    host.close()
 
 
 def job(tmp_path: Path, mood: str) -> Job:
@@ -108,7 +108,7 @@ def test_the_child_draws_films_even_for_a_module_that_raises(
     path = saved(radiograph(scene(), SeriesDescription="raise"), tmp_path / "film.dcm")
     with pytest.raises(ModuleError, match="ValueError"):
         host.run(Job({"series": [path]}, tmp_path / "out", weights()))
-    host.stop()
+    host.close()
     (picture,) = exchange.load_pictures(tmp_path / "out").values()
     assert picture.shape == (900, 750)
 
@@ -121,4 +121,4 @@ def test_a_module_that_does_not_load_says_where(
     host = ModelHost("moody", Worker())
     with pytest.raises(ModuleError, match=r"does not load: RuntimeError in plugin_moody\.py"):
         host.run(job(tmp_path, "calm"))
-    host.stop()
+    host.close()

@@ -166,7 +166,7 @@ def test_only_a_process_of_its_own_loads_the_network(networks: Path, tmp_path: P
     host = ModelHost("our-network", parse({}).worker, networks)
     with pytest.raises(ModuleError, match=r"does not load: .*network\.onnx"):
         host.run(Job({"series": []}, tmp_path / "out", ""))
-    host.stop()
+    host.close()
 
 
 def test_no_folder_stops_another(networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +222,7 @@ def test_runs_in_its_own_process_with_the_same_gates(
     files = [good.instance.path, lateral.instance.path]
     weights = facts_of(installed_modules(networks)["our-network"]).weights_sha256
     host.run(Job({"series": files}, tmp_path / "out", weights))
-    host.stop()
+    host.close()
     findings = exchange.load(tmp_path / "out")
     (classification,) = findings.classifications
     assert {score.label for score in classification.scores} == {"bright", "dark"}

@@ -13,28 +13,10 @@ from hilum.asking import ask
 from hilum.dicom.instance import Instance
 from hilum.network.processes import available_port
 from hilum.records import tables, views
-from plugin import install_plugin
+from plugin import BRIGHT, install_plugin
 
 from .site import Running, running
 
-BRIGHT = '''\
-"""How much of the volume is brighter than its mean."""
-
-import numpy as np
-from hilum import Input, Measurement, Segment, codes
-
-
-class BrightVolume:
-    name, version, title = "bright-volume", "0.1", "Bright volume"
-    needs = Input(modality="MR", slice_spacing=(0.5, 2.0))
-
-    def run(self, series):
-        volume = series.volume()  # float32 (slices, rows, columns), affine in mm
-        mask = volume.with_array(volume.array > np.mean(volume.array))
-        bright = Segment(mask, codes.BRAIN, "Bright")
-        yield bright
-        yield Measurement(codes.VOLUME, bright.volume_ml, codes.MILLILITRE, of=bright)
-'''
 assert len(BRIGHT.splitlines()) <= 30
 
 

@@ -2,6 +2,8 @@
 
 import sys
 
+from rich.markup import escape
+
 from hilum.cli import start, files, state, acts  # noqa: F401 - in the order of --help
 from hilum.cli.app import app, say
 from hilum.errors import HilumError
@@ -14,5 +16,10 @@ def main() -> None:
     try:
         app(prog_name="hilum")
     except HilumError as error:
-        say.print(f"[bold red]error:[/] {error}")
-        sys.exit(1)
+        problem = str(error)
+    except OSError as error:
+        problem = ": ".join(filter(None, (error.filename and str(error.filename), error.strerror)))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    say.print(f"[bold red]error:[/] {escape(problem)}")
+    sys.exit(1)

@@ -14,6 +14,7 @@ from hilum.errors import HilumError
 app = typer.Typer(
     help="The AI gateway for the hospital imaging network. Research use only, not for diagnosis.",
     no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -29,6 +30,17 @@ Networks = Annotated[
     ),
 ]
 DEFAULT_CONFIG = Path("hilum.toml")
+
+
+@app.callback()
+def hilum(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print it.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        out.print(version_of("hilum"))
+        raise typer.Exit
 
 
 def site_and_records(config: Path) -> Any:

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from hilum.cli.app import AsJson, Networks, app, out, print_json, say
+from hilum.config.site import ae_title
 from hilum.errors import HilumError
 from hilum.terminal import in_words, progress_bar
 
@@ -20,7 +22,10 @@ def run(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")],
     series: Annotated[
         list[str] | None,
-        typer.Option(help="What the series is called: DICOM keyword=regular expression."),
+        typer.Option(
+            help="What the series is called: DICOM keyword=regular expression; "
+            "input:keyword=... for a module with several inputs."
+        ),
     ] = None,
     networks: Networks = None,
     as_json: AsJson = False,
@@ -39,6 +44,8 @@ def run(
     else:
         for report in reports:
             _show_report(report)
+    if any(report["state"] == "failed" for report in reports):
+        raise typer.Exit(1)
     raise typer.Exit(0 if any(report["results"] for report in reports) else NOT_APPLICABLE)
 
 
@@ -51,7 +58,7 @@ def send(
     """Send DICOM files by C-STORE, as a scanner does."""
     from hilum.network import scanner
 
-    called = address(to)
+    called, calling = address(to), _ae_title(calling)
     _require(folder)
     files = scanner.dicom_files(folder)
     if not files:
@@ -104,9 +111,16 @@ def address(text: str) -> tuple[str, str, int]:
     """`AE@HOST:PORT` as (AE title, host, port)."""
     title, at, rest = text.partition("@")
     host, colon, port = rest.rpartition(":")
-    if not (title and at and host and colon and port.isdigit()):
+    if not (title and at and host and colon and port.isdigit() and int(port) <= 65535):
         raise HilumError(f"{text!r} is not AE@HOST:PORT, such as ORTHANC@127.0.0.1:4242")
-    return title, host, int(port)
+    return _ae_title(title), host, int(port)
+
+
+def _ae_title(text: str) -> str:
+    try:
+        return ae_title(text)
+    except ValueError as error:
+        raise HilumError(f"{text!r}: {error}") from error
 
 
 def _show_report(report: dict[str, Any]) -> None:
@@ -114,8 +128,10 @@ def _show_report(report: dict[str, Any]) -> None:
     if not report["verdicts"]:
         out.print("  it holds no images that a module could take")
     for verdict in report["verdicts"]:
-        out.print(f"  {verdict}")
+        out.print(f"  {escape(verdict)}")
+    if problem := report.get("problem"):
+        out.print(f"  [bold red]{escape(problem)}[/]")
     for line in filter(None, map(in_words, report["findings"])):
-        out.print(f"  {line}")
+        out.print(f"  {escape(line)}")
     for result in report["results"]:
         out.print(f"  {result['kind']}: {result['path']}")

@@ -1,7 +1,7 @@
 """Commands that show how things stand: studies, archives, destinations, one study's trace."""
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -96,19 +96,23 @@ def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> No
 
 
 @app.command()
-def trace(study: str, config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def trace(
+    study: Annotated[str, typer.Argument(help="Study Instance UID, or its end.")],
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
     """Show every event of one study in order, with times and reasons."""
     from hilum.records import views
 
-    lines = views.trace(site_and_records(config)[1], study)
-    if not lines:
-        raise HilumError(f"no study {study} was received; `hilum status` lists those that were")
+    records = site_and_records(config)[1]
+    lines = views.trace(records, views.study_called(records, study))
     if as_json:
         print_json(lines)
         return
     for line in lines:
         since = line["at"] - lines[0]["at"]
-        text = escape(line["text"])
+        whose = f"[dim]{line['module']} {line['workitem'][-8:]}[/]  " if line["workitem"] else ""
+        text = f"{whose}{escape(line['text'])}"
         out.print(f"{clock(line['at'])}  +{since:8.2f} s  {line['kind']:<14} {text}")
 
 

@@ -18,7 +18,8 @@ def load(path: Path) -> Site:
     try:
         text = path.read_text()
     except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}. `hilum init` writes one.") from error
+        cure = " `hilum init` writes one." if isinstance(error, FileNotFoundError) else ""
+        raise ConfigurationError(f"{path}: {error.strerror}.{cure}") from error
     try:
         return parse(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -81,7 +82,10 @@ def _explain(error: Any) -> str:
     where = ".".join(str(part) for part in error["loc"] if part != "[key]")
     if error["type"] == "extra_forbidden":
         return f"unknown setting {where}" + suggestion(str(error["loc"][-1]), _keys(error["loc"]))
-    return f"{where}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r})"
+    if error["type"] == "missing":
+        return f"{where} is missing"
+    message = error["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+    return f"{where}: {message} (got {error['input']!r})"
 
 
 def _keys(location: tuple[str | int, ...]) -> set[str]:
@@ -97,4 +101,4 @@ def _keys(location: tuple[str | int, ...]) -> set[str]:
 def suggestion(name: str, known: Collection[str]) -> str:
     """The end of a sentence about an unknown `name`: the nearest known one, else all."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+    return f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known)) or '-'}"

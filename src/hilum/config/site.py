@@ -17,7 +17,8 @@ from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError
 
 
-def _ae_title(value: str) -> str:
+def ae_title(value: str) -> str:
+    """`value` without padding; `ValueError` if it is no AE title."""
     if not value.strip() or len(value) > 16 or not value.isascii() or "\\" in value:
         raise ValueError("an AE title has 1 to 16 ASCII characters and no backslash (PS3.5 6.2)")
     return value.strip()
@@ -62,7 +63,7 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 WebAddressIfAny = Annotated[str, AfterValidator(_web_address_if_any)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 Keyword = Annotated[str, AfterValidator(_keyword)]
-AETitle = Annotated[str, AfterValidator(_ae_title)]
+AETitle = Annotated[str, AfterValidator(ae_title)]
 Regex = Annotated[str, AfterValidator(_regex)]
 Network = Annotated[str, AfterValidator(_network)]
 Port = Annotated[int, Field(ge=0, le=65535)]

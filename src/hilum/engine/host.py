@@ -38,6 +38,7 @@ from hilum.module import Module, facts_of, inputs_of, installed_modules
 
 START_SECONDS = 120
 LOOK_SECONDS = 0.25  # how often a running module is asked for whether it is still wanted
+TRACEBACK = "traceback.txt"
 NO_ROOM = "the disk is full"
 EXCHANGED = "its files were exchanged while Hilum ran: restart Hilum, it then analyses anew"
 
@@ -65,7 +66,7 @@ class ModelHost:
         """Start the child unless it runs; it loads the network at once, so the next job is warm."""
         if self._process is not None and self._process.is_alive():
             return
-        self.stop()  # what a dead child has left
+        self.close()  # what a dead child has left
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
@@ -90,11 +91,11 @@ class ModelHost:
         try:
             self._pipe.send(job)
         except OSError as error:
-            self.stop()
+            self.close()
             raise ModuleCrashed("the module's process died before the run") from error
         self._answer(self._settings.timeout_seconds, "ran", is_wanted)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Kill the child."""
         if self._process is not None:
             self._process.kill()
@@ -111,17 +112,17 @@ class ModelHost:
         try:
             while not self._pipe.poll(min(LOOK_SECONDS, seconds)):
                 if time.monotonic() >= deadline:
-                    self.stop()
+                    self.close()
                     raise ModuleCrashed(f"the module {doing} for more than {seconds:.0f} s; killed")
                 if not is_wanted():
-                    self.stop()
+                    self.close()
                     self.start()  # warm for the next one
                     raise ModuleCancelled("killed, its result is no longer wanted")
             problem = self._pipe.recv()
         except (EOFError, OSError) as error:
             self._process.join(5)
             code = self._process.exitcode
-            self.stop()
+            self.close()
             raise ModuleCrashed(f"the module's process died (exit code {code})") from error
         if problem == NO_ROOM:
             raise no_room()
@@ -211,4 +212,4 @@ def _run(module: Module, job: Job) -> str:
 def _keep_traceback(error: BaseException, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     text = "".join(traceback.format_exception(error))
-    write_durably(out / "traceback.txt", text.encode())
+    write_durably(out / TRACEBACK, text.encode())

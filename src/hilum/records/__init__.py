@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hilum.errors import RecordsUnavailable
+from hilum.errors import ConfigurationError, RecordsUnavailable
 from hilum.records import tables
 from hilum.records.states import REACHED_FROM, State
 from hilum.records.tables import Row
@@ -34,11 +34,16 @@ class Records:
     ------
     RecordsUnavailable
         By every method, when the patience is at its end.
+    ConfigurationError
+        The URL is none, or of a database whose driver is not installed.
     """
 
     def __init__(self, url: str, patience: float = float("inf")) -> None:
         self._patience = patience
-        self._engine = sa.create_engine(url)
+        try:
+            self._engine = sa.create_engine(url)
+        except (ImportError, sa.exc.ArgumentError) as error:
+            raise ConfigurationError(f"database: {error}") from error
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _configure_sqlite)
         self.transact(tables.metadata.create_all)

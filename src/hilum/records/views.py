@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hilum.config.site import Site
+from hilum.errors import HilumError
 from hilum.inbox import set_apart_in
 from hilum.inbox.room import free_mib
 from hilum.records import Records, tables
@@ -41,25 +42,59 @@ def study(records: Records, study_uid: str) -> View:
     }
 
 
+def study_called(records: Records, ending: str) -> str:
+    """The UID of the one study that came in whose UID ends so; `HilumError` without exactly one."""
+    table = tables.study
+    query = sa.select(table.c.study_uid).where(table.c.study_uid.endswith(ending, autoescape=True))
+    found = [row["study_uid"] for row in records.select(query.limit(2))]
+    if len(found) != 1:
+        many = "several studies end" if found else "no study ends"
+        raise HilumError(f"{many} in {ending}; `hilum status` lists those that came in")
+    return str(found[0])
+
+
 def trace(records: Records, study_uid: str) -> list[View]:
     """Every event of one study in order; at its end, what is tried again and when."""
-    events = records.find(tables.event, study_uid=study_uid, order_by="id")
-    ids = tuple(row["id"] for row in records.find(tables.workitem, study_uid=study_uid))
-    waiting = records.find(tables.delivery, workitem_id=ids, state=OWED, order_by="owed_at")
+    return events(records, study_uid) + _planned(records, study_uid)
+
+
+def events(records: Records, study_uid: str) -> list[View]:
+    """What has happened to one study, in order."""
+    modules = _modules(records, study_uid)
+    return [
+        {
+            "at": row["at"],
+            "kind": row["kind"],
+            "text": row["text"],
+            "workitem": row["workitem_id"],
+            "module": modules.get(row["workitem_id"], ""),
+        }
+        for row in records.find(tables.event, study_uid=study_uid, order_by="id")
+    ]
+
+
+def _modules(records: Records, study_uid: str) -> dict[str, str]:
+    """The module of every workitem of a study."""
+    items = records.find(tables.workitem, study_uid=study_uid)
+    return {item["id"]: item["module"] for item in items}
+
+
+def _planned(records: Records, study_uid: str) -> list[View]:
+    modules = _modules(records, study_uid)
+    waiting = records.find(
+        tables.delivery, workitem_id=tuple(modules), state=OWED, order_by="owed_at"
+    )
     silent = {row["name"] for row in records.find(tables.destination, state="silent")}
-    planned = [
+    return [
         {
             "at": row["next_attempt"] or row["owed_at"],
             "kind": "next",
             "text": f"attempt {row['attempts'] + 1} at {row['destination']}"
             + (", as soon as it answers" if row["destination"] in silent else ""),
-            "workitem_id": row["workitem_id"],
+            "workitem": row["workitem_id"],
+            "module": modules[row["workitem_id"]],
         }
         for row in waiting
-    ]
-    return [
-        {"at": row["at"], "kind": row["kind"], "text": row["text"], "workitem": row["workitem_id"]}
-        for row in events + planned
     ]
 
 

@@ -79,7 +79,6 @@ def serve(settings: Receiver, data: Path, hints: Path) -> None:
     limit = settings.memory_mb * MEBIBYTE
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     stop, stopped = os.pipe()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which tells us
     signal.signal(signal.SIGTERM, lambda *_: os.write(stopped, b"."))
 
     server = _Server(settings, data, HintSender(hints))

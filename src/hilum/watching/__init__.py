@@ -41,7 +41,6 @@ def serve(site: Site, source: Source, database: str, hints: Path) -> None:
     """
     die_with_parent()
     configure_logging(site.data)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which tells us
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     watch = Watch(site, source, Records(database), HintSender(hints))
     wake = HintReceiver(wake_address(site.data, source.name))

@@ -1,0 +1,272 @@
+"""The commands as one types them: what they print, how they exit, what they leave behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from subprocess import DEVNULL
+from typing import NamedTuple
+
+import httpx
+import pytest
+from pytest import MonkeyPatch
+
+from factory import mr_slices, write
+from hilum.cli import main
+from hilum.config import load
+from hilum.engine.process import descendants
+from hilum.network import exam, head
+from hilum.network.processes import available_port
+from plugin import BRIGHT, install_plugin
+
+pytestmark = pytest.mark.slow
+
+
+class Typed(NamedTuple):
+    """How a command ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def hilum(
+    tmp_path: Path, monkeypatch: MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Typed]:
+    """Types a command, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def typed(*words: str | Path) -> Typed:
+        monkeypatch.setattr(sys, "argv", ["hilum", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Typed(int(ended.value.code or 0), *capsys.readouterr())
+
+    return typed
+
+
+@pytest.fixture(scope="module")
+def crop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not head.TEMPLATES.is_dir():
+        pytest.skip("mricron-data is not installed")
+    return exam.make_exam(tmp_path_factory.mktemp("exam"), series=["HippoCrop"])
+
+
+# The demo -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """A running demo, after it has printed its JSON; its console's usual port is taken."""
+    folder = tmp_path_factory.mktemp("demo")
+    command = [sys.executable, "-m", "hilum", "demo", "--json"]
+    with (
+        socket.socket() as taken,
+        (folder / "stderr").open("w") as stderr,
+    ):
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with suppress(OSError):  # somebody else has taken it
+            taken.bind(("127.0.0.1", 8040))
+            taken.listen()
+        with subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as running:
+            yield running
+            running.kill()
+
+
+def test_the_demo_from_scanner_to_viewer_and_nothing_is_left_of_it(
+    demo: subprocess.Popen[str],
+) -> None:
+    assert demo.stdout
+    report = json.loads(demo.stdout.readline())
+    assert report["verified"]
+    brain, film = report, *report["further"]
+    assert {phase.partition(":")[0] for phase in report["seconds"]} >= {"start", "brain MR"}
+    for study, module in ((brain, "hippocampal-volume"), (film, "chest-radiograph")):
+        (item,) = (item for item in study["workitems"] if item["module"] == module)
+        assert item["state"] == "completed"
+        assert len(item["weights_sha256"]) == 64
+        assert all(series["reasons"] for series in item["chosen_series"])
+        assert item["findings"]
+        assert all(result["verified"] for result in item["results"])
+    for address in brain["addresses"].values():
+        assert httpx.get(address, follow_redirects=True).is_success, address
+    assert ":8040/" not in brain["addresses"]["hilum"]
+
+    said = (Path(f"/proc/{demo.pid}/cwd").readlink() / "stderr").read_text()
+    assert "port 8040 (Hilum's console) is taken, using" in said
+    assert said.count("verified in pacs") == 2, said  # the last line of either exam
+    assert "chosen HippoCrop (35 images)" in said
+    assert "\x1b" not in said  # no colours where nobody sees them
+
+    below = descendants(demo.pid)
+    assert any("Orthanc" in name for name in below.values())
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(30) == 130
+    until = time.monotonic() + 10
+    while alive := [pid for pid in below if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < until, [below[pid] for pid in alive]
+        time.sleep(0.1)
+
+
+def test_the_demo_says_what_is_wrong_with_an_exam(
+    hilum: Callable[..., Typed], tmp_path: Path
+) -> None:
+    for folder, problem in ((tmp_path / "none", "no such folder"), (tmp_path, "no DICOM images")):
+        ended = hilum("demo", "--once", "--exam", folder)
+        assert ended.status == 1
+        assert problem in ended.err
+
+
+# Analysing a folder ---------------------------------------------------------------------------
+
+
+def test_nothing_calls_home(crop: Path, tmp_path: Path) -> None:
+    """What the telemetry of the inference libraries keeps for its next call lies in the home."""
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, "HOME": str(home)}
+    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    run = ["-m", "hilum", "run", "hippocampal-volume", str(crop), "-o", str(tmp_path / "out")]
+    for words in (run, ["-c", "import hilum, openvino, onnxruntime"]):
+        subprocess.run([sys.executable, *words], env=environment, check=True, stdout=DEVNULL)
+    assert [str(path) for path in home.rglob("*")] == []
+
+
+def test_results_of_two_runs_do_not_lie_side_by_side(
+    hilum: Callable[..., Typed], crop: Path, tmp_path: Path
+) -> None:
+    first = hilum("run", "hippocampal-volume", crop, "-o", "out", "--json")
+    (report,) = json.loads(first.out)
+    assert report["state"] == "analysed"
+    written = sorted(path.name for path in (tmp_path / "out" / "study-1").iterdir())
+    assert written == ["pdf.dcm", "sc.dcm", "seg.dcm", "sr.dcm"]
+    again = hilum("run", "hippocampal-volume", crop, "-o", "out")
+    assert again.status == 1
+    assert "is not empty" in again.err
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["run", "hippocampal-volume", "nowhere", "-o", "out"], "nowhere: no such folder"),
+        (["run", "hippocampal-volumes", ".", "-o", "out"], "no module 'hippocampal-volumes'"),
+        (["run", "hippocampal-volume", ".", "-o", "out"], "holds no DICOM images"),
+        (["run", "hippocampal-volume", "exam", "-o", "/proc/none"], "/proc/none"),
+        (["run", "hippocampal-volume", "exam", "-o", "out", "--series", "Foo=1"], "--series Foo"),
+        (["run", "hippocampal-volume", "exam", "-o", "out", "--series", "t1:SOPClassUID=1"], "t1"),
+        (["send", "exam", "--to", "PACS@127.0.0.1:1", "--calling", "A" * 17], "16 ASCII"),
+        (["send", "exam", "--to", "PACS@127.0.0.1:99999"], "is not AE@HOST:PORT"),
+        (["echo", "PACS@127.0.0.1:1"], "127.0.0.1:1"),
+        (["serve"], "`hilum init` writes one"),
+        (["serve", "-c", "exam"], "exam: Is a directory"),
+        (["status", "-c", "bad.toml"], "unknown setting receiver.prot, did you mean 'port'?"),
+        (["serve", "-c", "mysql.toml"], "database: "),
+        (["serve", "-c", "nowhere.toml"], "data: /proc/nowhere"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    hilum: Callable[..., Typed], crop: Path, tmp_path: Path, words: list[str], problem: str
+) -> None:
+    if "exam" in words:
+        (tmp_path / "exam").symlink_to(crop)
+    (tmp_path / "bad.toml").write_text("[receiver]\nprot = 1\n")
+    settings_file(tmp_path / "mysql.toml", database="mysql://u@h/d")
+    settings_file(tmp_path / "nowhere.toml", data="/proc/nowhere")
+    ended = hilum(*words)
+    assert ended.status == 1, ended.err
+    assert problem in ended.err
+    assert ended.err.startswith("error: ")
+    assert ended.err.count("\n") == 1, ended.err
+
+
+def test_a_module_that_fails_costs_its_study_only(
+    hilum: Callable[..., Typed], tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
+    doomed = BRIGHT.replace(
+        "        volume = ",
+        "        if len(series.instances) < 20:\n            import os\n            os._exit(3)\n"
+        "        if len(series.instances) < 25:\n            raise ValueError('a reason')\n"
+        "        volume = ",
+    )
+    install_plugin(tmp_path / "plugin", monkeypatch, doomed, "bright-volume", "BrightVolume")
+    for number in (16, 24, 30):
+        write(mr_slices(study=f"study {number}", count=number), tmp_path / "exams" / str(number))
+    ended = hilum("run", "bright-volume", "exams", "-o", "out", "--json")
+    reports = json.loads(ended.out)
+    by_images = sorted((int(r["verdicts"][0].split("(")[1].split()[0]), r) for r in reports)
+    states = {images: report["state"] for images, report in by_images}
+    assert states == {16: "failed", 24: "failed", 30: "analysed"}
+    problems = [report.get("problem", "") for _, report in by_images]
+    assert "died (exit code 3)" in problems[0]
+    assert "ValueError" in problems[1]
+    assert "a reason" in "".join(p.read_text() for p in tmp_path.rglob("traceback.txt"))
+    assert ended.status == 1
+
+
+# The service ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def serving(folder: Path, **settings: object) -> Iterator[subprocess.Popen[bytes]]:
+    """`hilum serve` on free ports, its data below `folder`; what it says is in `folder`/said."""
+    config = settings_file(folder / "serving.toml", **settings)
+    command = [sys.executable, "-m", "hilum", "serve", "-c", str(config)]
+    with (folder / "said").open("w") as said:
+        service = subprocess.Popen(command, stderr=said)
+    try:
+        yield service
+    finally:
+        service.kill()
+        service.wait()
+
+
+def settings_file(file: Path, **settings: object) -> Path:
+    settings = {"data": str(file.parent / "data"), **settings}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]
+    lines += [f"receiver.port = {available_port()}", f"console.port = {available_port()}"]
+    file.write_text("\n".join(lines))
+    return file
+
+
+def wait_until_said(folder: Path, words: str) -> None:
+    until = time.monotonic() + 60
+    while words not in (said := (folder / "said").read_text()):
+        assert time.monotonic() < until, said
+        time.sleep(0.1)
+
+
+def test_the_settings_of_init_are_valid_and_never_overwritten(
+    hilum: Callable[..., Typed], tmp_path: Path
+) -> None:
+    assert hilum("init").status == 0
+    assert load(tmp_path / "hilum.toml").destination
+    assert "is not overwritten" in hilum("init").err
+
+
+def test_two_services_do_not_share_a_folder(hilum: Callable[..., Typed], tmp_path: Path) -> None:
+    with serving(tmp_path) as first:
+        wait_until_said(tmp_path, "listening as HIPPOAI")
+        second = hilum("serve", "-c", settings_file(tmp_path / "second.toml"))
+        assert second.status == 1
+        assert "another `hilum serve` works in" in second.err
+        first.terminate()
+        assert first.wait(30) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_that_waits_for_its_database_can_be_stopped(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with serving(tmp_path, database="postgresql+psycopg://u:p@127.0.0.1:1/none") as waiting:
+        wait_until_said(tmp_path, "do not answer")
+        waiting.send_signal(number)
+        assert waiting.wait(10) in (-signal.SIGTERM, 130)
