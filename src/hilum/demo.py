@@ -254,6 +254,10 @@ class Demo:
         for item in report["workitems"]:
             for line in filter(None, map(in_words, item["findings"])):
                 self.say.print(f"  {line}", soft_wrap=True)
+        if not any(item["results"] for item in report["workitems"]):
+            for item in report["workitems"]:
+                line = f"  no result of {item['module']}: {item['state']}, {item['reason']}"
+                self.say.print(line, soft_wrap=True)
         for name, address in report["addresses"].items():
             self.say.print(f"{name:<7} {address}", soft_wrap=True)
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -122,6 +123,7 @@ class Supervisor:
         process = self._context.Process(target=target, args=arguments, name=f"hilum {name}")
         # Ctrl-C reaches the whole group, children that are not yet ready for it, too: the parent
         # decides. They inherit what is blocked here.
+        resource_tracker.ensure_running()  # or the first child would start it, and it unblocks
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             process.start()

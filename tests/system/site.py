@@ -1,5 +1,6 @@
 """A running Hilum, and a running clinical network around it, for tests."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,10 +10,11 @@ from typing import Any
 
 from hilum.config import parse
 from hilum.config.site import Site
+from hilum.engine.process import descendants
 from hilum.network import scanner
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port, listens
-from hilum.records import Records, views
+from hilum.records import Records, tables, views
 from hilum.records.states import State
 from hilum.serve import Supervisor, records_url
 
@@ -66,7 +68,10 @@ class Running:
                 return value
             time.sleep(0.1)
         log = (self.site.data / "logs" / "hilum.log").read_text()[-3000:]
-        raise AssertionError(f"waited {RESULT_SECONDS} s for {what}\n{log}")
+        seen = [f"{e['at']:.2f} {e['kind']}: {e['text']}" for e in self.records.find(tables.event)]
+        below = "\n".join(map(str, descendants(os.getpid()).items()))
+        found = "\n".join([log, *seen, below])
+        raise AssertionError(f"waited {RESULT_SECONDS} s for {what}\n{found}")
 
 
 @contextmanager
