@@ -151,11 +151,11 @@ class Demo:
     def _start(
         self, stack: ExitStack, exams: list[Exam], ports: dict[str, int], ohif: Path
     ) -> Network:
-        has_crop = self.exam is None or any(exam.has_series(CROP) for exam in exams)
+        has_crop = self.exam is None or all(exam.has_series(CROP) for exam in exams)
         site = demo_site(self.folder, ports, series=f"^{CROP}$" if has_crop else "")
         supervisor = Supervisor(site)
+        stack.callback(supervisor.stop)  # first: Ctrl-C may come at any moment
         supervisor.start()
-        stack.callback(supervisor.stop)
         receiver = (site.receiver.ae_title, "127.0.0.1", ports["receiver"])
         pacs = stack.enter_context(
             Orthanc(
@@ -168,7 +168,7 @@ class Demo:
         viewer = stack.enter_context(
             Viewer(self.folder / "viewer", pacs.url, port=ports["viewer"], dist=ohif)
         )
-        self._wait_for_hilum(receiver[2], ports["console"])
+        self._wait_for_hilum(supervisor, receiver[2], ports["console"])
         return Network(site, supervisor, pacs, viewer)
 
     def _through(self, exam: Exam, network: Network) -> views.View:
@@ -201,9 +201,10 @@ class Demo:
                 self.say.print(f"port {preferred} ({NAMES[part]}) is taken, using {ports[part]}")
         return ports
 
-    def _wait_for_hilum(self, *ports: int) -> None:
+    def _wait_for_hilum(self, supervisor: Supervisor, *ports: int) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while not all(map(listens, ports)):
+            supervisor.check()
             if time.monotonic() > deadline:
                 raise HilumError(f"Hilum did not start; see {self.folder}/hilum/logs")
             time.sleep(0.05)
@@ -253,11 +254,11 @@ class Demo:
         self.say.print(f"\n[bold]{exam.title}[/]")
         for item in report["workitems"]:
             for line in filter(None, map(in_words, item["findings"])):
-                self.say.print(f"  {line}", soft_wrap=True)
+                self.say.print(f"  {escape(line)}", soft_wrap=True)
         if not any(item["results"] for item in report["workitems"]):
             for item in report["workitems"]:
                 line = f"  no result of {item['module']}: {item['state']}, {item['reason']}"
-                self.say.print(line, soft_wrap=True)
+                self.say.print(escape(line), soft_wrap=True)
         for name, address in report["addresses"].items():
             self.say.print(f"{name:<7} {address}", soft_wrap=True)
 
@@ -266,15 +267,17 @@ class Demo:
 
 
 def exams_in(folder: Path) -> Iterator[Exam]:
-    """Every study below `folder`."""
+    """Every study below `folder`, without results of ours and without copies."""
     if not folder.exists():
         raise HilumError(f"{folder}: no such folder")
-    studies = offline.studies_below(folder)
-    if not studies:
+    exams = []
+    for study in offline.studies_below(folder):
+        images = [i for series in study.series for i in series.instances if not i.is_own_result]
+        exams.append(list({image.sop_instance_uid: image.path for image in images}.values()))
+    if not any(exams):
         raise HilumError(f"{folder} holds no DICOM images")
-    for number, study in enumerate(studies, start=1):
-        files = [instance.path for series in study.series for instance in series.instances]
-        yield Exam(f"exam {number}" if len(studies) > 1 else "exam", files)
+    for number, files in enumerate(filter(None, exams), start=1):
+        yield Exam(f"exam {number}" if len(exams) > 1 else "exam", files)
 
 
 def demo_site(folder: Path, ports: dict[str, int], series: str) -> Site:

@@ -1,5 +1,6 @@
 """`hilum run`: one module on a folder, no network, no records."""
 
+import math
 import re
 import shutil
 import time
@@ -21,12 +22,15 @@ from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
 from hilum.engine.host import TRACEBACK, Job, ModelHost
-from hilum.errors import ConfigurationError, ModuleError, UnreadableError
+from hilum.errors import ConfigurationError, HilumError, UnreadableError, where
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
-from hilum.module import Module, discover, facts_of, inputs_of
+from hilum.module import Module, ModuleFacts, discover, facts_of, inputs_of
 from hilum.objects import Analysis, write_objects
-from hilum.routing import select
+from hilum.routing import Selection, select
+
+# a person waits for it, who can end it
+UNLIMITED = Worker(timeout_seconds=math.inf, memory_mb=1 << 30)
 
 
 def analyse_folder(
@@ -56,7 +60,7 @@ def analyse_folder(
         raise ConfigurationError(f"{output} is not empty: choose another folder for the results")
     earlier = [document for study in studies for document in _documents(study)]
     reports = []
-    with closing(ModelHost(module_name, Worker(), networks)) as host:
+    with closing(ModelHost(module_name, UNLIMITED, networks)) as host:
         for number, study in enumerate(studies, start=1):
             out = output / f"study-{number}"
             reports.append(_analyse(module, host, study, out, rule, earlier))
@@ -69,15 +73,15 @@ def _rule(module: type[Module], patterns: Mapping[str, str]) -> Rule:
     for key, pattern in patterns.items():
         name, _, keyword = key.rpartition(":")
         if (name or "series") not in (names := inputs_of(module)):
-            known = ", ".join(f"--series {known}:{keyword}=..." for known in names)
-            raise ConfigurationError(f"--series {key}: {module.name} has several inputs: {known}")
+            forms = ["KEYWORD" if n == "series" else f"{n}:KEYWORD" for n in names]
+            text = f"--series {key}: for {module.name} it is {' or '.join(forms)}"
+            raise ConfigurationError(text)
         inputs.setdefault(name or "series", {})[keyword] = pattern
     rule = {"module": module.name, "series": inputs.pop("series", {}), "inputs": inputs}
     try:
         return parse({"rule": [rule]}).rule[0]
     except ConfigurationError as error:
-        text = re.sub(r"rule\.0\.(series|inputs)\.", "--series ", str(error))
-        raise ConfigurationError(text) from None
+        raise ConfigurationError(re.sub(r"rule\.0\.\w+\.", "--series ", str(error))) from None
 
 
 def _analyse(
@@ -103,21 +107,39 @@ def _analyse(
     }
     if not selection.complete:
         return report
-    started, created = time.monotonic(), datetime.now().astimezone()
+    started = time.monotonic()
+    try:
+        report |= _results(facts, host, study, selection, out, earlier)
+    except Exception as error:  # noqa: BLE001 - around one study: it ends, the others go on
+        problem = str(error) if isinstance(error, HilumError) else where(error)
+        report |= {"state": "failed", "problem": problem}
+    report["seconds"] = round(time.monotonic() - started, 3)
+    return report
+
+
+def _results(
+    facts: ModuleFacts,
+    host: ModelHost,
+    study: Study,
+    selection: Selection,
+    out: Path,
+    earlier: list[Dataset],
+) -> dict[str, Any]:
+    created = datetime.now().astimezone()
     images = {
         name: [i for series in chosen for i in series.instances]
         for name, chosen in selection.chosen.items()
     }
     files = {name: [i.path for i in instances] for name, instances in images.items()}
     out.mkdir()
-    with TemporaryDirectory() as between:  # what a module hands over is no result
+    with TemporaryDirectory(dir=out) as between:  # what a module hands over is no result
         try:
             host.run(Job(files, Path(between), facts.weights_sha256))
-        except ModuleError as error:
-            report |= {"state": "failed", "problem": str(error)}
+        except BaseException:
+            host.close()  # or it would go on writing there
             for traceback in Path(between).glob(TRACEBACK):
                 shutil.copy(traceback, out)
-            return report
+            raise
         found = exchange.load(Path(between))
         pictures = exchange.load_pictures(Path(between))
     findings = compared(found, study, facts, earlier)
@@ -137,11 +159,11 @@ def _analyse(
     )
     written = write_objects(analysis)
     earlier += [dataset for kind, dataset in written if kind == "sr"]
-    report["results"] = [_kept(kind, dataset, out) for kind, dataset in written]
-    report["state"] = "refused" if findings.refusal else "analysed"
-    report["findings"] = exchange.summary(findings)
-    report["seconds"] = round(time.monotonic() - started, 3)
-    return report
+    return {
+        "state": "refused" if findings.refusal else "analysed",
+        "findings": exchange.summary(findings),
+        "results": [_kept(kind, dataset, out) for kind, dataset in written],
+    }
 
 
 def _kept(kind: str, dataset: Dataset, out: Path) -> dict[str, str]:

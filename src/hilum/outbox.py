@@ -196,10 +196,8 @@ class Outbox:
     def _note(self, row: tables.Row, state: Delivery, text: str, **values: Any) -> None:
         """Record how an attempt ended, in the delivery's row and the study's trace."""
         key = {"workitem_id": row["workitem_id"], "destination": row["destination"]}
-        if (
-            state != Delivery.VERIFIED
-        ):  # a person may have cancelled meanwhile; what was shown is a fact
-            key["state"] = OWED
+        if state != Delivery.VERIFIED:
+            key["state"] = OWED  # a person may have cancelled meanwhile; what was shown is a fact
         if self._records.change(tables.delivery, key, state=state, reason=text, **values):
             study_uid = self._records.one(tables.workitem, id=row["workitem_id"])["study_uid"]
             line = text if state == Delivery.VERIFIED else f"{row['destination']}: {text}"

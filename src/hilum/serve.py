@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from multiprocessing import resource_tracker
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,7 +25,7 @@ from hilum.config.site import Site
 from hilum.console import start_console
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
-from hilum.engine.process import die_with_parent
+from hilum.engine.process import children_deaf_to_ctrl_c, die_with_parent
 from hilum.errors import ConfigurationError, where
 from hilum.flow import Flow
 from hilum.hints import HintReceiver, HintSender, gateway_address, wake_address
@@ -121,15 +120,9 @@ class Supervisor:
     def _start(self, name: str) -> None:
         target, arguments = self._roles[name]
         process = self._context.Process(target=target, args=arguments, name=f"hilum {name}")
-        # Ctrl-C reaches the whole group, children that are not yet ready for it, too: the parent
-        # decides. They inherit what is blocked here.
-        resource_tracker.ensure_running()  # or the first child would start it, and it unblocks
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        try:
+        with children_deaf_to_ctrl_c():
             process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-        self.processes[name] = process
+            self.processes[name] = process  # or nobody would stop it
 
 
 def serve_until_stopped(site: Site) -> None:
@@ -170,8 +163,11 @@ def alone_in(data: Path) -> Iterator[None]:
     with lock:  # the kernel releases it with the process, however that ends
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise ConfigurationError(f"data: another `hilum serve` works in {data}") from error
+        except OSError as error:
+            text = f"data: {data} cannot be locked: {error.strerror}"
+            raise ConfigurationError(text) from error
         yield
 
 
@@ -208,7 +204,7 @@ def check_norms(site: Site) -> None:
         if name not in installed:
             text = f"norms: module {name!r} is not installed{suggestion(name, installed)}"
             raise ConfigurationError(text)
-        for sentence in norms.unused(facts_of(installed[name])):
+        for sentence in norms.remarks(facts_of(installed[name])):
             log.warning(sentence)
 
 

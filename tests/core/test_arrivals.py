@@ -1,5 +1,6 @@
 """What hints do to the open studies, in whatever order they come."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,9 @@ import pytest
 from factory import mr_slices, write
 from hilum.arrivals import MOST_COUNTS, Arrivals
 from hilum.dicom.instance import Instance
+from hilum.errors import HilumError
 from hilum.inbox import Inbox
-from hilum.records import Records, tables
+from hilum.records import Records, tables, views
 
 
 @pytest.fixture
@@ -63,3 +65,27 @@ def test_an_image_no_hint_told_of_is_seen_when_the_association_ends(
     (arrival,) = arrivals.due(float("inf"))
     assert arrival.images == len(kept)
     assert arrival.finished(kept[0].series_uid) is not bool(others)
+
+
+def test_a_study_came_when_its_first_file_did_not_when_it_was_found(
+    arrivals: Arrivals, kept: list[Instance]
+) -> None:
+    for seconds, instance in enumerate(kept):
+        os.utime(instance.path, (1e9 + seconds, 1e9 + seconds))
+    arrivals.sweep()
+    (arrival,) = arrivals.due(float("inf"))
+    arrivals.reviewed(arrival, None)
+    (row,) = arrivals._records.find(tables.study)
+    assert (row["first_at"], row["last_at"]) == (1e9, 1e9 + 2)
+
+
+def test_the_trace_of_a_study_of_which_nothing_was_taken_in(arrivals: Arrivals) -> None:
+    records = arrivals._records
+    for study_uid in ("1.2.3", "2.3"):
+        arrivals.take({"event": "quarantined", "study": study_uid, "reason": "no pixels"})
+    assert views.study_called(records, "2.3") == "2.3"  # though another one ends so
+    assert views.study_called(records, "1.2.3") == "1.2.3"
+    assert [line["text"] for line in views.trace(records, "1.2.3")] == ["no pixels"]
+    for ending, problem in ((".3", "several studies end in .3"), ("9", "no study ends in 9")):
+        with pytest.raises(HilumError, match=problem):
+            views.study_called(records, ending)

@@ -103,22 +103,24 @@ def test_a_group_without_a_norm_is_named(tmp_path: Path) -> None:
 def test_what_a_table_does_not_know_is_no_business_of_its(tmp_path: Path) -> None:
     other = ROWS.replace("Left", "Right")
     assert notes(tmp_path, WOMAN, other) == []
-    [text] = Norms(site(tmp_path, other).norms).unused(MODULE, findings())
-    assert text.endswith("no row for Left hippocampus, but for Right hippocampus")
-    assert not list(Norms(site(tmp_path, ROWS).norms).unused(MODULE, findings()))
+    [text] = Norms(site(tmp_path, other).norms).remarks(MODULE, findings())
+    assert text.endswith("no row of the norms for Left hippocampus, but for Right hippocampus")
+    assert not list(Norms(site(tmp_path, ROWS).norms).remarks(MODULE, findings()))
 
 
 def test_a_table_in_cubic_millimetres_is_not_taken_for_millilitres(tmp_path: Path) -> None:
     [text] = notes(tmp_path, WOMAN, HEAD + "Left hippocampus,F,60,69,3200,300\n")
-    assert text.startswith("Left hippocampus: not compared with norms, a mean of 3200 mL")
+    assert text.startswith(
+        "Left hippocampus: 3.05 mL; not compared with norms, whose mean of 3200 mL"
+    )
 
 
 def test_norms_of_other_weights_are_not_used_and_said_to_be_of_no_use(tmp_path: Path) -> None:
     other = {"weights_sha256": "cd" * 32}
     assert notes(tmp_path, WOMAN, **other) == []
-    [sentence] = Norms(site(tmp_path, ROWS, **other).norms).unused(MODULE)
+    [sentence] = Norms(site(tmp_path, ROWS, **other).norms).remarks(MODULE)
     assert "made with other weights of hippocampal-volume (cdcdcdcdcdcd" in sentence
-    assert list(Norms(site(tmp_path, ROWS).norms).unused(MODULE)) == []
+    assert list(Norms(site(tmp_path, ROWS).norms).remarks(MODULE)) == []
 
 
 def test_the_start_warns_of_other_weights_and_refuses_unknown_modules(

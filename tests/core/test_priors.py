@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import Comprehensive3DSRStorage
@@ -146,6 +146,19 @@ def test_an_earlier_result_on_other_structures_is_not_compared_and_it_is_said(
     assert isinstance(note, Note)
     assert "of nothing that is measured here" in note.text
     assert "2024-03-03" in note.text
+    (change,) = against(head, report(crop), report(replace(before, workitem_id="again"))).items
+    assert isinstance(change, Change)
+
+
+@pytest.mark.parametrize("keyword", ["PatientBirthDate", "IssuerOfPatientID", "PatientID"])
+def test_a_report_whose_patient_cannot_be_read_counts_as_not_there(
+    tmp_path: Path, keyword: str
+) -> None:
+    present, broken = exam(tmp_path, NOW), report(exam(tmp_path, BEFORE))
+    assert against(present, broken).items
+    tag = Tag(keyword)
+    broken[tag] = RawDataElement(tag, "FL", 3, b"abc", 0, False, True)
+    assert not against(present, broken).items
 
 
 def test_incomplete_replaced_and_withdrawn_results_do_not_count(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -20,8 +21,11 @@ from pytest import MonkeyPatch
 from factory import mr_slices, write
 from hilum.cli import main
 from hilum.config import load
+from hilum.demo import exams_in
 from hilum.engine.process import descendants
-from hilum.network import exam, head
+from hilum.errors import HilumError
+from hilum.network import head
+from hilum.network.exam import make_exam
 from hilum.network.processes import available_port
 from plugin import BRIGHT, install_plugin
 
@@ -56,17 +60,19 @@ def hilum(
 def crop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not head.TEMPLATES.is_dir():
         pytest.skip("mricron-data is not installed")
-    return exam.make_exam(tmp_path_factory.mktemp("exam"), series=["HippoCrop"])
+    return make_exam(tmp_path_factory.mktemp("exam"), series=["HippoCrop"])
 
 
 # The demo -------------------------------------------------------------------------------------
+
+
+DEMO = [sys.executable, "-m", "hilum", "demo", "--json"]
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
     """A running demo, after it has printed its JSON; its console's usual port is taken."""
     folder = tmp_path_factory.mktemp("demo")
-    command = [sys.executable, "-m", "hilum", "demo", "--json"]
     with (
         socket.socket() as taken,
         (folder / "stderr").open("w") as stderr,
@@ -76,7 +82,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[
             taken.bind(("127.0.0.1", 8040))
             taken.listen()
         with subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=stderr, text=True
+            DEMO,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
         ) as running:
             yield running
             running.kill()
@@ -107,14 +118,48 @@ def test_the_demo_from_scanner_to_viewer_and_nothing_is_left_of_it(
     assert "chosen HippoCrop (35 images)" in said
     assert "\x1b" not in said  # no colours where nobody sees them
 
+    assert any("Orthanc" in name for name in descendants(demo.pid).values())
+    assert "Traceback" not in ended_by_ctrl_c(demo)
+
+
+@pytest.mark.parametrize("children", [1, 4])
+def test_a_demo_that_is_just_starting_ends_at_ctrl_c(tmp_path: Path, children: int) -> None:
+    with (tmp_path / "stderr").open("w") as stderr:
+        starting = subprocess.Popen(DEMO, cwd=tmp_path, stderr=stderr, start_new_session=True)
+    try:
+        until = time.monotonic() + 60
+        while len(descendants(starting.pid)) < children:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert "Traceback" not in ended_by_ctrl_c(starting)
+    finally:
+        starting.kill()
+
+
+def ended_by_ctrl_c(demo: subprocess.Popen[Any]) -> str:
+    """What the demo said until it, and all that it started, had ended."""
+    said = Path(f"/proc/{demo.pid}/cwd").readlink() / "stderr"
     below = descendants(demo.pid)
-    assert any("Orthanc" in name for name in below.values())
-    demo.send_signal(signal.SIGINT)
+    os.killpg(demo.pid, signal.SIGINT)  # a terminal sends it to all of them
     assert demo.wait(30) == 130
     until = time.monotonic() + 10
     while alive := [pid for pid in below if Path(f"/proc/{pid}").exists()]:
         assert time.monotonic() < until, [below[pid] for pid in alive]
         time.sleep(0.1)
+    return said.read_text()
+
+
+def test_results_and_copies_in_a_folder_are_not_sent(
+    hilum: Callable[..., Typed], crop: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(crop, tmp_path / "exam")
+    shutil.copytree(crop, tmp_path / "exam" / "copy")
+    assert hilum("run", "hippocampal-volume", crop, "-o", "exam/results").status == 0
+    (exam,) = exams_in(tmp_path / "exam")
+    assert len(exam.files) == 35
+    assert exam.has_series("HippoCrop")
+    with pytest.raises(HilumError, match="no DICOM images"):
+        list(exams_in(tmp_path / "exam" / "results"))
 
 
 def test_the_demo_says_what_is_wrong_with_an_exam(
@@ -133,8 +178,9 @@ def test_nothing_calls_home(crop: Path, tmp_path: Path) -> None:
     """What the telemetry of the inference libraries keeps for its next call lies in the home."""
     home = tmp_path / "home"
     home.mkdir()
-    environment = {**os.environ, "HOME": str(home)}
-    environment.pop("ORT_DISABLE_TELEMETRY", None)
+    quiet = ("ORT_DISABLE_TELEMETRY", "CI", "TF_BUILD", "JENKINS_URL", "XDG_CACHE_HOME")
+    kept = {name: value for name, value in os.environ.items() if name not in quiet}
+    environment = {**kept, "HOME": str(home)}
     run = ["-m", "hilum", "run", "hippocampal-volume", str(crop), "-o", str(tmp_path / "out")]
     for words in (run, ["-c", "import hilum, openvino, onnxruntime"]):
         subprocess.run([sys.executable, *words], env=environment, check=True, stdout=DEVNULL)
@@ -170,6 +216,8 @@ def test_results_of_two_runs_do_not_lie_side_by_side(
         (["serve", "-c", "exam"], "exam: Is a directory"),
         (["status", "-c", "bad.toml"], "unknown setting receiver.prot, did you mean 'port'?"),
         (["serve", "-c", "mysql.toml"], "database: "),
+        (["serve", "-c", "port.toml"], "database: "),
+        (["serve", "-c", "latin.toml"], "latin.toml is not UTF-8"),
         (["serve", "-c", "nowhere.toml"], "data: /proc/nowhere"),
     ],
 )
@@ -179,7 +227,9 @@ def test_what_is_wrong_is_said_in_one_line(
     if "exam" in words:
         (tmp_path / "exam").symlink_to(crop)
     (tmp_path / "bad.toml").write_text("[receiver]\nprot = 1\n")
+    (tmp_path / "latin.toml").write_bytes(b'data = "\xe4"\n')
     settings_file(tmp_path / "mysql.toml", database="mysql://u@h/d")
+    settings_file(tmp_path / "port.toml", database="postgresql+psycopg://u@h:port/d")
     settings_file(tmp_path / "nowhere.toml", data="/proc/nowhere")
     ended = hilum(*words)
     assert ended.status == 1, ended.err

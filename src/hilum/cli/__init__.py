@@ -18,8 +18,7 @@ def main() -> None:
     except HilumError as error:
         problem = str(error)
     except OSError as error:
-        problem = ": ".join(filter(None, (error.filename and str(error.filename), error.strerror)))
-    except KeyboardInterrupt:
-        sys.exit(130)
+        named = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        problem = named or str(error) or type(error).__name__
     say.print(f"[bold red]error:[/] {escape(problem)}")
     sys.exit(1)

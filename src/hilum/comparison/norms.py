@@ -98,13 +98,6 @@ class Table:
         for measurement in known:
             yield Note(f"{self._compared(measurement, sex, years)} {self._source}")
 
-    def lacking(self, followed: Sequence[Measurement]) -> Iterator[str]:
-        """A sentence on what of `followed` it has no row for: a name may be misspelt."""
-        known = dict.fromkeys(row.what for row in self.rows)
-        if lacks := [each.label for each in followed if each.label not in known]:
-            there = ", ".join(known)
-            yield f"norms {self.settings.file}: no row for {', '.join(lacks)}, but for {there}"
-
     def _compared(self, measurement: Measurement, sex: str, years: int) -> str:
         for row in self.rows:
             if row.what == measurement.label and row.is_of(sex, years):
@@ -112,8 +105,8 @@ class Table:
                 value = measurement.value * MILLILITRES[measurement.unit]
                 if not 1 / FARTHEST < value / row.mean_ml < FARTHEST:
                     return (
-                        f"{row.what}: not compared with norms, a mean of {row.mean_ml:.6g} mL"
-                        " cannot be of the same structure."
+                        f"{row.what}: {value:.2f} mL; not compared with norms, whose mean of"
+                        f" {row.mean_ml:.6g} mL cannot be of the same structure."
                     )
                 return (
                     f"{row.what}: {value:.2f} mL; expected {max(low, 0):.2f} to {high:.2f} mL"
@@ -141,21 +134,24 @@ class Norms:
         notes = [note for table in tables for note in table.notes(patient, _volumes(findings))]
         return tuple(dict.fromkeys(notes))
 
-    def unused(self, module: ModuleFacts, findings: Findings | None = None) -> Iterator[str]:
+    def remarks(self, module: ModuleFacts, findings: Findings | None = None) -> Iterator[str]:
         """A sentence for each table of `module` that was made with other weights.
 
-        With `findings` also for each that has no row for something that is followed there.
+        And one on what is followed in `findings`, but has no row in any: a name may be misspelt.
         """
         for table in self.tables:
             made = table.settings
-            if table.is_for(module):
-                yield from table.lacking(_volumes(findings) if findings else ())
-            elif made.module == module.name:
+            if made.module == module.name and not table.is_for(module):
                 theirs, ours = made.weights_sha256[:12], module.weights_sha256[:12]
                 yield (
                     f"norms {made.file} are not used: they were made with other weights of"
                     f" {module.name} ({theirs}..., here {ours}...)"
                 )
+        rows = [row for table in self.tables if table.is_for(module) for row in table.rows]
+        known = dict.fromkeys(row.what for row in rows)
+        followed = _volumes(findings) if findings else []
+        if known and (lacks := [each.label for each in followed if each.label not in known]):
+            yield f"no row of the norms for {', '.join(lacks)}, but for {', '.join(known)}"
 
 
 def compare_with_norms(
@@ -170,7 +166,7 @@ def compare_with_norms(
         norms = Norms(settings)
     except ConfigurationError as error:
         return (), [str(error)]
-    return norms.notes(module, patient, findings), list(norms.unused(module, findings))
+    return norms.notes(module, patient, findings), list(norms.remarks(module, findings))
 
 
 def _volumes(findings: Findings) -> list[Measurement]:

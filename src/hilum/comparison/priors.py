@@ -119,9 +119,10 @@ def compared(
     reports = list(_comparable(before, about, module, notes))
     changes: list[Finding] = []
     followed = [m for m in findings.measurements if m.followed and m.uncertainty and m.value > 0]
-    for report in reports:  # such as one crop of unknown side, and now a whole head
-        if followed and report.numbers and not any(map(report.again, followed)):
-            notes[OTHER_STRUCTURES] = report.day
+    for of_study in _by_study(reports):  # such as a crop of unknown side, and now a whole head
+        measured = any(report.numbers for report in of_study)
+        if measured and followed and not any(r.again(m) for r in of_study for m in followed):
+            notes[OTHER_STRUCTURES] = of_study[0].day
     for measurement in followed:
         earlier = tuple(_earlier(measurement, reports, notes))
         if earlier:
@@ -153,7 +154,7 @@ def _earlier(
     Reports on one study may be variants of one result; if they differ it is not known which is
     meant, such as two crops of unknown side.
     """
-    for _, of_study in groupby(reports, key=lambda report: (report.day, report.study_uid)):
+    for of_study in _by_study(reports):
         found = [(r, n) for r in of_study if (n := r.again(measurement))]
         found = [(r, n) for r, n in found if _is_possible(n, measurement)]
         if not found:
@@ -166,6 +167,11 @@ def _earlier(
             notes[CAUTIOUS] = report.day
         uids = (report.study_uid, report.series_uid, report.sop_instance_uid)
         yield Earlier(report.day, number.value, number.uncertainty, *uids)
+
+
+def _by_study(reports: Iterable[Document]) -> Iterator[list[Document]]:
+    for _, of_study in groupby(reports, key=lambda report: (report.day, report.study_uid)):
+        yield list(of_study)
 
 
 def _standing(documents: Iterable[Document]) -> list[Document]:

@@ -16,7 +16,9 @@ from hilum.errors import ConfigurationError
 def load(path: Path) -> Site:
     """Read `path`; raise `ConfigurationError` naming the key and what is expected."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path} is not UTF-8") from error
     except OSError as error:
         cure = " `hilum init` writes one." if isinstance(error, FileNotFoundError) else ""
         raise ConfigurationError(f"{path}: {error.strerror}.{cure}") from error

@@ -22,7 +22,7 @@ from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.engine import exchange
-from hilum.engine.process import die_with_parent
+from hilum.engine.process import children_deaf_to_ctrl_c, die_with_parent
 from hilum.errors import (
     ConfigurationError,
     DicomError,
@@ -74,7 +74,8 @@ class ModelHost:
             args=(self.name, self._networks, self._settings, theirs),
             name=f"module {self.name}",
         )
-        self._process.start()
+        with children_deaf_to_ctrl_c():
+            self._process.start()
         theirs.close()
 
     def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:

@@ -4,6 +4,9 @@ import ctypes
 import multiprocessing
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
@@ -20,6 +23,20 @@ def die_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None and os.getppid() != parent.pid:
         os._exit(1)  # it died before we asked; the kernel will not tell us any more
+
+
+@contextmanager
+def children_deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started inside never hears Ctrl-C, which reaches the whole group: the parent decides.
+
+    A Ctrl-C that comes meanwhile is heard at the end.
+    """
+    resource_tracker.ensure_running()  # else the first child would start it, and it unblocks
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def descendants(pid: int) -> dict[int, str]:

@@ -16,7 +16,7 @@ from pydicom.uid import UID
 
 from hilum.dicom import codes
 from hilum.dicom.dates import day_of
-from hilum.dicom.header import HOSTILE, text_of
+from hilum.dicom.header import HOSTILE
 from hilum.findings import CAUTION, Measurement
 from hilum.module import ModuleFacts
 
@@ -90,7 +90,8 @@ class Document:
             sop_instance_uid=_uid(document, "SOPInstanceUID"),
             day=day,
             written=f"{document.get('ContentDate')}{document.get('ContentTime')}",
-            patient={keyword: text_of(document, keyword) for keyword in PATIENT},
+            # not by `text_of`: what cannot be read must not count as not stated
+            patient={keyword: str(document.get(keyword) or "").strip() for keyword in PATIENT},
             module=(
                 str(document.ManufacturerModelName),
                 str(document.SoftwareVersions[0]),

@@ -42,7 +42,7 @@ class Records:
         self._patience = patience
         try:
             self._engine = sa.create_engine(url)
-        except (ImportError, sa.exc.ArgumentError) as error:
+        except (ImportError, ValueError, sa.exc.ArgumentError) as error:
             raise ConfigurationError(f"database: {error}") from error
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _configure_sqlite)
@@ -138,12 +138,14 @@ class Records:
         `together` are further rows to `put` in it. False, and nothing is done, where `state` is not
         reached from the one it is in.
         """
-        before = [reached.value for reached in REACHED_FROM[state]]
 
         def move(connection: sa.Connection) -> bool:
             study_uid = connection.execute(
                 tables.workitem.update()
-                .where(tables.workitem.c.id == workitem_id, tables.workitem.c.state.in_(before))
+                .where(
+                    tables.workitem.c.id == workitem_id,
+                    tables.workitem.c.state.in_(REACHED_FROM[state]),
+                )
                 .values(state=state, reason=reason)
                 .returning(tables.workitem.c.study_uid)
             ).scalar()

@@ -43,14 +43,17 @@ def study(records: Records, study_uid: str) -> View:
 
 
 def study_called(records: Records, ending: str) -> str:
-    """The UID of the one study that came in whose UID ends so; `HilumError` without exactly one."""
-    table = tables.study
-    query = sa.select(table.c.study_uid).where(table.c.study_uid.endswith(ending, autoescape=True))
-    found = [row["study_uid"] for row in records.select(query.limit(2))]
-    if len(found) != 1:
+    """The UID that is `ending`, or else the one that ends so; `HilumError` without exactly one.
+
+    Of the studies that something was noted of, be it that none of their images was taken in.
+    """
+    uid = tables.event.c.study_uid
+    query = sa.select(uid).where(uid.endswith(ending, autoescape=True)).distinct()
+    found = [str(row["study_uid"]) for row in records.select(query)]
+    if ending not in found and len(found) != 1:
         many = "several studies end" if found else "no study ends"
         raise HilumError(f"{many} in {ending}; `hilum status` lists those that came in")
-    return str(found[0])
+    return ending if ending in found else found[0]
 
 
 def trace(records: Records, study_uid: str) -> list[View]:
