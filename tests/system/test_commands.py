@@ -66,6 +66,14 @@ def crop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # The demo -------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module", autouse=True)
+def ctrl_c_is_heard() -> Iterator[None]:
+    """What runs in the background of a shell ignores it, and hands that on to what it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 DEMO = [sys.executable, "-m", "hilum", "demo", "--json"]
 
 
@@ -122,14 +130,14 @@ def test_the_demo_from_scanner_to_viewer_and_nothing_is_left_of_it(
     assert "Traceback" not in ended_by_ctrl_c(demo)
 
 
-@pytest.mark.parametrize("children", [1, 4])
-def test_a_demo_that_is_just_starting_ends_at_ctrl_c(tmp_path: Path, children: int) -> None:
+def test_a_demo_that_is_just_starting_ends_at_ctrl_c(tmp_path: Path) -> None:
     with (tmp_path / "stderr").open("w") as stderr:
         starting = subprocess.Popen(DEMO, cwd=tmp_path, stderr=stderr, start_new_session=True)
     try:
-        until = time.monotonic() + 60
-        while len(descendants(starting.pid)) < children:
-            assert time.monotonic() < until
+        until = time.monotonic() + 120
+        while len(descendants(starting.pid)) < 3:  # the first ones, which import yet
+            assert starting.poll() is None, (tmp_path / "stderr").read_text()
+            assert time.monotonic() < until, (tmp_path / "stderr").read_text()
             time.sleep(0.01)
         assert "Traceback" not in ended_by_ctrl_c(starting)
     finally:

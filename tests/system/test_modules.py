@@ -1,8 +1,6 @@
 """A third party's module: found by entry point, run in its own process, its results delivered."""
 
 import hashlib
-import os
-import signal
 from pathlib import Path
 
 import pydicom
@@ -102,56 +100,6 @@ def test_results_are_pushed_on_and_the_images_with_them(
     }
     assert pushed > {Instance.read(path).sop_instance_uid for path in files}
     assert pushed > {ds.SOPInstanceUID for ds in delivered(tmp_path)}
-
-
-SLOW = BRIGHT.replace("import numpy as np", "import numpy as np, time").replace(
-    "volume = series", "time.sleep(2); volume = series"
-)
-
-
-def child(hilum: Running, role: str) -> int:
-    process = hilum.supervisor.processes[role]
-    assert process.pid
-    return process.pid
-
-
-@pytest.mark.parametrize("role", ["worker-0", "gateway", "receiver"])
-def test_a_killed_process_costs_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str
-) -> None:
-    install_plugin(tmp_path / "plugin", monkeypatch, SLOW, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
-    study_uid = Instance.read(files[0]).study_uid
-    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
-        hilum.send(files)
-        hilum.until(
-            lambda: any(e["kind"] == "running" for e in trace(hilum, study_uid)), "the module"
-        )
-        os.kill(child(hilum, role), signal.SIGKILL)
-        view = hilum.settled(study_uid)
-    # a busy machine may begin with fewer slices: that run is cancelled when the others arrive
-    assert {item["state"] for item in view["workitems"]} <= {"completed", "cancelled"}
-    uids = [ds.SOPInstanceUID for ds in delivered(tmp_path)]
-    assert len(uids) == len(set(uids)) == 4
-
-
-def test_everything_killed_at_once_goes_on_after_a_restart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install_plugin(tmp_path / "plugin", monkeypatch, SLOW, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
-    study_uid = Instance.read(files[0]).study_uid
-    settings = site_for(tmp_path, "bright-volume")
-    with running(tmp_path, **settings) as hilum:
-        hilum.send(files)
-        for process in hilum.supervisor.processes.values():
-            process.kill()
-            process.join()
-        hilum.supervisor.processes.clear()
-    with running(tmp_path, **settings) as hilum:
-        view = hilum.settled(study_uid)
-    assert [item["state"] for item in view["workitems"]] == ["completed"]
-    assert len(delivered(tmp_path)) == 4
 
 
 def test_late_images_give_one_new_result_that_names_its_predecessor(

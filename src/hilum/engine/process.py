@@ -4,6 +4,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
@@ -29,14 +30,24 @@ def die_with_parent() -> None:
 def children_deaf_to_ctrl_c() -> Iterator[None]:
     """What is started inside never hears Ctrl-C, which reaches the whole group: the parent decides.
 
-    A Ctrl-C that comes meanwhile is heard at the end.
+    They inherit what this thread blocks. A Ctrl-C that comes meanwhile, be it to another thread of
+    ours, is heard at the end: in the middle of starting a child it would leave half of one.
     """
     resource_tracker.ensure_running()  # else the first child would start it, and it unblocks
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    heard: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()  # only that is interrupted
+    if is_main:
+        signal.signal(signal.SIGINT, lambda number, _frame: heard.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if is_main:
+            signal.signal(signal.SIGINT, before)
+        if heard:
+            signal.raise_signal(signal.SIGINT)
 
 
 def descendants(pid: int) -> dict[int, str]:
