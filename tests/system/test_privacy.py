@@ -8,10 +8,10 @@ import pytest
 
 from factory import mr_slices, write
 from hilum.dicom.instance import Instance
-from plugin import install_plugin
+from plugin import BRIGHT, install_plugin
 
 from .site import running
-from .test_modules import BRIGHT, site_for
+from .test_modules import site_for
 
 MARKERS = ("MARKERNAME", "MARKERID", "19010203")
 

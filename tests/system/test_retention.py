@@ -14,11 +14,12 @@ from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port
 from hilum.records import views
 from hilum.records.views import View, study, trace
+from plugin import BRIGHT, SLOW
 from tests.disks import no_room_on, small_disk_of
 from tests.plugin import install_plugin
 
 from .site import Running, running
-from .test_modules import BRIGHT, SLOW, site_for
+from .test_modules import site_for
 from .test_sources import exam, kept, settings_for, source_of, store, watched
 
 AT_ONCE = {"days": 0.00001}

@@ -19,11 +19,11 @@ from hilum.network.processes import available_port
 from hilum.records import tables, views
 from hilum.sources import orthanc as orthanc_source
 from hilum.testing import SHOWN_WITHIN
+from plugin import BRIGHT
 from tests.factory import mr_slices, write
 from tests.plugin import install_plugin
 
 from .site import Running, running
-from .test_modules import BRIGHT
 
 WAKE = Path(orthanc_source.__file__).with_name("wake.lua")
 SOURCE = "source-pacs"
