@@ -14,9 +14,8 @@ from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port
 from hilum.records import views
 from hilum.records.views import View, study, trace
-from plugin import BRIGHT, SLOW
 from tests.disks import no_room_on, small_disk_of
-from tests.plugin import install_plugin
+from tests.plugin import BRIGHT, SLOW, install_plugin
 
 from .site import Running, running
 from .test_modules import site_for

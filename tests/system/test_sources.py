@@ -19,9 +19,8 @@ from hilum.network.processes import available_port
 from hilum.records import tables, views
 from hilum.sources import orthanc as orthanc_source
 from hilum.testing import SHOWN_WITHIN
-from plugin import BRIGHT
 from tests.factory import mr_slices, write
-from tests.plugin import install_plugin
+from tests.plugin import BRIGHT, install_plugin
 
 from .site import Running, running
 
