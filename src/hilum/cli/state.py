@@ -1,6 +1,5 @@
 """Commands that show how things stand: studies, archives, destinations, one study's trace."""
 
-import time
 from typing import Annotated, Any
 
 import typer
@@ -131,7 +130,7 @@ def _show_quarantine(quarantine: dict[str, Any]) -> None:
         return
     out.print(f"[bold]{quarantine['total']} objects not taken in[/], in {quarantine['folder']}:")
     for item in quarantine["objects"]:
-        when = time.strftime("%F %T", time.localtime(item["at"]))
+        when = clock(item["at"])
         about = f"study {item['study_uid']}" if item["study_uid"] else "study unknown"
         sender = escape(item["sender"] or "unknown sender")
         out.print(f"{when}  {about}  from {sender}  {escape(item['reason'])}")
@@ -142,7 +141,7 @@ def _show_quarantine(quarantine: dict[str, Any]) -> None:
 def _destination_line(destination: dict[str, Any]) -> str:
     parts = [f"destination {destination['name']} ({destination['kind']})"]
     if destination["state"] == "silent":
-        since = time.strftime("%F %T", time.localtime(destination["since"]))
+        since = clock(destination["since"])
         parts.append(f"[bold red]silent since {since}[/], called every few seconds")
         parts.append(escape(destination["problem"]))
     counts = destination["deliveries"]
@@ -153,6 +152,6 @@ def _destination_line(destination: dict[str, Any]) -> str:
 def _delivery_line(delivery: dict[str, Any]) -> str:
     parts = [f"{delivery['destination']}: [bold]{delivery['state']}[/]"]
     if delivery["state"] == Delivery.DELAYED:
-        when = time.strftime("%F %T", time.localtime(delivery["next_attempt"]))
+        when = clock(delivery["next_attempt"])
         parts.append(f"attempt {delivery['attempts'] + 1} at {when}")
     return "  ".join([*parts, escape(delivery["reason"])])

@@ -78,8 +78,9 @@ def events(records: Records, study_uid: str) -> list[View]:
 
 def _modules(records: Records, study_uid: str) -> dict[str, str]:
     """The module of every workitem of a study."""
-    items = records.find(tables.workitem, study_uid=study_uid)
-    return {item["id"]: item["module"] for item in items}
+    table = tables.workitem  # not the whole rows: they hold verdicts and findings
+    query = sa.select(table.c.id, table.c.module).where(table.c.study_uid == study_uid)
+    return {row["id"]: row["module"] for row in records.select(query)}
 
 
 def _planned(records: Records, study_uid: str) -> list[View]:
