@@ -5,9 +5,11 @@ The inbox on disk is the truth; a hint only saves waiting for the next sweep.
 
 import contextlib
 import json
+import os
 import queue
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +26,29 @@ def wake_address(data: Path, source: str) -> Path:
     return data / f"wake-{source}.sock"
 
 
+@contextlib.contextmanager
+def _short(address: Path) -> Iterator[str]:
+    """`address` by way of its open folder: the kernel takes no more than 107 bytes for a socket."""
+    folder = os.open(address.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{folder}/{address.name}"
+    finally:
+        os.close(folder)
+
+
 class HintSender:
     """Sends hints to `address` (a Unix datagram socket); never blocks, never raises."""
 
     def __init__(self, address: Path) -> None:
-        self._address = str(address)
+        self._address = address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
     def send(self, event: str, **fields: Any) -> None:
         """Tell the gateway about `event`, if it listens."""
-        try:
-            self._socket.sendto(json.dumps({"event": event, **fields}).encode(), self._address)
-        except OSError:
-            return
+        hint = json.dumps({"event": event, **fields}).encode()
+        with contextlib.suppress(OSError), _short(self._address) as short:
+            self._socket.sendto(hint, short)
 
     def close(self) -> None:
         """Send no more."""
@@ -53,7 +64,8 @@ class HintReceiver:
     def __init__(self, address: Path) -> None:
         address.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(address))
+        with _short(address) as short:
+            self._socket.bind(short)
         self._closed = False
         self._hints: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         threading.Thread(target=self._read, name="hints", daemon=True).start()

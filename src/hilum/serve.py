@@ -28,7 +28,7 @@ from hilum.engine.liveness import Pulse
 from hilum.engine.process import children_deaf_to_ctrl_c, die_with_parent
 from hilum.errors import ConfigurationError, where
 from hilum.flow import Flow
-from hilum.hints import HintReceiver, HintSender, gateway_address, wake_address
+from hilum.hints import HintReceiver, HintSender, gateway_address
 from hilum.logs import configure_logging
 from hilum.module import discover, facts_of, installed_modules
 from hilum.records import Records
@@ -40,7 +40,6 @@ from hilum.sources import dimse
 SWEEP_SECONDS = 60.0
 RESTART_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0)  # after quick deaths in a row
 STOP_SECONDS = 8.0
-LONGEST_SOCKET_PATH = 100  # the kernel allows 107 bytes
 
 log = logging.getLogger("hilum.serve")
 
@@ -65,9 +64,6 @@ class Supervisor:
         site.data.mkdir(parents=True, exist_ok=True)
         self._context = multiprocessing.get_context("spawn")
         hints = gateway_address(site.data)
-        sockets = [hints, *(wake_address(site.data, source.name) for source in site.source)]
-        if max(len(str(path.absolute())) for path in sockets) > LONGEST_SOCKET_PATH:
-            raise ConfigurationError(f"data: {site.data} is too long a path, choose a shorter one")
         Records(records_url(site)).close()  # makes the tables before several processes want them
         self._roles: dict[str, tuple[Callable[..., None], tuple[Any, ...]]] = {
             "receiver": (dimse.serve, (site.receiver, site.data, hints)),

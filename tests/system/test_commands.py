@@ -79,8 +79,9 @@ DEMO = [sys.executable, "-m", "hilum", "demo", "--json"]
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
-    """A running demo, after it has printed its JSON; its console's usual port is taken."""
-    folder = tmp_path_factory.mktemp("demo")
+    """A demo in a folder deeper than a socket's path may be; its console's usual port is taken."""
+    folder = tmp_path_factory.mktemp("demo") / ("a long name " * 10).strip()
+    folder.mkdir()
     with (
         socket.socket() as taken,
         (folder / "stderr").open("w") as stderr,
