@@ -25,7 +25,7 @@ from hilum.config.site import Site
 from hilum.console import start_console
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
-from hilum.engine.process import children_deaf_to_ctrl_c, die_with_parent
+from hilum.engine.process import children_deaf_to_ctrl_c, die_with_parent, fork_server
 from hilum.errors import ConfigurationError, where
 from hilum.flow import Flow
 from hilum.hints import HintReceiver, HintSender, gateway_address
@@ -62,11 +62,11 @@ class Supervisor:
         check_norms(site)
         self.site = site
         site.data.mkdir(parents=True, exist_ok=True)
-        self._context = multiprocessing.get_context("spawn")
+        self._context = fork_server(preload=__name__)
         hints = gateway_address(site.data)
         Records(records_url(site)).close()  # makes the tables before several processes want them
         self._roles: dict[str, tuple[Callable[..., None], tuple[Any, ...]]] = {
-            "receiver": (dimse.serve, (site.receiver, site.data, hints)),
+            "receiver": (receiver, (site,)),
             "gateway": (gateway, (site,)),
             **{
                 f"source-{source.name}": (watching.serve, (site, source, records_url(site), hints))
@@ -98,8 +98,8 @@ class Supervisor:
                 self._start(name)
                 with closing(HintSender(gateway_address(self.site.data))) as hints:
                     hints.send("died")
-            except OSError as error:  # no memory or files just now: the others must go on
-                log.error("%s cannot be started now: %s", name, error.strerror)
+            except (OSError, EOFError) as error:  # no memory just now, or the fork server died
+                log.error("%s cannot be started now: %s", name, error)
 
     def stop(self) -> None:
         """Stop every process: politely first, then for certain."""
@@ -202,6 +202,12 @@ def check_norms(site: Site) -> None:
             raise ConfigurationError(text)
         for sentence in norms.remarks(facts_of(installed[name])):
             log.warning(sentence)
+
+
+def receiver(site: Site) -> None:
+    """The receiver process: C-STORE into the inbox, and nothing else."""
+    die_with_parent()
+    dimse.serve(site.receiver, site.data, gateway_address(site.data))
 
 
 def gateway(site: Site) -> None:

@@ -46,7 +46,7 @@ def exam(folder: Path, day: str, scale: float = 1.0, **header: str) -> Analysis:
 
     images = folder / f"{day}-{len(list(folder.iterdir()))}"
     images.mkdir()
-    study = exams.write_exam(images, change)
+    study = exams.write_exam(images, change, shape=(6, 16, 15))
     analysis = exams.analysis_of(study, study.series[0], workitem_id=f"{day}{header}")
     segments = analysis.findings.segments
     volumes = tuple(
@@ -61,7 +61,7 @@ def exam(folder: Path, day: str, scale: float = 1.0, **header: str) -> Analysis:
 
 
 def report(analysis: Analysis) -> Dataset:
-    return dict(write_objects(analysis))["sr"]
+    return dict(write_objects(analysis, kinds=("seg", "sr")))["sr"]
 
 
 def against(present: Analysis, *documents: Dataset) -> Findings:

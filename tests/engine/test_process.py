@@ -7,7 +7,13 @@ import time
 
 import pytest
 
-from hilum.engine.process import descendants, die_with_parent, is_alive, start_time
+from hilum.engine.process import (
+    descendants,
+    die_with_parent,
+    fork_server,
+    is_alive,
+    start_time,
+)
 
 
 def _grandchild(seconds: float) -> None:
@@ -57,3 +63,44 @@ def test_ps_shows_what_a_process_is() -> None:
     child.kill()
     child.join()
     assert child.pid not in descendants(os.getpid())
+
+
+def test_a_sigterm_to_all_of_us_leaves_what_forks_us_until_we_are_done() -> None:
+    context = fork_server("hilum.serve")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=_named, args=(theirs,), name="hilum role")
+    child.start()
+    assert ours.recv() == "ready"
+    (server,) = (pid for pid in descendants(os.getpid()) if child.pid in descendants(pid))
+    os.kill(server, signal.SIGTERM)
+    time.sleep(0.5)
+    assert child.is_alive()
+    child.terminate()
+    child.join(20)
+    assert child.exitcode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("victim", ["whoever asked for it", "the fork server"])
+def test_what_was_forked_goes_with(victim: str) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    asking = multiprocessing.get_context("spawn").Process(target=_asking, args=(theirs,))
+    asking.start()
+    child, server = ours.recv()
+    started = start_time(child)
+    os.kill(server if victim == "the fork server" else asking.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while is_alive(child, started) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_alive(child, started)
+    asking.kill()
+    asking.join()
+
+
+def _asking(pipe) -> None:
+    context = fork_server("hilum.engine.process")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=_named, args=(theirs,))
+    child.start()
+    assert ours.recv() == "ready"
+    pipe.send((child.pid, *(p for p in descendants(os.getpid()) if child.pid in descendants(p))))
+    time.sleep(60)

@@ -282,7 +282,7 @@ def test_real_studies(tmp_path, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["result", "refusal", "without segmentation", "changes"])
+@pytest.mark.parametrize("kind", ["refusal", "without segmentation", "changes"])
 def test_report_obeys_tid_1500(tmp_path, kind):
     study = exams.write_exam(tmp_path, shape=(6, 16, 15))
     analysis = exams.analysis_of(study, study.series[0])

@@ -456,14 +456,14 @@ def test_sigterm_lets_the_running_association_finish(receiver: Running, tmp_path
 PARENT = """
 import multiprocessing, sys, time
 from pathlib import Path
-from hilum.config.site import Receiver
-from hilum.sources.dimse import serve
+from hilum.config import parse
+from hilum.serve import receiver
 if __name__ == "__main__":
-    folder = Path(sys.argv[2])
-    settings = Receiver(port=int(sys.argv[1]), low_water_mb=0)
-    multiprocessing.get_context("spawn").Process(
-        target=serve, args=(settings, folder / "data", folder / "hints")
-    ).start()
+    settings = {"port": int(sys.argv[1]), "low_water_mb": 0}
+    site = parse({"data": Path(sys.argv[2]) / "data", "receiver": settings})
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["hilum.serve"])
+    context.Process(target=receiver, args=(site,)).start()
     time.sleep(60)
 """
 

@@ -20,6 +20,7 @@ from hilum.records import Records
 from hilum.serve import records_url
 
 ROLES = ("receiver", "gateway", "worker", "module")
+FORK_SERVER = "fork server"
 LASTING = ROLES[:3]  # a module's process starts again only when it is needed
 START_SECONDS = 60.0
 
@@ -88,12 +89,11 @@ class Gateway:
         return self.site.data / "logs" / "hilum.log"
 
     def pids(self, role: str) -> list[int]:
-        """The processes of one role: by their names, and the receiver by the port it holds."""
+        """The processes of one role, by their names; the fork server by what is below it."""
         assert self._child
         below = descendants(self._child.pid)
-        if role == "receiver":
-            sockets = _listening_on(self.site.receiver.port)
-            return [pid for pid in below if sockets & _sockets_of(pid)]
+        if role == FORK_SERVER:
+            return [pid for pid in below if "hilum gateway" in descendants(pid).values()]
         start = "module " if role == "module" else f"hilum {role}"
         return [pid for pid, name in below.items() if name.startswith(start)]
 
@@ -112,22 +112,6 @@ class Gateway:
         for pid in below:
             _kill(pid)
         _until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below))
-
-
-def _listening_on(port: int) -> set[str]:
-    """The sockets that listen on `port`, by inode (proc(5), /proc/net/tcp)."""
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    listening, ending = "0A", f":{port:04X}"
-    return {line[9] for line in lines if line[3] == listening and line[1].endswith(ending)}
-
-
-def _sockets_of(pid: int) -> set[str]:
-    found = set()
-    with suppress(OSError):  # the process may have ended
-        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            with suppress(OSError):  # a receiver closes files while one looks
-                found.add(str(descriptor.readlink()))
-    return {link[8:-1] for link in found if link.startswith("socket:[")}
 
 
 def _kill(pid: int) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, say
+from hilum.engine.process import fork_server
 from hilum.errors import HilumError
 
 
@@ -18,6 +19,7 @@ def demo(
     exam: Annotated[Path | None, typer.Option(help="Send this folder of DICOM files.")] = None,
 ) -> None:
     """Start a clinical network, put a brain MR exam and a chest film through it."""
+    fork_server(preload="hilum.serve")  # it imports beside us
     from hilum.demo import Demo
 
     raise typer.Exit(Demo(exam=exam, once=once, as_json=as_json).run())
@@ -47,6 +49,7 @@ def chaos(
 @app.command()
 def serve(config: Config = DEFAULT_CONFIG) -> None:
     """Run in production: your PACS, your rules, from hilum.toml."""
+    fork_server(preload="hilum.serve")  # it imports beside us
     from hilum.config import load
     from hilum.serve import serve_until_stopped
 

@@ -1,6 +1,7 @@
 """Programs of the clinical network as child processes which end with their parent."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import socket
@@ -16,15 +17,20 @@ from hilum.errors import HilumError
 LOOPBACK = "127.0.0.1"
 
 
-def available_port(preferred: int = 0) -> int:
+# Between looking for a port and listening on it there is time for somebody else to take it. So we
+# look below those of outgoing connections (ip(7): from 32768), and each process at every 64th.
+_OUR_PORTS = itertools.cycle(range(20_000 + os.getpid() % 64, 32_768, 64))
+
+
+def available_port(preferred: int | None = None) -> int:
     """`preferred` if nobody listens on it, else a free port of the loopback interface."""
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # A privileged or taken port: any other will do.
-        with contextlib.suppress(OSError):
-            listener.bind((LOOPBACK, preferred))
-            return int(listener.getsockname()[1])
-    return available_port()
+    candidates = itertools.chain([preferred] if preferred else [], _OUR_PORTS)
+    while True:
+        port = next(candidates)
+        with socket.socket() as listener, contextlib.suppress(OSError):  # privileged or taken
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((LOOPBACK, port))
+            return port
 
 
 def listens(port: int) -> bool:

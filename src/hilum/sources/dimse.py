@@ -6,7 +6,6 @@ and crashes stay in this process; the gateway learns what arrived from the inbox
 
 import ipaddress
 import logging
-import multiprocessing
 import os
 import resource
 import signal
@@ -18,7 +17,6 @@ import uuid
 import warnings
 import weakref
 from dataclasses import dataclass, field
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +66,9 @@ logger = logging.getLogger(__name__)
 
 
 def serve(settings: Receiver, data: Path, hints: Path) -> None:
-    """Receive into the inbox below `data` until SIGTERM, or until the parent process is gone.
+    """Receive into the inbox below `data` until SIGTERM.
 
-    Blocks; meant as the target of a spawned process. `hints` is the socket of the gateway.
+    Blocks; meant as the work of a process of its own. `hints` is the socket of the gateway.
     """
     quieten_libraries()
     warnings.simplefilter("ignore")  # they print element values
@@ -84,8 +82,7 @@ def serve(settings: Receiver, data: Path, hints: Path) -> None:
     server = _Server(settings, data, HintSender(hints))
     accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2})
     accepting.start()
-    parent = multiprocessing.parent_process()
-    wait([stop] if parent is None else [stop, parent.sentinel])
+    os.read(stop, 1)
     server.stop()
     accepting.join()
 

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 def serve(site: Site, source: Source, database: str, hints: Path) -> None:
     """Watch `source` until the process ends; `hints` is the socket of the gateway.
 
-    Meant as the target of a spawned process. It need not be stopped in order: whatever is not
+    Meant as the work of a process of its own. It need not be stopped in order: whatever is not
     written down is done again.
     """
     die_with_parent()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from hilum.chaos import gate
-from hilum.chaos.gateway import ROLES
+from hilum.chaos.gateway import FORK_SERVER, ROLES
 from hilum.chaos.registry import fault
 from hilum.chaos.trial import Trial
 
@@ -84,6 +84,14 @@ def everything(trial: Trial) -> None:
     trial.hilum.kill_everything()
     trial.lifted()
     trial.hilum.start()
+
+
+@fault("kill the fork server", "kill -9 of what forks all others, which ends them, while inferring")
+def fork_server(trial: Trial) -> None:
+    trial.most_inferences = 2
+    study = trial.send()
+    trial.wait_for(study, "running")
+    trial.kill(FORK_SERVER)
 
 
 @fault("kill everything while sending", "the same when the PACS has a result that nobody noted")
