@@ -16,20 +16,21 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hilum.engine.process import descendants
 from hilum.network.processes import available_port, listens
+from hilum.process import descendants
 
 FORKED = [sys.executable, "-m", "hilum"]
 ANEW = [
     sys.executable,
     "-c",
     "import multiprocessing, sys\n"
-    "from hilum.engine import process\n"
+    "from hilum import process\n"
     "process.fork_server = lambda preload: multiprocessing.get_context('spawn')\n"
     "from hilum.cli import main\n"
     "main()",
 ]
 MEASURES = ("receiver", "console", "processor", "memory")
+START_SECONDS = 120.0
 WARM_SECONDS = 8.0  # then its module is warm, too
 
 
@@ -49,7 +50,7 @@ def main() -> None:
 
 def measure(command: list[str]) -> dict[str, float]:
     """Seconds and MiB of one service."""
-    with TemporaryDirectory(dir=Path.cwd()) as name:
+    with TemporaryDirectory() as name:
         receiver, console = available_port(), available_port()
         settings = Path(name) / "hilum.toml"
         settings.write_text(
@@ -72,6 +73,8 @@ def measure(command: list[str]) -> dict[str, float]:
 def until(port: int, began: float) -> float:
     """Seconds since `began`, once somebody listens on `port`."""
     while not listens(port):
+        if time.monotonic() - began > START_SECONDS:
+            sys.exit("the service does not start")
         time.sleep(0.01)
     return time.monotonic() - began
 

@@ -1,6 +1,5 @@
 """Synthetic DICOM files and a receiver in a real process, for the tests of the network edges."""
 
-import multiprocessing
 import os
 import socket
 import threading
@@ -18,6 +17,8 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from hilum.config.site import Receiver
 from hilum.hints import HintReceiver
+from hilum.network.processes import available_port
+from hilum.process import fork_server
 from hilum.sources import dimse
 
 DCMTK = {**os.environ, "TCP_NODELAY": "1"}  # its tools use Nagle's algorithm unless told
@@ -73,12 +74,6 @@ def dataset_bytes(path: Path) -> bytes:
     """The encoded data set behind the file meta group."""
     content = path.read_bytes()
     return content[144 + int.from_bytes(content[140:144], "little") :]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for_port(port: int, seconds: float = 20) -> None:
@@ -155,11 +150,11 @@ def _serve_with_log(settings: Receiver, data: Path, hints: Path, log: Path) -> N
 def running_receiver(folder: Path, data: Path | None = None, **settings: Any) -> Iterator[Running]:
     """A receiver on a free port, its inbox in `data`; stopped with SIGTERM at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    receiver = Receiver(**{"port": free_port(), "low_water_mb": 0, **settings})
+    receiver = Receiver(**{"port": available_port(), "low_water_mb": 0, **settings})
     hints = HintReceiver(folder / "hints")
     log = folder / "receiver.log"
     data = data or folder / "data"
-    process = multiprocessing.get_context("spawn").Process(
+    process = fork_server("hilum.serve").Process(  # as `hilum serve` starts it
         target=_serve_with_log, args=(receiver, data, folder / "hints", log)
     )
     process.start()

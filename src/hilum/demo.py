@@ -23,7 +23,6 @@ from hilum import offline
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.dicom.instance import Instance
-from hilum.engine.process import is_alive, own_start_time
 from hilum.errors import HilumError
 from hilum.logs import silence_libraries
 from hilum.network import chest_exam, parts, scanner
@@ -31,6 +30,7 @@ from hilum.network import exam as brain
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port, listens
 from hilum.network.viewer import Viewer
+from hilum.process import is_alive, own_start_time
 from hilum.records import Records, views
 from hilum.records.states import State
 from hilum.serve import Supervisor, records_url

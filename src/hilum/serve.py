@@ -25,12 +25,12 @@ from hilum.config.site import Site
 from hilum.console import start_console
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
-from hilum.engine.process import children_deaf_to_ctrl_c, die_with_parent, fork_server
-from hilum.errors import ConfigurationError, where
+from hilum.errors import ConfigurationError, HilumError, where
 from hilum.flow import Flow
 from hilum.hints import HintReceiver, HintSender, gateway_address
 from hilum.logs import configure_logging
 from hilum.module import discover, facts_of, installed_modules
+from hilum.process import children_deaf_to_ctrl_c, die_with_parent, fork_server
 from hilum.records import Records
 from hilum.records.alarms import Alarms
 from hilum.requests import obey
@@ -62,11 +62,10 @@ class Supervisor:
         check_norms(site)
         self.site = site
         site.data.mkdir(parents=True, exist_ok=True)
-        self._context = fork_server(preload=__name__)
         hints = gateway_address(site.data)
         Records(records_url(site)).close()  # makes the tables before several processes want them
         self._roles: dict[str, tuple[Callable[..., None], tuple[Any, ...]]] = {
-            "receiver": (receiver, (site,)),
+            "receiver": (dimse.serve, (site.receiver, site.data, hints)),
             "gateway": (gateway, (site,)),
             **{
                 f"source-{source.name}": (watching.serve, (site, source, records_url(site), hints))
@@ -98,7 +97,9 @@ class Supervisor:
                 self._start(name)
                 with closing(HintSender(gateway_address(self.site.data))) as hints:
                     hints.send("died")
-            except (OSError, EOFError) as error:  # no memory just now, or the fork server died
+            except FileNotFoundError as error:  # whoever keeps us alive has to start us anew
+                raise HilumError("somebody has removed the fork server's socket") from error
+            except OSError as error:  # no memory or files just now: the others must go on
                 log.error("%s cannot be started now: %s", name, error)
 
     def stop(self) -> None:
@@ -115,9 +116,13 @@ class Supervisor:
 
     def _start(self, name: str) -> None:
         target, arguments = self._roles[name]
-        process = self._context.Process(target=target, args=arguments, name=f"hilum {name}")
+        context = fork_server(preload=__name__)
+        process = context.Process(target=target, args=arguments, name=f"hilum {name}")
         with children_deaf_to_ctrl_c():
-            process.start()
+            try:
+                process.start()
+            except EOFError as error:
+                raise OSError("the fork server died meanwhile") from error
             self.processes[name] = process  # or nobody would stop it
 
 
@@ -202,12 +207,6 @@ def check_norms(site: Site) -> None:
             raise ConfigurationError(text)
         for sentence in norms.remarks(facts_of(installed[name])):
             log.warning(sentence)
-
-
-def receiver(site: Site) -> None:
-    """The receiver process: C-STORE into the inbox, and nothing else."""
-    die_with_parent()
-    dimse.serve(site.receiver, site.data, gateway_address(site.data))
 
 
 def gateway(site: Site) -> None:

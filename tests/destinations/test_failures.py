@@ -16,7 +16,8 @@ from hilum.config.site import Destination as Settings
 from hilum.destinations import open_destination
 from hilum.destinations.statuses import Verdict, verdict
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
-from tests.synthetic import DCMTK, free_port, running_receiver, uid, wait_for_port, write_series
+from hilum.network.processes import available_port
+from tests.synthetic import DCMTK, running_receiver, uid, wait_for_port, write_series
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def _dimse(port: int, **values: object) -> Settings:
 
 
 def test_an_absent_archive_is_asked_again_later(files: list[Path]) -> None:
-    port = free_port()
+    port = available_port()
     for settings in (
         _dimse(port),
         Settings(name="web", kind="dicomweb", url=f"http://127.0.0.1:{port}/dicom-web"),
@@ -70,7 +71,7 @@ def test_a_full_archive_is_asked_again_later(files: list[Path], tmp_path: Path) 
 
 
 def test_a_store_that_cannot_be_queried_is_for_a_person(files: list[Path], tmp_path: Path) -> None:
-    port = free_port()
+    port = available_port()
     process = subprocess.Popen(["storescp", "-od", str(tmp_path), str(port)], env=DCMTK)
     try:
         wait_for_port(port)

@@ -8,10 +8,10 @@ import pytest
 
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.network import scanner
+from hilum.network.processes import available_port
 from tests.synthetic import (
     DCMTK,
     dataset_bytes,
-    free_port,
     running_receiver,
     uid,
     wait_for_port,
@@ -22,7 +22,7 @@ from tests.synthetic import (
 @pytest.fixture
 def storescp(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     """Folder and port of DCMTK's receiver, which keeps data sets bit by bit."""
-    folder, port = tmp_path / "storescp", free_port()
+    folder, port = tmp_path / "storescp", available_port()
     folder.mkdir()
     command = ["storescp", "-q", "-B", "+xa", "-od", str(folder), str(port)]
     process = subprocess.Popen(command, env=DCMTK)
@@ -63,7 +63,7 @@ def test_more_contexts_than_one_association_has(tmp_path: Path) -> None:
 
 def test_only_implicit_vr_is_converted(tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 2)
-    folder, port = tmp_path / "out", free_port()
+    folder, port = tmp_path / "out", available_port()
     folder.mkdir()
     command = ["storescp", "-q", "+xi", "-od", str(folder), str(port)]
     process = subprocess.Popen(command, env=DCMTK)
@@ -103,6 +103,6 @@ def test_a_class_that_is_not_accepted_is_reported(
 def test_nobody_listens(tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 1)
     with pytest.raises(DeliveryDelayed, match="is it running"):
-        scanner.send(files, ("ANY", "127.0.0.1", free_port()))
+        scanner.send(files, ("ANY", "127.0.0.1", available_port()))
     with pytest.raises(DeliveryDelayed, match="unknown host"):
         scanner.echo(("ANY", "no-such-host.invalid", 104))

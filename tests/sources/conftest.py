@@ -1,8 +1,8 @@
 import pytest
 
-from tests import synthetic
+from hilum.network.processes import available_port
 
 
 @pytest.fixture
 def free_port() -> int:
-    return synthetic.free_port()
+    return available_port()

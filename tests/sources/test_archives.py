@@ -22,12 +22,13 @@ from hilum.config.site import Source as Settings
 from hilum.destinations import open_destination
 from hilum.errors import DeliveryRefused, SourceDelayed
 from hilum.network.orthanc import Orthanc
+from hilum.network.processes import available_port
 from hilum.sources import Listed, Source, answer_of, open_source
 from hilum.sources.dicomweb import part_of
 from hilum.testing import check_source
 from hilum.transport.web import trusted_certificates
 from tests.sources.watching import upload
-from tests.synthetic import free_port, uid, write_series
+from tests.synthetic import uid, write_series
 
 TODAY = f"{date.today():%Y%m%d}"
 
@@ -211,7 +212,7 @@ def test_the_command_asks_every_archive(orthanc: Orthanc, tmp_path: Path) -> Non
     assert answered.exit_code == 0
     assert "source there (orthanc)  not started" in answered.stdout
     assert "Orthanc 1." in answered.stdout
-    away = f'[[source]]\nname = "away"\nkind = "dicomweb"\nurl = "http://127.0.0.1:{free_port()}"\n'
+    away = f'[[source]]\nname = "away"\nkind = "dicomweb"\nurl = "http://127.0.0.1:{available_port()}"\n'
     config.write_text(f'data = "{tmp_path}/data"\n{there}{away}')
     failed = CliRunner().invoke(app, ["sources", "--json", "--config", str(config)])
     assert failed.exit_code == 1

@@ -203,7 +203,7 @@ def test_an_absurd_pdu_length_is_cut_off(receiver: Running) -> None:
 
 
 def test_an_object_beyond_the_memory_limit_ends_only_its_association(tmp_path: Path) -> None:
-    huge = write_series(tmp_path / "huge", 1, size=6000)  # 72 MB
+    huge = write_series(tmp_path / "huge", 1, size=9000)  # 162 MB
     files = write_series(tmp_path / "scan", 2)
     with running_receiver(tmp_path / "receiver", memory_mb=256) as receiver:
         with pytest.raises(DeliveryDelayed):
@@ -454,16 +454,16 @@ def test_sigterm_lets_the_running_association_finish(receiver: Running, tmp_path
 
 
 PARENT = """
-import multiprocessing, sys, time
+import sys, time
 from pathlib import Path
-from hilum.config import parse
-from hilum.serve import receiver
+from hilum.config.site import Receiver
+from hilum.process import fork_server
+from hilum.sources.dimse import serve
 if __name__ == "__main__":
-    settings = {"port": int(sys.argv[1]), "low_water_mb": 0}
-    site = parse({"data": Path(sys.argv[2]) / "data", "receiver": settings})
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["hilum.serve"])
-    context.Process(target=receiver, args=(site,)).start()
+    folder = Path(sys.argv[2])
+    settings = Receiver(port=int(sys.argv[1]), low_water_mb=0)
+    receiver = (settings, folder / "data", folder / "hints")
+    fork_server("hilum.sources.dimse").Process(target=serve, args=receiver).start()
     time.sleep(60)
 """
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from hilum.config import parse
 from hilum.config.site import Site
-from hilum.engine.process import descendants
 from hilum.network import scanner
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port, listens
+from hilum.process import descendants
 from hilum.records import Records, tables, views
 from hilum.records.states import State
 from hilum.serve import Supervisor, records_url

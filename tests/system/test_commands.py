@@ -22,11 +22,11 @@ from factory import mr_slices, write
 from hilum.cli import main
 from hilum.config import load
 from hilum.demo import exams_in
-from hilum.engine.process import descendants
 from hilum.errors import HilumError
 from hilum.network import head
 from hilum.network.exam import make_exam
 from hilum.network.processes import available_port
+from hilum.process import descendants
 from plugin import BRIGHT, install_plugin
 
 pytestmark = pytest.mark.slow
@@ -136,7 +136,7 @@ def test_a_demo_that_is_just_starting_ends_at_ctrl_c(tmp_path: Path) -> None:
         starting = subprocess.Popen(DEMO, cwd=tmp_path, stderr=stderr, start_new_session=True)
     try:
         until = time.monotonic() + 120
-        while len(descendants(starting.pid)) < 3:  # the first ones, which import yet
+        while len(descendants(starting.pid)) < 3:  # tracker and fork server, then the first of ours
             assert starting.poll() is None, (tmp_path / "stderr").read_text()
             assert time.monotonic() < until, (tmp_path / "stderr").read_text()
             time.sleep(0.01)

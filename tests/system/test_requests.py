@@ -1,6 +1,5 @@
 """What a person may ask for while the service runs, and modules that behave badly."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -102,10 +101,8 @@ def test_bad_modules_end_only_their_own_study(tmp_path: Path, plugin: Path) -> N
         hilum.until(lambda: runs(hilum, hanger), "the module that hangs")
         hilum.send(good)
         hilum.until(lambda: study_known(hilum, good), "the good study")
-        began = time.monotonic()
         assert asked(hilum, "cancel", hanger) == (True, "cancelled by a person")
-        hilum.until(lambda: runs(hilum, good), "the free slot")
-        assert time.monotonic() - began < 10  # 0.7 s measured; machines of tests are noisy
+        hilum.until(lambda: runs(hilum, good), "the free slot")  # else in ten minutes
         cancelled = hilum.settled(study_of(hanger))["workitems"][0]
         assert (cancelled["state"], cancelled["results"]) == ("cancelled", [])
         assert hilum.settled(study_of(good))["workitems"][0]["state"] == "completed"

@@ -166,9 +166,7 @@ def test_the_hook_wakes_the_watch_at_once_and_nothing_depends_on_it(tmp_path: Pa
         with running(tmp_path, **settings) as hilum:
             hilum.until(lambda: len(kept(hilum, files)) == 1, "the first image")
             time.sleep(3)  # until the watch is idle
-            started = time.monotonic()
-            store(orthanc, files[1:])
+            store(orthanc, files[1:])  # the next poll is further away than what `until` waits
             hilum.until(lambda: len(kept(hilum, files)) == 3, "the other images")
-            assert time.monotonic() - started < 10
             wrong = httpx.post(f"http://127.0.0.1:{console}/api/sources/other/wake")
             assert wrong.status_code == 404

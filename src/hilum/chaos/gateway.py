@@ -13,14 +13,13 @@ from typing import Any
 
 from hilum.config import load
 from hilum.config.site import Site
-from hilum.engine.process import descendants
 from hilum.errors import HilumError
 from hilum.network.processes import Child, listens
+from hilum.process import descendants
 from hilum.records import Records
 from hilum.serve import records_url
 
 ROLES = ("receiver", "gateway", "worker", "module")
-FORK_SERVER = "fork server"
 LASTING = ROLES[:3]  # a module's process starts again only when it is needed
 START_SECONDS = 60.0
 
@@ -89,12 +88,10 @@ class Gateway:
         return self.site.data / "logs" / "hilum.log"
 
     def pids(self, role: str) -> list[int]:
-        """The processes of one role, by their names; the fork server by what is below it."""
+        """The processes of one role, by their names, of which the kernel keeps 15 letters."""
         assert self._child
         below = descendants(self._child.pid)
-        if role == FORK_SERVER:
-            return [pid for pid in below if "hilum gateway" in descendants(pid).values()]
-        start = "module " if role == "module" else f"hilum {role}"
+        start = "module " if role == "module" else f"hilum {role}"[:15]
         return [pid for pid, name in below.items() if name.startswith(start)]
 
     def kill(self, role: str) -> int:

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, say
-from hilum.engine.process import fork_server
 from hilum.errors import HilumError
+from hilum.process import fork_server
 
 
 @app.command()
@@ -49,11 +49,12 @@ def chaos(
 @app.command()
 def serve(config: Config = DEFAULT_CONFIG) -> None:
     """Run in production: your PACS, your rules, from hilum.toml."""
-    fork_server(preload="hilum.serve")  # it imports beside us
     from hilum.config import load
-    from hilum.serve import serve_until_stopped
 
     site = load(config)
+    fork_server(preload="hilum.serve")  # it imports beside us
+    from hilum.serve import serve_until_stopped
+
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     serve_until_stopped(site)
 

@@ -94,8 +94,8 @@ class Receiver(Settings):
     memory_mb: int = Field(
         2048,
         ge=256,
-        description="Memory limit of the receiver in MiB; no source fetches more than a quarter "
-        "of it at once.",
+        description="Memory in MiB that the receiver may take for what it receives; no source "
+        "fetches more than a quarter of it at once.",
     )
     low_water_mb: int = Field(
         512, ge=0, description="Free disk space in MiB below which images are refused (0xA700)."

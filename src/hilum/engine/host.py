@@ -22,7 +22,6 @@ from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.engine import exchange
-from hilum.engine.process import children_deaf_to_ctrl_c, die_with_parent
 from hilum.errors import (
     ConfigurationError,
     DicomError,
@@ -35,6 +34,7 @@ from hilum.findings import Findings, Refusal
 from hilum.inbox import write_durably
 from hilum.inbox.room import is_full, no_room
 from hilum.module import Module, facts_of, inputs_of, installed_modules
+from hilum.process import children_deaf_to_ctrl_c, die_with_parent
 
 START_SECONDS = 120
 LOOK_SECONDS = 0.25  # how often a running module is asked for whether it is still wanted

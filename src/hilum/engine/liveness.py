@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from hilum.engine import durable
-from hilum.engine.process import is_alive, own_start_time
+from hilum.process import is_alive, own_start_time
 from hilum.records import Records, tables
 
 BEAT_SECONDS = 3.0

@@ -63,11 +63,10 @@ def sample(name: str, make: Callable[[Path], object]) -> Path:
     folder = folder_of_parts() / name
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = folder.with_name(f"{name}.part")
-        shutil.rmtree(partial, ignore_errors=True)
-        with Console(stderr=True).status(f"Making {name} (once) ..."):
-            make(partial)
-        partial.rename(folder)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix="making-") as work:
+            with Console(stderr=True).status(f"Making {name} (once) ..."):
+                make(Path(work) / name)
+            _move(Path(work) / name, folder)
     return folder
 
 

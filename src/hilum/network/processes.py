@@ -24,13 +24,13 @@ _OUR_PORTS = itertools.cycle(range(20_000 + os.getpid() % 64, 32_768, 64))
 
 def available_port(preferred: int | None = None) -> int:
     """`preferred` if nobody listens on it, else a free port of the loopback interface."""
-    candidates = itertools.chain([preferred] if preferred else [], _OUR_PORTS)
-    while True:
-        port = next(candidates)
+    one_round = itertools.islice(_OUR_PORTS, 200)
+    for port in itertools.chain([preferred] if preferred else [], one_round):
         with socket.socket() as listener, contextlib.suppress(OSError):  # privileged or taken
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((LOOPBACK, port))
             return port
+    raise HilumError("there is no free port below those of outgoing connections")
 
 
 def listens(port: int) -> bool:

@@ -35,6 +35,7 @@ from hilum.errors import UnreadableError
 from hilum.hints import HintSender
 from hilum.inbox import Inbox, Outcome, Stored
 from hilum.inbox.room import MEBIBYTE, require_room
+from hilum.process import data_bytes, die_with_parent
 from hilum.sources.connection import Connection, Traffic
 from hilum.transport.dimse import (
     MAXIMUM_PDU,
@@ -66,15 +67,16 @@ logger = logging.getLogger(__name__)
 
 
 def serve(settings: Receiver, data: Path, hints: Path) -> None:
-    """Receive into the inbox below `data` until SIGTERM.
+    """Receive into the inbox below `data` until SIGTERM, or until the parent process is gone.
 
     Blocks; meant as the work of a process of its own. `hints` is the socket of the gateway.
     """
+    die_with_parent()
     quieten_libraries()
     warnings.simplefilter("ignore")  # they print element values
     threading.excepthook = _log_without_values
     threading.stack_size(THREAD_STACK)
-    limit = settings.memory_mb * MEBIBYTE
+    limit = data_bytes() + settings.memory_mb * MEBIBYTE  # what is loaded now is not counted
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     stop, stopped = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(stopped, b"."))

@@ -15,10 +15,10 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from hilum.config.site import Site, Source
-from hilum.engine.process import die_with_parent
 from hilum.errors import SourceDelayed, SourceError, where
 from hilum.hints import HintReceiver, HintSender, wake_address
 from hilum.logs import configure_logging
+from hilum.process import die_with_parent
 from hilum.records import Records
 from hilum.sources import Portion, open_source
 from hilum.watching.fetching import Fetching

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from hilum.chaos import gate
-from hilum.chaos.gateway import FORK_SERVER, ROLES
+from hilum.chaos.gateway import ROLES
 from hilum.chaos.registry import fault
 from hilum.chaos.trial import Trial
 
@@ -91,7 +91,7 @@ def fork_server(trial: Trial) -> None:
     trial.most_inferences = 2
     study = trial.send()
     trial.wait_for(study, "running")
-    trial.kill(FORK_SERVER)
+    trial.kill("fork server")
 
 
 @fault("kill everything while sending", "the same when the PACS has a result that nobody noted")

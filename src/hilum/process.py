@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
@@ -17,46 +16,36 @@ _LOADED_IN = os.getpid()  # in a process that was forked: that of the fork serve
 
 
 def die_with_parent() -> None:
-    """Have this process killed when the one that started it dies, so that none is left behind.
+    """Ask the kernel to kill this process when its parent dies, so that none is left behind.
 
-    The kernel does it at the death of the parent. Where that is a fork server, which has to preload
-    this module, a thread does it at the death of the process that asked the server for us.
-    And `ps` and `top` show what this process is ("hilum gateway", at most 15 characters).
+    And to show what it is ("hilum gateway", at most 15 characters) where `ps` and `top` list it.
     """
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # see `fork_server`
     kernel = ctypes.CDLL(None, use_errno=True)
     kernel.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     kernel.prctl(_PR_SET_NAME, multiprocessing.current_process().name.encode())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])  # a fork server blocks it
     starter = multiprocessing.parent_process()
     if starter is None:
         return
-    forked = os.getpid() != _LOADED_IN
-    if os.getppid() != (_LOADED_IN if forked else starter.pid):
+    parent = starter.pid
+    if forkserver.get_inherited_fds() is not None:  # a fork server is our parent
+        if os.getpid() == _LOADED_IN:
+            raise RuntimeError("the fork server could not import hilum")
+        parent = _LOADED_IN
+    if os.getppid() != parent:
         os._exit(1)  # it died before we asked; the kernel will not tell us any more
-    if forked:
-        threading.Thread(target=_go_with, args=(starter,), name="starter", daemon=True).start()
-
-
-def _go_with(starter: BaseProcess) -> None:
-    starter.join()
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def fork_server(preload: str) -> ForkServerContext:
     """Where processes come from that last: a server that has imported `preload`, and forks.
 
-    Each begins at once and shares the memory of what was imported. The server begins here, if there
-    is none yet, and imports while the caller goes on: so call it early. It ends with the last of
-    those it serves; a SIGTERM to all of us must not end it, and them with it, before they are done.
+    Each begins at once and shares the memory of what was imported. The server begins here, unless
+    one runs (which then keeps to what it has imported), and imports while the caller goes on.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([preload])
+    context.set_forkserver_preload(["hilum.fork_server", preload])
     with children_deaf_to_ctrl_c():
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-        try:
-            forkserver.ensure_running()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        forkserver.ensure_running()
     return context
 
 
@@ -102,6 +91,12 @@ def _children(pid: int) -> list[int]:
     except OSError:
         return []
     return [int(child) for children in lists for child in children.split()]
+
+
+def data_bytes() -> int:
+    """Bytes that this process holds of what RLIMIT_DATA limits (proc(5), VmData)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmData:")[1].split()[0]) * 1024
 
 
 def start_time(pid: int) -> str:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from hilum.engine.process import (
+from hilum.process import (
     descendants,
     die_with_parent,
     fork_server,
@@ -66,18 +66,20 @@ def test_ps_shows_what_a_process_is() -> None:
 
 
 def test_a_sigterm_to_all_of_us_leaves_what_forks_us_until_we_are_done() -> None:
-    context = fork_server("hilum.serve")
-    ours, theirs = context.Pipe()
-    child = context.Process(target=_named, args=(theirs,), name="hilum role")
-    child.start()
-    assert ours.recv() == "ready"
-    (server,) = (pid for pid in descendants(os.getpid()) if child.pid in descendants(pid))
-    os.kill(server, signal.SIGTERM)
-    time.sleep(0.5)
-    assert child.is_alive()
-    child.terminate()
-    child.join(20)
-    assert child.exitcode == -signal.SIGTERM
+    for _ in range(2):  # the second time it is the successor of a server that died
+        ours, theirs = multiprocessing.Pipe()
+        child = fork_server("hilum.serve").Process(target=_named, args=(theirs,))
+        child.start()
+        assert ours.recv() == "ready"
+        server = _server_of(child.pid)
+        os.kill(server, signal.SIGTERM)
+        time.sleep(0.5)
+        assert child.is_alive()
+        child.terminate()
+        child.join(20)
+        assert child.exitcode == -signal.SIGTERM
+        os.kill(server, signal.SIGKILL)
+        os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
 
 
 @pytest.mark.parametrize("victim", ["whoever asked for it", "the fork server"])
@@ -85,22 +87,34 @@ def test_what_was_forked_goes_with(victim: str) -> None:
     ours, theirs = multiprocessing.Pipe()
     asking = multiprocessing.get_context("spawn").Process(target=_asking, args=(theirs,))
     asking.start()
-    child, server = ours.recv()
-    started = start_time(child)
-    os.kill(server if victim == "the fork server" else asking.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 20
-    while is_alive(child, started) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not is_alive(child, started)
-    asking.kill()
-    asking.join()
+    try:
+        child, server = ours.recv()
+        started = start_time(child)
+        os.kill(server if victim == "the fork server" else asking.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while is_alive(child, started) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not is_alive(child, started)
+    finally:
+        asking.kill()
+        asking.join()
 
 
 def _asking(pipe) -> None:
-    context = fork_server("hilum.engine.process")
-    ours, theirs = context.Pipe()
-    child = context.Process(target=_named, args=(theirs,))
+    ours, theirs = multiprocessing.Pipe()
+    child = fork_server("hilum.process").Process(target=_busy, args=(theirs,))
     child.start()
     assert ours.recv() == "ready"
-    pipe.send((child.pid, *(p for p in descendants(os.getpid()) if child.pid in descendants(p))))
+    pipe.send((child.pid, _server_of(child.pid)))
     time.sleep(60)
+
+
+def _busy(pipe) -> None:
+    die_with_parent()
+    pipe.send("ready")
+    sum(range(10**10))  # never lets another thread of its own run
+
+
+def _server_of(child: int) -> int:
+    (server,) = (pid for pid in descendants(os.getpid()) if child in descendants(pid))
+    return server

@@ -1,0 +1,14 @@
+"""What the fork server imports first (see `hilum.process.fork_server`); nobody else does.
+
+It ends with its parent, and the kernel ends with it all that it forked. A SIGTERM to all of us, as
+systemd sends it, must not end it, or it would take the others along before they are done.
+"""
+
+import multiprocessing
+import signal
+
+from hilum.process import die_with_parent
+
+multiprocessing.current_process().name = "hilum fork server"
+die_with_parent()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # those it forks take it off again
