@@ -18,10 +18,11 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from tests.synthetic import DCMTK, free_port, running_receiver, wait_for_port, write_series
+from tests.synthetic import DCMTK, running_receiver, wait_for_port, write_series
 
 from hilum.inbox import write_durably
 from hilum.network import scanner
+from hilum.network.processes import available_port
 
 
 def main() -> None:
@@ -63,7 +64,7 @@ def _ours(files: list[Path], port: int) -> None:
 
 def _storescp(send: Callable[..., None], files: list[Path], folder: Path) -> float:
     folder.mkdir()
-    port = free_port()
+    port = available_port()
     command = ["storescp", "-q", "-B", "-pdu", "131072", "-od", str(folder), str(port)]
     process = subprocess.Popen(command, env=DCMTK)
     try:

@@ -29,6 +29,14 @@ def test_tool_is_content(command: list[str]) -> None:
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "bench").glob("*.py")), ids=lambda path: path.stem)
+def test_every_benchmark_finds_what_it_imports(path: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, path, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+
+
 def test_only_weights_are_large() -> None:
     """A wheel, an image or an exam that slips into a commit stays in its history for ever."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)

@@ -3,7 +3,11 @@
 import logging
 import logging.handlers
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from hilum.errors import where
 
 
 def configure_logging(data: Path, level: int = logging.INFO) -> None:
@@ -30,3 +34,12 @@ def silence_libraries() -> None:
         warnings.filterwarnings("ignore", module=name)
     for name in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@contextmanager
+def going_on(what: str, log: logging.Logger) -> Iterator[None]:
+    """One thing that fails must not end what does all the others: it is told to `log`, no more."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - see above
+        log.error("%s: %s", what, where(error))

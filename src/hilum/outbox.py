@@ -20,6 +20,7 @@ from hilum.config.site import Destination as Settings
 from hilum.config.site import Site
 from hilum.destinations import Destination, open_destination
 from hilum.errors import DeliveryDelayed, HilumError, where
+from hilum.logs import going_on
 from hilum.records import Records, tables
 from hilum.records.states import OWED, Delivery, State
 from hilum.workitems import Workitems
@@ -209,11 +210,9 @@ class Outbox:
         waker = self._wakers[settings.name]
         while not self._stopping:
             waker.clear()
-            try:
+            pause = CALL_SECONDS
+            with going_on(f"delivery to {settings.name}", log):  # or it would fall silent for ever
                 pause = self.deliver_next(settings)
-            except Exception as error:  # noqa: BLE001 - or it would fall silent on our side for ever
-                log.error("delivery to %s: %s", settings.name, where(error))
-                pause = CALL_SECONDS
             if pause > LOOK_SECONDS:
                 time.sleep(pause)  # a result more does not make a silent destination answer
             else:

@@ -25,10 +25,10 @@ from hilum.config.site import Site
 from hilum.console import start_console
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
-from hilum.errors import ConfigurationError, HilumError, where
+from hilum.errors import ConfigurationError, HilumError
 from hilum.flow import Flow
 from hilum.hints import HintReceiver, HintSender, gateway_address
-from hilum.logs import configure_logging
+from hilum.logs import configure_logging, going_on
 from hilum.module import discover, facts_of, installed_modules
 from hilum.process import children_deaf_to_ctrl_c, die_with_parent, fork_server
 from hilum.records import Records
@@ -62,6 +62,7 @@ class Supervisor:
         check_norms(site)
         self.site = site
         site.data.mkdir(parents=True, exist_ok=True)
+        self._context = fork_server(preload=__name__)
         hints = gateway_address(site.data)
         Records(records_url(site)).close()  # makes the tables before several processes want them
         self._roles: dict[str, tuple[Callable[..., None], tuple[Any, ...]]] = {
@@ -116,8 +117,7 @@ class Supervisor:
 
     def _start(self, name: str) -> None:
         target, arguments = self._roles[name]
-        context = fork_server(preload=__name__)
-        process = context.Process(target=target, args=arguments, name=f"hilum {name}")
+        process = self._context.Process(target=target, args=arguments, name=f"hilum {name}")
         with children_deaf_to_ctrl_c():
             try:
                 process.start()
@@ -225,12 +225,12 @@ def gateway(site: Site) -> None:
     while not stop.is_set():
         news = hints.receive(timeout=0.05)
         for hint in news:
-            with _going_on(f"hint {hint['event']!r}"):
+            with going_on(f"hint {hint['event']!r}", log):
                 _follow(hint, flow)
             if hint["event"] == "started":
                 next_sweep = 0.0  # its predecessor may have died before it told of everything
         if time.monotonic() >= next_sweep:
-            with _going_on("sweep"):
+            with going_on("sweep", log):
                 flow.sweep()
             obey(flow)
             retention.sweep()
@@ -256,15 +256,6 @@ def _follow(hint: dict[str, Any], flow: Flow) -> None:
             pass  # for the loop itself
         case _:
             flow.arrivals.take(hint)
-
-
-@contextmanager
-def _going_on(what: str) -> Iterator[None]:
-    """One thing that fails must not end the gateway: it would fail again after each restart."""
-    try:
-        yield
-    except Exception as error:  # noqa: BLE001 - see above
-        log.error("%s: %s", what, where(error))
 
 
 def worker(site: Site) -> None:

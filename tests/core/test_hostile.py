@@ -23,6 +23,7 @@ from hilum.dicom.part10 import prefix
 from hilum.dicom.structure import DEEPEST, LONG_VRS, MOST_ELEMENTS, UNDEFINED
 from hilum.errors import UnreadableError
 from hilum.module import Films, Input
+from hilum.process import data_bytes
 from hilum.routing import applies
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:pydicom")
@@ -242,9 +243,8 @@ BEARABLE = {
 @contextmanager
 def little_memory() -> Iterator[None]:
     """At most 32 MiB more than now."""
-    now = int(Path("/proc/self/status").read_text().split("VmData:")[1].split()[0]) << 10
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (now + (32 << 20), before[1]))
+    resource.setrlimit(resource.RLIMIT_DATA, (data_bytes() + (32 << 20), before[1]))
     try:
         yield
     finally:

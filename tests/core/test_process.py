@@ -7,13 +7,7 @@ import time
 
 import pytest
 
-from hilum.process import (
-    descendants,
-    die_with_parent,
-    fork_server,
-    is_alive,
-    start_time,
-)
+from hilum.process import descendants, die_with_parent, fork_server, is_alive, start_time
 
 
 def _grandchild(seconds: float) -> None:
@@ -41,10 +35,15 @@ def test_a_process_goes_with_its_parent(seconds: float) -> None:
     assert is_alive(grandchild, started)
     os.kill(child.pid, signal.SIGKILL)
     child.join()
+    assert _ends(grandchild, started)
+
+
+def _ends(pid: int, started: str) -> bool:
+    """Whether the process that began at `started` is gone within 20 s."""
     deadline = time.monotonic() + 20
-    while is_alive(grandchild, started) and time.monotonic() < deadline:
+    while is_alive(pid, started) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not is_alive(grandchild, started)
+    return not is_alive(pid, started)
 
 
 def _named(pipe) -> None:
@@ -91,10 +90,7 @@ def test_what_was_forked_goes_with(victim: str) -> None:
         child, server = ours.recv()
         started = start_time(child)
         os.kill(server if victim == "the fork server" else asking.pid, signal.SIGKILL)
-        deadline = time.monotonic() + 20
-        while is_alive(child, started) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not is_alive(child, started)
+        assert _ends(child, started)
     finally:
         asking.kill()
         asking.join()

@@ -25,6 +25,7 @@ from pydicom.uid import (
 from hilum.errors import DeliveryDelayed
 from hilum.inbox import set_apart_in
 from hilum.network import scanner
+from hilum.network.processes import available_port
 from hilum.sources import dimse
 from tests.disks import no_room_on, small_disk_of
 from tests.synthetic import (
@@ -468,17 +469,18 @@ if __name__ == "__main__":
 """
 
 
-def test_it_does_not_outlive_its_parent(tmp_path: Path, free_port: int) -> None:
+def test_it_does_not_outlive_its_parent(tmp_path: Path) -> None:
+    port = available_port()
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    parent = subprocess.Popen([sys.executable, str(script), str(free_port), str(tmp_path)])
-    wait_for_port(free_port)
+    parent = subprocess.Popen([sys.executable, str(script), str(port), str(tmp_path)])
+    wait_for_port(port)
     parent.kill()
     parent.wait()
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
         try:
-            wait_for_port(free_port, 0.1)
+            wait_for_port(port, 0.1)
         except TimeoutError:
             return
         time.sleep(0.1)

@@ -60,12 +60,10 @@ class Network:
         self.gate = Gate(http, gate)
         self.archive = Archive(archive)
         self._settings = self._site(receiver, console)
-        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        stack = self._stack
-        stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        try:
+        with ExitStack() as stack:
+            stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
             if self.plan.data_mb:
                 from hilum.chaos.disk import mounted
 
@@ -79,9 +77,7 @@ class Network:
             stack.callback(self.hilum.stop)
             self.mend()
             self.hilum.start()
-        except BaseException:
-            stack.close()
-            raise
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
