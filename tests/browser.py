@@ -122,7 +122,7 @@ class Reader:
     def open_list(self, url: str) -> str:
         """Open the study list at `url`; return its text once it holds a study."""
         self.page.goto(url)
-        self.page.wait_for_selector("text=/^\\d+-\\d+ of \\d+$/")
+        self.page.wait_for_selector("text=/^[1-9]\\d*-\\d+ of \\d+$/")
         return self.page.inner_text("body")
 
     def open_study(self, url: str) -> list[str]:

@@ -252,13 +252,8 @@ class Demo:
 
     def _show(self, exam: Exam, report: views.View) -> None:
         self.say.print(f"\n[bold]{exam.title}[/]")
-        for item in report["workitems"]:
-            for line in filter(None, map(in_words, item["findings"])):
-                self.say.print(f"  {escape(line)}", soft_wrap=True)
-        if not any(item["results"] for item in report["workitems"]):
-            for item in report["workitems"]:
-                line = f"  no result of {item['module']}: {item['state']}, {item['reason']}"
-                self.say.print(escape(line), soft_wrap=True)
+        for line in outcome_lines(report):
+            self.say.print(f"  {escape(line)}", soft_wrap=True)
         for name, address in report["addresses"].items():
             self.say.print(f"{name:<7} {address}", soft_wrap=True)
 
@@ -313,6 +308,17 @@ def event_line(line: views.View, start: float) -> str:
     style = "dim" if line["text"].startswith("rejected") else "default"
     text = escape(line["text"])
     return f"  [dim]+{line['at'] - start:6.2f} s[/]  [bold]{line['kind']:<12}[/] [{style}]{text}[/]"
+
+
+def outcome_lines(report: views.View) -> list[str]:
+    """The findings that stand, in words; where there are none, why.
+
+    A run on fewer images, which a later one has replaced, says nothing any more.
+    """
+    items = [item for item in report["workitems"] if not item["superseded_by"]]
+    if any(item["results"] for item in items):
+        return [line for item in items for line in map(in_words, item["findings"]) if line]
+    return [f"no result of {i['module']}: {i['state']}, {i['reason']}" for i in items]
 
 
 def is_done(view: views.View, rules: int) -> bool:

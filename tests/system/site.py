@@ -19,6 +19,7 @@ from hilum.records.states import State
 from hilum.serve import Supervisor, records_url
 
 RESULT_SECONDS = 120
+PATIENT = {"quiet_seconds": 5}  # a busy machine may pause in the middle of a series
 
 
 class Running:
@@ -76,13 +77,14 @@ class Running:
 
 @contextmanager
 def running(folder: Path, **settings: Any) -> Iterator[Running]:
-    """Hilum with `settings` on free ports, its data below `folder`."""
+    """Hilum with `settings` on free ports, its data below `folder`; its rules are patient."""
     base = {
         "data": folder / "hilum",
         "receiver": {"port": available_port(), "low_water_mb": 0},
         "console": {"port": available_port()},
     }
-    hilum = Running(parse({**base, **settings}))
+    rules = [PATIENT | rule for rule in settings.pop("rule", [])]
+    hilum = Running(parse({**base, **settings, "rule": rules}))
     hilum.start()
     try:
         yield hilum
