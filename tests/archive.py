@@ -10,6 +10,8 @@ from io import BytesIO
 
 import pydicom
 
+from hilum.network.processes import available_port
+
 FAILED = {"full": 0xA700, "refuses": 0xC000}
 
 
@@ -25,7 +27,7 @@ class Archive:
         self.kept: dict[str, str] = {}
         self.asked = 0
         self._server: ThreadingHTTPServer | None = None
-        self._port = 0
+        self._port = available_port()
 
     @property
     def url(self) -> str:
@@ -39,7 +41,6 @@ class Archive:
             owner = archive
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
-        self._port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:

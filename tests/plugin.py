@@ -25,8 +25,9 @@ class BrightVolume:
         yield bright
         yield Measurement(codes.VOLUME, bright.volume_ml, codes.MILLILITRE, of=bright)
 '''
-SLOW = BRIGHT.replace("import numpy as np", "import numpy as np, time").replace(
-    "volume = series", "time.sleep(2); volume = series"
+GO = "while not (pathlib.Path(__file__).parent / 'go').exists(): time.sleep(0.05)"
+WAITING = BRIGHT.replace("import numpy as np", "import numpy as np, pathlib, time").replace(
+    "volume = series", f"{GO}\n        volume = series"
 )
 
 

@@ -145,16 +145,21 @@ class Arrivals:
                     here = sum(path.exists() for path in files)
                     self._records.change(table, {"folder": folder.name}, settled_images=here)
 
-    def _end(self, arrival: Arrival, association: str, hint: dict[str, Any]) -> None:
-        """One of the associations of a study has ended; see which images no hint told of.
+    def catch_up(self, arrival: Arrival, association: str = "") -> bool:
+        """Take in the images of an open study that no hint told of; whether there were any.
 
         The kernel drops hints that come while we are busy; a sweep would find the images later.
         """
-        only = association if arrival.associations == {association} else ""
+        before = len(arrival.instances)
         known = {instance.path for instance in arrival.instances.values()}
         folder = self._inbox.study_folder(arrival.study_uid)
         for path in sorted(set(folder.glob("*.dcm")) - known, key=lambda p: p.stat().st_mtime):
-            self.add(path, only, late=True)
+            self.add(path, association, late=True)
+        return len(arrival.instances) > before
+
+    def _end(self, arrival: Arrival, association: str, hint: dict[str, Any]) -> None:
+        """One of the associations of a study has ended; see which images no hint told of."""
+        self.catch_up(arrival, association if arrival.associations == {association} else "")
         event = hint["event"]
         (arrival.released if event == "released" else arrival.aborted)(association)
         sign = hint.get("sign") or f"{event} the association"

@@ -47,6 +47,7 @@ NAMES = {
 CROP = "HippoCrop"  # what the seed calls the series to be measured
 READY_SECONDS = 60
 RESULT_SECONDS = 300
+SILENCE_SECONDS = 1.5  # after the last image: until then there may be a run on more images to come
 
 
 @dataclass(frozen=True)
@@ -323,6 +324,8 @@ def outcome_lines(report: views.View) -> list[str]:
 
 def is_done(view: views.View, rules: int) -> bool:
     """Whether all that was begun is settled, and there is a result or every rule has decided."""
+    if time.time() - view["last_at"] < SILENCE_SECONDS:
+        return False
     items = view["workitems"]
     answered = any(item["results"] for item in items) or len(items) == rules
     return answered and all(State(item["state"]).settled for item in items)

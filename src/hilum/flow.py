@@ -100,6 +100,8 @@ class Flow(durable.Workflows):
     def decide_rule(self, rule: Rule, arrival: Arrival) -> Run | Wait | Hold | NotApplicable:
         """Follow one rule for one study, as far as its images allow."""
         decision = decide(arrival, self.needs[rule.module], rule, time.time())
+        if not isinstance(decision, Wait) and self.arrivals.catch_up(arrival):
+            return Wait(0.0, "there are more images on disk than hints told of")
         if isinstance(decision, Run):
             self.schedule(rule, arrival, decision)
         elif isinstance(decision, Hold | NotApplicable):

@@ -4,14 +4,16 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing import forkserver, resource_tracker
+from contextlib import contextmanager, suppress
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_LONGEST_FOLDER = 75  # bytes: below it stands a socket, whose path may have 107
 _LOADED_IN = os.getpid()  # in a process that was forked: that of the fork server
 
 
@@ -42,11 +44,27 @@ def fork_server(preload: str) -> ForkServerContext:
     Each begins at once and shares the memory of what was imported. The server begins here, unless
     one runs (which then keeps to what it has imported), and imports while the caller goes on.
     """
+    _choose_short_folder()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["hilum.fork_server", preload])
     with children_deaf_to_ctrl_c():
         forkserver.ensure_running()
     return context
+
+
+def _choose_short_folder() -> None:
+    """Have multiprocessing put its sockets below /tmp where TMPDIR is too long for their paths.
+
+    Python 3.14 does so itself.
+    """
+    if len(os.fsencode(tempfile.gettempdir())) <= _LONGEST_FOLDER:
+        return
+    usual = tempfile.tempdir
+    tempfile.tempdir = "/tmp"  # only to make a folder of a random name in it
+    try:
+        util.get_temp_dir()  # made once, used from then on, removed at the end
+    finally:
+        tempfile.tempdir = usual
 
 
 @contextmanager
@@ -86,11 +104,12 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def _children(pid: int) -> list[int]:
-    try:  # of its main thread; children of other threads stand with those
-        lists = [task.read_text() for task in Path(f"/proc/{pid}/task").glob("*/children")]
-    except OSError:
-        return []
-    return [int(child) for children in lists for child in children.split()]
+    found: list[int] = []
+    with suppress(OSError):  # it has ended meanwhile
+        for thread in Path(f"/proc/{pid}/task").glob("*/children"):
+            with suppress(OSError):  # one of its threads has
+                found += map(int, thread.read_text().split())
+    return found
 
 
 def data_bytes() -> int:

@@ -3,7 +3,10 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -79,6 +82,21 @@ def test_a_sigterm_to_all_of_us_leaves_what_forks_us_until_we_are_done() -> None
         assert child.exitcode == -signal.SIGTERM
         os.kill(server, signal.SIGKILL)
         os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
+
+
+def test_the_folder_for_temporary_files_may_be_deep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("deep " * 20)
+    deep.mkdir()
+    monkeypatch.setenv("TMPDIR", str(deep))
+    program = (
+        "import tempfile; from hilum.process import fork_server\n"
+        "child = fork_server('hilum.process').Process(target=print, args=('forked',))\n"
+        "child.start(); child.join(); print(tempfile.gettempdir())"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (said.stdout, said.stderr) == (f"forked\n{deep}\n", "")
 
 
 @pytest.mark.parametrize("victim", ["whoever asked for it", "the fork server"])

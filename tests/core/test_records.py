@@ -27,8 +27,8 @@ def locked(tmp_path: Path):
 def test_a_locked_database_is_waited_for(locked) -> None:
     folder, unlock = locked
     records = Records(f"sqlite:///{folder}/hilum.db")
-    threading.Timer(6, unlock).start()  # longer than SQLite itself waits
     started = time.monotonic()
+    threading.Timer(6, unlock).start()  # longer than SQLite itself waits
     records.add_event("1.2", "kind", "text")
     assert time.monotonic() - started > 4
     assert [row["text"] for row in records.find(tables.event)] == ["text"]

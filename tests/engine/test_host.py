@@ -44,7 +44,7 @@ MODULE = """
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     install_plugin(tmp_path / "plugin", monkeypatch, MODULE, "moody")
-    host = ModelHost("moody", Worker(timeout_seconds=2, memory_mb=4096))
+    host = ModelHost("moody", Worker(timeout_seconds=10, memory_mb=4096))
     yield host
     host.close()
 
@@ -87,9 +87,11 @@ def test_stays_warm_and_survives_every_mood(host: ModelHost, tmp_path: Path) -> 
     with pytest.raises(ModuleCrashed, match="exit code -11"):
         host.run(job(tmp_path, "segfault"))
     started = time.monotonic()
-    with pytest.raises(ModuleCrashed, match="more than 2 s; killed"):
+    with pytest.raises(ModuleCrashed, match="more than 10 s; killed"):
         host.run(job(tmp_path, "hang"))
-    assert time.monotonic() - started < 30  # the start of a new child included
+    assert (
+        time.monotonic() - started < 50
+    )  # not the 60 that it hangs; the start of a new child included
 
     host.run(job(tmp_path, "calm after all"))
     assert "run 1 in" in exchange.load(tmp_path / "out-calm after all").notes[0].text

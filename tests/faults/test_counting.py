@@ -37,7 +37,7 @@ class Place:
         self.ledger = Ledger(self)  # type: ignore[arg-type]
         self.inbox = Inbox(folder)
         url = f"http://127.0.0.1:{self.gate.port}/dicom-web"
-        web = Settings(name="pacs", kind="dicomweb", url=url, timeout_seconds=5)
+        web = Settings(name="pacs", kind="dicomweb", url=url, timeout_seconds=30)
         dimse = Settings(name="archive", kind="dimse", port=self.archive.port, ae_title=AE_TITLE)
         self.to_pacs: Destination = open_destination(web)
         self.to_archive: Destination = open_destination(dimse)

@@ -169,7 +169,7 @@ def test_what_the_feed_lost_is_found_by_the_sweep(orthanc: Orthanc, tmp_path: Pa
 def test_a_deleted_image_is_skipped(orthanc: Orthanc, tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 3)
     study = Instance.read(files[0]).study_uid
-    with watching(tmp_path / "site", orthanc, wait_seconds=0.5) as watch:
+    with watching(tmp_path / "site", orthanc, wait_seconds=3) as watch:
         keys = upload(orthanc, files)
         watch.turn()  # listed, not fetched yet
         httpx.delete(f"{orthanc.url}/instances/{keys[0]}").raise_for_status()

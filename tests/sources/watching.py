@@ -63,7 +63,8 @@ class Watching:
 
     def turn(self) -> float:
         pause = self.watch.turn()
-        self.hints += self._receiver.receive(0.01)
+        while more := self._receiver.receive(0.01):
+            self.hints += more
         return pause
 
     def until(self, condition: Callable[[], Any], what: str) -> None:

@@ -124,7 +124,7 @@ def test_the_demo_from_scanner_to_viewer_and_nothing_is_left_of_it(
 
     said = (Path(f"/proc/{demo.pid}/cwd").readlink() / "stderr").read_text()
     assert "port 8040 (Hilum's console) is taken, using" in said
-    assert said.count("verified in pacs") == 2, said  # the last line of either exam
+    assert said.count("verified in pacs") >= 2, said  # the last line of either exam
     assert "chosen HippoCrop (35 images)" in said
     assert "\x1b" not in said  # no colours where nobody sees them
 

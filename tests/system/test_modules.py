@@ -1,6 +1,8 @@
 """A third party's module: found by entry point, run in its own process, its results delivered."""
 
 import hashlib
+import os
+import signal
 from pathlib import Path
 
 import pydicom
@@ -42,6 +44,21 @@ def test_thirty_lines_are_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     expected = sum((i.dataset().pixel_array > 0).size for i in map(Instance.read, files)) / 1000
     measured = next(f for f in item["findings"] if f["kind"] == "measurement")
     assert 0.4 * expected < measured["value"] < 0.6 * expected
+
+
+def test_a_gateway_that_stood_still_analyses_all_that_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel keeps ten hints for it and drops the others; the images are on disk."""
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    files = write(mr_slices(), tmp_path / "exam")
+    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+        gateway = hilum.supervisor.processes["gateway"].pid
+        os.kill(gateway, signal.SIGSTOP)
+        hilum.send(files)
+        os.kill(gateway, signal.SIGCONT)
+        [item] = hilum.settled(Instance.read(files[0]).study_uid)["workitems"]
+    assert item["chosen_series"][0]["images"] == len(files)
 
 
 def test_a_volume_is_compared_with_the_norms_of_the_site(

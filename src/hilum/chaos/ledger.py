@@ -21,6 +21,8 @@ from hilum.inbox import Inbox
 from hilum.records import tables
 from hilum.records.states import State
 
+ANSWER_SECONDS = 30.0  # longest wait for the PACS, which others keep busy meanwhile
+
 
 @dataclass(frozen=True)
 class Result:
@@ -61,12 +63,13 @@ class Ledger:
         pacs = self._network.pacs.url
         query = {"Level": "Study", "Query": {"StudyInstanceUID": study.uid}}
         results = []
-        for key in httpx.post(f"{pacs}/tools/find", json=query).json():
-            for held in httpx.get(f"{pacs}/studies/{key}/instances").json():
+        for key in httpx.post(f"{pacs}/tools/find", json=query, timeout=ANSWER_SECONDS).json():
+            for held in httpx.get(f"{pacs}/studies/{key}/instances", timeout=ANSWER_SECONDS).json():
                 if held["MainDicomTags"]["SOPInstanceUID"] in known:
                     continue
                 if held["ID"] not in self._read:
-                    tags = httpx.get(f"{pacs}/instances/{held['ID']}/tags?simplify").json()
+                    url = f"{pacs}/instances/{held['ID']}/tags?simplify"
+                    tags = httpx.get(url, timeout=ANSWER_SECONDS).json()
                     self._read[held["ID"]] = _result(tags.get, _named_in_json(tags), known)
                 results.append(self._read[held["ID"]])
         return results

@@ -12,8 +12,8 @@ from hilum.chaos.trial import Trial
 from hilum.comparison.priors import NOT_LOOKED_UP
 from hilum.records import tables
 
-BACK_WITHIN = 15.0  # seconds after an archive's return in which it has the results
-ALONE_WITHIN = 10.0  # seconds in which one archive has them while the other is down
+BACK_WITHIN = 30.0  # seconds after an archive's return in which it has the results
+ALONE_WITHIN = 30.0  # seconds in which one archive has them while the other is down
 PROCESSING_FAILURE, NO_SUCH_CLASS = 0x0110, 0x0122
 FULL, NOT_UNDERSTOOD = 0xA700, 0xC000
 
@@ -35,7 +35,7 @@ def _until_tried(trial: Trial, study: Study, times: int = 2) -> None:
 )
 def pacs_down(trial: Trial) -> None:
     trial.network.gate.close()
-    trial.send()
+    trial.wait_for(trial.send(), "written")  # the limit is that of the delivery
     time.sleep(10)
     trial.network.gate.open()
     trial.lifted()
@@ -49,8 +49,8 @@ def pacs_down(trial: Trial) -> None:
 def both_down(trial: Trial) -> None:
     trial.network.gate.close()
     trial.network.archive.close()
-    for _ in range(3):
-        trial.send()
+    for study in [trial.send() for _ in range(3)]:
+        trial.wait_for(study, "written")
     time.sleep(30)
     trial.network.gate.open()
     trial.network.archive.open()

@@ -12,6 +12,7 @@ from hilum.chaos.trial import Trial
 from hilum.errors import DeliveryDelayed, DeliveryError
 
 GIVE_UP_SECONDS = 6.0
+PATIENT = Plan("patient", rule={"quiet_seconds": 5.0})  # a stall is not the end of a series
 HOLDS = Plan("holds", rule={"give_up_seconds": GIVE_UP_SECONDS}, watched=False)
 ANALYSES = Plan(
     "analyses",
@@ -24,6 +25,7 @@ ANALYSES = Plan(
     "last images late",
     "the end of a series comes after its result: one result more, which names the first",
     quick=True,
+    plan=PATIENT,
 )
 def late_images(trial: Trial) -> None:
     study = trial.study()
@@ -33,7 +35,7 @@ def late_images(trial: Trial) -> None:
     few = trial.ledger.in_pacs(study)
     trial.send_files(second, "hilum")
     trial.lifted()
-    trial.until(lambda: not trial.open_points(), "result of the whole")
+    trial.until(lambda: not trial.open_points(), "result of the whole", trial.fault.limit)
     results = trial.ledger.in_pacs(study)
     new = [r for r in results if r.images == study.target]
     named = frozenset[str]().union(*(result.replaces for result in new))
