@@ -34,7 +34,7 @@ from hilum.process import is_alive, own_start_time
 from hilum.records import Records, views
 from hilum.records.states import State
 from hilum.serve import Supervisor, records_url
-from hilum.terminal import in_words, progress_bar
+from hilum.terminal import outcome_lines, progress_bar
 
 PORTS = {"pacs_dicom": 4242, "pacs_http": 8042, "viewer": 3000, "receiver": 11112, "console": 8040}
 NAMES = {
@@ -309,17 +309,6 @@ def event_line(line: views.View, start: float) -> str:
     style = "dim" if line["text"].startswith("rejected") else "default"
     text = escape(line["text"])
     return f"  [dim]+{line['at'] - start:6.2f} s[/]  [bold]{line['kind']:<12}[/] [{style}]{text}[/]"
-
-
-def outcome_lines(report: views.View) -> list[str]:
-    """The findings that stand, in words; where there are none, why.
-
-    A run on fewer images, which a later one has replaced, says nothing any more.
-    """
-    items = [item for item in report["workitems"] if not item["superseded_by"]]
-    if any(item["results"] for item in items):
-        return [line for item in items for line in map(in_words, item["findings"]) if line]
-    return [f"no result of {i['module']}: {i['state']}, {i['reason']}" for i in items]
 
 
 def is_done(view: views.View, rules: int) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from hilum.arrivals import Arrivals
-from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.assembly import Arrival, Decision, Hold, NotApplicable, Run, Wait, decide
 from hilum.comparison import Comparison
 from hilum.config.site import Rule, Site
 from hilum.engine import durable, exchange
@@ -80,8 +80,13 @@ class Flow(durable.Workflows):
         """
         study = arrival.study()
         rules = [rule for rule in self.site.rule if applies(rule, study)]
-        decisions = [self.decide_rule(rule, arrival) for rule in rules]
+        now = time.time()
+        decisions = [decide(arrival, self.needs[rule.module], rule, now) for rule in rules]
         waits = [decision.seconds for decision in decisions if isinstance(decision, Wait)]
+        if len(waits) < len(rules) and self.arrivals.catch_up(arrival):
+            return 0.0
+        for rule, decision in zip(rules, decisions, strict=True):
+            self.follow(decision, rule, arrival)
         if waits:
             return min(waits)
         quiet = max((rule.study_quiet_seconds for rule in rules), default=SETTLED_QUIET_SECONDS)
@@ -97,16 +102,12 @@ class Flow(durable.Workflows):
         for row in self.records.find(tables.workitem, state=written):
             self.outbox.settle(row["id"])
 
-    def decide_rule(self, rule: Rule, arrival: Arrival) -> Run | Wait | Hold | NotApplicable:
-        """Follow one rule for one study, as far as its images allow."""
-        decision = decide(arrival, self.needs[rule.module], rule, time.time())
-        if not isinstance(decision, Wait) and self.arrivals.catch_up(arrival):
-            return Wait(0.0, "there are more images on disk than hints told of")
+    def follow(self, decision: Decision, rule: Rule, arrival: Arrival) -> None:
+        """Do what was decided on one study for one rule."""
         if isinstance(decision, Run):
             self.schedule(rule, arrival, decision)
         elif isinstance(decision, Hold | NotApplicable):
             self.note_outcome(rule, arrival, decision)
-        return decision
 
     # 2. Scheduling: one workitem per module, weights and set of images ----------------------------
 

@@ -1,4 +1,4 @@
-"""What every long step shows in a terminal."""
+"""What a terminal shows of long steps and of results."""
 
 from typing import Any
 
@@ -40,3 +40,14 @@ def in_words(finding: dict[str, Any]) -> str:
         case "classification" | "refusal" | "note":
             return str(finding["text"])
     return ""
+
+
+def outcome_lines(report: dict[str, Any]) -> list[str]:
+    """The findings that stand, in words; where there are none, why.
+
+    A run on fewer images, which a later one has replaced, says nothing any more.
+    """
+    items = [item for item in report["workitems"] if not item["superseded_by"]]
+    if any(item["results"] for item in items):
+        return [line for item in items for line in map(in_words, item["findings"]) if line]
+    return [f"no result of {i['module']}: {i['state']}, {i['reason']}" for i in items]

@@ -89,9 +89,7 @@ def test_stays_warm_and_survives_every_mood(host: ModelHost, tmp_path: Path) -> 
     started = time.monotonic()
     with pytest.raises(ModuleCrashed, match="more than 10 s; killed"):
         host.run(job(tmp_path, "hang"))
-    assert (
-        time.monotonic() - started < 50
-    )  # not the 60 that it hangs; the start of a new child included
+    assert time.monotonic() - started < 38  # the start of a new child included
 
     host.run(job(tmp_path, "calm after all"))
     assert "run 1 in" in exchange.load(tmp_path / "out-calm after all").notes[0].text

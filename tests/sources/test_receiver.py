@@ -296,6 +296,8 @@ def test_two_senders_of_the_same_images(receiver: Running, tmp_path: Path) -> No
         sender.join()
     assert _by_uid(receiver.images()) == _by_uid(files)
     assert receiver.quarantined() == []
+    stored = [hint["path"] for hint in receiver.wait_for("stored")]  # hints may be lost
+    assert len(stored) == len(set(stored))
 
 
 def test_the_same_uid_with_other_content_is_set_apart(receiver: Running, tmp_path: Path) -> None:

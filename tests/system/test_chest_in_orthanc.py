@@ -205,6 +205,7 @@ def test_several_films_give_one_answer_and_the_same_film_again_gives_none(
         return item if found >= {ds.SOPInstanceUID for ds in films} else None
 
     item = hilum.until(on_both, "a run on both films")
+    assert [i for i in hilum.settled(study)["workitems"] if not i["superseded_by"]] == [item]
     before = len(results(orthanc, study, tmp_path))
     upload(orthanc, films[0], tmp_path)
     late = another(film, "film 3", study=study, InstanceNumber=3)

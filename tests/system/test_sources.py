@@ -94,6 +94,7 @@ def test_an_image_in_orthanc_is_analysed_and_its_result_stands_beside_it(tmp_pat
         store(orthanc, files)
         wait_for_result_on_all(hilum, files)
         items = views.study(hilum.records, Instance.read(files[0]).study_uid)["workitems"]
+        assert len([item for item in items if not item["superseded_by"]]) == 1
         results = [result for item in items for result in item["results"] if result["verified"]]
         held = httpx.get(f"{orthanc.url}/statistics").json()["CountInstances"]
         assert held == len(files) + len(results)

@@ -12,8 +12,8 @@ from hilum.chaos.trial import Trial
 from hilum.comparison.priors import NOT_LOOKED_UP
 from hilum.records import tables
 
-BACK_WITHIN = 30.0  # seconds after an archive's return in which it has the results
-ALONE_WITHIN = 30.0  # seconds in which one archive has them while the other is down
+BACK_WITHIN = 15.0  # seconds after an archive's return in which it has the results
+ALONE_WITHIN = 10.0  # seconds in which one archive has them while the other is down
 PROCESSING_FAILURE, NO_SUCH_CLASS = 0x0110, 0x0122
 FULL, NOT_UNDERSTOOD = 0xA700, 0xC000
 
