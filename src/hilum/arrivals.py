@@ -20,6 +20,9 @@ from hilum.records.states import State
 
 MOST_COUNTS = 1000  # studies
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
+REVIEW_SHARE = 0.02  # of one core, that looking at studies in flow may cost
+LONGEST_FLOW = 5.0  # seconds of flow without a look, whatever it costs
+PAUSE_SECONDS = 0.25  # without an image: then the flow has stopped, and a look is due
 
 log = logging.getLogger(__name__)
 
@@ -43,15 +46,7 @@ class Arrivals:
 
     def due(self, now: float) -> list[Arrival]:
         """The open studies with news, or whose waiting time is over."""
-        return [
-            arrival
-            for arrival in self._open.values()
-            if arrival.last
-            and now
-            >= (
-                arrival.next_review if not arrival.changed else arrival.last_review + REVIEW_SECONDS
-            )
-        ]
+        return [arrival for arrival in self._open.values() if _is_due(arrival, now)]
 
     def take(self, hint: dict[str, Any]) -> None:
         """Follow one hint of the receiver or of a source."""
@@ -106,11 +101,15 @@ class Arrivals:
         held = (study.c.folder == folder.name, workitem.c.state == State.HELD)
         return bool(self._records.select(query.where(*held).limit(1)))
 
-    def reviewed(self, arrival: Arrival, wait: float | None) -> None:
-        """The rules have looked: come back after `wait` seconds, or never if all have decided."""
+    def reviewed(self, arrival: Arrival, wait: float | None, cost: float) -> None:
+        """The rules have looked: come back after `wait` seconds, or never if all have decided.
+
+        `cost` is how many seconds the look took.
+        """
         now = time.time()
         arrival.changed = False
         arrival.last_review = now
+        arrival.review_seconds = cost
         self._records.change(
             tables.study,
             {"study_uid": arrival.study_uid},
@@ -228,3 +227,16 @@ class Arrivals:
                 self._inbox.set_apart(path.read_bytes(), str(error))
                 path.unlink()
             return None
+
+
+def _is_due(arrival: Arrival, now: float) -> bool:
+    """Whether a look at the study may decide something, and is worth what it costs."""
+    if not arrival.last:
+        return False
+    if not arrival.changed:
+        return now >= arrival.next_review
+    pause = min(max(REVIEW_SECONDS, arrival.review_seconds / REVIEW_SHARE), LONGEST_FLOW)
+    if now >= arrival.last_review + pause:
+        return True
+    stopped = arrival.last + PAUSE_SECONDS
+    return now >= stopped > arrival.last_review

@@ -6,10 +6,11 @@ been silent compared with its own pace, and how many images the series has where
 archive does that they are fetched from.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hilum.config.site import Rule
+from hilum.dicom.geometry import Flaw
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
@@ -38,9 +39,11 @@ class Arrival:
     changed: bool = True
     last_review: float = 0.0
     next_review: float = 0.0
+    review_seconds: float = 0.0  # what the last look at it cost
     expected: dict[str, int] = field(default_factory=dict)  # images, as they themselves state it
     counted: dict[str, int] = field(default_factory=dict)  # images the archive has, as it says
     removed: set[str] = field(default_factory=set)  # names of images that a rule has removed
+    _built: dict[str, Series] = field(default_factory=dict)  # as they were at the last look
 
     def add(self, instance: Instance, at: float, association: str = "", late: bool = False) -> None:
         """Take in one image at time `at`; own results that come back do not count as news.
@@ -71,10 +74,29 @@ class Arrival:
         self.counted[series_uid] = images
         self.changed = True
 
+    def images_of(self, series_uid: str) -> int:
+        """How many images of the series are here, of whatever volume."""
+        return sum(i.series_uid == series_uid for i in self.instances.values())
+
     def images_to_come(self, series_uid: str) -> int | None:
         """How many images the series is to have, as far as anybody says."""
-        known = (self.expected.get(series_uid), self.counted.get(series_uid))
+        known = (
+            self.expected.get(series_uid),
+            self.counted.get(series_uid),
+            self._concatenated(series_uid),
+        )
         return max((number for number in known if number is not None), default=None)
+
+    def _concatenated(self, series_uid: str) -> int | None:
+        """How many images it has if each large object is whole that was sent in several parts."""
+        parts: dict[str, int] = {}
+        others = 0
+        for instance in self.instances.values():
+            if instance.series_uid == series_uid:
+                uid, total = instance.concatenation
+                others += not uid
+                parts |= {uid: total} if uid else {}
+        return others + sum(parts.values()) if parts else None
 
     def released(self, association: str) -> None:
         """The sender has closed `association`: what came through it is all it had to send."""
@@ -96,8 +118,17 @@ class Arrival:
         return here + len(self.removed)
 
     def study(self) -> Study:
-        """Everything received so far."""
-        return Study.of(self.instances.values())
+        """Everything received so far; a series to which nothing came is not built again."""
+        groups: dict[str, list[Instance]] = {}
+        for instance in self.instances.values():
+            groups.setdefault(instance.series_uid, []).append(instance)
+        before = self._built
+        self._built = {}
+        for uid in sorted(groups):
+            known = before.get(uid)
+            same = known is not None and set(known.instances) == set(groups[uid])
+            self._built[uid] = known if known and same else Series.of(groups[uid])
+        return Study(self.study_uid, tuple(self._built.values()))
 
     def finished(self, series_uid: str) -> bool:
         """Whether the sender gave a sign that `series_uid` is done: released, or went on."""
@@ -146,10 +177,10 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
     selection = select(study, needs, rule)
     silence = now - arrival.last
     if not selection.complete or selection.reserved:
-        gap = next((s for s in study.series if _may_be_filled(s, needs, rule)), None)
+        gap = next(_with_gaps(study, needs, rule), None)
         patience = rule.give_up_seconds if gap else rule.study_quiet_seconds
         missing = "no better series" if selection.complete else "no matching series"
-        what = f"{gap.description}: {gap.stack.problem}" if gap else missing
+        what = f"{gap.name}: {gap.stack.problem}" if gap else missing
         if silence < patience:
             return Wait(min(1.0, patience - silence), f"waiting for more images, {what}")
         if not selection.complete:
@@ -189,7 +220,7 @@ class _Short:
 def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _Short | str:
     """Wait, or a sentence saying why the chosen `series` counts as complete (or stays short)."""
     silence = now - arrival.last_of_series.get(series.uid, arrival.last)
-    count = len(series.instances)
+    count = arrival.images_of(series.uid)
     expected = arrival.images_to_come(series.uid)
     if expected is not None and count < expected:
         text = f"{count} of {expected} images the series is to have"
@@ -213,19 +244,20 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
     return f"{count} images, {sign}, no gap" + (f", {expected} announced" if expected else "")
 
 
-def _may_be_filled(series: Series, needs: Mapping[str, Need], rule: Rule) -> bool:
-    """Whether `series` is rejected only because slices inside or at its ends may still come."""
-    if series.instances[0].is_own_result:
-        return False
+def _with_gaps(study: Study, needs: Mapping[str, Need], rule: Rule) -> Iterator[Series]:
+    """Volumes that are rejected only because slices inside or at their ends may still come."""
     for name, need in needs.items():
-        patterns = rule.series if name == "series" else rule.inputs.get(name, {})
         if not isinstance(need, Input) or not need.volume:
             continue
-        if not (series.stack.missing or len(series.instances) == 1):
-            continue
-        lasting = objections_to(
-            series, Input(need.modality, need.sop_classes, volume=False), patterns
-        )
-        if not lasting:
-            return True
-    return False
+        patterns = rule.series if name == "series" else rule.inputs.get(name, {})
+        lasting = Input(need.modality, need.sop_classes, volume=False)
+        for series in study.series:
+            if series.instances[0].is_own_result:
+                continue
+            for volume in need.candidates(series):
+                flaw = volume.stack.flaw
+                is_first = flaw is Flaw.SINGLE and not volume.label
+                if (is_first or flaw is Flaw.MISSING) and not objections_to(
+                    volume, lasting, patterns
+                ):
+                    yield volume

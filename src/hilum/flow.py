@@ -18,6 +18,7 @@ from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Decision, Hold, NotApplicable, Run, Wait, decide
 from hilum.comparison import Comparison
 from hilum.config.site import Rule, Site
+from hilum.dicom.parts import Part
 from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCancelled, ModuleError, where
@@ -64,6 +65,7 @@ class Flow(durable.Workflows):
     def review(self) -> None:
         """Decide on every open study that has news, rule by rule; called many times a second."""
         for arrival in self.arrivals.due(time.time()):
+            began = time.perf_counter()
             try:
                 wait = self.review_study(arrival)
             except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
@@ -71,7 +73,7 @@ class Flow(durable.Workflows):
                 text = f"cannot be judged: {where(error)}"
                 self.records.add_event(arrival.study_uid, "unreadable", text)
                 log.error("study %s %s", arrival.study_uid, text)
-            self.arrivals.reviewed(arrival, wait)
+            self.arrivals.reviewed(arrival, wait, time.perf_counter() - began)
 
     def review_study(self, arrival: Arrival) -> float | None:
         """Follow every rule that applies; seconds to the next look, None once all is decided.
@@ -114,7 +116,7 @@ class Flow(durable.Workflows):
     def schedule(self, rule: Rule, arrival: Arrival, run: Run) -> None:
         """Create the workitem, or find it, and hand it to the workers."""
         inputs = {
-            name: sorted(i.path.name for series in chosen for i in series.instances)
+            name: sorted(str(part) for series in chosen for part in Part.of(series))
             for name, chosen in run.selection.chosen.items()
         }
         workitem_id = self.workitems.id_of_run(arrival, rule, inputs)
@@ -239,7 +241,7 @@ class Flow(durable.Workflows):
             return
         self.records.change(tables.workitem, {"id": workitem_id}, failure=None)
         folder = self.workitems.result_folder(workitem_id)
-        job = Job(self.workitems.images(row), folder, row["weights_sha256"])
+        job = Job(self.workitems.parts(row), folder, row["weights_sha256"])
         started = time.monotonic()
         try:
             host = self.host(row["module"])

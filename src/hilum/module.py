@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
+from hilum.dicom.parts import Part, read_series
 from hilum.dicom.series import Series
 from hilum.errors import ConfigurationError
 from hilum.findings import Finding
@@ -25,10 +26,10 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Input:
-    """One series, and what a network was made for, judged from headers.
+    """One volume of a series, and what a network was made for, judged from headers.
 
-    A rule can narrow it, never widen it. Lengths are in mm. `extent` bounds every side of the
-    volume.
+    A rule can narrow it, never widen it. Lengths are in mm, `echo_time` is in ms, `b_value` in
+    s/mm2. `extent` bounds every side of the volume.
     """
 
     modality: str
@@ -38,10 +39,17 @@ class Input:
     slice_spacing: Range | None = None
     pixel_spacing: Range | None = None
     extent: Range | None = None
+    echo_time: Range | None = None
+    b_value: Range | None = None
 
-    def read(self, instances: Sequence[Instance]) -> Series:
+    def read(self, parts: Sequence[Part]) -> Series:
         """The chosen images as `Module.run` receives them."""
-        return Series.of(instances)
+        (series,) = read_series(parts)
+        return series
+
+    def candidates(self, series: Series) -> Sequence[Series]:
+        """The volumes of `series`, each of which is judged by itself."""
+        return series.candidates if self.volume else (series,)
 
     def objections(self, series: Series) -> Iterator[str]:
         """Each reason why `series` is not what the module needs; none means it fits."""
@@ -53,8 +61,11 @@ class Input:
             yield f"SOP class {_name(sop_class)} is not one the module reads"
             return
         low, high = self.slices
-        if not low <= len(series.instances) <= high:
-            yield f"{len(series.instances)} images, module needs {low} to {high}"
+        if not low <= len(series.frames) <= high:
+            yield f"{len(series.frames)} images, module needs {low} to {high}"
+        for keyword, allowed in (("echo_time", self.echo_time), ("b_value", self.b_value)):
+            if allowed:
+                yield from _not_within(series, keyword, allowed)
         if self.volume:
             yield from self._objections_to_volume(series)
 
@@ -67,24 +78,27 @@ class Input:
         yield from ()
 
     def _objections_to_volume(self, series: Series) -> Iterator[str]:
-        if series.stack.spacing is None:
-            yield f"forms no volume: {series.stack.problem}"
-            return
+        if series.frames and all(frame.is_localizer for frame in series.frames):
+            yield "it is a localizer (ImageType)"
         if series.stack.problem:
             yield f"forms no volume: {series.stack.problem}"
-        first = series.instances[0]
+        if series.problem:
+            yield series.problem
+        if series.stack.spacing is None:
+            return
+        first = series.frames[0]
         assert first.pixel_spacing is not None
         if self.slice_spacing:
             yield from _outside(series.stack.spacing, self.slice_spacing, "slice spacing")
         if self.pixel_spacing:
-            for spacing in sorted(set(first.pixel_spacing.tolist())):
+            for spacing in sorted(set(first.pixel_spacing)):
                 yield from _outside(spacing, self.pixel_spacing, "pixel spacing")
         if self.extent:
             rows, columns = first.size or (0, 0)
             sides = (
                 rows * first.pixel_spacing[0],
                 columns * first.pixel_spacing[1],
-                len(series.instances) * series.stack.spacing,
+                len(series.frames) * series.stack.spacing,
             )
             if not all(self.extent[0] <= side <= self.extent[1] for side in sides):
                 size = " x ".join(f"{side:.0f}" for side in sides)
@@ -101,9 +115,14 @@ class Films:
 
     modalities: tuple[str, ...] = ("CR", "DX")
 
-    def read(self, instances: Sequence[Instance]) -> tuple[Film, ...]:
+    def read(self, parts: Sequence[Part]) -> tuple[Film, ...]:
         """The chosen images as `Module.run` receives them: in order of acquisition, then of UID."""
-        return tuple(sorted(map(Film, instances), key=lambda film: (film.acquired, film.uid)))
+        films = (Film(Instance.read(part.path)) for part in parts)
+        return tuple(sorted(films, key=lambda film: (film.acquired, film.uid)))
+
+    def candidates(self, series: Series) -> Sequence[Series]:
+        """All images of `series` together."""
+        return (series,)
 
     def objections(self, series: Series) -> Iterator[str]:
         """Each reason why `series` holds no radiographs; none means it does."""
@@ -118,6 +137,15 @@ Need = Input | Films
 def _outside(value: float, allowed: Range, what: str) -> Iterator[str]:
     if not allowed[0] <= value <= allowed[1]:
         yield f"{what} {value:.2g} mm, module needs {allowed[0]:g} to {allowed[1]:g} mm"
+
+
+def _not_within(series: Series, attribute: str, allowed: Range) -> Iterator[str]:
+    """Whether a frame states another echo time, or b-value, than the module needs."""
+    name, unit = {"echo_time": ("echo time", "ms"), "b_value": ("b-value", "s/mm2")}[attribute]
+    stated = {getattr(frame, attribute) for frame in series.frames}
+    if wrong := [v for v in stated if v is None or not allowed[0] <= v <= allowed[1]]:
+        shown = "not stated" if wrong[0] is None else f"{wrong[0]:g} {unit}"
+        yield f"{name} is {shown}, module needs {allowed[0]:g} to {allowed[1]:g} {unit}"
 
 
 def _name(uid: str) -> str:

@@ -18,6 +18,7 @@ from hilum.config import parse
 from hilum.config.site import Rule, Worker
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
+from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
@@ -126,15 +127,14 @@ def _results(
     earlier: list[Dataset],
 ) -> dict[str, Any]:
     created = datetime.now().astimezone()
-    images = {
-        name: [i for series in chosen for i in series.instances]
+    inputs = {
+        name: [part for series in chosen for part in Part.of(series)]
         for name, chosen in selection.chosen.items()
     }
-    files = {name: [i.path for i in instances] for name, instances in images.items()}
     out.mkdir()
     with TemporaryDirectory(dir=out) as between:  # what a module hands over is no result
         try:
-            host.run(Job(files, Path(between), facts.weights_sha256))
+            host.run(Job(inputs, Path(between), facts.weights_sha256))
         except BaseException:
             host.close()  # or it would go on writing there
             for traceback in Path(between).glob(TRACEBACK):
@@ -143,10 +143,10 @@ def _results(
         found = exchange.load(Path(between))
         pictures = exchange.load_pictures(Path(between))
     findings = compared(found, study, facts, earlier)
-    uids = [i.sop_instance_uid for instances in images.values() for i in instances]
+    names = [str(part) for parts in inputs.values() for part in parts]
     analysis = Analysis(
         # the time is part of the identity: without records, a second run is another result
-        workitem_id=derived_uid(facts.name, facts.weights_sha256, created.isoformat(), *uids),
+        workitem_id=derived_uid(facts.name, facts.weights_sha256, created.isoformat(), *names),
         created=created,
         module=facts,
         study=study,

@@ -73,8 +73,7 @@ def retry(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
     again = derived_uid(row["id"], "again")
     if row["superseded_by"] not in (None, again):
         return Answer(False, f"not tried again: {row['superseded_by']} has replaced it")
-    images = [path for paths in flow.workitems.images(row).values() for path in paths]
-    if not all(path.exists() for path in images):
+    if not all(path.exists() for path in flow.workitems.images(row)):
         return Answer(False, "not tried again: its images were removed")
     module = flow.facts[row["module"]]
     values = {**row, "id": again, "created": asked["at"], "predecessor": row["id"]}

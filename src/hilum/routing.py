@@ -25,10 +25,7 @@ class Verdict:
 
     def __str__(self) -> str:
         word = "chosen" if self.accepted else "rejected"
-        return (
-            f"{word} {self.description or '(no description)'} "
-            f"({self.images} images): {'; '.join(self.reasons)}"
-        )
+        return f"{word} {self.description} ({self.images} images): {'; '.join(self.reasons)}"
 
 
 @dataclass(frozen=True)
@@ -82,25 +79,25 @@ def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:
     for name, need in needs.items():
         patterns = rule.series if name == "series" else rule.inputs.get(name, {})
         fitting = []
-        reservations: dict[str, tuple[str, ...]] = {}
-        for series in candidates:
+        reservations: dict[Series, tuple[str, ...]] = {}
+        for series in (found for one in candidates for found in need.candidates(one)):
             objections = objections_to(series, need, patterns)
             if objections:
                 verdicts.append(_verdict(name, series, False, objections))
             else:
                 fitting.append(series)
-                reservations[series.uid] = _reservations(series, need)
-        fitting.sort(key=lambda s: (not reservations[s.uid], *_preference(s)), reverse=True)
+                reservations[series] = _reservations(series, need)
+        fitting.sort(key=lambda s: (not reservations[s], *_preference(s)), reverse=True)
         wanted = fitting if isinstance(need, Films) else fitting[:1]
         if wanted:
             chosen[name] = tuple(wanted)
         for rank, series in enumerate(fitting):
-            against = reservations[series.uid]
+            against = reservations[series]
             if rank < len(wanted):
                 verdicts.append(_verdict(name, series, True, _why(series, patterns, against)))
                 reserved = reserved or bool(against)
             else:
-                better = fitting[0].description or "another series"
+                better = fitting[0].name if fitting[0].uid != series.uid else fitting[0].label
                 reasons = (*against, f"fits, but {better} fits first")
                 verdicts.append(_verdict(name, series, False, reasons))
     return Selection(chosen, tuple(verdicts), set(chosen) == set(needs), reserved)
@@ -120,7 +117,7 @@ def objections_to(series: Series, need: Need, patterns: Mapping[str, str]) -> tu
 
 def _reservations(series: Series, need: Need) -> tuple[str, ...]:
     """All films that fit are taken, so there is nothing to prefer among them."""
-    return () if isinstance(need, Films) else tuple(need.reservations(series))
+    return () if isinstance(need, Films) else (*need.reservations(series), *series.cautions)
 
 
 def _why(
@@ -130,8 +127,9 @@ def _why(
     reasons.append(f"{series.modality} as the module needs")
     if series.stack.spacing is not None and not series.stack.problem:
         reasons.append(
-            f"{len(series.instances)} evenly spaced slices {series.stack.spacing:.3g} mm apart"
+            f"{len(series.frames)} evenly spaced slices {series.stack.spacing:.3g} mm apart"
         )
+    reasons += series.aside
     if reservations:
         reasons.append(f"for want of a better one, though {'; '.join(reservations)}")
     return tuple(reasons)
@@ -139,8 +137,9 @@ def _why(
 
 def _preference(series: Series) -> tuple[int, int, str]:
     number = series.header.integer("SeriesNumber") or 0
-    return len(series.instances), number, series.uid
+    return len(series.frames), number, series.uid
 
 
 def _verdict(name: str, series: Series, accepted: bool, reasons: tuple[str, ...]) -> Verdict:
-    return Verdict(name, series.uid, series.description, len(series.instances), accepted, reasons)
+    images = len(series.frames) or len(series.instances)
+    return Verdict(name, series.uid, series.name, images, accepted, reasons)

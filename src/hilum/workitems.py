@@ -11,6 +11,7 @@ from hilum.assembly import Arrival
 from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
+from hilum.dicom.parts import Part, read_series
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
@@ -74,15 +75,23 @@ class Workitems:
         runs = [row["id"] for row in rows if row["inputs"]]
         return runs[-1] if runs else None
 
-    def images(self, row: tables.Row) -> dict[str, list[Path]]:
-        """The analysed image files by input name."""
+    def parts(self, row: tables.Row) -> dict[str, list[Part]]:
+        """The analysed files, and which of their frames, by input name."""
         folder = self._inbox.study_folder(row["study_uid"])
-        return {name: [folder / file for file in files] for name, files in row["inputs"].items()}
+        return {
+            name: [Part.parse(part, folder) for part in parts]
+            for name, parts in row["inputs"].items()
+        }
+
+    def images(self, row: tables.Row) -> list[Path]:
+        """The analysed files, each once."""
+        parts = (part for of_input in self.parts(row).values() for part in of_input)
+        return list(dict.fromkeys(part.path for part in parts))
 
     def require_files(self, row: tables.Row) -> None:
         """Raise `RemovedError` unless all images and results of the workitem are still here."""
         folder = self._inbox.study_folder(row["study_uid"])
-        files = {path for paths in self.images(row).values() for path in paths}
+        files = set(self.images(row))
         files |= {folder / name for name in row["siblings"]}
         results = self._records.find(tables.result, workitem_id=row["id"])
         files |= {Path(result["path"]) for result in results}
@@ -104,10 +113,7 @@ class Workitems:
 
     def analysis(self, row: tables.Row) -> Analysis:
         """The workitem with its images and findings, as the object writers want it."""
-        inputs = {
-            name: Study.of([Instance.read(path) for path in paths]).series
-            for name, paths in self.images(row).items()
-        }
+        inputs = {name: read_series(parts) for name, parts in self.parts(row).items()}
         before = self._results_replaced_by(row)
         return Analysis(
             workitem_id=row["id"],
@@ -136,7 +142,7 @@ class Workitems:
         self.require_files(row)
         files = [Path(row["path"]) for row in results]
         if delivery["images"]:
-            files = [path for paths in self.images(row).values() for path in paths] + files
+            files = self.images(row) + files
         return files
 
     def keep(self, workitem_id: str, kind: str, dataset: Dataset, variant: str) -> None:

@@ -74,7 +74,7 @@ def test_a_study_came_when_its_first_file_did_not_when_it_was_found(
         os.utime(instance.path, (1e9 + seconds, 1e9 + seconds))
     arrivals.sweep()
     (arrival,) = arrivals.due(float("inf"))
-    arrivals.reviewed(arrival, None)
+    arrivals.reviewed(arrival, None, 0.0)
     (row,) = arrivals._records.find(tables.study)
     assert (row["first_at"], row["last_at"]) == (1e9, 1e9 + 2)
 

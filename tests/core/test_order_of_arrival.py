@@ -61,6 +61,9 @@ class Clock:
     def time(self) -> float:
         return self.now
 
+    def perf_counter(self) -> float:
+        return self.now
+
 
 class Engine:
     """Keeps the workitems that were handed to the workers; each at most once."""

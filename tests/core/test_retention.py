@@ -71,7 +71,7 @@ class House:
         """The gateway has decided on every open study."""
         arrivals = self.arrivals.due(float("inf"))
         for arrival in arrivals:
-            self.arrivals.reviewed(arrival, None)
+            self.arrivals.reviewed(arrival, None, 0.0)
         return arrivals
 
     def workitem(self, study_uid: str, state: State, *deliveries: str, **values: Any) -> Path:

@@ -102,7 +102,7 @@ def test_geometry_comes_from_positions_not_from_numbers(tmp_path: Path) -> None:
         ds.InstanceNumber = 1000 - ds.InstanceNumber
     slices[3].InstanceNumber = None
     study = study_of(tmp_path, slices[::-1])
-    ordered = select(study, {"series": CROP}, RULE).chosen["series"][0].instances
+    ordered = select(study, {"series": CROP}, RULE).chosen["series"][0].frames
     assert [i.position[2] for i in ordered] == sorted(i.position[2] for i in ordered)
 
 

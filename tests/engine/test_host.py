@@ -8,6 +8,7 @@ import pytest
 
 from factory import mr_slices, write
 from hilum.config.site import Worker
+from hilum.dicom.parts import Part
 from hilum.engine import exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCrashed, ModuleError
@@ -51,7 +52,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def job(tmp_path: Path, mood: str) -> Job:
     files = write(mr_slices(mood, count=3, description=mood), tmp_path / mood)
-    return Job({"series": files}, tmp_path / f"out-{mood}", weights())
+    return Job({"series": [Part(file) for file in files]}, tmp_path / f"out-{mood}", weights())
 
 
 def weights() -> str:
@@ -107,7 +108,7 @@ def test_the_child_draws_films_even_for_a_module_that_raises(
     host = ModelHost("moody", Worker())
     path = saved(radiograph(scene(), SeriesDescription="raise"), tmp_path / "film.dcm")
     with pytest.raises(ModuleError, match="ValueError"):
-        host.run(Job({"series": [path]}, tmp_path / "out", weights()))
+        host.run(Job({"series": [Part(path)]}, tmp_path / "out", weights()))
     host.close()
     (picture,) = exchange.load_pictures(tmp_path / "out").values()
     assert picture.shape == (900, 750)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from hilum.cli import app
 from hilum.config import parse
+from hilum.dicom.parts import Part
 from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
 from hilum.engine.host import Job, ModelHost
@@ -221,7 +222,7 @@ def test_runs_in_its_own_process_with_the_same_gates(
     host = ModelHost("our-network", site.worker, site.networks)
     files = [good.instance.path, lateral.instance.path]
     weights = facts_of(installed_modules(networks)["our-network"]).weights_sha256
-    host.run(Job({"series": files}, tmp_path / "out", weights))
+    host.run(Job({"series": [Part(file) for file in files]}, tmp_path / "out", weights))
     host.close()
     findings = exchange.load(tmp_path / "out")
     (classification,) = findings.classifications

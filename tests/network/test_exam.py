@@ -7,8 +7,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from hilum.dicom.geometry import stack_of, volume_affine
 from hilum.dicom.instance import Instance
+from hilum.dicom.series import Series
 from hilum.errors import MissingPartError
 from hilum.network import exam, head
 
@@ -25,12 +25,8 @@ def instances(folder: Path, description: str) -> list[Instance]:
 
 def volume(found: list[Instance]) -> tuple[np.ndarray, np.ndarray]:
     """Voxels (slice, row, column) and their affine to LPS mm."""
-    stack = stack_of(found)
-    assert stack.problem is None
-    assert stack.spacing is not None
-    ordered = [found[i] for i in stack.order]
-    voxels = np.stack([pydicom.dcmread(i.path).pixel_array for i in ordered])
-    return voxels, volume_affine(ordered, stack.spacing)
+    voxels = Series.of(found).volume()
+    return voxels.array, voxels.affine
 
 
 def test_it_is_a_usual_brain_exam(folder: Path) -> None:

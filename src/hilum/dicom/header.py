@@ -4,7 +4,7 @@ import re
 import struct
 import zlib
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
@@ -40,6 +40,8 @@ IDENTIFYING: dict[str, BaseTag] = {
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 }
 CHARACTER_SET = 0x00080005
+# Modality LUT, Shared and Per-frame Functional Groups: often too large for a header in memory.
+PLACED = (0x00283000, 0x52009229, 0x52009230)
 UID_FORM = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, lenient about leading zeros
 LARGEST_ELEMENT = 64 << 10  # bytes; what is larger is private, a table or the frames' geometry
 LARGEST_INFLATED = 256 << 20  # bytes
@@ -102,19 +104,36 @@ def identify(part10: Buffer) -> dict[str, str]:
     return _uids(part10, _elements(part10, offset, syntax))
 
 
-def read_header(part10: Buffer) -> tuple[dict[str, str], Header]:
+class Headers(NamedTuple):
+    """What is read of a file: its UIDs by keyword, its header, and where large parts of it lie.
+
+    `places` holds the begin and end of the value of each element of `PLACED`; none for a deflated
+    file.
+    """
+
+    uids: dict[str, str]
+    header: Header
+    transfer_syntax: str
+    places: dict[int, tuple[int, int]]
+
+
+def read_header(part10: Buffer) -> Headers:
     """The identifying UIDs, and every element but the pixel data and very large ones.
 
     Raises `UnreadableError` if this is no DICOM object that identifies itself.
     """
     offset, syntax = body(part10)
-    if syntax == DeflatedExplicitVRLittleEndian:
+    is_deflated = syntax == DeflatedExplicitVRLittleEndian
+    if is_deflated:
         part10, offset = _inflated(part10[offset:]), 0
     implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
     elements = _elements(part10, offset, syntax)
     uids = _uids(part10, elements)
     kept = bytearray()
+    places = {}
     for element in elements:
+        if element.tag in PLACED and not is_deflated:
+            places[element.tag] = (element.value, element.end)
         content = part10[element.start : min(element.end, element.start + LARGEST_ELEMENT + 1)]
         # Every text is read by the character set: a broken one must not make all of them so.
         odd = element.tag == CHARACTER_SET and not implicit and content[4:6] != b"CS"
@@ -127,7 +146,7 @@ def read_header(part10: Buffer) -> tuple[dict[str, str], Header]:
         header.set_original_encoding(implicit, little, read.original_character_set)
     except HOSTILE as error:
         raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error
-    return uids, header
+    return Headers(uids, header, syntax, places)
 
 
 def _inflated(compressed: bytes) -> bytes:

@@ -1,46 +1,46 @@
 """One received SOP instance: its header, tolerantly read, and where its file lies."""
 
 import mmap
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 
+from hilum.dicom.frames import Frame, frames_of, group_item
+from hilum.dicom.functional_groups import PER_FRAME, FrameGroups, of_classic, of_multi_frame
 from hilum.dicom.header import HOSTILE, Header, read_header
+from hilum.dicom.structure import Buffer
 from hilum.dicom.uids import MANUFACTURER
 from hilum.errors import UnreadableError
 
-LONGEST = 1e6  # mm; no patient is larger, and squares of such numbers can be reckoned with
+MOST_FRAMES = 100_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Instance:
     """A SOP instance on disk.
 
     `header` holds everything but the pixel data and elements above 64 KiB; one that is broken reads
-    as if it were not there. `uids` are the identifying ones by keyword.
+    as if it were not there. `uids` are the identifying ones by keyword. `places` says where in the
+    file the functional groups lie, by tag.
     """
 
     path: Path
     header: Header
     uids: Mapping[str, str]
+    transfer_syntax: str
+    places: Mapping[int, tuple[int, int]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> "Instance":
         """Read the header of `path`; raise `UnreadableError` if it identifies no instance."""
-        try:
-            with (
-                path.open("rb") as file,
-                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
-            ):
-                uids, header = read_header(content)
-        except (OSError, ValueError) as error:  # mmap takes no empty file
-            raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error
-        return cls(path, header, uids)
+        with _content(path) as content:
+            uids, header, syntax, places = read_header(content)
+        return cls(path, header, uids, syntax, places)
 
     @property
     def sop_instance_uid(self) -> str:
@@ -74,39 +74,101 @@ class Instance:
         return number if number and number > 0 else None
 
     @cached_property
+    def concatenation(self) -> tuple[str, int]:
+        """UID and number of objects of the concatenation that it is a part of (PS3.3 C.7.6.16.1).
+
+        ("", 0) if it is whole, or does not say how many there are.
+        """
+        uid = self.header.text("ConcatenationUID")
+        total = self.header.integer("InConcatenationTotalNumber")
+        return (uid, total) if uid and total and 0 < total <= MOST_FRAMES else ("", 0)
+
+    @cached_property
     def size(self) -> tuple[int, int] | None:
         """Rows and Columns, or None."""
         rows, columns = self.header.integer("Rows"), self.header.integer("Columns")
         return (rows, columns) if rows and columns else None
 
     @cached_property
-    def position(self) -> np.ndarray | None:
-        """Image Position (Patient) in mm, LPS (PS3.3 C.7.6.2), or None."""
-        return _floats(self.header, "ImagePositionPatient", 3)
+    def number(self) -> int | None:
+        """Instance Number, or None."""
+        return self.header.integer("InstanceNumber")
 
     @cached_property
-    def orientation(self) -> np.ndarray | None:
-        """Image Orientation (Patient): row then column direction cosines, or None."""
-        return _floats(self.header, "ImageOrientationPatient", 6)
+    def frame_of_reference(self) -> str:
+        """Frame of Reference UID, or ""."""
+        return self.header.text("FrameOfReferenceUID").strip()
 
     @cached_property
-    def pixel_spacing(self) -> np.ndarray | None:
-        """Distance between rows, then between columns, in mm, or None."""
-        spacing = _floats(self.header, "PixelSpacing", 2)
-        return spacing if spacing is not None and (spacing > 0).all() else None
+    def samples_per_pixel(self) -> int:
+        """1 for shades of grey, 3 for colours."""
+        return self.header.integer("SamplesPerPixel") or 1
+
+    @property
+    def has_functional_groups(self) -> bool:
+        """Whether each frame says of itself where it lies (PS3.3 C.7.6.16)."""
+        return PER_FRAME in self.places
+
+    @cached_property
+    def frame_count(self) -> int:
+        """Number of Frames; 1 where it is not stated, 0 where there are no pixels."""
+        if self.size is None:
+            return 0
+        stated = self.header.integer("NumberOfFrames")
+        return min(max(1, stated or 1), MOST_FRAMES)
+
+    @cached_property
+    def problem(self) -> str | None:
+        """Why its frames cannot be told apart, or None."""
+        if not self.has_functional_groups or len(self.frames) == self.frame_count:
+            return None
+        said, described = self.frame_count, len(self.frames)
+        return f"it says that it has {said} frames and describes {described} (NumberOfFrames)"
+
+    @property
+    def is_multi_frame(self) -> bool:
+        return self.has_functional_groups or self.frame_count > 1
+
+    @cached_property
+    def frames(self) -> tuple[Frame, ...]:
+        """Every plane of pixels in the order of the file; none for an object without pixels.
+
+        Raises `UnreadableError` if the functional groups make no sense.
+        """
+        if self.size is None:
+            return ()
+        return frames_of(self, self._groups, of_classic(self.header))
+
+    def group_items(self, number: int) -> list[Dataset]:
+        """The functional group items that hold for frame `number`: shared, then its own."""
+        groups = self._groups
+        if groups is None:
+            return []
+        places = [groups.shared] if groups.shared else []
+        places.append(groups.places[number - 1])
+        with _content(self.path) as content:
+            return [group_item(content[a:b], self.transfer_syntax) for a, b in places]
+
+    @cached_property
+    def _groups(self) -> FrameGroups | None:
+        if not self.has_functional_groups:
+            return None
+        with _content(self.path) as content:
+            return of_multi_frame(content, self.transfer_syntax, self.places)
 
     def dataset(self) -> Dataset:
         """The complete data set, pixel data included, read afresh from disk."""
         return pydicom.dcmread(self.path)
 
 
-def _floats(header: Header, keyword: str, count: int) -> np.ndarray | None:
-    """`count` finite numbers of a magnitude that lengths in a patient have, or None."""
-    value = header.get(keyword)
+@contextmanager
+def _content(path: Path) -> Iterator[Buffer]:
+    """The bytes of a file, not read before they are looked at."""
     try:
-        if len(value) != count:
-            return None
-        numbers = np.array([float(v) for v in value], dtype=np.float64)
-    except HOSTILE:
-        return None
-    return numbers if (np.abs(numbers) < LONGEST).all() else None
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+        ):
+            yield content
+    except (OSError, ValueError) as error:  # mmap takes no empty file
+        raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error

@@ -1,33 +1,68 @@
-"""A series: its instances in spatial order, and its voxels as one volume."""
+"""A series: its frames in spatial order, and their voxels as one volume."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 from highdicom import Volume
-from pydicom.pixels.processing import apply_rescale
 
+from hilum.dicom.candidates import split
+from hilum.dicom.frames import Frame
 from hilum.dicom.geometry import Stack, stack_of, volume_affine
 from hilum.dicom.header import Header
 from hilum.dicom.instance import Instance
-from hilum.errors import NoVolumeError
+from hilum.dicom.pixels import StoredFrames
+from hilum.dicom.values import DEFAULTS
+from hilum.errors import NoVolumeError, UnreadableError
+
+# What is Type 1 for a modality, so that a default for it may be wrong (PS3.3 C.8.2.1, C.8.9.4).
+NEEDED = {"CT": ("RescaleSlope", "RescaleIntercept"), "PT": ("RescaleSlope",)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Series:
-    """The instances of one Series Instance UID, one or more, in spatial order if they have it."""
+    """Images of one Series Instance UID, one or more, in spatial order if they have it.
+
+    What a module receives is one volume of the series: `label` tells it from the others, "" if
+    there are none; `aside` says what was left out of it.
+    """
 
     instances: tuple[Instance, ...]
+    frames: tuple[Frame, ...]
+    stack: Stack
+    label: str = ""
+    aside: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, instances: Sequence[Instance]) -> "Series":
-        """Sort `instances` (all of one series): by position, else by Instance Number."""
-        numbered = sorted(
-            instances, key=lambda i: (i.header.integer("InstanceNumber") or 0, i.sop_instance_uid)
+        """Everything of `instances` (all of one series): by position, else by Instance Number."""
+        numbered = sorted(instances, key=lambda i: (i.number or 0, i.sop_instance_uid))
+        series = cls.of_frames([frame for instance in numbered for frame in instance.frames])
+        bare = tuple(i for i in numbered if not i.frames)
+        return replace(series, instances=series.instances + bare) if bare else series
+
+    @classmethod
+    def of_frames(
+        cls, frames: Sequence[Frame], label: str = "", aside: tuple[str, ...] = ()
+    ) -> "Series":
+        """The volume that `frames` form, by position, else in the order given."""
+        stack = stack_of(frames)
+        ordered = tuple(frames[index] for index in stack.order)
+        instances = {frame.instance.sop_instance_uid: frame.instance for frame in ordered}
+        stack = replace(stack, order=tuple(range(len(ordered))))
+        return cls(tuple(instances.values()), ordered, stack, label, aside)
+
+    @cached_property
+    def candidates(self) -> tuple["Series", ...]:
+        """The volumes that the images may form, each judged by itself; at least one."""
+        found = split(self.frames)
+        if len(found.volumes) == 1 and not found.aside:
+            return (self,)
+        return tuple(
+            Series.of_frames(volume.frames, volume.label, found.aside) for volume in found.volumes
         )
-        stack = stack_of(numbered)
-        return cls(tuple(numbered[index] for index in stack.order))
 
     @property
     def uid(self) -> str:
@@ -37,10 +72,13 @@ class Series:
     def study_uid(self) -> str:
         return self.instances[0].study_uid
 
-    @property
+    @cached_property
     def header(self) -> Header:
-        """The header of the first instance, for attributes that hold for the whole series."""
-        return self.instances[0].header
+        """The header of the first image, for attributes that hold for the whole series.
+
+        Of an enhanced object as a classic image would have it, with those of its first frame.
+        """
+        return self.frames[0].header if self.frames else self.instances[0].header
 
     @property
     def modality(self) -> str:
@@ -50,29 +88,67 @@ class Series:
     def description(self) -> str:
         return self.header.text("SeriesDescription")
 
+    @property
+    def name(self) -> str:
+        """Description and label, for a person."""
+        return ", ".join(filter(None, (self.description or "(no description)", self.label)))
+
     @cached_property
-    def stack(self) -> Stack:
-        """Spacing, gaps and regularity of the slices."""
-        return stack_of(self.instances)
+    def problem(self) -> str | None:
+        """Why the pixels of an image cannot be used, as far as the headers tell, or None."""
+        for frame in self.frames:
+            if frame.is_colour:
+                count = frame.instance.samples_per_pixel
+                return f"{frame.name} is in colour (SamplesPerPixel is {count})"
+            if frame.rescale.problem:
+                return f"{frame.name}: {frame.rescale.problem}"
+        return next(filter(None, (instance.problem for instance in self.instances)), None)
+
+    @cached_property
+    def cautions(self) -> tuple[str, ...]:
+        """What a reader must know of the values and the making of the series; clauses."""
+        found = []
+        needed = NEEDED.get(self.modality, ())
+        missing = {keyword for frame in self.frames for keyword in frame.rescale.missing}
+        if lacking := [keyword for keyword in needed if keyword in missing]:
+            used = " and ".join(f"{DEFAULTS[keyword]:g}" for keyword in lacking)
+            found.append(f"{self.modality} images without {' and '.join(lacking)}, taken as {used}")
+        acquisitions = {frame.acquisition for frame in self.frames} - {None}
+        if len(acquisitions) > 1:
+            found.append(f"the slices come from {len(acquisitions)} acquisitions")
+        return tuple(found)
 
     def volume(self) -> Volume:
         """Voxels after the Modality LUT: float32 (slices, rows, columns), affine to LPS mm.
 
-        Raises `NoVolumeError` if the slices are not evenly spaced, or some are missing.
+        Frames are decoded one at a time.
+
+        Raises
+        ------
+        NoVolumeError
+            The slices form no right-angled grid, or some are missing.
+        UnreadableError
+            The pixels of an image cannot be used; the text names the image.
         """
         if self.stack.problem or self.stack.spacing is None:
             raise NoVolumeError(f"series forms no volume: {self.stack.problem}")
-        slices = []
-        for instance in self.instances:
-            dataset = instance.dataset()
-            slices.append(apply_rescale(dataset.pixel_array, dataset).astype(np.float32))
+        if self.problem:
+            raise UnreadableError(self.problem)
+        rows, columns = self.frames[0].size or (0, 0)
+        voxels = np.empty((len(self.frames), rows, columns), np.float32)
+        for place, (frame, stored) in enumerate(_stored(self.frames)):
+            voxels[place] = frame.rescale(stored)
         return Volume(
-            np.stack(slices),
-            affine=volume_affine(self.instances, self.stack.spacing),
+            voxels,
+            affine=volume_affine(self.frames[0], self.stack.spacing),
             coordinate_system="PATIENT",
-            frame_of_reference_uid=self.header.get("FrameOfReferenceUID"),
+            frame_of_reference_uid=self.frames[0].frame_of_reference or None,
         )
 
 
-def _number_and_uid(instance: Instance) -> tuple[int, str]:
-    return instance.header.integer("InstanceNumber") or 0, instance.sop_instance_uid
+def _stored(frames: Sequence[Frame]) -> Iterator[tuple[Frame, np.ndarray]]:
+    """Each frame with its stored pixels; a file with several is opened once."""
+    for path, of_file in groupby(frames, key=lambda frame: frame.instance.path):
+        with StoredFrames(path) as stored:
+            for frame in of_file:
+                yield frame, stored.frame(frame.number)

@@ -10,7 +10,7 @@ import os
 import resource
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 
 from hilum.config.site import Worker
 from hilum.dicom.film import Film
-from hilum.dicom.instance import Instance
+from hilum.dicom.parts import Part
 from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.errors import (
@@ -30,7 +30,7 @@ from hilum.errors import (
     ModuleError,
     where,
 )
-from hilum.findings import Findings, Refusal
+from hilum.findings import Findings, Note, Refusal
 from hilum.inbox import write_durably
 from hilum.inbox.room import is_full, no_room
 from hilum.module import Module, facts_of, inputs_of, installed_modules
@@ -45,9 +45,9 @@ EXCHANGED = "its files were exchanged while Hilum ran: restart Hilum, it then an
 
 @dataclass(frozen=True)
 class Job:
-    """One run: the files of each input, the folder for the findings, the weights to be used."""
+    """One run: the frames of each input, the folder for the findings, the weights to be used."""
 
-    files: Mapping[str, Sequence[Path]]
+    inputs: Mapping[str, Sequence[Part]]
     out: Path
     weights_sha256: str
 
@@ -140,20 +140,25 @@ def run_here(module: Module, job: Job) -> Findings:
     inputs: dict[str, Series | tuple[Film, ...]] = {}
     findings = Findings()
     try:
-        inputs = {
-            name: need.read([Instance.read(path) for path in job.files[name]])
-            for name, need in inputs_of(module).items()
-        }
+        inputs = {name: need.read(job.inputs[name]) for name, need in inputs_of(module).items()}
         if isinstance(module.needs, Mapping):
             findings = Findings(tuple(module.run(**inputs)))
         else:
             findings = Findings(tuple(module.run(*inputs.values())))
+        findings = Findings((*findings.items, *_cautions(inputs.values())))
     except DicomError as error:
         findings = Findings((Refusal("unreadable-input", f"The images cannot be used: {error}."),))
     finally:
         exchange.save_pictures(_pictures(inputs.values(), findings), job.out)
     exchange.save(findings, job.out)
     return findings
+
+
+def _cautions(inputs: Iterable[Series | tuple[Film, ...]]) -> Iterator[Note]:
+    """What a reader must know of the analysed series that the module does not say."""
+    for given in inputs:
+        if isinstance(given, Series):
+            yield from (Note(text, caution=True) for text in given.cautions)
 
 
 def _pictures(

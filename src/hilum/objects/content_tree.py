@@ -12,6 +12,7 @@ from pydicom.sr.coding import Code
 from pydicom.valuerep import DSfloat
 
 from hilum.dicom import codes
+from hilum.dicom.frames import Frame
 from hilum.objects import common
 
 CONTAINS = "CONTAINS"
@@ -76,6 +77,15 @@ def image(
 ) -> Dataset:
     item = _item("IMAGE", name, relation)
     item.ReferencedSOPSequence = [common.reference(sop_class_uid, sop_instance_uid)]
+    return item
+
+
+def frame(name: Code, shown: Frame, relation: str = CONTAINS) -> Dataset:
+    """The image that `shown` is, or is one of several frames of (PS3.3 C.18.4)."""
+    instance = shown.instance
+    item = image(name, instance.sop_class_uid, instance.sop_instance_uid, relation)
+    if instance.is_multi_frame:
+        item.ReferencedSOPSequence[0].ReferencedFrameNumber = shown.number
     return item
 
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
@@ -224,11 +222,11 @@ def describe(series: Series) -> str:
     """Name, number of images and voxel size of a series."""
     number = series.header.integer("SeriesNumber")
     name = f"{series.description or 'unnamed series'}{f' (series {number})' if number else ''}"
-    count = len(series.instances)
+    count = len(series.frames) or len(series.instances)
     parts = [name, f"{series.modality}, {count} image{'s' if count != 1 else ''}"]
-    spacing = series.instances[0].pixel_spacing
+    spacing = series.frames[0].pixel_spacing if series.frames else None
     if spacing is not None and series.stack.spacing is not None:
-        sides = (*np.asarray(spacing).tolist(), series.stack.spacing)
+        sides = (*spacing, series.stack.spacing)
         parts.append(" x ".join(f"{side:.2f}" for side in sides) + " mm")
     elif size := series.instances[0].size:
         parts.append(f"{size[1]} x {size[0]} pixels")

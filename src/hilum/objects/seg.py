@@ -1,5 +1,6 @@
 """The Segmentation object (PS3.3 A.51): what viewers overlay and machines read."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -8,8 +9,10 @@ from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
+from pydicom.valuerep import DSfloat
 
 from hilum.dicom import codes
+from hilum.dicom.frames import Frame
 from hilum.dicom.series import Series
 from hilum.dicom.uids import MANUFACTURER, derived_uid
 from hilum.findings import Segment
@@ -31,7 +34,6 @@ EMPTY = (
     "StudyTime",
     "ReferringPhysicianName",
 )
-GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns")
 MAXIMUM_FRACTIONAL_VALUE = 255
 
 
@@ -61,6 +63,7 @@ def write(report: Report, encoding: Encoding = "auto") -> Dataset | None:
         content_description=common.description(analysis.module.title, "seg"),
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
+    _refer_to_frames(dataset, series)
     _fix_dimension_organization(dataset, derived_uid("dimensions", uid))
     predecessors = common.predecessors(analysis, SegmentationStorage)
     for item in predecessors:
@@ -81,26 +84,61 @@ def segmentation_type(encoding: Encoding, shape: tuple[int, ...]) -> str:
 
 
 def source_images(series: Series) -> list[Dataset]:
-    """Slim, complete headers in spatial order: identity and geometry as the images state them."""
+    """Slim, complete headers in spatial order, one a frame: geometry as the images state it.
+
+    Each stands under a UID of its own: `_refer_to_frames` puts those of the images in their place.
+    """
     images = []
-    for instance in series.instances:
+    spacing = series.stack.spacing or 0.0
+    for frame in series.frames:
         image = Dataset()
         for keyword in EMPTY:
             setattr(image, keyword, None)
-        image.SOPClassUID = instance.sop_class_uid
-        image.SOPInstanceUID = instance.sop_instance_uid
-        image.StudyInstanceUID = instance.study_uid
-        image.SeriesInstanceUID = instance.series_uid
+        image.SOPClassUID = frame.instance.sop_class_uid
+        image.SOPInstanceUID = _placeholder(frame)
+        image.StudyInstanceUID = frame.instance.study_uid
+        image.SeriesInstanceUID = frame.instance.series_uid
         image.Modality = series.modality
         image.FrameOfReferenceUID = frame_of_reference_uid(series)
         image.PositionReferenceIndicator = None
-        for keyword in GEOMETRY:
-            image[keyword] = instance.header[keyword]
-        image.SliceThickness = instance.header.get("SliceThickness") or series.stack.spacing
-        image.SpacingBetweenSlices = series.stack.spacing
+        image.ImagePositionPatient = _decimals(frame.position)
+        image.ImageOrientationPatient = _decimals(frame.orientation)
+        image.PixelSpacing = _decimals(frame.pixel_spacing)
+        image.Rows, image.Columns = frame.size or (0, 0)
+        image.SliceThickness = DSfloat(frame.thickness or spacing, auto_format=True)
+        image.SpacingBetweenSlices = DSfloat(spacing, auto_format=True)
         image.ImageType = ["DERIVED", "SECONDARY"]
         images.append(image)
     return images
+
+
+def _decimals(numbers: Sequence[float] | None) -> list[DSfloat]:
+    return [DSfloat(number, auto_format=True) for number in numbers or ()]
+
+
+def _placeholder(frame: Frame) -> str:
+    return derived_uid("frame", frame.instance.sop_instance_uid, str(frame.number))
+
+
+def _refer_to_frames(dataset: Dataset, series: Series) -> None:
+    """Name the images, and the frames of those that have several, instead of the placeholders."""
+    frames = {_placeholder(frame): frame for frame in series.frames}
+    for group in dataset.PerFrameFunctionalGroupsSequence:
+        for derivation in group.get("DerivationImageSequence", []):
+            for source in derivation.SourceImageSequence:
+                frame = frames.get(source.ReferencedSOPInstanceUID)
+                if frame is None:
+                    continue  # segments on one slice share this item
+                source.ReferencedSOPInstanceUID = frame.instance.sop_instance_uid
+                if frame.instance.is_multi_frame:
+                    source.ReferencedFrameNumber = frame.number
+    dataset.ReferencedSeriesSequence = [
+        common.series_reference(
+            series.uid,
+            [common.reference(i.sop_class_uid, i.sop_instance_uid) for i in series.instances],
+            "ReferencedInstanceSequence",
+        )
+    ]
 
 
 def frame_of_reference_uid(series: Series) -> str:

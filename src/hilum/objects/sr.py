@@ -150,11 +150,9 @@ def _group(report: Report, segment: Segment, segmentation: Dataset | None) -> Da
     ]
     for measurement in report.measurements(segment):
         items += groups.measured(report, measurement)
-    for instance, mask in zip(series.instances, _to_outline(report, segment), strict=True):
+    for frame, mask in zip(series.frames, _to_outline(report, segment), strict=True):
         for points in outlines(mask):
-            source = tree.image(
-                codes.SOURCE, instance.sop_class_uid, instance.sop_instance_uid, tree.SELECTED_FROM
-            )
+            source = tree.frame(codes.SOURCE, frame, tree.SELECTED_FROM)
             items.append(tree.polyline(codes.IMAGE_REGION, points, source))
     if segmentation:
         # TID 1411 allows either outlines or a Referenced Segment (rows 5 and 7). Viewers draw only
