@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from hilum.config.site import Rule
+from hilum.dicom.identity import DIFFERENT, of_patient
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Input, Need
-from hilum.routing import Selection, objections_to, select
+from hilum.routing import Selection, objections_to, select, whose
 
 PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
 FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or began another series
@@ -41,6 +42,7 @@ class Arrival:
     expected: dict[str, int] = field(default_factory=dict)  # images, as they themselves state it
     counted: dict[str, int] = field(default_factory=dict)  # images the archive has, as it says
     removed: set[str] = field(default_factory=set)  # names of images that a rule has removed
+    decided: str = ""  # key of the identity whose images a person has chosen
 
     def add(self, instance: Instance, at: float, association: str = "", late: bool = False) -> None:
         """Take in one image at time `at`; own results that come back do not count as news.
@@ -96,8 +98,9 @@ class Arrival:
         return here + len(self.removed)
 
     def study(self) -> Study:
-        """Everything received so far."""
-        return Study.of(self.instances.values())
+        """Everything received so far, of the patient whom a person named if one was asked."""
+        images = self.instances.values()
+        return Study.of(of_patient(self.decided, images) if self.decided else images)
 
     def finished(self, series_uid: str) -> bool:
         """Whether the sender gave a sign that `series_uid` is done: released, or went on."""
@@ -123,7 +126,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Hold:
-    """The right series stayed incomplete and the rule says to hold it."""
+    """Not by itself: the right series stayed incomplete, or its images are of several patients."""
 
     selection: Selection
     reason: str
@@ -169,6 +172,9 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
     short = [j for j in judgements if isinstance(j, _Short)]
     if short and rule.incomplete == "hold":
         return Hold(selection, short[0].text)
+    if differ := whose(selection, arrival.instances.values()).within:
+        cure = f"`hilum decide {arrival.study_uid}` shows them and takes the right one"
+        return Hold(selection, f"{DIFFERENT} ({', '.join(differ)}): {cure}")
     return Run(
         selection,
         "; ".join(str(j) for j in judgements),

@@ -10,8 +10,9 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 
-from hilum.dicom.header import HOSTILE, Header, read_header
-from hilum.dicom.uids import MANUFACTURER
+from hilum.dicom.header import HOSTILE, Header, read_header, text_of
+from hilum.dicom.identity import PATIENT_AND_STUDY, Patient
+from hilum.dicom.uids import MANUFACTURER, derived_uid
 from hilum.errors import UnreadableError
 
 LONGEST = 1e6  # mm; no patient is larger, and squares of such numbers can be reckoned with
@@ -72,6 +73,17 @@ class Instance:
         """Number of Series Related Instances (0020,1209), if the sender states it (PS3.4 C.3.4)."""
         number = self.header.integer("NumberOfSeriesRelatedInstances")
         return number if number and number > 0 else None
+
+    @cached_property
+    def patient(self) -> Patient:
+        """Who the image says its patient is, made comparable."""
+        return Patient.of(self.header)
+
+    @cached_property
+    def label(self) -> str:
+        """A number that stands for all of its patient and study attributes, and tells none."""
+        stated = (text_of(self.header, keyword) for keyword in PATIENT_AND_STUDY)
+        return derived_uid("label", *self.patient.issuer, *stated)
 
     @cached_property
     def size(self) -> tuple[int, int] | None:
