@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hilum.assembly import WHOLE_AGAIN, Arrival
+from hilum.dicom.identity import Identity
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
@@ -128,6 +129,23 @@ class Arrivals:
         else:
             self._records.remove(tables.removal, study_uid=arrival.study_uid)
 
+    def decide(self, study_uid: str, identity: str) -> bool:
+        """Look at a study anew: a person says which of its images count; False if none is such."""
+        was_open = study_uid in self._open
+        folder = self._inbox.study_folder(study_uid)
+        arrival = self._open.get(study_uid) or self._open_study(study_uid, folder, "")
+        images = [i for i in arrival.instances.values() if not i.is_own_result]
+        if all(Identity.of(image.header).key != identity for image in images):
+            if not was_open:
+                del self._open[study_uid]
+            return False
+        values = {"identity": identity, "at": time.time()}
+        if not self._records.put(tables.decision, study_uid=study_uid, **values):
+            self._records.change(tables.decision, {"study_uid": study_uid}, **values)
+        arrival.decided, arrival.changed = identity, True
+        arrival.last = arrival.last or max(arrival.last_of_series.values())
+        return True
+
     def sweep(self) -> None:
         """Take in every file of studies that hold more files than were decided on."""
         table = tables.study
@@ -194,6 +212,8 @@ class Arrivals:
             last_at=now,
         )
         arrival = self._open[study_uid] = Arrival(study_uid)
+        for decision in self._records.find(tables.decision, study_uid=study_uid):
+            arrival.decided = decision["identity"]
         arrival.counted.update(self._counts.pop(study_uid, {}))
         if is_new:
             text = f"first image received from {caller}" if caller else "images found on disk"

@@ -7,10 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from hilum.dicom.identity import DIFFERENT
 from hilum.errors import HilumError
 from hilum.hints import HintSender, gateway_address
 from hilum.records import Records, tables
-from hilum.records.states import Delivery
+from hilum.records.states import Delivery, State
 
 PATIENCE = 10.0  # seconds; a gateway that runs answers at once
 NOTED = "noted; the gateway does it when it runs and has the time"
@@ -49,6 +50,14 @@ def workitem_called(records: Records, ending: str) -> str:
         many = "several workitems end" if found else "no workitem ends"
         raise HilumError(f"{many} in {ending}; `hilum status` shows them")
     return str(found[0])
+
+
+def held_for_identity(records: Records, study_uid: str) -> str:
+    """The id of a workitem of the study that is held because of whose its images are."""
+    for row in records.find(tables.workitem, study_uid=study_uid, state=State.HELD):
+        if DIFFERENT in row["reason"]:
+            return str(row["id"])
+    raise HilumError("nothing of this study waits for a decision; `hilum status` shows what does")
 
 
 def parked(records: Records, destination: str = "") -> list[str]:

@@ -6,16 +6,17 @@ been silent compared with its own pace, and how many images the series has where
 archive does that they are fetched from.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hilum.config.site import Rule
 from hilum.dicom.geometry import Flaw
+from hilum.dicom.identity import DIFFERENT, of_patient
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Input, Need
-from hilum.routing import Selection, objections_to, select
+from hilum.routing import Selection, objections_to, select, whose
 
 PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
 FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or began another series
@@ -44,6 +45,7 @@ class Arrival:
     counted: dict[str, int] = field(default_factory=dict)  # images the archive has, as it says
     removed: set[str] = field(default_factory=set)  # names of images that a rule has removed
     _built: dict[str, Series] = field(default_factory=dict)  # as they were at the last look
+    decided: str = ""  # key of the identity whose images a person has chosen
 
     def add(self, instance: Instance, at: float, association: str = "", late: bool = False) -> None:
         """Take in one image at time `at`; own results that come back do not count as news.
@@ -118,9 +120,13 @@ class Arrival:
         return here + len(self.removed)
 
     def study(self) -> Study:
-        """Everything received so far; a series to which nothing came is not built again."""
+        """Everything received so far, of the patient whom a person named if one was asked.
+
+        A series to which nothing came is not built again.
+        """
+        images: Iterable[Instance] = self.instances.values()
         groups: dict[str, list[Instance]] = {}
-        for instance in self.instances.values():
+        for instance in of_patient(self.decided, images) if self.decided else images:
             groups.setdefault(instance.series_uid, []).append(instance)
         before = self._built
         self._built = {}
@@ -154,7 +160,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Hold:
-    """The right series stayed incomplete and the rule says to hold it."""
+    """Not by itself: the right series stayed incomplete, or its images are of several patients."""
 
     selection: Selection
     reason: str
@@ -200,6 +206,9 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
     short = [j for j in judgements if isinstance(j, _Short)]
     if short and rule.incomplete == "hold":
         return Hold(selection, short[0].text)
+    if differ := whose(selection, arrival.instances.values()).within:
+        cure = f"`hilum decide {arrival.study_uid}` shows them and takes the right one"
+        return Hold(selection, f"{DIFFERENT} ({', '.join(differ)}): {cure}")
     return Run(
         selection,
         "; ".join(str(j) for j in judgements),

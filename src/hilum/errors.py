@@ -7,6 +7,7 @@
     +-- DicomError              an object cannot be used as it is
     |   +-- UnreadableError     not DICOM, truncated, or a needed attribute is broken
     |   +-- NoVolumeError       the slices do not form one regular volume
+    |   +-- IdentityError       the images of one result name different patients
     +-- ModuleError             a module could not be loaded or failed
     |   +-- ModuleCrashed       its process died or was killed
     |   +-- ModuleCancelled     its result was no longer wanted
@@ -52,6 +53,10 @@ class UnreadableError(DicomError):
 
 class NoVolumeError(DicomError):
     """The instances of a series do not form one regularly spaced volume."""
+
+
+class IdentityError(DicomError):
+    """Images that are to give one result name different patients."""
 
 
 class ModuleError(HilumError):

@@ -31,7 +31,7 @@ from hilum.objects import KINDS, Encoding, write_objects
 from hilum.outbox import Outbox, variant_of
 from hilum.records import Records, tables
 from hilum.records.states import State
-from hilum.routing import applies, recipients
+from hilum.routing import applies, recipients, whose
 from hilum.workitems import Workitems
 
 UNFINISHED = (State.SCHEDULED, State.RUNNING)
@@ -119,7 +119,7 @@ class Flow(durable.Workflows):
             name: sorted(str(part) for series in chosen for part in Part.of(series))
             for name, chosen in run.selection.chosen.items()
         }
-        workitem_id = self.workitems.id_of_run(arrival, rule, inputs)
+        workitem_id = self.workitems.id_of_run(rule, arrival, run.selection, inputs)
         without_run = self.workitems.id_without_run(arrival.study_uid, rule)
         self.records.remove(tables.workitem, id=without_run)
         if self.records.find(tables.workitem, id=workitem_id):
@@ -129,7 +129,7 @@ class Flow(durable.Workflows):
             self.records.change(tables.workitem, {"id": before}, superseded_by=workitem_id)
         self.records.put(
             tables.workitem,
-            **self.workitems.new_row(workitem_id, rule, arrival, run.selection.verdicts),
+            **self.workitems.new_row(workitem_id, rule, arrival, run.selection),
             state=State.SCHEDULED,
             reason=run.reason,
             inputs=inputs,
@@ -139,6 +139,9 @@ class Flow(durable.Workflows):
         self.records.add_event(arrival.study_uid, "complete", run.reason, workitem_id)
         for verdict in run.selection.reasons:
             self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
+        if differ := whose(run.selection, arrival.instances.values()).beside:
+            text = f"other images of the study name another patient ({', '.join(differ)})"
+            self.records.add_event(arrival.study_uid, "identity", text, workitem_id)
         module = self.facts[rule.module]
         self.records.add_event(
             arrival.study_uid, "scheduled", f"{module.name} {module.version}", workitem_id
@@ -169,7 +172,7 @@ class Flow(durable.Workflows):
             return
         state = State.HELD if is_held else State.NOT_APPLICABLE
         workitem_id = self.workitems.id_without_run(arrival.study_uid, rule)
-        row = self.workitems.new_row(workitem_id, rule, arrival, outcome.selection.verdicts)
+        row = self.workitems.new_row(workitem_id, rule, arrival, outcome.selection)
         values = {**row, "state": state, "reason": outcome.reason, "inputs": {}}
         is_new = self.records.put(tables.workitem, **values)
         known = self.records.one(tables.workitem, id=workitem_id)

@@ -16,6 +16,8 @@ from pydicom.dataset import Dataset
 from hilum.comparison.priors import compared
 from hilum.config import parse
 from hilum.config.site import Rule, Worker
+from hilum.dicom.header import text_of
+from hilum.dicom.identity import DIFFERENT, attributes
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.parts import Part
@@ -28,7 +30,7 @@ from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import Module, ModuleFacts, discover, facts_of, inputs_of
 from hilum.objects import Analysis, write_objects
-from hilum.routing import Selection, select
+from hilum.routing import Selection, select, whose
 
 # a person waits for it, who can end it
 UNLIMITED = Worker(timeout_seconds=math.inf, memory_mb=1 << 30)
@@ -108,6 +110,9 @@ def _analyse(
     }
     if not selection.complete:
         return report
+    if differ := whose(selection, study.instances).within:
+        cure = "put those of each patient into a folder of their own"
+        return report | {"state": "held", "problem": f"{DIFFERENT} ({', '.join(differ)}): {cure}"}
     started = time.monotonic()
     try:
         report |= _results(facts, host, study, selection, out, earlier)
@@ -126,6 +131,7 @@ def _results(
     out: Path,
     earlier: list[Dataset],
 ) -> dict[str, Any]:
+    about = attributes(list(selection.images.values()), study.instances)
     created = datetime.now().astimezone()
     inputs = {
         name: [part for series in chosen for part in Part.of(series)]
@@ -142,7 +148,7 @@ def _results(
             raise
         found = exchange.load(Path(between))
         pictures = exchange.load_pictures(Path(between))
-    findings = compared(found, study, facts, earlier)
+    findings = compared(found, about, facts, earlier)
     names = [str(part) for parts in inputs.values() for part in parts]
     analysis = Analysis(
         # the time is part of the identity: without records, a second run is another result
@@ -184,7 +190,12 @@ def studies_below(folder: Path) -> list[Study]:
             continue
         instances.setdefault(instance.study_uid, []).append(instance)
     studies = [Study.of(instances[uid]) for uid in sorted(instances)]
-    return sorted(studies, key=lambda study: str(study.consensus().get("StudyDate") or ""))
+    return sorted(studies, key=_day_of)
+
+
+def _day_of(study: Study) -> str:
+    """The first Study Date that an image of `study` states."""
+    return next(filter(None, (text_of(i.header, "StudyDate") for i in study.instances)), "")
 
 
 def _documents(study: Study) -> list[Dataset]:

@@ -111,6 +111,16 @@ def cancel(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
     return Answer(done, text if done else f"not cancelled: it is {row['state']}")
 
 
+def decide(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
+    """Analyse those images of a study only that are of the patient a person has named."""
+    study_uid = row["study_uid"]
+    if not flow.arrivals.decide(study_uid, asked["reason"]):
+        return Answer(False, "not decided: no image of this study names that patient")
+    text = "a person decided whose images are analysed"
+    flow.records.add_event(study_uid, "identity", text, row["id"])
+    return Answer(True, f"decided; `hilum trace {study_uid}` shows what becomes of it")
+
+
 def withdraw(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
     """Take a result back: what was not sent yet is held back, a note goes wherever it may be.
 
@@ -168,5 +178,6 @@ ACTIONS: dict[str, Callable[[Flow, tables.Row, tables.Row], Answer]] = {
     "release": release,
     "retry": retry,
     "cancel": cancel,
+    "decide": decide,
     "withdraw": withdraw,
 }

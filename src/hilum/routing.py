@@ -1,12 +1,16 @@
 """Which series a module gets, and why: every candidate gets a verdict with reasons (pure)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from pydicom.dataset import Dataset
+
 from hilum.config.site import Rule, Site
+from hilum.dicom.identity import PATIENT_AND_STUDY, Judgement, attributes, judge
+from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
-from hilum.dicom.study import PATIENT_AND_STUDY, Study
+from hilum.dicom.study import Study
 from hilum.module import Films, Need
 
 LONGEST_VALUE = 1024  # characters that patterns are compared with
@@ -38,17 +42,46 @@ class Selection:
     reserved: bool  # there is a reservation to one that was chosen: a better one may still come
 
     @property
+    def images(self) -> dict[str, Instance]:
+        """The chosen images of all inputs, by SOP Instance UID."""
+        series = (one for several in self.chosen.values() for one in several)
+        return {image.sop_instance_uid: image for one in series for image in one.instances}
+
+    @property
     def reasons(self) -> tuple[str, ...]:
         """One sentence per candidate, the chosen ones first."""
         return tuple(str(v) for v in sorted(self.verdicts, key=lambda v: not v.accepted))
 
 
 def applies(rule: Rule, study: Study) -> bool:
-    """Whether the study meets the rule's conditions on study attributes."""
-    agreed = study.consensus()
+    """Whether one series of the study meets all of the rule's conditions on study attributes.
+
+    What its first image leaves empty comes from other series of the same patient. One series has to
+    meet all conditions: attributes of several patients never make a match together.
+    """
+    if not rule.study:
+        return True
+    images = [series.instances[0] for series in study.series]
+    return any(_meets(rule.study, attributes([image], images)) for image in images)
+
+
+def _meets(conditions: Mapping[str, str], stated: Dataset) -> bool:
     return all(
-        re.search(pattern, str(agreed.get(keyword) or ""))
-        for keyword, pattern in rule.study.items()
+        re.search(pattern, str(stated.get(keyword) or "")[:LONGEST_VALUE])
+        for keyword, pattern in conditions.items()
+    )
+
+
+def whose(selection: Selection, images: Iterable[Instance]) -> Judgement:
+    """Whether the chosen images are of one patient, and the other `images` of their study.
+
+    Own results that came back do not count.
+    """
+    chosen = selection.images
+    others = (image for image in images if image.sop_instance_uid not in chosen)
+    return judge(
+        (image.patient for image in chosen.values()),
+        (image.patient for image in others if not image.is_own_result),
     )
 
 

@@ -9,6 +9,7 @@ from pydicom.dataset import Dataset
 
 from hilum.assembly import Arrival
 from hilum.config.site import Rule
+from hilum.dicom.identity import attributes, label_of
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.parts import Part, read_series
@@ -20,7 +21,7 @@ from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import ModuleFacts
 from hilum.objects import Analysis
 from hilum.records import Records, tables
-from hilum.routing import Verdict
+from hilum.routing import Selection
 
 
 class Workitems:
@@ -34,10 +35,20 @@ class Workitems:
         self._data = data
         self._facts = facts
 
-    def id_of_run(self, arrival: Arrival, rule: Rule, inputs: Mapping[str, list[str]]) -> str:
-        """The same for the same study, rule, module, weights and images."""
+    def id_of_run(
+        self,
+        rule: Rule,
+        arrival: Arrival,
+        selection: Selection,
+        inputs: Mapping[str, list[str]],
+    ) -> str:
+        """The same for the same study, rule, module, weights, images and patient.
+
+        The UIDs of the results follow from it: those of a corrected patient are new.
+        """
         module = self._facts[rule.module]
-        identity = (arrival.study_uid, rule.key, module.version, module.weights_sha256)
+        whose = label_of(selection.images.values())
+        identity = (arrival.study_uid, whose, rule.key, module.version, module.weights_sha256)
         return derived_uid(*identity, *(name for files in inputs.values() for name in files))
 
     def id_without_run(self, study_uid: str, rule: Rule) -> str:
@@ -45,7 +56,7 @@ class Workitems:
         return derived_uid(study_uid, rule.key, "not run")
 
     def new_row(
-        self, workitem_id: str, rule: Rule, arrival: Arrival, verdicts: Iterable[Verdict]
+        self, workitem_id: str, rule: Rule, arrival: Arrival, selection: Selection
     ) -> tables.Row:
         """What every new workitem records, whether its module runs or not."""
         module = self._facts[rule.module]
@@ -59,12 +70,8 @@ class Workitems:
             "rule": rule.model_dump(mode="json"),
             "rule_key": rule.key,
             "created": time.time(),
-            "siblings": [
-                series.instances[0].path.name
-                for series in arrival.study().series
-                if not series.instances[0].is_own_result
-            ],
-            "verdicts": [vars(verdict) for verdict in verdicts],
+            "siblings": _witnesses(arrival.instances.values(), selection),
+            "verdicts": [vars(verdict) for verdict in selection.verdicts],
         }
 
     def last_run(self, study_uid: str, rule: Rule) -> str | None:
@@ -107,9 +114,16 @@ class Workitems:
         return self._data / "results" / workitem_id
 
     def study(self, row: tables.Row) -> Study:
-        """One image of each series of the study, which is enough to say whose it is."""
+        """One image of each series and patient of the study: enough to say whose it is."""
         folder = self._inbox.study_folder(row["study_uid"])
         return Study.of([Instance.read(folder / file) for file in row["siblings"]])
+
+    def patient_and_study(self, row: tables.Row) -> Dataset:
+        """Those attributes of the analysed images."""
+        analysed = {file for files in row["inputs"].values() for file in files}
+        images = self.study(row).instances
+        mine = [image for image in images if image.path.name in analysed]
+        return attributes(mine, [image for image in images if image not in mine])
 
     def analysis(self, row: tables.Row) -> Analysis:
         """The workitem with its images and findings, as the object writers want it."""
@@ -168,6 +182,13 @@ class Workitems:
                 return results
             row = self._records.one(tables.workitem, id=row["predecessor"])
         return []
+
+
+def _witnesses(images: Iterable[Instance], selection: Selection) -> list[str]:
+    """Files of one image of each series and patient, an analysed one where there is one."""
+    images = [*selection.images.values(), *images]
+    seen = {(i.series_uid, i.patient): i.path.name for i in reversed(images) if not i.is_own_result}
+    return sorted(seen.values())
 
 
 def module_of(row: tables.Row) -> ModuleFacts:

@@ -17,7 +17,8 @@ from factory import instances, mr_slices
 from hilum.assembly import Arrival, decide
 from hilum.config.site import Rule
 from hilum.dicom.film import Film
-from hilum.dicom.header import LARGEST_ELEMENT, LARGEST_HEADER, identify
+from hilum.dicom.header import LARGEST_ELEMENT, LARGEST_HEADER, UID_FORM, identify
+from hilum.dicom.identity import attributes
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import prefix
 from hilum.dicom.structure import DEEPEST, LONG_VRS, MOST_ELEMENTS, UNDEFINED
@@ -132,7 +133,9 @@ def judge(content: bytes, path: Path, others: list[Instance]) -> str:
             applies(rule, arrival.study())
             decision = decide(arrival, needs, rule, 1000.0)
             reasons += [decision.reason, *decision.selection.reasons]
-        arrival.study().consensus()
+        for instance in (odd, *company):
+            attributes([odd], [instance])
+            assert UID_FORM.fullmatch(instance.label)
     for reason in reasons:
         assert reason.isprintable()
         assert len(reason) < 1000

@@ -18,7 +18,6 @@ from hilum.comparison import priors
 from hilum.comparison.priors import compared, follow_up, look_up
 from hilum.config import parse
 from hilum.dicom.instance import Instance
-from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError, DeliveryDelayed
 from hilum.findings import Change, Findings, Measurement, Note, Refusal
@@ -65,7 +64,7 @@ def report(analysis: Analysis) -> Dataset:
 
 
 def against(present: Analysis, *documents: Dataset) -> Findings:
-    found = compared(present.findings, present.study, present.module, documents)
+    found = compared(present.findings, present.patient_and_study, present.module, documents)
     return Findings(found.items[len(present.findings.items) :])
 
 
@@ -313,7 +312,7 @@ def test_no_archive_costs_a_result(
     with Archive(gets, answers) as archive:
         site = parse({"destination": [{"name": "pacs", "kind": "dimse", "port": archive.port}]})
         found, problems = follow_up(
-            present.findings, present.study, present.module, site.destination
+            present.findings, present.patient_and_study, present.module, site.destination
         )
     assert found.items[: len(present.findings.items)] == present.findings.items
     assert len(problems) == (1 if problem else 0)
@@ -339,7 +338,7 @@ def test_an_archive_is_asked_for_earlier_results(tmp_path: Path) -> None:
         assert not scanner.send(files, (pacs.ae_title, "127.0.0.1", pacs.dicom_port)).failed
         site = parse({"destination": [{**settings, "port": pacs.dicom_port}]})
         found, problems = follow_up(
-            present.findings, present.study, present.module, site.destination
+            present.findings, present.patient_and_study, present.module, site.destination
         )
         assert problems == []
         assert [type(f) for f in found.items[len(present.findings.items) :]] == [Change, Change]
@@ -350,18 +349,20 @@ def test_an_archive_is_asked_for_earlier_results(tmp_path: Path) -> None:
             "4?1*",
             "4711\\1",
         ):  # an empty key and a wildcard would match everyone
-            nobody = exam(tmp_path, NOW, PatientID=patient_id).study
+            nobody = exam(tmp_path, NOW, PatientID=patient_id).patient_and_study
             assert look_up(peer, nobody, present.module) == []
-    found, (problem,) = follow_up(present.findings, present.study, present.module, site.destination)
+    found, (problem,) = follow_up(
+        present.findings, present.patient_and_study, present.module, site.destination
+    )
     assert "pacs could not be asked for earlier results" in problem
     assert not found.changes
     assert "could not be looked up" in found.notes[-1].text
 
 
 def test_asking_raises_where_nobody_answers(tmp_path: Path) -> None:
-    study: Study = exam(tmp_path, NOW).study
+    about = exam(tmp_path, NOW).patient_and_study
     with pytest.raises(DeliveryDelayed):
-        look_up(Peer("ANY", "127.0.0.1", available_port(), "HILUM", 2), study, exams.MODULE)
+        look_up(Peer("ANY", "127.0.0.1", available_port(), "HILUM", 2), about, exams.MODULE)
 
 
 def store(analysis: Analysis, folder: Path) -> Path:

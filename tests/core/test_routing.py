@@ -160,19 +160,23 @@ def test_conditions_on_the_study(tmp_path: Path) -> None:
     assert not applies(Rule(module="m", study={"AccessionNumber": "^B"}), study)
 
 
-def test_consensus_completes_what_one_series_lacks(tmp_path: Path) -> None:
-    bare = mr_slices("bare")
+def test_one_series_meets_all_conditions_on_a_study(tmp_path: Path) -> None:
+    other = mr_slices("other")
+    for ds in other:
+        ds.PatientID, ds.AccessionNumber, ds.StudyDescription = "another", "B1", "Head"
+    study = study_of(tmp_path, mr_slices(), other)
+    for met in ({"AccessionNumber": "^A"}, {"StudyDescription": "Head", "AccessionNumber": "^B"}):
+        assert applies(Rule(module="m", study=met), study)
+    mixed = {"StudyDescription": "Head", "AccessionNumber": "^A"}
+    assert not applies(Rule(module="m", study=mixed), study)
+
+
+def test_conditions_on_a_study_see_what_another_series_of_the_patient_says(tmp_path: Path) -> None:
+    bare, full = mr_slices("bare"), mr_slices("full")
     for ds in bare:
-        del ds.PatientBirthDate, ds.PatientSex
-        ds.StudyTime = "010101"
-    study = study_of(tmp_path, bare, mr_slices("b"), mr_slices("c"))
-    agreed = study.consensus()
-    assert (agreed.PatientSex, agreed.PatientBirthDate, agreed.StudyTime) == (
-        "O",
-        "19700101",
-        "120000",
-    )
-    assert "PatientBirthDate" in study_of(tmp_path / "x", bare).consensus()
+        ds.PatientSex, ds.StudyDescription = "", "Head"
+    study = study_of(tmp_path, bare, full)
+    assert applies(Rule(module="m", study={"StudyDescription": "Head", "PatientSex": "O"}), study)
 
 
 def test_patient_data_never_become_a_reason(tmp_path: Path) -> None:

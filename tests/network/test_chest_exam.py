@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from scipy.ndimage import label
 
-from hilum.dicom.study import Study
+from hilum.dicom.identity import attributes
 from hilum.network import chest_exam
 from hilum.network.phantom import phantom
 from hilum.network.projector import Ellipsoid, Stack, Tube, View, covered, length, rods
@@ -52,7 +52,7 @@ def test_header_is_read_as_an_adults_frontal_film(folder: Path) -> None:
     film = film_at(folder / "01" / "001.dcm")
     assert (film.problem, film.age) == (None, 51)
     assert film.presentation().ignored is None
-    assert Study.of([film.instance]).consensus().PatientName == "Phantom^Thorax"
+    assert attributes([film.instance]).PatientName == "Phantom^Thorax"
 
 
 def test_film_is_the_same_every_time(folder: Path, frontal: Radiograph) -> None:

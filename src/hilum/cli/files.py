@@ -44,7 +44,7 @@ def run(
     else:
         for report in reports:
             _show_report(report)
-    if any(report["state"] == "failed" for report in reports):
+    if any(report["state"] in ("failed", "held") for report in reports):
         raise typer.Exit(1)
     raise typer.Exit(0 if any(report["results"] for report in reports) else NOT_APPLICABLE)
 

@@ -28,10 +28,9 @@ class Comparison:
         findings = exchange.load(folder)
         if not any(measurement.followed for measurement in findings.measurements):
             return findings
-        study, module = self._workitems.study(row), module_of(row)
-        findings, problems = priors.follow_up(findings, study, module, self._archives(row))
-        patient = study.consensus()
-        notes, unused = compare_with_norms(self._site.norms, module, patient, findings)
+        about, module = self._workitems.patient_and_study(row), module_of(row)
+        findings, problems = priors.follow_up(findings, about, module, self._archives(row))
+        notes, unused = compare_with_norms(self._site.norms, module, about, findings)
         findings = Findings((*findings.items, *notes))
         for kind, texts in (("priors", problems), ("norms", unused)):
             for text in texts:

@@ -18,7 +18,6 @@ from pydicom.uid import Comprehensive3DSRStorage, KeyObjectSelectionDocumentStor
 from hilum.config.site import Destination
 from hilum.dicom.dates import day_of
 from hilum.dicom.header import HOSTILE, text_of
-from hilum.dicom.study import Study
 from hilum.errors import DeliveryError
 from hilum.findings import Change, Earlier, Finding, Findings, Measurement, Note
 from hilum.module import ModuleFacts
@@ -54,34 +53,37 @@ CAUTIOUS = "The earlier result of {day} was of low confidence, and so is the cha
 
 
 def follow_up(
-    findings: Findings, study: Study, module: ModuleFacts, archives: Sequence[Destination]
+    findings: Findings, about: Dataset, module: ModuleFacts, archives: Sequence[Destination]
 ) -> tuple[Findings, list[str]]:
-    """`findings` compared with the patient's earlier results in `archives`, and what went wrong."""
+    """`findings` compared with the patient's earlier results in `archives`, and what went wrong.
+
+    `about` are the patient and study attributes of the images that they are of.
+    """
     documents: list[Dataset] = []
     problems = []
     for settings in archives:
         peer = Peer.of(settings)
         peer = replace(peer, timeout=min(peer.timeout, PATIENCE))
         try:
-            documents += look_up(peer, study, module)
+            documents += look_up(peer, about, module)
         except DeliveryError as error:
             problems.append(f"{settings.name} could not be asked for earlier results: {error}")
         except HOSTILE as error:
             name = type(error).__name__
             problems.append(f"{settings.name} gave earlier results that cannot be read ({name})")
-    findings = compared(findings, study, module, documents)
+    findings = compared(findings, about, module, documents)
     if problems:
         findings = Findings((*findings.items, Note(NOT_LOOKED_UP)))
     return findings, problems
 
 
-def look_up(peer: Peer, study: Study, module: ModuleFacts) -> list[Dataset]:
+def look_up(peer: Peer, about: Dataset, module: ModuleFacts) -> list[Dataset]:
     """The reports of `module` on earlier studies of the same patient, and their withdrawals.
 
-    Empty where the study does not say whose it is, or when it was. Raises like `scu.find`, also
-    when it takes longer than `ALTOGETHER`.
+    Empty where `about`, attributes of patient and study, does not say whose it is, or when it was.
+    Raises like `scu.find`, also when it takes longer than `ALTOGETHER`.
     """
-    about, until = study.consensus(), time.monotonic() + ALTOGETHER
+    until = time.monotonic() + ALTOGETHER
     patient_id, day = text_of(about, "PatientID"), day_of(about.get("StudyDate"))
     several = about["PatientID"].VM > 1  # a backslash divides values
     if not patient_id or day is None or several or WILDCARDS & set(patient_id):
@@ -102,14 +104,13 @@ def look_up(peer: Peer, study: Study, module: ModuleFacts) -> list[Dataset]:
 
 
 def compared(
-    findings: Findings, study: Study, module: ModuleFacts, datasets: Iterable[Dataset]
+    findings: Findings, about: Dataset, module: ModuleFacts, datasets: Iterable[Dataset]
 ) -> Findings:
     """`findings`, and what has changed since the earlier exams that reports in `datasets` are of.
 
     Only reports of the same patient, module, version and weights count, none that is incomplete,
     replaced or withdrawn.
     """
-    about = study.consensus()
     day = day_of(about.get("StudyDate"))
     if day is None:
         return findings

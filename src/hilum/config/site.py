@@ -208,7 +208,9 @@ class Rule(Settings):
         default_factory=dict, description="The same per input, for modules with several."
     )
     study: dict[Keyword, Regex] = Field(
-        default_factory=dict, description="Conditions on the study: DICOM keyword = expression."
+        default_factory=dict,
+        description="Conditions on the study: DICOM keyword = expression; one of its series "
+        "must meet all of them.",
     )
     send_to: tuple[str, ...] = Field((), description="Names of the destinations.")
     priority: Literal["STAT", "HIGH", "MEDIUM", "LOW"] = Field(

@@ -12,9 +12,10 @@ from pydicom.dataset import Dataset
 
 from hilum.dicom.frames import Frame, frames_of, group_item
 from hilum.dicom.functional_groups import PER_FRAME, FrameGroups, of_classic, of_multi_frame
-from hilum.dicom.header import HOSTILE, Header, read_header
+from hilum.dicom.header import HOSTILE, Header, read_header, text_of
+from hilum.dicom.identity import PATIENT_AND_STUDY, Patient
 from hilum.dicom.structure import Buffer
-from hilum.dicom.uids import MANUFACTURER
+from hilum.dicom.uids import MANUFACTURER, derived_uid
 from hilum.errors import UnreadableError
 
 MOST_FRAMES = 100_000
@@ -82,6 +83,17 @@ class Instance:
         uid = self.header.text("ConcatenationUID")
         total = self.header.integer("InConcatenationTotalNumber")
         return (uid, total) if uid and total and 0 < total <= MOST_FRAMES else ("", 0)
+
+    @cached_property
+    def patient(self) -> Patient:
+        """Who the image says its patient is, made comparable."""
+        return Patient.of(self.header)
+
+    @cached_property
+    def label(self) -> str:
+        """A number that stands for all of its patient and study attributes, and tells none."""
+        stated = (text_of(self.header, keyword) for keyword in PATIENT_AND_STUDY)
+        return derived_uid("label", *self.patient.issuer, *stated)
 
     @cached_property
     def size(self) -> tuple[int, int] | None:

@@ -4,9 +4,11 @@ The only thing read here are the pixels of an analysed volume, for the picture; 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydicom.dataset import Dataset
 
+from hilum.findings import Findings, Note
 from hilum.objects import pdf, sc, seg, sr
 from hilum.objects.analysis import Analysis
 from hilum.objects.report import Report
@@ -38,7 +40,7 @@ def write_objects(
         Segmentation Type (PS3.3 C.8.20.2). "auto" is FRACTIONAL where Rows x Columns is no multiple
         of 8, because OHIF scrambles such BINARY objects silently, else BINARY.
     """
-    report = Report(analysis)
+    report = Report(_with_caution(analysis))
     overlay = seg.write(report, segmentation) if "seg" in kinds else None
     written = [("seg", overlay)] if overlay else []
     if "sr" in kinds:
@@ -48,3 +50,13 @@ def write_objects(
     if "pdf" in kinds:
         written.append(("pdf", pdf.write(report)))
     return written
+
+
+def _with_caution(analysis: Analysis) -> Analysis:
+    """`analysis`, with a caution where other images of the study name another patient."""
+    differ = analysis.judgement.beside
+    if not differ:
+        return analysis
+    text = f"Other images of this study name another patient ({', '.join(differ)})"
+    findings = Findings((*analysis.findings.items, Note(text, caution=True)))
+    return replace(analysis, findings=findings)

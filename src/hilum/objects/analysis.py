@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
+from pydicom.dataset import Dataset
 
+from hilum.dicom.identity import Judgement, attributes, judge
+from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.findings import Findings
@@ -44,3 +48,24 @@ class Analysis:
     def all_series(self) -> tuple[Series, ...]:
         """Every analysed series, once."""
         return tuple({s.uid: s for chosen in self.inputs.values() for s in chosen}.values())
+
+    @cached_property
+    def instances(self) -> tuple[Instance, ...]:
+        """The images that were analysed, of all inputs."""
+        return tuple(instance for one in self.all_series for instance in one.instances)
+
+    @cached_property
+    def patient_and_study(self) -> Dataset:
+        """Those of the analysed images, of all of the study if there are none; see `attributes`."""
+        return attributes(self.instances or self.study.instances, self._beside)
+
+    @property
+    def judgement(self) -> Judgement:
+        """Whether all of the study is of the patient whose images were analysed."""
+        beside = (i.patient for i in self._beside if not i.is_own_result)
+        return judge((i.patient for i in self.instances), beside)
+
+    @property
+    def _beside(self) -> list[Instance]:
+        analysed = {instance.sop_instance_uid for instance in self.instances}
+        return [i for i in self.study.instances if i.sop_instance_uid not in analysed]

@@ -11,8 +11,8 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import validate_value
 
 from hilum.dicom import codes
+from hilum.dicom.identity import TYPE_2
 from hilum.dicom.instance import Instance
-from hilum.dicom.study import TYPE_2
 from hilum.dicom.uids import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -76,11 +76,6 @@ def series_instance_uid(first: str) -> str:
 def device_uid(analysis: Analysis) -> str:
     """Changes exactly when the weights do (IHE AIR 6.5.3.1)."""
     return derived_uid("device", analysis.module.name, analysis.module.weights_sha256)
-
-
-def instances(analysis: Analysis) -> tuple[Instance, ...]:
-    """The images that were analysed, of all inputs."""
-    return tuple(i for series in analysis.all_series for i in series.instances)
 
 
 def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
@@ -160,7 +155,7 @@ def description(title: str, kind: str) -> str:
 
 
 def _patient_and_study(dataset: Dataset, analysis: Analysis, texts: Sequence[str]) -> None:
-    agreed = analysis.study.consensus()
+    agreed = analysis.patient_and_study
     for element in agreed:
         # What identifies the patient and the study is copied as it is, right or wrong, or the
         # archive would file our result elsewhere. Other broken values would only make it refuse.

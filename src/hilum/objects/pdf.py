@@ -20,9 +20,7 @@ def write(report: Report) -> Dataset:
     dataset.DocumentTitle = common.description(analysis.module.title, "pdf")
     dataset.ConceptNameCodeSequence = [codes.item(codes.IMAGING_MEASUREMENT_REPORT)]
     dataset.VerificationFlag = "UNVERIFIED"
-    sources = [
-        common.reference(i.sop_class_uid, i.sop_instance_uid) for i in common.instances(analysis)
-    ]
+    sources = [common.reference(i.sop_class_uid, i.sop_instance_uid) for i in analysis.instances]
     for source in sources:
         source.PurposeOfReferenceCodeSequence = [codes.item(codes.SOURCE_IMAGE)]
     if sources:

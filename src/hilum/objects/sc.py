@@ -26,7 +26,7 @@ def write(report: Report) -> list[Dataset]:
 
     A result about a volume, or about one film, is one picture.
     """
-    everything = common.instances(report.analysis)
+    everything = report.analysis.instances
     drawn: list[tuple[Image.Image, Sequence[Instance]]] = [
         (film_picture.draw(report, film), [film.film.instance]) for film in report.films
     ]

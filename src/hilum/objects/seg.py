@@ -21,7 +21,7 @@ from hilum.objects.report import Report
 
 Encoding = Literal["auto", "binary", "fractional"]
 
-# Patient level values are stamped on afterwards, from the study's consensus: highdicom insists on
+# Patient level values are stamped on afterwards, from the analysed images: highdicom insists on
 # their presence in the source images, and refuses dirty ones.
 EMPTY = (
     "PatientID",

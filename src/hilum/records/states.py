@@ -11,7 +11,7 @@ class State(StrEnum):
     DELIVERING = "delivering"  # results are written, not yet read back from every destination
     COMPLETED = "completed"  # every result was read back from every destination
     NOT_APPLICABLE = "not applicable"  # the study holds nothing the module can analyse
-    HELD = "held"  # the right series is incomplete and the rule says to hold it
+    HELD = "held"  # the right series is incomplete, or it is not sure whose it is
     PARKED = "parked"  # a destination refused a result; a person has to do something
     FAILED = "failed"  # the module failed; a refusal was delivered in place of a result
     CANCELLED = "cancelled"  # superseded by a run on more images before anything was sent

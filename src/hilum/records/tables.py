@@ -28,7 +28,7 @@ workitem = sa.Table(
     sa.Column("launch", sa.Integer, nullable=False, default=0),  # how often the engine was given it
     sa.Column("runs", sa.Integer, nullable=False, default=0),  # how often its analysis was begun
     sa.Column("inputs", sa.JSON, nullable=False),  # input name -> files in the study's folder
-    sa.Column("siblings", sa.JSON, nullable=False),  # one file of every series, for the consensus
+    sa.Column("siblings", sa.JSON, nullable=False),  # one file of every series and patient
     sa.Column("verdicts", sa.JSON, nullable=False),
     sa.Column("incomplete", sa.Text),
     sa.Column("failure", sa.Text),
@@ -111,6 +111,13 @@ removal = sa.Table(
     sa.Column("images", sa.Integer, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("results", sa.Integer, nullable=False),  # workitems whose files are gone, too
+)
+decision = sa.Table(
+    "decision",  # by a person, on studies whose images name several patients
+    metadata,
+    sa.Column("study_uid", sa.String(64), primary_key=True),
+    sa.Column("identity", sa.String(64), nullable=False),  # the key of an Identity
+    sa.Column("at", sa.Float, nullable=False),
 )
 alarm = sa.Table(
     "alarm",  # since when something is wrong; whether it still is, is asked anew each time

@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hilum.config.site import Site
+from hilum.dicom.identity import DIFFERENT
 from hilum.errors import HilumError
 from hilum.inbox import set_apart_in
 from hilum.inbox.room import free_mib
@@ -12,6 +13,7 @@ from hilum.records import Records, tables
 from hilum.records.states import OWED, Delivery, State
 
 View = dict[str, Any]
+MOST_NAMED = 5  # studies that an alarm names
 OPEN = tuple(state for state in State if not state.over)
 
 
@@ -160,14 +162,31 @@ def sources(site: Site, records: Records) -> list[View]:
 
 def alarms(site: Site, records: Records) -> list[View]:
     """What is wrong now: each has a name, a sentence, and `since`, None in the first seconds."""
+    begun = {row["name"]: row["since"] for row in records.find(tables.alarm)}
+    found = [*_short_of_disk(site), *_of_several_patients(records)]
+    return [{**alarm, "since": begun.get(alarm["name"])} for alarm in found]
+
+
+def _of_several_patients(records: Records) -> list[View]:
+    """Studies whose images name different patients and that nobody has decided on."""
+    table = tables.workitem
+    is_held = (table.c.state == State.HELD, table.c.reason.startswith(DIFFERENT))
+    rows = records.select(sa.select(table.c.study_uid).where(*is_held).distinct())
+    if not rows:
+        return []
+    studies = ", ".join(f"`hilum decide {row['study_uid']}`" for row in rows[:MOST_NAMED])
+    more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
+    text = f"the images of {len(rows)} studies name different patients; nothing of them is analysed"
+    return [{"name": "patients", "text": f"{text} until a person decides: {studies}{more}"}]
+
+
+def _short_of_disk(site: Site) -> list[View]:
     free, wanted = free_mib(site.data), max(1, site.receiver.low_water_mb)
     if free >= wanted:
         return []
-    begun = {row["name"]: row["since"] for row in records.find(tables.alarm)}
     return [
         {
             "name": "disk",
-            "since": begun.get("disk"),
             "free_mib": free,
             "wanted_mib": wanted,
             "text": f"{free} MiB are free on the disk of {site.data}, {wanted} are wanted "
