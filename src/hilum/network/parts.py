@@ -8,7 +8,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from rich.console import Console
 
@@ -21,6 +21,8 @@ OHIF_INTEGRITY = (
 )
 DIST = "package/dist/"
 LEFT_OUT = f"{DIST}ort/"  # 136 MB of engine for a drawing aid that downloads its network
+MOST_FILES = 5_000  # the pinned package has 191 files ...
+MOST_BYTES = 500_000_000  # ... of 71 MB in all
 
 
 def folder_of_parts() -> Path:
@@ -97,14 +99,39 @@ def _fetch(package: str, folder: Path) -> Path:
 
 
 def _unpack(tarball: Path, folder: Path) -> None:
+    """The wanted files of `tarball` below `folder`, written one by one.
+
+    `extractall` is not used: without its filter, which Debian's Python 3.11.2 does not have, it
+    would follow links and set owners and modes as the archive says.
+    """
     with tarfile.open(tarball) as archive:
-        archive.extractall(folder, members=_wanted(archive), filter="data")
+        for member in _wanted(archive):
+            target = folder / member.name
+            content = archive.extractfile(member)
+            assert content is not None  # it is a regular file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with content, target.open("xb") as file:
+                shutil.copyfileobj(content, file)
 
 
 def _wanted(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The regular files that are wanted; raises `MissingPartError` before the first odd member."""
+    files = size = 0
     for member in archive:
-        if member.name.startswith(DIST) and not member.name.startswith(LEFT_OUT):
-            yield member
+        if not member.name.startswith(DIST) or member.name.startswith(LEFT_OUT) or member.isdir():
+            continue
+        if not member.isreg() or ".." in PurePosixPath(member.name).parts:
+            raise MissingPartError(
+                "the package holds a link, a device or a path that leads out of its folder; "
+                "nothing of it was used"
+            )
+        files, size = files + 1, size + member.size
+        if files > MOST_FILES or size > MOST_BYTES:
+            raise MissingPartError(
+                f"the package holds more than {MOST_FILES} files or {MOST_BYTES // 10**6} MB; "
+                "nothing of it was used"
+            )
+        yield member
 
 
 def _move(source: Path, target: Path) -> None:

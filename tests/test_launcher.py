@@ -1,0 +1,201 @@
+"""`./hilum` of a new user: which Python it takes, what it shows of the set-up, what it says if a
+step fails. Run with Debian's own Python where there is one, as the README promises.
+"""
+
+import os
+import pty
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import textwrap
+import tomllib
+import zipfile
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DEBIAN = Path("/usr/bin/python3")
+PYTHON = str(DEBIAN) if DEBIAN.exists() else sys.executable
+
+# Builds the project from a file that lies there: no other package and no network are needed.
+PROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+[project]
+name = "hilum"
+version = "1"
+"""
+BACKEND = """
+import shutil
+def build_editable(folder, settings=None, metadata=None):
+    return shutil.copy("wheels/hilum-1-py3-none-any.whl", folder).rpartition("/")[2]
+"""
+STARTED = "import sys; print('started', *sys.argv[1:])"
+
+
+def wheel(folder: Path, name: str, content: str = "") -> str:
+    """A package with one module in it, and its line of a lock file."""
+    file = folder / f"{name}-1-py3-none-any.whl"
+    information = {
+        "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n",
+        "WHEEL": "Wheel-Version: 1.0\nGenerator: x\nTag: py3-none-any\nRoot-Is-Purelib: true\n",
+        "RECORD": "",
+    }
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(f"{name}.py", content)
+        for member, text in information.items():
+            archive.writestr(f"{name}-1.dist-info/{member}", text)
+    return f"{name}==1 --hash=sha256:{sha256(file.read_bytes()).hexdigest()}\n"
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone with two small packages in its lock file, and pip settings that make it complain."""
+    shutil.copy(ROOT / "hilum", tmp_path)
+    (tmp_path / "backend.py").write_text(BACKEND)
+    (tmp_path / "pyproject.toml").write_text(PROJECT)
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    wheel(wheels, "hilum", STARTED)
+    lock = wheel(wheels, "first") + wheel(wheels, "second")
+    (tmp_path / "requirements.lock").write_text(lock)
+    return tmp_path
+
+
+def environment(clone: Path) -> dict[str, str]:
+    return {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(clone / "home"),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": f"{clone / 'wheels'} {clone / 'absent'}",  # pip warns of the second
+    }
+
+
+def start(clone: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [PYTHON, clone / "hilum", *words],
+        env=environment(clone),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_new_clone_is_set_up_and_started_and_the_second_start_says_nothing(clone: Path) -> None:
+    first = start(clone, "--version", "x")
+    assert (first.returncode, first.stdout) == (0, "started --version x\n"), first.stderr
+    said = first.stderr.splitlines()
+    assert len(said) < 10, first.stderr
+    assert all(line.startswith(("hilum: ", "  [")) for line in said), first.stderr
+    assert list((clone / ".venv").glob("lib/*/site-packages/second.py"))
+    again = start(clone)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "started\n", "")
+
+
+def test_a_failed_step_says_why_and_the_same_command_goes_on_once_it_is_mended(clone: Path) -> None:
+    lock = clone / "requirements.lock"
+    good = lock.read_text()
+    lock.write_text(good + f"third==1 --hash=sha256:{'0' * 64}\n")
+    failed = start(clone)
+    assert failed.returncode == 1
+    assert "No matching distribution found for third==1" in failed.stderr
+    assert "WARNING" not in failed.stderr
+    assert "Traceback" not in failed.stderr
+    log = clone / ".venv" / "set-up.log"
+    assert str(log) in failed.stderr
+    assert "absent" in log.read_text()  # pip's warning is kept, but not shown
+    lock.write_text(good)
+    assert start(clone).stdout == "started\n"
+
+
+def test_a_package_that_is_not_the_pinned_one_is_refused(clone: Path) -> None:
+    lock = clone / "requirements.lock"
+    lock.write_text(re.sub(r"sha256:\w{4}", "sha256:0000", lock.read_text()))
+    failed = start(clone)
+    assert failed.returncode == 1
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in failed.stderr
+
+
+def test_on_a_terminal_a_bar_shows_that_the_set_up_is_alive(clone: Path) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [PYTHON, clone / "hilum"], env=environment(clone), stderr=theirs, stdout=subprocess.DEVNULL
+    ) as running:
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 4096):
+                shown += part
+        except OSError:
+            pass  # Linux says so when the other end has closed
+        finally:
+            os.close(ours)
+            running.kill()
+    assert re.search(rb"\[#* *\] \d of 2 fetched, \d installed, \d+ s", shown), shown
+
+
+@pytest.mark.parametrize(
+    ("version", "accepted"),
+    [
+        ((3, 8, 20), False),
+        ((3, 11, 1), False),
+        ((3, 11, 2), True),
+        ((3, 13, 9), True),
+        ((3, 14, 0), False),
+    ],
+    ids=str,
+)
+def test_only_a_python_that_has_all_packages_is_taken(
+    clone: Path, version: tuple[int, int, int], accepted: bool
+) -> None:
+    said = ".".join(map(str, version))
+    program = f"""
+        import runpy, sys
+        sys.version_info, sys.version = {(*version, "final", 0)}, {said!r}
+        sys.argv = ["hilum", "demo", "--once"]
+        sys.exit(print(runpy.run_path("hilum")["wrong_python"]() or "accepted"))
+    """
+    finished = subprocess.run(
+        [PYTHON, "-c", textwrap.dedent(program)],
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = (
+        "accepted"
+        if accepted
+        else f"Hilum runs on Python 3.11.2 to 3.13; this is {said}. "
+        "Start it with another one, such as: /usr/bin/python3 ./hilum demo --once"
+    )
+    assert finished.stdout.strip() == expected
+
+
+def test_launcher_project_and_documentation_name_the_same_pythons() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = re.fullmatch(r">=([\d.]+),<3\.(\d+)", project["requires-python"])
+    assert wanted
+    oldest, newest = wanted[1], f"3.{int(wanted[2]) - 1}"
+    launcher = runpy.run_path(str(ROOT / "hilum"))
+    assert (launcher["OLDEST"], launcher["NEWEST"]) == tuple(
+        tuple(map(int, version.split("."))) for version in (oldest, newest)
+    )
+    for page in ("README.md", "docs/tutorial/first-study.md"):
+        assert f"Python {oldest} to {newest}" in (ROOT / page).read_text(), page
+
+
+def test_the_whole_check_takes_the_python_of_debian() -> None:
+    """The suite then proves that nothing in it needs a newer Python than Debian's."""
+    assert "python=/usr/bin/python3\n" in (ROOT / ".ci" / "run").read_text()
+    if os.environ.get("CI") and DEBIAN.exists():
+        own = subprocess.run(
+            [DEBIAN, "-c", "import sys; print(sys.version)"], capture_output=True, text=True
+        )
+        assert own.stdout.strip() == sys.version
