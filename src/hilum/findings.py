@@ -1,5 +1,6 @@
 """What a module reports. Writers turn a list of findings into DICOM objects."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -36,6 +37,12 @@ class Segment:
         if self.mask.array.ndim != 3 or self.mask.array.dtype != np.bool_:
             raise ValueError("a segment's mask is a boolean (slices, rows, columns) volume")
 
+    @property
+    def name(self) -> str:
+        """What a reader calls it: the label, with the side where the label does not say it."""
+        side = self.side.meaning.lower() if self.side else ""
+        return self.label if side in _words(self.label) or not side else f"{self.label}, {side}"
+
     @cached_property
     def volume_mm3(self) -> float:
         """Voxels times voxel volume, in cubic millimetres."""
@@ -69,7 +76,7 @@ class Measurement:
         if self.of is None:
             return self.code.meaning
         volume = self.code == codes.VOLUME
-        return self.of.label if volume else f"{self.of.label}: {self.code.meaning}"
+        return self.of.name if volume else f"{self.of.name}: {self.code.meaning}"
 
 
 @dataclass(frozen=True)
@@ -283,6 +290,10 @@ class Findings:
     @property
     def notes(self) -> tuple[Note, ...]:
         return tuple(f for f in self.items if isinstance(f, Note))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
 
 
 def _clause(text: str) -> str:

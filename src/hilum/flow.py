@@ -27,8 +27,8 @@ from hilum.hints import HintSender, gateway_address
 from hilum.inbox import Inbox
 from hilum.inbox.room import with_room
 from hilum.module import Module, facts_of, inputs_of
-from hilum.objects import KINDS, Encoding, write_objects
-from hilum.outbox import Outbox, variant_of
+from hilum.objects import KINDS, Encoding, Regions, write_objects
+from hilum.outbox import Outbox
 from hilum.records import Records, tables
 from hilum.records.states import State
 from hilum.routing import applies, recipients, whose
@@ -37,6 +37,8 @@ from hilum.workitems import Workitems
 UNFINISHED = (State.SCHEDULED, State.RUNNING)
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
+Wanted = tuple[tuple[str, ...], Encoding, Regions]  # the kinds of objects, and how they are written
+FOR_NOBODY: dict[str, Wanted] = {"": (KINDS, "auto", "outlines")}
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
 log = logging.getLogger(__name__)
@@ -281,7 +283,7 @@ class Flow(durable.Workflows):
 
     @durable.step
     def write(self, workitem_id: str) -> None:
-        """Write the result objects of every encoding asked for, and owe them to destinations."""
+        """Write the result objects in every way asked for, and owe them to destinations."""
         row = self.records.one(tables.workitem, id=workitem_id)
         self.ends_workers(row)
         analysis = self.workitems.analysis(row)
@@ -289,16 +291,15 @@ class Flow(durable.Workflows):
         images_to = recipients(self.site, Rule.model_validate(row["rule"]), refused)
         destinations = self.site.destinations(tuple(images_to))
         written: set[str] = set()
-        variants: set[tuple[tuple[str, ...], Encoding]]
-        variants = {(d.objects, d.segmentation) for d in destinations} or {(KINDS, "auto")}
-        for kinds, encoding in sorted(variants):
-            for kind, dataset in write_objects(analysis, kinds, encoding):
-                variant = ",".join((*kinds, encoding))
+        variants: dict[str, Wanted]
+        variants = {d.variant: (d.objects, d.segmentation, d.regions) for d in destinations}
+        for variant, wanted in sorted((variants or FOR_NOBODY).items()):
+            for kind, dataset in write_objects(analysis, *wanted):
                 keep = partial(self.workitems.keep, workitem_id, kind, dataset, variant)
                 with_room(self.site.data, keep)
                 written.add(kind)
         owed = [
-            self.outbox.owed(workitem_id, d.name, variant_of(d), images_to[d.name])
+            self.outbox.owed(workitem_id, d.name, d.variant, images_to[d.name])
             for d in destinations
         ]
         text = f"results written: {', '.join(sorted(written))}"

@@ -273,8 +273,3 @@ class Outbox:
 def retry_seconds(attempt: int) -> float:
     """Pause after failed attempt number `attempt`: 2 s, doubling, at most half an hour."""
     return float(min(FIRST_RETRY_SECONDS * 2 ** (attempt - 1), LAST_RETRY_SECONDS))
-
-
-def variant_of(destination: Settings) -> str:
-    """The kinds and the encoding a destination wants, as one word of the records."""
-    return ",".join((*destination.objects, destination.segmentation))

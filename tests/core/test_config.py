@@ -10,6 +10,7 @@ from hilum.config.reference import example, table
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
 
+PACS = {"name": "pacs", "kind": "dimse"}
 ORTHANC = {"name": "pacs", "kind": "orthanc", "url": "http://pacs:8042"}
 
 
@@ -23,6 +24,10 @@ ORTHANC = {"name": "pacs", "kind": "orthanc", "url": "http://pacs:8042"}
         ({"destination": [{"name": "p", "kind": "dimse", "objects": ["segg"]}]}, "'seg'"),
         ({"destination": [{"name": "p", "kind": "dicomweb"}]}, "url is missing"),
         ({"destination": [{"name": "p", "kind": "dimse"}] * 2}, "the same name"),
+        (
+            {"destination": [{**PACS, "objects": ["sr"], "regions": "segments"}]},
+            'destination \'pacs\': regions = "segments" refers to the segmentation: add "seg"',
+        ),
         ({"source": [ORTHANC] * 2}, "two sources have the same name: pacs"),
         ({"source": [{**ORTHANC, "pol_seconds": 1}]}, "did you mean 'poll_seconds'?"),
         ({"source": [{**ORTHANC, "url": "pacs:8042"}]}, "an address such as http://pacs:8042"),

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 from pypdf import PdfReader
 
 from hilum.dicom import codes
+from hilum.dicom.uids import derived_uid
 from hilum.findings import Findings, Measurement, Refusal, Segment
 from hilum.objects import write_objects
 from hilum.objects.common import series_instance_uid
@@ -103,7 +104,10 @@ def test_report_measures_what_the_masks_hold(tmp_path):
         assert unit == "mm3"
         assert child(volume, codes.ALGORITHM_NAME).TextValue == "hippocampal-volume"
         assert child(volume, codes.ALGORITHM_VERSION).TextValue == "1.0"
-        uncertainty = child(group, codes.MEASUREMENT_UNCERTAINTY).MeasuredValueSequence[0]
+        error = child(volume, codes.MEASUREMENT_UNCERTAINTY)
+        assert error.RelationshipType == "HAS PROPERTIES"
+        uncertainty = error.MeasuredValueSequence[0]
+        assert uncertainty.MeasurementUnitsCodeSequence[0].CodeValue == "mm3"
         assert float(uncertainty.NumericValue) == pytest.approx(0.03 * stated, rel=1e-4)
         reference = child(group, codes.ILLUSTRATION_OF_ROI).ReferencedSOPSequence[0]
         assert reference.ReferencedSOPInstanceUID == objects["seg"].SOPInstanceUID
@@ -147,6 +151,90 @@ def test_measurement_of_the_whole_series_stands_beside_the_segments(tmp_path):
     derived = child(objects["sr"], codes.DERIVED_IMAGING_MEASUREMENTS)
     assert child(derived, codes.VOLUME).MeasuredValueSequence[0].NumericValue == 3
     _assert_valid(_save(objects, tmp_path))
+
+
+def test_uncertainty_is_called_one_standard_deviation(tmp_path):
+    study = exams.write_exam(tmp_path)
+    objects = _objects(exams.analysis_of(study, study.series[0]), kinds=("sr",))
+    words = "measurement uncertainty (+/-) is one standard deviation"
+    assert words in validators.dsrdump(_save(objects, tmp_path)["sr"])
+
+
+@pytest.mark.parametrize("label", ["Hippocampus", "Right hippocampus"])
+def test_texts_carry_the_side(tmp_path, label):
+    """Once: a label that says the side already stays as it is."""
+    study = exams.write_exam(tmp_path)
+    analysis = exams.analysis_of(study, study.series[0])
+    whole = replace(analysis.findings.segments[2], label=label, side=codes.RIGHT)
+    objects = _objects(replace(analysis, findings=Findings((whole,))))
+    name = {"Hippocampus": "Hippocampus, right"}.get(label, label)
+    group = _groups(objects["sr"])[0]
+    assert child(group, codes.TRACKING_IDENTIFIER).TextValue == name
+    segment = objects["seg"].SegmentSequence[0]
+    assert segment.SegmentLabel == segment.TrackingID == name
+    assert name in _pdf_text(objects["pdf"])
+
+
+def test_structures_keep_their_tracking_uids(tmp_path):
+    """In SEG and SR, and in a result that replaces another one; another study has its own."""
+    study = exams.write_exam(tmp_path)
+    analysis = exams.result_of(study, study.series[0], exams.pair(study.series[0]))
+    first = _tracked(analysis)
+    assert len(set(first.values())) == len(first) == 6
+    found = analysis.findings.segments
+    fewer = replace(analysis, workitem_id="w-2", findings=Findings(found[:0:-1]))
+    again = _tracked(fewer)
+    assert again == {name: uid for name, uid in first.items() if name in again}
+    assert len(again) == 5
+
+    def elsewhere(image: Dataset) -> None:
+        image.StudyInstanceUID = derived_uid("test", "another study")
+
+    other = exams.write_exam(tmp_path, elsewhere)
+    others = _tracked(exams.result_of(other, other.series[0], exams.pair(other.series[0])))
+    assert not set(others.values()) & set(first.values())
+
+
+def test_equal_structures_have_tracking_uids_of_their_own(tmp_path):
+    study = exams.write_exam(tmp_path)
+    found = [replace(s, label="Lesion", modifier=None) for s in exams.segments(study.series[0])[:2]]
+    objects = _objects(exams.result_of(study, study.series[0], found), kinds=("sr",))
+    uids = {child(g, codes.TRACKING_UNIQUE_IDENTIFIER).UID for g in _groups(objects["sr"])}
+    assert len(uids) == 2
+
+
+def test_regions_are_outlines_or_segments(tmp_path):
+    study = exams.write_exam(tmp_path)
+    analysis = exams.analysis_of(study, study.series[0])
+    outlined, referred = (_objects(analysis, regions=r) for r in ("outlines", "segments"))
+    assert outlined["seg"].SOPInstanceUID == referred["seg"].SOPInstanceUID
+    assert outlined["sr"].SOPInstanceUID != referred["sr"].SOPInstanceUID
+    for number, group in enumerate(_groups(referred["sr"]), start=1):
+        assert "SCOORD" not in [item.ValueType for item in group.ContentSequence]
+        reference = child(group, codes.REFERENCED_SEGMENT).ReferencedSOPSequence[0]
+        assert reference.ReferencedSOPInstanceUID == referred["seg"].SOPInstanceUID
+        assert reference.ReferencedSegmentNumber == number
+        source = child(group, codes.SOURCE_SERIES_FOR_SEGMENTATION)
+        assert study.series[0].uid == source.UID
+    _assert_valid(_save(referred, tmp_path))
+    alone = _objects(analysis, kinds=("sr",), regions="segments")
+    assert "SCOORD" in [item.ValueType for item in _groups(alone["sr"])[0].ContentSequence]
+
+
+def test_another_program_reads_the_numbers(tmp_path):
+    study = exams.write_exam(tmp_path)
+    analysis = exams.analysis_of(study, study.series[0])
+    objects = _objects(analysis, kinds=("seg", "sr"), regions="segments")
+    groups = validators.tid1500reader(_save(objects, tmp_path)["sr"])["Measurements"]
+    for number, (group, segment) in enumerate(
+        zip(groups, analysis.findings.segments, strict=True), start=1
+    ):
+        assert group["ReferencedSegment"] == number
+        assert group["segmentationSOPInstanceUID"] == objects["seg"].SOPInstanceUID
+        (item,) = group["measurementItems"]
+        assert float(item["value"]) == pytest.approx(segment.volume_mm3)
+        (error,) = item["measurementNumProperties"]
+        assert float(error["numPropertyValue"]) == pytest.approx(0.03 * segment.volume_mm3)
 
 
 def test_side_is_stated_only_if_known(tmp_path):
@@ -282,7 +370,7 @@ def test_real_studies(tmp_path, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["refusal", "without segmentation", "changes"])
+@pytest.mark.parametrize("kind", ["refusal", "without segmentation", "changes", "segments"])
 def test_report_obeys_tid_1500(tmp_path, kind):
     study = exams.write_exam(tmp_path, shape=(6, 16, 15))
     analysis = exams.analysis_of(study, study.series[0])
@@ -291,7 +379,8 @@ def test_report_obeys_tid_1500(tmp_path, kind):
     if kind == "changes":
         analysis = exams.with_changes(analysis)
     kinds = ("sr",) if kind == "without segmentation" else ("seg", "sr")
-    path = _save(_objects(analysis, kinds=kinds), tmp_path)["sr"]
+    regions = "segments" if kind == "segments" else "outlines"
+    path = _save(_objects(analysis, kinds=kinds, regions=regions), tmp_path)["sr"]
     assert validators.dicom_sr_validator(path) == []
 
 
@@ -322,6 +411,17 @@ def _assert_valid(saved):
         assert validators.dciodvfy(path) == []
         assert validators.dcmftest(path)
     assert validators.dsrdump_complaints(saved["sr"]) == []
+
+
+def _tracked(analysis):
+    """Tracking UID by tracking identifier, the same in both objects."""
+    objects = _objects(analysis, kinds=("seg", "sr"))
+    names = (codes.TRACKING_IDENTIFIER, codes.TRACKING_UNIQUE_IDENTIFIER)
+    groups = [[child(group, name) for name in names] for group in _groups(objects["sr"])]
+    in_report = {name.TextValue: uid.UID for name, uid in groups}
+    segments = objects["seg"].SegmentSequence
+    assert in_report == {item.TrackingID: item.TrackingUID for item in segments}
+    return in_report
 
 
 def _groups(report):

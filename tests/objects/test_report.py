@@ -213,10 +213,8 @@ def test_the_report_codes_changes_and_names_the_earlier_reports(head, tmp_path):
     rate = child(groups[2], codes.CHANGE_PER_YEAR).MeasuredValueSequence[0]
     assert float(rate.NumericValue) == pytest.approx(-10, rel=1e-2)
     assert rate.MeasurementUnitsCodeSequence[0].CodeValue == "%/a"
-    names = [item.ConceptNameCodeSequence[0].CodeValue for item in groups[2].ContentSequence]
-    error = codes.MEASUREMENT_UNCERTAINTY.value
-    volume, change = names.index(codes.VOLUME.value), names.index(codes.CHANGE.value)
-    assert names[volume + 1] == names[change + 1] == names[change + 3] == error
+    for name in (codes.VOLUME, codes.CHANGE, codes.CHANGE_PER_YEAR):
+        assert child(child(groups[2], name), codes.MEASUREMENT_UNCERTAINTY)
     assert codes.CHANGE.value not in [
         item.ConceptNameCodeSequence[0].CodeValue for item in groups[0].ContentSequence
     ]

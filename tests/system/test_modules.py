@@ -27,8 +27,33 @@ def site_for(tmp_path: Path, module: str) -> dict:
     }
 
 
-def delivered(tmp_path: Path) -> list[pydicom.Dataset]:
-    return [pydicom.dcmread(path) for path in sorted((tmp_path / "out").rglob("*.dcm"))]
+def delivered(tmp_path: Path, folder: str = "out") -> list[pydicom.Dataset]:
+    return [pydicom.dcmread(path) for path in sorted((tmp_path / folder).rglob("*.dcm"))]
+
+
+def test_each_destination_receives_the_regions_it_wants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    files = write(mr_slices(), tmp_path / "exam")
+    settings = site_for(tmp_path, "bright-volume")
+    machines = {"name": "machines", "kind": "folder", "folder": tmp_path / "machines"}
+    settings["destination"].append({**machines, "regions": "segments"})
+    settings["rule"][0]["send_to"].append("machines")
+    with running(tmp_path, **settings) as hilum:
+        hilum.send(files)
+        view = hilum.settled(Instance.read(files[0]).study_uid)
+        assert view["workitems"][0]["state"] == "completed"
+        receives = {d["name"]: d["receives"] for d in views.destinations(hilum.site, hilum.records)}
+    assert receives["machines"] == "seg,sr,sc,pdf,auto,segments"
+    drawn, referred = (
+        next(str(ds) for ds in delivered(tmp_path, folder) if ds.Modality == "SR")
+        for folder in ("out", "machines")
+    )
+    assert "Image Region" in drawn
+    assert "Referenced Segment'" not in drawn
+    assert "Image Region" not in referred
+    assert "Referenced Segment'" in referred
 
 
 def test_thirty_lines_are_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

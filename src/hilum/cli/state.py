@@ -88,6 +88,7 @@ def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> No
         view["answers"] = open_destination(settings).answers()
         if not as_json:
             out.print(_destination_line(view))
+            out.print(f"  receives {view['receives'].replace(',', ', ')}")
             out.print("  answers" if view["answers"] else "  [bold red]does not answer[/]")
     if as_json:
         print_json(shown)

@@ -52,6 +52,11 @@ def _check_archives(site: Site) -> None:
         needed = {"dicomweb": "url", "folder": "folder"}.get(destination.kind)
         if needed and not getattr(destination, needed):
             raise ConfigurationError(f"destination {destination.name!r}: {needed} is missing")
+        if destination.regions == "segments" and "seg" not in destination.objects:
+            raise ConfigurationError(
+                f'destination {destination.name!r}: regions = "segments" refers to the'
+                ' segmentation: add "seg" to objects'
+            )
 
 
 def _check_rules(site: Site) -> None:

@@ -146,7 +146,17 @@ class Destination(Settings):
     segmentation: Literal["auto", "binary", "fractional"] = Field(
         "auto", description="Encoding of segmentations; auto is fractional where viewers need it."
     )
+    regions: Literal["outlines", "segments"] = Field(
+        "outlines",
+        description="What marks a structure in the measurement report: outlines, which viewers "
+        "draw, or references to the segments, which machines read; the standard takes one of them.",
+    )
     timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer.")
+
+    @property
+    def variant(self) -> str:
+        """The objects it receives and how they are written, as one word of the records."""
+        return ",".join((*self.objects, self.segmentation, self.regions))
 
 
 class Priors(Settings):

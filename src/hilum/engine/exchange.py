@@ -139,7 +139,7 @@ def summary(findings: Findings) -> list[dict[str, Any]]:
                 lines.append(
                     {
                         "kind": "measurement",
-                        "of": finding.of.label if finding.of else None,
+                        "of": finding.of.name if finding.of else None,
                         "what": finding.code.meaning,
                         "value": finding.value,
                         "unit": finding.unit.value,
@@ -153,7 +153,7 @@ def summary(findings: Findings) -> list[dict[str, Any]]:
                 lines.append(
                     {
                         "kind": "segment",
-                        "label": finding.label,
+                        "label": finding.name,
                         "voxels": int(finding.mask.array.sum()),
                         "volume_ml": finding.volume_ml,
                     }

@@ -13,15 +13,19 @@ from hilum.objects import pdf, sc, seg, sr
 from hilum.objects.analysis import Analysis
 from hilum.objects.report import Report
 from hilum.objects.seg import Encoding
+from hilum.objects.sr import Regions
 from hilum.objects.withdrawal import write_withdrawal
 
-__all__ = ["KINDS", "Analysis", "Encoding", "write_objects", "write_withdrawal"]
+__all__ = ["KINDS", "Analysis", "Encoding", "Regions", "write_objects", "write_withdrawal"]
 
 KINDS = ("seg", "sr", "sc", "pdf")
 
 
 def write_objects(
-    analysis: Analysis, kinds: Sequence[str] = KINDS, segmentation: Encoding = "auto"
+    analysis: Analysis,
+    kinds: Sequence[str] = KINDS,
+    segmentation: Encoding = "auto",
+    regions: Regions = "outlines",
 ) -> list[tuple[str, Dataset]]:
     """The SOP instances which tell `analysis`, each with its kind, ready for `save_as` or sending.
 
@@ -39,12 +43,16 @@ def write_objects(
     segmentation : {"auto", "binary", "fractional"}
         Segmentation Type (PS3.3 C.8.20.2). "auto" is FRACTIONAL where Rows x Columns is no multiple
         of 8, because OHIF scrambles such BINARY objects silently, else BINARY.
+    regions : {"outlines", "segments"}
+        How the measurement report says where a measurement was made: by outlines on the images,
+        which viewers draw, or by a reference to the segment, which machines read (PS3.16 TID 1411
+        takes one of the two). Without "seg" among the kinds it is always outlines.
     """
     report = Report(_with_caution(analysis))
     overlay = seg.write(report, segmentation) if "seg" in kinds else None
     written = [("seg", overlay)] if overlay else []
     if "sr" in kinds:
-        written.append(("sr", sr.write(report, overlay)))
+        written.append(("sr", sr.write(report, overlay, regions)))
     if "sc" in kinds:
         written += [("sc", picture) for picture in sc.write(report)]
     if "pdf" in kinds:

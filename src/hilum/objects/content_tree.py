@@ -19,6 +19,7 @@ CONTAINS = "CONTAINS"
 HAS_ACQ_CONTEXT = "HAS ACQ CONTEXT"
 HAS_OBS_CONTEXT = "HAS OBS CONTEXT"
 HAS_CONCEPT_MOD = "HAS CONCEPT MOD"
+HAS_PROPERTIES = "HAS PROPERTIES"
 SELECTED_FROM = "SELECTED FROM"
 
 
@@ -56,12 +57,18 @@ def uid(name: Code, value: str, relation: str = CONTAINS) -> Dataset:
     return item
 
 
-def number(name: Code, value: float, unit: Code, children: Iterable[Dataset] = ()) -> Dataset:
+def number(
+    name: Code,
+    value: float,
+    unit: Code,
+    children: Iterable[Dataset] = (),
+    relation: str = CONTAINS,
+) -> Dataset:
     measured = Dataset()
     measured.NumericValue = DSfloat(value, auto_format=True)
     measured.FloatingPointValue = float(value)
     measured.MeasurementUnitsCodeSequence = [codes.item(unit)]
-    item = _item("NUM", name, CONTAINS, children)
+    item = _item("NUM", name, relation, children)
     item.MeasuredValueSequence = [measured]
     return item
 

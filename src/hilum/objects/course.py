@@ -225,7 +225,7 @@ def _track(change: Change, segment: Segment) -> Track:
     value, uncertainty, _ = in_print(change.of)
     scale, _ = _scale(change.of)
     before = [(e.day, e.value * scale, e.uncertainty * scale) for e in change.earlier]
-    return Track(segment.label, segment.colour, (*before, (change.day, value, uncertainty or 0.0)))
+    return Track(segment.name, segment.colour, (*before, (change.day, value, uncertainty or 0.0)))
 
 
 def _value_ticks(low: float, high: float) -> list[tuple[float, str]]:

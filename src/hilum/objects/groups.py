@@ -31,7 +31,7 @@ def library(report: Report) -> Dataset:
 def groups(report: Report) -> Iterator[Dataset]:
     """One for each film, one for each of its scores; then those of the whole input."""
     for film in report.films:
-        yield _group(report, film.name, film.own.measurements, film, evaluations=_evaluations(film))
+        yield _group(report, "", film.own.measurements, film, evaluations=_evaluations(film))
         for classification in film.own.classifications:
             yield from _of_scores(report, classification, film)
     if report.whole.measurements:
@@ -63,21 +63,25 @@ def _of_scores(
 ) -> Iterator[Dataset]:
     """One group for each score, under the finding that it is about."""
     for score in classification.scores:
-        label = f"{film.name}: {score.label}" if film else score.label
         certainty = Measurement(codes.CERTAINTY_OF_FINDING, score.value * 100, codes.PERCENT)
-        yield _group(report, label, [certainty], film, score.code)
+        yield _group(report, score.label, [certainty], film, score.code)
 
 
 def _group(
     report: Report,
-    label: str,
+    name: str,
     measurements: Sequence[Measurement],
     film: FilmReport | None = None,
     finding: Code | None = None,
     evaluations: Iterable[Dataset] = (),
 ) -> Dataset:
-    """TID 1501, its items in the order of the template."""
-    content = tracking(report, label)
+    """TID 1501, its items in the order of the template.
+
+    The film is known by its UID: its number changes when another one comes in.
+    """
+    shown = (film.name if film else "", name)
+    about = (film.film.uid if film else "", *(finding or ())[:2], name)
+    content = tracking(": ".join(filter(None, shown)), report.tracking_uid(*about))
     if finding is not None:
         content.append(tree.code(codes.FINDING, finding))
     if not measurements:
@@ -94,20 +98,19 @@ def _image(name: Code, film: FilmReport) -> Dataset:
     return tree.image(name, instance.sop_class_uid, instance.sop_instance_uid)
 
 
-def tracking(report: Report, label: str, number: int = 0) -> list[Dataset]:
+def tracking(label: str, uid: str) -> list[Dataset]:
     """What makes a group known again, to people and to machines."""
-    uid, context = report.tracking_uid(label, number), tree.HAS_OBS_CONTEXT
     return [
-        tree.text(codes.TRACKING_IDENTIFIER, label, context),
-        tree.uid(codes.TRACKING_UNIQUE_IDENTIFIER, uid, context),
+        tree.text(codes.TRACKING_IDENTIFIER, label, tree.HAS_OBS_CONTEXT),
+        tree.uid(codes.TRACKING_UNIQUE_IDENTIFIER, uid, tree.HAS_OBS_CONTEXT),
     ]
 
 
 def measured(report: Report, measurement: Measurement) -> list[Dataset]:
     """TID 1419 with the algorithm (TID 4019); volumes in mm3, as registries expect.
 
-    The uncertainty follows under its own name: a second "volume" could be taken for one. So does
-    the change since the latest earlier exam.
+    The uncertainty, one standard deviation, is a property of its measurement (TID 310 row 5). The
+    change since the latest earlier exam follows under a name of its own.
     """
     numbers = [(measurement.code, measurement.value, measurement.uncertainty, measurement.unit)]
     if change := report.change(measurement):
@@ -116,19 +119,20 @@ def measured(report: Report, measurement: Measurement) -> list[Dataset]:
         rate, error_of_rate = change.percent_per_year, change.percent_per_year_uncertainty
         if rate is not None:
             numbers.append((codes.CHANGE_PER_YEAR, rate, error_of_rate, codes.PERCENT_PER_YEAR))
-    return [item for number in numbers for item in _with_uncertainty(report.analysis, *number)]
+    return [_with_uncertainty(report.analysis, *number) for number in numbers]
 
 
 def _with_uncertainty(
     analysis: Analysis, name: Code, value: float, uncertainty: float | None, unit: Code
-) -> Iterator[Dataset]:
+) -> Dataset:
     if unit == codes.MILLILITRE:
         value, unit = value * 1000, codes.CUBIC_MILLIMETRE
         uncertainty = None if uncertainty is None else uncertainty * 1000
-    yield tree.number(name, value, unit, algorithm(analysis))
+    properties = []
     if uncertainty is not None:
-        error = codes.MEASUREMENT_UNCERTAINTY
-        yield tree.number(error, uncertainty, unit, algorithm(analysis))
+        concept, relation = codes.MEASUREMENT_UNCERTAINTY, tree.HAS_PROPERTIES
+        properties = [tree.number(concept, uncertainty, unit, relation=relation)]
+    return tree.number(name, value, unit, [*properties, *algorithm(analysis)])
 
 
 def algorithm(analysis: Analysis) -> list[Dataset]:

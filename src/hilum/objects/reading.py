@@ -7,7 +7,6 @@ at; a document that is broken anywhere counts as not there.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 from math import isfinite
 
 from pydicom import config
@@ -26,7 +25,7 @@ PATIENT = ("PatientID", "IssuerOfPatientID", "PatientBirthDate")
 REPLACES = "PredecessorDocumentsSequence"
 WITHDRAWS = "CurrentRequestedProcedureEvidenceSequence"
 
-Key = tuple[str | None, str]  # label of the segment, code of what was measured
+Key = tuple[str | None, str]  # name of the segment, code of what was measured
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ class Document:
 
     def again(self, measurement: Measurement) -> Number | None:
         """The same measurement here, in its unit."""
-        label = measurement.of.label if measurement.of else None
+        label = measurement.of.name if measurement.of else None
         number = self.numbers.get((label, measurement.code.value))
         return number and number.within(measurement.unit.value)
 
@@ -141,13 +140,15 @@ def _numbers(document: Dataset) -> Iterator[tuple[Key, Number]]:
     """Every number that has an uncertainty, in the groups of segments and in that of the whole."""
     count = 0
     for label, items in _groups(document):
-        for (name, value, unit), (next_name, uncertainty, same) in pairwise(_measured(items)):
-            if next_name == codes.MEASUREMENT_UNCERTAINTY.value and unit == same:
+        for item in _numeric(items):
+            uncertainty = _uncertainty(item)
+            if uncertainty is not None:
                 count += 1
                 if count > MOST_NUMBERS:
                     raise ValueError("more numbers than any report of ours has")
+                value, unit = _measured(item)
                 if min(value, uncertainty) > 0:  # others, such as an asymmetry, are not followed
-                    yield (label, name), Number(value, uncertainty, unit)
+                    yield (label, _name(item)), Number(value, uncertainty, unit)
 
 
 def _groups(document: Dataset) -> Iterator[tuple[str | None, Iterable[Dataset]]]:
@@ -167,13 +168,24 @@ def _label(group: Dataset) -> str:
     raise ValueError("a group without its name")
 
 
-def _measured(items: Iterable[Dataset]) -> Iterator[tuple[str, float, str]]:
-    """Name, value and unit of every NUM item, in order."""
-    for item in items:
-        if item.ValueType == "NUM":
-            measured = item.MeasuredValueSequence[0]
-            unit = measured.MeasurementUnitsCodeSequence[0].CodeValue
-            yield _name(item), float(measured.NumericValue), str(unit)
+def _numeric(items: Iterable[Dataset]) -> list[Dataset]:
+    return [item for item in items if item.ValueType == "NUM"]
+
+
+def _measured(item: Dataset) -> tuple[float, str]:
+    """Value and unit of a NUM item."""
+    measured = item.MeasuredValueSequence[0]
+    unit = measured.MeasurementUnitsCodeSequence[0].CodeValue
+    return float(measured.NumericValue), str(unit)
+
+
+def _uncertainty(item: Dataset) -> float | None:
+    """The one among the properties of a NUM item, if it is in the unit of the item itself."""
+    for inner in _numeric(item.get("ContentSequence", [])):
+        if _name(inner) == codes.MEASUREMENT_UNCERTAINTY.value:
+            value, unit = _measured(inner)
+            return value if unit == _measured(item)[1] else None
+    return None
 
 
 def _name(item: Dataset) -> str:

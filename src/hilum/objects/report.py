@@ -16,6 +16,7 @@ from hilum.objects.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
 LOW_CONFIDENCE = "LOW CONFIDENCE"
 NO_WARNING = "The program raised no warning"
+UNCERTAINTY = "A range of measurement uncertainty (+/-) is one standard deviation."
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,17 @@ class Report:
             return None
         return Views.of(series.volume(), self.segments)
 
-    def tracking_uid(self, label: str, number: int = 0) -> str:
-        """One for each structure of an analysis, the same in SEG and SR."""
-        facts = (self.analysis.study.uid, self.analysis.workitem_id, self.analysis.module.name)
-        return derived_uid("tracking", *facts, label, str(number))
+    def tracking_uid(self, *what: str) -> str:
+        """Of `what` was found: the same in SEG and SR and in every result of the module on a study.
+
+        So a result that replaces another one speaks of the same structures.
+        """
+        return derived_uid("tracking", self.analysis.study.uid, self.analysis.module.name, *what)
+
+    def tracking_uid_of(self, segment: Segment) -> str:
+        """That of a structure, by its code, part, side and label; by its order among equals."""
+        equals = [s for s in self.segments if _structure(s) == _structure(segment)]
+        return self.tracking_uid(*_structure(segment), str(equals.index(segment)))
 
     def measurements(self, segment: Segment | None) -> tuple[Measurement, ...]:
         """What was measured of `segment`, or with None of the whole series.
@@ -128,9 +136,12 @@ class Report:
     @property
     def legend(self) -> str:
         """What the numbers mean."""
-        given = self.analysis.findings.measurements
-        spread = ONE_DEVIATION if any(m.uncertainty is not None for m in given) else ""
+        spread = ONE_DEVIATION if self._has_uncertainty else ""
         return ". ".join(words for words in (spread, self._definition) if words)
+
+    @property
+    def _has_uncertainty(self) -> bool:
+        return any(m.uncertainty is not None for m in self.analysis.findings.measurements)
 
     @property
     def _definition(self) -> str:
@@ -213,9 +224,16 @@ class Report:
         words = f"{study.words}. {study.detail}".strip() if study and not self.refusal else None
         changes = (sentence for change in self.changes for sentence in change.sentences)
         defined = f"{self._definition}." if self._definition else None
-        said = (self.refusal, self.incomplete, words, *self.notes, defined, *changes)
+        spread = UNCERTAINTY if self._has_uncertainty else None
+        said = (self.refusal, self.incomplete, words, *self.notes, spread, defined, *changes)
         chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
+
+
+def _structure(segment: Segment) -> tuple[str, ...]:
+    places = (segment.code, segment.modifier, segment.side)
+    coded = (part for code in places for part in (code or ("", ""))[:2])
+    return (*coded, segment.label)
 
 
 def describe(series: Series) -> str:

@@ -152,7 +152,7 @@ def _describe(report: Report, number: int) -> SegmentDescription:
     module = report.analysis.module
     description = SegmentDescription(
         segment_number=number,
-        segment_label=segment.label[:64],
+        segment_label=segment.name,
         segmented_property_category=segment.category,
         segmented_property_type=segment.code,
         algorithm_type="AUTOMATIC",
@@ -163,8 +163,8 @@ def _describe(report: Report, number: int) -> SegmentDescription:
             source=MANUFACTURER,
             parameters={"weights_sha256": module.weights_sha256},
         ),
-        tracking_uid=report.tracking_uid(segment.label, number),
-        tracking_id=segment.label,
+        tracking_uid=report.tracking_uid_of(segment),
+        tracking_id=segment.name,
         display_color=CIELabColor.from_rgb(*segment.colour),
     )
     modifiers = _modifiers(segment)

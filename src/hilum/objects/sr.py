@@ -1,6 +1,7 @@
 """The measurement report: Comprehensive 3D SR, TID 1500 (PS3.3 A.35.13, PS3.16 TID 1500)."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -16,9 +17,13 @@ from hilum.objects.contours import outlines
 from hilum.objects.films import Tone
 from hilum.objects.report import Report
 
+Regions = Literal["outlines", "segments"]
 
-def write(report: Report, segmentation: Dataset | None = None) -> Dataset:
-    """One TID 1411 group for each segment, with its outlines and, if written, its segment.
+
+def write(
+    report: Report, segmentation: Dataset | None = None, regions: Regions = "outlines"
+) -> Dataset:
+    """One TID 1411 group for each segment, with its outlines or its segment, if that is written.
 
     Without segments TID 1501 groups: of each film its outcome and one for each score.
     """
@@ -26,7 +31,10 @@ def write(report: Report, segmentation: Dataset | None = None) -> Dataset:
     dataset = _document(report, segmentation)
     dataset.update(
         tree.container(
-            codes.IMAGING_MEASUREMENT_REPORT, list(_root(report, segmentation)), "1500", relation=""
+            codes.IMAGING_MEASUREMENT_REPORT,
+            list(_root(report, segmentation, regions)),
+            "1500",
+            relation="",
         )
     )
     found = analysis.findings
@@ -34,7 +42,7 @@ def write(report: Report, segmentation: Dataset | None = None) -> Dataset:
     if found.classifications or found.changes or codes.OWN_SCHEME in measured:
         dataset.CodingSchemeIdentificationSequence = [codes.own_scheme()]
     # Another segmentation encoding makes another SEG, thus another report that refers to it.
-    variant = segmentation.SOPInstanceUID if segmentation else ""
+    variant = f"{segmentation.SOPInstanceUID} {regions}" if segmentation else ""
     return common.stamp(dataset, analysis, "sr", variant)
 
 
@@ -106,7 +114,7 @@ def _earlier(analysis: Analysis) -> list[Dataset]:
     return items
 
 
-def _root(report: Report, segmentation: Dataset | None) -> Iterator[Dataset]:
+def _root(report: Report, segmentation: Dataset | None, regions: Regions) -> Iterator[Dataset]:
     analysis = report.analysis
     yield tree.code(codes.LANGUAGE_OF_CONTENT, codes.ENGLISH, tree.HAS_CONCEPT_MOD)
     yield from _observer(analysis)
@@ -115,9 +123,9 @@ def _root(report: Report, segmentation: Dataset | None) -> Iterator[Dataset]:
     yield tree.code(codes.PROCEDURE_REPORTED, procedure, tree.HAS_CONCEPT_MOD)
     if report.films:
         yield groups.library(report)
-    regions = [_group(report, segment, segmentation) for segment in report.segments]
-    if regions:
-        yield tree.container(codes.IMAGING_MEASUREMENTS, regions)
+    measured = [_group(report, segment, segmentation, regions) for segment in report.segments]
+    if measured:
+        yield tree.container(codes.IMAGING_MEASUREMENTS, measured)
         # Viewers stumble over a TID 1501 group beside TID 1411 groups; this place is TID 1420.
         derived = [n for m in report.measurements(None) for n in groups.measured(report, m)]
         if derived:
@@ -138,28 +146,42 @@ def _observer(analysis: Analysis) -> Iterator[Dataset]:
     yield tree.text(codes.DEVICE_OBSERVER_SERIAL_NUMBER, module.weights_sha256, context)
 
 
-def _group(report: Report, segment: Segment, segmentation: Dataset | None) -> Dataset:
-    """TID 1411. The outlines make viewers draw it, the segment reference makes it exact."""
-    series = report.analysis.series
-    assert series is not None
-    number = report.numbered_segments.index(segment) + 1
+def _group(
+    report: Report, segment: Segment, segmentation: Dataset | None, regions: Regions
+) -> Dataset:
+    """TID 1411, which is defined by outlines or by a segment (rows 5 and 7), never by both.
+
+    Viewers draw only outlines, machines read the voxels of the segment; where outlines are written,
+    row 13 leads to the segment.
+    """
     items = [
-        *groups.tracking(report, segment.label, number),
+        *groups.tracking(segment.name, report.tracking_uid_of(segment)),
         tree.code(codes.FINDING, segment.code),
         _site(segment),
     ]
     for measurement in report.measurements(segment):
         items += groups.measured(report, measurement)
+    by_segment = segmentation is not None and regions == "segments"
+    if not by_segment:
+        items += _outlines(report, segment)
+    if segmentation:
+        name = codes.REFERENCED_SEGMENT if by_segment else codes.ILLUSTRATION_OF_ROI
+        uid, number = segmentation.SOPInstanceUID, report.numbered_segments.index(segment) + 1
+        items.append(tree.segment(name, SegmentationStorage, uid, number))
+    if by_segment:
+        series = report.analysis.series
+        assert series is not None
+        items.append(tree.uid(codes.SOURCE_SERIES_FOR_SEGMENTATION, series.uid))
+    return tree.container(codes.MEASUREMENT_GROUP, items, "1411")
+
+
+def _outlines(report: Report, segment: Segment) -> Iterator[Dataset]:
+    series = report.analysis.series
+    assert series is not None
     for frame, mask in zip(series.frames, _to_outline(report, segment), strict=True):
         for points in outlines(mask):
             source = tree.frame(codes.SOURCE, frame, tree.SELECTED_FROM)
-            items.append(tree.polyline(codes.IMAGE_REGION, points, source))
-    if segmentation:
-        # TID 1411 allows either outlines or a Referenced Segment (rows 5 and 7). Viewers draw only
-        # outlines, so those define the region, and row 13 leads to the segment.
-        uid, name = segmentation.SOPInstanceUID, codes.ILLUSTRATION_OF_ROI
-        items.append(tree.segment(name, SegmentationStorage, uid, number))
-    return tree.container(codes.MEASUREMENT_GROUP, items, "1411")
+            yield tree.polyline(codes.IMAGE_REGION, points, source)
 
 
 def _to_outline(report: Report, segment: Segment) -> np.ndarray:

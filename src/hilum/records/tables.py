@@ -40,7 +40,7 @@ result = sa.Table(
     "result",
     metadata,
     sa.Column("sop_instance_uid", sa.String(64), primary_key=True),
-    sa.Column("variant", sa.String(64), primary_key=True),  # the kinds and encoding asked for
+    sa.Column("variant", sa.String(64), primary_key=True),  # Destination.variant
     sa.Column("workitem_id", sa.String(64), index=True, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("sop_class_uid", sa.String(64), nullable=False),

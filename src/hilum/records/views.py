@@ -116,6 +116,7 @@ def destinations(site: Site, records: Records) -> list[View]:
         {
             "name": destination.name,
             "kind": destination.kind,
+            "receives": destination.variant,
             "state": "answers" if destination.name in proven else "not asked yet",
             "since": None,
             "problem": "",
