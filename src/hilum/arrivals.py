@@ -56,6 +56,7 @@ class Arrivals:
         if event == "stored":
             late = bool(hint.get("late"))
             self.add(Path(hint["path"]), association, str(hint.get("caller", "")), late)
+            self._note_put_right(hint)
         elif event == "duplicate":
             self._again(Path(hint["path"]), association)
         elif event == "counted":
@@ -66,6 +67,15 @@ class Arrivals:
                     self._end(arrival, association, hint)
         elif event == "quarantined" and hint.get("study"):
             self._records.add_event(hint["study"], event, str(hint.get("reason", "")))
+
+    def _note_put_right(self, hint: dict[str, Any]) -> None:
+        """Say once of a study what was put right in its files before they were stored."""
+        arrival, reason = self._open.get(hint.get("study", "")), hint.get("reason", "")
+        if arrival and reason and reason not in arrival.put_right:
+            arrival.put_right.add(reason)
+            self._records.add_event(
+                arrival.study_uid, "receiving", f"a file was put right: {reason}"
+            )
 
     def add(self, path: Path, association: str = "", caller: str = "", late: bool = False) -> None:
         """Take in one file of the inbox, opening (or reopening) its study."""

@@ -6,6 +6,7 @@ been silent compared with its own pace, and how many images the series has where
 archive does that they are fetched from.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -43,6 +44,7 @@ class Arrival:
     review_seconds: float = 0.0  # what the last look at it cost
     expected: dict[str, int] = field(default_factory=dict)  # images, as they themselves state it
     counted: dict[str, int] = field(default_factory=dict)  # images the archive has, as it says
+    put_right: set[str] = field(default_factory=set)  # what was, in files of this study
     removed: set[str] = field(default_factory=set)  # names of images that a rule has removed
     _built: dict[str, Series] = field(default_factory=dict)  # as they were at the last look
     decided: str = ""  # key of the identity whose images a person has chosen
@@ -178,7 +180,7 @@ Decision = Wait | Run | Hold | NotApplicable
 
 
 def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) -> Decision:
-    """What to do with a study for one rule at time `now`."""
+    """What to do with a study for one rule at time `now`; nothing will come after infinity."""
     study = arrival.study()
     selection = select(study, needs, rule)
     silence = now - arrival.last
@@ -190,7 +192,7 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
         if silence < patience:
             return Wait(min(1.0, patience - silence), f"waiting for more images, {what}")
         if not selection.complete:
-            reason = f"{what} after {silence:.0f} s of silence"
+            reason = f"{what}{_after(silence)}"
             return Hold(selection, reason) if gap else NotApplicable(selection, reason)
     if arrival.removed:
         here = arrival.images - len(arrival.removed)
@@ -235,7 +237,7 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
         text = f"{count} of {expected} images the series is to have"
         if silence < rule.give_up_seconds:
             return Wait(min(1.0, rule.give_up_seconds - silence), text)
-        return _Short(f"{text}, after {silence:.0f} s of silence")
+        return _Short(f"{text}{_after(silence)}")
     if series.uid in arrival.broken_off:
         text = f"the association broke off after {count} images"
         if silence < rule.give_up_seconds:
@@ -246,11 +248,15 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
     quiet = min(max(base, PACE_FACTOR * arrival.longest_pause), rule.give_up_seconds)
     if silence < quiet:
         return Wait(quiet - silence, f"{count} images, silent for {silence:.1f} of {quiet:.1f} s")
-    sign = f"silent for {silence:.1f} s"
+    sign = f"silent for {silence:.1f} s" if silence < math.inf else "there are no more"
     if finished:
         went_on = arrival.last_series != series.uid
         sign = "sender went on to another series" if went_on else "sender released"
     return f"{count} images, {sign}, no gap" + (f", {expected} announced" if expected else "")
+
+
+def _after(silence: float) -> str:
+    return f", after {silence:.0f} s of silence" if silence < math.inf else ""
 
 
 def _with_gaps(study: Study, needs: Mapping[str, Need], rule: Rule) -> Iterator[Series]:

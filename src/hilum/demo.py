@@ -19,7 +19,6 @@ import httpx
 from rich.console import Console
 from rich.markup import escape
 
-from hilum import offline
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.dicom.instance import Instance
@@ -30,6 +29,7 @@ from hilum.network import exam as brain
 from hilum.network.orthanc import Orthanc
 from hilum.network.processes import available_port, listens
 from hilum.network.viewer import Viewer
+from hilum.offline.reading import read_folder
 from hilum.process import is_alive, own_start_time
 from hilum.records import Records, views
 from hilum.records.states import State
@@ -267,9 +267,9 @@ def exams_in(folder: Path) -> Iterator[Exam]:
     if not folder.exists():
         raise HilumError(f"{folder}: no such folder")
     exams = []
-    for study in offline.studies_below(folder):
-        images = [i for series in study.series for i in series.instances if not i.is_own_result]
-        exams.append(list({image.sop_instance_uid: image.path for image in images}.values()))
+    for arrival in read_folder(folder).studies:
+        images = [image for image in arrival.instances.values() if not image.is_own_result]
+        exams.append([image.path for image in images])
     if not any(exams):
         raise HilumError(f"{folder} holds no DICOM images")
     for number, files in enumerate(filter(None, exams), start=1):

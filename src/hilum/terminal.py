@@ -6,14 +6,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 
-def progress_bar(what: str, console: Console) -> Progress:
-    """A bar with a count and the elapsed time."""
+def progress_bar(what: str, console: Console, if_seen: bool = False) -> Progress:
+    """A bar with a count and the elapsed time; `if_seen`: only on a terminal, gone at the end."""
     return Progress(
         TextColumn(f"[bold]{what}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=console,
+        transient=if_seen,
+        disable=if_seen and not console.is_terminal,
     )
 
 

@@ -288,6 +288,56 @@ def test_a_module_that_fails_costs_its_study_only(
     assert ended.status == 1
 
 
+def test_run_says_what_became_of_every_file(
+    hilum: Callable[..., Typed], tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    slices = mr_slices(count=18)
+    paths = write(slices, tmp_path / "exam")
+    shutil.copy(paths[0], tmp_path / "exam" / "copy.dcm")
+    slices[1].SeriesDescription = "another"
+    slices[1].save_as(tmp_path / "exam" / "other.dcm", enforce_file_format=True)
+    paths[2].write_bytes(paths[2].read_bytes()[132:])
+    (tmp_path / "exam" / "notes.txt").write_text("not an image")
+    told = [
+        "left out: 1 file, the same object is here already (copy.dcm)",
+        "passed over: 1 file, SOP Instance UID received again with other content (other.dcm)",
+        f"put right: 1 file, it has no preamble ({paths[2].name})",
+        "passed over: 1 file, not a DICOM file: no prefix or no file meta group (notes.txt)",
+    ]
+    ended = hilum("run", "bright-volume", "exam", "-o", "out")
+    assert ended.status == 0, ended.err
+    assert "chosen HippoCrop (18 images)" in ended.out
+    assert [line for line in told if line not in ended.out] == []
+    others, report = json.loads(hilum("run", "bright-volume", "exam", "-o", "two", "--json").out)
+    assert [Path(file["path"]).name for file in others["files"]] == ["notes.txt"]
+    assert (others["state"], report["state"]) == ("passed over", "analysed")
+    assert sorted(file["fate"] for file in report["files"]) == [
+        "left out",
+        "passed over",
+        "put right",
+    ]
+    for path in tmp_path.glob("exam/*.dcm"):
+        path.unlink()
+    empty = hilum("run", "bright-volume", "exam", "-o", "three")
+    assert empty.status == 1
+    assert "exam holds no DICOM images; passed over: 1 file, not a DICOM file" in empty.err
+
+
+def test_run_holds_what_serve_would_hold(
+    hilum: Callable[..., Typed], tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    slices = mr_slices(count=18)
+    write([s for number, s in enumerate(slices) if number != 9], tmp_path / "exam")
+    ended = hilum("run", "bright-volume", "exam", "-o", "out", "--json")
+    (report,) = json.loads(ended.out)
+    assert ended.status == 3
+    assert report["state"] == "held"
+    assert "1 slice missing" in report["problem"]
+    assert "inf" not in report["problem"]
+
+
 # The service ----------------------------------------------------------------------------------
 
 

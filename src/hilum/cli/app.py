@@ -71,4 +71,4 @@ def clock(at: float) -> str:
 
 
 def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.write(json.dumps(value, default=vars) + "\n")

@@ -38,13 +38,22 @@ def run(
         if "=" not in pair:
             raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
     patterns = dict(pair.split("=", 1) for pair in series or [])
-    reports = analyse_folder(module, folder, output, patterns, networks)
+    with progress_bar("reading", say, if_seen=True) as bar:
+        task = bar.add_task("reading", total=None)
+        reports = analyse_folder(
+            module,
+            folder,
+            output,
+            patterns,
+            networks,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
     if as_json:
         print_json(reports)
     else:
         for report in reports:
-            _show_report(report)
-    if any(report["state"] in ("failed", "held") for report in reports):
+            _show_report(report, folder)
+    if any(report["state"] == "failed" for report in reports):
         raise typer.Exit(1)
     raise typer.Exit(0 if any(report["results"] for report in reports) else NOT_APPLICABLE)
 
@@ -123,9 +132,14 @@ def _ae_title(text: str) -> str:
         raise HilumError(f"{text!r}: {error}") from error
 
 
-def _show_report(report: dict[str, Any]) -> None:
-    out.print(f"study {report['study_uid']}: {report['state']}")
-    if not report["verdicts"]:
+def _show_report(report: dict[str, Any], folder: Path) -> None:
+    from hilum.offline.reading import in_lines
+
+    study = report["study_uid"]
+    out.print(f"study {study}: {report['state']}" if study else "of no study that is analysed")
+    for line in in_lines(report["files"], folder):
+        out.print(f"  {escape(line)}")
+    if study and not report["verdicts"]:
         out.print("  it holds no images that a module could take")
     for verdict in report["verdicts"]:
         out.print(f"  {escape(verdict)}")

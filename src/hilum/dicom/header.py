@@ -42,7 +42,8 @@ IDENTIFYING: dict[str, BaseTag] = {
 CHARACTER_SET = 0x00080005
 # Modality LUT, Shared and Per-frame Functional Groups: often too large for a header in memory.
 PLACED = (0x00283000, 0x52009229, 0x52009230)
-UID_FORM = re.compile(r"[0-9.]{1,64}")  # PS3.5 9.1, lenient about leading zeros
+LONGEST_UID = 64  # characters, PS3.5 9.1
+UID_FORM = re.compile(rf"[0-9.]{{1,{LONGEST_UID}}}")  # lenient about leading zeros
 LARGEST_ELEMENT = 64 << 10  # bytes; what is larger is private, a table or the frames' geometry
 LARGEST_INFLATED = 256 << 20  # bytes
 LARGEST_HEADER = 512 << 10  # bytes; there may be thousands of headers in memory
@@ -101,7 +102,7 @@ def identify(part10: Buffer) -> dict[str, str]:
     if syntax == DeflatedExplicitVRLittleEndian:
         # A few megabytes can grow to gigabytes; nobody in imaging sends it.
         raise UnreadableError("Deflated Explicit VR Little Endian is not taken in")
-    return _uids(part10, _elements(part10, offset, syntax))
+    return uids_of(part10, elements_of(part10, offset, syntax))
 
 
 class Headers(NamedTuple):
@@ -127,8 +128,8 @@ def read_header(part10: Buffer) -> Headers:
     if is_deflated:
         part10, offset = _inflated(part10[offset:]), 0
     implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
-    elements = _elements(part10, offset, syntax)
-    uids = _uids(part10, elements)
+    elements = elements_of(part10, offset, syntax)
+    uids = uids_of(part10, elements)
     kept = bytearray()
     places = {}
     for element in elements:
@@ -160,14 +161,16 @@ def _inflated(compressed: bytes) -> bytes:
     return content
 
 
-def _elements(content: Buffer, offset: int, syntax: str) -> list[Element]:
+def elements_of(content: Buffer, offset: int, syntax: str) -> list[Element]:
+    """The elements of the data set at `offset` before its pixel data; raises `UnreadableError`."""
     try:
         return list(Walker(content, offset, syntax).elements())
     except UnreadableError as error:
         raise UnreadableError(f"not a readable DICOM object: {error}") from None
 
 
-def _uids(part10: Buffer, elements: list[Element]) -> dict[str, str]:
+def uids_of(part10: Buffer, elements: list[Element]) -> dict[str, str]:
+    """The four identifying UIDs by keyword; `UnreadableError` if one is missing or is none."""
     place = {element.tag: element for element in elements}
     uids = {}
     for keyword, tag in IDENTIFYING.items():
@@ -178,6 +181,8 @@ def _uids(part10: Buffer, elements: list[Element]) -> dict[str, str]:
     if missing:
         raise UnreadableError(f"the object has no {', '.join(missing)}")
     broken = [keyword for keyword, uid in uids.items() if not UID_FORM.fullmatch(uid)]
-    if broken:
-        raise UnreadableError(f"not a UID: {', '.join(broken)}")  # its value may be anything
+    if broken:  # its value may be anything, so it is not shown
+        long = all(len(uids[keyword]) > LONGEST_UID for keyword in broken)
+        why = f"longer than {LONGEST_UID} characters" if long else "not a UID"
+        raise UnreadableError(f"{why}: {', '.join(broken)}")
     return uids

@@ -1,6 +1,8 @@
 """The DICOM file format around a data set (PS3.10 7.1), written and read without decoding it."""
 
 import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from typing import NamedTuple
 
@@ -11,8 +13,9 @@ from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NA
 from hilum.errors import UnreadableError
 
 PREAMBLE = b"\0" * 128 + b"DICM"
-TRANSFER_SYNTAX_UID = 0x0010
+SOP_CLASS_UID, SOP_INSTANCE_UID, TRANSFER_SYNTAX_UID = 0x0002, 0x0003, 0x0010
 LONG_VRS = (b"OB", b"UN")  # the ones of group 2 whose length takes four bytes
+LONGEST_VALUE = 128  # bytes of an element of group 2 that are looked at
 
 
 class Body(NamedTuple):
@@ -22,8 +25,16 @@ class Body(NamedTuple):
     transfer_syntax: str
 
 
-def prefix(sop_class: str, sop_instance: str, transfer_syntax: str, source: str) -> bytes:
-    """Preamble and file meta group for a data set received from AE title `source`."""
+@dataclass(frozen=True)
+class Meta:
+    """The file meta group: where it ends, and the texts of its elements by element number."""
+
+    end: int
+    values: Mapping[int, str]
+
+
+def prefix(sop_class: str, sop_instance: str, transfer_syntax: str, source: str = "") -> bytes:
+    """Preamble and file meta group for a data set, received from AE title `source` if from any."""
     elements = (
         struct.pack("<HH2s2xL", 2, 0x0001, b"OB", 2)
         + b"\0\1"
@@ -32,7 +43,7 @@ def prefix(sop_class: str, sop_instance: str, transfer_syntax: str, source: str)
         + _element(TRANSFER_SYNTAX_UID, b"UI", transfer_syntax)
         + _element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID)
         + _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME)
-        + _element(0x0016, b"AE", source)
+        + (_element(0x0016, b"AE", source) if source else b"")
     )
     return PREAMBLE + struct.pack("<HH2sHL", 2, 0, b"UL", 4, len(elements)) + elements
 
@@ -45,27 +56,37 @@ def as_file(dataset: Dataset) -> bytes:
 
 
 def body(part10: Buffer) -> Body:
-    """Find the data set; raise `UnreadableError` if this is not a file with a file meta group.
+    """Find the data set; raise `UnreadableError` if this is not a file with a file meta group."""
+    if not has_prefix(part10) or part10[132:134] != b"\2\0":
+        raise UnreadableError("not a DICOM file: no prefix or no file meta group")
+    meta = meta_group(part10, len(PREAMBLE))
+    syntax = meta.values.get(TRANSFER_SYNTAX_UID)
+    if not syntax:
+        raise UnreadableError("not a DICOM file: no Transfer Syntax UID")
+    return Body(meta.end, syntax)
+
+
+def has_prefix(content: Buffer) -> bool:
+    """Whether the preamble and the letters DICM are there (PS3.10 7.1)."""
+    return content[128:132] == b"DICM"
+
+
+def meta_group(content: Buffer, position: int) -> Meta:
+    """The file meta group that begins at `position`; it is empty if another group begins there.
 
     The group ends where another begins, whatever length it claims to have.
     """
-    if part10[128:132] != b"DICM" or part10[132:134] != b"\2\0":
-        raise UnreadableError("not a DICOM file: no prefix or no file meta group")
-    syntax = ""
-    position = len(PREAMBLE)
-    while part10[position : position + 2] == b"\2\0" and position + 8 <= len(part10):
-        _, element, vr, length = struct.unpack_from("<HH2sH", part10, position)
+    values = {}
+    while content[position : position + 2] == b"\2\0" and position + 8 <= len(content):
+        _, element, vr, length = struct.unpack_from("<HH2sH", content, position)
         position += 8
         if vr in LONG_VRS:
-            length = int.from_bytes(part10[position : position + 4], "little")
+            length = int.from_bytes(content[position : position + 4], "little")
             position += 4
-        if element == TRANSFER_SYNTAX_UID:
-            value = part10[position : position + min(length, 64)]
-            syntax = value.rstrip(b"\0 ").decode("ascii", "replace")
+        value = content[position : position + min(length, LONGEST_VALUE)]
+        values[element] = value.rstrip(b"\0 ").decode("ascii", "replace")
         position += length
-    if not syntax:
-        raise UnreadableError("not a DICOM file: no Transfer Syntax UID")
-    return Body(min(position, len(part10)), syntax)
+    return Meta(min(position, len(content)), values)
 
 
 def _element(element: int, vr: bytes, text: str) -> bytes:

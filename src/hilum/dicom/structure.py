@@ -57,6 +57,11 @@ class Walker:
         self._length = Struct(f"{order}L").unpack_from
         self._heads = 0
 
+    @property
+    def position(self) -> int:
+        """The offset of what was not stepped over yet."""
+        return self._position
+
     def elements(self) -> Iterator[Element]:
         """Those before the pixel data, in order; the pixel data are seen to be there as a whole.
 

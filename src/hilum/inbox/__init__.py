@@ -12,15 +12,17 @@ import itertools
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from hilum.dicom.header import identify
 from hilum.dicom.part10 import body
+from hilum.dicom.salvage import readable
+from hilum.dicom.structure import Buffer
 from hilum.errors import UnreadableError
 
 ABANDONED_AFTER = 3600.0  # seconds; a partial file this old belongs to a process that was killed
+OTHER_CONTENT = "SOP Instance UID received again with other content"
 REMOVED = "removed"  # folder of the lists that `hilum.inbox.removed` keeps
 MOST_RACES = 100
 _serial = itertools.count()
@@ -36,7 +38,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Stored:
-    """Where an object went, and why it was set apart if it was."""
+    """Where an object went, and why it was set apart, or what of its file was put right."""
 
     outcome: Outcome
     path: Path
@@ -72,26 +74,26 @@ class Inbox:
         _remove_abandoned(self._partial)
 
     def store(self, part10: bytes, sender: str = "") -> Stored:
-        """Keep one DICOM Part 10 file. `OSError` (disk full) leaves no partial file behind.
+        """Keep one file, put right as `readable` does; `OSError` (disk full) leaves no part behind.
 
         `sender` is who gave it to us, in a word for a person.
         """
         try:
-            uids = identify(part10)
+            file = readable(part10)
         except UnreadableError as error:
             return self.set_apart(part10, str(error), sender)
-        return self.keep(part10, uids, sender)
+        stored = self.keep(file.part10(part10), file.uids, sender)
+        return replace(stored, reason=stored.reason or file.mended)
 
     def keep(self, part10: bytes, uids: dict[str, str], sender: str = "") -> Stored:
-        """Like `store`, for an object that `identify` has looked at already."""
+        """Like `store`, for a file that is known to be one and to have these `uids`."""
         for _ in range(MOST_RACES):
             try:
                 outcome, path = self._keep(part10, uids)
             except FileNotFoundError:
                 continue  # a rule removed it, or its folder, at this very moment: it is new again
             if outcome is Outcome.QUARANTINED:
-                reason = "SOP Instance UID received again with other content"
-                return self.set_apart(part10, reason, sender, uids["StudyInstanceUID"])
+                return self.set_apart(part10, OTHER_CONTENT, sender, uids["StudyInstanceUID"])
             return Stored(outcome, path, uids["StudyInstanceUID"])
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
@@ -101,7 +103,7 @@ class Inbox:
         path = folder / f"{digest(uids['SOPInstanceUID'])}.dcm"
         if not path.exists() and self._publish(path, part10):
             return Outcome.STORED, path
-        if _body(path.read_bytes()) != _body(part10):
+        if not is_same_object(path.read_bytes(), part10):
             return Outcome.QUARANTINED, path
         # The copy may be another association's, not yet durable: ours must be when we answer.
         sync_file(path)
@@ -219,6 +221,6 @@ def _remove_abandoned(folder: Path) -> None:
             continue  # another process was quicker
 
 
-def _body(part10: bytes) -> memoryview:
-    """The data set without preamble and file meta group, which each sender writes anew."""
-    return memoryview(part10)[body(part10).offset :]
+def is_same_object(one: Buffer, other: Buffer) -> bool:
+    """Whether two Part 10 files hold the same data set; each sender writes what is before it."""
+    return memoryview(one)[body(one).offset :] == memoryview(other)[body(other).offset :]

@@ -4,7 +4,7 @@ import math
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -13,27 +13,29 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.comparison.priors import compared
 from hilum.config import parse
 from hilum.config.site import Rule, Worker
 from hilum.dicom.header import text_of
 from hilum.dicom.identity import DIFFERENT, attributes
-from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
 from hilum.engine.host import TRACEBACK, Job, ModelHost
-from hilum.errors import ConfigurationError, HilumError, UnreadableError, where
+from hilum.errors import ConfigurationError, HilumError, where
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import Module, ModuleFacts, discover, facts_of, inputs_of
 from hilum.objects import Analysis, write_objects
-from hilum.routing import Selection, select, whose
+from hilum.offline.reading import Progress, Reading, Remark, in_lines, read_folder
+from hilum.routing import whose
 
 # a person waits for it, who can end it
 UNLIMITED = Worker(timeout_seconds=math.inf, memory_mb=1 << 30)
+_STATES = {Run: "analysed", Hold: "held", NotApplicable: "not applicable"}
 
 
 def analyse_folder(
@@ -42,11 +44,13 @@ def analyse_folder(
     output: Path,
     patterns: dict[str, str],
     networks: Path | None = None,
+    progress: Progress = lambda _done, _total: None,
 ) -> list[dict[str, Any]]:
-    """Run a module on every study below `folder`; one report per study.
+    """Run a module on every study below `folder`; one report per study, the oldest first.
 
     Results go to `output/study-<number>/`. A study without a matching series is a report without
-    results, not an error.
+    results, not an error. Files that belong to no study with images make one more report, the
+    first, in the state "passed over". `progress` is told how many of how many files were read.
     """
     silence_libraries()
     installed, problems = discover(networks)
@@ -55,19 +59,72 @@ def analyse_folder(
         raise ConfigurationError(f"no module {module_name!r}; {why}")
     module = installed[module_name]
     rule = _rule(module, patterns)
-    studies = studies_below(folder)
-    if not studies:
-        raise ConfigurationError(f"{folder} holds no DICOM images")
-    output.mkdir(parents=True, exist_ok=True)
-    if any(output.iterdir()):  # results of several runs, or persons, must not lie side by side
+    if output.exists() and any(output.iterdir()):
+        # results of several runs, or persons, must not lie side by side
         raise ConfigurationError(f"{output} is not empty: choose another folder for the results")
-    earlier = [document for study in studies for document in _documents(study)]
+    with TemporaryDirectory() as put_right:
+        reading = read_folder(folder, Path(put_right), progress)
+        if not any(arrival.last_of_series for arrival in reading.studies):
+            lines = [f"{folder} holds no DICOM images", *in_lines(reading.remarks, folder)]
+            raise ConfigurationError("; ".join(lines))
+        output.mkdir(parents=True, exist_ok=True)
+        with closing(ModelHost(module_name, UNLIMITED, networks)) as host:
+            return _analyse_all(module, host, reading, output, rule)
+
+
+def _analyse_all(
+    module: type[Module], host: ModelHost, reading: Reading, output: Path, rule: Rule
+) -> list[dict[str, Any]]:
+    exams = {a.study_uid: a for a in reading.studies if a.last_of_series}
+    earlier = [document for arrival in reading.studies for document in _documents(arrival)]
+    facts = facts_of(module)
     reports = []
-    with closing(ModelHost(module_name, UNLIMITED, networks)) as host:
-        for number, study in enumerate(studies, start=1):
+    if others := [r for r in reading.remarks if r.study_uid not in exams]:
+        reports.append(_report(facts, "", others))
+    for number, uid in enumerate(_oldest_first(exams.values()), start=1):
+        report = _report(facts, uid, [r for r in reading.remarks if r.study_uid == uid])
+        decision = decide(exams[uid], inputs_of(module), rule, now=math.inf)
+        assert not isinstance(decision, Wait), "nothing is waited for after infinity"
+        report |= {"state": _STATES[type(decision)], "verdicts": decision.selection.reasons}
+        if isinstance(decision, Run):
             out = output / f"study-{number}"
-            reports.append(_analyse(module, host, study, out, rule, earlier))
+            report |= _analyse(facts, host, exams[uid].study(), decision, out, earlier)
+        elif isinstance(decision, Hold):
+            report["problem"] = _why_held(decision, exams[uid].study())
+        reports.append(report)
     return reports
+
+
+def _why_held(decision: Hold, study: Study) -> str:
+    """The reason, with the cure that there is without a service."""
+    if differ := whose(decision.selection, study.instances).within:
+        cure = "put those of each patient into a folder of their own"
+        return f"{DIFFERENT} ({', '.join(differ)}): {cure}"
+    return decision.reason
+
+
+def _oldest_first(exams: Iterable[Arrival]) -> list[str]:
+    return [study.uid for study in sorted((a.study() for a in exams), key=_day_and_uid)]
+
+
+def _day_and_uid(study: Study) -> tuple[str, str]:
+    """The first Study Date that an image of `study` states, and the UID."""
+    dates = (text_of(instance.header, "StudyDate") for instance in study.instances)
+    return next(filter(None, dates), ""), study.uid
+
+
+def _report(facts: ModuleFacts, study_uid: str, files: list[Remark]) -> dict[str, Any]:
+    return {
+        "study_uid": study_uid,
+        "module": facts.name,
+        "version": facts.version,
+        "weights_sha256": facts.weights_sha256,
+        "state": "passed over",
+        "verdicts": (),
+        "findings": [],
+        "results": [],
+        "files": files,
+    }
 
 
 def _rule(module: type[Module], patterns: Mapping[str, str]) -> Rule:
@@ -88,49 +145,32 @@ def _rule(module: type[Module], patterns: Mapping[str, str]) -> Rule:
 
 
 def _analyse(
-    module: type[Module],
+    facts: ModuleFacts,
     host: ModelHost,
     study: Study,
+    decision: Run,
     out: Path,
-    rule: Rule,
     earlier: list[Dataset],
 ) -> dict[str, Any]:
     """Analyse one study; its report joins the `earlier` ones, with which later exams compare."""
-    facts = facts_of(module)
-    selection = select(study, inputs_of(module), rule)
-    report: dict[str, Any] = {
-        "study_uid": study.uid,
-        "module": facts.name,
-        "version": facts.version,
-        "weights_sha256": facts.weights_sha256,
-        "state": "not applicable",
-        "verdicts": selection.reasons,
-        "findings": [],
-        "results": [],
-    }
-    if not selection.complete:
-        return report
-    if differ := whose(selection, study.instances).within:
-        cure = "put those of each patient into a folder of their own"
-        return report | {"state": "held", "problem": f"{DIFFERENT} ({', '.join(differ)}): {cure}"}
     started = time.monotonic()
     try:
-        report |= _results(facts, host, study, selection, out, earlier)
+        report = _results(facts, host, study, decision, out, earlier)
     except Exception as error:  # noqa: BLE001 - around one study: it ends, the others go on
         problem = str(error) if isinstance(error, HilumError) else where(error)
-        report |= {"state": "failed", "problem": problem}
-    report["seconds"] = round(time.monotonic() - started, 3)
-    return report
+        report = {"state": "failed", "problem": problem}
+    return report | {"seconds": round(time.monotonic() - started, 3)}
 
 
 def _results(
     facts: ModuleFacts,
     host: ModelHost,
     study: Study,
-    selection: Selection,
+    decision: Run,
     out: Path,
     earlier: list[Dataset],
 ) -> dict[str, Any]:
+    selection = decision.selection
     about = attributes(list(selection.images.values()), study.instances)
     created = datetime.now().astimezone()
     inputs = {
@@ -162,6 +202,7 @@ def _results(
         reasons=tuple(
             dict.fromkeys("; ".join(v.reasons) for v in selection.verdicts if v.accepted)
         ),
+        incomplete=decision.incomplete,
     )
     written = write_objects(analysis)
     earlier += [dataset for kind, dataset in written if kind == "sr"]
@@ -180,25 +221,7 @@ def _kept(kind: str, dataset: Dataset, out: Path) -> dict[str, str]:
     return {"kind": kind, "path": str(path), "sop_instance_uid": str(dataset.SOPInstanceUID)}
 
 
-def studies_below(folder: Path) -> list[Study]:
-    """Every study below `folder`, in order of date, then of UID; other files are passed over."""
-    instances: dict[str, list[Instance]] = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        try:
-            instance = Instance.read(path)
-        except UnreadableError:
-            continue
-        instances.setdefault(instance.study_uid, []).append(instance)
-    studies = [Study.of(instances[uid]) for uid in sorted(instances)]
-    return sorted(studies, key=_day_of)
-
-
-def _day_of(study: Study) -> str:
-    """The first Study Date that an image of `study` states."""
-    return next(filter(None, (text_of(i.header, "StudyDate") for i in study.instances)), "")
-
-
-def _documents(study: Study) -> list[Dataset]:
-    """The reports and withdrawals of ours that lie in `study`."""
-    ours = [i for series in study.series for i in series.instances if i.is_own_result]
+def _documents(arrival: Arrival) -> list[Dataset]:
+    """The reports and withdrawals of ours that lie in a study."""
+    ours = [instance for instance in arrival.instances.values() if instance.is_own_result]
     return [i.dataset() for i in ours if i.header.get("Modality") in ("SR", "KO")]
