@@ -151,7 +151,10 @@ class Frame:
         """
         if not self.instance.is_multi_frame:
             return self.instance.header
-        header = Header(self.instance.header)
+        own = self.instance.header
+        header = Header()
+        header.update(own)
+        header.set_original_encoding(*own.original_encoding, own.original_character_set)
         for item in self.instance.group_items(self.number):
             _lay_over(header, item)
         return header
