@@ -154,7 +154,8 @@ class Frame:
         own = self.instance.header
         header = Header()
         header.update(own)
-        header.set_original_encoding(*own.original_encoding, own.original_character_set)
+        implicit, little = own.original_encoding
+        header.set_original_encoding(implicit, little, own.original_character_set)
         for item in self.instance.group_items(self.number):
             _lay_over(header, item)
         return header
