@@ -4,8 +4,11 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from highdicom import Volume
+from highdicom.legacy import LegacyConvertedEnhancedMRImage
+from pydicom.uid import generate_uid
 
 from hilum.findings import Findings, Refusal
 from hilum.module import facts_of, installed_modules
@@ -170,3 +173,19 @@ def test_run_compares_the_exams_of_one_folder(tmp_path: Path) -> None:
     (*_, again) = analyse_folder("hippocampal-volume", tmp_path / "in", tmp_path / "again", {})
     (same,) = (f for f in again["findings"] if f["kind"] == "change")
     assert in_words(same) == in_words(change)
+
+
+def test_a_converter_of_others_changes_no_number(tmp_path: Path) -> None:
+    """The same crop as one multi-frame object, made by highdicom, gives the same volumes."""
+    exam.make_exam(tmp_path / "classic", series=("HippoCrop",))
+    slices = [pydicom.dcmread(path) for path in (tmp_path / "classic").rglob("*.dcm")]
+    converted = LegacyConvertedEnhancedMRImage(slices, generate_uid(), 9, generate_uid(), 1)
+    (tmp_path / "enhanced").mkdir()
+    converted.save_as(tmp_path / "enhanced" / "all.dcm", enforce_file_format=True)
+    found = []
+    for kind in ("classic", "enhanced"):
+        out = tmp_path / f"out-{kind}"
+        (report,) = analyse_folder("hippocampal-volume", tmp_path / kind, out, {})
+        assert report["state"] == "analysed", report
+        found.append([f["value"] for f in report["findings"] if f["kind"] == "measurement"])
+    assert found[0] == found[1]

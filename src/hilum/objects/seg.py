@@ -8,7 +8,7 @@ from highdicom import AlgorithmIdentificationSequence
 from highdicom.color import CIELabColor
 from highdicom.seg import Segmentation, SegmentDescription
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, SegmentationStorage
 from pydicom.valuerep import DSfloat
 
 from hilum.dicom import codes
@@ -86,7 +86,8 @@ def segmentation_type(encoding: Encoding, shape: tuple[int, ...]) -> str:
 def source_images(series: Series) -> list[Dataset]:
     """Slim, complete headers in spatial order, one a frame: geometry as the images state it.
 
-    Each stands under a UID of its own: `_refer_to_frames` puts those of the images in their place.
+    Each stands under a UID of its own, as an image of the plainest class: highdicom takes several
+    frames of one object no other way. `_refer_to_frames` puts what they are in its place.
     """
     images = []
     spacing = series.stack.spacing or 0.0
@@ -94,7 +95,7 @@ def source_images(series: Series) -> list[Dataset]:
         image = Dataset()
         for keyword in EMPTY:
             setattr(image, keyword, None)
-        image.SOPClassUID = frame.instance.sop_class_uid
+        image.SOPClassUID = MRImageStorage
         image.SOPInstanceUID = _placeholder(frame)
         image.StudyInstanceUID = frame.instance.study_uid
         image.SeriesInstanceUID = frame.instance.series_uid
@@ -129,6 +130,7 @@ def _refer_to_frames(dataset: Dataset, series: Series) -> None:
                 frame = frames.get(source.ReferencedSOPInstanceUID)
                 if frame is None:
                     continue  # segments on one slice share this item
+                source.ReferencedSOPClassUID = frame.instance.sop_class_uid
                 source.ReferencedSOPInstanceUID = frame.instance.sop_instance_uid
                 if frame.instance.is_multi_frame:
                     source.ReferencedFrameNumber = frame.number

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from highdicom import Volume
 from pydicom.sr.coding import Code
-from pydicom.uid import MRImageStorage
 
 from hilum.dicom import codes
 from hilum.dicom.series import Series
@@ -18,6 +17,7 @@ from hilum.findings import Finding, Measurement, Note, Refusal, Segment
 from hilum.modules.hippocampus.gates import Plausibility
 from hilum.modules.hippocampus.heads import Head, segmented
 from hilum.modules.hippocampus.inputs import (
+    MR_IMAGES,
     CropOrHead,
     is_head,
     note_by_header,
@@ -58,7 +58,7 @@ class HippocampalVolume:
     name, version, title = "hippocampal-volume", "1.1", "Hippocampal volume"
     needs = CropOrHead(
         modality="MR",
-        sop_classes=(MRImageStorage,),
+        sop_classes=MR_IMAGES,
     )
     weights = Path(__file__).with_name("weights.onnx")
     card = Path(__file__).with_name("card.md")

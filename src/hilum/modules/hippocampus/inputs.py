@@ -4,17 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
-from pydicom.uid import MRImageStorage
+from pydicom.uid import (
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    MRImageStorage,
+)
 
 from hilum.dicom.header import text_of
 from hilum.dicom.series import Series
 from hilum.findings import Note, Refusal
 from hilum.module import Input
 
+MR_IMAGES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 # sides and spacings of the training crops (24-58 mm, 1 mm), a little widened
 CROP = Input(
     modality="MR",
-    sop_classes=(MRImageStorage,),
+    sop_classes=MR_IMAGES,
     slice_spacing=(0.9, 1.1),
     pixel_spacing=(0.9, 1.1),
     extent=(24, 64),
@@ -22,7 +27,7 @@ CROP = Input(
 # thicker slices lose volume (see the card); a side below 110 mm is no whole head
 HEAD = Input(
     modality="MR",
-    sop_classes=(MRImageStorage,),
+    sop_classes=MR_IMAGES,
     slice_spacing=(0.4, 3.0),
     pixel_spacing=(0.4, 2.0),
     extent=(110, 400),
