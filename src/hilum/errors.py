@@ -7,6 +7,7 @@
     +-- DicomError              an object cannot be used as it is
     |   +-- UnreadableError     not DICOM, truncated, or a needed attribute is broken
     |   +-- NoVolumeError       the slices do not form one regular volume
+    +-- MachineError            memory, open files or the like ran out: no input is to blame
     +-- ModuleError             a module could not be loaded or failed
     |   +-- ModuleCrashed       its process died or was killed
     |   +-- ModuleCancelled     its result was no longer wanted
@@ -54,6 +55,10 @@ class NoVolumeError(DicomError):
     """The instances of a series do not form one regularly spaced volume."""
 
 
+class MachineError(HilumError):
+    """The machine gave no memory, no open file or the like; what was read is not to blame."""
+
+
 class ModuleError(HilumError):
     """A module could not be loaded, or raised while it ran."""
 
@@ -92,6 +97,16 @@ class DeliveryDelayed(DeliveryError):  # noqa: N818
 
 class DeliveryRefused(DeliveryError):  # noqa: N818
     """The destination will never take this as it is; the text says what a person must do."""
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Whether `error` says what the machine lacks, not what some bytes are.
+
+    Libraries raise `OSError` on broken bytes, too; only the operating system's has a number.
+    """
+    return isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and error.errno is not None
+    )
 
 
 def where(error: BaseException) -> str:

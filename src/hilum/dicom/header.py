@@ -109,7 +109,7 @@ def read_header(part10: Buffer) -> tuple[dict[str, str], Header]:
     """
     offset, syntax = body(part10)
     if syntax == DeflatedExplicitVRLittleEndian:
-        part10, offset = _inflated(part10[offset:]), 0
+        part10, offset = inflated(part10[offset:]), 0
     implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
     elements = _elements(part10, offset, syntax)
     uids = _uids(part10, elements)
@@ -130,7 +130,8 @@ def read_header(part10: Buffer) -> tuple[dict[str, str], Header]:
     return uids, header
 
 
-def _inflated(compressed: bytes) -> bytes:
+def inflated(compressed: bytes) -> bytes:
+    """A deflated data set, which may become `LARGEST_INFLATED` bytes; else `UnreadableError`."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         content = inflater.decompress(compressed, LARGEST_INFLATED)
