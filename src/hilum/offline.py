@@ -180,7 +180,7 @@ def studies_below(folder: Path) -> list[Study]:
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         try:
             instance = Instance.read(path)
-        except UnreadableError:
+        except (UnreadableError, OSError):
             continue
         instances.setdefault(instance.study_uid, []).append(instance)
     studies = [Study.of(instances[uid]) for uid in sorted(instances)]

@@ -31,14 +31,17 @@ class Instance:
 
     @classmethod
     def read(cls, path: Path) -> "Instance":
-        """Read the header of `path`; raise `UnreadableError` if it identifies no instance."""
+        """Read the header of `path`; raise `UnreadableError` if it identifies no instance.
+
+        `OSError` is the machine's, and no fault of the file.
+        """
         try:
             with (
                 path.open("rb") as file,
                 mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
             ):
                 uids, header = read_header(content)
-        except (OSError, ValueError) as error:  # mmap takes no empty file
+        except ValueError as error:  # mmap takes no empty file
             raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error
         return cls(path, header, uids)
 

@@ -11,6 +11,7 @@ from pydicom.pixels.processing import apply_rescale
 from hilum.dicom.geometry import Stack, stack_of, volume_affine
 from hilum.dicom.header import Header
 from hilum.dicom.instance import Instance
+from hilum.dicom.pixels import StoredFrames, require_size
 from hilum.errors import NoVolumeError
 
 
@@ -62,10 +63,11 @@ class Series:
         """
         if self.stack.problem or self.stack.spacing is None:
             raise NoVolumeError(f"series forms no volume: {self.stack.problem}")
+        require_size(len(self.instances), *(self.instances[0].size or (0, 0)))
         slices = []
         for instance in self.instances:
-            dataset = instance.dataset()
-            slices.append(apply_rescale(dataset.pixel_array, dataset).astype(np.float32))
+            with StoredFrames(instance.path) as stored:
+                slices.append(apply_rescale(stored.frame(), stored.header).astype(np.float32))
         return Volume(
             np.stack(slices),
             affine=volume_affine(self.instances, self.stack.spacing),
