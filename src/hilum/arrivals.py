@@ -250,12 +250,12 @@ class Arrivals:
         """The image at `path`; one that is no DICOM object is set apart."""
         try:
             return Instance.read(path)
+        except OSError as error:  # gone, or out of reach: the next sweep looks
+            log.warning("an accepted image cannot be read now: %s", error.strerror)
+            return None
         except UnreadableError as error:
-            if isinstance(error.__cause__, OSError):  # gone, or out of reach: the next sweep looks
-                log.warning("an accepted image cannot be read now: %s", error)
-            else:
-                self._inbox.set_apart(path.read_bytes(), str(error))
-                path.unlink()
+            self._inbox.set_apart(path.read_bytes(), str(error))
+            path.unlink()
             return None
 
 

@@ -8,6 +8,7 @@
     |   +-- UnreadableError     not DICOM, truncated, or a needed attribute is broken
     |   +-- NoVolumeError       the slices do not form one regular volume
     |   +-- IdentityError       the images of one result name different patients
+    +-- MachineError            memory, open files or the like ran out: no input is to blame
     +-- ModuleError             a module could not be loaded or failed
     |   +-- ModuleCrashed       its process died or was killed
     |   +-- ModuleCancelled     its result was no longer wanted
@@ -59,6 +60,10 @@ class IdentityError(DicomError):
     """Images that are to give one result name different patients."""
 
 
+class MachineError(HilumError):
+    """The machine gave no memory, no open file or the like; what was read is not to blame."""
+
+
 class ModuleError(HilumError):
     """A module could not be loaded, or raised while it ran."""
 
@@ -97,6 +102,16 @@ class DeliveryDelayed(DeliveryError):  # noqa: N818
 
 class DeliveryRefused(DeliveryError):  # noqa: N818
     """The destination will never take this as it is; the text says what a person must do."""
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Whether `error` says what the machine lacks, not what some bytes are.
+
+    Libraries raise `OSError` on broken bytes, too; only the operating system's has a number.
+    """
+    return isinstance(error, MemoryError) or (
+        isinstance(error, OSError) and error.errno is not None
+    )
 
 
 def where(error: BaseException) -> str:

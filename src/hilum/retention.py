@@ -220,5 +220,5 @@ class Retention:
 def _is_own_result(file: Path) -> bool:
     try:
         return Instance.read(file).is_own_result
-    except UnreadableError:
+    except (UnreadableError, OSError):
         return False

@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import pydicom
 import pytest
 
 from factory import mr_slices, write
@@ -38,6 +39,16 @@ MODULE = """
                 time.sleep(60)
             if mood == "memory":
                 bytearray(64 << 30)
+            if mood == "leak":
+                self.leaked = []
+                step = 256 << 20
+                while step > 4096:
+                    try:
+                        self.leaked.append(bytearray(step))
+                    except MemoryError:
+                        step //= 2
+            if mood.startswith("volume"):
+                series.volume()
             yield Note(f"run {self.runs} in {os.getpid()}, {len(series.instances)} images")
 """
 
@@ -123,3 +134,36 @@ def test_a_module_that_does_not_load_says_where(
     with pytest.raises(ModuleError, match=r"does not load: RuntimeError in plugin_moody\.py"):
         host.run(job(tmp_path, "calm"))
     host.close()
+
+
+def test_a_film_after_one_that_took_all_memory_is_analysed_in_a_fresh_process(
+    host: ModelHost, tmp_path: Path
+) -> None:
+    host.run(job(tmp_path, "calm"))
+    host.run(job(tmp_path, "leak"))
+    host.run(job(tmp_path, "calm after all"))
+    found = exchange.load(tmp_path / "out-calm after all")
+    assert found.refusal is None
+    assert "run 1 in" in found.notes[0].text
+
+
+def test_what_the_machine_lacks_twice_is_a_failure_and_no_refusal(
+    host: ModelHost, tmp_path: Path
+) -> None:
+    gone = job(tmp_path, "calm")
+    gone.files["series"][1].unlink()
+    with pytest.raises(ModuleCrashed, match="a fresh process fared no better"):
+        host.run(gone)
+    assert not (gone.out / exchange.FINDINGS).exists()
+
+
+def test_broken_pixels_are_a_refusal_that_names_the_image(host: ModelHost, tmp_path: Path) -> None:
+    asked = job(tmp_path, "volume")
+    dataset = pydicom.dcmread(asked.files["series"][1])
+    dataset.PixelData = dataset.PixelData[:100]
+    dataset.save_as(asked.files["series"][1])
+    host.run(asked)
+    refusal = exchange.load(asked.out).refusal
+    assert refusal is not None
+    assert f"image {dataset.InstanceNumber}" in refusal.text
+    assert "PixelData" in refusal.text

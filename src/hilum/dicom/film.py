@@ -8,11 +8,10 @@ import numpy as np
 from hilum.dicom.age import ages_of
 from hilum.dicom.header import HOSTILE, Header
 from hilum.dicom.instance import Instance
-from hilum.dicom.presentation import Presentation, presentation, unreadable
-from hilum.dicom.rendering import first_frame, rendered
+from hilum.dicom.pixels import GREY, StoredFrames
+from hilum.dicom.presentation import Presentation, presentation
+from hilum.dicom.rendering import rendered
 from hilum.errors import UnreadableError
-
-GREY = ("MONOCHROME1", "MONOCHROME2")
 
 
 @dataclass(frozen=True)
@@ -67,12 +66,11 @@ class Film:
         """
         if self.problem:
             raise UnreadableError(f"not a radiograph: {self.problem}")
-        with unreadable("the object cannot be read"):
-            dataset = self.instance.dataset()
-        shown = presentation(dataset)
-        if "picture" not in vars(self):  # made while the values are there, not decoded for again
-            with unreadable("the film cannot be drawn"):
-                vars(self)["picture"] = rendered(shown.values, self.header)
+        with StoredFrames(self.instance.path) as stored:
+            shown = presentation(stored)
+            if "picture" not in vars(self):  # made while the values are there, not decoded again
+                with stored.named("the film cannot be drawn"):
+                    vars(self)["picture"] = rendered(shown.values, self.header)
         return shown
 
     def values(self) -> np.ndarray:
@@ -90,8 +88,10 @@ class Film:
             if not self.problem:
                 self.presentation()
                 return np.asarray(vars(self)["picture"])
-            with unreadable("the first frame cannot be drawn"):
-                return rendered(first_frame(self.instance.dataset()), self.header)
+            with StoredFrames(self.instance.path) as stored:
+                grey = stored.grey()
+                with stored.named("the first frame cannot be drawn"):
+                    return rendered(grey, self.header)
         except UnreadableError:
             return None
 

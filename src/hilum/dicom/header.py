@@ -126,7 +126,7 @@ def read_header(part10: Buffer) -> Headers:
     offset, syntax = body(part10)
     is_deflated = syntax == DeflatedExplicitVRLittleEndian
     if is_deflated:
-        part10, offset = _inflated(part10[offset:]), 0
+        part10, offset = inflated(part10[offset:]), 0
     implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
     elements = elements_of(part10, offset, syntax)
     uids = uids_of(part10, elements)
@@ -150,7 +150,8 @@ def read_header(part10: Buffer) -> Headers:
     return Headers(uids, header, syntax, places)
 
 
-def _inflated(compressed: bytes) -> bytes:
+def inflated(compressed: bytes) -> bytes:
+    """A deflated data set, which may become `LARGEST_INFLATED` bytes; else `UnreadableError`."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         content = inflater.decompress(compressed, LARGEST_INFLATED)

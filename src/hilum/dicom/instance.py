@@ -38,7 +38,10 @@ class Instance:
 
     @classmethod
     def read(cls, path: Path) -> "Instance":
-        """Read the header of `path`; raise `UnreadableError` if it identifies no instance."""
+        """Read the header of `path`; raise `UnreadableError` if it identifies no instance.
+
+        `OSError` is the machine's, and no fault of the file.
+        """
         with _content(path) as content:
             uids, header, syntax, places = read_header(content)
         return cls(path, header, uids, syntax, places)
@@ -182,5 +185,5 @@ def _content(path: Path) -> Iterator[Buffer]:
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
         ):
             yield content
-    except (OSError, ValueError) as error:  # mmap takes no empty file
+    except ValueError as error:  # mmap takes no empty file
         raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error

@@ -4,18 +4,15 @@ The order is that of PS3.4 N.2.1: Modality LUT, VOI LUT, then the inversion of M
 PS3.3 C.7.6.3.1.2 puts after every VOI transformation.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, RLELossless
 
 from hilum.dicom.header import HOSTILE
+from hilum.dicom.pixels import StoredFrames
 from hilum.errors import UnreadableError
 
-MOST_PIXELS = 200_000_000  # several times the largest detectors and stitched films
 MOST_CLIPPED = 0.5  # of the pixels between the film's own extremes
 INVISIBLE = 1 / 256  # of the output range: black or white on any screen
 
@@ -32,25 +29,24 @@ class Presentation:
     ignored: str | None = None
 
 
-def presentation(dataset: Dataset) -> Presentation:
-    """The presentation of a data set with one grey frame; raises `UnreadableError`."""
-    with unreadable("the pixels cannot be decoded"):
-        stored = _stored(dataset)
-    with unreadable("the pixel padding value is broken"):
-        padding = _padding(stored, dataset)
-    if padding.all():
-        raise UnreadableError("the image is nothing but padding")
-    with unreadable("the modality LUT or rescale is broken"):
-        values = _after_modality(stored, dataset)
-    with unreadable("the VOI LUT is broken"):
-        shown, ignored = _after_voi(values, ~padding, dataset)
-    with unreadable("the photometric interpretation is broken"):
-        if is_inverse(dataset):
+def presentation(stored: StoredFrames) -> Presentation:
+    """The presentation of the one grey frame of an image; raises `UnreadableError`."""
+    pixels, header = stored.frame(), stored.header
+    with stored.named("the pixel padding value is broken"):
+        padding = _padding(pixels, header)
+        if padding.all():
+            raise UnreadableError("it is nothing but padding")
+    with stored.named("the modality LUT or rescale is broken"):
+        values = _after_modality(pixels, stored)
+    with stored.named("the VOI LUT is broken"):
+        shown, ignored = _after_voi(values, ~padding, stored)
+    with stored.named("the photometric interpretation is broken"):
+        if is_inverse(header):
             shown = shown.max() - shown
-    if not np.isfinite(shown).all():
-        raise UnreadableError("the image has pixels without a finite value")
-    shown[padding] = shown[~padding].min()  # dark, whichever way the film is stored
-    return Presentation(np.asarray(shown, np.float32), ignored)
+        if not np.isfinite(shown).all():
+            raise UnreadableError("it has pixels without a finite value")
+        shown[padding] = shown[~padding].min()  # dark, whichever way the film is stored
+        return Presentation(np.asarray(shown, np.float32), ignored)
 
 
 def is_inverse(dataset: Dataset) -> bool:
@@ -61,40 +57,6 @@ def is_inverse(dataset: Dataset) -> bool:
     """
     polarity = {dataset.get("PhotometricInterpretation"), dataset.get("PresentationLUTShape")}
     return bool(polarity & {"MONOCHROME1", "INVERSE"})
-
-
-@contextmanager
-def unreadable(problem: str) -> Iterator[None]:
-    """Whatever broken bytes raise becomes an `UnreadableError`, without the text of its cause."""
-    try:
-        yield
-    except (*HOSTILE, RuntimeError, MemoryError) as error:
-        raise UnreadableError(f"{problem}: {type(error).__name__}") from error
-
-
-def _stored(dataset: Dataset) -> np.ndarray:
-    """Stored values, an integer array (rows, columns); bits above the stored ones are gone."""
-    rows, columns = int(dataset.Rows), int(dataset.Columns)
-    if not 0 < rows * columns <= MOST_PIXELS:
-        raise UnreadableError(f"the header says {rows} x {columns} pixels")
-    bits, allocated = int(dataset.BitsStored), int(dataset.BitsAllocated)
-    if not 0 < bits <= allocated:
-        raise UnreadableError(f"the header says {bits} bits stored of {allocated} allocated")
-    shift = _unused_below(dataset, bits)
-    dataset.BitsStored = bits + shift
-    stored = np.asarray(dataset.pixel_array)
-    if stored.shape != (rows, columns):
-        raise UnreadableError("the pixels are not the one grey image the header describes")
-    return stored >> shift if shift else stored
-
-
-def _unused_below(dataset: Dataset, bits: int) -> int:
-    """Bits below the stored ones: High Bit might lie anywhere before 2014, pydicom ignores it."""
-    syntax = UID(dataset.file_meta.TransferSyntaxUID)
-    if syntax.is_encapsulated and syntax != RLELossless:
-        return 0
-    high, allocated = int(dataset.get("HighBit") or 0), int(dataset.BitsAllocated)
-    return high + 1 - bits if bits <= high < allocated else 0
 
 
 def _padding(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
@@ -125,29 +87,31 @@ def _as_stored(value: int | bytes, dtype: np.dtype) -> int:
     return wrapped - (1 << bits) if negative else wrapped
 
 
-def _after_modality(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
+def _after_modality(pixels: np.ndarray, stored: StoredFrames) -> np.ndarray:
     """Modality LUT or rescale (PS3.3 C.11.1): integers as long as nothing makes them fractions."""
+    dataset = stored.header
     if dataset.get("ModalityLUTSequence"):
-        return _looked_up(stored, dataset.ModalityLUTSequence[0], _order(dataset))[0]
+        return _looked_up(pixels, dataset.ModalityLUTSequence[0], stored.order)[0]
     slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
     slope = 1.0 if slope is None else float(slope)
     intercept = 0.0 if intercept is None else float(intercept)
     if slope == 0 or not np.isfinite([slope, intercept]).all():
         raise UnreadableError("the rescale slope or intercept is not a usable number")
-    return stored if (slope, intercept) == (1, 0) else stored * slope + intercept
+    return pixels if (slope, intercept) == (1, 0) else pixels * slope + intercept
 
 
 def _after_voi(
-    values: np.ndarray, real: np.ndarray, dataset: Dataset
+    values: np.ndarray, real: np.ndarray, stored: StoredFrames
 ) -> tuple[np.ndarray, str | None]:
     """First VOI LUT, else first window, else neither (PS3.3 C.11.2); and why one was ignored.
 
     One that would leave most of the `real` pixels black or white is ignored: the depth they were
     stored with is worth more than the header's idea of a window.
     """
+    dataset = stored.header
     if dataset.get("VOILUTSequence"):
         item = dataset.VOILUTSequence[0]
-        name, (shown, top) = "VOI LUT", _looked_up(values, item, _order(dataset))
+        name, (shown, top) = "VOI LUT", _looked_up(values, item, stored.order)
         shown = shown / np.float32(top)
     else:
         try:
@@ -191,11 +155,6 @@ def _windowed(values: np.ndarray, function: str, centre: float, width: float) ->
     if function == "LINEAR":
         centre, width = centre - 0.5, max(width - 1, 1e-3)  # a width of 1 is a threshold
     return np.asarray(np.clip((x - centre) / width + 0.5, 0, 1), np.float32)
-
-
-def _order(dataset: Dataset) -> str:
-    """Byte order of words that pydicom leaves as bytes."""
-    return ">" if dataset.original_encoding[1] is False else "<"
 
 
 def _looked_up(values: np.ndarray, item: Dataset, order: str) -> tuple[np.ndarray, int]:

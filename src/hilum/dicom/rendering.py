@@ -3,10 +3,6 @@
 import numpy as np
 from PIL import Image
 from pydicom.dataset import Dataset
-from pydicom.pixels.utils import pixel_array
-
-from hilum.dicom.presentation import MOST_PIXELS
-from hilum.errors import UnreadableError
 
 SIDE = 900  # pixels of the longer side; pictures and pages show films smaller
 WINDOW = (0.5, 99.7)  # percentiles shown as black and as white
@@ -20,23 +16,6 @@ def rendered(values: np.ndarray, header: Dataset) -> np.ndarray:
     low, high = np.percentile(_inner(values), WINDOW)
     shown = (np.asarray(resized(values, size)) - low) / max(float(high - low), 1e-6)
     return np.asarray(shown.clip(0, 1) * 255 + 0.5, np.uint8)
-
-
-def first_frame(dataset: Dataset) -> np.ndarray:
-    """The first frame of what is no radiograph, in grey: float32 (rows, columns).
-
-    Only that frame is decoded. Broken bytes raise whatever pydicom raises, too many pixels an
-    `UnreadableError`.
-    """
-    rows, columns = int(dataset.Rows), int(dataset.Columns)
-    values = rows * columns * int(dataset.get("SamplesPerPixel") or 1)
-    if not 0 < values * int(dataset.get("NumberOfFrames") or 1) <= MOST_PIXELS:
-        raise UnreadableError(f"the header says {rows} x {columns} pixels, too many in all frames")
-    pixels = pixel_array(dataset, index=0)
-    grey = np.asarray(pixels.mean(axis=-1) if pixels.ndim == 3 else pixels, np.float32)
-    if not np.isfinite(grey).all():
-        raise UnreadableError("the image has pixels without a finite value")
-    return grey
 
 
 def resized(values: np.ndarray, size: tuple[int, int]) -> Image.Image:

@@ -13,8 +13,8 @@ from hilum.dicom.frames import Frame
 from hilum.dicom.geometry import Stack, stack_of, volume_affine
 from hilum.dicom.header import Header
 from hilum.dicom.instance import Instance
-from hilum.dicom.pixels import StoredFrames
-from hilum.dicom.values import DEFAULTS
+from hilum.dicom.pixels import StoredFrames, require_size
+from hilum.dicom.values import DEFAULTS, looked_up
 from hilum.errors import NoVolumeError, UnreadableError
 
 # What is Type 1 for a modality, so that a default for it may be wrong (PS3.3 C.8.2.1, C.8.9.4).
@@ -134,10 +134,11 @@ class Series:
             raise NoVolumeError(f"series forms no volume: {self.stack.problem}")
         if self.problem:
             raise UnreadableError(self.problem)
-        rows, columns = self.frames[0].size or (0, 0)
-        voxels = np.empty((len(self.frames), rows, columns), np.float32)
-        for place, (frame, stored) in enumerate(_stored(self.frames)):
-            voxels[place] = frame.rescale(stored)
+        shape = (len(self.frames), *(self.frames[0].size or (0, 0)))
+        require_size(*shape)
+        voxels = np.empty(shape, np.float32)
+        for place, values in enumerate(_values(self.frames)):
+            voxels[place] = values
         return Volume(
             voxels,
             affine=volume_affine(self.frames[0], self.stack.spacing),
@@ -146,9 +147,14 @@ class Series:
         )
 
 
-def _stored(frames: Sequence[Frame]) -> Iterator[tuple[Frame, np.ndarray]]:
-    """Each frame with its stored pixels; a file with several is opened once."""
+def _values(frames: Sequence[Frame]) -> Iterator[np.ndarray]:
+    """Each frame after the Modality LUT (PS3.3 C.11.1); a file with several is opened once."""
     for path, of_file in groupby(frames, key=lambda frame: frame.instance.path):
         with StoredFrames(path) as stored:
             for frame in of_file:
-                yield frame, stored.frame(frame.number)
+                values = stored.frame(frame.number)
+                with stored.named("the Modality LUT is broken", frame.number):
+                    table = stored.header.get("ModalityLUTSequence")
+                    if table:
+                        values, _ = looked_up(values, table[0], stored.order)
+                yield values.astype(np.float32) if table else frame.rescale(values)

@@ -5,6 +5,7 @@ findings and the pictures of films on disk. Only the parent decides how long it 
 """
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import resource
@@ -12,8 +13,10 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,9 +28,11 @@ from hilum.engine import exchange
 from hilum.errors import (
     ConfigurationError,
     DicomError,
+    MachineError,
     ModuleCancelled,
     ModuleCrashed,
     ModuleError,
+    is_of_the_machine,
     where,
 )
 from hilum.findings import Findings, Note, Refusal
@@ -39,8 +44,25 @@ from hilum.process import children_deaf_to_ctrl_c, die_with_parent
 START_SECONDS = 120
 LOOK_SECONDS = 0.25  # how often a running module is asked for whether it is still wanted
 TRACEBACK = "traceback.txt"
-NO_ROOM = "the disk is full"
 EXCHANGED = "its files were exchanged while Hilum ran: restart Hilum, it then analyses anew"
+
+log = logging.getLogger(__name__)
+
+
+class Ended(Enum):
+    """How what was asked of the child came out."""
+
+    WELL = "well"
+    FAILED = "the module or its input is to blame"
+    EXHAUSTED = "memory, open files or the like ran out"
+    NO_ROOM = "the disk is full"
+
+
+class Answer(NamedTuple):
+    """What the child says; `text` is the problem in one line, if there is one."""
+
+    ended: Ended
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,11 +103,25 @@ class ModelHost:
     def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Run `job`; as soon as it is not wanted any more, the child is killed.
 
+        Where the child died, or ran out of memory or the like, the run is repeated once in a fresh
+        one: what earlier runs left behind must not cost a good study its result.
+
         Raises
         ------
         ModuleError
-            The module raised; `ModuleCrashed` if it died, `ModuleCancelled` if it was not wanted.
+            The module raised; `ModuleCrashed` if it died or had no memory, `ModuleCancelled` if it
+            was not wanted.
         """
+        try:
+            self._attempt(job, is_wanted)
+        except (MachineError, _ModuleDied) as first:
+            log.warning("module %s: %s; once more in a fresh process", self.name, first)
+            try:
+                self._attempt(job, is_wanted)
+            except (MachineError, _ModuleDied) as error:
+                raise ModuleCrashed(f"{error}; a fresh process fared no better") from error
+
+    def _attempt(self, job: Job, is_wanted: Callable[[], bool]) -> None:
         self.start()
         assert self._pipe is not None
         self._answer(START_SECONDS, "did not load", is_wanted)
@@ -93,7 +129,7 @@ class ModelHost:
             self._pipe.send(job)
         except OSError as error:
             self.close()
-            raise ModuleCrashed("the module's process died before the run") from error
+            raise _ModuleDied("the module's process died before the run") from error
         self._answer(self._settings.timeout_seconds, "ran", is_wanted)
 
     def close(self) -> None:
@@ -119,23 +155,31 @@ class ModelHost:
                     self.close()
                     self.start()  # warm for the next one
                     raise ModuleCancelled("killed, its result is no longer wanted")
-            problem = self._pipe.recv()
+            answer = self._pipe.recv()
         except (EOFError, OSError) as error:
             self._process.join(5)
             code = self._process.exitcode
             self.close()
-            raise ModuleCrashed(f"the module's process died (exit code {code})") from error
-        if problem == NO_ROOM:
+            raise _ModuleDied(f"the module's process died (exit code {code})") from error
+        if answer.ended is Ended.NO_ROOM:
             raise no_room()
-        if problem:
-            raise ModuleError(problem)
+        if answer.ended is Ended.EXHAUSTED:
+            self.close()
+            raise MachineError(answer.text)
+        if answer.ended is Ended.FAILED:
+            raise ModuleError(answer.text)
+
+
+class _ModuleDied(ModuleCrashed):
+    """By itself, not killed by us."""
 
 
 def run_here(module: Module, job: Job) -> Findings:
     """Run `job` in this process: read the images, call the module, keep the findings on disk.
 
     The pictures of the films are kept beside them even if the module raises. Input that cannot be
-    read as the module needs it gives a `Refusal`, not an error.
+    read as the module needs it gives a `Refusal`, not an error; what the machine lacks raises
+    `MachineError`, for no image is to blame.
     """
     inputs: dict[str, Series | tuple[Film, ...]] = {}
     findings = Findings()
@@ -187,32 +231,35 @@ def _serve(name: str, networks: Path | None, settings: Worker, pipe: Connection)
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
         # no patient's data are here yet, and a hospital's own network needs the whole reason
         reason = str(error) if isinstance(error, ConfigurationError) else where(error)
-        pipe.send(f"the module does not load: {reason}")
+        pipe.send(Answer(Ended.FAILED, f"the module does not load: {reason}"))
         return
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone; so are we
         while True:
-            pipe.send("")  # ready
+            pipe.send(Answer(Ended.WELL))  # ready
             job = pipe.recv()
             # A result must name the network that made it: one that was exchanged meanwhile is not.
             same = job.weights_sha256 == weights
-            pipe.send(_run(module, job) if same else EXCHANGED)
+            pipe.send(_run(module, job) if same else Answer(Ended.FAILED, EXCHANGED))
 
 
-def _run(module: Module, job: Job) -> str:
-    """Run `job`; the problem in one line, or nothing."""
+def _run(module: Module, job: Job) -> Answer:
+    """Run `job`; only this workitem ends, whatever is raised."""
     try:
         try:
             run_here(module, job)
         except Exception as error:
             if is_full(error):
                 raise
-            _keep_traceback(error, job.out)  # only this workitem ends
-            return f"the module raised {where(error)}"
+            _keep_traceback(error, job.out)
+            said = isinstance(error, MachineError)
+            text = str(error) if said else f"the module raised {where(error)}"
+            machine = said or is_of_the_machine(error)
+            return Answer(Ended.EXHAUSTED if machine else Ended.FAILED, text)
     except OSError as error:
         if is_full(error):
-            return NO_ROOM
+            return Answer(Ended.NO_ROOM)
         raise
-    return ""
+    return Answer(Ended.WELL)
 
 
 def _keep_traceback(error: BaseException, out: Path) -> None:
