@@ -141,41 +141,50 @@ def test_on_a_terminal_a_bar_shows_that_the_set_up_is_alive(clone: Path) -> None
     assert re.search(rb"\[#* *\] \d of 2 fetched, \d installed, \d+ s", shown), shown
 
 
-@pytest.mark.parametrize(
-    ("version", "accepted"),
-    [
-        ((3, 8, 20), False),
-        ((3, 11, 1), False),
-        ((3, 11, 2), True),
-        ((3, 13, 9), True),
-        ((3, 14, 0), False),
-    ],
-    ids=str,
-)
-def test_only_a_python_that_has_all_packages_is_taken(
-    clone: Path, version: tuple[int, int, int], accepted: bool
-) -> None:
-    said = ".".join(map(str, version))
+def told_by(clone: Path, version: tuple[int, int, int], **environment: str) -> str:
+    """What the launcher says where the Python that runs it is of this version."""
     program = f"""
         import runpy, sys
-        sys.version_info, sys.version = {(*version, "final", 0)}, {said!r}
+        sys.version_info, sys.version = {(*version, "final", 0)}, {".".join(map(str, version))!r}
         sys.argv = ["hilum", "demo", "--once"]
-        sys.exit(print(runpy.run_path("hilum")["wrong_python"]() or "accepted"))
+        print(runpy.run_path("hilum")["wrong_python"]())
     """
     finished = subprocess.run(
         [PYTHON, "-c", textwrap.dedent(program)],
         cwd=clone,
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=True,
     )
-    expected = (
-        "accepted"
-        if accepted
-        else f"Hilum runs on Python 3.11.2 to 3.13; this is {said}. "
-        "Start it with another one, such as: /usr/bin/python3 ./hilum demo --once"
+    return finished.stdout.strip()
+
+
+@pytest.mark.parametrize("version", [(3, 11, 2), (3, 13, 9)], ids=str)
+def test_a_python_that_has_all_packages_is_taken(
+    clone: Path, version: tuple[int, int, int]
+) -> None:
+    assert told_by(clone, version) == ""
+
+
+@pytest.mark.parametrize("version", [(3, 8, 20), (3, 11, 1), (3, 14, 0)], ids=str)
+def test_another_one_is_refused_and_what_is_printed_helps(
+    clone: Path, version: tuple[int, int, int]
+) -> None:
+    told, _, cure = told_by(clone, version).partition(". Start it with another one: ")
+    said = ".".join(map(str, version))
+    assert told == f"Hilum runs on Python 3.11.2 to 3.13; this is {said}"
+    cured = subprocess.run(
+        cure.split(), cwd=clone, env=environment(clone), capture_output=True, text=True
     )
-    assert finished.stdout.strip() == expected
+    assert cured.stdout == "started demo --once\n", cured.stderr
+
+
+def test_where_there_is_no_other_python_nothing_is_promised(clone: Path) -> None:
+    launcher = clone / "hilum"
+    launcher.write_text(launcher.read_text().replace("/usr/bin/python3", "no-such-python"))
+    told = told_by(clone, (3, 14, 0), PATH="")
+    assert told.endswith("Install one of them; none was found on this machine.")
 
 
 def test_launcher_project_and_documentation_name_the_same_pythons() -> None:

@@ -57,11 +57,20 @@ def test_a_mistake_is_named(values: dict, message: str) -> None:
 
 
 def test_the_example_is_valid_and_names_every_setting() -> None:
-    text = example()
-    assert parse(tomllib.loads(text)).rule[0].module == "hippocampal-volume"
+    text = example(["hippocampal-volume", "other"], "one\n\n  two")
+    site = parse(tomllib.loads(text))
+    assert [(rule.module, rule.send_to) for rule in site.rule] == [
+        ("hippocampal-volume", ("pacs",)),
+        ("other", ("pacs",)),
+    ]
+    assert "# one\n#\n#   two\n" in text
     for name, _default, help_sentence in table():
         assert help_sentence in text, name
         assert help_sentence.endswith("."), name
+
+
+def test_without_modules_the_rule_is_a_comment() -> None:
+    assert parse(tomllib.loads(example([], ""))).rule == ()
 
 
 def test_a_missing_or_broken_file_is_explained(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 import socket
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
 
+from hilum.config import load
 from hilum.errors import MissingPartError
+from hilum.module import installed_modules
 from hilum.network import exam, orthanc, scanner
-from hilum.network.orthanc import Orthanc
+from hilum.network.orthanc import Modality, Orthanc
 from hilum.network.processes import available_port
 
 
@@ -69,6 +72,51 @@ def test_stores_routes_and_serves_dicomweb(tmp_path: Path, images: list[Path]) -
     assert study["0020000D"]["Value"] == [exam.study_uid()]
     uids = [pydicom.dcmread(path).SOPInstanceUID for path in images]
     assert sorted(received) == sorted(uids)
+
+
+def init(folder: Path) -> Path:
+    """The settings that `hilum init` writes."""
+    command = [sys.executable, "-m", "hilum", "init"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder / "hilum.toml"
+
+
+def test_what_init_writes_makes_an_orthanc_route_here(tmp_path: Path, images: list[Path]) -> None:
+    """A modality with another name than the script's lost every image in silence."""
+    file = init(tmp_path)
+    site = load(file)
+    assert {rule.module for rule in site.rule} == set(installed_modules())
+    assert all(rule.send_to == ("pacs",) for rule in site.rule)
+    lines = [line[1:] for line in file.read_text().splitlines() if line.startswith("#   ")]
+    settings = json.loads("".join(lines))
+    receiver = site.receiver
+    [[name, written]] = settings["DicomModalities"].items()
+    assert written == [receiver.ae_title, receiver.host, receiver.port]
+    with listener() as (port, received):
+        settings["DicomModalities"] = {name: [*written[:2], port]}
+        with Orthanc(tmp_path / "orthanc", settings=settings) as pacs:
+            assert set(send(pacs, images)) == {0}
+            deadline = time.monotonic() + 30
+            while len(received) < len(images) and time.monotonic() < deadline:
+                time.sleep(0.05)
+    assert len(received) == len(images)
+
+
+def test_script_code_and_guide_call_the_modality_the_same() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "connect-your-pacs.md"
+    assert f"MODALITY = '{orthanc.MODALITY}'\n" in orthanc.AUTOROUTE.read_text()
+    assert f'"DicomModalities": {{ "{orthanc.MODALITY}": ["HIPPOAI",' in guide.read_text()
+
+
+def test_a_modality_with_another_name_is_told_when_orthanc_starts(tmp_path: Path) -> None:
+    settings = orthanc.routing(Modality("HIPPOAI", "127.0.0.1", available_port()))
+    settings["DicomModalities"] = {"hilum": ["HIPPOAI", "127.0.0.1", available_port()]}
+    told = 'Hilum gets no images: "DicomModalities" has no entry called "listener"'
+    with Orthanc(tmp_path, settings=settings):
+        deadline = time.monotonic() + 30
+        while told not in (said := (tmp_path / "orthanc.log").read_text()):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.05)
 
 
 def test_images_survive_a_power_cut(tmp_path: Path, images: list[Path]) -> None:

@@ -1,11 +1,14 @@
 """Commands that start something: the demo, the service, the faults, the tests."""
 
+import json
 import logging
 import sys
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, say
 from hilum.errors import HilumError
@@ -59,15 +62,38 @@ def serve(config: Config = DEFAULT_CONFIG) -> None:
     serve_until_stopped(site)
 
 
+ROUTING = """\
+To have an Orthanc send a copy of everything here, add this to its configuration. AE title and
+port are those of [receiver]; the address is the one that this machine has for Orthanc, and the
+script must lie on Orthanc's machine. The script sends to the name "{name}": under another name
+nothing would arrive.
+
+{lines}
+"""
+
+
 @app.command()
 def init(config: Config = DEFAULT_CONFIG) -> None:
-    """Write a commented hilum.toml to start from."""
+    """Write a commented hilum.toml to start from, with a rule for each installed module."""
     from hilum.config.reference import example
+    from hilum.config.site import Receiver
+    from hilum.module import discover
+    from hilum.network import orthanc
 
     if config.exists():
         raise HilumError(f"{config} exists; it is not overwritten. Choose another with --config.")
-    config.write_text(example())
-    say.print(f"wrote {config}; edit it, then run: hilum serve")
+    modules, problems = discover()
+    receiver = Receiver()
+    listener = orthanc.Modality(receiver.ae_title, receiver.host, receiver.port)
+    fragment = json.dumps(orthanc.routing(listener), indent=2)
+    note = ROUTING.format(name=orthanc.MODALITY, lines=indent(fragment, "  "))
+    config.write_text(example(sorted(modules), note))
+    say.print(
+        f"wrote {config}, with a rule for each module: {', '.join(sorted(modules)) or 'none'}"
+    )
+    for name, problem in problems.items():
+        say.print(f"[bold red]{name}[/] got no rule: {escape(problem)}")
+    say.print(f"\n{escape(note)}\nEdit {config}, then run: hilum serve")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

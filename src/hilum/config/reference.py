@@ -1,6 +1,7 @@
 """The commented hilum.toml of `hilum init`, and the table of settings, made from site.py."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,12 +21,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "port": 4242,
         "ae_title": "ORTHANC",
     },
-    "rule": {
-        "module": "hippocampal-volume",
-        "series": {"SeriesDescription": "^HippoCrop$"},
-        "send_to": ["pacs"],
-    },
 }
+SERIES = {"hippocampal-volume": {"SeriesDescription": "^HippoCrop$"}}  # as in the seed network
 
 SKETCHES: dict[str, dict[str, Any]] = {  # the same for sections that are commented out
     "source": {"name": "orthanc", "kind": "orthanc", "url": "http://127.0.0.1:8042"},
@@ -39,9 +36,14 @@ SKETCHES: dict[str, dict[str, Any]] = {  # the same for sections that are commen
 }
 
 
-def example() -> str:
-    """A hilum.toml that works with the defaults of the seed network, every setting explained."""
-    lines = [HEADER]
+def example(modules: Sequence[str], note: str) -> str:
+    """A hilum.toml that works with the defaults of the seed network, every setting explained.
+
+    It has a rule for each of `modules`, and begins with `note`, in comments.
+    """
+    lines = [HEADER, *(f"# {line}".rstrip() for line in note.splitlines()), ""]
+    rules = [_rule(module) for module in modules]
+    chosen = {**EXAMPLES, **({"rule": rules[0]} if rules else {})}
     sections = {}
     for name, field in Site.model_fields.items():
         if section := section_of(field):
@@ -50,13 +52,21 @@ def example() -> str:
             lines += _setting(name, field, {})
     for name, (field, section) in sections.items():
         repeated = field.annotation is not section
-        active = name in EXAMPLES or not repeated
+        active = name in chosen or not repeated
         bracket = f"[[{name}]]" if repeated else f"[{name}]"
         lines += ["", f"# {field.description}", bracket if active else f"# {bracket}"]
         for key, inner in section.model_fields.items():
-            values = EXAMPLES.get(name, {}) if active else SKETCHES.get(name, {})
+            values = chosen.get(name, {}) if active else SKETCHES.get(name, {})
             lines += _setting(key, inner, values, mark="" if active else "# ")
+        if name == "rule":
+            for rule in rules[1:]:
+                lines += ["", "[[rule]]", *(f"{key} = {_toml(rule[key])}" for key in rule)]
     return "\n".join(lines) + "\n"
+
+
+def _rule(module: str) -> dict[str, Any]:
+    series = {"series": SERIES[module]} if module in SERIES else {}
+    return {"module": module, **series, "send_to": ["pacs"]}
 
 
 def section_of(field: FieldInfo) -> type[Settings] | None:

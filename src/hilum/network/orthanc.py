@@ -12,6 +12,7 @@ from hilum.errors import MissingPartError
 from hilum.network.processes import LOOPBACK, Child, Service, available_port
 
 AUTOROUTE = Path(__file__).with_name("autoroute.lua")
+MODALITY = "listener"  # the script sends to what has this name in DicomModalities
 PROGRAMS = ("Orthanc", "/usr/sbin/Orthanc", "/usr/local/sbin/Orthanc")
 PLUGINS = ("/usr/share/orthanc/plugins", "/usr/local/share/orthanc/plugins", "/usr/lib/orthanc")
 INSTALL = "sudo apt-get install orthanc orthanc-dicomweb"
@@ -135,12 +136,15 @@ class Orthanc(Service):
         }
 
     def _routing(self) -> dict[str, object]:
-        if not self.route_to:
-            return {}
-        return {
-            "DicomModalities": {"listener": list(self.route_to)},
-            "LuaScripts": [str(AUTOROUTE)],
-        }
+        return routing(self.route_to) if self.route_to else {}
+
+
+def routing(listener: Modality) -> dict[str, object]:
+    """What an Orthanc needs in its configuration to send every stored instance to `listener`."""
+    return {
+        "DicomModalities": {MODALITY: list(listener)},
+        "LuaScripts": [str(AUTOROUTE)],
+    }
 
 
 def _program() -> str:
