@@ -10,6 +10,7 @@
     |   +-- IdentityError       the images of one result name different patients
     +-- MachineError            memory, open files or the like ran out: no input is to blame
     +-- ModuleError             a module could not be loaded or failed
+    |   +-- FindingError        what it found cannot be written; the text says which and why
     |   +-- ModuleCrashed       its process died or was killed
     |   +-- ModuleCancelled     its result was no longer wanted
     +-- RecordsUnavailable      our database does not answer
@@ -68,6 +69,10 @@ class ModuleError(HilumError):
     """A module could not be loaded, or raised while it ran."""
 
 
+class FindingError(ModuleError, ValueError):
+    """A finding of a module cannot be written as it is; the text says what is wrong with it."""
+
+
 class ModuleCrashed(ModuleError):  # noqa: N818 - the word a log reader looks for
     """The module's process died, ran out of memory or out of time, and was killed."""
 
@@ -115,7 +120,12 @@ def is_of_the_machine(error: BaseException) -> bool:
 
 
 def where(error: BaseException) -> str:
-    """Type and place of an error; its text may hold patient data and stays out of records."""
+    """Type and place of an error; its text may hold patient data and stays out of records.
+
+    The text of a `FindingError` is our own and names the place itself.
+    """
+    if isinstance(error, FindingError):
+        return f"FindingError: {error}"
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{place}"

@@ -1,4 +1,7 @@
-"""What a module reports. Writers turn a list of findings into DICOM objects."""
+"""What a module reports. Writers turn a list of findings into DICOM objects.
+
+A finding that cannot be written is refused where it is made: `FindingError`, which is a ValueError.
+"""
 
 import re
 from dataclasses import dataclass, field
@@ -9,7 +12,9 @@ import numpy as np
 from highdicom import Volume
 from pydicom.sr.coding import Code
 
+from hilum import checks
 from hilum.dicom import codes
+from hilum.errors import FindingError
 
 DAYS_PER_YEAR = 365.25
 CAUTION = "Low confidence: "  # how a note that is one begins
@@ -34,8 +39,19 @@ class Segment:
     colour: tuple[int, int, int] = (255, 200, 0)
 
     def __post_init__(self) -> None:
-        if self.mask.array.ndim != 3 or self.mask.array.dtype != np.bool_:
-            raise ValueError("a segment's mask is a boolean (slices, rows, columns) volume")
+        label = checks.label("the label of a segment", self.label)
+        what = f"of the segment {label!r}"
+        _settle(
+            self,
+            label=label,
+            mask=checks.mask(f"the mask {what}", self.mask),
+            code=checks.code(f"the code {what}", self.code),
+            modifier=checks.code_if_any(f"the modifier {what}", self.modifier),
+            side=checks.side(f"the side {what}", self.side, label),
+            category=checks.code(f"the category {what}", self.category),
+            colour=checks.colour(f"the colour {what}", self.colour),
+        )
+        checks.label(f"the label {what}, with its side,", self.name)
 
     @property
     def name(self) -> str:
@@ -69,6 +85,20 @@ class Measurement:
     uncertainty: float | None = None
     image: str | None = None
     followed: bool = False
+
+    def __post_init__(self) -> None:
+        code = checks.code("the code of a measurement", self.code)
+        what = f"of the measurement {code.meaning!r}"
+        if self.of is not None and not isinstance(self.of, Segment):
+            raise FindingError(f"the `of` {what} is no Segment")
+        _settle(
+            self,
+            value=checks.number(f"the value {what}", self.value),
+            unit=checks.code(f"the unit {what}", self.unit),
+            uncertainty=checks.number_if_any(f"the uncertainty {what}", self.uncertainty, 0),
+            image=checks.image(f"the image {what}", self.image),
+            followed=checks.yes_or_no(f"followed {what}", self.followed),
+        )
 
     @property
     def label(self) -> str:
@@ -158,8 +188,13 @@ class Score:
     value: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.value <= 1:
-            raise ValueError(f"a score lies between 0 and 1, not {self.value}")
+        label = checks.label("the label of a score", self.label)
+        _settle(
+            self,
+            code=checks.code(f"the code of the score {label!r}", self.code),
+            label=label,
+            value=checks.number(f"the value of the score {label!r}", self.value, 0, 1),
+        )
 
 
 @dataclass(frozen=True)
@@ -177,6 +212,21 @@ class Classification:
     image: str | None = None
     threshold: float | None = None
 
+    def __post_init__(self) -> None:
+        scores = tuple(self.scores)
+        if not scores or not all(isinstance(score, Score) for score in scores):
+            raise FindingError("the scores of a classification are one or more Score")
+        if self.outcome is not None and self.outcome not in scores:
+            raise FindingError("the outcome of a classification is none of its scores")
+        threshold = "the threshold of a classification"
+        _settle(
+            self,
+            scores=scores,
+            basis=checks.text("the basis of a classification", self.basis),
+            image=checks.image("the image of a classification", self.image),
+            threshold=checks.number_if_any(threshold, self.threshold, 0, 1),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class HeatMap:
@@ -192,12 +242,17 @@ class HeatMap:
     region: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if self.values.ndim != 2 or self.values.dtype != np.float32:
-            raise ValueError("the values of a heat map are float32 (rows, columns)")
-        if self.region is not None and (
-            self.region.shape != self.values.shape or self.region.dtype != np.bool_
-        ):
-            raise ValueError("the region of a heat map is boolean, on the same grid")
+        label = checks.label("the label of a heat map", self.label)
+        what = f"the heat map {label!r}"
+        if self.image is None:
+            raise FindingError(f"{what} is about no image")
+        values = checks.map_values(what, self.values)
+        _settle(
+            self,
+            label=label,
+            image=checks.image(f"the image of {what}", self.image),
+            region=checks.map_region(what, self.region, values),
+        )
 
 
 @dataclass(frozen=True)
@@ -211,6 +266,14 @@ class Refusal:
     code: str
     text: str
     image: str | None = None
+
+    def __post_init__(self) -> None:
+        _settle(
+            self,
+            code=checks.label("the code of a refusal", self.code),
+            text=checks.text("the text of a refusal", self.text),
+            image=checks.image("the image of a refusal", self.image),
+        )
 
     @property
     def sentence(self) -> str:
@@ -229,6 +292,14 @@ class Note:
     text: str
     image: str | None = None
     caution: bool = False
+
+    def __post_init__(self) -> None:
+        _settle(
+            self,
+            text=checks.text("the text of a note", self.text),
+            image=checks.image("the image of a note", self.image),
+            caution=checks.yes_or_no("whether a note is a caution", self.caution),
+        )
 
     @property
     def sentence(self) -> str:
@@ -290,6 +361,12 @@ class Findings:
     @property
     def notes(self) -> tuple[Note, ...]:
         return tuple(f for f in self.items if isinstance(f, Note))
+
+
+def _settle(finding: object, **values: object) -> None:
+    """Put the plain values in place of those that were given; only while `finding` is made."""
+    for name, value in values.items():
+        object.__setattr__(finding, name, value)
 
 
 def _words(text: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The four objects, judged by independent programs, on clean, dirty and real exams."""
 
+import re
 from dataclasses import replace
 from io import BytesIO
 
@@ -8,11 +9,12 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
 from pypdf import PdfReader
 
 from hilum.dicom import codes
 from hilum.dicom.uids import derived_uid
-from hilum.findings import Findings, Measurement, Refusal, Segment
+from hilum.findings import Classification, Findings, Measurement, Refusal, Score, Segment
 from hilum.objects import write_objects
 from hilum.objects.common import series_instance_uid
 
@@ -237,6 +239,27 @@ def test_another_program_reads_the_numbers(tmp_path):
         assert float(error["numPropertyValue"]) == pytest.approx(0.03 * segment.volume_mm3)
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_structure_that_was_not_found_has_the_volume_0(tmp_path, alone):
+    study = exams.write_exam(tmp_path)
+    analysis = exams.analysis_of(study, study.series[0])
+    whole = analysis.findings.segments[2]
+    nothing = whole.mask.with_array(np.zeros_like(whole.mask.array))
+    lesion = Segment(nothing, codes.HIPPOCAMPUS, "Lesion", side=codes.LEFT)
+    found = (lesion,) if alone else (lesion, whole)
+    objects = _objects(replace(analysis, findings=Findings(found)))
+    assert ("seg" in objects) is not alone
+    saved = _save(objects, tmp_path)
+    assert "Lesion, left: nothing was found, its volume is 0 mL." in validators.dsrdump(saved["sr"])
+    if alone:
+        (group,) = _groups(objects["sr"])
+        assert child(group, codes.TRACKING_IDENTIFIER).TextValue == "Lesion, left"
+        assert child(group, codes.VOLUME).MeasuredValueSequence[0].NumericValue == 0
+        assert validators.dicom_sr_validator(saved["sr"]) == []
+    assert "Lesion, left 0.00 mL" in _pdf_text(objects["pdf"])
+    _assert_valid(saved)
+
+
 def test_side_is_stated_only_if_known(tmp_path):
     study = exams.write_exam(tmp_path)
     analysis = exams.analysis_of(study, study.series[0])
@@ -317,6 +340,51 @@ def test_own_text_beyond_the_source_character_set_makes_it_unicode(tmp_path):
     saved = _save(_objects(analysis), tmp_path)
     assert pydicom.dcmread(saved["sr"]).SpecificCharacterSet == "ISO_IR 192"
     _assert_valid(saved)
+
+
+JAPANESE = Code("5366008", "SCT", "海馬")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda segment, volume: (replace(segment, code=JAPANESE), volume),
+        lambda segment, volume: (replace(segment, modifier=JAPANESE), volume),
+        lambda segment, volume: (replace(segment, category=JAPANESE), volume),
+        lambda segment, volume: (replace(segment, label="海馬"), volume),
+        lambda segment, volume: (segment, replace(volume, code=JAPANESE)),
+        lambda segment, volume: (segment, replace(volume, unit=Code("mm3", "UCUM", "毫升"))),
+    ],
+)
+@pytest.mark.parametrize("declared", [None, "ISO_IR 100"])
+def test_every_text_of_a_module_sets_the_character_set(tmp_path, change, declared):
+    def declare(image: Dataset) -> None:
+        image.SpecificCharacterSet = declared
+
+    study = exams.write_exam(tmp_path, declare)
+    analysis = exams.analysis_of(study, study.series[0])
+    segment = analysis.findings.segments[2]
+    found, measured = change(segment, Measurement(codes.VOLUME, 1.0, codes.CUBIC_MILLIMETRE))
+    findings = Findings((found, replace(measured, of=found)))
+    saved = _save(_objects(replace(analysis, findings=findings)), tmp_path)
+    _assert_valid(saved)
+    texts = ""
+    for kind in ("seg", "sr"):
+        dataset = pydicom.dcmread(saved[kind])
+        assert dataset.SpecificCharacterSet == "ISO_IR 192"
+        texts += str(dataset)
+    assert {"海馬", "毫升"} & set(re.findall("[\u3000-\u9fff]+", texts))
+
+
+@pytest.mark.parametrize("label", ["Härte", "海馬"])
+def test_a_score_sets_the_character_set(tmp_path, label):
+    study = exams.write_exam(tmp_path)
+    score = Score(Code("5366008", "SCT", label), "plain", 0.5)
+    findings = Findings((Classification((score,), score, "plain"),))
+    analysis = replace(exams.analysis_of(study, study.series[0]), findings=findings)
+    saved = _save(_objects(analysis), tmp_path)
+    _assert_valid(saved)
+    assert label in str(pydicom.dcmread(saved["sr"]))
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR")

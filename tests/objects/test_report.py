@@ -242,7 +242,7 @@ def test_a_pair_is_shown_in_wide_slices_and_the_side_is_named(head, crop):
 
 
 def test_long_words_are_wrapped_and_never_cut(study, crop):
-    words = "An extraordinarily long name of a structure, as other people's modules may well have"
+    words = "An extraordinarily long name, as other modules may well have"
     found = [Segment(s.mask, s.code, f"{words} {n}") for n, s in enumerate(crop.findings.segments)]
     analysis = exams.result_of(study, study.series[0], found)
     assert f"{words} 2" in _text(analysis)

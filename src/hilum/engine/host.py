@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +26,7 @@ from hilum.dicom.film import Film
 from hilum.dicom.parts import Part
 from hilum.dicom.series import Series
 from hilum.engine import exchange
+from hilum.engine.checking import checked
 from hilum.errors import (
     ConfigurationError,
     DicomError,
@@ -185,10 +187,9 @@ def run_here(module: Module, job: Job) -> Findings:
     findings = Findings()
     try:
         inputs = {name: need.read(job.inputs[name]) for name, need in inputs_of(module).items()}
-        if isinstance(module.needs, Mapping):
-            findings = Findings(tuple(module.run(**inputs)))
-        else:
-            findings = Findings(tuple(module.run(*inputs.values())))
+        by_name = isinstance(module.needs, Mapping)
+        run = partial(module.run, **inputs) if by_name else partial(module.run, *inputs.values())
+        findings = checked(run, tuple(inputs.values()))
         findings = Findings((*findings.items, *_cautions(inputs.values())))
     except DicomError as error:
         findings = Findings((Refusal("unreadable-input", f"The images cannot be used: {error}."),))

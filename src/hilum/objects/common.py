@@ -7,6 +7,7 @@ from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
+from pydicom.sr.coding import Code
 from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import validate_value
 
@@ -19,7 +20,7 @@ from hilum.dicom.uids import (
     MANUFACTURER,
     derived_uid,
 )
-from hilum.findings import Classification, Note, Refusal, Segment
+from hilum.findings import Classification, Measurement, Note, Refusal, Segment
 from hilum.objects.analysis import Analysis
 
 # High numbers, else viewers open our objects before the images.
@@ -213,17 +214,28 @@ def _fits(character: str, encoding: str) -> bool:
 
 
 def _own_texts(analysis: Analysis) -> Iterable[str]:
-    yield analysis.module.title
+    """Every text of ours that an object holds, the meanings of codes among them."""
+    module = analysis.module
+    yield from (module.title, module.name, module.version)
     yield from analysis.reasons
     yield analysis.incomplete or ""
     for finding in analysis.findings.items:
-        if isinstance(finding, Note | Refusal):
-            yield finding.text
-        elif isinstance(finding, Segment):
-            yield finding.label
-        elif isinstance(finding, Classification):
-            yield finding.basis
-            yield from (score.label for score in finding.scores)
+        match finding:
+            case Note() | Refusal():
+                yield finding.text
+            case Segment():
+                yield finding.name
+                yield from _meanings(finding.code, finding.modifier, finding.side, finding.category)
+            case Measurement():
+                yield from _meanings(finding.code, finding.unit)
+            case Classification():
+                yield finding.basis
+                yield from (score.label for score in finding.scores)
+                yield from _meanings(*(score.code for score in finding.scores))
+
+
+def _meanings(*given: Code | None) -> Iterable[str]:
+    return (code.meaning for code in given if code)
 
 
 def _dates(dataset: Dataset, analysis: Analysis) -> None:

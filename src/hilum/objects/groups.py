@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from hilum.dicom import codes
-from hilum.findings import Classification, Measurement
+from hilum.findings import Classification, Measurement, Segment
 from hilum.objects import content_tree as tree
 from hilum.objects.analysis import Analysis
 from hilum.objects.films import FilmReport
@@ -34,8 +34,10 @@ def groups(report: Report) -> Iterator[Dataset]:
         yield _group(report, "", film.own.measurements, film, evaluations=_evaluations(film))
         for classification in film.own.classifications:
             yield from _of_scores(report, classification, film)
-    if report.whole.measurements:
-        yield _group(report, report.title, report.whole.measurements)
+    for segment in report.empty_segments:
+        yield _of_nothing(report, segment)
+    if whole := [m for m in report.whole.measurements if m.of is None]:
+        yield _group(report, report.title, whole)
     for classification in report.whole.classifications:
         yield from _of_scores(report, classification)
 
@@ -65,6 +67,25 @@ def _of_scores(
     for score in classification.scores:
         certainty = Measurement(codes.CERTAINTY_OF_FINDING, score.value * 100, codes.PERCENT)
         yield _group(report, score.label, [certainty], film, score.code)
+
+
+def _of_nothing(report: Report, segment: Segment) -> Dataset:
+    """That a structure was not found; without a voxel it has no region, which TID 1411 needs."""
+    content = tracking(segment.name, report.tracking_uid_of(segment))
+    content += [tree.code(codes.FINDING, segment.code), site(segment)]
+    for measurement in report.measurements(segment):
+        content += measured(report, measurement)
+    return tree.container(codes.MEASUREMENT_GROUP, content, "1501")
+
+
+def site(segment: Segment) -> Dataset:
+    """Where in the body, with side and part."""
+    given = (
+        (codes.LATERALITY, segment.side),
+        (codes.TOPOGRAPHICAL_MODIFIER, segment.modifier),
+    )
+    modifiers = [tree.code(name, value, tree.HAS_CONCEPT_MOD) for name, value in given if value]
+    return tree.code(codes.FINDING_SITE, segment.code, tree.HAS_CONCEPT_MOD, modifiers)
 
 
 def _group(

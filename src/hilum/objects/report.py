@@ -31,6 +31,11 @@ class Report:
         return tuple(s for s in self.analysis.findings.segments if s.mask.array.any())
 
     @cached_property
+    def empty_segments(self) -> tuple[Segment, ...]:
+        """Those that the module looked for and did not find: their volume is 0."""
+        return tuple(s for s in self.analysis.findings.segments if not s.mask.array.any())
+
+    @cached_property
     def numbered_segments(self) -> tuple[Segment, ...]:
         """The segments in order of their Segment Number: by their first slice, the last one first.
 
@@ -58,7 +63,8 @@ class Report:
 
     def tracking_uid_of(self, segment: Segment) -> str:
         """That of a structure, by its code, part, side and label; by its order among equals."""
-        equals = [s for s in self.segments if _structure(s) == _structure(segment)]
+        found = self.analysis.findings.segments
+        equals = [s for s in found if _structure(s) == _structure(segment)]
         return self.tracking_uid(*_structure(segment), str(equals.index(segment)))
 
     def measurements(self, segment: Segment | None) -> tuple[Measurement, ...]:
@@ -68,7 +74,7 @@ class Report:
         """
         given = self.analysis.findings.measurements
         if segment is None:
-            return tuple(m for m in given if m.of is None or m.of not in self.segments)
+            return tuple(m for m in given if m.of is None)
         own = tuple(m for m in given if m.of is segment)
         if any(m.code == codes.VOLUME for m in own):
             return own
@@ -124,7 +130,7 @@ class Report:
         in_grid = self.grid.segments if self.grid else ()
         measured = [
             row_of(measurement)
-            for segment in self.segments
+            for segment in (*self.segments, *self.empty_segments)
             for measurement in self.measurements(segment)
             if segment not in in_grid or measurement.code != codes.VOLUME
         ]
@@ -225,7 +231,9 @@ class Report:
         changes = (sentence for change in self.changes for sentence in change.sentences)
         defined = f"{self._definition}." if self._definition else None
         spread = UNCERTAINTY if self._has_uncertainty else None
-        said = (self.refusal, self.incomplete, words, *self.notes, spread, defined, *changes)
+        empty = (f"{s.name}: nothing was found, its volume is 0 mL." for s in self.empty_segments)
+        first = (self.refusal, self.incomplete, words, *empty)
+        said = (*first, *self.notes, spread, defined, *changes)
         chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 

@@ -157,7 +157,7 @@ def _group(
     items = [
         *groups.tracking(segment.name, report.tracking_uid_of(segment)),
         tree.code(codes.FINDING, segment.code),
-        _site(segment),
+        groups.site(segment),
     ]
     for measurement in report.measurements(segment):
         items += groups.measured(report, measurement)
@@ -198,15 +198,6 @@ def _to_outline(report: Report, segment: Segment) -> np.ndarray:
     if not (mask.any(axis=(1, 2)) & ~covered).any():
         covered[mask.sum(axis=(1, 2)).argmax()] = False
     return np.asarray(np.where(covered[:, None, None], False, mask))
-
-
-def _site(segment: Segment) -> Dataset:
-    given = (
-        (codes.LATERALITY, segment.side),
-        (codes.TOPOGRAPHICAL_MODIFIER, segment.modifier),
-    )
-    modifiers = [tree.code(name, value, tree.HAS_CONCEPT_MOD) for name, value in given if value]
-    return tree.code(codes.FINDING_SITE, segment.code, tree.HAS_CONCEPT_MOD, modifiers)
 
 
 def _evaluations(report: Report) -> Iterator[Dataset]:

@@ -1,0 +1,158 @@
+"""The values of a finding, checked where it is made; each function returns the plain value.
+
+What cannot be written into a DICOM object is refused at once, in the author's own line, and not by
+a writer that knows neither the module nor the finding. Texts name what is wrong and never repeat a
+text that was given, for it may hold patient data.
+"""
+
+import math
+import re
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from highdicom import Volume
+from pydicom.sr.coding import Code
+
+from hilum.dicom import codes
+from hilum.errors import FindingError
+
+LONGEST_TEXT = 64  # characters of LO, for labels and the meanings of codes (PS3.5 6.2)
+LONGEST_CODE = 16  # characters of SH, for code values and scheme designators
+SIDES = (codes.LEFT, codes.RIGHT)
+FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")  # in LO and SH: control characters, the backslash
+UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")  # in any text (PS3.5 6.1.3)
+UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+
+Colour = tuple[int, int, int]
+
+
+def number(what: str, value: object, least: float = -math.inf, most: float = math.inf) -> float:
+    """A finite number from `least` to `most`; those of numpy become Python's own."""
+    if isinstance(value, np.ndarray) and not value.ndim:
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise FindingError(f"{what} is {_kind(value)}, not a number")
+    plain = float(value)
+    if not math.isfinite(plain):
+        raise FindingError(f"{what} is {plain}, not a finite number")
+    if not least <= plain <= most:
+        needed = f"between {least:g} and {most:g}" if math.isfinite(most) else f"{least:g} or more"
+        raise FindingError(f"{what} is {plain:g}; it must be {needed}")
+    return plain
+
+
+def number_if_any(what: str, value: object, least: float, most: float = math.inf) -> float | None:
+    return None if value is None else number(what, value, least, most)
+
+
+def yes_or_no(what: str, value: object) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise FindingError(f"{what} is {_kind(value)}, not True or False")
+    return bool(value)
+
+
+def text(what: str, value: object) -> str:
+    """A sentence or more, of any length, that is not empty."""
+    if not isinstance(value, str):
+        raise FindingError(f"{what} is {_kind(value)}, not a text")
+    if not value.strip():
+        raise FindingError(f"{what} is empty")
+    if UNWRITABLE.search(value):
+        raise FindingError(f"{what} holds a control character or half of a character")
+    return str(value)  # those of numpy are a class of their own
+
+
+def label(what: str, value: object, longest: int = LONGEST_TEXT) -> str:
+    """A text on one line that fits an attribute of `longest` characters."""
+    plain = text(what, value)
+    if len(plain) > longest:
+        raise FindingError(f"{what} has {len(plain)} characters; {longest} are allowed")
+    if FORBIDDEN.search(plain):
+        raise FindingError(f"{what} holds a line break, a control character or a backslash")
+    return plain
+
+
+def code(what: str, value: object) -> Code:
+    """A coded concept that fits the Code Sequence Macro (PS3.3 Table 8.8-1)."""
+    if not isinstance(value, Code):
+        raise FindingError(f"{what} is {_kind(value)}, not a pydicom Code(value, scheme, meaning)")
+    for part, given in (("value", value.value), ("scheme", value.scheme_designator)):
+        if not label(f"the {part} of {what}", given, LONGEST_CODE).isascii():
+            raise FindingError(f"the {part} of {what} holds letters that are not ASCII")
+    label(f"the meaning of {what}", value.meaning)
+    return value
+
+
+def code_if_any(what: str, value: object) -> Code | None:
+    return None if value is None else code(what, value)
+
+
+def side(what: str, value: object, name: str) -> Code | None:
+    """Left, right, or None where it is not known; `name` must not say the other one."""
+    if value is None:
+        return None
+    given = code(what, value)
+    if given not in SIDES:
+        raise FindingError(f"{what} is ({given.value}, {given.scheme_designator}), {NO_SIDE}")
+    known = SIDES[SIDES.index(given)]
+    words = set(re.findall(r"\w+", name.lower())) & {each.meaning.lower() for each in SIDES}
+    if words and known.meaning.lower() not in words:
+        raise FindingError(f"{what} is {known.meaning.lower()}, but its label says {words.pop()}")
+    return known
+
+
+NO_SIDE = "not codes.LEFT or codes.RIGHT; leave it out where the side is not known"
+
+
+def colour(what: str, value: Any) -> Colour:
+    """Red, green and blue, whole numbers from 0 to 255 each."""
+    try:
+        red, green, blue = value
+    except (TypeError, ValueError) as error:
+        raise FindingError(f"{what} is not three numbers (red, green, blue)") from error
+    if not all(isinstance(c, Integral) and 0 <= int(c) <= 255 for c in (red, green, blue)):
+        raise FindingError(f"{what} is not three whole numbers from 0 to 255")
+    return int(red), int(green), int(blue)
+
+
+def mask(what: str, value: object) -> Volume:
+    """A boolean volume (slices, rows, columns)."""
+    if not isinstance(value, Volume):
+        needed = "a Volume: series.volume().with_array(mask)"
+        raise FindingError(f"{what} is {_kind(value)}, not {needed}")
+    if value.array.ndim != 3 or value.array.dtype != np.bool_:
+        shape = f"{value.array.dtype} {value.array.shape}"
+        raise FindingError(f"{what} is {shape}, not a boolean (slices, rows, columns) volume")
+    return value
+
+
+def map_values(what: str, value: object) -> np.ndarray:
+    """float32 (rows, columns), from 0 to 1."""
+    if not isinstance(value, np.ndarray) or value.ndim != 2 or value.dtype != np.float32:
+        raise FindingError(f"the values of {what} are not a float32 array (rows, columns)")
+    if not value.size or not ((value >= 0) & (value <= 1)).all():
+        raise FindingError(f"the values of {what} do not all lie between 0 and 1")
+    return value
+
+
+def map_region(what: str, value: object, values: np.ndarray) -> np.ndarray | None:
+    """Boolean, on the grid of `values`; None where it is not known."""
+    if value is None:
+        return None
+    if not isinstance(value, np.ndarray) or value.shape != values.shape or value.dtype != np.bool_:
+        raise FindingError(f"the region of {what} is not a boolean array on the grid of its values")
+    return value
+
+
+def image(what: str, value: object) -> str | None:
+    """A SOP Instance UID; None for the whole input."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not UID.fullmatch(value):
+        raise FindingError(f"{what} is no SOP Instance UID")
+    return str(value)
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"of the type {type(value).__name__}"

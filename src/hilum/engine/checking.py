@@ -1,0 +1,117 @@
+"""What a module yields, judged against what it was given, while its line can still be named.
+
+The finding itself was checked where it was made (findings.py); whether it is about this input can
+be known only here.
+"""
+
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import GeneratorType
+
+import numpy as np
+
+from hilum import checks, findings
+from hilum.dicom.film import Film
+from hilum.dicom.geometry import volume_affine
+from hilum.dicom.series import Series
+from hilum.errors import FindingError
+from hilum.findings import Change, Finding, Findings, Measurement, Segment, image_of
+
+SAME_PLACE = 1e-3  # mm by which the mask's first and last voxels may be off
+OURS = (checks.__file__, findings.__file__, __file__)
+
+Inputs = Sequence[Series | tuple[Film, ...]]
+
+
+def checked(run: Callable[[], Iterable[Finding]], inputs: Inputs) -> Findings:
+    """The findings that `run` gives, each checked as it comes.
+
+    Raises `FindingError`, which names the finding by number, what is wrong with it, and the line of
+    the module that made it or gave it.
+    """
+    found: list[Finding] = []
+    given: object = None
+    try:
+        given = run()
+        if not isinstance(given, Iterable):
+            raise FindingError(f"run gives {type(given).__name__}; it must yield findings")
+        for finding in given:
+            check(finding, found, inputs)
+            found.append(finding)
+    except FindingError as error:
+        place = _place(error, given)
+        raise FindingError(f"finding {len(found) + 1}: {error}{place}") from error
+    return Findings(tuple(found))
+
+
+def check(finding: object, before: Sequence[Finding], inputs: Inputs) -> None:
+    """Raise `FindingError` unless `finding`, which follows `before`, is one about `inputs`."""
+    if not isinstance(finding, Finding):
+        raise FindingError(f"{type(finding).__name__} is no finding")
+    if isinstance(finding, Segment):
+        _check_grid(finding, inputs)
+    image = image_of(finding)
+    if image is not None and image not in _images(inputs):
+        kind = type(finding).__name__
+        raise FindingError(f"the image of this {kind}, {image}, is none of the input's images")
+    of = finding.of if isinstance(finding, Measurement | Change) else None
+    if of is not None and not any(of is earlier for earlier in before):
+        raise FindingError(f"it is of {_name(of)}, which was not yielded before it")
+
+
+def _check_grid(segment: Segment, inputs: Inputs) -> None:
+    """The mask lies on the grid of the first input, the one that the objects refer to."""
+    what = f"the mask of the segment {segment.label!r}"
+    series = inputs[0]
+    if not isinstance(series, Series):
+        raise FindingError(f"{what} lies on no grid: the module is given films")
+    shape = (len(series.frames), *(series.frames[0].size or ())) if series.frames else ()
+    if segment.mask.array.shape != shape:
+        given = " x ".join(map(str, segment.mask.array.shape))
+        needed = " x ".join(map(str, shape))
+        raise FindingError(f"{what} has {given} voxels, the series has {needed}")
+    spacing = series.stack.spacing
+    if spacing is None:
+        return
+    affine = volume_affine(series.frames[0], spacing)
+    corners = np.array([[0, 0, 0, 1], [*(n - 1 for n in shape), 1]]).T
+    off = np.abs((segment.mask.affine - affine) @ corners).max()
+    if off > SAME_PLACE:
+        raise FindingError(
+            f"{what} lies {off:.3g} mm off the grid of the series: make it with"
+            " series.volume().with_array(mask)"
+        )
+
+
+def _images(inputs: Inputs) -> set[str]:
+    uids = set()
+    for given in inputs:
+        if isinstance(given, Series):
+            uids |= {instance.sop_instance_uid for instance in given.instances}
+        else:
+            uids |= {film.uid for film in given}
+    return uids
+
+
+def _name(of: Segment | Measurement) -> str:
+    return f"the {type(of).__name__.lower()} {of.label!r}"
+
+
+def _place(error: FindingError, given: object) -> str:
+    """The line of the author: the last one on the way to the error, else where the run stands."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in OURS and not frame.filename.startswith("<")
+    ]
+    if frames:
+        file, line = frames[-1].filename, frames[-1].lineno
+    elif isinstance(given, GeneratorType):
+        while isinstance(given.gi_yieldfrom, GeneratorType):
+            given = given.gi_yieldfrom  # the innermost one gave the finding
+        assert given.gi_frame is not None  # it is not over: it has just given something
+        file, line = given.gi_code.co_filename, given.gi_frame.f_lineno
+    else:
+        return ""
+    return f" ({Path(file).name}, line {line})"
