@@ -156,6 +156,7 @@ class Frame:
         header.update(own)
         implicit, little = own.original_encoding
         header.set_original_encoding(implicit, little, own.original_character_set)
+        header.is_assumed = own.is_assumed
         for item in self.instance.group_items(self.number):
             _lay_over(header, item)
         return header
