@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
+from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from hilum.dicom.functional_groups import FrameGroups, Value, Values
 from hilum.dicom.header import HOSTILE, Header
+from hilum.dicom.quantities import RealWorldMap, real_world_maps
 from hilum.dicom.values import Rescale
 from hilum.errors import UnreadableError
 
@@ -135,6 +137,23 @@ class Frame:
         stated = self.instance.is_multi_frame  # its groups say it; else the header does
         source = None if stated else self.instance.header
         return Rescale.of(self.values, source)
+
+    @cached_property
+    def real_world_maps(self) -> tuple[RealWorldMap, ...]:
+        """How its stored values become quantities in coded units, as far as it says."""
+        if self.instance.is_multi_frame:
+            return real_world_maps(self.instance.group_items(self.number))
+        return real_world_maps([self.instance.header])
+
+    def real_world_map(self, unit: Code) -> RealWorldMap:
+        """The map to `unit`; `UnreadableError` if there is none."""
+        for found in self.real_world_maps:
+            if (found.unit.value, found.unit.scheme_designator) == (
+                unit.value,
+                unit.scheme_designator,
+            ):
+                return found
+        raise UnreadableError(f"{self.name} has no Real World Value Mapping to {unit.value}")
 
     @property
     def name(self) -> str:

@@ -1,24 +1,27 @@
 """A series: its frames in spatial order, and their voxels as one volume."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 
 import numpy as np
 from highdicom import Volume
+from pydicom.sr.coding import Code
 
 from hilum.dicom.candidates import split
 from hilum.dicom.frames import Frame
 from hilum.dicom.geometry import Stack, stack_of, volume_affine
-from hilum.dicom.header import Header
+from hilum.dicom.header import Header, text_of
 from hilum.dicom.instance import Instance
 from hilum.dicom.pixels import StoredFrames, require_size
+from hilum.dicom.quantities import suv_factor
 from hilum.dicom.values import DEFAULTS, looked_up
 from hilum.errors import NoVolumeError, UnreadableError
 
 # What is Type 1 for a modality, so that a default for it may be wrong (PS3.3 C.8.2.1, C.8.9.4).
 NEEDED = {"CT": ("RescaleSlope", "RescaleIntercept"), "PT": ("RescaleSlope",)}
+Reader = Callable[[Frame, StoredFrames], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +121,26 @@ class Series:
             found.append(f"the slices come from {len(acquisitions)} acquisitions")
         return tuple(found)
 
+    @property
+    def suv_factor(self) -> float:
+        """What PET voxels are multiplied by to become SUV by body weight, in g/mL.
+
+        Raises `UnreadableError` naming what is missing for it.
+        """
+        first = min(self.frames, key=lambda frame: text_of(frame.header, "AcquisitionTime"))
+        return suv_factor(first.header)
+
+    def real_world_volume(self, unit: Code) -> Volume:
+        """As `volume`, in `unit` by the Real World Value Mapping; NaN where that does not hold.
+
+        Raises as `volume`, and `UnreadableError` for an image without a map to that unit.
+        """
+
+        def mapped(frame: Frame, stored: StoredFrames) -> np.ndarray:
+            return frame.real_world_map(unit)(stored.frame(frame.number))
+
+        return self._volume(mapped)
+
     def volume(self) -> Volume:
         """Voxels after the Modality LUT: float32 (slices, rows, columns), affine to LPS mm.
 
@@ -130,14 +153,17 @@ class Series:
         UnreadableError
             The pixels of an image cannot be used; the text names the image.
         """
-        if self.stack.problem or self.stack.spacing is None:
-            raise NoVolumeError(f"series forms no volume: {self.stack.problem}")
         if self.problem:
             raise UnreadableError(self.problem)
+        return self._volume(_after_modality)
+
+    def _volume(self, read: Reader) -> Volume:
+        if self.stack.problem or self.stack.spacing is None:
+            raise NoVolumeError(f"series forms no volume: {self.stack.problem}")
         shape = (len(self.frames), *(self.frames[0].size or (0, 0)))
         require_size(*shape)
         voxels = np.empty(shape, np.float32)
-        for place, values in enumerate(_values(self.frames)):
+        for place, values in enumerate(_values(self.frames, read)):
             voxels[place] = values
         return Volume(
             voxels,
@@ -147,14 +173,19 @@ class Series:
         )
 
 
-def _values(frames: Sequence[Frame]) -> Iterator[np.ndarray]:
-    """Each frame after the Modality LUT (PS3.3 C.11.1); a file with several is opened once."""
+def _values(frames: Sequence[Frame], read: Reader) -> Iterator[np.ndarray]:
+    """The values of each frame; a file with several is opened once."""
     for path, of_file in groupby(frames, key=lambda frame: frame.instance.path):
         with StoredFrames(path) as stored:
             for frame in of_file:
-                values = stored.frame(frame.number)
-                with stored.named("the Modality LUT is broken", frame.number):
-                    table = stored.header.get("ModalityLUTSequence")
-                    if table:
-                        values, _ = looked_up(values, table[0], stored.order)
-                yield values.astype(np.float32) if table else frame.rescale(values)
+                yield read(frame, stored)
+
+
+def _after_modality(frame: Frame, stored: StoredFrames) -> np.ndarray:
+    """Values after the Modality LUT, which is a table or slope and intercept (PS3.3 C.11.1)."""
+    values = stored.frame(frame.number)
+    table = stored.header.get("ModalityLUTSequence")
+    if not table:
+        return frame.rescale(values)
+    with stored.named("the Modality LUT is broken", frame.number):
+        return looked_up(values, table[0], stored.order)[0].astype(np.float32)
