@@ -47,7 +47,7 @@ class Arrivals:
 
     def due(self, now: float) -> list[Arrival]:
         """The open studies with news, or whose waiting time is over."""
-        return [arrival for arrival in self._open.values() if _is_due(arrival, now)]
+        return [arrival for arrival in self._open.values() if is_due(arrival, now)]
 
     def take(self, hint: dict[str, Any]) -> None:
         """Follow one hint of the receiver or of a source."""
@@ -259,7 +259,7 @@ class Arrivals:
             return None
 
 
-def _is_due(arrival: Arrival, now: float) -> bool:
+def is_due(arrival: Arrival, now: float) -> bool:
     """Whether a look at the study may decide something, and is worth what it costs."""
     if not arrival.last:
         return False

@@ -269,7 +269,7 @@ def _with_gaps(study: Study, needs: Mapping[str, Need], rule: Rule) -> Iterator[
         for series in study.series:
             if series.instances[0].is_own_result:
                 continue
-            for volume in need.candidates(series):
+            for volume in need.candidates(series, rule.tilt == "resample"):
                 flaw = volume.stack.flaw
                 is_first = flaw is Flaw.SINGLE and not volume.label
                 if (is_first or flaw is Flaw.MISSING) and not objections_to(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
@@ -29,7 +29,8 @@ class Input:
     """One volume of a series, and what a network was made for, judged from headers.
 
     A rule can narrow it, never widen it. Lengths are in mm, `echo_time` is in ms, `b_value` in
-    s/mm2. `extent` bounds every side of the volume.
+    s/mm2. `extent` bounds every side of the volume. `tilt` says whether slices of a tilted gantry
+    are laid on a right-angled grid for the module; without it they are refused, unless a rule asks.
     """
 
     modality: str
@@ -41,15 +42,22 @@ class Input:
     extent: Range | None = None
     echo_time: Range | None = None
     b_value: Range | None = None
+    tilt: Literal["refuse", "resample"] = "refuse"
 
     def read(self, parts: Sequence[Part]) -> Series:
         """The chosen images as `Module.run` receives them."""
         (series,) = read_series(parts)
-        return series
+        return series.straightened if self.volume else series
 
-    def candidates(self, series: Series) -> Sequence[Series]:
-        """The volumes of `series`, each of which is judged by itself."""
-        return series.candidates if self.volume else (series,)
+    def candidates(self, series: Series, resample: bool = False) -> Sequence[Series]:
+        """The volumes of `series`, each of which is judged by itself.
+
+        `resample`: the rule asks for tilted slices to be laid on a right-angled grid.
+        """
+        if not self.volume:
+            return (series,)
+        wanted = resample or self.tilt == "resample"
+        return [s.straightened if wanted else s for s in series.candidates]
 
     def objections(self, series: Series) -> Iterator[str]:
         """Each reason why `series` is not what the module needs; none means it fits."""
@@ -120,7 +128,7 @@ class Films:
         films = (Film(Instance.read(part.path)) for part in parts)
         return tuple(sorted(films, key=lambda film: (film.acquired, film.uid)))
 
-    def candidates(self, series: Series) -> Sequence[Series]:
+    def candidates(self, series: Series, resample: bool = False) -> Sequence[Series]:
         """All images of `series` together."""
         return (series,)
 

@@ -113,7 +113,9 @@ def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:
         patterns = rule.series if name == "series" else rule.inputs.get(name, {})
         fitting = []
         reservations: dict[Series, tuple[str, ...]] = {}
-        for series in (found for one in candidates for found in need.candidates(one)):
+        for series in (
+            found for one in candidates for found in need.candidates(one, rule.tilt == "resample")
+        ):
             objections = objections_to(series, need, patterns)
             if objections:
                 verdicts.append(_verdict(name, series, False, objections))

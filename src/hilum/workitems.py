@@ -127,7 +127,10 @@ class Workitems:
 
     def analysis(self, row: tables.Row) -> Analysis:
         """The workitem with its images and findings, as the object writers want it."""
-        inputs = {name: read_series(parts) for name, parts in self.parts(row).items()}
+        inputs = {  # one that was chosen though it is tilted was straightened
+            name: tuple(series.straightened for series in read_series(parts))
+            for name, parts in self.parts(row).items()
+        }
         before = self._results_replaced_by(row)
         return Analysis(
             workitem_id=row["id"],

@@ -9,10 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hilum.config.site import Rule
 from hilum.dicom.geometry import Flaw
+from hilum.dicom.parts import Part
 from hilum.dicom.series import Series
+from hilum.dicom.study import Study
 from hilum.errors import NoVolumeError
-from phantom import GRADIENT, Plane, classic, enhanced, read, stack, value_at
+from hilum.module import Input
+from hilum.routing import select
+from phantom import GRADIENT, Plane, classic, enhanced, instance_of, read, stack, value_at
 
 
 def placed(planes: list[Plane], step: float, offsets: dict[int, float]) -> list[Plane]:
@@ -166,3 +171,41 @@ def _rotation(angles: tuple[float, ...]) -> np.ndarray:
         turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
         made = made @ turn
     return made
+
+
+@pytest.mark.parametrize("tilt", [2.5, -15.0])
+def test_tilted_slices_are_laid_on_a_right_angled_grid_where_asked(
+    tilt: float, tmp_path: Path
+) -> None:
+    planes = stack(14, 2.0, tilt=tilt, size=(30, 26), spacing=(0.8, 1.1))
+    series = read(classic(planes, "CT"), tmp_path).straightened
+    assert series.stack.problem is None
+    assert series.cautions == (f"resampled from slices with a gantry tilt of {abs(tilt):.1f}°",)
+    volume = series.volume()
+    assert volume.shape == series.shape
+    assert volume.shape[1] > 30
+    points = np.stack(np.meshgrid(*map(np.arange, volume.shape), indexing="ij"), -1)
+    there = value_at(points @ volume.affine[:3, :3].T + volume.affine[:3, 3])
+    reached = volume.array > volume.array.min()
+    assert reached.mean() > 0.7
+    assert np.abs(volume.array - there)[reached].max() < 1.1  # of rounding, twice
+    # and a mask goes back to where its voxels were measured
+    half = float(np.median(there))
+    back = series.on_planes(there > half)
+    for mask, plane in zip(back, planes, strict=True):
+        off = np.abs(value_at(plane.points) - half)[mask != (value_at(plane.points) > half)]
+        assert (off <= np.linalg.norm(GRADIENT)).all()
+
+
+def test_a_rule_or_a_module_asks_for_it(tmp_path: Path) -> None:
+    study = Study.of([instance_of(ds, tmp_path) for ds in classic(stack(30, tilt=2.5), "CT")])
+    for need, rule, fits in (
+        (Input("CT"), Rule(module="m"), False),
+        (Input("CT"), Rule(module="m", tilt="resample"), True),
+        (Input("CT", tilt="resample"), Rule(module="m"), True),
+    ):
+        selection = select(study, {"series": need}, rule)
+        assert selection.complete is fits
+        assert ("gantry tilt of 2.5°" in selection.reasons[0]) is True
+    (series,) = selection.chosen["series"]
+    assert np.array_equal(need.read(Part.of(series)).volume().array, series.volume().array)

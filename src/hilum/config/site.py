@@ -240,6 +240,11 @@ class Rule(Settings):
         description="Hold a series shorter than announced, or analyse it and mark it INCOMPLETE; "
         "one with gaps is always held.",
     )
+    tilt: Literal["refuse", "resample"] = Field(
+        "refuse",
+        description="Refuse slices of a tilted gantry, or lay them on a right-angled grid for the "
+        "module; the result says so, and its outlines lie on the slices as they were made.",
+    )
 
     @property
     def key(self) -> str:

@@ -149,17 +149,19 @@ def read_header(part10: Buffer) -> Headers:
     implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
     elements = elements_of(part10, offset, syntax)
     uids = uids_of(part10, elements)
-    kept, declared = bytearray(), b""
-    places = {}
-    for element in elements:
-        if element.tag in PLACED and not is_deflated:
-            places[element.tag] = (element.value, element.end)
-        content = part10[element.start : min(element.end, element.start + LARGEST_ELEMENT + 1)]
-        fits = len(content) <= LARGEST_ELEMENT and len(kept) + len(content) <= LARGEST_HEADER
-        if element.tag == CHARACTER_SET:
-            declared = part10[element.value : min(element.end, element.value + LONGEST_NAMES)]
-        elif fits:
-            kept += content
+    declared, places, room = b"", {}, LARGEST_HEADER
+    runs: list[tuple[int, int]] = []  # of bytes to be kept; neighbours are one
+    for tag, start, value, end in elements:
+        if tag in PLACED and not is_deflated:
+            places[tag] = (value, end)
+        size = end - start
+        if tag == CHARACTER_SET:
+            declared = part10[value : min(end, value + LONGEST_NAMES)]
+        elif size <= min(LARGEST_ELEMENT, room):
+            room -= size
+            first = runs.pop()[0] if runs and runs[-1][1] == start else start
+            runs.append((first, end))
+    kept = b"".join(part10[start:end] for start, end in runs)
     try:
         read = read_dataset(BytesIO(kept), implicit, little)
         header = _understood(read, declared, implicit, little)

@@ -11,11 +11,12 @@ from pydicom.sr.coding import Code
 
 from hilum.dicom.candidates import split
 from hilum.dicom.frames import Frame
-from hilum.dicom.geometry import Stack, stack_of, volume_affine
+from hilum.dicom.geometry import Flaw, Stack, stack_of, volume_affine
 from hilum.dicom.header import Header, text_of
 from hilum.dicom.instance import Instance
 from hilum.dicom.pixels import StoredFrames, require_size
 from hilum.dicom.quantities import suv_factor
+from hilum.dicom.tilt import Straightening
 from hilum.dicom.values import DEFAULTS, looked_up
 from hilum.errors import NoVolumeError, UnreadableError
 
@@ -29,7 +30,8 @@ class Series:
     """Images of one Series Instance UID, one or more, in spatial order if they have it.
 
     What a module receives is one volume of the series: `label` tells it from the others, "" if
-    there are none; `aside` says what was left out of it.
+    there are none; `aside` says what was left out of it; `straightening` how tilted slices are laid
+    on a right-angled grid, None where they need not be.
     """
 
     instances: tuple[Instance, ...]
@@ -37,6 +39,7 @@ class Series:
     stack: Stack
     label: str = ""
     aside: tuple[str, ...] = ()
+    straightening: Straightening | None = None
 
     @classmethod
     def of(cls, instances: Sequence[Instance]) -> "Series":
@@ -66,6 +69,36 @@ class Series:
         return tuple(
             Series.of_frames(volume.frames, volume.label, found.aside) for volume in found.volumes
         )
+
+    @cached_property
+    def straightened(self) -> "Series":
+        """The same on a right-angled grid, if nothing but the tilt of the gantry is in the way."""
+        first = self.frames[0] if self.frames else None
+        if self.stack.flaw is not Flaw.TILTED or not (first and first.size and first.pixel_spacing):
+            return self
+        made = Straightening.of(self.stack, first.size, first.pixel_spacing)
+        stack = replace(self.stack, flaw=None, problem=None, error=0.0)
+        return replace(self, stack=stack, straightening=made)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Slices, rows and columns of the volume."""
+        grid = self.straightening.shape if self.straightening else self.frames[0].size
+        rows, columns = grid or (0, 0)
+        return len(self.frames), rows, columns
+
+    @property
+    def affine(self) -> np.ndarray:
+        """4x4, from (slice, row, column) indices of the volume to LPS mm."""
+        assert self.stack.spacing is not None
+        affine = volume_affine(self.frames[0], self.stack.spacing)
+        if self.straightening:
+            affine[:3, 3] -= affine[:3, 1:3] @ self.straightening.before
+        return affine
+
+    def on_planes(self, mask: np.ndarray) -> np.ndarray:
+        """A boolean mask of the volume as one of the frames: (frames, rows, columns)."""
+        return self.straightening.on_planes(mask) if self.straightening else mask
 
     @property
     def uid(self) -> str:
@@ -119,6 +152,9 @@ class Series:
         acquisitions = {frame.acquisition for frame in self.frames} - {None}
         if len(acquisitions) > 1:
             found.append(f"the slices come from {len(acquisitions)} acquisitions")
+        if self.straightening:
+            angle = f"{self.straightening.angle:.1f}\N{DEGREE SIGN}"
+            found.append(f"resampled from slices with a gantry tilt of {angle}")
         return tuple(found)
 
     @property
@@ -160,14 +196,16 @@ class Series:
     def _volume(self, read: Reader) -> Volume:
         if self.stack.problem or self.stack.spacing is None:
             raise NoVolumeError(f"series forms no volume: {self.stack.problem}")
-        shape = (len(self.frames), *(self.frames[0].size or (0, 0)))
-        require_size(*shape)
-        voxels = np.empty(shape, np.float32)
+        require_size(*self.shape)
+        voxels = np.empty(self.shape, np.float32)
+        straight = self.straightening
         for place, values in enumerate(_values(self.frames, read)):
-            voxels[place] = values
+            voxels[place] = straight.on_grid(place, values) if straight else values
+        if straight:
+            voxels[np.isnan(voxels)] = np.nanmin(voxels)  # where no slice reaches
         return Volume(
             voxels,
-            affine=volume_affine(self.frames[0], self.stack.spacing),
+            affine=self.affine,
             coordinate_system="PATIENT",
             frame_of_reference_uid=self.frames[0].frame_of_reference or None,
         )

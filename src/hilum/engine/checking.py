@@ -13,7 +13,6 @@ import numpy as np
 
 from hilum import checks, findings
 from hilum.dicom.film import Film
-from hilum.dicom.geometry import volume_affine
 from hilum.dicom.series import Series
 from hilum.errors import FindingError
 from hilum.findings import Change, Finding, Findings, Measurement, Segment, image_of
@@ -66,17 +65,15 @@ def _check_grid(segment: Segment, inputs: Inputs) -> None:
     series = inputs[0]
     if not isinstance(series, Series):
         raise FindingError(f"{what} lies on no grid: the module is given films")
-    shape = (len(series.frames), *(series.frames[0].size or ())) if series.frames else ()
+    shape = series.shape if series.frames else ()
     if segment.mask.array.shape != shape:
         given = " x ".join(map(str, segment.mask.array.shape))
         needed = " x ".join(map(str, shape))
         raise FindingError(f"{what} has {given} voxels, the series has {needed}")
-    spacing = series.stack.spacing
-    if spacing is None:
+    if series.stack.spacing is None:
         return
-    affine = volume_affine(series.frames[0], spacing)
     corners = np.array([[0, 0, 0, 1], [*(n - 1 for n in shape), 1]]).T
-    off = np.abs((segment.mask.affine - affine) @ corners).max()
+    off = np.abs((segment.mask.affine - series.affine) @ corners).max()
     if off > SAME_PLACE:
         raise FindingError(
             f"{what} lies {off:.3g} mm off the grid of the series: make it with"

@@ -42,11 +42,12 @@ def write(report: Report, encoding: Encoding = "auto") -> Dataset | None:
     analysis, segments, series = report.analysis, report.numbered_segments, report.analysis.series
     if not segments or series is None or series.stack.spacing is None:
         return None
-    kind = segmentation_type(encoding, segments[0].mask.array.shape)
+    masks = [series.on_planes(segment.mask.array) for segment in segments]
+    kind = segmentation_type(encoding, masks[0].shape)
     uid = common.sop_instance_uid(analysis, "seg", kind)
     dataset = Segmentation(
         source_images=source_images(series),
-        pixel_array=np.stack([s.mask.array for s in segments], axis=-1).astype(np.uint8),
+        pixel_array=np.stack(masks, axis=-1).astype(np.uint8),
         segmentation_type=kind,
         segment_descriptions=[_describe(report, n) for n in range(1, len(segments) + 1)],
         series_instance_uid=common.series_instance_uid(uid),

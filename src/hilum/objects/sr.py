@@ -178,7 +178,9 @@ def _group(
 def _outlines(report: Report, segment: Segment) -> Iterator[Dataset]:
     series = report.analysis.series
     assert series is not None
-    for frame, mask in zip(series.frames, _to_outline(report, segment), strict=True):
+    for frame, mask in zip(
+        series.frames, series.on_planes(_to_outline(report, segment)), strict=True
+    ):
         for points in outlines(mask):
             source = tree.frame(codes.SOURCE, frame, tree.SELECTED_FROM)
             yield tree.polyline(codes.IMAGE_REGION, points, source)
