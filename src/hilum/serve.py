@@ -28,11 +28,14 @@ from hilum.engine.liveness import Pulse
 from hilum.errors import ConfigurationError, HilumError
 from hilum.flow import Flow
 from hilum.hints import HintReceiver, HintSender, gateway_address
+from hilum.inbox.privacy import make_private
 from hilum.logs import configure_logging, going_on
 from hilum.module import discover, facts_of, installed_modules
 from hilum.process import children_deaf_to_ctrl_c, die_with_parent, fork_server
 from hilum.records import Records
 from hilum.records.alarms import Alarms
+from hilum.records.refusals import note_refusals
+from hilum.refusals import Refusal
 from hilum.requests import obey
 from hilum.retention import Retention
 from hilum.sources import dimse
@@ -61,7 +64,7 @@ class Supervisor:
         check_rules(site)
         check_norms(site)
         self.site = site
-        site.data.mkdir(parents=True, exist_ok=True)
+        make_private(site.data)
         self._context = fork_server(preload=__name__)
         hints = gateway_address(site.data)
         Records(records_url(site)).close()  # makes the tables before several processes want them
@@ -157,7 +160,7 @@ def _supervise(supervisor: Supervisor, stop: threading.Event) -> None:
 def alone_in(data: Path) -> Iterator[None]:
     """Keep the data folder to ourselves; `ConfigurationError` if it is in use, or no folder."""
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        make_private(data)
         lock = (data / "serve.lock").open("w")
     except OSError as error:
         raise ConfigurationError(f"data: {data}: {error.strerror}") from error
@@ -219,7 +222,7 @@ def gateway(site: Site) -> None:
     durable.launch(engine_url(site), pulse.executor, [])
     start_console(site, records, flow.facts.values())
     flow.outbox.start()
-    retention = Retention(site, records, flow.inbox, flow.arrivals, flow.workitems)
+    retention = Retention(site, records, flow.inbox, flow.arrivals, flow.workitems, flow.own)
     alarms = Alarms(site, records)
     next_sweep = 0.0
     while not stop.is_set():
@@ -229,6 +232,8 @@ def gateway(site: Site) -> None:
                 _follow(hint, flow)
             if hint["event"] == "started":
                 next_sweep = 0.0  # its predecessor may have died before it told of everything
+        refused = [Refusal.read(hint) for hint in news if hint["event"] == "refused"]
+        note_refusals(records, refused)
         if time.monotonic() >= next_sweep:
             with going_on("sweep", log):
                 flow.sweep()
@@ -252,7 +257,7 @@ def _follow(hint: dict[str, Any], flow: Flow) -> None:
             obey(flow)
         case "written":
             flow.outbox.wake()
-        case "started" | "died":
+        case "started" | "died" | "refused":
             pass  # for the loop itself
         case _:
             flow.arrivals.take(hint)
