@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,6 +20,9 @@ from hilum.records.states import OWED, Delivery, State
 
 View = dict[str, Any]
 MOST_NAMED = 5  # studies that an alarm names
+ALARM_WORKITEMS = 5  # without a result one after the other, of one module,
+ALARM_SECONDS = 24 * 3600.0  # within this time
+ANALYSED = (State.DELIVERING, State.COMPLETED, State.PARKED, State.FAILED)
 OPEN = tuple(state for state in State if not state.over)
 
 
@@ -179,6 +183,7 @@ def alarms(site: Site, records: Records) -> list[View]:
         *_open_folder(site),
         *_of_several_patients(records),
         *_of_refusals(records),
+        *_modules_without_results(site, records),
     ]
     return [{**alarm, "since": begun.get(alarm["name"])} for alarm in found]
 
@@ -221,6 +226,37 @@ def _short_of_disk(site: Site) -> list[View]:
             "both go on by themselves when there is room",
         }
     ]
+
+
+def _modules_without_results(site: Site, records: Records) -> Iterator[View]:
+    """Each module whose newest analyses of a day all failed or were refused."""
+    table = tables.workitem
+    for module in sorted({rule.module for rule in site.rule}):
+        query = (
+            sa.select(table.c.study_uid, table.c.failure, table.c.findings)
+            .where(table.c.module == module, table.c.created > time.time() - ALARM_SECONDS)
+            .where(table.c.state.in_(ANALYSED))
+            .order_by(table.c.created.desc())
+            .limit(ALARM_WORKITEMS)
+        )
+        newest = records.select(query)
+        if len(newest) < ALARM_WORKITEMS or any(map(_has_result, newest)):
+            continue
+        failed = sum(row["failure"] is not None for row in newest)
+        yield {
+            "name": f"module {module}",
+            "failed": failed,
+            "refused": len(newest) - failed,
+            "text": f"the last {len(newest)} analyses of {module} gave no result: {failed} failed, "
+            f"{len(newest) - failed} were refused; `hilum trace {newest[0]['study_uid']}` says why "
+            "the newest did; this alarm ends with the next result",
+        }
+
+
+def _has_result(row: tables.Row) -> bool:
+    """Whether an analysis gave more than a refusal."""
+    kinds = {finding["kind"] for finding in row["findings"] or ()}
+    return row["failure"] is None and not ("refusal" in kinds and kinds <= {"refusal", "note"})
 
 
 def _workitem(records: Records, item: tables.Row) -> View:
