@@ -34,7 +34,7 @@ SHOWN_SERIES = """() => {
     return uids.map(uid =>
         window.services.displaySetService.getDisplaySetByUID(uid)?.SeriesDescription);
 }"""
-# Segment label -> SOP Instance UID of the source image -> indices of its pixels (row-major).
+# Segment label -> SOP Instance UID and frame of the source -> indices of its pixels (row-major).
 SEGMENT_VOXELS = """description => {
     const found = {};
     const all = window.cornerstoneTools.segmentation.state.getSegmentations();
@@ -46,7 +46,9 @@ SEGMENT_VOXELS = """description => {
         const ids = new Set(layers.flatMap(layer => layer.imageIds ?? []).concat(imageIds));
         for (const id of ids) {
             const image = window.cornerstone.cache.getImage(id);
-            const source = image?.referencedImageId?.match(/instances\\/([0-9.]+)/)?.[1];
+            const source = image?.referencedImageId
+                ?.match(/instances\\/([0-9.]+)(?:\\/frames\\/([0-9]+))?/)
+                ?.slice(1).join(" ");
             image?.voxelManager.getScalarData().forEach((value, index) => {
                 if (value) (found[segments[value].label][source] ??= []).push(index);
             });
@@ -163,6 +165,13 @@ class Reader:
 
         Segment label -> SOP Instance UID of the source image -> row-major pixel indices.
         """
+        return {
+            label: {source.split()[0]: pixels for source, pixels in of_segment.items()}
+            for label, of_segment in self.voxels_by_frame(description).items()
+        }
+
+    def voxels_by_frame(self, description: str) -> Voxels:
+        """As `voxels`, by "UID FRAME", for images with several frames."""
         found: Voxels = self.page.evaluate(SEGMENT_VOXELS, description)
         return found
 
