@@ -173,7 +173,9 @@ def test_a_frame_that_is_cut_off_is_refused_not_made_up(
     encoded = dcmtk("dcmcjpeg", *options)(radiograph(scene(bits), bits), tmp_path)
     frame = next(generate_frames(encoded.PixelData, number_of_frames=1))
     encoded.PixelData = encapsulate([frame[: int(len(frame) * kept)]])
-    with pytest.raises(UnreadableError, match="pixels cannot be decoded"):
+    with pytest.raises(
+        UnreadableError, match=r"pixels (cannot be decoded|end within their header)"
+    ):
         film_at(saved(encoded, tmp_path / "cut.dcm")).values()
 
 
