@@ -1,11 +1,11 @@
 """Which series a module gets, and why: every candidate gets a verdict with reasons (pure)."""
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
+from hilum.config.patterns import matches
 from hilum.config.site import Rule, Site
 from hilum.dicom.identity import PATIENT_AND_STUDY, Judgement, attributes, judge
 from hilum.dicom.instance import Instance
@@ -67,7 +67,7 @@ def applies(rule: Rule, study: Study) -> bool:
 
 def _meets(conditions: Mapping[str, str], stated: Dataset) -> bool:
     return all(
-        re.search(pattern, str(stated.get(keyword) or "")[:LONGEST_VALUE])
+        matches(pattern, str(stated.get(keyword) or "")[:LONGEST_VALUE])
         for keyword, pattern in conditions.items()
     )
 
@@ -143,7 +143,7 @@ def objections_to(series: Series, need: Need, patterns: Mapping[str, str]) -> tu
     objections = []
     for keyword, pattern in patterns.items():
         value = series.header.text(keyword, LONGEST_VALUE)
-        if not re.search(pattern, value):
+        if not matches(pattern, value):
             # values of patient attributes never reach a record
             shown = "does not match" if keyword in PATIENT_AND_STUDY else f"is {value[:64]!r}"
             objections.append(f"{keyword} {shown}, the rule asks for {pattern!r}")

@@ -5,7 +5,6 @@ Each setting has one help sentence, shown by `hilum init` and in the reference.
 
 import ipaddress
 import json
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydicom.datadict import tag_for_keyword
 
+from hilum.config.patterns import compiled
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError
 
@@ -25,10 +25,7 @@ def ae_title(value: str) -> str:
 
 
 def _regex(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from error
+    compiled(value)
     return value
 
 
