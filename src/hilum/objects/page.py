@@ -35,7 +35,7 @@ from hilum.objects.flowables import (
     table,
     warning,
 )
-from hilum.objects.picture import captioned, numbered, strip_caption
+from hilum.objects.picture import captioned, numbered
 from hilum.objects.planes import Views
 from hilum.objects.report import NOT_FOR_DIAGNOSIS, Report
 from hilum.objects.rows import LIMIT
@@ -170,4 +170,4 @@ def _images(views: Views) -> Iterator[Flowable]:
     gap = 2 * mm
     yield from (beside([captioned(view) for view in views.planes], gap), Spacer(0, gap / 2))
     strip = [beside([numbered(view) for view in row], gap / 2) for row in views.rows]
-    yield KeepTogether([*strip, Paragraph(strip_caption(views), SMALL)])
+    yield KeepTogether([*strip, Paragraph(views.caption, SMALL)])

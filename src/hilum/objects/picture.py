@@ -25,8 +25,9 @@ from hilum.objects.sheet import (
     footer,
     header,
     notes,
+    wrap,
 )
-from hilum.objects.typeface import BOLD
+from hilum.objects.typeface import BOLD, REGULAR, pixels
 
 COLUMNS = (740, INNER - 740 - GAP)  # of numbers
 BLACK = (0, 0, 0)
@@ -107,26 +108,18 @@ def _views(sheet: Sheet, views: Views) -> None:
         for column, image in enumerate(images):
             sheet.image.paste(image, (EDGE + column * (image.width + gap), sheet.y))
         sheet.y += images[0].height + gap
-    sheet.text((EDGE, sheet.y + 15), strip_caption(views), 15, FAINT)
-    sheet.y += 15 + GAP
-
-
-def strip_caption(views: Views) -> str:
-    """What the strip shows."""
-    first = views.strip[0]
-    return (
-        f"{first.name} slices through the structure, of {first.slices}; "
-        "windowed to the images' own range"
-    )
+    for line in wrap(views.caption, pixels(REGULAR, 15), INNER):
+        sheet.text((EDGE, sheet.y + 15), line, 15, FAINT)
+        sheet.y += 20
+    sheet.y += GAP - 5
 
 
 def captioned(view: View) -> Image.Image:
-    """The image of `view` with its name, slice number, orientation letters and scale."""
+    """The image of `view` with its name, place, orientation letters and scale."""
     image = view.image.copy()
     sheet, inset, (width, height) = Sheet(image), 10, image.size
     sheet.text((inset, 25), view.name, 17, font=BOLD, halo=2)
-    number = f"{view.slice_number} / {view.slices}"
-    sheet.text((inset, height - inset), number, 15, halo=2)
+    sheet.text((inset, height - inset), view.place.words, 15, halo=2)
     on_left, on_right, above, below = view.letters
     sheet.text((inset, height / 2), on_left, 18, WARNING, BOLD, "lm", 2)
     sheet.text((width - inset, height / 2), on_right, 18, WARNING, BOLD, "rm", 2)
@@ -141,8 +134,8 @@ def captioned(view: View) -> Image.Image:
 
 
 def numbered(view: View) -> Image.Image:
-    """The image of `view` with its slice number."""
+    """The image of `view` with its place."""
     image = view.image.copy()
     corner = (image.width - 6, image.height - 7)
-    Sheet(image).text(corner, str(view.slice_number), 14, anchor="rs", halo=2)
+    Sheet(image).text(corner, view.place.mark, 14, anchor="rs", halo=2)
     return image

@@ -6,14 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from highdicom import Volume
 from PIL import Image, ImageFilter
+from pydicom.sr.coding import Code
 
+from hilum.dicom.series import Series
 from hilum.findings import Segment
+from hilum.objects.places import LEGEND, Place, slices_of
 
 # Array axes after reorientation point to the feet, to the back and to the left, so that every
 # view shows the patient's right on its left side, or the front, as radiologists expect.
 ORIENTATION = "FPL"
 OPPOSITE = {"L": "R", "R": "L", "A": "P", "P": "A", "H": "F", "F": "H"}
 OBLIQUE = 0.34  # a direction cosine above this (20 degrees) earns a second letter
+DIRECTIONS = ("LR", "PA", "HF")  # positive and negative, of each axis of the patient (LPS)
 VIEWS = ("Axial", "Coronal", "Sagittal")  # by the axis they are perpendicular to
 MARGIN = 1.5  # of the structure's size
 PLANE, STRIP = (392, 352), 8  # pixels (width, height), slices
@@ -31,15 +35,21 @@ Size = tuple[int, int]
 class View:
     """The RGB `image` of one slice; `letters` stand left, right, top and bottom of it.
 
+    `side` is that of everything that is seen, None if it is not known or there are several.
     `scale` is in pixels per mm.
     """
 
-    name: str
+    plane: str
+    side: Code | None
+    place: Place
     image: Image.Image
     letters: tuple[str, str, str, str]
-    slice_number: int
-    slices: int
     scale: float
+
+    @property
+    def name(self) -> str:
+        """A sagittal view tells the side of what it shows, which its letters do not."""
+        return f"{self.plane}, {self.side.meaning.lower()}" if self.side else self.plane
 
     @property
     def scale_bar(self) -> int:
@@ -54,12 +64,28 @@ class Views:
 
     planes: tuple[View, ...]
     strip: tuple[View, ...]
+    of_structure: bool
 
     @classmethod
-    def of(cls, volume: Volume, segments: Sequence[Segment]) -> "Views":
-        scene = Scene.of(volume, segments)
+    def of(
+        cls, series: Series, segments: Sequence[Segment], analysed: Sequence[Series] = ()
+    ) -> "Views":
+        """Of `series`, which is named where it is one of several that were `analysed`."""
+        scene = Scene.of(series, segments, slices_of(series, analysed))
         planes = (scene.view(axis, scene.through_structure(axis), PLANE) for axis in range(3))
-        return cls(tuple(planes), tuple(scene.through(STRIP)))
+        return cls(tuple(planes), tuple(scene.through(STRIP)), bool(segments))
+
+    @property
+    def caption(self) -> str:
+        """What the strip shows, with the side if every view of it shows that side and no other."""
+        first = self.strip[0]
+        sides = {view.side for view in self.strip}
+        shared = first.side if len(sides) == 1 else None
+        side = f" on the {shared.meaning.lower()} side" if shared else ""
+        what = "the structure" if self.of_structure else "the volume"
+        numbered = ", numbered as the images are" if first.place.is_source else ""
+        shown = f"{first.plane} slices through {what}{side}{numbered}"
+        return f"{shown}; windowed to the images' own range. {LEGEND}"
 
     @property
     def rows(self) -> tuple[tuple[View, ...], ...]:
@@ -73,10 +99,14 @@ class Views:
 class Scene:
     """The volume and the masks to draw, reoriented.
 
-    `centre` holds the index of the middle of what matters along each axis, `occupied` all indices.
+    `slices` holds the names of the source's slices along the axis they lie on, `sliced`; empty if
+    they have none. `centre` holds the index of the middle of what matters along each axis,
+    `occupied` all indices.
     """
 
     volume: Volume
+    sliced: int
+    slices: tuple[Place, ...]
     drawn: tuple[tuple[np.ndarray, Segment], ...]
     union: np.ndarray
     centre: tuple[int, ...]
@@ -84,8 +114,12 @@ class Scene:
     window: tuple[float, float]
 
     @classmethod
-    def of(cls, volume: Volume, segments: Sequence[Segment]) -> "Scene":
-        volume = volume.to_patient_orientation(ORIENTATION)
+    def of(cls, series: Series, segments: Sequence[Segment], slices: Sequence[Place]) -> "Scene":
+        source = series.volume()
+        volume = source.to_patient_orientation(ORIENTATION)
+        cosines = volume.direction.T @ source.direction[:, 0]  # of each axis with the slices' own
+        sliced = int(np.argmax(np.abs(cosines)))
+        slices = slices[:: 1 if cosines[sliced] > 0 else -1]
         drawn = tuple(
             (segment.mask.to_patient_orientation(ORIENTATION).array, segment)
             for segment in _without_wholes(segments)
@@ -95,7 +129,7 @@ class Scene:
             union |= mask
         low, high = np.percentile(volume.array, (1, 99.7))
         window = (float(low), float(max(high, low + 1)))
-        return cls(volume, drawn, union, *_place(union), window)
+        return cls(volume, sliced, tuple(slices), drawn, union, *_middle(union), window)
 
     def view(self, axis: int, index: int, size: Size) -> View:
         """The slice `index` along `axis`, in an image of `size` (pixels, width and height)."""
@@ -112,8 +146,16 @@ class Scene:
                 _draw(rgb, box.sample_smoothly(flat), segment.colour)
                 seen.append(segment)
         image = Image.fromarray((rgb * 255 + 0.5).astype(np.uint8))
-        letters, count = self._letters(rows, columns), self.volume.shape[axis]
-        return View(_name(axis, seen), image, letters, index + 1, count, scale)
+        letters, side = self._letters(rows, columns), _side(axis, seen)
+        return View(VIEWS[axis], side, self.place(axis, index), image, letters, scale)
+
+    def place(self, axis: int, index: int) -> Place:
+        """The source's own slice where the plane is one, else where its middle lies."""
+        if axis == self.sliced and self.slices:
+            return self.slices[index]
+        middle = np.array([*self.centre, 1.0])
+        middle[axis] = index
+        return Place.at((self.volume.affine @ middle)[:3], self.volume.direction[:, axis])
 
     def extent(self, axis: int) -> float:
         """Of what matters, in mm."""
@@ -233,7 +275,7 @@ def _without_wholes(segments: Sequence[Segment]) -> list[Segment]:
     return kept
 
 
-def _place(union: np.ndarray) -> tuple[tuple[int, ...], tuple[np.ndarray, ...]]:
+def _middle(union: np.ndarray) -> tuple[tuple[int, ...], tuple[np.ndarray, ...]]:
     """Indices of the middle of `union` (of the volume if empty), and all along each axis."""
     region = union if union.any() else np.ones_like(union)
     weights = [region.sum(axis=_others(axis)) for axis in range(region.ndim)]
@@ -241,11 +283,10 @@ def _place(union: np.ndarray) -> tuple[tuple[int, ...], tuple[np.ndarray, ...]]:
     return tuple(centre), tuple(np.flatnonzero(weight) for weight in weights)
 
 
-def _name(axis: int, seen: Sequence[Segment]) -> str:
-    """Of a plane; a sagittal one tells the side of what it shows, which its letters do not."""
+def _side(axis: int, seen: Sequence[Segment]) -> Code | None:
+    """Of everything that a sagittal plane shows; the others show both sides of the patient."""
     sides = {segment.side for segment in seen}
-    side = sides.pop() if len(sides) == 1 and VIEWS[axis] == "Sagittal" else None
-    return f"{VIEWS[axis]}, {side.meaning.lower()}" if side else VIEWS[axis]
+    return sides.pop() if len(sides) == 1 and VIEWS[axis] == "Sagittal" else None
 
 
 def _others(axis: int) -> tuple[int, ...]:
@@ -254,7 +295,6 @@ def _others(axis: int) -> tuple[int, ...]:
 
 def _direction(cosines: np.ndarray) -> str:
     """Letters of an LPS direction, the strongest first; oblique ones have several."""
-    names = ("LR", "PA", "HF")
     order = np.argsort(-np.abs(cosines), kind="stable")
     strong = [i for n, i in enumerate(order) if n == 0 or abs(cosines[i]) > OBLIQUE]
-    return "".join(names[i][0 if cosines[i] > 0 else 1] for i in strong)
+    return "".join(DIRECTIONS[i][0 if cosines[i] > 0 else 1] for i in strong)

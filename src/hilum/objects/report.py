@@ -52,7 +52,7 @@ class Report:
         series = self.analysis.series
         if series is None or series.stack.problem:
             return None
-        return Views.of(series.volume(), self.segments)
+        return Views.of(series, self.segments, self.analysis.all_series)
 
     def tracking_uid(self, *what: str) -> str:
         """Of `what` was found: the same in SEG and SR and in every result of the module on a study.
@@ -248,6 +248,7 @@ def describe(series: Series) -> str:
     """Name, number of images and voxel size of a series."""
     number = series.header.integer("SeriesNumber")
     name = f"{series.description or 'unnamed series'}{f' (series {number})' if number else ''}"
+    name = f"{name}, {series.label}" if series.label else name
     count = len(series.frames) or len(series.instances)
     parts = [name, f"{series.modality}, {count} image{'s' if count != 1 else ''}"]
     spacing = series.frames[0].pixel_spacing if series.frames else None
