@@ -115,7 +115,7 @@ def test_the_other_lossless_encoder_is_understood(tmp_path: Path) -> None:
         (JPEG2000, openjpeg(8), 16, True, 0.04, 0.008),
         (HTJ2K, openjph(HTJ2K, reversible=False), 12, False, 0.03, 0.008),
     ],
-    ids=str,
+    ids=lambda value: "encode" if callable(value) else str(value),
 )
 def test_lossy_is_close(
     syntax: UID,
