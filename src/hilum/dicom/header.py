@@ -178,11 +178,14 @@ def _understood(read: Dataset, declared: bytes, implicit: bool, little: bool) ->
     header = Header(read)
     texts = []
     for element in list(read.values()):
-        vr = _vr(element.tag, element.VR)
-        if isinstance(element, RawDataElement) and vr != element.VR and element.VR in STRING_VRS:
-            header[element.tag] = element._replace(VR=vr)
-        if vr in TEXT_VRS and isinstance(element.value, bytes):
-            texts.append(element.value)
+        if not isinstance(element, RawDataElement):
+            continue
+        tag, stated, _, value, *_ = element
+        vr = _vr(int(tag), stated)
+        if vr != stated and stated in STRING_VRS:
+            header[tag] = element._replace(VR=vr)
+        if vr in TEXT_VRS and isinstance(value, bytes):
+            texts.append(value)
     characters = character_set(declared, texts)
     header.set_original_encoding(implicit, little, list(characters.encodings))
     header.is_assumed = characters.is_assumed
@@ -194,7 +197,7 @@ def _understood(read: Dataset, declared: bytes, implicit: bool, little: bool) ->
 
 
 @lru_cache(maxsize=4096)
-def _vr(tag: BaseTag, stated: str | None) -> str | None:
+def _vr(tag: int, stated: str | None) -> str | None:
     """By which VR a value is read that states `stated`, None where the VR is implicit."""
     known = dictionary_VR(tag) if dictionary_has_tag(tag) else stated
     return known if stated is None or {stated, known} <= STRING_VRS else stated
