@@ -93,7 +93,7 @@ class Running:
     settings: Receiver
     data: Path
     process: Any
-    log: Path
+    output: Path  # what it printed
     events: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -103,6 +103,11 @@ class Running:
     @property
     def called(self) -> tuple[str, str, int]:
         return self.settings.ae_title, "127.0.0.1", self.port
+
+    @property
+    def log(self) -> str:
+        """What stands in its log."""
+        return (self.data / "logs" / "hilum.log").read_text()
 
     def received(self) -> list[Path]:
         return sorted((self.data / "incoming").rglob("*"))
@@ -134,13 +139,18 @@ class Running:
         """Where the marker of the patient shows outside of the data sets."""
         names = " ".join(str(path) for path in self.data.rglob("*"))
         notes = [path.read_text() for path in (self.data / "quarantine").glob("*.txt")]
-        places = {"log": self.log.read_text(), "names": names, "hints": str(self.events)}
+        places = {
+            "log": self.log,
+            "output": self.output.read_text(),
+            "names": names,
+            "hints": str(self.events),
+        }
         places["notes"] = " ".join(notes)
         return [place for place, text in places.items() if "MARKER" in text]
 
 
-def _serve_with_log(settings: Receiver, data: Path, hints: Path, log: Path) -> None:
-    with log.open("wb") as file:
+def _serve(settings: Receiver, data: Path, hints: Path, output: Path) -> None:
+    with output.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     dimse.serve(settings, data, hints)
@@ -152,13 +162,13 @@ def running_receiver(folder: Path, data: Path | None = None, **settings: Any) ->
     folder.mkdir(parents=True, exist_ok=True)
     receiver = Receiver(**{"port": available_port(), "low_water_mb": 0, **settings})
     hints = HintReceiver(folder / "hints")
-    log = folder / "receiver.log"
+    output = folder / "receiver.output"
     data = data or folder / "data"
     process = fork_server("hilum.serve").Process(  # as `hilum serve` starts it
-        target=_serve_with_log, args=(receiver, data, folder / "hints", log)
+        target=_serve, args=(receiver, data, folder / "hints", output)
     )
     process.start()
-    running = Running(receiver, data, process, log)
+    running = Running(receiver, data, process, output)
     done = threading.Event()
     listener = threading.Thread(target=running.listen, args=(hints, done))
     listener.start()

@@ -44,11 +44,13 @@ class HintSender:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
-    def send(self, event: str, **fields: Any) -> None:
-        """Tell the gateway about `event`, if it listens."""
+    def send(self, event: str, **fields: Any) -> bool:
+        """Tell the gateway about `event`, if it listens; whether it has got it."""
         hint = json.dumps({"event": event, **fields}).encode()
         with contextlib.suppress(OSError), _short(self._address) as short:
             self._socket.sendto(hint, short)
+            return True
+        return False
 
     def close(self) -> None:
         """Send no more."""

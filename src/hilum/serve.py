@@ -33,6 +33,8 @@ from hilum.module import discover, facts_of, installed_modules
 from hilum.process import children_deaf_to_ctrl_c, die_with_parent, fork_server
 from hilum.records import Records
 from hilum.records.alarms import Alarms
+from hilum.records.refusals import note_refusals
+from hilum.refusals import Refusal
 from hilum.requests import obey
 from hilum.retention import Retention
 from hilum.sources import dimse
@@ -229,6 +231,8 @@ def gateway(site: Site) -> None:
                 _follow(hint, flow)
             if hint["event"] == "started":
                 next_sweep = 0.0  # its predecessor may have died before it told of everything
+        refused = [Refusal.read(hint) for hint in news if hint["event"] == "refused"]
+        note_refusals(records, refused)
         if time.monotonic() >= next_sweep:
             with going_on("sweep", log):
                 flow.sweep()
@@ -252,7 +256,7 @@ def _follow(hint: dict[str, Any], flow: Flow) -> None:
             obey(flow)
         case "written":
             flow.outbox.wake()
-        case "started" | "died":
+        case "started" | "died" | "refused":
             pass  # for the loop itself
         case _:
             flow.arrivals.take(hint)

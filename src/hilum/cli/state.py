@@ -26,30 +26,27 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     from hilum.records import views
 
     site, records = site_and_records(config)
-    studies = views.studies(records)
+    standing: dict[str, Any] = {
+        "alarms": views.alarms(site, records),
+        "sources": views.sources(site, records),
+        "destinations": views.destinations(site, records),
+        "studies": views.studies(records),
+        "refusals": views.refusals(records),
+        "quarantine": views.quarantine(site, newest=10),
+    }
     if as_json:
-        print_json(studies)
+        print_json(standing)
         return
-    for alarm in views.alarms(site, records):
+    for alarm in standing["alarms"]:
         since = f" since {clock(alarm['since'])}" if alarm["since"] else ""
         out.print(f"[bold red]alarm{since}[/]: {escape(alarm['text'])}")
-    for source in views.sources(site, records):
+    for source in standing["sources"]:
         out.print(_source_line(source))
-    for destination in views.destinations(site, records):
+    for destination in standing["destinations"]:
         out.print(_destination_line(destination))
-    for study in studies:
-        when = clock(study["last_at"])
-        waiting = "no rule applies" if study["settled"] else "receiving"
-        for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
-            number = item.get("id", "")[-8:]
-            what = f"[bold]{item['state']}[/]  {item['module']} {number}  {escape(item['reason'])}"
-            if removed := study["removed"]:
-                what += f"  (files removed {clock(removed['at'])}: {escape(removed['reason'])})"
-            out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
-            for delivery in item.get("deliveries", []):
-                if delivery["state"] in (Delivery.DELAYED, Delivery.REFUSED):
-                    out.print(f"    {_delivery_line(delivery)}")
-    _show_quarantine(views.quarantine(site, newest=10))
+    _show_studies(standing["studies"])
+    _show_refusals(standing["refusals"])
+    _show_quarantine(standing["quarantine"])
 
 
 @app.command()
@@ -114,6 +111,34 @@ def trace(
         whose = f"[dim]{line['module']} {line['workitem'][-8:]}[/]  " if line["workitem"] else ""
         text = f"{whose}{escape(line['text'])}"
         out.print(f"{clock(line['at'])}  +{since:8.2f} s  {line['kind']:<14} {text}")
+
+
+def _show_studies(studies: list[dict[str, Any]]) -> None:
+    for study in studies:
+        when = clock(study["last_at"])
+        waiting = "no rule applies" if study["settled"] else "receiving"
+        for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
+            number = item.get("id", "")[-8:]
+            what = f"[bold]{item['state']}[/]  {item['module']} {number}  {escape(item['reason'])}"
+            if removed := study["removed"]:
+                what += f"  (files removed {clock(removed['at'])}: {escape(removed['reason'])})"
+            out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
+            for delivery in item.get("deliveries", []):
+                if delivery["state"] in (Delivery.DELAYED, Delivery.REFUSED):
+                    out.print(f"    {_delivery_line(delivery)}")
+
+
+def _show_refusals(refusals: list[dict[str, Any]]) -> None:
+    if not refusals:
+        return
+    out.print("[bold]refused by the receiver[/], the latest first:")
+    for row in refusals:
+        whose = f"{row['caller'] or 'no AE title'} at {row['address']}"
+        times = f"{row['count']} times" if row["count"] > 1 else "once"
+        since = f" (first {clock(row['first_at'])})" if row["count"] > 1 else ""
+        called = f" calling {row['called']}" if row["called"] else ""
+        said = escape(f"{whose}{called}: {row['reason']}")
+        out.print(f"{clock(row['last_at'])}  {times}{since}  {row['kind']}  {said}")
 
 
 def _source_line(source: dict[str, Any]) -> str:

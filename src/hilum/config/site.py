@@ -90,7 +90,17 @@ class Receiver(Settings):
     require_called_ae_title: bool = Field(
         True, description="Reject associations that call another AE title."
     )
-    max_associations: int = Field(32, ge=1, description="Associations served at one time.")
+    max_associations: int = Field(
+        32,
+        ge=1,
+        description="Associations served at one time; a quarter is kept for hosts that have sent "
+        "images since the start.",
+    )
+    max_associations_per_host: int = Field(
+        16,
+        ge=1,
+        description="Associations of one host served at one time, so that none is shut out.",
+    )
     memory_mb: int = Field(
         2048,
         ge=256,

@@ -55,6 +55,7 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
             Route("/api/studies/{uid}", study),
             Route("/api/modules", modules),
             Route("/api/alarms", _showing(views.alarms, site, records)),
+            Route("/api/refusals", _showing(views.refusals, records)),
             Route("/api/sources", _showing(views.sources, site, records)),
             Route("/api/destinations", _showing(views.destinations, site, records)),
             Route("/api/quarantine", _showing(views.quarantine, site)),

@@ -1,5 +1,7 @@
 """The records as plain values: what `status`, `trace`, `demo --json` and the console all show."""
 
+import dataclasses
+import time
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +12,8 @@ from hilum.errors import HilumError
 from hilum.inbox import set_apart_in
 from hilum.inbox.room import free_mib
 from hilum.records import Records, tables
+from hilum.records.refusals import alarms_of_refusals
+from hilum.records.refusals import refusals as recorded_refusals
 from hilum.records.states import OWED, Delivery, State
 
 View = dict[str, Any]
@@ -161,10 +165,15 @@ def sources(site: Site, records: Records) -> list[View]:
     ]
 
 
+def refusals(records: Records) -> list[View]:
+    """Who was refused by the receiver, why and how often, the latest first."""
+    return [dataclasses.asdict(row) for row in recorded_refusals(records)]
+
+
 def alarms(site: Site, records: Records) -> list[View]:
     """What is wrong now: each has a name, a sentence, and `since`, None in the first seconds."""
     begun = {row["name"]: row["since"] for row in records.find(tables.alarm)}
-    found = [*_short_of_disk(site), *_of_several_patients(records)]
+    found = [*_short_of_disk(site), *_of_several_patients(records), *_of_refusals(records)]
     return [{**alarm, "since": begun.get(alarm["name"])} for alarm in found]
 
 
@@ -179,6 +188,12 @@ def _of_several_patients(records: Records) -> list[View]:
     more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
     text = f"the images of {len(rows)} studies name different patients; nothing of them is analysed"
     return [{"name": "patients", "text": f"{text} until a person decides: {studies}{more}"}]
+
+
+def _of_refusals(records: Records) -> list[View]:
+    """Senders that are not heard, and those for whom there is no room."""
+    sentences = alarms_of_refusals(records, time.time())
+    return [{"name": name, "text": text} for name, text in sentences.items()]
 
 
 def _short_of_disk(site: Site) -> list[View]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_RELEASE, SOPClassCommonExtendedNegotiation
@@ -35,8 +36,12 @@ from hilum.errors import UnreadableError
 from hilum.hints import HintSender
 from hilum.inbox import Inbox, Outcome, Stored
 from hilum.inbox.room import MEBIBYTE, require_room
+from hilum.logs import configure_logging
 from hilum.process import data_bytes, die_with_parent
-from hilum.sources.connection import Connection, Traffic
+from hilum.refusals import RefusalKind
+from hilum.sources.connection import Connection, Cut
+from hilum.sources.refusing import Refusing, Trouble
+from hilum.sources.traffic import Traffic
 from hilum.transport.dimse import (
     MAXIMUM_PDU,
     TRANSFER_SYNTAXES,
@@ -49,13 +54,15 @@ GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to 
 ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
 IDLE_SECONDS = 300.0  # scanners keep an association open while they reconstruct
 THREAD_STACK = MEBIBYTE  # the default of 8 MiB per thread would eat the memory limit
-CALM_SECONDS = 2.0  # without a refusal, before trouble counts as over
-SPARE_CONNECTIONS = 32  # port probes and monitors, which open no association
+TIDY_SECONDS = 0.5
 STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 
-CALLED_NOT_RECOGNISED = (1, 1, 7)  # result, source, diagnostic of PS3.8 table 9-21
-CALLING_NOT_RECOGNISED = (1, 1, 3)
-LIMIT_EXCEEDED = (2, 3, 2)
+REJECTIONS = {  # result, source, diagnostic of PS3.8 table 9-21
+    RefusalKind.CALLED: (1, 1, 7),
+    RefusalKind.CALLER: (1, 1, 3),
+    RefusalKind.ROOM: (2, 3, 2),
+}
+SEE_QUARANTINE = "`hilum quarantine` lists it and says what to do"
 
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700  # PS3.4 table B.2-1, this one and the next three
@@ -72,6 +79,7 @@ def serve(settings: Receiver, data: Path, hints: Path) -> None:
     Blocks; meant as the work of a process of its own. `hints` is the socket of the gateway.
     """
     die_with_parent()
+    configure_logging(data)
     quieten_libraries()
     warnings.simplefilter("ignore")  # they print element values
     threading.excepthook = _log_without_values
@@ -83,61 +91,46 @@ def serve(settings: Receiver, data: Path, hints: Path) -> None:
 
     server = _Server(settings, data, HintSender(hints))
     accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2})
+    tidying = threading.Thread(target=server.tidy, name="tidying")
     accepting.start()
+    tidying.start()
+    logger.info("listening as %s on %s:%d", settings.ae_title, settings.host, settings.port)
     os.read(stop, 1)
     server.stop()
     accepting.join()
+    tidying.join()
 
 
 @dataclass
 class _Peer:
-    """The other side of one connection, for hints."""
+    """The other side of one connection."""
 
     address: str
     connection: Connection
     association: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     caller: str = ""
+    called: str = ""
     opened: bool = False
     released: bool = False
 
 
-class _Trouble:
-    """That images cannot be stored: a line in the log when it begins, and one when it is over."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._reason = ""
-        self._last = 0.0
-
-    def begins(self, reason: str) -> None:
-        with self._lock:
-            self._last = time.monotonic()
-            if reason != self._reason:
-                logger.error("images are refused (0xA700): %s", reason)
-            self._reason = reason
-
-    def ends(self) -> None:
-        """One was stored; a small one may fit where others do not, so wait for a while."""
-        with self._lock:
-            if self._reason and time.monotonic() - self._last > CALM_SECONDS:
-                logger.warning("images are stored again")
-                self._reason = ""
-
-
 class _Server(AssociationServer):
     """Accepts connections, associations and instances; refuses each with a reason."""
+
+    request_queue_size = 128  # with the usual 5, a burst of connections waits for seconds
 
     def __init__(self, settings: Receiver, data: Path, hints: HintSender) -> None:
         self._settings = settings
         self._data = data
         self._hints = hints
         self._inbox = Inbox(data)
-        self._trouble = _Trouble()
+        self._trouble = Trouble()
+        self._refusing = Refusing(hints)
         self._networks = [
             ipaddress.ip_network(host, strict=False) for host in settings.allowed_hosts
         ]
-        # An object exists three times for a moment: as received, as PDV data, as Part 10.
-        self._traffic = Traffic(settings.memory_mb * MEBIBYTE // 4)
+        self._traffic = Traffic(settings)
+        self._stopping = threading.Event()
         self._peers: weakref.WeakKeyDictionary[Association, _Peer] = weakref.WeakKeyDictionary()
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, self._connected),
@@ -157,6 +150,12 @@ class _Server(AssociationServer):
             evt_handlers=handlers,
         )
 
+    def tidy(self) -> None:
+        """End what stays silent and tell of what was refused, until the receiver stops."""
+        while not self._stopping.wait(TIDY_SECONDS):
+            self._traffic.cut_silent()
+            self._refusing.tell()
+
     def stop(self) -> None:
         """Accept no more, let what runs finish for a while, then cut it off."""
         super(AssociationServer, self).shutdown()
@@ -165,25 +164,25 @@ class _Server(AssociationServer):
         while len(self._traffic) and time.monotonic() < deadline:
             time.sleep(0.02)
         self._traffic.cut_all()
+        self._stopping.set()
+        self._refusing.tell()
 
     # Connections
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         accepted, address = super().get_request()
-        return Connection(accepted, self._traffic), address
+        return Connection(accepted, _host(address[0]), self._traffic), address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        address = ipaddress.ip_address(client_address[0])
-        most = self._settings.max_associations + SPARE_CONNECTIONS
-        address = getattr(address, "ipv4_mapped", None) or address
-        if self._networks and not any(address in network for network in self._networks):
-            reason = f"address {address} is not among the allowed hosts"
-        elif len(self._traffic) > most:
-            reason = f"more than {most} connections are open"
-        else:
-            return True
-        self._hints.send("refused", address=str(address), reason=reason)
-        return False
+        host = ipaddress.ip_address(request.host)
+        if self._networks and not any(host in network for network in self._networks):
+            text = f"address {host} is not among receiver.allowed_hosts: add it if it is to send"
+            self._refusing.note(RefusalKind.ADDRESS, text, request.host)
+            return False
+        if reason := self._traffic.crowded(request):
+            self._refusing.note(RefusalKind.ROOM, reason, request.host)
+            return False
+        return True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         logger.exception("connection failed", exc_info=False)
@@ -191,18 +190,18 @@ class _Server(AssociationServer):
     def _connected(self, event: Any) -> None:
         association = event.assoc
         connection = association.dul.socket.socket
-        peer = self._peers[association] = _Peer(association.requestor.address, connection)
+        peer = self._peers[association] = _Peer(connection.host, connection)
         connection.on_close = lambda: self._closed(association, peer)
 
     def _closed(self, association: Association, peer: _Peer) -> None:
-        refusal = peer.connection.refusal
-        if not peer.caller:
+        if not peer.connection.requested:
             # A port probe: no request will come, do not let the thread wait for it.
             association.dul.to_user_queue.put(None)
+        cut = peer.connection.why_cut
+        if cut:
+            self._refuse(cut.kind, cut.reason, peer)
         if peer.opened and not peer.released:
-            self._tell("aborted", peer, reason=refusal or "the connection was lost")
-        elif refusal:
-            self._tell("refused", peer, reason=refusal)
+            self._tell("aborted", peer, reason=cut.reason if cut else "the connection was lost")
 
     # Associations
 
@@ -210,12 +209,13 @@ class _Server(AssociationServer):
         """Support whatever storage the peer proposes: no list of ours can be complete."""
         acceptor, requestor = event.assoc.acceptor, event.assoc.requestor
         peer = self._peers[event.assoc]
+        peer.connection.requested = True
         peer.caller = requestor.primitive.calling_ae_title
-        if rejection := self._rejection(requestor.primitive, peer):
-            code, reason = rejection
-            event.assoc.acse.send_reject(*code)
+        peer.called = requestor.primitive.called_ae_title
+        if rejection := self._rejection(peer):
+            self._refuse(rejection.kind, rejection.reason, peer)
+            event.assoc.acse.send_reject(*REJECTIONS[rejection.kind])
             event.assoc.kill()  # returns when the rejection has gone out
-            self._tell("refused", peer, reason=reason)
             return
         proposed = {context.abstract_syntax for context in requestor.requested_contexts}
         acceptor.supported_contexts = [
@@ -223,17 +223,18 @@ class _Server(AssociationServer):
             *(build_context(uid, TRANSFER_SYNTAXES) for uid in proposed if is_storage_class(uid)),
         ]
 
-    def _rejection(self, request: Any, peer: _Peer) -> tuple[tuple[int, int, int], str] | None:
-        """The code of the rejection and its reason in plain words, if there is one."""
+    def _rejection(self, peer: _Peer) -> Cut | None:
+        """Why the association is rejected, if it is."""
         settings = self._settings
-        if settings.require_called_ae_title and request.called_ae_title != settings.ae_title:
-            reason = f"called AE title {request.called_ae_title} is not ours ({settings.ae_title})"
-            return CALLED_NOT_RECOGNISED, reason
+        if settings.require_called_ae_title and peer.called != settings.ae_title:
+            text = f"called AE title {peer.called} is not ours ({settings.ae_title})"
+            cure = "correct the sender, or set receiver.require_called_ae_title to false"
+            return Cut(RefusalKind.CALLED, f"{text}: {cure}")
         if settings.allowed_callers and peer.caller not in settings.allowed_callers:
-            reason = f"calling AE title {peer.caller} is not among the allowed callers"
-            return CALLING_NOT_RECOGNISED, reason
-        if not self._traffic.admit(peer.connection, settings.max_associations):
-            return LIMIT_EXCEEDED, f"{settings.max_associations} associations are open already"
+            text = f"calling AE title {peer.caller} is not among receiver.allowed_callers"
+            return Cut(RefusalKind.CALLER, f"{text}: add it, or correct the sender")
+        if reason := self._traffic.admit(peer.connection, bool(settings.allowed_callers)):
+            return Cut(RefusalKind.ROOM, reason)
         return None
 
     def _unknown_classes(self, event: Any) -> dict[Any, SOPClassCommonExtendedNegotiation]:
@@ -250,9 +251,13 @@ class _Server(AssociationServer):
     def _accepted(self, event: Any) -> None:
         peer = self._peers[event.assoc]
         peer.opened = True
-        names = sorted({context.abstract_syntax.name for context in event.assoc.rejected_contexts})
-        reason = f"not accepted: {', '.join(names[:8])}" if names else ""
-        self._tell("opened", peer, reason=reason)
+        taken = {context.abstract_syntax for context in event.assoc.accepted_contexts}
+        refused = {context.abstract_syntax for context in event.assoc.rejected_contexts} - taken
+        names = sorted(UID(uid).name for uid in refused if is_storage_class(uid))
+        if names:
+            text = f"no transfer syntax it offers for {', '.join(names[:4])} is accepted"
+            cure = "have it offer Explicit VR Little Endian, too"
+            self._refuse(RefusalKind.SYNTAX, f"{text}: {cure}", peer)
 
     def _acse_sent(self, event: Any) -> None:
         if isinstance(event.primitive, A_RELEASE):
@@ -270,9 +275,12 @@ class _Server(AssociationServer):
         except (OSError, MemoryError) as error:
             reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "no memory"
             self._trouble.begins(reason)
-            self._tell("refused", peer, reason=reason)
+            self._refuse(RefusalKind.STORAGE, f"0xA700: {reason}; it may send again later", peer)
             return _response(OUT_OF_RESOURCES, reason)
         self._trouble.ends()
+        self._traffic.has_sent(peer.address)
+        if stored.outcome is Outcome.QUARANTINED:
+            self._refuse(RefusalKind.CONTENT, f"{stored.reason}: {SEE_QUARANTINE}", peer)
         self._tell(
             stored.outcome.value,
             peer,
@@ -299,10 +307,19 @@ class _Server(AssociationServer):
         stored = self._inbox.keep(part10, uids, peer.caller)
         return COERCED if stored.outcome is Outcome.QUARANTINED else SUCCESS, stored
 
+    def _refuse(self, kind: RefusalKind, reason: str, peer: _Peer) -> None:
+        self._refusing.note(kind, reason, peer.address, peer.caller, peer.called)
+
     def _tell(self, what: str, peer: _Peer, **fields: str) -> None:
         self._hints.send(
             what, association=peer.association, caller=peer.caller, address=peer.address, **fields
         )
+
+
+def _host(address: str) -> str:
+    """The address of a peer as the settings write it: IPv4 where it is IPv4."""
+    parsed = ipaddress.ip_address(address)
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
 def _difference(event: Any, uids: dict[str, str]) -> str:

@@ -1,0 +1,109 @@
+"""Who was refused by the receiver, why and how often: a bounded list, whatever comes."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+MOST_ROWS = 200
+LONGEST_AE_TITLE = 16  # PS3.5 6.2
+LONGEST_REASON = 300
+
+Key = tuple["RefusalKind", str, str, str]
+
+
+class RefusalKind(StrEnum):
+    """What the receiver refused."""
+
+    CALLED = "called AE title"  # the association: it calls somebody else
+    CALLER = "calling AE title"  # the association: this sender is not on the list
+    ADDRESS = "address"  # the connection: this host is not on the list
+    ROOM = "no room"  # connection or association: too many are open, or no memory is left
+    SILENCE = "silence"  # the connection: no association request came
+    PROTOCOL = "protocol"  # the connection: it does not keep to the DICOM protocol
+    SYNTAX = "transfer syntax"  # images: no transfer syntax of their SOP class is accepted
+    STORAGE = "storage"  # images: they could not be written (0xA700)
+    CONTENT = "content"  # images: they were set apart in quarantine
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One row: the refusals of one kind that one sender met. Times in seconds since the epoch.
+
+    `caller` and `called` are the AE titles of the association request, "" before there was one;
+    `reason` is that of the last refusal, with the cure.
+    """
+
+    kind: RefusalKind
+    address: str
+    caller: str
+    called: str
+    reason: str
+    first_at: float
+    last_at: float
+    count: int = 1
+
+    @classmethod
+    def at(
+        cls, now: float, kind: RefusalKind, address: str, caller: str, called: str, reason: str
+    ) -> "Refusal":
+        """One refusal at time `now`; what the sender wrote is cut and cleaned."""
+        caller, called = (_clean(title, LONGEST_AE_TITLE) for title in (caller, called))
+        return cls(kind, address, caller, called, _clean(reason, LONGEST_REASON), now, now)
+
+    @classmethod
+    def read(cls, fields: Mapping[str, Any]) -> "Refusal":
+        """The row as it stands in a hint of the receiver, or in the records."""
+        values = {field.name: fields[field.name] for field in dataclasses.fields(cls)}
+        return cls(**{**values, "kind": RefusalKind(values["kind"])})
+
+    @property
+    def key(self) -> Key:
+        """What makes two refusals the same row."""
+        return self.kind, self.address, self.caller, self.called
+
+    @property
+    def sender(self) -> str:
+        """Who it was, for a person."""
+        return f"{self.caller} ({self.address})" if self.caller else self.address
+
+    def and_then(self, later: "Refusal") -> "Refusal":
+        """This row with the refusals of `later`, which has the same key."""
+        return replace(
+            later,
+            first_at=min(self.first_at, later.first_at),
+            last_at=max(self.last_at, later.last_at),
+            count=self.count + later.count,
+        )
+
+
+class Refusals:
+    """At most `MOST_ROWS` rows. The oldest row of the host that has most of them makes room.
+
+    So a host that comes under ever new AE titles pushes out its own rows, not those of others.
+    """
+
+    def __init__(self, rows: Iterable[Refusal] = ()) -> None:
+        self._rows = {row.key: row for row in rows}
+
+    def __iter__(self) -> Iterator[Refusal]:
+        return iter(self._rows.values())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, refusal: Refusal) -> None:
+        """Count `refusal` in its row."""
+        known = self._rows.get(refusal.key)
+        self._rows[refusal.key] = known.and_then(refusal) if known else refusal
+        if len(self._rows) > MOST_ROWS:
+            (address, _), *_ = Counter(row.address for row in self).most_common(1)
+            oldest = min((r for r in self if r.address == address), key=lambda r: r.last_at)
+            del self._rows[oldest.key]
+
+
+def _clean(text: str, longest: int) -> str:
+    """`text` without anything that acts on a terminal, and not too long."""
+    return "".join(c if c.isprintable() else "?" for c in text.strip()[:longest])

@@ -1,0 +1,114 @@
+"""How the receiver tells of refusals: a few lines in its log, counts to the gateway.
+
+A flood of ten thousand refusals is one row with a count and one line, then one line every ten
+minutes; senders under ever new names get no more than `MOST_LINES` a minute between them.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import asdict
+
+from hilum.hints import HintSender
+from hilum.refusals import MOST_ROWS, Key, Refusal, RefusalKind, Refusals
+
+LOG_AGAIN_SECONDS = 600.0
+MOST_LINES = 20  # new rows in the log within `LINES_SECONDS`
+LINES_SECONDS = 60.0
+CALM_SECONDS = 2.0  # without a refusal, before trouble counts as over
+
+logger = logging.getLogger(__name__)
+
+
+class Refusing:
+    """Notes refusals as they come; `tell`, called about once a second, passes them on."""
+
+    def __init__(self, hints: HintSender) -> None:
+        self._hints = hints
+        self._lock = threading.Lock()
+        self._unlogged, self._untold = Refusals(), Refusals()
+        self._log = _BoundedLog()
+
+    def note(
+        self, kind: RefusalKind, reason: str, address: str, caller: str = "", called: str = ""
+    ) -> None:
+        """Count one refusal; `reason` says the cure."""
+        refusal = Refusal.at(time.time(), kind, address, caller, called, reason)
+        with self._lock:
+            self._unlogged.add(refusal)
+            self._untold.add(refusal)
+
+    def tell(self) -> None:
+        """Log and send what was noted since; what the gateway does not take now, it gets later."""
+        with self._lock:
+            unlogged, self._unlogged = self._unlogged, Refusals()
+            news, self._untold = self._untold, Refusals()
+        now = time.monotonic()
+        for refusal in unlogged:
+            self._log.write(refusal, now)
+        untold = [row for row in news if not self._hints.send("refused", **asdict(row))]
+        with self._lock:
+            for refusal in untold:
+                self._untold.add(refusal)
+
+
+class _BoundedLog:
+    """Writes a row when it is new, and again with its count when it has gone on for a while."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Key, tuple[float, int]] = {}  # last line, and how many refusals since
+        self._minute_began = 0.0
+        self._lines = 0
+        self._left_out = 0
+
+    def write(self, refusal: Refusal, now: float) -> None:
+        """`now` is monotonic, in seconds."""
+        last, count = self._rows.pop(refusal.key, (-LOG_AGAIN_SECONDS, 0))
+        count += refusal.count
+        if now - last < LOG_AGAIN_SECONDS:
+            self._keep(refusal.key, last, count)
+        elif self._has_room(now):
+            times = f"{count} times" if count > 1 else "once"
+            logger.warning("refused %s: %s: %s", times, refusal.sender, refusal.reason)
+            self._keep(refusal.key, now, 0)
+        else:
+            self._left_out += count
+
+    def _keep(self, key: Key, last: float, count: int) -> None:
+        self._rows[key] = (last, count)
+        if len(self._rows) > MOST_ROWS:
+            del self._rows[next(iter(self._rows))]
+
+    def _has_room(self, now: float) -> bool:
+        if now - self._minute_began > LINES_SECONDS:
+            if self._left_out:
+                logger.warning(
+                    "%d more refusals are not in this log: `hilum status` lists them",
+                    self._left_out,
+                )
+            self._minute_began, self._lines, self._left_out = now, 0, 0
+        self._lines += 1
+        return self._lines <= MOST_LINES
+
+
+class Trouble:
+    """That images cannot be stored: a line in the log when it begins, and one when it is over."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._reason = ""
+        self._last = 0.0
+
+    def begins(self, reason: str) -> None:
+        with self._lock:
+            self._last = time.monotonic()
+            if reason != self._reason:
+                logger.error("images are refused (0xA700): %s", reason)
+            self._reason = reason
+
+    def ends(self) -> None:
+        """One was stored; a small one may fit where others do not, so wait for a while."""
+        with self._lock:
+            if self._reason and time.monotonic() - self._last > CALM_SECONDS:
+                logger.warning("images are stored again")
+                self._reason = ""

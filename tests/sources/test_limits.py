@@ -1,0 +1,133 @@
+"""One host shuts nobody out: real sockets and real associations, from several loopback hosts."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from pynetdicom import AE
+from pynetdicom.association import Association
+
+from hilum.errors import DeliveryDelayed
+from hilum.network import scanner
+from hilum.refusals import RefusalKind
+from hilum.sources import traffic
+from hilum.transport.dimse import VERIFICATION
+from tests.synthetic import Running, running_receiver, write_series
+
+
+@contextmanager
+def silent(receiver: Running, host: str, count: int) -> Iterator[list[socket.socket]]:
+    """`count` connections of `host` that never say a word."""
+    address = ("127.0.0.1", receiver.port)
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(socket.create_connection(address, 10, source_address=(host, 0)))
+            for _ in range(count)
+        ]
+
+
+@contextmanager
+def idle(receiver: Running, *hosts: str, each: int) -> Iterator[list[Association]]:
+    """`each` associations of every one of `hosts`, as many as the receiver lets them have."""
+    entity = AE("FLOOD")
+    entity.add_requested_context(VERIFICATION)
+    opened = []
+    try:
+        for host in hosts:
+            for _ in range(each):
+                association = entity.associate(
+                    "127.0.0.1",
+                    receiver.port,
+                    ae_title=receiver.settings.ae_title,
+                    bind_address=(host, 0),
+                )
+                opened.append(association)
+        yield opened
+    finally:
+        for association in opened:
+            if association.is_established:
+                association.abort()
+        entity.shutdown()
+
+
+def is_told(receiver: Running, kind: RefusalKind, text: str) -> bool:
+    """Whether a refusal of `kind` whose reason holds `text` is told soon."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        told = receiver.wait_for("refused")
+        if any(hint["kind"] == kind and text in hint["reason"] for hint in told):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"], ids=["same host", "another host"])
+def test_silent_connections_shut_nobody_out(tmp_path: Path, host: str) -> None:
+    files = write_series(tmp_path / "scan", 3)
+    with running_receiver(tmp_path / "receiver") as receiver, silent(receiver, host, 150):
+        assert scanner.send(files, receiver.called).stored == 3
+        assert is_told(receiver, RefusalKind.ROOM, "connections of this host are open")
+
+
+def test_silent_connections_of_many_hosts_shut_nobody_out(tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 3)
+    with running_receiver(tmp_path / "receiver") as receiver, ExitStack() as stack:
+        for number in range(2, 12):
+            stack.enter_context(silent(receiver, f"127.0.0.{number}", 15))
+        assert scanner.send(files, receiver.called).stored == 3
+
+
+def test_a_connection_that_asks_for_nothing_is_ended_soon(tmp_path: Path) -> None:
+    with running_receiver(tmp_path) as receiver, silent(receiver, "127.0.0.1", 2) as connections:
+        started = time.monotonic()
+        connections[1].sendall(b"\x01\x00")  # the beginning of a request is none
+        for connection in connections:
+            connection.settimeout(traffic.FIRST_MESSAGE_SECONDS + 5)
+            assert connection.recv(1) == b""
+        assert time.monotonic() - started < traffic.FIRST_MESSAGE_SECONDS + 3
+        assert is_told(receiver, RefusalKind.SILENCE, "no association request came")
+
+
+def test_a_host_has_no_more_than_its_share_of_associations(tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 3)
+    settings = {"max_associations": 8, "max_associations_per_host": 4}
+    with (
+        running_receiver(tmp_path / "receiver", **settings) as receiver,
+        idle(receiver, "127.0.0.2", each=6) as opened,
+    ):
+        assert sum(association.is_established for association in opened) == 4
+        assert is_told(receiver, RefusalKind.ROOM, "max_associations_per_host")
+        assert scanner.send(files, receiver.called).stored == 3
+
+
+def test_idle_associations_of_the_greediest_host_make_room(tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 3)
+    settings = {"max_associations": 8, "max_associations_per_host": 6}
+    with (
+        running_receiver(tmp_path / "receiver", **settings) as receiver,
+        idle(receiver, "127.0.0.2", "127.0.0.3", "127.0.0.4", each=6),
+    ):
+        deadline = time.monotonic() + traffic.IDLE_SECONDS + 10
+        while time.monotonic() < deadline:
+            try:
+                stored = scanner.send(files, receiver.called).stored
+            except DeliveryDelayed:
+                time.sleep(0.5)  # as a sender does, which tries again
+            else:
+                break
+        assert stored == 3
+        assert is_told(receiver, RefusalKind.ROOM, "made room")
+
+
+def test_places_are_kept_for_those_who_have_sent_before(tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 3)
+    settings = {"max_associations": 8, "max_associations_per_host": 1}
+    hosts = [f"127.0.0.{number}" for number in range(2, 14)]
+    with running_receiver(tmp_path / "receiver", **settings) as receiver:
+        scanner.send(files, receiver.called)
+        with idle(receiver, *hosts, each=1) as opened:
+            assert sum(association.is_established for association in opened) == 6
+            assert scanner.send(files, receiver.called).stored == 3

@@ -1,0 +1,109 @@
+"""Refusals are counted and bounded, whatever comes."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hilum.hints import HintReceiver, HintSender
+from hilum.records import Records
+from hilum.records.refusals import note_refusals, refusals
+from hilum.refusals import MOST_ROWS, Refusal, RefusalKind, Refusals
+from hilum.sources.refusing import MOST_LINES, Refusing
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Iterator[Records]:
+    with closing(Records(f"sqlite:///{tmp_path}/hilum.db")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def refusing(tmp_path: Path) -> Iterator[Refusing]:
+    with closing(HintSender(tmp_path / "hints")) as hints:
+        yield Refusing(hints)
+
+
+@contextmanager
+def hearing(tmp_path: Path) -> Iterator[HintReceiver]:
+    with closing(HintReceiver(tmp_path / "hints")) as listening:
+        yield listening
+
+
+def test_a_flood_is_one_row_with_a_count_and_one_line(
+    tmp_path: Path, records: Records, refusing: Refusing, caplog: pytest.LogCaptureFixture
+) -> None:
+    news: list[Refusal] = []
+    with hearing(tmp_path) as listening, caplog.at_level(logging.WARNING):
+        for number in range(10_000):
+            refusing.note(RefusalKind.CALLER, "not allowed: allow it", "10.0.0.7", "CT2", "HILUM")
+            if number % 100 == 0:
+                refusing.tell()
+                news += [Refusal.read(hint) for hint in listening.receive(5)]
+        refusing.tell()
+        news += [Refusal.read(hint) for hint in listening.receive(5)]
+    note_refusals(records, news)
+    (row,) = refusals(records)
+    assert (row.kind, row.caller, row.called) == (RefusalKind.CALLER, "CT2", "HILUM")
+    assert (row.address, row.count) == ("10.0.0.7", 10_000)
+    assert row.first_at < row.last_at
+    assert len(caplog.records) == 1
+    assert "CT2 (10.0.0.7): not allowed: allow it" in caplog.text
+
+
+def test_what_the_gateway_does_not_hear_is_told_later(tmp_path: Path, refusing: Refusing) -> None:
+    for _ in range(3):
+        refusing.note(RefusalKind.ADDRESS, "not allowed", "10.0.0.7")
+        refusing.tell()
+    with hearing(tmp_path) as listening:
+        refusing.tell()
+        (hint,) = listening.receive(5)
+    assert Refusal.read(hint).count == 3
+
+
+def test_ever_new_senders_fill_neither_log_nor_records(
+    records: Records, refusing: Refusing, caplog: pytest.LogCaptureFixture
+) -> None:
+    victim = Refusal.at(1.0, RefusalKind.CALLER, "10.0.0.7", "CT2", "HILUM", "not allowed")
+    note_refusals(records, [victim])
+    flood = [
+        Refusal.at(2.0 + n, RefusalKind.CALLER, "10.6.6.6", f"X{n}", "HILUM", "not allowed")
+        for n in range(3 * MOST_ROWS)
+    ]
+    note_refusals(records, flood)
+    rows = refusals(records)
+    assert len(rows) == MOST_ROWS
+    assert victim in rows
+    assert flood[-1] in rows
+    with caplog.at_level(logging.WARNING):
+        for refusal in flood:
+            refusing.note(refusal.kind, refusal.reason, refusal.address, refusal.caller)
+        refusing.tell()
+        refusing.tell()
+    assert len(caplog.records) <= MOST_LINES
+
+
+@given(text=st.text(max_size=400))
+def test_what_a_sender_wrote_acts_on_no_terminal(text: str) -> None:
+    refusal = Refusal.at(0.0, RefusalKind.CALLED, "10.0.0.7", text, text, text)
+    for shown in (refusal.caller, refusal.called, refusal.reason):
+        assert shown.isprintable()
+        assert len(shown) <= 300
+
+
+@given(order=st.permutations(range(12)))
+def test_rows_are_the_same_in_any_order(order: list[int]) -> None:
+    given_ones = [
+        Refusal.at(float(n), RefusalKind.CALLER, "10.0.0.7", f"CT{n % 3}", "HILUM", "no")
+        for n in range(12)
+    ]
+    rows = Refusals()
+    for n in order:
+        rows.add(given_ones[n])
+    assert sorted((r.caller, r.count, r.first_at, r.last_at) for r in rows) == [
+        (f"CT{n}", 4, float(n), float(n + 9)) for n in range(3)
+    ]

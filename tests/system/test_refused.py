@@ -1,0 +1,54 @@
+"""A sender that is refused is seen: in `hilum status`, the log, the records and the console."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+from typer.testing import CliRunner
+
+from hilum.cli import app
+from hilum.network.processes import available_port
+from tests.system.site import Running, running
+
+
+def status(hilum: Running, folder: Path, *options: str) -> str:
+    config = folder / "hilum.toml"
+    config.write_text(f'data = "{hilum.site.data}"\n')
+    words = ["status", "--config", str(config), *options]
+    return CliRunner().invoke(app, words, env={"COLUMNS": "999"}).stdout
+
+
+def test_a_sender_with_a_wrong_ae_title_is_seen(tmp_path: Path) -> None:
+    with running(
+        tmp_path, receiver={"port": available_port(), "allowed_callers": ["MR1"], "low_water_mb": 0}
+    ) as hilum:
+        port = str(hilum.site.receiver.port)
+        echo = ["echoscu", "-aet", "SCANNER2", "-aec", "HIPPOAI", "127.0.0.1", port]
+        for _ in range(3):
+            assert subprocess.run(echo, capture_output=True, timeout=20).returncode != 0
+
+        def refused() -> dict[str, Any] | None:
+            rows = json.loads(status(hilum, tmp_path, "--json"))["refusals"]
+            return next((row for row in rows if row["count"] == 3), None)
+
+        row = hilum.until(refused, "three refusals on record")
+        assert (row["caller"], row["called"], row["address"]) == (
+            "SCANNER2",
+            "HIPPOAI",
+            "127.0.0.1",
+        )
+        cure = "is not among receiver.allowed_callers: add it, or correct the sender"
+        shown = status(hilum, tmp_path)
+        assert f"3 times (first {shown.split('(first ')[1][:19]})  calling AE title" in shown
+        assert f"SCANNER2 at 127.0.0.1 calling HIPPOAI: calling AE title SCANNER2 {cure}" in shown
+        console = f"http://127.0.0.1:{hilum.site.console.port}"
+        assert httpx.get(f"{console}/api/refusals").json() == [row]
+        hilum.until(lambda: "alarm since" in status(hilum, tmp_path), "the alarm")
+        assert "1 sender was refused within the last hour, the last one SCANNER2" in shown
+        log = (hilum.site.data / "logs" / "hilum.log").read_text()
+        assert log.count("SCANNER2 (127.0.0.1): calling AE title SCANNER2 is not among") >= 1
+        # the cure cures
+        hello = ["echoscu", "-aet", "MR1", "-aec", "HIPPOAI", "127.0.0.1", port]
+        assert subprocess.run(hello, capture_output=True, timeout=20).returncode == 0
