@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, SecondaryCaptureImageStorage
 
 from hilum.dicom.instance import Instance
+from hilum.dicom.own import OwnResults
 from hilum.dicom.uids import derived_uid
 
 
@@ -71,6 +72,18 @@ def write(slices: list[Dataset], folder: Path) -> list[Path]:
 def instances(slices: list[Dataset], folder: Path) -> list[Instance]:
     """`slices` as received instances."""
     return [Instance.read(path) for path in write(slices, folder)]
+
+
+OURS = OwnResults({derived_uid("test", "device")})
+
+
+def as_own_result(ds: Dataset) -> Dataset:
+    """`ds` as if one of the modules that `OURS` knows had made it."""
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    item = Dataset()
+    (item.DeviceUID,) = OURS.device_uids
+    ds.ContributingEquipmentSequence = [item]
+    return ds
 
 
 def workitem_row(**values: Any) -> dict[str, Any]:

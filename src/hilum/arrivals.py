@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from hilum.assembly import WHOLE_AGAIN, Arrival
 from hilum.dicom.identity import Identity
 from hilum.dicom.instance import Instance
+from hilum.dicom.own import OwnResults
 from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
 from hilum.inbox.removed import Removed
@@ -35,8 +36,9 @@ class Arrivals:
     crash. Times are those of the files, so a restart does not make old images young.
     """
 
-    def __init__(self, inbox: Inbox, records: Records) -> None:
+    def __init__(self, inbox: Inbox, records: Records, own: OwnResults) -> None:
         self._inbox = inbox
+        self._own = own
         self._records = records
         self._open: dict[str, Arrival] = {}
         self._counts: dict[str, dict[str, int]] = {}  # of studies that are not open yet
@@ -249,7 +251,7 @@ class Arrivals:
     def _read(self, path: Path) -> Instance | None:
         """The image at `path`; one that is no DICOM object is set apart."""
         try:
-            return Instance.read(path)
+            return Instance.read(path, self._own)
         except OSError as error:  # gone, or out of reach: the next sweep looks
             log.warning("an accepted image cannot be read now: %s", error.strerror)
             return None

@@ -24,6 +24,7 @@ from hilum.config.site import Site
 from hilum.dicom.instance import Instance
 from hilum.errors import HilumError
 from hilum.logs import silence_libraries
+from hilum.module import installed_modules, own_results_of
 from hilum.network import chest_exam, parts, scanner
 from hilum.network import exam as brain
 from hilum.network.orthanc import Orthanc
@@ -267,7 +268,8 @@ def exams_in(folder: Path) -> Iterator[Exam]:
     if not folder.exists():
         raise HilumError(f"{folder}: no such folder")
     exams = []
-    for arrival in read_folder(folder).studies:
+    own = own_results_of(installed_modules().values())
+    for arrival in read_folder(folder, own=own).studies:
         images = [image for image in arrival.instances.values() if not image.is_own_result]
         exams.append([image.path for image in images])
     if not any(exams):

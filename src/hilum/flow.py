@@ -30,6 +30,7 @@ from hilum.module import Module, facts_of, inputs_of
 from hilum.objects import KINDS, Encoding, Regions, write_objects
 from hilum.outbox import Outbox
 from hilum.records import Records, tables
+from hilum.records.own import own_results
 from hilum.records.states import State
 from hilum.routing import applies, recipients, whose
 from hilum.workitems import Workitems
@@ -55,7 +56,8 @@ class Flow(durable.Workflows):
         self.needs = {name: inputs_of(module) for name, module in modules.items()}
         self.facts = {name: facts_of(module) for name, module in modules.items()}
         self.inbox = Inbox(site.data)
-        self.arrivals = Arrivals(self.inbox, records)
+        self.own = own_results(records, self.facts.values())
+        self.arrivals = Arrivals(self.inbox, records, self.own)
         self.workitems = Workitems(records, self.inbox, site.data, self.facts)
         self.comparison = Comparison(site, records, self.workitems)
         self.outbox = Outbox(site, records, self.workitems)

@@ -10,8 +10,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
+from hilum.dicom.own import OwnResults
 from hilum.dicom.parts import Part, read_series
 from hilum.dicom.series import Series
+from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError
 from hilum.findings import Finding
 
@@ -182,6 +184,11 @@ class ModuleFacts:
     title: str
     weights_sha256: str
 
+    @property
+    def device_uid(self) -> str:
+        """Device UID (0018,1002): changes exactly when the weights do (IHE AIR 6.5.3.1)."""
+        return derived_uid("device", self.name, self.weights_sha256)
+
 
 def inputs_of(module: type[Module] | Module) -> dict[str, Need]:
     """The declared inputs by name; a single one is called `series`."""
@@ -204,6 +211,11 @@ def facts_of(module: type[Module] | Module) -> ModuleFacts:
         title=getattr(module, "title", module.name),
         weights_sha256=digest.hexdigest(),
     )
+
+
+def own_results_of(modules: Iterable[type[Module]]) -> OwnResults:
+    """The results of `modules` as they are installed, where there are no records to ask."""
+    return OwnResults({facts_of(module).device_uid for module in modules})
 
 
 def installed_modules(networks: Path | None = None) -> dict[str, type[Module]]:

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from hilum.arrivals import Arrivals
 from hilum.config.site import Site
 from hilum.dicom.instance import Instance
+from hilum.dicom.own import OwnResults
 from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
 from hilum.inbox.removed import Removed
@@ -45,7 +46,9 @@ class Retention:
         inbox: Inbox,
         arrivals: Arrivals,
         workitems: Workitems,
+        own: OwnResults,
     ) -> None:
+        self._own = own
         self._site = site
         self._settings = site.retention
         self._records = records
@@ -153,7 +156,7 @@ class Retention:
             if not self._is_over(study_uid):
                 return
             for file in batch:
-                removed = removed.including(file, _is_own_result(file))
+                removed = removed.including(file, self._is_own_result(file))
             self._write_list(removed, folder, batch)
             for file in batch:
                 file.unlink(missing_ok=True)
@@ -216,9 +219,17 @@ class Retention:
     def _deliveries(self, item: tables.Row) -> list[tables.Row]:
         return self._records.find(tables.delivery, workitem_id=item["id"])
 
+<<<<<<< HEAD
 
 def _is_own_result(file: Path) -> bool:
     try:
         return Instance.read(file).is_own_result
     except (UnreadableError, OSError):
         return False
+=======
+    def _is_own_result(self, file: Path) -> bool:
+        try:
+            return Instance.read(file, self._own).is_own_result
+        except UnreadableError:
+            return False
+>>>>>>> 5f64d08 (Own results are known by our records and the Device UID of our modules, not by what anybody writes)

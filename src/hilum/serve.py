@@ -221,7 +221,7 @@ def gateway(site: Site) -> None:
     durable.launch(engine_url(site), pulse.executor, [])
     start_console(site, records, flow.facts.values())
     flow.outbox.start()
-    retention = Retention(site, records, flow.inbox, flow.arrivals, flow.workitems)
+    retention = Retention(site, records, flow.inbox, flow.arrivals, flow.workitems, flow.own)
     alarms = Alarms(site, records)
     next_sweep = 0.0
     while not stop.is_set():

@@ -8,6 +8,7 @@ import pytest
 from factory import mr_slices, write
 from hilum.arrivals import MOST_COUNTS, Arrivals
 from hilum.dicom.instance import Instance
+from hilum.dicom.own import OwnResults
 from hilum.errors import HilumError
 from hilum.inbox import Inbox
 from hilum.records import Records, tables, views
@@ -22,7 +23,7 @@ def kept(tmp_path: Path) -> list[Instance]:
 
 @pytest.fixture
 def arrivals(tmp_path: Path, kept: list[Instance]) -> Arrivals:
-    return Arrivals(Inbox(tmp_path), Records(f"sqlite:///{tmp_path}/hilum.db"))
+    return Arrivals(Inbox(tmp_path), Records(f"sqlite:///{tmp_path}/hilum.db"), OwnResults())
 
 
 def test_a_count_that_comes_before_the_first_image_is_kept(

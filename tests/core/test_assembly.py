@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from factory import instances, mr_slices
+from factory import OURS, as_own_result, instances, mr_slices, write
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
@@ -171,15 +171,10 @@ def test_order_of_arrival_and_repeats_do_not_matter(
 
 
 def test_own_results_are_no_news(crop: list[Instance], tmp_path: Path) -> None:
-    from pydicom.dataset import Dataset
-
-    own = mr_slices("own", count=1)[0]
-    item = Dataset()
-    item.Manufacturer = "Hilum"
-    own.ContributingEquipmentSequence = [item]
+    (path,) = write([as_own_result(mr_slices("own", count=1)[0])], tmp_path)
     arrival = arrive(crop)
     last = arrival.last
-    arrival.add(instances([own], tmp_path)[0], last + 50)
+    arrival.add(Instance.read(path, OURS), last + 50)
     assert arrival.last == last
     assert arrival.images == len(crop)
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from pydicom.dataset import Dataset
 
-from factory import mr_slices
+from factory import OURS, as_own_result, mr_slices
 from hilum import arrivals, flow, workitems
 from hilum.arrivals import Arrivals
 from hilum.config.site import Rule, Site
@@ -122,6 +122,7 @@ class Gateway:
         self.records = Mortal(f"sqlite:///{folder}/hilum.db")
         self.inbox = Inbox(folder)
         self.flow = Flow(Site(data=folder, rule=RULES), self.records, {"m": Module})
+        self.flow.arrivals = Arrivals(self.inbox, self.records, OURS)
 
     def receive(self, content: bytes, association: str, told: bool = True) -> Outcome:
         stored = self.inbox.store(content)
@@ -143,7 +144,7 @@ class Gateway:
             self.flow.review()
 
     def restart(self) -> None:
-        self.flow.arrivals = Arrivals(self.inbox, self.records)
+        self.flow.arrivals = Arrivals(self.inbox, self.records, OURS)
         self.flow.sweep()
 
     def analyse(self, steps: int) -> None:
@@ -184,9 +185,7 @@ def others(study: str) -> list[bytes]:
         [odd] = mr_slices(f"other {number}", study, 1, (4, 4), 1.0, "Scout", modality)
         if number >= 3:
             del odd.ImagePositionPatient
-            item = Dataset()
-            item.Manufacturer = "Hilum"
-            odd.ContributingEquipmentSequence = [item]
+            as_own_result(odd)
         made.append(as_file(odd))
     return made
 

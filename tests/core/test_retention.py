@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from disks import fill, no_room_on, small_disk_of
-from factory import mr_slices, write
+from factory import OURS, as_own_result, mr_slices, write
 from hilum import retention
 from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
@@ -19,7 +19,6 @@ from hilum.cli import app
 from hilum.config import parse
 from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
-from hilum.dicom.uids import MANUFACTURER
 from hilum.engine import exchange
 from hilum.errors import RemovedError
 from hilum.findings import Findings, Note
@@ -53,11 +52,11 @@ class House:
         self.restart()
 
     def restart(self) -> None:
-        self.arrivals = Arrivals(self.inbox, self.records)
+        self.arrivals = Arrivals(self.inbox, self.records, OURS)
         self.arrivals.sweep()
         self.workitems = Workitems(self.records, self.inbox, self.site.data, {})
         self.retention = Retention(
-            self.site, self.records, self.inbox, self.arrivals, self.workitems
+            self.site, self.records, self.inbox, self.arrivals, self.workitems, OURS
         )
 
     def receive(self, files: list[Path], hints: bool = True) -> None:
@@ -408,10 +407,7 @@ def test_own_results_that_came_back_go_too_and_need_not_be_sent_again(
     house: House, scan: list[Path], study_uid: str, tmp_path: Path
 ) -> None:
     result = mr_slices("result", count=1, shape=(4, 4))
-    equipment = type(result[0])()
-    equipment.Manufacturer = MANUFACTURER
-    result[0].ContributingEquipmentSequence = [equipment]
-    (own,) = write(result, tmp_path / "result")
+    (own,) = write([as_own_result(result[0])], tmp_path / "result")
     house.receive([*scan[:3], own])
     house.settle()
     house.let_pass(31 * DAY)

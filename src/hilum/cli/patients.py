@@ -30,7 +30,7 @@ def decide(
 
     site, records = site_and_records(config)
     study_uid = views.study_called(records, study)
-    named = _named(site, study_uid)
+    named = _named(site, records, study_uid)
     if not patient:
         out.print(_table(named))
         out.print(f"`hilum decide {study_uid} --patient NUMBER` analyses the images of one only.")
@@ -43,15 +43,17 @@ def decide(
     raise typer.Exit(0 if done else 1)
 
 
-def _named(site: Any, study_uid: str) -> Mapping[Any, list[Any]]:
+def _named(site: Any, records: Any, study_uid: str) -> Mapping[Any, list[Any]]:
     """The received images of a study by the identity that they state; own results left out."""
     from hilum.dicom.identity import Identity
     from hilum.dicom.instance import Instance
     from hilum.inbox import Inbox
+    from hilum.records.own import own_results
 
+    own = own_results(records, ())
     named: dict[Identity, list[Instance]] = {}
     for path in sorted(Inbox(site.data).study_folder(study_uid).glob("*.dcm")):
-        image = Instance.read(path)
+        image = Instance.read(path, own)
         if not image.is_own_result:
             named.setdefault(Identity.of(image.header), []).append(image)
     if not named:

@@ -12,10 +12,11 @@ from pydicom.dataset import Dataset
 
 from hilum.dicom.frames import Frame, frames_of, group_item
 from hilum.dicom.functional_groups import PER_FRAME, FrameGroups, of_classic, of_multi_frame
-from hilum.dicom.header import HOSTILE, Header, read_header, text_of
+from hilum.dicom.header import Header, read_header, text_of
 from hilum.dicom.identity import PATIENT_AND_STUDY, Patient
+from hilum.dicom.own import NONE, OwnResults
 from hilum.dicom.structure import Buffer
-from hilum.dicom.uids import MANUFACTURER, derived_uid
+from hilum.dicom.uids import derived_uid
 from hilum.errors import UnreadableError
 
 MOST_FRAMES = 100_000
@@ -27,7 +28,8 @@ class Instance:
 
     `header` holds everything but the pixel data and elements above 64 KiB; one that is broken reads
     as if it were not there. `uids` are the identifying ones by keyword. `places` says where in the
-    file the functional groups lie, by tag.
+    file the functional groups lie, by tag. `is_own_result` says that it is a result of ours
+    that came back: results do where a PACS routes everything.
     """
 
     path: Path
@@ -35,16 +37,18 @@ class Instance:
     uids: Mapping[str, str]
     transfer_syntax: str
     places: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    is_own_result: bool = False
 
     @classmethod
-    def read(cls, path: Path) -> "Instance":
+    def read(cls, path: Path, own: OwnResults = NONE) -> "Instance":
         """Read the header of `path`; raise `UnreadableError` if it identifies no instance.
 
-        `OSError` is the machine's, and no fault of the file.
+        `own` tells which objects are results of ours; without it none is. `OSError` is the
+        machine's, and no fault of the file.
         """
         with _content(path) as content:
             uids, header, syntax, places = read_header(content)
-        return cls(path, header, uids, syntax, places)
+        return cls(path, header, uids, syntax, places, own.hold(uids, header))
 
     @property
     def sop_instance_uid(self) -> str:
@@ -61,15 +65,6 @@ class Instance:
     @property
     def study_uid(self) -> str:
         return self.uids["StudyInstanceUID"]
-
-    @property
-    def is_own_result(self) -> bool:
-        """Whether a Hilum made this object; our results come back when a PACS routes everything."""
-        try:
-            equipment = list(self.header.get("ContributingEquipmentSequence", []))
-            return any(item.get("Manufacturer") == MANUFACTURER for item in equipment)
-        except HOSTILE:
-            return False
 
     @property
     def announced_images(self) -> int | None:

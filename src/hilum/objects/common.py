@@ -74,11 +74,6 @@ def series_instance_uid(first: str) -> str:
     return derived_uid("series", first)
 
 
-def device_uid(analysis: Analysis) -> str:
-    """Changes exactly when the weights do (IHE AIR 6.5.3.1)."""
-    return derived_uid("device", analysis.module.name, analysis.module.weights_sha256)
-
-
 def reference(sop_class_uid: str, sop_instance_uid: str) -> Dataset:
     """SOP Instance Reference Macro (PS3.3 Table 10-11)."""
     item = Dataset()
@@ -257,7 +252,7 @@ def _equipment(dataset: Dataset, analysis: Analysis) -> None:
     algorithm.ManufacturerModelName = module.name[:64]
     algorithm.SoftwareVersions = module.version[:64]
     algorithm.DeviceSerialNumber = module.weights_sha256[:64]
-    algorithm.DeviceUID = device_uid(analysis)
+    algorithm.DeviceUID = module.device_uid
     algorithm.ContributionDateTime = analysis.created.strftime("%Y%m%d%H%M%S")
     algorithm.ContributionDescription = f"{module.title}; weights SHA-256 in Device Serial Number"
     dataset.ContributingEquipmentSequence = [algorithm]

@@ -139,7 +139,7 @@ def _observer(analysis: Analysis) -> Iterator[Dataset]:
     """TID 1002 and 1004: the algorithm is a device, known by its weights."""
     module, context = analysis.module, tree.HAS_OBS_CONTEXT
     yield tree.code(codes.OBSERVER_TYPE, codes.DEVICE, context)
-    yield tree.uid(codes.DEVICE_OBSERVER_UID, common.device_uid(analysis), context)
+    yield tree.uid(codes.DEVICE_OBSERVER_UID, analysis.module.device_uid, context)
     yield tree.text(codes.DEVICE_OBSERVER_NAME, module.title, context)
     yield tree.text(codes.DEVICE_OBSERVER_MANUFACTURER, MANUFACTURER, context)
     yield tree.text(codes.DEVICE_OBSERVER_MODEL_NAME, module.name, context)

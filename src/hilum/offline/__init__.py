@@ -28,7 +28,7 @@ from hilum.engine.host import TRACEBACK, Job, ModelHost
 from hilum.errors import ConfigurationError, HilumError, where
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
-from hilum.module import Module, ModuleFacts, discover, facts_of, inputs_of
+from hilum.module import Module, ModuleFacts, discover, facts_of, inputs_of, own_results_of
 from hilum.objects import Analysis, write_objects
 from hilum.offline.reading import Progress, Reading, Remark, in_lines, read_folder
 from hilum.routing import whose
@@ -63,7 +63,7 @@ def analyse_folder(
         # results of several runs, or persons, must not lie side by side
         raise ConfigurationError(f"{output} is not empty: choose another folder for the results")
     with TemporaryDirectory() as put_right:
-        reading = read_folder(folder, Path(put_right), progress)
+        reading = read_folder(folder, Path(put_right), progress, own_results_of(installed.values()))
         if not any(arrival.last_of_series for arrival in reading.studies):
             lines = [f"{folder} holds no DICOM images", *in_lines(reading.remarks, folder)]
             raise ConfigurationError("; ".join(lines))
@@ -222,6 +222,6 @@ def _kept(kind: str, dataset: Dataset, out: Path) -> dict[str, str]:
 
 
 def _documents(arrival: Arrival) -> list[Dataset]:
-    """The reports and withdrawals of ours that lie in a study."""
-    ours = [instance for instance in arrival.instances.values() if instance.is_own_result]
-    return [i.dataset() for i in ours if i.header.get("Modality") in ("SR", "KO")]
+    """The reports and withdrawals in a study; whose they are, the comparison sees."""
+    instances = arrival.instances.values()
+    return [i.dataset() for i in instances if i.header.get("Modality") in ("SR", "KO")]

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hilum.assembly import Arrival
 from hilum.dicom.instance import Instance
+from hilum.dicom.own import NONE, OwnResults
 from hilum.dicom.salvage import Readable, readable
 from hilum.dicom.structure import Buffer
 from hilum.errors import UnreadableError
@@ -61,14 +62,15 @@ def read_folder(
     folder: Path,
     put_right: Path | None = None,
     progress: Progress = lambda _done, _total: None,
+    own: OwnResults = NONE,
 ) -> Reading:
     """Read every file below `folder`; copies of those that are put right are in `put_right`.
 
     Without that folder they are passed over. `progress` is told how many of how many files were
-    read.
+    read. `own` tells which objects are results of ours.
     """
     found = list(files_below(folder))
-    reader = _Reader(put_right)
+    reader = _Reader(put_right, own)
     for number, file in enumerate(found, start=1):
         reader.read(file)
         progress(number, len(found))
@@ -101,7 +103,8 @@ def printable(path: str) -> str:
 class _Reader:
     """Takes in one file after the other, as the inbox would."""
 
-    def __init__(self, put_right: Path | None) -> None:
+    def __init__(self, put_right: Path | None, own: OwnResults) -> None:
+        self._own = own
         self.studies: dict[str, Arrival] = {}
         self.remarks: list[Remark] = []
         self._put_right = put_right
@@ -135,7 +138,7 @@ class _Reader:
             return
         if file.mended and self._put_right is None:
             raise UnreadableError(f"not a DICOM file as it should be: {file.mended}")
-        instance = Instance.read(self._copy(part10[:]) if file.mended else path)
+        instance = Instance.read(self._copy(part10[:]) if file.mended else path, self._own)
         if file.mended:
             self._remark(path, Fate.PUT_RIGHT, file.mended, study_uid)
         if instance.is_own_result:

@@ -1,0 +1,74 @@
+"""Our results are known by our records and our modules' Device UIDs, not by what anybody writes."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import MRImageStorage, SecondaryCaptureImageStorage
+
+from factory import OURS, as_own_result, mr_slices, workitem_row, write
+from hilum.dicom.instance import Instance
+from hilum.dicom.own import OwnResults
+from hilum.dicom.uids import MANUFACTURER
+from hilum.module import ModuleFacts
+from hilum.records import Records, tables
+from hilum.records.own import own_results
+
+MODULE = ModuleFacts("bright", "1.0", "Bright", "ab" * 32)
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Iterator[Records]:
+    with closing(Records(f"sqlite:///{tmp_path}/hilum.db")) as opened:
+        yield opened
+
+
+def result(**equipment: str) -> Dataset:
+    made = mr_slices("result", count=1, shape=(4, 4))[0]
+    made.SOPClassUID = made.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    item = Dataset()
+    for keyword, value in equipment.items():
+        setattr(item, keyword, value)
+    made.ContributingEquipmentSequence = [item]
+    return made
+
+
+def is_own(dataset: Dataset, folder: Path, own: OwnResults) -> bool:
+    return Instance.read(write([dataset], folder)[0], own).is_own_result
+
+
+def test_a_foreign_object_that_names_us_is_like_any_other(tmp_path: Path) -> None:
+    foreign = result(Manufacturer=MANUFACTURER, DeviceUID="1.2.3")
+    assert not is_own(foreign, tmp_path, OURS)
+
+
+def test_an_image_is_no_result_whatever_it_says(tmp_path: Path) -> None:
+    image = as_own_result(mr_slices(count=1, shape=(4, 4))[0])
+    assert is_own(image, tmp_path, OURS)
+    image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = MRImageStorage
+    assert not is_own(image, tmp_path, OURS)
+
+
+def test_an_installed_module_is_known_by_its_device(tmp_path: Path, records: Records) -> None:
+    own = own_results(records, [MODULE])
+    assert is_own(result(DeviceUID=MODULE.device_uid), tmp_path, own)
+    other = ModuleFacts("bright", "1.0", "Bright", "cd" * 32)
+    assert not is_own(result(DeviceUID=other.device_uid), tmp_path, own)
+
+
+def test_weights_that_ran_here_before_are_known(tmp_path: Path, records: Records) -> None:
+    weights = MODULE.weights_sha256
+    records.put(tables.workitem, **workitem_row(module="bright", weights_sha256=weights))
+    assert is_own(result(DeviceUID=MODULE.device_uid), tmp_path, own_results(records, []))
+
+
+def test_what_is_on_record_is_known_by_its_uid(tmp_path: Path, records: Records) -> None:
+    stripped = result()
+    own = own_results(records, [])
+    assert not is_own(stripped, tmp_path, own)
+    uid = str(stripped.SOPInstanceUID)
+    values = {"variant": "v", "kind": "sc", "sop_class_uid": "1.2", "path": "p"}
+    records.put(tables.result, sop_instance_uid=uid, workitem_id="w", **values)
+    assert is_own(stripped, tmp_path, own)
