@@ -3,6 +3,7 @@
 import ctypes
 import multiprocessing
 import os
+import resource
 import signal
 import tempfile
 import threading
@@ -12,16 +13,29 @@ from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME = 1, 4, 15
 _LONGEST_FOLDER = 75  # bytes: below it stands a socket, whose path may have 107
 _LOADED_IN = os.getpid()  # in a process that was forked: that of the fork server
+
+
+def keep_private() -> None:
+    """Have this process write for its owner alone and leave no core: it handles patient data.
+
+    Mask and limit go on to its children. That it may not be dumped does not, so each of them asks
+    anew: where cores go to a program, as on Ubuntu, the limit does not count (core(5)).
+    """
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_DUMPABLE, 0)
 
 
 def die_with_parent() -> None:
     """Ask the kernel to kill this process when its parent dies, so that none is left behind.
 
-    And to show what it is ("hilum gateway", at most 15 characters) where `ps` and `top` list it.
+    And to show what it is ("hilum gateway", at most 15 characters) where `ps` and `top` list it,
+    and to keep it private (`keep_private`): this is what every child does first.
     """
+    keep_private()
     kernel = ctypes.CDLL(None, use_errno=True)
     kernel.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     kernel.prctl(_PR_SET_NAME, multiprocessing.current_process().name.encode())

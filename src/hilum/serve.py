@@ -28,6 +28,7 @@ from hilum.engine.liveness import Pulse
 from hilum.errors import ConfigurationError, HilumError
 from hilum.flow import Flow
 from hilum.hints import HintReceiver, HintSender, gateway_address
+from hilum.inbox.privacy import make_private
 from hilum.logs import configure_logging, going_on
 from hilum.module import discover, facts_of, installed_modules
 from hilum.process import children_deaf_to_ctrl_c, die_with_parent, fork_server
@@ -63,7 +64,7 @@ class Supervisor:
         check_rules(site)
         check_norms(site)
         self.site = site
-        site.data.mkdir(parents=True, exist_ok=True)
+        make_private(site.data)
         self._context = fork_server(preload=__name__)
         hints = gateway_address(site.data)
         Records(records_url(site)).close()  # makes the tables before several processes want them
@@ -159,7 +160,7 @@ def _supervise(supervisor: Supervisor, stop: threading.Event) -> None:
 def alone_in(data: Path) -> Iterator[None]:
     """Keep the data folder to ourselves; `ConfigurationError` if it is in use, or no folder."""
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        make_private(data)
         lock = (data / "serve.lock").open("w")
     except OSError as error:
         raise ConfigurationError(f"data: {data}: {error.strerror}") from error

@@ -7,12 +7,14 @@ from rich.markup import escape
 from hilum.cli import start, files, state, acts, patients, licences  # noqa: F401 - in the order of --help
 from hilum.cli.app import app, say
 from hilum.errors import HilumError
+from hilum.process import keep_private
 
 __all__ = ["app", "main"]
 
 
 def main() -> None:
     """Run the command line; errors we can explain are one line, not a traceback."""
+    keep_private()
     try:
         app(prog_name="hilum")
     except HilumError as error:

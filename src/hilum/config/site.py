@@ -66,6 +66,7 @@ Keyword = Annotated[str, AfterValidator(_keyword)]
 AETitle = Annotated[str, AfterValidator(ae_title)]
 Regex = Annotated[str, AfterValidator(_regex)]
 Network = Annotated[str, AfterValidator(_network)]
+FileMode = Annotated[str, Field(pattern=r"^0?6[0-7]{2}$")]  # its owner, who checks it, reads it
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -150,6 +151,11 @@ class Destination(Settings):
     username: str = Field("", description="User name for HTTP Basic authentication (dicomweb).")
     password_file: Path | None = Field(None, description="File holding the password (dicomweb).")
     folder: Path | None = Field(None, description="Where files are written (folder).")
+    mode: FileMode = Field(
+        "0600",
+        description="Rights of the files written there, as for chmod; folders can be entered by "
+        "whoever may read (folder).",
+    )
     objects: tuple[Literal["seg", "sr", "sc", "pdf"], ...] = Field(
         ("seg", "sr", "sc", "pdf"), description="Result objects this destination receives."
     )

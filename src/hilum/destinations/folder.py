@@ -18,10 +18,11 @@ class FolderDestination:
             raise ConfigurationError(f"destination {settings.name}: kind folder needs `folder`")
         self.name = settings.name
         self._folder = settings.folder
+        self._mode = int(settings.mode, 8)
 
     def answers(self) -> bool:
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._make(self._folder)
         except OSError:
             return False
         return os.access(self._folder, os.W_OK)
@@ -31,9 +32,10 @@ class FolderDestination:
             target = self._target(Instance.read(path))
             try:
                 if not target.parent.exists():
-                    target.parent.mkdir(parents=True, exist_ok=True)
+                    self._make(self._folder)
+                    self._make(target.parent)
                     sync_folder(self._folder)
-                write_durably(target, path.read_bytes())
+                write_durably(target, path.read_bytes(), mode=self._mode)
             except OSError as error:
                 raise DeliveryDelayed(
                     f"{self.name}: cannot write to {self._folder}: {error.strerror}"
@@ -41,6 +43,13 @@ class FolderDestination:
 
     def missing(self, files: Sequence[Path]) -> list[Path]:
         return [path for path in files if not self._holds(path)]
+
+    def _make(self, folder: Path) -> None:
+        """Make `folder` unless it is there; whoever may read a file may enter it."""
+        if folder.exists():
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o100 | self._mode | (self._mode & 0o444) >> 2)
 
     def _holds(self, path: Path) -> bool:
         target = self._target(Instance.read(path))

@@ -174,14 +174,19 @@ def digest(uid: str) -> str:
     return hashlib.sha256(uid.encode()).hexdigest()[:32]
 
 
-def write_durably(path: Path, content: bytes, *, by_way_of: Path | None = None) -> None:
+def write_durably(
+    path: Path, content: bytes, *, by_way_of: Path | None = None, mode: int | None = None
+) -> None:
     """Write `content` so that it is whole under its name, or not there at all, even after a crash.
 
-    `by_way_of` is the folder, on the same file system, that holds the file while it grows.
+    `by_way_of` is the folder, on the same file system, that holds the file while it grows. `mode`
+    is for files that others collect; all else is its owner's.
     """
     partial = _partial_name(by_way_of or path.parent, path)
     try:
         _write_synced(partial, content)
+        if mode is not None:
+            partial.chmod(mode)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

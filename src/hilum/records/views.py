@@ -10,6 +10,7 @@ from hilum.config.site import Site
 from hilum.dicom.identity import DIFFERENT
 from hilum.errors import HilumError
 from hilum.inbox import set_apart_in
+from hilum.inbox.privacy import open_to_others
 from hilum.inbox.room import free_mib
 from hilum.records import Records, tables
 from hilum.records.refusals import alarms_of_refusals
@@ -173,7 +174,12 @@ def refusals(records: Records) -> list[View]:
 def alarms(site: Site, records: Records) -> list[View]:
     """What is wrong now: each has a name, a sentence, and `since`, None in the first seconds."""
     begun = {row["name"]: row["since"] for row in records.find(tables.alarm)}
-    found = [*_short_of_disk(site), *_of_several_patients(records), *_of_refusals(records)]
+    found = [
+        *_short_of_disk(site),
+        *_open_folder(site),
+        *_of_several_patients(records),
+        *_of_refusals(records),
+    ]
     return [{**alarm, "since": begun.get(alarm["name"])} for alarm in found]
 
 
@@ -188,6 +194,11 @@ def _of_several_patients(records: Records) -> list[View]:
     more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
     text = f"the images of {len(rows)} studies name different patients; nothing of them is analysed"
     return [{"name": "patients", "text": f"{text} until a person decides: {studies}{more}"}]
+
+
+def _open_folder(site: Site) -> list[View]:
+    text = open_to_others(site.data)
+    return [{"name": "folder", "text": text}] if text else []
 
 
 def _of_refusals(records: Records) -> list[View]:

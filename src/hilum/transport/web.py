@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import httpx
 
 from hilum.errors import HilumError
+from hilum.inbox.privacy import readable_by_all
 
 LARGEST_ANSWER = 64 << 20  # bytes, unless more is asked for
 BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
@@ -133,6 +134,8 @@ class Peer:
         password = ""
         if account.password_file:
             try:
+                if problem := readable_by_all(account.password_file):
+                    raise self.refusal(f"password_file: {problem}")
                 password = account.password_file.read_text().strip()
             except (OSError, UnicodeDecodeError) as error:
                 why = getattr(error, "strerror", "it is not text")
