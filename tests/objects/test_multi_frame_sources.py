@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from phantom import enhanced, instance_of, stack
 from pydicom.dataset import Dataset
 
 from hilum.dicom.part10 import as_file
@@ -12,7 +13,6 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.objects import write_objects
 from objects import exams, validators
-from phantom import enhanced, instance_of, stack
 
 
 @pytest.fixture(scope="module")

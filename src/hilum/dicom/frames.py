@@ -151,11 +151,7 @@ class Frame:
         """
         if not self.instance.is_multi_frame:
             return self.instance.header
-        own = self.instance.header
-        header = Header()
-        header.update(own)
-        implicit, little = own.original_encoding
-        header.set_original_encoding(implicit, little, own.original_character_set)
+        header = Header(self.instance.header)
         for item in self.instance.group_items(self.number):
             _lay_over(header, item)
         return header

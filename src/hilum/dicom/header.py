@@ -3,9 +3,12 @@
 import re
 import struct
 import zlib
+from functools import lru_cache
 from io import BytesIO
 from typing import Any, NamedTuple
 
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
@@ -18,6 +21,7 @@ from pydicom.uid import (
 
 from hilum.dicom.part10 import body
 from hilum.dicom.structure import Buffer, Element, Walker
+from hilum.dicom.text import character_set, is_valid
 from hilum.errors import UnreadableError
 
 HOSTILE = (  # what pydicom raises on broken bytes, found by fuzzing it
@@ -44,13 +48,21 @@ CHARACTER_SET = 0x00080005
 PLACED = (0x00283000, 0x52009229, 0x52009230)
 LONGEST_UID = 64  # characters, PS3.5 9.1
 UID_FORM = re.compile(rf"[0-9.]{{1,{LONGEST_UID}}}")  # lenient about leading zeros
+TEXT_VRS = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))  # of PS3.5 6.1.2.3
+STRING_VRS = TEXT_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
 LARGEST_ELEMENT = 64 << 10  # bytes; what is larger is private, a table or the frames' geometry
+LONGEST_NAMES = 256  # bytes of a Specific Character Set
 LARGEST_INFLATED = 256 << 20  # bytes
 LARGEST_HEADER = 512 << 10  # bytes; there may be thousands of headers in memory
 
 
 class Header(Dataset):
-    """A data set whose broken elements read as if they were not there."""
+    """A data set whose broken elements read as if they were not there.
+
+    `is_assumed` says that its texts fit no character set that was declared or can be recognised.
+    """
+
+    is_assumed = False
 
     def __getitem__(self, key: Any) -> Any:
         try:
@@ -71,6 +83,11 @@ class Header(Dataset):
         except HOSTILE:
             return None
 
+    def uid(self, keyword: str) -> str:
+        """The value if it is a valid UID (PS3.5 9.1), else ""."""
+        stated = text_of(self, keyword)
+        return stated if is_valid("UI", stated) else ""
+
     def text(self, keyword: str, longest: int = 64) -> str:
         """The value as printable text of at most `longest` characters, "" if there is none.
 
@@ -88,7 +105,9 @@ class Header(Dataset):
 def text_of(attributes: Dataset, keyword: str) -> str:
     """The value without padding; empty where there is none, or none that can be read."""
     try:
-        return str(attributes.get(keyword) or "").strip()
+        value = attributes.get(keyword) or ""
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        return text.strip("\0 \t\r\n")
     except HOSTILE:
         return ""
 
@@ -130,24 +149,53 @@ def read_header(part10: Buffer) -> Headers:
     implicit, little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
     elements = elements_of(part10, offset, syntax)
     uids = uids_of(part10, elements)
-    kept = bytearray()
+    kept, declared = bytearray(), b""
     places = {}
     for element in elements:
         if element.tag in PLACED and not is_deflated:
             places[element.tag] = (element.value, element.end)
         content = part10[element.start : min(element.end, element.start + LARGEST_ELEMENT + 1)]
-        # Every text is read by the character set: a broken one must not make all of them so.
-        odd = element.tag == CHARACTER_SET and not implicit and content[4:6] != b"CS"
         fits = len(content) <= LARGEST_ELEMENT and len(kept) + len(content) <= LARGEST_HEADER
-        if fits and not odd:
+        if element.tag == CHARACTER_SET:
+            declared = part10[element.value : min(element.end, element.value + LONGEST_NAMES)]
+        elif fits:
             kept += content
     try:
         read = read_dataset(BytesIO(kept), implicit, little)
-        header = Header(read)
-        header.set_original_encoding(implicit, little, read.original_character_set)
+        header = _understood(read, declared, implicit, little)
     except HOSTILE as error:
         raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error
     return Headers(uids, header, syntax, places)
+
+
+def _understood(read: Dataset, declared: bytes, implicit: bool, little: bool) -> Header:
+    """The elements of `read`, strings by the VR of the dictionary and the letters they are in.
+
+    Values of other VRs, such as numbers, can only be read by the VR that they were written in.
+    """
+    header = Header(read)
+    texts = []
+    for element in list(read.values()):
+        vr = _vr(element.tag, element.VR)
+        if isinstance(element, RawDataElement) and vr != element.VR and element.VR in STRING_VRS:
+            header[element.tag] = element._replace(VR=vr)
+        if vr in TEXT_VRS and isinstance(element.value, bytes):
+            texts.append(element.value)
+    characters = character_set(declared, texts)
+    header.set_original_encoding(implicit, little, list(characters.encodings))
+    header.is_assumed = characters.is_assumed
+    if characters.terms:
+        value = "\\".join(characters.terms).encode()
+        tag = BaseTag(CHARACTER_SET)
+        header[tag] = RawDataElement(tag, "CS", len(value), value, 0, implicit, little)
+    return header
+
+
+@lru_cache(maxsize=4096)
+def _vr(tag: BaseTag, stated: str | None) -> str | None:
+    """By which VR a value is read that states `stated`, None where the VR is implicit."""
+    known = dictionary_VR(tag) if dictionary_has_tag(tag) else stated
+    return known if stated is None or {stated, known} <= STRING_VRS else stated
 
 
 def inflated(compressed: bytes) -> bytes:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from pydicom import config
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
@@ -50,6 +53,13 @@ TYPE_2 = (
     "StudyID",
     "AccessionNumber",
     "ReferringPhysicianName",
+)
+IDENTIFYING = (  # in a result as in its images, right or wrong: archives file by them
+    "PatientName",
+    "PatientID",
+    "IssuerOfPatientID",
+    "StudyInstanceUID",
+    "AccessionNumber",
 )
 QUALIFIERS = "IssuerOfPatientIDQualifiersSequence"
 OF_QUALIFIERS = ("UniversalEntityID", "UniversalEntityIDType")
@@ -202,9 +212,10 @@ def attributes(analysed: Sequence["Instance"], others: Iterable["Instance"] = ()
     stated = [image.header for image in (*analysed, *_same_patient(patients, others))]
     result = Dataset()
     for keyword in PATIENT_AND_STUDY:
-        source = next((header for header in stated if text_of(header, keyword)), None)
-        if source is not None:
-            result.add(source[Tag(keyword)])
+        elements = (_element(header, keyword) for header in stated if text_of(header, keyword))
+        element = next(filter(None, elements), None)
+        if element is not None:
+            result.add(element)
         elif keyword in TYPE_2:
             setattr(result, keyword, None)
     qualifiers = next(filter(any, map(_qualifiers, stated)), None)
@@ -214,6 +225,22 @@ def attributes(analysed: Sequence["Instance"], others: Iterable["Instance"] = ()
             setattr(item, keyword, value or None)
         setattr(result, QUALIFIERS, [item])
     return result
+
+
+def _element(header: Dataset, keyword: str) -> DataElement | None:
+    """The element by the dictionary's VR, whatever the object states; its value as it is.
+
+    None for one that has no value in that VR, such as a weight in letters.
+    """
+    element = header[Tag(keyword)]
+    vr = dictionary_VR(element.tag)
+    if vr == element.VR:
+        return element
+    try:
+        text = text_of(header, keyword)
+        return DataElement(element.tag, vr, text, validation_mode=config.IGNORE)
+    except HOSTILE:
+        return None
 
 
 def _same_patient(patients: Sequence[Patient], others: Iterable["Instance"]) -> list["Instance"]:

@@ -18,6 +18,10 @@ from hilum.objects.withdrawal import write_withdrawal
 
 __all__ = ["KINDS", "Analysis", "Encoding", "Regions", "write_objects", "write_withdrawal"]
 
+UNREADABLE_LETTERS = (
+    "The images do not say which characters their texts are written in; names and other texts may "
+    "be shown with wrong letters."
+)
 KINDS = ("seg", "sr", "sc", "pdf")
 
 
@@ -48,7 +52,7 @@ def write_objects(
         which viewers draw, or by a reference to the segment, which machines read (PS3.16 TID 1411
         takes one of the two). Without "seg" among the kinds it is always outlines.
     """
-    report = Report(_with_caution(analysis))
+    report = Report(_with_remarks(analysis))
     overlay = seg.write(report, segmentation) if "seg" in kinds else None
     written = [("seg", overlay)] if overlay else []
     if "sr" in kinds:
@@ -60,11 +64,14 @@ def write_objects(
     return written
 
 
-def _with_caution(analysis: Analysis) -> Analysis:
-    """`analysis`, with a caution where other images of the study name another patient."""
-    differ = analysis.judgement.beside
-    if not differ:
+def _with_remarks(analysis: Analysis) -> Analysis:
+    """`analysis`, with what a reader must know of whose images these are."""
+    remarks = []
+    if differ := analysis.judgement.beside:
+        text = f"Other images of this study name another patient ({', '.join(differ)})"
+        remarks.append(Note(text, caution=True))
+    if any(instance.header.is_assumed for instance in analysis.instances):
+        remarks.append(Note(UNREADABLE_LETTERS))
+    if not remarks:
         return analysis
-    text = f"Other images of this study name another patient ({', '.join(differ)})"
-    findings = Findings((*analysis.findings.items, Note(text, caution=True)))
-    return replace(analysis, findings=findings)
+    return replace(analysis, findings=Findings((*analysis.findings.items, *remarks)))

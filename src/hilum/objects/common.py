@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 
-from pydicom import config
 from pydicom.charset import convert_encodings
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
 from pydicom.sr.coding import Code
 from pydicom.uid import UID, ExplicitVRLittleEndian
-from pydicom.valuerep import validate_value
 
 from hilum.dicom import codes
-from hilum.dicom.identity import TYPE_2
+from hilum.dicom.identity import IDENTIFYING, PATIENT_AND_STUDY, TYPE_2
 from hilum.dicom.instance import Instance
+from hilum.dicom.text import LATIN_1, UTF_8, cleaned, is_valid
 from hilum.dicom.uids import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -33,7 +33,6 @@ NAMES = {
     "ko": "withdrawn",
 }
 NOT_FOR_DIAGNOSIS = "not for diagnosis"
-UNICODE = "ISO_IR 192"
 
 
 def stamp(
@@ -121,15 +120,6 @@ def laterality(images: Sequence[Instance]) -> str | None:
     return side if side in ("L", "R") else None
 
 
-def is_valid(vr: str, value: str) -> bool:
-    """Whether `value` obeys its value representation (PS3.5 6.2)."""
-    try:
-        validate_value(vr, value, config.RAISE)
-    except ValueError:
-        return False
-    return True
-
-
 def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str, number: int) -> None:
     uid = sop_instance_uid(analysis, kind, variant, number)
     dataset.SOPInstanceUID = uid
@@ -158,42 +148,49 @@ def description(title: str, kind: str) -> str:
 def _patient_and_study(dataset: Dataset, analysis: Analysis, texts: Sequence[str]) -> None:
     agreed = analysis.patient_and_study
     for element in agreed:
-        # What identifies the patient and the study is copied as it is, right or wrong, or the
-        # archive would file our result elsewhere. Other broken values would only make it refuse.
-        if element.VR in ("DA", "TM", "AS", "CS", "DS") and not _is_usable(element):
-            if element.keyword in TYPE_2:
-                setattr(dataset, element.keyword, None)
-            continue
-        dataset[element.tag] = element
-    characters = _character_set(agreed, (*_own_texts(analysis), *texts), analysis)
+        if element.keyword in IDENTIFYING or element.VR == "SQ" or element.is_empty:
+            dataset[element.tag] = element
+        elif usable := _usable(element):
+            setattr(dataset, element.keyword, usable)
+        elif element.keyword in TYPE_2:
+            setattr(dataset, element.keyword, None)
+    characters = _character_set(dataset, (*_own_texts(analysis), *texts), analysis)
     if characters is None:
         dataset.pop("SpecificCharacterSet", None)
     else:
         dataset.SpecificCharacterSet = characters
 
 
-def _is_usable(element: object) -> bool:
-    keyword, vr, value = element.keyword, element.VR, element.value  # type: ignore[attr-defined]
-    if keyword == "PatientSex" and value not in ("M", "F", "O", "", None):
-        return False
-    return is_valid(vr, "" if value is None else str(value))
+def _usable(element: DataElement) -> str:
+    """What a result can say of a value that identifies nobody; a broken one is no reason to fail.
+
+    A date as ACR-NEMA wrote it, with dots, is the same date.
+    """
+    value = element.value
+    values = [str(v) for v in (value if element.VM > 1 else [value])]
+    if element.VR == "DA":
+        values = [v.replace(".", "") for v in values]
+    usable = cleaned(element.VR, values)
+    if element.keyword == "PatientSex" and usable not in ("M", "F", "O"):
+        return ""
+    return usable
 
 
 def _character_set(
-    agreed: Dataset, texts: Sequence[str], analysis: Analysis
+    dataset: Dataset, texts: Sequence[str], analysis: Analysis
 ) -> str | list[str] | None:
     """The source's character set if it can hold every text of our objects, else UTF-8."""
-    text = "".join((*(str(element.value) for element in agreed), *texts))
+    copied = (str(dataset.get(keyword) or "") for keyword in PATIENT_AND_STUDY)
+    text = "".join((*copied, *texts))
     declared = analysis.series or max(analysis.study.series, key=lambda s: len(s.instances))
     source = declared.header.get("SpecificCharacterSet")
     if text.isascii() and not source:
         return None
     if source and _can_encode(source, text):
         return source if isinstance(source, str) else list(source)
-    if not source and _can_encode("ISO_IR 100", text):
-        # Nothing was declared though it was needed; readers take the bytes for Latin-1.
-        return "ISO_IR 100"
-    return UNICODE
+    if not source and _can_encode(LATIN_1, text):
+        return LATIN_1
+    return UTF_8
 
 
 def _can_encode(character_set: str | Sequence[str], text: str) -> bool:

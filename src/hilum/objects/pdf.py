@@ -4,6 +4,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import EncapsulatedPDFStorage
 
 from hilum.dicom import codes
+from hilum.dicom.text import is_valid
 from hilum.objects import common, page
 from hilum.objects.report import Report
 
@@ -43,4 +44,4 @@ def _acquired(report: Report) -> str | None:
     if not stated:
         date = str(header.get("AcquisitionDate") or "")
         stated = f"{date}{header.get('AcquisitionTime') or ''}" if date else ""
-    return stated if common.is_valid("DT", stated) and stated[:8].isdigit() else None
+    return stated if is_valid("DT", stated) and stated[:8].isdigit() else None

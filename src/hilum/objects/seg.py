@@ -144,9 +144,12 @@ def _refer_to_frames(dataset: Dataset, series: Series) -> None:
 
 
 def frame_of_reference_uid(series: Series) -> str:
-    """Of the images; derived from their series where they violate the standard and have none."""
-    stated = series.header.get("FrameOfReferenceUID")
-    return str(stated or derived_uid("frame-of-reference", series.uid))
+    """Of the images; derived from their series where they violate the standard and have none.
+
+    Nor is a broken one copied.
+    """
+    stated = series.header.uid("FrameOfReferenceUID")
+    return stated or derived_uid("frame-of-reference", series.uid)
 
 
 def _describe(report: Report, number: int) -> SegmentDescription:
