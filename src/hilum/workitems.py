@@ -120,7 +120,7 @@ class Workitems:
 
     def patient_and_study(self, row: tables.Row) -> Dataset:
         """Those attributes of the analysed images."""
-        analysed = {file for files in row["inputs"].values() for file in files}
+        analysed = {path.name for path in self.images(row)}
         images = self.study(row).instances
         mine = [image for image in images if image.path.name in analysed]
         return attributes(mine, [image for image in images if image not in mine])
