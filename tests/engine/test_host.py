@@ -151,7 +151,7 @@ def test_what_the_machine_lacks_twice_is_a_failure_and_no_refusal(
     host: ModelHost, tmp_path: Path
 ) -> None:
     gone = job(tmp_path, "calm")
-    gone.files["series"][1].unlink()
+    gone.inputs["series"][1].path.unlink()
     with pytest.raises(ModuleCrashed, match="a fresh process fared no better"):
         host.run(gone)
     assert not (gone.out / exchange.FINDINGS).exists()
@@ -159,9 +159,9 @@ def test_what_the_machine_lacks_twice_is_a_failure_and_no_refusal(
 
 def test_broken_pixels_are_a_refusal_that_names_the_image(host: ModelHost, tmp_path: Path) -> None:
     asked = job(tmp_path, "volume")
-    dataset = pydicom.dcmread(asked.files["series"][1])
+    dataset = pydicom.dcmread(asked.inputs["series"][1].path)
     dataset.PixelData = dataset.PixelData[:100]
-    dataset.save_as(asked.files["series"][1])
+    dataset.save_as(asked.inputs["series"][1].path)
     host.run(asked)
     refusal = exchange.load(asked.out).refusal
     assert refusal is not None
