@@ -69,6 +69,25 @@ def test_results_are_valid(results: tuple[Series, dict[str, Dataset]], tmp_path:
             assert validators.dicom_sr_validator(path) == []
 
 
+def test_another_program_finds_every_voxel_where_it_was_measured(
+    results: tuple[Series, dict[str, Dataset]], tmp_path: Path
+) -> None:
+    series, made = results
+    path = tmp_path / "seg.dcm"
+    path.write_bytes(as_file(made["seg"]))
+    read = validators.segimage2itkimage(path, tmp_path / "read")
+    wanted = [exams.segments(series)[n].mask for n in (0, 1, 2)]
+    assert len(read) == len(wanted)
+    for voxels, mask in zip(read, wanted, strict=True):
+        expected = np.argwhere(mask.array) @ mask.affine[:3, :3].T + mask.affine[:3, 3]
+        assert np.allclose(_sorted(voxels), _sorted(expected), atol=1e-3)
+
+
+def _sorted(points: np.ndarray) -> np.ndarray:
+    rounded = np.round(points, 2)
+    return points[np.lexsort(rounded.T)]
+
+
 def _items(dataset: Dataset) -> list[Dataset]:
     found = list(dataset.get("ContentSequence", []))
     return found + [inner for item in found for inner in _items(item)]

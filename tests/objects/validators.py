@@ -4,9 +4,12 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 ACCEPTED = (
@@ -104,8 +107,24 @@ def tid1500reader(path: Path) -> dict[str, Any]:
     return json.loads(told.read_text())
 
 
+def segimage2itkimage(path: Path, folder: Path) -> list[np.ndarray]:
+    """Each segment, in order of their numbers, as dcmqi reads it: (voxels, 3) in LPS mm."""
+    folder.mkdir()
+    options = ("--outputDirectory", str(folder), "--outputType", "nii")
+    answer = _run("segimage2itkimage", "--inputDICOM", str(path), *options)
+    files = sorted(folder.glob("*.nii.gz"), key=lambda file: int(file.name.split(".")[0]))
+    assert files, answer
+    found = []
+    for file in files:
+        image = nib.load(file)
+        inside = np.argwhere(np.asarray(image.dataobj) > 0)
+        found.append(nib.affines.apply_affine(image.affine, inside) * (-1, -1, 1))
+    return found
+
+
 def _run(program: str, *arguments: str, environment: dict[str, str] | None = None) -> str:
-    found = shutil.which(program)
+    beside = str(Path(sys.executable).parent)  # programs that came from a Python package
+    found = shutil.which(program) or shutil.which(program, path=beside)
     if found is None:
         pytest.skip(f"{program} is not installed")
     path = {"PATH": "/usr/local/bin:/usr/bin:/bin"}

@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 
 from hilum.dicom.identity import Judgement, attributes, judge
 from hilum.dicom.instance import Instance
+from hilum.dicom.parts import Part
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.findings import Findings
@@ -46,8 +47,9 @@ class Analysis:
 
     @property
     def all_series(self) -> tuple[Series, ...]:
-        """Every analysed series, once."""
-        return tuple({s.uid: s for chosen in self.inputs.values() for s in chosen}.values())
+        """Every analysed volume, once; a series may hold several."""
+        given = (series for chosen in self.inputs.values() for series in chosen)
+        return tuple({Part.of(series): series for series in given}.values())
 
     @cached_property
     def instances(self) -> tuple[Instance, ...]:

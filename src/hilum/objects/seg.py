@@ -64,6 +64,7 @@ def write(report: Report, encoding: Encoding = "auto") -> Dataset | None:
         content_description=common.description(analysis.module.title, "seg"),
         transfer_syntax_uid=ExplicitVRLittleEndian,
     )
+    dataset.ContentCreatorName = None  # Type 2: nobody but the algorithm made it
     _refer_to_frames(dataset, series)
     _fix_dimension_organization(dataset, derived_uid("dimensions", uid))
     predecessors = common.predecessors(analysis, SegmentationStorage)
