@@ -27,7 +27,7 @@ from hilum.hints import HintSender, gateway_address
 from hilum.inbox import Inbox
 from hilum.inbox.room import with_room
 from hilum.module import Module, facts_of, inputs_of
-from hilum.objects import KINDS, Encoding, Regions, write_objects
+from hilum.objects import KINDS, Encoding, Regions, write_what_can_be
 from hilum.outbox import Outbox
 from hilum.records import Records, tables
 from hilum.records.own import own_results
@@ -293,10 +293,11 @@ class Flow(durable.Workflows):
         images_to = recipients(self.site, Rule.model_validate(row["rule"]), refused)
         destinations = self.site.destinations(tuple(images_to))
         written: set[str] = set()
+        lost: dict[str, str] = {}
         variants: dict[str, Wanted]
         variants = {d.variant: (d.objects, d.segmentation, d.regions) for d in destinations}
         for variant, wanted in sorted((variants or FOR_NOBODY).items()):
-            for kind, dataset in write_objects(analysis, *wanted):
+            for kind, dataset in write_what_can_be(analysis, lost, *wanted):
                 keep = partial(self.workitems.keep, workitem_id, kind, dataset, variant)
                 with_room(self.site.data, keep)
                 written.add(kind)
@@ -304,6 +305,10 @@ class Flow(durable.Workflows):
             self.outbox.owed(workitem_id, d.name, d.variant, images_to[d.name])
             for d in destinations
         ]
+        for kind, place in lost.items():
+            text = f"{kind} could not be written, the others are sent: {place}"
+            log.error("workitem %s: %s", workitem_id, text)
+            self.records.add_event(row["study_uid"], "failed", text, workitem_id)
         text = f"results written: {', '.join(sorted(written))}"
         self.records.set_state(workitem_id, State.DELIVERING, text, "written", owed)
         self.outbox.settle(workitem_id)

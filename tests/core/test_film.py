@@ -428,3 +428,38 @@ def test_original_stays_as_it_is(tmp_path: Path) -> None:
     film_at(path).values()
     assert path.read_bytes() == before
     assert pydicom.dcmread(path).BitsStored == 12
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("slope", [None, "", 2])
+@pytest.mark.parametrize("intercept", [None, "", -100])
+def test_each_of_slope_and_intercept_has_its_usual_value_where_it_is_not_stated(
+    slope: object, intercept: object, tmp_path: Path
+) -> None:
+    ds = radiograph(scene())
+    for keyword, value in (("RescaleSlope", slope), ("RescaleIntercept", intercept)):
+        if value is not None:
+            setattr(ds, keyword, value)
+    np.testing.assert_allclose(
+        film(ds, tmp_path).values(), scene().astype(float) * (slope or 1) + (intercept or 0)
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [("RescaleSlope", b"0 "), ("RescaleSlope", b"nan "), ("RescaleIntercept", b"1,0 ")],
+)
+def test_slope_or_intercept_that_cannot_be_used_is_named(
+    keyword: str, value: bytes, tmp_path: Path
+) -> None:
+    marked = saved(radiograph(scene(), **{keyword: 7.5}), tmp_path / "film.dcm")
+    content = marked.read_bytes()
+    tag = {"RescaleSlope": b"\x28\0\x53\x10", "RescaleIntercept": b"\x28\0\x52\x10"}[keyword]
+    start = content.index(tag) + 4
+    value = value.ljust(4)
+    marked.write_bytes(
+        content[:start] + b"DS" + len(value).to_bytes(2, "little") + value + content[start + 8 :]
+    )
+    with pytest.raises(UnreadableError, match=keyword):
+        film_at(marked).values()

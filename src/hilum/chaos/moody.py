@@ -10,9 +10,11 @@ import numpy as np
 
 from hilum import Finding, Input, Measurement, Segment, Series, codes
 
+HOARD: list[bytearray] = []
+
 
 class Moody:
-    """Measures the brighter half, unless it is told to raise, crash, eat, hang or kill."""
+    """Measures the brighter half, unless it is told to raise, crash, eat, hoard, hang or kill."""
 
     name, version, title = "moody", "1.0", "Moody"
     needs = Input(modality="MR")
@@ -35,8 +37,19 @@ def _misbehave(mood: str) -> None:
         hoard = []
         while True:
             hoard.append(np.ones(1 << 24))
+    if mood == "hoards":
+        _hoard(1 << 26)
     if mood == "hangs":
         time.sleep(3600)
     if mood == "kills":
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(3600)
+
+
+def _hoard(size: int) -> None:
+    """Keep all memory there is, for good, and say nothing: the next study finds none."""
+    while size > 1 << 16:
+        try:
+            HOARD.append(bytearray(size))
+        except MemoryError:
+            size //= 2

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 
-from hilum.dicom.header import HOSTILE
+from hilum.dicom.functional_groups import of_classic
+from hilum.dicom.header import HOSTILE, Header
 from hilum.dicom.pixels import StoredFrames
+from hilum.dicom.values import Rescale, looked_up
 from hilum.errors import UnreadableError
 
 MOST_CLIPPED = 0.5  # of the pixels between the film's own extremes
@@ -91,13 +93,11 @@ def _after_modality(pixels: np.ndarray, stored: StoredFrames) -> np.ndarray:
     """Modality LUT or rescale (PS3.3 C.11.1): integers as long as nothing makes them fractions."""
     dataset = stored.header
     if dataset.get("ModalityLUTSequence"):
-        return _looked_up(pixels, dataset.ModalityLUTSequence[0], stored.order)[0]
-    slope, intercept = dataset.get("RescaleSlope"), dataset.get("RescaleIntercept")
-    slope = 1.0 if slope is None else float(slope)
-    intercept = 0.0 if intercept is None else float(intercept)
-    if slope == 0 or not np.isfinite([slope, intercept]).all():
-        raise UnreadableError("the rescale slope or intercept is not a usable number")
-    return pixels if (slope, intercept) == (1, 0) else pixels * slope + intercept
+        return looked_up(pixels, dataset.ModalityLUTSequence[0], stored.order)[0]
+    rescale = Rescale.of(of_classic(dataset), Header(dataset))
+    if rescale.problem is None and (rescale.slope, rescale.intercept) == (1, 0):
+        return pixels
+    return rescale(pixels)
 
 
 def _after_voi(
@@ -111,7 +111,7 @@ def _after_voi(
     dataset = stored.header
     if dataset.get("VOILUTSequence"):
         item = dataset.VOILUTSequence[0]
-        name, (shown, top) = "VOI LUT", _looked_up(values, item, stored.order)
+        name, (shown, top) = "VOI LUT", looked_up(values, item, stored.order)
         shown = shown / np.float32(top)
     else:
         try:
@@ -155,28 +155,3 @@ def _windowed(values: np.ndarray, function: str, centre: float, width: float) ->
     if function == "LINEAR":
         centre, width = centre - 0.5, max(width - 1, 1e-3)  # a width of 1 is a threshold
     return np.asarray(np.clip((x - centre) / width + 0.5, 0, 1), np.float32)
-
-
-def _looked_up(values: np.ndarray, item: Dataset, order: str) -> tuple[np.ndarray, int]:
-    """`values` through a LUT item (PS3.3 C.11.1.1, C.11.2.1.1), and the highest value it can give.
-
-    Written out because pydicom 3.0 wraps the index of an 8 bit LUT and knows no 12 bit ones.
-    """
-    count, first, bits = (int(part) for part in item.LUTDescriptor)
-    count = count % 2**16 or 2**16  # read as signed where the VR was taken for SS
-    if first >= 2**15 and values.min() < 0:
-        first -= 2**16
-    table = _entries(item["LUTData"].value, count, bits, order)
-    if not 1 <= bits <= 16 or len(table) < count:
-        raise UnreadableError("the table is shorter than its descriptor says")
-    index = np.clip(np.rint(values).astype(np.int64) - first, 0, count - 1)
-    return table[:count].astype(np.int32)[index], 2**bits - 1
-
-
-def _entries(data: object, count: int, bits: int, order: str) -> np.ndarray:
-    """LUT Data as numbers; 8 bit entries may come two in a word."""
-    if not isinstance(data, bytes):
-        return np.atleast_1d(np.asarray(data)).astype(np.uint16)
-    if bits <= 8 and len(data) in (count, count + 1):
-        return np.frombuffer(data, np.uint8)
-    return np.frombuffer(data[: len(data) // 2 * 2], f"{order}u2").astype(np.uint16)

@@ -3,11 +3,17 @@
 The only thing read here are the pixels of an analysed volume, for the picture; films come drawn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pydicom.dataset import Dataset
 
+from hilum.dicom.header import Header
+from hilum.dicom.identity import IDENTIFYING
+from hilum.dicom.instance import Instance
+from hilum.dicom.part10 import as_file
+from hilum.dicom.study import Study
+from hilum.errors import where
 from hilum.findings import Findings, Note
 from hilum.objects import pdf, sc, seg, sr
 from hilum.objects.analysis import Analysis
@@ -16,13 +22,22 @@ from hilum.objects.seg import Encoding
 from hilum.objects.sr import Regions
 from hilum.objects.withdrawal import write_withdrawal
 
-__all__ = ["KINDS", "Analysis", "Encoding", "Regions", "write_objects", "write_withdrawal"]
+__all__ = [
+    "KINDS",
+    "Analysis",
+    "Encoding",
+    "Regions",
+    "write_objects",
+    "write_what_can_be",
+    "write_withdrawal",
+]
 
 UNREADABLE_LETTERS = (
     "The images do not say which characters their texts are written in; names and other texts may "
     "be shown with wrong letters."
 )
 KINDS = ("seg", "sr", "sc", "pdf")
+OnLoss = Callable[[str, Exception], None]
 
 
 def write_objects(
@@ -30,6 +45,7 @@ def write_objects(
     kinds: Sequence[str] = KINDS,
     segmentation: Encoding = "auto",
     regions: Regions = "outlines",
+    on_loss: OnLoss | None = None,
 ) -> list[tuple[str, Dataset]]:
     """The SOP instances which tell `analysis`, each with its kind, ready for `save_as` or sending.
 
@@ -51,17 +67,75 @@ def write_objects(
         How the measurement report says where a measurement was made: by outlines on the images,
         which viewers draw, or by a reference to the segment, which machines read (PS3.16 TID 1411
         takes one of the two). Without "seg" among the kinds it is always outlines.
+    on_loss : function of kind and error, optional
+        Called for a kind that cannot be written; the others are. Without it the error is raised. Of
+        a refusal whose report or picture is lost, one is made that says the same and nothing of the
+        images' headers but whose they are.
     """
-    report = Report(_with_remarks(analysis))
-    overlay = seg.write(report, segmentation) if "seg" in kinds else None
-    written = [("seg", overlay)] if overlay else []
-    if "sr" in kinds:
-        written.append(("sr", sr.write(report, overlay, regions)))
-    if "sc" in kinds:
-        written += [("sc", picture) for picture in sc.write(report)]
-    if "pdf" in kinds:
-        written.append(("pdf", pdf.write(report)))
+    lost: list[str] = []
+
+    def note(kind: str, error: Exception) -> None:
+        if on_loss is None:
+            raise error
+        lost.append(kind)
+        on_loss(kind, error)
+
+    written = _written(analysis, kinds, segmentation, regions, note)
+    bare = [kind for kind in ("sr", "sc") if kind in lost]
+    if bare and analysis.findings.refusal:
+        written += _written(_bare(analysis), bare, segmentation, regions, note)
     return written
+
+
+def write_what_can_be(
+    analysis: Analysis,
+    lost: dict[str, str],
+    kinds: Sequence[str] = KINDS,
+    segmentation: Encoding = "auto",
+    regions: Regions = "outlines",
+) -> list[tuple[str, Dataset]]:
+    """As `write_objects`; why a kind is not among them is put into `lost`.
+
+    Raises what was raised last if there is none at all.
+    """
+    errors: dict[str, Exception] = {}
+    written = write_objects(analysis, kinds, segmentation, regions, errors.__setitem__)
+    if errors and not written:
+        raise next(reversed(errors.values()))
+    lost |= {kind: where(error) for kind, error in errors.items()}
+    return written
+
+
+def _written(
+    analysis: Analysis,
+    kinds: Sequence[str],
+    segmentation: Encoding,
+    regions: Regions,
+    on_loss: OnLoss,
+) -> list[tuple[str, Dataset]]:
+    """What can be written of `kinds`; `on_loss` is told of each that cannot."""
+    report = Report(_with_remarks(analysis))
+
+    def attempt(kind: str, write: Callable[[], Sequence[Dataset | None]]) -> list[Dataset]:
+        if kind not in kinds:
+            return []
+        try:
+            made = [dataset for dataset in write() if dataset]
+            for dataset in made:
+                as_file(dataset)  # whose values can be encoded, too
+        except Exception as error:  # noqa: BLE001 - around one kind of object: the others go out
+            on_loss(kind, error)
+            return []
+        return made
+
+    overlay = next(iter(attempt("seg", lambda: [seg.write(report, segmentation)])), None)
+    made = {
+        "seg": [overlay] if overlay else [],
+        "sr": attempt("sr", lambda: [sr.write(report, overlay, regions)]),
+        "sc": attempt("sc", lambda: sc.write(report)),
+        "pdf": attempt("pdf", lambda: [pdf.write(report)]),
+    }
+    return [(kind, dataset) for kind, datasets in made.items() for dataset in datasets]
 
 
 def _with_remarks(analysis: Analysis) -> Analysis:
@@ -75,3 +149,21 @@ def _with_remarks(analysis: Analysis) -> Analysis:
     if not remarks:
         return analysis
     return replace(analysis, findings=Findings((*analysis.findings.items, *remarks)))
+
+
+def _bare(analysis: Analysis) -> Analysis:
+    """`analysis` of images that state nothing but whose they are."""
+    study = Study.of(map(_identity, analysis.study.instances))
+    inputs = {
+        name: tuple(s for one in chosen for s in Study.of(map(_identity, one.instances)).series)
+        for name, chosen in analysis.inputs.items()
+    }
+    return replace(analysis, study=study, inputs=inputs, reasons=(), incomplete=None, pictures={})
+
+
+def _identity(instance: Instance) -> Instance:
+    header = Header()
+    for keyword in (*IDENTIFYING, "SpecificCharacterSet"):
+        if keyword in instance.header:
+            header[keyword] = instance.header[keyword]
+    return replace(instance, header=header, places={})

@@ -35,7 +35,7 @@ from hilum.objects.flowables import (
 )
 from hilum.objects.report import Report
 from hilum.objects.rows import row_of
-from hilum.objects.typeface import REGULAR
+from hilum.objects.typeface import MOST_IN_CELL, REGULAR
 
 BLUE, BLUE_PALE, GREY = HexColor(0x1C66AD), HexColor(0xE8F1FA), HexColor(0x97A1AC)
 TONES = {
@@ -123,7 +123,7 @@ def _numbers(film: FilmReport) -> Flowable:
             rows.append(["", Paragraph(words, SMALL), ""])
     for row in map(row_of, film.measurements):
         value = Paragraph(f"{row.value} {row.unit}".strip(), NUMBER)
-        rows.append([paragraph(row.label), "", value])
+        rows.append([paragraph(row.label, MOST_IN_CELL), "", value])
     made = table(rows, [LABEL, BAR + 4 * mm, VALUE])
     style: list[tuple[object, ...]] = [
         ("TOPPADDING", (0, 0), (-1, 0), 7),
@@ -165,9 +165,9 @@ def _cards(films: Sequence[FilmReport], across: int) -> Flowable:
 def _gist(film: FilmReport) -> Iterator[Flowable]:
     if film.outcome:
         strong = TONES[film.outcome.tone][0].hexval()[2:]
-        words = paragraph(film.outcome.words)
+        words = paragraph(film.outcome.words, MOST_IN_CELL)
         yield Paragraph(f'<font color="#{strong}"><b>{words.text}</b></font>', words.style)
-    yield Paragraph(paragraph(film.gist).text, SMALL)
+    yield Paragraph(paragraph(film.gist, MOST_IN_CELL).text, SMALL)
 
 
 class _Bar(Flowable):

@@ -15,7 +15,14 @@ from reportlab.platypus.flowables import Flowable
 from reportlab.platypus.paragraph import Paragraph
 from reportlab.platypus.tables import Table, TableStyle
 
-from hilum.objects.typeface import BOLD, REGULAR, name_to_show, shown
+from hilum.objects.typeface import (
+    BOLD,
+    MOST_IN_CELL,
+    MOST_SHOWN,
+    REGULAR,
+    name_to_show,
+    shown,
+)
 
 INK, FAINT, LINE = HexColor(0x1B222B), HexColor(0x66707C), HexColor(0xD5DAE0)
 AMBER, AMBER_INK, AMBER_PALE = HexColor(0xFFB830), HexColor(0x8A5A00), HexColor(0xFFF3D9)
@@ -44,7 +51,7 @@ def identity(header: Dataset) -> Table:
         ("Study date", _date(header.get("StudyDate"))),
         ("Accession number", header.get("AccessionNumber")),
     )
-    cells = [[label(name), paragraph(str(value))] for name, value in pairs if value]
+    cells = [[label(name), paragraph(str(value), MOST_IN_CELL)] for name, value in pairs if value]
     half = (len(cells) + 1) // 2
     left, right = cells[:half], cells[half:] + [["", ""]] * (2 * half - len(cells))
     rows = [[*a, *b] for a, b in zip(left, right, strict=True)]
@@ -61,7 +68,7 @@ def warning(
         style = ParagraphStyle(
             "headline", HEADING, textColor=strong, fontSize=size, leading=size * 1.35
         )
-        lines.insert(0, Paragraph(escape(shown(headline)), style))
+        lines.insert(0, Paragraph(escape(shown(headline, MOST_IN_CELL)), style))
     made = Table([[lines]], colWidths=[WIDTH])
     made.setStyle(
         TableStyle(
@@ -138,8 +145,8 @@ def label(words: str) -> Paragraph:
     return Paragraph(f'<font size="8" color="#66707C">{words}</font>', BODY)
 
 
-def paragraph(words: str) -> Paragraph:
-    return Paragraph(escape(shown(words)), BODY)
+def paragraph(words: str, most: int = MOST_SHOWN) -> Paragraph:
+    return Paragraph(escape(shown(words, most)), BODY)
 
 
 def _date(value: str | None) -> str:

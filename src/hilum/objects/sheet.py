@@ -1,12 +1,12 @@
 """The sheet that pictures are drawn on, and the furniture that every picture has."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
 from hilum.objects.report import NOT_FOR_DIAGNOSIS
-from hilum.objects.typeface import BOLD, REGULAR, pixels, shown
+from hilum.objects.typeface import BOLD, MOST_IN_CELL, REGULAR, pixels, shown
 
 Colour = tuple[int, int, int]
 
@@ -14,6 +14,7 @@ WIDTH = 1280
 EDGE = 36
 GAP = 16
 INNER = WIDTH - 2 * EDGE
+LOWEST_NOTE = 5000  # pixels from the top: the rest of the sheet takes the last one and the footer
 CORNER = 72  # viewers write over the corners of an image: nothing of ours at top and bottom
 BACKGROUND = (11, 14, 19)
 PANEL = (22, 27, 34)
@@ -113,7 +114,12 @@ def facts(sheet: Sheet, pairs: Sequence[tuple[str, str]], left: int, top: int) -
 
 def notes(sheet: Sheet, remarks: Sequence[str]) -> None:
     """Each remark behind a bullet."""
-    for remark in remarks:
+    for number, remark in enumerate(remarks):
+        if sheet.y > LOWEST_NOTE:
+            rest = f"{len(remarks) - number} more notes are in the measurement report."
+            sheet.text((EDGE + 28, sheet.y + 20), rest, 18, FAINT)
+            sheet.y += 31
+            return
         sheet.pen.ellipse((EDGE + 4, sheet.y + 10, EDGE + 12, sheet.y + 18), fill=WARNING)
         for line in wrap(remark, pixels(REGULAR, 18), INNER - 28):
             sheet.text((EDGE + 28, sheet.y + 20), line, 18)
@@ -135,9 +141,9 @@ def footer(sheet: Sheet) -> None:
 
 
 def wrap(words: str, font: ImageFont.FreeTypeFont, width: float) -> Sequence[str]:
-    """`words` in lines of at most `width` pixels."""
+    """`words` in lines of at most `width` pixels; a word that is longer is broken."""
     lines = [""]
-    for word in shown(words).split():
+    for word in _broken(shown(words).split(), font, width):
         longer = f"{lines[-1]} {word}".strip()
         if not lines[-1] or font.getlength(longer) <= width:
             lines[-1] = longer
@@ -146,9 +152,20 @@ def wrap(words: str, font: ImageFont.FreeTypeFont, width: float) -> Sequence[str
     return lines
 
 
+def _broken(words: Sequence[str], font: ImageFont.FreeTypeFont, width: float) -> Iterator[str]:
+    for word in words:
+        while len(word) > 1 and font.getlength(word) > width:
+            end = max(1, int(len(word) * width / font.getlength(word)))
+            while end > 1 and font.getlength(word[:end]) > width:
+                end -= 1
+            yield word[:end]
+            word = word[end:]
+        yield word
+
+
 def fit(words: str, font: ImageFont.FreeTypeFont, width: float) -> str:
     """`words`, shortened if they are longer than `width` pixels."""
-    words = shown(words)
+    words = shown(words, MOST_IN_CELL)
     if font.getlength(words) <= width:
         return words
     while words and font.getlength(f"{words}...") > width:

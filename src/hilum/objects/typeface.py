@@ -12,6 +12,8 @@ from reportlab.pdfbase.ttfonts import TTFont
 
 FOLDER = Path(__file__).parent / "fonts"
 REGULAR, BOLD = "Roboto-Regular", "Roboto-Bold"
+MOST_SHOWN = 2000  # characters of one text: a third of a page
+MOST_IN_CELL = 250  # of one in a narrow column, or a headline
 
 
 @cache
@@ -35,12 +37,17 @@ def can_show(text: str) -> bool:
     return all(ord(character) in _characters() for character in text)
 
 
-def shown(text: str) -> str:
-    """`text`, without the words that the font cannot show: no boxes, no question marks."""
-    if can_show(text):
+def shown(text: str, most: int = MOST_SHOWN) -> str:
+    """`text` on one line, without the words that the font cannot show: no boxes, no question marks.
+
+    At most `most` characters: a page has an end. The measurement report holds the whole text.
+    """
+    text = text if len(text) <= most else f"{text[: most - 3]}..."
+    if text.isprintable() and can_show(text):
         return text
-    words = (word for word in text.split() if can_show(word))
-    return " ".join(words) or "(in a script that this page cannot show)"
+    plain = "".join(c if c.isprintable() else " " for c in text)
+    words = (word for word in plain.split() if can_show(word))
+    return " ".join(words) or ("(in a script that this page cannot show)" if text.strip() else "")
 
 
 def name_to_show(name: PersonName | str | None) -> str | None:

@@ -29,7 +29,7 @@ from hilum.errors import ConfigurationError, HilumError, where
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import Module, ModuleFacts, discover, facts_of, inputs_of, own_results_of
-from hilum.objects import Analysis, write_objects
+from hilum.objects import Analysis, write_what_can_be
 from hilum.offline.reading import Progress, Reading, Remark, in_lines, read_folder
 from hilum.routing import whose
 
@@ -204,13 +204,19 @@ def _results(
         ),
         incomplete=decision.incomplete,
     )
-    written = write_objects(analysis)
+    lost: dict[str, str] = {}
+    written = write_what_can_be(analysis, lost)
     earlier += [dataset for kind, dataset in written if kind == "sr"]
     return {
         "state": "refused" if findings.refusal else "analysed",
         "findings": exchange.summary(findings),
         "results": [_kept(kind, dataset, out) for kind, dataset in written],
+        **({"problem": f"not written: {_listed(lost)}"} if lost else {}),
     }
+
+
+def _listed(lost: Mapping[str, str]) -> str:
+    return ", ".join(f"{kind} ({place})" for kind, place in lost.items())
 
 
 def _kept(kind: str, dataset: Dataset, out: Path) -> dict[str, str]:

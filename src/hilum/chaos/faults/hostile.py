@@ -7,6 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import pydicom
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGLSLossless
 
 from hilum.chaos.ledger import inferences
 from hilum.chaos.network import LISTENER
@@ -18,6 +21,8 @@ from hilum.transport.scu import Peer, store
 
 ASSOCIATE_RQ = 0x01  # PDU type (PS3.8 9.3.2)
 ABSURD_LENGTH = 0xFFFFFFF0
+# JPEG-LS (ITU-T T.87 C.2.2): SOI, SOF55 of 46,000 x 46,000 pixels of 8 bits, SOS.
+BOMB = bytes.fromhex("ffd8 fff7000b 08 b3b0 b3b0 01 011100 ffda0008 01 0100 00 00 00") + bytes(64)
 
 
 @fault("truncated file", "an image whose last third is missing")
@@ -31,6 +36,23 @@ def truncated(trial: Trial) -> None:
     except DeliveryError:
         pass  # cut off: nothing was accepted
     trial.send()
+    trial.lifted()
+
+
+@fault(
+    "codestream bomb",
+    "an image of a hundred bytes that decodes to two gigabytes: a refusal, the next is analysed",
+)
+def codestream_bomb(trial: Trial) -> None:
+    bomb = trial.study(refusal=True, state="completed")
+    path = next(file for file in bomb.files if bomb.uid_of[file] in bomb.target)
+    dataset = pydicom.dcmread(path)
+    dataset.file_meta.TransferSyntaxUID = JPEGLSLossless
+    dataset.PixelData = encapsulate([BOMB])
+    dataset["PixelData"].VR = "OB"
+    dataset.save_as(path)
+    good = trial.study(state="completed")
+    trial.send(bomb, good)
     trial.lifted()
 
 

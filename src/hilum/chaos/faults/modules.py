@@ -12,6 +12,7 @@ MOODS = {
     "raises": "a module raises an error",
     "segfaults": "a module makes its process crash",
     "eats": "a module eats all memory it can get",
+    "hoards": "a module keeps all memory for itself",
     "hangs": "a module never comes back",
     "kills": "a module kills its worker each time",
 }
