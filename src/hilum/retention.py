@@ -219,17 +219,8 @@ class Retention:
     def _deliveries(self, item: tables.Row) -> list[tables.Row]:
         return self._records.find(tables.delivery, workitem_id=item["id"])
 
-<<<<<<< HEAD
-
-def _is_own_result(file: Path) -> bool:
-    try:
-        return Instance.read(file).is_own_result
-    except (UnreadableError, OSError):
-        return False
-=======
     def _is_own_result(self, file: Path) -> bool:
         try:
             return Instance.read(file, self._own).is_own_result
-        except UnreadableError:
+        except (UnreadableError, OSError):
             return False
->>>>>>> 5f64d08 (Own results are known by our records and the Device UID of our modules, not by what anybody writes)
