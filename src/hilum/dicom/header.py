@@ -40,6 +40,7 @@ IDENTIFYING: dict[str, BaseTag] = {
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 }
 CHARACTER_SET = 0x00080005
+LONGEST_CHARACTER_SET = 256  # bytes; each text is tried with each of its values
 # Modality LUT, Shared and Per-frame Functional Groups: often too large for a header in memory.
 PLACED = (0x00283000, 0x52009229, 0x52009230)
 LONGEST_UID = 64  # characters, PS3.5 9.1
@@ -137,7 +138,7 @@ def read_header(part10: Buffer) -> Headers:
             places[element.tag] = (element.value, element.end)
         content = part10[element.start : min(element.end, element.start + LARGEST_ELEMENT + 1)]
         # Every text is read by the character set: a broken one must not make all of them so.
-        odd = element.tag == CHARACTER_SET and not implicit and content[4:6] != b"CS"
+        odd = element.tag == CHARACTER_SET and _is_odd_character_set(content, implicit)
         fits = len(content) <= LARGEST_ELEMENT and len(kept) + len(content) <= LARGEST_HEADER
         if fits and not odd:
             kept += content
@@ -148,6 +149,10 @@ def read_header(part10: Buffer) -> Headers:
     except HOSTILE as error:
         raise UnreadableError(f"not a readable DICOM object: {type(error).__name__}") from error
     return Headers(uids, header, syntax, places)
+
+
+def _is_odd_character_set(content: bytes, implicit: bool) -> bool:
+    return len(content) > LONGEST_CHARACTER_SET or (not implicit and content[4:6] != b"CS")
 
 
 def inflated(compressed: bytes) -> bytes:
