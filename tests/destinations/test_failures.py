@@ -165,6 +165,7 @@ def test_answers_of_a_dicomweb_archive(
 def test_basic_authentication(archive: str, files: list[Path], tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("open sesame\n")
+    secret.chmod(0o600)
     settings = Settings(
         name="web", kind="dicomweb", url=archive, username="hilum", password_file=secret
     )

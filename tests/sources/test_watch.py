@@ -338,6 +338,7 @@ def test_many_images_cost_few_questions_where_those_are_allowed(
 def test_a_wrong_password_is_named_and_a_right_one_is_used(tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("wrong")
+    secret.chmod(0o600)
     files = write_series(tmp_path / "scan", 1)
     settings = {"AuthenticationEnabled": True, "RegisteredUsers": {"hilum": "right"}}
     with Orthanc(tmp_path / "pacs", settings=settings) as orthanc:
@@ -347,6 +348,7 @@ def test_a_wrong_password_is_named_and_a_right_one_is_used(tmp_path: Path) -> No
             assert watch.row["state"] == "refused"
             assert "correct username, password_file" in watch.row["problem"]
             secret.write_text("right\n")
+            secret.chmod(0o600)
             watch.settle()
             with httpx.Client(base_url=orthanc.url, auth=("hilum", "right")) as client:
                 client.post("/instances", content=files[0].read_bytes()).raise_for_status()
@@ -465,6 +467,7 @@ def test_a_password_file_that_is_not_there_is_named_until_it_is(
         assert watch.row["state"] == "refused"
         assert "cannot read password_file: No such file" in watch.row["problem"]
         secret.write_text("any")
+        secret.chmod(0o600)
         watch.settle()
     finally:
         watch.close()

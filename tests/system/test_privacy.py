@@ -1,5 +1,7 @@
 """Patient data reach the results, and nothing else: no log, record, page or file name."""
 
+import os
+import sys
 from pathlib import Path
 
 import httpx
@@ -7,7 +9,10 @@ import pydicom
 import pytest
 
 from factory import mr_slices, write
+from hilum.cli import main
 from hilum.dicom.instance import Instance
+from hilum.inbox.privacy import OTHERS
+from hilum.process import keep_private
 from plugin import BRIGHT, install_plugin
 
 from .site import running
@@ -43,3 +48,33 @@ def test_markers_stay_in_the_objects(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert marker not in pages
         assert not [p for p in data.rglob("*") if marker in str(p)]
         assert not [p for p in kept if marker.encode() in p.read_bytes()]
+
+
+def test_what_a_run_leaves_is_its_owners_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    files = write(mr_slices(), tmp_path / "exam")
+    before = os.umask(0o022)  # the usual one
+    try:
+        keep_private()  # as every command does first
+        with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+            hilum.send(files)
+            hilum.settled(Instance.read(files[0]).study_uid)
+            wide = [p for p in (hilum.site.data, *hilum.site.data.rglob("*")) if is_open(p)]
+        words = ["hilum", "run", "bright-volume", str(tmp_path / "exam"), "-o", str(tmp_path / "r")]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        os.umask(before)
+    assert ended.value.code == 0
+    assert wide == []
+    results = [*(tmp_path / "r").rglob("*"), *(tmp_path / "out").rglob("*")]
+    assert len([path for path in results if path.suffix == ".dcm"]) >= 8
+    assert [path for path in results if is_open(path)] == []
+
+
+def is_open(path: Path) -> bool:
+    """Whether others than its owner have rights in it; those of a link say nothing."""
+    return not path.is_symlink() and bool(path.stat().st_mode & OTHERS)

@@ -24,6 +24,9 @@ ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 LONG_VRS = frozenset(str(vr).encode() for vr in EXPLICIT_VR_LENGTH_32)
 DEEPEST = 100  # sequences in sequences; reports (TID 1500) have about ten
 MOST_ELEMENTS = 1_000_000  # heads looked at; 10,000 frames of an enhanced object have as many
+MOST_OUTERMOST = (
+    10_000  # of them outside of sequences, each kept; the largest objects have hundreds
+)
 
 TRUNCATED = "it ends in the middle of an element"
 
@@ -67,7 +70,11 @@ class Walker:
 
         Raises `UnreadableError` where the bytes end too early, or make no sense.
         """
+        count = 0
         while self._size - self._position >= 8:
+            count += 1
+            if count > MOST_OUTERMOST:
+                raise UnreadableError(f"it has more than {MOST_OUTERMOST} elements side by side")
             start = self._position
             tag, length, implicit = self._head(self._implicit)
             value = self._position

@@ -20,6 +20,7 @@ from hilum.dicom.part10 import body
 from hilum.dicom.salvage import readable
 from hilum.dicom.structure import Buffer
 from hilum.errors import UnreadableError
+from hilum.inbox.privacy import make_private
 
 ABANDONED_AFTER = 3600.0  # seconds; a partial file this old belongs to a process that was killed
 OTHER_CONTENT = "SOP Instance UID received again with other content"
@@ -67,6 +68,7 @@ class Inbox:
         self.incoming = root / "incoming"
         self.quarantine = root / "quarantine"
         self._partial = root / "partial"
+        make_private(root)
         for folder in (self.incoming, self.quarantine, self._partial, root / REMOVED):
             folder.mkdir(parents=True, exist_ok=True)
         sync_folder(root)
