@@ -11,7 +11,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from hilum.assembly import WHOLE_AGAIN, Arrival
-from hilum.dicom.identity import Identity
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import UnreadableError
@@ -141,22 +140,16 @@ class Arrivals:
         else:
             self._records.remove(tables.removal, study_uid=arrival.study_uid)
 
-    def decide(self, study_uid: str, identity: str) -> bool:
-        """Look at a study anew: a person says which of its images count; False if none is such."""
-        was_open = study_uid in self._open
+    def decide(self, study_uid: str, identity: str, at: float) -> None:
+        """Look at a study anew, of whose images those with `identity` count since `at`."""
+        self._open.pop(study_uid, None)  # its files may have been exchanged
         folder = self._inbox.study_folder(study_uid)
-        arrival = self._open.get(study_uid) or self._open_study(study_uid, folder, "")
-        images = [i for i in arrival.instances.values() if not i.is_own_result]
-        if all(Identity.of(image.header).key != identity for image in images):
-            if not was_open:
-                del self._open[study_uid]
-            return False
-        values = {"identity": identity, "at": time.time()}
+        arrival = self._open_study(study_uid, folder, "")
+        values: tables.Row = {"identity": identity, "at": at}
         if not self._records.put(tables.decision, study_uid=study_uid, **values):
             self._records.change(tables.decision, {"study_uid": study_uid}, **values)
-        arrival.decided, arrival.changed = identity, True
+        arrival.decided, arrival.decided_at, arrival.changed = identity, at, True
         arrival.last = arrival.last or max(arrival.last_of_series.values())
-        return True
 
     def sweep(self) -> None:
         """Take in every file of studies that hold more files than were decided on."""
@@ -225,7 +218,7 @@ class Arrivals:
         )
         arrival = self._open[study_uid] = Arrival(study_uid)
         for decision in self._records.find(tables.decision, study_uid=study_uid):
-            arrival.decided = decision["identity"]
+            arrival.decided, arrival.decided_at = decision["identity"], decision["at"]
         arrival.counted.update(self._counts.pop(study_uid, {}))
         if is_new:
             text = f"first image received from {caller}" if caller else "images found on disk"

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hilum.dicom.identity import DIFFERENT
+from hilum.dicom.identity import held_for
 from hilum.errors import HilumError
 from hilum.hints import HintSender, gateway_address
 from hilum.records import Records, tables
@@ -52,10 +52,15 @@ def workitem_called(records: Records, ending: str) -> str:
     return str(found[0])
 
 
-def held_for_identity(records: Records, study_uid: str) -> str:
-    """The id of a workitem of the study that is held because of whose its images are."""
-    for row in records.find(tables.workitem, study_uid=study_uid, state=State.HELD):
-        if DIFFERENT in row["reason"]:
+def to_be_decided(records: Records, study_uid: str, anyway: bool) -> str:
+    """The id of a workitem of the study for which a person has to say whose its images are.
+
+    Or of its last one `anyway`, because they are to be exchanged.
+    """
+    sent = anyway or records.find(tables.correction, study_uid=study_uid, is_open=True)
+    for row in records.find(tables.workitem, study_uid=study_uid, order_by="-created"):
+        is_held = row["state"] == State.HELD and held_for(row["reason"])
+        if sent or is_held:
             return str(row["id"])
     raise HilumError("nothing of this study waits for a decision; `hilum status` shows what does")
 

@@ -18,6 +18,8 @@ from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Decision, Hold, NotApplicable, Run, Wait, decide
 from hilum.comparison import Comparison
 from hilum.config.site import Rule, Site
+from hilum.corrections import Corrections
+from hilum.dicom.identity import held_for
 from hilum.dicom.parts import Part
 from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost
@@ -59,6 +61,7 @@ class Flow(durable.Workflows):
         self.own = own_results(records, self.facts.values())
         self.arrivals = Arrivals(self.inbox, records, self.own)
         self.workitems = Workitems(records, self.inbox, site.data, self.facts)
+        self.corrections = Corrections(site, records, self.inbox, self.workitems)
         self.comparison = Comparison(site, records, self.workitems)
         self.outbox = Outbox(site, records, self.workitems)
         self.hosts: dict[str, ModelHost] = {}
@@ -102,6 +105,7 @@ class Flow(durable.Workflows):
     def sweep(self) -> None:
         """Find what no hint told of, and hand over again what the engine does not work on."""
         self.arrivals.sweep()
+        self.corrections.sweep()
         for row in self.records.find(tables.workitem, state=UNFINISHED):
             self.launch(row)
         written = (State.DELIVERING, State.PARKED)
@@ -124,10 +128,15 @@ class Flow(durable.Workflows):
             for name, chosen in run.selection.chosen.items()
         }
         workitem_id = self.workitems.id_of_run(rule, arrival, run.selection, inputs)
+        is_new = not self.records.find(tables.workitem, id=workitem_id)
+        if is_new and (hold := self.corrections.objection(arrival, run.selection)):
+            self.note_outcome(rule, arrival, hold)
+            return
         without_run = self.workitems.id_without_run(arrival.study_uid, rule)
         self.records.remove(tables.workitem, id=without_run)
-        if self.records.find(tables.workitem, id=workitem_id):
+        if not is_new:
             return
+        self.corrections.remember(workitem_id, arrival.study_uid, run.selection)
         before = self.workitems.last_run(arrival.study_uid, rule)
         if before:  # first: whoever dies here decides again, and there are never two current ones
             self.records.change(tables.workitem, {"id": before}, superseded_by=workitem_id)
@@ -180,7 +189,8 @@ class Flow(durable.Workflows):
         values = {**row, "state": state, "reason": outcome.reason, "inputs": {}}
         is_new = self.records.put(tables.workitem, **values)
         known = self.records.one(tables.workitem, id=workitem_id)
-        if is_new or known["state"] != state:
+        is_other = held_for(known["reason"]) != held_for(outcome.reason)
+        if is_new or known["state"] != state or is_other:
             self.records.change(tables.workitem, {"id": workitem_id}, **values)
             for verdict in outcome.selection.reasons:
                 self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)

@@ -1,25 +1,14 @@
 """What people ask the running gateway for, on the command line (`asking.py` is their side)."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
-from pathlib import Path
-from typing import NamedTuple
 
-from hilum.dicom.instance import Instance
+from hilum.deciding import decide
 from hilum.dicom.uids import derived_uid
 from hilum.errors import HilumError, where
 from hilum.flow import Flow
-from hilum.objects import write_withdrawal
 from hilum.records import tables
-from hilum.records.states import OWED, REACHED_FROM, Delivery, State
-
-
-class Answer(NamedTuple):
-    """Whether it was done, and what a person is told."""
-
-    done: bool
-    text: str
+from hilum.records.states import OWED, Delivery, State
+from hilum.withdrawing import Answer, withdraw
 
 
 def obey(flow: Flow) -> None:
@@ -83,6 +72,7 @@ def retry(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
     if flow.records.put(tables.workitem, **values):
         text = f"{module.name} {module.version}, tried again"
         flow.records.add_event(row["study_uid"], "scheduled", text, again)
+    flow.corrections.repeat(row["id"], again)
     flow.records.change(tables.workitem, {"id": row["id"]}, superseded_by=again)
     made = flow.records.one(tables.workitem, id=again)
     if State(made["state"]) is not State.SCHEDULED:
@@ -100,6 +90,8 @@ def cancel(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
     if not shown:
         done = records.set_state(row["id"], State.CANCELLED, text)
         done = done or row["state"] == State.CANCELLED
+        if row["state"] == State.HELD:
+            flow.corrections.dismiss(row["study_uid"])
     key = {"workitem_id": row["id"], "state": (*OWED, Delivery.REFUSED)}
     stopped = records.change(tables.delivery, key, state=Delivery.CANCELLED, reason=text)
     if shown:
@@ -109,69 +101,6 @@ def cancel(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
     elif deliveries:
         text += "; if a part of it was under way already, hilum withdraw takes that back"
     return Answer(done, text if done else f"not cancelled: it is {row['state']}")
-
-
-def decide(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
-    """Analyse those images of a study only that are of the patient a person has named."""
-    study_uid = row["study_uid"]
-    if not flow.arrivals.decide(study_uid, asked["reason"]):
-        return Answer(False, "not decided: no image of this study names that patient")
-    text = "a person decided whose images are analysed"
-    flow.records.add_event(study_uid, "identity", text, row["id"])
-    return Answer(True, f"decided; `hilum trace {study_uid}` shows what becomes of it")
-
-
-def withdraw(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
-    """Take a result back: what was not sent yet is held back, a note goes wherever it may be.
-
-    The note is a workitem of its own. Deliveries to one destination follow each other, so one that
-    is under way comes before the note.
-    """
-    records = flow.records
-    deliveries = records.find(tables.delivery, workitem_id=row["id"])
-    if not deliveries:
-        return Answer(False, "not withdrawn: no result of this workitem was delivered")
-    if State(row["state"]) not in (*REACHED_FROM[State.WITHDRAWN], State.WITHDRAWN):
-        return Answer(False, f"not withdrawn: it is {row['state']}")
-    names = ", ".join(sorted(delivery["destination"] for delivery in deliveries))
-    answer = Answer(True, f"withdrawn; a note goes to {names}")
-    if State(row["state"]) is State.WITHDRAWN:
-        return answer
-    flow.workitems.require_files(row)
-    note_id = derived_uid(row["id"], "withdrawal")
-    _write_notes(flow, row, note_id, asked)
-    of_note = {"id": note_id, "created": asked["at"], "inputs": {}, "verdicts": [], "findings": []}
-    of_note |= {"state": State.DELIVERING, "reason": "a note that takes a result back"}
-    of_note |= {"failure": None, "predecessor": None, "superseded_by": None}
-    owed = [
-        flow.outbox.owed(note_id, delivery["destination"], delivery["variant"], images=False)
-        for delivery in deliveries
-    ]
-    together = [(tables.workitem, {**row, **of_note}), *owed]
-    text = f"taken back by note {note_id}"
-    records.set_state(row["id"], State.WITHDRAWN, text, together=together)
-    key = {"workitem_id": row["id"], "state": (*OWED, Delivery.REFUSED)}
-    records.change(
-        tables.delivery, key, state=Delivery.CANCELLED, reason="the result was taken back"
-    )
-    flow.outbox.wake()
-    return answer
-
-
-def _write_notes(flow: Flow, row: tables.Row, note_id: str, asked: tables.Row) -> None:
-    """One note for each variant of the result: a destination is told of what it received only."""
-    written: dict[str, list[Instance]] = {}
-    for result in flow.records.find(tables.result, workitem_id=row["id"]):
-        written.setdefault(result["variant"], []).append(Instance.read(Path(result["path"])))
-    analysis = replace(
-        flow.workitems.analysis(row),
-        workitem_id=note_id,
-        created=datetime.fromtimestamp(asked["at"]).astimezone(),
-        predecessor=(),
-    )
-    for variant, results in written.items():
-        note = write_withdrawal(analysis, results, asked["reason"], variant)
-        flow.workitems.keep(note_id, "ko", note, variant)
 
 
 ACTIONS: dict[str, Callable[[Flow, tables.Row, tables.Row], Answer]] = {

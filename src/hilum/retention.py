@@ -24,6 +24,7 @@ from hilum.errors import UnreadableError
 from hilum.inbox import Inbox
 from hilum.inbox.removed import Removed
 from hilum.inbox.room import MEBIBYTE, filled_percent, free_mib, is_full
+from hilum.inbox.versions import Versions
 from hilum.records import Records, tables
 from hilum.records.states import Delivery, State
 from hilum.workitems import Workitems
@@ -126,6 +127,8 @@ class Retention:
         """Whether nothing of the study is under way, owed to anybody or waiting for a person."""
         if self._arrivals.is_open(study_uid):
             return False
+        if self._records.find(tables.correction, study_uid=study_uid, is_open=True):
+            return False
         items = self._records.find(tables.workitem, study_uid=study_uid)
         if not items:  # no rule applied, unless the study could not even be judged
             return not self._records.find(tables.event, study_uid=study_uid, kind="unreadable")
@@ -175,6 +178,7 @@ class Retention:
 
     def _finish(self, study_uid: str, folder: Path, removed: Removed, reason: str) -> None:
         results = self._remove_results(study_uid)
+        Versions(self._site.data).remove(study_uid)
         images = len(removed.absent(folder.glob("*.dcm")))
         values = {"images": images, "bytes": removed.size, "results": results, "reason": reason}
         size = f"{removed.size / MEBIBYTE:.1f} MiB"

@@ -28,6 +28,7 @@ from hilum.engine.liveness import Pulse
 from hilum.errors import ConfigurationError, HilumError
 from hilum.flow import Flow
 from hilum.hints import HintReceiver, HintSender, gateway_address
+from hilum.inbox import OTHER_CONTENT
 from hilum.inbox.privacy import make_private
 from hilum.logs import configure_logging, going_on
 from hilum.module import discover, facts_of, installed_modules
@@ -240,6 +241,9 @@ def gateway(site: Site) -> None:
             obey(flow)
             retention.sweep()
             next_sweep = time.monotonic() + SWEEP_SECONDS
+        with going_on("corrections", log):
+            if flow.corrections.turn():
+                obey(flow)
         flow.review()
         retention.turn()
         died = any(hint["event"] == "died" for hint in news)
@@ -259,6 +263,8 @@ def _follow(hint: dict[str, Any], flow: Flow) -> None:
             flow.outbox.wake()
         case "started" | "died" | "refused":
             pass  # for the loop itself
+        case "quarantined" if hint.get("reason") == OTHER_CONTENT:
+            flow.corrections.add(hint)
         case _:
             flow.arrivals.take(hint)
 

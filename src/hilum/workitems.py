@@ -21,6 +21,7 @@ from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import ModuleFacts
 from hilum.objects import Analysis
 from hilum.records import Records, tables
+from hilum.records.states import State
 from hilum.routing import Selection
 
 
@@ -48,7 +49,15 @@ class Workitems:
         """
         module = self._facts[rule.module]
         whose = label_of(selection.images.values())
-        identity = (arrival.study_uid, whose, rule.key, module.version, module.weights_sha256)
+        decided = str(arrival.decided_at) if arrival.decided else ""  # what was taken back is new
+        identity = (
+            arrival.study_uid,
+            whose,
+            rule.key,
+            module.version,
+            module.weights_sha256,
+            decided,
+        )
         return derived_uid(*identity, *(name for files in inputs.values() for name in files))
 
     def id_without_run(self, study_uid: str, rule: Rule) -> str:
@@ -179,11 +188,16 @@ class Workitems:
         )
 
     def _results_replaced_by(self, row: tables.Row) -> list[tables.Row]:
-        """The results of the nearest predecessor that has any; a cancelled one has none."""
+        """The results of the nearest predecessor that has any; a cancelled one has none.
+
+        None of one that was taken back: the note in the archive says what became of it.
+        """
         while row["predecessor"]:
-            if results := self._records.find(tables.result, workitem_id=row["predecessor"]):
-                return results
             row = self._records.one(tables.workitem, id=row["predecessor"])
+            if row["state"] == State.WITHDRAWN:
+                return []
+            if results := self._records.find(tables.result, workitem_id=row["id"]):
+                return results
         return []
 
 

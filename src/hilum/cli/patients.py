@@ -21,11 +21,15 @@ def decide(
     patient: Annotated[str, typer.Option(help="Number of the right one, as shown.")] = "",
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Show which patients the images of a held study name; analyse only those of the right one.
+    """Show which patients the images of a study name; have those of the right one analysed.
+
+    Images that were sent again with corrected data take the place of the former ones, and results
+    that were made of those are taken back.
 
     This shows patient data. It is the only command that does.
     """
-    from hilum.asking import ask, held_for_identity
+    from hilum.asking import ask, to_be_decided
+    from hilum.inbox.versions import Versions
     from hilum.records import views
 
     site, records = site_and_records(config)
@@ -33,27 +37,30 @@ def decide(
     named = _named(site, records, study_uid)
     if not patient:
         out.print(_table(named))
-        out.print(f"`hilum decide {study_uid} --patient NUMBER` analyses the images of one only.")
+        out.print(f"`hilum decide {study_uid} --patient NUMBER` takes the images of one only.")
         return
     key = _key_of(patient, named)
-    done, answer = ask(
-        records, site.data, "decide", held_for_identity(records, study_uid), reason=key
-    )
+    is_other = bool(Versions(site.data).of(study_uid, key))
+    workitem = to_be_decided(records, study_uid, is_other)
+    done, answer = ask(records, site.data, "decide", workitem, reason=key)
     say.print(answer)
     raise typer.Exit(0 if done else 1)
 
 
 def _named(site: Any, records: Any, study_uid: str) -> Mapping[Any, list[Any]]:
-    """The received images of a study by the identity that they state; own results left out."""
+    """The images of a study by the identity that they state: those that count, then others."""
     from hilum.dicom.identity import Identity
     from hilum.dicom.instance import Instance
     from hilum.inbox import Inbox
+    from hilum.inbox.versions import Versions
     from hilum.records.own import own_results
 
-    own = own_results(records, ())
+    files = sorted(Inbox(site.data).study_folder(study_uid).glob("*.dcm"))
+    files += Versions(site.data).all_of(study_uid)
     named: dict[Identity, list[Instance]] = {}
-    for path in sorted(Inbox(site.data).study_folder(study_uid).glob("*.dcm")):
-        image = Instance.read(path, own)
+    own = own_results(records, ())
+    for file in files:
+        image = Instance.read(file, own)
         if not image.is_own_result:
             named.setdefault(Identity.of(image.header), []).append(image)
     if not named:

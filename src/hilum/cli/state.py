@@ -120,8 +120,7 @@ def _show_studies(studies: list[dict[str, Any]]) -> None:
         for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
             number = item.get("id", "")[-8:]
             what = f"[bold]{item['state']}[/]  {item['module']} {number}  {escape(item['reason'])}"
-            if removed := study["removed"]:
-                what += f"  (files removed {clock(removed['at'])}: {escape(removed['reason'])})"
+            what += _besides(study)
             out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
             for delivery in item.get("deliveries", []):
                 if delivery["state"] in (Delivery.DELAYED, Delivery.REFUSED):
@@ -139,6 +138,16 @@ def _show_refusals(refusals: list[dict[str, Any]]) -> None:
         called = f" calling {row['called']}" if row["called"] else ""
         said = escape(f"{whose}{called}: {row['reason']}")
         out.print(f"{clock(row['last_at'])}  {times}{since}  {row['kind']}  {said}")
+
+
+def _besides(study: dict[str, Any]) -> str:
+    """What is to be known of a study beside the states of its workitems."""
+    text = ""
+    if removed := study["removed"]:
+        text = f"  (files removed {clock(removed['at'])}: {escape(removed['reason'])})"
+    if study["corrected"]:
+        text += f"  (corrected patient data were sent: hilum decide {study['study_uid']})"
+    return text
 
 
 def _source_line(source: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydicom.datadict import tag_for_keyword
 
 from hilum.config.patterns import compiled
@@ -129,6 +129,26 @@ class Retention(Settings):
     quarantine_days: float = Field(
         90, ge=0, description="Remove what was set apart after this many days; 0 means never."
     )
+
+
+class Corrections(Settings):
+    """What becomes of images that are sent again with other patient or study data."""
+
+    mode: Literal["ask", "follow"] = Field(
+        "ask",
+        description="Wait until a person takes corrected patient data (`hilum decide`), or follow "
+        "them where they come from one of the senders.",
+    )
+    senders: tuple[str, ...] = Field(
+        (),
+        description="Calling AE titles, or names of sources, whose corrections are followed.",
+    )
+
+    @model_validator(mode="after")
+    def _names_whom_to_follow(self) -> "Corrections":
+        if self.mode == "follow" and not self.senders:
+            raise ValueError("mode follow needs senders: the AE titles or sources to be followed")
+        return self
 
 
 class Destination(Settings):
@@ -326,6 +346,9 @@ class Site(Settings):
     worker: Worker = Field(Worker(), description="Where modules run.")
     retention: Retention = Field(
         Retention(), description="When images and results are removed from this machine."
+    )
+    corrections: Corrections = Field(
+        Corrections(), description="What becomes of corrected patient data."
     )
     priors: Priors = Field(Priors(), description="Comparison with earlier results of a patient.")
     console: Console = Field(Console(), description="The web page and API.")

@@ -88,6 +88,7 @@ NO_ALGORITHMS_SUCCEEDED = Code("111245", "DCM", "No algorithms succeeded; withou
 
 # a result that is taken back (CID 7010, TID 2010)
 REJECTED_FOR_PATIENT_SAFETY = Code("113037", "DCM", "Rejected for Patient Safety Reasons")
+INCORRECT_WORKLIST_ENTRY = Code("113038", "DCM", "Incorrect Modality Worklist Entry")
 KEY_OBJECT_DESCRIPTION = Code("113012", "DCM", "Key Object Description")
 
 # what the objects say of each other and of their making

@@ -105,7 +105,9 @@ class Header(Dataset):
 def text_of(attributes: Dataset, keyword: str) -> str:
     """The value without padding; empty where there is none, or none that can be read."""
     try:
-        value = attributes.get(keyword) or ""
+        value = attributes.get(keyword)
+        if value is None:
+            return ""
         text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
         return text.strip("\0 \t\r\n")
     except HOSTILE:

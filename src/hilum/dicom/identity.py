@@ -63,7 +63,10 @@ IDENTIFYING = (  # in a result as in its images, right or wrong: archives file b
 )
 QUALIFIERS = "IssuerOfPatientIDQualifiersSequence"
 OF_QUALIFIERS = ("UniversalEntityID", "UniversalEntityIDType")
-DIFFERENT = "the images name different patients"
+DIFFERENT = "the images name different patients"  # begins the reason of what is held, so do these
+CORRECTED = "corrected patient data were sent"
+FORMER = "the patient data of these images were corrected before"
+HELD_FOR = (DIFFERENT, CORRECTED, FORMER)
 MOST_SPELLINGS = 32  # ways in which the images of one patient may write who it is
 
 
@@ -140,6 +143,11 @@ class Identity:
         patient = self.patient
         parts = (patient.id, *patient.issuer, *patient.name, patient.birth_date)
         return derived_uid("identity", *parts, self.study_uid, self.accession_number)
+
+
+def held_for(reason: str) -> str:
+    """With which of `HELD_FOR` the reason of a held workitem begins, or ""."""
+    return next((text for text in HELD_FOR if reason.startswith(text)), "")
 
 
 def disagreement(patients: Iterable[Patient]) -> tuple[str, ...]:

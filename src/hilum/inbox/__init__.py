@@ -171,6 +171,13 @@ def set_apart_in(root: Path, newest: int) -> tuple[int, list[SetApart]]:
     return len(notes), listed
 
 
+def restate(item: SetApart, reason: str) -> None:
+    """Say anew why an object is set apart."""
+    if item.path.exists():  # else a rule has removed it
+        text = "\n".join((reason, item.sender, item.study_uid))
+        write_durably(item.path.with_suffix(".txt"), text.encode())
+
+
 def digest(uid: str) -> str:
     """File name for `uid`: says nothing, always fits, cannot leave its folder."""
     return hashlib.sha256(uid.encode()).hexdigest()[:32]

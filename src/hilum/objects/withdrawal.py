@@ -7,6 +7,7 @@ know it hide the objects it names; in all others it stands beside them and says 
 from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
 from pydicom.uid import (
     KeyObjectSelectionDocumentStorage,
     SecondaryCaptureImageStorage,
@@ -23,12 +24,16 @@ IMAGES = (SegmentationStorage, SecondaryCaptureImageStorage)
 
 
 def write_withdrawal(
-    analysis: Analysis, results: Sequence[Instance], reason: str, variant: str = ""
+    analysis: Analysis,
+    results: Sequence[Instance],
+    reason: str,
+    variant: str = "",
+    title: Code = codes.REJECTED_FOR_PATIENT_SAFETY,
 ) -> Dataset:
     """The note that takes back `results`, the objects that were written for `analysis`.
 
-    `reason` is what the person who withdraws it says. `variant` tells the notes apart that name
-    other objects of one analysis.
+    `reason` is what the person who withdraws it says, `title` the same as a code of CID 7010.
+    `variant` tells the notes apart that name other objects of one analysis.
     """
     dataset = Dataset()
     dataset.SOPClassUID = KeyObjectSelectionDocumentStorage
@@ -49,6 +54,5 @@ def write_withdrawal(
     for result in results:
         value_type = "IMAGE" if result.sop_class_uid in IMAGES else "COMPOSITE"
         children.append(tree.referenced(value_type, result.sop_class_uid, result.sop_instance_uid))
-    title = codes.REJECTED_FOR_PATIENT_SAFETY
     dataset.update(tree.container(title, children, "2010", relation=""))
     return common.stamp(dataset, analysis, "ko", variant, texts=(reason,))

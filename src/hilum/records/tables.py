@@ -119,6 +119,30 @@ decision = sa.Table(
     sa.Column("identity", sa.String(64), nullable=False),  # the key of an Identity
     sa.Column("at", sa.Float, nullable=False),
 )
+correction = sa.Table(
+    "correction",  # patient data that were sent for images which are here under others
+    metadata,
+    sa.Column("study_uid", sa.String(64), primary_key=True),
+    sa.Column("identity", sa.String(64), primary_key=True),  # the key of an Identity
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("senders", sa.JSON, nullable=False),
+    sa.Column("is_open", sa.Boolean, nullable=False),  # nobody has decided on it yet
+)
+former = sa.Table(
+    "former",  # what images of a study were called before a correction: hashes, no patient data
+    metadata,
+    sa.Column("study_uid", sa.String(64), primary_key=True),
+    sa.Column("label", sa.String(64), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+)
+subject = sa.Table(
+    "subject",  # some of the images of a workitem: so it is known again in another study
+    metadata,
+    sa.Column("workitem_id", sa.String(64), primary_key=True),
+    sa.Column("image", sa.String(64), primary_key=True, index=True),  # name of the file
+    sa.Column("study_uid", sa.String(64), nullable=False),
+    sa.Column("label", sa.String(64), nullable=False),
+)
 alarm = sa.Table(
     "alarm",  # since when something is wrong; whether it still is, is asked anew each time
     metadata,

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hilum.config.site import Site
-from hilum.dicom.identity import DIFFERENT
+from hilum.dicom.identity import CORRECTED, DIFFERENT, FORMER
 from hilum.errors import HilumError
 from hilum.inbox import set_apart_in
 from hilum.inbox.privacy import open_to_others
@@ -48,6 +48,9 @@ def study(records: Records, study_uid: str) -> View:
         "first_at": row["first_at"],
         "last_at": row["last_at"],
         "settled": bool(row["settled_images"] or removals),
+        "corrected": bool(
+            records.find(tables.correction, study_uid=study_uid, is_open=True, limit=1)
+        ),
         "removed": removals[0] if removals else None,
         "workitems": [_workitem(records, item) for item in items],
     }
@@ -182,6 +185,7 @@ def alarms(site: Site, records: Records) -> list[View]:
         *_short_of_disk(site),
         *_open_folder(site),
         *_of_several_patients(records),
+        *_corrected(records),
         *_of_refusals(records),
         *_modules_without_results(site, records),
     ]
@@ -189,16 +193,30 @@ def alarms(site: Site, records: Records) -> list[View]:
 
 
 def _of_several_patients(records: Records) -> list[View]:
-    """Studies whose images name different patients and that nobody has decided on."""
+    """Studies whose images name different patients, or others than before a correction."""
     table = tables.workitem
-    is_held = (table.c.state == State.HELD, table.c.reason.startswith(DIFFERENT))
-    rows = records.select(sa.select(table.c.study_uid).where(*is_held).distinct())
-    if not rows:
+    reasons = sa.or_(*(table.c.reason.startswith(text) for text in (DIFFERENT, FORMER)))
+    query = sa.select(table.c.study_uid).where(table.c.state == State.HELD, reasons).distinct()
+    return _to_be_decided(records, query, "patients", "it is not sure whose the images are")
+
+
+def _corrected(records: Records) -> list[View]:
+    """Studies for which corrected patient data were sent that nobody has taken."""
+    table = tables.correction
+    query = sa.select(table.c.study_uid).where(table.c.is_open).distinct()
+    return _to_be_decided(records, query, "corrections", CORRECTED)
+
+
+def _to_be_decided(
+    records: Records, query: sa.Select[tuple[str]], name: str, what: str
+) -> list[View]:
+    uids = sorted(row["study_uid"] for row in records.select(query))
+    if not uids:
         return []
-    studies = ", ".join(f"`hilum decide {row['study_uid']}`" for row in rows[:MOST_NAMED])
-    more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
-    text = f"the images of {len(rows)} studies name different patients; nothing of them is analysed"
-    return [{"name": "patients", "text": f"{text} until a person decides: {studies}{more}"}]
+    named = ", ".join(f"`hilum decide {uid}`" for uid in uids[:MOST_NAMED])
+    more = f" and {len(uids) - MOST_NAMED} more" if len(uids) > MOST_NAMED else ""
+    text = f"{what} in {len(uids)} studies; they wait until a person decides: {named}{more}"
+    return [{"name": name, "text": text}]
 
 
 def _open_folder(site: Site) -> list[View]:

@@ -1,0 +1,104 @@
+"""Compares images in a short-lived process of its own: their pixels may be hostile."""
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+from hilum.config.site import Worker
+from hilum.dicom.sameness import difference
+from hilum.errors import DicomError, MachineError
+from hilum.logs import silence_libraries
+from hilum.process import children_deaf_to_ctrl_c, die_with_parent
+
+UNREADABLE = "it cannot be compared"
+LATER = "the machine had not enough to compare it"  # which says nothing of the images
+LOST = "its comparison ended the process, or took too long"
+
+
+class Pair(NamedTuple):
+    """Two files that may hold the same image."""
+
+    new: Path
+    old: Path
+
+
+class Comparer:
+    """Compares pairs one after the other; whoever waits asks for `results` now and then."""
+
+    def __init__(self, settings: Worker) -> None:
+        self._settings = settings
+        self._waiting: list[Pair] = []
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self._deadline = 0.0
+
+    @property
+    def is_busy(self) -> bool:
+        return self._process is not None
+
+    def start(self, pairs: Sequence[Pair]) -> None:
+        """Begin with `pairs`; not before the ones before are done."""
+        assert not self.is_busy
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe(duplex=False)
+        self._waiting = list(pairs)
+        self._process = context.Process(
+            target=_compare,
+            args=(self._waiting, theirs, self._settings.memory_mb),
+            name="compare",
+            daemon=True,  # it ends with us
+        )
+        with children_deaf_to_ctrl_c():
+            self._process.start()
+        theirs.close()
+        self._deadline = time.monotonic() + self._settings.timeout_seconds
+
+    def results(self) -> list[tuple[Pair, str]]:
+        """What was found out since: for each pair what differs, "" if it is the same image.
+
+        A pair that ends the process, or holds it up, is lost; those behind it are to be asked anew.
+        """
+        found: list[tuple[Pair, str]] = []
+        if self._pipe is None:
+            return found
+        try:
+            while self._waiting and self._pipe.poll():
+                found.append((self._waiting.pop(0), str(self._pipe.recv())))
+                self._deadline = time.monotonic() + self._settings.timeout_seconds
+        except (EOFError, OSError):
+            found.append((self._waiting.pop(0), LOST))
+            self.close()
+            return found
+        if not self._waiting:
+            self.close()
+        elif time.monotonic() > self._deadline:
+            found.append((self._waiting.pop(0), LOST))
+            self.close()
+        return found
+
+    def close(self) -> None:
+        """End the process; pairs without a result are forgotten."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        if self._pipe is not None:
+            self._pipe.close()
+        self._process, self._pipe, self._waiting = None, None, []
+
+
+def _compare(pairs: Sequence[Pair], pipe: Connection, memory_mb: int) -> None:
+    """The child: a word for each pair."""
+    die_with_parent()
+    silence_libraries()
+    resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
+    for pair in pairs:
+        try:
+            pipe.send(difference(pair.old, pair.new))
+        except DicomError:
+            pipe.send(UNREADABLE)
+        except (MachineError, OSError, MemoryError):
+            pipe.send(LATER)

@@ -1,0 +1,277 @@
+"""Corrected patient data: images that come again under other patient or study attributes.
+
+The receiver sets apart what has a known SOP Instance UID and other content. Here the gateway finds
+out what it is: the same image with other patient or study attributes is a correction, and one event
+for its study. A person takes it (`hilum decide`), or Hilum does where the settings say so of its
+sender. What images were called before is remembered by numbers, not by values, so that a late copy
+never brings a wrong patient back.
+"""
+
+import heapq
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from hilum.assembly import Arrival, Hold
+from hilum.comparer import LATER, Comparer, Pair
+from hilum.config.site import Site
+from hilum.dicom.header import text_of
+from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity
+from hilum.dicom.instance import Instance
+from hilum.errors import UnreadableError
+from hilum.inbox import OTHER_CONTENT, Inbox, SetApart, restate, set_apart_in
+from hilum.inbox.versions import Versions
+from hilum.records import Records, tables
+from hilum.records.states import State
+from hilum.routing import Selection
+from hilum.workitems import Workitems
+
+SAMPLE = 8  # images by which a workitem is known again in another study
+AT_ONCE = 500  # images that are looked up, or compared, in one go
+NEWEST = 10_000  # objects set apart that a sweep looks at
+
+WITHOUT_RESULT = (State.WITHDRAWN, State.CANCELLED, State.HELD, State.NOT_APPLICABLE)
+
+log = logging.getLogger(__name__)
+
+
+class Corrections:
+    """What was sent again with other patient data, and what was called otherwise before."""
+
+    def __init__(self, site: Site, records: Records, inbox: Inbox, workitems: Workitems) -> None:
+        self._settings = site.corrections
+        self._data = site.data
+        self._records = records
+        self._inbox = inbox
+        self._workitems = workitems
+        self.versions = Versions(site.data)
+        self._comparer = Comparer(site.worker)
+        self._queue: dict[Path, SetApart] = {}
+        self._is_news = True  # what came last may not have been followed yet
+
+    # Recognising ----------------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """Find what no hint told of."""
+        for item in set_apart_in(self._data, NEWEST)[1]:
+            if item.reason == OTHER_CONTENT and item.study_uid and item.path.exists():
+                self._queue.setdefault(item.path, item)
+
+    def add(self, hint: Mapping[str, Any]) -> None:
+        """The receiver, or a source, has set an object apart that may be a corrected image."""
+        path = Path(str(hint["path"]))
+        sender, study_uid = str(hint.get("caller", "")), str(hint.get("study", ""))
+        if study_uid:
+            self._queue[path] = SetApart(path, time.time(), OTHER_CONTENT, sender, study_uid)
+
+    def turn(self) -> bool:
+        """Go on comparing; True if something was decided that the gateway is to do now."""
+        for pair, differs in self._comparer.results():
+            if item := self._queue.pop(pair.new, None):
+                self._judge(item, pair.old, differs)
+        if self._comparer.is_busy:
+            return False
+        if pairs := list(islice(self._pairs(), AT_ONCE)):
+            self._comparer.start(pairs)
+            return False
+        is_news, self._is_news = self._is_news, False
+        return is_news and self._follow()
+
+    def _pairs(self) -> Iterator[Pair]:
+        for path, item in list(self._queue.items()):
+            try:
+                present = self._present(Instance.read(path))
+            except UnreadableError:
+                present = None
+            if present is None or not present.exists():
+                del self._queue[path]  # removed meanwhile; it is judged when it comes again
+            else:
+                yield Pair(item.path, present)
+
+    def _present(self, image: Instance) -> Path:
+        return self._inbox.path_of(image.study_uid, image.sop_instance_uid)
+
+    def _judge(self, item: SetApart, present: Path, differs: str) -> None:
+        if differs == LATER:
+            return  # the next sweep finds it
+        if differs:
+            restate(item, f"{OTHER_CONTENT}: {differs}")
+            self._records.add_event(item.study_uid, "quarantined", f"{OTHER_CONTENT}: {differs}")
+            return
+        new, old = Instance.read(item.path), Instance.read(present)
+        if new.label == old.label:
+            restate(item, "received again, the same image of the same patient written otherwise")
+        elif rows := self._records.find(
+            tables.result, sop_instance_uid=new.sop_instance_uid, limit=1
+        ):
+            restate(item, "a result of ours that came back under other patient or study data")
+            text = "the archive has changed the patient or study data of a result; it is left so"
+            self._records.add_event(item.study_uid, "moved", text, rows[0]["workitem_id"])
+        elif self._was_called(item.study_uid, {new.label}):
+            restate(item, FORMER)
+            log.info("study %s: an image came again as it was before a correction", item.study_uid)
+        elif not self._records.find(tables.workitem, study_uid=item.study_uid, limit=1):
+            restate(item, f"{CORRECTED} for a study that no rule applies to")
+        else:
+            self._offer(item, new, old)
+
+    def _offer(self, item: SetApart, new: Instance, old: Instance) -> None:
+        """Keep the corrected image; the first one of its identity is an event of the study."""
+        identity = Identity.of(new.header).key
+        self._is_news = True
+        self.versions.keep(item.path, item.study_uid, identity, old.path.name)
+        item.path.with_suffix(".txt").unlink(missing_ok=True)
+        differ = [k for k in PATIENT_AND_STUDY if text_of(new.header, k) != text_of(old.header, k)]
+        self._note(item.study_uid, identity, item.sender, differ or ["IssuerOfPatientID"])
+
+    def _note(self, study_uid: str, identity: str, sender: str, differ: list[str]) -> None:
+        key = {"study_uid": study_uid, "identity": identity}
+        known = self._records.find(tables.correction, study_uid=study_uid, identity=identity)
+        senders = sorted({sender, *(known[0]["senders"] if known else ())})
+        values = {"senders": senders, "at": time.time(), "is_open": True}
+        if self._records.put(tables.correction, **key, **values):
+            text = f"{CORRECTED} ({', '.join(differ)}) by {sender or 'unknown'}: {cure(study_uid)}"
+            self._records.add_event(study_uid, "corrected", text)
+            return
+        self._records.change(tables.correction, key, **values)
+
+    # Following by itself --------------------------------------------------------------------------
+
+    def _follow(self) -> bool:
+        """Ask the gateway to take what came whole from senders that are to be followed."""
+        asked = False
+        if self._settings.mode != "follow":
+            return False
+        waiting = {item.study_uid for item in self._queue.values()}
+        for row in self._records.find(tables.correction, is_open=True):
+            study_uid, identity = row["study_uid"], row["identity"]
+            if study_uid in waiting or not set(row["senders"]) <= set(self._settings.senders):
+                continue
+            items = self._analysed(study_uid)
+            if not items or self.missing(study_uid, identity):
+                continue
+            if not self._records.find(tables.request, workitem_id=items[-1]["id"], answer=None):
+                self._records.add_request("decide", items[-1]["id"], identity)
+                asked = True
+        return asked
+
+    def missing(self, study_uid: str, identity: str) -> int:
+        """How many of the analysed images of a study did not come under `identity`."""
+        came = {path.name for path in self.versions.of(study_uid, identity)}
+        images = [
+            image for row in self._analysed(study_uid) for image in self._workitems.images(row)
+        ]
+        return len({image.name for image in images} - came)
+
+    def _analysed(self, study_uid: str) -> list[tables.Row]:
+        rows = self._records.find(tables.workitem, study_uid=study_uid, order_by="created")
+        return [row for row in rows if row["inputs"] and self.has_result(row)]
+
+    def has_result(self, row: tables.Row) -> bool:
+        """Whether a result of the workitem is, or will be, somewhere and was not taken back."""
+        state = State(row["state"])
+        if state is State.FAILED:  # a refusal, if anything was written
+            return bool(self._records.find(tables.delivery, workitem_id=row["id"], limit=1))
+        return state not in WITHOUT_RESULT
+
+    # Before a workitem is made --------------------------------------------------------------------
+
+    def objection(self, arrival: Arrival, selection: Selection) -> Hold | None:
+        """Why the chosen images must not be analysed by themselves, if there is a reason."""
+        labels = {image.path.name: image.label for image in selection.images.values()}
+        if self._was_called(arrival.study_uid, set(labels.values())):
+            return Hold(selection, f"{FORMER}: {cure(arrival.study_uid)}")
+        others = self.results_of_others(labels)
+        if not others:
+            return None
+        image = next(iter(selection.images.values()))
+        identity = Identity.of(image.header).key
+        self._note(arrival.study_uid, identity, "", ["StudyInstanceUID"])
+        for study_uid in {row["study_uid"] for row in others} - {arrival.study_uid}:
+            text = f"its images came in study {arrival.study_uid}: {cure(arrival.study_uid)}"
+            if not self._records.find(tables.event, study_uid=study_uid, text=text, limit=1):
+                self._records.add_event(study_uid, "corrected", text)
+        why = "the images were analysed before under other ones"
+        return Hold(selection, f"{CORRECTED}, {why}: {cure(arrival.study_uid)}")
+
+    def remember(self, workitem_id: str, study_uid: str, selection: Selection) -> None:
+        """Note what some of the images of a new workitem are called."""
+        labels = {image.path.name: image.label for image in selection.images.values()}
+        for name in heapq.nsmallest(SAMPLE, labels):
+            row = {"workitem_id": workitem_id, "image": name, "study_uid": study_uid}
+            self._records.put(tables.subject, **row, label=labels[name])
+
+    def repeat(self, workitem_id: str, again: str) -> None:
+        """Note the same of a workitem that is tried `again`."""
+        for row in self._records.find(tables.subject, workitem_id=workitem_id):
+            self._records.put(tables.subject, **{**row, "workitem_id": again})
+
+    def results_of_others(self, labels: Mapping[str, str]) -> list[tables.Row]:
+        """Workitems with a result on images that are called otherwise now, in whatever study.
+
+        `labels` are those of the images by the names of their files.
+        """
+        names, table = sorted(labels), tables.subject
+        found: dict[str, tables.Row] = {}
+        for start in range(0, len(names), AT_ONCE):
+            query = sa.select(table).where(table.c.image.in_(names[start : start + AT_ONCE]))
+            for row in self._records.select(query):
+                if row["label"] != labels[row["image"]]:
+                    found[row["workitem_id"]] = row
+        items = [item for one in found for item in self._records.find(tables.workitem, id=one)]
+        return [item for item in items if self.has_result(item)]
+
+    def _was_called(self, study_uid: str, labels: set[str]) -> bool:
+        """Whether a correction of the study was taken away from one of `labels`."""
+        found = self._records.find(tables.former, study_uid=study_uid, label=tuple(labels))
+        return bool(found)
+
+    # Taking a correction --------------------------------------------------------------------------
+
+    def labels_of(self, study_uid: str, identity: str) -> dict[str, str]:
+        """Of the images that a study has, or was sent, under `identity`, by their files' names."""
+        folder = self._inbox.study_folder(study_uid)
+        files = self.versions.of(study_uid, identity) or sorted(folder.glob("*.dcm"))
+        images = [Instance.read(file) for file in files]
+        return {i.path.name: i.label for i in images if Identity.of(i.header).key == identity}
+
+    def take(self, study_uid: str, identity: str, labels: Mapping[str, str]) -> None:
+        """Put the corrected images in the place of the present ones, whose labels are left.
+
+        `labels` are those of the corrected ones.
+        """
+        images = self.versions.of(study_uid, identity)
+        present = {i.name: self._inbox.study_folder(study_uid) / i.name for i in images}
+        former = {name: Instance.read(path) for name, path in present.items() if path.exists()}
+        self.leave(study_uid, {image.label for image in former.values()} - set(labels.values()))
+        for label in set(labels.values()):
+            self._records.remove(tables.former, study_uid=study_uid, label=label)
+        for image in images:
+            replaced = former.get(image.name)
+            key = Identity.of(replaced.header).key if replaced else ""
+            self.versions.take(image, present[image.name], study_uid, key)
+        self.dismiss(study_uid)
+
+    def leave_results(self, row: tables.Row) -> None:
+        """Remember what the images of a workitem whose result is taken back were called."""
+        subjects = self._records.find(tables.subject, workitem_id=row["id"])
+        self.leave(row["study_uid"], {subject["label"] for subject in subjects})
+
+    def dismiss(self, study_uid: str) -> None:
+        """A person has decided otherwise: what was sent for the study is not asked for again."""
+        self._records.change(tables.correction, {"study_uid": study_uid}, is_open=False)
+
+    def leave(self, study_uid: str, labels: set[str]) -> None:
+        """Never follow images of the study back to `labels`."""
+        for label in labels:
+            self._records.put(tables.former, study_uid=study_uid, label=label, at=time.time())
+
+
+def cure(study_uid: str) -> str:
+    """What a person is told to type."""
+    return f"`hilum decide {study_uid}` shows them and takes the right ones"
