@@ -118,7 +118,7 @@ def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:
         ):
             objections = objections_to(series, need, patterns)
             if objections:
-                verdicts.append(_verdict(name, series, False, objections))
+                verdicts.append(_verdict(name, series, False, (*objections, *series.aside)))
             else:
                 fitting.append(series)
                 reservations[series] = _reservations(series, need)

@@ -1,22 +1,40 @@
 """What a terminal shows of long steps and of results."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 
-def progress_bar(what: str, console: Console, if_seen: bool = False) -> Progress:
-    """A bar with a count and the elapsed time; `if_seen`: only on a terminal, gone at the end."""
+def progress_bar(what: str, console: Console) -> Progress:
+    """A bar with a count and the elapsed time."""
     return Progress(
         TextColumn(f"[bold]{what}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=console,
-        transient=if_seen,
-        disable=if_seen and not console.is_terminal,
     )
+
+
+@contextmanager
+def progress_of_steps(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Shows how far a work of several steps is, on a terminal only, and is gone at the end.
+
+    The function is told the name of a step, and how many of how many are done.
+    """
+    columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=None)
+
+        def told(step: str, done: int, total: int) -> None:
+            bar.update(task, description=step, completed=done, total=total)
+
+        yield told
 
 
 def in_words(finding: dict[str, Any]) -> str:

@@ -309,6 +309,10 @@ def test_run_says_what_became_of_every_file(
     assert ended.status == 0, ended.err
     assert "chosen HippoCrop (18 images)" in ended.out
     assert [line for line in told if line not in ended.out] == []
+    shutil.copytree(tmp_path / "out", tmp_path / "exam" / "results")
+    again = hilum("run", "bright-volume", "exam", "-o", "again")
+    assert "left out: 4 files, a result of Hilum, it is not analysed" in again.out
+    shutil.rmtree(tmp_path / "exam" / "results")
     others, report = json.loads(hilum("run", "bright-volume", "exam", "-o", "two", "--json").out)
     assert [Path(file["path"]).name for file in others["files"]] == ["notes.txt"]
     assert (others["state"], report["state"]) == ("passed over", "analysed")

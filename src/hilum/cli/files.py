@@ -10,7 +10,7 @@ from rich.table import Table
 from hilum.cli.app import AsJson, Networks, app, out, print_json, say
 from hilum.config.site import ae_title
 from hilum.errors import HilumError
-from hilum.terminal import in_words, progress_bar
+from hilum.terminal import in_words, progress_bar, progress_of_steps
 
 NOT_APPLICABLE = 3  # exit status; 2 is that of wrong words on the command line
 
@@ -38,16 +38,8 @@ def run(
         if "=" not in pair:
             raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
     patterns = dict(pair.split("=", 1) for pair in series or [])
-    with progress_bar("reading", say, if_seen=True) as bar:
-        task = bar.add_task("reading", total=None)
-        reports = analyse_folder(
-            module,
-            folder,
-            output,
-            patterns,
-            networks,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
+    with progress_of_steps(say) as progress:
+        reports = analyse_folder(module, folder, output, patterns, networks, progress)
     if as_json:
         print_json(reports)
     else:
@@ -143,6 +135,8 @@ def _show_report(report: dict[str, Any], folder: Path) -> None:
         out.print("  it holds no images that a module could take")
     for verdict in report["verdicts"]:
         out.print(f"  {escape(verdict)}")
+    if caution := report["caution"]:
+        out.print(f"  [bold]{caution}[/]")
     if problem := report.get("problem"):
         out.print(f"  [bold red]{escape(problem)}[/]")
     for line in filter(None, map(in_words, report["findings"])):

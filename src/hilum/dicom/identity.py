@@ -191,6 +191,13 @@ class Judgement:
     within: tuple[str, ...]
     beside: tuple[str, ...]
 
+    @property
+    def caution(self) -> str:
+        """What is to be said where the others differ, "" where they do not."""
+        if not self.beside:
+            return ""
+        return f"other images of the study name another patient ({', '.join(self.beside)})"
+
 
 def judge(analysed: Iterable[Patient], others: Iterable[Patient] = ()) -> Judgement:
     """Compare the patients of the analysed images, then those of the others with them."""

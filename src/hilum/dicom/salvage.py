@@ -36,6 +36,7 @@ from hilum.errors import UnreadableError
 VRS = frozenset(str(vr).encode() for vr in STANDARD_VR)
 # What may be guessed. In big endian the order of the pixels' bytes could not be proven.
 GUESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+ROWS = 0x00280010
 FIRST_GROUPS = (b"\2\0", b"\x08\0")  # of the file meta group, and of every data set
 
 
@@ -164,7 +165,7 @@ def _strict_reading(content: Buffer, offset: int, syntax: UID) -> _Reading | Non
     """The data set if every byte of it makes sense in `syntax`, else None.
 
     Tags ascend, every VR is one of the standard's, lengths end exactly at the end of the file, the
-    identifying UIDs are there, and the pixel data are not compressed.
+    identifying UIDs are there, an image has pixel data, and they are not compressed.
     """
     walker = Walker(content, offset, syntax)
     try:
@@ -178,7 +179,8 @@ def _strict_reading(content: Buffer, offset: int, syntax: UID) -> _Reading | Non
     except UnreadableError:
         return None
     tags = [element.tag for element in elements]
-    if tags != sorted(set(tags)) or _are_compressed(content, elements, offset):
+    compressed = _are_compressed(content, elements, offset)
+    if tags != sorted(set(tags)) or compressed or (compressed is None and ROWS in tags):
         return None
     if syntax == ExplicitVRLittleEndian and any(
         content[element.start + 4 : element.start + 6] not in VRS for element in elements

@@ -30,7 +30,7 @@ from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import Module, ModuleFacts, discover, facts_of, inputs_of, own_results_of
 from hilum.objects import Analysis, write_what_can_be
-from hilum.offline.reading import Progress, Reading, Remark, in_lines, read_folder
+from hilum.offline.reading import Progress, Reading, Remark, in_lines, read_folder, untold
 from hilum.routing import whose
 
 # a person waits for it, who can end it
@@ -44,13 +44,13 @@ def analyse_folder(
     output: Path,
     patterns: dict[str, str],
     networks: Path | None = None,
-    progress: Progress = lambda _done, _total: None,
+    progress: Progress = untold,
 ) -> list[dict[str, Any]]:
     """Run a module on every study below `folder`; one report per study, the oldest first.
 
     Results go to `output/study-<number>/`. A study without a matching series is a report without
     results, not an error. Files that belong to no study with images make one more report, the
-    first, in the state "passed over". `progress` is told how many of how many files were read.
+    first, in the state "passed over". `progress` is told how far each step is.
     """
     silence_libraries()
     installed, problems = discover(networks)
@@ -69,11 +69,16 @@ def analyse_folder(
             raise ConfigurationError("; ".join(lines))
         output.mkdir(parents=True, exist_ok=True)
         with closing(ModelHost(module_name, UNLIMITED, networks)) as host:
-            return _analyse_all(module, host, reading, output, rule)
+            return _analyse_all(module, host, reading, output, rule, progress)
 
 
 def _analyse_all(
-    module: type[Module], host: ModelHost, reading: Reading, output: Path, rule: Rule
+    module: type[Module],
+    host: ModelHost,
+    reading: Reading,
+    output: Path,
+    rule: Rule,
+    progress: Progress,
 ) -> list[dict[str, Any]]:
     exams = {a.study_uid: a for a in reading.studies if a.last_of_series}
     earlier = [document for arrival in reading.studies for document in _documents(arrival)]
@@ -88,10 +93,13 @@ def _analyse_all(
         report |= {"state": _STATES[type(decision)], "verdicts": decision.selection.reasons}
         if isinstance(decision, Run):
             out = output / f"study-{number}"
-            report |= _analyse(facts, host, exams[uid].study(), decision, out, earlier)
+            study = exams[uid].study()
+            report["caution"] = whose(decision.selection, study.instances).caution
+            report |= _analyse(facts, host, study, decision, out, earlier)
         elif isinstance(decision, Hold):
             report["problem"] = _why_held(decision, exams[uid].study())
         reports.append(report)
+        progress("analysing", number, len(exams))
     return reports
 
 
@@ -121,6 +129,7 @@ def _report(facts: ModuleFacts, study_uid: str, files: list[Remark]) -> dict[str
         "weights_sha256": facts.weights_sha256,
         "state": "passed over",
         "verdicts": (),
+        "caution": "",
         "findings": [],
         "results": [],
         "files": files,

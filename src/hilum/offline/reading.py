@@ -25,8 +25,12 @@ from hilum.sources.folder import Found, files_below, is_index, unreadable
 NAMED = 3  # files of one kind in a line for a terminal
 A_COPY = "the same object is here already"
 AN_INDEX = "a DICOMDIR, which only lists other files"
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]  # the step, and how many of how many are done
 OWN_RESULT = "a result of Hilum, it is not analysed"
+
+
+def untold(_step: str, _done: int, _total: int) -> None:
+    """Tell nobody how far it is."""
 
 
 class Fate(StrEnum):
@@ -61,7 +65,7 @@ class Reading:
 def read_folder(
     folder: Path,
     put_right: Path | None = None,
-    progress: Progress = lambda _done, _total: None,
+    progress: Progress = untold,
     own: OwnResults = NONE,
 ) -> Reading:
     """Read every file below `folder`; copies of those that are put right are in `put_right`.
@@ -73,7 +77,7 @@ def read_folder(
     reader = _Reader(put_right, own)
     for number, file in enumerate(found, start=1):
         reader.read(file)
-        progress(number, len(found))
+        progress("reading", number, len(found))
     return Reading(tuple(reader.studies.values()), tuple(reader.remarks))
 
 

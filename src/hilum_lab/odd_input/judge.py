@@ -1,0 +1,161 @@
+"""Was it right? What a module received, against the phantom and against an independent reader."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hilum_lab.odd_input.case import Case, Received, Refused
+from hilum_lab.odd_input.phantom import GRADIENT, Plane, field
+from hilum_lab.odd_input.readers import Read, disagreement
+
+SHARE_OF_VOXEL = 0.25  # of its smallest side: what a voxel may lie beside its true place
+USUAL = re.compile(r": \w+ as the module needs; \d+ evenly spaced slices [\d.]+ mm apart")
+ROUNDING = 1.01  # half a stored value, with a slope of at most 2
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What Hilum made of a case: the state, its words, and what the module received, or None."""
+
+    state: str
+    words: str
+    volume: tuple[np.ndarray, np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. `wrong` says what is not as it should be, "" if it is right."""
+
+    case: Case
+    files: int
+    outcome: str
+    wrong: str
+    error_mm: float | None = None
+    error_value: float | None = None
+    judges: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How far a received volume is from what was scanned."""
+
+    mm: float
+    value: float
+    faults: tuple[str, ...]
+
+
+Reader = Callable[[Path], Read]
+
+
+def judged(case: Case, folder: Path, heard: Heard, reader: Reader | None) -> Row:
+    """The line of one case, whose files lie in `folder`."""
+    exam = case.exam()
+    errors = None
+    if heard.volume is not None:
+        errors = _errors(*heard.volume, exam.planes)
+    verdicts = []
+    judges: tuple[str, ...] = ()
+    for right in case.right:
+        if isinstance(right, Refused):
+            verdicts.append(_not_refused(right, heard))
+            continue
+        faults = _not_received(right, heard, errors)
+        judges = ("phantom",)
+        if right.readable and reader and heard.volume is not None:
+            judges = ("phantom", reader.__name__)
+            if text := disagreement(*heard.volume, reader(folder)):
+                faults.append(text)
+        verdicts.append(faults)
+    wrong = min(verdicts, key=len)
+    return Row(
+        case,
+        len(exam.files),
+        outcome_of(heard),
+        "; ".join(wrong),
+        errors.mm if errors else None,
+        errors.value if errors else None,
+        judges if errors else (),
+    )
+
+
+def outcome_of(heard: Heard) -> str:
+    """What was received, or the words of the refusal."""
+    if heard.volume is None:
+        return f"{heard.state}: {heard.words}"
+    array, affine = heard.volume
+    sides = np.linalg.norm(affine[:3, :3], axis=0)
+    text = f"{len(array)} slices, {' x '.join(f'{side:.4g}' for side in sides)} mm"
+    return f"{text}; {USUAL.sub('', heard.words)}"
+
+
+def _not_refused(right: Refused, heard: Heard) -> list[str]:
+    faults = []
+    if heard.volume is not None:
+        faults.append("a module received it")
+    if right.state and heard.state != right.state:
+        faults.append(f"it is {heard.state}, not {right.state}")
+    return faults + _unsaid(right.words, heard)
+
+
+def _not_received(right: Received, heard: Heard, errors: Errors | None) -> list[str]:
+    if heard.volume is None or errors is None:
+        return ["no module received it", f"{right.slices} slices should have been"]
+    faults = list(errors.faults)
+    if heard.state != "analysed":
+        faults.append(f"it is {heard.state}")
+    if len(heard.volume[0]) != right.slices:
+        faults.append(f"{len(heard.volume[0])} slices, not {right.slices}")
+    return faults + _unsaid(right.words, heard)
+
+
+def _unsaid(words: Sequence[str], heard: Heard) -> list[str]:
+    return [f"it does not say /{w}/" for w in words if not re.search(w, heard.words, re.DOTALL)]
+
+
+def _errors(array: np.ndarray, affine: np.ndarray, scanned: Sequence[Plane]) -> Errors:
+    """Find for each received slice the plane that it is, and compare corners and values."""
+    slices, rows, columns = array.shape
+    corners = [(r, c) for r in (0, rows - 1) for c in (0, columns - 1)]
+    faults: list[str] = []
+    used: list[Plane] = []
+    worst_mm = worst_value = 0.0
+    for number in range(slices):
+        indices = np.array([(number, r, c) for r, c in corners], float)
+        places = indices @ affine[:3, :3].T + affine[:3, 3]
+        fitting = [plane for plane in scanned if plane.size == (rows, columns)]
+        if not fitting:
+            return Errors(np.inf, np.inf, ("no plane of that size was scanned",))
+        apart = [_apart(plane, places) for plane in fitting]
+        near = [p for p, mm in zip(fitting, apart, strict=True) if mm <= min(apart) + 0.01]
+        plane = min(near, key=lambda p: float(np.abs(array[number] - p.values()).max()))
+        used.append(plane)
+        worst_mm = max(worst_mm, _apart(plane, places))
+        by_affine = field(_grid(affine, number, rows, columns)) + plane.offset
+        worst_value = max(worst_value, float(np.abs(array[number] - by_affine).max()))
+        if float(np.abs(array[number] - plane.values()).max()) > ROUNDING:
+            faults.append("values are not those of the plane")
+    smallest = float(np.linalg.norm(affine[:3, :3], axis=0).min())
+    if worst_mm > SHARE_OF_VOXEL * smallest:
+        faults.append(f"{worst_mm:.2f} mm beside its place")
+    if worst_value > ROUNDING + float(np.linalg.norm(GRADIENT)) * SHARE_OF_VOXEL * smallest:
+        faults.append(f"values {worst_value:.0f} off")
+    if len({plane.offset for plane in used}) > 1:
+        faults.append("what was scanned apart is mixed")
+    if len(set(used)) != slices:
+        faults.append("one plane is there twice")
+    return Errors(worst_mm, worst_value, tuple(dict.fromkeys(faults)))
+
+
+def _grid(affine: np.ndarray, number: int, rows: int, columns: int) -> np.ndarray:
+    """Where the voxels of slice `number` lie by the affine: (rows, columns, 3)."""
+    indices = np.stack(np.meshgrid(number, *map(np.arange, (rows, columns)), indexing="ij"), -1)
+    return np.asarray(indices[0] @ affine[:3, :3].T + affine[:3, 3])
+
+
+def _apart(plane: Plane, corners: np.ndarray) -> float:
+    """The greatest distance between a corner of a plane and where the affine has it, in mm."""
+    own = plane.positions()[[0, 0, -1, -1], [0, -1, 0, -1]]
+    return float(np.linalg.norm(own - corners, axis=1).max())

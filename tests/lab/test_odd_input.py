@@ -1,0 +1,116 @@
+"""Odd input: every case of the lab, the judge that says whether it is right, and the page."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hilum_lab.odd_input.case import Case
+from hilum_lab.odd_input.cases import CASES
+from hilum_lab.odd_input.judge import Heard, Row, judged
+from hilum_lab.odd_input.readers import simple_itk
+from hilum_lab.odd_input.run import run, write
+from hilum_lab.odd_input.table import as_markdown
+
+pytestmark = pytest.mark.slow
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "odd-input.md"
+BY_TITLE = {case.title: case for case in CASES}
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
+    """All cases, run once."""
+    made = run(CASES, tmp_path_factory.mktemp("odd"), simple_itk)
+    return {row.case.title: row for row in made}
+
+
+@pytest.mark.parametrize("title", BY_TITLE)
+def test_what_a_module_receives_is_right(title: str, rows: dict[str, Row]) -> None:
+    row = rows[title]
+    assert not row.wrong, f"{row.wrong}: {row.outcome}"
+
+
+def test_there_are_many_cases_and_each_has_a_name_of_its_own() -> None:
+    assert len(BY_TITLE) == len(CASES) >= 60
+    assert sum("Frames" in case.group for case in CASES) >= 20, "enhanced objects"
+
+
+def test_the_independent_reader_has_judged_what_it_can_read(rows: dict[str, Row]) -> None:
+    read = [row for row in rows.values() if simple_itk.__name__ in row.judges]
+    assert len(read) >= 50
+    assert {row.case.modality for row in read} == {"MR", "CT", "PT"}
+
+
+def test_the_page_is_what_a_run_writes(rows: dict[str, Row]) -> None:
+    assert PAGE.read_text() == as_markdown([rows[case.title] for case in CASES]), (
+        "the page is stale: python -m hilum_lab.odd_input --out docs/explanation/odd-input.md"
+    )
+
+
+# The judge ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def axial() -> Case:
+    return BY_TITLE["Where the slices are: axial"]
+
+
+def true_volume(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    planes = case.exam().planes
+    affine = np.diag([0.0, 0.0, 0.0, 1.0])
+    affine[2, 0] = affine[1, 1] = affine[0, 2] = 1.0
+    affine[:3, 3] = planes[0].position
+    return np.stack([plane.values() for plane in planes]).astype(np.float32), affine
+
+
+def wrong(case: Case, folder: Path, array: np.ndarray, affine: np.ndarray) -> str:
+    heard = Heard("analysed", "", (array, affine))
+    return judged(case, folder, heard, simple_itk).wrong
+
+
+def test_the_judge_is_content_with_the_truth_and_with_nothing_else(
+    axial: Case, tmp_path: Path
+) -> None:
+    folder = tmp_path / "axial"
+    write(axial.exam(), folder)
+    array, affine = true_volume(axial)
+    assert wrong(axial, folder, array, affine) == ""
+
+    assert "slices" in wrong(axial, folder, array[:-1], affine)
+    assert "values are not" in wrong(axial, folder, array[::-1], affine)
+    assert "values are not" in wrong(axial, folder, array + 2, affine)
+    assert "values are not" in wrong(axial, folder, array[:, ::-1], affine)
+    moved = affine.copy()
+    moved[0, 3] += 0.4
+    assert "beside its place" in wrong(axial, folder, array, moved)
+    longer = affine.copy()
+    longer[2, 0] = 1.05
+    assert "beside its place" in wrong(axial, folder, array, longer)
+    swapped = array.copy()
+    swapped[[3, 4]] = swapped[[4, 3]]
+    assert "values are not" in wrong(axial, folder, swapped, affine)
+
+
+def test_the_judge_sees_two_scans_that_are_mixed(tmp_path: Path) -> None:
+    case = BY_TITLE["Several volumes in one series, and what is none: two echoes"]
+    planes = case.exam().planes
+    array, affine = true_volume(BY_TITLE["Where the slices are: axial"])
+    words = "echo 1 of 2: 20 ms, echo 2 of 2: 80 ms"
+
+    def verdict(values: np.ndarray) -> str:
+        return judged(case, tmp_path, Heard("analysed", words, (values, affine)), None).wrong
+
+    assert planes[0].offset != planes[1].offset
+    assert verdict(array) == ""
+    mixed = array.copy()
+    mixed[::2] += planes[1].offset - planes[0].offset
+    assert "mixed" in verdict(mixed)
+
+
+def test_the_judge_wants_a_refusal_in_true_words(tmp_path: Path) -> None:
+    case = BY_TITLE["Where the slices are: gantry tilt of 2.5 degrees"]
+    received = Heard("analysed", "gantry tilt of 2.5", true_volume(case))
+    assert "a module received it" in judged(case, tmp_path, received, None).wrong
+    untrue = Heard("not applicable", "8 slices missing")
+    assert "does not say" in judged(case, tmp_path, untrue, None).wrong
+    assert judged(case, tmp_path, Heard("not applicable", "gantry tilt of 2.5°"), None).wrong == ""
