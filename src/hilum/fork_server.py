@@ -7,8 +7,8 @@ systemd sends it, must not end it, or it would take the others along before they
 import multiprocessing
 import signal
 
-from hilum.process import die_with_parent
+from hilum.process import FORK_SERVER, die_with_parent
 
-multiprocessing.current_process().name = "hilum fork server"
+multiprocessing.current_process().name = FORK_SERVER
 die_with_parent()
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # those it forks take it off again

@@ -14,6 +14,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME = 1, 4, 15
+FORK_SERVER = "hilum fork server"
 _LONGEST_FOLDER = 75  # bytes: below it stands a socket, whose path may have 107
 _LOADED_IN = os.getpid()  # in a process that was forked: that of the fork server
 
@@ -64,6 +65,43 @@ def fork_server(preload: str) -> ForkServerContext:
     with children_deaf_to_ctrl_c():
         forkserver.ensure_running()
     return context
+
+
+def fork_server_pid() -> int | None:
+    """The fork server that this process has started, if it runs."""
+    for child in _children(os.getpid()):
+        with suppress(OSError):  # it has ended meanwhile
+            if Path(f"/proc/{child}/comm").read_text().strip() == FORK_SERVER[:15]:
+                return child
+    return None
+
+
+def renew_fork_server() -> None:
+    """Have the next process come from a new fork server, where the present one is out of reach.
+
+    It is ended, and with it all that it forked. Where the folder of its socket was removed, as by
+    those who tidy up /tmp, it is made again.
+    """
+    Path(util.get_temp_dir()).mkdir(mode=0o700, exist_ok=True)
+    if pid := fork_server_pid():
+        os.kill(pid, signal.SIGKILL)
+
+
+def wake_fork_server() -> bool:
+    """Have the fork server go on if somebody has stopped it; whether it had been stopped."""
+    pid = fork_server_pid()
+    if pid is None or _state(pid) != "T":
+        return False
+    os.kill(pid, signal.SIGCONT)
+    return True
+
+
+def _state(pid: int) -> str:
+    """The letter of proc(5) for the state of a process, "" if there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def _choose_short_folder() -> None:

@@ -25,14 +25,20 @@ from hilum.config.site import Site
 from hilum.console import start_console
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
-from hilum.errors import ConfigurationError, HilumError
+from hilum.errors import ConfigurationError
 from hilum.flow import Flow
 from hilum.hints import HintReceiver, HintSender, gateway_address
 from hilum.inbox import OTHER_CONTENT
 from hilum.inbox.privacy import make_private
 from hilum.logs import configure_logging, going_on
 from hilum.module import discover, facts_of, installed_modules
-from hilum.process import children_deaf_to_ctrl_c, die_with_parent, fork_server
+from hilum.process import (
+    children_deaf_to_ctrl_c,
+    die_with_parent,
+    fork_server,
+    renew_fork_server,
+    wake_fork_server,
+)
 from hilum.records import Records
 from hilum.records.alarms import Alarms
 from hilum.records.refusals import note_refusals
@@ -44,6 +50,7 @@ from hilum.sources import dimse
 SWEEP_SECONDS = 60.0
 RESTART_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0)  # after quick deaths in a row
 STOP_SECONDS = 8.0
+WAKE_SECONDS = 0.5
 
 log = logging.getLogger("hilum.serve")
 
@@ -80,9 +87,11 @@ class Supervisor:
         }
         self.processes: dict[str, multiprocessing.process.BaseProcess] = {}
         self._deaths: dict[str, list[float]] = {name: [] for name in self._roles}
+        self._stopped = threading.Event()
 
     def start(self) -> None:
         """Start every process; they get ready side by side."""
+        threading.Thread(target=self._keep_awake, name="fork server", daemon=True).start()
         for name in self._roles:
             self._start(name)
 
@@ -102,8 +111,9 @@ class Supervisor:
                 self._start(name)
                 with closing(HintSender(gateway_address(self.site.data))) as hints:
                     hints.send("died")
-            except FileNotFoundError as error:  # whoever keeps us alive has to start us anew
-                raise HilumError("somebody has removed the fork server's socket") from error
+            except FileNotFoundError:
+                log.error("the fork server's socket was removed: all processes begin anew")
+                renew_fork_server()
             except OSError as error:  # no memory or files just now: the others must go on
                 log.error("%s cannot be started now: %s", name, error)
 
@@ -118,6 +128,13 @@ class Supervisor:
                 process.kill()
                 process.join()
         self.processes.clear()
+        self._stopped.set()
+
+    def _keep_awake(self) -> None:
+        """A fork server that was stopped would let us wait for every answer: have it go on."""
+        while not self._stopped.wait(WAKE_SECONDS):
+            if wake_fork_server():
+                log.warning("somebody has stopped the fork server; it goes on")
 
     def _start(self, name: str) -> None:
         target, arguments = self._roles[name]

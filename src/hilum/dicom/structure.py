@@ -24,9 +24,7 @@ ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 LONG_VRS = frozenset(str(vr).encode() for vr in EXPLICIT_VR_LENGTH_32)
 DEEPEST = 100  # sequences in sequences; reports (TID 1500) have about ten
 MOST_ELEMENTS = 1_000_000  # heads looked at; 10,000 frames of an enhanced object have as many
-MOST_OUTERMOST = (
-    10_000  # of them outside of sequences, each kept; the largest objects have hundreds
-)
+MOST_OUTERMOST = 10_000  # of them outside of sequences; the largest objects have hundreds
 
 TRUNCATED = "it ends in the middle of an element"
 
