@@ -194,8 +194,8 @@ def _counts(steps: np.ndarray) -> np.ndarray:
 def _is_mixed(counts: np.ndarray, ordered: Sequence[Frame]) -> bool:
     """Whether wider steps are how the series was planned, not slices that are missing.
 
-    The numbers of the images tell: they go on across a wider step. Where they tell nothing, several
-    wider steps side by side do.
+    The numbers of the images tell: they go on across several wider steps. Where they tell nothing,
+    several wider steps side by side do.
     """
     wide = counts > 1
     numbers = [frame.instance.number for frame in ordered]
@@ -204,7 +204,7 @@ def _is_mixed(counts: np.ndarray, ordered: Sequence[Frame]) -> bool:
         if (steps == counts).all():
             return False
         if (steps == 1).all():
-            return True
+            return int(wide.sum()) >= RUN
     longest = length = 0
     for is_wide in wide.tolist():
         length = length + 1 if is_wide else 0

@@ -63,7 +63,7 @@ IDENTIFYING = (  # in a result as in its images, right or wrong: archives file b
 )
 QUALIFIERS = "IssuerOfPatientIDQualifiersSequence"
 OF_QUALIFIERS = ("UniversalEntityID", "UniversalEntityIDType")
-DIFFERENT = "the images name different patients"  # begins the reason of what is held, so do these
+DIFFERENT = "not all images name the same patient"  # begins the reason of what is held, so do these
 CORRECTED = "corrected patient data were sent"
 FORMER = "the patient data of these images were corrected before"
 HELD_FOR = (DIFFERENT, CORRECTED, FORMER)
