@@ -24,6 +24,18 @@ from hilum.inbox.privacy import make_private
 
 ABANDONED_AFTER = 3600.0  # seconds; a partial file this old belongs to a process that was killed
 OTHER_CONTENT = "SOP Instance UID received again with other content"
+OTHER_INSTANCE = "the request and the data set name different SOP instances"
+OTHER_CLASS = "the request and the data set name different SOP classes"
+SEND_AGAIN = (
+    "have it sent again; if it comes the same way, show the file to whoever made it; then delete it"
+)
+CORRECT_SENDER = "correct the sender, which mixes objects up, have it send again; then delete it"
+ADVICE = {
+    OTHER_CONTENT: "the first one was kept: compare both; if this is the right one, have it sent "
+    "under a new SOP Instance UID; then delete it",
+    OTHER_INSTANCE: CORRECT_SENDER,
+    OTHER_CLASS: CORRECT_SENDER,
+}
 REMOVED = "removed"  # folder of the lists that `hilum.inbox.removed` keeps
 MOST_RACES = 100
 _serial = itertools.count()
@@ -59,6 +71,11 @@ class SetApart:
     reason: str
     sender: str
     study_uid: str
+
+    @property
+    def advice(self) -> str:
+        """What a person is to do about it."""
+        return ADVICE.get(self.reason, SEND_AGAIN)
 
 
 class Inbox:
@@ -160,12 +177,15 @@ class Inbox:
         return True
 
 
-def set_apart_in(root: Path, newest: int) -> tuple[int, list[SetApart]]:
-    """How many objects are in quarantine below `root`, and the `newest` of them, latest first."""
+def set_apart_in(root: Path, newest: int, skip: int = 0) -> tuple[int, list[SetApart]]:
+    """How many objects are in quarantine below `root`, and the `newest` of them, latest first.
+
+    `skip` leaves out as many of the latest, for pages.
+    """
     folder = root / "quarantine"
     notes = [(path.stat().st_mtime, path) for path in folder.glob("*.txt")]
     listed = []
-    for at, path in heapq.nlargest(newest, notes):
+    for at, path in heapq.nlargest(skip + newest, notes)[skip:]:
         reason, sender, study_uid = (*path.read_text().split("\n"), "", "")[:3]
         listed.append(SetApart(path.with_suffix(".dcm"), at, reason, sender, study_uid))
     return len(notes), listed

@@ -34,7 +34,7 @@ from hilum.dicom.part10 import prefix
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.errors import UnreadableError
 from hilum.hints import HintSender
-from hilum.inbox import Inbox, Outcome, Stored
+from hilum.inbox import OTHER_CLASS, OTHER_INSTANCE, Inbox, Outcome, Stored
 from hilum.inbox.room import MEBIBYTE, require_room
 from hilum.logs import configure_logging
 from hilum.process import data_bytes, die_with_parent
@@ -300,8 +300,7 @@ class _Server(AssociationServer):
             uids = identify(part10)
         except UnreadableError as error:
             return CANNOT_UNDERSTAND, self._inbox.set_apart(part10, str(error), peer.caller)
-        if other := _difference(event, uids):
-            reason = f"{other} UID of the request and of the data set differ"
+        if reason := _difference(event, uids):
             study_uid = uids["StudyInstanceUID"]
             return DOES_NOT_MATCH, self._inbox.set_apart(part10, reason, peer.caller, study_uid)
         stored = self._inbox.keep(part10, uids, peer.caller)
@@ -323,12 +322,12 @@ def _host(address: str) -> str:
 
 
 def _difference(event: Any, uids: dict[str, str]) -> str:
-    """What the data set says otherwise than the request that it came with, or ""."""
+    """How the data set contradicts the request that it came with, or ""."""
     request = event.request
     if uids["SOPInstanceUID"] != request.AffectedSOPInstanceUID:
-        return "SOP Instance"
+        return OTHER_INSTANCE
     classes = {request.AffectedSOPClassUID, event.context.abstract_syntax, uids["SOPClassUID"]}
-    return "SOP Class" if len(classes) > 1 else ""
+    return OTHER_CLASS if len(classes) > 1 else ""
 
 
 def _application_entity(settings: Receiver) -> AE:
