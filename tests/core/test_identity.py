@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import config
 from pydicom.datadict import dictionary_VR
@@ -177,6 +177,7 @@ def labelled(image: Instance, stated: Stated) -> Instance:
     return replace(image, header=copy)
 
 
+@settings(deadline=None)
 @given(
     analysed=st.lists(STATED, min_size=4, max_size=4),
     beside=st.lists(STATED, min_size=8, max_size=8),
