@@ -20,6 +20,7 @@ from hilum.assembly import Arrival, Hold, Run, decide
 from hilum.config.site import Rule
 from hilum.dicom.header import Header
 from hilum.dicom.identity import (
+    DIFFERENT,
     MOST_SPELLINGS,
     Patient,
     attributes,
@@ -310,4 +311,4 @@ def test_all_inputs_of_a_module_must_be_of_one_patient(folder: Path, patient_id:
     decision = decide(arrival, {"t1": CROP, "flair": CROP}, Rule(module="m", inputs=series), 1000.0)
     assert isinstance(decision, Run if patient_id == "1" else Hold)
     if isinstance(decision, Hold):
-        assert decision.reason.startswith("the images name different patients (PatientID): ")
+        assert decision.reason.startswith(f"{DIFFERENT} (PatientID): ")

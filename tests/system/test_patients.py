@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 
 from factory import mr_slices, write
 from hilum.cli import main
+from hilum.dicom.identity import DIFFERENT
 from hilum.records import views
 from plugin import BRIGHT, install_plugin
 
@@ -155,7 +156,7 @@ def test_hilum_run_holds_images_of_several_patients(
     status, said = typed(f"hilum run bright-volume {tmp_path}/exam -o {tmp_path}/out")
     assert status == 3
     assert "held" in said
-    assert "the images name different patients (PatientID, PatientName, PatientBirthDate)" in said
+    assert f"{DIFFERENT} (PatientID, PatientName, PatientBirthDate)" in said
     assert "MARKER" not in said
     of(mixed[4:], "P1", "MARKER^One")
     write(mixed, tmp_path / "again")
