@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hilum.module import ENTRY_POINT_GROUP
-from hilum_lab.odd_input.module import FOLDER, MODULES
+from hilum_lab.odd_input.module import DISTRIBUTION, MODULES, RECEIVED
 
-PACKAGE = "hilum_lab_odd_input-1.0.dist-info"
+PACKAGE = f"{DISTRIBUTION.replace('-', '_')}-1.0.dist-info"
 
 
 @contextmanager
@@ -18,23 +18,22 @@ def modules_installed(folder: Path, received: Path) -> Iterator[None]:
     metadata = folder / PACKAGE
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: hilum-lab-odd-input\nVersion: 1.0\n"
+        f"Metadata-Version: 2.1\nName: {DISTRIBUTION}\nVersion: 1.0\n"
     )
     points = [f"{module.name} = {module.__module__}:{module.__qualname__}" for module in MODULES]
     (metadata / "entry_points.txt").write_text(
         f"[{ENTRY_POINT_GROUP}]\n" + "\n".join(points) + "\n"
     )
     received.mkdir(parents=True)
-    before = {name: os.environ.get(name) for name in ("PYTHONPATH", FOLDER)}
-    path = os.pathsep.join(filter(None, (str(folder), before["PYTHONPATH"])))
-    os.environ |= {"PYTHONPATH": path, FOLDER: str(received)}
+    (metadata / RECEIVED).write_text(str(received))
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), before)))
     sys.path.insert(0, str(folder))
     try:
         yield
     finally:
         sys.path.remove(str(folder))
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before

@@ -1,7 +1,7 @@
 """The module that keeps what it received, one class for each modality."""
 
-import os
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy as np
 from hilum import Finding, Input, Measurement, Segment, Series, codes
 from hilum.inbox import digest
 
-FOLDER = "HILUM_LAB_RECEIVED"  # environment variable: where it is kept
+DISTRIBUTION = "hilum-lab-odd-input"
+RECEIVED = "received.txt"  # beside its metadata: the folder where what it receives is kept
 
 
 class ReceivesMR:
@@ -20,7 +21,8 @@ class ReceivesMR:
 
     def run(self, series: Series) -> Iterator[Finding]:
         volume = series.volume()
-        path = Path(os.environ[FOLDER]) / f"{digest(series.study_uid)}.npz"
+        folder = Path(distribution(DISTRIBUTION).read_text(RECEIVED) or "")
+        path = folder / f"{digest(series.study_uid)}.npz"
         np.savez(path, array=volume.array, affine=volume.affine)
         mask = volume.with_array(volume.array > np.median(volume.array))
         bright = Segment(mask, codes.BRAIN, "Bright")
