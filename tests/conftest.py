@@ -1,6 +1,7 @@
 """Fixtures and options shared by all tests."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,12 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the shared data are not there")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _umask_as_it_was() -> Iterator[None]:
+    """A command that a test runs in this process makes what follows private, too."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)

@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import config
 from pydicom.datadict import dictionary_VR
@@ -20,6 +20,7 @@ from hilum.assembly import Arrival, Hold, Run, decide
 from hilum.config.site import Rule
 from hilum.dicom.header import Header
 from hilum.dicom.identity import (
+    DIFFERENT,
     MOST_SPELLINGS,
     Patient,
     attributes,
@@ -177,6 +178,7 @@ def labelled(image: Instance, stated: Stated) -> Instance:
     return replace(image, header=copy)
 
 
+@settings(deadline=None)
 @given(
     analysed=st.lists(STATED, min_size=4, max_size=4),
     beside=st.lists(STATED, min_size=8, max_size=8),
@@ -292,3 +294,21 @@ def test_a_person_names_the_patient(folder: Path) -> None:
     key = Identity.of(images[0].header).key
     assert of_patient(key, images) == [images[0], images[1], images[3]]
     assert of_patient("no such key", images) == images
+
+
+@pytest.mark.parametrize("patient_id", ["1", "2"])
+def test_all_inputs_of_a_module_must_be_of_one_patient(folder: Path, patient_id: str) -> None:
+    jane = Stated("Roe^Jane", "19600102", "1", "A", "F", "X1")
+    other = replace(jane, patient_id=patient_id)
+    inputs = {"t1": (templates(folder)["crop"], jane), "flair": (templates(folder)["other"], other)}
+    arrival = Arrival(templates(folder)["crop"][0].study_uid)
+    for number, (images, stated) in enumerate(inputs.values()):
+        for image in images:
+            arrival.add(labelled(image, stated), float(number))
+    series = {
+        name: {"SeriesInstanceUID": images[0].series_uid} for name, (images, _) in inputs.items()
+    }
+    decision = decide(arrival, {"t1": CROP, "flair": CROP}, Rule(module="m", inputs=series), 1000.0)
+    assert isinstance(decision, Run if patient_id == "1" else Hold)
+    if isinstance(decision, Hold):
+        assert decision.reason.startswith(f"{DIFFERENT} (PatientID): ")

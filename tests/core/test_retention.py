@@ -25,6 +25,7 @@ from hilum.findings import Findings, Note
 from hilum.inbox import Inbox, Outcome
 from hilum.inbox.removed import Removed
 from hilum.inbox.room import with_room
+from hilum.inbox.versions import Versions
 from hilum.module import Input
 from hilum.records import Records, tables, views
 from hilum.records.alarms import Alarms
@@ -537,3 +538,24 @@ def test_the_alarm_is_what_the_disk_says(
         assert lines[0].startswith("alarm: 0 MiB are free on the disk of ")
         assert lines[1] == "the alarm is over: disk"
         house.records.close()
+
+
+def test_corrected_patient_data_wait_for_a_person_and_go_with_their_study(
+    house: House, scan: list[Path], study_uid: str
+) -> None:
+    house.receive(scan)
+    house.settle()
+    house.workitem(study_uid, State.COMPLETED, "verified")
+    versions = Versions(house.site.data)
+    sent = house.site.data / "sent.dcm"
+    sent.write_bytes(scan[0].read_bytes())
+    versions.keep(sent, study_uid, "1.2.3", "a.dcm")
+    key = {"study_uid": study_uid, "identity": "1.2.3"}
+    house.records.put(tables.correction, **key, at=0.0, senders=["PACS"], is_open=True)
+    house.let_pass(31 * 86400)
+    house.clean()
+    assert len(house.kept()) == IMAGES
+    house.records.change(tables.correction, key, is_open=False)
+    house.clean()
+    assert house.kept() == []
+    assert versions.all_of(study_uid) == []

@@ -61,8 +61,8 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     host.close()
 
 
-def job(tmp_path: Path, mood: str) -> Job:
-    files = write(mr_slices(mood, count=3, description=mood), tmp_path / mood)
+def job(tmp_path: Path, mood: str, shape: tuple[int, int] = (48, 36)) -> Job:
+    files = write(mr_slices(mood, count=3, shape=shape, description=mood), tmp_path / mood)
     return Job({"series": [Part(file) for file in files]}, tmp_path / f"out-{mood}", weights())
 
 
@@ -141,8 +141,8 @@ def test_a_film_after_one_that_took_all_memory_is_analysed_in_a_fresh_process(
 ) -> None:
     host.run(job(tmp_path, "calm"))
     host.run(job(tmp_path, "leak"))
-    host.run(job(tmp_path, "calm after all"))
-    found = exchange.load(tmp_path / "out-calm after all")
+    host.run(job(tmp_path, "volume after all", shape=(2000, 2000)))  # more than what is left over
+    found = exchange.load(tmp_path / "out-volume after all")
     assert found.refusal is None
     assert "run 1 in" in found.notes[0].text
 

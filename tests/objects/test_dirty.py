@@ -98,7 +98,7 @@ def written(study: Study, kinds: tuple[str, ...], folder: Path) -> list[Dataset]
     return read
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ELEMENTS, NAMES, IDS, st.sampled_from(["ISO_IR 100", "ISO-IR 100", "LATIN1", "ISO_IR 999"]))
 def test_results_of_dirty_headers_are_valid(
     elements: Elements, name: str, patient_id: str, declared: str

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -204,14 +204,78 @@ def test_an_absurd_pdu_length_is_cut_off(receiver: Running) -> None:
     assert scanner.echo(receiver.called) < 10
 
 
-def test_an_object_beyond_the_memory_limit_ends_only_its_association(tmp_path: Path) -> None:
-    huge = write_series(tmp_path / "huge", 1, size=9000)  # 162 MB
-    files = write_series(tmp_path / "scan", 2)
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One object of 162 MB."""
+    return write_series(tmp_path_factory.mktemp("large"), 1, size=9000)[0]
+
+
+def test_a_large_object_is_on_the_disk_while_it_arrives(tmp_path: Path, large: Path) -> None:
+    """It is larger than all memory that the receiver may take for objects on their way."""
     with running_receiver(tmp_path / "receiver", memory_mb=256) as receiver:
-        with pytest.raises(DeliveryDelayed):
-            scanner.send(huge, receiver.called)
-        assert "memory" in receiver.wait_for("aborted")[0]["reason"]
-        assert scanner.send(files, receiver.called).stored == 2
+        before = _own_memory(receiver)
+        assert [sent.status for sent in scanner.send([large], receiver.called, "CT1").files] == [0]
+        assert _by_uid(receiver.images()) == _by_uid([large])
+        (kept,) = receiver.images()
+        meta = pydicom.dcmread(kept, stop_before_pixels=True).file_meta
+        assert meta.SourceApplicationEntityTitle == "CT1"
+        assert meta.ImplementationVersionName.startswith("HILUM")
+        assert kept.stat().st_nlink == 1
+        assert receiver.partial() == []
+        again = scanner.send([large], receiver.called)
+        assert [sent.status for sent in again.files] == [0]
+        assert _own_memory(receiver) - before < 60_000  # kB
+        assert receiver.quarantined() == []
+
+
+def test_a_large_object_with_other_content_or_none_that_is_read_is_set_apart(
+    tmp_path: Path, large: Path
+) -> None:
+    content = large.read_bytes()
+    other, broken = tmp_path / "other.dcm", tmp_path / "broken.dcm"
+    other.write_bytes(content[:-2] + b"xx")
+    start = len(content) - len(dataset_bytes(large))
+    broken.write_bytes(content[:start] + b"\x08\x00\x05\x00CS\xff\xff" + content[start + 8 :])
+    with running_receiver(tmp_path / "receiver", memory_mb=256) as receiver:
+        report = scanner.send([large, other, broken], receiver.called)
+        assert [sent.status for sent in report.files] == [0, 0xB000, 0xC000]
+        assert _by_uid(receiver.images()) == _by_uid([large])
+        apart = {dataset_bytes(path) for path in receiver.quarantined()}
+        assert apart == {dataset_bytes(other), dataset_bytes(broken)}
+        assert receiver.partial() == []
+
+
+def test_a_large_object_that_breaks_off_leaves_nothing(tmp_path: Path, large: Path) -> None:
+    with running_receiver(tmp_path / "receiver") as receiver:
+        sending = ["storescu", "-aec", "HIPPOAI", "127.0.0.1", str(receiver.port), str(large)]
+        with subprocess.Popen(sending, env=DCMTK) as sender:
+            _until(lambda: bool(receiver.partial()))
+            sender.kill()
+        _until(lambda: receiver.partial() == [])
+        assert receiver.images() == receiver.quarantined() == []
+
+
+def test_a_large_object_on_a_full_disk_is_answered(
+    tmp_path: Path, small_disk: Path, large: Path
+) -> None:
+    small = write_series(tmp_path / "scan", 1)
+    with running_receiver(tmp_path / "receiver", data=small_disk / "data") as receiver:
+        report = scanner.send([large, *small], receiver.called)
+        assert [sent.status for sent in report.files] == [0xA700, 0]
+        assert receiver.partial() == []
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _own_memory(receiver: Running) -> int:
+    """Memory of the receiver in kB, without what it sees of files."""
+    status = Path(f"/proc/{receiver.process.pid}/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0])
 
 
 def test_garbage_leaves_the_receiver_alive(receiver: Running) -> None:

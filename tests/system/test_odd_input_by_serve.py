@@ -66,7 +66,8 @@ def test_serve_and_run_agree(tmp_path: Path) -> None:
             (row,) = hilum.records.find(tables.workitem, study_uid=case.study_uid)
             heard = by_run[case.title]
             state = State(item["state"])
-            assert heard.state in STATES.get(state, (state,)), case.title
+            told = f"{case.title}: {item['reason']}, {row['failure']}"
+            assert heard.state in STATES.get(state, (state,)), told
             for verdict in row["verdicts"]:
                 assert str(Verdict(**verdict)) in heard.words, case.title
             assert_same(kept(received, case.study_uid), heard.volume, case.title)

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 
 from factory import mr_slices, write
 from hilum.cli import main
+from hilum.dicom.identity import DIFFERENT
 from hilum.records import views
 from plugin import BRIGHT, install_plugin
 
@@ -30,7 +31,8 @@ def typed(
     settings.write_text(f'data = "{tmp_path / "hilum"}"\n')
 
     def type_it(line: str) -> tuple[int, str]:
-        words = [*line.split(), "--config", str(settings)]
+        words = line.split()
+        words += [] if words[1] == "run" else ["--config", str(settings)]
         monkeypatch.setattr(sys, "argv", words)
         monkeypatch.setenv("COLUMNS", "200")
         try:
@@ -143,3 +145,19 @@ def test_a_series_of_two_patients_is_held_until_a_person_decides(
 def completed(hilum: Running, study_uid: str) -> list[views.View]:
     items = views.study(hilum.records, study_uid)["workitems"]
     return items if [item["state"] for item in items] == ["completed"] else []
+
+
+def test_hilum_run_holds_images_of_several_patients(
+    tmp_path: Path, typed: Callable[[str], tuple[int, str]]
+) -> None:
+    mixed = of(mr_slices("t1", count=6, description="T1"), "P1", "MARKER^One")
+    of(mixed[4:], "P2", "MARKER^Two")
+    write(mixed, tmp_path / "exam")
+    status, said = typed(f"hilum run bright-volume {tmp_path}/exam -o {tmp_path}/out")
+    assert status == 3
+    assert "held" in said
+    assert f"{DIFFERENT} (PatientID, PatientName, PatientBirthDate)" in said
+    assert "MARKER" not in said
+    of(mixed[4:], "P1", "MARKER^One")
+    write(mixed, tmp_path / "again")
+    assert typed(f"hilum run bright-volume {tmp_path}/again -o {tmp_path}/out-2")[0] == 0

@@ -19,6 +19,8 @@ from hilum.cli.app import (
 from hilum.errors import HilumError
 from hilum.records.states import Delivery
 
+PAGE = 50  # objects
+
 
 @app.command()
 def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
@@ -47,6 +49,37 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     _show_studies(standing["studies"])
     _show_refusals(standing["refusals"])
     _show_quarantine(standing["quarantine"])
+
+
+@app.command()
+def quarantine(
+    page: Annotated[int, typer.Option(min=1, help="Which page; the first holds the latest.")] = 1,
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """List every object that was received and not taken in: file, why, and what to do."""
+    from hilum.config import load
+    from hilum.records import views
+
+    site = load(config)
+    shown = views.quarantine(site, newest=PAGE, skip=(page - 1) * PAGE)
+    pages = max(1, -(-shown["total"] // PAGE))
+    if page > pages:
+        raise HilumError(f"there is no page {page}; the last one is {pages}")
+    if as_json:
+        print_json({**shown, "page": page, "pages": pages})
+        return
+    if not shown["total"]:
+        out.print("the quarantine is empty")
+        return
+    out.print(
+        f"[bold]{shown['total']} objects[/] in {escape(shown['folder'])}, page {page}/{pages}"
+    )
+    for item in shown["objects"]:
+        out.print(_set_apart_line(item))
+        out.print(f"    {escape(item['advice'])}")
+    if page < pages:
+        out.print(f"`hilum quarantine --page {page + 1}` shows the next ones")
 
 
 @app.command()
@@ -165,12 +198,15 @@ def _show_quarantine(quarantine: dict[str, Any]) -> None:
         return
     out.print(f"[bold]{quarantine['total']} objects not taken in[/], in {quarantine['folder']}:")
     for item in quarantine["objects"]:
-        when = clock(item["at"])
-        about = f"study {item['study_uid']}" if item["study_uid"] else "study unknown"
-        sender = escape(item["sender"] or "unknown sender")
-        out.print(f"{when}  {about}  from {sender}  {escape(item['reason'])}")
+        out.print(_set_apart_line(item))
     if more := quarantine["total"] - len(quarantine["objects"]):
-        out.print(f"and {more} older ones")
+        out.print(f"and {more} older ones; `hilum quarantine` lists all, and says what to do")
+
+
+def _set_apart_line(item: dict[str, Any]) -> str:
+    about = f"study {item['study_uid']}" if item["study_uid"] else "study unknown"
+    said = f"from {item['sender'] or 'unknown sender'}  {item['reason']}  {item['file']}"
+    return f"{clock(item['at'])}  {about}  {escape(said)}"
 
 
 def _destination_line(destination: dict[str, Any]) -> str:

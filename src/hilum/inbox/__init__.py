@@ -20,12 +20,26 @@ from hilum.dicom.part10 import body
 from hilum.dicom.salvage import readable
 from hilum.dicom.structure import Buffer
 from hilum.errors import UnreadableError
+from hilum.inbox.growing import Growing, mapped
 from hilum.inbox.privacy import make_private
 
 ABANDONED_AFTER = 3600.0  # seconds; a partial file this old belongs to a process that was killed
 OTHER_CONTENT = "SOP Instance UID received again with other content"
+OTHER_INSTANCE = "the request and the data set name different SOP instances"
+OTHER_CLASS = "the request and the data set name different SOP classes"
+SEND_AGAIN = (
+    "have it sent again; if it comes the same way, show the file to whoever made it; then delete it"
+)
+CORRECT_SENDER = "correct the sender, which mixes objects up, have it send again; then delete it"
+ADVICE = {
+    OTHER_CONTENT: "the first one was kept: compare both; if this is the right one, have it sent "
+    "under a new SOP Instance UID; then delete it",
+    OTHER_INSTANCE: CORRECT_SENDER,
+    OTHER_CLASS: CORRECT_SENDER,
+}
 REMOVED = "removed"  # folder of the lists that `hilum.inbox.removed` keeps
 MOST_RACES = 100
+PIECE = 1 << 20  # bytes; large objects are compared piece by piece
 _serial = itertools.count()
 
 
@@ -60,6 +74,11 @@ class SetApart:
     sender: str
     study_uid: str
 
+    @property
+    def advice(self) -> str:
+        """What a person is to do about it."""
+        return ADVICE.get(self.reason, SEND_AGAIN)
+
 
 class Inbox:
     """Folder of received studies below `root`: `incoming/<study>/<instance>.dcm`, `quarantine/`."""
@@ -87,25 +106,49 @@ class Inbox:
         stored = self.keep(file.part10(part10), file.uids, sender)
         return replace(stored, reason=stored.reason or file.mended)
 
-    def keep(self, part10: bytes, uids: dict[str, str], sender: str = "") -> Stored:
-        """Like `store`, for a file that is known to be one and to have these `uids`."""
+    def grow(self, before: bytes, low_water_mb: int) -> Growing:
+        """A file for an object that is too large for memory; it begins with `before`."""
+        growing = Growing(_partial_name(self._partial, Path("large")), low_water_mb)
+        try:
+            growing.write(before)
+        except OSError:
+            growing.discard()
+            raise
+        return growing
+
+    def keep(
+        self,
+        part10: Buffer,
+        uids: dict[str, str],
+        sender: str = "",
+        growing: Growing | None = None,
+    ) -> Stored:
+        """Like `store`, for a file that is known to be one and to have these `uids`.
+
+        `growing` is where `part10` lies already if it is large.
+        """
         for _ in range(MOST_RACES):
             try:
-                outcome, path = self._keep(part10, uids)
+                outcome, path = self._keep(part10, uids, growing)
             except FileNotFoundError:
                 continue  # a rule removed it, or its folder, at this very moment: it is new again
             if outcome is Outcome.QUARANTINED:
-                return self.set_apart(part10, OTHER_CONTENT, sender, uids["StudyInstanceUID"])
+                study_uid = uids["StudyInstanceUID"]
+                return self.set_apart(part10, OTHER_CONTENT, sender, study_uid, growing)
             return Stored(outcome, path, uids["StudyInstanceUID"])
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
-    def _keep(self, part10: bytes, uids: dict[str, str]) -> tuple[Outcome, Path]:
+    def _keep(
+        self, part10: Buffer, uids: dict[str, str], growing: Growing | None
+    ) -> tuple[Outcome, Path]:
         """Publish it, or compare it with what has its name already."""
         folder = self._durable_folder(uids["StudyInstanceUID"])
         path = folder / f"{digest(uids['SOPInstanceUID'])}.dcm"
-        if not path.exists() and self._publish(path, part10):
+        if not path.exists() and self._publish(path, part10, growing):
             return Outcome.STORED, path
-        if not is_same_object(path.read_bytes(), part10):
+        with mapped(path) as before:
+            is_same = is_same_object(before, part10)
+        if not is_same:
             return Outcome.QUARANTINED, path
         # The copy may be another association's, not yet durable: ours must be when we answer.
         sync_file(path)
@@ -113,7 +156,12 @@ class Inbox:
         return Outcome.DUPLICATE, path
 
     def set_apart(
-        self, content: bytes, reason: str, sender: str = "", study_uid: str = ""
+        self,
+        content: Buffer,
+        reason: str,
+        sender: str = "",
+        study_uid: str = "",
+        growing: Growing | None = None,
     ) -> Stored:
         """Keep `content` in quarantine with a note beside it; the same content only once."""
         name = hashlib.sha256(content).hexdigest()[:32]
@@ -122,7 +170,7 @@ class Inbox:
         text = "\n".join((reason, " ".join(sender.split()), study_uid))
         write_durably(note, text.encode(), by_way_of=self._partial)
         try:
-            write_durably(path, content, by_way_of=self._partial)
+            self._publish(path, content, growing)
         except OSError:
             note.unlink(missing_ok=True)
             raise
@@ -146,26 +194,33 @@ class Inbox:
             self._durable_folders[folder] = folder.stat().st_ino
         return folder
 
-    def _publish(self, path: Path, content: bytes) -> bool:
+    def _publish(self, path: Path, content: Buffer, growing: Growing | None) -> bool:
         """Write `path` durably unless it exists; a hard link never replaces another's file."""
-        partial = _partial_name(self._partial, path)
+        partial = growing.path if growing else _partial_name(self._partial, path)
         try:
-            _write_synced(partial, content)
+            if growing:
+                sync_file(partial)
+            else:
+                _write_synced(partial, content)
             os.link(partial, path)
         except FileExistsError:
             return False
         finally:
-            partial.unlink(missing_ok=True)
+            if not growing:
+                partial.unlink(missing_ok=True)
         sync_folder(path.parent)
         return True
 
 
-def set_apart_in(root: Path, newest: int) -> tuple[int, list[SetApart]]:
-    """How many objects are in quarantine below `root`, and the `newest` of them, latest first."""
+def set_apart_in(root: Path, newest: int, skip: int = 0) -> tuple[int, list[SetApart]]:
+    """How many objects are in quarantine below `root`, and the `newest` of them, latest first.
+
+    `skip` leaves out as many of the latest, for pages.
+    """
     folder = root / "quarantine"
     notes = [(path.stat().st_mtime, path) for path in folder.glob("*.txt")]
     listed = []
-    for at, path in heapq.nlargest(newest, notes):
+    for at, path in heapq.nlargest(skip + newest, notes)[skip:]:
         reason, sender, study_uid = (*path.read_text().split("\n"), "", "")[:3]
         listed.append(SetApart(path.with_suffix(".dcm"), at, reason, sender, study_uid))
     return len(notes), listed
@@ -214,7 +269,7 @@ def sync_file(path: Path) -> None:
 sync_folder = sync_file  # a folder's names are its content
 
 
-def _write_synced(path: Path, content: bytes) -> None:
+def _write_synced(path: Path, content: Buffer) -> None:
     with path.open("wb", buffering=0) as file:
         view = memoryview(content)
         while view:
@@ -237,4 +292,9 @@ def _remove_abandoned(folder: Path) -> None:
 
 def is_same_object(one: Buffer, other: Buffer) -> bool:
     """Whether two Part 10 files hold the same data set; each sender writes what is before it."""
-    return memoryview(one)[body(one).offset :] == memoryview(other)[body(other).offset :]
+    here, there = body(one).offset, body(other).offset
+    size = len(one) - here
+    return size == len(other) - there and all(
+        one[here + n : here + n + PIECE] == other[there + n : there + n + PIECE]
+        for n in range(0, size, PIECE)
+    )

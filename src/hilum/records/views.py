@@ -143,13 +143,14 @@ def destinations(site: Site, records: Records) -> list[View]:
     ]
 
 
-def quarantine(site: Site, newest: int = 100) -> View:
-    """What was received and not taken in: how many objects, and the newest with the reasons."""
-    total, listed = set_apart_in(site.data, newest)
+def quarantine(site: Site, newest: int = 100, skip: int = 0) -> View:
+    """What was received and not taken in: how many objects, and some of them with the reasons."""
+    total, listed = set_apart_in(site.data, newest, skip)
     objects = [
         {
             "at": item.at,
             "reason": item.reason,
+            "advice": item.advice,
             "sender": item.sender,
             "study_uid": item.study_uid,
             "file": item.path.name,

@@ -17,6 +17,7 @@ import uuid
 import warnings
 import weakref
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,17 @@ from pynetdicom.transport import AssociationServer
 from hilum.config.site import Receiver
 from hilum.dicom.header import identify
 from hilum.dicom.part10 import prefix
+from hilum.dicom.structure import Buffer
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.errors import UnreadableError
 from hilum.hints import HintSender
-from hilum.inbox import Inbox, Outcome, Stored
+from hilum.inbox import OTHER_CLASS, OTHER_INSTANCE, Inbox, Outcome, Stored
+from hilum.inbox.growing import Growing, mapped
 from hilum.inbox.room import MEBIBYTE, require_room
 from hilum.logs import configure_logging
 from hilum.process import data_bytes, die_with_parent
 from hilum.refusals import RefusalKind
+from hilum.sources.arriving import Arriving, ArrivingProvider
 from hilum.sources.connection import Connection, Cut
 from hilum.sources.refusing import Refusing, Trouble
 from hilum.sources.traffic import Traffic
@@ -191,7 +195,14 @@ class _Server(AssociationServer):
         association = event.assoc
         connection = association.dul.socket.socket
         peer = self._peers[association] = _Peer(connection.host, connection)
-        connection.on_close = lambda: self._closed(association, peer)
+        provider = ArrivingProvider(association, self._grow, connection.release)
+        association.dimse = provider
+
+        def closed() -> None:
+            provider.drop()
+            self._closed(association, peer)
+
+        connection.on_close = closed
 
     def _closed(self, association: Association, peer: _Peer) -> None:
         if not peer.connection.requested:
@@ -267,16 +278,24 @@ class _Server(AssociationServer):
 
     # Instances
 
+    def _grow(self, before: bytes) -> Growing:
+        return self._inbox.grow(before, self._settings.low_water_mb)
+
     def _store(self, event: Any) -> Dataset | int:
         peer = self._peers[event.assoc]
+        arriving: Arriving = event.request.DataSet
         try:
             require_room(self._data, self._settings.low_water_mb)
-            status, stored = self._take(event, peer)
+            if arriving.problem:
+                raise arriving.problem
+            status, stored = self._take(event, peer, arriving.file)
         except (OSError, MemoryError) as error:
             reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "no memory"
             self._trouble.begins(reason)
             self._refuse(RefusalKind.STORAGE, f"0xA700: {reason}; it may send again later", peer)
             return _response(OUT_OF_RESOURCES, reason)
+        finally:
+            arriving.drop()
         self._trouble.ends()
         self._traffic.has_sent(peer.address)
         if stored.outcome is Outcome.QUARANTINED:
@@ -290,21 +309,27 @@ class _Server(AssociationServer):
         )
         return _response(status, stored.reason)
 
-    def _take(self, event: Any, peer: _Peer) -> tuple[int, Stored]:
-        sop_class = event.request.AffectedSOPClassUID
-        sop_instance = event.request.AffectedSOPInstanceUID
-        syntax = event.context.transfer_syntax
-        dataset = event.encoded_dataset(include_meta=False)
-        part10 = prefix(sop_class, sop_instance, syntax, peer.caller) + dataset
+    def _take(self, event: Any, peer: _Peer, growing: Growing | None) -> tuple[int, Stored]:
+        """Keep the object, which lies in `growing` if it is large."""
+        if growing:
+            with mapped(growing.path) as part10:
+                return self._judge(event, peer, part10, growing)
+        request = event.request
+        named = (request.AffectedSOPClassUID, request.AffectedSOPInstanceUID)
+        before = prefix(*named, event.context.transfer_syntax, peer.caller)
+        return self._judge(event, peer, before + event.encoded_dataset(include_meta=False), None)
+
+    def _judge(
+        self, event: Any, peer: _Peer, part10: Buffer, growing: Growing | None
+    ) -> tuple[int, Stored]:
+        apart = partial(self._inbox.set_apart, part10, sender=peer.caller, growing=growing)
         try:
             uids = identify(part10)
         except UnreadableError as error:
-            return CANNOT_UNDERSTAND, self._inbox.set_apart(part10, str(error), peer.caller)
-        if other := _difference(event, uids):
-            reason = f"{other} UID of the request and of the data set differ"
-            study_uid = uids["StudyInstanceUID"]
-            return DOES_NOT_MATCH, self._inbox.set_apart(part10, reason, peer.caller, study_uid)
-        stored = self._inbox.keep(part10, uids, peer.caller)
+            return CANNOT_UNDERSTAND, apart(str(error))
+        if reason := _difference(event, uids):
+            return DOES_NOT_MATCH, apart(reason, study_uid=uids["StudyInstanceUID"])
+        stored = self._inbox.keep(part10, uids, peer.caller, growing)
         return COERCED if stored.outcome is Outcome.QUARANTINED else SUCCESS, stored
 
     def _refuse(self, kind: RefusalKind, reason: str, peer: _Peer) -> None:
@@ -323,12 +348,12 @@ def _host(address: str) -> str:
 
 
 def _difference(event: Any, uids: dict[str, str]) -> str:
-    """What the data set says otherwise than the request that it came with, or ""."""
+    """How the data set contradicts the request that it came with, or ""."""
     request = event.request
     if uids["SOPInstanceUID"] != request.AffectedSOPInstanceUID:
-        return "SOP Instance"
+        return OTHER_INSTANCE
     classes = {request.AffectedSOPClassUID, event.context.abstract_syntax, uids["SOPClassUID"]}
-    return "SOP Class" if len(classes) > 1 else ""
+    return OTHER_CLASS if len(classes) > 1 else ""
 
 
 def _application_entity(settings: Receiver) -> AE:

@@ -1,0 +1,50 @@
+"""Images are compared in a process of its own, which may die without harm."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from factory import mr_slices, write
+from hilum.comparer import LOST, UNREADABLE, Comparer, Pair
+from hilum.config.site import Worker
+
+SECONDS = 60
+
+
+def answers(comparer: Comparer) -> list[str]:
+    """What is said of each pair, in their order."""
+    said: list[str] = []
+    deadline = time.monotonic() + SECONDS
+    while comparer.is_busy and time.monotonic() < deadline:
+        said += [text for _, text in comparer.results()]
+        time.sleep(0.01)
+    assert not comparer.is_busy
+    return said
+
+
+def test_pairs_are_judged_one_by_one(tmp_path: Path) -> None:
+    one, other = write(mr_slices(count=2), tmp_path)
+    broken = tmp_path / "broken.dcm"
+    broken.write_bytes(one.read_bytes()[:-100])
+    comparer = Comparer(Worker())
+    comparer.start([Pair(one, one), Pair(broken, one), Pair(other, one)])
+    assert answers(comparer) == ["", UNREADABLE, "geometry"]
+    comparer.start([Pair(one, one)])  # and it can begin anew
+    assert answers(comparer) == [""]
+
+
+def test_a_pair_that_ends_the_process_is_lost(tmp_path: Path) -> None:
+    one, other = write(mr_slices(count=2), tmp_path)
+    comparer = Comparer(Worker())
+    comparer.start([Pair(one, one), Pair(other, other)])
+    assert comparer._process is not None
+    os.kill(comparer._process.pid or 0, signal.SIGKILL)
+    assert answers(comparer) == [LOST]
+
+
+def test_a_pair_that_takes_too_long_is_lost(tmp_path: Path) -> None:
+    (one,) = write(mr_slices(count=1), tmp_path)
+    comparer = Comparer(Worker(timeout_seconds=0.001))
+    comparer.start([Pair(one, one)])
+    assert answers(comparer) == [LOST]
