@@ -86,10 +86,10 @@ class Corrections:
         for path, item in list(self._queue.items()):
             try:
                 present = self._present(Instance.read(path))
-            except UnreadableError:
+            except (UnreadableError, FileNotFoundError):  # one such file must not stop the others
                 present = None
             if present is None or not present.exists():
-                del self._queue[path]  # removed meanwhile; it is judged when it comes again
+                del self._queue[path]  # taken or removed meanwhile; if it comes again it is judged
             else:
                 yield Pair(item.path, present)
 

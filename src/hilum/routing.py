@@ -13,6 +13,7 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Films, Need
 
+MOST_ASKED = 50  # images with other patient or study data that fill what one of them leaves empty
 LONGEST_VALUE = 1024  # characters that patterns are compared with
 
 
@@ -61,8 +62,12 @@ def applies(rule: Rule, study: Study) -> bool:
     """
     if not rule.study:
         return True
-    images = [series.instances[0] for series in study.series]
-    return any(_meets(rule.study, attributes([image], images)) for image in images)
+    by_label: dict[str, Instance] = {}
+    for series in study.series:
+        by_label.setdefault(series.instances[0].label, series.instances[0])
+    images = list(by_label.values())
+    others = images[:MOST_ASKED]
+    return any(_meets(rule.study, attributes([image], others)) for image in images)
 
 
 def _meets(conditions: Mapping[str, str], stated: Dataset) -> bool:

@@ -1,5 +1,6 @@
 """Frames, not files: what a module gets does not depend on how the scanner packed it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, SecondaryCa
 
 from hilum.assembly import Arrival, Run, Wait, decide
 from hilum.config.site import Rule
+from hilum.dicom.candidates import MOST_VOLUMES, split
 from hilum.dicom.parts import Part, read_series
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
@@ -298,3 +300,18 @@ def _raw(ds: Dataset, keyword: str, value: bytes) -> None:
     tag = Tag(keyword)
     vr = dictionary_VR(tag)
     ds._dict[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)  # type: ignore[attr-defined]
+
+
+def test_thousands_of_directions_cost_little_time_and_few_volumes(tmp_path: Path) -> None:
+    plane = Plane((0.0, 0.0, 0.0), size=(2, 2))
+    (instance,) = read([enhanced([plane])], tmp_path).instances
+    (frame,) = instance.frames
+    angles = np.random.default_rng(0).normal(size=(10_000, 6)).round(6)
+    values = [{**frame.values, "ImageOrientationPatient": tuple(a)} for a in angles.tolist()]
+    frames = [replace(frame, number=n, values=own) for n, own in enumerate(values, start=1)]
+    started = time.process_time()
+    found = split(frames)
+    assert time.process_time() - started < 5
+    assert len(found.volumes) == MOST_VOLUMES
+    (aside,) = found.aside
+    assert aside == f"{10_000 - MOST_VOLUMES} of 10000 volumes set aside"

@@ -11,6 +11,7 @@ from pydicom.uid import JPEG2000Lossless, JPEGLSLossless, RLELossless
 from factory import mr_slices, write
 from hilum.dicom.sameness import difference
 from hilum.errors import UnreadableError
+from phantom import enhanced, instance_of, stack
 
 Change = Callable[[Dataset], object]
 
@@ -74,3 +75,13 @@ def test_pixels_that_cannot_be_read_are_not_the_same(tmp_path: Path) -> None:
 
     with pytest.raises(UnreadableError):
         difference(*files(tmp_path, cut))
+
+
+@pytest.mark.parametrize(("slope", "differs"), [("1.00", ""), ("2", "pixel values")])
+def test_the_scale_of_each_frame_counts(tmp_path: Path, slope: str, differs: str) -> None:
+    image = enhanced(stack(count=3))
+    other = deepcopy(image)
+    group = other.PerFrameFunctionalGroupsSequence[1]
+    group.PixelValueTransformationSequence[0].RescaleSlope = slope
+    one, two = instance_of(image, tmp_path / "one"), instance_of(other, tmp_path / "other")
+    assert difference(one.path, two.path) == differs

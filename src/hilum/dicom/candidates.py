@@ -14,6 +14,7 @@ from hilum.dicom.frames import Frame, Vector
 from hilum.dicom.geometry import along_normal, same_place
 
 SAME_DIRECTION = 0.01  # by which direction cosines of one volume may differ
+MOST_VOLUMES = 2_000  # of one series that are judged; a long functional MR has some hundreds
 OBLIQUE = 0.9  # a normal with a smaller component along every axis names no plane
 
 
@@ -41,8 +42,8 @@ class Criterion:
     words: Callable[[Hashable], str]
     name: str
 
-    def label(self, value: Hashable, values: Sequence[Hashable]) -> str:
-        place = f"{self.name} {list(values).index(value) + 1} of {len(values)}"
+    def label(self, value: Hashable, number: int, count: int) -> str:
+        place = f"{self.name} {number} of {count}"
         words = self.words(value)
         return f"{place}: {words}" if words else place
 
@@ -53,7 +54,10 @@ def split(frames: Sequence[Frame]) -> Candidates:
     groups = [Candidate(tuple(images))]
     for criterion in (_frame_of_reference(images), *ALWAYS, _orientation()):
         groups = [part for group in groups for part in _by(criterion, group)]
-    return Candidates(tuple(part for group in groups for part in _where_repeated(group)), aside)
+    volumes = [part for group in groups for part in _where_repeated(group)]
+    if (more := len(volumes) - MOST_VOLUMES) > 0:
+        aside = (*aside, f"{more} of {len(volumes)} volumes set aside")
+    return Candidates(tuple(volumes[:MOST_VOLUMES]), aside)
 
 
 def _set_aside(frames: Sequence[Frame]) -> tuple[list[Frame], tuple[str, ...]]:
@@ -87,10 +91,10 @@ def _by(criterion: Criterion, part: Candidate) -> list[Candidate]:
     if len(groups) < 2:
         return [part]
     values = sorted(groups, key=_rank)
-    labels = {value: criterion.label(value, values) for value in values}
+    labels = [criterion.label(value, n, len(values)) for n, value in enumerate(values, start=1)]
     return [
-        Candidate(tuple(groups[value]), ", ".join(filter(None, (part.label, labels[value]))))
-        for value in values
+        Candidate(tuple(groups[value]), ", ".join(filter(None, (part.label, label))))
+        for value, label in zip(values, labels, strict=True)
     ]
 
 
@@ -131,16 +135,21 @@ def _frame_of_reference(frames: Sequence[Frame]) -> Criterion:
 def _orientation() -> Criterion:
     """By direction: rounding does not make two of one."""
     found: list[Vector] = []
+    same: dict[Vector, Vector] = {}
+    directions = np.empty((MOST_VOLUMES, 6))  # those found, for one comparison with all of them
 
     def key(frame: Frame) -> Hashable:
         own = frame.orientation
         if own is None:
             return ()
-        for known in found:
-            if max(abs(a - b) for a, b in zip(known, own, strict=True)) <= SAME_DIRECTION:
-                return known
-        found.append(own)
-        return own
+        if own not in same:
+            off = np.abs(directions[: len(found)] - own).max(axis=1)
+            near = np.flatnonzero(off <= SAME_DIRECTION)
+            same[own] = found[near[0]] if near.size else own
+            if not near.size and len(found) < MOST_VOLUMES:
+                directions[len(found)] = own
+                found.append(own)
+        return same[own]
 
     return Criterion(key, _plane, "orientation")
 

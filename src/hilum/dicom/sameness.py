@@ -33,6 +33,8 @@ def difference(one: Path, other: Path) -> str:
     frames = list(zip_longest(first.frames, second.frames))
     if not all(a and b and _is_same_place(a, b) for a, b in frames):
         return "geometry"
+    if any(_scale(a) != _scale(b) for a, b in zip(first.frames, second.frames, strict=True)):
+        return "pixel values"
     with StoredFrames(one) as mine, StoredFrames(other) as theirs:
         for number in range(1, len(frames) + 1):
             if not np.array_equal(mine.frame(number), theirs.frame(number)):
@@ -47,6 +49,11 @@ def _stated(image: Instance, keyword: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def _scale(frame: Frame) -> tuple[float, float]:
+    """Enhanced objects state it for each frame."""
+    return frame.rescale.slope, frame.rescale.intercept
 
 
 def _is_same_place(one: Frame, other: Frame) -> bool:

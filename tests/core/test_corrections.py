@@ -1,0 +1,36 @@
+"""What is compared with the images that are here, without a service."""
+
+import time
+from pathlib import Path
+
+from factory import mr_slices, write
+from hilum.config import parse
+from hilum.corrections import Corrections
+from hilum.dicom.identity import CORRECTED
+from hilum.inbox import OTHER_CONTENT, Inbox, Outcome, set_apart_in
+from hilum.records import Records
+from hilum.workitems import Workitems
+
+PATIENCE = 30.0  # seconds; a process is started
+
+
+def test_an_object_that_is_gone_does_not_stop_the_others(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    site, inbox = parse({"data": data}), Inbox(data)
+    records = Records(f"sqlite:///{data}/hilum.db")
+    corrections = Corrections(site, records, inbox, Workitems(records, inbox, data, {}))
+    image = mr_slices(count=1)[0]
+    assert inbox.store(write([image], tmp_path)[0].read_bytes()).outcome is Outcome.STORED
+    image.PatientID = "somebody else"
+    corrected = inbox.store(write([image], tmp_path)[0].read_bytes())
+    assert corrected.reason == OTHER_CONTENT
+
+    for path in (inbox.quarantine / "gone.dcm", corrected.path):
+        corrections.add({"path": str(path), "study": str(image.StudyInstanceUID)})
+    deadline = time.monotonic() + PATIENCE
+    while set_apart_in(data, 1)[1][0].reason == OTHER_CONTENT:
+        corrections.turn()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+    assert set_apart_in(data, 1)[1][0].reason.startswith(CORRECTED)
