@@ -15,6 +15,8 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLSLossless,
     RLELossless,
@@ -403,6 +405,23 @@ def test_hostile_uids_never_become_paths(
     assert [sent.status for sent in report.files] == [0xC000]
     assert receiver.images() == []
     assert len(receiver.quarantined()) == 1
+
+
+def test_a_data_set_in_another_syntax_than_negotiated_is_put_right(
+    receiver: Running, tmp_path: Path
+) -> None:
+    (path,) = write_series(tmp_path / "scan", 1)
+    explicit, implicit = str(ExplicitVRLittleEndian).encode(), str(ImplicitVRLittleEndian).encode()
+    assert explicit in path.read_bytes()[:400]
+    negotiated = implicit.ljust(len(explicit), b"\0")
+    path.write_bytes(path.read_bytes().replace(explicit, negotiated, 1))
+    assert [sent.status for sent in scanner.send([path], receiver.called).files] == [0]
+    (kept,) = receiver.images()
+    read = pydicom.dcmread(kept)
+    assert read.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+    assert read.pixel_array.shape == (64, 64)
+    (told,) = receiver.wait_for("stored")
+    assert "it says Implicit VR Little Endian" in told["reason"]
 
 
 def test_a_request_that_names_another_instance_is_refused(

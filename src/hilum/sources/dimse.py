@@ -16,7 +16,7 @@ import time
 import uuid
 import warnings
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from pynetdicom.transport import AssociationServer
 from hilum.config.site import Receiver
 from hilum.dicom.header import identify
 from hilum.dicom.part10 import prefix
+from hilum.dicom.salvage import readable
 from hilum.dicom.structure import Buffer
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.errors import UnreadableError
@@ -307,7 +308,7 @@ class _Server(AssociationServer):
             study=stored.study_uid,
             reason=stored.reason,
         )
-        return _response(status, stored.reason)
+        return _response(status, stored.reason if status else "")
 
     def _take(self, event: Any, peer: _Peer, growing: Growing | None) -> tuple[int, Stored]:
         """Keep the object, which lies in `growing` if it is large."""
@@ -324,13 +325,20 @@ class _Server(AssociationServer):
     ) -> tuple[int, Stored]:
         apart = partial(self._inbox.set_apart, part10, sender=peer.caller, growing=growing)
         try:
-            uids = identify(part10)
+            file = readable(part10)
         except UnreadableError as error:
+            if reason := _contradiction(event, part10):
+                return DOES_NOT_MATCH, apart(reason)
             return CANNOT_UNDERSTAND, apart(str(error))
-        if reason := _difference(event, uids):
-            return DOES_NOT_MATCH, apart(reason, study_uid=uids["StudyInstanceUID"])
-        stored = self._inbox.keep(part10, uids, peer.caller, growing)
-        return COERCED if stored.outcome is Outcome.QUARANTINED else SUCCESS, stored
+        if reason := _difference(event, file.uids):
+            return DOES_NOT_MATCH, apart(reason, study_uid=file.uids["StudyInstanceUID"])
+        if file.mended and growing:  # it would have to be written once more
+            return CANNOT_UNDERSTAND, apart(file.mended)
+        content = file.part10(part10[:]) if file.mended else part10
+        stored = self._inbox.keep(content, file.uids, peer.caller, growing)
+        if stored.outcome is Outcome.QUARANTINED:
+            return COERCED, stored
+        return SUCCESS, replace(stored, reason=file.mended)
 
     def _refuse(self, kind: RefusalKind, reason: str, peer: _Peer) -> None:
         self._refusing.note(kind, reason, peer.address, peer.caller, peer.called)
@@ -345,6 +353,14 @@ def _host(address: str) -> str:
     """The address of a peer as the settings write it: IPv4 where it is IPv4."""
     parsed = ipaddress.ip_address(address)
     return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+
+
+def _contradiction(event: Any, part10: Buffer) -> str:
+    """How an object that is not to be read as negotiated contradicts its request, or ""."""
+    try:
+        return _difference(event, identify(part10))
+    except UnreadableError:
+        return ""
 
 
 def _difference(event: Any, uids: dict[str, str]) -> str:
