@@ -315,3 +315,11 @@ def test_thousands_of_directions_cost_little_time_and_few_volumes(tmp_path: Path
     assert len(found.volumes) == MOST_VOLUMES
     (aside,) = found.aside
     assert aside == f"{10_000 - MOST_VOLUMES} of 10000 volumes set aside"
+
+
+def test_a_small_file_cannot_ask_for_many_frames(tmp_path: Path) -> None:
+    (image,) = classic([Plane((0.0, 0.0, 0.0))])
+    image.NumberOfFrames = 100_000
+    instance = instance_of(image, tmp_path)
+    assert len(instance.frames) < 100
+    assert instance.problem == "the file has no room for 100000 frames (NumberOfFrames)"

@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from hilum.dicom import codes
-from hilum.dicom.quantities import suv_factor
+from hilum.dicom.quantities import real_world_maps, suv_factor
 from hilum.errors import UnreadableError
 from phantom import classic, enhanced, read, stack
 
@@ -126,3 +126,12 @@ def test_counts_of_philips_have_a_factor_of_their_own() -> None:
     block = header.private_block(0x7053, "Philips PET Private Group", create=True)
     block.add_new(0x00, "DS", "0.000312")
     assert suv_factor(header) == pytest.approx(0.000312)
+
+
+def test_a_real_world_map_without_its_range_is_left_out() -> None:
+    unit, mapping, item = Dataset(), Dataset(), Dataset()
+    unit.CodeValue, unit.CodingSchemeDesignator, unit.CodeMeaning = "ms", "UCUM", "millisecond"
+    mapping.MeasurementUnitsCodeSequence = [unit]
+    mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept = 1.0, 0.0
+    item.RealWorldValueMappingSequence = [mapping]
+    assert real_world_maps([item]) == ()

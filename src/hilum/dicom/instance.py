@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from hilum.dicom.frames import Frame, frames_of, group_item
 from hilum.dicom.functional_groups import PER_FRAME, FrameGroups, of_classic, of_multi_frame
@@ -20,6 +21,8 @@ from hilum.dicom.uids import derived_uid
 from hilum.errors import UnreadableError
 
 MOST_FRAMES = 100_000
+FRAGMENT_HEAD = 8  # bytes (PS3.5 A.4)
+NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +32,8 @@ class Instance:
     `header` holds everything but the pixel data and elements above 64 KiB; one that is broken reads
     as if it were not there. `uids` are the identifying ones by keyword. `places` says where in the
     file the functional groups lie, by tag. `is_own_result` says that it is a result of ours
-    that came back: results do where a PACS routes everything.
+    that came back: results do where a PACS routes everything. `length` is that of the file in
+    bytes.
     """
 
     path: Path
@@ -38,6 +42,7 @@ class Instance:
     transfer_syntax: str
     places: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     is_own_result: bool = False
+    length: int = 0
 
     @classmethod
     def read(cls, path: Path, own: OwnResults = NONE) -> "Instance":
@@ -48,7 +53,8 @@ class Instance:
         """
         with _content(path) as content:
             uids, header, syntax, places = read_header(content)
-        return cls(path, header, uids, syntax, places, own.hold(uids, header))
+            length = len(content)
+        return cls(path, header, uids, syntax, places, own.hold(uids, header), length)
 
     @property
     def sop_instance_uid(self) -> str:
@@ -121,15 +127,32 @@ class Instance:
 
     @cached_property
     def frame_count(self) -> int:
-        """Number of Frames; 1 where it is not stated, 0 where there are no pixels."""
+        """Number of Frames; 1 where it is not stated, 0 where there are no pixels.
+
+        No more than the file has room for: a small one must not ask for much memory.
+        """
         if self.size is None:
             return 0
-        stated = self.header.integer("NumberOfFrames")
-        return min(max(1, stated or 1), MOST_FRAMES)
+        return max(1, min(self._stated_frames, MOST_FRAMES, self._room_for_frames))
+
+    @property
+    def _stated_frames(self) -> int:
+        return self.header.integer("NumberOfFrames") or 1
+
+    @property
+    def _room_for_frames(self) -> int:
+        """How many frames the file may hold; a compressed one takes the head of a fragment."""
+        rows, columns = self.size or (1, 1)
+        bits = 8 * FRAGMENT_HEAD
+        if self.transfer_syntax in NATIVE:
+            bits = max(1, rows * columns * (self.header.integer("BitsAllocated") or 1))
+        return 8 * self.length // bits
 
     @cached_property
     def problem(self) -> str | None:
         """Why its frames cannot be told apart, or None."""
+        if self.frame_count < min(self._stated_frames, MOST_FRAMES):
+            return f"the file has no room for {self._stated_frames} frames (NumberOfFrames)"
         if not self.has_functional_groups or len(self.frames) == self.frame_count:
             return None
         said, described = self.frame_count, len(self.frames)

@@ -70,9 +70,11 @@ def _map(item: Dataset) -> RealWorldMap:
     )
     keywords = ("DoubleFloatRealWorldValue", "RealWorldValue")
     first, last = (
-        next(float(item[f"{k}{end}"].value) for k in keywords if f"{k}{end}" in item)
+        next((float(item[f"{k}{end}"].value) for k in keywords if f"{k}{end}" in item), math.nan)
         for end in ("FirstValueMapped", "LastValueMapped")
     )
+    if math.isnan(first) or math.isnan(last):
+        raise ValueError("it does not say for which stored values it holds")
     label = str(item.get("LUTLabel", ""))
     if "RealWorldValueLUTData" in item:
         table = tuple(float(v) for v in np.atleast_1d(item.RealWorldValueLUTData))
