@@ -99,6 +99,11 @@ class Corrections:
     def _judge(self, item: SetApart, present: Path, differs: str) -> None:
         if differs == LATER:
             return  # the next sweep finds it
+        if rows := self._records.find(
+            tables.result, sop_instance_uid=Instance.read(item.path).sop_instance_uid, limit=1
+        ):
+            self._judge_result(item, present, rows[0]["workitem_id"])
+            return
         if differs:
             restate(item, f"{OTHER_CONTENT}: {differs}")
             self._records.add_event(item.study_uid, "quarantined", f"{OTHER_CONTENT}: {differs}")
@@ -106,12 +111,6 @@ class Corrections:
         new, old = Instance.read(item.path), Instance.read(present)
         if new.label == old.label:
             restate(item, "received again, the same image of the same patient written otherwise")
-        elif rows := self._records.find(
-            tables.result, sop_instance_uid=new.sop_instance_uid, limit=1
-        ):
-            restate(item, "a result of ours that came back under other patient or study data")
-            text = "the archive has changed the patient or study data of a result; it is left so"
-            self._records.add_event(item.study_uid, "moved", text, rows[0]["workitem_id"])
         elif self._was_called(item.study_uid, {new.label}):
             restate(item, FORMER)
             log.info("study %s: an image came again as it was before a correction", item.study_uid)
@@ -119,6 +118,15 @@ class Corrections:
             restate(item, f"{CORRECTED} for a study that no rule applies to")
         else:
             self._offer(item, new, old)
+
+    def _judge_result(self, item: SetApart, present: Path, workitem_id: str) -> None:
+        """A result of ours came back otherwise than it was sent: archives may write it anew."""
+        if Instance.read(item.path).label == Instance.read(present).label:
+            restate(item, "a result of ours that came back, written otherwise")
+            return
+        restate(item, "a result of ours that came back under other patient or study data")
+        text = "the archive has changed the patient or study data of a result; it is left so"
+        self._records.add_event(item.study_uid, "moved", text, workitem_id)
 
     def _offer(self, item: SetApart, new: Instance, old: Instance) -> None:
         """Keep the corrected image; the first one of its identity is an event of the study."""

@@ -34,10 +34,11 @@ from hilum.outbox import Outbox
 from hilum.records import Records, tables
 from hilum.records.own import own_results
 from hilum.records.states import State
-from hilum.routing import applies, recipients, whose
+from hilum.routing import Selection, applies, recipients, whose
 from hilum.workitems import Workitems
 
 UNFINISHED = (State.SCHEDULED, State.RUNNING)
+MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
 Wanted = tuple[tuple[str, ...], Encoding, Regions]  # the kinds of objects, and how they are written
@@ -60,7 +61,7 @@ class Flow(durable.Workflows):
         self.inbox = Inbox(site.data)
         self.own = own_results(records, self.facts.values())
         self.arrivals = Arrivals(self.inbox, records, self.own)
-        self.workitems = Workitems(records, self.inbox, site.data, self.facts)
+        self.workitems = Workitems(records, self.inbox, site.data, self.facts, self.needs)
         self.corrections = Corrections(site, records, self.inbox, self.workitems)
         self.comparison = Comparison(site, records, self.workitems)
         self.outbox = Outbox(site, records, self.workitems)
@@ -150,8 +151,7 @@ class Flow(durable.Workflows):
             predecessor=before,
         )
         self.records.add_event(arrival.study_uid, "complete", run.reason, workitem_id)
-        for verdict in run.selection.reasons:
-            self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
+        self._note_verdicts(arrival.study_uid, run.selection, workitem_id)
         if caution := whose(run.selection, arrival.instances.values()).caution:
             self.records.add_event(arrival.study_uid, "identity", caution, workitem_id)
         module = self.facts[rule.module]
@@ -191,9 +191,16 @@ class Flow(durable.Workflows):
         is_other = held_for(known["reason"]) != held_for(outcome.reason)
         if is_new or known["state"] != state or is_other:
             self.records.change(tables.workitem, {"id": workitem_id}, **values)
-            for verdict in outcome.selection.reasons:
-                self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
+            self._note_verdicts(arrival.study_uid, outcome.selection, workitem_id)
             self.records.add_event(arrival.study_uid, state, outcome.reason, workitem_id)
+
+    def _note_verdicts(self, study_uid: str, selection: Selection, workitem_id: str) -> None:
+        """Write what was decided about each series to the trace, the chosen ones first."""
+        lines = list(selection.reasons)
+        more = len(lines) - MOST_VERDICTS
+        if more > 0:
+            lines[MOST_VERDICTS:] = [f"rejected: {more} more series or volumes"]
+        self.records.add_events(study_uid, "series", lines, workitem_id)
 
     # 3. Analysis, in a worker ---------------------------------------------------------------------
 

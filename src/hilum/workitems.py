@@ -13,12 +13,13 @@ from hilum.dicom.identity import attributes, label_of
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.parts import Part, read_series
+from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
 from hilum.errors import RemovedError
 from hilum.inbox import Inbox, digest, write_durably
-from hilum.module import ModuleFacts
+from hilum.module import Input, ModuleFacts, Need
 from hilum.objects import Analysis
 from hilum.records import Records, tables
 from hilum.records.states import State
@@ -29,8 +30,14 @@ class Workitems:
     """Rows of the workitem table and what belongs to them on disk, below the folder `data`."""
 
     def __init__(
-        self, records: Records, inbox: Inbox, data: Path, facts: Mapping[str, ModuleFacts]
+        self,
+        records: Records,
+        inbox: Inbox,
+        data: Path,
+        facts: Mapping[str, ModuleFacts],
+        needs: Mapping[str, Mapping[str, Need]],
     ) -> None:
+        self._needs = needs
         self._records = records
         self._inbox = inbox
         self._data = data
@@ -136,8 +143,8 @@ class Workitems:
 
     def analysis(self, row: tables.Row) -> Analysis:
         """The workitem with its images and findings, as the object writers want it."""
-        inputs = {  # one that was chosen though it is tilted was straightened
-            name: tuple(series.straightened for series in read_series(parts))
+        inputs = {
+            name: tuple(self._as_given(row, name, series) for series in read_series(parts))
             for name, parts in self.parts(row).items()
         }
         before = self._results_replaced_by(row)
@@ -155,6 +162,14 @@ class Workitems:
             pictures=exchange.load_pictures(self.result_folder(row["id"])),
             predecessor=tuple((r["sop_class_uid"], r["sop_instance_uid"]) for r in before),
         )
+
+    def _as_given(self, row: tables.Row, name: str, series: Series) -> Series:
+        """`series` as the module received it: one that is tilted was chosen to be straightened."""
+        need = self._needs.get(row["module"], {}).get(name)
+        is_volume = (
+            need.volume if isinstance(need, Input) else row["rule"].get("tilt") == "resample"
+        )
+        return series.straightened if is_volume else series
 
     def files_for(self, workitem_id: str, destination: str) -> list[Path]:
         """What was decided to send to `destination`, whatever its settings say by now."""

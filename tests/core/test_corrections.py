@@ -18,7 +18,7 @@ def test_an_object_that_is_gone_does_not_stop_the_others(tmp_path: Path) -> None
     data = tmp_path / "data"
     site, inbox = parse({"data": data}), Inbox(data)
     records = Records(f"sqlite:///{data}/hilum.db")
-    corrections = Corrections(site, records, inbox, Workitems(records, inbox, data, {}))
+    corrections = Corrections(site, records, inbox, Workitems(records, inbox, data, {}, {}))
     image = mr_slices(count=1)[0]
     assert inbox.store(write([image], tmp_path)[0].read_bytes()).outcome is Outcome.STORED
     image.PatientID = "somebody else"

@@ -15,6 +15,7 @@ from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, SecondaryCa
 from hilum.assembly import Arrival, Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.dicom.candidates import MOST_VOLUMES, split
+from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part, read_series
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
@@ -323,3 +324,36 @@ def test_a_small_file_cannot_ask_for_many_frames(tmp_path: Path) -> None:
     instance = instance_of(image, tmp_path)
     assert len(instance.frames) < 100
     assert instance.problem == "the file has no room for 100000 frames (NumberOfFrames)"
+
+
+def test_a_broken_object_costs_its_own_series_only(tmp_path: Path) -> None:
+    """Its functional groups make no sense: the other series of the study is analysed."""
+    packed = enhanced(stack(8))
+    packed.SeriesInstanceUID = "2.25.5"
+    path = instance_of(packed, tmp_path).path
+    content = bytearray(path.read_bytes())
+    first_length = content.index(b"\x00\x52\x30\x92SQ") + 12 + 4  # of the first frame's item
+    content[first_length : first_length + 4] = (0x7FFFFFF0).to_bytes(4, "little")
+    path.write_bytes(bytes(content))
+    broken = Instance.read(path)
+    assert broken.frames == ()
+    arrival = Arrival("1.2")
+    for number, image in enumerate(
+        [broken, *(instance_of(d, tmp_path) for d in classic(stack(8)))]
+    ):
+        arrival.add(image, 100.0 + 0.01 * number, "a")
+    arrival.released("a")
+    decision = decide(arrival, {"series": Input("MR")}, Rule(module="m"), 101.0)
+    assert isinstance(decision, Run)
+    (rejected,) = (v for v in decision.selection.verdicts if not v.accepted)
+    assert any("a functional group ends beyond its sequence" in r for r in rejected.reasons)
+
+
+def test_lengths_that_no_scanner_has_are_not_there(tmp_path: Path) -> None:
+    made = classic(stack(4))
+    for ds in made:
+        _raw(ds, "EchoTime", b"nan ")
+        _raw(ds, "PixelSpacing", b"1e-300\\1e-300 ")
+    (series,) = read(made, tmp_path).candidates
+    assert series.frames[0].echo_time is None
+    assert series.stack.problem == "slices without pixel spacing"

@@ -26,7 +26,7 @@ class Desk:
         self.now = 1e9
         self.records = Records(f"sqlite:///{folder}/hilum.db")
         self.site = Site(data=folder, destination=destinations)
-        workitems = Workitems(self.records, Inbox(folder), folder, {})
+        workitems = Workitems(self.records, Inbox(folder), folder, {}, {})
         self.outbox = Outbox(self.site, self.records, workitems, clock=lambda: self.now)
 
     def owe(self, name: str, *destinations: str) -> str:

@@ -55,7 +55,7 @@ class House:
     def restart(self) -> None:
         self.arrivals = Arrivals(self.inbox, self.records, OURS)
         self.arrivals.sweep()
-        self.workitems = Workitems(self.records, self.inbox, self.site.data, {})
+        self.workitems = Workitems(self.records, self.inbox, self.site.data, {}, {})
         self.retention = Retention(
             self.site, self.records, self.inbox, self.arrivals, self.workitems, OURS
         )

@@ -7,6 +7,7 @@ series.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from hilum.dicom.instance import Instance
 
 Vector = tuple[float, ...]
+SHORTEST = 1e-3  # mm; no pixel that a patient is shown with is smaller
 LONGEST = 1e6  # mm; no patient is larger, and squares of such numbers can be reckoned with
 
 # What classic images call an attribute that functional groups name otherwise.
@@ -59,7 +61,7 @@ class Frame:
     def pixel_spacing(self) -> Vector | None:
         """Distance between rows, then between columns."""
         spacing = self._lengths("PixelSpacing", 2)
-        return spacing if spacing and min(spacing) > 0 else None
+        return spacing if spacing and min(spacing) >= SHORTEST else None
 
     @property
     def thickness(self) -> float | None:
@@ -158,8 +160,7 @@ class Frame:
     @property
     def name(self) -> str:
         """What people call it: "image 7", "image 1, frame 12"."""
-        number = self.instance.number
-        image = f"image {number}" if number is not None else "an image without a number"
+        image = self.instance.name
         return f"{image}, frame {self.number}" if self.instance.is_multi_frame else image
 
     @cached_property
@@ -188,7 +189,9 @@ class Frame:
 
     def _number(self, keyword: str) -> float | None:
         value = self.values.get(keyword)
-        return None if value is None or isinstance(value, str) else value[0]
+        if value is None or isinstance(value, str) or not math.isfinite(value[0]):
+            return None
+        return value[0]
 
     def _text(self, keyword: str) -> str:
         value = self.values.get(keyword)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import pydicom
 from pydicom.dataset import Dataset
@@ -110,6 +111,11 @@ class Instance:
         """Instance Number, or None."""
         return self.header.integer("InstanceNumber")
 
+    @property
+    def name(self) -> str:
+        """What people call it: "image 7"."""
+        return "an image without a number" if self.number is None else f"image {self.number}"
+
     @cached_property
     def frame_of_reference(self) -> str:
         """Frame of Reference UID, or ""."""
@@ -153,6 +159,8 @@ class Instance:
         """Why its frames cannot be told apart, or None."""
         if self.frame_count < min(self._stated_frames, MOST_FRAMES):
             return f"the file has no room for {self._stated_frames} frames (NumberOfFrames)"
+        if self._read_groups.problem:
+            return self._read_groups.problem
         if not self.has_functional_groups or len(self.frames) == self.frame_count:
             return None
         said, described = self.frame_count, len(self.frames)
@@ -164,17 +172,18 @@ class Instance:
 
     @cached_property
     def frames(self) -> tuple[Frame, ...]:
-        """Every plane of pixels in the order of the file; none for an object without pixels.
+        """Every plane of pixels in the order of the file.
 
-        Raises `UnreadableError` if the functional groups make no sense.
+        None for an object without pixels, or whose functional groups make no sense (`problem`).
         """
-        if self.size is None:
+        groups, problem = self._read_groups
+        if self.size is None or problem:
             return ()
-        return frames_of(self, self._groups, of_classic(self.header))
+        return frames_of(self, groups, of_classic(self.header))
 
     def group_items(self, number: int) -> list[Dataset]:
         """The functional group items that hold for frame `number`: shared, then its own."""
-        groups = self._groups
+        groups, _ = self._read_groups
         if groups is None:
             return []
         places = [groups.shared] if groups.shared else []
@@ -183,15 +192,24 @@ class Instance:
             return [group_item(content[a:b], self.transfer_syntax) for a, b in places]
 
     @cached_property
-    def _groups(self) -> FrameGroups | None:
+    def _read_groups(self) -> "_Groups":
+        """The functional groups, None if there are none, and why they cannot be read."""
         if not self.has_functional_groups:
-            return None
-        with _content(self.path) as content:
-            return of_multi_frame(content, self.transfer_syntax, self.places)
+            return _Groups(None)
+        try:
+            with _content(self.path) as content:
+                return _Groups(of_multi_frame(content, self.transfer_syntax, self.places))
+        except UnreadableError as error:
+            return _Groups(None, str(error))
 
     def dataset(self) -> Dataset:
         """The complete data set, pixel data included, read afresh from disk."""
         return pydicom.dcmread(self.path)
+
+
+class _Groups(NamedTuple):
+    groups: FrameGroups | None
+    problem: str | None = None
 
 
 @contextmanager

@@ -36,6 +36,8 @@ def difference(one: Path, other: Path) -> str:
     if any(_scale(a) != _scale(b) for a, b in zip(first.frames, second.frames, strict=True)):
         return "pixel values"
     with StoredFrames(one) as mine, StoredFrames(other) as theirs:
+        if mine.header.get("ModalityLUTSequence") != theirs.header.get("ModalityLUTSequence"):
+            return "pixel values"
         for number in range(1, len(frames) + 1):
             if not np.array_equal(mine.frame(number), theirs.frame(number)):
                 return "pixels"

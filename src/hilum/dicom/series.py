@@ -64,11 +64,16 @@ class Series:
     def candidates(self) -> tuple["Series", ...]:
         """The volumes that the images may form, each judged by itself; at least one."""
         found = split(self.frames)
-        if len(found.volumes) == 1 and not found.aside:
+        bare = [instance for instance in self.instances if not instance.frames]
+        broken = tuple(instance for instance in bare if instance.problem)
+        aside = found.aside
+        if others := len(bare) - len(broken):
+            aside = (*aside, f"{others} object{'s' * (others > 1)} without pixels set aside")
+        if not self.frames or (len(found.volumes) == 1 and not aside):
             return (self,)
-        return tuple(
-            Series.of_frames(volume.frames, volume.label, found.aside) for volume in found.volumes
-        )
+        volumes = (Series.of_frames(v.frames, v.label, aside) for v in found.volumes)
+        # Nobody knows where the frames of a broken object belong: no volume is whole for certain.
+        return tuple(replace(v, instances=v.instances + broken) for v in volumes)
 
     @cached_property
     def straightened(self) -> "Series":
@@ -138,7 +143,7 @@ class Series:
                 return f"{frame.name} is in colour (SamplesPerPixel is {count})"
             if frame.rescale.problem:
                 return f"{frame.name}: {frame.rescale.problem}"
-        return next(filter(None, (instance.problem for instance in self.instances)), None)
+        return next((f"{i.name}: {i.problem}" for i in self.instances if i.problem), None)
 
     @cached_property
     def cautions(self) -> tuple[str, ...]:

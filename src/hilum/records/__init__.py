@@ -5,7 +5,7 @@ A database that is locked, full or away is waited for.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -77,6 +77,17 @@ class Records:
     def add_event(self, study_uid: str, kind: str, text: str, workitem_id: str = "") -> None:
         """Append one line to the trace of a study."""
         self.transact(lambda connection: _add_event(connection, study_uid, kind, text, workitem_id))
+
+    def add_events(
+        self, study_uid: str, kind: str, texts: Sequence[str], workitem_id: str = ""
+    ) -> None:
+        """Append several lines of one kind, in one transaction."""
+
+        def append(connection: sa.Connection) -> None:
+            for text in texts:
+                _add_event(connection, study_uid, kind, text, workitem_id)
+
+        self.transact(append)
 
     def add_request(self, action: str, workitem_id: str, reason: str) -> int:
         """Ask the gateway to do something with a workitem; return the number of the request."""
