@@ -156,7 +156,9 @@ class Instance:
 
     @cached_property
     def problem(self) -> str | None:
-        """Why its frames cannot be told apart, or None."""
+        """Why its frames cannot be told apart, or None; an object without pixels has none."""
+        if self.size is None:
+            return None
         if self.frame_count < min(self._stated_frames, MOST_FRAMES):
             return f"the file has no room for {self._stated_frames} frames (NumberOfFrames)"
         if self._read_groups.problem:
