@@ -65,7 +65,8 @@ class Workitems:
             module.weights_sha256,
             decided,
         )
-        return derived_uid(*identity, *(name for files in inputs.values() for name in files))
+        images = (f"{name}: {part}" for name, parts in inputs.items() for part in parts)
+        return derived_uid(*identity, *images)
 
     def id_without_run(self, study_uid: str, rule: Rule) -> str:
         """Of the workitem that records why a module was not run."""
