@@ -21,7 +21,7 @@ import numpy as np
 
 from hilum.modules.hippocampus import HippocampalVolume
 from hilum.modules.hippocampus.network import MULTIPLE, normalise
-from hilum.network import exam, head
+from hilum_lab.network import exam, head
 
 ROOT = Path(__file__).parents[1]
 

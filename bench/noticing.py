@@ -24,10 +24,10 @@ from tests.synthetic import write_series
 
 from hilum.config import parse
 from hilum.hints import HintReceiver, gateway_address
-from hilum.network.orthanc import Orthanc
 from hilum.records import Records
 from hilum.serve import records_url
 from hilum.watching import serve
+from hilum_lab.network.orthanc import Orthanc
 
 
 def main() -> None:

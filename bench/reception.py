@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.synthetic import DCMTK, running_receiver, wait_for_port, write_series
 
 from hilum.inbox import write_durably
-from hilum.network import scanner
-from hilum.network.processes import available_port
+from hilum.transport import sender
+from hilum_lab.network.processes import available_port
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def _dcmsend(files: list[Path], port: int) -> None:
 
 
 def _ours(files: list[Path], port: int) -> None:
-    assert not scanner.send(files, ("HIPPOAI", "127.0.0.1", port)).failed
+    assert not sender.send(files, ("HIPPOAI", "127.0.0.1", port)).failed
 
 
 def _storescp(send: Callable[..., None], files: list[Path], folder: Path) -> float:

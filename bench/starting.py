@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hilum.network.processes import available_port, listens
 from hilum.process import descendants
+from hilum_lab.network.processes import available_port, listens
 
 FORKED = [sys.executable, "-m", "hilum"]
 ANEW = [

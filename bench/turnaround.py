@@ -34,12 +34,12 @@ from hilum.dicom.uids import derived_uid
 from hilum.findings import Findings
 from hilum.logs import silence_libraries
 from hilum.module import Module, facts_of, installed_modules
-from hilum.network import chest_exam
-from hilum.network.orthanc import Orthanc
-from hilum.network.processes import available_port, listens
 from hilum.objects import Analysis, write_objects
 from hilum.records import Records, tables
 from hilum.serve import Supervisor, records_url
+from hilum_lab.network import chest_exam
+from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.processes import available_port, listens
 
 MODULE = "chest-radiograph"
 POLL_SECONDS = 5.0  # of the original

@@ -24,11 +24,11 @@ from tests.synthetic import write_series
 
 from hilum.config import parse
 from hilum.hints import HintReceiver, gateway_address
-from hilum.network import scanner
-from hilum.network.orthanc import Orthanc
 from hilum.records import Records
 from hilum.serve import records_url
+from hilum.transport import sender
 from hilum.watching import serve
+from hilum_lab.network.orthanc import Orthanc
 
 
 class CountingProxy:
@@ -112,7 +112,7 @@ def exam(
             time.sleep(4)
         proxy.counts.clear()
         started = time.monotonic()
-        report = scanner.send(files, (orthanc.ae_title, "127.0.0.1", orthanc.dicom_port))
+        report = sender.send(files, (orthanc.ae_title, "127.0.0.1", orthanc.dicom_port))
         sent = time.monotonic() - started
         assert not report.failed
         stored = 0

@@ -10,7 +10,7 @@ from io import BytesIO
 
 import pydicom
 
-from hilum.network.processes import available_port
+from hilum_lab.network.processes import available_port
 
 FAILED = {"full": 0xA700, "refuses": 0xC000}
 

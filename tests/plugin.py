@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from hilum_lab.package import write_package
+
 BRIGHT = '''\
 """How much of the volume is brighter than its mean."""
 
@@ -38,10 +40,7 @@ def install_plugin(
     package = f"plugin_{name.replace('-', '_')}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{package}.py").write_text(textwrap.dedent(source))
-    metadata = folder / f"{package}-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(f"[hilum.modules]\n{name} = {package}:{cls}\n")
+    write_package(folder, package, {name: f"{package}:{cls}"})
     monkeypatch.syspath_prepend(str(folder))
     path = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(p for p in (str(folder), path) if p))

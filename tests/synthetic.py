@@ -17,9 +17,9 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from hilum.config.site import Receiver
 from hilum.hints import HintReceiver
-from hilum.network.processes import available_port
 from hilum.process import fork_server
 from hilum.sources import dimse
+from hilum_lab.network.processes import available_port
 
 DCMTK = {**os.environ, "TCP_NODELAY": "1"}  # its tools use Nagle's algorithm unless told
 MARKER = "MARKER^NAME"  # must never be seen outside of a data set

@@ -32,7 +32,8 @@ def test_every_command_and_option() -> None:
     text = page("reference/commands.md")
     for command in app.registered_commands:
         assert command.callback
-        assert f"`{command.callback.__name__}" in text, command.callback.__name__
+        name = command.name or command.callback.__name__
+        assert f"| `{name}" in text, name
         for parameter in inspect.signature(command.callback).parameters.values():
             for metadata in getattr(parameter.annotation, "__metadata__", ()):
                 for option in getattr(metadata, "param_decls", ()) or ():

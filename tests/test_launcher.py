@@ -99,6 +99,16 @@ def test_a_new_clone_is_set_up_and_started_and_the_second_start_says_nothing(clo
     assert (again.returncode, again.stdout, again.stderr) == (0, "started\n", "")
 
 
+def test_odd_input_gets_what_reads_it_independently(clone: Path) -> None:
+    """The command says so where it is missing: "`./hilum odd-input` ... installs it"."""
+    more = wheel(clone / "wheels", "simpleitk")
+    (clone / "requirements-test.lock").write_text((clone / "requirements.lock").read_text() + more)
+    assert start(clone, "serve").stdout == "started serve\n"
+    assert not list((clone / ".venv").glob("lib/*/site-packages/simpleitk.py"))
+    assert start(clone, "odd-input").stdout == "started odd-input\n"
+    assert list((clone / ".venv").glob("lib/*/site-packages/simpleitk.py"))
+
+
 def test_a_failed_step_says_why_and_the_same_command_goes_on_once_it_is_mended(clone: Path) -> None:
     lock = clone / "requirements.lock"
     good = lock.read_text()

@@ -5,6 +5,7 @@ import re
 import runpy
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,23 @@ LOCK = dict(re.findall(r"^([a-z][\w.-]*)==(\S+)", (ROOT / "requirements.lock").r
 
 def test_the_packages_are_those_of_the_lock_file() -> None:
     assert {package.name: package.version for package in python_packages()} == LOCK
+
+
+def test_what_only_an_extra_asks_for_need_not_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a hospital that leaves out the laboratory; what Hilum itself needs must be there."""
+    about = tmp_path / "hilum-1.dist-info"
+    about.mkdir()
+    needs = ["numpy", "absent; extra == 'lab'", "setuptools; extra == 'setup'"]
+    lines = ["Metadata-Version: 2.1", "Name: hilum", "Version: 1"]
+    lines += [f"Requires-Dist: {line}" for line in needs]
+    (about / "METADATA").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert [package.name for package in python_packages()] == ["numpy", "setuptools"]
+    (about / "METADATA").write_text("\n".join([*lines, "Requires-Dist: absent"]))
+    with pytest.raises(PackageNotFoundError):
+        python_packages()
 
 
 def test_no_package_of_the_default_installation_is_under_gpl_or_agpl() -> None:

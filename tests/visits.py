@@ -5,7 +5,7 @@ from pathlib import Path
 import pydicom
 
 from hilum.dicom.uids import derived_uid
-from hilum.network.scanner import dicom_files
+from hilum.transport.sender import dicom_files
 
 
 def a_year_later(folder: Path, scale: float = 1.0) -> str:

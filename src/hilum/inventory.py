@@ -10,14 +10,14 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from importlib.metadata import Distribution, distribution
+from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = "hilum"
-WITH = frozenset({"setup"})  # the extra that the launcher installs Hilum itself with
+WITH = frozenset({"setup", "lab"})  # the extras that the launcher installs
 
 NOT_FOR_COMMERCE = "trained on films under non-commercial and research-only licences: see the card"
 
@@ -133,7 +133,14 @@ def _requirements(
         needed = Requirement(line)
         wanted = [{"extra": extra} for extra in extras or {""}]
         if needed.marker is None or any(map(needed.marker.evaluate, wanted)):
+            if _is_optional(needed) and not any(distributions(name=needed.name)):
+                continue  # installed without that extra, as in a hospital without the laboratory
             yield canonicalize_name(needed.name), frozenset(needed.extras)
+
+
+def _is_optional(needed: Requirement) -> bool:
+    """Whether only an extra asks for it."""
+    return needed.marker is not None and not needed.marker.evaluate({"extra": ""})
 
 
 def _python_package(name: str, needs: set[str]) -> Component:

@@ -21,12 +21,11 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError, DeliveryDelayed
 from hilum.findings import Change, Findings, Measurement, Note, Refusal
-from hilum.network import scanner
-from hilum.network.orthanc import Orthanc
-from hilum.network.processes import available_port
 from hilum.objects import Analysis, write_objects, write_withdrawal
-from hilum.transport import query
+from hilum.transport import query, sender
 from hilum.transport.scu import Peer
+from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.processes import available_port
 
 from ..objects import exams
 
@@ -335,7 +334,7 @@ def test_an_archive_is_asked_for_earlier_results(tmp_path: Path) -> None:
     withdrawal.save_as(files[-1], enforce_file_format=True)
     settings = {"name": "pacs", "kind": "dimse"}
     with Orthanc(tmp_path / "pacs") as pacs:
-        assert not scanner.send(files, (pacs.ae_title, "127.0.0.1", pacs.dicom_port)).failed
+        assert not sender.send(files, (pacs.ae_title, "127.0.0.1", pacs.dicom_port)).failed
         site = parse({"destination": [{**settings, "port": pacs.dicom_port}]})
         found, problems = follow_up(
             present.findings, present.patient_and_study, present.module, site.destination

@@ -14,9 +14,9 @@ import pytest
 
 from hilum.config.site import Destination as Settings
 from hilum.destinations import open_destination
-from hilum.destinations.statuses import Verdict, verdict
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
-from hilum.network.processes import available_port
+from hilum.transport.statuses import Verdict, verdict
+from hilum_lab.network.processes import available_port
 from tests.synthetic import DCMTK, running_receiver, uid, wait_for_port, write_series
 
 

@@ -10,19 +10,19 @@ from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from factory import mr_slices, write
-from hilum.chaos import gate as steps
-from hilum.chaos.archive import AE_TITLE, Archive
-from hilum.chaos.exams import Exams, Study
-from hilum.chaos.gate import Gate, Reply
-from hilum.chaos.ledger import Ledger
 from hilum.config.site import Destination as Settings
 from hilum.destinations import Destination, open_destination
 from hilum.dicom.uids import derived_uid
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.inbox import Inbox
-from hilum.network.orthanc import Orthanc
-from hilum.network.processes import available_port
 from hilum.records import Records
+from hilum_lab.chaos import gate as steps
+from hilum_lab.chaos.archive import AE_TITLE, Archive
+from hilum_lab.chaos.exams import Exams, Study
+from hilum_lab.chaos.gate import Gate, Reply
+from hilum_lab.chaos.ledger import Ledger
+from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.processes import available_port
 
 
 class Place:

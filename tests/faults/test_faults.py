@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hilum.chaos.command import templates
-from hilum.chaos.registry import known_faults
-from hilum.chaos.runner import run
-from hilum.chaos.trial import Fault, Outcome
+from hilum_lab.chaos.command import templates
+from hilum_lab.chaos.registry import known_faults
+from hilum_lab.chaos.runner import run
+from hilum_lab.chaos.trial import Fault, Outcome
 
 FAULTS = sorted(known_faults(), key=lambda fault: fault.plan.name)  # one network after the other
 SHARED = Path(os.environ.get("HILUM_SHARED", Path(__file__).parents[3] / "shared"))

@@ -43,7 +43,7 @@ def test_the_independent_reader_has_judged_what_it_can_read(rows: dict[str, Row]
 
 def test_the_page_is_what_a_run_writes(rows: dict[str, Row]) -> None:
     assert PAGE.read_text() == as_markdown([rows[case.title] for case in CASES]), (
-        "the page is stale: python -m hilum_lab.odd_input --out docs/explanation/odd-input.md"
+        "the page is stale: hilum odd-input --out docs/explanation/odd-input.md"
     )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hilum.modules.hippocampus import HippocampalVolume
-from hilum.network import exam, head
+from hilum_lab.network import exam, head
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from hilum.dicom import codes
 from hilum.findings import Findings
 from hilum.modules.chest import ChestRadiograph
-from hilum.network.radiograph import expose
+from hilum_lab.network.radiograph import expose
 
 from .films import film_of
 

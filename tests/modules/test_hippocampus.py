@@ -14,9 +14,9 @@ from hilum.findings import Findings, Refusal
 from hilum.module import facts_of, installed_modules
 from hilum.modules.hippocampus import HippocampalVolume
 from hilum.modules.hippocampus.network import MULTIPLE
-from hilum.network import exam
 from hilum.offline import analyse_folder
 from hilum.terminal import in_words
+from hilum_lab.network import exam
 from visits import a_year_later
 
 from .hippocampi import dice, series_of, written

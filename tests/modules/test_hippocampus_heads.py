@@ -18,8 +18,8 @@ from hilum.module import inputs_of
 from hilum.modules.hippocampus import HippocampalVolume
 from hilum.modules.hippocampus.heads import Head, segmented
 from hilum.modules.hippocampus.search import Place, find
-from hilum.network import head
 from hilum.routing import select
+from hilum_lab.network import head
 
 from .hippocampi import dice, series_of, thick_made_thin, written
 

@@ -21,12 +21,12 @@ from hilum.config.site import Destination
 from hilum.config.site import Source as Settings
 from hilum.destinations import open_destination
 from hilum.errors import DeliveryRefused, SourceDelayed
-from hilum.network.orthanc import Orthanc
-from hilum.network.processes import available_port
 from hilum.sources import Listed, Source, answer_of, open_source
 from hilum.sources.dicomweb import part_of
 from hilum.testing import check_source
 from hilum.transport.web import trusted_certificates
+from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.processes import available_port
 from tests.sources.watching import upload
 from tests.synthetic import uid, write_series
 

@@ -11,9 +11,9 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from hilum.errors import DeliveryDelayed
-from hilum.network import scanner
 from hilum.refusals import RefusalKind
 from hilum.sources import traffic
+from hilum.transport import sender
 from hilum.transport.dimse import VERIFICATION
 from tests.synthetic import Running, running_receiver, write_series
 
@@ -68,7 +68,7 @@ def is_told(receiver: Running, kind: RefusalKind, text: str) -> bool:
 def test_silent_connections_shut_nobody_out(tmp_path: Path, host: str) -> None:
     files = write_series(tmp_path / "scan", 3)
     with running_receiver(tmp_path / "receiver") as receiver, silent(receiver, host, 150):
-        assert scanner.send(files, receiver.called).stored == 3
+        assert sender.send(files, receiver.called).stored == 3
         assert is_told(receiver, RefusalKind.ROOM, "connections of this host are open")
 
 
@@ -77,7 +77,7 @@ def test_silent_connections_of_many_hosts_shut_nobody_out(tmp_path: Path) -> Non
     with running_receiver(tmp_path / "receiver") as receiver, ExitStack() as stack:
         for number in range(2, 12):
             stack.enter_context(silent(receiver, f"127.0.0.{number}", 15))
-        assert scanner.send(files, receiver.called).stored == 3
+        assert sender.send(files, receiver.called).stored == 3
 
 
 def test_a_connection_that_asks_for_nothing_is_ended_soon(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_host_has_no_more_than_its_share_of_associations(tmp_path: Path) -> No
     ):
         assert sum(association.is_established for association in opened) == 4
         assert is_told(receiver, RefusalKind.ROOM, "max_associations_per_host")
-        assert scanner.send(files, receiver.called).stored == 3
+        assert sender.send(files, receiver.called).stored == 3
 
 
 def test_idle_associations_of_the_greediest_host_make_room(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_idle_associations_of_the_greediest_host_make_room(tmp_path: Path) -> No
         deadline = time.monotonic() + traffic.IDLE_SECONDS + 10
         while time.monotonic() < deadline:
             try:
-                stored = scanner.send(files, receiver.called).stored
+                stored = sender.send(files, receiver.called).stored
             except DeliveryDelayed:
                 time.sleep(0.5)  # as a sender does, which tries again
             else:
@@ -127,7 +127,7 @@ def test_places_are_kept_for_those_who_have_sent_before(tmp_path: Path) -> None:
     settings = {"max_associations": 8, "max_associations_per_host": 1}
     hosts = [f"127.0.0.{number}" for number in range(2, 14)]
     with running_receiver(tmp_path / "receiver", **settings) as receiver:
-        scanner.send(files, receiver.called)
+        sender.send(files, receiver.called)
         with idle(receiver, *hosts, each=1) as opened:
             assert sum(association.is_established for association in opened) == 6
-            assert scanner.send(files, receiver.called).stored == 3
+            assert sender.send(files, receiver.called).stored == 3

@@ -26,9 +26,9 @@ from pydicom.uid import (
 
 from hilum.errors import DeliveryDelayed
 from hilum.inbox import set_apart_in
-from hilum.network import scanner
-from hilum.network.processes import available_port
 from hilum.sources import refusing
+from hilum.transport import sender
+from hilum_lab.network.processes import available_port
 from tests.disks import no_room_on, small_disk_of
 from tests.synthetic import (
     DCMTK,
@@ -78,7 +78,7 @@ def test_dcmtk_stores_byte_for_byte(receiver: Running, tmp_path: Path, tool: str
 
 def test_hints_tell_the_story_of_an_association(receiver: Running, tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 3)
-    scanner.send(files, receiver.called, "MR1")
+    sender.send(files, receiver.called, "MR1")
     receiver.wait_for("released")
     assert [hint["event"] for hint in receiver.events] == [
         *["stored"] * 3,
@@ -96,14 +96,14 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
     answered: list[str] = []
     with running_receiver(tmp_path / "receiver") as receiver:
 
-        def kill_in_the_middle(sent: scanner.Sent) -> None:
+        def kill_in_the_middle(sent: sender.Sent) -> None:
             assert sent.status == 0
             answered.append(uid(sent.path))
             if len(answered) == 25:
                 threading.Timer(0.02, receiver.process.kill).start()
 
         with pytest.raises(DeliveryDelayed):
-            scanner.send(files, receiver.called, progress=kill_in_the_middle)
+            sender.send(files, receiver.called, progress=kill_in_the_middle)
         receiver.process.join(10)
         assert receiver.process.exitcode == -signal.SIGKILL
         kept = _by_uid(receiver.images())  # reads every one of them
@@ -121,7 +121,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_is_answered_with_out_of_resources(tmp_path: Path, small_disk: Path) -> None:
     files = write_series(tmp_path / "scan", 10, size=512)  # 0.5 MiB each
     with running_receiver(tmp_path / "receiver", data=small_disk / "data") as receiver:
-        report = scanner.send(files, receiver.called)
+        report = sender.send(files, receiver.called)
         statuses = [sent.status for sent in report.files]
         assert set(statuses) == {0x0000, 0xA700}
         assert receiver.partial() == []
@@ -140,12 +140,12 @@ def test_a_disk_that_has_room_again_is_used_again(tmp_path: Path, small_disk: Pa
         tmp_path / "receiver", data=small_disk / "data", low_water_mb=1
     ) as receiver:
         with no_room_on(small_disk):
-            refused = scanner.send(files, receiver.called)
+            refused = sender.send(files, receiver.called)
             assert {sent.status for sent in refused.files} == {0xA700}
             assert receiver.partial() == []
             assert receiver.images() == []
         time.sleep(refusing.CALM_SECONDS)
-        taken = scanner.send(files[:3], receiver.called)
+        taken = sender.send(files[:3], receiver.called)
         assert {sent.status for sent in taken.files} == {0}
     lines = receiver.log.splitlines()
     assert sum("images are refused (0xA700): No space left" in line for line in lines) == 1
@@ -155,7 +155,7 @@ def test_a_disk_that_has_room_again_is_used_again(tmp_path: Path, small_disk: Pa
 def test_below_the_low_water_mark_nothing_is_taken(tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 2)
     with running_receiver(tmp_path / "receiver", low_water_mb=1 << 40) as receiver:
-        report = scanner.send(files, receiver.called)
+        report = sender.send(files, receiver.called)
         assert [sent.status for sent in report.files] == [0xA700, 0xA700]
         assert receiver.images() == []
 
@@ -169,7 +169,7 @@ def test_compressed_images_are_kept_as_they_are(
     dataset.compress(syntax, generate_instance_uid=False)
     path = tmp_path / "compressed.dcm"
     dataset.save_as(path, enforce_file_format=True)
-    report = scanner.send([path], receiver.called)
+    report = sender.send([path], receiver.called)
     assert report.stored == 1
     assert _by_uid(receiver.images()) == _by_uid([path])
     assert pydicom.dcmread(receiver.images()[0]).file_meta.TransferSyntaxUID == syntax
@@ -180,7 +180,7 @@ def test_deflated_is_not_accepted(receiver: Running, tmp_path: Path) -> None:
     deflated = tmp_path / "deflated.dcm"
     subprocess.run(["dcmconv", "+td", str(path), str(deflated)], check=True)
     plain, other = write_series(tmp_path / "other", 2)
-    report = scanner.send([deflated, plain, other], receiver.called)
+    report = sender.send([deflated, plain, other], receiver.called)
     assert [sent.status for sent in report.files] == [0xC122, 0, 0]
     assert len(receiver.images()) == 2
 
@@ -190,7 +190,7 @@ def test_private_and_unknown_storage_classes(
     receiver: Running, tmp_path: Path, sop_class: str
 ) -> None:
     files = write_series(tmp_path / "scan", 2, SOPClassUID=sop_class)
-    assert scanner.send(files, receiver.called).stored == 2
+    assert sender.send(files, receiver.called).stored == 2
     assert _by_uid(receiver.images()) == _by_uid(files)
 
 
@@ -203,7 +203,7 @@ def test_an_absurd_pdu_length_is_cut_off(receiver: Running) -> None:
     memory = Path(f"/proc/{receiver.process.pid}/status").read_text()
     peak = int(memory.split("VmHWM:")[1].split()[0])
     assert peak < 150_000  # kB
-    assert scanner.echo(receiver.called) < 10
+    assert sender.echo(receiver.called) < 10
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +216,7 @@ def test_a_large_object_is_on_the_disk_while_it_arrives(tmp_path: Path, large: P
     """It is larger than all memory that the receiver may take for objects on their way."""
     with running_receiver(tmp_path / "receiver", memory_mb=256) as receiver:
         before = _own_memory(receiver)
-        assert [sent.status for sent in scanner.send([large], receiver.called, "CT1").files] == [0]
+        assert [sent.status for sent in sender.send([large], receiver.called, "CT1").files] == [0]
         assert _by_uid(receiver.images()) == _by_uid([large])
         (kept,) = receiver.images()
         meta = pydicom.dcmread(kept, stop_before_pixels=True).file_meta
@@ -224,7 +224,7 @@ def test_a_large_object_is_on_the_disk_while_it_arrives(tmp_path: Path, large: P
         assert meta.ImplementationVersionName.startswith("HILUM")
         assert kept.stat().st_nlink == 1
         assert receiver.partial() == []
-        again = scanner.send([large], receiver.called)
+        again = sender.send([large], receiver.called)
         assert [sent.status for sent in again.files] == [0]
         assert _own_memory(receiver) - before < 60_000  # kB
         assert receiver.quarantined() == []
@@ -239,7 +239,7 @@ def test_a_large_object_with_other_content_or_none_that_is_read_is_set_apart(
     start = len(content) - len(dataset_bytes(large))
     broken.write_bytes(content[:start] + b"\x08\x00\x05\x00CS\xff\xff" + content[start + 8 :])
     with running_receiver(tmp_path / "receiver", memory_mb=256) as receiver:
-        report = scanner.send([large, other, broken], receiver.called)
+        report = sender.send([large, other, broken], receiver.called)
         assert [sent.status for sent in report.files] == [0, 0xB000, 0xC000]
         assert _by_uid(receiver.images()) == _by_uid([large])
         apart = {dataset_bytes(path) for path in receiver.quarantined()}
@@ -250,9 +250,9 @@ def test_a_large_object_with_other_content_or_none_that_is_read_is_set_apart(
 def test_a_large_object_that_breaks_off_leaves_nothing(tmp_path: Path, large: Path) -> None:
     with running_receiver(tmp_path / "receiver") as receiver:
         sending = ["storescu", "-aec", "HIPPOAI", "127.0.0.1", str(receiver.port), str(large)]
-        with subprocess.Popen(sending, env=DCMTK) as sender:
+        with subprocess.Popen(sending, env=DCMTK) as storescu:
             _until(lambda: bool(receiver.partial()))
-            sender.kill()
+            storescu.kill()
         _until(lambda: receiver.partial() == [])
         assert receiver.images() == receiver.quarantined() == []
 
@@ -262,7 +262,7 @@ def test_a_large_object_on_a_full_disk_is_answered(
 ) -> None:
     small = write_series(tmp_path / "scan", 1)
     with running_receiver(tmp_path / "receiver", data=small_disk / "data") as receiver:
-        report = scanner.send([large, *small], receiver.called)
+        report = sender.send([large, *small], receiver.called)
         assert [sent.status for sent in report.files] == [0xA700, 0]
         assert receiver.partial() == []
 
@@ -289,7 +289,7 @@ def test_garbage_leaves_the_receiver_alive(receiver: Running) -> None:
     ):
         with _connect(receiver) as connection:
             connection.sendall(content)
-    assert scanner.echo(receiver.called) < 10
+    assert sender.echo(receiver.called) < 10
 
 
 def test_a_lost_connection_is_reported(receiver: Running, tmp_path: Path) -> None:
@@ -323,7 +323,7 @@ def test_refused_callers_are_told_with_the_reason(
 
 def test_an_allowed_network_may_connect(tmp_path: Path) -> None:
     with running_receiver(tmp_path, allowed_hosts=("192.0.2.7", "127.0.0.1/8")) as receiver:
-        assert scanner.echo(receiver.called) < 10
+        assert sender.echo(receiver.called) < 10
 
 
 def test_port_probes_take_no_place(tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ def test_port_probes_take_no_place(tmp_path: Path) -> None:
         with ExitStack() as idle:
             for _ in range(8):
                 idle.enter_context(_connect(receiver))
-            scanner.echo(receiver.called)
+            sender.echo(receiver.called)
 
 
 def test_too_many_idle_connections_are_refused(tmp_path: Path) -> None:
@@ -350,11 +350,11 @@ def test_too_many_associations_are_refused(tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 2)
     with running_receiver(tmp_path / "receiver", max_associations=1) as receiver:
 
-        def second(_: scanner.Sent) -> None:
+        def second(_: sender.Sent) -> None:
             with pytest.raises(DeliveryDelayed, match="busy"):
-                scanner.echo(receiver.called)
+                sender.echo(receiver.called)
 
-        scanner.send(files, receiver.called, progress=second)
+        sender.send(files, receiver.called, progress=second)
         assert (
             "1 associations of this host are open already"
             in receiver.wait_for("refused")[0]["reason"]
@@ -364,10 +364,10 @@ def test_too_many_associations_are_refused(tmp_path: Path) -> None:
 def test_two_senders_of_the_same_images(receiver: Running, tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 40)
     senders = [threading.Thread(target=_dcmsend, args=(receiver, files)) for _ in range(2)]
-    for sender in senders:
-        sender.start()
-    for sender in senders:
-        sender.join()
+    for one in senders:
+        one.start()
+    for one in senders:
+        one.join()
     assert _by_uid(receiver.images()) == _by_uid(files)
     assert receiver.quarantined() == []
     stored = [hint["path"] for hint in receiver.wait_for("stored")]  # hints may be lost
@@ -379,7 +379,7 @@ def test_the_same_uid_with_other_content_is_set_apart(receiver: Running, tmp_pat
     first, second = tmp_path / "1.dcm", tmp_path / "2.dcm"
     image(study, series).save_as(first, enforce_file_format=True)
     image(study, series, SeriesDescription="changed").save_as(second, enforce_file_format=True)
-    report = scanner.send([first, second, first], receiver.called)
+    report = sender.send([first, second, first], receiver.called)
     assert [sent.status for sent in report.files] == [0x0000, 0xB000, 0x0000]
     assert _by_uid(receiver.images()) == _by_uid([first])
     assert _by_uid(receiver.quarantined()) == _by_uid([second])
@@ -401,7 +401,7 @@ def test_hostile_uids_never_become_paths(
     original = str(pydicom.dcmread(path)[keyword].value).encode()
     padded = hostile.ljust(len(original), b"\0")
     path.write_bytes(path.read_bytes().replace(original, padded))
-    report = scanner.send([path], receiver.called)
+    report = sender.send([path], receiver.called)
     assert [sent.status for sent in report.files] == [0xC000]
     assert receiver.images() == []
     assert len(receiver.quarantined()) == 1
@@ -415,7 +415,7 @@ def test_a_data_set_in_another_syntax_than_negotiated_is_put_right(
     assert explicit in path.read_bytes()[:400]
     negotiated = implicit.ljust(len(explicit), b"\0")
     path.write_bytes(path.read_bytes().replace(explicit, negotiated, 1))
-    assert [sent.status for sent in scanner.send([path], receiver.called).files] == [0]
+    assert [sent.status for sent in sender.send([path], receiver.called).files] == [0]
     (kept,) = receiver.images()
     read = pydicom.dcmread(kept)
     assert read.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
@@ -431,7 +431,7 @@ def test_a_request_that_names_another_instance_is_refused(
     head, tail = path.read_bytes()[:600], path.read_bytes()[600:]
     assert head.count(uid(path).encode()) == 2  # file meta group, data set
     path.write_bytes(head.replace(uid(path).encode(), uid(other).encode(), 1) + tail)
-    assert [sent.status for sent in scanner.send([path], receiver.called).files] == [0xA900]
+    assert [sent.status for sent in sender.send([path], receiver.called).files] == [0xA900]
     assert len(receiver.quarantined()) == 1
 
 
@@ -441,7 +441,7 @@ def test_a_request_that_names_another_class_is_refused(receiver: Running, tmp_pa
     dataset.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
     dataset.preamble = b"\0" * 128
     dataset.save_as(path)
-    assert [sent.status for sent in scanner.send([path], receiver.called).files] == [0xA900]
+    assert [sent.status for sent in sender.send([path], receiver.called).files] == [0xA900]
 
 
 def test_an_unreadable_object_is_set_apart(receiver: Running, tmp_path: Path) -> None:
@@ -449,7 +449,7 @@ def test_an_unreadable_object_is_set_apart(receiver: Running, tmp_path: Path) ->
     content = path.read_bytes()
     start = len(content) - len(dataset_bytes(path))
     path.write_bytes(content[:start] + b"\x08\x00\x05\x00CS\xff\xff" + os.urandom(300))
-    assert [sent.status for sent in scanner.send([path], receiver.called).files] == [0xC000]
+    assert [sent.status for sent in sender.send([path], receiver.called).files] == [0xC000]
     assert len(receiver.quarantined()) == 1
 
 
@@ -460,7 +460,7 @@ def test_a_truncated_file_is_set_apart_and_the_next_study_is_taken(
     cut, *good = write_series(tmp_path / "scan", 3)
     content = cut.read_bytes()
     cut.write_bytes(content[: 400 + int(share * (len(content) - 400))])
-    report = scanner.send([cut, *good], receiver.called)
+    report = sender.send([cut, *good], receiver.called)
     assert [sent.status for sent in report.files] == [0xC000, 0, 0]
     (total, (listed,)) = set_apart_in(receiver.data, newest=10)
     assert total == 1
@@ -476,7 +476,7 @@ def test_many_associations_and_broken_ones_leave_the_memory_flat(
 
     def go_through(count: int) -> None:
         for seed in range(count):
-            scanner.send(files, receiver.called)
+            sender.send(files, receiver.called)
             _send_broken(receiver, stream, random.Random(seed))
 
     go_through(20)
@@ -484,7 +484,7 @@ def test_many_associations_and_broken_ones_leave_the_memory_flat(
     go_through(60)
     assert _resident(receiver) - before < 4000  # kB
     good = write_series(tmp_path / "good", 3)
-    assert scanner.send(good, receiver.called).stored == 3
+    assert sender.send(good, receiver.called).stored == 3
 
 
 def _stream_of(receiver: Running, files: list[Path]) -> bytes:
@@ -492,8 +492,8 @@ def _stream_of(receiver: Running, files: list[Path]) -> bytes:
     stream = bytearray()
     with socket.create_server(("127.0.0.1", 0)) as server:
         called = (receiver.settings.ae_title, *server.getsockname())
-        sender = threading.Thread(target=scanner.send, args=(files, called))
-        sender.start()
+        calling = threading.Thread(target=sender.send, args=(files, called))
+        calling.start()
         theirs, ours = server.accept()[0], _connect(receiver)
         with theirs, ours:
             back = threading.Thread(target=_pass_on, args=(ours, theirs))
@@ -503,7 +503,7 @@ def _stream_of(receiver: Running, files: list[Path]) -> bytes:
                 ours.sendall(data)
             ours.shutdown(socket.SHUT_WR)
             back.join()
-        sender.join()
+        calling.join()
     return bytes(stream)
 
 
@@ -536,11 +536,11 @@ def _resident(receiver: Running) -> int:
 def test_sigterm_lets_the_running_association_finish(receiver: Running, tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 20)
 
-    def stop(sent: scanner.Sent) -> None:
+    def stop(sent: sender.Sent) -> None:
         if sent.path == files[2]:
             receiver.process.terminate()
 
-    assert scanner.send(files, receiver.called, progress=stop).stored == 20
+    assert sender.send(files, receiver.called, progress=stop).stored == 20
     receiver.process.join(10)
     assert receiver.process.exitcode == 0
 

@@ -15,10 +15,10 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from sqlalchemy.exc import OperationalError
 
 from hilum.dicom.instance import Instance
-from hilum.network.orthanc import Orthanc
 from hilum.records import Records, tables
 from hilum.transport.web import Answer, Peer
 from hilum.watching import fetching
+from hilum_lab.network.orthanc import Orthanc
 from tests.destinations.test_failures import silent_listener
 from tests.sources.watching import Watching, uids, upload, watching
 from tests.synthetic import write_series

@@ -12,9 +12,9 @@ from hilum.config import parse
 from hilum.config.site import Site, Source
 from hilum.hints import HintReceiver, HintSender
 from hilum.inbox import Inbox
-from hilum.network.orthanc import Orthanc
 from hilum.records import Records, tables
 from hilum.watching import Watch
+from hilum_lab.network.orthanc import Orthanc
 from tests.synthetic import uid
 
 PATIENCE = 20.0

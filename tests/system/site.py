@@ -10,13 +10,13 @@ from typing import Any
 
 from hilum.config import parse
 from hilum.config.site import Site
-from hilum.network import scanner
-from hilum.network.orthanc import Orthanc
-from hilum.network.processes import available_port, listens
 from hilum.process import descendants
 from hilum.records import Records, tables, views
 from hilum.records.states import State
 from hilum.serve import Supervisor, records_url
+from hilum.transport import sender
+from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.processes import available_port, listens
 
 RESULT_SECONDS = 120
 PATIENT = {"quiet_seconds": 5}  # a busy machine may pause in the middle of a series
@@ -44,7 +44,7 @@ class Running:
         return Records(records_url(self.site))
 
     def send(self, files: list[Path]) -> None:
-        report = scanner.send(files, self.listener)
+        report = sender.send(files, self.listener)
         assert not report.failed, str(report)
 
     def settled(self, study_uid: str, workitems: int = 1, revised: bool = False) -> views.View:

@@ -20,10 +20,10 @@ from pydicom.uid import JPEG2000Lossless
 import browser
 from factory import mr_slices, write
 from hilum.dicom.uids import derived_uid
-from hilum.network import chest_exam
-from hilum.network.orthanc import Orthanc
-from hilum.network.processes import available_port
 from hilum.records import views
+from hilum_lab.network import chest_exam
+from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.processes import available_port
 from objects import validators
 
 from .site import Running, running

@@ -11,9 +11,10 @@ import pytest
 
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
-from hilum.network import exam, scanner
-from hilum.network.orthanc import Orthanc
 from hilum.records import views
+from hilum.transport import sender
+from hilum_lab.network import exam
+from hilum_lab.network.orthanc import Orthanc
 from visits import a_year_later
 
 from .site import Running, clinical_network
@@ -30,8 +31,8 @@ def network(
 def through_the_network(parts: tuple[Orthanc, Running], folder: Path) -> tuple[dict, list]:
     """Send `folder` to the PACS; the workitem, and the result objects as the PACS holds them."""
     pacs, hilum = parts
-    files = scanner.dicom_files(folder)
-    report = scanner.send(files, (pacs.ae_title, "127.0.0.1", pacs.dicom_port))
+    files = sender.dicom_files(folder)
+    report = sender.send(files, (pacs.ae_title, "127.0.0.1", pacs.dicom_port))
     assert not report.failed, str(report)
     view = hilum.settled(Instance.read(files[0]).study_uid)
     (item,) = view["workitems"]
@@ -73,7 +74,7 @@ def test_real_studies(
 ) -> None:
     folder = shared / "data" / "studies" / study
     item, results = through_the_network(network, folder)
-    study_uid = Instance.read(scanner.dicom_files(folder)[0]).study_uid
+    study_uid = Instance.read(sender.dicom_files(folder)[0]).study_uid
     check(item, results, study_uid, total_ml)
 
 

@@ -21,13 +21,13 @@ from pytest import MonkeyPatch
 from factory import mr_slices, write
 from hilum.cli import main
 from hilum.config import load
-from hilum.demo import exams_in
 from hilum.errors import HilumError
-from hilum.network import head
-from hilum.network.exam import make_exam
-from hilum.network.processes import available_port
 from hilum.process import descendants
 from hilum.terminal import outcome_lines
+from hilum_lab.demo import exams_in
+from hilum_lab.network import head
+from hilum_lab.network.exam import make_exam
+from hilum_lab.network.processes import available_port
 from plugin import BRIGHT, install_plugin
 
 pytestmark = pytest.mark.slow

@@ -16,8 +16,8 @@ from factory import mr_slices, write
 from hilum.dicom.identity import FORMER
 from hilum.dicom.uids import derived_uid
 from hilum.inbox import OTHER_CONTENT, Inbox
-from hilum.network.orthanc import Orthanc
 from hilum.records import views
+from hilum_lab.network.orthanc import Orthanc
 
 from .site import Running, running
 from .test_patients import RULE, completed, cure_in, of, seen_by_others, texts, typed

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from hilum.errors import DeliveryDelayed
-from hilum.network import scanner
 from hilum.process import fork_server_pid
+from hilum.transport import sender
 from tests.synthetic import write_series
 from tests.system.site import Running, running
 
@@ -35,7 +35,7 @@ def hears_again(hilum: Running, files: list[Path], before: int) -> bool:
     if receiver.pid == before or not receiver.is_alive():
         return False
     try:
-        return scanner.send(files, hilum.listener).stored == len(files)
+        return sender.send(files, hilum.listener).stored == len(files)
     except DeliveryDelayed:
         return False
 

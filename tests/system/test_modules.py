@@ -11,8 +11,8 @@ import pytest
 from factory import mr_slices, write
 from hilum.asking import ask
 from hilum.dicom.instance import Instance
-from hilum.network.processes import available_port
 from hilum.records import tables, views
+from hilum_lab.network.processes import available_port
 from plugin import BRIGHT, install_plugin
 
 from .site import Running, running

@@ -12,8 +12,8 @@ import pytest
 
 from factory import mr_slices, write
 from hilum.dicom.instance import Instance
-from hilum.network.processes import available_port
 from hilum.records import views
+from hilum_lab.network.processes import available_port
 from plugin import install_plugin
 
 from .site import running

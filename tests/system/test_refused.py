@@ -9,7 +9,7 @@ import httpx
 from typer.testing import CliRunner
 
 from hilum.cli import app
-from hilum.network.processes import available_port
+from hilum_lab.network.processes import available_port
 from tests.system.site import Running, running
 
 

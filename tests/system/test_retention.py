@@ -8,10 +8,10 @@ import pytest
 
 from hilum.asking import ask
 from hilum.dicom.instance import Instance
-from hilum.network.orthanc import Orthanc
-from hilum.network.processes import available_port
 from hilum.records import views
 from hilum.records.views import View, study, trace
+from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.processes import available_port
 from tests.disks import no_room_on, small_disk_of
 from tests.plugin import BRIGHT, WAITING, install_plugin
 

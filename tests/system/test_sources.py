@@ -11,12 +11,12 @@ import pytest
 
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
-from hilum.network import scanner
-from hilum.network.orthanc import Orthanc
-from hilum.network.processes import available_port
 from hilum.records import tables, views
 from hilum.sources import orthanc as orthanc_source
 from hilum.testing import SHOWN_WITHIN
+from hilum.transport import sender
+from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.processes import available_port
 from tests.factory import mr_slices, write
 from tests.plugin import BRIGHT, install_plugin
 
@@ -136,7 +136,7 @@ def test_what_routing_lost_is_found_and_analysed_once(tmp_path: Path) -> None:
         settings["receiver"] = {"port": port, "low_water_mb": 0}
         with running(tmp_path, **settings) as hilum:
             watched(hilum)
-        sent = scanner.send(files, (orthanc.ae_title, "127.0.0.1", orthanc.dicom_port))
+        sent = sender.send(files, (orthanc.ae_title, "127.0.0.1", orthanc.dicom_port))
         assert not sent.failed
         wait_for_routing(orthanc)
         with running(tmp_path, **settings) as hilum:

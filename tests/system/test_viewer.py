@@ -14,8 +14,9 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.inbox import Inbox
-from hilum.network import exam, parts, scanner
-from hilum.network.viewer import Viewer
+from hilum.transport import sender
+from hilum_lab.network import exam, parts
+from hilum_lab.network.viewer import Viewer
 
 from .site import clinical_network
 
@@ -32,13 +33,13 @@ Seen = tuple[browser.Reader, dict, Series, Path, Viewer]
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     """The sample exam analysed and delivered, and a reader who has opened it."""
     folder = tmp_path_factory.mktemp("viewer")
-    files = scanner.dicom_files(exam.make_exam(folder / "exam"))
+    files = sender.dicom_files(exam.make_exam(folder / "exam"))
     with (
         clinical_network(folder) as (pacs, hilum),
         Viewer(folder / "viewer", pacs.url, dist=parts.ohif()) as viewer,
         browser.Reader() as reader,
     ):
-        scanner.send(files, (pacs.ae_title, "127.0.0.1", pacs.dicom_port))
+        sender.send(files, (pacs.ae_title, "127.0.0.1", pacs.dicom_port))
         (item,) = hilum.settled(exam.study_uid())["workitems"]
         incoming = Inbox(hilum.site.data).study_folder(exam.study_uid())
         crop = [i for i in map(Instance.read, incoming.glob("*.dcm")) if not i.is_own_result]

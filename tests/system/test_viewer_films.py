@@ -8,10 +8,11 @@ import pytest
 
 import browser
 from hilum.findings import Refusal
-from hilum.network import parts, scanner
-from hilum.network.orthanc import Orthanc
-from hilum.network.viewer import Viewer
 from hilum.objects import write_objects
+from hilum.transport import sender
+from hilum_lab.network import parts
+from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.viewer import Viewer
 from objects import films
 
 pytestmark = [
@@ -36,7 +37,7 @@ def test_films_pictures_and_report_open(tmp_path: Path) -> None:
         Viewer(tmp_path / "viewer", pacs.url, dist=parts.ohif()) as viewer,
         browser.Reader() as reader,
     ):
-        scanner.send(scanner.dicom_files(tmp_path), (pacs.ae_title, "127.0.0.1", pacs.dicom_port))
+        sender.send(sender.dicom_files(tmp_path), (pacs.ae_title, "127.0.0.1", pacs.dicom_port))
         series = reader.open_study(viewer.study_url(study.uid))
         assert series[:2] == ["Chest PA", "Chest AP"]  # the films come before what we say of them
         picture, report, measurements = (

@@ -11,10 +11,11 @@ from pydicom.uid import generate_uid
 import browser
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
-from hilum.network import exam, parts, scanner
-from hilum.network.orthanc import Orthanc
-from hilum.network.viewer import Viewer
 from hilum.offline import analyse_folder
+from hilum.transport import sender
+from hilum_lab.network import exam, parts
+from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.viewer import Viewer
 
 pytestmark = [
     pytest.mark.browser,
@@ -40,7 +41,7 @@ def test_the_outline_lies_on_the_right_frames(tmp_path: Path) -> None:
         Viewer(tmp_path / "viewer", pacs.url, dist=parts.ohif()) as viewer,
         browser.Reader() as reader,
     ):
-        scanner.send([path, *results.values()], (pacs.ae_title, "127.0.0.1", pacs.dicom_port))
+        sender.send([path, *results.values()], (pacs.ae_title, "127.0.0.1", pacs.dicom_port))
         reader.open_study(viewer.study_url(exam.study_uid()))
         reader.show("HippoCrop")
         reader.load_segmentation(overlay.SeriesDescription)

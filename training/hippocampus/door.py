@@ -19,8 +19,8 @@ from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
 from hilum.findings import Findings
 from hilum.modules.hippocampus import HippocampalVolume
-from hilum.network import chest_exam, exam, head
-from hilum.network.samples import blank, describe_visit
+from hilum_lab.network import chest_exam, exam, head
+from hilum_lab.network.samples import blank, describe_visit
 from odd import MUST_PASS, NOTED, PASSED, REFUSED, read_series
 from slices import thickened
 

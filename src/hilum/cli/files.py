@@ -57,16 +57,16 @@ def send(
     calling: Annotated[str, typer.Option(help="Our AE title.")] = "SCANNER",
 ) -> None:
     """Send DICOM files by C-STORE, as a scanner does."""
-    from hilum.network import scanner
+    from hilum.transport import sender
 
     called, calling = address(to), _ae_title(calling)
     _require(folder)
-    files = scanner.dicom_files(folder)
+    files = sender.dicom_files(folder)
     if not files:
         raise HilumError(f"{folder} holds no DICOM files")
     with progress_bar("sending", say) as progress:
         task = progress.add_task("sending", total=len(files))
-        report = scanner.send(files, called, calling, progress=lambda _sent: progress.advance(task))
+        report = sender.send(files, called, calling, progress=lambda _sent: progress.advance(task))
     say.print(str(report))
     raise typer.Exit(1 if report.failed else 0)
 
@@ -74,9 +74,9 @@ def send(
 @app.command()
 def echo(to: Annotated[str, typer.Argument(help="AE@HOST:PORT of the peer.")]) -> None:
     """Ask a DICOM peer whether it hears us (C-ECHO)."""
-    from hilum.network import scanner
+    from hilum.transport import sender
 
-    out.print(f"{to} answers, {1000 * scanner.echo(address(to)):.0f} ms")
+    out.print(f"{to} answers, {1000 * sender.echo(address(to)):.0f} ms")
 
 
 @app.command()

@@ -1,52 +1,17 @@
-"""Commands that start something: the demo, the service, the faults, the tests."""
+"""Commands that start something: the service, its settings, the tests."""
 
 import json
 import logging
 import sys
 from pathlib import Path
 from textwrap import indent
-from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, say
+from hilum.cli.app import DEFAULT_CONFIG, Config, app, say
 from hilum.errors import HilumError
 from hilum.process import fork_server
-
-
-@app.command()
-def demo(
-    once: Annotated[bool, typer.Option(help="Stop after the result is verified.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Last line is one JSON object.")] = False,
-    exam: Annotated[Path | None, typer.Option(help="Send this folder of DICOM files.")] = None,
-) -> None:
-    """Start a clinical network, put a brain MR exam and a chest film through it."""
-    fork_server(preload="hilum.serve")  # it imports beside us
-    from hilum.demo import Demo
-
-    raise typer.Exit(Demo(exam=exam, once=once, as_json=as_json).run())
-
-
-@app.command()
-def chaos(
-    faults: Annotated[list[str] | None, typer.Argument(help="Words in their names.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Those of the test suite.")] = False,
-    whole: Annotated[bool, typer.Option("--whole", help="Send every series of a study.")] = False,
-    listed: Annotated[bool, typer.Option("--list", help="Name every fault; inject none.")] = False,
-    exam: Annotated[list[Path] | None, typer.Option(help="Copy the study in this folder.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the table here, too.")] = None,
-    logs: Annotated[Path | None, typer.Option(help="Keep logs and traces here.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Break a clinical network in many ways; count what is lost or sent twice."""
-    from hilum.chaos import command
-
-    if listed:
-        command.list_faults()
-        return
-    wanted = command.chosen(faults or [], quick)
-    raise typer.Exit(command.chaos(wanted, exam or [], whole, as_json, markdown, logs))
 
 
 @app.command()
@@ -78,15 +43,15 @@ def init(config: Config = DEFAULT_CONFIG) -> None:
     from hilum.config.reference import example
     from hilum.config.site import Receiver
     from hilum.module import discover
-    from hilum.network import orthanc
+    from hilum.sources import autoroute
 
     if config.exists():
         raise HilumError(f"{config} exists; it is not overwritten. Choose another with --config.")
     modules, problems = discover()
     receiver = Receiver()
-    listener = orthanc.Modality(receiver.ae_title, receiver.host, receiver.port)
-    fragment = json.dumps(orthanc.routing(listener), indent=2)
-    note = ROUTING.format(name=orthanc.MODALITY, lines=indent(fragment, "  "))
+    listener = autoroute.Listener(receiver.ae_title, receiver.host, receiver.port)
+    fragment = json.dumps(autoroute.routing(listener), indent=2)
+    note = ROUTING.format(name=autoroute.MODALITY, lines=indent(fragment, "  "))
     config.write_text(example(sorted(modules), note))
     say.print(
         f"wrote {config}, with a rule for each module: {', '.join(sorted(modules)) or 'none'}"

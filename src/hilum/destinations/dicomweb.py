@@ -11,9 +11,9 @@ from typing import Any
 
 from hilum.config.site import Destination
 from hilum.destinations import CALL_SECONDS
-from hilum.destinations.statuses import raise_for
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
+from hilum.transport.statuses import raise_for
 from hilum.transport.web import Answer, Failures, Peer, batches
 
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory

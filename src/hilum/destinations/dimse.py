@@ -8,11 +8,11 @@ from pydicom.dataset import Dataset
 
 from hilum.config.site import Destination
 from hilum.destinations import CALL_SECONDS
-from hilum.destinations.statuses import raise_for
 from hilum.dicom.instance import Instance
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.transport.query import find
 from hilum.transport.scu import Peer, echo, store
+from hilum.transport.statuses import raise_for
 
 
 class DimseDestination:

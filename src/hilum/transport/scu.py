@@ -1,6 +1,6 @@
 """The side that calls: C-STORE of files as they are and C-ECHO, each as service class user.
 
-The scanner of the demo and the DIMSE destination both send through `store`.
+The sender (`hilum send`) and the DIMSE destination both send through `store`.
 """
 
 import socket

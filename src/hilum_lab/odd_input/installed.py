@@ -6,24 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hilum.module import ENTRY_POINT_GROUP
 from hilum_lab.odd_input.module import DISTRIBUTION, MODULES, RECEIVED
-
-PACKAGE = f"{DISTRIBUTION.replace('-', '_')}-1.0.dist-info"
+from hilum_lab.package import write_package
 
 
 @contextmanager
 def modules_installed(folder: Path, received: Path) -> Iterator[None]:
     """Let this process and its children find the modules; what they receive goes to `received`."""
-    metadata = folder / PACKAGE
-    metadata.mkdir(parents=True)
-    (metadata / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {DISTRIBUTION}\nVersion: 1.0\n"
-    )
-    points = [f"{module.name} = {module.__module__}:{module.__qualname__}" for module in MODULES]
-    (metadata / "entry_points.txt").write_text(
-        f"[{ENTRY_POINT_GROUP}]\n" + "\n".join(points) + "\n"
-    )
+    points = {module.name: f"{module.__module__}:{module.__qualname__}" for module in MODULES}
+    metadata = write_package(folder, DISTRIBUTION, points)
     received.mkdir(parents=True)
     (metadata / RECEIVED).write_text(str(received))
     before = os.environ.get("PYTHONPATH")

@@ -6,7 +6,7 @@ from itertools import groupby
 from hilum_lab.odd_input.judge import Row
 
 LONGEST = 240  # characters of a cell
-COMMAND = "python -m hilum_lab.odd_input --out docs/explanation/odd-input.md"
+COMMAND = "hilum odd-input --out docs/explanation/odd-input.md"
 HEAD = f"""\
 # Odd input
 

@@ -1,0 +1,50 @@
+"""Further commands: those of the laboratory, and of other packages, found by entry point.
+
+An entry point of the group `hilum.commands` names a function as `typer` takes it; the command is
+called as the entry point is.
+"""
+
+from importlib.metadata import EntryPoint, entry_points
+
+from rich.markup import escape
+from typer.models import CommandInfo
+
+from hilum.cli.app import app, say
+
+GROUP = "hilum.commands"
+PANEL = "Further commands"  # their heading in --help
+
+
+def register_all() -> None:
+    """Register every further command, by name; what does not load is said and left out."""
+    taken = {_name_of(command) for command in app.registered_commands}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        try:
+            function = entry.load()
+        except Exception as error:  # noqa: BLE001 - a plug-in: the other commands work without it
+            if not _is_absent(entry, error):
+                _leave_out(entry, f"{type(error).__name__}: {error}")
+            continue
+        if entry.name in taken:
+            _leave_out(entry, "there is another command of that name")
+        else:
+            app.command(entry.name, rich_help_panel=PANEL)(function)
+            taken.add(entry.name)
+
+
+def _name_of(command: CommandInfo) -> str:
+    assert command.callback  # whatever is registered by the decorator has one
+    return command.name or command.callback.__name__
+
+
+def _is_absent(entry: EntryPoint, error: Exception) -> bool:
+    """Whether the package is simply not there, as the laboratory is not in every hospital."""
+    package = entry.module.partition(".")[0]
+    return isinstance(error, ModuleNotFoundError) and error.name == package
+
+
+def _leave_out(entry: EntryPoint, reason: str) -> None:
+    say.print(f"[bold]{escape(entry.name)} of {entry.value} is left out:[/] {escape(reason)}")
+
+
+register_all()

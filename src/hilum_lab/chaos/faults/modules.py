@@ -1,0 +1,41 @@
+"""Modules that misbehave (`moody.py`): a refusal for that study, and the others go on."""
+
+from collections.abc import Callable
+
+from hilum.flow import MOST_RUNS
+from hilum_lab.chaos.network import Plan
+from hilum_lab.chaos.registry import fault
+from hilum_lab.chaos.trial import Trial
+
+MOODY = Plan("moody module", moody=True, worker={"timeout_seconds": 8, "memory_mb": 1024})
+MOODS = {
+    "raises": "a module raises an error",
+    "segfaults": "a module makes its process crash",
+    "eats": "a module eats all memory it can get",
+    "hoards": "a module keeps all memory for itself",
+    "hangs": "a module never comes back",
+    "kills": "a module kills its worker each time",
+}
+
+
+def _moody(mood: str) -> Callable[[Trial], None]:
+    def inject(trial: Trial) -> None:
+        if mood == "kills":
+            trial.most_inferences = MOST_RUNS + 1  # the last one only writes the refusal
+        bad = trial.study(mood, refusal=True, state="failed")
+        good = trial.study(state="completed")
+        trial.send(bad, good)
+        trial.lifted()
+        trial.until(lambda: trial.is_done(bad), "end of the bad study", trial.fault.limit)
+        trial.require(trial.workitem(bad)["reason"], "no reason is on record")
+
+    return inject
+
+
+for _mood, _sentence in MOODS.items():
+    fault(
+        f"module {_mood}",
+        f"{_sentence}: a refusal is delivered, the next study is analysed",
+        plan=MOODY,
+        limit=240,  # five restarts of a worker, with growing pauses
+    )(_moody(_mood))

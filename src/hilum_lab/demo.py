@@ -1,0 +1,343 @@
+"""`hilum demo`: scanner, PACS, Hilum and viewer on one machine, and two exams through them all.
+
+The brain exam is sent by a scanner and routed on by the PACS. The chest film is handed to the PACS
+as through its web page, which is not routed: Hilum, which watches the PACS, finds it there.
+"""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.markup import escape
+
+from hilum.config import parse
+from hilum.config.site import Site
+from hilum.dicom.instance import Instance
+from hilum.errors import HilumError
+from hilum.logs import silence_libraries
+from hilum.module import installed_modules, own_results_of
+from hilum.offline.reading import read_folder
+from hilum.process import is_alive, own_start_time
+from hilum.records import Records, views
+from hilum.records.states import State
+from hilum.serve import Supervisor, records_url
+from hilum.terminal import outcome_lines, progress_bar
+from hilum.transport import sender
+from hilum_lab.network import chest_exam, parts
+from hilum_lab.network import exam as brain
+from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.processes import available_port, listens
+from hilum_lab.network.viewer import Viewer
+
+PORTS = {"pacs_dicom": 4242, "pacs_http": 8042, "viewer": 3000, "receiver": 11112, "console": 8040}
+NAMES = {
+    "pacs_dicom": "PACS (DICOM)",
+    "pacs_http": "PACS (HTTP)",
+    "viewer": "viewer",
+    "receiver": "Hilum's listener",
+    "console": "Hilum's console",
+}
+CROP = "HippoCrop"  # what the seed calls the series to be measured
+READY_SECONDS = 60
+RESULT_SECONDS = 300
+SILENCE_SECONDS = 1.5  # after the last image: until then there may be a run on more images to come
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What goes through the network, and its way into the PACS."""
+
+    title: str
+    files: list[Path]
+    by_scanner: bool = True
+
+    @property
+    def study_uid(self) -> str:
+        return Instance.read(self.files[0]).study_uid
+
+    def has_series(self, description: str) -> bool:
+        """Whether one of its series is called so."""
+        headers = (Instance.read(file).header for file in self.files)
+        return any(header.text("SeriesDescription") == description for header in headers)
+
+
+@dataclass(frozen=True)
+class Network:
+    """The running parts."""
+
+    site: Site
+    supervisor: Supervisor
+    pacs: Orthanc
+    viewer: Viewer
+
+    def addresses(self, study_uid: str) -> dict[str, str]:
+        """Where one study is seen."""
+        return {
+            "viewer": self.viewer.study_url(study_uid),
+            "pacs": self.pacs.url,
+            "hilum": f"http://127.0.0.1:{self.site.console.port}/studies/{study_uid}",
+        }
+
+
+class Demo:
+    """One demonstration. `run` returns the exit status: 0 only if every result was read back."""
+
+    def __init__(self, exam: Path | None, once: bool, as_json: bool) -> None:
+        self.exam = exam
+        self.once = once
+        self.as_json = as_json
+        self.say = Console(stderr=as_json, highlight=False)
+        self.seconds: dict[str, float] = {}
+        self.folder = session_folder(Path(".demo"))
+
+    def run(self) -> int:
+        """Start everything, send the exam, follow it, and stop everything again."""
+        silence_libraries()
+        try:
+            with ExitStack() as stack:
+                return self._run(stack)
+        except KeyboardInterrupt:
+            self.say.print("\nstopping")
+            return 130
+        finally:
+            (self.folder / "owner").unlink(missing_ok=True)
+
+    def _run(self, stack: ExitStack) -> int:
+        began = clock = time.monotonic()
+        exams = self._exams()
+        ohif = parts.ohif()
+        ports = self._free_ports()
+        self._lap("prepare", clock)
+
+        clock = time.monotonic()
+        network = self._start(stack, exams, ports, ohif)
+        self._lap("start", clock)
+        self.say.print(f"clinical network is up after {self.seconds['start']:.1f} s")
+
+        site, pacs = network.site, network.pacs
+        for name, title, port in (
+            ("PACS", pacs.ae_title, pacs.dicom_port),
+            ("Hilum", site.receiver.ae_title, site.receiver.port),
+        ):
+            self.say.print(f"[dim]{name:<5} listens as {title}@127.0.0.1:{port}[/]")
+        reports = [self._through(exam, network) for exam in exams]
+        self._lap("total", began)
+        for exam, report in zip(exams, reports, strict=True):
+            self._show(exam, report)
+        phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
+        self.say.print("[bold]Research use only, not for diagnosis.[/]")
+        self.say.print(f"[dim]{phases}[/]", soft_wrap=True)
+        good = all(report["verified"] for report in reports)
+        if self.as_json:
+            first, *further = reports
+            report = {**first, "verified": good, "further": further, "seconds": self.seconds}
+            sys.stdout.write(json.dumps(report) + "\n")
+            sys.stdout.flush()
+        if self.once:
+            self.say.print("stopping; without --once the network stays, and the addresses open")
+        else:
+            self.say.print("running until Ctrl-C")
+            while True:
+                network.supervisor.check()
+                time.sleep(0.25)
+        return 0 if good else 1
+
+    def _start(
+        self, stack: ExitStack, exams: list[Exam], ports: dict[str, int], ohif: Path
+    ) -> Network:
+        has_crop = self.exam is None or all(exam.has_series(CROP) for exam in exams)
+        site = demo_site(self.folder, ports, series=f"^{CROP}$" if has_crop else "")
+        supervisor = Supervisor(site)
+        stack.callback(supervisor.stop)  # first: Ctrl-C may come at any moment
+        supervisor.start()
+        receiver = (site.receiver.ae_title, "127.0.0.1", ports["receiver"])
+        pacs = stack.enter_context(
+            Orthanc(
+                self.folder / "pacs",
+                dicom_port=ports["pacs_dicom"],
+                http_port=ports["pacs_http"],
+                route_to=receiver,
+            )
+        )
+        viewer = stack.enter_context(
+            Viewer(self.folder / "viewer", pacs.url, port=ports["viewer"], dist=ohif)
+        )
+        self._wait_for_hilum(supervisor, receiver[2], ports["console"])
+        return Network(site, supervisor, pacs, viewer)
+
+    def _through(self, exam: Exam, network: Network) -> views.View:
+        """Hand one exam to the PACS, follow it to its verified results, report it."""
+        self.say.print(f"\n[bold]{exam.title}[/]")
+        clock = time.monotonic()
+        if exam.by_scanner:
+            self._send(exam.files, ("ORTHANC", "127.0.0.1", network.pacs.dicom_port))
+        else:
+            self._upload(exam.files, network.pacs)
+        self._lap(f"{exam.title}: {'send' if exam.by_scanner else 'upload'}", clock)
+        clock = time.monotonic()
+        view = self._follow(network, exam)
+        self._lap(f"{exam.title}: to verified result", clock)
+        addresses = network.addresses(exam.study_uid)
+        return {**view, "verified": is_verified(view), "addresses": addresses}
+
+    def _exams(self) -> list[Exam]:
+        if self.exam is not None:
+            return list(exams_in(self.exam))
+        head = sender.dicom_files(parts.sample("sample-exam", brain.make_exam))
+        film = sender.dicom_files(parts.sample("sample-film", chest_exam.make_chest_exam))
+        return [Exam("brain MR", head), Exam("chest film", film, by_scanner=False)]
+
+    def _free_ports(self) -> dict[str, int]:
+        ports = {}
+        for part, preferred in PORTS.items():
+            ports[part] = available_port(preferred)
+            if ports[part] != preferred:
+                self.say.print(f"port {preferred} ({NAMES[part]}) is taken, using {ports[part]}")
+        return ports
+
+    def _wait_for_hilum(self, supervisor: Supervisor, *ports: int) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not all(map(listens, ports)):
+            supervisor.check()
+            if time.monotonic() > deadline:
+                raise HilumError(f"Hilum did not start; see {self.folder}/hilum/logs")
+            time.sleep(0.05)
+
+    def _send(self, files: list[Path], pacs: tuple[str, str, int]) -> None:
+        with progress_bar("scanner -> PACS", self.say) as progress:
+            task = progress.add_task("", total=len(files))
+            report = sender.send(
+                files,
+                pacs,
+                "SCANNER",
+                progress=lambda _sent: progress.advance(task),
+            )
+        if report.failed:
+            raise HilumError(f"the PACS did not take every image: {report}")
+
+    def _upload(self, files: list[Path], pacs: Orthanc) -> None:
+        """What the upload page of the PACS does."""
+        for file in files:
+            answer = httpx.post(f"{pacs.url}/instances", content=file.read_bytes())
+            if not answer.is_success:
+                raise HilumError(f"the PACS did not take the film: HTTP {answer.status_code}")
+        self.say.print(f"{len(files)} images handed to the web page of the PACS")
+
+    def _follow(self, network: Network, exam: Exam) -> views.View:
+        """Show every event of the study as it happens, until all is received and settled."""
+        records = Records(records_url(network.site))
+        shown, images, study_uid = 0, len(exam.files), exam.study_uid
+        deadline = time.monotonic() + RESULT_SECONDS
+        with progress_bar("PACS -> Hilum", self.say) as progress:
+            task = progress.add_task("", total=images)
+            while time.monotonic() < deadline:
+                network.supervisor.check()
+                view = views.study(records, study_uid) if shown else None
+                lines = views.events(records, study_uid)  # later: what settled the view is there
+                for line in lines[shown:]:
+                    progress.console.print(event_line(line, lines[0]["at"]), soft_wrap=True)
+                shown = len(lines)
+                if view:
+                    progress.update(task, completed=view["images"])
+                    if view["images"] >= images and is_done(view, len(network.site.rule)):
+                        return view
+                time.sleep(0.05)
+        raise HilumError(f"no result after {RESULT_SECONDS} s; see {self.folder}/hilum/logs")
+
+    def _show(self, exam: Exam, report: views.View) -> None:
+        self.say.print(f"\n[bold]{exam.title}[/]")
+        for line in outcome_lines(report):
+            self.say.print(f"  {escape(line)}", soft_wrap=True)
+        for name, address in report["addresses"].items():
+            self.say.print(f"{name:<7} {address}", soft_wrap=True)
+
+    def _lap(self, phase: str, since: float) -> None:
+        self.seconds[phase] = round(time.monotonic() - since, 2)
+
+
+def exams_in(folder: Path) -> Iterator[Exam]:
+    """Every study below `folder`, without results of ours and without copies."""
+    if not folder.exists():
+        raise HilumError(f"{folder}: no such folder")
+    exams = []
+    own = own_results_of(installed_modules().values())
+    for arrival in read_folder(folder, own=own).studies:
+        images = [image for image in arrival.instances.values() if not image.is_own_result]
+        exams.append([image.path for image in images])
+    if not any(exams):
+        raise HilumError(f"{folder} holds no DICOM images")
+    for number, files in enumerate(filter(None, exams), start=1):
+        yield Exam(f"exam {number}" if len(exams) > 1 else "exam", files)
+
+
+def demo_site(folder: Path, ports: dict[str, int], series: str) -> Site:
+    """The settings of the demo: the network of both seeds, results back by C-STORE.
+
+    `series` is what the series to be measured is called, as a regular expression.
+    """
+    pacs = f"http://127.0.0.1:{ports['pacs_http']}"
+    settings: dict[str, Any] = {
+        "data": folder / "hilum",
+        "receiver": {"port": ports["receiver"]},
+        "console": {"port": ports["console"]},
+        "source": [
+            {"name": "films", "kind": "orthanc", "url": pacs, "modalities": ["CR", "DX"]},
+            # it routes, too, what comes by DICOM: only what routing loses is fetched
+            {"name": "pacs", "kind": "orthanc", "url": pacs, "wait_seconds": 10, "poll_seconds": 5},
+        ],
+        "destination": [{"name": "pacs", "kind": "dimse", "port": ports["pacs_dicom"]}],
+        "rule": [
+            {
+                "module": "hippocampal-volume",
+                "series": {"SeriesDescription": series} if series else {},
+                "send_to": ["pacs"],
+            },
+            {"module": "chest-radiograph", "send_to": ["pacs"]},
+        ],
+    }
+    return parse(settings)
+
+
+def event_line(line: views.View, start: float) -> str:
+    """One event of a trace as a line of the terminal, times counted from `start`."""
+    style = "dim" if line["text"].startswith("rejected") else "default"
+    text = escape(line["text"])
+    return f"  [dim]+{line['at'] - start:6.2f} s[/]  [bold]{line['kind']:<12}[/] [{style}]{text}[/]"
+
+
+def is_done(view: views.View, rules: int) -> bool:
+    """Whether all that was begun is settled, and there is a result or every rule has decided."""
+    if time.time() - view["last_at"] < SILENCE_SECONDS:
+        return False
+    items = view["workitems"]
+    answered = any(item["results"] for item in items) or len(items) == rules
+    return answered and all(State(item["state"]).settled for item in items)
+
+
+def is_verified(view: views.View) -> bool:
+    """Whether there are results and a destination has shown every one of them."""
+    results = [result for item in view["workitems"] for result in item["results"]]
+    return bool(results) and all(result["verified"] for result in results)
+
+
+def session_folder(root: Path) -> Path:
+    """An empty folder for this demonstration; those of demonstrations that ended are removed."""
+    root.mkdir(exist_ok=True)
+    for old in root.iterdir():
+        owner = old / "owner"
+        pid, _, started = owner.read_text().partition(" ") if owner.exists() else ("0", "", "")
+        if not is_alive(int(pid), started):
+            shutil.rmtree(old, ignore_errors=True)
+    folder = root.resolve() / f"session-{os.getpid()}"
+    folder.mkdir()
+    (folder / "owner").write_text(f"{os.getpid()} {own_start_time()}")
+    return folder

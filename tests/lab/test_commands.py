@@ -1,0 +1,91 @@
+"""The laboratory's commands come by entry point, like those of any package; Hilum works without."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hilum_lab.package import write_package
+
+LABORATORY = ("demo", "chaos", "odd-input")
+BLOCKED = """\
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "hilum_lab":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+from hilum.cli import main
+main()
+"""
+GREETING = '''\
+def greet() -> None:
+    """Say hello."""
+    print("hello")
+
+def serve() -> None:
+    """Not the service."""
+'''
+
+
+def run(
+    *words: str, cwd: Path, program: tuple[str, ...] = ("-m", "hilum")
+) -> subprocess.CompletedProcess[str]:
+    """`hilum WORDS`, and what it printed."""
+    command = [sys.executable, *program, *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def listed(text: str) -> list[str]:
+    """The commands that `hilum --help` lists, in its order."""
+    return re.findall(r"^│ ([a-z][a-z-]+) {2,}", text, re.M)
+
+
+def test_help_lists_them_behind_the_others(tmp_path: Path) -> None:
+    names = listed(run("--help", cwd=tmp_path).stdout)
+    assert names[:2] == ["serve", "init"]
+    assert names[-3:] == sorted(LABORATORY)
+
+
+@pytest.mark.parametrize("command", LABORATORY)
+def test_each_explains_itself(command: str, tmp_path: Path) -> None:
+    told = run(command, "--help", cwd=tmp_path)
+    assert told.returncode == 0, told.stderr
+    assert f"hilum {command}" in told.stdout
+
+
+def test_hilum_works_where_the_laboratory_is_not_there(tmp_path: Path) -> None:
+    def hilum(*words: str) -> subprocess.CompletedProcess[str]:
+        return run(*words, cwd=tmp_path, program=("-c", BLOCKED))
+
+    told = hilum("--help")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert {"serve", "init", "run", "send", "status"} <= set(listed(told.stdout))
+    assert not set(LABORATORY) & set(listed(told.stdout))
+    assert hilum("demo").returncode == 2
+    assert hilum("init").returncode == 0
+    assert "hippocampal-volume" in (tmp_path / "hilum.toml").read_text()
+    assert "hippocampal-volume" in hilum("modules").stdout
+
+
+def test_other_packages_bring_commands_and_cannot_break_or_replace_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "greeting.py").write_text(GREETING)
+    points = {"greet": "greeting:greet", "serve": "greeting:serve", "sigh": "greeting:absent"}
+    write_package(tmp_path, "greeting", points, group="hilum.commands")
+    path = [str(tmp_path), *filter(None, sys.path)]
+    monkeypatch.setenv("PYTHONPATH", ":".join(path))
+    assert run("greet", cwd=tmp_path).stdout == "hello\n"
+    told = run("--help", cwd=tmp_path)
+    assert listed(told.stdout).count("serve") == 1
+    assert "Run in production" in told.stdout
+    assert "sigh of greeting:absent is left out: AttributeError" in told.stderr
+    assert (
+        "serve of greeting:serve is left out: there is another command of that name" in told.stderr
+    )
+    assert "Traceback" not in told.stderr

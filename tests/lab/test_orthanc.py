@@ -1,0 +1,181 @@
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+import pydicom
+import pytest
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pynetdicom import AE, evt
+from pynetdicom.events import Event
+
+from hilum.config import load
+from hilum.errors import MissingPartError
+from hilum.module import installed_modules
+from hilum.sources import autoroute
+from hilum.sources.autoroute import Listener
+from hilum.transport import sender
+from hilum_lab.network import exam, orthanc
+from hilum_lab.network.orthanc import Orthanc
+from hilum_lab.network.processes import available_port
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = exam.make_exam(tmp_path_factory.mktemp("exam"), series=["HippoCrop"])
+    return sorted(folder.rglob("*.dcm"))
+
+
+def no_delay(event: Event) -> None:
+    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def send(pacs: Orthanc, images: list[Path], answered: list[float] | None = None) -> list[int]:
+    """C-STORE `images`; return the statuses, and when each was answered in `answered`."""
+    answered = [] if answered is None else answered
+    called = (pacs.ae_title, "127.0.0.1", pacs.dicom_port)
+    report = sender.send(images, called, progress=lambda _sent: answered.append(time.monotonic()))
+    return [sent.status for sent in report.files]
+
+
+@contextmanager
+def listener() -> Iterator[tuple[int, list[str]]]:
+    """A storage SCP; yields its port and the SOP Instance UIDs it got."""
+    received: list[str] = []
+
+    def store(event: Event) -> int:
+        received.append(str(event.request.AffectedSOPInstanceUID))
+        return 0
+
+    scp = AE("LISTENER")
+    scp.add_supported_context(MRImageStorage, ExplicitVRLittleEndian)
+    handlers = [(evt.EVT_CONN_OPEN, no_delay), (evt.EVT_C_STORE, store)]
+    server = scp.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    try:
+        yield server.socket.getsockname()[1], received
+    finally:
+        server.shutdown()
+
+
+def test_stores_routes_and_serves_dicomweb(tmp_path: Path, images: list[Path]) -> None:
+    with listener() as (port, received):
+        route = ("LISTENER", "127.0.0.1", port)
+        with Orthanc(tmp_path, route_to=route) as pacs:
+            assert set(send(pacs, images)) == {0}
+            deadline = time.monotonic() + 30
+            while len(received) < len(images) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            study = httpx.get(f"{pacs.dicomweb_url}/studies").json()[0]
+    assert study["0020000D"]["Value"] == [exam.study_uid()]
+    uids = [pydicom.dcmread(path).SOPInstanceUID for path in images]
+    assert sorted(received) == sorted(uids)
+
+
+def init(folder: Path) -> Path:
+    """The settings that `hilum init` writes."""
+    command = [sys.executable, "-m", "hilum", "init"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder / "hilum.toml"
+
+
+def test_what_init_writes_makes_an_orthanc_route_here(tmp_path: Path, images: list[Path]) -> None:
+    """A modality with another name than the script's lost every image in silence."""
+    file = init(tmp_path)
+    site = load(file)
+    assert {rule.module for rule in site.rule} == set(installed_modules())
+    assert all(rule.send_to == ("pacs",) for rule in site.rule)
+    lines = [line[1:] for line in file.read_text().splitlines() if line.startswith("#   ")]
+    settings = json.loads("".join(lines))
+    receiver = site.receiver
+    [[name, written]] = settings["DicomModalities"].items()
+    assert written == [receiver.ae_title, receiver.host, receiver.port]
+    with listener() as (port, received):
+        settings["DicomModalities"] = {name: [*written[:2], port]}
+        with Orthanc(tmp_path / "orthanc", settings=settings) as pacs:
+            assert set(send(pacs, images)) == {0}
+            deadline = time.monotonic() + 30
+            while len(received) < len(images) and time.monotonic() < deadline:
+                time.sleep(0.05)
+    assert len(received) == len(images)
+
+
+def test_script_code_and_guide_call_the_modality_the_same() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "connect-your-pacs.md"
+    assert f"MODALITY = '{autoroute.MODALITY}'\n" in autoroute.SCRIPT.read_text()
+    assert f'"DicomModalities": {{ "{autoroute.MODALITY}": ["HIPPOAI",' in guide.read_text()
+
+
+def test_a_modality_with_another_name_is_told_when_orthanc_starts(tmp_path: Path) -> None:
+    settings = autoroute.routing(Listener("HIPPOAI", "127.0.0.1", available_port()))
+    settings["DicomModalities"] = {"hilum": ["HIPPOAI", "127.0.0.1", available_port()]}
+    told = 'Hilum gets no images: "DicomModalities" has no entry called "listener"'
+    with Orthanc(tmp_path, settings=settings):
+        deadline = time.monotonic() + 30
+        while told not in (said := (tmp_path / "orthanc.log").read_text()):
+            assert time.monotonic() < deadline, said
+            time.sleep(0.05)
+
+
+def test_images_survive_a_power_cut(tmp_path: Path, images: list[Path]) -> None:
+    pacs = Orthanc(tmp_path).start()
+    send(pacs, images)
+    pacs.kill()
+    with pacs:
+        assert httpx.get(f"{pacs.url}/statistics").json()["CountInstances"] == len(images)
+
+
+def test_no_image_waits_for_an_acknowledgement_of_tcp(tmp_path: Path, images: list[Path]) -> None:
+    answered: list[float] = []
+    with Orthanc(tmp_path) as pacs:
+        assert set(send(pacs, images, answered)) == {0}
+    seconds = [after - before for before, after in pairwise(answered)]
+    # With Nagle's algorithm every one takes 40 ms longer. A busy machine holds some up, not all.
+    assert sorted(seconds)[len(seconds) // 4] < 0.03
+
+
+def test_http_serves_loopback_only(tmp_path: Path) -> None:
+    with Orthanc(tmp_path) as pacs:
+        assert httpx.get(f"{pacs.url}/system").json()["DicomAet"] == "ORTHANC"
+        assert pacs.configuration(Path("x.so"))["RemoteAccessAllowed"] is False
+
+
+def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+    program = (
+        "import sys, os, pathlib; from hilum_lab.network.orthanc import Orthanc\n"
+        "pacs = Orthanc(pathlib.Path(sys.argv[1])).start()\n"
+        "os.write(1, str(pacs.http_port).encode()); os._exit(1)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, check=False
+    )
+    deadline = time.monotonic() + 15
+    gone = False
+    while not gone and time.monotonic() < deadline:
+        try:
+            httpx.get(f"http://127.0.0.1:{int(ran.stdout)}/system", timeout=1)
+            time.sleep(0.1)
+        except httpx.TransportError:
+            gone = True
+    assert gone
+
+
+def test_missing_program_names_the_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orthanc, "PROGRAMS", ("no-such-program",))
+    with pytest.raises(MissingPartError, match="apt-get install orthanc orthanc-dicomweb"):
+        Orthanc(tmp_path).start()
+
+
+def test_taken_port_is_replaced_by_a_free_one() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert available_port(port) != port
