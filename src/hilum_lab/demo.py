@@ -35,7 +35,7 @@ from hilum.transport import sender
 from hilum_lab.network import chest_exam, parts
 from hilum_lab.network import exam as brain
 from hilum_lab.network.orthanc import Orthanc
-from hilum_lab.network.processes import available_port, listens
+from hilum_lab.network.processes import addresses_of, available_port, in_words, listens
 from hilum_lab.network.viewer import Viewer
 
 PORTS = {"pacs_dicom": 4242, "pacs_http": 8042, "viewer": 3000, "receiver": 11112, "console": 8040}
@@ -87,6 +87,20 @@ class Network:
             "hilum": f"http://127.0.0.1:{self.site.console.port}/studies/{study_uid}",
         }
 
+    def listeners(self) -> Iterator[str]:
+        """Who listens where, and who is answered there."""
+        anybody = "whoever reaches this machine can send to it, search it and fetch from it"
+        pacs, receiver = self.pacs, self.site.receiver
+        for name, port, answered in (
+            (f"PACS, DICOM, {pacs.ae_title}", pacs.dicom_port, anybody),
+            ("PACS, HTTP", pacs.http_port, "it answers this machine only"),
+            (f"Hilum, DICOM, {receiver.ae_title}", receiver.port, ""),
+            ("Hilum, console", self.site.console.port, ""),
+            ("viewer", self.viewer.port, ""),
+        ):
+            where = in_words(addresses_of(port))
+            yield f"{name:<22} port {port} on {where}" + (f": {answered}" if answered else "")
+
 
 class Demo:
     """One demonstration. `run` returns the exit status: 0 only if every result was read back."""
@@ -123,12 +137,8 @@ class Demo:
         self._lap("start", clock)
         self.say.print(f"clinical network is up after {self.seconds['start']:.1f} s")
 
-        site, pacs = network.site, network.pacs
-        for name, title, port in (
-            ("PACS", pacs.ae_title, pacs.dicom_port),
-            ("Hilum", site.receiver.ae_title, site.receiver.port),
-        ):
-            self.say.print(f"[dim]{name:<5} listens as {title}@127.0.0.1:{port}[/]")
+        for line in network.listeners():
+            self.say.print(f"[dim]{line}[/]", soft_wrap=True)
         reports = [self._through(exam, network) for exam in exams]
         self._lap("total", began)
         for exam, report in zip(exams, reports, strict=True):

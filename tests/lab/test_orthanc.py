@@ -23,7 +23,7 @@ from hilum.sources.autoroute import Listener
 from hilum.transport import sender
 from hilum_lab.network import exam, orthanc
 from hilum_lab.network.orthanc import Orthanc
-from hilum_lab.network.processes import available_port
+from hilum_lab.network.processes import addresses_of, available_port, in_words
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +179,29 @@ def test_taken_port_is_replaced_by_a_free_one() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert available_port(port) != port
+
+
+def test_where_it_listens_and_whom_it_answers_is_what_the_demo_says(tmp_path: Path) -> None:
+    with Orthanc(tmp_path) as pacs, socket.create_server(("127.0.0.1", 0)) as mine:
+        assert in_words(addresses_of(mine.getsockname()[1])) == "127.0.0.1"
+        assert in_words(addresses_of(pacs.dicom_port)) == "all interfaces"
+        assert in_words(addresses_of(pacs.http_port)) == "all interfaces"
+        other = own_address()
+        assert sender.echo((pacs.ae_title, other, pacs.dicom_port)) > 0
+        assert httpx.get(f"http://{other}:{pacs.http_port}/system").status_code == 401
+    assert in_words(addresses_of(pacs.http_port)) == "no address"
+
+
+def test_where_somebody_listens_by_ipv6() -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as mine:
+        assert addresses_of(mine.getsockname()[1]) == {"::1"}
+
+
+def own_address() -> str:
+    """An address of this machine that is not of its loopback interface; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no network but its own")
+        return str(probe.getsockname()[0])

@@ -1,13 +1,20 @@
+import http.client
+import posixpath
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import unquote
 
 import httpx
 import pydicom
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import browser
+from hilum.viewer.proxy import resource
 from hilum_lab.network import exam, parts
 from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port
@@ -93,6 +100,100 @@ def test_searches_are_not_logged(viewer: Viewer) -> None:
     httpx.get(f"{viewer.url}/dicom-web/studies?PatientName=MARKER*")
     time.sleep(0.2)
     assert "MARKER" not in (viewer.folder / "viewer.log").read_text()
+
+
+PIECES = ("studies", "series", "1.2", "frames/1,2", "bulk/7FE00010", "/", "//", ".", "..", "%2e")
+ODDER = ("%252e", "%2f", "\\", "%5c", "?", "#", ";", ":", "@", "\0", "\n", " ", "\u2024", "http://")
+ELSEWHERE = ("system", "instances", "tools/reset", "modalities", "changes")
+WAYS_OUT = (  # from below the studies to the rest of what the PACS offers
+    "/dicom-web/../{}",
+    "/dicom-web/..%2f{}",
+    "/dicom-web/..%2F{}",
+    "/dicom-web/%2e%2e/{}",
+    "/dicom-web/%2e%2e%2f{}",
+    "/dicom-web/.%2e/{}",
+    "/dicom-web/%252e%252e%252f{}",
+    "/dicom-web/%25252e%25252e%25252f{}",
+    "/dicom-web/..%5c{}",
+    "/dicom-web/..\\{}",
+    "/dicom-web/%c0%ae%c0%ae/{}",
+    "/dicom-web/..;/{}",
+    "/dicom-web/studies/../../{}",
+    "/dicom-web/studies/..%2f..%2f{}",
+    "/dicom-web/studies/1.2/%2e%2e/%2e%2e/%2e%2e/{}",
+    "/dicom-web/studies/..%00/..%2f{}",
+    "/dicom-web/studies%2f..%2f..%2f{}",
+    "/dicom-web/studies//../../{}",
+    "/dicom-web/studies%3f/../../{}",
+    "/dicom-web/studies%23/../../{}",
+    "/dicom-web//{}",
+    "/dicom-web/%2f%2f{pacs}/{}",
+    "/dicom-web/http://{pacs}/{}",
+    "/dicom-web/http:%2f%2f{pacs}%2f{}",
+    "/dicom-web/studies/http://{pacs}/{}",
+    "/dicom-web/@{pacs}/{}",
+    "http://{pacs}/{}",
+    "http://{pacs}/dicom-web/..%2f{}",
+    "//{pacs}/{}",
+    "/wado/../{}",
+    "/wado%2f..%2f{}",
+    "/dicom-web/servers",  # of the same plug-in: it can send to other machines
+    "/dicom-web/info",
+    "/dicom-web/",
+    "/dicom-web",
+    "/dicom-web/studiesx",
+)
+
+
+def answer_to(viewer: Viewer, target: str, method: str = "GET", **headers: str) -> tuple[int, str]:
+    """Status and content that the viewer answers to exactly this request target."""
+    with closing(http.client.HTTPConnection("127.0.0.1", viewer.port, timeout=30)) as connection:
+        connection.putrequest(method, target)
+        for name, value in headers.items():
+            connection.putheader(name.replace("_", "-"), value)
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(errors="replace")
+
+
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_nothing_but_studies_is_passed_on(way: str, viewer: Viewer, pacs: Orthanc) -> None:
+    for place in ELSEWHERE:
+        target = way.replace("{pacs}", pacs.url.removeprefix("http://")).replace("{}", place)
+        status, text = answer_to(viewer, target)
+        assert status in (400, 404) or "<title>viewer</title>" in text, (status, text)
+
+
+@given(st.lists(st.sampled_from(PIECES + ODDER), max_size=8).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_no_path_leads_out_of_the_studies(way: str) -> None:
+    """Whatever is passed on stays below the studies however often it is decoded and resolved."""
+    passed_on = resource(way)
+    if passed_on is not None:
+        decoded = unquote(unquote(passed_on))
+        assert posixpath.normpath(decoded) == passed_on.rstrip("/")
+        assert passed_on.partition("/")[0] == "studies"
+        assert "\\" not in decoded
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_the_viewer_only_reads(method: str, viewer: Viewer, pacs: Orthanc) -> None:
+    for place in ("/dicom-web/studies", f"/dicom-web/studies/{exam.study_uid()}"):
+        assert answer_to(viewer, place, method, Content_Length="0")[0] == 405
+    assert httpx.get(f"{pacs.url}/statistics").json()["CountInstances"] == 35
+
+
+def test_a_disguised_deletion_is_not_passed_on(viewer: Viewer, pacs: Orthanc) -> None:
+    """Orthanc takes the method from this header or, of GET, from this argument."""
+    place = f"/dicom-web/studies/{exam.study_uid()}"
+    assert answer_to(viewer, f"{place}/series", X_HTTP_Method_Override="DELETE")[0] == 200
+    for argument in ("_method=DELETE", "a=b&_method=delete", "%5fmethod=DELETE", "_METHOD=PUT"):
+        assert answer_to(viewer, f"{place}/series?{argument}")[0] == 400
+    assert httpx.get(f"{pacs.url}/statistics").json()["CountInstances"] == 35
+
+
+def test_a_head_request_is_answered(viewer: Viewer) -> None:
+    assert answer_to(viewer, "/dicom-web/studies", "HEAD")[1] == ""
 
 
 @pytest.mark.browser

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -128,6 +129,9 @@ def test_the_demo_from_scanner_to_viewer_and_nothing_is_left_of_it(
     assert "port 8040 (Hilum's console) is taken, using" in said
     done = [i for study in (brain, film) for i in study["workitems"] if i["state"] == "completed"]
     assert said.count("verified in pacs") == len(done), said  # the last line of each
+    assert re.search(r"PACS, DICOM, ORTHANC +port \d+ on all interfaces: whoever", said)
+    assert re.search(r"PACS, HTTP +port \d+ on all interfaces: it answers this machine only", said)
+    assert re.search(r"Hilum, DICOM, HIPPOAI +port \d+ on 127\.0\.0\.1\n", said)
     assert "chosen HippoCrop (35 images)" in said
     assert "\x1b" not in said  # no colours where nobody sees them
 

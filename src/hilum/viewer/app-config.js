@@ -1,4 +1,4 @@
-// OHIF's settings in the demo's clinical network: images come from this very origin (see proxy.py).
+// OHIF's settings: images come from this very origin (see proxy.py).
 window.config = {
   name: 'hilum',
   routerBasename: null,
@@ -30,7 +30,6 @@ window.config = {
         name: 'pacs',
         qidoRoot: '/dicom-web',
         wadoRoot: '/dicom-web',
-        wadoUriRoot: '/wado',
         qidoSupportsIncludeField: false,
         imageRendering: 'wadors',
         // Orthanc 1.10 has /rendered and no /thumbnail.

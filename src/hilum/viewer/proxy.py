@@ -1,14 +1,19 @@
-"""Serves the OHIF viewer and, on the same origin, the PACS's DICOMweb: `python proxy.py --help`.
+"""Serves the OHIF viewer and, on the same origin, the PACS's studies: `python proxy.py --help`.
+
+Of the PACS only the DICOMweb resources below `studies` are there (PS3.18 10), and only to be read:
+its other interfaces, which may delete or send, often listen on the same port.
 
 A program of its own, which imports nothing of Hilum, so that it starts in half a second.
 """
 
 import argparse
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus
 
 import httpx
 import uvicorn
@@ -25,11 +30,17 @@ CONFIGURATION = Path(__file__).with_name("app-config.js")
 VOI_LUT_FUNCTION = "00281056"
 # Of one connection only (RFC 9110 7.6.1), so never passed on.
 HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host"}
+# What a reader's browser has to tell the PACS. Others may change what a request does: Orthanc takes
+# X-HTTP-Method-Override, or the argument `_method` of a GET, for the method.
+PASSED_ON = {"accept", "accept-encoding", "accept-language", "authorization", "range"}
+METHOD_ARGUMENT = "_method"
+# UIDs, names and numbers. No segment begins with a dot, and none holds what could be decoded again.
+RESOURCE = re.compile(r"studies(/[A-Za-z0-9][A-Za-z0-9.,_-]*)*")
 TIMEOUT = httpx.Timeout(60, connect=5)
 
 
 def application(dist: Path, pacs_url: str) -> Starlette:
-    """The viewer in `dist`, with `/dicom-web` and `/wado` passed on to `pacs_url`."""
+    """The viewer in `dist`, with `/dicom-web/studies` passed on to `pacs_url`."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -43,11 +54,9 @@ def application(dist: Path, pacs_url: str) -> Starlette:
 def _assemble(
     dist: Path, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]]
 ) -> Starlette:
-    methods = ["GET", "POST"]
     routes = [
         Route("/app-config.js", _configuration),
-        Route("/dicom-web/{path:path}", _pass_on, methods=methods),
-        Route("/wado", _pass_on),
+        Route("/dicom-web/{path:path}", _pass_on),  # GET and HEAD
         Mount("/", SinglePageApplication(directory=dist)),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
@@ -73,22 +82,41 @@ async def _configuration(request: Request) -> Response:
     return FileResponse(CONFIGURATION, headers={"cache-control": "no-cache"})
 
 
+def resource(path: str) -> str | None:
+    """What is asked for below the PACS's DICOMweb; None if it is no resource of studies.
+
+    `path` is decoded once, as a server does. A slash at its end is left out.
+    """
+    path = path.removesuffix("/")
+    return path if RESOURCE.fullmatch(path) else None
+
+
+def _is_disguised(query: str) -> bool:
+    """Whether an argument would make another method of the request."""
+    names = (argument.partition("=")[0] for argument in re.split("[&;]", query))
+    return any(unquote_plus(name).strip().lower() == METHOD_ARGUMENT for name in names)
+
+
 async def _pass_on(request: Request) -> Response:
     client: httpx.AsyncClient = request.app.state.pacs
+    path = resource(request.path_params["path"])
+    if path is None:
+        return PlainTextResponse("Only studies are shown here.", status_code=404)
+    if _is_disguised(request.url.query):
+        return PlainTextResponse("Studies are only read here.", status_code=400)
     # The plug-in ignores an encoded comma in `includefield`, and every study loses its description.
     query = request.url.query.replace("%2C", ",").replace("%2c", ",")
     outgoing = client.build_request(
         request.method,
-        httpx.URL(request.url.path, query=query.encode()),
+        httpx.URL(f"/dicom-web/{path}", query=query.encode()),
         headers=_request_headers(request),
-        content=request.stream() if request.method == "POST" else None,
     )
     try:
         answer = await client.send(outgoing, stream=True)
     except httpx.TransportError:
         return PlainTextResponse("The PACS does not answer.", status_code=502)
     headers = _without(answer.headers, HOP_BY_HOP)
-    if request.url.path.endswith("/metadata") and answer.is_success:
+    if path.endswith("/metadata") and answer.is_success:
         return await _metadata(answer, headers)
     return StreamingResponse(
         answer.aiter_raw(), answer.status_code, headers, background=BackgroundTask(answer.aclose)
@@ -115,9 +143,10 @@ def _dropped(value: Any) -> Any:
 
 
 def _request_headers(request: Request) -> dict[str, str]:
-    """The browser's headers, and where bulk data URIs are to point (RFC 7239)."""
+    """What the browser tells the PACS, and where bulk data URIs are to point (RFC 7239)."""
+    told = {name: value for name, value in request.headers.items() if name in PASSED_ON}
     forwarded = f"host={request.headers.get('host', '')};proto={request.url.scheme}"
-    return {**_without(request.headers, HOP_BY_HOP), "forwarded": forwarded}
+    return {**told, "forwarded": forwarded}
 
 
 def _without(headers: Mapping[str, str], names: set[str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ import itertools
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Self
 from hilum.errors import HilumError
 
 LOOPBACK = "127.0.0.1"
+LISTENING = "0A"  # state of a socket in /proc/net/tcp
 
 
 # Between looking for a port and listening on it there is time for somebody else to take it. So we
@@ -38,6 +40,30 @@ def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def addresses_of(port: int) -> set[str]:
+    """On which addresses of this machine somebody listens on `port`, as the kernel knows (proc(5)).
+
+    0.0.0.0 and :: stand for all interfaces.
+    """
+    found = set()
+    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        path = Path("/proc/net") / table
+        for line in path.read_text().splitlines()[1:] if path.exists() else ():
+            _, local, _, state = line.split()[:4]
+            address, _, hexadecimal = local.partition(":")
+            if state == LISTENING and int(hexadecimal, 16) == port:
+                words = struct.iter_unpack("=I", bytes.fromhex(address))
+                packed = b"".join(struct.pack(">I", *word) for word in words)
+                found.add(socket.inet_ntop(family, packed))
+    return found
+
+
+def in_words(addresses: set[str]) -> str:
+    """Where somebody listens, such as "all interfaces"."""
+    everywhere = {"0.0.0.0", "::"} & addresses
+    return "all interfaces" if everywhere else " and ".join(sorted(addresses)) or "no address"
 
 
 class Child:
