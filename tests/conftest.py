@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+
+from hilum_lab import disk
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,6 +26,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("chaos")]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> disk.Mount:
+    """Gives a disk of so many MiB that can be filled; skips where none can be mounted."""
+    if reason := disk.why_not():
+        pytest.skip(reason)
+    return partial(disk.mounted, tmp_path / "disk")
 
 
 @pytest.fixture(scope="session")

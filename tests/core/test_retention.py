@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from disks import fill, no_room_on, small_disk_of
 from factory import OURS, as_own_result, mr_slices, write
 from hilum import retention
 from hilum.arrivals import Arrivals
@@ -34,6 +33,7 @@ from hilum.retention import DAY, YOUNGEST, Retention
 from hilum.sources import Listed
 from hilum.watching.holdings import SiteHoldings
 from hilum.workitems import Workitems
+from hilum_lab.disk import Mount, fill, filled
 
 IMAGES = 45  # more than two batches
 NEEDS = {"series": Input(modality="MR")}
@@ -466,16 +466,16 @@ def test_zero_means_never(tmp_path: Path, scan: list[Path]) -> None:
     house.records.close()
 
 
-def test_a_disk_that_is_quite_full_is_emptied(tmp_path: Path) -> None:
+def test_a_disk_that_is_quite_full_is_emptied(tmp_path: Path, small_disk: Mount) -> None:
     """Not a byte is left for the list of what is removed, nor for the records."""
     files = write(mr_slices(count=30, shape=(64, 64)), tmp_path / "scan")
     study_uid = Instance.read(files[0]).study_uid
-    with small_disk_of(3, tmp_path / "disk") as disk:
+    with small_disk(3) as disk:
         house = House(disk / "data", days=0, low_water_mb=1)
         house.receive(files)
         house.settle()
         house.let_pass(2 * YOUNGEST)
-        with no_room_on(disk):
+        with filled(disk):
             with pytest.raises(OSError, match="No space left"):
                 (disk / "more").write_bytes(b"x")
             house.clean()
@@ -489,33 +489,35 @@ def test_a_disk_that_is_quite_full_is_emptied(tmp_path: Path) -> None:
 
 
 def test_results_are_written_when_there_is_room_and_leave_no_part_of_a_file(
-    tmp_path: Path,
+    tmp_path: Path, small_disk: Mount
 ) -> None:
     findings = Findings((Note("a" * 100_000),))
-    with small_disk_of(3, tmp_path / "disk") as disk:
+    with small_disk(3) as disk:
         folder = disk / "results"
         folder.mkdir()
-        filler = disk / "filler"
-        fill(filler)
+        ballast = fill(disk)
         with pytest.raises(OSError, match="No space left"):
             exchange.save(findings, folder)
         with pytest.raises(OSError, match="No space left"):
             exchange.save_pictures({"1": np.zeros((300, 300))}, folder)
         assert [path.stat().st_size for path in folder.iterdir()] == []
-        threading.Timer(0.5, filler.unlink).start()
+        threading.Timer(0.5, ballast.unlink).start()
         with_room(disk, lambda: exchange.save(findings, folder))
         assert exchange.load(folder) == findings
 
 
 def test_the_alarm_is_what_the_disk_says(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    small_disk: Mount,
 ) -> None:
-    with small_disk_of(3, tmp_path / "disk") as disk:
+    with small_disk(3) as disk:
         house = House(disk / "data", low_water_mb=1)
         alarms = Alarms(house.site, house.records)
         alarms.check()
         assert views.alarms(house.site, house.records) == []
-        with no_room_on(disk):
+        with filled(disk):
             (alarm,) = views.alarms(house.site, house.records)
             assert (alarm["free_mib"], alarm["wanted_mib"], alarm["since"]) == (0, 1, None)
         (disk / "filler").write_bytes(bytes(2 << 20))

@@ -5,8 +5,8 @@ import threading
 import time
 from pathlib import Path
 
-from disks import fill, small_disk_of
 from hilum.engine import durable
+from hilum_lab.disk import BALLAST, Mount, fill
 
 
 @durable.workflows
@@ -15,7 +15,7 @@ class Filling(durable.Workflows):
 
     def __init__(self, disk: Path) -> None:
         super().__init__("filling")
-        self.filler = disk / "filler"
+        self.disk = disk
         self.done = disk.parent / "done"
 
     @durable.workflow
@@ -25,12 +25,11 @@ class Filling(durable.Workflows):
 
     @durable.step
     def take_all_room(self) -> None:
-        fill(self.filler)
-        threading.Timer(1.5, self.filler.unlink).start()
+        threading.Timer(1.5, fill(self.disk).unlink).start()
 
     @durable.step
     def go_on(self) -> None:
-        self.done.write_text(f"{self.filler.exists()}")
+        self.done.write_text(f"{(self.disk / BALLAST).exists()}")
 
 
 def work(disk: Path) -> None:
@@ -43,8 +42,8 @@ def work(disk: Path) -> None:
     durable.shut_down()
 
 
-def test_a_workflow_waits_for_room(tmp_path: Path) -> None:
-    with small_disk_of(6, tmp_path / "disk") as disk:
+def test_a_workflow_waits_for_room(tmp_path: Path, small_disk: Mount) -> None:
+    with small_disk(6) as disk:
         process = multiprocessing.get_context("spawn").Process(target=work, args=(disk,))
         process.start()
         process.join(60)

@@ -28,8 +28,8 @@ from hilum.errors import DeliveryDelayed
 from hilum.inbox import set_apart_in
 from hilum.sources import refusing
 from hilum.transport import sender
+from hilum_lab.disk import Mount, filled
 from hilum_lab.network.processes import available_port
-from tests.disks import no_room_on, small_disk_of
 from tests.synthetic import (
     DCMTK,
     Running,
@@ -113,14 +113,14 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    with small_disk_of(3, tmp_path / "disk") as disk:
+def disk(small_disk: Mount) -> Iterator[Path]:
+    with small_disk(3) as disk:
         yield disk
 
 
-def test_a_full_disk_is_answered_with_out_of_resources(tmp_path: Path, small_disk: Path) -> None:
+def test_a_full_disk_is_answered_with_out_of_resources(tmp_path: Path, disk: Path) -> None:
     files = write_series(tmp_path / "scan", 10, size=512)  # 0.5 MiB each
-    with running_receiver(tmp_path / "receiver", data=small_disk / "data") as receiver:
+    with running_receiver(tmp_path / "receiver", data=disk / "data") as receiver:
         report = sender.send(files, receiver.called)
         statuses = [sent.status for sent in report.files]
         assert set(statuses) == {0x0000, 0xA700}
@@ -133,13 +133,11 @@ def test_a_full_disk_is_answered_with_out_of_resources(tmp_path: Path, small_dis
         )
 
 
-def test_a_disk_that_has_room_again_is_used_again(tmp_path: Path, small_disk: Path) -> None:
+def test_a_disk_that_has_room_again_is_used_again(tmp_path: Path, disk: Path) -> None:
     """The log says once that images are refused, and once that they are stored again."""
     files = write_series(tmp_path / "scan", 6, size=512)
-    with running_receiver(
-        tmp_path / "receiver", data=small_disk / "data", low_water_mb=1
-    ) as receiver:
-        with no_room_on(small_disk):
+    with running_receiver(tmp_path / "receiver", data=disk / "data", low_water_mb=1) as receiver:
+        with filled(disk):
             refused = sender.send(files, receiver.called)
             assert {sent.status for sent in refused.files} == {0xA700}
             assert receiver.partial() == []
@@ -257,11 +255,9 @@ def test_a_large_object_that_breaks_off_leaves_nothing(tmp_path: Path, large: Pa
         assert receiver.images() == receiver.quarantined() == []
 
 
-def test_a_large_object_on_a_full_disk_is_answered(
-    tmp_path: Path, small_disk: Path, large: Path
-) -> None:
+def test_a_large_object_on_a_full_disk_is_answered(tmp_path: Path, disk: Path, large: Path) -> None:
     small = write_series(tmp_path / "scan", 1)
-    with running_receiver(tmp_path / "receiver", data=small_disk / "data") as receiver:
+    with running_receiver(tmp_path / "receiver", data=disk / "data") as receiver:
         report = sender.send([large, *small], receiver.called)
         assert [sent.status for sent in report.files] == [0xA700, 0]
         assert receiver.partial() == []

@@ -10,9 +10,9 @@ from hilum.asking import ask
 from hilum.dicom.instance import Instance
 from hilum.records import views
 from hilum.records.views import View, study, trace
+from hilum_lab.disk import Mount, filled
 from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port
-from tests.disks import no_room_on, small_disk_of
 from tests.plugin import BRIGHT, WAITING, install_plugin
 
 from .site import Running, running
@@ -90,7 +90,7 @@ def test_what_was_removed_is_not_fetched_again_nor_run_in_part(tmp_path: Path) -
 
 
 def test_a_disk_that_fills_up_during_an_analysis_delays_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_disk: Mount
 ) -> None:
     """Somebody else takes the last byte while the module runs: of findings, results and records."""
     install_plugin(tmp_path / "plugin", monkeypatch, WAITING, "bright-volume", "BrightVolume")
@@ -99,7 +99,7 @@ def test_a_disk_that_fills_up_during_an_analysis_delays_it(
     settings = site_for(tmp_path, "bright-volume")
     settings["receiver"] = {"port": available_port(), "low_water_mb": 1}
     with (
-        small_disk_of(32, tmp_path / "disk") as disk,
+        small_disk(32) as disk,
         running(disk, **settings) as hilum,
     ):
 
@@ -108,7 +108,7 @@ def test_a_disk_that_fills_up_during_an_analysis_delays_it(
 
         hilum.send(files)
         hilum.until(lambda: states() == ["running"], "the module")
-        with no_room_on(disk):
+        with filled(disk):
             (tmp_path / "plugin" / "go").touch()
             (alarm,) = views.alarms(hilum.site, hilum.records)
             assert alarm["free_mib"] == 0

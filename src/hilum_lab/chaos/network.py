@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from hilum_lab import disk
 from hilum_lab.chaos.archive import AE_TITLE, Archive
 from hilum_lab.chaos.exams import TARGET, Exams
 from hilum_lab.chaos.gate import Gate, Wire
@@ -66,9 +67,7 @@ class Network:
         with ExitStack() as stack:
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
             if self.plan.data_mb:
-                from hilum_lab.chaos.disk import mounted
-
-                stack.enter_context(mounted(self.folder / "hilum", self.plan.data_mb))
+                stack.enter_context(disk.mounted(self.folder / "hilum", self.plan.data_mb))
             stack.enter_context(self.pacs)
             stack.callback(self.gate.close)
             stack.callback(self.archive.close)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
-from hilum_lab.chaos import disk
+from hilum_lab import disk
 from hilum_lab.chaos.network import Plan
 from hilum_lab.chaos.registry import fault
 from hilum_lab.chaos.trial import Trial
@@ -45,7 +45,7 @@ def disk_full(trial: Trial) -> None:
     trial.most_inferences = 3
     study = trial.send(to="hilum")
     trial.wait_for(study, "running")
-    ballast = disk.fill(trial.hilum.site.data, 0)
+    ballast = disk.fill(trial.hilum.site.data)
     time.sleep(FULL_SECONDS)
     ballast.unlink()
     trial.lifted()
