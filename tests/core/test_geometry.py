@@ -193,7 +193,9 @@ def test_tilted_slices_are_laid_on_a_right_angled_grid_where_asked(
     half = float(np.median(there))
     back = series.on_planes(there > half)
     for mask, plane in zip(back, planes, strict=True):
-        off = np.abs(value_at(plane.points) - half)[mask != (value_at(plane.points) > half)]
+        off = np.abs(value_at(plane.positions()) - half)[
+            mask != (value_at(plane.positions()) > half)
+        ]
         assert (off <= np.linalg.norm(GRADIENT)).all()
 
 
