@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from archive import Archive
 from factory import mr_slices, workitem_row, write
 from hilum import outbox as module
 from hilum.config.site import Destination, Site
@@ -14,6 +13,7 @@ from hilum.outbox import Outbox
 from hilum.records import Records, tables, views
 from hilum.records.states import Delivery, State
 from hilum.workitems import Workitems
+from hilum_lab.archives.dicomweb import Archive
 
 HOUR = 3600.0
 
@@ -58,9 +58,9 @@ class Desk:
 @pytest.fixture
 def archive():
     archive = Archive()
-    archive.start()
+    archive.open()
     yield archive
-    archive.stop()
+    archive.close()
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def desk(tmp_path: Path, archive: Archive, monkeypatch: pytest.MonkeyPatch):
 
 def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: Archive) -> None:
     uids = {desk.owe(name, "pacs") for name in "abc"}
-    archive.stop()
+    archive.close()
     began = desk.now
     while desk.now - began < 20 * 60:  # every three seconds
         desk.turn()
@@ -84,12 +84,12 @@ def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: Archive) -> N
     planned = [e["text"] for e in views.trace(desk.records, "1.2") if e["kind"] == "next"]
     assert planned == [f"attempt {n} at pacs, as soon as it answers" for n in (2, 1, 1)]
 
-    archive.start()
+    archive.open()
     back = desk.now
     while desk.turn() == 0:
         pass
     assert desk.now - back <= module.CALL_SECONDS
-    assert set(archive.kept) == uids
+    assert set(archive.holds) == uids
     assert set(archive.sent.values()) == {1}
     assert [desk.state(name) for name in "abc"] == ["completed"] * 3
     assert desk.delivery("a")["attempts"] == 2
@@ -111,7 +111,7 @@ def test_what_it_cannot_take_now_is_tried_for_days(desk: Desk, archive: Archive)
         desk.turn()
         desk.now += 300
     assert desk.now - began < 49 * HOUR
-    assert (desk.state("a"), set(archive.kept)) == ("completed", {uid})
+    assert (desk.state("a"), set(archive.holds)) == ("completed", {uid})
 
 
 def test_one_that_cannot_be_taken_holds_up_no_other(desk: Desk, archive: Archive) -> None:
@@ -149,7 +149,7 @@ def test_success_without_keeping_is_found_out_and_sent_again(desk: Desk, archive
 
 def test_what_arrived_before_a_crash_is_not_sent_again(desk: Desk, archive: Archive) -> None:
     uid = desk.owe("a", "pacs")
-    archive.kept[uid] = Instance.read(next(desk.folder.glob("results/a/*"))).series_uid
+    archive.holds[uid] = Instance.read(next(desk.folder.glob("results/a/*"))).series_uid
     desk.turn()
     assert (archive.sent, desk.state("a")) == ({}, "completed")
 

@@ -16,8 +16,8 @@ from hilum.dicom.uids import derived_uid
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.inbox import Inbox
 from hilum.records import Records
+from hilum_lab.archives.dimse import AE_TITLE, Archive
 from hilum_lab.chaos import gate as steps
-from hilum_lab.chaos.archive import AE_TITLE, Archive
 from hilum_lab.chaos.exams import Exams, Study
 from hilum_lab.chaos.gate import Gate, Reply
 from hilum_lab.chaos.ledger import Ledger

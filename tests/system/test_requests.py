@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from archive import Archive
 from factory import mr_slices, write
 from hilum.asking import ask, parked
 from hilum.dicom.instance import Instance
 from hilum.records import views
+from hilum_lab.archives.dicomweb import Archive
 from plugin import install_plugin
 
 from .site import Running, running
@@ -160,7 +160,7 @@ def completed(hilum: Running, files: list[Path]) -> bool:
 def test_what_was_refused_is_released(tmp_path: Path, plugin: Path) -> None:
     archive = Archive()
     archive.mood = "refuses"
-    archive.start()
+    archive.open()
     files = exam(tmp_path, "good")
     base = settings(tmp_path, rule(send_to=["out", "pacs"]))
     base["destination"].append({"name": "pacs", "kind": "dicomweb", "url": archive.url})
@@ -175,6 +175,6 @@ def test_what_was_refused_is_released(tmp_path: Path, plugin: Path) -> None:
         assert asked(hilum, "release", files) == (True, "released; it goes to pacs")
         item = hilum.settled(study_of(files))["workitems"][0]
         assert asked(hilum, "release", files)[0] is False
-    archive.stop()
+    archive.close()
     assert item["state"] == "completed"
-    assert {r["sop_instance_uid"] for r in item["results"]} == set(archive.kept)
+    assert {r["sop_instance_uid"] for r in item["results"]} == set(archive.holds)

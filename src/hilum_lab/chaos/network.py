@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hilum_lab import disk
-from hilum_lab.chaos.archive import AE_TITLE, Archive
+from hilum_lab.archives.dimse import AE_TITLE, Archive
 from hilum_lab.chaos.exams import TARGET, Exams
 from hilum_lab.chaos.gate import Gate, Wire
 from hilum_lab.chaos.gateway import Gateway

@@ -1,4 +1,4 @@
-"""A small DICOMweb archive that behaves as a test says: for what no real archive does on demand."""
+"""A small DICOMweb origin server (PS3.18 10): STOW-RS and QIDO-RS."""
 
 import json
 import threading
@@ -10,44 +10,55 @@ from io import BytesIO
 
 import pydicom
 
-from hilum_lab.network.processes import available_port
+from hilum_lab.network.processes import LOOPBACK, available_port
 
 FAILED = {"full": 0xA700, "refuses": 0xC000}
 
 
 class Archive:
-    """Takes by STOW-RS, shows by QIDO-RS. `mood` is take, full, refuses, drops, broken or deaf.
+    """Takes by STOW-RS, shows by QIDO-RS.
 
-    `sent` counts what was sent, by SOP Instance UID; `kept` maps those it holds to their series.
+    Attributes
+    ----------
+    mood
+        "take"; "full" and "refuses" fail each instance; "drops" answers success and keeps nothing;
+        "broken" answers no search; "deaf" takes, and answers all but the call whether it is there.
+    sent
+        How often each instance was sent, whatever the answer, by SOP Instance UID.
+    holds
+        The Series Instance UID of each instance that it keeps, by SOP Instance UID.
+    asked
+        How many searches it was asked.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.mood = "take"
         self.sent: Counter[str] = Counter()
-        self.kept: dict[str, str] = {}
+        self.holds: dict[str, str] = {}
         self.asked = 0
         self._server: ThreadingHTTPServer | None = None
-        self._port = available_port()
+        self.port = port or available_port()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{LOOPBACK}:{self.port}"
 
-    def start(self) -> None:
-        """Answer, on the same port as before."""
+    def open(self) -> None:
+        """Start, or start again."""
         archive = self
 
         class Handler(_Handler):
             owner = archive
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", self._port), Handler)
+        self._server = ThreadingHTTPServer((LOOPBACK, self.port), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
-    def stop(self) -> None:
-        """Be gone."""
-        assert self._server
-        self._server.shutdown()
-        self._server.server_close()
+    def close(self) -> None:
+        """Go down."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
 
     def take(self, body: bytes, content_type: str) -> tuple[int, object]:
         """Store the parts of a STOW-RS request; HTTP status and answer."""
@@ -56,10 +67,12 @@ class Archive:
         )
         failed = []
         for part in message.iter_parts():
-            dataset = pydicom.dcmread(BytesIO(part.get_payload(decode=True)))
+            content = part.get_payload(decode=True)
+            assert isinstance(content, bytes)  # no part is itself of several parts
+            dataset = pydicom.dcmread(BytesIO(content))
             self.sent[dataset.SOPInstanceUID] += 1
             if self.mood in ("take", "deaf"):
-                self.kept[dataset.SOPInstanceUID] = dataset.SeriesInstanceUID
+                self.holds[dataset.SOPInstanceUID] = dataset.SeriesInstanceUID
             elif self.mood in FAILED:
                 reason = {"vr": "US", "Value": [FAILED[self.mood]]}
                 failed.append({"00081197": reason})
@@ -71,7 +84,7 @@ class Archive:
         """The instances of the series named in a QIDO-RS path, as DICOM JSON."""
         return [
             {"00080018": {"vr": "UI", "Value": [uid]}}
-            for uid, series in self.kept.items()
+            for uid, series in self.holds.items()
             if series in path
         ]
 
@@ -99,4 +112,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Keep the test's output clean."""
+        """Say nothing."""

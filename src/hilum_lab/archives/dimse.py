@@ -1,4 +1,4 @@
-"""The second archive: a small Storage and Query SCP that notes what it gets, and can misbehave."""
+"""A small Storage and Query SCP (PS3.4 B and C)."""
 
 import threading
 from collections import Counter
