@@ -31,6 +31,14 @@ GO = "while not (pathlib.Path(__file__).parent / 'go').exists(): time.sleep(0.05
 WAITING = BRIGHT.replace("import numpy as np", "import numpy as np, pathlib, time").replace(
     "volume = series", f"{GO}\n        volume = series"
 )
+MOODY = """\
+from pathlib import Path
+from hilum_lab.chaos import moody
+
+
+class Moody(moody.Moody):
+    folder = Path(__file__).parent
+"""
 
 
 def install_plugin(
@@ -45,3 +53,9 @@ def install_plugin(
     path = os.environ.get("PYTHONPATH", "")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(p for p in (str(folder), path) if p))
     sys.modules.pop(package, None)
+
+
+def install_moody(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Install the laboratory's moody module with `folder` as its own. Gives its diary there."""
+    install_plugin(folder, monkeypatch, MOODY, "moody", "Moody")
+    return folder / "diary"

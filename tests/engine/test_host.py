@@ -14,60 +14,54 @@ from hilum.engine import exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCrashed, ModuleError
 from hilum.module import facts_of, installed_modules
-from plugin import install_plugin
+from plugin import install_moody, install_plugin
 from radiographs import radiograph, saved, scene
 
-MODULE = """
-    import os, signal, time
-    from hilum import Input, Note
+BROKEN = """
+    from hilum import Input
 
     class Module:
-        name, version = "moody", "1"
-        needs = Input(modality="MR")
+        name, version, needs = "broken", "1", Input("MR")
 
         def __init__(self):
-            self.runs = 0
+            raise RuntimeError("no licence")
 
         def run(self, series):
-            self.runs += 1
-            mood = series.description
-            if mood == "raise":
-                raise ValueError("Marker^Patient is broken")
-            if mood == "segfault":
-                os.kill(os.getpid(), signal.SIGSEGV)
-            if mood == "hang":
-                time.sleep(60)
-            if mood == "memory":
-                bytearray(64 << 30)
-            if mood == "leak":
-                self.leaked = []
-                step = 256 << 20
-                while step > 4096:
-                    try:
-                        self.leaked.append(bytearray(step))
-                    except MemoryError:
-                        step //= 2
-            if mood.startswith("volume"):
-                series.volume()
-            yield Note(f"run {self.runs} in {os.getpid()}, {len(series.instances)} images")
+            return ()
+"""
+FILMS = """
+    from hilum import Films
+
+    class Module:
+        name, version, needs = "broken", "1", Films()
+
+        def run(self, films):
+            raise ValueError
 """
 
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    install_plugin(tmp_path / "plugin", monkeypatch, MODULE, "moody")
-    host = ModelHost("moody", Worker(timeout_seconds=10, memory_mb=4096))
+    install_moody(tmp_path / "plugin", monkeypatch)
+    host = ModelHost("moody", Worker(timeout_seconds=10, memory_mb=1024))
     yield host
     host.close()
 
 
-def job(tmp_path: Path, mood: str, shape: tuple[int, int] = (48, 36)) -> Job:
-    files = write(mr_slices(mood, count=3, shape=shape, description=mood), tmp_path / mood)
-    return Job({"series": [Part(file) for file in files]}, tmp_path / f"out-{mood}", weights())
+def job(
+    tmp_path: Path,
+    name: str,
+    mood: str = "counts",
+    module: str = "moody",
+    shape: tuple[int, int] = (48, 36),
+) -> Job:
+    slices = mr_slices(name, count=3, shape=shape, description=f"series {mood}")
+    parts = {"series": [Part(file) for file in write(slices, tmp_path / name)]}
+    return Job(parts, tmp_path / f"out-{name}", weights(module))
 
 
-def weights() -> str:
-    return facts_of(installed_modules()["moody"]).weights_sha256
+def weights(module: str) -> str:
+    return facts_of(installed_modules()[module]).weights_sha256
 
 
 def test_other_weights_than_the_workitem_names_are_not_used(
@@ -87,20 +81,18 @@ def test_stays_warm_and_survives_every_mood(host: ModelHost, tmp_path: Path) -> 
     assert first.startswith("run 1 in")
     assert second == first.replace("run 1", "run 2")
 
-    with pytest.raises(
-        ModuleError, match=r"raised ValueError in plugin_moody.py, line \d+"
-    ) as error:
-        host.run(job(tmp_path, "raise"))
+    with pytest.raises(ModuleError, match=r"raised ValueError in moody.py, line \d+") as error:
+        host.run(job(tmp_path, "raises", "raises"))
     assert "Marker" not in str(error.value)
-    assert "Marker" in (tmp_path / "out-raise" / "traceback.txt").read_text()
+    assert "Marker" in (tmp_path / "out-raises" / "traceback.txt").read_text()
     with pytest.raises(ModuleError, match="MemoryError"):
-        host.run(job(tmp_path, "memory"))
+        host.run(job(tmp_path, "eats", "eats"))
 
     with pytest.raises(ModuleCrashed, match="exit code -11"):
-        host.run(job(tmp_path, "segfault"))
+        host.run(job(tmp_path, "segfaults", "segfaults"))
     started = time.monotonic()
     with pytest.raises(ModuleCrashed, match="more than 10 s; killed"):
-        host.run(job(tmp_path, "hang"))
+        host.run(job(tmp_path, "hangs", "hangs"))
     assert time.monotonic() - started < 38  # the start of a new child included
 
     host.run(job(tmp_path, "calm after all"))
@@ -110,16 +102,11 @@ def test_stays_warm_and_survives_every_mood(host: ModelHost, tmp_path: Path) -> 
 def test_the_child_draws_films_even_for_a_module_that_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = MODULE.replace('Input(modality="MR")', "Films()").replace(
-        "import Input", "import Films"
-    )
-    source = source.replace("series.description", 'series[0].header.get("SeriesDescription")')
-    source = source.replace("series.instances", "series")
-    install_plugin(tmp_path / "plugin", monkeypatch, source, "moody")
-    host = ModelHost("moody", Worker())
-    path = saved(radiograph(scene(), SeriesDescription="raise"), tmp_path / "film.dcm")
+    install_plugin(tmp_path / "plugin", monkeypatch, FILMS, "broken")
+    host = ModelHost("broken", Worker())
+    path = saved(radiograph(scene()), tmp_path / "film.dcm")
     with pytest.raises(ModuleError, match="ValueError"):
-        host.run(Job({"series": [Part(path)]}, tmp_path / "out", weights()))
+        host.run(Job({"series": [Part(path)]}, tmp_path / "out", weights("broken")))
     host.close()
     (picture,) = exchange.load_pictures(tmp_path / "out").values()
     assert picture.shape == (900, 750)
@@ -128,11 +115,10 @@ def test_the_child_draws_films_even_for_a_module_that_raises(
 def test_a_module_that_does_not_load_says_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = MODULE.replace("self.runs = 0", "raise RuntimeError('no licence')")
-    install_plugin(tmp_path / "plugin", monkeypatch, broken, "moody")
-    host = ModelHost("moody", Worker())
-    with pytest.raises(ModuleError, match=r"does not load: RuntimeError in plugin_moody\.py"):
-        host.run(job(tmp_path, "calm"))
+    install_plugin(tmp_path / "plugin", monkeypatch, BROKEN, "broken")
+    host = ModelHost("broken", Worker())
+    with pytest.raises(ModuleError, match=r"does not load: RuntimeError in plugin_broken\.py"):
+        host.run(job(tmp_path, "calm", module="broken"))
     host.close()
 
 
@@ -140,8 +126,9 @@ def test_a_film_after_one_that_took_all_memory_is_analysed_in_a_fresh_process(
     host: ModelHost, tmp_path: Path
 ) -> None:
     host.run(job(tmp_path, "calm"))
-    host.run(job(tmp_path, "leak"))
-    host.run(job(tmp_path, "volume after all", shape=(2000, 2000)))  # more than what is left over
+    host.run(job(tmp_path, "hoards", "hoards counts"))
+    large = (2000, 2000)  # more than what is left over
+    host.run(job(tmp_path, "volume after all", "reads counts", shape=large))
     found = exchange.load(tmp_path / "out-volume after all")
     assert found.refusal is None
     assert "run 1 in" in found.notes[0].text
@@ -158,7 +145,7 @@ def test_what_the_machine_lacks_twice_is_a_failure_and_no_refusal(
 
 
 def test_broken_pixels_are_a_refusal_that_names_the_image(host: ModelHost, tmp_path: Path) -> None:
-    asked = job(tmp_path, "volume")
+    asked = job(tmp_path, "volume", "calm")
     dataset = pydicom.dcmread(asked.inputs["series"][1].path)
     dataset.PixelData = dataset.PixelData[:100]
     dataset.save_as(asked.inputs["series"][1].path)

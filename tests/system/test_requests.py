@@ -9,46 +9,19 @@ from hilum.asking import ask, parked
 from hilum.dicom.instance import Instance
 from hilum.records import views
 from hilum_lab.archives.dicomweb import Archive
-from plugin import install_plugin
+from plugin import install_moody
 
 from .site import Running, running
 
-MOODY = '''\
-"""Does what the description of the study's series says."""
-
-import os, signal, time
-from pathlib import Path
-from hilum import Input, Note
-
-
-class Moody:
-    name, version, title = "moody", "1", "Moody"
-    needs = Input(modality="MR")
-
-    def run(self, series):
-        mood = series.description
-        with (Path(__file__).parent / "runs").open("a") as log:
-            log.write(mood + "\\n")
-        if mood == "hang":
-            time.sleep(600)
-        if mood == "raise" and not (Path(__file__).parent / "mended").exists():
-            raise RuntimeError
-        if mood == "kill the worker":
-            os.kill(os.getppid(), signal.SIGKILL)
-        if mood == "absurd":
-            yield Note(5)
-        yield Note(mood)
-'''
-
 
 @pytest.fixture
-def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    install_plugin(tmp_path / "plugin", monkeypatch, MOODY, "moody", "Moody")
-    return tmp_path / "plugin"
+def diary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return install_moody(tmp_path / "plugin", monkeypatch)
 
 
 def exam(folder: Path, mood: str, study: str = "") -> list[Path]:
-    return write(mr_slices(mood, study or mood, 3, description=mood), folder / (study or mood))
+    slices = mr_slices(mood, study or mood, 3, description=f"exam {mood}")
+    return write(slices, folder / (study or mood))
 
 
 def study_of(files: list[Path]) -> str:
@@ -77,9 +50,9 @@ def asked(hilum: Running, action: str, files: list[Path]) -> tuple[bool, str]:
     return ask(hilum.records, hilum.site.data, action, item_of(hilum, files)["id"])
 
 
-def test_bad_modules_end_only_their_own_study(tmp_path: Path, plugin: Path) -> None:
+def test_bad_modules_end_only_their_own_study(tmp_path: Path, diary: Path) -> None:
     """One kills its worker each time, one raises, one hangs until it is cancelled; one is good."""
-    moods = ("kill the worker", "raise", "hang", "good", "absurd")
+    moods = ("kills", "raises", "hangs", "good", "absurd")
     killer, raiser, hanger, good, absurd = (exam(tmp_path, mood) for mood in moods)
     with running(tmp_path, **settings(tmp_path)) as hilum:
         hilum.send(killer)
@@ -109,7 +82,7 @@ def test_bad_modules_end_only_their_own_study(tmp_path: Path, plugin: Path) -> N
 
         assert "not failed" in asked(hilum, "retry", good)[1]
         assert "not cancelled" in asked(hilum, "cancel", raiser)[1]
-        (plugin / "mended").touch()
+        diary.with_name("mended").touch()
         done, answer = asked(hilum, "retry", raiser)
         assert done, answer
         old, new = hilum.settled(study_of(raiser), workitems=2)["workitems"]
@@ -117,8 +90,8 @@ def test_bad_modules_end_only_their_own_study(tmp_path: Path, plugin: Path) -> N
         assert (done, answer) == (False, f"not tried again: {new['id']} is completed")
     assert (old["state"], old["superseded_by"]) == ("failed", new["id"])
     assert (new["state"], new["predecessor"]) == ("completed", old["id"])
-    counted = (plugin / "runs").read_text().splitlines()
-    assert [counted.count(m) for m in ("kill the worker", "raise", "hang", "good")] == [5, 2, 1, 1]
+    counted = diary.read_text().splitlines()
+    assert [counted.count(mood) for mood in moods[:4]] == [5, 2, 1, 1]
 
 
 def study_known(hilum: Running, files: list[Path]) -> bool:
@@ -128,15 +101,15 @@ def study_known(hilum: Running, files: list[Path]) -> bool:
         return False
 
 
-def test_stat_runs_next(tmp_path: Path, plugin: Path) -> None:
-    urgent = rule(priority="STAT", series={"SeriesDescription": "^urgent$"})
-    usual = rule(priority="LOW", series={"SeriesDescription": "^(hang|usual)$"})
-    first = exam(tmp_path, "hang")
+def test_stat_runs_next(tmp_path: Path, diary: Path) -> None:
+    urgent = rule(priority="STAT", series={"SeriesDescription": "urgent$"})
+    usual = rule(priority="LOW", series={"SeriesDescription": "(hangs|usual)$"})
+    first = exam(tmp_path, "hangs")
     waiting = [exam(tmp_path, "usual", f"usual {n}") for n in range(3)]
     stat = exam(tmp_path, "urgent")
     with running(tmp_path, **settings(tmp_path, urgent, usual)) as hilum:
         hilum.send(first)
-        hilum.until((plugin / "runs").exists, "the module that hangs")
+        hilum.until(diary.exists, "the module that hangs")
         for files in [*waiting, stat]:
             hilum.send(files)
             hilum.until(lambda files=files: scheduled(hilum, files), "the study")
@@ -145,7 +118,7 @@ def test_stat_runs_next(tmp_path: Path, plugin: Path) -> None:
             ask(hilum.records, hilum.site.data, "cancel", workitem_id)
         for files in waiting:
             hilum.until(lambda files=files: completed(hilum, files), "the usual studies")
-    assert (plugin / "runs").read_text().splitlines() == ["hang", "urgent", *["usual"] * 3]
+    assert diary.read_text().splitlines() == ["hangs", "urgent", *["usual"] * 3]
 
 
 def scheduled(hilum: Running, files: list[Path]) -> bool:
@@ -157,7 +130,7 @@ def completed(hilum: Running, files: list[Path]) -> bool:
     return "completed" in [item["state"] for item in items]
 
 
-def test_what_was_refused_is_released(tmp_path: Path, plugin: Path) -> None:
+def test_what_was_refused_is_released(tmp_path: Path, diary: Path) -> None:
     archive = Archive()
     archive.mood = "refuses"
     archive.open()
