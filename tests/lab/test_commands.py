@@ -72,6 +72,16 @@ def test_hilum_works_where_the_laboratory_is_not_there(tmp_path: Path) -> None:
     assert "hippocampal-volume" in hilum("modules").stdout
 
 
+def test_odd_input_says_how_to_get_what_it_lacks(tmp_path: Path) -> None:
+    """That the launcher does so is tested with it (`test_launcher.py`)."""
+    without = "import sys; sys.modules['SimpleITK'] = None; from hilum.cli import main; main()"
+    told = run("odd-input", cwd=tmp_path, program=("-c", without))
+    assert told.returncode == 1
+    assert "`./hilum odd-input` in the source tree installs it" in told.stderr
+    wrong = run("odd-input", "--only", "no such case", cwd=tmp_path)
+    assert (wrong.returncode, "lists all" in wrong.stderr) == (1, True)
+
+
 def test_other_packages_bring_commands_and_cannot_break_or_replace_any(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
