@@ -61,9 +61,13 @@ class Input:
         wanted = resample or self.tilt == "resample"
         return [s.straightened if wanted else s for s in series.candidates]
 
+    def is_for(self, series: Series) -> bool:
+        """Whether `series` is of the right modality, whatever else is to be said against it."""
+        return series.modality == self.modality
+
     def objections(self, series: Series) -> Iterator[str]:
         """Each reason why `series` is not what the module needs; none means it fits."""
-        if series.modality != self.modality:
+        if not self.is_for(series):
             yield f"modality is {series.modality or 'not given'}, module needs {self.modality}"
             return
         sop_class = series.instances[0].sop_class_uid
@@ -134,9 +138,13 @@ class Films:
         """All images of `series` together."""
         return (series,)
 
+    def is_for(self, series: Series) -> bool:
+        """Whether `series` is of one of the modalities."""
+        return series.modality in self.modalities
+
     def objections(self, series: Series) -> Iterator[str]:
         """Each reason why `series` holds no radiographs; none means it does."""
-        if series.modality not in self.modalities:
+        if not self.is_for(series):
             needed = " or ".join(self.modalities)
             yield f"modality is {series.modality or 'not given'}, module needs {needed}"
 
