@@ -229,6 +229,12 @@ def facts_of(module: type[Module] | Module) -> ModuleFacts:
     )
 
 
+def package_of(module: Module) -> str:
+    """The package, or the file, that the module's code lies in; one of ours is not all of Hilum."""
+    parts = type(module).__module__.split(".")
+    return ".".join(parts[: 3 if parts[0] == "hilum" else 1])
+
+
 def own_results_of(modules: Iterable[type[Module]]) -> OwnResults:
     """The results of `modules` as they are installed, where there are no records to ask."""
     return OwnResults({facts_of(module).device_uid for module in modules})
