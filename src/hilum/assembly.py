@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from hilum.config.site import Rule
 from hilum.dicom.geometry import Flaw
-from hilum.dicom.identity import DIFFERENT, of_patient
+from hilum.dicom.identity import DIFFERENT, judge, of_patient
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
@@ -142,6 +142,21 @@ class Arrival:
             self._built[uid] = known if known and same else Series.of(groups[uid])
         return Study(self.study_uid, tuple(self._built.values()))
 
+    def left_out(self, series_uid: str) -> str:
+        """What images of the series do not count because a person named the patient, in words."""
+        if not self.decided:
+            return ""
+        images = [i for i in self.instances.values() if not i.is_own_result]
+        counted = {i.sop_instance_uid for i in of_patient(self.decided, images)}
+        of_series = [i for i in images if i.series_uid == series_uid]
+        others = [i for i in of_series if i.sop_instance_uid not in counted]
+        if not others:
+            return ""
+        kept = (i.patient for i in of_series if i.sop_instance_uid in counted)
+        names = ", ".join(judge(kept, (i.patient for i in others)).beside)
+        text = f"{len(others)} of {len(of_series)} images of this series name another patient"
+        return f"{text} ({names}) and were left out, as a person decided"
+
     def finished(self, series_uid: str) -> bool:
         """Whether the sender gave a sign that `series_uid` is done: released, or went on."""
         return self.last_series != series_uid or self.association_of.get(series_uid) in self.ended
@@ -217,7 +232,7 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
         cure = f"`hilum decide {arrival.study_uid}` shows them and takes the right one"
         return Hold(selection, f"{DIFFERENT} ({', '.join(differ)}): {cure}")
     return Run(
-        selection,
+        selection.lacking({series.uid: arrival.left_out(series.uid) for series in chosen}),
         "; ".join(str(j) for j in judgements),
         incomplete="; ".join(j.text for j in short) or None,
     )

@@ -164,8 +164,9 @@ class Flow(durable.Workflows):
         self.records.add_event(arrival.study_uid, "complete", run.reason, workitem_id)
         for verdict in run.selection.reasons:
             self.records.add_event(arrival.study_uid, "series", verdict, workitem_id)
-        if caution := whose(run.selection, arrival.instances.values()).caution:
-            self.records.add_event(arrival.study_uid, "identity", caution, workitem_id)
+        caution = whose(run.selection, arrival.instances.values()).caution
+        for text in filter(None, (caution, *run.selection.lacks)):
+            self.records.add_event(arrival.study_uid, "identity", text, workitem_id)
         module = self.facts[rule.module]
         self.records.add_event(
             arrival.study_uid, "scheduled", f"{module.name} {module.version}", workitem_id

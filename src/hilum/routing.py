@@ -26,7 +26,7 @@ class Verdict:
     """What was decided about one series for one input of a module.
 
     `is_named`: the patterns of the rule and the modality fit, so it is the series that is meant.
-    `lacks`: what is missing of one that was chosen and is held for it.
+    `lacks`: what is not there of one that was chosen, whether it is held for that or not.
     """
 
     input: str
@@ -70,9 +70,14 @@ class Selection:
         return "; ".join([*said[:MOST_SAID], *more])
 
     def lacking(self, short: Mapping[str, str]) -> "Selection":
-        """The same with what is missing of chosen series, by Series Instance UID."""
+        """The same with what is not there of chosen series, by Series Instance UID."""
         verdicts = (replace(v, lacks=short.get(v.series_uid, "")) for v in self.verdicts)
         return replace(self, verdicts=tuple(verdicts))
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What is not there of the chosen series, each thing once."""
+        return tuple(dict.fromkeys(v.lacks for v in self.verdicts if v.accepted and v.lacks))
 
     @property
     def reasons(self) -> tuple[str, ...]:
