@@ -140,16 +140,24 @@ class Arrivals:
         else:
             self._records.remove(tables.removal, study_uid=arrival.study_uid)
 
+    def reopen(self, study_uid: str) -> Arrival:
+        """Open a study that is settled: it is looked at anew."""
+        arrival = self._open.get(study_uid)
+        if arrival is None:
+            folder = self._inbox.study_folder(study_uid)
+            arrival = self._open_study(study_uid, folder, "")
+            arrival.last = max(arrival.last_of_series.values())
+        arrival.changed = True
+        return arrival
+
     def decide(self, study_uid: str, identity: str, at: float) -> None:
         """Look at a study anew, of whose images those with `identity` count since `at`."""
         self._open.pop(study_uid, None)  # its files may have been exchanged
-        folder = self._inbox.study_folder(study_uid)
-        arrival = self._open_study(study_uid, folder, "")
+        arrival = self.reopen(study_uid)
         values: tables.Row = {"identity": identity, "at": at}
         if not self._records.put(tables.decision, study_uid=study_uid, **values):
             self._records.change(tables.decision, {"study_uid": study_uid}, **values)
-        arrival.decided, arrival.decided_at, arrival.changed = identity, at, True
-        arrival.last = arrival.last or max(arrival.last_of_series.values())
+        arrival.decided, arrival.decided_at = identity, at
 
     def sweep(self) -> None:
         """Take in every file of studies that hold more files than were decided on."""
@@ -220,6 +228,9 @@ class Arrivals:
         for decision in self._records.find(tables.decision, study_uid=study_uid):
             arrival.decided, arrival.decided_at = decision["identity"], decision["at"]
         arrival.counted.update(self._counts.pop(study_uid, {}))
+        for held in self._records.find(tables.workitem, study_uid=study_uid, state=State.HELD):
+            lacks = {v["series_uid"]: v.get("lacks") for v in held["verdicts"]}
+            arrival.short |= {uid: text for uid, text in lacks.items() if text}
         if is_new:
             text = f"first image received from {caller}" if caller else "images found on disk"
             self._records.add_event(study_uid, "receiving", text)

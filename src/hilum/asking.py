@@ -12,8 +12,10 @@ from hilum.errors import HilumError
 from hilum.hints import HintSender, gateway_address
 from hilum.records import Records, tables
 from hilum.records.states import Delivery, State
+from hilum.records.views import study_called
 
 PATIENCE = 10.0  # seconds; a gateway that runs answers at once
+WITHOUT_RESULT = (State.NOT_APPLICABLE, State.HELD, State.FAILED, State.CANCELLED)
 NOTED = "noted; the gateway does it when it runs and has the time"
 
 
@@ -50,6 +52,19 @@ def workitem_called(records: Records, ending: str) -> str:
         many = "several workitems end" if found else "no workitem ends"
         raise HilumError(f"{many} in {ending}; `hilum status` shows them")
     return str(found[0])
+
+
+def to_be_tried_again(records: Records, ending: str) -> list[str]:
+    """The workitem whose id ends so, or what gave no result of the study whose UID does."""
+    table = tables.workitem
+    query = sa.select(table.c.id).where(table.c.id.endswith(ending, autoescape=True))
+    if records.select(query.limit(1)):
+        return [workitem_called(records, ending)]
+    items = records.find(table, study_uid=study_called(records, ending), superseded_by=None)
+    found = [item["id"] for item in items if item["failure"] or item["state"] in WITHOUT_RESULT]
+    if not found:
+        raise HilumError("nothing of this study can be tried again; `hilum status` shows it")
+    return found
 
 
 def to_be_decided(records: Records, study_uid: str, anyway: bool) -> str:

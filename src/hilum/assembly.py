@@ -12,15 +12,16 @@ from dataclasses import dataclass, field
 
 from hilum.config.site import Rule
 from hilum.dicom.geometry import Flaw
-from hilum.dicom.identity import DIFFERENT, of_patient
+from hilum.dicom.identity import DIFFERENT, judge, of_patient
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Input, Need
-from hilum.routing import Selection, objections_to, select, whose
+from hilum.routing import Selection, misnamed, select, whose
 
 PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
 FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or began another series
+AFTER = ", after "  # before the silence in a reason
 WHOLE_AGAIN = "nothing is run on a part; to have the study analysed anew, send all of it again"
 
 
@@ -38,6 +39,7 @@ class Arrival:
     association_of: dict[str, str] = field(default_factory=dict)  # by Series Instance UID
     ended: set[str] = field(default_factory=set)  # associations the sender released
     broken_off: set[str] = field(default_factory=set)  # series whose association was lost
+    short: dict[str, str] = field(default_factory=dict)  # what series lacked that were held for it
     changed: bool = True
     last_review: float = 0.0
     next_review: float = 0.0
@@ -70,6 +72,7 @@ class Arrival:
         self.last_series = instance.series_uid
         self.last_of_series[instance.series_uid] = at
         self.broken_off.discard(instance.series_uid)
+        self.short.pop(instance.series_uid, None)
         self.association_of[instance.series_uid] = association
         if association:
             self.associations.add(association)
@@ -139,6 +142,21 @@ class Arrival:
             self._built[uid] = known if known and same else Series.of(groups[uid])
         return Study(self.study_uid, tuple(self._built.values()))
 
+    def left_out(self, series_uid: str) -> str:
+        """What images of the series do not count because a person named the patient, in words."""
+        if not self.decided:
+            return ""
+        images = [i for i in self.instances.values() if not i.is_own_result]
+        counted = {i.sop_instance_uid for i in of_patient(self.decided, images)}
+        of_series = [i for i in images if i.series_uid == series_uid]
+        others = [i for i in of_series if i.sop_instance_uid not in counted]
+        if not others:
+            return ""
+        kept = (i.patient for i in of_series if i.sop_instance_uid in counted)
+        names = ", ".join(judge(kept, (i.patient for i in others)).beside)
+        text = f"{len(others)} of {len(of_series)} images of this series name another patient"
+        return f"{text} ({names}) and were left out, as a person decided"
+
     def finished(self, series_uid: str) -> bool:
         """Whether the sender gave a sign that `series_uid` is done: released, or went on."""
         return self.last_series != series_uid or self.association_of.get(series_uid) in self.ended
@@ -188,12 +206,13 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
     if not selection.complete or selection.reserved:
         gap = next(_with_gaps(study, needs, rule), None)
         patience = rule.give_up_seconds if gap else rule.study_quiet_seconds
-        missing = "no better series" if selection.complete else "no matching series"
-        what = f"{gap.name}: {gap.stack.problem}" if gap else missing
+        missing = "no better series" if selection.complete else selection.objection
+        what = f"{gap.name}: {gap.stack.problem}" if gap else missing or "no matching series"
         if silence < patience:
             return Wait(min(1.0, patience - silence), f"waiting for more images, {what}")
         if not selection.complete:
-            reason = f"{what}{_after(silence)}"
+            after = "" if missing and not gap else _after(silence)  # silence cures no objection
+            reason = f"{what}{after}"
             return Hold(selection, reason) if gap else NotApplicable(selection, reason)
     if arrival.removed:
         here = arrival.images - len(arrival.removed)
@@ -208,12 +227,12 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
             return judgement
     short = [j for j in judgements if isinstance(j, _Short)]
     if short and rule.incomplete == "hold":
-        return Hold(selection, short[0].text)
+        return Hold(selection.lacking({j.series_uid: j.text for j in short}), short[0].text)
     if differ := whose(selection, arrival.instances.values()).within:
         cure = f"`hilum decide {arrival.study_uid}` shows them and takes the right one"
         return Hold(selection, f"{DIFFERENT} ({', '.join(differ)}): {cure}")
     return Run(
-        selection,
+        selection.lacking({series.uid: arrival.left_out(series.uid) for series in chosen}),
         "; ".join(str(j) for j in judgements),
         incomplete="; ".join(j.text for j in short) or None,
     )
@@ -223,6 +242,7 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
 class _Short:
     """The series broke off, or never reached the count its images state."""
 
+    series_uid: str
     text: str
 
     def __str__(self) -> str:
@@ -238,12 +258,14 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
         text = f"{count} of {expected} images the series is to have"
         if silence < rule.give_up_seconds:
             return Wait(min(1.0, rule.give_up_seconds - silence), text)
-        return _Short(f"{text}{_after(silence)}")
+        return _Short(series.uid, f"{text}{_after(silence)}")
     if series.uid in arrival.broken_off:
         text = f"the association broke off after {count} images"
         if silence < rule.give_up_seconds:
             return Wait(min(1.0, rule.give_up_seconds - silence), text)
-        return _Short(text)
+        return _Short(series.uid, text)
+    if known := arrival.short.get(series.uid):
+        return _Short(series.uid, known)
     finished = arrival.finished(series.uid)
     base = min(FINISHED_QUIET_SECONDS, rule.quiet_seconds) if finished else rule.quiet_seconds
     quiet = min(max(base, PACE_FACTOR * arrival.longest_pause), rule.give_up_seconds)
@@ -257,7 +279,12 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
 
 
 def _after(silence: float) -> str:
-    return f", after {silence:.0f} s of silence" if silence < math.inf else ""
+    return f"{AFTER}{silence:.0f} s of silence" if silence < math.inf else ""
+
+
+def is_same_reason(one: str, other: str) -> bool:
+    """Whether two reasons of a `Hold` or `NotApplicable` differ in the silence alone, if at all."""
+    return one.partition(AFTER)[0] == other.partition(AFTER)[0]
 
 
 def _with_gaps(study: Study, needs: Mapping[str, Need], rule: Rule) -> Iterator[Series]:
@@ -273,7 +300,7 @@ def _with_gaps(study: Study, needs: Mapping[str, Need], rule: Rule) -> Iterator[
             for volume in need.candidates(series, rule.tilt == "resample"):
                 flaw = volume.stack.flaw
                 is_first = flaw is Flaw.SINGLE and not volume.label
-                if (is_first or flaw is Flaw.MISSING) and not objections_to(
-                    volume, lasting, patterns
-                ):
+                if not (is_first or flaw is Flaw.MISSING) or misnamed(volume, patterns):
+                    continue
+                if not any(lasting.objections(volume)):
                     yield volume

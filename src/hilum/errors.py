@@ -25,8 +25,13 @@ Outcomes that are not errors ("no series matched", "duplicate") are values, neve
 Texts never contain patient data.
 """
 
+import sysconfig
 import traceback
 from pathlib import Path
+from types import FrameType
+
+INSTALLED = {"site-packages", "dist-packages"}
+LIBRARIES = (sysconfig.get_path("stdlib"), Path(__file__).parent)
 
 
 class HilumError(Exception):
@@ -119,13 +124,37 @@ def is_of_the_machine(error: BaseException) -> bool:
     )
 
 
-def where(error: BaseException) -> str:
+def where(error: BaseException, package: str = "") -> str:
     """Type and place of an error; its text may hold patient data and stays out of records.
 
+    `package`: the place is the module's own line, as `line_of_module` finds it, where there is one.
     The text of a `FindingError` is our own and names the place itself.
     """
     if isinstance(error, FindingError):
         return f"FindingError: {error}"
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
+    last = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    place = (package and line_of_module(error, package)) or last
+    return f"{type(error).__name__} in {place}" if place else type(error).__name__
+
+
+def line_of_module(error: BaseException, package: str = "") -> str:
+    """File and line of the last frame on the way to `error` that belongs to a module, or "".
+
+    That is one of `package`, or of neither Hilum nor an installed library.
+    """
+    lines = [
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if _is_of_module(frame, package)
+    ]
+    return f"{Path(lines[-1][0]).name}, line {lines[-1][1]}" if lines else ""
+
+
+def _is_of_module(frame: FrameType, package: str) -> bool:
+    path = Path(frame.f_code.co_filename)
+    name = str(frame.f_globals.get("__name__", ""))
+    if package and f"{name}.".startswith(f"{package}."):
+        return True
+    is_library = not path.is_absolute() or any(path.is_relative_to(folder) for folder in LIBRARIES)
+    return not is_library and not INSTALLED.intersection(path.parts)

@@ -15,11 +15,19 @@ from collections.abc import Mapping
 from functools import partial
 
 from hilum.arrivals import Arrivals
-from hilum.assembly import Arrival, Decision, Hold, NotApplicable, Run, Wait, decide
+from hilum.assembly import (
+    Arrival,
+    Decision,
+    Hold,
+    NotApplicable,
+    Run,
+    Wait,
+    decide,
+    is_same_reason,
+)
 from hilum.comparison import Comparison
 from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections
-from hilum.dicom.identity import held_for
 from hilum.dicom.parts import Part
 from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost
@@ -73,15 +81,19 @@ class Flow(durable.Workflows):
     def review(self) -> None:
         """Decide on every open study that has news, rule by rule; called many times a second."""
         for arrival in self.arrivals.due(time.time()):
-            began = time.perf_counter()
-            try:
-                wait = self.review_study(arrival)
-            except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
-                wait = UNJUDGED_SECONDS
-                text = f"cannot be judged: {where(error)}"
-                self.records.add_event(arrival.study_uid, "unreadable", text)
-                log.error("study %s %s", arrival.study_uid, text)
-            self.arrivals.reviewed(arrival, wait, time.perf_counter() - began)
+            self.look_at(arrival)
+
+    def look_at(self, arrival: Arrival) -> None:
+        """Decide on one open study; when it is looked at next follows from that."""
+        began = time.perf_counter()
+        try:
+            wait = self.review_study(arrival)
+        except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
+            wait = UNJUDGED_SECONDS
+            text = f"cannot be judged: {where(error)}"
+            self.records.add_event(arrival.study_uid, "unreadable", text)
+            log.error("study %s %s", arrival.study_uid, text)
+        self.arrivals.reviewed(arrival, wait, time.perf_counter() - began)
 
     def review_study(self, arrival: Arrival) -> float | None:
         """Follow every rule that applies; seconds to the next look, None once all is decided.
@@ -152,8 +164,9 @@ class Flow(durable.Workflows):
         )
         self.records.add_event(arrival.study_uid, "complete", run.reason, workitem_id)
         self._note_verdicts(arrival.study_uid, run.selection, workitem_id)
-        if caution := whose(run.selection, arrival.instances.values()).caution:
-            self.records.add_event(arrival.study_uid, "identity", caution, workitem_id)
+        caution = whose(run.selection, arrival.instances.values()).caution
+        for text in filter(None, (caution, *run.selection.lacks)):
+            self.records.add_event(arrival.study_uid, "identity", text, workitem_id)
         module = self.facts[rule.module]
         self.records.add_event(
             arrival.study_uid, "scheduled", f"{module.name} {module.version}", workitem_id
@@ -188,8 +201,8 @@ class Flow(durable.Workflows):
         values = {**row, "state": state, "reason": outcome.reason, "inputs": {}}
         is_new = self.records.put(tables.workitem, **values)
         known = self.records.one(tables.workitem, id=workitem_id)
-        is_other = held_for(known["reason"]) != held_for(outcome.reason)
-        if is_new or known["state"] != state or is_other:
+        is_same = known["state"] == state and is_same_reason(known["reason"], outcome.reason)
+        if is_new or not is_same:
             self.records.change(tables.workitem, {"id": workitem_id}, **values)
             self._note_verdicts(arrival.study_uid, outcome.selection, workitem_id)
             self.records.add_event(arrival.study_uid, state, outcome.reason, workitem_id)

@@ -61,9 +61,13 @@ class Input:
         wanted = resample or self.tilt == "resample"
         return [s.straightened if wanted else s for s in series.candidates]
 
+    def is_for(self, series: Series) -> bool:
+        """Whether `series` is of the right modality, whatever else is to be said against it."""
+        return series.modality == self.modality
+
     def objections(self, series: Series) -> Iterator[str]:
         """Each reason why `series` is not what the module needs; none means it fits."""
-        if series.modality != self.modality:
+        if not self.is_for(series):
             yield f"modality is {series.modality or 'not given'}, module needs {self.modality}"
             return
         sop_class = series.instances[0].sop_class_uid
@@ -134,9 +138,13 @@ class Films:
         """All images of `series` together."""
         return (series,)
 
+    def is_for(self, series: Series) -> bool:
+        """Whether `series` is of one of the modalities."""
+        return series.modality in self.modalities
+
     def objections(self, series: Series) -> Iterator[str]:
         """Each reason why `series` holds no radiographs; none means it does."""
-        if series.modality not in self.modalities:
+        if not self.is_for(series):
             needed = " or ".join(self.modalities)
             yield f"modality is {series.modality or 'not given'}, module needs {needed}"
 
@@ -219,6 +227,12 @@ def facts_of(module: type[Module] | Module) -> ModuleFacts:
         title=getattr(module, "title", module.name),
         weights_sha256=digest.hexdigest(),
     )
+
+
+def package_of(module: Module) -> str:
+    """The package, or the file, that the module's code lies in; one of ours is not all of Hilum."""
+    parts = type(module).__module__.split(".")
+    return ".".join(parts[: 3 if parts[0] == "hilum" else 1])
 
 
 def own_results_of(modules: Iterable[type[Module]]) -> OwnResults:

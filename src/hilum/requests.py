@@ -1,14 +1,20 @@
 """What people ask the running gateway for, on the command line (`asking.py` is their side)."""
 
+import time
 from collections.abc import Callable
 
+from hilum.assembly import Wait
+from hilum.assembly import decide as judge
 from hilum.deciding import decide
 from hilum.dicom.uids import derived_uid
 from hilum.errors import HilumError, where
 from hilum.flow import Flow
 from hilum.records import tables
 from hilum.records.states import OWED, Delivery, State
+from hilum.routing import applies
 from hilum.withdrawing import Answer, withdraw
+
+NOT_RUN = (State.NOT_APPLICABLE, State.HELD)
 
 
 def obey(flow: Flow) -> None:
@@ -49,7 +55,12 @@ def release(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
 
 
 def retry(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
-    """Analyse again what failed, as a workitem of its own; or deliver now what waits."""
+    """Analyse again what failed, as a workitem of its own; or deliver now what waits.
+
+    What was not run is judged anew.
+    """
+    if State(row["state"]) in NOT_RUN:
+        return judge_anew(flow, row)
     if row["state"] == State.DELIVERING:
         key = {"workitem_id": row["id"], "state": Delivery.DELAYED}
         hurried = flow.records.change(tables.delivery, key, next_attempt=0.0)
@@ -79,6 +90,36 @@ def retry(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
         return Answer(False, f"not tried again: {again} is {made['state']}")
     flow.launch(made)
     return Answer(True, f"analysed again as workitem {again}")
+
+
+def judge_anew(flow: Flow, row: tables.Row) -> Answer:
+    """Have today's rules decide again, at once, on the study of a workitem that was not run."""
+    study_uid, module = row["study_uid"], row["module"]
+    rules = [rule for rule in flow.site.rule if rule.module == module]
+    if not rules:
+        return Answer(False, f"not tried again: no rule of the settings names {module}")
+    flow.workitems.require_files(row)
+    arrival = flow.arrivals.reopen(study_uid)
+    rules = [rule for rule in rules if applies(rule, arrival.study())]
+    before = _runs(flow, study_uid, module)
+    decisions = [judge(arrival, flow.needs[module], rule, time.time()) for rule in rules]
+    flow.look_at(arrival)
+    new = sorted(_runs(flow, study_uid, module) - before)
+    if rules and row["rule_key"] not in {rule.key for rule in rules}:
+        flow.records.remove(tables.workitem, id=row["id"])  # other rules have judged instead
+    if new:
+        return Answer(True, f"judged anew: analysed as workitem {', '.join(new)}")
+    if waits := [decision.reason for decision in decisions if isinstance(decision, Wait)]:
+        return Answer(True, f"judged anew: {'; '.join(waits)}")
+    items = flow.records.find(tables.workitem, study_uid=study_uid, module=module)
+    not_run = [item for item in items if State(item["state"]) in NOT_RUN]
+    said = "; ".join(f"{item['state']}, {item['reason']}" for item in not_run)
+    return Answer(False, f"judged anew: {said}" if rules else "not tried again: no rule applies")
+
+
+def _runs(flow: Flow, study_uid: str, module: str) -> set[str]:
+    rows = flow.records.find(tables.workitem, study_uid=study_uid, module=module)
+    return {row["id"] for row in rows if row["inputs"]}
 
 
 def cancel(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:

@@ -1,7 +1,7 @@
 """Which series a module gets, and why: every candidate gets a verdict with reasons (pure)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
@@ -15,11 +15,20 @@ from hilum.module import Films, Need
 
 MOST_ASKED = 50  # images with other patient or study data that fill what one of them leaves empty
 LONGEST_VALUE = 1024  # characters that patterns are compared with
+MOST_SAID = 3  # series in a reason
+TILT_CURE = (
+    'to have the slices laid on a right-angled grid, set rule.tilt = "resample", restart Hilum'
+    " and run `hilum retry`; for `hilum run`, use --tilt resample"
+)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was decided about one series for one input of a module."""
+    """What was decided about one series for one input of a module.
+
+    `is_named`: the patterns of the rule and the modality fit, so it is the series that is meant.
+    `lacks`: what is not there of one that was chosen, whether it is held for that or not.
+    """
 
     input: str
     series_uid: str
@@ -27,6 +36,8 @@ class Verdict:
     images: int
     accepted: bool
     reasons: tuple[str, ...]
+    is_named: bool
+    lacks: str = ""
 
     def __str__(self) -> str:
         word = "chosen" if self.accepted else "rejected"
@@ -47,6 +58,27 @@ class Selection:
         """The chosen images of all inputs, by SOP Instance UID."""
         series = (one for several in self.chosen.values() for one in several)
         return {image.sop_instance_uid: image for one in series for image in one.instances}
+
+    @property
+    def objection(self) -> str:
+        """What is wrong with the series that are meant for an input that has none; "" if none is.
+
+        No more than `MOST_SAID` are named.
+        """
+        against = [v for v in self.verdicts if v.is_named and v.input not in self.chosen]
+        said = [f"{v.description}: {'; '.join(v.reasons)}" for v in against]
+        more = [f"and {len(said) - MOST_SAID} more series"] if len(said) > MOST_SAID else []
+        return "; ".join([*said[:MOST_SAID], *more])
+
+    def lacking(self, short: Mapping[str, str]) -> "Selection":
+        """The same with what is not there of chosen series, by Series Instance UID."""
+        verdicts = (replace(v, lacks=short.get(v.series_uid, "")) for v in self.verdicts)
+        return replace(self, verdicts=tuple(verdicts))
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What is not there of the chosen series, each thing once."""
+        return tuple(dict.fromkeys(v.lacks for v in self.verdicts if v.accepted and v.lacks))
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -121,9 +153,13 @@ def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:
         for series in (
             found for one in candidates for found in need.candidates(one, rule.tilt == "resample")
         ):
-            objections = objections_to(series, need, patterns)
-            if objections:
-                verdicts.append(_verdict(name, series, False, (*objections, *series.aside)))
+            if against := misnamed(series, patterns):
+                said = (*against, *need.objections(series), *series.aside)
+                verdicts.append(_verdict(name, series, False, said, is_named=False))
+            elif objections := tuple(need.objections(series)):
+                said = (*objections, *_cure(series, need), *series.aside)
+                is_named = need.is_for(series)
+                verdicts.append(_verdict(name, series, False, said, is_named))
             else:
                 fitting.append(series)
                 reservations[series] = _reservations(series, need)
@@ -143,8 +179,8 @@ def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:
     return Selection(chosen, tuple(verdicts), set(chosen) == set(needs), reserved)
 
 
-def objections_to(series: Series, need: Need, patterns: Mapping[str, str]) -> tuple[str, ...]:
-    """Why `series` is not the input: first what the site calls it, then what the module needs."""
+def misnamed(series: Series, patterns: Mapping[str, str]) -> tuple[str, ...]:
+    """Why `series` is not the one that the site means by `patterns`; () if it is."""
     objections = []
     for keyword, pattern in patterns.items():
         value = series.header.text(keyword, LONGEST_VALUE)
@@ -152,7 +188,13 @@ def objections_to(series: Series, need: Need, patterns: Mapping[str, str]) -> tu
             # values of patient attributes never reach a record
             shown = "does not match" if keyword in PATIENT_AND_STUDY else f"is {value[:64]!r}"
             objections.append(f"{keyword} {shown}, the rule asks for {pattern!r}")
-    return (*objections, *need.objections(series))
+    return tuple(objections)
+
+
+def _cure(series: Series, need: Need) -> tuple[str, ...]:
+    """What a person may do if nothing but the tilt of the gantry is against `series`."""
+    straight = series.straightened
+    return () if straight is series or any(need.objections(straight)) else (TILT_CURE,)
 
 
 def _reservations(series: Series, need: Need) -> tuple[str, ...]:
@@ -180,6 +222,8 @@ def _preference(series: Series) -> tuple[int, int, str]:
     return len(series.frames), number, series.uid
 
 
-def _verdict(name: str, series: Series, accepted: bool, reasons: tuple[str, ...]) -> Verdict:
+def _verdict(
+    name: str, series: Series, accepted: bool, reasons: tuple[str, ...], is_named: bool = True
+) -> Verdict:
     images = len(series.frames) or len(series.instances)
-    return Verdict(name, series.uid, series.name, images, accepted, reasons)
+    return Verdict(name, series.uid, series.name, images, accepted, reasons, is_named)

@@ -160,6 +160,7 @@ class Workitems:
                 dict.fromkeys("; ".join(v["reasons"]) for v in row["verdicts"] if v["accepted"])
             ),
             incomplete=row["incomplete"],
+            left_out=tuple(dict.fromkeys(filter(None, (v.get("lacks") for v in row["verdicts"])))),
             pictures=exchange.load_pictures(self.result_folder(row["id"])),
             predecessor=tuple((r["sop_class_uid"], r["sop_instance_uid"]) for r in before),
         )

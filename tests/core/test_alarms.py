@@ -11,8 +11,16 @@ from hilum.records import Records, tables, views
 from hilum.records.alarms import Alarms
 from hilum.records.states import State
 
-REFUSED = {"state": State.COMPLETED, "findings": [{"kind": "refusal"}, {"kind": "note"}]}
-FAILED = {"state": State.FAILED, "findings": [{"kind": "refusal"}], "failure": "it died"}
+REFUSAL = {"kind": "refusal", "text": "No."}
+REFUSED = {
+    "state": State.COMPLETED,
+    "findings": [REFUSAL, {"kind": "note"}],
+}
+FAILED = {
+    "state": State.FAILED,
+    "findings": [REFUSAL],
+    "failure": "it died",
+}
 WELL = {"state": State.COMPLETED, "findings": [{"kind": "measurement"}, {"kind": "note"}]}
 EMPTY = {"state": State.DELIVERING, "findings": []}
 DAY = 24 * 3600

@@ -5,13 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from factory import mr_slices, write
+from factory import mr_slices, workitem_row, write
 from hilum.arrivals import MOST_COUNTS, Arrivals
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import HilumError
 from hilum.inbox import Inbox
 from hilum.records import Records, tables, views
+
+STUDY = {"images": 3, "settled_images": 3, "first_at": 0.0, "last_at": 0.0}
+
+
+def folder_of(instance: Instance) -> str:
+    return instance.path.parent.name
 
 
 @pytest.fixture
@@ -90,3 +96,21 @@ def test_the_trace_of_a_study_of_which_nothing_was_taken_in(arrivals: Arrivals) 
     for ending, problem in ((".3", "several studies end in .3"), ("9", "no study ends in 9")):
         with pytest.raises(HilumError, match=problem):
             views.study_called(records, ending)
+
+
+def test_what_a_held_series_lacks_is_known_when_its_study_is_opened_again(
+    tmp_path: Path, arrivals: Arrivals, kept: list[Instance]
+) -> None:
+    """Until something comes of that series: another one of the study says nothing of it."""
+    first, *_ = kept
+    arrivals._records.put(tables.study, study_uid=first.study_uid, **STUDY, folder=folder_of(first))
+    verdict = {"series_uid": first.series_uid, "lacks": "the association broke off"}
+    held = {"state": "held", "verdicts": [verdict, {"series_uid": "1.2"}]}
+    arrivals._records.put(tables.workitem, **workitem_row(study_uid=first.study_uid, **held))
+    arrival = arrivals.reopen(first.study_uid)
+    assert arrival.short == {first.series_uid: "the association broke off"}
+    (other,) = write(mr_slices("other", count=1, shape=(4, 4)), tmp_path / "other")
+    arrivals.add(Inbox(tmp_path).store(other.read_bytes()).path)
+    assert first.series_uid in arrival.short
+    arrivals.add(first.path)
+    assert not arrival.short

@@ -1,11 +1,12 @@
 """When a series counts as complete: gaps, silence, releases, counts, and the order of arrival."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset
 
 from factory import OURS, as_own_result, instances, mr_slices, write
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
@@ -123,6 +124,74 @@ def test_a_study_without_the_series_is_settled_after_silence(head: list[Instance
     decision = decide(arrival, NEEDS, RULE, arrival.last + 9)
     assert isinstance(decision, NotApplicable)
     assert "SeriesDescription is 'T2'" in decision.selection.verdicts[0].reasons[0]
+
+
+def tilted(slices: list[Dataset]) -> None:
+    for number, ds in enumerate(slices):
+        ds.ImagePositionPatient = [0, 0.0437 * number, number]  # the tangent of 2.5 degrees
+
+
+def without_slope(slices: list[Dataset]) -> None:
+    for ds in slices:
+        ds.RescaleSlope, ds.RescaleIntercept = 0, 0
+
+
+def twice(slices: list[Dataset]) -> None:
+    for number, ds in enumerate(slices):
+        ds.ImagePositionPatient = [0, 0, number // 2]
+
+
+def many(slices: list[Dataset]) -> None:
+    for number, ds in enumerate(slices):
+        ds.EchoTime = number // 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (tilted, "HippoCrop: forms no volume: gantry tilt of 2.5°, the last slice is 1.4 mm off"),
+        (without_slope, "HippoCrop: image 1: RescaleSlope is 0"),
+        (twice, "HippoCrop: forms no volume: 16 of 32 slices lie where another one lies"),
+        (many, "HippoCrop, echo 1 of 16: 0 ms: covers "),
+    ],
+)
+def test_what_is_wrong_with_the_series_that_is_meant_is_the_reason(
+    head: list[Instance], tmp_path: Path, spoil: Callable[[list[Dataset]], None], words: str
+) -> None:
+    slices = mr_slices()
+    spoil(slices)
+    others = instances(mr_slices("ct", modality="CT"), tmp_path / "ct")
+    arrival = arrive([*instances(slices, tmp_path), *head, *others])
+    waiting = decide(arrival, NEEDS, RULE, arrival.last + 7)
+    decision = decide(arrival, NEEDS, RULE, arrival.last + 9)
+    assert isinstance(waiting, Wait)
+    assert isinstance(decision, NotApplicable)
+    assert decision.reason.startswith(words)
+    assert words in waiting.reason
+    assert not {"T2", "modality", "silence"} & set(decision.reason.split())
+    assert len(decision.reason) < 400
+    assert ('rule.tilt = "resample"' in decision.reason) == (spoil is tilted)
+    assert ("and 13 more series" in decision.reason) == (spoil is many)
+
+
+def test_the_cure_of_a_tilt_cures_and_is_named_only_where_it_does(tmp_path: Path) -> None:
+    slices = mr_slices()
+    tilted(slices)
+    rule = RULE.model_copy(update={"tilt": "resample"})
+    arrival = arrive(instances(slices, tmp_path / "tilted"))
+    assert isinstance(decide(arrival, NEEDS, rule, arrival.last + 9), Run)
+    without_slope(slices)
+    arrival = arrive(instances(slices, tmp_path / "both"))
+    refused = decide(arrival, NEEDS, RULE, arrival.last + 9)
+    assert "gantry tilt" in refused.reason
+    assert "RescaleSlope" in refused.reason
+    assert "rule.tilt" not in refused.reason
+
+
+def test_without_a_series_that_is_meant_there_is_no_matching_series(head: list[Instance]) -> None:
+    arrival = arrive(head)
+    decision = decide(arrival, NEEDS, RULE, arrival.last + 9)
+    assert decision == NotApplicable(decision.selection, "no matching series, after 9 s of silence")
 
 
 class Reluctant(Input):

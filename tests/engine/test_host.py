@@ -1,5 +1,6 @@
 """The model host: warm, and unharmed by whatever a module does to its process."""
 
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,24 @@ BROKEN = """
 
         def run(self, series):
             return ()
+"""
+OWN_LINES = """
+    import json
+    from hilum import Input
+
+    class Module:
+        name, version, needs = "moody", "1", Input("MR")
+
+        def run(self, series):
+            mood = series.description.split()[-1]
+            if mood == "raise":
+                raise ValueError("Marker^Patient is broken")
+            if mood == "shape":
+                series.volume().with_array(series.volume().array[1:])
+            yield "".join(map(self.helper, [1]))
+
+        def helper(self, value):
+            return int.from_bytes(json.loads("{"), "big")  # in a library again
 """
 FILMS = """
     from hilum import Films
@@ -97,6 +116,32 @@ def test_stays_warm_and_survives_every_mood(host: ModelHost, tmp_path: Path) -> 
 
     host.run(job(tmp_path, "calm after all"))
     assert "run 1 in" in exchange.load(tmp_path / "out-calm after all").notes[0].text
+
+
+@pytest.mark.parametrize("installed", ["", "lib/site-packages"])
+@pytest.mark.parametrize(
+    ("mood", "words", "line"),
+    [
+        ("raise", "raised ValueError in", 'raise ValueError("Marker^Patient is broken")'),
+        ("shape", "raised ValueError in", "series.volume().with_array(series.volume().array[1:])"),
+        ("library", "raised JSONDecodeError in", 'return int.from_bytes(json.loads("{"), "big")'),
+    ],
+)
+def test_the_line_that_is_named_is_the_module_s_own(
+    tmp_path: Path, monkeypatch, mood: str, words: str, line: str, installed: str
+) -> None:
+    """Not that of a library which it called, also if the module is installed as they are."""
+    install_plugin(tmp_path / installed / "p", monkeypatch, OWN_LINES, "moody")
+    host = ModelHost("moody", Worker(timeout_seconds=30, memory_mb=4096))
+    try:
+        with pytest.raises(ModuleError, match=words) as raised:
+            host.run(job(tmp_path, mood, mood))
+    finally:
+        host.close()
+    place = re.search(r"in plugin_moody\.py, line (\d+)$", str(raised.value))
+    assert place, str(raised.value)
+    source = (tmp_path / installed / "p" / "plugin_moody.py").read_text().splitlines()
+    assert source[int(place[1]) - 1].strip().partition("  #")[0] == line
 
 
 def test_the_child_draws_films_even_for_a_module_that_raises(

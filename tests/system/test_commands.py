@@ -346,6 +346,27 @@ def test_run_holds_what_serve_would_hold(
     assert "inf" not in report["problem"]
 
 
+def test_run_applies_the_cure_of_a_tilt_that_it_prints(
+    hilum: Callable[..., Typed], tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    slices = mr_slices(count=18)
+    for number, ds in enumerate(slices):
+        ds.ImagePositionPatient = [0, 0.0875 * number, number]  # 5 degrees
+    write(slices, tmp_path / "exam")
+    ended = hilum("run", "bright-volume", "exam", "-o", "out", "--json")
+    (report,) = json.loads(ended.out)
+    assert (ended.status, report["state"]) == (3, "not applicable")
+    assert "gantry tilt of 5.0°" in report["reason"]
+    (cure,) = re.findall(r"for `hilum run`, use (--tilt \w+)", report["reason"])
+    ended = hilum("run", "bright-volume", "exam", "-o", "again", "--json", *cure.split())
+    (report,) = json.loads(ended.out)
+    assert (ended.status, report["state"]) == (0, "analysed")
+    assert any("resampled" in f.get("text", "") for f in report["findings"])
+    wrong = hilum("run", "bright-volume", "exam", "-o", "wrong", "--tilt", "bend")
+    assert (wrong.status, "--tilt" in wrong.err) == (1, True)
+
+
 # The service ----------------------------------------------------------------------------------
 
 

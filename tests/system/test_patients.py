@@ -12,6 +12,7 @@ from pydicom.dataset import Dataset
 from factory import mr_slices, write
 from hilum.cli import main
 from hilum.dicom.identity import DIFFERENT
+from hilum.findings import CAUTION
 from hilum.records import views
 from plugin import BRIGHT, install_plugin
 
@@ -134,12 +135,16 @@ def test_a_series_of_two_patients_is_held_until_a_person_decides(
         (item,) = hilum.until(lambda: completed(hilum, study_uid), "the result")
         assert "MARKER" not in seen_by_others(hilum, study_uid)
         assert views.alarms(hilum.site, hilum.records) == []
+        caution = "6 of 9 images of this series name another patient (PatientID, PatientName, "
+        caution += "PatientBirthDate) and were left out, as a person decided"
+        assert caution in texts(hilum, study_uid, "identity")
         status, answer = typed(f"hilum decide {study_uid} --patient {number}")
         assert (status, "nothing of this study waits" in answer) == (1, True)
     assert [verdict["images"] for verdict in item["chosen_series"]] == [3]
     assert {str(result.PatientID) for result in results_of(tmp_path)} == {"P2"}
     report = next(result for result in results_of(tmp_path) if result.Modality == "SR")
     assert "ther images of this study name another patient" in report.to_json()
+    assert f"{CAUTION}{caution}." in report.to_json()
 
 
 def completed(hilum: Running, study_uid: str) -> list[views.View]:

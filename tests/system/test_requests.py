@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from factory import mr_slices, write
-from hilum.asking import ask, parked
+from hilum.asking import ask, parked, to_be_tried_again
 from hilum.dicom.instance import Instance
 from hilum.records import views
 from hilum_lab.archives.dicomweb import Archive
@@ -99,6 +99,65 @@ def study_known(hilum: Running, files: list[Path]) -> bool:
         return bool(views.study(hilum.records, study_of(files))["workitems"])
     except LookupError:
         return False
+
+
+def test_what_was_not_applicable_is_judged_anew(tmp_path: Path, diary: Path) -> None:
+    """The cure that the reason names is applied: other settings, a restart, `hilum retry`."""
+    slices = mr_slices("good", "tilted", 18, description="exam good")
+    for number, ds in enumerate(slices):
+        ds.ImagePositionPatient = [0, 0.0875 * number, number]
+    files = write(slices, tmp_path / "tilted")
+    quick = {"study_quiet_seconds": 1, "give_up_seconds": 1}
+    with running(tmp_path, **settings(tmp_path, rule(**quick))) as hilum:
+        hilum.send(files)
+        (item,) = hilum.settled(study_of(files))["workitems"]
+        assert (item["state"], "gantry tilt of 5.0°" in item["reason"]) == ("not applicable", True)
+        assert 'rule.tilt = "resample"' in item["reason"]
+        before = asked(hilum, "retry", files)
+        assert before == (False, f"judged anew: not applicable, {item['reason']}")
+    with running(tmp_path, **settings(tmp_path, rule(**quick, tilt="resample"))) as hilum:
+        assert to_be_tried_again(hilum.records, study_of(files)) == [item["id"]]
+        done, answer = asked(hilum, "retry", files)
+        assert done, answer
+        (new,) = hilum.settled(study_of(files))["workitems"]
+        assert answer == f"judged anew: analysed as workitem {new['id']}"
+        assert new["state"] == "completed"
+        assert any("gantry tilt" in f.get("text", "") for f in new["findings"])
+
+
+def test_what_is_held_is_judged_anew_and_is_never_run_in_part(tmp_path: Path, diary: Path) -> None:
+    """What an image or a lost association told is known after a restart, too."""
+    slices = mr_slices("good", "short", 18, description="exam good")
+    for ds in slices:
+        ds.NumberOfSeriesRelatedInstances = 20
+    files = write(slices, tmp_path / "short")
+    quick = {"study_quiet_seconds": 1, "give_up_seconds": 1}
+    with running(tmp_path, **settings(tmp_path, rule(**quick))) as hilum:
+        hilum.send(files)
+        (item,) = hilum.settled(study_of(files))["workitems"]
+        assert item["state"] == "held"
+    with running(tmp_path, **settings(tmp_path, rule(**quick))) as hilum:
+        done, answer = asked(hilum, "retry", files)
+        assert (done, "held, 18 of 20 images" in answer) == (False, True)
+    with running(tmp_path, **settings(tmp_path, rule(**quick, incomplete="analyse"))) as hilum:
+        assert asked(hilum, "retry", files)[0]
+        (new,) = hilum.settled(study_of(files))["workitems"]
+        assert (new["state"], "18 of 20" in new["incomplete"]) == ("completed", True)
+
+
+def test_other_rules_judge_what_none_has_taken(tmp_path: Path, diary: Path) -> None:
+    files = exam(tmp_path, "good")
+    quick = {"study_quiet_seconds": 1, "give_up_seconds": 1}
+    other = rule(**quick, series={"SeriesDescription": "other"})
+    with running(tmp_path, **settings(tmp_path, other)) as hilum:
+        hilum.send(files)
+        (item,) = hilum.settled(study_of(files))["workitems"]
+        assert item["reason"].startswith("no matching series")
+    mended = rule(**quick, series={"SeriesDescription": "good"})
+    with running(tmp_path, **settings(tmp_path, mended)) as hilum:
+        assert asked(hilum, "retry", files)[0]
+        (new,) = hilum.settled(study_of(files))["workitems"]
+        assert new["state"] == "completed"
 
 
 def test_stat_runs_next(tmp_path: Path, diary: Path) -> None:

@@ -28,9 +28,17 @@ def release(
 
 
 @app.command()
-def retry(workitem: Workitem, config: Config = DEFAULT_CONFIG) -> None:
-    """Analyse again what failed, or send again now what waits for its next attempt."""
-    _request("retry", [workitem], config)
+def retry(
+    workitem: Annotated[str, typer.Argument(help="The end of its id, or of its study's UID.")],
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Analyse again what failed, or send again now what waits for its next attempt.
+
+    What is not applicable or held is judged anew, by the settings as they are now.
+    """
+    from hilum.asking import to_be_tried_again
+
+    _request("retry", to_be_tried_again(site_and_records(config)[1], workitem), config)
 
 
 @app.command()

@@ -27,6 +27,9 @@ def run(
             "input:keyword=... for a module with several inputs."
         ),
     ] = None,
+    tilt: Annotated[
+        str, typer.Option(help="Slices of a tilted gantry: refuse or resample.")
+    ] = "refuse",
     networks: Networks = None,
     as_json: AsJson = False,
 ) -> None:
@@ -39,7 +42,7 @@ def run(
             raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
     patterns = dict(pair.split("=", 1) for pair in series or [])
     with progress_of_steps(say) as progress:
-        reports = analyse_folder(module, folder, output, patterns, networks, progress)
+        reports = analyse_folder(module, folder, output, patterns, networks, progress, tilt)
     if as_json:
         print_json(reports)
     else:

@@ -151,13 +151,20 @@ def _show_studies(studies: list[dict[str, Any]]) -> None:
         when = clock(study["last_at"])
         waiting = "no rule applies" if study["settled"] else "receiving"
         for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
-            number = item.get("id", "")[-8:]
-            what = f"[bold]{item['state']}[/]  {item['module']} {number}  {escape(item['reason'])}"
-            what += _besides(study)
+            what = f"{_workitem_line(item)}{_besides(study)}"
             out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
             for delivery in item.get("deliveries", []):
                 if delivery["state"] in (Delivery.DELAYED, Delivery.REFUSED):
                     out.print(f"    {_delivery_line(delivery)}")
+
+
+def _workitem_line(item: dict[str, Any]) -> str:
+    """State, module and reason; where there is no result, that comes before the reason."""
+    module = f"withdrawal note of {item['module']}" if item.get("is_withdrawal") else item["module"]
+    parts = [f"[bold]{item['state']}[/]", f"{module} {item.get('id', '')[-8:]}"]
+    if refusal := item.get("refusal"):
+        parts.insert(1, f"[bold red]refused: {escape(refusal)}[/]")
+    return "  ".join([*parts, escape(item["reason"])])
 
 
 def _show_refusals(refusals: list[dict[str, Any]]) -> None:

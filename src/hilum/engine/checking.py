@@ -4,27 +4,24 @@ The finding itself was checked where it was made (findings.py); whether it is ab
 be known only here.
 """
 
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import GeneratorType
 
 import numpy as np
 
-from hilum import checks, findings
 from hilum.dicom.film import Film
 from hilum.dicom.series import Series
-from hilum.errors import FindingError
+from hilum.errors import FindingError, line_of_module
 from hilum.findings import Change, Finding, Findings, Measurement, Segment, image_of
 
 SAME_PLACE = 1e-3  # mm by which the mask's first and last voxels may be off
-OURS = (checks.__file__, findings.__file__, __file__)
 
 Inputs = Sequence[Series | tuple[Film, ...]]
 
 
-def checked(run: Callable[[], Iterable[Finding]], inputs: Inputs) -> Findings:
-    """The findings that `run` gives, each checked as it comes.
+def checked(run: Callable[[], Iterable[Finding]], inputs: Inputs, package: str = "") -> Findings:
+    """The findings that `run`, which lies in `package`, gives, each checked as it comes.
 
     Raises `FindingError`, which names the finding by number, what is wrong with it, and the line of
     the module that made it or gave it.
@@ -39,7 +36,7 @@ def checked(run: Callable[[], Iterable[Finding]], inputs: Inputs) -> Findings:
             check(finding, found, inputs)
             found.append(finding)
     except FindingError as error:
-        place = _place(error, given)
+        place = _place(error, given, package)
         raise FindingError(f"finding {len(found) + 1}: {error}{place}") from error
     return Findings(tuple(found))
 
@@ -95,20 +92,13 @@ def _name(of: Segment | Measurement) -> str:
     return f"the {type(of).__name__.lower()} {of.label!r}"
 
 
-def _place(error: FindingError, given: object) -> str:
+def _place(error: FindingError, given: object, package: str) -> str:
     """The line of the author: the last one on the way to the error, else where the run stands."""
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename not in OURS and not frame.filename.startswith("<")
-    ]
-    if frames:
-        file, line = frames[-1].filename, frames[-1].lineno
-    elif isinstance(given, GeneratorType):
-        while isinstance(given.gi_yieldfrom, GeneratorType):
-            given = given.gi_yieldfrom  # the innermost one gave the finding
-        assert given.gi_frame is not None  # it is not over: it has just given something
-        file, line = given.gi_code.co_filename, given.gi_frame.f_lineno
-    else:
+    if line := line_of_module(error, package):
+        return f" ({line})"
+    if not isinstance(given, GeneratorType):
         return ""
-    return f" ({Path(file).name}, line {line})"
+    while isinstance(given.gi_yieldfrom, GeneratorType):
+        given = given.gi_yieldfrom  # the innermost one gave the finding
+    assert given.gi_frame is not None  # it is not over: it has just given something
+    return f" ({Path(given.gi_code.co_filename).name}, line {given.gi_frame.f_lineno})"

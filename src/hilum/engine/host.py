@@ -40,7 +40,7 @@ from hilum.errors import (
 from hilum.findings import Findings, Note, Refusal
 from hilum.inbox import write_durably
 from hilum.inbox.room import is_full, no_room
-from hilum.module import Module, facts_of, inputs_of, installed_modules
+from hilum.module import Module, facts_of, inputs_of, installed_modules, package_of
 from hilum.process import children_deaf_to_ctrl_c, die_with_parent
 
 START_SECONDS = 120
@@ -189,7 +189,7 @@ def run_here(module: Module, job: Job) -> Findings:
         inputs = {name: need.read(job.inputs[name]) for name, need in inputs_of(module).items()}
         by_name = isinstance(module.needs, Mapping)
         run = partial(module.run, **inputs) if by_name else partial(module.run, *inputs.values())
-        findings = checked(run, tuple(inputs.values()))
+        findings = checked(run, tuple(inputs.values()), package_of(module))
         findings = Findings((*findings.items, *_cautions(inputs.values())))
     except DicomError as error:
         findings = Findings((Refusal("unreadable-input", f"The images cannot be used: {error}."),))
@@ -253,7 +253,7 @@ def _run(module: Module, job: Job) -> Answer:
                 raise
             _keep_traceback(error, job.out)
             said = isinstance(error, MachineError)
-            text = str(error) if said else f"the module raised {where(error)}"
+            text = str(error) if said else f"the module raised {where(error, package_of(module))}"
             machine = said or is_of_the_machine(error)
             return Answer(Ended.EXHAUSTED if machine else Ended.FAILED, text)
     except OSError as error:

@@ -144,6 +144,7 @@ def _with_remarks(analysis: Analysis) -> Analysis:
     if differ := analysis.judgement.beside:
         text = f"Other images of this study name another patient ({', '.join(differ)})"
         remarks.append(Note(text, caution=True))
+    remarks += (Note(text, caution=True) for text in analysis.left_out)
     if any(instance.header.is_assumed for instance in analysis.instances):
         remarks.append(Note(UNREADABLE_LETTERS))
     if not remarks:

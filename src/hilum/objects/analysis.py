@@ -26,7 +26,8 @@ class Analysis:
     findings are a refusal). `reasons` says why they were chosen; `incomplete` says what was
     missing, or is None; `predecessor` holds the SOP (class, instance) UIDs of the result this one
     replaces. `pictures` holds `Film.picture` by SOP Instance UID; a film without one cannot be
-    shown, for the writers decode no film.
+    shown, for the writers decode no film. `left_out` says which images do not count, as a person
+    decided.
     """
 
     workitem_id: str
@@ -39,6 +40,7 @@ class Analysis:
     incomplete: str | None = None
     predecessor: tuple[tuple[str, str], ...] = ()
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def series(self) -> Series | None:

@@ -45,12 +45,13 @@ def analyse_folder(
     patterns: dict[str, str],
     networks: Path | None = None,
     progress: Progress = untold,
+    tilt: str = "refuse",
 ) -> list[dict[str, Any]]:
     """Run a module on every study below `folder`; one report per study, the oldest first.
 
     Results go to `output/study-<number>/`. A study without a matching series is a report without
     results, not an error. Files that belong to no study with images make one more report, the
-    first, in the state "passed over". `progress` is told how far each step is.
+    first, in the state "passed over". `progress` is told how far each step is. `tilt` as in a rule.
     """
     silence_libraries()
     installed, problems = discover(networks)
@@ -58,7 +59,7 @@ def analyse_folder(
         why = problems.get(module_name, f"known: {', '.join(sorted(installed))}")
         raise ConfigurationError(f"no module {module_name!r}; {why}")
     module = installed[module_name]
-    rule = _rule(module, patterns)
+    rule = _rule(module, patterns, tilt)
     if output.exists() and any(output.iterdir()):
         # results of several runs, or persons, must not lie side by side
         raise ConfigurationError(f"{output} is not empty: choose another folder for the results")
@@ -90,7 +91,8 @@ def _analyse_all(
         report = _report(facts, uid, [r for r in reading.remarks if r.study_uid == uid])
         decision = decide(exams[uid], inputs_of(module), rule, now=math.inf)
         assert not isinstance(decision, Wait), "nothing is waited for after infinity"
-        report |= {"state": _STATES[type(decision)], "verdicts": decision.selection.reasons}
+        report |= {"state": _STATES[type(decision)], "reason": decision.reason}
+        report["verdicts"] = decision.selection.reasons
         if isinstance(decision, Run):
             out = output / f"study-{number}"
             study = exams[uid].study()
@@ -128,6 +130,7 @@ def _report(facts: ModuleFacts, study_uid: str, files: list[Remark]) -> dict[str
         "version": facts.version,
         "weights_sha256": facts.weights_sha256,
         "state": "passed over",
+        "reason": "",
         "verdicts": (),
         "caution": "",
         "findings": [],
@@ -136,8 +139,8 @@ def _report(facts: ModuleFacts, study_uid: str, files: list[Remark]) -> dict[str
     }
 
 
-def _rule(module: type[Module], patterns: Mapping[str, str]) -> Rule:
-    """What `--series` says: KEYWORD=REGEX, or INPUT:KEYWORD=REGEX for modules with several."""
+def _rule(module: type[Module], patterns: Mapping[str, str], tilt: str) -> Rule:
+    """What `--tilt` and `--series` say: KEYWORD=REGEX, or INPUT:KEYWORD=REGEX of several inputs."""
     inputs: dict[str, dict[str, str]] = {}
     for key, pattern in patterns.items():
         name, _, keyword = key.rpartition(":")
@@ -148,9 +151,10 @@ def _rule(module: type[Module], patterns: Mapping[str, str]) -> Rule:
         inputs.setdefault(name or "series", {})[keyword] = pattern
     rule = {"module": module.name, "series": inputs.pop("series", {}), "inputs": inputs}
     try:
-        return parse({"rule": [rule]}).rule[0]
+        return parse({"rule": [{**rule, "tilt": tilt}]}).rule[0]
     except ConfigurationError as error:
-        raise ConfigurationError(re.sub(r"rule\.0\.\w+\.", "--series ", str(error))) from None
+        text = str(error).replace("rule.0.tilt", "--tilt")
+        raise ConfigurationError(re.sub(r"rule\.0\.\w+\.", "--series ", text)) from None
 
 
 def _analyse(

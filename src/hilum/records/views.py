@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Iterator
+from textwrap import shorten
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from hilum.records.states import OWED, Delivery, State
 
 View = dict[str, Any]
 MOST_NAMED = 5  # studies that an alarm names
+LONGEST_REFUSAL = 300  # characters
 ALARM_WORKITEMS = 5  # without a result one after the other, of one module,
 ALARM_SECONDS = 24 * 3600.0  # within this time
 ANALYSED = (State.DELIVERING, State.COMPLETED, State.PARKED, State.FAILED)
@@ -274,8 +276,16 @@ def _modules_without_results(site: Site, records: Records) -> Iterator[View]:
 
 def _has_result(row: tables.Row) -> bool:
     """Whether an analysis gave more than a refusal."""
-    kinds = {finding["kind"] for finding in row["findings"] or ()}
-    return row["failure"] is None and not ("refusal" in kinds and kinds <= {"refusal", "note"})
+    return row["failure"] is None and _refusal(row) is None
+
+
+def _refusal(row: tables.Row) -> str | None:
+    """The sentence, shortened, that says why there is no result; None if there is one."""
+    findings = row["findings"] or ()
+    said = [finding["text"] for finding in findings if finding["kind"] == "refusal"]
+    if not said or {finding["kind"] for finding in findings} - {"refusal", "note"}:
+        return None
+    return shorten(said[0], LONGEST_REFUSAL, placeholder=" ...")
 
 
 def _workitem(records: Records, item: tables.Row) -> View:
@@ -295,6 +305,8 @@ def _workitem(records: Records, item: tables.Row) -> View:
         "incomplete": item["incomplete"],
         "predecessor": item["predecessor"],
         "superseded_by": item["superseded_by"],
+        "refusal": _refusal(item),
+        "is_withdrawal": {row["kind"] for row in results} == {"ko"},
         "findings": item["findings"] or [],
         "results": [
             {
