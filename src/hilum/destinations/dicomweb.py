@@ -14,7 +14,7 @@ from hilum.destinations import CALL_SECONDS
 from hilum.destinations.statuses import raise_for
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
-from hilum.transport.web import Answer, Failures, Peer, batches
+from hilum.transport.web import Answer, Failures, Peer, batches, password_of
 
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
 DICOM_JSON = "application/dicom+json"
@@ -43,6 +43,7 @@ class DicomwebDestination:
         self._settings = settings
 
     def answers(self) -> bool:
+        password_of(self._settings)  # without it nothing is asked, so nobody has refused
         patience = min(self._settings.timeout_seconds, CALL_SECONDS)
         with closing(Peer(self._settings, FAILURES, CURES)) as peer:
             try:

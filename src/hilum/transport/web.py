@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import httpx
 
-from hilum.errors import HilumError
-from hilum.inbox.privacy import readable_by_all
+from hilum.errors import ConfigurationError, HilumError
+from hilum.inbox.privacy import secret_in
 
 LARGEST_ANSWER = 64 << 20  # bytes, unless more is asked for
 BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
@@ -131,15 +131,10 @@ class Peer:
 
     def _opened(self) -> httpx.Client:
         account = self._account
-        password = ""
-        if account.password_file:
-            try:
-                if problem := readable_by_all(account.password_file):
-                    raise self.refusal(f"password_file: {problem}")
-                password = account.password_file.read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                why = getattr(error, "strerror", "it is not text")
-                raise self.refusal(f"cannot read password_file: {why}") from error
+        try:
+            password = password_of(account)
+        except ConfigurationError as error:  # the file was changed since the start
+            raise self._failures.refused(str(error)) from error
         return httpx.Client(
             auth=httpx.BasicAuth(account.username, password) if account.username else None,
             timeout=account.timeout_seconds,
@@ -171,6 +166,19 @@ class Peer:
             return Answer(status, b"".join(chunks), response.headers.get("Content-Type", ""))
         finally:
             response.close()
+
+
+def password_of(account: Account) -> str:
+    """The password in the file that `account` names, "" if it names none.
+
+    `ConfigurationError`, with the name of the account and the cure, if that file cannot be used.
+    """
+    if not account.password_file:
+        return ""
+    try:
+        return secret_in(account.password_file)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{account.name}: password_file: {error}") from error
 
 
 Item = TypeVar("Item")
