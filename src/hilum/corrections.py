@@ -11,6 +11,7 @@ import heapq
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ from hilum.errors import UnreadableError
 from hilum.inbox import OTHER_CONTENT, Inbox, SetApart, restate, set_apart_in
 from hilum.inbox.versions import Versions
 from hilum.records import Records, tables
+from hilum.records.refusals import note_refusals
 from hilum.records.states import State
+from hilum.refusals import SEE_QUARANTINE, Refusal, RefusalKind
 from hilum.routing import Selection
 from hilum.workitems import Workitems
 
@@ -52,6 +55,7 @@ class Corrections:
         self.versions = Versions(site.data)
         self._comparer = Comparer(site.worker)
         self._queue: dict[Path, SetApart] = {}
+        self._came: dict[Path, Refusal] = {}  # what each is if it is no correction, as far as known
         self._is_news = True  # what came last may not have been followed yet
 
     # Recognising ----------------------------------------------------------------------------------
@@ -66,14 +70,25 @@ class Corrections:
         """The receiver, or a source, has set an object apart that may be a corrected image."""
         path = Path(str(hint["path"]))
         sender, study_uid = str(hint.get("caller", "")), str(hint.get("study", ""))
-        if study_uid:
-            self._queue[path] = SetApart(path, time.time(), OTHER_CONTENT, sender, study_uid)
+        if not study_uid:
+            return
+        now, address = time.time(), str(hint.get("address", ""))
+        self._queue[path] = SetApart(path, now, OTHER_CONTENT, sender, study_uid)
+        if address:  # it came through the receiver
+            called, kind = str(hint.get("called", "")), RefusalKind.CONTENT
+            self._came[path] = Refusal.at(now, kind, address, sender, called, OTHER_CONTENT)
 
     def turn(self) -> bool:
         """Go on comparing; True if something was decided that the gateway is to do now."""
+        refused = []
         for pair, differs in self._comparer.results():
+            came = self._came.pop(pair.new, None)
             if item := self._queue.pop(pair.new, None):
                 self._judge(item, pair.old, differs)
+            if came and differs not in ("", LATER):
+                reason = f"{OTHER_CONTENT}: {differs}: {SEE_QUARANTINE}"
+                refused.append(replace(came, reason=reason))
+        note_refusals(self._records, refused)
         if self._comparer.is_busy:
             return False
         if pairs := list(islice(self._pairs(), AT_ONCE)):
@@ -89,6 +104,7 @@ class Corrections:
             except UnreadableError:
                 present = None
             if present is None or not present.exists():
+                self._came.pop(path, None)
                 del self._queue[path]  # removed meanwhile; it is judged when it comes again
             else:
                 yield Pair(item.path, present)

@@ -28,6 +28,8 @@ Texts never contain patient data.
 import traceback
 from pathlib import Path
 
+RESTART = "then restart `hilum serve`"  # ends a cure in its settings, which it reads at its start
+
 
 class HilumError(Exception):
     """Something Hilum can explain; the text says what happened and what to do."""

@@ -16,6 +16,7 @@ from factory import mr_slices, write
 from hilum.dicom.identity import FORMER
 from hilum.dicom.uids import derived_uid
 from hilum.inbox import OTHER_CONTENT, Inbox
+from hilum.network import scanner
 from hilum.network.orthanc import Orthanc
 from hilum.records import views
 
@@ -91,6 +92,12 @@ def states(hilum: Running, study_uid: str) -> list[str]:
     return [item["state"] for item in views.study(hilum.records, study_uid)["workitems"]]
 
 
+def refusals(hilum: Running, count: int) -> list[views.View]:
+    """The rows of refusals once there are so many."""
+    rows = views.refusals(hilum.records)
+    return rows if len(rows) >= count else []
+
+
 def idle(hilum: Running) -> None:
     """Until all that was set apart is judged."""
 
@@ -124,6 +131,8 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
         assert "MARKER" not in seen_by_others(hilum, study_uid)
         late = views.quarantine(hilum.site)
         assert {item["reason"] for item in late["objects"]} == {FORMER}
+        assert all("the corrected ones stay" in item["advice"] for item in late["objects"])
+        assert views.refusals(hilum.records) == []  # neither the correction nor the late copy
         assert sorted(states(hilum, study_uid)) == ["completed", "completed", "withdrawn"]
         items = views.study(hilum.records, study_uid)["workitems"]
         held = results(pacs)
@@ -273,11 +282,21 @@ def test_other_pixels_stay_refused(tmp_path: Path, typed: Typed) -> None:
         hilum.send(write(images, tmp_path / "first"))
         hilum.settled(study_uid)
         hilum.send(write(others, tmp_path / "second"))
+        broken = write(changed(exam(), PatientID="P9")[:1], tmp_path / "broken")
+        broken[0].write_bytes(broken[0].read_bytes()[:-40])
+        scanner.send(broken, hilum.listener)
         events(hilum, study_uid, "quarantined", len(others))
+        refused = hilum.until(lambda: refusals(hilum, count=2), "both reasons")
         reasons = {item["reason"] for item in views.quarantine(hilum.site)["objects"]}
         assert texts(hilum, study_uid, "corrected") == []
         assert views.alarms(hilum.site, hilum.records) == []
-    assert reasons == {f"{OTHER_CONTENT}: pixels"}
+    assert f"{OTHER_CONTENT}: pixels" in reasons
+    assert len(reasons) == 2
+    by_reason = {row["reason"].rpartition(": `")[0]: row["count"] for row in refused}
+    assert by_reason == {reason: 4 if OTHER_CONTENT in reason else 1 for reason in reasons}
+    assert {(row["kind"], row["caller"], row["called"]) for row in refused} == {
+        ("content", "SCANNER", "HIPPOAI")
+    }
 
 
 def test_a_result_that_the_archive_moved_is_only_noted(tmp_path: Path, typed: Typed) -> None:

@@ -13,7 +13,7 @@ from hilum.config.site import Destination
 from hilum.destinations import CALL_SECONDS
 from hilum.destinations.statuses import raise_for
 from hilum.dicom.instance import Instance
-from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
+from hilum.errors import RESTART, ConfigurationError, DeliveryDelayed, DeliveryRefused
 from hilum.transport.web import Answer, Failures, Peer, batches, password_of
 
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
@@ -27,7 +27,8 @@ THERE = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED)  # no pro
 FAILURES = Failures(DeliveryDelayed, DeliveryRefused, DeliveryRefused)
 CURES: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: "the archive calls the request wrong: its log names the cause",
-    HTTPStatus.METHOD_NOT_ALLOWED: "the address does not take results: correct url, enable STOW-RS",
+    HTTPStatus.METHOD_NOT_ALLOWED: "the address does not take results: enable STOW-RS there, or "
+    f"correct url, {RESTART}",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too large for the archive or a proxy: raise its limit",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the archive does not take DICOM files: enable STOW-RS",
 }
