@@ -22,12 +22,13 @@ from hilum.assembly import Arrival, Hold
 from hilum.comparer import LATER, Comparer, Pair
 from hilum.config.site import Site
 from hilum.dicom.header import text_of
-from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity
+from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity, number_of
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.inbox import OTHER_CONTENT, Inbox, SetApart, restate, set_apart_in
 from hilum.inbox.versions import Versions
 from hilum.records import Records, tables
+from hilum.records.bursts import Bursts
 from hilum.records.refusals import note_refusals
 from hilum.records.states import State
 from hilum.refusals import SEE_QUARANTINE, Refusal, RefusalKind
@@ -54,6 +55,7 @@ class Corrections:
         self._workitems = workitems
         self.versions = Versions(site.data)
         self._comparer = Comparer(site.worker)
+        self._bursts = Bursts(records)
         self._queue: dict[Path, SetApart] = {}
         self._came: dict[Path, Refusal] = {}  # what each is if it is no correction, as far as known
         self._is_news = True  # what came last may not have been followed yet
@@ -117,7 +119,9 @@ class Corrections:
             return  # the next sweep finds it
         if differs:
             restate(item, f"{OTHER_CONTENT}: {differs}")
-            self._records.add_event(item.study_uid, "quarantined", f"{OTHER_CONTENT}: {differs}")
+            one = f"an image came again with other content ({differs}); it is set apart"
+            many = f"images came again with other content ({differs}); they are set apart"
+            self._bursts.note(item.study_uid, "quarantined", one, many)
             return
         new, old = Instance.read(item.path), Instance.read(present)
         if new.label == old.label:
@@ -129,12 +133,20 @@ class Corrections:
             text = "the archive has changed the patient or study data of a result; it is left so"
             self._records.add_event(item.study_uid, "moved", text, rows[0]["workitem_id"])
         elif self._was_called(item.study_uid, {new.label}):
-            restate(item, FORMER)
-            log.info("study %s: an image came again as it was before a correction", item.study_uid)
+            self._note_former(item)
         elif not self._records.find(tables.workitem, study_uid=item.study_uid, limit=1):
             restate(item, f"{CORRECTED} for a study that no rule applies to")
         else:
             self._offer(item, new, old)
+
+    def _note_former(self, item: SetApart) -> None:
+        """An image came again as it was before a correction; its sender does not know of that."""
+        restate(item, FORMER)
+        again = f"came again from {item.sender or 'unknown'}"
+        one = f"an image {again} as it was before a correction; it is set apart"
+        many = f"images {again} as they were before a correction; they are set apart"
+        if self._bursts.note(item.study_uid, "quarantined", one, many):
+            log.info("study %s: images %s as before a correction", item.study_uid, again)
 
     def _offer(self, item: SetApart, new: Instance, old: Instance) -> None:
         """Keep the corrected image; the first one of its identity is an event of the study."""
@@ -151,7 +163,8 @@ class Corrections:
         senders = sorted({sender, *(known[0]["senders"] if known else ())})
         values = {"senders": senders, "at": time.time(), "is_open": True}
         if self._records.put(tables.correction, **key, **values):
-            text = f"{CORRECTED} ({', '.join(differ)}) by {sender or 'unknown'}: {cure(study_uid)}"
+            whose = f"by {sender or 'unknown'}, number {number_of(identity)}"
+            text = f"{CORRECTED} ({', '.join(differ)}) {whose}: {cure(study_uid)}"
             self._records.add_event(study_uid, "corrected", text)
             return
         self._records.change(tables.correction, key, **values)

@@ -1,6 +1,7 @@
 """Corrected patient data: one event, flagged, taken by a command or followed, never undone."""
 
 import copy
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -131,6 +132,9 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
         assert "MARKER" not in seen_by_others(hilum, study_uid)
         late = views.quarantine(hilum.site)
         assert {item["reason"] for item in late["objects"]} == {FORMER}
+        (said,) = texts(hilum, study_uid, "quarantined")
+        log = (hilum.site.data / "logs" / "hilum.log").read_text()
+        assert log.count("as before a correction") == 1
         assert all("the corrected ones stay" in item["advice"] for item in late["objects"])
         assert views.refusals(hilum.records) == []  # neither the correction nor the late copy
         assert sorted(states(hilum, study_uid)) == ["completed", "completed", "withdrawn"]
@@ -140,6 +144,7 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
     assert note.ConceptNameCodeSequence[0].CodeValue == "113038"
     assert (note.PatientID, note.AccessionNumber) == ("P1", "A1")
     (new,) = [item for item in items if item["predecessor"] == old["id"]]
+    assert said.startswith(f"{len(images)} images came again from SCANNER as they were before a ")
     made = {result["sop_instance_uid"] for result in new["results"]}
     corrected = [result for result in held if result.SOPInstanceUID in made]
     assert len(corrected) == 4
@@ -241,6 +246,30 @@ def test_a_transcoded_copy_with_another_accession_number_is_a_correction(
     assert sorted(numbers) == ["A1", "A2"]
 
 
+def test_events_of_one_correction_name_the_numbers_to_be_typed(
+    tmp_path: Path, typed: Typed
+) -> None:
+    """A scout without a birth date: another identity in the study, whose event looked the same."""
+    scout = changed(of(mr_slices("s1", count=1, description="scout"), "P1", "MARKER^One"))
+    scout[0].PatientBirthDate = ""
+    images = [*exam(), *scout]
+    study_uid = images[0].StudyInstanceUID
+    with hilum_and_archive(tmp_path) as (hilum, _):
+        hilum.send(write(images, tmp_path / "first"))
+        hilum.settled(study_uid)
+        hilum.send(write(changed(images, AccessionNumber="A2"), tmp_path / "second"))
+        said = events(hilum, study_uid, "corrected", 2)
+        idle(hilum)
+        assert events(hilum, study_uid, "corrected", 2) == said
+        _, shown = typed(f"hilum decide {study_uid}")
+        numbers = {line.split()[0] for line in shown.splitlines() if " A2 " in line}
+        assert numbers == {re.findall(r"\(AccessionNumber\).* number (\d+): ", s)[0] for s in said}
+        assert len(numbers) == 2
+        take(typed, hilum, "1960")  # the present one, as it was
+        (decided,) = texts(hilum, study_uid, "identity")[-1:]
+        assert decided.startswith("a person decided that the study stays as it is: number ")
+
+
 def test_a_study_that_moved_to_another_uid_is_a_correction(tmp_path: Path, typed: Typed) -> None:
     images = exam()
     old_uid = images[0].StudyInstanceUID
@@ -285,7 +314,8 @@ def test_other_pixels_stay_refused(tmp_path: Path, typed: Typed) -> None:
         broken = write(changed(exam(), PatientID="P9")[:1], tmp_path / "broken")
         broken[0].write_bytes(broken[0].read_bytes()[:-40])
         scanner.send(broken, hilum.listener)
-        events(hilum, study_uid, "quarantined", len(others))
+        said = f"{len(others)} images came again with other content (pixels); they are set apart"
+        hilum.until(lambda: said in texts(hilum, study_uid, "quarantined"), "one counted event")
         refused = hilum.until(lambda: refusals(hilum, count=2), "both reasons")
         reasons = {item["reason"] for item in views.quarantine(hilum.site)["objects"]}
         assert texts(hilum, study_uid, "corrected") == []

@@ -136,7 +136,12 @@ def test_a_series_of_two_patients_is_held_until_a_person_decides(
         assert views.alarms(hilum.site, hilum.records) == []
         status, answer = typed(f"hilum decide {study_uid} --patient {number}")
         assert (status, "nothing of this study waits" in answer) == (1, True)
+        (said,) = texts(hilum, study_uid, "complete")
+        (decided,) = texts(hilum, study_uid, "identity")[:1]
     assert [verdict["images"] for verdict in item["chosen_series"]] == [3]
+    assert said.startswith("9 images, ")
+    assert said.endswith(", 6 of them left out because a person decided so")
+    assert decided == f"it was decided which images count: those of number {number}"
     assert {str(result.PatientID) for result in results_of(tmp_path)} == {"P2"}
     report = next(result for result in results_of(tmp_path) if result.Modality == "SR")
     assert "ther images of this study name another patient" in report.to_json()
