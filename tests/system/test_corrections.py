@@ -26,7 +26,7 @@ from .test_patients import RULE, completed, cure_in, of, seen_by_others, texts, 
 
 __all__ = ["typed"]
 
-Typed = Callable[[str], tuple[int, str]]
+Typed = Callable[..., tuple[int, str]]
 
 
 def exam() -> list[Dataset]:
@@ -124,8 +124,16 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
         assert states(hilum, study_uid) == ["completed"]
         assert views.study(hilum.records, study_uid)["corrected"]
         assert views.quarantine(hilum.site)["total"] == 0
+        shown = typed(f"hilum decide {study_uid}")[1]
+        assert re.search(r"present +MARKER\^One", shown)
+        assert re.search(r"sent by SCANNER at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d +MARKER\^Two", shown)
+        assert "taken back in the archive and a new one is made" in shown
+        assert "Only the images of that patient" not in shown
         take(typed, hilum, "MARKER^Two")
         hilum.until(lambda: states(hilum, study_uid).count("completed") == 2, "note and result")
+        shown = typed(f"hilum decide {study_uid}")[1]
+        assert re.search(r"present +MARKER\^Two", shown)
+        assert re.search(r"before a correction +MARKER\^One", shown)
         assert views.alarms(hilum.site, hilum.records) == []
         hilum.send(write(images, tmp_path / "late"))  # the scanner does not know of it
         idle(hilum)
@@ -222,6 +230,49 @@ def test_a_correction_is_put_aside(tmp_path: Path, typed: Typed) -> None:
         assert views.alarms(hilum.site, hilum.records) == []
         assert states(hilum, study_uid) == ["completed"]
         assert uids(pacs, "P3") == set()
+        _, shown = typed(f"hilum decide {study_uid}")
+        (row,) = [line for line in shown.splitlines() if "P3" in line]
+        assert re.search("sent by SCANNER at .*, not taken", row)
+
+
+NAME = "MARKER^Annemarie Wilhelmine Elisabeth^Henriette^Frau Doktor^geborene Mustermann"
+
+
+def test_a_narrow_terminal_shows_names_and_footer_whole(tmp_path: Path, typed: Typed) -> None:
+    """Names were cut at 80 columns, at the one place where a person compares them."""
+    images = changed(exam(), PatientID="P1" * 20, IssuerOfPatientID="HOSPITAL" * 4)
+    study_uid = images[0].StudyInstanceUID
+    with hilum_and_archive(tmp_path) as (hilum, _):
+        hilum.send(write(images, tmp_path / "first"))
+        hilum.settled(study_uid)
+        hilum.send(write(changed(images, PatientName=NAME), tmp_path / "second"))
+        events(hilum, study_uid, "corrected")
+        idle(hilum)
+        status, shown = typed(f"hilum decide {study_uid}", 80)
+    table, _, footer = shown.partition("`hilum decide")
+    assert status == 0
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    lines = table.splitlines()
+    assert max(map(len, lines)) <= 80
+    for column, values in {
+        "name": ["MARKER^One", NAME],
+        "patient": ["P1" * 20] * 2,
+        "these": ["present", "sent by SCANNER at"],
+        "issuer": ["HOSPITAL" * 4] * 2,
+    }.items():
+        seen = "".join(cells(lines, column))
+        for value in values:
+            assert value.replace(" ", "") in seen
+    assert f" {study_uid} --patient NUMBER`" in footer
+
+
+def cells(lines: list[str], column: str) -> list[str]:
+    """What stands below the heading that begins with `column`, without spaces."""
+    heads = lines[: next(n for n, line in enumerate(lines) if not line.strip())]
+    starts = [head.start() for line in heads for head in re.finditer(r"(?:^|(?<=  ))\S", line)]
+    start = next(line.index(column) for line in heads if column in line)
+    end = min((s for s in starts if s > start), default=None)
+    return [line[start:end].replace(" ", "") for line in lines[len(heads) :]]
 
 
 def test_a_transcoded_copy_with_another_accession_number_is_a_correction(
