@@ -86,6 +86,13 @@ class Arrival:
         """How many images of the series are here, of whatever volume."""
         return sum(i.series_uid == series_uid for i in self.instances.values())
 
+    def images_left_out(self, series_uid: str) -> int:
+        """How many of those are of a patient whom a person has decided against."""
+        if not self.decided:
+            return 0
+        counting = of_patient(self.decided, self.instances.values())
+        return self.images_of(series_uid) - sum(i.series_uid == series_uid for i in counting)
+
     def images_to_come(self, series_uid: str) -> int | None:
         """How many images the series is to have, as far as anybody says."""
         known = (
@@ -275,7 +282,12 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
     if finished:
         went_on = arrival.last_series != series.uid
         sign = "sender went on to another series" if went_on else "sender released"
-    return f"{count} images, {sign}, no gap" + (f", {expected} announced" if expected else "")
+    said = [f"{count} images", sign, "no gap"]
+    if expected:
+        said.append(f"{expected} announced")
+    if left_out := arrival.images_left_out(series.uid):
+        said.append(f"{left_out} of them left out because a person decided so")
+    return ", ".join(said)
 
 
 def _after(silence: float) -> str:

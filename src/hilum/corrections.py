@@ -11,6 +11,7 @@ import heapq
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,16 @@ from hilum.assembly import Arrival, Hold
 from hilum.comparer import LATER, Comparer, Pair
 from hilum.config.site import Site
 from hilum.dicom.header import text_of
-from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity
+from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity, number_of
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.inbox import OTHER_CONTENT, Inbox, SetApart, restate, set_apart_in
 from hilum.inbox.versions import Versions
 from hilum.records import Records, tables
+from hilum.records.bursts import Bursts
+from hilum.records.refusals import note_refusals
 from hilum.records.states import State
+from hilum.refusals import SEE_QUARANTINE, Refusal, RefusalKind
 from hilum.routing import Selection
 from hilum.workitems import Workitems
 
@@ -51,7 +55,9 @@ class Corrections:
         self._workitems = workitems
         self.versions = Versions(site.data)
         self._comparer = Comparer(site.worker)
+        self._bursts = Bursts(records)
         self._queue: dict[Path, SetApart] = {}
+        self._came: dict[Path, Refusal] = {}  # what each is if it is no correction, as far as known
         self._is_news = True  # what came last may not have been followed yet
 
     # Recognising ----------------------------------------------------------------------------------
@@ -66,14 +72,25 @@ class Corrections:
         """The receiver, or a source, has set an object apart that may be a corrected image."""
         path = Path(str(hint["path"]))
         sender, study_uid = str(hint.get("caller", "")), str(hint.get("study", ""))
-        if study_uid:
-            self._queue[path] = SetApart(path, time.time(), OTHER_CONTENT, sender, study_uid)
+        if not study_uid:
+            return
+        now, address = time.time(), str(hint.get("address", ""))
+        self._queue[path] = SetApart(path, now, OTHER_CONTENT, sender, study_uid)
+        if address:  # it came through the receiver
+            called, kind = str(hint.get("called", "")), RefusalKind.CONTENT
+            self._came[path] = Refusal.at(now, kind, address, sender, called, OTHER_CONTENT)
 
     def turn(self) -> bool:
         """Go on comparing; True if something was decided that the gateway is to do now."""
+        refused = []
         for pair, differs in self._comparer.results():
+            came = self._came.pop(pair.new, None)
             if item := self._queue.pop(pair.new, None):
                 self._judge(item, pair.old, differs)
+            if came and differs not in ("", LATER):
+                reason = f"{OTHER_CONTENT}: {differs}: {SEE_QUARANTINE}"
+                refused.append(replace(came, reason=reason))
+        note_refusals(self._records, refused)
         if self._comparer.is_busy:
             return False
         if pairs := list(islice(self._pairs(), AT_ONCE)):
@@ -89,7 +106,8 @@ class Corrections:
             except (UnreadableError, FileNotFoundError):  # one such file must not stop the others
                 present = None
             if present is None or not present.exists():
-                del self._queue[path]  # taken or removed meanwhile; if it comes again it is judged
+                self._came.pop(path, None)
+                del self._queue[path]  # removed meanwhile; it is judged when it comes again
             else:
                 yield Pair(item.path, present)
 
@@ -106,14 +124,15 @@ class Corrections:
             return
         if differs:
             restate(item, f"{OTHER_CONTENT}: {differs}")
-            self._records.add_event(item.study_uid, "quarantined", f"{OTHER_CONTENT}: {differs}")
+            one = f"an image came again with other content ({differs}); it is set apart"
+            many = f"images came again with other content ({differs}); they are set apart"
+            self._bursts.note(item.study_uid, "quarantined", one, many)
             return
         new, old = Instance.read(item.path), Instance.read(present)
         if new.label == old.label:
             restate(item, "received again, the same image of the same patient written otherwise")
         elif self._was_called(item.study_uid, {new.label}):
-            restate(item, FORMER)
-            log.info("study %s: an image came again as it was before a correction", item.study_uid)
+            self._note_former(item)
         elif not self._records.find(tables.workitem, study_uid=item.study_uid, limit=1):
             restate(item, f"{CORRECTED} for a study that no rule applies to")
         else:
@@ -127,6 +146,15 @@ class Corrections:
         restate(item, "a result of ours that came back under other patient or study data")
         text = "the archive has changed the patient or study data of a result; it is left so"
         self._records.add_event(item.study_uid, "moved", text, workitem_id)
+
+    def _note_former(self, item: SetApart) -> None:
+        """An image came again as it was before a correction; its sender does not know of that."""
+        restate(item, FORMER)
+        again = f"came again from {item.sender or 'unknown'}"
+        one = f"an image {again} as it was before a correction; it is set apart"
+        many = f"images {again} as they were before a correction; they are set apart"
+        if self._bursts.note(item.study_uid, "quarantined", one, many):
+            log.info("study %s: images %s as before a correction", item.study_uid, again)
 
     def _offer(self, item: SetApart, new: Instance, old: Instance) -> None:
         """Keep the corrected image; the first one of its identity is an event of the study."""
@@ -143,7 +171,8 @@ class Corrections:
         senders = sorted({sender, *(known[0]["senders"] if known else ())})
         values = {"senders": senders, "at": time.time(), "is_open": True}
         if self._records.put(tables.correction, **key, **values):
-            text = f"{CORRECTED} ({', '.join(differ)}) by {sender or 'unknown'}: {cure(study_uid)}"
+            whose = f"by {sender or 'unknown'}, number {number_of(identity)}"
+            text = f"{CORRECTED} ({', '.join(differ)}) {whose}: {cure(study_uid)}"
             self._records.add_event(study_uid, "corrected", text)
             return
         self._records.change(tables.correction, key, **values)

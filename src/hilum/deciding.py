@@ -1,7 +1,7 @@
 """What happens when a person, or a setting, has decided whose the images of a study are."""
 
 from hilum.dicom import codes
-from hilum.dicom.identity import held_for
+from hilum.dicom.identity import held_for, number_of
 from hilum.errors import RemovedError
 from hilum.flow import Flow
 from hilum.records import tables
@@ -29,6 +29,8 @@ def decide(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
     results = corrections.results_of_others(labels)
     if not (was_sent or results or _is_held(flow, study_uid)):
         corrections.dismiss(study_uid)
+        text = f"a person decided that the study stays as it is: number {number_of(identity)}"
+        flow.records.add_event(study_uid, "identity", text, row["id"])
         return Answer(True, "decided: the study stays as it is")
     said = Note(asked["at"], WHY, codes.INCORRECT_WORKLIST_ENTRY)
     problems = [_end(flow, item, said) for item in results]
@@ -39,6 +41,7 @@ def decide(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
         if was_sent
         else "it was decided which images count"
     )
+    text += f": those of number {number_of(identity)}"
     flow.records.add_event(study_uid, "identity", text, row["id"])
     done = f"decided; `hilum trace {study_uid}` shows what becomes of it"
     return Answer(True, "; ".join([done, *filter(None, problems)]))

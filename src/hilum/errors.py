@@ -33,6 +33,8 @@ from types import FrameType
 INSTALLED = {"site-packages", "dist-packages"}
 LIBRARIES = (sysconfig.get_path("stdlib"), Path(__file__).parent)
 
+RESTART = "then restart `hilum serve`"  # ends a cure in its settings, which it reads at its start
+
 
 class HilumError(Exception):
     """Something Hilum can explain; the text says what happened and what to do."""

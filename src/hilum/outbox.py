@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from hilum.config.site import Destination as Settings
 from hilum.config.site import Site
 from hilum.destinations import Destination, open_destination
-from hilum.errors import DeliveryDelayed, HilumError, where
+from hilum.errors import ConfigurationError, DeliveryDelayed, HilumError, where
 from hilum.logs import going_on
 from hilum.records import Records, tables
 from hilum.records.states import OWED, Delivery, State
@@ -93,7 +93,7 @@ class Outbox:
     def deliver_next(self, settings: Settings) -> float:
         """Attempt the first delivery that is due at a destination; seconds until the next turn."""
         silent = self._is_silent(settings.name)
-        if silent and open_destination(settings).answers():
+        if silent and _answers(settings):
             self._note_answer(settings.name)
             silent = False
         if silent and not self._try_anyway(settings.name):
@@ -224,7 +224,7 @@ class Outbox:
 
     def _still_answers(self, settings: Settings, problem: str) -> bool:
         """Whether the trouble was with one delivery only; a silent destination is noted as such."""
-        if open_destination(settings).answers():
+        if _answers(settings):
             return True
         log.warning("destination %s does not answer", settings.name)
         self._note_standing(settings.name, "silent", problem)
@@ -268,6 +268,14 @@ class Outbox:
                 text = "no longer defined: define it, restart Hilum, release this"
                 self._note(row, Delivery.REFUSED, text)
                 self.settle(row["workitem_id"])
+
+
+def _answers(settings: Settings) -> bool:
+    """Whether it answers; where our settings do not let us ask, the next attempt tells the cure."""
+    try:
+        return open_destination(settings).answers()
+    except ConfigurationError:
+        return True
 
 
 def retry_seconds(attempt: int) -> float:

@@ -10,8 +10,9 @@ from typing import Any
 MOST_ROWS = 200
 LONGEST_AE_TITLE = 16  # PS3.5 6.2
 LONGEST_REASON = 300
+SEE_QUARANTINE = "`hilum quarantine` lists it and says what to do"
 
-Key = tuple["RefusalKind", str, str, str]
+Key = tuple["RefusalKind", str, str, str, str]
 
 
 class RefusalKind(StrEnum):
@@ -25,15 +26,15 @@ class RefusalKind(StrEnum):
     PROTOCOL = "protocol"  # the connection: it does not keep to the DICOM protocol
     SYNTAX = "transfer syntax"  # images: no transfer syntax of their SOP class is accepted
     STORAGE = "storage"  # images: they could not be written (0xA700)
-    CONTENT = "content"  # images: they were set apart in quarantine
+    CONTENT = "content"  # images: set apart in quarantine, and no corrections
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """One row: the refusals of one kind that one sender met. Times in seconds since the epoch.
+    """One row: the refusals that one sender met for one reason. Times in seconds since the epoch.
 
     `caller` and `called` are the AE titles of the association request, "" before there was one;
-    `reason` is that of the last refusal, with the cure.
+    `reason` ends with the cure.
     """
 
     kind: RefusalKind
@@ -62,7 +63,7 @@ class Refusal:
     @property
     def key(self) -> Key:
         """What makes two refusals the same row."""
-        return self.kind, self.address, self.caller, self.called
+        return self.kind, self.address, self.caller, self.called, self.reason
 
     @property
     def sender(self) -> str:

@@ -46,6 +46,7 @@ from hilum.refusals import Refusal
 from hilum.requests import obey
 from hilum.retention import Retention
 from hilum.sources import dimse
+from hilum.transport.web import Account, password_of
 
 SWEEP_SECONDS = 60.0
 RESTART_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0)  # after quick deaths in a row
@@ -71,6 +72,7 @@ class Supervisor:
     def __init__(self, site: Site) -> None:
         check_rules(site)
         check_norms(site)
+        check_passwords(site)
         self.site = site
         make_private(site.data)
         self._context = fork_server(preload=__name__)
@@ -228,6 +230,13 @@ def check_norms(site: Site) -> None:
             raise ConfigurationError(text)
         for sentence in norms.remarks(facts_of(installed[name])):
             log.warning(sentence)
+
+
+def check_passwords(site: Site) -> None:
+    """Raise `ConfigurationError` for a password file that cannot be used, or that others read."""
+    accounts: tuple[Account, ...] = (*site.source, *site.destination)
+    for account in accounts:
+        password_of(account)
 
 
 def gateway(site: Site) -> None:

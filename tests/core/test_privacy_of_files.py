@@ -1,5 +1,6 @@
 """Patient data are their owner's alone; every printed cure cures."""
 
+import json
 import os
 import shlex
 import stat
@@ -7,16 +8,20 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from factory import mr_slices, write
+from hilum.cli import app
 from hilum.config import parse
 from hilum.config.site import Destination
 from hilum.destinations import open_destination
 from hilum.errors import ConfigurationError, DeliveryRefused
 from hilum.inbox.privacy import OTHERS, make_private, open_to_others
 from hilum.records import Records, views
+from hilum.serve import Supervisor
 
 
 def mode(path: Path) -> int:
@@ -54,23 +59,78 @@ def test_a_data_folder_that_is_open_to_others_is_an_alarm_until_it_is_not(
     assert open_to_others(site.data) == ""
 
 
-def test_a_password_that_everybody_may_read_is_not_used(tmp_path: Path) -> None:
-    secret = tmp_path / "pass word"
-    secret.write_text("open sesame")
-    secret.chmod(0o644)
-    settings = Destination(
-        name="web",
-        kind="dicomweb",
-        url="http://127.0.0.1:9",
-        username="hilum",
-        password_file=secret,
-    )
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A password that everybody may read."""
+    file = tmp_path / "pass word"
+    file.write_text("open sesame")
+    file.chmod(0o644)
+    return file
+
+
+def web(secret: Path) -> dict[str, Any]:
+    """An account at an address where nobody listens."""
+    address = {"kind": "dicomweb", "url": "http://127.0.0.1:9"}
+    return {"name": "web", **address, "username": "hilum", "password_file": secret}
+
+
+def test_a_password_that_others_may_read_is_not_used(tmp_path: Path, secret: Path) -> None:
+    settings = Destination(**web(secret))
     files = write(mr_slices(count=1, shape=(4, 4)), tmp_path / "exam")
-    with pytest.raises(DeliveryRefused, match="everybody may read") as refused:
+    with pytest.raises(DeliveryRefused, match="others may read") as refused:
         open_destination(settings).send(files)
     apply_cure(str(refused.value))
     with pytest.raises(Exception, match="cannot be reached"):
         open_destination(settings).send(files)
+
+
+RIGHTS = [(0o600, True), (0o400, True), (0o640, False), (0o644, False), (0o601, False)]
+
+
+@pytest.mark.parametrize("kind", ["destination", "source"])
+@pytest.mark.parametrize(("rights", "is_private"), RIGHTS)
+def test_nothing_starts_with_a_password_that_others_may_read(
+    tmp_path: Path, secret: Path, rights: int, is_private: bool, kind: str
+) -> None:
+    secret.chmod(rights)
+    site = parse({"data": tmp_path / "data", kind: [web(secret)]})
+    if not is_private:
+        with pytest.raises(ConfigurationError, match="web: password_file: others may") as stopped:
+            Supervisor(site)
+        assert len(str(stopped.value).splitlines()) == 1
+        apply_cure(str(stopped.value))
+    Supervisor(site)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_nothing_starts_with_a_password_that_cannot_be_read(
+    tmp_path: Path, secret: Path, content: bytes | None
+) -> None:
+    secret.unlink()
+    if content is not None:
+        secret.write_bytes(content)
+        secret.chmod(0o600)
+    site = parse({"data": tmp_path / "data", "destination": [web(secret)]})
+    with pytest.raises(ConfigurationError, match="write the password into it"):
+        Supervisor(site)
+    secret.write_text("open sesame")
+    secret.chmod(0o600)
+    Supervisor(site)
+
+
+def test_a_destination_that_we_cannot_ask_does_not_answer(tmp_path: Path, secret: Path) -> None:
+    """Nothing listens there, and it was said to answer: our own objection was taken for its."""
+    account = {key: str(value) for key, value in web(secret).items()}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in account.items()]
+    config = tmp_path / "hilum.toml"
+    data = f"data = {json.dumps(str(tmp_path / 'data'))}"
+    config.write_text("\n".join([data, "[[destination]]", *lines]))
+    asked = CliRunner().invoke(app, ["destinations", "--config", str(config)])
+    assert asked.exit_code == 1
+    assert "cannot be asked: web: password_file: others may read or write" in asked.stdout
+    apply_cure(asked.stdout.rstrip())
+    asked = CliRunner().invoke(app, ["destinations", "--config", str(config)])
+    assert (asked.exit_code, "  does not answer" in asked.stdout) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_an_absurd_pdu_length_is_cut_off(receiver: Running) -> None:
         connection.sendall(b"\x01\x00\xff\xff\xff\xf0")
         connection.settimeout(10)
         assert connection.recv(64) == b""
-    assert "4294967280 bytes" in receiver.wait_for("refused")[0]["reason"]
+    assert "more than 524288 bytes" in receiver.wait_for("refused")[0]["reason"]
     memory = Path(f"/proc/{receiver.process.pid}/status").read_text()
     peak = int(memory.split("VmHWM:")[1].split()[0])
     assert peak < 150_000  # kB
@@ -297,24 +297,46 @@ def test_a_lost_connection_is_reported(receiver: Running, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("settings", "called", "reason"),
+    ("settings", "called", "reason", "cured"),
     [
-        ({}, "WRONG", "called AE title WRONG is not ours (HIPPOAI)"),
+        (
+            {},
+            "WRONG",
+            "called AE title WRONG is not ours (HIPPOAI)",
+            {"require_called_ae_title": False},
+        ),
         (
             {"allowed_callers": ("MR1",)},
             "HIPPOAI",
-            "calling AE title SCANNER is not among receiver.allowed_callers: add it, or correct",
+            "calling AE title SCANNER is not among receiver.allowed_callers: correct the sender,",
+            {"allowed_callers": ("MR1", "SCANNER")},
         ),
-        ({"allowed_hosts": ("192.0.2.0/24",)}, "HIPPOAI", "address 127.0.0.1 is not among"),
+        (
+            {"allowed_hosts": ("192.0.2.0/24",)},
+            "HIPPOAI",
+            "address 127.0.0.1 is not among",
+            {"allowed_hosts": ("192.0.2.0/24", "127.0.0.1")},
+        ),
     ],
 )
-def test_refused_callers_are_told_with_the_reason(
-    tmp_path: Path, settings: dict[str, object], called: str, reason: str
+def test_refused_callers_are_told_with_the_reason_and_the_cure(
+    tmp_path: Path,
+    settings: dict[str, object],
+    called: str,
+    reason: str,
+    cured: dict[str, object],
 ) -> None:
+    def echo(port: int) -> int:
+        command = ["echoscu", "-aet", "SCANNER", "-aec", called, "127.0.0.1", str(port)]
+        return subprocess.run(command, capture_output=True, timeout=20).returncode
+
     with running_receiver(tmp_path / "receiver", **settings) as receiver:
-        command = ["echoscu", "-aet", "SCANNER", "-aec", called, "127.0.0.1", str(receiver.port)]
-        assert subprocess.run(command, capture_output=True, timeout=20).returncode != 0
-        assert any(reason in hint["reason"] for hint in receiver.wait_for("refused"))
+        assert echo(receiver.port) != 0
+        (said,) = {hint["reason"] for hint in receiver.wait_for("refused")}
+    assert reason in said
+    assert said.endswith(", then restart `hilum serve`")
+    with running_receiver(tmp_path / "receiver", **cured) as receiver:
+        assert echo(receiver.port) == 0
 
 
 def test_an_allowed_network_may_connect(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Refusals are counted and bounded, whatever comes."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -93,6 +94,20 @@ def test_what_a_sender_wrote_acts_on_no_terminal(text: str) -> None:
     for shown in (refusal.caller, refusal.called, refusal.reason):
         assert shown.isprintable()
         assert len(shown) <= 300
+
+
+@given(told=st.lists(st.tuples(st.sampled_from(RefusalKind), st.sampled_from("AB"))))
+def test_every_reason_of_a_sender_has_a_row_and_a_count_of_its_own(
+    told: list[tuple[RefusalKind, str]],
+) -> None:
+    rows = Refusals()
+    with closing(Records("sqlite://")) as records:
+        for now, (kind, reason) in enumerate(told, 1):
+            refusal = Refusal.at(float(now), kind, "10.0.0.7", "CT1", "HILUM", reason)
+            rows.add(refusal)
+        note_refusals(records, list(rows))
+        kept = {(row.kind, row.reason): row.count for row in refusals(records)}
+    assert kept == Counter(told)
 
 
 @given(order=st.permutations(range(12)))

@@ -465,7 +465,7 @@ def test_a_password_file_that_is_not_there_is_named_until_it_is(
     try:
         watch.turn()
         assert watch.row["state"] == "refused"
-        assert "cannot read password_file: No such file" in watch.row["problem"]
+        assert f"password_file: cannot read {secret}: No such file" in watch.row["problem"]
         secret.write_text("any")
         secret.chmod(0o600)
         watch.settle()

@@ -1,6 +1,7 @@
 """Corrected patient data: one event, flagged, taken by a command or followed, never undone."""
 
 import copy
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from hilum.dicom.identity import FORMER
 from hilum.dicom.uids import derived_uid
 from hilum.inbox import OTHER_CONTENT, Inbox
 from hilum.records import views
+from hilum.transport import sender
 from hilum_lab.network.orthanc import Orthanc
 
 from .site import Running, running
@@ -24,7 +26,7 @@ from .test_patients import RULE, completed, cure_in, of, seen_by_others, texts, 
 
 __all__ = ["typed"]
 
-Typed = Callable[[str], tuple[int, str]]
+Typed = Callable[..., tuple[int, str]]
 
 
 def exam() -> list[Dataset]:
@@ -91,6 +93,12 @@ def states(hilum: Running, study_uid: str) -> list[str]:
     return [item["state"] for item in views.study(hilum.records, study_uid)["workitems"]]
 
 
+def refusals(hilum: Running, count: int) -> list[views.View]:
+    """The rows of refusals once there are so many."""
+    rows = views.refusals(hilum.records)
+    return rows if len(rows) >= count else []
+
+
 def idle(hilum: Running) -> None:
     """Until all that was set apart is judged."""
 
@@ -116,14 +124,27 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
         assert states(hilum, study_uid) == ["completed"]
         assert views.study(hilum.records, study_uid)["corrected"]
         assert views.quarantine(hilum.site)["total"] == 0
+        shown = typed(f"hilum decide {study_uid}")[1]
+        assert re.search(r"present +MARKER\^One", shown)
+        assert re.search(r"sent by SCANNER at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d +MARKER\^Two", shown)
+        assert "taken back in the archive and a new one is made" in shown
+        assert "Only the images of that patient" not in shown
         take(typed, hilum, "MARKER^Two")
         hilum.until(lambda: states(hilum, study_uid).count("completed") == 2, "note and result")
+        shown = typed(f"hilum decide {study_uid}")[1]
+        assert re.search(r"present +MARKER\^Two", shown)
+        assert re.search(r"before a correction +MARKER\^One", shown)
         assert views.alarms(hilum.site, hilum.records) == []
         hilum.send(write(images, tmp_path / "late"))  # the scanner does not know of it
         idle(hilum)
         assert "MARKER" not in seen_by_others(hilum, study_uid)
         late = views.quarantine(hilum.site)
         assert {item["reason"] for item in late["objects"]} == {FORMER}
+        (said,) = texts(hilum, study_uid, "quarantined")
+        log = (hilum.site.data / "logs" / "hilum.log").read_text()
+        assert log.count("as before a correction") == 1
+        assert all("the corrected ones stay" in item["advice"] for item in late["objects"])
+        assert views.refusals(hilum.records) == []  # neither the correction nor the late copy
         assert sorted(states(hilum, study_uid)) == ["completed", "completed", "withdrawn"]
         items = views.study(hilum.records, study_uid)["workitems"]
         held = results(pacs)
@@ -131,6 +152,7 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
     assert note.ConceptNameCodeSequence[0].CodeValue == "113038"
     assert (note.PatientID, note.AccessionNumber) == ("P1", "A1")
     (new,) = [item for item in items if item["predecessor"] == old["id"]]
+    assert said.startswith(f"{len(images)} images came again from SCANNER as they were before a ")
     made = {result["sop_instance_uid"] for result in new["results"]}
     corrected = [result for result in held if result.SOPInstanceUID in made]
     assert len(corrected) == 4
@@ -208,6 +230,49 @@ def test_a_correction_is_put_aside(tmp_path: Path, typed: Typed) -> None:
         assert views.alarms(hilum.site, hilum.records) == []
         assert states(hilum, study_uid) == ["completed"]
         assert uids(pacs, "P3") == set()
+        _, shown = typed(f"hilum decide {study_uid}")
+        (row,) = [line for line in shown.splitlines() if "P3" in line]
+        assert re.search("sent by SCANNER at .*, not taken", row)
+
+
+NAME = "MARKER^Annemarie Wilhelmine Elisabeth^Henriette^Frau Doktor^geborene Mustermann"
+
+
+def test_a_narrow_terminal_shows_names_and_footer_whole(tmp_path: Path, typed: Typed) -> None:
+    """Names were cut at 80 columns, at the one place where a person compares them."""
+    images = changed(exam(), PatientID="P1" * 20, IssuerOfPatientID="HOSPITAL" * 4)
+    study_uid = images[0].StudyInstanceUID
+    with hilum_and_archive(tmp_path) as (hilum, _):
+        hilum.send(write(images, tmp_path / "first"))
+        hilum.settled(study_uid)
+        hilum.send(write(changed(images, PatientName=NAME), tmp_path / "second"))
+        events(hilum, study_uid, "corrected")
+        idle(hilum)
+        status, shown = typed(f"hilum decide {study_uid}", 80)
+    table, _, footer = shown.partition("`hilum decide")
+    assert status == 0
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown
+    lines = table.splitlines()
+    assert max(map(len, lines)) <= 80
+    for column, values in {
+        "name": ["MARKER^One", NAME],
+        "patient": ["P1" * 20] * 2,
+        "these": ["present", "sent by SCANNER at"],
+        "issuer": ["HOSPITAL" * 4] * 2,
+    }.items():
+        seen = "".join(cells(lines, column))
+        for value in values:
+            assert value.replace(" ", "") in seen
+    assert f" {study_uid} --patient NUMBER`" in footer
+
+
+def cells(lines: list[str], column: str) -> list[str]:
+    """What stands below the heading that begins with `column`, without spaces."""
+    heads = lines[: next(n for n, line in enumerate(lines) if not line.strip())]
+    starts = [head.start() for line in heads for head in re.finditer(r"(?:^|(?<=  ))\S", line)]
+    start = next(line.index(column) for line in heads if column in line)
+    end = min((s for s in starts if s > start), default=None)
+    return [line[start:end].replace(" ", "") for line in lines[len(heads) :]]
 
 
 def test_a_transcoded_copy_with_another_accession_number_is_a_correction(
@@ -230,6 +295,30 @@ def test_a_transcoded_copy_with_another_accession_number_is_a_correction(
         hilum.until(lambda: states(hilum, study_uid).count("completed") == 2, "note and result")
         numbers = [r.AccessionNumber for r in results(pacs) if r.Modality == "SR"]
     assert sorted(numbers) == ["A1", "A2"]
+
+
+def test_events_of_one_correction_name_the_numbers_to_be_typed(
+    tmp_path: Path, typed: Typed
+) -> None:
+    """A scout without a birth date: another identity in the study, whose event looked the same."""
+    scout = changed(of(mr_slices("s1", count=1, description="scout"), "P1", "MARKER^One"))
+    scout[0].PatientBirthDate = ""
+    images = [*exam(), *scout]
+    study_uid = images[0].StudyInstanceUID
+    with hilum_and_archive(tmp_path) as (hilum, _):
+        hilum.send(write(images, tmp_path / "first"))
+        hilum.settled(study_uid)
+        hilum.send(write(changed(images, AccessionNumber="A2"), tmp_path / "second"))
+        said = events(hilum, study_uid, "corrected", 2)
+        idle(hilum)
+        assert events(hilum, study_uid, "corrected", 2) == said
+        _, shown = typed(f"hilum decide {study_uid}")
+        numbers = {line.split()[0] for line in shown.splitlines() if " A2 " in line}
+        assert numbers == {re.findall(r"\(AccessionNumber\).* number (\d+): ", s)[0] for s in said}
+        assert len(numbers) == 2
+        take(typed, hilum, "1960")  # the present one, as it was
+        (decided,) = texts(hilum, study_uid, "identity")[-1:]
+        assert decided.startswith("a person decided that the study stays as it is: number ")
 
 
 def test_a_study_that_moved_to_another_uid_is_a_correction(tmp_path: Path, typed: Typed) -> None:
@@ -273,11 +362,22 @@ def test_other_pixels_stay_refused(tmp_path: Path, typed: Typed) -> None:
         hilum.send(write(images, tmp_path / "first"))
         hilum.settled(study_uid)
         hilum.send(write(others, tmp_path / "second"))
-        events(hilum, study_uid, "quarantined", len(others))
+        broken = write(changed(exam(), PatientID="P9")[:1], tmp_path / "broken")
+        broken[0].write_bytes(broken[0].read_bytes()[:-40])
+        sender.send(broken, hilum.listener)
+        said = f"{len(others)} images came again with other content (pixels); they are set apart"
+        hilum.until(lambda: said in texts(hilum, study_uid, "quarantined"), "one counted event")
+        refused = hilum.until(lambda: refusals(hilum, count=2), "both reasons")
         reasons = {item["reason"] for item in views.quarantine(hilum.site)["objects"]}
         assert texts(hilum, study_uid, "corrected") == []
         assert views.alarms(hilum.site, hilum.records) == []
-    assert reasons == {f"{OTHER_CONTENT}: pixels"}
+    assert f"{OTHER_CONTENT}: pixels" in reasons
+    assert len(reasons) == 2
+    by_reason = {row["reason"].rpartition(": `")[0]: row["count"] for row in refused}
+    assert by_reason == {reason: 4 if OTHER_CONTENT in reason else 1 for reason in reasons}
+    assert {(row["kind"], row["caller"], row["called"]) for row in refused} == {
+        ("content", "SCANNER", "HIPPOAI")
+    }
 
 
 def test_a_result_that_the_archive_moved_is_only_noted(tmp_path: Path, typed: Typed) -> None:

@@ -31,11 +31,11 @@ def typed(
     settings = tmp_path / "hilum.toml"
     settings.write_text(f'data = "{tmp_path / "hilum"}"\n')
 
-    def type_it(line: str) -> tuple[int, str]:
+    def type_it(line: str, columns: int = 200) -> tuple[int, str]:
         words = line.split()
         words += [] if words[1] == "run" else ["--config", str(settings)]
         monkeypatch.setattr(sys, "argv", words)
-        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setenv("COLUMNS", str(columns))
         try:
             main()
             status = 0
@@ -129,6 +129,10 @@ def test_a_series_of_two_patients_is_held_until_a_person_decides(
         assert (status, cure_in(alarm["text"])) == (0, cure_in(item["reason"]))
         number = next(line.split()[0] for line in shown.splitlines() if "MARKER^Two" in line)
         assert "MARKER^One" in shown
+        rows = [line for line in shown.splitlines() if "MARKER" in line]
+        assert [row.split()[1] for row in rows] == ["present", "present"]
+        assert "Only the images of that patient are analysed" in shown
+        assert "taken back" not in shown
         assert typed(f"hilum decide {study_uid} --patient 00000")[0] == 1
         status, answer = typed(cure_in(shown).replace("NUMBER", number))
         assert status == 0, answer
@@ -140,7 +144,12 @@ def test_a_series_of_two_patients_is_held_until_a_person_decides(
         assert caution in texts(hilum, study_uid, "identity")
         status, answer = typed(f"hilum decide {study_uid} --patient {number}")
         assert (status, "nothing of this study waits" in answer) == (1, True)
+        (said,) = texts(hilum, study_uid, "complete")
+        (decided,) = texts(hilum, study_uid, "identity")[:1]
     assert [verdict["images"] for verdict in item["chosen_series"]] == [3]
+    assert said.startswith("9 images, ")
+    assert said.endswith(", 6 of them left out because a person decided so")
+    assert decided == f"it was decided which images count: those of number {number}"
     assert {str(result.PatientID) for result in results_of(tmp_path)} == {"P2"}
     report = next(result for result in results_of(tmp_path) if result.Modality == "SR")
     assert "ther images of this study name another patient" in report.to_json()

@@ -21,9 +21,8 @@ def status(hilum: Running, folder: Path, *options: str) -> str:
 
 
 def test_a_sender_with_a_wrong_ae_title_is_seen(tmp_path: Path) -> None:
-    with running(
-        tmp_path, receiver={"port": available_port(), "allowed_callers": ["MR1"], "low_water_mb": 0}
-    ) as hilum:
+    settings = {"port": available_port(), "allowed_callers": ["MR1"], "low_water_mb": 0}
+    with running(tmp_path, receiver=settings) as hilum:
         port = str(hilum.site.receiver.port)
         echo = ["echoscu", "-aet", "SCANNER2", "-aec", "HIPPOAI", "127.0.0.1", port]
         for _ in range(3):
@@ -39,7 +38,7 @@ def test_a_sender_with_a_wrong_ae_title_is_seen(tmp_path: Path) -> None:
             "HIPPOAI",
             "127.0.0.1",
         )
-        cure = "is not among receiver.allowed_callers: add it, or correct the sender"
+        cure = "is not among receiver.allowed_callers: correct the sender, or add it, then restart"
         shown = status(hilum, tmp_path)
         assert f"3 times (first {shown.split('(first ')[1][:19]})  calling AE title" in shown
         assert f"SCANNER2 at 127.0.0.1 calling HIPPOAI: calling AE title SCANNER2 {cure}" in shown
@@ -49,6 +48,6 @@ def test_a_sender_with_a_wrong_ae_title_is_seen(tmp_path: Path) -> None:
         assert "1 sender was refused within the last hour, the last one SCANNER2" in shown
         log = (hilum.site.data / "logs" / "hilum.log").read_text()
         assert log.count("SCANNER2 (127.0.0.1): calling AE title SCANNER2 is not among") >= 1
-        # the cure cures
-        hello = ["echoscu", "-aet", "MR1", "-aec", "HIPPOAI", "127.0.0.1", port]
-        assert subprocess.run(hello, capture_output=True, timeout=20).returncode == 0
+    settings["allowed_callers"] = ["MR1", "SCANNER2"]  # the cure, which names a restart
+    with running(tmp_path, receiver=settings):
+        assert subprocess.run(echo, capture_output=True, timeout=20).returncode == 0

@@ -3,16 +3,45 @@
 No other command shows names, birth dates or patient IDs, and nothing here is logged or recorded.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from hilum.cli.app import DEFAULT_CONFIG, Config, app, out, say, site_and_records
+from hilum.cli.app import DEFAULT_CONFIG, Config, app, clock, out, say, site_and_records
+from hilum.config.site import Site
+from hilum.dicom.identity import DIFFERENT, Identity, held_for, number_of
+from hilum.dicom.instance import Instance
 from hilum.errors import HilumError
+from hilum.inbox import Inbox
+from hilum.inbox.versions import Versions
+from hilum.records import Records, tables
+from hilum.records.states import State
 
-SHOWN = 8  # of a key's last digits
+PRESENT = "present"
+LONGEST = 1024  # characters of a value; names that differ must look different
+SHORT = ("number", "images")  # columns that never go on below
+NOTHING_WAITS = "Nothing of this study waits for a decision."
+IF_CORRECTED = (
+    "With the number of other data than the present ones, each result of the present images is "
+    "taken back in the archive and a new one is made of the others. With the number of present "
+    "ones, nothing is taken back."
+)
+IF_MIXED = "Only the images of that patient are analysed; those of the others are left out."
+
+
+@dataclass(frozen=True)
+class _Version:
+    """The images of a study that state one identity, and what they are."""
+
+    identity: Identity
+    what: str
+    images: tuple[Instance, ...]
 
 
 @app.command()
@@ -29,17 +58,16 @@ def decide(
     This shows patient data. It is the only command that does.
     """
     from hilum.asking import ask, to_be_decided
-    from hilum.inbox.versions import Versions
     from hilum.records import views
 
     site, records = site_and_records(config)
     study_uid = views.study_called(records, study)
-    named = _named(site, records, study_uid)
+    versions = _versions_of(site, records, study_uid)
     if not patient:
-        out.print(_table(named))
-        out.print(f"`hilum decide {study_uid} --patient NUMBER` takes the images of one only.")
+        out.print(_table(versions))
+        out.print(_what_choosing_does(records, study_uid, versions))
         return
-    key = _key_of(patient, named)
+    key = _key_of(patient, versions)
     is_other = bool(Versions(site.data).of(study_uid, key))
     workitem = to_be_decided(records, study_uid, is_other)
     done, answer = ask(records, site.data, "decide", workitem, reason=key)
@@ -47,48 +75,88 @@ def decide(
     raise typer.Exit(0 if done else 1)
 
 
-def _named(site: Any, records: Any, study_uid: str) -> Mapping[Any, list[Any]]:
-    """The images of a study by the identity that they state: those that count, then others."""
-    from hilum.dicom.identity import Identity
-    from hilum.dicom.instance import Instance
-    from hilum.inbox import Inbox
-    from hilum.inbox.versions import Versions
+def _versions_of(site: Site, records: Records, study_uid: str) -> list[_Version]:
+    """What is here of a study: the images that count first, then others, the latest sent first."""
     from hilum.records.own import own_results
 
+    kept = Versions(site.data)
     files = sorted(Inbox(site.data).study_folder(study_uid).glob("*.dcm"))
-    files += Versions(site.data).all_of(study_uid)
-    named: dict[Identity, list[Instance]] = {}
     own = own_results(records, ())
-    for file in files:
+    named: dict[tuple[Identity, str], list[Instance]] = {}
+    for file in [*files, *kept.all_of(study_uid)]:
         image = Instance.read(file, own)
         if not image.is_own_result:
-            named.setdefault(Identity.of(image.header), []).append(image)
+            identity = Identity.of(image.header)
+            what = PRESENT if file in files else _what_is_kept(records, file, image, identity)
+            named.setdefault((identity, what), []).append(image)
     if not named:
         raise HilumError("no image of this study is on this machine; send it again")
-    return named
+    return [_Version(*key, tuple(images)) for key, images in named.items()]
 
 
-def _key_of(number: str, named: Iterable[Any]) -> str:
-    keys = [str(identity.key) for identity in named if identity.key.endswith(number)]
-    if len(keys) != 1:
+def _what_is_kept(records: Records, file: Path, image: Instance, identity: Identity) -> str:
+    """What an image is that lies beside the present ones."""
+    study_uid = image.study_uid
+    is_former = records.find(tables.former, study_uid=study_uid, label=image.label, limit=1)
+    if is_former or file.parent.name != identity.key:  # "<key>.former", where both have one key
+        return "before a correction"
+    sent = records.find(tables.correction, study_uid=study_uid, identity=identity.key)
+    if not sent:
+        return "sent"
+    senders = ", ".join(sender or "unknown" for sender in sent[0]["senders"])
+    taken = "" if sent[0]["is_open"] else ", not taken"
+    return f"sent by {senders} at {clock(sent[0]['at'])}{taken}"
+
+
+def _what_choosing_does(records: Records, study_uid: str, versions: list[_Version]) -> str:
+    held = records.find(tables.workitem, study_uid=study_uid, state=State.HELD)
+    reasons = {held_for(row["reason"]) for row in held} - {""}
+    is_corrected = bool(reasons - {DIFFERENT}) or any(v.what != PRESENT for v in versions)
+    said = [
+        text
+        for text, applies in ((IF_CORRECTED, is_corrected), (IF_MIXED, DIFFERENT in reasons))
+        if applies
+    ]
+    if not said:
+        return NOTHING_WAITS
+    return "\n".join([f"`hilum decide {study_uid} --patient NUMBER` decides.", *said])
+
+
+def _key_of(number: str, versions: Iterable[_Version]) -> str:
+    keys = {version.identity.key for version in versions}
+    found = [key for key in keys if key.endswith(number)]
+    if len(found) != 1:
         raise HilumError(f"no patient of this study has the number {number}; see without --patient")
-    return keys[0]
+    return found[0]
 
 
-def _table(named: Mapping[Any, list[Any]]) -> Table:
-    columns = ("number", "patient ID", "issuer", "name", "birth date", "accession", "images", "of")
-    table = Table(*columns, box=None)
-    for identity, images in named.items():
-        header = images[0].header
-        keywords = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate")
-        stated = [header.text(keyword) for keyword in (*keywords, "AccessionNumber")]
-        series = sorted({image.header.text("SeriesDescription") for image in images})
-        cells = [identity.key[-SHOWN:], *stated, str(len(images)), ", ".join(filter(None, series))]
-        table.add_row(*map(_plain, cells))
+def _table(versions: Iterable[_Version]) -> Table:
+    """One row a version; what is too long for the terminal goes on below, nothing is cut.
+
+    Columns in which nothing is stated are left out.
+    """
+    rows = [_cells(version) for version in versions]
+    columns = [column for column in rows[0] if any(row[column] for row in rows)]
+    table = Table(box=None, padding=(0, 2, 1, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in SHORT)
+    for row in rows:
+        table.add_row(*(escape(row[column]) for column in columns))
     return table
 
 
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+def _cells(version: _Version) -> dict[str, str]:
+    """A row, by the headings of its columns."""
+    stated = partial(version.images[0].header.text, longest=LONGEST)
+    series = {image.header.text("SeriesDescription") for image in version.images}
+    return {
+        "number": number_of(version.identity.key),
+        "these are": version.what,
+        "name": stated("PatientName"),
+        "patient ID": stated("PatientID"),
+        "issuer": stated("IssuerOfPatientID"),
+        "born": stated("PatientBirthDate"),
+        "accession": stated("AccessionNumber"),
+        "images": str(len(version.images)),
+        "of": ", ".join(sorted(filter(None, series))),
+    }

@@ -16,7 +16,7 @@ from hilum.cli.app import (
     records_if_any,
     site_and_records,
 )
-from hilum.errors import HilumError
+from hilum.errors import ConfigurationError, HilumError
 from hilum.records.states import Delivery
 
 PAGE = 50  # objects
@@ -115,11 +115,15 @@ def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> No
     records = records_if_any(site)
     shown = views.destinations(site, records)
     for view, settings in zip(shown, site.destination, strict=True):
-        view["answers"] = open_destination(settings).answers()
+        try:
+            view["answers"] = open_destination(settings).answers()
+            view["answer"] = "answers" if view["answers"] else "does not answer"
+        except ConfigurationError as error:
+            view["answers"], view["answer"] = False, f"cannot be asked: {error}"
         if not as_json:
             out.print(_destination_line(view))
             out.print(f"  receives {view['receives'].replace(',', ', ')}")
-            out.print("  answers" if view["answers"] else "  [bold red]does not answer[/]")
+            out.print(f"  {escape(view['answer'])}", style=None if view["answers"] else "bold red")
     if as_json:
         print_json(shown)
     raise typer.Exit(0 if all(view["answers"] for view in shown) else 1)

@@ -15,7 +15,10 @@ class Destination(Protocol):
     name: str
 
     def answers(self) -> bool:
-        """Whether it is there at all, be it to refuse; waits `CALL_SECONDS` at most."""
+        """Whether it is there at all, be it to refuse; waits `CALL_SECONDS` at most.
+
+        `ConfigurationError` if our own settings do not let us ask.
+        """
 
     def send(self, files: Sequence[Path]) -> None:
         """Hand over every file (DICOM Part 10), or raise `DeliveryDelayed` or `DeliveryRefused`."""

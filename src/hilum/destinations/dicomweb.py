@@ -12,9 +12,9 @@ from typing import Any
 from hilum.config.site import Destination
 from hilum.destinations import CALL_SECONDS
 from hilum.dicom.instance import Instance
-from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
+from hilum.errors import RESTART, ConfigurationError, DeliveryDelayed, DeliveryRefused
 from hilum.transport.statuses import raise_for
-from hilum.transport.web import Answer, Failures, Peer, batches
+from hilum.transport.web import Answer, Failures, Peer, batches, password_of
 
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
 DICOM_JSON = "application/dicom+json"
@@ -27,7 +27,8 @@ THERE = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED)  # no pro
 FAILURES = Failures(DeliveryDelayed, DeliveryRefused, DeliveryRefused)
 CURES: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: "the archive calls the request wrong: its log names the cause",
-    HTTPStatus.METHOD_NOT_ALLOWED: "the address does not take results: correct url, enable STOW-RS",
+    HTTPStatus.METHOD_NOT_ALLOWED: "the address does not take results: enable STOW-RS there, or "
+    f"correct url, {RESTART}",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too large for the archive or a proxy: raise its limit",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the archive does not take DICOM files: enable STOW-RS",
 }
@@ -43,6 +44,7 @@ class DicomwebDestination:
         self._settings = settings
 
     def answers(self) -> bool:
+        password_of(self._settings)  # without it nothing is asked, so nobody has refused
         patience = min(self._settings.timeout_seconds, CALL_SECONDS)
         with closing(Peer(self._settings, FAILURES, CURES)) as peer:
             try:

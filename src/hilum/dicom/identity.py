@@ -67,6 +67,7 @@ DIFFERENT = "not all images name the same patient"  # begins the reason of what 
 CORRECTED = "corrected patient data were sent"
 FORMER = "the patient data of these images were corrected before"
 HELD_FOR = (DIFFERENT, CORRECTED, FORMER)
+SHOWN = 8  # of a key's last digits
 MOST_SPELLINGS = 32  # ways in which the images of one patient may write who it is
 
 
@@ -143,6 +144,11 @@ class Identity:
         patient = self.patient
         parts = (patient.id, *patient.issuer, *patient.name, patient.birth_date)
         return derived_uid("identity", *parts, self.study_uid, self.accession_number)
+
+
+def number_of(key: str) -> str:
+    """How the key of an `Identity` is shown to a person, who may type it."""
+    return key[-SHOWN:]
 
 
 def held_for(reason: str) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
+from hilum.dicom.identity import FORMER
 from hilum.dicom.part10 import body
 from hilum.dicom.salvage import readable
 from hilum.dicom.structure import Buffer
@@ -34,6 +35,7 @@ CORRECT_SENDER = "correct the sender, which mixes objects up, have it send again
 ADVICE = {
     OTHER_CONTENT: "the first one was kept: compare both; if this is the right one, have it sent "
     "under a new SOP Instance UID; then delete it",
+    FORMER: "nothing: the corrected ones stay; `hilum decide STUDY` goes back if they are wrong",
     OTHER_INSTANCE: CORRECT_SENDER,
     OTHER_CLASS: CORRECT_SENDER,
 }
@@ -77,7 +79,8 @@ class SetApart:
     @property
     def advice(self) -> str:
         """What a person is to do about it."""
-        return ADVICE.get(self.reason, SEND_AGAIN)
+        stated = (advice for reason, advice in ADVICE.items() if self.reason.startswith(reason))
+        return next(stated, SEND_AGAIN)
 
 
 class Inbox:

@@ -1,9 +1,12 @@
 """Patient data are their owner's alone: what others may not read, they cannot lose."""
 
+import os
 import shlex
 import stat
 from contextlib import suppress
 from pathlib import Path
+
+from hilum.errors import ConfigurationError
 
 OWNER_ONLY = 0o700
 OTHERS = 0o077  # group and everybody
@@ -33,9 +36,31 @@ def open_to_others(folder: Path) -> str:
     )
 
 
-def readable_by_all(file: Path) -> str:
-    """What is wrong if everybody may read or write the secret in `file`, and the cure; else ""."""
-    mode = stat.S_IMODE(file.stat().st_mode)
-    if not mode & stat.S_IRWXO:
-        return ""
-    return f"everybody may read {file} (mode {mode:o}): chmod 600 {shlex.quote(str(file))}"
+def secret_in(file: Path) -> str:
+    """The text in `file`, which nobody but the user who runs Hilum may read or write.
+
+    Raises
+    ------
+    ConfigurationError
+        The file cannot be used; the text ends with the cure.
+    """
+    try:
+        status = file.stat()
+        mode = stat.S_IMODE(status.st_mode)
+        if mode & OTHERS:
+            text = f"others may read or write {file} (mode {mode:o})"
+            raise ConfigurationError(f"{text}: {_made_private(file, status)}")
+        return file.read_text().strip()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{file} is not text: write the password into it") from error
+    except OSError as error:
+        cure = "write the password into it, and let nobody but the user who runs Hilum read it"
+        raise ConfigurationError(f"cannot read {file}: {error.strerror}: {cure}") from error
+
+
+def _made_private(file: Path, status: os.stat_result) -> str:
+    """The command after which its owner, who runs Hilum, may read `file` and nobody else."""
+    quoted = shlex.quote(str(file))
+    chmod = f"chmod 600 {quoted}"
+    is_ours = os.geteuid() in (0, status.st_uid)
+    return chmod if is_ours else f"chown {os.geteuid()} {quoted} && {chmod}"

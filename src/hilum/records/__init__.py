@@ -74,9 +74,11 @@ class Records:
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    def add_event(self, study_uid: str, kind: str, text: str, workitem_id: str = "") -> None:
-        """Append one line to the trace of a study."""
-        self.transact(lambda connection: _add_event(connection, study_uid, kind, text, workitem_id))
+    def add_event(self, study_uid: str, kind: str, text: str, workitem_id: str = "") -> int:
+        """Append one line to the trace of a study; its id."""
+        return self.transact(
+            lambda connection: _add_event(connection, study_uid, kind, text, workitem_id)
+        )
 
     def add_events(
         self, study_uid: str, kind: str, texts: Sequence[str], workitem_id: str = ""
@@ -94,8 +96,8 @@ class Records:
         values = {"action": action, "workitem_id": workitem_id, "reason": reason}
 
         def insert(connection: sa.Connection) -> int:
-            inserted = connection.execute(tables.request.insert().values(at=time.time(), **values))
-            return int(inserted.inserted_primary_key[0])  # type: ignore[index]
+            statement = tables.request.insert().values(at=time.time(), **values)
+            return _new_id(connection.execute(statement))
 
         return self.transact(insert)
 
@@ -176,9 +178,14 @@ class Records:
 
 def _add_event(
     connection: sa.Connection, study_uid: str, kind: str, text: str, workitem_id: str
-) -> None:
+) -> int:
     values = {"at": time.time(), "study_uid": study_uid, "workitem_id": workitem_id}
-    connection.execute(tables.event.insert().values(kind=kind, text=text, **values))
+    statement = tables.event.insert().values(kind=kind, text=text, **values)
+    return _new_id(connection.execute(statement))
+
+
+def _new_id(inserted: sa.CursorResult[Any]) -> int:
+    return int(inserted.inserted_primary_key[0])  # type: ignore[index]
 
 
 def _put(connection: sa.Connection, table: sa.Table, row: Row) -> bool:

@@ -150,13 +150,13 @@ alarm = sa.Table(
     sa.Column("since", sa.Float, nullable=False),
 )
 refusal = sa.Table(
-    "refusal",  # a hilum.refusals.Refusal: who was refused by the receiver, why, how often
+    "refused",  # a hilum.refusals.Refusal: who was refused by the receiver, why, how often
     metadata,
     sa.Column("kind", sa.String(32), primary_key=True),  # a RefusalKind
     sa.Column("address", sa.String(64), primary_key=True),
     sa.Column("caller", sa.String(16), primary_key=True),
     sa.Column("called", sa.String(16), primary_key=True),
-    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("reason", sa.String(300), primary_key=True),
     sa.Column("first_at", sa.Float, nullable=False),
     sa.Column("last_at", sa.Float, nullable=False),
     sa.Column("count", sa.BigInteger, nullable=False),

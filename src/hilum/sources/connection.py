@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from hilum.errors import RESTART
 from hilum.refusals import RefusalKind
 from hilum.sources.traffic import Traffic
 from hilum.transport.dimse import MAXIMUM_PDU, tune
@@ -103,11 +104,11 @@ class Connection(socket.socket):
             text = "it does not speak DICOM (TLS or HTTP, perhaps): correct the settings there"
             self._refuse(RefusalKind.PROTOCOL, text)
         if length > LONGEST_PDU:
-            text = f"announced a PDU of {length} bytes, {LONGEST_PDU} are allowed"
+            text = f"it announced a PDU of more than {LONGEST_PDU} bytes"
             self._refuse(RefusalKind.PROTOCOL, f"{text}: correct the sender")
         if not self._traffic.claim(length):
             text = "the objects on their way need more memory than the receiver may use"
-            self._refuse(RefusalKind.ROOM, f"{text}: raise receiver.memory_mb")
+            self._refuse(RefusalKind.ROOM, f"{text}: raise receiver.memory_mb, {RESTART}")
         self._claimed += length
         self._left = length
         self._deadline = time.monotonic() + PDU_SECONDS

@@ -35,14 +35,14 @@ from hilum.dicom.part10 import prefix
 from hilum.dicom.salvage import readable
 from hilum.dicom.structure import Buffer
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from hilum.errors import UnreadableError
+from hilum.errors import RESTART, UnreadableError
 from hilum.hints import HintSender
-from hilum.inbox import OTHER_CLASS, OTHER_INSTANCE, Inbox, Outcome, Stored
+from hilum.inbox import OTHER_CLASS, OTHER_CONTENT, OTHER_INSTANCE, Inbox, Outcome, Stored
 from hilum.inbox.growing import Growing, mapped
 from hilum.inbox.room import MEBIBYTE, require_room
 from hilum.logs import configure_logging
 from hilum.process import data_bytes, die_with_parent
-from hilum.refusals import RefusalKind
+from hilum.refusals import SEE_QUARANTINE, RefusalKind
 from hilum.sources.arriving import Arriving, ArrivingProvider
 from hilum.sources.connection import Connection, Cut
 from hilum.sources.refusing import Refusing, Trouble
@@ -67,7 +67,6 @@ REJECTIONS = {  # result, source, diagnostic of PS3.8 table 9-21
     RefusalKind.CALLER: (1, 1, 3),
     RefusalKind.ROOM: (2, 3, 2),
 }
-SEE_QUARANTINE = "`hilum quarantine` lists it and says what to do"
 
 SUCCESS = 0x0000
 OUT_OF_RESOURCES = 0xA700  # PS3.4 table B.2-1, this one and the next three
@@ -181,8 +180,8 @@ class _Server(AssociationServer):
     def verify_request(self, request: Any, client_address: Any) -> bool:
         host = ipaddress.ip_address(request.host)
         if self._networks and not any(host in network for network in self._networks):
-            text = f"address {host} is not among receiver.allowed_hosts: add it if it is to send"
-            self._refusing.note(RefusalKind.ADDRESS, text, request.host)
+            text = f"address {host} is not among receiver.allowed_hosts: if it is to send, add it"
+            self._refusing.note(RefusalKind.ADDRESS, f"{text}, {RESTART}", request.host)
             return False
         if reason := self._traffic.crowded(request):
             self._refusing.note(RefusalKind.ROOM, reason, request.host)
@@ -241,10 +240,10 @@ class _Server(AssociationServer):
         if settings.require_called_ae_title and peer.called != settings.ae_title:
             text = f"called AE title {peer.called} is not ours ({settings.ae_title})"
             cure = "correct the sender, or set receiver.require_called_ae_title to false"
-            return Cut(RefusalKind.CALLED, f"{text}: {cure}")
+            return Cut(RefusalKind.CALLED, f"{text}: {cure}, {RESTART}")
         if settings.allowed_callers and peer.caller not in settings.allowed_callers:
             text = f"calling AE title {peer.caller} is not among receiver.allowed_callers"
-            return Cut(RefusalKind.CALLER, f"{text}: add it, or correct the sender")
+            return Cut(RefusalKind.CALLER, f"{text}: correct the sender, or add it, {RESTART}")
         if reason := self._traffic.admit(peer.connection, bool(settings.allowed_callers)):
             return Cut(RefusalKind.ROOM, reason)
         return None
@@ -299,7 +298,8 @@ class _Server(AssociationServer):
             arriving.drop()
         self._trouble.ends()
         self._traffic.has_sent(peer.address)
-        if stored.outcome is Outcome.QUARANTINED:
+        # Other content may be a correction, which is no refusal: the gateway finds out.
+        if stored.outcome is Outcome.QUARANTINED and stored.reason != OTHER_CONTENT:
             self._refuse(RefusalKind.CONTENT, f"{stored.reason}: {SEE_QUARANTINE}", peer)
         self._tell(
             stored.outcome.value,
@@ -344,9 +344,8 @@ class _Server(AssociationServer):
         self._refusing.note(kind, reason, peer.address, peer.caller, peer.called)
 
     def _tell(self, what: str, peer: _Peer, **fields: str) -> None:
-        self._hints.send(
-            what, association=peer.association, caller=peer.caller, address=peer.address, **fields
-        )
+        whose = {"caller": peer.caller, "called": peer.called, "address": peer.address}
+        self._hints.send(what, association=peer.association, **whose, **fields)
 
 
 def _host(address: str) -> str:

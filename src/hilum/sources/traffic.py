@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from hilum.config.site import Receiver
+from hilum.errors import RESTART
 from hilum.inbox.room import MEBIBYTE
 from hilum.refusals import RefusalKind
 
@@ -72,13 +73,14 @@ class Traffic:
         with self._lock:
             of_host = [link for link in self._open if link.host == newcomer.host]
             if len(of_host) > self._most_of_host + SPARE_OF_HOST:
-                crowd, whose = of_host, "of this host"
+                crowd, whose, most = of_host, "of this host", self._most_of_host + SPARE_OF_HOST
             elif len(self._open) > self._most + SPARE_CONNECTIONS:
                 crowd, whose = list(self._open), "of all hosts"
+                most = self._most + SPARE_CONNECTIONS
             else:
                 return ""
             counts = Counter(link.host for link in self._open)
-            reason = f"{len(crowd)} connections {whose} are open: close some, or find out whose"
+            reason = f"over {most} connections {whose} are open: close some, or find out whose"
             silent = [link for link in crowd if not link.requested and link is not newcomer]
             if not silent:
                 return reason
@@ -115,8 +117,8 @@ class Traffic:
             of_host = sum(other.host == link.host for other in holders)
             if of_host >= self._most_of_host:
                 return (
-                    f"{of_host} associations of this host are open already: have it close some, "
-                    "or raise receiver.max_associations_per_host"
+                    f"{self._most_of_host} associations of this host are open already: have it "
+                    f"close some, or raise receiver.max_associations_per_host, {RESTART}"
                 )
             others = sum(other.host not in self._known for other in holders)
             is_known = is_known or link.host in self._known
@@ -125,8 +127,8 @@ class Traffic:
                 not self._idle_one_makes_room(holders, link.host)
             ):
                 return (
-                    f"{len(holders)} associations are open already, too many for one more: have "
-                    "the senders close some, or raise receiver.max_associations"
+                    f"too many associations are open already (receiver.max_associations is "
+                    f"{self._most}): have the senders close some, or raise it, {RESTART}"
                 )
             link.admitted = True
             return ""
@@ -156,8 +158,8 @@ class Traffic:
         victim = min(idle, key=self._by(lambda link: -counts[link.host]))
         victim.admitted = False
         reason = (
-            f"{counts[victim.host]} associations of this host are open, this one was idle and "
-            "made room for another host: have it release what it does not use"
+            "more associations of this host are open than its share, this one was idle and made "
+            "room for another host: have it release what it does not use"
         )
         victim.cut(RefusalKind.ROOM, reason)
         return True

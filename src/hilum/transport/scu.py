@@ -21,7 +21,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 from hilum.config.site import Destination
 from hilum.dicom.header import HOSTILE
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from hilum.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
+from hilum.errors import RESTART, DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.transport.dimse import MAXIMUM_PDU, VERIFICATION, quieten_libraries, tune
 
 MAXIMUM_CONTEXTS = 128  # per association: context IDs are the odd numbers of one byte
@@ -240,7 +240,8 @@ def _explain(association: Association, peer: Peer) -> DeliveryError:
     reason = (answer.result, answer.result_source, answer.diagnostic)
     if reason == CALLED_NOT_RECOGNISED:
         return DeliveryRefused(
-            f"{peer} does not answer to that AE title: correct ae_title, or the title set there"
+            f"{peer} does not answer to that AE title: correct the title set there; or "
+            f"correct ae_title, {RESTART}"
         )
     if reason == CALLING_NOT_RECOGNISED:
         return DeliveryRefused(f"{peer} does not know us: register AE title {peer.calling} there")

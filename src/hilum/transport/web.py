@@ -10,20 +10,20 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import httpx
 
-from hilum.errors import HilumError
-from hilum.inbox.privacy import readable_by_all
+from hilum.errors import RESTART, ConfigurationError, HilumError
+from hilum.inbox.privacy import secret_in
 
 LARGEST_ANSWER = 64 << 20  # bytes, unless more is asked for
 BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 CURES: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: "user name or password are wrong: correct username, password_file",
+    HTTPStatus.UNAUTHORIZED: "user name or password are wrong: correct username, "
+    f"password_file, {RESTART}",
     HTTPStatus.FORBIDDEN: "the user may not do this: give it the right in the archive",
-    HTTPStatus.NOT_FOUND: "there is no such service at that address: correct url",
+    HTTPStatus.NOT_FOUND: f"there is no such service at that address: correct url, {RESTART}",
     HTTPStatus.NOT_ACCEPTABLE: "the archive cannot answer in the form asked for",
 }
 UNTRUSTED = (
-    "its certificate is not trusted: add who signed it to the system's certificates, "
-    "then restart Hilum"
+    f"its certificate is not trusted: add who signed it to the system's certificates, {RESTART}"
 )
 
 
@@ -104,7 +104,7 @@ class Peer:
                     raise
                 return self._read(self._client, prepared, largest, expected)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-            raise self.refusal("not an http address: correct url") from error
+            raise self.refusal(f"not an http address: correct url, {RESTART}") from error
         except httpx.TimeoutException as error:
             raise self._delay("no answer in time") from error
         except httpx.HTTPError as error:
@@ -117,12 +117,14 @@ class Peer:
         try:
             return json.loads(answer.content) if answer.content else []
         except ValueError as error:
-            raise self.refusal("does not answer in JSON: correct url") from error
+            raise self.refusal(f"does not answer in JSON: correct url, {RESTART}") from error
 
     def refusal(self, reason: str | int) -> HilumError:
         """The error for an HTTP status, or for a reason in words, that a person must act on."""
         if isinstance(reason, int):
-            cure = self._cures.get(reason, "unexpected: correct url, or look into its log")
+            cure = self._cures.get(
+                reason, f"unexpected: look into its log, or correct url, {RESTART}"
+            )
             reason = f"HTTP {int(reason)}: {cure}"
         return self._failures.refused(f"{self._account.name}: {reason}")
 
@@ -131,15 +133,10 @@ class Peer:
 
     def _opened(self) -> httpx.Client:
         account = self._account
-        password = ""
-        if account.password_file:
-            try:
-                if problem := readable_by_all(account.password_file):
-                    raise self.refusal(f"password_file: {problem}")
-                password = account.password_file.read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                why = getattr(error, "strerror", "it is not text")
-                raise self.refusal(f"cannot read password_file: {why}") from error
+        try:
+            password = password_of(account)
+        except ConfigurationError as error:  # the file was changed since the start
+            raise self._failures.refused(str(error)) from error
         return httpx.Client(
             auth=httpx.BasicAuth(account.username, password) if account.username else None,
             timeout=account.timeout_seconds,
@@ -171,6 +168,19 @@ class Peer:
             return Answer(status, b"".join(chunks), response.headers.get("Content-Type", ""))
         finally:
             response.close()
+
+
+def password_of(account: Account) -> str:
+    """The password in the file that `account` names, "" if it names none.
+
+    `ConfigurationError`, with the name of the account and the cure, if that file cannot be used.
+    """
+    if not account.password_file:
+        return ""
+    try:
+        return secret_in(account.password_file)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{account.name}: password_file: {error}") from error
 
 
 Item = TypeVar("Item")
