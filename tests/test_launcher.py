@@ -149,6 +149,8 @@ def test_on_a_terminal_a_bar_shows_that_the_set_up_is_alive(clone: Path) -> None
             os.close(ours)
             running.kill()
     assert re.search(rb"\[#* *\] \d of 2 fetched, \d installed, \d+ s", shown), shown
+    assert b"still at it, 0 s" in shown
+    assert not re.search(rb"\r  \d+ s", shown), "no step counts seconds without words"
 
 
 def told_by(clone: Path, version: tuple[int, int, int], **environment: str) -> str:

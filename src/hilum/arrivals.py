@@ -18,6 +18,7 @@ from hilum.inbox import Inbox
 from hilum.inbox.removed import Removed
 from hilum.records import Records, tables
 from hilum.records.states import State
+from hilum.wording import counted
 
 MOST_COUNTS = 1000  # studies
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
@@ -135,7 +136,8 @@ class Arrivals:
         del self._open[arrival.study_uid]
         if arrival.removed:
             came = arrival.images - len(arrival.removed)
-            text = f"{came} images are here, the other {arrival.images - came} were removed before"
+            all_of_it = counted(arrival.images, "image")
+            text = f"{came} of {all_of_it} are here, the others were removed before"
             self._records.add_event(arrival.study_uid, "late", f"{text}: {WHOLE_AGAIN}")
         else:
             self._records.remove(tables.removal, study_uid=arrival.study_uid)
@@ -197,7 +199,7 @@ class Arrivals:
             arrival.study_uid,
             event,
             f"{hint.get('caller', 'sender')} {sign}, "
-            f"{len(arrival.instances)} images of this study so far",
+            f"{counted(len(arrival.instances), 'image')} of this study so far",
         )
 
     def _count(self, study_uid: str, series_uid: str, images: int) -> None:

@@ -18,6 +18,7 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Input, Need
 from hilum.routing import Selection, misnamed, select, whose
+from hilum.wording import counted
 
 PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
 FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or began another series
@@ -154,15 +155,15 @@ class Arrival:
         if not self.decided:
             return ""
         images = [i for i in self.instances.values() if not i.is_own_result]
-        counted = {i.sop_instance_uid for i in of_patient(self.decided, images)}
+        ours = {i.sop_instance_uid for i in of_patient(self.decided, images)}
         of_series = [i for i in images if i.series_uid == series_uid]
-        others = [i for i in of_series if i.sop_instance_uid not in counted]
+        others = [i for i in of_series if i.sop_instance_uid not in ours]
         if not others:
             return ""
-        kept = (i.patient for i in of_series if i.sop_instance_uid in counted)
+        kept = (i.patient for i in of_series if i.sop_instance_uid in ours)
         names = ", ".join(judge(kept, (i.patient for i in others)).beside)
-        text = f"{len(others)} of {len(of_series)} images of this series name another patient"
-        return f"{text} ({names}) and were left out, as a person decided"
+        text = f"{len(others)} of {counted(len(of_series), 'image')} of this series"
+        return f"{text} name another patient ({names}) and were left out, as a person decided"
 
     def finished(self, series_uid: str) -> bool:
         """Whether the sender gave a sign that `series_uid` is done: released, or went on."""
@@ -223,7 +224,8 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
             return Hold(selection, reason) if gap else NotApplicable(selection, reason)
     if arrival.removed:
         here = arrival.images - len(arrival.removed)
-        reason = f"{here} of {arrival.images} images are here, the others were removed before"
+        all_of_it = counted(arrival.images, "image")
+        reason = f"{here} of {all_of_it} are here, the others were removed before"
         if silence < rule.give_up_seconds:
             return Wait(min(1.0, rule.give_up_seconds - silence), reason)
         return Hold(selection, f"{reason}: {WHOLE_AGAIN}")
@@ -262,12 +264,12 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
     count = arrival.images_of(series.uid)
     expected = arrival.images_to_come(series.uid)
     if expected is not None and count < expected:
-        text = f"{count} of {expected} images the series is to have"
+        text = f"{count} of {counted(expected, 'image')} the series is to have"
         if silence < rule.give_up_seconds:
             return Wait(min(1.0, rule.give_up_seconds - silence), text)
         return _Short(series.uid, f"{text}{_after(silence)}")
     if series.uid in arrival.broken_off:
-        text = f"the association broke off after {count} images"
+        text = f"the association broke off after {counted(count, 'image')}"
         if silence < rule.give_up_seconds:
             return Wait(min(1.0, rule.give_up_seconds - silence), text)
         return _Short(series.uid, text)
@@ -277,12 +279,13 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
     base = min(FINISHED_QUIET_SECONDS, rule.quiet_seconds) if finished else rule.quiet_seconds
     quiet = min(max(base, PACE_FACTOR * arrival.longest_pause), rule.give_up_seconds)
     if silence < quiet:
-        return Wait(quiet - silence, f"{count} images, silent for {silence:.1f} of {quiet:.1f} s")
+        text = f"{counted(count, 'image')}, silent for {silence:.1f} of {quiet:.1f} s"
+        return Wait(quiet - silence, text)
     sign = f"silent for {silence:.1f} s" if silence < math.inf else "there are no more"
     if finished:
         went_on = arrival.last_series != series.uid
         sign = "sender went on to another series" if went_on else "sender released"
-    said = [f"{count} images", sign, "no gap"]
+    said = [counted(count, "image"), sign, "no gap"]
     if expected:
         said.append(f"{expected} announced")
     if left_out := arrival.images_left_out(series.uid):

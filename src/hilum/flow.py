@@ -43,6 +43,7 @@ from hilum.records import Records, tables
 from hilum.records.own import own_results
 from hilum.records.states import State
 from hilum.routing import Selection, applies, recipients, whose
+from hilum.wording import counted
 from hilum.workitems import Workitems
 
 UNFINISHED = (State.SCHEDULED, State.RUNNING)
@@ -254,7 +255,8 @@ class Flow(durable.Workflows):
         runs = self.records.one(tables.workitem, id=workitem_id)["runs"] + 1
         self.records.change(tables.workitem, {"id": workitem_id}, runs=runs)
         if runs > 2 * MOST_RUNS:
-            text = f"its worker died {runs - 1} times, in the end while the refusal was written"
+            times = counted(runs - 1, "time")
+            text = f"its worker died {times}, in the end while the refusal was written"
             self.records.set_state(workitem_id, State.FAILED, text)
             return False
         return True
@@ -290,7 +292,7 @@ class Flow(durable.Workflows):
         seconds = time.monotonic() - started
         findings = exchange.summary(self.comparison.of(row))
         self.records.change(tables.workitem, {"id": workitem_id}, findings=findings)
-        text = f"{len(findings)} findings in {seconds:.2f} s"
+        text = f"{counted(len(findings), 'finding')} in {seconds:.2f} s"
         self.records.add_event(row["study_uid"], "analysed", text, workitem_id)
 
     def ends_workers(self, row: tables.Row) -> bool:

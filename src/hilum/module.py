@@ -16,6 +16,7 @@ from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError
 from hilum.findings import Finding
+from hilum.wording import counted
 
 ENTRY_POINT_GROUP = "hilum.modules"
 
@@ -76,7 +77,7 @@ class Input:
             return
         low, high = self.slices
         if not low <= len(series.frames) <= high:
-            yield f"{len(series.frames)} images, module needs {low} to {high}"
+            yield f"{counted(len(series.frames), 'image')}, module needs {low} to {high}"
         for keyword, allowed in (("echo_time", self.echo_time), ("b_value", self.b_value)):
             if allowed:
                 yield from _not_within(series, keyword, allowed)

@@ -23,6 +23,7 @@ from hilum.errors import ConfigurationError, DeliveryDelayed, HilumError, where
 from hilum.logs import going_on
 from hilum.records import Records, tables
 from hilum.records.states import OWED, Delivery, State
+from hilum.wording import counted
 from hilum.workitems import Workitems
 
 READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)  # an archive may need a moment to index
@@ -139,7 +140,7 @@ class Outbox:
             text = f"not sent for a reason nobody foresaw: {where(error)}"
             self._note(row, Delivery.REFUSED, text, attempts=number)
         else:
-            text = f"{count} objects read back from {settings.name}"
+            text = f"{counted(count, 'object')} read back from {settings.name}"
             self._note(row, Delivery.VERIFIED, text, attempts=number, verified_at=self._clock())
         return True
 

@@ -27,6 +27,7 @@ from hilum.inbox.room import MEBIBYTE, filled_percent, free_mib, is_full
 from hilum.inbox.versions import Versions
 from hilum.records import Records, tables
 from hilum.records.states import Delivery, State
+from hilum.wording import counted
 from hilum.workitems import Workitems
 
 TURN_SECONDS = 0.05  # the gateway has other things to do
@@ -182,7 +183,8 @@ class Retention:
         images = len(removed.absent(folder.glob("*.dcm")))
         values = {"images": images, "bytes": removed.size, "results": results, "reason": reason}
         size = f"{removed.size / MEBIBYTE:.1f} MiB"
-        text = f"{images} images ({size}) and the files of {results} results: {reason}"
+        of_results = f"the files of {counted(results, 'result')}"
+        text = f"{counted(images, 'image')} ({size}) and {of_results}: {reason}"
         row = {"study_uid": study_uid, "at": time.time()}
 
         def note(connection: sa.Connection) -> None:

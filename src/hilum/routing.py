@@ -12,6 +12,7 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Films, Need
+from hilum.wording import counted
 
 MOST_ASKED = 50  # images with other patient or study data that fill what one of them leaves empty
 LONGEST_VALUE = 1024  # characters that patterns are compared with
@@ -41,7 +42,8 @@ class Verdict:
 
     def __str__(self) -> str:
         word = "chosen" if self.accepted else "rejected"
-        return f"{word} {self.description} ({self.images} images): {'; '.join(self.reasons)}"
+        images = counted(self.images, "image")
+        return f"{word} {self.description} ({images}): {'; '.join(self.reasons)}"
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,9 @@ def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:
         for rank, series in enumerate(fitting):
             against = reservations[series]
             if rank < len(wanted):
-                verdicts.append(_verdict(name, series, True, _why(series, patterns, against)))
+                others = rank < len(fitting) - 1
+                why = _why(series, patterns, against, others)
+                verdicts.append(_verdict(name, series, True, why))
                 reserved = reserved or bool(against)
             else:
                 better = fitting[0].name if fitting[0].uid != series.uid else fitting[0].label
@@ -203,7 +207,7 @@ def _reservations(series: Series, need: Need) -> tuple[str, ...]:
 
 
 def _why(
-    series: Series, patterns: Mapping[str, str], reservations: tuple[str, ...]
+    series: Series, patterns: Mapping[str, str], reservations: tuple[str, ...], others: bool
 ) -> tuple[str, ...]:
     reasons = [f"{keyword} matches {pattern!r}" for keyword, pattern in patterns.items()]
     reasons.append(f"{series.modality} as the module needs")
@@ -213,7 +217,9 @@ def _why(
         )
     reasons += series.aside
     if reservations:
-        reasons.append(f"for want of a better one, though {'; '.join(reservations)}")
+        against = "; ".join(reservations)
+        compared = "no other is better, " if others else ""
+        reasons.append(f"{compared}although {against}")
     return tuple(reasons)
 
 

@@ -24,6 +24,7 @@ from hilum.objects import Analysis
 from hilum.records import Records, tables
 from hilum.records.states import State
 from hilum.routing import Selection
+from hilum.wording import counted
 
 
 class Workitems:
@@ -120,7 +121,7 @@ class Workitems:
         results = self._records.find(tables.result, workitem_id=row["id"])
         files |= {Path(result["path"]) for result in results}
         if gone := sum(not file.exists() for file in files):
-            text = f"{gone} of its {len(files)} files are no longer here"
+            text = f"{gone} of its {counted(len(files), 'file')} are no longer here"
             for removal in self._records.find(tables.removal, study_uid=row["study_uid"]):
                 when = time.strftime("%F", time.localtime(removal["at"]))
                 text = f"{text}, they were removed on {when}: {removal['reason']}"

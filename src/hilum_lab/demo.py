@@ -32,6 +32,7 @@ from hilum.records.states import State
 from hilum.serve import Supervisor, records_url
 from hilum.terminal import outcome_lines, progress_bar
 from hilum.transport import sender
+from hilum.wording import counted
 from hilum_lab.network import chest_exam, parts
 from hilum_lab.network import exam as brain
 from hilum_lab.network.orthanc import Orthanc
@@ -240,7 +241,7 @@ class Demo:
             answer = httpx.post(f"{pacs.url}/instances", content=file.read_bytes())
             if not answer.is_success:
                 raise HilumError(f"the PACS did not take the film: HTTP {answer.status_code}")
-        self.say.print(f"{len(files)} images handed to the web page of the PACS")
+        self.say.print(f"{counted(len(files), 'image')} handed to the web page of the PACS")
 
     def _follow(self, network: Network, exam: Exam) -> views.View:
         """Show every event of the study as it happens, until all is received and settled."""

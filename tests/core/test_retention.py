@@ -148,7 +148,7 @@ def test_an_old_finished_study_goes_and_its_records_stay(
     assert not results.exists()
     (text,) = house.events(study_uid, "removed")
     assert text.startswith(f"{IMAGES} images (")
-    assert text.endswith("1 results: no news for more than 30 days")
+    assert text.endswith("1 result: no news for more than 30 days")
     view = views.study(house.records, study_uid)
     assert view["images"] == IMAGES
     assert view["settled"]
@@ -315,7 +315,7 @@ def test_a_removal_that_was_killed_goes_on_and_takes_nothing_that_came_since(
     (arrival,) = house.settle()
     assert len(arrival.removed) == 43  # the one that was deleted by nobody's rule is not among them
     (text,) = house.events(study_uid, "late")
-    assert text.startswith("1 images are here, the other 43 were removed before")
+    assert text.startswith("1 of 44 images are here, the others were removed before")
 
 
 def test_images_that_come_while_the_study_is_removed_stop_it(

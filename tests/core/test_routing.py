@@ -76,7 +76,7 @@ def test_a_series_without_reservations_goes_first_however_small(tmp_path: Path) 
     )
 
 
-def test_a_series_with_reservations_is_taken_for_want_of_a_better_one(tmp_path: Path) -> None:
+def test_a_series_with_reservations_is_taken_where_no_other_is_better(tmp_path: Path) -> None:
     study = study_of(
         tmp_path,
         after_contrast("large", count=60),
@@ -88,8 +88,14 @@ def test_a_series_with_reservations_is_taken_for_want_of_a_better_one(tmp_path: 
     assert selection.reserved
     assert selection.chosen["series"][0].description == "large"
     chosen, *others = selection.reasons
-    assert chosen.endswith("for want of a better one, though Gd was given")
+    assert chosen.endswith("no other is better, although Gd was given")
     assert "Gd was given" in " ".join(others)
+
+
+def test_a_series_that_is_the_only_one_is_compared_with_none(tmp_path: Path) -> None:
+    study = study_of(tmp_path, after_contrast("only", count=60), mr_slices("ct", modality="CT"))
+    chosen, _ = select(study, {"series": Plain("MR")}, Rule(module="m")).reasons
+    assert chosen.endswith("; although Gd was given")
 
 
 def test_a_rule_cannot_widen_what_the_network_was_made_for(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ REFUSAL = {"kind": "refusal", "code": "c", "text": SENTENCE}
 NOTE = {"kind": "note", "text": "A remark."}
 MEASUREMENT = {"kind": "measurement", "what": "Volume", "value": 1.0, "unit": "ml"}
 
+BOTH = "report with references to the segments, segmentation (binary)"
+
 
 @pytest.fixture
 def records(tmp_path: Path):
@@ -64,3 +66,22 @@ def test_a_note_that_takes_a_result_back_is_called_so(
     (item,) = views.study(records, "1.2")["workitems"]
     assert item["is_withdrawal"] is is_note
     assert ("withdrawal note of m 1.2.3" in status(tmp_path)) is is_note
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("", "segmentation (auto), report with outlines, picture, PDF"),
+        ('objects = ["pdf"]', "PDF"),
+        ('objects = ["sr", "seg"]\nregions = "segments"\nsegmentation = "binary"', BOTH),
+    ],
+)
+def test_what_a_destination_receives_is_said_in_words(
+    records: Records, tmp_path: Path, settings: str, words: str
+) -> None:
+    settings = f'[[destination]]\nname = "out"\nkind = "folder"\nfolder = "{tmp_path}"\n{settings}'
+    with (tmp_path / "hilum.toml").open("a") as file:
+        file.write(settings)
+    command = ["destinations", "-c", str(tmp_path / "hilum.toml")]
+    said = CliRunner().invoke(app, command, env={"COLUMNS": "999"}).stdout
+    assert f"  receives {words}\n" in said

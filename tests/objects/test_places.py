@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import phantom
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.findings import Segment
+from hilum.objects.picture import numbered
 from hilum.objects.places import LEGEND, slices_of
 from hilum.objects.planes import Scene, Views
 
@@ -129,3 +131,17 @@ def _pixels(frame):
     return frame.instance.dataset().pixel_array.reshape(-1, 14, 16)[
         frame.number - 1 if frame.instance.is_multi_frame else 0
     ]
+
+
+@pytest.mark.parametrize("grey", [0, 150, 255])
+def test_the_mark_of_a_small_picture_stands_on_black(tmp_path, grey):
+    """An outline alone is hardly legible on bright tissue, at the few mm that a picture has."""
+    view = Views.of(series_of(tmp_path, AXIAL), ()).strip[0]
+    plain = Image.new("RGB", view.image.size, (grey, grey, grey))
+    place = replace(view.place, mark="y = \N{MINUS SIGN}12.5")
+    drawn = np.asarray(numbered(replace(view, image=plain, place=place)))[..., 0]
+    rows, columns = np.nonzero(drawn > 200 if grey < 200 else drawn < 200)
+    box = drawn[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    assert not grey or (box == grey).sum() < 5  # nothing of the tissue between the letters
+    assert (box > 200).mean() > 0.05
+    assert (box < 50).mean() > 0.4

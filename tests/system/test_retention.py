@@ -81,7 +81,7 @@ def test_what_was_removed_is_not_fetched_again_nor_run_in_part(tmp_path: Path) -
 
             store(orthanc, [late])
             (text,) = hilum.until(lambda: events(hilum, "late"), "the late image")
-            assert text.startswith("1 images are here, the other 12 were removed before")
+            assert text.startswith("1 of 13 images are here, the others were removed before")
             view = study(hilum.records, study_uid)
             assert view["workitems"] == [item]
             assert view["images"] == len(files) + 1

@@ -29,8 +29,9 @@ def serve(config: Config = DEFAULT_CONFIG) -> None:
 
 ROUTING = """\
 To have an Orthanc send a copy of everything here, add this to its configuration. AE title and
-port are those of [receiver]; the address is the one that this machine has for Orthanc, and the
-script must lie on Orthanc's machine. The script sends to the name "{name}": under another name
+port are those of [receiver]. The address {host} is right if Orthanc runs on this machine; else put
+the address at which Orthanc's machine reaches this one. The script must lie on Orthanc's machine;
+its path is that on this one. The script sends to the name "{name}": under another name
 nothing would arrive.
 
 {lines}
@@ -51,7 +52,7 @@ def init(config: Config = DEFAULT_CONFIG) -> None:
     receiver = Receiver()
     listener = autoroute.Listener(receiver.ae_title, receiver.host, receiver.port)
     fragment = json.dumps(autoroute.routing(listener), indent=2)
-    note = ROUTING.format(name=autoroute.MODALITY, lines=indent(fragment, "  "))
+    note = ROUTING.format(host=receiver.host, name=autoroute.MODALITY, lines=indent(fragment, "  "))
     config.write_text(example(sorted(modules), note))
     say.print(
         f"wrote {config}, with a rule for each module: {', '.join(sorted(modules)) or 'none'}"

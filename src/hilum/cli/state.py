@@ -16,8 +16,10 @@ from hilum.cli.app import (
     records_if_any,
     site_and_records,
 )
+from hilum.config.site import Destination
 from hilum.errors import ConfigurationError, HilumError
 from hilum.records.states import Delivery
+from hilum.wording import counted
 
 PAGE = 50  # objects
 
@@ -73,7 +75,8 @@ def quarantine(
         out.print("the quarantine is empty")
         return
     out.print(
-        f"[bold]{shown['total']} objects[/] in {escape(shown['folder'])}, page {page}/{pages}"
+        f"[bold]{counted(shown['total'], 'object')}[/] in {escape(shown['folder'])}, "
+        f"page {page}/{pages}"
     )
     for item in shown["objects"]:
         out.print(_set_apart_line(item))
@@ -122,7 +125,7 @@ def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> No
             view["answers"], view["answer"] = False, f"cannot be asked: {error}"
         if not as_json:
             out.print(_destination_line(view))
-            out.print(f"  receives {view['receives'].replace(',', ', ')}")
+            out.print(f"  receives {_received(settings)}")
             out.print(f"  {escape(view['answer'])}", style=None if view["answers"] else "bold red")
     if as_json:
         print_json(shown)
@@ -156,7 +159,7 @@ def _show_studies(studies: list[dict[str, Any]]) -> None:
         waiting = "no rule applies" if study["settled"] else "receiving"
         for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
             what = f"{_workitem_line(item)}{_besides(study)}"
-            out.print(f"{when}  {study['study_uid']}  {study['images']} images  {what}")
+            out.print(f"{when}  {study['study_uid']}  {counted(study['images'], 'image')}  {what}")
             for delivery in item.get("deliveries", []):
                 if delivery["state"] in (Delivery.DELAYED, Delivery.REFUSED):
                     out.print(f"    {_delivery_line(delivery)}")
@@ -198,7 +201,8 @@ def _source_line(source: dict[str, Any]) -> str:
     parts = [f"source {source['name']} ({source['kind']})  [bold]{source['state']}[/]"]
     if "since" in source:
         parts.append(f"since {clock(source['since'])}")
-        parts.append(f"{source['fetched']} images fetched, {source['behind']} changes behind")
+        behind = counted(source["behind"], "change")
+        parts.append(f"{counted(source['fetched'], 'image')} fetched, {behind} behind")
     if source.get("problem"):
         parts.append(f"last problem {clock(source['problem_at'])}: {escape(source['problem'])}")
     return "  ".join(parts)
@@ -207,11 +211,13 @@ def _source_line(source: dict[str, Any]) -> str:
 def _show_quarantine(quarantine: dict[str, Any]) -> None:
     if not quarantine["total"]:
         return
-    out.print(f"[bold]{quarantine['total']} objects not taken in[/], in {quarantine['folder']}:")
+    total = counted(quarantine["total"], "object")
+    out.print(f"[bold]{total} not taken in[/], in {quarantine['folder']}:")
     for item in quarantine["objects"]:
         out.print(_set_apart_line(item))
     if more := quarantine["total"] - len(quarantine["objects"]):
-        out.print(f"and {more} older ones; `hilum quarantine` lists all, and says what to do")
+        older = counted(more, "older one")
+        out.print(f"and {older}; `hilum quarantine` lists all, and says what to do")
 
 
 def _set_apart_line(item: dict[str, Any]) -> str:
@@ -229,6 +235,18 @@ def _destination_line(destination: dict[str, Any]) -> str:
     counts = destination["deliveries"]
     parts += [f"{counts[state]} {state}" for state in sorted(counts)]
     return "  ".join(parts)
+
+
+def _received(destination: Destination) -> str:
+    """The objects of a result that a destination receives, in words."""
+    marks = {"outlines": "outlines", "segments": "references to the segments"}
+    words = {
+        "seg": f"segmentation ({destination.segmentation})",
+        "sr": f"report with {marks[destination.regions]}",
+        "sc": "picture",
+        "pdf": "PDF",
+    }
+    return ", ".join(words[kind] for kind in destination.objects) or "nothing"
 
 
 def _delivery_line(delivery: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from hilum.dicom.frames import Frame, Vector
 from hilum.dicom.geometry import along_normal, same_place
+from hilum.wording import counted
 
 SAME_DIRECTION = 0.01  # by which direction cosines of one volume may differ
 MOST_VOLUMES = 2_000  # of one series that are judged; a long functional MR has some hundreds
@@ -63,17 +64,17 @@ def split(frames: Sequence[Frame]) -> Candidates:
 def _set_aside(frames: Sequence[Frame]) -> tuple[list[Frame], tuple[str, ...]]:
     """Leave out what is no slice of a volume, as long as something else is there."""
     kept, words = list(frames), []
-    for is_out, one, many in (
-        (_is_capture, "screenshot", "screenshots"),
-        (lambda f: f.is_localizer, "localizer", "localizers"),
-        (lambda f: f.is_colour, "colour image", "colour images"),
-        (lambda f: f.position is None, "image without position", "images without position"),
+    for is_out, one, without in (
+        (_is_capture, "screenshot", ""),
+        (lambda f: f.is_localizer, "localizer", ""),
+        (lambda f: f.is_colour, "colour image", ""),
+        (lambda f: f.position is None, "image", " without position"),
     ):
         rest = [frame for frame in kept if not is_out(frame)]
         if out := len(kept) - len(rest):
             if not rest:
                 break
-            words.append(f"{out} {one if out == 1 else many} set aside")
+            words.append(f"{counted(out, one)}{without} set aside")
         kept = rest
     return kept, tuple(words)
 

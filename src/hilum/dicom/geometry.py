@@ -13,6 +13,7 @@ from enum import Enum
 import numpy as np
 
 from hilum.dicom.frames import Frame
+from hilum.wording import counted
 
 TOLERANCE = 0.25  # of the smallest voxel side: the greatest error of a stack that is a volume
 SAME_PLACE = 0.05  # of the smallest pixel side: slices closer than that lie at one position
@@ -79,7 +80,7 @@ def stack_of(frames: Sequence[Frame]) -> Stack:
         return Stack(order, spacing, 0, Flaw.UNEVEN, _uneven(steps), tolerance=tolerance)
     places = np.concatenate([[0], np.cumsum(counts)])
     if missing:
-        words = f"{missing} slice{'s' if missing > 1 else ''} missing between first and last"
+        words = f"{counted(missing, 'slice')} missing between first and last"
         even = np.abs(placed.along - placed.along[0] - places * spacing).max() <= tolerance
         if even:
             return Stack(order, spacing, missing, Flaw.MISSING, words, tolerance=tolerance)

@@ -20,6 +20,7 @@ from hilum.dicom.own import NONE, OwnResults
 from hilum.dicom.structure import Buffer
 from hilum.dicom.uids import derived_uid
 from hilum.errors import UnreadableError
+from hilum.wording import counted
 
 MOST_FRAMES = 100_000
 FRAGMENT_HEAD = 8  # bytes (PS3.5 A.4)
@@ -160,13 +161,16 @@ class Instance:
         if self.size is None:
             return None
         if self.frame_count < min(self._stated_frames, MOST_FRAMES):
-            return f"the file has no room for {self._stated_frames} frames (NumberOfFrames)"
+            return (
+                f"the file has no room for {counted(self._stated_frames, 'frame')} (NumberOfFrames)"
+            )
         if self._read_groups.problem:
             return self._read_groups.problem
         if not self.has_functional_groups or len(self.frames) == self.frame_count:
             return None
         said, described = self.frame_count, len(self.frames)
-        return f"it says that it has {said} frames and describes {described} (NumberOfFrames)"
+        stated = counted(said, "frame")
+        return f"it says that it has {stated} and describes {described} (NumberOfFrames)"
 
     @property
     def is_multi_frame(self) -> bool:

@@ -31,6 +31,7 @@ from hilum.dicom.header import HOSTILE, Header, inflated
 from hilum.dicom.part10 import body
 from hilum.dicom.structure import PIXEL_DATA, UNDEFINED
 from hilum.errors import MachineError, UnreadableError, is_of_the_machine
+from hilum.wording import counted
 
 MOST_PIXELS = 200_000_000  # of one frame: several times the largest detectors and stitched films
 MOST_VOXELS = 1 << 30  # of one volume: 4 GiB as float32, or 4,096 slices of 512 x 512
@@ -221,7 +222,7 @@ class StoredFrames:
 
     def _decoded(self, number: int, **options: int) -> np.ndarray:
         if not 1 <= number <= self.count:
-            raise UnreadableError(f"it has {self.count} frames")
+            raise UnreadableError(f"it has {counted(self.count, 'frame')}")
         given = as_pixel_options(
             self.header, pixel_keyword=self._keyword, number_of_frames=1, **options
         )

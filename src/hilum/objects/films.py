@@ -13,6 +13,7 @@ from hilum.findings import Classification, Findings, HeatMap, Measurement
 from hilum.module import Films
 from hilum.objects.analysis import Analysis
 from hilum.objects.film import with_evidence
+from hilum.wording import counted
 
 
 class Tone(Enum):
@@ -160,7 +161,7 @@ def conclusion(findings: Findings, films: Sequence[FilmReport]) -> Outcome:
         return Outcome(NO_RESULT, Tone.REFUSED, findings.refusal.sentence)
     outcomes = [(film, film.outcome) for film in films]
     analysed = [(f, o) for f, o in outcomes if o and o.tone is not Tone.REFUSED]
-    count = f"{len(analysed)} of {len(films)} films analysed."
+    count = f"{len(analysed)} of {counted(len(films), 'film')} analysed."
     if not analysed:
         return Outcome(NO_RESULT, Tone.REFUSED, "None of the films could be analysed.")
     words = list(dict.fromkeys(o.words for _, o in analysed))

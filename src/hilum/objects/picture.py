@@ -27,7 +27,7 @@ from hilum.objects.sheet import (
     notes,
     wrap,
 )
-from hilum.objects.typeface import BOLD, REGULAR, pixels
+from hilum.objects.typeface import BOLD, REGULAR, pixels, shown
 
 COLUMNS = (740, INNER - 740 - GAP)  # of numbers
 BLACK = (0, 0, 0)
@@ -134,8 +134,10 @@ def captioned(view: View) -> Image.Image:
 
 
 def numbered(view: View) -> Image.Image:
-    """The image of `view` with its place."""
+    """The image of `view` with its place, on a dark ground: on paper it is a few mm wide."""
     image = view.image.copy()
-    corner = (image.width - 6, image.height - 7)
-    Sheet(image).text(corner, view.place.mark, 14, anchor="rs", halo=2)
+    sheet, corner, font = Sheet(image), (image.width - 6, image.height - 7), pixels(BOLD, 15)
+    left, top, right, bottom = sheet.pen.textbbox(corner, shown(view.place.mark), font, "rs")
+    sheet.pen.rectangle((left - 4, top - 4, right + 4, bottom + 4), BLACK)
+    sheet.text(corner, view.place.mark, 15, font=BOLD, anchor="rs")
     return image

@@ -12,6 +12,7 @@ from hilum.objects.course import ChangeRow, Course, change_row
 from hilum.objects.films import NO_RESULT, FilmReport, Outcome, Tone, conclusion, films_of
 from hilum.objects.planes import Views
 from hilum.objects.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
+from hilum.wording import counted
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
 LOW_CONFIDENCE = "LOW CONFIDENCE"
@@ -250,7 +251,7 @@ def describe(series: Series) -> str:
     name = f"{series.description or 'unnamed series'}{f' (series {number})' if number else ''}"
     name = f"{name}, {series.label}" if series.label else name
     count = len(series.frames) or len(series.instances)
-    parts = [name, f"{series.modality}, {count} image{'s' if count != 1 else ''}"]
+    parts = [name, f"{series.modality}, {counted(count, 'image')}"]
     spacing = series.frames[0].pixel_spacing if series.frames else None
     if spacing is not None and series.stack.spacing is not None:
         sides = (*spacing, series.stack.spacing)

@@ -21,6 +21,7 @@ from hilum.dicom.structure import Buffer
 from hilum.errors import UnreadableError
 from hilum.inbox import OTHER_CONTENT, is_same_object
 from hilum.sources.folder import Found, files_below, is_index, unreadable
+from hilum.wording import counted
 
 NAMED = 3  # files of one kind in a line for a terminal
 A_COPY = "the same object is here already"
@@ -87,7 +88,7 @@ def in_lines(remarks: Iterable[Remark], folder: Path) -> Iterator[str]:
     for remark in remarks:
         kinds[remark.fate, remark.reason].append(remark.path)
     for (fate, reason), paths in kinds.items():
-        files = "1 file" if len(paths) == 1 else f"{len(paths)} files"
+        files = counted(len(paths), "file")
         yield f"{fate}: {files}, {reason} ({_some(paths, folder)})"
 
 

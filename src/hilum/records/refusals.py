@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from hilum.records import Records, tables
 from hilum.refusals import Refusal, RefusalKind, Refusals
+from hilum.wording import counted
 
 NOT_HEARD = (
     RefusalKind.CALLED,
@@ -65,4 +66,4 @@ def alarms_of_refusals(records: Records, now: float) -> dict[str, str]:
 
 def _senders(rows: Sequence[Refusal]) -> str:
     count = len({(row.address, row.caller) for row in rows})
-    return "1 sender was" if count == 1 else f"{count} senders were"
+    return f"{counted(count, 'sender')} {'was' if count == 1 else 'were'}"

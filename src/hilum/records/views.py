@@ -18,6 +18,7 @@ from hilum.records import Records, tables
 from hilum.records.refusals import alarms_of_refusals
 from hilum.records.refusals import refusals as recorded_refusals
 from hilum.records.states import OWED, Delivery, State
+from hilum.wording import counted
 
 View = dict[str, Any]
 MOST_NAMED = 5  # studies that an alarm names
@@ -218,7 +219,9 @@ def _to_be_decided(
         return []
     named = ", ".join(f"`hilum decide {uid}`" for uid in uids[:MOST_NAMED])
     more = f" and {len(uids) - MOST_NAMED} more" if len(uids) > MOST_NAMED else ""
-    text = f"{what} in {len(uids)} studies; they wait until a person decides: {named}{more}"
+    where = counted(len(uids), "study")
+    wait = "it waits" if len(uids) == 1 else "they wait"
+    text = f"{what} in {where}; {wait} until a person decides: {named}{more}"
     return [{"name": name, "text": text}]
 
 

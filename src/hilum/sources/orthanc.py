@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from hilum.config.site import Source
 from hilum.sources import Holdings, Listed, Portion
 from hilum.sources.http import Archive
+from hilum.wording import counted
 
 PAGE = 200  # changes or studies in one answer
 OVERLAP = 10  # studies that two pages share, so that a deletion in between hides none
@@ -50,8 +51,8 @@ class OrthancSource:
         system = self._archive.json("system")
         holds = self._archive.json("statistics")
         return (
-            f"Orthanc {system['Version']}, {holds['CountStudies']} studies, "
-            f"{holds['CountInstances']} instances"
+            f"Orthanc {system['Version']}, {counted(holds['CountStudies'], 'study')}, "
+            f"{counted(holds['CountInstances'], 'instance')}"
         )
 
     def resume(self, cursor: str, holdings: Holdings) -> str:

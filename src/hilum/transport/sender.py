@@ -8,6 +8,7 @@ from pathlib import Path
 from hilum.transport.scu import Peer, Sent, store
 from hilum.transport.scu import echo as verify
 from hilum.transport.statuses import Verdict, verdict
+from hilum.wording import counted
 
 Called = tuple[str, str, int]  # AE title, host, port
 
@@ -30,7 +31,7 @@ class SendReport:
         return tuple(file for file in self.files if not _taken(file))
 
     def __str__(self) -> str:
-        text = f"{self.stored} of {len(self.files)} images taken in {self.seconds:.1f} s"
+        text = f"{self.stored} of {counted(len(self.files), 'image')} taken in {self.seconds:.1f} s"
         reasons = sorted({file.reason or f"status {file.status}" for file in self.failed})
         return text + (f"; refused: {'; '.join(reasons)}" if reasons else "")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from hilum.errors import DeliveryDelayed, DeliveryRefused
+from hilum.wording import counted
 
 
 class Verdict(Enum):
@@ -75,4 +76,4 @@ def raise_for(statuses: Iterable[int], who: str) -> None:
     for kind, error in ((Verdict.LATER, DeliveryDelayed), (Verdict.NEVER, DeliveryRefused)):
         texts = [text for meaning, text in verdicts if meaning is kind]
         if texts:
-            raise error(f"{who}: {len(texts)} of {len(verdicts)} instances: {texts[0]}")
+            raise error(f"{who}: {len(texts)} of {counted(len(verdicts), 'instance')}: {texts[0]}")

@@ -6,6 +6,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from hilum.wording import counted
 from hilum_lab.chaos.ledger import Count
 from hilum_lab.chaos.trial import Outcome
 
@@ -75,5 +76,5 @@ def verdict(outcomes: Sequence[Outcome]) -> str:
     return (
         f"{len(injected)} faults, {total.accepted} images accepted, {total.lost} lost, "
         f"{total.twice} results twice, {total.sent_again} sent again; "
-        f"{bad or 'no'} fault{'' if bad == 1 else 's'} with a problem"
+        f"{counted(bad, 'fault') if bad else 'no faults'} with a problem"
     )

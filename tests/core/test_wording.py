@@ -1,0 +1,42 @@
+"""Counted nouns, and that nobody writes them by hand."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import hilum
+from hilum.wording import counted
+
+NOUNS = "studies|objects|images|findings|files|frames|results|workitems|changes|instances"
+BY_HAND = re.compile(rf"\{{(?!counted)[^{{}}]*\}} ({NOUNS})\b")
+NEVER_ONE = re.compile(r"MOST_|\{value\}|\(references\)|\{self.modality\}")
+
+
+@pytest.mark.parametrize(
+    ("noun", "many"),
+    [
+        ("image", "images"),
+        ("study", "studies"),
+        ("delay", "delays"),
+        ("analysis", "analyses"),
+        ("series", "series"),
+        ("older one", "older ones"),
+    ],
+)
+def test_one_is_not_many(noun: str, many: str) -> None:
+    assert counted(1, noun) == f"1 {noun}"
+    assert [counted(number, noun) for number in (0, 2, 11)] == [f"{n} {many}" for n in (0, 2, 11)]
+
+
+def test_nobody_counts_by_hand() -> None:
+    root = Path(hilum.__file__).parent
+    files = [*root.rglob("*.py"), *root.rglob("*.html")]
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in files
+        if not {"chaos", "testing.py"}.intersection(path.parts)
+        for line in path.read_text().splitlines()
+        if BY_HAND.search(line) and not NEVER_ONE.search(line)
+    ]
+    assert found == []
