@@ -329,7 +329,7 @@ def test_a_small_file_cannot_ask_for_many_frames(tmp_path: Path) -> None:
 def test_a_broken_object_costs_its_own_series_only(tmp_path: Path) -> None:
     """Its functional groups make no sense: the other series of the study is analysed."""
     packed = enhanced(stack(8))
-    packed.SeriesInstanceUID = "2.25.5"
+    packed.SeriesInstanceUID, packed.SOPInstanceUID = "2.25.5", "2.25.6"
     path = instance_of(packed, tmp_path).path
     content = bytearray(path.read_bytes())
     first_length = content.index(b"\x00\x52\x30\x92SQ") + 12 + 4  # of the first frame's item
