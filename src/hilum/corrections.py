@@ -85,9 +85,8 @@ class Corrections:
         refused = []
         for pair, differs in self._comparer.results():
             came = self._came.pop(pair.new, None)
-            if item := self._queue.pop(pair.new, None):
-                self._judge(item, pair.old, differs)
-            if came and differs not in ("", LATER):
+            item = self._queue.pop(pair.new, None)
+            if item and self._judge(item, pair.old, differs) and came:
                 reason = f"{OTHER_CONTENT}: {differs}: {SEE_QUARANTINE}"
                 refused.append(replace(came, reason=reason))
         note_refusals(self._records, refused)
@@ -107,27 +106,28 @@ class Corrections:
                 present = None
             if present is None or not present.exists():
                 self._came.pop(path, None)
-                del self._queue[path]  # removed meanwhile; it is judged when it comes again
+                del self._queue[path]  # taken or removed meanwhile; if it comes again it is judged
             else:
                 yield Pair(item.path, present)
 
     def _present(self, image: Instance) -> Path:
         return self._inbox.path_of(image.study_uid, image.sop_instance_uid)
 
-    def _judge(self, item: SetApart, present: Path, differs: str) -> None:
+    def _judge(self, item: SetApart, present: Path, differs: str) -> bool:
+        """Do what is due about an object set apart; True if it is another image, to be refused."""
         if differs == LATER:
-            return  # the next sweep finds it
+            return False  # the next sweep finds it
         if rows := self._records.find(
             tables.result, sop_instance_uid=Instance.read(item.path).sop_instance_uid, limit=1
         ):
             self._judge_result(item, present, rows[0]["workitem_id"])
-            return
+            return False
         if differs:
             restate(item, f"{OTHER_CONTENT}: {differs}")
             one = f"an image came again with other content ({differs}); it is set apart"
             many = f"images came again with other content ({differs}); they are set apart"
             self._bursts.note(item.study_uid, "quarantined", one, many)
-            return
+            return True
         new, old = Instance.read(item.path), Instance.read(present)
         if new.label == old.label:
             restate(item, "received again, the same image of the same patient written otherwise")
@@ -137,6 +137,7 @@ class Corrections:
             restate(item, f"{CORRECTED} for a study that no rule applies to")
         else:
             self._offer(item, new, old)
+        return False
 
     def _judge_result(self, item: SetApart, present: Path, workitem_id: str) -> None:
         """A result of ours came back otherwise than it was sent: archives may write it anew."""
