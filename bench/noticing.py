@@ -68,15 +68,15 @@ def measure(path: Path, orthanc: Orthanc, hints: HintReceiver) -> dict[str, floa
     httpx.post(f"{orthanc.url}/instances", content=content, timeout=60).raise_for_status()
     stored = time.monotonic()
     seconds: dict[str, float] = {}
-    while "released" not in seconds:
+    while "Released" not in seconds:
         for hint in hints.receive(10):
-            seconds.setdefault(hint["event"], time.monotonic() - stored)
+            seconds.setdefault(type(hint).__name__, time.monotonic() - stored)
     return seconds
 
 
 def report(seconds: list[dict[str, float]], size: int) -> None:
     print(f"{len(seconds)} films of {size / 1e6:.1f} MB; seconds: median, 90 %, maximum")
-    for event in ("stored", "released"):
+    for event in ("Stored", "Released"):
         values = sorted(item[event] for item in seconds)
         ninety = values[int(0.9 * len(values))]
         print(f"{event:10} {statistics.median(values):.3f} {ninety:.3f} {values[-1]:.3f}")

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.synthetic import write_series
 
 from hilum.config import parse
-from hilum.hints import HintReceiver, gateway_address
+from hilum.hints import HintReceiver, Stored, gateway_address
 from hilum.records import Records
 from hilum.serve import records_url
 from hilum.transport import sender
@@ -117,7 +117,7 @@ def exam(
         assert not report.failed
         stored = 0
         while watched and stored < len(files):
-            stored += sum(hint["event"] == "stored" for hint in hints.receive(30))
+            stored += sum(isinstance(hint, Stored) for hint in hints.receive(30))
         here = time.monotonic() - started - sent
         if watched:
             process.kill()

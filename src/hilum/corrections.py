@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -24,6 +23,7 @@ from hilum.dicom.header import text_of
 from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
+from hilum.hints import Quarantined
 from hilum.inbox import OTHER_CONTENT, Inbox, SetApart, restate, set_apart_in
 from hilum.inbox.versions import Versions
 from hilum.records import Records, tables
@@ -62,12 +62,11 @@ class Corrections:
             if item.reason == OTHER_CONTENT and item.study_uid and item.path.exists():
                 self._queue.setdefault(item.path, item)
 
-    def add(self, hint: Mapping[str, Any]) -> None:
+    def add(self, hint: Quarantined) -> None:
         """The receiver, or a source, has set an object apart that may be a corrected image."""
-        path = Path(str(hint["path"]))
-        sender, study_uid = str(hint.get("caller", "")), str(hint.get("study", ""))
-        if study_uid:
-            self._queue[path] = SetApart(path, time.time(), OTHER_CONTENT, sender, study_uid)
+        if hint.study:
+            apart = SetApart(hint.path, time.time(), OTHER_CONTENT, hint.caller, hint.study)
+            self._queue[hint.path] = apart
 
     def turn(self) -> bool:
         """Go on comparing; True if something was decided that the gateway is to do now."""

@@ -25,7 +25,7 @@ from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCancelled, ModuleError, where
 from hilum.findings import Findings, Refusal
-from hilum.hints import HintSender, gateway_address
+from hilum.hints import HintSender, Written, gateway_address
 from hilum.inbox import Inbox
 from hilum.inbox.room import with_room
 from hilum.module import Module, facts_of, inputs_of
@@ -328,7 +328,7 @@ class Flow(durable.Workflows):
         text = f"results written: {', '.join(sorted(written))}"
         self.records.set_state(workitem_id, State.DELIVERING, text, "written", owed)
         self.outbox.settle(workitem_id)
-        self._hints.send("written")
+        self._hints.send(Written())
 
     # 4. Delivery, in the gateway: see outbox.py ---------------------------------------------------
 

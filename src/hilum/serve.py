@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, assert_never
 
 from hilum import watching
 from hilum.comparison.norms import Norms
@@ -27,7 +27,23 @@ from hilum.engine import durable
 from hilum.engine.liveness import Pulse
 from hilum.errors import ConfigurationError
 from hilum.flow import Flow
-from hilum.hints import HintReceiver, HintSender, gateway_address
+from hilum.hints import (
+    Aborted,
+    Asked,
+    Counted,
+    Died,
+    Duplicate,
+    Hint,
+    HintReceiver,
+    HintSender,
+    Quarantined,
+    Refused,
+    Released,
+    Started,
+    Stored,
+    Written,
+    gateway_address,
+)
 from hilum.inbox import OTHER_CONTENT
 from hilum.inbox.privacy import make_private
 from hilum.logs import configure_logging, going_on
@@ -42,7 +58,6 @@ from hilum.process import (
 from hilum.records import Records
 from hilum.records.alarms import Alarms
 from hilum.records.refusals import note_refusals
-from hilum.refusals import Refusal
 from hilum.requests import obey
 from hilum.retention import Retention
 from hilum.sources import dimse
@@ -110,7 +125,7 @@ class Supervisor:
             try:
                 self._start(name)
                 with closing(HintSender(gateway_address(self.site.data))) as hints:
-                    hints.send("died")
+                    hints.send(Died())
             except FileNotFoundError:
                 log.error("the fork server's socket was removed: all processes begin anew")
                 renew_fork_server()
@@ -246,12 +261,11 @@ def gateway(site: Site) -> None:
     while not stop.is_set():
         news = hints.receive(timeout=0.05)
         for hint in news:
-            with going_on(f"hint {hint['event']!r}", log):
+            with going_on(f"hint {type(hint).__name__}", log):
                 _follow(hint, flow)
-            if hint["event"] == "started":
+            if isinstance(hint, Started):
                 next_sweep = 0.0  # its predecessor may have died before it told of everything
-        refused = [Refusal.read(hint) for hint in news if hint["event"] == "refused"]
-        note_refusals(records, refused)
+        note_refusals(records, [hint.refusal for hint in news if isinstance(hint, Refused)])
         if time.monotonic() >= next_sweep:
             with going_on("sweep", log):
                 flow.sweep()
@@ -263,7 +277,7 @@ def gateway(site: Site) -> None:
                 obey(flow)
         flow.review()
         retention.turn()
-        died = any(hint["event"] == "died" for hint in news)
+        died = any(isinstance(hint, Died) for hint in news)
         if pulse.beat() or died:
             alarms.check()
             for executor in pulse.reap():
@@ -272,18 +286,20 @@ def gateway(site: Site) -> None:
     durable.shut_down()
 
 
-def _follow(hint: dict[str, Any], flow: Flow) -> None:
-    match hint["event"]:
-        case "asked":
+def _follow(hint: Hint, flow: Flow) -> None:
+    match hint:
+        case Asked():
             obey(flow)
-        case "written":
+        case Written():
             flow.outbox.wake()
-        case "started" | "died" | "refused":
+        case Started() | Died() | Refused():
             pass  # for the loop itself
-        case "quarantined" if hint.get("reason") == OTHER_CONTENT:
+        case Quarantined(reason=reason) if reason == OTHER_CONTENT:
             flow.corrections.add(hint)
-        case _:
+        case Stored() | Duplicate() | Quarantined() | Released() | Aborted() | Counted():
             flow.arrivals.take(hint)
+        case _:
+            assert_never(hint)
 
 
 def worker(site: Site) -> None:

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from hilum.config.site import Site
-from hilum.hints import HintSender, wake_address
+from hilum.hints import Asked, HintSender, wake_address
 from hilum.module import ModuleFacts
 from hilum.records import Records, views
 
@@ -41,7 +41,7 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
         waker = wakers.get(request.path_params["name"])
         if waker is None:
             return JSONResponse({"error": "no such source is defined"}, status_code=404)
-        waker.send("wake")
+        waker.send(Asked())
         return Response(status_code=202)
 
     async def modules(_request: Request) -> Response:

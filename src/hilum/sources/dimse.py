@@ -36,7 +36,7 @@ from hilum.dicom.salvage import readable
 from hilum.dicom.structure import Buffer
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.errors import UnreadableError
-from hilum.hints import HintSender
+from hilum.hints import Aborted, HintSender, Released, hint_of
 from hilum.inbox import OTHER_CLASS, OTHER_INSTANCE, Inbox, Outcome, Stored
 from hilum.inbox.growing import Growing, mapped
 from hilum.inbox.room import MEBIBYTE, require_room
@@ -213,7 +213,8 @@ class _Server(AssociationServer):
         if cut:
             self._refuse(cut.kind, cut.reason, peer)
         if peer.opened and not peer.released:
-            self._tell("aborted", peer, reason=cut.reason if cut else "the connection was lost")
+            reason = cut.reason if cut else "the connection was lost"
+            self._hints.send(Aborted(peer.association, peer.caller, reason))
 
     # Associations
 
@@ -275,7 +276,7 @@ class _Server(AssociationServer):
         if isinstance(event.primitive, A_RELEASE):
             peer = self._peers[event.assoc]
             peer.released = True
-            self._tell("released", peer)
+            self._hints.send(Released(peer.association, peer.caller))
 
     # Instances
 
@@ -301,13 +302,7 @@ class _Server(AssociationServer):
         self._traffic.has_sent(peer.address)
         if stored.outcome is Outcome.QUARANTINED:
             self._refuse(RefusalKind.CONTENT, f"{stored.reason}: {SEE_QUARANTINE}", peer)
-        self._tell(
-            stored.outcome.value,
-            peer,
-            path=str(stored.path),
-            study=stored.study_uid,
-            reason=stored.reason,
-        )
+        self._hints.send(hint_of(stored, peer.association, peer.caller, stored.study_uid))
         return _response(status, stored.reason if status else "")
 
     def _take(self, event: Any, peer: _Peer, growing: Growing | None) -> tuple[int, Stored]:
@@ -342,11 +337,6 @@ class _Server(AssociationServer):
 
     def _refuse(self, kind: RefusalKind, reason: str, peer: _Peer) -> None:
         self._refusing.note(kind, reason, peer.address, peer.caller, peer.called)
-
-    def _tell(self, what: str, peer: _Peer, **fields: str) -> None:
-        self._hints.send(
-            what, association=peer.association, caller=peer.caller, address=peer.address, **fields
-        )
 
 
 def _host(address: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hilum.config.site import Site, Source
 from hilum.errors import SourceDelayed, SourceError, where
-from hilum.hints import HintReceiver, HintSender, wake_address
+from hilum.hints import HintReceiver, HintSender, Started, wake_address
 from hilum.logs import configure_logging
 from hilum.process import die_with_parent
 from hilum.records import Records
@@ -67,7 +67,7 @@ class Watch:
         self._resumed = False
         self._idle_pause = settings.poll_seconds or self.source.idle_pause
         self._lively_pause = min(self._idle_pause, self.source.lively_pause)
-        hints.send("started")
+        hints.send(Started())
 
     def turn(self) -> float:
         """Look at the archive once; the seconds to wait before the next look."""
