@@ -24,9 +24,8 @@ from tests.synthetic import write_series
 
 from hilum.config import parse
 from hilum.hints import HintReceiver, gateway_address
-from hilum.records import Records
-from hilum.serve import records_url
-from hilum.watching import serve
+from hilum.records import Records, records_url
+from hilum.service.watcher import watch
 from hilum_lab.network.orthanc import Orthanc
 
 
@@ -50,8 +49,8 @@ def main() -> None:
             Records(records_url(site)).close()
             hints = HintReceiver(gateway_address(site.data))
             process = multiprocessing.get_context("spawn").Process(
-                target=serve,
-                args=(site, site.source[0], records_url(site), gateway_address(site.data)),
+                target=watch,
+                args=(site, site.source[0], gateway_address(site.data)),
             )
             process.start()
             time.sleep(4)

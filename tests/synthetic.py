@@ -18,7 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 from hilum.config.site import Receiver
 from hilum.hints import Hint, HintReceiver
 from hilum.process import fork_server
-from hilum.sources import dimse
+from hilum.service.receiver import receive
 from hilum_lab.network.processes import available_port
 
 H = TypeVar("H")
@@ -154,7 +154,7 @@ def _serve(settings: Receiver, data: Path, hints: Path, output: Path) -> None:
     with output.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    dimse.serve(settings, data, hints)
+    receive(settings, data, hints)
 
 
 @contextmanager
@@ -165,7 +165,7 @@ def running_receiver(folder: Path, data: Path | None = None, **settings: Any) ->
     hints = HintReceiver(folder / "hints")
     output = folder / "receiver.output"
     data = data or folder / "data"
-    process = fork_server("hilum.serve").Process(  # as `hilum serve` starts it
+    process = fork_server("hilum.service.supervisor").Process(  # as `hilum serve` starts it
         target=_serve, args=(receiver, data, folder / "hints", output)
     )
     process.start()

@@ -545,12 +545,12 @@ import sys, time
 from pathlib import Path
 from hilum.config.site import Receiver
 from hilum.process import fork_server
-from hilum.sources.dimse import serve
+from hilum.service.receiver import receive
 if __name__ == "__main__":
     folder = Path(sys.argv[2])
     settings = Receiver(port=int(sys.argv[1]), low_water_mb=0)
     receiver = (settings, folder / "data", folder / "hints")
-    fork_server("hilum.sources.dimse").Process(target=serve, args=receiver).start()
+    fork_server("hilum.service.receiver").Process(target=receive, args=receiver).start()
     time.sleep(60)
 """
 

@@ -1,7 +1,5 @@
 """The console: every study, what was decided, why, and where its results are (web page and API)."""
 
-import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Iterable
 from importlib.resources import files
 from typing import Any
@@ -73,8 +71,8 @@ def _showing(view: Callable[..., Any], *arguments: Any) -> Callable[[Request], A
     return show
 
 
-def start_console(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> None:
-    """Serve the console from a thread of this process until the process ends."""
+def serve(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> None:
+    """Serve the console until SIGTERM."""
     server = uvicorn.Server(
         uvicorn.Config(
             application(site, records, installed),
@@ -82,8 +80,7 @@ def start_console(site: Site, records: Records, installed: Iterable[ModuleFacts]
             port=site.console.port,
             log_config=None,
             access_log=False,  # URLs hold study UIDs, and nobody reads this log
+            timeout_graceful_shutdown=1,
         )
     )
-    threading.Thread(
-        target=lambda: asyncio.run(server.serve()), name="console", daemon=True
-    ).start()
+    server.run()

@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID
 from dbos._error import DBOSException
 
+from hilum.config.site import Site
+
 # A constant: the default is a hash of the source, so an update would strand unfinished work.
 # Steps of a workflow may only be changed through DBOS.patch.
 APPLICATION_VERSION = "1"
@@ -29,6 +31,11 @@ workflows = DBOS.dbos_class()
 workflow = DBOS.workflow(max_recovery_attempts=RECOVERIES)
 step = DBOS.step()
 EngineError = DBOSException  # cancellation and the like: not ours to handle
+
+
+def engine_url(site: Site) -> str:
+    """SQLAlchemy URL of the engine's tables."""
+    return site.database or f"sqlite:///{site.data}/engine.db"
 
 
 def launch(database: str, executor: str, listen: list[str]) -> None:

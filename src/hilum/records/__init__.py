@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hilum.config.site import Site
 from hilum.errors import ConfigurationError, RecordsUnavailable
 from hilum.records import tables
 from hilum.records.states import REACHED_FROM, State
@@ -22,6 +23,11 @@ TRANSIENT = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQL
 
 log = logging.getLogger(__name__)
 Outcome = TypeVar("Outcome")
+
+
+def records_url(site: Site) -> str:
+    """SQLAlchemy URL of our records."""
+    return site.database or f"sqlite:///{site.data}/hilum.db"
 
 
 class Records:

@@ -7,14 +7,11 @@ and crashes stay in this process; the gateway learns what arrived from the inbox
 import ipaddress
 import logging
 import os
-import resource
-import signal
 import socket
 import sys
 import threading
 import time
 import uuid
-import warnings
 import weakref
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -39,9 +36,7 @@ from hilum.errors import UnreadableError
 from hilum.hints import Aborted, HintSender, Released, hint_of
 from hilum.inbox import OTHER_CLASS, OTHER_INSTANCE, Inbox, Outcome, Stored
 from hilum.inbox.growing import Growing, mapped
-from hilum.inbox.room import MEBIBYTE, require_room
-from hilum.logs import configure_logging
-from hilum.process import data_bytes, die_with_parent
+from hilum.inbox.room import require_room
 from hilum.refusals import RefusalKind
 from hilum.sources.arriving import Arriving, ArrivingProvider
 from hilum.sources.connection import Connection, Cut
@@ -52,13 +47,11 @@ from hilum.transport.dimse import (
     TRANSFER_SYNTAXES,
     VERIFICATION,
     is_storage_class,
-    quieten_libraries,
 )
 
 GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to stop
 ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
 IDLE_SECONDS = 300.0  # scanners keep an association open while they reconstruct
-THREAD_STACK = MEBIBYTE  # the default of 8 MiB per thread would eat the memory limit
 TIDY_SECONDS = 0.5
 STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 
@@ -78,34 +71,6 @@ COERCED = 0xB000  # a warning: the first version is kept, this one stands apart
 logger = logging.getLogger(__name__)
 
 
-def serve(settings: Receiver, data: Path, hints: Path) -> None:
-    """Receive into the inbox below `data` until SIGTERM, or until the parent process is gone.
-
-    Blocks; meant as the work of a process of its own. `hints` is the socket of the gateway.
-    """
-    die_with_parent()
-    configure_logging(data)
-    quieten_libraries()
-    warnings.simplefilter("ignore")  # they print element values
-    threading.excepthook = _log_without_values
-    threading.stack_size(THREAD_STACK)
-    limit = data_bytes() + settings.memory_mb * MEBIBYTE  # what is loaded now is not counted
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    stop, stopped = os.pipe()
-    signal.signal(signal.SIGTERM, lambda *_: os.write(stopped, b"."))
-
-    server = _Server(settings, data, HintSender(hints))
-    accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2})
-    tidying = threading.Thread(target=server.tidy, name="tidying")
-    accepting.start()
-    tidying.start()
-    logger.info("listening as %s on %s:%d", settings.ae_title, settings.host, settings.port)
-    os.read(stop, 1)
-    server.stop()
-    accepting.join()
-    tidying.join()
-
-
 @dataclass
 class _Peer:
     """The other side of one connection."""
@@ -119,7 +84,7 @@ class _Peer:
     released: bool = False
 
 
-class _Server(AssociationServer):
+class StorageServer(AssociationServer):
     """Accepts connections, associations and instances; refuses each with a reason."""
 
     request_queue_size = 128  # with the usual 5, a burst of connections waits for seconds
@@ -380,8 +345,3 @@ def _response(status: int, comment: str) -> Dataset | int:
     response.Status = status
     response.ErrorComment = comment[:64]
     return response
-
-
-def _log_without_values(arguments: threading.ExceptHookArgs) -> None:
-    name = arguments.thread.name if arguments.thread else "?"
-    logger.error("thread %s ended by %s", name, arguments.exc_type.__name__)
