@@ -47,6 +47,11 @@ class Arrivals:
         """Whether the study holds images that are not decided on yet."""
         return study_uid in self._open
 
+    @property
+    def are_open(self) -> bool:
+        """Whether any study holds images that are not decided on yet."""
+        return bool(self._open)
+
     def due(self, now: float) -> list[Arrival]:
         """The open studies with news, or whose waiting time is over."""
         return [arrival for arrival in self._open.values() if is_due(arrival, now)]

@@ -68,6 +68,11 @@ class Corrections:
             apart = SetApart(hint.path, time.time(), OTHER_CONTENT, hint.caller, hint.study)
             self._queue[hint.path] = apart
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether `turn` has something to do."""
+        return bool(self._queue) or self._is_news or self._comparer.is_busy
+
     def turn(self) -> bool:
         """Go on comparing; True if something was decided that the gateway is to do now."""
         for pair, differs in self._comparer.results():

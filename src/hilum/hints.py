@@ -163,6 +163,18 @@ def wake_address(data: Path, source: str) -> Path:
     return data / f"wake-{source}.sock"
 
 
+def worker_address(data: Path, number: int) -> Path:
+    """The socket at which a worker waits to be woken up."""
+    return data / f"worker-{number}.sock"
+
+
+def wake_workers(data: Path) -> None:
+    """Tell the workers on this machine that there is work."""
+    for address in data.glob("worker-*.sock"):
+        with contextlib.closing(HintSender(address)) as sender:
+            sender.send(Asked())
+
+
 @contextlib.contextmanager
 def _short(address: Path) -> Iterator[str]:
     """`address` by way of its open folder: the kernel takes no more than 107 bytes for a socket."""

@@ -74,5 +74,5 @@ def test_every_role_is_once_in_a_folder_but_workers(tmp_path: Path) -> None:
 def test_every_role_has_its_processes(tmp_path: Path) -> None:
     source = {"name": "pacs", "kind": "orthanc", "url": f"http://127.0.0.1:{available_port()}"}
     site = Site.model_validate({"data": tmp_path, "source": [source], "worker": {"count": 2}})
-    names = [name for role in Role for name in tasks(site, role)]
+    names = [name for role in Role for name in tasks(site, role, EVERY_ROLE)]
     assert names == ["receiver", "source-pacs", "gateway", "console", "worker-0", "worker-1"]

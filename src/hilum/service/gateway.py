@@ -23,6 +23,7 @@ from hilum.hints import (
     Stored,
     Written,
     gateway_address,
+    wake_workers,
 )
 from hilum.inbox import OTHER_CONTENT
 from hilum.logs import going_on
@@ -35,7 +36,8 @@ from hilum.retention import Retention
 from hilum.service.beginning import begin
 
 SWEEP_SECONDS = 60.0
-TURN_SECONDS = 0.05
+TURN_SECONDS = 0.05  # while something is going on
+IDLE_SECONDS = 0.25  # hints end it at once
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ def decide(site: Site) -> None:
     records = Records(records_url(site))
     gateway = Gateway(site, records)
     while not stop.is_set():
-        gateway.turn(TURN_SECONDS)
+        gateway.turn(TURN_SECONDS if gateway.is_busy else IDLE_SECONDS)
     gateway.stop()
 
 
@@ -55,16 +57,23 @@ class Gateway:
 
     def __init__(self, site: Site, records: Records) -> None:
         self._records = records
+        self._data = site.data
         self._hints = HintReceiver(gateway_address(site.data))
         self._pulse = Pulse(records, "gateway")
         self._flow = flow = Flow(site, records, installed_modules(site.networks))
-        durable.launch(durable.engine_url(site), self._pulse.executor, [])
+        durable.launch(durable.engine_url(site), self._pulse.executor)
         flow.outbox.start()
         self._retention = Retention(
             site, records, flow.inbox, flow.arrivals, flow.workitems, flow.own
         )
         self._alarms = Alarms(site, records)
         self._next_sweep = 0.0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is more to do soon, also without a hint."""
+        flow = self._flow
+        return flow.arrivals.are_open or flow.corrections.is_busy or self._retention.is_busy
 
     def turn(self, patience: float) -> None:
         """Wait up to `patience` seconds for hints, follow them, do what is due."""
@@ -74,7 +83,8 @@ class Gateway:
                 follow(hint, self._flow)
             if isinstance(hint, Started):
                 self._next_sweep = 0.0  # its predecessor may have died before it told of everything
-        note_refusals(self._records, [hint.refusal for hint in news if isinstance(hint, Refused)])
+        if refused := [hint.refusal for hint in news if isinstance(hint, Refused)]:
+            note_refusals(self._records, refused)
         if time.monotonic() >= self._next_sweep:
             self._sweep()
         with going_on("corrections", log):
@@ -103,6 +113,7 @@ class Gateway:
         self._alarms.check()
         for executor in self._pulse.reap():
             log.warning("took over the work of %s, which died", executor)
+            wake_workers(self._data)
 
 
 def follow(hint: Hint, flow: Flow) -> None:

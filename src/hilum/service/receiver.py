@@ -35,14 +35,11 @@ def receive(settings: Receiver, data: Path, hints: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: os.write(stopped, b"."))
 
     server = StorageServer(settings, data, HintSender(hints))
-    accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2})
     tidying = threading.Thread(target=server.tidy, name="tidying")
-    accepting.start()
     tidying.start()
     logger.info("listening as %s on %s:%d", settings.ae_title, settings.host, settings.port)
-    os.read(stop, 1)
+    server.accept_until(stop)
     server.stop()
-    accepting.join()
     tidying.join()
 
 

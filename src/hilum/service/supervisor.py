@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import closing
+from multiprocessing import connection
 from typing import Any, assert_never
 
 from hilum.config.site import Site
-from hilum.hints import Died, HintSender, gateway_address
+from hilum.hints import Died, HintSender, gateway_address, worker_address
 from hilum.inbox.privacy import make_private
 from hilum.process import (
     children_deaf_to_ctrl_c,
@@ -33,7 +34,9 @@ from hilum.service.worker import work
 
 RESTART_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0)  # after quick deaths in a row
 STOP_SECONDS = 8.0
-WAKE_SECONDS = 0.5
+WAKE_SECONDS = 2.0
+LOOK_SECONDS = 0.25  # at processes that are dead and wait for their pause to end
+IDLE_SECONDS = 0.5
 EVERY_ROLE = tuple(Role)
 
 log = logging.getLogger(__name__)
@@ -41,8 +44,11 @@ log = logging.getLogger(__name__)
 Task = tuple[Callable[..., None], tuple[Any, ...]]
 
 
-def tasks(site: Site, role: Role) -> dict[str, Task]:
-    """The processes of a role by their names: what each calls, with which arguments."""
+def tasks(site: Site, role: Role, beside: Collection[Role]) -> dict[str, Task]:
+    """The processes of a role by their names: what each calls, with which arguments.
+
+    `beside` are the roles that this machine has: a gateway elsewhere cannot wake its workers.
+    """
     hints = gateway_address(site.data)
     match role:
         case Role.RECEIVER:
@@ -54,7 +60,11 @@ def tasks(site: Site, role: Role) -> dict[str, Task]:
         case Role.WATCHER:
             return {f"source-{s.name}": (watch, (site, s, hints)) for s in site.source}
         case Role.WORKER:
-            return {f"worker-{n}": (work, (site,)) for n in range(site.worker.count)}
+            is_woken = Role.GATEWAY in beside
+            return {
+                f"worker-{n}": (work, (site, worker_address(site.data, n) if is_woken else None))
+                for n in range(site.worker.count)
+            }
     assert_never(role)
 
 
@@ -69,7 +79,9 @@ class Supervisor:
         make_private(site.data)
         self._context = fork_server(preload=__name__)
         Records(records_url(site)).close()  # makes the tables before several processes want them
-        self._tasks = {name: task for role in roles for name, task in tasks(site, role).items()}
+        self._tasks = {
+            name: task for role in roles for name, task in tasks(site, role, roles).items()
+        }
         self.processes: dict[str, multiprocessing.process.BaseProcess] = {}
         self._deaths: dict[str, list[float]] = {name: [] for name in self._tasks}
         self._stopped = threading.Event()
@@ -79,6 +91,12 @@ class Supervisor:
         threading.Thread(target=self._keep_awake, name="fork server", daemon=True).start()
         for name in self._tasks:
             self._start(name)
+
+    def wait(self) -> None:
+        """Return when a process has died, or after a while."""
+        alive = [process.sentinel for process in self.processes.values() if process.is_alive()]
+        some_are_dead = len(alive) < len(self.processes)
+        connection.wait(alive, LOOK_SECONDS if some_are_dead else IDLE_SECONDS)
 
     def check(self) -> None:
         """Restart whatever has died; call this a few times a second from the main thread."""
@@ -151,6 +169,7 @@ def _supervise(supervisor: Supervisor, stop: threading.Event) -> None:
         log.info("listening as %s on %s:%d", receiver.ae_title, receiver.host, receiver.port)
     if Role.CONSOLE in supervisor.roles:
         log.info("console on http://%s:%d", site.console.host, site.console.port)
-    while not stop.wait(0.25):
+    while not stop.is_set():
+        supervisor.wait()
         supervisor.check()
     supervisor.stop()

@@ -7,6 +7,7 @@ and crashes stay in this process; the gateway learns what arrived from the inbox
 import ipaddress
 import logging
 import os
+import selectors
 import socket
 import sys
 import threading
@@ -53,6 +54,7 @@ GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to 
 ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
 IDLE_SECONDS = 300.0  # scanners keep an association open while they reconstruct
 TIDY_SECONDS = 0.5
+IDLE_TIDY_SECONDS = 2.0  # while there are no associations
 STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 
 REJECTIONS = {  # result, source, diagnostic of PS3.8 table 9-21
@@ -120,15 +122,23 @@ class StorageServer(AssociationServer):
             evt_handlers=handlers,
         )
 
+    def accept_until(self, stop: int) -> None:
+        """Accept connections until the file `stop` can be read; unlike `serve_forever`, wait."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self, selectors.EVENT_READ)
+            selector.register(stop, selectors.EVENT_READ)
+            while stop not in {key.fileobj for key, _ in selector.select()}:
+                self._handle_request_noblock()  # type: ignore[attr-defined]
+                self.service_actions()
+
     def tidy(self) -> None:
         """End what stays silent and tell of what was refused, until the receiver stops."""
-        while not self._stopping.wait(TIDY_SECONDS):
+        while not self._stopping.wait(TIDY_SECONDS if self._peers else IDLE_TIDY_SECONDS):
             self._traffic.cut_silent()
             self._refusing.tell()
 
     def stop(self) -> None:
         """Accept no more, let what runs finish for a while, then cut it off."""
-        super(AssociationServer, self).shutdown()
         self.server_close()
         deadline = time.monotonic() + GRACE_SECONDS
         while len(self._traffic) and time.monotonic() < deadline:
