@@ -6,10 +6,10 @@ A database that is locked, full or away is waited for.
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError, RecordsUnavailable
@@ -188,7 +188,8 @@ def _add_event(
 
 
 def _put(connection: sa.Connection, table: sa.Table, row: Row) -> bool:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    # only the dialect in use is imported: the others take time
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
     statement = dialect.insert(table).values(**row).on_conflict_do_nothing()
     # asked for the row: PostgreSQL's driver does not count inserted ones
     return connection.execute(statement.returning(*table.primary_key)).first() is not None
