@@ -24,9 +24,8 @@ from tests.synthetic import write_series
 
 from hilum.config import parse
 from hilum.hints import HintReceiver, gateway_address
-from hilum.records import Records
-from hilum.serve import records_url
-from hilum.watching import serve
+from hilum.records import Records, records_url
+from hilum.service.watcher import watch
 from hilum_lab.network.orthanc import Orthanc
 
 
@@ -50,8 +49,8 @@ def main() -> None:
             Records(records_url(site)).close()
             hints = HintReceiver(gateway_address(site.data))
             process = multiprocessing.get_context("spawn").Process(
-                target=serve,
-                args=(site, site.source[0], records_url(site), gateway_address(site.data)),
+                target=watch,
+                args=(site, site.source[0], gateway_address(site.data)),
             )
             process.start()
             time.sleep(4)
@@ -68,15 +67,15 @@ def measure(path: Path, orthanc: Orthanc, hints: HintReceiver) -> dict[str, floa
     httpx.post(f"{orthanc.url}/instances", content=content, timeout=60).raise_for_status()
     stored = time.monotonic()
     seconds: dict[str, float] = {}
-    while "released" not in seconds:
+    while "Released" not in seconds:
         for hint in hints.receive(10):
-            seconds.setdefault(hint["event"], time.monotonic() - stored)
+            seconds.setdefault(type(hint).__name__, time.monotonic() - stored)
     return seconds
 
 
 def report(seconds: list[dict[str, float]], size: int) -> None:
     print(f"{len(seconds)} films of {size / 1e6:.1f} MB; seconds: median, 90 %, maximum")
-    for event in ("stored", "released"):
+    for event in ("Stored", "Released"):
         values = sorted(item[event] for item in seconds)
         ninety = values[int(0.9 * len(values))]
         print(f"{event:10} {statistics.median(values):.3f} {ninety:.3f} {values[-1]:.3f}")

@@ -35,8 +35,8 @@ from hilum.findings import Findings
 from hilum.logs import silence_libraries
 from hilum.module import Module, facts_of, installed_modules
 from hilum.objects import Analysis, write_objects
-from hilum.records import Records, tables
-from hilum.serve import Supervisor, records_url
+from hilum.records import Records, records_url, tables
+from hilum.service.supervisor import Supervisor
 from hilum_lab.network import chest_exam
 from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port, listens

@@ -23,11 +23,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from tests.synthetic import write_series
 
 from hilum.config import parse
-from hilum.hints import HintReceiver, gateway_address
-from hilum.records import Records
-from hilum.serve import records_url
+from hilum.hints import HintReceiver, Stored, gateway_address
+from hilum.records import Records, records_url
+from hilum.service.watcher import watch
 from hilum.transport import sender
-from hilum.watching import serve
 from hilum_lab.network.orthanc import Orthanc
 
 
@@ -105,8 +104,8 @@ def exam(
         site.data.mkdir()
         Records(records_url(site)).close()
         hints = HintReceiver(gateway_address(site.data))
-        arguments = (site, site.source[0], records_url(site), gateway_address(site.data))
-        process = multiprocessing.get_context("spawn").Process(target=serve, args=arguments)
+        arguments = (site, site.source[0], gateway_address(site.data))
+        process = multiprocessing.get_context("spawn").Process(target=watch, args=arguments)
         if watched:
             process.start()
             time.sleep(4)
@@ -117,7 +116,7 @@ def exam(
         assert not report.failed
         stored = 0
         while watched and stored < len(files):
-            stored += sum(hint["event"] == "stored" for hint in hints.receive(30))
+            stored += sum(isinstance(hint, Stored) for hint in hints.receive(30))
         here = time.monotonic() - started - sent
         if watched:
             process.kill()

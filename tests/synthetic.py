@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pydicom
@@ -16,11 +16,12 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from hilum.config.site import Receiver
-from hilum.hints import HintReceiver
+from hilum.hints import Hint, HintReceiver
 from hilum.process import fork_server
-from hilum.sources import dimse
+from hilum.service.receiver import receive
 from hilum_lab.network.processes import available_port
 
+H = TypeVar("H")
 DCMTK = {**os.environ, "TCP_NODELAY": "1"}  # its tools use Nagle's algorithm unless told
 MARKER = "MARKER^NAME"  # must never be seen outside of a data set
 
@@ -94,7 +95,7 @@ class Running:
     data: Path
     process: Any
     output: Path  # what it printed
-    events: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Hint] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -121,15 +122,15 @@ class Running:
     def partial(self) -> list[Path]:
         return list((self.data / "partial").iterdir())
 
-    def wait_for(self, event: str, count: int = 1, seconds: float = 15) -> list[dict[str, Any]]:
-        """The hints called `event`, once there are `count`."""
+    def wait_for(self, kind: type[H], count: int = 1, seconds: float = 15) -> list[H]:
+        """The hints of a `kind`, once there are `count`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            found = [hint for hint in self.events if hint["event"] == event]
+            found = [hint for hint in self.events if isinstance(hint, kind)]
             if len(found) >= count:
                 return found
             time.sleep(0.02)
-        raise TimeoutError(f"{count} events {event!r} expected in {self.events}")
+        raise TimeoutError(f"{count} hints {kind.__name__} expected in {self.events}")
 
     def listen(self, hints: HintReceiver, done: threading.Event) -> None:
         while not done.is_set():
@@ -153,7 +154,7 @@ def _serve(settings: Receiver, data: Path, hints: Path, output: Path) -> None:
     with output.open("wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    dimse.serve(settings, data, hints)
+    receive(settings, data, hints)
 
 
 @contextmanager
@@ -164,7 +165,7 @@ def running_receiver(folder: Path, data: Path | None = None, **settings: Any) ->
     hints = HintReceiver(folder / "hints")
     output = folder / "receiver.output"
     data = data or folder / "data"
-    process = fork_server("hilum.serve").Process(  # as `hilum serve` starts it
+    process = fork_server("hilum.service.supervisor").Process(  # as `hilum serve` starts it
         target=_serve, args=(receiver, data, folder / "hints", output)
     )
     process.start()

@@ -1,20 +1,25 @@
 """Hilum: the AI gateway for the hospital imaging network. What a module author imports."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from hilum import silence  # noqa: F401 - before any library that would call home
-from hilum.dicom import codes
-from hilum.dicom.film import Film
-from hilum.dicom.series import Series
-from hilum.findings import (
-    Classification,
-    Finding,
-    HeatMap,
-    Measurement,
-    Note,
-    Refusal,
-    Score,
-    Segment,
-)
-from hilum.module import Films, Input, Module
+
+if TYPE_CHECKING:
+    from hilum.dicom import codes
+    from hilum.dicom.film import Film
+    from hilum.dicom.series import Series
+    from hilum.findings import (
+        Classification,
+        Finding,
+        HeatMap,
+        Measurement,
+        Note,
+        Refusal,
+        Score,
+        Segment,
+    )
+    from hilum.module import Films, Input, Module
 
 __all__ = [
     "Classification",
@@ -32,3 +37,19 @@ __all__ = [
     "Series",
     "codes",
 ]
+
+_HOMES = {  # imported when first asked for: a command that shows something needs none of them
+    "codes": "hilum.dicom.codes",
+    "Film": "hilum.dicom.film",
+    "Series": "hilum.dicom.series",
+    "Films": "hilum.module",
+    "Input": "hilum.module",
+    "Module": "hilum.module",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = import_module(_HOMES.get(name, "hilum.findings"))
+    return home if name == "codes" else getattr(home, name)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import assert_never
 
 import sqlalchemy as sa
 
@@ -14,6 +14,7 @@ from hilum.assembly import WHOLE_AGAIN, Arrival
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import UnreadableError
+from hilum.hints import Aborted, Arriving, Counted, Duplicate, Quarantined, Released, Stored
 from hilum.inbox import Inbox
 from hilum.inbox.removed import Removed
 from hilum.records import Records, tables
@@ -47,36 +48,42 @@ class Arrivals:
         """Whether the study holds images that are not decided on yet."""
         return study_uid in self._open
 
+    @property
+    def are_open(self) -> bool:
+        """Whether any study holds images that are not decided on yet."""
+        return bool(self._open)
+
     def due(self, now: float) -> list[Arrival]:
         """The open studies with news, or whose waiting time is over."""
         return [arrival for arrival in self._open.values() if is_due(arrival, now)]
 
-    def take(self, hint: dict[str, Any]) -> None:
+    def take(self, hint: Arriving) -> None:
         """Follow one hint of the receiver or of a source."""
-        event = hint["event"]
-        association = str(hint.get("association", ""))
-        if event == "stored":
-            late = bool(hint.get("late"))
-            self.add(Path(hint["path"]), association, str(hint.get("caller", "")), late)
-            self._note_put_right(hint)
-        elif event == "duplicate":
-            self._again(Path(hint["path"]), association)
-        elif event == "counted":
-            self._count(hint["study"], hint["series"], int(hint["images"]))
-        elif event in ("released", "aborted"):
-            for arrival in self._open.values():
-                if association in arrival.associations:
-                    self._end(arrival, association, hint)
-        elif event == "quarantined" and hint.get("study"):
-            self._records.add_event(hint["study"], event, str(hint.get("reason", "")))
+        match hint:
+            case Stored():
+                self.add(hint.path, hint.association, hint.caller, hint.late)
+                self._note_put_right(hint)
+            case Duplicate():
+                self._again(hint.path, hint.association)
+            case Counted():
+                self._count(hint.study, hint.series, hint.images)
+            case Released() | Aborted():
+                for arrival in self._open.values():
+                    if hint.association in arrival.associations:
+                        self._end(arrival, hint)
+            case Quarantined():
+                if hint.study:
+                    self._records.add_event(hint.study, "quarantined", hint.reason)
+            case _:
+                assert_never(hint)
 
-    def _note_put_right(self, hint: dict[str, Any]) -> None:
+    def _note_put_right(self, hint: Stored) -> None:
         """Say once of a study what was put right in its files before they were stored."""
-        arrival, reason = self._open.get(hint.get("study", "")), hint.get("reason", "")
-        if arrival and reason and reason not in arrival.put_right:
-            arrival.put_right.add(reason)
+        arrival = self._open.get(hint.study)
+        if arrival and hint.reason and hint.reason not in arrival.put_right:
+            arrival.put_right.add(hint.reason)
             self._records.add_event(
-                arrival.study_uid, "receiving", f"a file was put right: {reason}"
+                arrival.study_uid, "receiving", f"a file was put right: {hint.reason}"
             )
 
     def add(self, path: Path, association: str = "", caller: str = "", late: bool = False) -> None:
@@ -189,18 +196,20 @@ class Arrivals:
             self.add(path, association, late=True)
         return len(arrival.instances) > before
 
-    def _end(self, arrival: Arrival, association: str, hint: dict[str, Any]) -> None:
+    def _end(self, arrival: Arrival, hint: Released | Aborted) -> None:
         """One of the associations of a study has ended; see which images no hint told of."""
+        association = hint.association
         self.catch_up(arrival, association if arrival.associations == {association} else "")
-        event = hint["event"]
-        (arrival.released if event == "released" else arrival.aborted)(association)
-        sign = hint.get("sign") or f"{event} the association"
-        self._records.add_event(
-            arrival.study_uid,
-            event,
-            f"{hint.get('caller', 'sender')} {sign}, "
-            f"{counted(len(arrival.instances), 'image')} of this study so far",
-        )
+        if isinstance(hint, Released):
+            arrival.released(association)
+            event, sign = "released", hint.sign
+        else:
+            arrival.aborted(association)
+            event, sign = "aborted", "aborted the association"
+            sign += f" ({hint.reason})" if hint.reason else ""
+        images = counted(len(arrival.instances), "image")
+        text = f"{hint.caller} {sign}, {images} of this study so far"
+        self._records.add_event(arrival.study_uid, event, text)
 
     def _count(self, study_uid: str, series_uid: str, images: int) -> None:
         """Note how many images an archive has of a series; often before the first one is here."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from hilum.dicom.identity import held_for
 from hilum.errors import HilumError
-from hilum.hints import HintSender, gateway_address
+from hilum.hints import Asked, HintSender, gateway_address
 from hilum.records import Records, tables
 from hilum.records.states import Delivery, State
 from hilum.records.views import study_called
@@ -33,7 +33,7 @@ def ask(
     """
     number = records.add_request(action, workitem_id, reason)
     with closing(HintSender(gateway_address(data))) as hints:
-        hints.send("asked")
+        hints.send(Asked())
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         row = records.one(tables.request, id=number)

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -25,6 +24,7 @@ from hilum.dicom.header import text_of
 from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity, number_of
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
+from hilum.hints import Quarantined
 from hilum.inbox import OTHER_CONTENT, Inbox, SetApart, restate, set_apart_in
 from hilum.inbox.versions import Versions
 from hilum.records import Records, tables
@@ -68,17 +68,20 @@ class Corrections:
             if item.reason == OTHER_CONTENT and item.study_uid and item.path.exists():
                 self._queue.setdefault(item.path, item)
 
-    def add(self, hint: Mapping[str, Any]) -> None:
+    def add(self, hint: Quarantined) -> None:
         """The receiver, or a source, has set an object apart that may be a corrected image."""
-        path = Path(str(hint["path"]))
-        sender, study_uid = str(hint.get("caller", "")), str(hint.get("study", ""))
-        if not study_uid:
+        if not hint.study:
             return
-        now, address = time.time(), str(hint.get("address", ""))
-        self._queue[path] = SetApart(path, now, OTHER_CONTENT, sender, study_uid)
-        if address:  # it came through the receiver
-            called, kind = str(hint.get("called", "")), RefusalKind.CONTENT
-            self._came[path] = Refusal.at(now, kind, address, sender, called, OTHER_CONTENT)
+        now = time.time()
+        self._queue[hint.path] = SetApart(hint.path, now, OTHER_CONTENT, hint.caller, hint.study)
+        if hint.address:  # it came through the receiver
+            sender = (hint.address, hint.caller, hint.called)
+            self._came[hint.path] = Refusal.at(now, RefusalKind.CONTENT, *sender, OTHER_CONTENT)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether `turn` has something to do."""
+        return bool(self._queue) or self._is_news or self._comparer.is_busy
 
     def turn(self) -> bool:
         """Go on comparing; True if something was decided that the gateway is to do now."""

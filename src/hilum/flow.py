@@ -33,7 +33,7 @@ from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCancelled, ModuleError, where
 from hilum.findings import Findings, Refusal
-from hilum.hints import HintSender, gateway_address
+from hilum.hints import HintSender, Written, gateway_address, wake_workers
 from hilum.inbox import Inbox
 from hilum.inbox.room import with_room
 from hilum.module import Module, facts_of, inputs_of
@@ -185,6 +185,7 @@ class Flow(durable.Workflows):
             self.records.change(tables.workitem, {"id": row["id"]}, launch=launch)
         priority = durable.PRIORITIES[Rule.model_validate(row["rule"]).priority]
         durable.enqueue(durable.ANALYSE, self.analyse, f"{row['id']}.{launch}", row["id"], priority)
+        wake_workers(self.site.data)
 
     def note_outcome(self, rule: Rule, arrival: Arrival, outcome: Hold | NotApplicable) -> None:
         """Record, once, why a module was not run on a study.
@@ -343,7 +344,7 @@ class Flow(durable.Workflows):
         text = f"results written: {', '.join(sorted(written))}"
         self.records.set_state(workitem_id, State.DELIVERING, text, "written", owed)
         self.outbox.settle(workitem_id)
-        self._hints.send("written")
+        self._hints.send(Written())
 
     # 4. Delivery, in the gateway: see outbox.py ---------------------------------------------------
 

@@ -1,19 +1,161 @@
 """Wake-up hints between our processes: datagrams that may be lost, never the truth.
 
-The inbox on disk is the truth; a hint only saves waiting for the next sweep.
+The inbox on disk is the truth; a hint only saves waiting for the next sweep. Each kind of hint is
+one class here; what cannot be read as one of them is dropped.
 """
 
 import contextlib
 import json
+import logging
 import os
 import queue
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never, get_args
+
+from pydantic import TypeAdapter
+
+from hilum import inbox
+from hilum.refusals import Refusal
 
 MAXIMUM_BYTES = 65_536
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A new image is durable at `path`. `reason` is what was put right in its file, or "".
+
+    `association` names what the image came with: an association, or what a source fetched in one
+    go. It is `late` if a pause before it was ours, not the sender's.
+    """
+
+    path: Path
+    association: str = ""
+    caller: str = ""
+    study: str = ""
+    reason: str = ""
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """An image that lies at `path` already came again."""
+
+    path: Path
+    association: str = ""
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """An object was set apart at `path`; `study` is "" where nobody could tell.
+
+    `address` and `called` are those of the association that it came through, "" for a source.
+    """
+
+    path: Path
+    caller: str = ""
+    study: str = ""
+    reason: str = ""
+    address: str = ""
+    called: str = ""
+
+
+@dataclass(frozen=True)
+class Released:
+    """An association ended in order; `sign` is how that was seen."""
+
+    association: str
+    caller: str = "sender"
+    sign: str = "released the association"
+
+
+@dataclass(frozen=True)
+class Aborted:
+    """An association broke off, for this `reason`."""
+
+    association: str
+    caller: str = "sender"
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """An archive has so many `images` of a series; `study` and `series` are UIDs."""
+
+    study: str
+    series: str
+    images: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The receiver refused somebody."""
+
+    refusal: Refusal
+
+
+@dataclass(frozen=True)
+class Written:
+    """A worker has written results that are to be delivered."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Somebody wants the receiver of this hint to look now: a person has left a request in the
+    records, or an archive has something new.
+    """
+
+
+@dataclass(frozen=True)
+class Started:
+    """The watcher of a source has started; the one before may not have told of everything."""
+
+
+@dataclass(frozen=True)
+class Died:
+    """A process of ours died and was started again."""
+
+
+Arriving = Stored | Duplicate | Quarantined | Released | Aborted | Counted  # what a sender does
+Hint = Arriving | Refused | Written | Asked | Started | Died
+
+_READERS: dict[str, TypeAdapter[Any]] = {
+    kind.__name__: TypeAdapter(kind) for kind in get_args(Hint)
+}
+
+
+def hint_of(
+    kept: inbox.Stored, association: str, caller: str, study: str, late: bool = False
+) -> Arriving:
+    """What to tell of an object that was handed to the inbox."""
+    match kept.outcome:
+        case inbox.Outcome.STORED:
+            return Stored(kept.path, association, caller, study, kept.reason, late)
+        case inbox.Outcome.DUPLICATE:
+            return Duplicate(kept.path, association)
+        case inbox.Outcome.QUARANTINED:
+            return Quarantined(kept.path, caller, study, kept.reason)
+    assert_never(kept.outcome)
+
+
+def encode(hint: Hint) -> bytes:
+    """The datagram of a hint: a JSON array of the name of its class, and its fields."""
+    name = type(hint).__name__
+    return json.dumps([name, _READERS[name].dump_python(hint, mode="json")]).encode()
+
+
+def decode(datagram: bytes) -> Hint:
+    """The hint in a datagram; `ValueError` if it is none that we know."""
+    match json.loads(datagram):
+        case [str(name), dict(fields)] if name in _READERS:
+            hint: Hint = _READERS[name].validate_python(fields)
+            return hint
+    raise ValueError("no hint that is known")
 
 
 def gateway_address(data: Path) -> Path:
@@ -24,6 +166,18 @@ def gateway_address(data: Path) -> Path:
 def wake_address(data: Path, source: str) -> Path:
     """The socket at which the process of a source waits to be woken up."""
     return data / f"wake-{source}.sock"
+
+
+def worker_address(data: Path, number: int) -> Path:
+    """The socket at which a worker waits to be woken up."""
+    return data / f"worker-{number}.sock"
+
+
+def wake_workers(data: Path) -> None:
+    """Tell the workers on this machine that there is work."""
+    for address in data.glob("worker-*.sock"):
+        with contextlib.closing(HintSender(address)) as sender:
+            sender.send(Asked())
 
 
 @contextlib.contextmanager
@@ -44,11 +198,10 @@ class HintSender:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
-    def send(self, event: str, **fields: Any) -> bool:
-        """Tell the gateway about `event`, if it listens; whether it has got it."""
-        hint = json.dumps({"event": event, **fields}).encode()
+    def send(self, hint: Hint) -> bool:
+        """Tell whoever listens at the address, if somebody does; whether it was taken."""
         with contextlib.suppress(OSError), _short(self._address) as short:
-            self._socket.sendto(hint, short)
+            self._socket.sendto(encode(hint), short)
             return True
         return False
 
@@ -61,6 +214,7 @@ class HintReceiver:
     """Receives hints at `address`.
 
     A thread of its own empties the socket: the kernel queues no more than about ten datagrams.
+    `dropped` is how many of them were no hints.
     """
 
     def __init__(self, address: Path) -> None:
@@ -69,10 +223,11 @@ class HintReceiver:
         with _short(address) as short:
             self._socket.bind(short)
         self._closed = False
-        self._hints: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.dropped = 0
+        self._hints: queue.SimpleQueue[Hint] = queue.SimpleQueue()
         threading.Thread(target=self._read, name="hints", daemon=True).start()
 
-    def receive(self, timeout: float) -> list[dict[str, Any]]:
+    def receive(self, timeout: float) -> list[Hint]:
         """Every hint waiting, or those that arrive within `timeout` seconds; maybe none."""
         hints = []
         try:
@@ -91,5 +246,12 @@ class HintReceiver:
         with self._socket:
             while not self._closed:
                 if datagram := self._socket.recv(MAXIMUM_BYTES):
-                    with contextlib.suppress(ValueError):  # only a hint
-                        self._hints.put(json.loads(datagram))
+                    self._take(datagram)
+
+    def _take(self, datagram: bytes) -> None:
+        try:
+            self._hints.put(decode(datagram))
+        except (ValueError, RecursionError):  # only a hint, what it told of is found by a sweep
+            self.dropped += 1
+            if self.dropped == 1:
+                log.warning("a datagram was dropped: it is no hint; further ones are not logged")

@@ -31,7 +31,8 @@ FIRST_RETRY_SECONDS = 2.0
 LAST_RETRY_SECONDS = 1800.0
 CALL_SECONDS = 3.0  # between two calls to a destination that is silent
 ANYWAY_SECONDS = 600.0  # of silence, before one delivery is attempted all the same
-LOOK_SECONDS = 1.0  # a worker on another machine cannot wake us
+IDLE_SECONDS = 10.0  # whoever has something to deliver wakes us
+LOOK_SECONDS = 1.0  # where several machines may work: a worker elsewhere cannot wake us
 EAGER_ATTEMPTS = 5  # what failed more often is not hurried when the destination answers again
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class Outbox:
             return CALL_SECONDS
         row = self._first_due(settings.name)
         if row is None:
-            return LOOK_SECONDS
+            return self._pause(settings.name)
         taken_back = self._state_of(row) in (State.WITHDRAWN, State.CANCELLED)
         if taken_back:
             self._note(row, Delivery.CANCELLED, "not sent, the result was taken back")
@@ -192,6 +193,17 @@ class Outbox:
         rows = self._records.select(query.order_by(table.c.owed_at).limit(1))
         return rows[0] if rows else None
 
+    def _pause(self, destination: str) -> float:
+        """Seconds until something is due at a destination, if nobody wakes us before."""
+        table = tables.delivery
+        owed = (table.c.destination == destination, table.c.state.in_(OWED))
+        query = sa.select(sa.func.min(table.c.next_attempt).label("at")).where(*owed)
+        longest = LOOK_SECONDS if self._site.database else IDLE_SECONDS
+        next_attempt = self._records.select(query)[0]["at"]
+        if next_attempt is None:
+            return longest
+        return float(min(max(next_attempt - self._clock(), 0.0), longest))
+
     def _state_of(self, row: tables.Row) -> State:
         return State(self._records.one(tables.workitem, id=row["workitem_id"])["state"])
 
@@ -214,7 +226,7 @@ class Outbox:
             pause = CALL_SECONDS
             with going_on(f"delivery to {settings.name}", log):  # or it would fall silent for ever
                 pause = self.deliver_next(settings)
-            if pause > LOOK_SECONDS:
+            if self._is_silent(settings.name):
                 time.sleep(pause)  # a result more does not make a silent destination answer
             else:
                 waker.wait(pause)

@@ -59,6 +59,11 @@ class Retention:
         self._workitems = workitems
         self._work: Iterator[None] | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a sweep is under way."""
+        return self._work is not None
+
     def sweep(self) -> None:
         """Look anew for what is to go, unless that is still under way; `turn` removes it."""
         if self._work is None:

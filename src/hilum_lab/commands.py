@@ -17,7 +17,7 @@ def demo(
     exam: Annotated[Path | None, typer.Option(help="Send this folder of DICOM files.")] = None,
 ) -> None:
     """Start a clinical network, put a brain MR exam and a chest film through it."""
-    fork_server(preload="hilum.serve")  # it imports beside us
+    fork_server(preload="hilum.service.supervisor")  # it imports beside us
     from hilum_lab.demo import Demo
 
     raise typer.Exit(Demo(exam=exam, once=once, as_json=as_json).run())

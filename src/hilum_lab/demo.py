@@ -27,9 +27,9 @@ from hilum.logs import silence_libraries
 from hilum.module import installed_modules, own_results_of
 from hilum.offline.reading import read_folder
 from hilum.process import is_alive, own_start_time
-from hilum.records import Records, views
+from hilum.records import Records, records_url, views
 from hilum.records.states import State
-from hilum.serve import Supervisor, records_url
+from hilum.service.supervisor import Supervisor
 from hilum.terminal import outcome_lines, progress_bar
 from hilum.transport import sender
 from hilum.wording import counted

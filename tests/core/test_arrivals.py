@@ -1,6 +1,7 @@
 """What hints do to the open studies, in whatever order they come."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hilum.arrivals import MOST_COUNTS, Arrivals
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import HilumError
+from hilum.hints import Aborted, Counted, Quarantined, Released, Stored
 from hilum.inbox import Inbox
 from hilum.records import Records, tables, views
 
@@ -36,25 +38,25 @@ def test_a_count_that_comes_before_the_first_image_is_kept(
     arrivals: Arrivals, kept: list[Instance]
 ) -> None:
     first = kept[0]
-    counted = {"event": "counted", "study": first.study_uid, "series": first.series_uid}
-    arrivals.take({**counted, "images": 2})
-    arrivals.take({**counted, "images": 3})
+    counted = partial(Counted, first.study_uid, first.series_uid)
+    arrivals.take(counted(2))
+    arrivals.take(counted(3))
     for number in range(MOST_COUNTS - 1):  # other studies, of which no image ever comes
-        arrivals.take({**counted, "study": str(number), "images": 1})
-    arrivals.take({"event": "stored", "path": str(first.path), "association": "a"})
+        arrivals.take(Counted(str(number), first.series_uid, 1))
+    arrivals.take(Stored(first.path, "a"))
     (arrival,) = arrivals.due(float("inf"))
     assert arrival.images_to_come(first.series_uid) == 3
-    arrivals.take({**counted, "images": 4})
+    arrivals.take(counted(4))
     assert arrival.images_to_come(first.series_uid) == 4
 
 
 def test_a_source_says_in_its_own_words_that_nothing_more_comes(
     arrivals: Arrivals, kept: list[Instance]
 ) -> None:
-    sender = {"association": "a", "caller": "pacs (source)"}
+    caller = "pacs (source)"
     for instance in kept:
-        arrivals.take({"event": "stored", "path": str(instance.path), **sender})
-    arrivals.take({"event": "released", "sign": "has no more for now", **sender})
+        arrivals.take(Stored(instance.path, "a", caller))
+    arrivals.take(Released("a", caller, "has no more for now"))
     (arrival,) = arrivals.due(float("inf"))
     assert arrival.finished(kept[0].series_uid)
     events = arrivals._records.find(tables.event, study_uid=kept[0].study_uid)
@@ -67,8 +69,8 @@ def test_an_image_no_hint_told_of_is_seen_when_the_association_ends(
     arrivals: Arrivals, kept: list[Instance], others: tuple[str, ...]
 ) -> None:
     for association in ("a", *others):
-        arrivals.take({"event": "stored", "path": str(kept[0].path), "association": association})
-    arrivals.take({"event": "released", "association": "a"})
+        arrivals.take(Stored(kept[0].path, association))
+    arrivals.take(Released("a"))
     (arrival,) = arrivals.due(float("inf"))
     assert arrival.images == len(kept)
     assert arrival.finished(kept[0].series_uid) is not bool(others)
@@ -86,10 +88,22 @@ def test_a_study_came_when_its_first_file_did_not_when_it_was_found(
     assert (row["first_at"], row["last_at"]) == (1e9, 1e9 + 2)
 
 
+def test_the_trace_says_why_an_association_broke_off(
+    arrivals: Arrivals, kept: list[Instance]
+) -> None:
+    arrivals.take(Stored(kept[0].path, "a", "CT1"))
+    arrivals.take(Aborted("a", "CT1", "the connection was lost"))
+    (arrival,) = arrivals.due(float("inf"))
+    text = views.trace(arrivals._records, arrival.study_uid)[-1]["text"]
+    assert text == (
+        "CT1 aborted the association (the connection was lost), 3 images of this study so far"
+    )
+
+
 def test_the_trace_of_a_study_of_which_nothing_was_taken_in(arrivals: Arrivals) -> None:
     records = arrivals._records
     for study_uid in ("1.2.3", "2.3"):
-        arrivals.take({"event": "quarantined", "study": study_uid, "reason": "no pixels"})
+        arrivals.take(Quarantined(Path("x.dcm"), study=study_uid, reason="no pixels"))
     assert views.study_called(records, "2.3") == "2.3"  # though another one ends so
     assert views.study_called(records, "1.2.3") == "1.2.3"
     assert [line["text"] for line in views.trace(records, "1.2.3")] == ["no pixels"]

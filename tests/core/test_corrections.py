@@ -7,6 +7,7 @@ from factory import mr_slices, write
 from hilum.config import parse
 from hilum.corrections import Corrections
 from hilum.dicom.identity import CORRECTED
+from hilum.hints import Quarantined
 from hilum.inbox import OTHER_CONTENT, Inbox, Outcome, set_apart_in
 from hilum.records import Records
 from hilum.workitems import Workitems
@@ -26,7 +27,7 @@ def test_an_object_that_is_gone_does_not_stop_the_others(tmp_path: Path) -> None
     assert corrected.reason == OTHER_CONTENT
 
     for path in (inbox.quarantine / "gone.dcm", corrected.path):
-        corrections.add({"path": str(path), "study": str(image.StudyInstanceUID)})
+        corrections.add(Quarantined(path, study=str(image.StudyInstanceUID)))
     deadline = time.monotonic() + PATIENCE
     while set_apart_in(data, 1)[1][0].reason == OTHER_CONTENT:
         corrections.turn()

@@ -15,7 +15,7 @@ from hilum.config.site import Site
 from hilum.errors import ConfigurationError
 from hilum.findings import Findings
 from hilum.module import ModuleFacts
-from hilum.serve import check_norms
+from hilum.service.preflight import check_norms
 
 HEAD = "what,sex,age_from,age_to,mean_ml,sd_ml\n"
 ROWS = HEAD + "Left hippocampus,F,60,69,3.2,0.3\nLeft hippocampus,F,70,79,3,0.3\n"

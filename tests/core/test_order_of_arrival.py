@@ -28,6 +28,7 @@ from hilum.config.site import Rule, Site
 from hilum.dicom.part10 import as_file
 from hilum.engine import durable
 from hilum.flow import Flow
+from hilum.hints import Aborted, Released, hint_of
 from hilum.inbox import Inbox, Outcome, digest
 from hilum.module import Input
 from hilum.records import Records, tables
@@ -129,12 +130,11 @@ class Gateway:
         if stored.outcome is Outcome.STORED:
             os.utime(stored.path, (self.clock.now, self.clock.now))
         if told:
-            event = {"event": stored.outcome.value, "path": str(stored.path)}
-            self.flow.arrivals.take({**event, "association": association, "study": ""})
+            self.flow.arrivals.take(hint_of(stored, association, "", ""))
         return stored.outcome
 
-    def tell(self, event: str, association: str) -> None:
-        self.flow.arrivals.take({"event": event, "association": association})
+    def tell(self, event: type[Released | Aborted], association: str) -> None:
+        self.flow.arrivals.take(event(association))
 
     def wait(self, seconds: float) -> None:
         """Let time go by, with a look at the studies whenever one is due."""
@@ -228,7 +228,7 @@ class AnyOrder(RuleBasedStateMachine):
     def send_something_else(self, study: str, number: int, association: str) -> None:
         self.gateway.receive(others(study)[number], association)
 
-    @rule(event=st.sampled_from(["released", "aborted"]), association=ASSOCIATIONS)
+    @rule(event=st.sampled_from([Released, Aborted]), association=ASSOCIATIONS)
     def end(self, event: str, association: str) -> None:
         self.gateway.tell(event, association)
 
@@ -285,7 +285,7 @@ class AnyOrder(RuleBasedStateMachine):
                 self.gateway.receive(contents(study)[number], "", told=False)
         for study, number in itertools.product(self.sent, range(SLICES)):
             self.gateway.receive(contents(study)[number], "again")
-        self.gateway.tell("released", "again")
+        self.gateway.tell(Released, "again")
         for _ in range(2):  # the second sweep counts our own results, which are no news
             self.gateway.flow.sweep()
             self.gateway.wait(60)
@@ -312,7 +312,10 @@ def hall() -> Iterator[Gateway]:
 
 
 def send(
-    hall: Gateway, numbers: Iterable[int], association: str = "a", end: str = "released"
+    hall: Gateway,
+    numbers: Iterable[int],
+    association: str = "a",
+    end: type[Released | Aborted] = Released,
 ) -> None:
     """Some images of study "one", a tenth of a second apart."""
     for number in numbers:
@@ -335,7 +338,7 @@ def test_images_that_come_after_the_study_was_held(hall: Gateway) -> None:
 
 
 def test_images_that_come_after_an_incomplete_analysis(hall: Gateway) -> None:
-    send(hall, range(4), end="aborted")
+    send(hall, range(4), end=Aborted)
     hall.wait(16)
     hall.analyse(10)
     assert hall.states("one") == []
@@ -377,7 +380,7 @@ def test_the_same_study_twice(hall: Gateway) -> None:
 
 
 def test_an_association_broken_half_way_and_sent_again(hall: Gateway) -> None:
-    send(hall, range(3), end="aborted")
+    send(hall, range(3), end=Aborted)
     hall.wait(10)
     assert hall.states("one") == hall.states("one", MARKED) == []
     send(hall, range(6), "b")
@@ -400,14 +403,14 @@ def test_a_gap_that_shows_only_after_a_run_is_held(hall: Gateway) -> None:
 def test_own_results_that_come_back_are_counted_and_never_analysed(hall: Gateway) -> None:
     send(hall, range(3), end="")
     hall.receive(others("one")[3], "pacs")
-    hall.tell("released", "pacs")  # of another association: says nothing about the scanner's
+    hall.tell(Released, "pacs")  # of another association: says nothing about the scanner's
     hall.wait(0.6)
     assert hall.states("one") == []
     send(hall, range(3, 6))
     hall.wait(30)
     hall.analyse(10)
     hall.receive(others("one")[4], "pacs")
-    hall.tell("released", "pacs")
+    hall.tell(Released, "pacs")
     hall.wait(30)
     hall.flow.sweep()
     hall.wait(30)
@@ -450,7 +453,7 @@ def test_an_unreadable_file_in_a_settled_study_stands_apart(hall: Gateway) -> No
 
 def test_what_broke_off_and_is_sent_again_is_whole(hall: Gateway) -> None:
     """Every image had arrived before the association was lost; the sender cannot know."""
-    send(hall, range(SLICES), "a", "aborted")
+    send(hall, range(SLICES), "a", Aborted)
     hall.wait(60)
     assert hall.states("one") == [("held", 0)]
     send(hall, range(SLICES), "b")

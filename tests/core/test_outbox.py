@@ -86,9 +86,9 @@ def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: Archive) -> N
 
     archive.open()
     back = desk.now
-    while desk.turn() == 0:
+    while (pause := desk.turn()) == 0:
         pass
-    assert desk.now - back <= module.CALL_SECONDS
+    assert desk.now - pause - back <= module.CALL_SECONDS
     assert set(archive.holds) == uids
     assert set(archive.sent.values()) == {1}
     assert [desk.state(name) for name in "abc"] == ["completed"] * 3

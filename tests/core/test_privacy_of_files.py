@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hilum.serve import Supervisor
 from typer.testing import CliRunner
 
 from factory import mr_slices, write
@@ -21,7 +22,6 @@ from hilum.destinations import open_destination
 from hilum.errors import ConfigurationError, DeliveryRefused
 from hilum.inbox.privacy import OTHERS, make_private, open_to_others
 from hilum.records import Records, views
-from hilum.serve import Supervisor
 
 
 def mode(path: Path) -> int:
@@ -165,7 +165,7 @@ def test_rights_that_are_none_are_named(rights: str) -> None:
 PROGRAM = """
 import ctypes, os, resource, sys
 from pathlib import Path
-from hilum.hints import HintReceiver, HintSender
+from hilum.hints import HintReceiver, HintSender, Started
 from hilum.process import descendants, keep_private, own_start_time
 keep_private()
 folder = Path(sys.argv[1])
@@ -178,7 +178,7 @@ if not child:
 # nothing in /proc that we need is out of reach
 assert child in descendants(os.getpid()) and own_start_time()
 hints = HintReceiver(folder / "hints")
-assert HintSender(folder / "hints").send("started")
+assert HintSender(folder / "hints").send(Started())
 assert hints.receive(10)
 os.kill(child, 9)
 os._exit(0)

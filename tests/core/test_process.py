@@ -70,7 +70,7 @@ def test_ps_shows_what_a_process_is() -> None:
 def test_a_sigterm_to_all_of_us_leaves_what_forks_us_until_we_are_done() -> None:
     for _ in range(2):  # the second time it is the successor of a server that died
         ours, theirs = multiprocessing.Pipe()
-        child = fork_server("hilum.serve").Process(target=_named, args=(theirs,))
+        child = fork_server("hilum.service.supervisor").Process(target=_named, args=(theirs,))
         child.start()
         assert ours.recv() == "ready"
         server = _server_of(child.pid)

@@ -21,6 +21,7 @@ from hilum.dicom.instance import Instance
 from hilum.engine import exchange
 from hilum.errors import RemovedError
 from hilum.findings import Findings, Note
+from hilum.hints import Stored
 from hilum.inbox import Inbox, Outcome
 from hilum.inbox.removed import Removed
 from hilum.inbox.room import with_room
@@ -65,7 +66,7 @@ class House:
             stored = self.inbox.store(file.read_bytes())
             assert stored.outcome is Outcome.STORED
             if hints:
-                self.arrivals.take({"event": "stored", "path": str(stored.path)})
+                self.arrivals.take(Stored(stored.path))
 
     def settle(self) -> list[Arrival]:
         """The gateway has decided on every open study."""

@@ -35,7 +35,8 @@ class Filling(durable.Workflows):
 def work(disk: Path) -> None:
     """In a process of its own: there is one engine in each."""
     filling = Filling(disk)
-    durable.launch(f"sqlite:///{disk}/engine.db", "executor", [durable.ANALYSE])
+    durable.launch(f"sqlite:///{disk}/engine.db", "executor")
+    durable.listen(durable.POLLING_SECONDS)
     durable.enqueue(durable.ANALYSE, filling.run, "workflow", "argument", 1)
     while not durable.is_over("workflow"):
         time.sleep(0.1)

@@ -18,7 +18,7 @@ from hilum.findings import Findings
 from hilum.module import discover, facts_of, installed_modules
 from hilum.modules.chest import ChestRadiograph
 from hilum.modules.chest.network import Network
-from hilum.serve import check_rules
+from hilum.service.preflight import check_rules
 
 from .films import film_of, held_out
 from .tiny_onnx import write_network

@@ -11,6 +11,7 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from hilum.errors import DeliveryDelayed
+from hilum.hints import Refused
 from hilum.refusals import RefusalKind
 from hilum.sources import traffic
 from hilum.transport import sender
@@ -57,8 +58,8 @@ def is_told(receiver: Running, kind: RefusalKind, text: str) -> bool:
     """Whether a refusal of `kind` whose reason holds `text` is told soon."""
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
-        told = receiver.wait_for("refused")
-        if any(hint["kind"] == kind and text in hint["reason"] for hint in told):
+        told = receiver.wait_for(Refused)
+        if any(h.refusal.kind == kind and text in h.refusal.reason for h in told):
             return True
         time.sleep(0.05)
     return False

@@ -25,6 +25,7 @@ from pydicom.uid import (
 )
 
 from hilum.errors import DeliveryDelayed
+from hilum.hints import Aborted, Quarantined, Refused, Released, Stored
 from hilum.inbox import set_apart_in
 from hilum.sources import refusing
 from hilum.transport import sender
@@ -79,16 +80,14 @@ def test_dcmtk_stores_byte_for_byte(receiver: Running, tmp_path: Path, tool: str
 def test_hints_tell_the_story_of_an_association(receiver: Running, tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 3)
     sender.send(files, receiver.called, "MR1")
-    receiver.wait_for("released")
-    assert [hint["event"] for hint in receiver.events] == [
-        *["stored"] * 3,
-        "released",
-    ]
-    assert {(h["caller"], h["address"]) for h in receiver.events} == {("MR1", "127.0.0.1")}
-    assert len({hint["association"] for hint in receiver.events}) == 1
-    stored = receiver.wait_for("stored")
-    assert {Path(hint["path"]) for hint in stored} == set(receiver.images())
-    assert {hint["study"] for hint in stored} == {str(pydicom.dcmread(files[0]).StudyInstanceUID)}
+    (released,) = receiver.wait_for(Released)
+    assert receiver.events[-1] == released
+    stored = receiver.wait_for(Stored)
+    assert len(receiver.events) == len(stored) + 1 == 4
+    assert {hint.caller for hint in (*stored, released)} == {"MR1"}
+    assert {hint.association for hint in stored} == {released.association}
+    assert {hint.path for hint in stored} == set(receiver.images())
+    assert {hint.study for hint in stored} == {str(pydicom.dcmread(files[0]).StudyInstanceUID)}
 
 
 def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
@@ -128,7 +127,7 @@ def test_a_full_disk_is_answered_with_out_of_resources(tmp_path: Path, disk: Pat
         assert receiver.quarantined() == []
         taken = [path for path, status in zip(files, statuses, strict=True) if status == 0]
         assert _by_uid(receiver.images()) == _by_uid(taken)
-        assert receiver.wait_for("refused")[0]["reason"] == (
+        assert receiver.wait_for(Refused)[0].refusal.reason == (
             "0xA700: No space left on device; it may send again later"
         )
 
@@ -197,7 +196,7 @@ def test_an_absurd_pdu_length_is_cut_off(receiver: Running) -> None:
         connection.sendall(b"\x01\x00\xff\xff\xff\xf0")
         connection.settimeout(10)
         assert connection.recv(64) == b""
-    assert "more than 524288 bytes" in receiver.wait_for("refused")[0]["reason"]
+    assert "more than 524288 bytes" in receiver.wait_for(Refused)[0].refusal.reason
     memory = Path(f"/proc/{receiver.process.pid}/status").read_text()
     peak = int(memory.split("VmHWM:")[1].split()[0])
     assert peak < 150_000  # kB
@@ -292,7 +291,7 @@ def test_a_lost_connection_is_reported(receiver: Running, tmp_path: Path) -> Non
     files = write_series(tmp_path / "scan", 2)
     command = ["storescu", "--abort", "-aec", "HIPPOAI", "127.0.0.1", str(receiver.port)]
     subprocess.run([*command, *map(str, files)], env=DCMTK, check=True, timeout=60)
-    assert receiver.wait_for("aborted")[0]["reason"]
+    assert receiver.wait_for(Aborted)[0].reason
     assert len(receiver.images()) == 2
 
 
@@ -332,7 +331,7 @@ def test_refused_callers_are_told_with_the_reason_and_the_cure(
 
     with running_receiver(tmp_path / "receiver", **settings) as receiver:
         assert echo(receiver.port) != 0
-        (said,) = {hint["reason"] for hint in receiver.wait_for("refused")}
+        (said,) = {hint.refusal.reason for hint in receiver.wait_for(Refused)}
     assert reason in said
     assert said.endswith(", then restart `hilum serve`")
     with running_receiver(tmp_path / "receiver", **cured) as receiver:
@@ -361,7 +360,7 @@ def test_too_many_idle_connections_are_refused(tmp_path: Path) -> None:
     ):
         for _ in range(40):
             idle.enter_context(_connect(receiver))
-        assert "connections of this host are open" in receiver.wait_for("refused")[0]["reason"]
+        assert "connections of this host are open" in receiver.wait_for(Refused)[0].refusal.reason
 
 
 def test_too_many_associations_are_refused(tmp_path: Path) -> None:
@@ -375,7 +374,7 @@ def test_too_many_associations_are_refused(tmp_path: Path) -> None:
         sender.send(files, receiver.called, progress=second)
         assert (
             "1 associations of this host are open already"
-            in receiver.wait_for("refused")[0]["reason"]
+            in receiver.wait_for(Refused)[0].refusal.reason
         )
 
 
@@ -388,7 +387,7 @@ def test_two_senders_of_the_same_images(receiver: Running, tmp_path: Path) -> No
         one.join()
     assert _by_uid(receiver.images()) == _by_uid(files)
     assert receiver.quarantined() == []
-    stored = [hint["path"] for hint in receiver.wait_for("stored")]  # hints may be lost
+    stored = [hint.path for hint in receiver.wait_for(Stored)]  # hints may be lost
     assert len(stored) == len(set(stored))
 
 
@@ -401,12 +400,12 @@ def test_the_same_uid_with_other_content_is_set_apart(receiver: Running, tmp_pat
     assert [sent.status for sent in report.files] == [0x0000, 0xB000, 0x0000]
     assert _by_uid(receiver.images()) == _by_uid([first])
     assert _by_uid(receiver.quarantined()) == _by_uid([second])
-    (hint,) = receiver.wait_for("quarantined")
-    assert "other content" in hint["reason"]
-    assert hint["study"] == study
+    (hint,) = receiver.wait_for(Quarantined)
+    assert "other content" in hint.reason
+    assert hint.study == study
     total, (listed,) = set_apart_in(receiver.data, newest=10)
     assert (total, listed.sender, listed.study_uid) == (1, "SCANNER", study)
-    assert listed.reason == hint["reason"]
+    assert listed.reason == hint.reason
     assert [listed.path] == receiver.quarantined()
 
 
@@ -438,8 +437,8 @@ def test_a_data_set_in_another_syntax_than_negotiated_is_put_right(
     read = pydicom.dcmread(kept)
     assert read.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
     assert read.pixel_array.shape == (64, 64)
-    (told,) = receiver.wait_for("stored")
-    assert "it says Implicit VR Little Endian" in told["reason"]
+    (told,) = receiver.wait_for(Stored)
+    assert "it says Implicit VR Little Endian" in told.reason
 
 
 def test_a_request_that_names_another_instance_is_refused(
@@ -568,12 +567,12 @@ import sys, time
 from pathlib import Path
 from hilum.config.site import Receiver
 from hilum.process import fork_server
-from hilum.sources.dimse import serve
+from hilum.service.receiver import receive
 if __name__ == "__main__":
     folder = Path(sys.argv[2])
     settings = Receiver(port=int(sys.argv[1]), low_water_mb=0)
     receiver = (settings, folder / "data", folder / "hints")
-    fork_server("hilum.sources.dimse").Process(target=serve, args=receiver).start()
+    fork_server("hilum.service.receiver").Process(target=receive, args=receiver).start()
     time.sleep(60)
 """
 

@@ -15,6 +15,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from sqlalchemy.exc import OperationalError
 
 from hilum.dicom.instance import Instance
+from hilum.hints import Counted, Duplicate, Quarantined, Released, Stored
 from hilum.records import Records, tables
 from hilum.transport.web import Answer, Peer
 from hilum.watching import fetching
@@ -43,16 +44,16 @@ def test_a_new_image_is_fetched_as_it_is_and_told(orthanc: Orthanc, tmp_path: Pa
         assert watch.received() == set()
         upload(orthanc, files)
         arrived(watch, files)
-        watch.until(lambda: watch.told("released"), "the release")
+        watch.until(lambda: watch.told(Released), "the release")
         assert watch.received() == uids(files)
         kept = {path.read_bytes() for path in watch.inbox.incoming.rglob("*.dcm")}
         assert kept == {path.read_bytes() for path in files}
-        stored = watch.told("stored")
-        assert watch.hints[0]["event"] == "counted"
-        counted = watch.hints[0]
-        assert (counted["study"], counted["series"]) == (sent.study_uid, sent.series_uid)
-        assert watch.told("counted")[-1]["images"] == 4
-        assert {hint["association"] for hint in stored} == {watch.hints[-1]["association"]}
+        stored = watch.told(Stored)
+        assert isinstance(watch.hints[0], Counted)
+        counted = watch.told(Counted)[0]
+        assert (counted.study, counted.series) == (sent.study_uid, sent.series_uid)
+        assert watch.told(Counted)[-1].images == 4
+        assert {hint.association for hint in stored} == {watch.told(Released)[-1].association}
         assert watch.row["state"] == "reachable"
 
 
@@ -68,13 +69,13 @@ def test_the_same_by_dicomweb(orthanc: Orthanc, tmp_path: Path) -> None:
         arrived(watch, files[:2])
         upload(orthanc, files[2:])
         arrived(watch, files)
-        watch.until(lambda: watch.told("released"), "the release")
+        watch.until(lambda: watch.told(Released), "the release")
         assert watch.received() == uids(files)
-        assert watch.told("counted")[-1]["images"] == 3
-        assert len(watch.told("stored")) == 3
+        assert watch.told(Counted)[-1].images == 3
+        assert len(watch.told(Stored)) == 3
         watch.restart()
         watch.settle()
-        assert len(watch.told("stored")) == 3
+        assert len(watch.told(Stored)) == 3
     finally:
         watch.close()
 
@@ -110,8 +111,8 @@ def test_a_death_between_fetch_and_cursor_loses_and_repeats_nothing(
         watch.restart()
         watch.settle()
         assert watch.received() == uids(files)
-        assert len(watch.told("stored")) == 5
-        assert not watch.told("duplicate")
+        assert len(watch.told(Stored)) == 5
+        assert not watch.told(Duplicate)
 
 
 def test_only_the_wanted_modalities(orthanc: Orthanc, tmp_path: Path) -> None:
@@ -176,7 +177,7 @@ def test_a_deleted_image_is_skipped(orthanc: Orthanc, tmp_path: Path) -> None:
         arrived(watch, files[1:])
         watch.settle()
         assert watch.received().isdisjoint(uids(files[:1]))
-        counted = [hint["images"] for hint in watch.told("counted") if hint["study"] == study]
+        counted = [hint.images for hint in watch.told(Counted) if hint.study == study]
         assert (counted[0], counted[-1]) == (3, 2)
         assert watch.row["problem"] == ""
 
@@ -190,17 +191,17 @@ def test_an_image_sent_again_with_other_content_stands_apart(
         arrived(watch, files)
         upload(orthanc, files)  # the same once more
         watch.settle()
-        assert not watch.told("quarantined")
+        assert not watch.told(Quarantined)
         dataset = pydicom.dcmread(files[0])
         dataset.SeriesDescription = "corrected"
         dataset.save_as(files[0], enforce_file_format=True)
         upload(orthanc, files[:1])
-        watch.until(lambda: watch.told("quarantined"), "the second version")
+        watch.until(lambda: watch.told(Quarantined), "the second version")
         for _ in range(3):
             watch.settle()
             watch.restart()
-        assert len(watch.told("quarantined")) == 1
-        assert "again with other content" in watch.told("quarantined")[0]["reason"]
+        assert len(watch.told(Quarantined)) == 1
+        assert "again with other content" in watch.told(Quarantined)[0].reason
 
 
 def test_an_unreadable_image_stands_apart_and_is_not_fetched_again(
@@ -213,12 +214,12 @@ def test_an_unreadable_image_stands_apart_and_is_not_fetched_again(
     with watching(tmp_path / "site", orthanc, sweep_seconds=0.1) as watch:
         upload(orthanc, [broken, good])
         arrived(watch, [good])
-        (hint,) = watch.told("quarantined")
-        assert hint["study"] == str(dataset.StudyInstanceUID)
-        assert "Deflated" in hint["reason"]
+        (hint,) = watch.told(Quarantined)
+        assert hint.study == str(dataset.StudyInstanceUID)
+        assert "Deflated" in hint.reason
         time.sleep(0.2)
         watch.settle()
-        assert len(watch.told("quarantined")) == 1
+        assert len(watch.told(Quarantined)) == 1
 
 
 def test_what_routing_brings_in_time_is_not_fetched(orthanc: Orthanc, tmp_path: Path) -> None:
@@ -230,8 +231,8 @@ def test_what_routing_brings_in_time_is_not_fetched(orthanc: Orthanc, tmp_path: 
             watch.inbox.store(path.read_bytes())
         arrived(watch, files)
         study = Instance.read(files[0]).study_uid
-        assert [hint["study"] for hint in watch.told("stored")].count(study) == 1
-        assert watch.told("counted")[0]["images"] == 4
+        assert [hint.study for hint in watch.told(Stored)].count(study) == 1
+        assert watch.told(Counted)[0].images == 4
 
 
 def test_a_full_disk_stops_the_fetching_not_the_watch(orthanc: Orthanc, tmp_path: Path) -> None:
@@ -262,7 +263,7 @@ def test_it_comes_back_with_orthanc_after_a_power_cut(tmp_path: Path) -> None:
             arrived(watch, files)
             assert watch.row["state"] == "reachable"
             assert watch.received() == uids(files)
-            assert len(watch.told("stored")) == len(files)
+            assert len(watch.told(Stored)) == len(files)
     finally:
         orthanc.stop()
 
@@ -451,7 +452,7 @@ def test_no_more_is_listed_than_may_wait(tmp_path: Path, monkeypatch: pytest.Mon
         watch = Watching(tmp_path / "site", orthanc.url, since="beginning", wait_seconds=60)
         try:
             pauses = [watch.turn() for _ in range(10)]
-            assert len(watch.told("counted")) == 3
+            assert len(watch.told(Counted)) == 3
             assert pauses[-1] > 0
         finally:
             watch.close()

@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from hilum.config import parse
 from hilum.config.site import Site, Source
-from hilum.hints import HintReceiver, HintSender
+from hilum.hints import Hint, HintReceiver, HintSender
 from hilum.inbox import Inbox
 from hilum.records import Records, tables
 from hilum.watching import Watch
@@ -18,6 +18,7 @@ from hilum_lab.network.orthanc import Orthanc
 from tests.synthetic import uid
 
 PATIENCE = 20.0
+H = TypeVar("H")
 
 
 class Watching:
@@ -33,7 +34,7 @@ class Watching:
         folder.mkdir(parents=True, exist_ok=True)
         self.records = records(f"sqlite:///{folder}/hilum.db")
         self.inbox = Inbox(folder)
-        self.hints: list[dict[str, Any]] = []
+        self.hints: list[Hint] = []
         self._before: set[str] = set()
         self._receiver = HintReceiver(folder / "hints")
         self._sender = HintSender(folder / "hints")
@@ -97,8 +98,8 @@ class Watching:
     def _files(self) -> Iterator[Path]:
         return self.inbox.incoming.rglob("*.dcm")
 
-    def told(self, event: str) -> list[dict[str, Any]]:
-        return [hint for hint in self.hints if hint["event"] == event]
+    def told(self, kind: type[H]) -> list[H]:
+        return [hint for hint in self.hints if isinstance(hint, kind)]
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import Any
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.process import descendants
-from hilum.records import Records, tables, views
+from hilum.records import Records, records_url, tables, views
 from hilum.records.states import State
-from hilum.serve import Supervisor, records_url
+from hilum.service.roles import Role
+from hilum.service.supervisor import EVERY_ROLE, Supervisor
 from hilum.transport import sender
 from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port, listens
@@ -25,15 +26,16 @@ PATIENT = {"quiet_seconds": 5}  # a busy machine may pause in the middle of a se
 class Running:
     """A Hilum with all its processes; `send` is the scanner, `settled` waits for the outcome."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, roles: Collection[Role] = EVERY_ROLE) -> None:
         self.site = site
-        self.supervisor = Supervisor(site)
+        self.supervisor = Supervisor(site, roles)
         self.listener = (site.receiver.ae_title, "127.0.0.1", site.receiver.port)
 
     def start(self) -> None:
         self.supervisor.start()
         self.until(lambda: listens(self.site.receiver.port), "the listener")
-        self.until(lambda: listens(self.site.console.port), "the console")
+        if Role.CONSOLE in self.supervisor.roles:
+            self.until(lambda: listens(self.site.console.port), "the console")
 
     def stop(self) -> None:
         self.supervisor.stop()
@@ -76,7 +78,9 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, **settings: Any) -> Iterator[Running]:
+def running(
+    folder: Path, roles: Collection[Role] = EVERY_ROLE, **settings: Any
+) -> Iterator[Running]:
     """Hilum with `settings` on free ports, its data below `folder`; its rules are patient."""
     base = {
         "data": folder / "hilum",
@@ -84,7 +88,7 @@ def running(folder: Path, **settings: Any) -> Iterator[Running]:
         "console": {"port": available_port()},
     }
     rules = [PATIENT | rule for rule in settings.pop("rule", [])]
-    hilum = Running(parse({**base, **settings, "rule": rules}))
+    hilum = Running(parse({**base, **settings, "rule": rules}), roles)
     hilum.start()
     try:
         yield hilum

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from hilum.errors import DeliveryDelayed, DeliveryRefused
+from hilum.hints import Released
 from hilum.transport import sender
 from hilum_lab.network.processes import available_port
 from tests.synthetic import (
@@ -58,7 +59,7 @@ def test_more_contexts_than_one_association_has(tmp_path: Path) -> None:
     ]
     with running_receiver(tmp_path / "receiver") as receiver:
         assert sender.send(files, receiver.called).stored == 100
-        assert len(receiver.wait_for("released", 2)) == 2
+        assert len(receiver.wait_for(Released, 2)) == 2
 
 
 def test_only_implicit_vr_is_converted(tmp_path: Path) -> None:

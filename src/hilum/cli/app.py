@@ -45,8 +45,7 @@ def hilum(
 
 def site_and_records(config: Path) -> Any:
     from hilum.config import load
-    from hilum.records import Records
-    from hilum.serve import records_url
+    from hilum.records import Records, records_url
 
     site = load(config)
     if not is_recorded(site):
@@ -60,8 +59,7 @@ def is_recorded(site: Any) -> bool:
 
 def records_if_any(site: Any) -> Any:
     """The records of a site, or empty ones where it never ran."""
-    from hilum.records import Records
-    from hilum.serve import records_url
+    from hilum.records import Records, records_url
 
     return Records(records_url(site) if is_recorded(site) else "sqlite://")
 

@@ -5,6 +5,7 @@ import logging
 import sys
 from pathlib import Path
 from textwrap import indent
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -12,19 +13,23 @@ from rich.markup import escape
 from hilum.cli.app import DEFAULT_CONFIG, Config, app, say
 from hilum.errors import HilumError
 from hilum.process import fork_server
+from hilum.service.roles import Role
 
 
 @app.command()
-def serve(config: Config = DEFAULT_CONFIG) -> None:
+def serve(
+    config: Config = DEFAULT_CONFIG,
+    role: Annotated[Role | None, typer.Option(help="Only the processes of this role.")] = None,
+) -> None:
     """Run in production: your PACS, your rules, from hilum.toml."""
     from hilum.config import load
 
     site = load(config)
-    fork_server(preload="hilum.serve")  # it imports beside us
-    from hilum.serve import serve_until_stopped
+    fork_server(preload="hilum.service.supervisor")  # it imports beside us
+    from hilum.service.supervisor import EVERY_ROLE, serve_until_stopped
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    serve_until_stopped(site)
+    serve_until_stopped(site, [role] if role else EVERY_ROLE)
 
 
 ROUTING = """\

@@ -1,5 +1,1 @@
 """The DICOM information model as Hilum sees it: instance, series, study, geometry, codes."""
-
-from hilum.dicom.jpeg import register
-
-register()

@@ -25,6 +25,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from hilum.dicom import jpeg
 from hilum.dicom.codestream import rle_sizes, size_of
 from hilum.dicom.fragments import Fragments, Span
 from hilum.dicom.header import HOSTILE, Header, inflated
@@ -32,6 +33,8 @@ from hilum.dicom.part10 import body
 from hilum.dicom.structure import PIXEL_DATA, UNDEFINED
 from hilum.errors import MachineError, UnreadableError, is_of_the_machine
 from hilum.wording import counted
+
+jpeg.register()
 
 MOST_PIXELS = 200_000_000  # of one frame: several times the largest detectors and stitched films
 MOST_VOXELS = 1 << 30  # of one volume: 4 GiB as float32, or 4,096 slices of 512 x 512

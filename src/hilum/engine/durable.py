@@ -7,17 +7,33 @@ pixels. Everything else in Hilum stays free of DBOS.
 
 import logging
 import sqlite3
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSConfiguredInstance, SetEnqueueOptions, SetWorkflowID
+from dbos import (
+    DBOS,
+    DBOSConfiguredInstance,
+    SetEnqueueOptions,
+    SetWorkflowID,
+    _dbos,
+    _queue,
+    _workflow_commands,
+)
 from dbos._error import DBOSException
+
+from hilum.config.site import Site
 
 # A constant: the default is a hash of the source, so an update would strand unfinished work.
 # Steps of a workflow may only be changed through DBOS.patch.
 APPLICATION_VERSION = "1"
 POLLING_SECONDS = 0.1
+IDLE_SECONDS = 2.0  # between two looks of a worker that is woken when there is work
+LIVELY_SECONDS = 5.0  # after it was woken, more may come
+CHORES_SECONDS = 60.0  # DBOS sees to delays and time-outs of workflows, which ours do not have
+LISTENER_SECONDS = 0.25  # the same for messages between workflows; leaving it waits so long
 RECOVERIES = 1000  # flow.py counts itself how often a workitem ended its worker
 UNDER_WAY = ("ENQUEUED", "DELAYED", "PENDING")
 
@@ -31,8 +47,49 @@ step = DBOS.step()
 EngineError = DBOSException  # cancellation and the like: not ours to handle
 
 
-def launch(database: str, executor: str, listen: list[str]) -> None:
-    """Join the engine at `database` (SQLAlchemy URL) as `executor`; work on queues `listen`."""
+def engine_url(site: Site) -> str:
+    """SQLAlchemy URL of the engine's tables."""
+    return site.database or f"sqlite:///{site.data}/engine.db"
+
+
+class Poller(threading.Event):
+    """What a thread of DBOS waits on between two looks at the queue of the workers.
+
+    DBOS knows one fixed pace and an event that ends the thread. This event has it look often while
+    there is work, every `idle_seconds` when there is none, and at once after `wake`.
+    """
+
+    def __init__(
+        self, idle_seconds: float, lively_seconds: float, count_running: Callable[[], int]
+    ) -> None:
+        super().__init__()
+        self._idle_seconds = idle_seconds
+        self._lively_seconds = lively_seconds
+        self._count_running = count_running
+        self._woken = threading.Event()
+        self._lively_until = time.monotonic() + lively_seconds
+
+    def wake(self) -> None:
+        """There may be work."""
+        self._lively_until = time.monotonic() + self._lively_seconds
+        self._woken.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Whether the thread is to end; `timeout` is the pace while there is work."""
+        is_lively = self._count_running() > 0 or time.monotonic() < self._lively_until
+        self._woken.wait(timeout if is_lively else self._idle_seconds)
+        self._woken.clear()
+        return self.is_set()
+
+
+def launch(database: str, executor: str) -> None:
+    """Join the engine at `database` (SQLAlchemy URL) as `executor`, to hand over workflows.
+
+    Uses internals of DBOS, which would look for new queues, and for work in queues that we do not
+    have, every second in every process. A test fails should they change.
+    """
+    vars(_dbos)["queue_thread"] = _look_for_no_queues
+    vars(_workflow_commands)["_BACKGROUND_JOBS_INTERVAL_SEC"] = CHORES_SECONDS
     logging.getLogger("dbos").setLevel(logging.ERROR)  # it warns ten times a second
     if database.startswith("sqlite:///"):
         _use_write_ahead_log(Path(database.removeprefix("sqlite:///")))
@@ -46,12 +103,28 @@ def launch(database: str, executor: str, listen: list[str]) -> None:
             "executor_id": executor,
             "log_level": "ERROR",
             "use_listen_notify": False,
-            "notification_listener_polling_interval_sec": POLLING_SECONDS,
+            "notification_listener_polling_interval_sec": LISTENER_SECONDS,
         }
     )
-    DBOS.listen_queues(listen)
     DBOS.launch()
     DBOS.register_queue(ANALYSE, worker_concurrency=1, polling_interval_sec=POLLING_SECONDS)
+
+
+def listen(idle_seconds: float, lively_seconds: float = LIVELY_SECONDS) -> Poller:
+    """Work on the queue `ANALYSE` from now on, one workflow at a time.
+
+    The queue is looked at every `idle_seconds`, and when the poller is woken; often while a
+    workflow runs and for `lively_seconds` after it was woken.
+    """
+    engine, queue = _dbos._get_dbos_instance(), DBOS.retrieve_queue(ANALYSE)
+    assert queue, "it was registered when we joined"
+    poller = Poller(
+        idle_seconds, lively_seconds, lambda: engine._active_workflows_set.count_for_queue(ANALYSE)
+    )
+    threading.Thread(
+        target=_queue.queue_worker_thread, args=(poller, engine, queue), name=ANALYSE, daemon=True
+    ).start()
+    return poller
 
 
 def enqueue(
@@ -79,6 +152,10 @@ def take_over(executor: str) -> int:
 def shut_down() -> None:
     """Leave the engine; what is unfinished is taken over by the next executor."""
     DBOS.destroy()
+
+
+def _look_for_no_queues(_stop: threading.Event, _engine: DBOS) -> None:
+    """Stands in for the thread of DBOS that looks for queues."""
 
 
 def _wait_for_room(failure: sa.ExceptionContext) -> None:

@@ -10,7 +10,7 @@ from hilum.engine import durable
 from hilum.process import is_alive, own_start_time
 from hilum.records import Records, tables
 
-BEAT_SECONDS = 3.0
+BEAT_SECONDS = 10.0
 DEAD_SECONDS = 30.0  # for executors on other hosts; on ours the kernel is asked
 
 

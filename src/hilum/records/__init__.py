@@ -6,11 +6,12 @@ A database that is locked, full or away is waited for.
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from hilum.config.site import Site
 from hilum.errors import ConfigurationError, RecordsUnavailable
 from hilum.records import tables
 from hilum.records.states import REACHED_FROM, State
@@ -22,6 +23,11 @@ TRANSIENT = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQL
 
 log = logging.getLogger(__name__)
 Outcome = TypeVar("Outcome")
+
+
+def records_url(site: Site) -> str:
+    """SQLAlchemy URL of our records."""
+    return site.database or f"sqlite:///{site.data}/hilum.db"
 
 
 class Records:
@@ -189,7 +195,8 @@ def _new_id(inserted: sa.CursorResult[Any]) -> int:
 
 
 def _put(connection: sa.Connection, table: sa.Table, row: Row) -> bool:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    # only the dialect in use is imported: the others take time
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
     statement = dialect.insert(table).values(**row).on_conflict_do_nothing()
     # asked for the row: PostgreSQL's driver does not count inserted ones
     return connection.execute(statement.returning(*table.primary_key)).first() is not None

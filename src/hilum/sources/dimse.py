@@ -7,14 +7,12 @@ and crashes stay in this process; the gateway learns what arrived from the inbox
 import ipaddress
 import logging
 import os
-import resource
-import signal
+import selectors
 import socket
 import sys
 import threading
 import time
 import uuid
-import warnings
 import weakref
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -36,12 +34,10 @@ from hilum.dicom.salvage import readable
 from hilum.dicom.structure import Buffer
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.errors import RESTART, UnreadableError
-from hilum.hints import HintSender
+from hilum.hints import Aborted, HintSender, Quarantined, Released, hint_of
 from hilum.inbox import OTHER_CLASS, OTHER_CONTENT, OTHER_INSTANCE, Inbox, Outcome, Stored
 from hilum.inbox.growing import Growing, mapped
-from hilum.inbox.room import MEBIBYTE, require_room
-from hilum.logs import configure_logging
-from hilum.process import data_bytes, die_with_parent
+from hilum.inbox.room import require_room
 from hilum.refusals import SEE_QUARANTINE, RefusalKind
 from hilum.sources.arriving import Arriving, ArrivingProvider
 from hilum.sources.connection import Connection, Cut
@@ -52,14 +48,13 @@ from hilum.transport.dimse import (
     TRANSFER_SYNTAXES,
     VERIFICATION,
     is_storage_class,
-    quieten_libraries,
 )
 
 GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to stop
 ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
 IDLE_SECONDS = 300.0  # scanners keep an association open while they reconstruct
-THREAD_STACK = MEBIBYTE  # the default of 8 MiB per thread would eat the memory limit
 TIDY_SECONDS = 0.5
+IDLE_TIDY_SECONDS = 2.0  # while there are no associations
 STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 
 REJECTIONS = {  # result, source, diagnostic of PS3.8 table 9-21
@@ -77,34 +72,6 @@ COERCED = 0xB000  # a warning: the first version is kept, this one stands apart
 logger = logging.getLogger(__name__)
 
 
-def serve(settings: Receiver, data: Path, hints: Path) -> None:
-    """Receive into the inbox below `data` until SIGTERM, or until the parent process is gone.
-
-    Blocks; meant as the work of a process of its own. `hints` is the socket of the gateway.
-    """
-    die_with_parent()
-    configure_logging(data)
-    quieten_libraries()
-    warnings.simplefilter("ignore")  # they print element values
-    threading.excepthook = _log_without_values
-    threading.stack_size(THREAD_STACK)
-    limit = data_bytes() + settings.memory_mb * MEBIBYTE  # what is loaded now is not counted
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    stop, stopped = os.pipe()
-    signal.signal(signal.SIGTERM, lambda *_: os.write(stopped, b"."))
-
-    server = _Server(settings, data, HintSender(hints))
-    accepting = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.2})
-    tidying = threading.Thread(target=server.tidy, name="tidying")
-    accepting.start()
-    tidying.start()
-    logger.info("listening as %s on %s:%d", settings.ae_title, settings.host, settings.port)
-    os.read(stop, 1)
-    server.stop()
-    accepting.join()
-    tidying.join()
-
-
 @dataclass
 class _Peer:
     """The other side of one connection."""
@@ -118,7 +85,7 @@ class _Peer:
     released: bool = False
 
 
-class _Server(AssociationServer):
+class StorageServer(AssociationServer):
     """Accepts connections, associations and instances; refuses each with a reason."""
 
     request_queue_size = 128  # with the usual 5, a burst of connections waits for seconds
@@ -154,15 +121,23 @@ class _Server(AssociationServer):
             evt_handlers=handlers,
         )
 
+    def accept_until(self, stop: int) -> None:
+        """Accept connections until the file `stop` can be read; unlike `serve_forever`, wait."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self, selectors.EVENT_READ)
+            selector.register(stop, selectors.EVENT_READ)
+            while stop not in {key.fileobj for key, _ in selector.select()}:
+                self._handle_request_noblock()  # type: ignore[attr-defined]
+                self.service_actions()
+
     def tidy(self) -> None:
         """End what stays silent and tell of what was refused, until the receiver stops."""
-        while not self._stopping.wait(TIDY_SECONDS):
+        while not self._stopping.wait(TIDY_SECONDS if self._peers else IDLE_TIDY_SECONDS):
             self._traffic.cut_silent()
             self._refusing.tell()
 
     def stop(self) -> None:
         """Accept no more, let what runs finish for a while, then cut it off."""
-        super(AssociationServer, self).shutdown()
         self.server_close()
         deadline = time.monotonic() + GRACE_SECONDS
         while len(self._traffic) and time.monotonic() < deadline:
@@ -212,7 +187,8 @@ class _Server(AssociationServer):
         if cut:
             self._refuse(cut.kind, cut.reason, peer)
         if peer.opened and not peer.released:
-            self._tell("aborted", peer, reason=cut.reason if cut else "the connection was lost")
+            reason = cut.reason if cut else "the connection was lost"
+            self._hints.send(Aborted(peer.association, peer.caller, reason))
 
     # Associations
 
@@ -274,7 +250,7 @@ class _Server(AssociationServer):
         if isinstance(event.primitive, A_RELEASE):
             peer = self._peers[event.assoc]
             peer.released = True
-            self._tell("released", peer)
+            self._hints.send(Released(peer.association, peer.caller))
 
     # Instances
 
@@ -301,13 +277,10 @@ class _Server(AssociationServer):
         # Other content may be a correction, which is no refusal: the gateway finds out.
         if stored.outcome is Outcome.QUARANTINED and stored.reason != OTHER_CONTENT:
             self._refuse(RefusalKind.CONTENT, f"{stored.reason}: {SEE_QUARANTINE}", peer)
-        self._tell(
-            stored.outcome.value,
-            peer,
-            path=str(stored.path),
-            study=stored.study_uid,
-            reason=stored.reason,
-        )
+        hint = hint_of(stored, peer.association, peer.caller, stored.study_uid)
+        if isinstance(hint, Quarantined):
+            hint = replace(hint, address=peer.address, called=peer.called)
+        self._hints.send(hint)
         return _response(status, stored.reason if status else "")
 
     def _take(self, event: Any, peer: _Peer, growing: Growing | None) -> tuple[int, Stored]:
@@ -342,10 +315,6 @@ class _Server(AssociationServer):
 
     def _refuse(self, kind: RefusalKind, reason: str, peer: _Peer) -> None:
         self._refusing.note(kind, reason, peer.address, peer.caller, peer.called)
-
-    def _tell(self, what: str, peer: _Peer, **fields: str) -> None:
-        whose = {"caller": peer.caller, "called": peer.called, "address": peer.address}
-        self._hints.send(what, association=peer.association, **whose, **fields)
 
 
 def _host(address: str) -> str:
@@ -389,8 +358,3 @@ def _response(status: int, comment: str) -> Dataset | int:
     response.Status = status
     response.ErrorComment = comment[:64]
     return response
-
-
-def _log_without_values(arguments: threading.ExceptHookArgs) -> None:
-    name = arguments.thread.name if arguments.thread else "?"
-    logger.error("thread %s ended by %s", name, arguments.exc_type.__name__)

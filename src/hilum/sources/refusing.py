@@ -7,9 +7,8 @@ minutes; senders under ever new names get no more than `MOST_LINES` a minute bet
 import logging
 import threading
 import time
-from dataclasses import asdict
 
-from hilum.hints import HintSender
+from hilum.hints import HintSender, Refused
 from hilum.refusals import MOST_ROWS, Key, Refusal, RefusalKind, Refusals
 
 LOG_AGAIN_SECONDS = 600.0
@@ -46,7 +45,7 @@ class Refusing:
         now = time.monotonic()
         for refusal in unlogged:
             self._log.write(refusal, now)
-        untold = [row for row in news if not self._hints.send("refused", **asdict(row))]
+        untold = [row for row in news if not self._hints.send(Refused(row))]
         with self._lock:
             for refusal in untold:
                 self._untold.add(refusal)

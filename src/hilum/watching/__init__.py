@@ -6,19 +6,14 @@ the watch resumes from that cursor and compares the whole archive once.
 """
 
 import logging
-import os
-import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from hilum.config.site import Site, Source
 from hilum.errors import SourceDelayed, SourceError, where
-from hilum.hints import HintReceiver, HintSender, wake_address
-from hilum.logs import configure_logging
-from hilum.process import die_with_parent
+from hilum.hints import HintSender, Started
 from hilum.records import Records
 from hilum.sources import Portion, open_source
 from hilum.watching.fetching import Fetching
@@ -31,21 +26,6 @@ SWEEP_SHARE = 10  # sweeps take at most one part in so many of the time
 ODD = (LookupError, TypeError, ValueError, AttributeError)  # an answer in another form than known
 
 log = logging.getLogger(__name__)
-
-
-def serve(site: Site, source: Source, database: str, hints: Path) -> None:
-    """Watch `source` until the process ends; `hints` is the socket of the gateway.
-
-    Meant as the work of a process of its own. It need not be stopped in order: whatever is not
-    written down is done again.
-    """
-    die_with_parent()
-    configure_logging(site.data)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    watch = Watch(site, source, Records(database), HintSender(hints))
-    wake = HintReceiver(wake_address(site.data, source.name))
-    while True:
-        wake.receive(timeout=watch.turn())
 
 
 class Watch:
@@ -67,7 +47,7 @@ class Watch:
         self._resumed = False
         self._idle_pause = settings.poll_seconds or self.source.idle_pause
         self._lively_pause = min(self._idle_pause, self.source.lively_pause)
-        hints.send("started")
+        hints.send(Started())
 
     def turn(self) -> float:
         """Look at the archive once; the seconds to wait before the next look."""

@@ -16,11 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import repeat
-from typing import Any
 
 from hilum.config.site import Site
 from hilum.errors import SourceDelayed, SourceError, SourceRefused, where
-from hilum.hints import HintSender
+from hilum.hints import Counted, HintSender, Released, hint_of
 from hilum.inbox import Inbox, Outcome
 from hilum.inbox.room import require_room
 from hilum.records import Records
@@ -132,6 +131,7 @@ class Fetching:
         self.last_fetch = float("-inf")
         self.catching_up = False
         self._pool = ThreadPoolExecutor(FETCHERS, "fetch")
+        self._caller = f"{source.name} (source)"
         self._association = ""  # what is fetched in one go acts like an association
         self._failures: Counter[str] = Counter()  # by SOP Instance UID
         self._resting: dict[str, float] = {}
@@ -163,7 +163,7 @@ class Fetching:
     def release(self, now: float, pause: float) -> None:
         """The archive has had no more for a while, and been asked since: tell the gateway."""
         if self._association and now - self.last_fetch >= pause:
-            self._tell("released", sign="has no more for now")
+            self._hints.send(Released(self._association, self._caller, "has no more for now"))
             self._association = ""
 
     def _fetch(self, waiting: Waiting) -> None:
@@ -207,13 +207,8 @@ class Fetching:
             text = str(error) if is_known else f"an answer in an unexpected form ({where(error)})"
             return _Failure(text, not isinstance(error, SourceDelayed | SourceRefused))
         self.holdings.note(instance, stored, content)
-        self._tell(
-            stored.outcome.value,
-            path=str(stored.path),
-            study=instance.study_uid,
-            reason=stored.reason,
-            late=self.catching_up or self._wait_seconds > 0,  # our pause, not the sender's
-        )
+        late = self.catching_up or self._wait_seconds > 0  # our pause, not the sender's
+        self._hints.send(hint_of(stored, self._association, self._caller, instance.study_uid, late))
         return stored.outcome
 
     def _trouble(self) -> Exception | None:
@@ -256,9 +251,5 @@ class Fetching:
                 log.error("study %s: %s", instance.study_uid, text)
         return self._failures[uid]
 
-    def _tell(self, event: str, **fields: Any) -> None:
-        caller = f"{self._source.name} (source)"
-        self._hints.send(event, association=self._association, caller=caller, **fields)
-
     def _tell_count(self, series: tuple[str, str], images: int) -> None:
-        self._tell("counted", study=series[0], series=series[1], images=images)
+        self._hints.send(Counted(*series, images))

@@ -15,12 +15,11 @@ from hilum.config import load
 from hilum.config.site import Site
 from hilum.errors import HilumError
 from hilum.process import descendants
-from hilum.records import Records
-from hilum.serve import records_url
+from hilum.records import Records, records_url
 from hilum_lab.network.processes import Child, listens
 
-ROLES = ("receiver", "gateway", "worker", "module")
-LASTING = ROLES[:3]  # a module's process starts again only when it is needed
+ROLES = ("receiver", "gateway", "console", "worker", "module")
+LASTING = ROLES[:4]  # a module's process starts again only when it is needed
 START_SECONDS = 60.0
 
 

@@ -1,0 +1,133 @@
+"""The gateway: assembly, routing, delivery. One place decides."""
+
+import logging
+import time
+from typing import assert_never
+
+from hilum.config.site import Site
+from hilum.engine import durable
+from hilum.engine.liveness import Pulse
+from hilum.flow import Flow
+from hilum.hints import (
+    Aborted,
+    Asked,
+    Counted,
+    Died,
+    Duplicate,
+    Hint,
+    HintReceiver,
+    Quarantined,
+    Refused,
+    Released,
+    Started,
+    Stored,
+    Written,
+    gateway_address,
+    wake_workers,
+)
+from hilum.inbox import OTHER_CONTENT
+from hilum.logs import going_on
+from hilum.module import installed_modules
+from hilum.records import Records, records_url
+from hilum.records.alarms import Alarms
+from hilum.records.refusals import note_refusals
+from hilum.requests import obey
+from hilum.retention import Retention
+from hilum.service.beginning import begin
+
+SWEEP_SECONDS = 60.0
+TURN_SECONDS = 0.05  # while something is going on
+IDLE_SECONDS = 0.25  # hints end it at once
+
+log = logging.getLogger(__name__)
+
+
+def decide(site: Site) -> None:
+    """Decide on what arrives, and deliver what was made of it, until SIGTERM."""
+    stop = begin(site.data)
+    records = Records(records_url(site))
+    gateway = Gateway(site, records)
+    while not stop.is_set():
+        gateway.turn(TURN_SECONDS if gateway.is_busy else IDLE_SECONDS)
+    gateway.stop()
+
+
+class Gateway:
+    """The one of `site`. Call `turn` again and again, from one thread."""
+
+    def __init__(self, site: Site, records: Records) -> None:
+        self._records = records
+        self._data = site.data
+        self._hints = HintReceiver(gateway_address(site.data))
+        self._pulse = Pulse(records, "gateway")
+        self._flow = flow = Flow(site, records, installed_modules(site.networks))
+        durable.launch(durable.engine_url(site), self._pulse.executor)
+        flow.outbox.start()
+        self._retention = Retention(
+            site, records, flow.inbox, flow.arrivals, flow.workitems, flow.own
+        )
+        self._alarms = Alarms(site, records)
+        self._next_sweep = 0.0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is more to do soon, also without a hint."""
+        flow = self._flow
+        return flow.arrivals.are_open or flow.corrections.is_busy or self._retention.is_busy
+
+    def turn(self, patience: float) -> None:
+        """Wait up to `patience` seconds for hints, follow them, do what is due."""
+        news = self._hints.receive(timeout=patience)
+        for hint in news:
+            with going_on(f"hint {type(hint).__name__}", log):
+                follow(hint, self._flow)
+            if isinstance(hint, Started):
+                self._next_sweep = 0.0  # its predecessor may have died before it told of everything
+        if refused := [hint.refusal for hint in news if isinstance(hint, Refused)]:
+            note_refusals(self._records, refused)
+        if time.monotonic() >= self._next_sweep:
+            self._sweep()
+        with going_on("corrections", log):
+            if self._flow.corrections.turn():
+                obey(self._flow)
+        self._flow.review()
+        self._retention.turn()
+        died = any(isinstance(hint, Died) for hint in news)
+        if self._pulse.beat() or died:
+            self._look_after()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._flow.outbox.stop()
+        durable.shut_down()
+
+    def _sweep(self) -> None:
+        with going_on("sweep", log):
+            self._flow.sweep()
+        obey(self._flow)
+        self._retention.sweep()
+        self._next_sweep = time.monotonic() + SWEEP_SECONDS
+
+    def _look_after(self) -> None:
+        """Note alarms, and take over what dead executors have left."""
+        self._alarms.check()
+        for executor in self._pulse.reap():
+            log.warning("took over the work of %s, which died", executor)
+            wake_workers(self._data)
+
+
+def follow(hint: Hint, flow: Flow) -> None:
+    """Do at once what a hint asks for."""
+    match hint:
+        case Asked():
+            obey(flow)
+        case Written():
+            flow.outbox.wake()
+        case Started() | Died() | Refused():
+            pass  # for the turn itself
+        case Quarantined(reason=reason) if reason == OTHER_CONTENT:
+            flow.corrections.add(hint)
+        case Stored() | Duplicate() | Quarantined() | Released() | Aborted() | Counted():
+            flow.arrivals.take(hint)
+        case _:
+            assert_never(hint)

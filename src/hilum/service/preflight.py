@@ -1,0 +1,102 @@
+"""What is looked at before `hilum serve` starts anything: settings, ports, the data folder."""
+
+import fcntl
+import logging
+import socket
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from hilum.comparison.norms import Norms
+from hilum.config import suggestion
+from hilum.config.site import Site
+from hilum.errors import ConfigurationError
+from hilum.inbox.privacy import make_private
+from hilum.module import discover, facts_of, installed_modules
+from hilum.service.roles import Role
+from hilum.transport.web import Account, password_of
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def alone_in(data: Path, roles: Collection[Role]) -> Iterator[None]:
+    """Keep `roles` in a data folder to ourselves; workers may be as many as one likes.
+
+    Raises
+    ------
+    ConfigurationError
+        Another `hilum serve` has one of them there, or it is no folder we can use.
+    """
+    try:
+        make_private(data)
+    except OSError as error:
+        raise ConfigurationError(f"data: {data}: {error.strerror}") from error
+    with ExitStack() as locks:
+        for role in sorted(set(roles) - {Role.WORKER}):
+            locks.enter_context(_locked(data, role))
+        yield
+
+
+@contextmanager
+def _locked(data: Path, role: Role) -> Iterator[None]:
+    try:
+        lock = (data / f"{role}.lock").open("w")
+    except OSError as error:
+        raise ConfigurationError(f"data: {data}: {error.strerror}") from error
+    with lock:  # the kernel releases it with the process, however that ends
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            text = f"data: another `hilum serve` works in {data} ({role})"
+            raise ConfigurationError(text) from error
+        except OSError as error:
+            text = f"data: {data} cannot be locked: {error.strerror}"
+            raise ConfigurationError(text) from error
+        yield
+
+
+def require_free_ports(site: Site, roles: Collection[Role]) -> None:
+    """Raise `ConfigurationError` if somebody else listens where we are to listen."""
+    for name, host, port in (
+        (Role.RECEIVER, site.receiver.host, site.receiver.port),
+        (Role.CONSOLE, site.console.host, site.console.port),
+    ):
+        if name not in roles:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise ConfigurationError(f"{name}.port {port}: {error.strerror}") from error
+
+
+def check_rules(site: Site) -> None:
+    """Raise `ConfigurationError` for a rule or route whose module is not there or fails to load."""
+    modules, problems = discover(site.networks)
+    wanted = [("rule", rule.module) for rule in site.rule]
+    wanted += [("route", name) for route in site.route for name in route.modules]
+    for place, name in wanted:
+        if name not in modules:
+            why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
+            raise ConfigurationError(f"{place}: module {name!r}: {why}")
+
+
+def check_norms(site: Site) -> None:
+    """Raise `ConfigurationError` for norms that cannot be read; warn of those for other weights."""
+    norms = Norms(site.norms)
+    installed = installed_modules(site.networks) if norms.tables else {}
+    for name in dict.fromkeys(table.settings.module for table in norms.tables):
+        if name not in installed:
+            text = f"norms: module {name!r} is not installed{suggestion(name, installed)}"
+            raise ConfigurationError(text)
+        for sentence in norms.remarks(facts_of(installed[name])):
+            log.warning(sentence)
+
+
+def check_passwords(site: Site) -> None:
+    """Raise `ConfigurationError` for a password file that cannot be used, or that others read."""
+    accounts: tuple[Account, ...] = (*site.source, *site.destination)
+    for account in accounts:
+        password_of(account)

@@ -1,0 +1,13 @@
+"""The roles that processes of the service have; each has a file of its own beside this one."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    RECEIVER = "receiver"  # the DICOM listener
+    WATCHER = "watcher"  # one process for each archive that is watched
+    GATEWAY = "gateway"  # assembly, routing, delivery: one place decides
+    CONSOLE = "console"  # pages and API
+    WORKER = "worker"  # runs modules, one analysis at a time; the only one that may be there often

@@ -1,0 +1,26 @@
+"""The watcher: one archive that is watched, as a process of its own."""
+
+import os
+import signal
+from pathlib import Path
+
+from hilum.config.site import Site, Source
+from hilum.hints import HintReceiver, HintSender, wake_address
+from hilum.logs import configure_logging
+from hilum.process import die_with_parent
+from hilum.records import Records, records_url
+from hilum.watching import Watch
+
+
+def watch(site: Site, source: Source, hints: Path) -> None:
+    """Watch `source` until the process ends; `hints` is the socket of the gateway.
+
+    It need not be stopped in order: whatever is not written down is done again.
+    """
+    die_with_parent()
+    configure_logging(site.data)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    turns = Watch(site, source, Records(records_url(site)), HintSender(hints))
+    wake = HintReceiver(wake_address(site.data, source.name))
+    while True:
+        wake.receive(timeout=turns.turn())

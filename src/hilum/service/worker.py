@@ -1,0 +1,40 @@
+"""The worker: one analysis at a time, its modules warm in child processes."""
+
+import os
+from pathlib import Path
+
+from hilum.config.site import Site
+from hilum.engine import durable
+from hilum.engine.liveness import Pulse
+from hilum.flow import Flow
+from hilum.hints import HintReceiver
+from hilum.module import installed_modules
+from hilum.records import Records, records_url
+from hilum.service.beginning import begin
+
+TURN_SECONDS = 0.5
+
+
+def work(site: Site, address: Path | None) -> None:
+    """Run what the gateway has scheduled, until SIGTERM.
+
+    `address` is where the gateway wakes us; without one, the queue is looked at all the time.
+    """
+    stop = begin(site.data)
+    records = Records(records_url(site))
+    pulse = Pulse(records, "worker")
+    flow = Flow(site, records, installed_modules(site.networks))
+    for rule in site.rule:
+        flow.host(rule.module).start()
+    durable.launch(durable.engine_url(site), pulse.executor)
+    hints = HintReceiver(address) if address else None
+    poller = durable.listen(durable.IDLE_SECONDS if hints else durable.POLLING_SECONDS)
+    while not stop.is_set():
+        pulse.beat()
+        if hints is None:
+            stop.wait(TURN_SECONDS)
+        elif hints.receive(timeout=TURN_SECONDS):
+            poller.wake()
+    # Nothing is stopped in order: a running analysis would look failed. The kernel ends the modules
+    # with us, and whoever comes next takes the unfinished work over.
+    os._exit(0)

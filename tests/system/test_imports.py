@@ -1,0 +1,64 @@
+"""Commands that show something begin at once: they import nothing that they do not need."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hilum.records import Records
+
+HEAVY = {
+    "dbos",
+    "highdicom",
+    "imagecodecs",
+    "nibabel",
+    "onnxruntime",
+    "openvino",
+    "pynetdicom",
+    "reportlab",
+    "scipy",
+    "sqlalchemy.dialects.postgresql",
+    "starlette",
+    "uvicorn",
+}
+PROGRAM = """
+import json, sys
+from hilum.cli import app
+try:
+    app(sys.argv[1:], prog_name="hilum")
+except SystemExit as end:
+    assert not end.code, end.code
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["status"], ["status", "--json"], ["trace", "1.2.3"], ["quarantine"]]
+)
+def test_a_command_imports_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "hilum.toml").write_text(f'data = "{tmp_path}"')
+    records = Records(f"sqlite:///{tmp_path}/hilum.db")
+    records.add_event("1.2.3", "receiving", "first image received from CT1")
+    records.close()
+    finished = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert HEAVY & set(json.loads(finished.stderr.splitlines()[-1])) == set()
+
+
+def test_what_a_module_author_imports_is_there_when_asked_for() -> None:
+    import hilum
+
+    for name in hilum.__all__:
+        assert getattr(hilum, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        hilum.nothing  # noqa: B018
