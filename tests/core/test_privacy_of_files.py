@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hilum.serve import Supervisor
 from typer.testing import CliRunner
 
 from factory import mr_slices, write
@@ -22,6 +21,7 @@ from hilum.destinations import open_destination
 from hilum.errors import ConfigurationError, DeliveryRefused
 from hilum.inbox.privacy import OTHERS, make_private, open_to_others
 from hilum.records import Records, views
+from hilum.service.supervisor import Supervisor
 
 
 def mode(path: Path) -> int:
