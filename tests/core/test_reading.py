@@ -282,14 +282,14 @@ def nobody() -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_a_folder_and_a_file_that_may_not_be_read_are_said(exam: Path, tmp_path: Path) -> None:
+def test_a_folder_and_a_file_that_may_not_be_read_are_said(exam: Path) -> None:
     locked = exam / "locked"
     locked.mkdir()
     shutil.copy(exam / "1.dcm", exam / "secret.dcm")
     (exam / "secret.dcm").chmod(0)
     locked.chmod(0)
     for folder in (exam, *exam.parents):
-        if folder.is_relative_to(tmp_path.parents[1]):
+        if "pytest-of-" in str(folder):  # pytest's own, which are for their owner only
             folder.chmod(0o755)
     with nobody():
         reading = read_folder(exam)

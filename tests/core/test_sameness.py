@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,8 @@ def test_pixels_that_cannot_be_read_are_not_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("slope", "differs"), [("1.00", ""), ("2", "pixel values")])
 def test_the_scale_of_each_frame_counts(tmp_path: Path, slope: str, differs: str) -> None:
-    image = enhanced(stack(count=3))
+    first, *others = stack(count=3)  # another scale than the others, so that each states its own
+    image = enhanced([replace(first, rescale=(3.0, 0.0)), *others])
     other = deepcopy(image)
     group = other.PerFrameFunctionalGroupsSequence[1]
     group.PixelValueTransformationSequence[0].RescaleSlope = slope

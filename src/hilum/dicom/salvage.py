@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 from struct import unpack_from
 
+from pydicom import config
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -80,7 +81,8 @@ def readable(content: Buffer) -> Readable:
     if not may_be_dicom(content):
         raise UnreadableError("not a DICOM file: no prefix or no file meta group")
     meta = meta_group(content, start)
-    stated = UID(meta.values.get(TRANSFER_SYNTAX_UID, ""))
+    # Whatever it is: pydicom would warn of a broken one, with its value.
+    stated = UID(meta.values.get(TRANSFER_SYNTAX_UID, ""), config.IGNORE)
     if stated == DeflatedExplicitVRLittleEndian:
         # A few megabytes can grow to gigabytes; nobody in imaging sends it.
         raise UnreadableError("Deflated Explicit VR Little Endian is not taken in")
