@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 
 from factory import mr_slices, write
 from hilum.cli import main
+from hilum.cli.app import out, say
 from hilum.dicom.identity import DIFFERENT
 from hilum.findings import CAUTION
 from hilum.records import views
@@ -35,7 +36,8 @@ def typed(
         words = line.split()
         words += [] if words[1] == "run" else ["--config", str(settings)]
         monkeypatch.setattr(sys, "argv", words)
-        monkeypatch.setenv("COLUMNS", str(columns))
+        for console in (say, out):
+            monkeypatch.setattr(console, "width", columns)
         try:
             main()
             status = 0
