@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -16,12 +16,14 @@ from rich.table import Table
 from hilum.cli.app import DEFAULT_CONFIG, Config, app, clock, out, say, site_and_records
 from hilum.config.site import Site
 from hilum.dicom.identity import DIFFERENT, Identity, held_for, number_of
-from hilum.dicom.instance import Instance
 from hilum.errors import HilumError
 from hilum.inbox import Inbox
 from hilum.inbox.versions import Versions
 from hilum.records import Records, tables
 from hilum.records.states import State
+
+if TYPE_CHECKING:
+    from hilum.dicom.instance import Instance
 
 PRESENT = "present"
 LONGEST = 1024  # characters of a value; names that differ must look different
@@ -41,7 +43,7 @@ class _Version:
 
     identity: Identity
     what: str
-    images: tuple[Instance, ...]
+    images: "tuple[Instance, ...]"
 
 
 @app.command()
@@ -77,6 +79,7 @@ def decide(
 
 def _versions_of(site: Site, records: Records, study_uid: str) -> list[_Version]:
     """What is here of a study: the images that count first, then others, the latest sent first."""
+    from hilum.dicom.instance import Instance
     from hilum.records.own import own_results
 
     kept = Versions(site.data)
@@ -94,7 +97,7 @@ def _versions_of(site: Site, records: Records, study_uid: str) -> list[_Version]
     return [_Version(*key, tuple(images)) for key, images in named.items()]
 
 
-def _what_is_kept(records: Records, file: Path, image: Instance, identity: Identity) -> str:
+def _what_is_kept(records: Records, file: Path, image: "Instance", identity: Identity) -> str:
     """What an image is that lies beside the present ones."""
     study_uid = image.study_uid
     is_former = records.find(tables.former, study_uid=study_uid, label=image.label, limit=1)
