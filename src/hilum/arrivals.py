@@ -23,7 +23,7 @@ from hilum.wording import counted
 
 MOST_COUNTS = 1000  # studies
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
-REVIEW_SHARE = 0.01  # of one core, that looking at a study in flow may cost
+REVIEW_SHARE = 0.005  # of one core, that looking at a study in flow may cost
 LONGEST_FLOW = 5.0  # seconds of flow without a look, whatever it costs
 PAUSE_SECONDS = 0.25  # without an image: then the flow has stopped, and a look is due
 
