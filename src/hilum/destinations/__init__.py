@@ -15,7 +15,7 @@ class Destination(Protocol):
     name: str
 
     def answers(self) -> bool:
-        """Whether it is there at all, be it to refuse; waits `CALL_SECONDS` at most.
+        """Whether it is there at all, even if only to refuse; waits `CALL_SECONDS` at most.
 
         `ConfigurationError` if our own settings do not let us ask.
         """

@@ -13,9 +13,8 @@ from typing import NamedTuple
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
-from pydicom.valuerep import EXPLICIT_VR_LENGTH_32
 
-from hilum.dicom.structure import Buffer
+from hilum.dicom.structure import ITEM, ITEM_END, LONG_VRS, SEQUENCE_END, UNDEFINED, Buffer
 from hilum.errors import UnreadableError
 
 Value = tuple[float, ...] | str
@@ -25,10 +24,6 @@ SHARED, PER_FRAME = 0x52009229, 0x52009230
 MOST_FRAMES = 100_000
 MOST_HEADS = 5_000_000  # elements looked at in all frames; 10,000 frames of one vendor have 1.2 M
 DEEPEST = 8  # the attributes wanted lie two or three sequences deep
-
-ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
-UNDEFINED = 0xFFFFFFFF
-LONG_VRS = frozenset(str(vr).encode() for vr in EXPLICIT_VR_LENGTH_32)
 
 # What is read of a frame, and the value representation of each (PS3.6).
 WANTED = {

@@ -13,7 +13,13 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from hilum.dicom.frames import Frame, frames_of, group_item
-from hilum.dicom.functional_groups import PER_FRAME, FrameGroups, of_classic, of_multi_frame
+from hilum.dicom.functional_groups import (
+    MOST_FRAMES,
+    PER_FRAME,
+    FrameGroups,
+    of_classic,
+    of_multi_frame,
+)
 from hilum.dicom.header import Header, read_header, text_of
 from hilum.dicom.identity import PATIENT_AND_STUDY, Patient
 from hilum.dicom.own import NONE, OwnResults
@@ -22,7 +28,6 @@ from hilum.dicom.uids import derived_uid
 from hilum.errors import UnreadableError
 from hilum.wording import counted
 
-MOST_FRAMES = 100_000
 FRAGMENT_HEAD = 8  # bytes (PS3.5 A.4)
 NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian)
 

@@ -4,9 +4,10 @@ import math
 import re
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -97,7 +98,8 @@ def _analyse_all(
             out = output / f"study-{number}"
             study = exams[uid].study()
             report["caution"] = whose(decision.selection, study.instances).caution
-            report |= _analyse(facts, host, study, decision, out, earlier)
+            work = partial(_results, facts, host, study, decision, out, earlier)
+            report |= _contained(work)
         elif isinstance(decision, Hold):
             report["problem"] = _why_held(decision, exams[uid].study())
         reports.append(report)
@@ -157,18 +159,11 @@ def _rule(module: type[Module], patterns: Mapping[str, str], tilt: str) -> Rule:
         raise ConfigurationError(re.sub(r"rule\.0\.\w+\.", "--series ", text)) from None
 
 
-def _analyse(
-    facts: ModuleFacts,
-    host: ModelHost,
-    study: Study,
-    decision: Run,
-    out: Path,
-    earlier: list[Dataset],
-) -> dict[str, Any]:
-    """Analyse one study; its report joins the `earlier` ones, with which later exams compare."""
+def _contained(analyse: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The report of one study and how long it took; whatever goes wrong costs that study only."""
     started = time.monotonic()
     try:
-        report = _results(facts, host, study, decision, out, earlier)
+        report = analyse()
     except Exception as error:  # noqa: BLE001 - around one study: it ends, the others go on
         problem = str(error) if isinstance(error, HilumError) else where(error)
         report = {"state": "failed", "problem": problem}
@@ -183,6 +178,7 @@ def _results(
     out: Path,
     earlier: list[Dataset],
 ) -> dict[str, Any]:
+    """Analyse one study; its report joins the `earlier` ones, with which later exams compare."""
     selection = decision.selection
     about = attributes(list(selection.images.values()), study.instances)
     created = datetime.now().astimezone()
