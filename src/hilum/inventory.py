@@ -73,8 +73,8 @@ FILES = {
     "modules/chest/network/network.onnx": NOT_FOR_COMMERCE,
     "modules/chest/gate.onnx": NOT_FOR_COMMERCE,
     "modules/chest/lungs.onnx": NOT_FOR_COMMERCE,
-    "objects/fonts/Roboto-Regular.ttf": "Apache-2.0",
-    "objects/fonts/Roboto-Bold.ttf": "Apache-2.0",
+    "objects/sheet/fonts/Roboto-Regular.ttf": "Apache-2.0",
+    "objects/sheet/fonts/Roboto-Bold.ttf": "Apache-2.0",
 }
 
 PAGE = """\

@@ -12,7 +12,8 @@ from pydicom.dataset import Dataset
 
 from hilum.dicom.part10 import as_file
 from hilum.findings import Note, Refusal
-from hilum.objects import KINDS, Analysis, pdf, sc, seg, sr, write_objects, write_what_can_be
+from hilum.objects import KINDS, Analysis, write_objects, write_what_can_be
+from hilum.objects.iod import pdf, sc, seg, sr
 from hilum.objects.report import Report
 
 from . import exams

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from hilum.objects.contours import outlines
+from hilum.objects.iod.contours import outlines
 
 MASKS = arrays(np.bool_, (8, 7))
 

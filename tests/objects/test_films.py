@@ -13,7 +13,7 @@ from hilum.dicom import codes
 from hilum.dicom.film import Film
 from hilum.findings import Classification, Findings, Measurement, Note, Refusal, Score
 from hilum.objects import write_objects
-from hilum.objects.common import series_instance_uid
+from hilum.objects.iod.common import series_instance_uid
 from hilum.objects.report import Report
 
 from . import exams, films, validators

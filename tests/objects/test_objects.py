@@ -16,7 +16,7 @@ from hilum.dicom import codes
 from hilum.dicom.uids import derived_uid
 from hilum.findings import Classification, Findings, Measurement, Refusal, Score, Segment
 from hilum.objects import write_objects
-from hilum.objects.common import series_instance_uid
+from hilum.objects.iod.common import series_instance_uid
 
 from . import exams, validators
 from .trees import child

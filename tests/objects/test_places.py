@@ -10,9 +10,9 @@ import phantom
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.findings import Segment
-from hilum.objects.picture import numbered
-from hilum.objects.places import LEGEND, slices_of
-from hilum.objects.planes import Scene, Views
+from hilum.objects.report.places import LEGEND, slices_of
+from hilum.objects.report.planes import Scene, Views
+from hilum.objects.sheet.picture import numbered
 
 AXIAL, CORONAL, SAGITTAL = (1, 0, 0, 0, 1, 0), (1, 0, 0, 0, 0, -1), (0, 1, 0, 0, 0, -1)
 OBLIQUE = (1, 0, 0, 0, float(np.cos(0.3)), float(np.sin(0.3)))

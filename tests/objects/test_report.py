@@ -11,11 +11,12 @@ from pypdf import PdfReader
 
 from hilum.dicom import codes
 from hilum.findings import Change, Earlier, Findings, Measurement, Note, Refusal, Segment
-from hilum.objects import picture, write_objects
-from hilum.objects.course import Course, Dot, Stroke, Words, change_row
-from hilum.objects.films import Tone
+from hilum.objects import write_objects
 from hilum.objects.report import NO_WARNING, Report
-from hilum.objects.rows import BEYOND, DEFINITION, MINUS, WITHIN, Grid, row_of
+from hilum.objects.report.course import Course, Dot, Stroke, Words, change_row
+from hilum.objects.report.films import Tone
+from hilum.objects.report.rows import BEYOND, DEFINITION, MINUS, WITHIN, Grid, row_of
+from hilum.objects.sheet import picture
 
 from . import exams, validators
 from .trees import child

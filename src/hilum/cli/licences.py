@@ -5,7 +5,7 @@ import sys
 import time
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from hilum.cli.app import AsJson, app, out, print_json
 
@@ -22,7 +22,7 @@ def licences(as_json: AsJson = False) -> None:
         print_json([{key: str(getattr(part, key)) for key in SHOWN} for part in parts])
         return
     for kind in Kind:
-        table = Table(f"{kind}", "version", "licence", box=None)
+        table = Table(Column(f"{kind}", no_wrap=True), "version", "licence", box=None)
         for part in parts:
             if part.kind is kind:
                 version = part.version or ("" if part.file else "not installed")

@@ -21,8 +21,8 @@ from hilum.dicom.header import HOSTILE, text_of
 from hilum.errors import DeliveryError
 from hilum.findings import Change, Earlier, Finding, Findings, Measurement, Note
 from hilum.module import ModuleFacts
-from hilum.objects.common import description
-from hilum.objects.reading import PATIENT, Document, Number, made_by
+from hilum.objects.iod.common import description
+from hilum.objects.iod.reading import PATIENT, Document, Number, made_by
 from hilum.transport.query import find, get
 from hilum.transport.scu import Peer
 

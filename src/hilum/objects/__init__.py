@@ -15,12 +15,12 @@ from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
 from hilum.errors import where
 from hilum.findings import Findings, Note
-from hilum.objects import pdf, sc, seg, sr
 from hilum.objects.analysis import Analysis
+from hilum.objects.iod import pdf, sc, seg, sr
+from hilum.objects.iod.seg import Encoding
+from hilum.objects.iod.sr import Regions
+from hilum.objects.iod.withdrawal import write_withdrawal
 from hilum.objects.report import Report
-from hilum.objects.seg import Encoding
-from hilum.objects.sr import Regions
-from hilum.objects.withdrawal import write_withdrawal
 
 __all__ = [
     "KINDS",

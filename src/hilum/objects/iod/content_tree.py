@@ -13,7 +13,7 @@ from pydicom.valuerep import DSfloat
 
 from hilum.dicom import codes
 from hilum.dicom.frames import Frame
-from hilum.objects import common
+from hilum.objects.iod import common
 
 CONTAINS = "CONTAINS"
 HAS_ACQ_CONTEXT = "HAS ACQ CONTEXT"

@@ -16,7 +16,7 @@ from hilum.dicom.frames import Frame
 from hilum.dicom.series import Series
 from hilum.dicom.uids import MANUFACTURER, derived_uid
 from hilum.findings import Segment
-from hilum.objects import common
+from hilum.objects.iod import common
 from hilum.objects.report import Report
 
 Encoding = Literal["auto", "binary", "fractional"]

@@ -13,9 +13,12 @@ from reportlab.platypus.flowables import Flowable, KeepTogether, Spacer
 from reportlab.platypus.paragraph import Paragraph
 from reportlab.platypus.tables import Table, TableStyle
 
-from hilum.objects import film_page, tables
-from hilum.objects.films import Outcome, Tone
-from hilum.objects.flowables import (
+from hilum.objects.report import NOT_FOR_DIAGNOSIS, Report
+from hilum.objects.report.films import Outcome, Tone
+from hilum.objects.report.planes import Views
+from hilum.objects.report.rows import LIMIT
+from hilum.objects.sheet import film_page, tables
+from hilum.objects.sheet.flowables import (
     AMBER,
     AMBER_INK,
     AMBER_PALE,
@@ -35,12 +38,9 @@ from hilum.objects.flowables import (
     table,
     warning,
 )
-from hilum.objects.picture import captioned, numbered
-from hilum.objects.planes import Views
-from hilum.objects.report import NOT_FOR_DIAGNOSIS, Report
-from hilum.objects.rows import LIMIT
-from hilum.objects.tables import Swatch
-from hilum.objects.typeface import BOLD, REGULAR, register, shown
+from hilum.objects.sheet.picture import captioned, numbered
+from hilum.objects.sheet.tables import Swatch
+from hilum.objects.sheet.typeface import BOLD, REGULAR, register, shown
 
 FRAME_PADDING = 6  # reportlab's own, inside the margins
 COLUMN_GAP = 6 * mm

@@ -15,7 +15,7 @@ from reportlab.platypus.flowables import Flowable
 from reportlab.platypus.paragraph import Paragraph
 from reportlab.platypus.tables import Table, TableStyle
 
-from hilum.objects.typeface import (
+from hilum.objects.sheet.typeface import (
     BOLD,
     MOST_IN_CELL,
     MOST_SHOWN,

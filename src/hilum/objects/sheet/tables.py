@@ -10,10 +10,10 @@ from reportlab.platypus.flowables import Flowable
 from reportlab.platypus.paragraph import Paragraph
 from reportlab.platypus.tables import Table, TableStyle
 
-from hilum.objects.course import ChangeRow, Course, Dot, Mark, Step, Stroke, Words
-from hilum.objects.flowables import BODY, FAINT, LINE, SMALL, paragraph, table
-from hilum.objects.rows import Colour, Grid, Row
-from hilum.objects.typeface import BOLD, REGULAR, shown
+from hilum.objects.report.course import ChangeRow, Course, Dot, Mark, Step, Stroke, Words
+from hilum.objects.report.rows import Colour, Grid, Row
+from hilum.objects.sheet.flowables import BODY, FAINT, LINE, SMALL, paragraph, table
+from hilum.objects.sheet.typeface import BOLD, REGULAR, shown
 
 FAINT_TEXT = 'color="#66707C"'
 RIGHT = ParagraphStyle("right", BODY, alignment=2)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from hilum.objects.report import NOT_FOR_DIAGNOSIS
-from hilum.objects.typeface import BOLD, MOST_IN_CELL, REGULAR, pixels, shown
+from hilum.objects.sheet.typeface import BOLD, MOST_IN_CELL, REGULAR, pixels, shown
 
 Colour = tuple[int, int, int]
 

@@ -7,10 +7,10 @@ from pydicom.sr.coding import Code
 
 from hilum.dicom import codes
 from hilum.findings import Classification, Measurement, Segment
-from hilum.objects import content_tree as tree
 from hilum.objects.analysis import Analysis
-from hilum.objects.films import FilmReport
+from hilum.objects.iod import content_tree as tree
 from hilum.objects.report import Report
+from hilum.objects.report.films import FilmReport
 
 
 def library(report: Report) -> Dataset:

@@ -9,11 +9,11 @@ import numpy as np
 from PIL import Image
 
 from hilum.findings import Classification
-from hilum.objects.film import OUTLINE_COLOUR, colours, fitted
-from hilum.objects.films import FilmReport, Outcome, Tone, percent
 from hilum.objects.report import Report
-from hilum.objects.rows import row_of
-from hilum.objects.sheet import (
+from hilum.objects.report.evidence import OUTLINE_COLOUR, colours, fitted
+from hilum.objects.report.films import FilmReport, Outcome, Tone, percent
+from hilum.objects.report.rows import row_of
+from hilum.objects.sheet.sheet import (
     ALARM,
     EDGE,
     FAINT,
@@ -34,7 +34,7 @@ from hilum.objects.sheet import (
     notes,
     wrap,
 )
-from hilum.objects.typeface import BOLD, REGULAR, pixels
+from hilum.objects.sheet.typeface import BOLD, REGULAR, pixels
 
 STRONG = (96, 186, 255)
 TONES: dict[Tone, Colour] = {Tone.RESULT: STRONG, Tone.ABSTAINED: WARNING, Tone.REFUSED: ALARM}

@@ -8,10 +8,10 @@ from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
 from hilum.findings import Change, Findings, Measurement, Segment
 from hilum.objects.analysis import Analysis
-from hilum.objects.course import ChangeRow, Course, change_row
-from hilum.objects.films import NO_RESULT, FilmReport, Outcome, Tone, conclusion, films_of
-from hilum.objects.planes import Views
-from hilum.objects.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
+from hilum.objects.report.course import ChangeRow, Course, change_row
+from hilum.objects.report.films import NO_RESULT, FilmReport, Outcome, Tone, conclusion, films_of
+from hilum.objects.report.planes import Views
+from hilum.objects.report.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
 from hilum.wording import counted
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"

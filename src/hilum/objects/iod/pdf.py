@@ -5,8 +5,9 @@ from pydicom.uid import EncapsulatedPDFStorage
 
 from hilum.dicom import codes
 from hilum.dicom.text import is_valid
-from hilum.objects import common, page
+from hilum.objects.iod import common
 from hilum.objects.report import Report
+from hilum.objects.sheet import page
 
 
 def write(report: Report) -> Dataset:

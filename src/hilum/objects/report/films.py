@@ -12,7 +12,7 @@ from hilum.dicom.film import Film
 from hilum.findings import Classification, Findings, HeatMap, Measurement
 from hilum.module import Films
 from hilum.objects.analysis import Analysis
-from hilum.objects.film import with_evidence
+from hilum.objects.report.evidence import with_evidence
 from hilum.wording import counted
 
 

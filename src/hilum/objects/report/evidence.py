@@ -5,7 +5,7 @@ from PIL import Image, ImageFilter
 
 from hilum.dicom.rendering import resized
 from hilum.findings import HeatMap
-from hilum.objects.planes import line_along
+from hilum.objects.report.planes import line_along
 
 OUTLINE_COLOUR = (120, 225, 255)
 # Magma of matplotlib (CC0) from its middle on: lightness rises evenly with the evidence, and no

@@ -10,12 +10,12 @@ from pydicom.uid import Comprehensive3DSRStorage, SegmentationStorage
 from hilum.dicom import codes
 from hilum.dicom.uids import MANUFACTURER
 from hilum.findings import Segment
-from hilum.objects import common, groups
-from hilum.objects import content_tree as tree
 from hilum.objects.analysis import Analysis
-from hilum.objects.contours import outlines
-from hilum.objects.films import Tone
+from hilum.objects.iod import common, groups
+from hilum.objects.iod import content_tree as tree
+from hilum.objects.iod.contours import outlines
 from hilum.objects.report import Report
+from hilum.objects.report.films import Tone
 
 Regions = Literal["outlines", "segments"]
 

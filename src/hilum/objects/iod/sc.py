@@ -9,8 +9,9 @@ from pydicom.uid import SecondaryCaptureImageStorage
 
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
-from hilum.objects import common, film_picture, picture
+from hilum.objects.iod import common
 from hilum.objects.report import Report
+from hilum.objects.sheet import film_picture, picture
 
 # Body parts that there are not two of (PS3.16 Annex L), as far as radiographs and sections go.
 UNPAIRED = (

@@ -10,7 +10,7 @@ from pydicom.sr.coding import Code
 
 from hilum.dicom.series import Series
 from hilum.findings import Segment
-from hilum.objects.places import LEGEND, Place, slices_of
+from hilum.objects.report.places import LEGEND, Place, slices_of
 
 # Array axes after reorientation point to the feet, to the back and to the left, so that every
 # view shows the patient's right on its left side, or the front, as radiologists expect.

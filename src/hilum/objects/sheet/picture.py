@@ -6,11 +6,11 @@ every de-identification of the header, and the viewer shows them beside the imag
 
 from PIL import Image
 
-from hilum.objects import panels
-from hilum.objects.films import Outcome, Tone
-from hilum.objects.planes import View, Views
 from hilum.objects.report import Report
-from hilum.objects.sheet import (
+from hilum.objects.report.films import Outcome, Tone
+from hilum.objects.report.planes import View, Views
+from hilum.objects.sheet import panels
+from hilum.objects.sheet.sheet import (
     ALARM,
     CALM,
     EDGE,
@@ -27,7 +27,7 @@ from hilum.objects.sheet import (
     notes,
     wrap,
 )
-from hilum.objects.typeface import BOLD, REGULAR, pixels, shown
+from hilum.objects.sheet.typeface import BOLD, REGULAR, pixels, shown
 
 COLUMNS = (740, INNER - 740 - GAP)  # of numbers
 BLACK = (0, 0, 0)

@@ -11,10 +11,12 @@ from reportlab.platypus.paragraph import Paragraph
 from reportlab.platypus.tables import TableStyle
 
 from hilum.findings import Classification
-from hilum.objects.film import OUTLINE_COLOUR
-from hilum.objects.film_picture import illustrated, in_rows, legend
-from hilum.objects.films import FilmReport, Outcome, Tone, percent
-from hilum.objects.flowables import (
+from hilum.objects.report import Report
+from hilum.objects.report.evidence import OUTLINE_COLOUR
+from hilum.objects.report.films import FilmReport, Outcome, Tone, percent
+from hilum.objects.report.rows import row_of
+from hilum.objects.sheet.film_picture import illustrated, in_rows, legend
+from hilum.objects.sheet.flowables import (
     AMBER,
     AMBER_INK,
     AMBER_PALE,
@@ -33,9 +35,7 @@ from hilum.objects.flowables import (
     table,
     warning,
 )
-from hilum.objects.report import Report
-from hilum.objects.rows import row_of
-from hilum.objects.typeface import MOST_IN_CELL, REGULAR
+from hilum.objects.sheet.typeface import MOST_IN_CELL, REGULAR
 
 BLUE, BLUE_PALE, GREY = HexColor(0x1C66AD), HexColor(0xE8F1FA), HexColor(0x97A1AC)
 TONES = {

@@ -11,7 +11,7 @@ from math import ceil, floor, log10
 
 from hilum.dicom import codes
 from hilum.findings import Change, Measurement, Segment
-from hilum.objects.rows import (
+from hilum.objects.report.rows import (
     BEYOND,
     MINUS,
     PLUS_MINUS,

@@ -16,9 +16,9 @@ from pydicom.uid import (
 
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
-from hilum.objects import common
-from hilum.objects import content_tree as tree
 from hilum.objects.analysis import Analysis
+from hilum.objects.iod import common
+from hilum.objects.iod import content_tree as tree
 
 IMAGES = (SegmentationStorage, SecondaryCaptureImageStorage)
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from PIL import Image
 
-from hilum.objects.course import ChangeRow, Course, Dot, Step, Stroke, Words
-from hilum.objects.rows import LIMIT, Colour, Grid, Line, Row
-from hilum.objects.sheet import FAINT, LINE, PANEL, TEXT, Sheet, wrap
-from hilum.objects.typeface import BOLD, REGULAR, pixels
+from hilum.objects.report.course import ChangeRow, Course, Dot, Step, Stroke, Words
+from hilum.objects.report.rows import LIMIT, Colour, Grid, Line, Row
+from hilum.objects.sheet.sheet import FAINT, LINE, PANEL, TEXT, Sheet, wrap
+from hilum.objects.sheet.typeface import BOLD, REGULAR, pixels
 
 INSET = 22
 SWATCH = 14

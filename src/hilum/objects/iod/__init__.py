@@ -1,0 +1,1 @@
+"""SOP instances: findings as the standard writes them, and our own reports read back."""
