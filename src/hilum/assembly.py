@@ -18,7 +18,7 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Input, Need
 from hilum.routing import Selection, misnamed, select, whose
-from hilum.wording import counted
+from hilum.wording import counted, how_to_decide
 
 PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
 FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or began another series
@@ -238,7 +238,7 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
     if short and rule.incomplete == "hold":
         return Hold(selection.lacking({j.series_uid: j.text for j in short}), short[0].text)
     if differ := whose(selection, arrival.instances.values()).within:
-        cure = f"`hilum decide {arrival.study_uid}` shows them and takes the right one"
+        cure = how_to_decide(arrival.study_uid)
         return Hold(selection, f"{DIFFERENT} ({', '.join(differ)}): {cure}")
     return Run(
         selection.lacking({series.uid: arrival.left_out(series.uid) for series in chosen}),

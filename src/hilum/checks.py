@@ -15,6 +15,7 @@ from highdicom import Volume
 from pydicom.sr.coding import Code
 
 from hilum.dicom import codes
+from hilum.dicom.uids import is_uid
 from hilum.errors import FindingError
 
 LONGEST_TEXT = 64  # characters of LO, for labels and the meanings of codes (PS3.5 6.2)
@@ -22,7 +23,6 @@ LONGEST_CODE = 16  # characters of SH, for code values and scheme designators
 SIDES = (codes.LEFT, codes.RIGHT)
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")  # in LO and SH: control characters, the backslash
 UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")  # in any text (PS3.5 6.1.3)
-UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 Colour = tuple[int, int, int]
 
@@ -149,7 +149,7 @@ def image(what: str, value: object) -> str | None:
     """A SOP Instance UID; None for the whole input."""
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not UID.fullmatch(value):
+    if not isinstance(value, str) or not is_uid(value):
         raise FindingError(f"{what} is no SOP Instance UID")
     return str(value)
 

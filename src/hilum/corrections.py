@@ -25,14 +25,15 @@ from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity,
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.hints import Quarantined
-from hilum.inbox import OTHER_CONTENT, Inbox, SetApart, restate, set_apart_in
+from hilum.inbox import OTHER_CONTENT, Inbox, QuarantinedObject, restate, set_apart_in
 from hilum.inbox.versions import Versions
 from hilum.records import Records, tables
 from hilum.records.bursts import Bursts
 from hilum.records.refusals import note_refusals
 from hilum.records.states import State
-from hilum.refusals import SEE_QUARANTINE, Refusal, RefusalKind
+from hilum.rejections import SEE_QUARANTINE, Rejection, RejectionKind
 from hilum.routing import Selection
+from hilum.wording import how_to_decide
 from hilum.workitems import Workitems
 
 SAMPLE = 8  # images by which a workitem is known again in another study
@@ -56,8 +57,10 @@ class Corrections:
         self.versions = Versions(site.data)
         self._comparer = Comparer(site.worker)
         self._bursts = Bursts(records)
-        self._queue: dict[Path, SetApart] = {}
-        self._came: dict[Path, Refusal] = {}  # what each is if it is no correction, as far as known
+        self._queue: dict[Path, QuarantinedObject] = {}
+        self._came: dict[
+            Path, Rejection
+        ] = {}  # what each is if it is no correction, as far as known
         self._is_news = True  # what came last may not have been followed yet
 
     # Recognising ----------------------------------------------------------------------------------
@@ -73,10 +76,12 @@ class Corrections:
         if not hint.study:
             return
         now = time.time()
-        self._queue[hint.path] = SetApart(hint.path, now, OTHER_CONTENT, hint.caller, hint.study)
+        self._queue[hint.path] = QuarantinedObject(
+            hint.path, now, OTHER_CONTENT, hint.caller, hint.study
+        )
         if hint.address:  # it came through the receiver
             sender = (hint.address, hint.caller, hint.called)
-            self._came[hint.path] = Refusal.at(now, RefusalKind.CONTENT, *sender, OTHER_CONTENT)
+            self._came[hint.path] = Rejection.at(now, RejectionKind.CONTENT, *sender, OTHER_CONTENT)
 
     @property
     def is_busy(self) -> bool:
@@ -116,7 +121,7 @@ class Corrections:
     def _present(self, image: Instance) -> Path:
         return self._inbox.path_of(image.study_uid, image.sop_instance_uid)
 
-    def _judge(self, item: SetApart, present: Path, differs: str) -> bool:
+    def _judge(self, item: QuarantinedObject, present: Path, differs: str) -> bool:
         """Do what is due about an object set apart; True if it is another image, to be refused."""
         if differs == LATER:
             return False  # the next sweep finds it
@@ -142,7 +147,7 @@ class Corrections:
             self._offer(item, new, old)
         return False
 
-    def _judge_result(self, item: SetApart, present: Path, workitem_id: str) -> None:
+    def _judge_result(self, item: QuarantinedObject, present: Path, workitem_id: str) -> None:
         """A result of ours came back otherwise than it was sent: archives may write it anew."""
         if Instance.read(item.path).label == Instance.read(present).label:
             restate(item, "a result of ours that came back, written otherwise")
@@ -151,7 +156,7 @@ class Corrections:
         text = "the archive has changed the patient or study data of a result; it is left so"
         self._records.add_event(item.study_uid, "moved", text, workitem_id)
 
-    def _note_former(self, item: SetApart) -> None:
+    def _note_former(self, item: QuarantinedObject) -> None:
         """An image came again as it was before a correction; its sender does not know of that."""
         restate(item, FORMER)
         again = f"came again from {item.sender or 'unknown'}"
@@ -160,7 +165,7 @@ class Corrections:
         if self._bursts.note(item.study_uid, "quarantined", one, many):
             log.info("study %s: images %s as before a correction", item.study_uid, again)
 
-    def _offer(self, item: SetApart, new: Instance, old: Instance) -> None:
+    def _offer(self, item: QuarantinedObject, new: Instance, old: Instance) -> None:
         """Keep the corrected image; the first one of its identity is an event of the study."""
         identity = Identity.of(new.header).key
         self._is_news = True
@@ -176,7 +181,7 @@ class Corrections:
         values = {"senders": senders, "at": time.time(), "is_open": True}
         if self._records.put(tables.correction, **key, **values):
             whose = f"by {sender or 'unknown'}, number {number_of(identity)}"
-            text = f"{CORRECTED} ({', '.join(differ)}) {whose}: {cure(study_uid)}"
+            text = f"{CORRECTED} ({', '.join(differ)}) {whose}: {how_to_decide(study_uid)}"
             self._records.add_event(study_uid, "corrected", text)
             return
         self._records.change(tables.correction, key, **values)
@@ -226,7 +231,7 @@ class Corrections:
         """Why the chosen images must not be analysed by themselves, if there is a reason."""
         labels = {image.path.name: image.label for image in selection.images.values()}
         if self._was_called(arrival.study_uid, set(labels.values())):
-            return Hold(selection, f"{FORMER}: {cure(arrival.study_uid)}")
+            return Hold(selection, f"{FORMER}: {how_to_decide(arrival.study_uid)}")
         others = self.results_of_others(labels)
         if not others:
             return None
@@ -234,11 +239,13 @@ class Corrections:
         identity = Identity.of(image.header).key
         self._note(arrival.study_uid, identity, "", ["StudyInstanceUID"])
         for study_uid in {row["study_uid"] for row in others} - {arrival.study_uid}:
-            text = f"its images came in study {arrival.study_uid}: {cure(arrival.study_uid)}"
+            text = (
+                f"its images came in study {arrival.study_uid}: {how_to_decide(arrival.study_uid)}"
+            )
             if not self._records.find(tables.event, study_uid=study_uid, text=text, limit=1):
                 self._records.add_event(study_uid, "corrected", text)
         why = "the images were analysed before under other ones"
-        return Hold(selection, f"{CORRECTED}, {why}: {cure(arrival.study_uid)}")
+        return Hold(selection, f"{CORRECTED}, {why}: {how_to_decide(arrival.study_uid)}")
 
     def remember(self, workitem_id: str, study_uid: str, selection: Selection) -> None:
         """Note what some of the images of a new workitem are called."""
@@ -311,8 +318,3 @@ class Corrections:
         """Never follow images of the study back to `labels`."""
         for label in labels:
             self._records.put(tables.former, study_uid=study_uid, label=label, at=time.time())
-
-
-def cure(study_uid: str) -> str:
-    """What a person is told to type."""
-    return f"`hilum decide {study_uid}` shows them and takes the right ones"

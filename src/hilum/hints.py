@@ -19,7 +19,7 @@ from typing import Any, assert_never, get_args
 from pydantic import TypeAdapter
 
 from hilum import inbox
-from hilum.refusals import Refusal
+from hilum.rejections import Rejection
 
 MAXIMUM_BYTES = 65_536
 
@@ -93,10 +93,10 @@ class Counted:
 
 
 @dataclass(frozen=True)
-class Refused:
-    """The receiver refused somebody."""
+class Rejected:
+    """The receiver rejected somebody."""
 
-    refusal: Refusal
+    rejection: Rejection
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Died:
 
 
 Arriving = Stored | Duplicate | Quarantined | Released | Aborted | Counted  # what a sender does
-Hint = Arriving | Refused | Written | Asked | Started | Died
+Hint = Arriving | Rejected | Written | Asked | Started | Died
 
 _READERS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in get_args(Hint)
@@ -130,15 +130,15 @@ _READERS: dict[str, TypeAdapter[Any]] = {
 
 
 def hint_of(
-    kept: inbox.Stored, association: str, caller: str, study: str, late: bool = False
+    kept: inbox.Receipt, association: str, caller: str, study: str, late: bool = False
 ) -> Arriving:
     """What to tell of an object that was handed to the inbox."""
     match kept.outcome:
-        case inbox.Outcome.STORED:
+        case inbox.Intake.STORED:
             return Stored(kept.path, association, caller, study, kept.reason, late)
-        case inbox.Outcome.DUPLICATE:
+        case inbox.Intake.DUPLICATE:
             return Duplicate(kept.path, association)
-        case inbox.Outcome.QUARANTINED:
+        case inbox.Intake.QUARANTINED:
             return Quarantined(kept.path, caller, study, kept.reason)
     assert_never(kept.outcome)
 

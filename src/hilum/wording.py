@@ -1,4 +1,4 @@
-"""How numbers and nouns stand together in what people read."""
+"""Sentences and parts of sentences that several places show to people."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -12,3 +12,16 @@ def counted(number: int, noun: str) -> str:
     if noun.endswith("y") and noun[-2:-1] not in "aeiou":
         return f"{number} {noun[:-1]}ies"
     return f"{number} {noun}s"
+
+
+def printable(text: str, instead: str = " ") -> str:
+    """`text` with `instead` for each character that cannot be printed.
+
+    Control characters in a received text could otherwise act on the terminal that shows it.
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() else instead for c in text)
+
+
+def how_to_decide(study_uid: str) -> str:
+    """The cure where a person must choose between patients or between versions of the images."""
+    return f"`hilum decide {study_uid}` shows them and takes the right ones"

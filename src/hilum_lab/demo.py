@@ -72,7 +72,7 @@ class Exam:
 
 
 @dataclass(frozen=True)
-class Network:
+class DemoNetwork:
     """The running parts."""
 
     site: Site
@@ -164,7 +164,7 @@ class Demo:
 
     def _start(
         self, stack: ExitStack, exams: list[Exam], ports: dict[str, int], ohif: Path
-    ) -> Network:
+    ) -> DemoNetwork:
         has_crop = self.exam is None or all(exam.has_series(CROP) for exam in exams)
         site = demo_site(self.folder, ports, series=f"^{CROP}$" if has_crop else "")
         supervisor = Supervisor(site)
@@ -183,9 +183,9 @@ class Demo:
             Viewer(self.folder / "viewer", pacs.url, port=ports["viewer"], dist=ohif)
         )
         self._wait_for_hilum(supervisor, receiver[2], ports["console"])
-        return Network(site, supervisor, pacs, viewer)
+        return DemoNetwork(site, supervisor, pacs, viewer)
 
-    def _through(self, exam: Exam, network: Network) -> views.View:
+    def _through(self, exam: Exam, network: DemoNetwork) -> views.View:
         """Hand one exam to the PACS, follow it to its verified results, report it."""
         self.say.print(f"\n[bold]{exam.title}[/]")
         clock = time.monotonic()
@@ -243,7 +243,7 @@ class Demo:
                 raise HilumError(f"the PACS did not take the film: HTTP {answer.status_code}")
         self.say.print(f"{counted(len(files), 'image')} handed to the web page of the PACS")
 
-    def _follow(self, network: Network, exam: Exam) -> views.View:
+    def _follow(self, network: DemoNetwork, exam: Exam) -> views.View:
         """Show every event of the study as it happens, until all is received and settled."""
         records = Records(records_url(network.site))
         shown, images, study_uid = 0, len(exam.files), exam.study_uid

@@ -8,7 +8,7 @@ from hilum.config import parse
 from hilum.corrections import Corrections
 from hilum.dicom.identity import CORRECTED
 from hilum.hints import Quarantined
-from hilum.inbox import OTHER_CONTENT, Inbox, Outcome, set_apart_in
+from hilum.inbox import OTHER_CONTENT, Inbox, Intake, set_apart_in
 from hilum.records import Records
 from hilum.workitems import Workitems
 
@@ -21,7 +21,7 @@ def test_an_object_that_is_gone_does_not_stop_the_others(tmp_path: Path) -> None
     records = Records(f"sqlite:///{data}/hilum.db")
     corrections = Corrections(site, records, inbox, Workitems(records, inbox, data, {}, {}))
     image = mr_slices(count=1)[0]
-    assert inbox.store(write([image], tmp_path)[0].read_bytes()).outcome is Outcome.STORED
+    assert inbox.store(write([image], tmp_path)[0].read_bytes()).outcome is Intake.STORED
     image.PatientID = "somebody else"
     corrected = inbox.store(write([image], tmp_path)[0].read_bytes())
     assert corrected.reason == OTHER_CONTENT

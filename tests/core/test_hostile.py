@@ -17,11 +17,12 @@ from factory import instances, mr_slices
 from hilum.assembly import Arrival, decide
 from hilum.config.site import Rule
 from hilum.dicom.film import Film
-from hilum.dicom.header import LARGEST_ELEMENT, LARGEST_HEADER, UID_FORM, identify
+from hilum.dicom.header import LARGEST_ELEMENT, LARGEST_HEADER, identify
 from hilum.dicom.identity import attributes
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import prefix
 from hilum.dicom.structure import DEEPEST, LONG_VRS, MOST_ELEMENTS, MOST_OUTERMOST, UNDEFINED
+from hilum.dicom.uids import is_uid
 from hilum.errors import UnreadableError
 from hilum.module import Films, Input
 from hilum.process import data_bytes
@@ -135,7 +136,7 @@ def judge(content: bytes, path: Path, others: list[Instance]) -> str:
             reasons += [decision.reason, *decision.selection.reasons]
         for instance in (odd, *company):
             attributes([odd], [instance])
-            assert UID_FORM.fullmatch(instance.label)
+            assert is_uid(instance.label)
     for reason in reasons:
         assert reason.isprintable()
         assert len(reason) < 1000

@@ -29,7 +29,7 @@ from hilum.dicom.part10 import as_file
 from hilum.engine import durable
 from hilum.flow import Flow
 from hilum.hints import Aborted, Released, hint_of
-from hilum.inbox import Inbox, Outcome, digest
+from hilum.inbox import Inbox, Intake, digest
 from hilum.module import Input
 from hilum.records import Records, tables
 from hilum.records.states import State
@@ -125,9 +125,9 @@ class Gateway:
         self.flow = Flow(Site(data=folder, rule=RULES), self.records, {"m": Module})
         self.flow.arrivals = Arrivals(self.inbox, self.records, OURS)
 
-    def receive(self, content: bytes, association: str, told: bool = True) -> Outcome:
+    def receive(self, content: bytes, association: str, told: bool = True) -> Intake:
         stored = self.inbox.store(content)
-        if stored.outcome is Outcome.STORED:
+        if stored.outcome is Intake.STORED:
             os.utime(stored.path, (self.clock.now, self.clock.now))
         if told:
             self.flow.arrivals.take(hint_of(stored, association, "", ""))
@@ -221,7 +221,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.gateway.clock.now += 0.01
             outcome = self.gateway.receive(contents(study)[number], association, told)
             known = number in self.sent[study]
-            assert outcome is (Outcome.DUPLICATE if known else Outcome.STORED)
+            assert outcome is (Intake.DUPLICATE if known else Intake.STORED)
             self.sent[study].add(number)
 
     @rule(study=STUDIES, number=st.integers(0, 4), association=ASSOCIATIONS)

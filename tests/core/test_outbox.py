@@ -13,7 +13,7 @@ from hilum.outbox import Outbox
 from hilum.records import Records, tables, views
 from hilum.records.states import Delivery, State
 from hilum.workitems import Workitems
-from hilum_lab.archives.dicomweb import Archive
+from hilum_lab.archives.dicomweb import DicomwebArchive
 
 HOUR = 3600.0
 
@@ -57,21 +57,21 @@ class Desk:
 
 @pytest.fixture
 def archive():
-    archive = Archive()
+    archive = DicomwebArchive()
     archive.open()
     yield archive
     archive.close()
 
 
 @pytest.fixture
-def desk(tmp_path: Path, archive: Archive, monkeypatch: pytest.MonkeyPatch):
+def desk(tmp_path: Path, archive: DicomwebArchive, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "READ_BACK_PAUSES", (0.0, 0.01))
     desk = Desk(tmp_path, Destination(name="pacs", kind="dicomweb", url=archive.url))
     yield desk
     desk.records.close()
 
 
-def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: Archive) -> None:
+def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: DicomwebArchive) -> None:
     uids = {desk.owe(name, "pacs") for name in "abc"}
     archive.close()
     began = desk.now
@@ -96,7 +96,7 @@ def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: Archive) -> N
     assert views.destinations(desk.site, desk.records)[0]["state"] == "answers"
 
 
-def test_what_it_cannot_take_now_is_tried_for_days(desk: Desk, archive: Archive) -> None:
+def test_what_it_cannot_take_now_is_tried_for_days(desk: Desk, archive: DicomwebArchive) -> None:
     uid = desk.owe("a", "pacs")
     archive.mood = "full"
     began = desk.now
@@ -114,7 +114,7 @@ def test_what_it_cannot_take_now_is_tried_for_days(desk: Desk, archive: Archive)
     assert (desk.state("a"), set(archive.holds)) == ("completed", {uid})
 
 
-def test_one_that_cannot_be_taken_holds_up_no_other(desk: Desk, archive: Archive) -> None:
+def test_one_that_cannot_be_taken_holds_up_no_other(desk: Desk, archive: DicomwebArchive) -> None:
     desk.owe("first", "pacs")
     archive.mood = "full"
     desk.turn()
@@ -124,7 +124,9 @@ def test_one_that_cannot_be_taken_holds_up_no_other(desk: Desk, archive: Archive
     assert [desk.state(name) for name in ("first", "second")] == ["delivering", "completed"]
 
 
-def test_a_refusal_is_parked_until_a_person_releases_it(desk: Desk, archive: Archive) -> None:
+def test_a_refusal_is_parked_until_a_person_releases_it(
+    desk: Desk, archive: DicomwebArchive
+) -> None:
     desk.owe("a", "pacs")
     archive.mood = "refuses"
     desk.turn()
@@ -135,7 +137,9 @@ def test_a_refusal_is_parked_until_a_person_releases_it(desk: Desk, archive: Arc
     assert archive.sent.total() == 1  # nothing happens by itself
 
 
-def test_success_without_keeping_is_found_out_and_sent_again(desk: Desk, archive: Archive) -> None:
+def test_success_without_keeping_is_found_out_and_sent_again(
+    desk: Desk, archive: DicomwebArchive
+) -> None:
     uid = desk.owe("a", "pacs")
     archive.mood = "drops"
     desk.turn()
@@ -147,14 +151,16 @@ def test_success_without_keeping_is_found_out_and_sent_again(desk: Desk, archive
     assert desk.state("a") == "completed"
 
 
-def test_what_arrived_before_a_crash_is_not_sent_again(desk: Desk, archive: Archive) -> None:
+def test_what_arrived_before_a_crash_is_not_sent_again(
+    desk: Desk, archive: DicomwebArchive
+) -> None:
     uid = desk.owe("a", "pacs")
     archive.holds[uid] = Instance.read(next(desk.folder.glob("results/a/*"))).series_uid
     desk.turn()
     assert (archive.sent, desk.state("a")) == ({}, "completed")
 
 
-def test_a_proxy_without_its_archive_is_silent_too(desk: Desk, archive: Archive) -> None:
+def test_a_proxy_without_its_archive_is_silent_too(desk: Desk, archive: DicomwebArchive) -> None:
     desk.owe("a", "pacs")
     archive.mood = "broken"
     assert desk.turn() == module.CALL_SECONDS
@@ -165,7 +171,7 @@ def test_a_proxy_without_its_archive_is_silent_too(desk: Desk, archive: Archive)
 
 
 def test_an_archive_that_answers_no_call_is_not_silent_for_ever(
-    desk: Desk, archive: Archive
+    desk: Desk, archive: DicomwebArchive
 ) -> None:
     desk.owe("a", "pacs")
     archive.mood = "broken"
@@ -192,7 +198,7 @@ def test_a_death_before_the_last_line_is_made_good(desk: Desk) -> None:
 
 
 def test_what_brings_the_archive_down_is_not_hurried_for_ever(
-    desk: Desk, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, archive: DicomwebArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.owe("deadly", "pacs")
     desk.owe("good", "pacs")

@@ -20,7 +20,7 @@ from pydicom.uid import (
 )
 
 from hilum.dicom import pixels
-from hilum.dicom.codestream import JP2, JPEG, JPEG_2000, Size, rle_sizes, size_of
+from hilum.dicom.codestream import JP2, JPEG, JPEG_2000, FrameSize, rle_sizes, size_of
 from hilum.dicom.pixels import StoredFrames, require_size, stored_frame
 from hilum.errors import MachineError, UnreadableError
 from radiographs import by_dcmtk, film_at, radiograph, saved, scene
@@ -96,7 +96,7 @@ def test_codestream_larger_than_the_header_says_is_not_decoded(kind: str, tmp_pa
 
 @pytest.mark.parametrize("kind", [kind for kind in CODESTREAMS if kind != "RLE"])
 def test_size_is_read_from_every_codestream(kind: str) -> None:
-    assert size_of(CODESTREAMS[kind][1](300, 200)) == Size(300, 200, 1, 12)
+    assert size_of(CODESTREAMS[kind][1](300, 200)) == FrameSize(300, 200, 1, 12)
 
 
 @pytest.mark.parametrize("option", ["+eb", "+ee", "+es", "+ep", "+el", "+e1"])

@@ -27,7 +27,7 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import PREAMBLE
 from hilum.dicom.salvage import readable
 from hilum.errors import UnreadableError
-from hilum.inbox import Inbox, Outcome
+from hilum.inbox import Inbox, Intake
 from hilum.offline.reading import Fate, Reading, in_lines, read_folder
 from hilum.sources.folder import take_in
 from tests.synthetic import image
@@ -237,12 +237,12 @@ def test_a_folder_is_read_as_the_inbox_takes_it_in(
     def said(fate: Fate) -> list[str]:
         return [remark.reason for remark in reading.remarks if remark.fate is fate]
 
-    def became(outcome: Outcome) -> list[str]:
+    def became(outcome: Intake) -> list[str]:
         return [s.reason for s in stored if s.outcome is outcome and s.reason]
 
-    assert said(Fate.PASSED_OVER) == became(Outcome.QUARANTINED)
-    assert said(Fate.PUT_RIGHT) == became(Outcome.STORED)
-    assert len(said(Fate.LEFT_OUT)) == sum(s.outcome is Outcome.DUPLICATE for s in stored)
+    assert said(Fate.PASSED_OVER) == became(Intake.QUARANTINED)
+    assert said(Fate.PUT_RIGHT) == became(Intake.STORED)
+    assert len(said(Fate.LEFT_OUT)) == sum(s.outcome is Intake.DUPLICATE for s in stored)
     here = {i.sop_instance_uid: i.header for a in reading.studies for i in a.instances.values()}
     there = [Instance.read(path) for path in inbox.incoming.rglob("*.dcm")]
     assert here == {i.sop_instance_uid: i.header for i in there}

@@ -22,7 +22,7 @@ from hilum.engine import exchange
 from hilum.errors import RemovedError
 from hilum.findings import Findings, Note
 from hilum.hints import Stored
-from hilum.inbox import Inbox, Outcome
+from hilum.inbox import Inbox, Intake
 from hilum.inbox.removed import Removed
 from hilum.inbox.room import with_room
 from hilum.inbox.versions import Versions
@@ -64,7 +64,7 @@ class House:
     def receive(self, files: list[Path], hints: bool = True) -> None:
         for file in files:
             stored = self.inbox.store(file.read_bytes())
-            assert stored.outcome is Outcome.STORED
+            assert stored.outcome is Intake.STORED
             if hints:
                 self.arrivals.take(Stored(stored.path))
 

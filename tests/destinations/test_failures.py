@@ -15,7 +15,7 @@ import pytest
 from hilum.config.site import Destination as Settings
 from hilum.destinations import open_destination
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
-from hilum.transport.statuses import Verdict, verdict
+from hilum.transport.statuses import Acceptance, meaning_of
 from hilum_lab.network.processes import available_port
 from tests.synthetic import DCMTK, running_receiver, uid, wait_for_port, write_series
 
@@ -192,18 +192,18 @@ def test_a_folder_that_cannot_be_written_is_tried_again(files: list[Path], tmp_p
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (0x0000, Verdict.TAKEN),
-        (0xB007, Verdict.TAKEN),
-        (0x0111, Verdict.TAKEN),
-        (0xA701, Verdict.LATER),
-        (0x0213, Verdict.LATER),
-        (0xA9FF, Verdict.NEVER),
-        (0xC123, Verdict.NEVER),
-        (0x0117, Verdict.NEVER),
-        (0x0001, Verdict.TAKEN),
+        (0x0000, Acceptance.TAKEN),
+        (0xB007, Acceptance.TAKEN),
+        (0x0111, Acceptance.TAKEN),
+        (0xA701, Acceptance.LATER),
+        (0x0213, Acceptance.LATER),
+        (0xA9FF, Acceptance.NEVER),
+        (0xC123, Acceptance.NEVER),
+        (0x0117, Acceptance.NEVER),
+        (0x0001, Acceptance.TAKEN),
     ],
 )
-def test_verdicts(status: int, expected: Verdict) -> None:
-    meaning, text = verdict(status)
+def test_verdicts(status: int, expected: Acceptance) -> None:
+    meaning, text = meaning_of(status)
     assert meaning is expected
     assert f"0x{status:04X}" in text

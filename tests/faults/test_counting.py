@@ -16,10 +16,10 @@ from hilum.dicom.uids import derived_uid
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.inbox import Inbox
 from hilum.records import Records
-from hilum_lab.archives.dimse import AE_TITLE, Archive
+from hilum_lab.archives.dimse import AE_TITLE, DimseArchive
 from hilum_lab.chaos import gate as steps
-from hilum_lab.chaos.exams import Exams, Study
-from hilum_lab.chaos.gate import Gate, Reply
+from hilum_lab.chaos.exams import Exams, SentStudy
+from hilum_lab.chaos.gate import PacsProxy, Reply
 from hilum_lab.chaos.ledger import Ledger
 from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port
@@ -30,8 +30,8 @@ class Place:
 
     def __init__(self, folder: Path, pacs: Orthanc) -> None:
         self.pacs = pacs
-        self.gate = Gate(pacs.http_port, available_port())
-        self.archive = Archive(available_port())
+        self.gate = PacsProxy(pacs.http_port, available_port())
+        self.archive = DimseArchive(available_port())
         records = Records(f"sqlite:///{folder}/hilum.db")
         self.hilum = SimpleNamespace(site=SimpleNamespace(data=folder), records=records)
         self.ledger = Ledger(self)  # type: ignore[arg-type]
@@ -56,7 +56,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Study:
+def study(tmp_path: Path) -> SentStudy:
     write(mr_slices(count=6, shape=(8, 8)), tmp_path / "exam")
     write(mr_slices("other", count=3, shape=(8, 8), description="T1"), tmp_path / "exam")
     study = Exams([tmp_path / "exam"], tmp_path / "scanner", whole=True).fresh()
@@ -64,7 +64,7 @@ def study(tmp_path: Path) -> Study:
     return study
 
 
-def result(study: Study, folder: Path, name: str) -> Path:
+def result(study: SentStudy, folder: Path, name: str) -> Path:
     """A picture that names every image of the target series."""
     dataset = pydicom.dcmread(study.files[0])
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
@@ -82,14 +82,14 @@ def result(study: Study, folder: Path, name: str) -> Path:
     return path
 
 
-def test_copies_share_nothing_but_the_pixels(study: Study, tmp_path: Path) -> None:
+def test_copies_share_nothing_but_the_pixels(study: SentStudy, tmp_path: Path) -> None:
     originals = {pydicom.dcmread(path).SOPInstanceUID for path in (tmp_path / "exam").iterdir()}
     assert [len(study.files), len(study.target), study.most] == [9, 6, 3]
     assert originals.isdisjoint(study.uid_of.values())
     assert {pydicom.dcmread(path).StudyInstanceUID for path in study.files} == {study.uid}
 
 
-def test_what_is_lost_or_doubled_is_counted(place: Place, study: Study, tmp_path: Path) -> None:
+def test_what_is_lost_or_doubled_is_counted(place: Place, study: SentStudy, tmp_path: Path) -> None:
     for path in study.files[:-1]:
         place.inbox.store(path.read_bytes())
     assert place.ledger.count([study], answered=False).lost == 1
@@ -109,7 +109,7 @@ def test_what_is_lost_or_doubled_is_counted(place: Place, study: Study, tmp_path
     assert place.ledger.count([study]).twice == 1
 
 
-def test_the_gate_stops_at_every_step(place: Place, study: Study, tmp_path: Path) -> None:
+def test_the_gate_stops_at_every_step(place: Place, study: SentStudy, tmp_path: Path) -> None:
     path = result(study, tmp_path, "result")
     for step, arrives in ((steps.SEND, False), (steps.SENT, True)):
         reached = place.gate.at(step, lambda: False)
@@ -124,7 +124,7 @@ def test_the_gate_stops_at_every_step(place: Place, study: Study, tmp_path: Path
         assert reached.is_set()
 
 
-def test_the_gate_answers_for_the_pacs(place: Place, study: Study, tmp_path: Path) -> None:
+def test_the_gate_answers_for_the_pacs(place: Place, study: SentStudy, tmp_path: Path) -> None:
     path = result(study, tmp_path, "result")
     for reply, error in (
         (Reply(503), DeliveryDelayed),
@@ -145,7 +145,7 @@ def test_the_gate_answers_for_the_pacs(place: Place, study: Study, tmp_path: Pat
     assert place.to_pacs.missing([path]) == []
 
 
-def test_the_archive_misbehaves_as_told(place: Place, study: Study, tmp_path: Path) -> None:
+def test_the_archive_misbehaves_as_told(place: Place, study: SentStudy, tmp_path: Path) -> None:
     path = result(study, tmp_path, "result")
     place.archive.status = 0xC000
     with pytest.raises(DeliveryRefused, match="cannot understand"):

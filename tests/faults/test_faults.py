@@ -12,7 +12,7 @@ import pytest
 from hilum_lab.chaos.command import templates
 from hilum_lab.chaos.registry import known_faults
 from hilum_lab.chaos.runner import run
-from hilum_lab.chaos.trial import Fault, Outcome
+from hilum_lab.chaos.trial import Fault, TrialResult
 
 FAULTS = sorted(known_faults(), key=lambda fault: fault.plan.name)  # one network after the other
 SHARED = Path(os.environ.get("HILUM_SHARED", Path(__file__).parents[3] / "shared"))
@@ -24,10 +24,10 @@ class Running:
     def __init__(self, faults: list[Fault]) -> None:
         real = SHARED / "data" / "studies"
         exams = [real / "Study1", real / "Study2"] if real.is_dir() else []
-        self.so_far: list[Outcome] = []
+        self.so_far: list[TrialResult] = []
         self.rest = run(faults, templates(exams), whole=False)
 
-    def next(self) -> Outcome:
+    def next(self) -> TrialResult:
         self.so_far.append(next(self.rest))
         return self.so_far[-1]
 

@@ -12,7 +12,15 @@ from scipy.ndimage import label
 from hilum.dicom.identity import attributes
 from hilum_lab.network import chest_exam
 from hilum_lab.network.phantom import phantom
-from hilum_lab.network.projector import Ellipsoid, Stack, Tube, View, covered, length, rods
+from hilum_lab.network.projector import (
+    EllipseStack,
+    Ellipsoid,
+    Projection,
+    Tube,
+    covered,
+    length,
+    rods,
+)
 from hilum_lab.network.radiograph import BITS, PITCH, Radiograph, attenuation, expose
 from radiographs import film_at
 
@@ -72,7 +80,7 @@ def test_numbers_are_other_people() -> None:
 
 def lungs_of(number: int, angle: float = 0.0) -> np.ndarray:
     """mm of lung on each ray, coarsely."""
-    view = View(2.0, angle=angle)
+    view = Projection(2.0, angle=angle)
     return attenuation(phantom(number), view, np.random.default_rng(0))[1]
 
 
@@ -112,27 +120,27 @@ def test_turned_person_is_less_symmetrical() -> None:
 def test_rays_through_simple_solids() -> None:
     ball = Ellipsoid((10, -5, 20), (30, 30, 30))
     for angle in (0.0, 37.0, 90.0):
-        view = View(1.0, size=200, angle=angle)
+        view = Projection(1.0, size=200, angle=angle)
         chords = length(ball.interval(view))
         assert chords.max() == pytest.approx(60, rel=0.01)
         assert chords.sum() == pytest.approx(4 / 3 * np.pi * 30**3, rel=0.01)  # mm3
-    tilted = length(Ellipsoid((0, 0, 0), (40, 20, 10), tilt=30).interval(View(0.5, size=120)))
+    tilted = length(Ellipsoid((0, 0, 0), (40, 20, 10), tilt=30).interval(Projection(0.5, size=120)))
     assert tilted.sum() / 4 == pytest.approx(4 / 3 * np.pi * 40 * 20 * 10, rel=0.01)
     rows, columns = np.nonzero(tilted)
     assert np.corrcoef(rows, columns)[0, 1] > 0.5  # its left side is the lower one
 
 
 def test_rays_through_a_stack_turned_and_not() -> None:
-    stack = Stack([(50, 0, 0, 20, 40), (-50, 0, 0, 20, 40)])
+    stack = EllipseStack([(50, 0, 0, 20, 40), (-50, 0, 0, 20, 40)])
     volume = np.pi * 20 * 40 * 100
     for angle, deepest in ((0.0, 80), (90.0, 40)):
-        chords = length(stack.interval(View(1.0, size=160, angle=angle)))
+        chords = length(stack.interval(Projection(1.0, size=160, angle=angle)))
         assert chords.max() == pytest.approx(deepest, rel=0.01)
         assert chords.sum() == pytest.approx(volume, rel=0.02)
 
 
 def test_overlapping_solids_count_once() -> None:
-    view = View(1.0, size=100)
+    view = Projection(1.0, size=100)
     one, same, apart = (
         Ellipsoid((0, y, 0), (20, 20, 20)).interval(view) for y in (0.0, 0.0, 100.0)
     )
@@ -142,7 +150,7 @@ def test_overlapping_solids_count_once() -> None:
 
 
 def test_rods_are_as_thick_as_they_should_be() -> None:
-    view = View(0.5, size=120)
+    view = Projection(0.5, size=120)
     across = rods([Tube(np.array([(-40.0, 0, 0), (40, 0, 0)]), 5)], view)
     assert across[120, 120] == pytest.approx(10, rel=0.05)
     slanting = rods([Tube(np.array([(-20.0, -20, 0), (20, 20, 0)]), 5)], view)

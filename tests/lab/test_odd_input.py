@@ -7,7 +7,7 @@ import pytest
 
 from hilum_lab.odd_input.case import Case
 from hilum_lab.odd_input.cases import CASES
-from hilum_lab.odd_input.judge import Heard, Row, judged
+from hilum_lab.odd_input.judge import Heard, JudgedCase, judged
 from hilum_lab.odd_input.readers import simple_itk
 from hilum_lab.odd_input.run import run, write
 from hilum_lab.odd_input.table import as_markdown
@@ -18,14 +18,14 @@ BY_TITLE = {case.title: case for case in CASES}
 
 
 @pytest.fixture(scope="module")
-def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Row]:
+def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, JudgedCase]:
     """All cases, run once."""
     made = run(CASES, tmp_path_factory.mktemp("odd"), simple_itk)
     return {row.case.title: row for row in made}
 
 
 @pytest.mark.parametrize("title", BY_TITLE)
-def test_what_a_module_receives_is_right(title: str, rows: dict[str, Row]) -> None:
+def test_what_a_module_receives_is_right(title: str, rows: dict[str, JudgedCase]) -> None:
     row = rows[title]
     assert not row.wrong, f"{row.wrong}: {row.outcome}"
 
@@ -35,13 +35,13 @@ def test_there_are_many_cases_and_each_has_a_name_of_its_own() -> None:
     assert sum("Frames" in case.group for case in CASES) >= 20, "enhanced objects"
 
 
-def test_the_independent_reader_has_judged_what_it_can_read(rows: dict[str, Row]) -> None:
+def test_the_independent_reader_has_judged_what_it_can_read(rows: dict[str, JudgedCase]) -> None:
     read = [row for row in rows.values() if simple_itk.__name__ in row.judges]
     assert len(read) >= 50
     assert {row.case.modality for row in read} == {"MR", "CT", "PT"}
 
 
-def test_the_page_is_what_a_run_writes(rows: dict[str, Row]) -> None:
+def test_the_page_is_what_a_run_writes(rows: dict[str, JudgedCase]) -> None:
     assert PAGE.read_text() == as_markdown([rows[case.title] for case in CASES]), (
         "the page is stale: hilum odd-input --out docs/explanation/odd-input.md"
     )

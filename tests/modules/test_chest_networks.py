@@ -17,7 +17,7 @@ from hilum.errors import ConfigurationError, ModuleError
 from hilum.findings import Findings
 from hilum.module import discover, facts_of, installed_modules
 from hilum.modules.chest import ChestRadiograph
-from hilum.modules.chest.network import Network
+from hilum.modules.chest.network import Classifier
 from hilum.service.preflight import check_rules
 
 from .films import film_of, held_out
@@ -94,7 +94,7 @@ def test_is_a_module_like_any_other(networks: Path) -> None:
 def test_the_picture_is_made_as_the_card_says(networks: Path) -> None:
     image = np.zeros((200, 300), np.float32)
     image[20:] = 0.5  # the rows above are cut off
-    reading = Network(networks / "ours")(image, np.zeros(image.shape, bool))
+    reading = Classifier(networks / "ours")(image, np.zeros(image.shape, bool))
     first, last = (127.5 - 10) / 2, (127.5 - 30) / 5
     expected = 1 / (1 + np.exp((last - first) / 50))
     assert reading.scores == pytest.approx([expected, 1 - expected], abs=1e-3)
@@ -114,12 +114,12 @@ def test_channels_last_gives_the_same(networks: Path) -> None:
         text = text.replace('activation = "map"\n', "")  # the tiny network's map keeps its order
         folder = networks / "ours"
         (folder / "card.toml").write_text(text)
-        expected = Network(folder)(image, lungs).scores
+        expected = Classifier(folder)(image, lungs).scores
         other = networks / "last"
         other.mkdir(exist_ok=True)
         (other / "card.toml").write_text(text.replace("NCHW", "NHWC"))
         write_network(other / "network.onnx", WEIGHTS, SIDE, channels_last=True)
-        reading = Network(other)(image, lungs)
+        reading = Classifier(other)(image, lungs)
         assert reading.scores == pytest.approx(expected, abs=1e-5)
         assert reading.evidence(0) is None
 
@@ -195,7 +195,7 @@ def test_an_activation_without_a_positive_value_is_no_evidence(
 
 @pytest.mark.parametrize("weight", [np.nan, np.inf])
 def test_an_activation_must_be_finite(networks: Path, weight: float) -> None:
-    network = Network(networks / "ours")
+    network = Classifier(networks / "ours")
     with pytest.raises(ModuleError, match="not finite"):
         network._activation(np.full((1, 2, 4, 4), weight, np.float32))
 

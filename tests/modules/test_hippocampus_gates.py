@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from hilum.dicom.series import Series
 from hilum.findings import Findings, Note, Refusal
 from hilum.modules.hippocampus import HippocampalVolume
-from hilum.modules.hippocampus.gates import GATES, sharpness, verdict
+from hilum.modules.hippocampus.gates import GATES, assess, sharpness
 from hilum.modules.hippocampus.inputs import refusal_by_header
 from hilum.modules.hippocampus.network import Bounds
 
@@ -129,15 +129,15 @@ def test_what_calls_itself_no_mr_is_not_applicable(folder: Path, description: st
 
 
 def test_one_unusual_number_is_a_note_several_are_a_refusal() -> None:
-    assert verdict(USUAL, BOUNDS) == ()
-    one = verdict({**USUAL, "entropy": 2.0}, BOUNDS)
+    assert assess(USUAL, BOUNDS) == ()
+    one = assess({**USUAL, "entropy": 2.0}, BOUNDS)
     assert isinstance(one, tuple)
     assert [type(note) for note in one] == [Note]
     assert one[0].caution
     assert one[0].sentence.startswith("Low confidence: the network is unsure")
-    three = verdict({**USUAL, "entropy": 2.0, "one_piece": 2.0, "volume_ml": 2.0}, BOUNDS)
+    three = assess({**USUAL, "entropy": 2.0, "one_piece": 2.0, "volume_ml": 2.0}, BOUNDS)
     assert isinstance(three, Refusal)
     assert three.code == "unusual-volume"
-    far = verdict({**USUAL, "one_piece": -1.0}, BOUNDS)
+    far = assess({**USUAL, "one_piece": -1.0}, BOUNDS)
     assert isinstance(far, Refusal)
     assert far.code == "in-pieces"

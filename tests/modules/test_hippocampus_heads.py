@@ -17,7 +17,7 @@ from hilum.findings import Findings, Refusal
 from hilum.module import inputs_of
 from hilum.modules.hippocampus import HippocampalVolume
 from hilum.modules.hippocampus.heads import Head, segmented
-from hilum.modules.hippocampus.search import Place, find
+from hilum.modules.hippocampus.search import Location, find_pair
 from hilum.routing import select
 from hilum_lab.network import head
 
@@ -177,11 +177,11 @@ def test_a_macaque_is_refused(module: HippocampalVolume, tmp_path: Path) -> None
 
 def test_a_crop_at_the_border_of_the_image_is_known(t1: Series) -> None:
     looked = Head(t1.volume())
-    middle = Place(np.zeros(3), 0.7, mirrored=False)
+    middle = Location(np.zeros(3), 0.7, mirrored=False)
     assert looked.inside(middle) == 1
     assert 0.3 < looked.inside(replace(middle, centre=np.array([80.0, 0, 0]))) < 0.7
 
 
 def test_places_that_cannot_be_two_hippocampi_are_no_pair(module: HippocampalVolume) -> None:
     image = np.random.default_rng(0).random((10, 30, 30)).astype(np.float32)  # 30 mm wide
-    assert find(image, np.zeros(3), module.plausibility.template) is None
+    assert find_pair(image, np.zeros(3), module.plausibility.template) is None

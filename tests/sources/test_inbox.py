@@ -11,7 +11,7 @@ from pydicom.uid import generate_uid
 
 from hilum.dicom.header import identify
 from hilum.errors import UnreadableError
-from hilum.inbox import Inbox, Outcome
+from hilum.inbox import Inbox, Intake
 from hilum.sources.folder import take_in
 from tests.synthetic import image, write_series
 
@@ -46,7 +46,7 @@ def test_any_order_with_any_repetition_gives_the_same_inbox(
     inbox = Inbox(folder / "inbox")
     outcomes = [inbox.store(objects[number]).outcome for number in [*order, *repeated]]
     assert _contents(inbox) == _contents(expected)
-    assert outcomes == [Outcome.STORED] * len(order) + [Outcome.DUPLICATE] * len(repeated)
+    assert outcomes == [Intake.STORED] * len(order) + [Intake.DUPLICATE] * len(repeated)
 
 
 def test_an_image_that_is_removed_while_it_comes_again_is_taken(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_an_image_that_is_removed_while_it_comes_again_is_taken(tmp_path: Path) 
     outcomes = {inbox.store(part10).outcome for _ in range(300)}
     done.set()
     remover.join()
-    assert outcomes <= {Outcome.STORED, Outcome.DUPLICATE}
+    assert outcomes <= {Intake.STORED, Intake.DUPLICATE}
 
 
 def test_a_race_for_one_name_has_one_winner(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_race_for_one_name_has_one_winner(tmp_path: Path) -> None:
         image(study, series, SeriesDescription=text).save_as(path, enforce_file_format=True)
         versions.append(path.read_bytes())
     inbox = Inbox(tmp_path / "inbox")
-    outcomes: list[Outcome] = []
+    outcomes: list[Intake] = []
     start = threading.Barrier(8)
 
     def store(part10: bytes) -> None:
@@ -117,7 +117,7 @@ def test_a_study_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:
     path = inbox.store(first.read_bytes()).path
     path.unlink()
     path.parent.rmdir()
-    assert inbox.store(second.read_bytes()).outcome is Outcome.STORED
+    assert inbox.store(second.read_bytes()).outcome is Intake.STORED
 
 
 def test_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
@@ -145,5 +145,5 @@ def test_a_folder_is_taken_in_whatever_its_files_are_called(
     assert sorted(o.name for o in stored) == ["QUARANTINED", "STORED", "STORED", "STORED"]
     assert "4 files taken in, 2 skipped" in caplog.text
     assert [item.outcome for item in take_in(tmp_path / "scan" / "deep", inbox)] == (
-        [Outcome.DUPLICATE] * 3
+        [Intake.DUPLICATE] * 3
     )

@@ -11,8 +11,8 @@ from pynetdicom import AE
 from pynetdicom.association import Association
 
 from hilum.errors import DeliveryDelayed
-from hilum.hints import Refused
-from hilum.refusals import RefusalKind
+from hilum.hints import Rejected
+from hilum.rejections import RejectionKind
 from hilum.sources import traffic
 from hilum.transport import sender
 from hilum.transport.dimse import VERIFICATION
@@ -54,12 +54,12 @@ def idle(receiver: Running, *hosts: str, each: int) -> Iterator[list[Association
         entity.shutdown()
 
 
-def is_told(receiver: Running, kind: RefusalKind, text: str) -> bool:
+def is_told(receiver: Running, kind: RejectionKind, text: str) -> bool:
     """Whether a refusal of `kind` whose reason holds `text` is told soon."""
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
-        told = receiver.wait_for(Refused)
-        if any(h.refusal.kind == kind and text in h.refusal.reason for h in told):
+        told = receiver.wait_for(Rejected)
+        if any(h.rejection.kind == kind and text in h.rejection.reason for h in told):
             return True
         time.sleep(0.05)
     return False
@@ -70,7 +70,7 @@ def test_silent_connections_shut_nobody_out(tmp_path: Path, host: str) -> None:
     files = write_series(tmp_path / "scan", 3)
     with running_receiver(tmp_path / "receiver") as receiver, silent(receiver, host, 150):
         assert sender.send(files, receiver.called).stored == 3
-        assert is_told(receiver, RefusalKind.ROOM, "connections of this host are open")
+        assert is_told(receiver, RejectionKind.ROOM, "connections of this host are open")
 
 
 def test_silent_connections_of_many_hosts_shut_nobody_out(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_connection_that_asks_for_nothing_is_ended_soon(tmp_path: Path) -> Non
             connection.settimeout(traffic.FIRST_MESSAGE_SECONDS + 5)
             assert connection.recv(1) == b""
         assert time.monotonic() - started < traffic.FIRST_MESSAGE_SECONDS + 3
-        assert is_told(receiver, RefusalKind.SILENCE, "no association request came")
+        assert is_told(receiver, RejectionKind.SILENCE, "no association request came")
 
 
 def test_a_host_has_no_more_than_its_share_of_associations(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_host_has_no_more_than_its_share_of_associations(tmp_path: Path) -> No
         idle(receiver, "127.0.0.2", each=6) as opened,
     ):
         assert sum(association.is_established for association in opened) == 4
-        assert is_told(receiver, RefusalKind.ROOM, "max_associations_per_host")
+        assert is_told(receiver, RejectionKind.ROOM, "max_associations_per_host")
         assert sender.send(files, receiver.called).stored == 3
 
 
@@ -120,7 +120,7 @@ def test_idle_associations_of_the_greediest_host_make_room(tmp_path: Path) -> No
             else:
                 break
         assert stored == 3
-        assert is_told(receiver, RefusalKind.ROOM, "made room")
+        assert is_told(receiver, RejectionKind.ROOM, "made room")
 
 
 def test_places_are_kept_for_those_who_have_sent_before(tmp_path: Path) -> None:

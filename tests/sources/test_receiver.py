@@ -25,7 +25,7 @@ from pydicom.uid import (
 )
 
 from hilum.errors import DeliveryDelayed
-from hilum.hints import Aborted, Quarantined, Refused, Released, Stored
+from hilum.hints import Aborted, Quarantined, Rejected, Released, Stored
 from hilum.inbox import set_apart_in
 from hilum.sources import refusing
 from hilum.transport import sender
@@ -127,7 +127,7 @@ def test_a_full_disk_is_answered_with_out_of_resources(tmp_path: Path, disk: Pat
         assert receiver.quarantined() == []
         taken = [path for path, status in zip(files, statuses, strict=True) if status == 0]
         assert _by_uid(receiver.images()) == _by_uid(taken)
-        assert receiver.wait_for(Refused)[0].refusal.reason == (
+        assert receiver.wait_for(Rejected)[0].rejection.reason == (
             "0xA700: No space left on device; it may send again later"
         )
 
@@ -196,7 +196,7 @@ def test_an_absurd_pdu_length_is_cut_off(receiver: Running) -> None:
         connection.sendall(b"\x01\x00\xff\xff\xff\xf0")
         connection.settimeout(10)
         assert connection.recv(64) == b""
-    assert "more than 524288 bytes" in receiver.wait_for(Refused)[0].refusal.reason
+    assert "more than 524288 bytes" in receiver.wait_for(Rejected)[0].rejection.reason
     memory = Path(f"/proc/{receiver.process.pid}/status").read_text()
     peak = int(memory.split("VmHWM:")[1].split()[0])
     assert peak < 150_000  # kB
@@ -331,7 +331,7 @@ def test_refused_callers_are_told_with_the_reason_and_the_cure(
 
     with running_receiver(tmp_path / "receiver", **settings) as receiver:
         assert echo(receiver.port) != 0
-        (said,) = {hint.refusal.reason for hint in receiver.wait_for(Refused)}
+        (said,) = {hint.rejection.reason for hint in receiver.wait_for(Rejected)}
     assert reason in said
     assert said.endswith(", then restart `hilum serve`")
     with running_receiver(tmp_path / "receiver", **cured) as receiver:
@@ -360,7 +360,9 @@ def test_too_many_idle_connections_are_refused(tmp_path: Path) -> None:
     ):
         for _ in range(40):
             idle.enter_context(_connect(receiver))
-        assert "connections of this host are open" in receiver.wait_for(Refused)[0].refusal.reason
+        assert (
+            "connections of this host are open" in receiver.wait_for(Rejected)[0].rejection.reason
+        )
 
 
 def test_too_many_associations_are_refused(tmp_path: Path) -> None:
@@ -374,7 +376,7 @@ def test_too_many_associations_are_refused(tmp_path: Path) -> None:
         sender.send(files, receiver.called, progress=second)
         assert (
             "1 associations of this host are open already"
-            in receiver.wait_for(Refused)[0].refusal.reason
+            in receiver.wait_for(Rejected)[0].rejection.reason
         )
 
 

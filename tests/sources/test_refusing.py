@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilum.hints import HintReceiver, HintSender, Refused
+from hilum.hints import HintReceiver, HintSender, Rejected
 from hilum.records import Records
 from hilum.records.refusals import note_refusals, refusals
-from hilum.refusals import MOST_ROWS, Refusal, RefusalKind, Refusals
+from hilum.rejections import MOST_ROWS, Rejection, RejectionKind, Rejections
 from hilum.sources.refusing import MOST_LINES, Refusing
 
 
@@ -38,18 +38,20 @@ def hearing(tmp_path: Path) -> Iterator[HintReceiver]:
 def test_a_flood_is_one_row_with_a_count_and_one_line(
     tmp_path: Path, records: Records, refusing: Refusing, caplog: pytest.LogCaptureFixture
 ) -> None:
-    news: list[Refusal] = []
+    news: list[Rejection] = []
     with hearing(tmp_path) as listening, caplog.at_level(logging.WARNING):
         for number in range(10_000):
-            refusing.note(RefusalKind.CALLER, "not allowed: allow it", "10.0.0.7", "CT2", "HILUM")
+            refusing.note(RejectionKind.CALLER, "not allowed: allow it", "10.0.0.7", "CT2", "HILUM")
             if number % 100 == 0:
                 refusing.tell()
-                news += [hint.refusal for hint in listening.receive(5) if isinstance(hint, Refused)]
+                news += [
+                    hint.rejection for hint in listening.receive(5) if isinstance(hint, Rejected)
+                ]
         refusing.tell()
-        news += [hint.refusal for hint in listening.receive(5) if isinstance(hint, Refused)]
+        news += [hint.rejection for hint in listening.receive(5) if isinstance(hint, Rejected)]
     note_refusals(records, news)
     (row,) = refusals(records)
-    assert (row.kind, row.caller, row.called) == (RefusalKind.CALLER, "CT2", "HILUM")
+    assert (row.kind, row.caller, row.called) == (RejectionKind.CALLER, "CT2", "HILUM")
     assert (row.address, row.count) == ("10.0.0.7", 10_000)
     assert row.first_at < row.last_at
     assert len(caplog.records) == 1
@@ -58,22 +60,22 @@ def test_a_flood_is_one_row_with_a_count_and_one_line(
 
 def test_what_the_gateway_does_not_hear_is_told_later(tmp_path: Path, refusing: Refusing) -> None:
     for _ in range(3):
-        refusing.note(RefusalKind.ADDRESS, "not allowed", "10.0.0.7")
+        refusing.note(RejectionKind.ADDRESS, "not allowed", "10.0.0.7")
         refusing.tell()
     with hearing(tmp_path) as listening:
         refusing.tell()
         (hint,) = listening.receive(5)
-    assert isinstance(hint, Refused)
-    assert hint.refusal.count == 3
+    assert isinstance(hint, Rejected)
+    assert hint.rejection.count == 3
 
 
 def test_ever_new_senders_fill_neither_log_nor_records(
     records: Records, refusing: Refusing, caplog: pytest.LogCaptureFixture
 ) -> None:
-    victim = Refusal.at(1.0, RefusalKind.CALLER, "10.0.0.7", "CT2", "HILUM", "not allowed")
+    victim = Rejection.at(1.0, RejectionKind.CALLER, "10.0.0.7", "CT2", "HILUM", "not allowed")
     note_refusals(records, [victim])
     flood = [
-        Refusal.at(2.0 + n, RefusalKind.CALLER, "10.6.6.6", f"X{n}", "HILUM", "not allowed")
+        Rejection.at(2.0 + n, RejectionKind.CALLER, "10.6.6.6", f"X{n}", "HILUM", "not allowed")
         for n in range(3 * MOST_ROWS)
     ]
     note_refusals(records, flood)
@@ -91,20 +93,20 @@ def test_ever_new_senders_fill_neither_log_nor_records(
 
 @given(text=st.text(max_size=400))
 def test_what_a_sender_wrote_acts_on_no_terminal(text: str) -> None:
-    refusal = Refusal.at(0.0, RefusalKind.CALLED, "10.0.0.7", text, text, text)
+    refusal = Rejection.at(0.0, RejectionKind.CALLED, "10.0.0.7", text, text, text)
     for shown in (refusal.caller, refusal.called, refusal.reason):
         assert shown.isprintable()
         assert len(shown) <= 300
 
 
-@given(told=st.lists(st.tuples(st.sampled_from(RefusalKind), st.sampled_from("AB"))))
+@given(told=st.lists(st.tuples(st.sampled_from(RejectionKind), st.sampled_from("AB"))))
 def test_every_reason_of_a_sender_has_a_row_and_a_count_of_its_own(
-    told: list[tuple[RefusalKind, str]],
+    told: list[tuple[RejectionKind, str]],
 ) -> None:
-    rows = Refusals()
+    rows = Rejections()
     with closing(Records("sqlite://")) as records:
         for now, (kind, reason) in enumerate(told, 1):
-            refusal = Refusal.at(float(now), kind, "10.0.0.7", "CT1", "HILUM", reason)
+            refusal = Rejection.at(float(now), kind, "10.0.0.7", "CT1", "HILUM", reason)
             rows.add(refusal)
         note_refusals(records, list(rows))
         kept = {(row.kind, row.reason): row.count for row in refusals(records)}
@@ -114,10 +116,10 @@ def test_every_reason_of_a_sender_has_a_row_and_a_count_of_its_own(
 @given(order=st.permutations(range(12)))
 def test_rows_are_the_same_in_any_order(order: list[int]) -> None:
     given_ones = [
-        Refusal.at(float(n), RefusalKind.CALLER, "10.0.0.7", f"CT{n % 3}", "HILUM", "no")
+        Rejection.at(float(n), RejectionKind.CALLER, "10.0.0.7", f"CT{n % 3}", "HILUM", "no")
         for n in range(12)
     ]
-    rows = Refusals()
+    rows = Rejections()
     for n in order:
         rows.add(given_ones[n])
     assert sorted((r.caller, r.count, r.first_at, r.last_at) for r in rows) == [

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from hilum.dicom.instance import Instance
 from hilum.hints import Counted, Duplicate, Quarantined, Released, Stored
 from hilum.records import Records, tables
-from hilum.transport.web import Answer, Peer
+from hilum.transport.web import HttpClient, Response
 from hilum.watching import fetching
 from hilum_lab.network.orthanc import Orthanc
 from tests.destinations.test_failures import silent_listener
@@ -312,13 +312,13 @@ def test_many_images_cost_few_questions_where_those_are_allowed(
     tmp_path: Path, script: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    ask = Peer.ask
+    ask = HttpClient.ask
 
-    def noted(peer: Peer, method: str, path: str, *rest: Any, **more: Any) -> Answer:
+    def noted(peer: HttpClient, method: str, path: str, *rest: Any, **more: Any) -> Response:
         asked.append(path)
         return ask(peer, method, path, *rest, **more)
 
-    monkeypatch.setattr(Peer, "ask", noted)
+    monkeypatch.setattr(HttpClient, "ask", noted)
     (tmp_path / "filter.lua").write_text(script)
     settings = {"LuaScripts": [str(tmp_path / "filter.lua")]}
     files = write_series(tmp_path / "scan", 20)

@@ -8,7 +8,7 @@ from factory import mr_slices, write
 from hilum.asking import ask, parked, to_be_tried_again
 from hilum.dicom.instance import Instance
 from hilum.records import views
-from hilum_lab.archives.dicomweb import Archive
+from hilum_lab.archives.dicomweb import DicomwebArchive
 from plugin import install_moody
 
 from .site import Running, running
@@ -190,7 +190,7 @@ def completed(hilum: Running, files: list[Path]) -> bool:
 
 
 def test_what_was_refused_is_released(tmp_path: Path, diary: Path) -> None:
-    archive = Archive()
+    archive = DicomwebArchive()
     archive.mood = "refuses"
     archive.open()
     files = exam(tmp_path, "good")

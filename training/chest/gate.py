@@ -20,7 +20,7 @@ from torch.nn import functional as F
 import changes
 from export import write
 from films import Film, load, odd, read
-from hilum.modules.chest.gates import CALIBRATION_KEY, KINDS, Calibration, PixelGate
+from hilum.modules.chest.gates import CALIBRATION_KEY, KINDS, GateBounds, PixelGate
 from hilum.modules.chest.network import LungSegmenter
 from hilum.modules.chest.preprocess import prepare, squared
 from lite import GATE, Trunk
@@ -180,13 +180,13 @@ def fit(gate: Gate, standard: torch.Tensor, lungs: torch.Tensor, kinds: torch.Te
 @torch.no_grad()
 def calibrate(
     gate: Gate, standard: torch.Tensor, lungs: torch.Tensor, kinds: torch.Tensor
-) -> Calibration:
+) -> GateBounds:
     """Bounds that refuse few good films of persons kept aside; print what they refuse of others."""
     frontal = gate.logits(standard, lungs).softmax(1)[:, 0].numpy()
     distance = gate.distance(standard).numpy()
     share = (lungs > 0.5).float().mean((1, 2, 3)).numpy()
     good = kinds.numpy() == 0
-    bounds = Calibration(
+    bounds = GateBounds(
         least_frontal=float(np.quantile(frontal[good], REFUSED["frontal"])),
         largest_distance=float(np.quantile(distance[good], 1 - REFUSED["distance"])),
         least_lungs=float(np.quantile(share[good], REFUSED["lungs"])),

@@ -10,7 +10,7 @@ from scipy.special import softmax as _softmax
 from films import Film
 from hilum.modules.chest import BUILT_IN, inside_share
 from hilum.modules.chest.gates import PixelGate
-from hilum.modules.chest.network import LungSegmenter, Network
+from hilum.modules.chest.network import Classifier, LungSegmenter
 from hilum.modules.chest.preprocess import prepare
 
 
@@ -32,7 +32,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def measure(films: Sequence[Film]) -> Measured:
     """Every film through border, lungs, gate and network, one thread."""
-    segment, gate, network = LungSegmenter(), PixelGate(), Network(BUILT_IN)
+    segment, gate, network = LungSegmenter(), PixelGate(), Classifier(BUILT_IN)
     temperature = network.card.output.temperature
     logits, evidence, area = [], [], []
     started = time.perf_counter()

@@ -16,7 +16,7 @@ from films import CLASSES, Film
 from hilum.module import facts_of
 from hilum.modules.chest import ChestRadiograph
 from hilum.modules.chest.card import NetworkCard
-from hilum.modules.chest.gates import REASONS, Calibration
+from hilum.modules.chest.gates import REASONS, GateBounds
 from judge import GOOD, Row
 from measure import Measured, softmax
 from runs import Run, Unseen
@@ -45,7 +45,7 @@ class Report:
     runs: dict[str, Run]
     size: tuple[np.ndarray, np.ndarray]
     gates: dict[str, Row]
-    bounds: Calibration
+    bounds: GateBounds
     accepted: Sequence[bool]
 
     @property

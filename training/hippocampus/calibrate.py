@@ -9,7 +9,7 @@ from data import Case
 from hilum.modules.hippocampus import PARTS
 from hilum.modules.hippocampus.gates import GATES, appearance, numbers_of, sharpness
 from hilum.modules.hippocampus.inputs import HEAD
-from hilum.modules.hippocampus.network import Bounds, Calibration, Range, Segmentation
+from hilum.modules.hippocampus.network import Bounds, Calibration, Limits, Segmentation
 from slices import thickened
 
 OFFSETS = np.arange(-1.0, 3.0, 0.02)
@@ -106,7 +106,7 @@ def thickest_allowed(segmentations: Sequence[Segmentation]) -> float:
     return min(sharpness(thickened(c, count, axis, CUBIC)) for c in crops for axis in range(3))
 
 
-def _range(values: np.ndarray, side: str, least: float, times: float) -> Range:
+def _range(values: np.ndarray, side: str, least: float, times: float) -> Limits:
     median = float(np.median(values))
     below = max(median - float(np.quantile(values, 1 - USUAL)), least)
     above = max(float(np.quantile(values, USUAL)) - median, least)

@@ -14,7 +14,7 @@ from hilum.destinations import CALL_SECONDS
 from hilum.dicom.instance import Instance
 from hilum.errors import RESTART, ConfigurationError, DeliveryDelayed, DeliveryRefused
 from hilum.transport.statuses import raise_for
-from hilum.transport.web import Answer, Failures, Peer, batches, password_of
+from hilum.transport.web import Failures, HttpClient, Response, batches, password_of
 
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
 DICOM_JSON = "application/dicom+json"
@@ -46,7 +46,7 @@ class DicomwebDestination:
     def answers(self) -> bool:
         password_of(self._settings)  # without it nothing is asked, so nobody has refused
         patience = min(self._settings.timeout_seconds, CALL_SECONDS)
-        with closing(Peer(self._settings, FAILURES, CURES)) as peer:
+        with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
             try:
                 peer.ask("GET", "studies", expected=THERE, params={"limit": "1"}, timeout=patience)
             except DeliveryRefused:
@@ -56,7 +56,7 @@ class DicomwebDestination:
         return True
 
     def send(self, files: Sequence[Path]) -> None:
-        with closing(Peer(self._settings, FAILURES, CURES)) as peer:
+        with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
             for batch in batches(files, lambda file: file.stat().st_size, REQUEST_BYTES):
                 body, content_type = _multipart(batch)
                 headers = {"Content-Type": content_type, "Accept": DICOM_JSON}
@@ -71,7 +71,7 @@ class DicomwebDestination:
 
     def missing(self, files: Sequence[Path]) -> list[Path]:
         instances = [Instance.read(path) for path in files]
-        with closing(Peer(self._settings, FAILURES, CURES)) as peer:
+        with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
             shown: set[str] = set()
             for study_uid, series_uid in {(i.study_uid, i.series_uid) for i in instances}:
                 shown |= _instances_of(peer, study_uid, series_uid)
@@ -83,14 +83,14 @@ class DicomwebDestination:
             ]
 
 
-def _instances_of(peer: Peer, study_uid: str, series_uid: str) -> set[str]:
+def _instances_of(peer: HttpClient, study_uid: str, series_uid: str) -> set[str]:
     path = f"studies/{study_uid}/series/{series_uid}/instances"
     # Some archives answer 404 for a series they do not hold.
     shown = _matches(peer, path, HTTPStatus.NOT_FOUND)
     return {str(item.get(SOP_INSTANCE_UID, {}).get("Value", [""])[0]) for item in shown}
 
 
-def _has(peer: Peer, instance: Instance) -> bool:
+def _has(peer: HttpClient, instance: Instance) -> bool:
     path = (
         f"studies/{instance.study_uid}/series/{instance.series_uid}"
         f"/instances/{instance.sop_instance_uid}/metadata"
@@ -98,7 +98,7 @@ def _has(peer: Peer, instance: Instance) -> bool:
     return bool(_matches(peer, path, HTTPStatus.NOT_FOUND, HTTPStatus.GONE))
 
 
-def _matches(peer: Peer, path: str, *nothing: HTTPStatus) -> list[dict[str, Any]]:
+def _matches(peer: HttpClient, path: str, *nothing: HTTPStatus) -> list[dict[str, Any]]:
     """The DICOM JSON at `path`; none for a status of `nothing`."""
     answer = peer.ask("GET", path, expected=nothing, headers={"Accept": DICOM_JSON})
     found = [] if answer.status in nothing else peer.json(answer)
@@ -114,7 +114,7 @@ def _multipart(files: Sequence[Path]) -> tuple[bytes, str]:
     return body, f'multipart/related; type="application/dicom"; boundary={boundary}'
 
 
-def _failure_reasons(answer: Answer) -> list[int]:
+def _failure_reasons(answer: Response) -> list[int]:
     """One reason for each instance that was not stored (PS3.18 I.2)."""
     try:
         told = json.loads(answer.content)

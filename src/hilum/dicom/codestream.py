@@ -24,7 +24,7 @@ RLE_HEADER = 64  # bytes (PS3.5 G.5)
 MOST_RLE_SEGMENTS = 15
 
 
-class Size(NamedTuple):
+class FrameSize(NamedTuple):
     """Of one frame, as its codestream says."""
 
     rows: int
@@ -33,7 +33,7 @@ class Size(NamedTuple):
     bits: int  # of the deepest component
 
 
-def size_of(codestream: bytes) -> Size:
+def size_of(codestream: bytes) -> FrameSize:
     """The size that a JPEG, JPEG-LS or JPEG 2000 codestream states.
 
     Raises `UnreadableError` if these bytes state none, or more than one.
@@ -80,14 +80,14 @@ def _rle_size(frame: bytes, position: int, end: int, most: int) -> int:
     return size
 
 
-def _of_jpeg(codestream: bytes) -> Size:
+def _of_jpeg(codestream: bytes) -> FrameSize:
     sizes = []
     for marker, start in _segments(codestream):
         if marker == HIERARCHICAL:
             raise UnreadableError("its pixels are hierarchical JPEG, which is not read")
         if marker in FRAME_MARKERS:
             bits, rows, columns, components = struct.unpack_from(">BHHB", codestream, start)
-            sizes.append(Size(rows, columns, components, bits))
+            sizes.append(FrameSize(rows, columns, components, bits))
     if len(sizes) != 1:
         raise UnreadableError(f"its codestream has {len(sizes)} frame headers, one is right")
     return sizes[0]
@@ -112,7 +112,7 @@ def _segments(codestream: bytes) -> Iterator[tuple[int, int]]:
     raise UnreadableError("its codestream has no end of segments before the first scan")
 
 
-def _of_jpeg_2000(codestream: bytes) -> Size:
+def _of_jpeg_2000(codestream: bytes) -> FrameSize:
     """SIZ (ITU-T T.800 A.5.1)."""
     x, y, x_start, y_start, tile_x, tile_y, tiles_x, tiles_y, components = struct.unpack_from(
         ">8LH", codestream, 8
@@ -125,7 +125,7 @@ def _of_jpeg_2000(codestream: bytes) -> Size:
     if not 0 < components == len(depths):
         raise UnreadableError("its codestream does not describe its components")
     bits = max(depth & 0x7F for depth in depths) + 1
-    return Size(max(0, y - y_start), max(0, x - x_start), components, bits)
+    return FrameSize(max(0, y - y_start), max(0, x - x_start), components, bits)
 
 
 def _in_boxes(file: bytes) -> bytes:

@@ -1,6 +1,5 @@
 """Headers as they are read in the gateway: bounded, and a broken element counts as not there."""
 
-import re
 import struct
 import zlib
 from functools import lru_cache
@@ -22,7 +21,9 @@ from pydicom.uid import (
 from hilum.dicom.part10 import body
 from hilum.dicom.structure import Buffer, Element, Walker
 from hilum.dicom.text import character_set, is_valid
+from hilum.dicom.uids import LONGEST_UID, is_uid
 from hilum.errors import UnreadableError
+from hilum.wording import printable
 
 HOSTILE = (  # what pydicom raises on broken bytes, found by fuzzing it
     InvalidDicomError,
@@ -46,8 +47,6 @@ IDENTIFYING: dict[str, BaseTag] = {
 CHARACTER_SET = 0x00080005
 # Modality LUT, Shared and Per-frame Functional Groups: often too large for a header in memory.
 PLACED = (0x00283000, 0x52009229, 0x52009230)
-LONGEST_UID = 64  # characters, PS3.5 9.1
-UID_FORM = re.compile(rf"[0-9.]{{1,{LONGEST_UID}}}")  # lenient about leading zeros
 TEXT_VRS = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))  # of PS3.5 6.1.2.3
 STRING_VRS = TEXT_VRS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
 LARGEST_ELEMENT = 64 << 10  # bytes; what is larger is private, a table or the frames' geometry
@@ -99,7 +98,7 @@ class Header(Dataset):
             text = "" if value is None else str(value)[:longest]
         except HOSTILE:
             return ""
-        return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+        return printable(text)
 
 
 def text_of(attributes: Dataset, keyword: str) -> str:
@@ -236,7 +235,7 @@ def uids_of(part10: Buffer, elements: list[Element]) -> dict[str, str]:
     missing = [keyword for keyword in IDENTIFYING if not uids.get(keyword)]
     if missing:
         raise UnreadableError(f"the object has no {', '.join(missing)}")
-    broken = [keyword for keyword, uid in uids.items() if not UID_FORM.fullmatch(uid)]
+    broken = [keyword for keyword, uid in uids.items() if not is_uid(uid)]
     if broken:  # its value may be anything, so it is not shown
         long = all(len(uids[keyword]) > LONGEST_UID for keyword in broken)
         why = f"longer than {LONGEST_UID} characters" if long else "not a UID"

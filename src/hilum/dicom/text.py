@@ -14,6 +14,8 @@ from pydicom import config
 from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 from pydicom.valuerep import TEXT_VR_DELIMS, validate_value
 
+from hilum.wording import printable
+
 UTF_8, LATIN_1 = "ISO_IR 192", "ISO_IR 100"
 ALONE = (UTF_8, "GB18030", "GBK")  # PS3.3 C.12.1.1.2: never with code extensions
 DELIMITERS = TEXT_VR_DELIMS | {ord(c) for c in "\\^="}
@@ -148,5 +150,4 @@ def _name(value: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(printable.split())
+    return " ".join(printable(text).split())

@@ -45,7 +45,7 @@ PIECE = 1 << 20  # bytes; large objects are compared piece by piece
 _serial = itertools.count()
 
 
-class Outcome(Enum):
+class Intake(Enum):
     """What became of an object handed to the inbox."""
 
     STORED = "stored"  # new, durable
@@ -54,17 +54,17 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True)
-class Stored:
+class Receipt:
     """Where an object went, and why it was set apart, or what of its file was put right."""
 
-    outcome: Outcome
+    outcome: Intake
     path: Path
     study_uid: str = ""
     reason: str = ""
 
 
 @dataclass(frozen=True)
-class SetApart:
+class QuarantinedObject:
     """An object in quarantine: where, since when (epoch seconds), why, from whom, of which study.
 
     What nobody could tell is "".
@@ -97,7 +97,7 @@ class Inbox:
         self._durable_folders: dict[Path, int] = {}  # inode numbers: one may be made anew
         _remove_abandoned(self._partial)
 
-    def store(self, part10: bytes, sender: str = "") -> Stored:
+    def store(self, part10: bytes, sender: str = "") -> Receipt:
         """Keep one file, put right as `readable` does; `OSError` (disk full) leaves no part behind.
 
         `sender` is who gave it to us, in a word for a person.
@@ -125,7 +125,7 @@ class Inbox:
         uids: dict[str, str],
         sender: str = "",
         growing: Growing | None = None,
-    ) -> Stored:
+    ) -> Receipt:
         """Like `store`, for a file that is known to be one and to have these `uids`.
 
         `growing` is where `part10` lies already if it is large.
@@ -135,28 +135,28 @@ class Inbox:
                 outcome, path = self._keep(part10, uids, growing)
             except FileNotFoundError:
                 continue  # a rule removed it, or its folder, at this very moment: it is new again
-            if outcome is Outcome.QUARANTINED:
+            if outcome is Intake.QUARANTINED:
                 study_uid = uids["StudyInstanceUID"]
                 return self.set_apart(part10, OTHER_CONTENT, sender, study_uid, growing)
-            return Stored(outcome, path, uids["StudyInstanceUID"])
+            return Receipt(outcome, path, uids["StudyInstanceUID"])
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     def _keep(
         self, part10: Buffer, uids: dict[str, str], growing: Growing | None
-    ) -> tuple[Outcome, Path]:
+    ) -> tuple[Intake, Path]:
         """Publish it, or compare it with what has its name already."""
         folder = self._durable_folder(uids["StudyInstanceUID"])
         path = folder / f"{digest(uids['SOPInstanceUID'])}.dcm"
         if not path.exists() and self._publish(path, part10, growing):
-            return Outcome.STORED, path
+            return Intake.STORED, path
         with mapped(path) as before:
             is_same = is_same_object(before, part10)
         if not is_same:
-            return Outcome.QUARANTINED, path
+            return Intake.QUARANTINED, path
         # The copy may be another association's, not yet durable: ours must be when we answer.
         sync_file(path)
         sync_folder(folder)
-        return Outcome.DUPLICATE, path
+        return Intake.DUPLICATE, path
 
     def set_apart(
         self,
@@ -165,7 +165,7 @@ class Inbox:
         sender: str = "",
         study_uid: str = "",
         growing: Growing | None = None,
-    ) -> Stored:
+    ) -> Receipt:
         """Keep `content` in quarantine with a note beside it; the same content only once."""
         name = hashlib.sha256(content).hexdigest()[:32]
         path = self.quarantine / f"{name}.dcm"
@@ -177,7 +177,7 @@ class Inbox:
         except OSError:
             note.unlink(missing_ok=True)
             raise
-        return Stored(Outcome.QUARANTINED, path, study_uid, reason)
+        return Receipt(Intake.QUARANTINED, path, study_uid, reason)
 
     def study_folder(self, study_uid: str) -> Path:
         """The folder that holds every instance of `study_uid`."""
@@ -215,7 +215,7 @@ class Inbox:
         return True
 
 
-def set_apart_in(root: Path, newest: int, skip: int = 0) -> tuple[int, list[SetApart]]:
+def set_apart_in(root: Path, newest: int, skip: int = 0) -> tuple[int, list[QuarantinedObject]]:
     """How many objects are in quarantine below `root`, and the `newest` of them, latest first.
 
     `skip` leaves out as many of the latest, for pages.
@@ -225,11 +225,11 @@ def set_apart_in(root: Path, newest: int, skip: int = 0) -> tuple[int, list[SetA
     listed = []
     for at, path in heapq.nlargest(skip + newest, notes)[skip:]:
         reason, sender, study_uid = (*path.read_text().split("\n"), "", "")[:3]
-        listed.append(SetApart(path.with_suffix(".dcm"), at, reason, sender, study_uid))
+        listed.append(QuarantinedObject(path.with_suffix(".dcm"), at, reason, sender, study_uid))
     return len(notes), listed
 
 
-def restate(item: SetApart, reason: str) -> None:
+def restate(item: QuarantinedObject, reason: str) -> None:
     """Say anew why an object is set apart."""
     if item.path.exists():  # else a rule has removed it
         text = "\n".join((reason, item.sender, item.study_uid))

@@ -15,7 +15,7 @@ LOOK_SECONDS = 0.5
 LONGEST_WAIT = 60.0  # then it is tried again though no room was seen to be made
 
 log = logging.getLogger(__name__)
-Outcome = TypeVar("Outcome")
+Returned = TypeVar("Returned")
 
 
 def free_mib(folder: Path) -> int:
@@ -45,7 +45,7 @@ def no_room() -> OSError:
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def with_room(folder: Path, work: Callable[[], Outcome]) -> Outcome:
+def with_room(folder: Path, work: Callable[[], Returned]) -> Returned:
     """The outcome of `work`, begun again as often as the disk of `folder` was too full for it."""
     told = False
     while True:

@@ -21,7 +21,7 @@ from hilum.dicom.structure import Buffer
 from hilum.errors import UnreadableError
 from hilum.inbox import OTHER_CONTENT, is_same_object
 from hilum.sources.folder import Found, files_below, is_index, unreadable
-from hilum.wording import counted
+from hilum.wording import counted, printable
 
 NAMED = 3  # files of one kind in a line for a terminal
 A_COPY = "the same object is here already"
@@ -93,16 +93,15 @@ def in_lines(remarks: Iterable[Remark], folder: Path) -> Iterator[str]:
 
 
 def _some(paths: Sequence[str], folder: Path) -> str:
-    names = [printable(path.removeprefix(f"{folder}{os.sep}")) for path in paths[:NAMED]]
+    names = [_shown(path.removeprefix(f"{folder}{os.sep}")) for path in paths[:NAMED]]
     if len(paths) > NAMED:
         names.append(f"and {len(paths) - NAMED} more")
     return ", ".join(names)
 
 
-def printable(path: str) -> str:
-    """A file name that harms no terminal, whatever bytes it is made of."""
-    text = path.encode(errors="replace").decode()
-    return "".join(character if character.isprintable() else "?" for character in text)
+def _shown(path: str) -> str:
+    """The name of a file, which may be made of any bytes, as text for a terminal."""
+    return printable(path.encode(errors="replace").decode(), "?")
 
 
 class _Reader:

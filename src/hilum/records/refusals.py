@@ -6,36 +6,38 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from hilum.records import Records, tables
-from hilum.refusals import Refusal, RefusalKind, Refusals
+from hilum.rejections import Rejection, RejectionKind, Rejections
 from hilum.wording import counted
 
 NOT_HEARD = (
-    RefusalKind.CALLED,
-    RefusalKind.CALLER,
-    RefusalKind.ADDRESS,
-    RefusalKind.SYNTAX,
-    RefusalKind.PROTOCOL,
+    RejectionKind.CALLED,
+    RejectionKind.CALLER,
+    RejectionKind.ADDRESS,
+    RejectionKind.SYNTAX,
+    RejectionKind.PROTOCOL,
 )
 NOT_HEARD_SECONDS = 3600.0  # how long after the last one an alarm stands
 NO_ROOM_SECONDS = 120.0
 
 
-def refusals(records: Records, since: float = 0.0) -> list[Refusal]:
+def refusals(records: Records, since: float = 0.0) -> list[Rejection]:
     """The rows whose last refusal was after `since`, the latest first."""
     table = tables.refusal
     query = sa.select(table).where(table.c.last_at > since).order_by(table.c.last_at.desc())
-    return [Refusal.read(row) for row in records.select(query)]
+    return [Rejection.read(row) for row in records.select(query)]
 
 
-def note_refusals(records: Records, news: Sequence[Refusal]) -> None:
+def note_refusals(records: Records, news: Sequence[Rejection]) -> None:
     """Count `news` in their rows."""
     if not news:
         return
     table = tables.refusal
 
     def note(connection: sa.Connection) -> None:
-        known = [Refusal.read(dict(row)) for row in connection.execute(sa.select(table)).mappings()]
-        all_rows = Refusals(known)
+        known = [
+            Rejection.read(dict(row)) for row in connection.execute(sa.select(table)).mappings()
+        ]
+        all_rows = Rejections(known)
         for refusal in news:
             all_rows.add(refusal)
         connection.execute(table.delete())
@@ -54,7 +56,7 @@ def alarms_of_refusals(records: Records, now: float) -> dict[str, str]:
             f"{_senders(not_heard)} refused within the last hour, the last one {last.sender}: "
             f"{last.reason}; `hilum status` lists them"
         )
-    no_room = [row for row in lately if row.kind is RefusalKind.ROOM]
+    no_room = [row for row in lately if row.kind is RejectionKind.ROOM]
     if no_room := [row for row in no_room if row.last_at > now - NO_ROOM_SECONDS]:
         last = no_room[0]
         found["room"] = (
@@ -64,6 +66,6 @@ def alarms_of_refusals(records: Records, now: float) -> dict[str, str]:
     return found
 
 
-def _senders(rows: Sequence[Refusal]) -> str:
+def _senders(rows: Sequence[Rejection]) -> str:
     count = len({(row.address, row.caller) for row in rows})
     return f"{counted(count, 'sender')} {'was' if count == 1 else 'were'}"

@@ -150,7 +150,7 @@ alarm = sa.Table(
     sa.Column("since", sa.Float, nullable=False),
 )
 refusal = sa.Table(
-    "refused",  # a hilum.refusals.Refusal: who was refused by the receiver, why, how often
+    "refused",  # a hilum.rejections.Refusal: who was refused by the receiver, why, how often
     metadata,
     sa.Column("kind", sa.String(32), primary_key=True),  # a RefusalKind
     sa.Column("address", sa.String(64), primary_key=True),

@@ -17,7 +17,7 @@ from hilum.hints import (
     Hint,
     HintReceiver,
     Quarantined,
-    Refused,
+    Rejected,
     Released,
     Started,
     Stored,
@@ -83,7 +83,7 @@ class Gateway:
                 follow(hint, self._flow)
             if isinstance(hint, Started):
                 self._next_sweep = 0.0  # its predecessor may have died before it told of everything
-        if refused := [hint.refusal for hint in news if isinstance(hint, Refused)]:
+        if refused := [hint.rejection for hint in news if isinstance(hint, Rejected)]:
             note_refusals(self._records, refused)
         if time.monotonic() >= self._next_sweep:
             self._sweep()
@@ -123,7 +123,7 @@ def follow(hint: Hint, flow: Flow) -> None:
             obey(flow)
         case Written():
             flow.outbox.wake()
-        case Started() | Died() | Refused():
+        case Started() | Died() | Rejected():
             pass  # for the turn itself
         case Quarantined(reason=reason) if reason == OTHER_CONTENT:
             flow.corrections.add(hint)

@@ -16,7 +16,7 @@ from hilum.inbox.room import MEBIBYTE
 LARGEST_IN_MEMORY = 8 * MEBIBYTE  # a CT slice has half of one, a radiograph up to 30
 
 
-class Arriving(BytesIO):
+class ReceivedDataSet(BytesIO):
     """What pynetdicom writes the fragments of a data set to.
 
     `begin` makes the file that a large one grows in, with what belongs before the data set;
@@ -64,7 +64,7 @@ class Arriving(BytesIO):
 
 
 class ArrivingProvider(DIMSEServiceProvider):
-    """The DIMSE service of one association, which receives data sets as `Arriving`."""
+    """The DIMSE service of one association, which receives data sets as `ReceivedDataSet`."""
 
     def __init__(
         self,
@@ -79,14 +79,14 @@ class ArrivingProvider(DIMSEServiceProvider):
     def receive_primitive(self, primitive: P_DATA) -> None:
         if self.message is None:
             message = self.message = DIMSEMessage()
-            message.data_set = Arriving(
+            message.data_set = ReceivedDataSet(
                 lambda: self._grow(self._before(message)), self._after_write
             )
         super().receive_primitive(primitive)
 
     def drop(self) -> None:
         """Remove what had arrived of an object when the connection ended."""
-        if self.message is not None and isinstance(self.message.data_set, Arriving):
+        if self.message is not None and isinstance(self.message.data_set, ReceivedDataSet):
             self.message.data_set.drop()
 
     def _before(self, message: DIMSEMessage) -> bytes:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from hilum.errors import RESTART
-from hilum.refusals import RefusalKind
+from hilum.rejections import RejectionKind
 from hilum.sources.traffic import Traffic
 from hilum.transport.dimse import MAXIMUM_PDU, tune
 
@@ -22,7 +22,7 @@ PDU_SECONDS = 60.0  # longest time for one PDU to arrive
 class Cut:
     """Why we ended a connection, in plain words."""
 
-    kind: RefusalKind
+    kind: RejectionKind
     reason: str
 
 
@@ -50,7 +50,9 @@ class Connection(socket.socket):
         if len(data) <= self._left:
             self._left -= len(data)
             if self._left and self.last_active > self._deadline:
-                self._refuse(RefusalKind.PROTOCOL, f"one PDU took longer than {PDU_SECONDS:.0f} s")
+                self._refuse(
+                    RejectionKind.PROTOCOL, f"one PDU took longer than {PDU_SECONDS:.0f} s"
+                )
         else:
             self._follow(data)
         return data
@@ -68,7 +70,7 @@ class Connection(socket.socket):
             self._traffic.give_back(self._claimed)
             self._claimed = 0
 
-    def cut(self, kind: RefusalKind, reason: str) -> None:
+    def cut(self, kind: RejectionKind, reason: str) -> None:
         """End the connection, from whatever thread, and remember why."""
         self.why_cut = self.why_cut or Cut(kind, reason)
         self.shutdown(socket.SHUT_RDWR)
@@ -102,18 +104,18 @@ class Connection(socket.socket):
     def _begin(self, pdu_type: int, length: int) -> None:
         if pdu_type not in PDU_TYPES:
             text = "it does not speak DICOM (TLS or HTTP, perhaps): correct the settings there"
-            self._refuse(RefusalKind.PROTOCOL, text)
+            self._refuse(RejectionKind.PROTOCOL, text)
         if length > LONGEST_PDU:
             text = f"it announced a PDU of more than {LONGEST_PDU} bytes"
-            self._refuse(RefusalKind.PROTOCOL, f"{text}: correct the sender")
+            self._refuse(RejectionKind.PROTOCOL, f"{text}: correct the sender")
         if not self._traffic.claim(length):
             text = "the objects on their way need more memory than the receiver may use"
-            self._refuse(RefusalKind.ROOM, f"{text}: raise receiver.memory_mb, {RESTART}")
+            self._refuse(RejectionKind.ROOM, f"{text}: raise receiver.memory_mb, {RESTART}")
         self._claimed += length
         self._left = length
         self._deadline = time.monotonic() + PDU_SECONDS
         self.in_message = True
 
-    def _refuse(self, kind: RefusalKind, reason: str) -> None:
+    def _refuse(self, kind: RejectionKind, reason: str) -> None:
         self.cut(kind, reason)
         raise ConnectionAbortedError(reason)

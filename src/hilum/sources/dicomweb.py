@@ -13,10 +13,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from hilum.config.site import Source
-from hilum.dicom.header import UID_FORM
+from hilum.dicom.uids import is_uid
 from hilum.errors import SourceDelayed
 from hilum.sources import Holdings, Listed, Portion
-from hilum.sources.http import Archive
+from hilum.sources.http import ArchiveClient
 
 PAGE = 100
 ORIGINAL = 'multipart/related; type="application/dicom"; transfer-syntax=*'
@@ -40,7 +40,7 @@ class DicomwebSource:
     def __init__(self, settings: Source) -> None:
         self.name = settings.name
         self._settings = settings
-        self._archive = Archive(settings)
+        self._archive = ArchiveClient(settings)
         self._known: dict[str, int] = {}
         self._here: dict[str, int] = {}  # studies all of which is here, at this number of instances
 
@@ -140,7 +140,7 @@ class DicomwebSource:
             uids = {_text(attributes, key) for attributes in found}
             if uids <= before:
                 return
-            yield [a for a in found if UID_FORM.fullmatch(_text(a, key))]
+            yield [a for a in found if is_uid(_text(a, key))]
             before = uids
 
     def _cursor(self) -> str:

@@ -35,11 +35,11 @@ from hilum.dicom.structure import Buffer
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.errors import RESTART, UnreadableError
 from hilum.hints import Aborted, HintSender, Quarantined, Released, hint_of
-from hilum.inbox import OTHER_CLASS, OTHER_CONTENT, OTHER_INSTANCE, Inbox, Outcome, Stored
+from hilum.inbox import OTHER_CLASS, OTHER_CONTENT, OTHER_INSTANCE, Inbox, Intake, Receipt
 from hilum.inbox.growing import Growing, mapped
 from hilum.inbox.room import require_room
-from hilum.refusals import SEE_QUARANTINE, RefusalKind
-from hilum.sources.arriving import Arriving, ArrivingProvider
+from hilum.rejections import SEE_QUARANTINE, RejectionKind
+from hilum.sources.arriving import ArrivingProvider, ReceivedDataSet
 from hilum.sources.connection import Connection, Cut
 from hilum.sources.refusing import Refusing, Trouble
 from hilum.sources.traffic import Traffic
@@ -58,9 +58,9 @@ IDLE_TIDY_SECONDS = 2.0  # while there are no associations
 STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 
 REJECTIONS = {  # result, source, diagnostic of PS3.8 table 9-21
-    RefusalKind.CALLED: (1, 1, 7),
-    RefusalKind.CALLER: (1, 1, 3),
-    RefusalKind.ROOM: (2, 3, 2),
+    RejectionKind.CALLED: (1, 1, 7),
+    RejectionKind.CALLER: (1, 1, 3),
+    RejectionKind.ROOM: (2, 3, 2),
 }
 
 SUCCESS = 0x0000
@@ -73,7 +73,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class _Peer:
+class _Sender:
     """The other side of one connection."""
 
     address: str
@@ -102,7 +102,7 @@ class StorageServer(AssociationServer):
         ]
         self._traffic = Traffic(settings)
         self._stopping = threading.Event()
-        self._peers: weakref.WeakKeyDictionary[Association, _Peer] = weakref.WeakKeyDictionary()
+        self._senders: weakref.WeakKeyDictionary[Association, _Sender] = weakref.WeakKeyDictionary()
         handlers: list[Any] = [
             (evt.EVT_CONN_OPEN, self._connected),
             (evt.EVT_REQUESTED, self._requested),
@@ -132,7 +132,7 @@ class StorageServer(AssociationServer):
 
     def tidy(self) -> None:
         """End what stays silent and tell of what was refused, until the receiver stops."""
-        while not self._stopping.wait(TIDY_SECONDS if self._peers else IDLE_TIDY_SECONDS):
+        while not self._stopping.wait(TIDY_SECONDS if self._senders else IDLE_TIDY_SECONDS):
             self._traffic.cut_silent()
             self._refusing.tell()
 
@@ -156,10 +156,10 @@ class StorageServer(AssociationServer):
         host = ipaddress.ip_address(request.host)
         if self._networks and not any(host in network for network in self._networks):
             text = f"address {host} is not among receiver.allowed_hosts: if it is to send, add it"
-            self._refusing.note(RefusalKind.ADDRESS, f"{text}, {RESTART}", request.host)
+            self._refusing.note(RejectionKind.ADDRESS, f"{text}, {RESTART}", request.host)
             return False
         if reason := self._traffic.crowded(request):
-            self._refusing.note(RefusalKind.ROOM, reason, request.host)
+            self._refusing.note(RejectionKind.ROOM, reason, request.host)
             return False
         return True
 
@@ -169,38 +169,38 @@ class StorageServer(AssociationServer):
     def _connected(self, event: Any) -> None:
         association = event.assoc
         connection = association.dul.socket.socket
-        peer = self._peers[association] = _Peer(connection.host, connection)
+        sender = self._senders[association] = _Sender(connection.host, connection)
         provider = ArrivingProvider(association, self._grow, connection.release)
         association.dimse = provider
 
         def closed() -> None:
             provider.drop()
-            self._closed(association, peer)
+            self._closed(association, sender)
 
         connection.on_close = closed
 
-    def _closed(self, association: Association, peer: _Peer) -> None:
-        if not peer.connection.requested:
+    def _closed(self, association: Association, sender: _Sender) -> None:
+        if not sender.connection.requested:
             # A port probe: no request will come, do not let the thread wait for it.
             association.dul.to_user_queue.put(None)
-        cut = peer.connection.why_cut
+        cut = sender.connection.why_cut
         if cut:
-            self._refuse(cut.kind, cut.reason, peer)
-        if peer.opened and not peer.released:
+            self._refuse(cut.kind, cut.reason, sender)
+        if sender.opened and not sender.released:
             reason = cut.reason if cut else "the connection was lost"
-            self._hints.send(Aborted(peer.association, peer.caller, reason))
+            self._hints.send(Aborted(sender.association, sender.caller, reason))
 
     # Associations
 
     def _requested(self, event: Any) -> None:
-        """Support whatever storage the peer proposes: no list of ours can be complete."""
+        """Support whatever storage the sender proposes: no list of ours can be complete."""
         acceptor, requestor = event.assoc.acceptor, event.assoc.requestor
-        peer = self._peers[event.assoc]
-        peer.connection.requested = True
-        peer.caller = requestor.primitive.calling_ae_title
-        peer.called = requestor.primitive.called_ae_title
-        if rejection := self._rejection(peer):
-            self._refuse(rejection.kind, rejection.reason, peer)
+        sender = self._senders[event.assoc]
+        sender.connection.requested = True
+        sender.caller = requestor.primitive.calling_ae_title
+        sender.called = requestor.primitive.called_ae_title
+        if rejection := self._rejection(sender):
+            self._refuse(rejection.kind, rejection.reason, sender)
             event.assoc.acse.send_reject(*REJECTIONS[rejection.kind])
             event.assoc.kill()  # returns when the rejection has gone out
             return
@@ -210,18 +210,18 @@ class StorageServer(AssociationServer):
             *(build_context(uid, TRANSFER_SYNTAXES) for uid in proposed if is_storage_class(uid)),
         ]
 
-    def _rejection(self, peer: _Peer) -> Cut | None:
+    def _rejection(self, sender: _Sender) -> Cut | None:
         """Why the association is rejected, if it is."""
         settings = self._settings
-        if settings.require_called_ae_title and peer.called != settings.ae_title:
-            text = f"called AE title {peer.called} is not ours ({settings.ae_title})"
+        if settings.require_called_ae_title and sender.called != settings.ae_title:
+            text = f"called AE title {sender.called} is not ours ({settings.ae_title})"
             cure = "correct the sender, or set receiver.require_called_ae_title to false"
-            return Cut(RefusalKind.CALLED, f"{text}: {cure}, {RESTART}")
-        if settings.allowed_callers and peer.caller not in settings.allowed_callers:
-            text = f"calling AE title {peer.caller} is not among receiver.allowed_callers"
-            return Cut(RefusalKind.CALLER, f"{text}: correct the sender, or add it, {RESTART}")
-        if reason := self._traffic.admit(peer.connection, bool(settings.allowed_callers)):
-            return Cut(RefusalKind.ROOM, reason)
+            return Cut(RejectionKind.CALLED, f"{text}: {cure}, {RESTART}")
+        if settings.allowed_callers and sender.caller not in settings.allowed_callers:
+            text = f"calling AE title {sender.caller} is not among receiver.allowed_callers"
+            return Cut(RejectionKind.CALLER, f"{text}: correct the sender, or add it, {RESTART}")
+        if reason := self._traffic.admit(sender.connection, bool(settings.allowed_callers)):
+            return Cut(RejectionKind.ROOM, reason)
         return None
 
     def _unknown_classes(self, event: Any) -> dict[Any, SOPClassCommonExtendedNegotiation]:
@@ -236,21 +236,21 @@ class StorageServer(AssociationServer):
         return items
 
     def _accepted(self, event: Any) -> None:
-        peer = self._peers[event.assoc]
-        peer.opened = True
+        sender = self._senders[event.assoc]
+        sender.opened = True
         taken = {context.abstract_syntax for context in event.assoc.accepted_contexts}
         refused = {context.abstract_syntax for context in event.assoc.rejected_contexts} - taken
         names = sorted(UID(uid).name for uid in refused if is_storage_class(uid))
         if names:
             text = f"no transfer syntax it offers for {', '.join(names[:4])} is accepted"
             cure = "have it offer Explicit VR Little Endian, too"
-            self._refuse(RefusalKind.SYNTAX, f"{text}: {cure}", peer)
+            self._refuse(RejectionKind.SYNTAX, f"{text}: {cure}", sender)
 
     def _acse_sent(self, event: Any) -> None:
         if isinstance(event.primitive, A_RELEASE):
-            peer = self._peers[event.assoc]
-            peer.released = True
-            self._hints.send(Released(peer.association, peer.caller))
+            sender = self._senders[event.assoc]
+            sender.released = True
+            self._hints.send(Released(sender.association, sender.caller))
 
     # Instances
 
@@ -258,45 +258,47 @@ class StorageServer(AssociationServer):
         return self._inbox.grow(before, self._settings.low_water_mb)
 
     def _store(self, event: Any) -> Dataset | int:
-        peer = self._peers[event.assoc]
-        arriving: Arriving = event.request.DataSet
+        sender = self._senders[event.assoc]
+        arriving: ReceivedDataSet = event.request.DataSet
         try:
             require_room(self._data, self._settings.low_water_mb)
             if arriving.problem:
                 raise arriving.problem
-            status, stored = self._take(event, peer, arriving.file)
+            status, stored = self._take(event, sender, arriving.file)
         except (OSError, MemoryError) as error:
             reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "no memory"
             self._trouble.begins(reason)
-            self._refuse(RefusalKind.STORAGE, f"0xA700: {reason}; it may send again later", peer)
+            self._refuse(
+                RejectionKind.STORAGE, f"0xA700: {reason}; it may send again later", sender
+            )
             return _response(OUT_OF_RESOURCES, reason)
         finally:
             arriving.drop()
         self._trouble.ends()
-        self._traffic.has_sent(peer.address)
+        self._traffic.has_sent(sender.address)
         # Other content may be a correction, which is no refusal: the gateway finds out.
-        if stored.outcome is Outcome.QUARANTINED and stored.reason != OTHER_CONTENT:
-            self._refuse(RefusalKind.CONTENT, f"{stored.reason}: {SEE_QUARANTINE}", peer)
-        hint = hint_of(stored, peer.association, peer.caller, stored.study_uid)
+        if stored.outcome is Intake.QUARANTINED and stored.reason != OTHER_CONTENT:
+            self._refuse(RejectionKind.CONTENT, f"{stored.reason}: {SEE_QUARANTINE}", sender)
+        hint = hint_of(stored, sender.association, sender.caller, stored.study_uid)
         if isinstance(hint, Quarantined):
-            hint = replace(hint, address=peer.address, called=peer.called)
+            hint = replace(hint, address=sender.address, called=sender.called)
         self._hints.send(hint)
         return _response(status, stored.reason if status else "")
 
-    def _take(self, event: Any, peer: _Peer, growing: Growing | None) -> tuple[int, Stored]:
+    def _take(self, event: Any, sender: _Sender, growing: Growing | None) -> tuple[int, Receipt]:
         """Keep the object, which lies in `growing` if it is large."""
         if growing:
             with mapped(growing.path) as part10:
-                return self._judge(event, peer, part10, growing)
+                return self._judge(event, sender, part10, growing)
         request = event.request
         named = (request.AffectedSOPClassUID, request.AffectedSOPInstanceUID)
-        before = prefix(*named, event.context.transfer_syntax, peer.caller)
-        return self._judge(event, peer, before + event.encoded_dataset(include_meta=False), None)
+        before = prefix(*named, event.context.transfer_syntax, sender.caller)
+        return self._judge(event, sender, before + event.encoded_dataset(include_meta=False), None)
 
     def _judge(
-        self, event: Any, peer: _Peer, part10: Buffer, growing: Growing | None
-    ) -> tuple[int, Stored]:
-        apart = partial(self._inbox.set_apart, part10, sender=peer.caller, growing=growing)
+        self, event: Any, sender: _Sender, part10: Buffer, growing: Growing | None
+    ) -> tuple[int, Receipt]:
+        apart = partial(self._inbox.set_apart, part10, sender=sender.caller, growing=growing)
         try:
             file = readable(part10)
         except UnreadableError as error:
@@ -308,17 +310,17 @@ class StorageServer(AssociationServer):
         if file.mended and growing:  # it would have to be written once more
             return CANNOT_UNDERSTAND, apart(file.mended)
         content = file.part10(part10[:]) if file.mended else part10
-        stored = self._inbox.keep(content, file.uids, peer.caller, growing)
-        if stored.outcome is Outcome.QUARANTINED:
+        stored = self._inbox.keep(content, file.uids, sender.caller, growing)
+        if stored.outcome is Intake.QUARANTINED:
             return COERCED, stored
         return SUCCESS, replace(stored, reason=file.mended)
 
-    def _refuse(self, kind: RefusalKind, reason: str, peer: _Peer) -> None:
-        self._refusing.note(kind, reason, peer.address, peer.caller, peer.called)
+    def _refuse(self, kind: RejectionKind, reason: str, sender: _Sender) -> None:
+        self._refusing.note(kind, reason, sender.address, sender.caller, sender.called)
 
 
 def _host(address: str) -> str:
-    """The address of a peer as the settings write it: IPv4 where it is IPv4."""
+    """The address of a sender as the settings write it: IPv4 where it is IPv4."""
     parsed = ipaddress.ip_address(address)
     return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hilum.dicom.part10 import PREAMBLE, SOP_CLASS_UID, has_prefix, meta_group
 from hilum.dicom.salvage import may_be_dicom
-from hilum.inbox import Inbox, Stored
+from hilum.inbox import Inbox, Receipt
 
 INDEX = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage, of DICOMDIR files (PS3.10 8.6)
 LONGEST_META = 4096  # bytes of a file that are looked at
@@ -31,7 +31,7 @@ class Found:
     problem: str = ""
 
 
-def take_in(folder: Path, inbox: Inbox) -> Iterator[Stored]:
+def take_in(folder: Path, inbox: Inbox) -> Iterator[Receipt]:
     """Store every DICOM file below `folder` in `inbox`, whatever its name, in order of names.
 
     DICOMDIR files and what does not begin as a DICOM file are skipped; how many is logged.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from hilum.config.site import Source
 from hilum.sources import Holdings, Listed, Portion
-from hilum.sources.http import Archive
+from hilum.sources.http import ArchiveClient
 from hilum.wording import counted
 
 PAGE = 200  # changes or studies in one answer
@@ -41,7 +41,7 @@ class OrthancSource:
     def __init__(self, settings: Source) -> None:
         self.name = settings.name
         self._settings = settings
-        self._archive = Archive(settings)
+        self._archive = ArchiveClient(settings)
         self._series: dict[str, _Series] = {}
         self._takes_many = True
         self._seq = 0

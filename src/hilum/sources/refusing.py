@@ -8,8 +8,8 @@ import logging
 import threading
 import time
 
-from hilum.hints import HintSender, Refused
-from hilum.refusals import MOST_ROWS, Key, Refusal, RefusalKind, Refusals
+from hilum.hints import HintSender, Rejected
+from hilum.rejections import MOST_ROWS, Rejection, RejectionKey, RejectionKind, Rejections
 
 LOG_AGAIN_SECONDS = 600.0
 MOST_LINES = 20  # new rows in the log within `LINES_SECONDS`
@@ -25,14 +25,14 @@ class Refusing:
     def __init__(self, hints: HintSender) -> None:
         self._hints = hints
         self._lock = threading.Lock()
-        self._unlogged, self._untold = Refusals(), Refusals()
+        self._unlogged, self._untold = Rejections(), Rejections()
         self._log = _BoundedLog()
 
     def note(
-        self, kind: RefusalKind, reason: str, address: str, caller: str = "", called: str = ""
+        self, kind: RejectionKind, reason: str, address: str, caller: str = "", called: str = ""
     ) -> None:
         """Count one refusal; `reason` says the cure."""
-        refusal = Refusal.at(time.time(), kind, address, caller, called, reason)
+        refusal = Rejection.at(time.time(), kind, address, caller, called, reason)
         with self._lock:
             self._unlogged.add(refusal)
             self._untold.add(refusal)
@@ -40,12 +40,12 @@ class Refusing:
     def tell(self) -> None:
         """Log and send what was noted since; what the gateway does not take now, it gets later."""
         with self._lock:
-            unlogged, self._unlogged = self._unlogged, Refusals()
-            news, self._untold = self._untold, Refusals()
+            unlogged, self._unlogged = self._unlogged, Rejections()
+            news, self._untold = self._untold, Rejections()
         now = time.monotonic()
         for refusal in unlogged:
             self._log.write(refusal, now)
-        untold = [row for row in news if not self._hints.send(Refused(row))]
+        untold = [row for row in news if not self._hints.send(Rejected(row))]
         with self._lock:
             for refusal in untold:
                 self._untold.add(refusal)
@@ -55,12 +55,14 @@ class _BoundedLog:
     """Writes a row when it is new, and again with its count when it has gone on for a while."""
 
     def __init__(self) -> None:
-        self._rows: dict[Key, tuple[float, int]] = {}  # last line, and how many refusals since
+        self._rows: dict[
+            RejectionKey, tuple[float, int]
+        ] = {}  # last line, and how many refusals since
         self._minute_began = 0.0
         self._lines = 0
         self._left_out = 0
 
-    def write(self, refusal: Refusal, now: float) -> None:
+    def write(self, refusal: Rejection, now: float) -> None:
         """`now` is monotonic, in seconds."""
         last, count = self._rows.pop(refusal.key, (-LOG_AGAIN_SECONDS, 0))
         count += refusal.count
@@ -73,7 +75,7 @@ class _BoundedLog:
         else:
             self._left_out += count
 
-    def _keep(self, key: Key, last: float, count: int) -> None:
+    def _keep(self, key: RejectionKey, last: float, count: int) -> None:
         self._rows[key] = (last, count)
         if len(self._rows) > MOST_ROWS:
             del self._rows[next(iter(self._rows))]

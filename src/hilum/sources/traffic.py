@@ -15,7 +15,7 @@ from typing import Protocol
 from hilum.config.site import Receiver
 from hilum.errors import RESTART
 from hilum.inbox.room import MEBIBYTE
-from hilum.refusals import RefusalKind
+from hilum.rejections import RejectionKind
 
 FIRST_MESSAGE_SECONDS = 5.0  # for an association request; a sender has it ready when it connects
 IDLE_SECONDS = 5.0  # an association that was silent so long may have to make room
@@ -35,7 +35,7 @@ class Link(Protocol):
     requested: bool  # it has asked for an association
     admitted: bool  # it has one
 
-    def cut(self, kind: RefusalKind, reason: str) -> None:
+    def cut(self, kind: RejectionKind, reason: str) -> None:
         """End it; the reason is told."""
 
     def shutdown(self, how: int, /) -> None: ...
@@ -85,7 +85,7 @@ class Traffic:
             if not silent:
                 return reason
             rank = self._by(lambda link: (link.host in self._known, -counts[link.host]))
-            min(silent, key=rank).cut(RefusalKind.ROOM, f"{reason}; this one had sent nothing")
+            min(silent, key=rank).cut(RejectionKind.ROOM, f"{reason}; this one had sent nothing")
             return ""
 
     def cut_silent(self) -> None:
@@ -95,7 +95,9 @@ class Traffic:
             silent = [link for link in self._open if not link.requested and link.opened_at < began]
         for link in silent:
             text = f"no association request came within {FIRST_MESSAGE_SECONDS:.0f} s"
-            link.cut(RefusalKind.SILENCE, f"{text}: correct the sender, unless it is a port probe")
+            link.cut(
+                RejectionKind.SILENCE, f"{text}: correct the sender, unless it is a port probe"
+            )
 
     def cut_all(self) -> None:
         """End every connection, wherever its association stands."""
@@ -161,7 +163,7 @@ class Traffic:
             "more associations of this host are open than its share, this one was idle and made "
             "room for another host: have it release what it does not use"
         )
-        victim.cut(RefusalKind.ROOM, reason)
+        victim.cut(RejectionKind.ROOM, reason)
         return True
 
     def _by(self, first: Callable[[Link], object]) -> Callable[[Link], tuple[object, float]]:

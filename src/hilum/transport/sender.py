@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hilum.transport.scu import Peer, Sent, store
 from hilum.transport.scu import echo as verify
-from hilum.transport.statuses import Verdict, verdict
+from hilum.transport.statuses import Acceptance, meaning_of
 from hilum.wording import counted
 
 Called = tuple[str, str, int]  # AE title, host, port
@@ -83,4 +83,4 @@ def echo(called: Called, calling: str = "SCANNER") -> float:
 
 
 def _taken(sent: Sent) -> bool:
-    return sent.status is not None and verdict(sent.status)[0] is Verdict.TAKEN
+    return sent.status is not None and meaning_of(sent.status)[0] is Acceptance.TAKEN

@@ -43,14 +43,14 @@ class Account(Protocol):
 
 
 class Failures(NamedTuple):
-    """The errors a `Peer` raises."""
+    """The errors a `HttpClient` raises."""
 
     delayed: type[HilumError]  # the same request may well succeed later
     refused: type[HilumError]  # a person must act; the text says the cure
     too_large: type[HilumError]  # the answer was not read to its end
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """What an archive sent, decompressed."""
 
     status: int
@@ -58,7 +58,7 @@ class Answer(NamedTuple):
     media_type: str
 
 
-class Peer:
+class HttpClient:
     """One keep-alive client for one archive; used by several threads.
 
     It logs in with HTTP Basic authentication where a user is named. `cures` says what a person must
@@ -87,7 +87,7 @@ class Peer:
         largest: int = LARGEST_ANSWER,
         expected: Collection[int] = (),
         **request: Any,
-    ) -> Answer:
+    ) -> Response:
         """The answer of at most `largest` bytes: a success, or a status that is `expected`.
 
         `request` is passed on to httpx: `params`, `headers`, `content`. A GET may be sent twice.
@@ -112,7 +112,7 @@ class Peer:
                 raise self.refusal(UNTRUSTED) from error
             raise self._delay(f"cannot be reached ({type(error).__name__})") from error
 
-    def json(self, answer: Answer) -> Any:
+    def json(self, answer: Response) -> Any:
         """The JSON in `answer`; an empty list without content (204)."""
         try:
             return json.loads(answer.content) if answer.content else []
@@ -150,7 +150,7 @@ class Peer:
         request: httpx.Request,
         largest: int,
         expected: Collection[int],
-    ) -> Answer:
+    ) -> Response:
         response = client.send(request, stream=True)
         try:
             status = response.status_code
@@ -165,7 +165,7 @@ class Peer:
                 if largest < 0:
                     text = "an answer too large for receiver.memory_mb"
                     raise self._failures.too_large(f"{self._account.name}: {text}")
-            return Answer(status, b"".join(chunks), response.headers.get("Content-Type", ""))
+            return Response(status, b"".join(chunks), response.headers.get("Content-Type", ""))
         finally:
             response.close()
 

@@ -20,7 +20,7 @@ from itertools import repeat
 from hilum.config.site import Site
 from hilum.errors import SourceDelayed, SourceError, SourceRefused, where
 from hilum.hints import Counted, HintSender, Released, hint_of
-from hilum.inbox import Inbox, Outcome
+from hilum.inbox import Inbox, Intake
 from hilum.inbox.room import require_room
 from hilum.records import Records
 from hilum.sources import Listed, Portion, Source
@@ -103,7 +103,7 @@ class _Not(Enum):
     ASKED = "the archive or our disk failed at another one"
 
 
-_Taken = Outcome | _Not | _Failure | Exception
+_Taken = Intake | _Not | _Failure | Exception
 
 
 class Fetching:
@@ -176,7 +176,7 @@ class Fetching:
             require_room(self._site.data, self._site.receiver.low_water_mb)
             self._association = self._association or uuid.uuid4().hex[:12]
             outcomes = list(self._pool.map(self._take, batch, repeat(threading.Event())))
-            if stored := sum(outcome is Outcome.STORED for outcome in outcomes):
+            if stored := sum(outcome is Intake.STORED for outcome in outcomes):
                 self.last_fetch = time.monotonic()
                 self._standing.stored(stored)
             for instance, outcome in zip(batch, outcomes, strict=True):
@@ -233,7 +233,7 @@ class Fetching:
                 again = Portion((instance,), "", counts)
                 due = time.monotonic() + RETRY_SECONDS[tries - 1]
                 self.queue.add(due, again.instances, again, moves_cursor=False)
-        elif isinstance(outcome, Outcome):
+        elif isinstance(outcome, Intake):
             self._failures.pop(instance.sop_instance_uid, None)
             self._resting.pop(instance.sop_instance_uid, None)
 

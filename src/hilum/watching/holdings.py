@@ -2,7 +2,7 @@
 
 import hashlib
 
-from hilum.inbox import Inbox, Stored
+from hilum.inbox import Inbox, Receipt
 from hilum.inbox.removed import was_removed
 from hilum.records import Records, tables
 from hilum.sources import Listed
@@ -32,7 +32,7 @@ class SiteHoldings:
         path = self._inbox.path_of(instance.study_uid, instance.sop_instance_uid)
         return _md5(path.read_bytes()) if path.exists() else None
 
-    def note(self, instance: Listed, stored: Stored, content: bytes) -> None:
+    def note(self, instance: Listed, stored: Receipt, content: bytes) -> None:
         """Remember an instance that does not lie where it is looked for: it was fetched once."""
         if stored.path != self._inbox.path_of(instance.study_uid, instance.sop_instance_uid):
             self._elsewhere[instance.sop_instance_uid] = _md5(content)

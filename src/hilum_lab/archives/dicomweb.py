@@ -15,7 +15,7 @@ from hilum_lab.network.processes import LOOPBACK, available_port
 FAILED = {"full": 0xA700, "refuses": 0xC000}
 
 
-class Archive:
+class DicomwebArchive:
     """Takes by STOW-RS, shows by QIDO-RS.
 
     Attributes
@@ -90,7 +90,7 @@ class Archive:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    owner: Archive
+    owner: DicomwebArchive
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -19,7 +19,7 @@ SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 AE_TITLE = "ARCHIVE"
 
 
-class Archive:
+class DimseArchive:
     """Holds instances in memory, by SOP Instance UID, each with how often it was sent.
 
     Attributes

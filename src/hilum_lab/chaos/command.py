@@ -12,8 +12,8 @@ from hilum.errors import HilumError
 from hilum.logs import silence_libraries
 from hilum_lab.chaos.registry import known_faults
 from hilum_lab.chaos.runner import run
-from hilum_lab.chaos.table import as_json, as_markdown, as_table, cells, verdict
-from hilum_lab.chaos.trial import Fault, Outcome
+from hilum_lab.chaos.table import as_json, as_markdown, as_table, cells, sum_up
+from hilum_lab.chaos.trial import Fault, TrialResult
 from hilum_lab.network import parts
 from hilum_lab.network.exam import make_exam
 
@@ -41,9 +41,9 @@ def list_faults() -> None:
         out.print(f"[bold]{escape(fault.name)}[/]{mark}: {escape(fault.sentence)}")
 
 
-def write_markdown(outcomes: Sequence[Outcome], file: Path) -> None:
+def write_markdown(outcomes: Sequence[TrialResult], file: Path) -> None:
     """The table so far, and all of it in one sentence."""
-    file.write_text(f"{as_markdown(outcomes)}\n{verdict(outcomes)}.\n")
+    file.write_text(f"{as_markdown(outcomes)}\n{sum_up(outcomes)}.\n")
 
 
 def chaos(
@@ -57,7 +57,7 @@ def chaos(
     """Inject `faults` and report; the exit status is 0 if all went well."""
     silence_libraries()
     say = Console(stderr=to_json, highlight=False, soft_wrap=True)
-    outcomes: list[Outcome] = []
+    outcomes: list[TrialResult] = []
     for outcome in run(faults, templates(exams), whole, logs):
         outcomes.append(outcome)
         if markdown:
@@ -70,7 +70,7 @@ def chaos(
     else:
         say.print()
         say.print(as_table(outcomes))
-    say.print(verdict(outcomes))
+    say.print(sum_up(outcomes))
     if markdown:
         write_markdown(outcomes, markdown)  # what was counted again may have changed
     return 0 if all(outcome.good for outcome in outcomes) else 1

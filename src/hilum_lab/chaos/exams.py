@@ -20,7 +20,7 @@ RENEWED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfRe
 
 
 @dataclass
-class Study:
+class SentStudy:
     """One study on the scanner's disk, and which of its images somebody accepted."""
 
     uid: str
@@ -54,7 +54,7 @@ class Exams:
         self._folder = folder
         self._turn = itertools.count()
 
-    def fresh(self, mood: str = "") -> Study:
+    def fresh(self, mood: str = "") -> SentStudy:
         """A copy of the next template; its target series comes last and in order.
 
         `mood` is added to the Series Description of the target, for `moody.py`.
@@ -75,7 +75,7 @@ class Exams:
                 target.add(uid_of[path])
                 dataset.SeriesDescription = f"{TARGET} {mood}".strip()
             dataset.save_as(path)
-        return Study(str(dataset.StudyInstanceUID), list(uid_of), target, uid_of)
+        return SentStudy(str(dataset.StudyInstanceUID), list(uid_of), target, uid_of)
 
 
 def _template(folder: Path, whole: bool) -> list[Path]:

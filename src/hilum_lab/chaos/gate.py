@@ -1,6 +1,6 @@
 """The gate between Hilum and the PACS: passes DICOMweb on, stops it at a named step, counts it.
 
-`Gate` is for DICOMweb and knows what it carries; `Wire` carries any TCP and can be cut.
+`PacsProxy` is for DICOMweb and knows what it carries; `Wire` carries any TCP and can be cut.
 """
 
 import http.client
@@ -48,7 +48,7 @@ class Reply:
     reason: int | None = None
 
 
-class Gate:
+class PacsProxy:
     """A reverse proxy before the PACS at `pacs_port`; `port` is where Hilum finds it."""
 
     def __init__(self, pacs_port: int, port: int) -> None:
@@ -249,7 +249,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, address: tuple[str, int], gate: Gate) -> None:
+    def __init__(self, address: tuple[str, int], gate: PacsProxy) -> None:
         self.gate = gate
         self._connections: dict[int, socket.socket] = {}
         self._numbers = itertools.count()

@@ -23,7 +23,7 @@ LASTING = ROLES[:4]  # a module's process starts again only when it is needed
 START_SECONDS = 60.0
 
 
-class Gateway:
+class RunningHilum:
     """`hilum serve` with `settings`, its files below `folder`.
 
     Parameters

@@ -17,9 +17,9 @@ from pydicom.dataset import Dataset
 from hilum.inbox import Inbox
 from hilum.records import tables
 from hilum.records.states import State
-from hilum_lab.chaos.exams import Study
-from hilum_lab.chaos.gateway import Gateway
-from hilum_lab.chaos.network import Network
+from hilum_lab.chaos.exams import SentStudy
+from hilum_lab.chaos.gateway import RunningHilum
+from hilum_lab.chaos.network import ClinicalNetwork
 
 ANSWER_SECONDS = 30.0  # longest wait for the PACS, which others keep busy meanwhile
 
@@ -52,12 +52,12 @@ class Count:
 class Ledger:
     """Counts in one network."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: ClinicalNetwork) -> None:
         self._network = network
         self._read: dict[str, Result] = {}  # by Orthanc's identifier
         self._on_disk: dict[Path, str] = {}  # SOP Instance UIDs of files in Hilum's inbox
 
-    def in_pacs(self, study: Study) -> list[Result]:
+    def in_pacs(self, study: SentStudy) -> list[Result]:
         """The results that the PACS holds, asked by its REST API."""
         known = set(study.uid_of.values())
         pacs = self._network.pacs.url
@@ -74,7 +74,7 @@ class Ledger:
                 results.append(self._read[held["ID"]])
         return results
 
-    def in_archive(self, study: Study) -> list[Result]:
+    def in_archive(self, study: SentStudy) -> list[Result]:
         """The results that the second archive holds."""
         known = set(study.uid_of.values())
         holds = list(self._network.archive.holds.values())
@@ -84,7 +84,7 @@ class Ledger:
             if header.StudyInstanceUID == study.uid and header.SOPInstanceUID not in known
         ]
 
-    def count(self, studies: Iterable[Study], answered: bool = True) -> Count:
+    def count(self, studies: Iterable[SentStudy], answered: bool = True) -> Count:
         """Count for `studies`; unless `answered`, no result has to name their images."""
         studies = list(studies)
         on_disk = self._uids_on_disk()
@@ -98,7 +98,7 @@ class Ledger:
             self._on_disk[path] = str(header.SOPInstanceUID)
         return {uid for path, uid in self._on_disk.items() if path in there}
 
-    def _of(self, study: Study, on_disk: set[str], answered: bool) -> Count:
+    def _of(self, study: SentStudy, on_disk: set[str], answered: bool) -> Count:
         in_pacs, in_archive = self.in_pacs(study), self.in_archive(study)
         named = frozenset[str]().union(*(result.images for result in in_pacs))
         lost = study.accepted - on_disk
@@ -117,18 +117,18 @@ class Ledger:
         )
 
 
-def believed_done(hilum: Gateway, study: Study) -> bool:
+def believed_done(hilum: RunningHilum, study: SentStudy) -> bool:
     """Whether Hilum thinks that all work on `study` is settled."""
     items = hilum.records.find(tables.workitem, study_uid=study.uid)
     return bool(items) and all(State(item["state"]).settled for item in items)
 
 
-def inferences(hilum: Gateway, study: Study) -> int:
+def inferences(hilum: RunningHilum, study: SentStudy) -> int:
     """How often a module was started on `study`, by Hilum's own trace."""
     return len(hilum.records.find(tables.event, study_uid=study.uid, kind="running"))
 
 
-def files_of(hilum: Gateway, study: Study) -> list[Path]:
+def files_of(hilum: RunningHilum, study: SentStudy) -> list[Path]:
     """The files of one study in Hilum's inbox."""
     return list(Inbox(hilum.site.data).study_folder(study.uid).glob("*.dcm"))
 

@@ -14,10 +14,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from hilum_lab import disk
-from hilum_lab.archives.dimse import AE_TITLE, Archive
+from hilum_lab.archives.dimse import AE_TITLE, DimseArchive
 from hilum_lab.chaos.exams import TARGET, Exams
-from hilum_lab.chaos.gate import Gate, Wire
-from hilum_lab.chaos.gateway import Gateway
+from hilum_lab.chaos.gate import PacsProxy, Wire
+from hilum_lab.chaos.gateway import RunningHilum
 from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port
 from hilum_lab.package import write_package
@@ -43,7 +43,7 @@ class Plan:
 USUAL = Plan()
 
 
-class Network:
+class ClinicalNetwork:
     """All parts, running inside `with`, in a folder of their own that goes with them."""
 
     def __init__(self, plan: Plan, templates: list[Path], whole: bool) -> None:
@@ -59,8 +59,8 @@ class Network:
             http_port=http,
             route_to=(LISTENER, "127.0.0.1", wire),
         )
-        self.gate = Gate(http, gate)
-        self.archive = Archive(archive)
+        self.gate = PacsProxy(http, gate)
+        self.archive = DimseArchive(archive)
         self._settings = self._site(receiver, console)
 
     def __enter__(self) -> Self:
@@ -73,7 +73,7 @@ class Network:
             stack.callback(self.archive.close)
             stack.callback(self.wire.cut)
             packages = self._packages() if self.plan.moody else None
-            self.hilum = Gateway(self.folder, self._settings, packages)
+            self.hilum = RunningHilum(self.folder, self._settings, packages)
             stack.callback(self.hilum.stop)
             self.mend()
             self.hilum.start()

@@ -11,15 +11,15 @@ import httpx
 from hilum.errors import HilumError
 from hilum.records import views
 from hilum_lab.chaos.ledger import Ledger
-from hilum_lab.chaos.network import Network
-from hilum_lab.chaos.trial import Fault, Outcome, Trial
+from hilum_lab.chaos.network import ClinicalNetwork
+from hilum_lab.chaos.trial import Fault, Trial, TrialResult
 
 log = logging.getLogger(__name__)
 
 
 def run(
     faults: Sequence[Fault], templates: list[Path], whole: bool, keep: Path | None = None
-) -> Iterator[Outcome]:
+) -> Iterator[TrialResult]:
     """The outcome of each of `faults`, as it comes; those of one plan follow each other.
 
     Each is counted again when its network ends, so that what is sent late, or twice, is found: an
@@ -29,18 +29,18 @@ def run(
     for name in names:
         group = [fault for fault in faults if fault.plan.name == name]
         able = [fault for fault in group if not fault.skip()]
-        yield from (Outcome(f, skipped=f.skip()) for f in group if f not in able)
+        yield from (TrialResult(f, skipped=f.skip()) for f in group if f not in able)
         yield from _run_in_networks(able, templates, whole, keep)
 
 
 def _run_in_networks(
     faults: list[Fault], templates: list[Path], whole: bool, keep: Path | None
-) -> Iterator[Outcome]:
+) -> Iterator[TrialResult]:
     """All of `faults`, which share a plan; a new network whenever one did not come back."""
     rest = faults
     while rest:
-        done: list[tuple[Outcome, Trial]] = []
-        with Network(rest[0].plan, templates, whole) as network:
+        done: list[tuple[TrialResult, Trial]] = []
+        with ClinicalNetwork(rest[0].plan, templates, whole) as network:
             ledger = Ledger(network)
             while rest:
                 fault, *rest = rest
@@ -56,10 +56,10 @@ def _run_in_networks(
                 _keep_logs(network, [trial for _, trial in done], keep)
 
 
-def inject(trial: Trial) -> Outcome:
+def inject(trial: Trial) -> TrialResult:
     """Inject the fault of `trial`, wait until all is well, count."""
     fault = trial.fault
-    outcome = Outcome(fault, problems=trial.problems)
+    outcome = TrialResult(fault, problems=trial.problems)
     try:
         fault.inject(trial)
         outcome.recovery = trial.settle(fault.limit)
@@ -72,7 +72,7 @@ def inject(trial: Trial) -> Outcome:
     return outcome
 
 
-def _judge(outcome: Outcome) -> None:
+def _judge(outcome: TrialResult) -> None:
     count = outcome.count
     for number, what in (
         (count.lost, "accepted images lost"),
@@ -83,7 +83,7 @@ def _judge(outcome: Outcome) -> None:
             outcome.problems.append(f"{number} {what}")
 
 
-def _count_again(outcome: Outcome, trial: Trial) -> None:
+def _count_again(outcome: TrialResult, trial: Trial) -> None:
     """What came after the outcome was reported: a result that is sent twice may come late."""
     if outcome.recovery is None:
         return
@@ -98,7 +98,7 @@ def _count_again(outcome: Outcome, trial: Trial) -> None:
     outcome.count = late
 
 
-def _is_mended(network: Network, outcome: Outcome) -> bool:
+def _is_mended(network: ClinicalNetwork, outcome: TrialResult) -> bool:
     """Whether the next fault finds the network whole."""
     network.mend()
     if outcome.recovery is None:
@@ -111,7 +111,7 @@ def _is_mended(network: Network, outcome: Outcome) -> bool:
     return True
 
 
-def _keep_logs(network: Network, trials: list[Trial], keep: Path) -> None:
+def _keep_logs(network: ClinicalNetwork, trials: list[Trial], keep: Path) -> None:
     """What Hilum wrote, and the trace of every study, to `keep`."""
     keep.mkdir(parents=True, exist_ok=True)
     name = f"{network.plan.name}-{time.strftime('%H%M%S')}"

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from hilum.wording import counted
 from hilum_lab.chaos.ledger import Count
-from hilum_lab.chaos.trial import Outcome
+from hilum_lab.chaos.trial import TrialResult
 
 COLUMNS = ("fault", "accepted", "lost", "twice", "sent again", "inferences", "recovered", "outcome")
 LEGEND = """\
@@ -20,18 +20,18 @@ result to an archive that had taken it before. *inferences*: how often a module 
 archive, read back by Hilum."""
 
 
-def cells(outcome: Outcome) -> list[str]:
+def cells(outcome: TrialResult) -> list[str]:
     """One row, in the order of `COLUMNS`."""
     if outcome.skipped:
         return [outcome.fault.name, *[""] * 6, f"skipped: {outcome.skipped}"]
     count = outcome.count
     recovery = "never" if outcome.recovery is None else f"{outcome.recovery:.1f} s"
     numbers = (count.accepted, count.lost, count.twice, count.sent_again, count.inferences)
-    verdict = "good" if outcome.good else "; ".join(outcome.problems)
-    return [outcome.fault.name, *map(str, numbers), recovery, verdict]
+    judgement = "good" if outcome.good else "; ".join(outcome.problems)
+    return [outcome.fault.name, *map(str, numbers), recovery, judgement]
 
 
-def as_table(outcomes: Sequence[Outcome]) -> Table:
+def as_table(outcomes: Sequence[TrialResult]) -> Table:
     """For a terminal."""
     table = Table(*COLUMNS, box=None, pad_edge=False)
     for column in table.columns[1:7]:
@@ -42,7 +42,7 @@ def as_table(outcomes: Sequence[Outcome]) -> Table:
     return table
 
 
-def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
+def as_json(outcomes: Sequence[TrialResult]) -> list[dict[str, Any]]:
     """As plain values."""
     return [
         {
@@ -58,7 +58,7 @@ def as_json(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     ]
 
 
-def as_markdown(outcomes: Sequence[Outcome]) -> str:
+def as_markdown(outcomes: Sequence[TrialResult]) -> str:
     """For a page of the documentation: the sentence of each fault in place of its name."""
     lines = [LEGEND.replace("\n", " "), "", "| " + " | ".join(COLUMNS) + " |"]
     lines.append("|---|" + "--:|" * 6 + "---|")
@@ -68,7 +68,7 @@ def as_markdown(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def verdict(outcomes: Sequence[Outcome]) -> str:
+def sum_up(outcomes: Sequence[TrialResult]) -> str:
     """All of it in one sentence."""
     injected = [outcome for outcome in outcomes if not outcome.skipped]
     total = sum((outcome.count for outcome in injected), Count())

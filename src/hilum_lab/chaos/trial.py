@@ -14,9 +14,9 @@ from pydicom.uid import SegmentationStorage
 from hilum.errors import DeliveryError, HilumError
 from hilum.records import tables
 from hilum.transport.scu import Peer, Sent, store
-from hilum_lab.chaos.exams import Study
+from hilum_lab.chaos.exams import SentStudy
 from hilum_lab.chaos.ledger import Count, Ledger, Result, believed_done, files_of
-from hilum_lab.chaos.network import LISTENER, USUAL, Network, Plan
+from hilum_lab.chaos.network import LISTENER, USUAL, ClinicalNetwork, Plan
 from hilum_lab.network.processes import LOOPBACK
 
 STEP_SECONDS = 60.0  # longest wait for a step that the fault is to be injected at
@@ -38,7 +38,7 @@ class Fault:
 
 
 @dataclass
-class Outcome:
+class TrialResult:
     """What became of one fault."""
 
     fault: Fault
@@ -58,7 +58,7 @@ class Outcome:
 class Expectation:
     """What a study must come to."""
 
-    study: Study
+    study: SentStudy
     results: bool = True  # a result, or a refusal, that names its images is in both archives
     refusal: bool | None = False  # it is a refusal; None: it may be
     images: set[str] | None = None  # that the result names; by default all of the target series
@@ -68,7 +68,7 @@ class Expectation:
 class Trial:
     """The hands of a fault: send, wait for a step, kill, and say what is to be expected."""
 
-    def __init__(self, fault: Fault, network: Network, ledger: Ledger) -> None:
+    def __init__(self, fault: Fault, network: ClinicalNetwork, ledger: Ledger) -> None:
         self.fault = fault
         self.network = network
         self.ledger = ledger
@@ -77,18 +77,18 @@ class Trial:
         self.problems: list[str] = []
         self.most_inferences = 1  # on the same images
         self.since = time.monotonic()
-        self._owner: dict[Path, Study] = {}
+        self._owner: dict[Path, SentStudy] = {}
 
     # What a fault does ----------------------------------------------------------------------------
 
-    def study(self, mood: str = "", **expected: Any) -> Study:
+    def study(self, mood: str = "", **expected: Any) -> SentStudy:
         """A fresh study, and what it must come to: see `Expectation`."""
         study = self.network.exams.fresh(mood)
         self.expected.append(Expectation(study, **expected))
         self._owner |= dict.fromkeys(study.files, study)
         return study
 
-    def send(self, *studies: Study, to: str = "pacs") -> Study:
+    def send(self, *studies: SentStudy, to: str = "pacs") -> SentStudy:
         """Send every image of `studies` (a fresh one by default); return the first of them."""
         studies = studies or (self.study(),)
         self.send_files([path for study in studies for path in study.files], to)
@@ -140,11 +140,11 @@ class Trial:
             yield
             future.result()
 
-    def is_done(self, study: Study) -> bool:
+    def is_done(self, study: SentStudy) -> bool:
         """Whether Hilum thinks that all work on `study` is settled."""
         return believed_done(self.hilum, study)
 
-    def wait_for(self, study: Study, kind: str, text: str = "") -> None:
+    def wait_for(self, study: SentStudy, kind: str, text: str = "") -> None:
         """Return at once when the trace of `study` has an event of `kind` (with `text` in it)."""
         self.until(
             lambda: any(
@@ -154,7 +154,7 @@ class Trial:
             f"event {kind!r}",
         )
 
-    def wait_for_files(self, study: Study, number: int) -> None:
+    def wait_for_files(self, study: SentStudy, number: int) -> None:
         """Return at once when Hilum has `number` files of `study` on its disk."""
         self.until(lambda: len(files_of(self.hilum, study)) >= number, f"{number} files")
 
@@ -185,14 +185,14 @@ class Trial:
         if not condition:
             self.complain(problem)
 
-    def workitem(self, study: Study) -> tables.Row:
+    def workitem(self, study: SentStudy) -> tables.Row:
         """The newest workitem of `study` in Hilum's records."""
         rows = self.hilum.records.find(tables.workitem, study_uid=study.uid, order_by="created")
         if not rows:
             raise HilumError("there is no workitem")
         return rows[-1]
 
-    def state(self, study: Study) -> str:
+    def state(self, study: SentStudy) -> str:
         """Of its newest workitem; "" if it has none yet."""
         rows = self.hilum.records.find(tables.workitem, study_uid=study.uid, order_by="created")
         return str(rows[-1]["state"]) if rows else ""

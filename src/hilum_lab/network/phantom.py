@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hilum_lab.network import skeleton
-from hilum_lab.network.projector import Ellipsoid, Solid, Stack, Tube, interpolated
+from hilum_lab.network.projector import EllipseStack, Ellipsoid, Solid, Tube, interpolated
 from hilum_lab.network.skeleton import SIDES, Shell, Sizes
 
 LEAVES = 420  # ends of each of the two vessel trees of a lung
@@ -56,14 +56,14 @@ class Phantom:
     """What the beam goes through; bones, vessels and gas take the place of other tissue."""
 
     body: Sequence[Solid]
-    lungs: Sequence[Stack]
+    lungs: Sequence[EllipseStack]
     solids: Sequence[Solid]  # in the lungs' place: heart, great vessels, spine, diaphragm
     vessels: Sequence[Tube]
     airways: Sequence[Tube]
     gas: Sequence[Solid]
     cortex: Sequence[Tube]  # long bones, solid ...
     marrow: Sequence[Tube]  # ... and what is less dense in them
-    spine: Stack
+    spine: EllipseStack
     discs: Sequence[Ellipsoid]  # gaps in the spine
     shells: Sequence[Shell]
     plates: Sequence[np.ndarray]  # thin bones: corners (n, 3)
@@ -93,12 +93,12 @@ def phantom(seed: int = 0, *, arms: bool = True) -> Phantom:
 
 def _body(sizes: Sizes, arms: bool) -> Iterator[Solid]:
     fat = np.array([0, 0, 0, sizes.fat, sizes.fat])
-    yield Stack([tuple(np.array(row) + fat) for row in TORSO])
+    yield EllipseStack([tuple(np.array(row) + fat) for row in TORSO])
     for side in SIDES:
         yield Ellipsoid((side * 82, -90, -42), (66, 22 + sizes.fat, 64))  # breast and pectoral
         if arms:
             yield Ellipsoid((side * 172, 18, 108), (42, 48, 48))
-            yield Stack(
+            yield EllipseStack(
                 [
                     (150, side * 178, 18, 4, 4),
                     (140, side * 180, 18, 24, 30),
@@ -110,7 +110,7 @@ def _body(sizes: Sizes, arms: bool) -> Iterator[Solid]:
             )
 
 
-def _lungs(sizes: Sizes) -> list[Stack]:
+def _lungs(sizes: Sizes) -> list[EllipseStack]:
     rows: list[list[tuple[float, float, float, float, float]]] = [[], []]
     for z, medial, gap, share in LUNG * (sizes.tall, 1, 1, 1):
         y, width, depth = (float(v) for v in sizes.cage(np.array([z]))[:, 0])
@@ -118,12 +118,12 @@ def _lungs(sizes: Sizes) -> list[Stack]:
         half = (lateral - medial) / 2
         for side, stack in zip(SIDES, rows, strict=True):
             stack.append((z, side * (lateral + medial) / 2, y, half, depth * share))
-    return [Stack(stack) for stack in rows]
+    return [EllipseStack(stack) for stack in rows]
 
 
 def _mediastinum(sizes: Sizes) -> Iterator[Solid]:
     big = sizes.heart
-    yield Stack(
+    yield EllipseStack(
         [
             (216, 0, 22, 56, 50),
             (150, 0, 20, 42, 50),
@@ -141,7 +141,7 @@ def _mediastinum(sizes: Sizes) -> Iterator[Solid]:
     yield Ellipsoid((-14, -12, -40), (29 * big, 56, 50 * big), tilt=-6)  # right atrium
     yield Ellipsoid((-17, -10, 30), (15, 19, 56), tilt=-4)  # ascending aorta, superior cava
     yield Ellipsoid((20, 14, 66), (21, 40, 18))  # arch
-    yield Stack([(70, 22, 46, 14, 14), (20, 21, 50, 13, 13), (-170, 9, 46, 12, 12)])
+    yield EllipseStack([(70, 22, 46, 14, 14), (20, 21, 50, 13, 13), (-170, 9, 46, 12, 12)])
     yield Ellipsoid((25, -16, 26), (19, 24, 24), tilt=20)  # pulmonary trunk
     yield Ellipsoid((34, 2, 8), (13, 18, 16))
     yield Ellipsoid((-30, 2, 8), (13, 17, 19))
@@ -168,7 +168,7 @@ def _gas(sizes: Sizes, rng: np.random.Generator) -> Iterator[Solid]:
         (-9, 12, 10),
         (-8, 1, 1),
     ]
-    yield Stack([(z + up, x, -20, width, depth) for up, width, depth in rows])
+    yield EllipseStack([(z + up, x, -20, width, depth) for up, width, depth in rows])
     for x, drop in ((96, 70), (84, 92), (-92, 108)):
         for _ in range(4):  # haustra of the colon
             dx, dz = rng.normal(0, 8, 2)
@@ -185,7 +185,7 @@ def _airways() -> Iterator[Tube]:
     yield Tube(np.array([(-20, 14, 26), (-36, 14, 30.0)]), 4.0)
 
 
-def _vessels(lungs: Sequence[Stack], rng: np.random.Generator) -> Iterator[Tube]:
+def _vessels(lungs: Sequence[EllipseStack], rng: np.random.Generator) -> Iterator[Tube]:
     """Two trees in each lung, as arteries and veins, from the hilum."""
     for side, lung in zip(SIDES, lungs, strict=True):
         for height, back in ((10, 8.0), (0, -2.0)):
@@ -193,7 +193,7 @@ def _vessels(lungs: Sequence[Stack], rng: np.random.Generator) -> Iterator[Tube]
             yield from _tree(root, _inside(lung, rng), rng)
 
 
-def _inside(lung: Stack, rng: np.random.Generator) -> np.ndarray:
+def _inside(lung: EllipseStack, rng: np.random.Generator) -> np.ndarray:
     """`LEAVES` random points in a lung (or a few less), (n, 3)."""
     table = np.array(sorted(lung.points))
     z = rng.uniform(-110, table[-1, 0], 3 * LEAVES)

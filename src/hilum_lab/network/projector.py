@@ -29,7 +29,7 @@ def _turn(degrees: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class View:
+class Projection:
     """A detector of `size` x `size` mm with square pixels of `pitch` mm, and the patient's turn."""
 
     pitch: float
@@ -56,7 +56,7 @@ class View:
         places = (np.arange(self.count) + 0.5) * self.pitch - self.size / 2
         return places.astype(np.float32)
 
-    def around(self, centre: tuple[float, float, float], radius: float) -> "View":
+    def around(self, centre: tuple[float, float, float], radius: float) -> "Projection":
         """The part of this view that shows the ball at `centre`."""
         x, y, z = (np.array(value) for value in centre)
         t, _ = self.turned(x, y)
@@ -74,12 +74,12 @@ class View:
 
 
 @dataclass(frozen=True)
-class Stack:
+class EllipseStack:
     """Ellipses stacked along z: control points (z, centre x, centre y, half width, half depth)."""
 
     points: Sequence[tuple[float, float, float, float, float]]
 
-    def interval(self, view: View) -> Interval:
+    def interval(self, view: Projection) -> Interval:
         table = np.array(sorted(self.points))
         z = view.z[:, 0].clip(table[0, 0], table[-1, 0])
         x, y, a, b = interpolated(table, z).T[:, :, None]
@@ -99,7 +99,7 @@ class Ellipsoid:
     tilt: float = 0.0
     cylinder: bool = False
 
-    def interval(self, view: View) -> Interval:
+    def interval(self, view: Projection) -> Interval:
         (x, y, z), (a, b, c) = self.centre, self.radii
         sine, cosine = _turn(self.tilt)
         # x'^2 / a^2 + z'^2 / c^2 with (x', z') turned: p x^2 + 2 q x z + r z^2
@@ -114,11 +114,11 @@ class Ellipsoid:
         return _crossed(view, x - q / p * dz, y + 0 * dz, scale / np.sqrt(p), scale * b, rest > 0)
 
 
-Solid = Stack | Ellipsoid
+Solid = EllipseStack | Ellipsoid
 
 
 def _crossed(
-    view: View, x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, inside: np.ndarray
+    view: Projection, x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray, inside: np.ndarray
 ) -> Interval:
     """Rays through one ellipse for each row; all arguments are (rows, 1)."""
     t, s = view.turned(x, y)
@@ -172,7 +172,7 @@ class Tube:
         return np.stack([np.interp(wanted, at, part) for part in self.points.T], axis=1)
 
 
-def rods(tubes: Iterable[Tube], view: View) -> np.ndarray:
+def rods(tubes: Iterable[Tube], view: Projection) -> np.ndarray:
     """Length of rod along each ray, rods that cross counted twice; float32 (rows, columns)."""
     kinds: dict[tuple[float, float], list[Tube]] = {}
     for tube in tubes:
@@ -189,7 +189,7 @@ def rods(tubes: Iterable[Tube], view: View) -> np.ndarray:
     return np.asarray(whole[: view.count, : view.count].clip(0), np.float32)
 
 
-def _lines(tubes: Iterable[Tube], view: View, step: float, size: int) -> np.ndarray:
+def _lines(tubes: Iterable[Tube], view: Projection, step: float, size: int) -> np.ndarray:
     """mm of centre line per mm2 of detector."""
     pieces = [tube.samples(step) for tube in tubes]
     points = np.concatenate([(piece[1:] + piece[:-1]) / 2 for piece in pieces])
@@ -216,7 +216,7 @@ def _shares(
             yield top + i, left + j, vertical * horizontal
 
 
-def _disc(radius: float, height: float, view: View, size: int) -> np.ndarray:
+def _disc(radius: float, height: float, view: Projection, size: int) -> np.ndarray:
     """An elliptical disc of value 1 around pixel (0, 0) of a torus, its edge soft."""
     reach = int(max(radius, height) / view.pitch) + 2
     offset = np.arange(-reach, reach + 1)

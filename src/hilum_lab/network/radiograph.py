@@ -12,7 +12,7 @@ from scipy.fft import irfft2, rfft2
 from scipy.ndimage import gaussian_filter  # type: ignore[attr-defined]
 
 from hilum_lab.network.phantom import Phantom, phantom
-from hilum_lab.network.projector import Interval, View, covered, length, rods
+from hilum_lab.network.projector import Interval, Projection, covered, length, rods
 
 PITCH = 0.25  # mm between pixels; rays are twice as far apart
 BITS = 12
@@ -53,7 +53,7 @@ def expose(seed: int = 0, *, lateral: bool = False, turn: float = 0.0) -> Radiog
     `turn` rotates the person by so many degrees, their left shoulder away from the detector.
     """
     rng = np.random.default_rng(seed)
-    view = View(2 * PITCH, angle=(90.0 if lateral else 0.0) + turn)
+    view = Projection(2 * PITCH, angle=(90.0 if lateral else 0.0) + turn)
     absorbed, lung = attenuation(phantom(seed, arms=not lateral), view, rng)
     absorbed, lung = (_enlarged(image)[: round(HEIGHT / PITCH)] for image in (absorbed, lung))
     grey = _bordered(_toned(_detected(absorbed, rng)), "" if lateral else "L", rng)
@@ -61,7 +61,7 @@ def expose(seed: int = 0, *, lateral: bool = False, turn: float = 0.0) -> Radiog
 
 
 def attenuation(
-    chest: Phantom, view: View, rng: np.random.Generator
+    chest: Phantom, view: Projection, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Line integral of the attenuation, and mm of lung, of each ray: float32 (rows, columns)."""
     body = covered([solid.interval(view) for solid in chest.body])
@@ -77,7 +77,7 @@ def attenuation(
     return SOFT * (body - gas) - (SOFT - LUNG) * aerated + _bones(chest, view, rng), lung
 
 
-def _bones(chest: Phantom, view: View, rng: np.random.Generator) -> np.ndarray:
+def _bones(chest: Phantom, view: Projection, rng: np.random.Generator) -> np.ndarray:
     """What bone absorbs more than the tissue in its place."""
     marrow = rods(chest.marrow, view)
     total = CORTEX * (rods(chest.cortex, view) - marrow).clip(0) + MARROW * marrow
@@ -96,7 +96,7 @@ def _bones(chest: Phantom, view: View, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(total * (1 + BONE_GRAIN * _grain(total.shape, rng, view.pitch)))
 
 
-def _filled(corners: np.ndarray, view: View) -> np.ndarray:
+def _filled(corners: np.ndarray, view: Projection) -> np.ndarray:
     """1 where a thin plate with these corners (n, 3) lies, its edge a little soft."""
     t, _ = view.turned(corners[:, 0], corners[:, 1])
     image = Image.new("L", (view.count, view.count))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hilum_lab.network.projector import Ellipsoid, Stack, Tube, interpolated
+from hilum_lab.network.projector import EllipseStack, Ellipsoid, Tube, interpolated
 
 SIDES = (-1, 1)  # the patient's right, left
 
@@ -98,7 +98,7 @@ class Sizes:
         return float(self.curve * np.sin(z / 80)), float(46 + 14 * np.cos((z - 10) / 110))
 
 
-def spine(sizes: Sizes) -> Stack:
+def spine(sizes: Sizes) -> EllipseStack:
     """The vertebral bodies as one column with waists."""
     rows = []
     for number in range(VERTEBRAE.start, VERTEBRAE.stop + 1):
@@ -107,7 +107,7 @@ def spine(sizes: Sizes) -> Stack:
         for share, waist in ((-0.4, 1.0), (0, 0.86), (0.4, 1.0)):
             z = sizes.level(number) - share * pitch
             rows.append((z, *sizes.middle(z), half * waist, 0.8 * half * waist))
-    return Stack(rows)
+    return EllipseStack(rows)
 
 
 def discs(sizes: Sizes) -> Iterator[Ellipsoid]:

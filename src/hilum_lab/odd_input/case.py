@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hilum_lab.odd_input.classic import Exam, Maker
+from hilum_lab.odd_input.classic import CaseFiles, Maker
 
 
 @dataclass(frozen=True)
-class Received:
+class MustReceive:
     """A module must get one volume of `slices` planes that were scanned together.
 
     `words` are regular expressions, each of which must be found in what Hilum says of the study.
@@ -21,14 +21,14 @@ class Received:
 
 
 @dataclass(frozen=True)
-class Refused:
+class MustRefuse:
     """No module may get anything, and the `words` (regular expressions) say why."""
 
     words: tuple[str, ...]
     state: str = ""  # any that is no result, unless it is given
 
 
-Expected = Received | Refused
+Expected = MustReceive | MustRefuse
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Case:
     name: str
     group: str
     modality: str
-    make: Callable[[Maker], Exam]
+    make: Callable[[Maker], CaseFiles]
     right: tuple[Expected, ...]
 
     @property
@@ -51,12 +51,12 @@ class Case:
         """Every case is one study."""
         return Maker(self.title, self.modality).uid("study")
 
-    def exam(self) -> Exam:
+    def exam(self) -> CaseFiles:
         """Its files."""
         return self.make(Maker(self.title, self.modality))
 
 
-class Group:
+class CaseGroup:
     """A group of cases, in the order in which they are written."""
 
     def __init__(self, title: str) -> None:
@@ -65,25 +65,25 @@ class Group:
 
     def case(
         self, name: str, *right: Expected, modality: str = "MR"
-    ) -> Callable[[Callable[[Maker], Exam]], Callable[[Maker], Exam]]:
+    ) -> Callable[[Callable[[Maker], CaseFiles]], Callable[[Maker], CaseFiles]]:
         """Enter the decorated function as the one that makes the files of case `name`."""
 
-        def enter(make: Callable[[Maker], Exam]) -> Callable[[Maker], Exam]:
+        def enter(make: Callable[[Maker], CaseFiles]) -> Callable[[Maker], CaseFiles]:
             self.cases.append(Case(name, self.title, modality, make, right))
             return make
 
         return enter
 
     def add(
-        self, name: str, make: Callable[[Maker], Exam], *right: Expected, modality: str = "MR"
+        self, name: str, make: Callable[[Maker], CaseFiles], *right: Expected, modality: str = "MR"
     ) -> None:
         """Enter one more case."""
         self.cases.append(Case(name, self.title, modality, make, right))
 
 
-def received(slices: int = 12, *words: str, readable: bool = True) -> Received:
-    return Received(slices, words, readable)
+def received(slices: int = 12, *words: str, readable: bool = True) -> MustReceive:
+    return MustReceive(slices, words, readable)
 
 
-def refused(*words: str, state: str = "") -> Refused:
-    return Refused(words, state)
+def refused(*words: str, state: str = "") -> MustRefuse:
+    return MustRefuse(words, state)

@@ -32,7 +32,7 @@ ENHANCED = {
 
 
 @dataclass
-class Exam:
+class CaseFiles:
     """The files of one case, by name, and the planes that were scanned.
 
     What is bytes goes to the disk as it is; a data set is saved as a DICOM file.
@@ -63,9 +63,9 @@ class Maker:
     def uid(self, *what: object) -> str:
         return derived_uid("odd input", self._case, *map(str, what))
 
-    def exam(self, scanned: Iterable[Plane] = (), **attributes: Any) -> Exam:
+    def exam(self, scanned: Iterable[Plane] = (), **attributes: Any) -> CaseFiles:
         """An exam of one series, an image for each plane (twelve axial ones without any)."""
-        exam = Exam(self.modality)
+        exam = CaseFiles(self.modality)
         for number, plane in enumerate(scanned or planes(), start=1):
             exam.add(self.image(plane, number, **attributes), plane)
         return exam

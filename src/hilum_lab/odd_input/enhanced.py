@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset
 
-from hilum_lab.odd_input.classic import ENHANCED, Exam, Maker, changed, put_pixels
+from hilum_lab.odd_input.classic import ENHANCED, CaseFiles, Maker, changed, put_pixels
 from hilum_lab.odd_input.phantom import Plane, planes
 
 
@@ -67,9 +67,9 @@ def enhanced(
 
 def exam_of(
     maker: Maker, frames: Sequence[Shot], all_per_frame: bool = False, **attributes: Any
-) -> Exam:
+) -> CaseFiles:
     """An exam that is this one object."""
-    exam = Exam(maker.modality)
+    exam = CaseFiles(maker.modality)
     dataset = enhanced(maker, frames, all_per_frame, **attributes)
     exam.add(dataset, *(shot.plane for shot in frames))
     return exam

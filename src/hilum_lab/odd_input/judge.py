@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from hilum_lab.odd_input.case import Case, Received, Refused
+from hilum_lab.odd_input.case import Case, MustReceive, MustRefuse
 from hilum_lab.odd_input.phantom import GRADIENT, Plane, field
-from hilum_lab.odd_input.readers import Read, disagreement
+from hilum_lab.odd_input.readers import Read, grid_difference
 
 SHARE_OF_VOXEL = 0.25  # of its smallest side: what a voxel may lie beside its true place
 USUAL = re.compile(r": \w+ as the module needs; \d+ evenly spaced slices [\d.]+ mm apart")
@@ -26,7 +26,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Row:
+class JudgedCase:
     """One line of the table. `wrong` says what is not as it should be, "" if it is right."""
 
     case: Case
@@ -47,10 +47,10 @@ class Errors:
     faults: tuple[str, ...]
 
 
-Reader = Callable[[Path], Read]
+IndependentReader = Callable[[Path], Read]
 
 
-def judged(case: Case, folder: Path, heard: Heard, reader: Reader | None) -> Row:
+def judged(case: Case, folder: Path, heard: Heard, reader: IndependentReader | None) -> JudgedCase:
     """The line of one case, whose files lie in `folder`."""
     exam = case.exam()
     errors = None
@@ -59,18 +59,18 @@ def judged(case: Case, folder: Path, heard: Heard, reader: Reader | None) -> Row
     verdicts = []
     judges: tuple[str, ...] = ()
     for right in case.right:
-        if isinstance(right, Refused):
+        if isinstance(right, MustRefuse):
             verdicts.append(_not_refused(right, heard))
             continue
         faults = _not_received(right, heard, errors)
         judges = ("phantom",)
         if right.readable and reader and heard.volume is not None:
             judges = ("phantom", reader.__name__)
-            if text := disagreement(*heard.volume, reader(folder)):
+            if text := grid_difference(*heard.volume, reader(folder)):
                 faults.append(text)
         verdicts.append(faults)
     wrong = min(verdicts, key=len)
-    return Row(
+    return JudgedCase(
         case,
         len(exam.files),
         outcome_of(heard),
@@ -91,7 +91,7 @@ def outcome_of(heard: Heard) -> str:
     return f"{text}; {USUAL.sub('', heard.words)}"
 
 
-def _not_refused(right: Refused, heard: Heard) -> list[str]:
+def _not_refused(right: MustRefuse, heard: Heard) -> list[str]:
     faults = []
     if heard.volume is not None:
         faults.append("a module received it")
@@ -100,7 +100,7 @@ def _not_refused(right: Refused, heard: Heard) -> list[str]:
     return faults + _unsaid(right.words, heard)
 
 
-def _not_received(right: Received, heard: Heard, errors: Errors | None) -> list[str]:
+def _not_received(right: MustReceive, heard: Heard, errors: Errors | None) -> list[str]:
     if heard.volume is None or errors is None:
         return ["no module received it", f"{right.slices} slices should have been"]
     faults = list(errors.faults)

@@ -37,7 +37,7 @@ def simple_itk(folder: Path) -> Read:
     return Read(SimpleITK.GetArrayFromImage(image).astype(np.float64), affine)
 
 
-def disagreement(array: np.ndarray, affine: np.ndarray, read: Read) -> str:
+def grid_difference(array: np.ndarray, affine: np.ndarray, read: Read) -> str:
     """Where a received volume differs from what was read, "" if it does not.
 
     The two may order the axes otherwise: voxels are compared where they are in the patient.

@@ -10,15 +10,15 @@ from hilum.offline import analyse_folder
 from hilum.offline.reading import Progress, in_lines, untold
 from hilum.terminal import in_words
 from hilum_lab.odd_input.case import Case
-from hilum_lab.odd_input.classic import Exam
+from hilum_lab.odd_input.classic import CaseFiles
 from hilum_lab.odd_input.installed import modules_installed
-from hilum_lab.odd_input.judge import Heard, Reader, Row, judged
+from hilum_lab.odd_input.judge import Heard, IndependentReader, JudgedCase, judged
 from hilum_lab.odd_input.module import kept
 
 
 def run(
-    cases: Sequence[Case], work: Path, reader: Reader | None, progress: Progress = untold
-) -> list[Row]:
+    cases: Sequence[Case], work: Path, reader: IndependentReader | None, progress: Progress = untold
+) -> list[JudgedCase]:
     """One row for each case, in their order; files are made in the empty folder `work`."""
     folders = write_all(cases, work / "exams", progress)
     heard = heard_of_run(cases, folders, work, progress)
@@ -58,7 +58,7 @@ def write_all(cases: Sequence[Case], folder: Path, progress: Progress = untold) 
     return folders
 
 
-def write(exam: Exam, folder: Path) -> None:
+def write(exam: CaseFiles, folder: Path) -> None:
     """The files of one exam."""
     folder.mkdir(parents=True)
     for name, content in exam.files.items():

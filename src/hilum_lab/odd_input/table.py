@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from hilum_lab.odd_input.judge import Row
+from hilum_lab.odd_input.judge import JudgedCase
 
 LONGEST = 240  # characters of a cell
 COMMAND = "hilum odd-input --out docs/explanation/odd-input.md"
@@ -30,7 +30,7 @@ which makes the files, runs and judges them, and needs the packages of the tests
 """
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
+def as_markdown(rows: Sequence[JudgedCase]) -> str:
     """The page, a section for each group of cases."""
     wrong = sum(bool(row.wrong) for row in rows)
     received = sum(row.error_mm is not None for row in rows)
@@ -51,7 +51,7 @@ def as_markdown(rows: Sequence[Row]) -> str:
     return "\n".join(parts)
 
 
-def _line(number: int, row: Row) -> str:
+def _line(number: int, row: JudgedCase) -> str:
     case = row.case
     name = case.name if case.modality == "MR" else f"{case.name} ({case.modality})"
     cells = (

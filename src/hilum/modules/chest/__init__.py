@@ -19,7 +19,7 @@ from hilum.modules.chest.gates import (
     PixelGate,
     header_objection,
 )
-from hilum.modules.chest.network import LungSegmenter, Network, Reading
+from hilum.modules.chest.network import Classifier, LungSegmenter, Scores
 from hilum.modules.chest.preprocess import Prepared, prepare
 
 HERE = Path(__file__).parent
@@ -33,7 +33,7 @@ class Analysed:
     film: Film
     prepared: Prepared
     lungs: np.ndarray
-    reading: Reading
+    reading: Scores
 
 
 def facts_of_network(folder: Path) -> tuple[str, str, str, tuple[Path, ...]]:
@@ -64,7 +64,7 @@ class ChestRadiograph:
         if self.gate.calibration is None:
             raise ModuleError(f"{self.gate.weights.name} is not calibrated")
         self._bounds = self.gate.calibration
-        self.classify = Network(self.network, threads)
+        self.classify = Classifier(self.network, threads)
 
     @classmethod
     def with_network(cls, folder: Path) -> type["ChestRadiograph"]:

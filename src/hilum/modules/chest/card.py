@@ -16,13 +16,13 @@ from hilum.module import CARD
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Part(BaseModel):
+class CardTable(BaseModel):
     """Frozen; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Group(Part):
+class OutputGroup(CardTable):
     """One output of the network: what a reader calls it, and its code (PS3.16, SNOMED CT, ...)."""
 
     label: str = Field(min_length=1)
@@ -35,7 +35,7 @@ class Group(Part):
         return Code(self.value, self.scheme, self.meaning)
 
 
-class Picture(Part):
+class InputImage(CardTable):
     """How a film becomes the network's input.
 
     The border comes off and the film is stretched to 0-1 (1st to 99th percentile) in any case. Then
@@ -74,7 +74,7 @@ class Picture(Part):
         return self
 
 
-class Output(Part):
+class Output(CardTable):
     """Names of the ONNX outputs; the scores are (1, groups).
 
     `activation`, where the network has one, is its class activation map: (1, groups, rows, columns)
@@ -87,7 +87,7 @@ class Output(Part):
     activation: str = ""
 
 
-class NetworkCard(Part):
+class NetworkCard(CardTable):
     """The whole card. Scores below `abstain_below` are reported as indeterminate; a share of
     evidence inside the lungs below `low_evidence` is flagged."""
 
@@ -101,9 +101,9 @@ class NetworkCard(Part):
     abstain_below: Share
     low_evidence: Share = 0.5
     file: str = "network.onnx"
-    input: Picture
+    input: InputImage
     output: Output
-    group: tuple[Group, ...] = Field(min_length=2)
+    group: tuple[OutputGroup, ...] = Field(min_length=2)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -66,7 +66,7 @@ class Objection:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class GateBounds:
     """Bounds set on training films of persons kept aside; they lie in the ONNX file."""
 
     least_frontal: float
@@ -74,7 +74,7 @@ class Calibration:
     least_lungs: float
 
     @classmethod
-    def read(cls, text: str) -> "Calibration":
+    def read(cls, text: str) -> "GateBounds":
         """From the JSON that `write` made."""
         return cls(**json.loads(text))
 
@@ -92,7 +92,7 @@ class Look:
     distance: float
     lungs: float
 
-    def objection(self, bounds: Calibration) -> Objection | None:
+    def objection(self, bounds: GateBounds) -> Objection | None:
         """The most telling reason to refuse, or None."""
         if self.kinds["frontal"] < bounds.least_frontal:
             others = {kind: chance for kind, chance in self.kinds.items() if kind != "frontal"}
@@ -114,7 +114,7 @@ class PixelGate:
         self._session = session_of(weights or self.weights, threads)
         described = self._session.get_modelmeta().custom_metadata_map
         self.calibration = (
-            Calibration.read(described[CALIBRATION_KEY]) if CALIBRATION_KEY in described else None
+            GateBounds.read(described[CALIBRATION_KEY]) if CALIBRATION_KEY in described else None
         )
 
     def __call__(self, image: np.ndarray, lungs: np.ndarray) -> Look:

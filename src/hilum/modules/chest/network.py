@@ -14,7 +14,7 @@ from hilum.modules.chest.preprocess import (
     cropped,
     lung_box,
     pasted,
-    resized,
+    rescaled,
     square_around,
     squared,
     unsquared,
@@ -48,7 +48,7 @@ class LungSegmenter:
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class Scores:
     """What a network said of one prepared film.
 
     `scores` (groups,) lie between 0 and 1 and add up to 1. `activation` (groups, rows, columns) is
@@ -72,7 +72,7 @@ class Reading:
         return np.asarray(positive / max(float(positive.max()), 1e-6), np.float32)
 
 
-class Network:
+class Classifier:
     """A classifier described by the card in its folder. Raises `ConfigurationError`."""
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
@@ -104,7 +104,7 @@ class Network:
             )
         self._input = inputs[0].name
 
-    def __call__(self, image: np.ndarray, lungs: np.ndarray) -> Reading:
+    def __call__(self, image: np.ndarray, lungs: np.ndarray) -> Scores:
         """`image` (rows, columns) 0-1 without its border, `lungs` boolean on the same pixels."""
         picture, output = self.card.input, self.card.output
         cut = int(picture.cut_top * len(image))
@@ -114,10 +114,10 @@ class Network:
             box = lung_box(lungs) or square_around(box)
         elif picture.fit == "pad":
             box = square_around(box)
-        grey = resized(cropped(seen, box), (picture.rows, picture.columns))
+        grey = rescaled(cropped(seen, box), (picture.rows, picture.columns))
         names = list(filter(None, (output.scores, output.activation)))
         found = self._session.run(names, {self._input: self._tensor(grey)})
-        return Reading(
+        return Scores(
             scores=self._scores(np.asarray(found[0], np.float64)),
             activation=self._activation(np.asarray(found[1])) if output.activation else None,
             box=box,

@@ -16,7 +16,7 @@ from scipy.ndimage import (  # type: ignore[attr-defined]
 )
 
 from hilum.findings import Note, Refusal
-from hilum.modules.hippocampus.network import ANTERIOR, Bounds, Range, Segmentation
+from hilum.modules.hippocampus.network import ANTERIOR, Bounds, Limits, Segmentation
 
 TEMPLATE = Path(__file__).with_name("template.npz")
 # offsets in voxels (1 mm) from the hippocampus's centroid: to the right, to anterior, to the head
@@ -83,10 +83,10 @@ class Plausibility:
         """A refusal, or the notes a reader must see (none if nothing is unusual)."""
         if not segmentation.labels.any():
             return Refusal("nothing-found", "no hippocampus was found in the image.")
-        return verdict(numbers_of(segmentation, self.template), self._bounds)
+        return assess(numbers_of(segmentation, self.template), self._bounds)
 
 
-def verdict(
+def assess(
     numbers: Mapping[str, float], bounds: Mapping[str, Bounds]
 ) -> Refusal | tuple[Note, ...]:
     """Compare `numbers` with their `bounds`, the most telling gate first."""
@@ -155,6 +155,6 @@ def appearance(image: np.ndarray, centre: np.ndarray) -> np.ndarray:
     return np.asarray(map_coordinates(smooth, where, order=1, cval=np.nan))
 
 
-def _outside(value: float, allowed: Range) -> bool:
+def _outside(value: float, allowed: Limits) -> bool:
     low, high = allowed
     return (low is not None and value < low) or (high is not None and value > high)

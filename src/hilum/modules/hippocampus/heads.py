@@ -18,7 +18,7 @@ from scipy.ndimage import (  # type: ignore[attr-defined]
 )
 
 from hilum.modules.hippocampus.network import Segmentation, divided
-from hilum.modules.hippocampus.search import STEP, Place, find
+from hilum.modules.hippocampus.search import STEP, Location, find_pair
 
 RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # to DICOM's LPS and back
 SMOOTHING = 1.0  # mm, before a head is sampled at STEP
@@ -38,11 +38,11 @@ class Head:
         self._to_patient = RAS @ volume.affine
         self._to_index = np.linalg.inv(self._to_patient)
 
-    def find(self, template: np.ndarray) -> tuple[Place, Place] | None:
+    def find(self, template: np.ndarray) -> tuple[Location, Location] | None:
         """Left and right; None where nothing could be a pair of hippocampi."""
-        return find(*self._overview(), template)
+        return find_pair(*self._overview(), template)
 
-    def crop(self, place: Place) -> Volume:
+    def crop(self, place: Location) -> Volume:
         """1 mm around `place`, cubic; mirrored for a right hippocampus, so that it looks left."""
         affine = np.eye(4)
         affine[:3, 3] = _first(place)
@@ -50,14 +50,14 @@ class Head:
         voxels = voxels[::-1] if place.mirrored else voxels
         return Volume(voxels, affine=RAS @ affine, coordinate_system="PATIENT")
 
-    def inside(self, place: Place) -> float:
+    def inside(self, place: Location) -> float:
         """Share of the crop around `place` that lies inside the image."""
         axes = [np.linspace(0, n - 1, 9) for n in CROP]
         grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1) + _first(place)
         where = _through(self._to_index, grid)
         return float(((where >= 0) & (where <= np.array(self._voxels.shape) - 1)).all(-1).mean())
 
-    def labels(self, place: Place, segmentation: Segmentation) -> Volume:
+    def labels(self, place: Location, segmentation: Segmentation) -> Volume:
         """0 background, 1 anterior, 2 posterior on the grid of the head.
 
         `segmentation` is that of `crop(place)`.
@@ -110,7 +110,7 @@ class Hippocampus:
     """One hippocampus of a head, segmented in a crop that lies around it."""
 
     head: Head
-    place: Place
+    place: Location
     segmentation: Segmentation
 
     @cached_property
@@ -123,7 +123,9 @@ class Hippocampus:
         return self.labels.with_array(np.isin(self.labels.array, list(labels)))
 
 
-def segmented(head: Head, place: Place, segment: Callable[[Volume], Segmentation]) -> Hippocampus:
+def segmented(
+    head: Head, place: Location, segment: Callable[[Volume], Segmentation]
+) -> Hippocampus:
     """Segment around `place`, moving the crop until the mask lies where it does in training."""
     segmentation = segment(head.crop(place))
     for _ in range(LOOKS - 1):
@@ -135,7 +137,7 @@ def segmented(head: Head, place: Place, segment: Callable[[Volume], Segmentation
     return Hippocampus(head, place, segmentation)
 
 
-def _centred(place: Place, segmentation: Segmentation) -> Place:
+def _centred(place: Location, segmentation: Segmentation) -> Location:
     """`place` with the centroid of what was found."""
     found = np.argwhere(segmentation.labels > 0)
     if not len(found):
@@ -146,7 +148,7 @@ def _centred(place: Place, segmentation: Segmentation) -> Place:
     return replace(place, centre=_first(place) + centroid)
 
 
-def _first(place: Place) -> np.ndarray:
+def _first(place: Location) -> np.ndarray:
     """The RAS place of the first voxel of the crop around `place`, before any mirroring."""
     hand = np.array([-1 if place.mirrored else 1, 1, 1])
     return np.asarray(place.centre + FROM_CENTROID * hand - (np.array(CROP) - 1) / 2)

@@ -15,15 +15,15 @@ TRAINING_ORIENTATION = "RAH"  # axes run to the right, to anterior, to the head:
 MULTIPLE = 8  # three halvings inside the network
 CALIBRATION_KEY = "calibration"  # in the metadata of the ONNX file
 
-Range = tuple[float | None, float | None]
+Limits = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
 class Bounds:
     """Where a number is usual (`passes`) and beyond which nothing is reported (`refuses`)."""
 
-    passes: Range
-    refuses: Range
+    passes: Limits
+    refuses: Limits
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ FLAT = 1e-2  # of the image's variance: below it there is nothing to correlate w
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where a hippocampus probably is: `centre` is its centroid (RAS, mm).
 
     `correlation` is that of its surroundings with the training crops. `mirrored`: it is the right
@@ -39,7 +39,9 @@ class Place:
     mirrored: bool
 
 
-def find(image: np.ndarray, first: np.ndarray, template: np.ndarray) -> tuple[Place, Place] | None:
+def find_pair(
+    image: np.ndarray, first: np.ndarray, template: np.ndarray
+) -> tuple[Location, Location] | None:
     """The left and the right hippocampus, or None where no pair of places could be them.
 
     Parameters
@@ -60,17 +62,17 @@ def find(image: np.ndarray, first: np.ndarray, template: np.ndarray) -> tuple[Pl
     return max(pairs, key=lambda pair: pair[0].correlation + pair[1].correlation, default=None)
 
 
-def _could_be(left: Place, right: Place) -> bool:
+def _could_be(left: Location, right: Location) -> bool:
     apart, *askew = right.centre - left.centre
     return bool(APART[0] <= apart <= APART[1] and np.hypot(*askew) <= ASKEW)
 
 
-def _peaks(correlation: np.ndarray, first: np.ndarray, mirrored: bool) -> Iterator[Place]:
+def _peaks(correlation: np.ndarray, first: np.ndarray, mirrored: bool) -> Iterator[Location]:
     """The highest local maxima."""
     at = np.argwhere(correlation == maximum_filter(correlation, PEAK_DISTANCE))
     values = correlation[tuple(at.T)]
     for index in np.argsort(-values, kind="stable")[:PEAKS]:
-        yield Place(at[index] * STEP + first, float(values[index]), mirrored)
+        yield Location(at[index] * STEP + first, float(values[index]), mirrored)
 
 
 def _scaled(template: np.ndarray, size: float, mirrored: bool) -> tuple[np.ndarray, np.ndarray]:

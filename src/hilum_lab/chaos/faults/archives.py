@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hilum.comparison.priors import NOT_LOOKED_UP
 from hilum.records import tables
 from hilum_lab.chaos import gate
-from hilum_lab.chaos.exams import Study
+from hilum_lab.chaos.exams import SentStudy
 from hilum_lab.chaos.gate import Reply
 from hilum_lab.chaos.network import ARCHIVE_NAME, PACS_NAME
 from hilum_lab.chaos.registry import fault
@@ -18,7 +18,7 @@ PROCESSING_FAILURE, NO_SUCH_CLASS = 0x0110, 0x0122
 FULL, NOT_UNDERSTOOD = 0xA700, 0xC000
 
 
-def _until_tried(trial: Trial, study: Study, times: int = 2) -> None:
+def _until_tried(trial: Trial, study: SentStudy, times: int = 2) -> None:
     """Until Hilum has noted a failed attempt to deliver, and some time has gone by."""
     trial.until(
         lambda: trial.hilum.records.find(tables.event, study_uid=study.uid, kind="delayed"),

@@ -6,7 +6,7 @@ from contextlib import suppress
 import httpx
 
 from hilum.errors import DeliveryDelayed, DeliveryError
-from hilum_lab.chaos.exams import Study
+from hilum_lab.chaos.exams import SentStudy
 from hilum_lab.chaos.network import Plan
 from hilum_lab.chaos.registry import fault
 from hilum_lab.chaos.trial import Trial
@@ -107,7 +107,7 @@ def analysed(trial: Trial) -> None:
     trial.require(_says(trial, study, "INCOMPLETE"), "no result in the PACS says INCOMPLETE")
 
 
-def _break_off(trial: Trial, study: Study) -> None:
+def _break_off(trial: Trial, study: SentStudy) -> None:
     """Abort the association (PS3.8 7.3) before the end of the target series."""
     sending = trial.association(study.files, "hilum")
     for _ in range(study.most):
@@ -116,7 +116,7 @@ def _break_off(trial: Trial, study: Study) -> None:
         sending.throw(DeliveryDelayed("the sender is switched off"))
 
 
-def _says(trial: Trial, study: Study, word: str) -> bool:
+def _says(trial: Trial, study: SentStudy, word: str) -> bool:
     """Whether a result in the PACS has `word` in any attribute."""
     query = {"Level": "Instance", "Query": {"StudyInstanceUID": study.uid}}
     pacs = trial.network.pacs.url

@@ -13,10 +13,10 @@ from pydicom.uid import (
 )
 
 from hilum.dicom.part10 import PREAMBLE, prefix
-from hilum_lab.odd_input.case import Group, received, refused
-from hilum_lab.odd_input.classic import Exam, Maker
+from hilum_lab.odd_input.case import CaseGroup, received, refused
+from hilum_lab.odd_input.classic import CaseFiles, Maker
 
-GROUP = Group("Files as they lie in folders")
+GROUP = CaseGroup("Files as they lie in folders")
 
 
 def bare(dataset: Dataset, implicit: bool = False) -> bytes:
@@ -36,10 +36,10 @@ def whole(dataset: Dataset) -> bytes:
     return buffer.getvalue()
 
 
-def each(written: Callable[[Dataset], bytes]) -> Callable[[Maker], Exam]:
+def each(written: Callable[[Dataset], bytes]) -> Callable[[Maker], CaseFiles]:
     """A regular series, each file of it written in another way."""
 
-    def make(maker: Maker) -> Exam:
+    def make(maker: Maker) -> CaseFiles:
         exam = maker.exam()
         exam.files = {name: written(d) for name, d in exam.files.items() if isinstance(d, Dataset)}
         return exam
@@ -47,10 +47,10 @@ def each(written: Callable[[Dataset], bytes]) -> Callable[[Maker], Exam]:
     return make
 
 
-def one(number: int, written: Callable[[Dataset], bytes]) -> Callable[[Maker], Exam]:
+def one(number: int, written: Callable[[Dataset], bytes]) -> Callable[[Maker], CaseFiles]:
     """A regular series, one file of it written in another way."""
 
-    def make(maker: Maker) -> Exam:
+    def make(maker: Maker) -> CaseFiles:
         exam = maker.exam()
         name = f"{number:04d}.dcm"
         dataset = exam.files[name]
@@ -61,10 +61,10 @@ def one(number: int, written: Callable[[Dataset], bytes]) -> Callable[[Maker], E
     return make
 
 
-def beside(name: str, content: Callable[[Exam], bytes]) -> Callable[[Maker], Exam]:
+def beside(name: str, content: Callable[[CaseFiles], bytes]) -> Callable[[Maker], CaseFiles]:
     """A regular series, and one file beside it."""
 
-    def make(maker: Maker) -> Exam:
+    def make(maker: Maker) -> CaseFiles:
         exam = maker.exam()
         exam.add(content(exam), name=name)
         return exam
@@ -77,7 +77,7 @@ def _said_to_be(syntax: str, dataset: Dataset, implicit: bool) -> bytes:
     return start + bare(dataset, implicit)
 
 
-def _other_content(exam: Exam) -> bytes:
+def _other_content(exam: CaseFiles) -> bytes:
     dataset = exam.datasets[3]
     before = dataset.PixelData
     dataset.PixelData = bytes(len(before))
@@ -117,7 +117,7 @@ def _deflated(dataset: Dataset) -> bytes:
     return whole(dataset)
 
 
-def _index(exam: Exam) -> bytes:
+def _index(exam: CaseFiles) -> bytes:
     del exam
     start = prefix("1.2.840.10008.1.3.10", "2.25.98", ExplicitVRLittleEndian)
     dataset = Dataset()

@@ -6,19 +6,19 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
-from hilum_lab.odd_input.case import Group, received, refused
-from hilum_lab.odd_input.classic import Exam, Maker
+from hilum_lab.odd_input.case import CaseGroup, received, refused
+from hilum_lab.odd_input.classic import CaseFiles, Maker
 from hilum_lab.odd_input.enhanced import Shot, again, enhanced, exam_of, shots
 from hilum_lab.odd_input.phantom import SAGITTAL, planes, turned
 
-GROUP = Group("Frames in one object")
+GROUP = CaseGroup("Frames in one object")
 OFFSET = 100.0
 LEGACY_MR = "1.2.840.10008.5.1.4.1.1.4.4"  # Legacy Converted Enhanced MR Image Storage
 
 
 def of(
     frames: list[Shot], all_per_frame: bool = False, **attributes: Any
-) -> Callable[[Maker], Exam]:
+) -> Callable[[Maker], CaseFiles]:
     return lambda maker: exam_of(maker, frames, all_per_frame, **attributes)
 
 
@@ -82,10 +82,10 @@ GROUP.add(
 GROUP.add("one frame", of(shots(planes(1))), refused(r"single slice"))
 
 
-def without(*keywords: str) -> Callable[[Maker], Exam]:
+def without(*keywords: str) -> Callable[[Maker], CaseFiles]:
     """An object whose frames lack functional groups."""
 
-    def make(maker: Maker) -> Exam:
+    def make(maker: Maker) -> CaseFiles:
         exam = exam_of(maker, shots())
         (dataset,) = exam.datasets
         shared: Dataset = dataset.SharedFunctionalGroupsSequence[0]
@@ -108,7 +108,7 @@ GROUP.add(
 
 
 @GROUP.case("no functional groups at all", refused(r"(?i)position|functional group|frame"))
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     exam = exam_of(maker, shots())
     for dataset in exam.datasets:
         del dataset.SharedFunctionalGroupsSequence
@@ -117,7 +117,7 @@ def _(maker: Maker) -> Exam:
 
 
 @GROUP.case("more frames stated than described", refused(r"(?i)frame"))
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     exam = exam_of(maker, shots())
     for dataset in exam.datasets:
         dataset.NumberOfFrames = 20
@@ -125,7 +125,7 @@ def _(maker: Maker) -> Exam:
 
 
 @GROUP.case("slope 0 in one frame", refused(r"(?i)RescaleSlope|rescale slope"))
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     frames = [replace(shot, intercept=1.0 if n == 5 else 0.0) for n, shot in enumerate(shots())]
     exam = exam_of(maker, frames)
     group = exam.datasets[0].PerFrameFunctionalGroupsSequence[5]
@@ -154,16 +154,16 @@ def _parts(maker: Maker) -> list[tuple[Dataset, list[Shot]]]:
 
 
 @GROUP.case("concatenation in two files", received(readable=False))
-def _(maker: Maker) -> Exam:
-    exam = Exam(maker.modality)
+def _(maker: Maker) -> CaseFiles:
+    exam = CaseFiles(maker.modality)
     for dataset, frames in _parts(maker):
         exam.add(dataset, *(shot.plane for shot in frames))
     return exam
 
 
 @GROUP.case("concatenation whose second file is missing", refused(r"(?i)1 of 2|concatenation"))
-def _(maker: Maker) -> Exam:
-    exam = Exam(maker.modality)
+def _(maker: Maker) -> CaseFiles:
+    exam = CaseFiles(maker.modality)
     (dataset, frames), _second = _parts(maker)
     exam.add(dataset, *(shot.plane for shot in frames))
     return exam
@@ -177,14 +177,14 @@ def _legacy(maker: Maker) -> Dataset:
 
 
 @GROUP.case("Legacy Converted Enhanced MR", received())
-def _(maker: Maker) -> Exam:
-    exam = Exam(maker.modality)
+def _(maker: Maker) -> CaseFiles:
+    exam = CaseFiles(maker.modality)
     exam.add(_legacy(maker), *planes())
     return exam
 
 
 @GROUP.case("Legacy Converted beside the classic images", received(readable=False))
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     exam = maker.exam()
     dataset = _legacy(maker)
     for group, classic in zip(dataset.PerFrameFunctionalGroupsSequence, exam.datasets, strict=True):

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from hilum_lab.odd_input.case import Group, received, refused
-from hilum_lab.odd_input.classic import Exam, Maker
+from hilum_lab.odd_input.case import CaseGroup, received, refused
+from hilum_lab.odd_input.classic import CaseFiles, Maker
 from hilum_lab.odd_input.phantom import (
     CORONAL,
     ORIGIN,
@@ -18,8 +18,8 @@ from hilum_lab.odd_input.phantom import (
     turned,
 )
 
-GROUP = Group("Where the slices are")
-Make = Callable[[Maker], Exam]
+GROUP = CaseGroup("Where the slices are")
+Make = Callable[[Maker], CaseFiles]
 
 DUPLICATE = r"duplicate|where another one lies"
 TILTED = 40  # slices, enough for a degree to shift the last one by 0.7 mm
@@ -32,8 +32,8 @@ def of(scanned: list[Plane], **attributes: Any) -> Make:
 def without(*missing: int) -> Make:
     """A regular series of which some images did not come."""
 
-    def make(maker: Maker) -> Exam:
-        exam = Exam(maker.modality)
+    def make(maker: Maker) -> CaseFiles:
+        exam = CaseFiles(maker.modality)
         for number, plane in enumerate(planes(), start=1):
             if number not in missing:
                 exam.add(maker.image(plane, number), plane)
@@ -56,7 +56,7 @@ GROUP.add("files in reverse order", of(planes()[::-1]), received())
 
 
 @GROUP.case("files named at random", received())
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     exam = maker.exam()
     names = {name: hashlib.sha256(name.encode()).hexdigest()[:8] for name in exam.files}
     exam.files = {names[name]: file for name, file in exam.files.items()}
@@ -64,7 +64,7 @@ def _(maker: Maker) -> Exam:
 
 
 @GROUP.case("InstanceNumber in another order than the positions", received())
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     exam = maker.exam()
     for place, dataset in enumerate(exam.datasets):
         dataset.InstanceNumber = 7 * place % 12 + 1
@@ -94,7 +94,7 @@ GROUP.add(
 
 
 @GROUP.case("spacing of 0.625 mm, positions rounded to 0.01 mm", received(320))
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     x, y, z = ORIGIN
     places = [round(0.625 * number, 2) for number in range(320)]
     scanned = [Plane((x, y, z + place), size=(8, 8)) for place in places]
@@ -102,7 +102,7 @@ def _(maker: Maker) -> Exam:
 
 
 @GROUP.case("positions that jitter by 0.02 mm", received())
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     jitter = np.random.default_rng(1).uniform(-0.02, 0.02, (12, 3))
     places = np.array(ORIGIN) + np.arange(12)[:, None] * np.array([0, 0, 1]) + jitter
     return maker.exam([Plane(tuple(place.tolist())) for place in places])
@@ -159,7 +159,7 @@ GROUP.add(
 
 
 @GROUP.case('SliceThickness "1,0"', received())
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     exam = maker.exam()
     for dataset in exam.datasets:
         dataset["SliceThickness"]._value = "1,0"

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from hilum_lab.odd_input.case import Group, received, refused
-from hilum_lab.odd_input.classic import Exam, Maker, changed
+from hilum_lab.odd_input.case import CaseGroup, received, refused
+from hilum_lab.odd_input.classic import CaseFiles, Maker, changed
 from hilum_lab.odd_input.phantom import CORONAL, planes
 
-GROUP = Group("Whose images they are")
+GROUP = CaseGroup("Whose images they are")
 OTHER: dict[str, Any] = {
     "PatientID": "LAB-2",
     "PatientName": "Other^Person",
@@ -17,7 +17,7 @@ OTHER: dict[str, Any] = {
 def half(**attributes: Any) -> Any:
     """A regular series, every second image of it changed."""
 
-    def make(maker: Maker) -> Exam:
+    def make(maker: Maker) -> CaseFiles:
         exam = maker.exam()
         for dataset in exam.datasets[::2]:
             changed(dataset, **attributes)
@@ -52,7 +52,7 @@ GROUP.add("another birth date in every second image", half(PatientBirthDate="195
 
 
 @GROUP.case("scouts of another patient in the study", received(12, r"(?i)patient"))
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     exam = maker.exam()
     for number in (1, 2):
         (plane,) = planes(1, orientation=CORONAL)

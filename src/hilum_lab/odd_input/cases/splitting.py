@@ -7,20 +7,20 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage, SecondaryCaptureImageStorage
 
-from hilum_lab.odd_input.case import Expected, Group, received, refused
-from hilum_lab.odd_input.classic import Exam, Maker, put_pixels
+from hilum_lab.odd_input.case import CaseGroup, Expected, received, refused
+from hilum_lab.odd_input.classic import CaseFiles, Maker, put_pixels
 from hilum_lab.odd_input.phantom import CORONAL, SAGITTAL, Plane, planes
 
-GROUP = Group("Several volumes in one series, and what is none")
+GROUP = CaseGroup("Several volumes in one series, and what is none")
 ASIDE, SCOUT = r"1 screenshot set aside", r"1 localizer set aside"
 OFFSET = 100.0  # between what was scanned in one place
 
 
-def several(*attributes: dict[str, Any]) -> Callable[[Maker], Exam]:
+def several(*attributes: dict[str, Any]) -> Callable[[Maker], CaseFiles]:
     """The same planes with each of these attributes, slice by slice."""
 
-    def make(maker: Maker) -> Exam:
-        exam = Exam(maker.modality)
+    def make(maker: Maker) -> CaseFiles:
+        exam = CaseFiles(maker.modality)
         for place in range(12):
             for number, values in enumerate(attributes):
                 plane = planes(offset=OFFSET * number)[place]
@@ -32,11 +32,11 @@ def several(*attributes: dict[str, Any]) -> Callable[[Maker], Exam]:
 
 def of_both(
     one: list[Plane], other: list[Plane], **attributes_of_other: Any
-) -> Callable[[Maker], Exam]:
+) -> Callable[[Maker], CaseFiles]:
     """Two stacks in one series."""
 
-    def make(maker: Maker) -> Exam:
-        exam = Exam(maker.modality)
+    def make(maker: Maker) -> CaseFiles:
+        exam = CaseFiles(maker.modality)
         for plane in one:
             exam.add(maker.image(plane, len(exam.files) + 1), plane)
         for plane in other:
@@ -46,10 +46,10 @@ def of_both(
     return make
 
 
-def beside(make_other: Callable[[Maker], Dataset]) -> Callable[[Maker], Exam]:
+def beside(make_other: Callable[[Maker], Dataset]) -> Callable[[Maker], CaseFiles]:
     """A regular series that holds one more object, which is no slice."""
 
-    def make(maker: Maker) -> Exam:
+    def make(maker: Maker) -> CaseFiles:
         exam = maker.exam()
         exam.add(make_other(maker))
         return exam
@@ -155,10 +155,10 @@ GROUP.add(
     "two acquisitions, 0.005 mm apart",
     received(12, r"acquisition.*1 of 2", r"acquisition.*2 of 2", readable=False),
 )
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     x, y, z = -10.0, -12.0, 8.005
     moved = planes(offset=OFFSET, origin=(x, y, z))
-    exam = Exam(maker.modality)
+    exam = CaseFiles(maker.modality)
     for number, scanned in enumerate((planes(), moved), start=1):
         for plane in scanned:
             image = maker.image(plane, len(exam.files) + 1, AcquisitionNumber=number)
@@ -171,7 +171,7 @@ def _(maker: Maker) -> Exam:
     received(12, r"12 acquisitions"),
     modality="CT",
 )
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     exam = maker.exam()
     for number, dataset in enumerate(exam.datasets, start=1):
         dataset.AcquisitionNumber = number
@@ -180,7 +180,7 @@ def _(maker: Maker) -> Exam:
 
 @GROUP.case("dose report beside the slices", received(12, ASIDE, readable=False), modality="CT")
 @GROUP.case("screenshot beside the slices", received(12, ASIDE, readable=False))
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     exam = maker.exam()
     screenshot = maker.header(SecondaryCaptureImageStorage, 99)
     screenshot.ImageType = ["DERIVED", "SECONDARY"]
@@ -191,7 +191,7 @@ def _(maker: Maker) -> Exam:
 
 
 @GROUP.case("localizer beside the slices", received(12, SCOUT, readable=False), modality="CT")
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     exam = maker.exam()
     (plane,) = planes(1, orientation=CORONAL, size=(40, 40))
     exam.add(maker.image(plane, 13, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]))
@@ -201,7 +201,7 @@ def _(maker: Maker) -> Exam:
 @GROUP.case(
     "localizer in the plane of the slices", received(12, SCOUT, readable=False), modality="CT"
 )
-def _(maker: Maker) -> Exam:
+def _(maker: Maker) -> CaseFiles:
     exam = maker.exam()
     plane = planes(13)[-1]
     exam.add(maker.image(plane, 13, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]))
@@ -218,8 +218,8 @@ GROUP.add("presentation state among the slices", beside(_presentation_state), re
 
 
 @GROUP.case("multi-frame Secondary Capture only", refused(r"(?i)secondary capture|position|none"))
-def _(maker: Maker) -> Exam:
-    exam = Exam(maker.modality)
+def _(maker: Maker) -> CaseFiles:
+    exam = CaseFiles(maker.modality)
     capture = maker.header("1.2.840.10008.5.1.4.1.1.7.3", 1)
     capture.ImageType, capture.NumberOfFrames = ["DERIVED", "SECONDARY"], 12
     put_pixels(capture, np.stack([plane.values() for plane in planes()]))

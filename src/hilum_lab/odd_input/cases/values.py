@@ -13,19 +13,19 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from hilum_lab.odd_input.case import Group, received, refused
-from hilum_lab.odd_input.classic import Exam, Maker, put_pixels
+from hilum_lab.odd_input.case import CaseGroup, received, refused
+from hilum_lab.odd_input.classic import CaseFiles, Maker, put_pixels
 from hilum_lab.odd_input.jpeg import lossless_jpeg
 from hilum_lab.odd_input.phantom import planes
 
-GROUP = Group("What the values mean")
+GROUP = CaseGroup("What the values mean")
 SLOPE, INTERCEPT = "RescaleSlope", "RescaleIntercept"
 
 
-def with_each(change: Callable[[Dataset, int], None]) -> Callable[[Maker], Exam]:
+def with_each(change: Callable[[Dataset, int], None]) -> Callable[[Maker], CaseFiles]:
     """A regular series, each image of it changed."""
 
-    def make(maker: Maker) -> Exam:
+    def make(maker: Maker) -> CaseFiles:
         exam = maker.exam()
         for number, dataset in enumerate(exam.datasets):
             change(dataset, number)
@@ -34,10 +34,10 @@ def with_each(change: Callable[[Dataset, int], None]) -> Callable[[Maker], Exam]
     return make
 
 
-def with_last(change: Callable[[Dataset], None]) -> Callable[[Maker], Exam]:
+def with_last(change: Callable[[Dataset], None]) -> Callable[[Maker], CaseFiles]:
     """A regular series, the sixth image of it changed."""
 
-    def make(maker: Maker) -> Exam:
+    def make(maker: Maker) -> CaseFiles:
         exam = maker.exam()
         change(exam.datasets[5])
         return exam
@@ -45,7 +45,7 @@ def with_last(change: Callable[[Dataset], None]) -> Callable[[Maker], Exam]:
     return make
 
 
-def rescaled(**attributes: Any) -> Callable[[Maker], Exam]:
+def rescaled(**attributes: Any) -> Callable[[Maker], CaseFiles]:
     return lambda maker: maker.exam(**attributes)
 
 
@@ -105,8 +105,8 @@ GROUP.add(
 
 
 @GROUP.case("PET with a slope for each slice", received(), modality="PT")
-def _(maker: Maker) -> Exam:
-    exam = Exam(maker.modality)
+def _(maker: Maker) -> CaseFiles:
+    exam = CaseFiles(maker.modality)
     for number, plane in enumerate(planes(), start=1):
         exam.add(maker.image(plane, number, slope=0.1 + 0.01 * number, intercept=0), plane)
     return exam
@@ -197,8 +197,8 @@ GROUP.add(
 )
 
 
-def in_syntax(syntax: str) -> Callable[[Maker], Exam]:
-    def make(maker: Maker) -> Exam:
+def in_syntax(syntax: str) -> Callable[[Maker], CaseFiles]:
+    def make(maker: Maker) -> CaseFiles:
         exam = maker.exam(planes(size=(40, 32)))  # JPEG 2000 halves it five times
         for dataset in exam.datasets:
             dataset.compress(syntax, generate_instance_uid=False)

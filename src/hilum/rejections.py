@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from hilum.wording import printable
+
 MOST_ROWS = 200
 LONGEST_AE_TITLE = 16  # PS3.5 6.2
 LONGEST_REASON = 300
 SEE_QUARANTINE = "`hilum quarantine` lists it and says what to do"
 
-Key = tuple["RefusalKind", str, str, str, str]
+RejectionKey = tuple["RejectionKind", str, str, str, str]
 
 
-class RefusalKind(StrEnum):
+class RejectionKind(StrEnum):
     """What the receiver refused."""
 
     CALLED = "called AE title"  # the association: it calls somebody else
@@ -30,14 +32,14 @@ class RefusalKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Refusal:
+class Rejection:
     """One row: the refusals that one sender met for one reason. Times in seconds since the epoch.
 
     `caller` and `called` are the AE titles of the association request, "" before there was one;
     `reason` ends with the cure.
     """
 
-    kind: RefusalKind
+    kind: RejectionKind
     address: str
     caller: str
     called: str
@@ -48,20 +50,20 @@ class Refusal:
 
     @classmethod
     def at(
-        cls, now: float, kind: RefusalKind, address: str, caller: str, called: str, reason: str
-    ) -> "Refusal":
+        cls, now: float, kind: RejectionKind, address: str, caller: str, called: str, reason: str
+    ) -> "Rejection":
         """One refusal at time `now`; what the sender wrote is cut and cleaned."""
-        caller, called = (_clean(title, LONGEST_AE_TITLE) for title in (caller, called))
-        return cls(kind, address, caller, called, _clean(reason, LONGEST_REASON), now, now)
+        caller, called = (_shortened(title, LONGEST_AE_TITLE) for title in (caller, called))
+        return cls(kind, address, caller, called, _shortened(reason, LONGEST_REASON), now, now)
 
     @classmethod
-    def read(cls, fields: Mapping[str, Any]) -> "Refusal":
+    def read(cls, fields: Mapping[str, Any]) -> "Rejection":
         """The row as it stands in a hint of the receiver, or in the records."""
         values = {field.name: fields[field.name] for field in dataclasses.fields(cls)}
-        return cls(**{**values, "kind": RefusalKind(values["kind"])})
+        return cls(**{**values, "kind": RejectionKind(values["kind"])})
 
     @property
-    def key(self) -> Key:
+    def key(self) -> RejectionKey:
         """What makes two refusals the same row."""
         return self.kind, self.address, self.caller, self.called, self.reason
 
@@ -70,7 +72,7 @@ class Refusal:
         """Who it was, for a person."""
         return f"{self.caller} ({self.address})" if self.caller else self.address
 
-    def and_then(self, later: "Refusal") -> "Refusal":
+    def and_then(self, later: "Rejection") -> "Rejection":
         """This row with the refusals of `later`, which has the same key."""
         return replace(
             later,
@@ -80,22 +82,22 @@ class Refusal:
         )
 
 
-class Refusals:
+class Rejections:
     """At most `MOST_ROWS` rows. The oldest row of the host that has most of them makes room.
 
     So a host that comes under ever new AE titles pushes out its own rows, not those of others.
     """
 
-    def __init__(self, rows: Iterable[Refusal] = ()) -> None:
+    def __init__(self, rows: Iterable[Rejection] = ()) -> None:
         self._rows = {row.key: row for row in rows}
 
-    def __iter__(self) -> Iterator[Refusal]:
+    def __iter__(self) -> Iterator[Rejection]:
         return iter(self._rows.values())
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, refusal: Refusal) -> None:
+    def add(self, refusal: Rejection) -> None:
         """Count `refusal` in its row."""
         known = self._rows.get(refusal.key)
         self._rows[refusal.key] = known.and_then(refusal) if known else refusal
@@ -105,6 +107,5 @@ class Refusals:
             del self._rows[oldest.key]
 
 
-def _clean(text: str, longest: int) -> str:
-    """`text` without anything that acts on a terminal, and not too long."""
-    return "".join(c if c.isprintable() else "?" for c in text.strip()[:longest])
+def _shortened(text: str, longest: int) -> str:
+    return printable(text.strip()[:longest], "?")
