@@ -1,18 +1,26 @@
 """The documentation is complete: whatever a user can type or meet stands in the reference."""
 
+import ast
 import dataclasses
 import inspect
+import pkgutil
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import hilum
-from hilum import errors
+from hilum import errors, inventory
 from hilum.cli import app
-from hilum.config.reference import reference
+from hilum.config.reference import reference, table
 from hilum.module import MEMBERS, Input
 from hilum.records.states import State
+from hilum.service.roles import Role
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -62,11 +70,120 @@ def test_every_state() -> None:
         assert f"| {state} |" in text, state
 
 
+def enums_that_people_see() -> Iterator[type[StrEnum]]:
+    """Those whose members have words for values, wherever in Hilum they are defined."""
+    for found in pkgutil.walk_packages(hilum.__path__, "hilum."):
+        if found.name != "hilum.__main__":
+            for value in vars(import_module(found.name)).values():
+                is_enum = inspect.isclass(value) and issubclass(value, StrEnum)
+                if is_enum and value.__module__ == found.name and value not in ELSEWHERE:
+                    yield value
+
+
+ELSEWHERE = (inventory.Kind,)  # in reference/licences.md
+
+
+@pytest.mark.parametrize("enum", list(enums_that_people_see()), ids=lambda enum: enum.__name__)
+def test_every_word_of_an_enum_is_in_the_glossary(enum: type[StrEnum]) -> None:
+    text = page("reference/glossary.md")
+    for value in enum:
+        assert f"\n| {value} |" in text, f"{value} of {enum.__name__}"
+
+
+def kinds_of_events() -> set[str]:
+    """The kinds that the code writes into the trace of a study."""
+    kinds = set()
+    for path in (ROOT / "src" / "hilum").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in EVENT_WRITERS:
+                kinds |= {a.value for a in node.args[1:2] if isinstance(a, ast.Constant)}
+    return kinds
+
+
+EVENT_WRITERS = ("add_event", "add_events", "note")
+
+
+def test_every_kind_of_event_is_in_the_glossary() -> None:
+    text = page("reference/glossary.md")
+    assert [kind for kind in kinds_of_events() if f"\n| {kind} |" not in text] == []
+
+
+def test_every_section_of_the_settings_is_explained() -> None:
+    text = page("reference/glossary.md")
+    sections = {name.partition(".")[0] for name, *_ in table() if "." in name}
+    missing = [
+        s for s in sections if not re.search(rf"^### .*\b{s.rstrip('s')}", text, re.I | re.M)
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("package", ["hilum", "hilum_lab"])
+def test_the_tree_of_the_architecture_page_is_the_code(package: str) -> None:
+    """Every file and folder of a package has a place in its table, and no others have."""
+    text = page("explanation/architecture.md")
+    rows = text.partition(f"| below `src/{package}` |")[2].partition("\n\n")[0]
+    named = {
+        name.rstrip("/")
+        for row in re.findall(r"^\| ([^|]+) \|", rows, re.M)
+        for name in re.findall(r"`([\w./]+)`", row)
+    }
+    there = {path.name for path in (ROOT / "src" / package).iterdir() if path.name[0] != "_"}
+    assert named == {name for name in there if not name.endswith(".egg-info")}
+
+
+def test_the_drawing_is_what_its_script_draws() -> None:
+    script = DOCS / "pictures" / "processes.py"
+    drawn = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert (DOCS / "pictures" / "processes.svg").read_text() == drawn.stdout
+
+
+def test_the_drawing_shows_every_role() -> None:
+    drawing = (DOCS / "pictures" / "processes.svg").read_text()
+    assert [role for role in Role if f">{role}</text>" not in drawing] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Of its headings, as a git host makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("file", [*sorted(DOCS.rglob("*.md")), ROOT / "README.md"], ids=str)
 def test_links_lead_somewhere(file: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", file.read_text()):
+    for target, anchor in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", file.read_text()):
         if not target.startswith(("http:", "https:")):
-            assert (file.parent / target).exists(), target
+            path = file.parent / target if target else file
+            assert path.exists(), target
+            assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
+
+
+HOUSE_WORDS = {  # not of the standard: whoever reads them first is led to their meaning
+    "workitem": "workitem",
+    "held": "held",
+    "parked": "parked",
+    "quarantine": "quarantine",
+    "read back": "read-back",
+    "verified": "verified",
+    "superseded": "predecessor-superseded",
+    "reservation": "reservation",
+}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        path
+        for kind in ("tutorial", "how-to", "explanation")
+        for path in DOCS.glob(f"{kind}/*.md")
+        if path.name != "odd-input.md"  # a command writes it
+    ],
+    ids=lambda file: file.stem,
+)
+def test_words_of_our_own_are_linked_to_the_glossary(file: Path) -> None:
+    text = re.sub(r"```.*?```|^#.*?$|`[^`]+`", "", file.read_text(), flags=re.S | re.M)
+    for word, anchor in HOUSE_WORDS.items():
+        if re.search(rf"\b{word}s?\b", text, re.IGNORECASE):
+            assert f"glossary.md#{anchor}" in text, f"link {word!r} where it stands first"
 
 
 def test_the_tests_that_the_documentation_names_exist() -> None:

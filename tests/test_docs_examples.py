@@ -1,0 +1,287 @@
+"""Every example of the documentation is run or validated, and so is every command it names.
+
+A block of code says in its first line what it is. `text` is for drawings, which nobody types.
+"""
+
+import ast
+import builtins
+import configparser
+import csv
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import typer
+from typer.core import TyperGroup
+
+from hilum.cli import app
+from hilum.comparison.norms import COLUMNS
+from hilum.config import load
+from hilum.config.site import Rule
+from hilum.modules.chest.card import NetworkCard
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(path for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py"))
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`([^`]+)`")
+PROGRAMS = (
+    "git",
+    "cd",
+    "useradd",
+    "chmod",
+    "chown",
+    ".venv/bin/python",
+)  # of a shell, besides ours
+
+
+VALUES = {"N": "1", "X": "1", "NUMBER": "1", "ROLE": "gateway"}
+OTHERS = ("HttpPost()", "run(self, t1, flair)")  # of Orthanc; of a module that the page makes up
+
+
+class Example(NamedTuple):
+    """A block of code: the page, its language, its text without the indentation."""
+
+    page: Path
+    language: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.stem}: {self.language}: {self.text.splitlines()[0]}"
+
+
+def examples() -> Iterator[Example]:
+    for page in PAGES:
+        for indentation, language, text in BLOCK.findall(page.read_text()):
+            lines = [line.removeprefix(indentation) for line in text.splitlines()]
+            yield Example(page, language.strip(), "\n".join(lines))
+
+
+@cache
+def commands() -> dict[str, Any]:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return dict(group.commands)
+
+
+def parse(words: list[str], is_mention: bool = False) -> None:
+    """Have the command line read `words`, and run nothing.
+
+    A mention in a sentence may leave arguments out; what it names must exist.
+    """
+    if words in (["--help"], ["--version"]):
+        return
+    assert words[0] in commands(), f"there is no command {words[0]}"
+    try:
+        commands()[words[0]].make_context(words[0], words[1:])
+    except typer.Exit:
+        assert "--help" in words
+    except typer.BadParameter as error:
+        assert is_mention, error.message
+        assert type(error).__name__ == "MissingParameter", error.message
+
+
+def hilum_words(line: str) -> list[str] | None:
+    """The arguments of a call of Hilum, with values where the page has a word for one, else None."""
+    words = [VALUES.get(word, word) for word in shlex.split(line, comments=True)]
+    is_ours = bool(words) and Path(words[0]).name == "hilum"
+    return words[1:] if is_ours else None
+
+
+def run_shell(example: Example) -> None:
+    for line in example.text.splitlines():
+        for part in line.split("&&"):
+            words = shlex.split(part, comments=True)
+            if not words:
+                continue
+            if arguments := hilum_words(part):
+                parse(arguments)
+            else:
+                assert words[0] in PROGRAMS, words[0]
+
+
+def run_python(example: Example) -> None:
+    exec(compile(example.text, str(example.page), "exec"), {"__name__": "example"})
+
+
+def run_toml(example: Example) -> None:
+    values = tomllib.loads(example.text)
+    if "project" in values:
+        for group in values["project"].get("entry-points", {}):
+            assert any(f'"{group}"' in path.read_text() for path in SOURCES), group
+    elif "input" in values:
+        Path("card.toml").write_text(example.text)
+        NetworkCard.read(Path())
+    else:
+        text = example.text if set(values) - set(Rule.model_fields) else _in_a_rule(example.text)
+        values = tomllib.loads(text)
+        Path("hilum.toml").write_text(f"{text}\n{_destinations_that_lack(values)}")
+        load(Path("hilum.toml"))
+
+
+def _in_a_rule(text: str) -> str:
+    return f'[[rule]]\nmodule = "hippocampal-volume"\n{text}'
+
+
+def _destinations_that_lack(values: dict[str, Any]) -> str:
+    """What a whole `hilum.toml` defines beside the settings that an example shows."""
+    users = [*values.get("rule", []), *values.get("route", [])]
+    used = {name for user in users for name in user.get("send_to", [])}
+    lacking = used - {destination["name"] for destination in values.get("destination", [])}
+    return "".join(f'[[destination]]\nname = "{name}"\nkind = "dimse"\n' for name in lacking)
+
+
+def run_json(example: Example) -> None:
+    text = example.text.strip()
+    json.loads(text if text.startswith("{") else f"{{{text}}}")
+
+
+def run_ini(example: Example) -> None:
+    unit = configparser.ConfigParser(strict=True, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment, method-assign]
+    unit.read_string(example.text)
+    words = hilum_words(unit["Service"]["ExecStart"])
+    assert words
+    parse(words)
+
+
+def run_csv(example: Example) -> None:
+    rows = list(csv.DictReader(example.text.splitlines()))
+    assert rows
+    assert all(tuple(row) == COLUMNS and all(row.values()) for row in rows)
+
+
+def run_text(example: Example) -> None:
+    """A drawing: nothing in it can be run."""
+
+
+RUNNERS = {
+    "sh": run_shell,
+    "python": run_python,
+    "toml": run_toml,
+    "json": run_json,
+    "ini": run_ini,
+    "csv": run_csv,
+    "text": run_text,
+}
+
+
+@pytest.mark.parametrize("example", list(examples()), ids=str)
+def test_every_example_is_what_it_says(
+    example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("networks").mkdir()
+    assert example.language in RUNNERS, "name the language of the block, see RUNNERS"
+    RUNNERS[example.language](example)
+
+
+def spans_of_pages() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        prose = BLOCK.sub("", page.read_text())
+        for span in SPAN.findall(prose):
+            yield page.stem, span.replace("\n", " ")
+
+
+def texts_of_code() -> Iterator[tuple[str, str]]:
+    """Every text in the code, with X where a value is put in."""
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = (v.value if isinstance(v, ast.Constant) else "X" for v in node.values)
+                yield path.stem, "".join(map(str, parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield path.stem, node.value
+
+
+def commands_that_are_named() -> set[tuple[str, str]]:
+    in_code = [(name, span) for name, text in texts_of_code() for span in SPAN.findall(text)]
+    return {
+        (name, " ".join(span.split()))
+        for name, span in [*spans_of_pages(), *in_code]
+        if re.match(r"(\./)?hilum +[a-z-]", span)
+    }
+
+
+@pytest.mark.parametrize(("where", "command"), sorted(commands_that_are_named()))
+def test_every_command_that_is_named_exists(where: str, command: str) -> None:
+    """In pages, docstrings, and what Hilum tells people to type."""
+    words = hilum_words(command)
+    assert words
+    parse(words, is_mention=True)
+
+
+@cache
+def names_in_code() -> dict[str, set[str]]:
+    """Whatever is defined or assigned in our code or its tests, with the arguments it can take."""
+    names: dict[str, set[str]] = {name: set() for name in dir(builtins)}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.FunctionDef(name=name, args=arguments):
+                    taken = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+                    names.setdefault(name, set()).update(each.arg for each in taken)
+                case ast.ClassDef(name=name) | ast.Name(id=name) | ast.Attribute(attr=name):
+                    names.setdefault(name, set())
+                case ast.arg(arg=name):
+                    names.setdefault(name, set())
+                case ast.Constant(value=str() as name) if name.isidentifier():
+                    names.setdefault(name, set())
+    return names
+
+
+def is_right(span: str) -> bool:
+    """Whether there is such a function, with such arguments, or such a name."""
+    if called := re.fullmatch(r"([A-Za-z_][\w.]*)\((.*)\)(?: -> .*)?", span):
+        name = called[1].rpartition(".")[2]
+        arguments = {word.strip() for word in called[2].split(",") if word.strip().isidentifier()}
+        return name in names_in_code() and arguments <= names_in_code()[name]
+    if re.fullmatch(r"hilum(?:_lab)?(?:\.\w+)+", span):
+        return _resolves(span)
+    return not re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", span) or span in names_in_code()
+
+
+def test_every_function_that_is_named_exists() -> None:
+    """`send(files)`, `Inbox.store(part10)`, `write_all` and `hilum.testing.check_module`."""
+    wrong = [f"{page}: {s}" for page, s in spans_of_pages() if not is_right(s) and s not in OTHERS]
+    assert wrong == []
+
+
+def _resolves(dotted: str) -> bool:
+    """Whether it is a module, something in one, a settings file, or a group of entry points."""
+    if dotted in ("hilum.toml", "hilum.db") or any(f'"{dotted}"' in p.read_text() for p in SOURCES):
+        return True
+    module, _, name = dotted.rpartition(".")
+    for candidate, rest in ((dotted, ""), (module, name)):
+        try:
+            found = import_module(candidate)
+        except ModuleNotFoundError:
+            continue
+        return not rest or hasattr(found, rest)
+    return False
+
+
+def test_every_file_of_ours_that_is_named_exists() -> None:
+    """`bench/idle.py`, `engine/durable.py`, `flow.py`: below the root, or below a package."""
+    roots = [ROOT, ROOT / "src" / "hilum", ROOT / "src" / "hilum_lab", ROOT / "src" / "hilum/dicom"]
+    absent = {
+        f"{page}: {span}"
+        for page, span in spans_of_pages()
+        if re.fullmatch(r"[\w/]+\.(py|lua|toml)|[\w/]+/", span)
+        and span not in FILES_OF_A_SITE
+        and not any((root / span).exists() for root in roots)
+    }
+    assert absent == set()
+
+
+FILES_OF_A_SITE = (
+    "hilum.toml", "card.toml", "bright_volume.py", "pyproject.toml",
+    "incoming/", "results/", "versions/", "quarantine/", "removed/", "partial/",
+)  # fmt: skip
