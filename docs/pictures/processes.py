@@ -5,6 +5,7 @@
 A test compares the file with what this script prints. The colours follow the reader's scheme.
 """
 
+import sys
 from collections.abc import Sequence
 from html import escape
 
@@ -197,4 +198,4 @@ def svg() -> str:
 
 
 if __name__ == "__main__":
-    print(svg(), end="")
+    sys.stdout.write(svg())

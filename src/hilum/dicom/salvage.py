@@ -61,7 +61,7 @@ class Readable:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A data set as one transfer syntax reads it."""
+    """A data set, read in one transfer syntax."""
 
     syntax: UID
     uids: dict[str, str]

@@ -143,7 +143,7 @@ class ChestRadiograph:
             )
 
     def _summary(self, analysed: Sequence[Analysed]) -> Iterator[Finding]:
-        """One answer for several frontal films; a contradiction is said, never averaged away."""
+        """One answer for several frontal films. If they contradict each other, it says so."""
         if len(analysed) < 2:
             return
         outcomes = [self.classification(each.reading.scores, None).outcome for each in analysed]

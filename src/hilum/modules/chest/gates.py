@@ -105,7 +105,7 @@ class Look:
 
 
 class PixelGate:
-    """Heads on the embedding of the whole film, and its nearest neighbours among training films."""
+    """Judges the pixels by the embedding of the whole film and its nearest training films."""
 
     weights = Path(__file__).with_name("gate.onnx")
     side, lung_side = 192, 128

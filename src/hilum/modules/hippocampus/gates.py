@@ -1,4 +1,4 @@
-"""Is this result plausible? A few cheap numbers after the network.
+"""Is this result plausible? A few numbers that are quick to compute tell.
 
 Every number has bounds measured on held-out persons (`Calibration.bounds`). One number outside is
 worth a note; one far outside, or several together, a refusal.

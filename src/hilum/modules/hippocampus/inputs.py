@@ -56,7 +56,7 @@ class CropOrHead(Input):
                 yield "as a whole head: " + "; ".join(head)
 
     def reservations(self, series: Series) -> Iterator[str]:
-        """What the header alone will have the module refuse."""
+        """Why the module will refuse the series, as far as the header tells."""
         if refusal := refusal_by_header(series.header):
             yield refusal.text.rstrip(".")
 
