@@ -123,7 +123,7 @@ def _choose_short_folder() -> None:
 def children_deaf_to_ctrl_c() -> Iterator[None]:
     """What is started inside ignores Ctrl-C, which reaches the whole group: the parent decides.
 
-    They inherit what this thread blocks. A Ctrl-C that comes meanwhile, be it to another thread of
+    They inherit what this thread blocks. A Ctrl-C that comes meanwhile, even to another thread of
     ours, is heard at the end: in the middle of starting a child it would leave half of one.
     """
     resource_tracker.ensure_running()  # else the first child would start it, and it unblocks

@@ -225,7 +225,7 @@ class Fetching:
             series = instance.study_uid, instance.series_uid
             counts[series] -= 1
             self._tell_count(series, counts[series])
-            # Unless it is listed again, this is the end of it, and nobody need know.
+            # Unless it is listed again, it was deleted, and nobody has to be told.
             self._note_failure(instance, "it is listed, but not there when asked for")
         elif isinstance(outcome, _Failure):
             tries = self._note_failure(instance, outcome.text, outcome.is_final)
