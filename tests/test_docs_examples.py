@@ -89,7 +89,7 @@ def parse(words: list[str], is_mention: bool = False) -> None:
 
 
 def hilum_words(line: str) -> list[str] | None:
-    """The arguments of a call of Hilum, with values for the words of the page; else None."""
+    """The arguments of a call of Hilum, with values for words that stand for one; else None."""
     words = [VALUES.get(word, word) for word in shlex.split(line, comments=True)]
     is_ours = bool(words) and Path(words[0]).name == "hilum"
     return words[1:] if is_ours else None

@@ -2,7 +2,7 @@
 
     python docs/pictures/processes.py > docs/pictures/processes.svg
 
-A test compares the file with what this script writes. The colours follow the reader's scheme.
+A test compares the file with what this script prints. The colours follow the reader's scheme.
 """
 
 import sys

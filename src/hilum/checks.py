@@ -1,8 +1,8 @@
 """The values of a finding, checked where it is made; each function returns the plain value.
 
 What cannot be written into a DICOM object is refused at once, in the author's own line, and not by
-a writer that knows neither the module nor the finding. Texts name what is wrong and never repeat a
-text that was given, for it may hold patient data.
+a writer that does not know the module. Texts name what is wrong and never repeat a
+text that was given, because it may hold patient data.
 """
 
 import math

@@ -15,7 +15,7 @@ from hilum.logs import silence_libraries
 from hilum.process import children_deaf_to_ctrl_c, die_with_parent
 
 UNREADABLE = "it cannot be compared"
-LATER = "the machine had not enough to compare it"  # which says nothing of the images
+LATER = "the machine had too little memory to compare it"  # which says nothing of the images
 LOST = "its comparison ended the process, or took too long"
 
 
@@ -27,7 +27,7 @@ class Pair(NamedTuple):
 
 
 class Comparer:
-    """Compares pairs one after the other; whoever waits asks for `results` now and then."""
+    """Compares pairs one after the other. Ask for `results` now and then."""
 
     def __init__(self, settings: Worker) -> None:
         self._settings = settings
@@ -58,7 +58,7 @@ class Comparer:
         self._deadline = time.monotonic() + self._settings.timeout_seconds
 
     def results(self) -> list[tuple[Pair, str]]:
-        """What was found out since: for each pair what differs, "" if it is the same image.
+        """The results since the last call: for each pair what differs, "" if it is the same image.
 
         A pair that ends the process, or holds it up, is lost; those behind it are to be asked anew.
         """
@@ -91,7 +91,7 @@ class Comparer:
 
 
 def _compare(pairs: Sequence[Pair], pipe: Connection, memory_mb: int) -> None:
-    """The child: a word for each pair."""
+    """Run as the child: send a word for each pair."""
     die_with_parent()
     silence_libraries()
     resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))

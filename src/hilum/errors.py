@@ -127,7 +127,7 @@ def is_of_the_machine(error: BaseException) -> bool:
 
 
 def where(error: BaseException, package: str = "") -> str:
-    """Type and place of an error; its text may hold patient data and stays out of records.
+    """Type and place of an error. Its text may hold patient data, and stays out of records.
 
     `package`: the place is the module's own line, as `line_of_module` finds it, where there is one.
     The text of a `FindingError` is our own and names the place itself.

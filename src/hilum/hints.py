@@ -44,7 +44,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Duplicate:
-    """An image that lies at `path` already came again."""
+    """An image came again that lies at `path` already."""
 
     path: Path
     association: str = ""
@@ -52,7 +52,7 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Quarantined:
-    """An object was set apart at `path`; `study` is "" where nobody could tell.
+    """An object was quarantined at `path`; `study` is "" where it is not known.
 
     `address` and `called` are those of the association that it came through, "" for a source.
     """
@@ -132,7 +132,7 @@ _READERS: dict[str, TypeAdapter[Any]] = {
 def hint_of(
     kept: inbox.Receipt, association: str, caller: str, study: str, late: bool = False
 ) -> Arriving:
-    """What to tell of an object that was handed to the inbox."""
+    """The hint about an object that was handed to the inbox."""
     match kept.outcome:
         case inbox.Intake.STORED:
             return Stored(kept.path, association, caller, study, kept.reason, late)
@@ -199,7 +199,7 @@ class HintSender:
         self._socket.setblocking(False)
 
     def send(self, hint: Hint) -> bool:
-        """Tell whoever listens at the address, if somebody does; whether it was taken."""
+        """Send `hint` to the process that listens at the address; whether it was taken."""
         with contextlib.suppress(OSError), _short(self._address) as short:
             self._socket.sendto(encode(hint), short)
             return True

@@ -38,7 +38,7 @@ def silence_libraries() -> None:
 
 @contextmanager
 def going_on(what: str, log: logging.Logger) -> Iterator[None]:
-    """One thing that fails must not end what does all the others: it is told to `log`, no more."""
+    """Log an error and go on: one thing that fails must not end what does all the others."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 - see above

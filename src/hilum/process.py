@@ -20,7 +20,7 @@ _LOADED_IN = os.getpid()  # in a process that was forked: that of the fork serve
 
 
 def keep_private() -> None:
-    """Have this process write for its owner alone and leave no core: it handles patient data.
+    """Make this process write for its owner alone and leave no core: it handles patient data.
 
     Mask and limit go on to its children. That it may not be dumped does not, so each of them asks
     anew: where cores go to a program, as on Ubuntu, the limit does not count (core(5)).
@@ -54,7 +54,7 @@ def die_with_parent() -> None:
 
 
 def fork_server(preload: str) -> ForkServerContext:
-    """Where processes come from that last: a server that has imported `preload`, and forks.
+    """The server that makes lasting processes: it has imported `preload`, and forks.
 
     Each begins at once and shares the memory of what was imported. The server begins here, unless
     one runs (which then keeps to what it has imported), and imports while the caller goes on.
@@ -121,9 +121,9 @@ def _choose_short_folder() -> None:
 
 @contextmanager
 def children_deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started inside never hears Ctrl-C, which reaches the whole group: the parent decides.
+    """What is started inside ignores Ctrl-C, which reaches the whole group: the parent decides.
 
-    They inherit what this thread blocks. A Ctrl-C that comes meanwhile, be it to another thread of
+    They inherit what this thread blocks. A Ctrl-C that comes meanwhile, even to another thread of
     ours, is heard at the end: in the middle of starting a child it would leave half of one.
     """
     resource_tracker.ensure_running()  # else the first child would start it, and it unblocks

@@ -1,4 +1,4 @@
-"""Who was refused by the receiver, why and how often: a bounded list, whatever comes."""
+"""What the receiver rejected, why and how often: a list that stays short, whatever comes."""
 
 import dataclasses
 from collections import Counter
@@ -18,7 +18,7 @@ RejectionKey = tuple["RejectionKind", str, str, str, str]
 
 
 class RejectionKind(StrEnum):
-    """What the receiver refused."""
+    """What the receiver rejected."""
 
     CALLED = "called AE title"  # the association: it calls somebody else
     CALLER = "calling AE title"  # the association: this sender is not on the list
@@ -33,7 +33,7 @@ class RejectionKind(StrEnum):
 
 @dataclass(frozen=True)
 class Rejection:
-    """One row: the refusals that one sender met for one reason. Times in seconds since the epoch.
+    """One row: the rejections of one sender for one reason. Times are in seconds since the epoch.
 
     `caller` and `called` are the AE titles of the association request, "" before there was one;
     `reason` ends with the cure.
@@ -52,7 +52,7 @@ class Rejection:
     def at(
         cls, now: float, kind: RejectionKind, address: str, caller: str, called: str, reason: str
     ) -> "Rejection":
-        """One refusal at time `now`; what the sender wrote is cut and cleaned."""
+        """One rejection at time `now`. What the sender wrote is shortened and made printable."""
         caller, called = (_shortened(title, LONGEST_AE_TITLE) for title in (caller, called))
         return cls(kind, address, caller, called, _shortened(reason, LONGEST_REASON), now, now)
 
@@ -64,16 +64,16 @@ class Rejection:
 
     @property
     def key(self) -> RejectionKey:
-        """What makes two refusals the same row."""
+        """Two rejections with the same key are one row."""
         return self.kind, self.address, self.caller, self.called, self.reason
 
     @property
     def sender(self) -> str:
-        """Who it was, for a person."""
+        """The sender, as a person reads it."""
         return f"{self.caller} ({self.address})" if self.caller else self.address
 
     def and_then(self, later: "Rejection") -> "Rejection":
-        """This row with the refusals of `later`, which has the same key."""
+        """This row with the rejections of `later`, which has the same key."""
         return replace(
             later,
             first_at=min(self.first_at, later.first_at),
@@ -83,9 +83,9 @@ class Rejection:
 
 
 class Rejections:
-    """At most `MOST_ROWS` rows. The oldest row of the host that has most of them makes room.
+    """At most `MOST_ROWS` rows. A new one replaces the oldest row of the host with most rows.
 
-    So a host that comes under ever new AE titles pushes out its own rows, not those of others.
+    So a host that calls under ever new AE titles pushes out its own rows, not those of others.
     """
 
     def __init__(self, rows: Iterable[Rejection] = ()) -> None:
@@ -98,7 +98,7 @@ class Rejections:
         return len(self._rows)
 
     def add(self, refusal: Rejection) -> None:
-        """Count `refusal` in its row."""
+        """Count `rejection` in its row."""
         known = self._rows.get(refusal.key)
         self._rows[refusal.key] = known.and_then(refusal) if known else refusal
         if len(self._rows) > MOST_ROWS:

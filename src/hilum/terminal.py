@@ -1,4 +1,4 @@
-"""What a terminal shows of long steps and of results."""
+"""What a terminal shows: the progress of long steps, and results in words."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

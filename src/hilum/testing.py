@@ -51,7 +51,7 @@ def check_destination(destination: Destination, files: Sequence[Path]) -> None:
 
 
 class _Few:
-    """Holdings that a test can take things away from again."""
+    """Holdings from which a test can take things away again."""
 
     def __init__(self) -> None:
         self.uids: set[str] = set()

@@ -13,7 +13,7 @@ from hilum.process import fork_server
 
 def demo(
     once: Annotated[bool, typer.Option(help="Stop after the result is verified.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Last line is one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="End with a line of JSON.")] = False,
     exam: Annotated[Path | None, typer.Option(help="Send this folder of DICOM files.")] = None,
 ) -> None:
     """Start a clinical network, put a brain MR exam and a chest film through it."""
@@ -24,13 +24,15 @@ def demo(
 
 
 def chaos(
-    faults: Annotated[list[str] | None, typer.Argument(help="Words in their names.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Those of the test suite.")] = False,
+    faults: Annotated[
+        list[str] | None, typer.Argument(help="Words in the names of faults.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Only faults of the test suite.")] = False,
     whole: Annotated[bool, typer.Option("--whole", help="Send every series of a study.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="Name every fault; inject none.")] = False,
     exam: Annotated[list[Path] | None, typer.Option(help="Copy the study in this folder.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the table here, too.")] = None,
-    logs: Annotated[Path | None, typer.Option(help="Keep logs and traces here.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the table to this file.")] = None,
+    logs: Annotated[Path | None, typer.Option(help="Folder for logs and traces.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Break a clinical network in many ways; count what is lost or sent twice."""

@@ -188,7 +188,7 @@ def test_what_only_a_person_could_say_is_not_guessed() -> None:
     dataset.compress(JPEGLSLossless, generate_instance_uid=False)
     compressed = bare(dataset, implicit=False)
     said_not_to_be = PREAMBLE + meta_group(dataset, TransferSyntaxUID=ExplicitVRLittleEndian)
-    with pytest.raises(UnreadableError, match="nobody can say by which method"):
+    with pytest.raises(UnreadableError, match="the method is stated nowhere"):
         readable(said_not_to_be + compressed)
     with pytest.raises(UnreadableError, match="cannot be read to the end"):
         readable(compressed)

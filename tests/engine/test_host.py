@@ -184,7 +184,7 @@ def test_what_the_machine_lacks_twice_is_a_failure_and_no_refusal(
 ) -> None:
     gone = job(tmp_path, "calm")
     gone.inputs["series"][1].path.unlink()
-    with pytest.raises(ModuleCrashed, match="a fresh process fared no better"):
+    with pytest.raises(ModuleCrashed, match="a fresh process failed, too"):
         host.run(gone)
     assert not (gone.out / exchange.FINDINGS).exists()
 

@@ -134,7 +134,7 @@ def test_one_unusual_number_is_a_note_several_are_a_refusal() -> None:
     assert isinstance(one, tuple)
     assert [type(note) for note in one] == [Note]
     assert one[0].caution
-    assert one[0].sentence.startswith("Low confidence: the network is unsure")
+    assert one[0].sentence.startswith("Low confidence: the model is unsure")
     three = assess({**USUAL, "entropy": 2.0, "one_piece": 2.0, "volume_ml": 2.0}, BOUNDS)
     assert isinstance(three, Refusal)
     assert three.code == "unusual-volume"

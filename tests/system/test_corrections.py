@@ -127,7 +127,7 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
         shown = typed(f"hilum decide {study_uid}")[1]
         assert re.search(r"present +MARKER\^One", shown)
         assert re.search(r"sent by SCANNER at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d +MARKER\^Two", shown)
-        assert "taken back in the archive and a new one is made" in shown
+        assert "taken back in the archive, and a new one is made" in shown
         assert "Only the images of that patient" not in shown
         take(typed, hilum, "MARKER^Two")
         hilum.until(lambda: states(hilum, study_uid).count("completed") == 2, "note and result")

@@ -119,4 +119,4 @@ def test_a_disk_that_fills_up_during_an_analysis_delays_it(
         assert all(result["verified"] for result in item["results"])
         assert not list(disk.rglob("*.part"))
         log = (hilum.site.data / "logs" / "hilum.log").read_text()
-        assert log.count("the disk is full, the work in hand waits for room") == 1
+        assert log.count("the disk is full; the work under way waits for room") == 1

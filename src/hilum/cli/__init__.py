@@ -13,7 +13,7 @@ __all__ = ["app", "main"]
 
 
 def main() -> None:
-    """Run the command line; errors we can explain are one line, not a traceback."""
+    """Run the command line. An error that we can explain is one line, not a traceback."""
     keep_private()
     try:
         app(prog_name="hilum")

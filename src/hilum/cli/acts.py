@@ -13,11 +13,13 @@ Workitem = Annotated[str, typer.Argument(help="The end of its id, as `hilum stat
 
 @app.command()
 def release(
-    workitem: Annotated[str | None, typer.Argument(help="One only: the end of its id.")] = None,
+    workitem: Annotated[
+        str | None, typer.Argument(help="Only this workitem: the end of its id.")
+    ] = None,
     destination: Annotated[str, typer.Option(help="Only what this destination refused.")] = "",
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Deliver what was parked, once the cause is cured; everything, or one workitem."""
+    """Send again what was parked, after you have removed the cause: everything, or one workitem."""
     from hilum.asking import parked, workitem_called
 
     records = site_and_records(config)[1]
@@ -50,7 +52,9 @@ def cancel(workitem: Workitem, config: Config = DEFAULT_CONFIG) -> None:
 @app.command()
 def withdraw(
     workitem: Workitem,
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads the note in the archive.")],
+    reason: Annotated[
+        str, typer.Option(help="The reason, for people who read the note in the archive.")
+    ],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Take a delivered result back: a rejection note goes wherever the result went."""

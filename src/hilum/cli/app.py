@@ -34,7 +34,9 @@ DEFAULT_CONFIG = Path("hilum.toml")
 
 @app.callback()
 def hilum(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     if version:
         from importlib.metadata import version as version_of
@@ -49,7 +51,7 @@ def site_and_records(config: Path) -> Any:
 
     site = load(config)
     if not is_recorded(site):
-        raise HilumError(f"nothing recorded in {site.data} yet; `hilum serve` makes it")
+        raise HilumError(f"{site.data} holds no records yet; `hilum serve` makes them")
     return site, Records(records_url(site))
 
 

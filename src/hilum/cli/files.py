@@ -76,7 +76,7 @@ def send(
 
 @app.command()
 def echo(to: Annotated[str, typer.Argument(help="AE@HOST:PORT of the peer.")]) -> None:
-    """Ask a DICOM peer whether it hears us (C-ECHO)."""
+    """Ask a DICOM peer whether it answers us (C-ECHO)."""
     from hilum.transport import sender
 
     out.print(f"{to} answers, {1000 * sender.echo(address(to)):.0f} ms")

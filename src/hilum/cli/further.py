@@ -16,7 +16,7 @@ PANEL = "Further commands"  # their heading in --help
 
 
 def register_all() -> None:
-    """Register every further command, by name; what does not load is said and left out."""
+    """Register every further command, by name. One that does not load is named and left out."""
     taken = {_name_of(command) for command in app.registered_commands}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         try:

@@ -30,9 +30,9 @@ LONGEST = 1024  # characters of a value; names that differ must look different
 SHORT = ("number", "images")  # columns that never go on below
 NOTHING_WAITS = "Nothing of this study waits for a decision."
 IF_CORRECTED = (
-    "With the number of other data than the present ones, each result of the present images is "
-    "taken back in the archive and a new one is made of the others. With the number of present "
-    "ones, nothing is taken back."
+    "If you choose other data than the present ones, each result of the present images is taken "
+    "back in the archive, and a new one is made from the other images. If you choose present ones, "
+    "nothing is taken back."
 )
 IF_MIXED = "Only the images of that patient are analysed; those of the others are left out."
 
@@ -49,10 +49,12 @@ class _Version:
 @app.command()
 def decide(
     study: Annotated[str, typer.Argument(help="Study Instance UID, or its end.")],
-    patient: Annotated[str, typer.Option(help="Number of the right one, as shown.")] = "",
+    patient: Annotated[
+        str, typer.Option(help="Number of the right patient, as shown without this option.")
+    ] = "",
     config: Config = DEFAULT_CONFIG,
 ) -> None:
-    """Show which patients the images of a study name; have those of the right one analysed.
+    """Show which patients the images of a study name, or choose the right one.
 
     Images that were sent again with corrected data take the place of the former ones, and results
     that were made of those are taken back.
@@ -78,7 +80,7 @@ def decide(
 
 
 def _versions_of(site: Site, records: Records, study_uid: str) -> list[_Version]:
-    """What is here of a study: the images that count first, then others, the latest sent first."""
+    """The images of a study that are here: those that count, then the others, the latest first."""
     from hilum.dicom.instance import Instance
     from hilum.records.own import own_results
 
@@ -98,7 +100,7 @@ def _versions_of(site: Site, records: Records, study_uid: str) -> list[_Version]
 
 
 def _what_is_kept(records: Records, file: Path, image: "Instance", identity: Identity) -> str:
-    """What an image is that lies beside the present ones."""
+    """Say what an image is that lies beside the present ones."""
     study_uid = image.study_uid
     is_former = records.find(tables.former, study_uid=study_uid, label=image.label, limit=1)
     if is_former or file.parent.name != identity.key:  # "<key>.former", where both have one key
@@ -129,12 +131,14 @@ def _key_of(number: str, versions: Iterable[_Version]) -> str:
     keys = {version.identity.key for version in versions}
     found = [key for key in keys if key.endswith(number)]
     if len(found) != 1:
-        raise HilumError(f"no patient of this study has the number {number}; see without --patient")
+        raise HilumError(
+            f"no patient of this study has the number {number}; leave out --patient to see them"
+        )
     return found[0]
 
 
 def _table(versions: Iterable[_Version]) -> Table:
-    """One row a version; what is too long for the terminal goes on below, nothing is cut.
+    """A table with one row for each version. Long values are wrapped, and nothing is cut.
 
     Columns in which nothing is stated are left out.
     """
@@ -149,7 +153,7 @@ def _table(versions: Iterable[_Version]) -> Table:
 
 
 def _cells(version: _Version) -> dict[str, str]:
-    """A row, by the headings of its columns."""
+    """The cells of one row, by the headings of their columns."""
     stated = partial(version.images[0].header.text, longest=LONGEST)
     series = {image.header.text("SeriesDescription") for image in version.images}
     return {

@@ -21,7 +21,7 @@ def serve(
     config: Config = DEFAULT_CONFIG,
     role: Annotated[Role | None, typer.Option(help="Only the processes of this role.")] = None,
 ) -> None:
-    """Run in production: your PACS, your rules, from hilum.toml."""
+    """Run Hilum with your PACS and your rules, from hilum.toml."""
     from hilum.config import load
 
     site = load(config)
@@ -33,11 +33,11 @@ def serve(
 
 
 ROUTING = """\
-To have an Orthanc send a copy of everything here, add this to its configuration. AE title and
-port are those of [receiver]. The address {host} is right if Orthanc runs on this machine; else put
-the address at which Orthanc's machine reaches this one. The script must lie on Orthanc's machine;
-its path is that on this one. The script sends to the name "{name}": under another name
-nothing would arrive.
+To have an Orthanc send a copy of everything here, add the lines below to its configuration.
+AE title and port are those of [receiver]. The address {host} is right if Orthanc runs on this
+machine. If it does not, write the address at which Orthanc's machine reaches this one, and copy
+the script to that machine; the path below is the one on this machine. The script sends to the
+name "{name}". Under another name, nothing would arrive.
 
 {lines}
 """

@@ -15,8 +15,8 @@ from typing import Any
 import re2
 
 CURE = (
-    "look-ahead, look-behind, back-references and possessive repeats have no place here, for a"
-    " crafted value could make them run for ever: name what may stand there, or use one more rule"
+    "look-ahead, look-behind, back-references and possessive repeats are not allowed, because a"
+    " crafted value could make them run for ever: name what may stand there, or use another rule"
 )
 CLASSES = {"w": str.isalnum, "d": str.isdecimal, "s": str.isspace}
 SPELLING = {"\\Z": "\\z"}

@@ -127,14 +127,14 @@ def _overlaps(frames: Sequence[Frame]) -> bool:
 
 
 def _frame_of_reference(frames: Sequence[Frame]) -> Criterion:
-    """By Frame of Reference; images that state none belong to the only one there is."""
+    """Group by Frame of Reference. Images that state none belong to the only one there is."""
     stated = {frame.frame_of_reference for frame in frames} - {""}
     only = stated.pop() if len(stated) == 1 else ""
     return Criterion(lambda f: f.frame_of_reference or only, lambda _: "", "frame of reference")
 
 
 def _orientation() -> Criterion:
-    """By direction: rounding does not make two of one."""
+    """Group by direction. Rounding does not make two directions of one."""
     found: list[Vector] = []
     same: dict[Vector, Vector] = {}
     directions = np.empty((MOST_VOLUMES, 6))  # those found, for one comparison with all of them

@@ -25,7 +25,7 @@ MOST_RLE_SEGMENTS = 15
 
 
 class FrameSize(NamedTuple):
-    """Of one frame, as its codestream says."""
+    """The size of one frame, as its codestream states it."""
 
     rows: int
     columns: int
@@ -113,7 +113,7 @@ def _segments(codestream: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _of_jpeg_2000(codestream: bytes) -> FrameSize:
-    """SIZ (ITU-T T.800 A.5.1)."""
+    """The size in the SIZ segment (ITU-T T.800 A.5.1)."""
     x, y, x_start, y_start, tile_x, tile_y, tiles_x, tiles_y, components = struct.unpack_from(
         ">8LH", codestream, 8
     )

@@ -86,7 +86,7 @@ class Frame:
 
     @cached_property
     def echo_time(self) -> float | None:
-        """In ms."""
+        """Echo time in ms."""
         effective = self._number("EffectiveEchoTime")
         stated = self._number("EchoTime") if effective is None else effective
         return None if stated is None else round(stated, 2)
@@ -98,13 +98,13 @@ class Frame:
 
     @cached_property
     def direction(self) -> Vector | None:
-        """Of the diffusion gradient."""
+        """Direction of the diffusion gradient."""
         stated = self._lengths("DiffusionGradientOrientation", 3)
         return stated and tuple(round(number, 2) for number in stated)
 
     @cached_property
     def time(self) -> float | None:
-        """Its place among repeated measurements: an index, or ms after a trigger."""
+        """The place among repeated measurements: an index, or ms after a trigger."""
         keywords = (
             "TemporalPositionIndex",
             "TemporalPositionIdentifier",

@@ -214,7 +214,7 @@ def _is_mixed(counts: np.ndarray, ordered: Sequence[Frame]) -> bool:
 
 
 def _uneven(steps: np.ndarray) -> str:
-    """Words for distances that differ."""
+    """Describe distances that differ."""
     rounded = sorted(set(np.round(steps, 1).tolist()))
     if len(rounded) == 2:
         return f"uneven slice spacing ({rounded[0]:g} and {rounded[1]:g} mm)"
@@ -244,7 +244,7 @@ def _unplaced(frames: Sequence[Frame]) -> tuple[Flaw, str] | None:
 
 
 def _different(frames: Sequence[Frame]) -> str | None:
-    """What slices differ in that no distance tells."""
+    """Name what slices differ in, apart from their distances."""
     references = {f.frame_of_reference for f in frames} - {""}
     if len(references) > 1:
         return f"slices of {len(references)} frames of reference"

@@ -1,4 +1,4 @@
-"""The one door to pixels: whatever decodes a frame in Hilum goes through here.
+"""The only place that decodes pixels: everything in Hilum that needs a frame comes here.
 
 A frame is decoded alone, and only after what its codestream, or the length of the pixel data, says
 has been compared with the header. So a small file cannot ask for much memory or time.
@@ -290,7 +290,7 @@ def _is_pixel_data(tag: int, vr: str | None, length: int) -> bool:
 
 
 def _lack(error: BaseException) -> str:
-    """What the machine did not give, in words."""
+    """Name what the machine lacked."""
     if isinstance(error, OSError):
         return f"the machine says: {error.strerror}"
     return "memory ran out"

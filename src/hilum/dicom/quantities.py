@@ -119,7 +119,7 @@ def suv_factor(header: Dataset) -> float:
 
 
 def _uptake_seconds(header: Dataset, injection: Dataset) -> float:
-    """From the injection to the scan, which may lie on both sides of midnight."""
+    """Seconds from the injection to the scan, which may lie on both sides of midnight."""
     scan = _time_of(header, "SeriesDate", "SeriesTime")
     acquired = _time_of(header, "AcquisitionDate", "AcquisitionTime")
     if scan is None or (acquired and scan > acquired):  # made anew after the scan

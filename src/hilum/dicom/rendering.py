@@ -24,7 +24,7 @@ def resized(values: np.ndarray, size: tuple[int, int]) -> Image.Image:
 
 
 def _inner(values: np.ndarray) -> np.ndarray:
-    """Without the plateaus at both ends: collimation border, padding and burned-in letters."""
+    """The values without the plateaus at both ends: border, padding and burned-in letters."""
     step = max(1, min(values.shape) // 800)  # a sample of a large film has the same percentiles
     values = values[::step, ::step]
     inner = values[(values > values.min()) & (values < values.max())]

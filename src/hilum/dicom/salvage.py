@@ -61,7 +61,7 @@ class Readable:
 
 @dataclass(frozen=True)
 class _Reading:
-    """A data set as one transfer syntax reads it."""
+    """A data set, read in one transfer syntax."""
 
     syntax: UID
     uids: dict[str, str]
@@ -144,7 +144,7 @@ def _reading(content: Buffer, offset: int, stated: UID) -> _Reading:
     if _are_compressed(content, elements, offset) and not stated.is_encapsulated:
         raise UnreadableError(
             "its pixels are compressed, and its file meta group says that they are not: "
-            "nobody can say by which method"
+            "the method is stated nowhere"
         )
     return lenient
 

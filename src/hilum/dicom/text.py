@@ -48,14 +48,14 @@ class CharacterSet:
 
     @cached_property
     def encodings(self) -> tuple[str, ...]:
-        """Those of Python."""
+        """The names of the encodings in Python."""
         return _encodings(self.terms)
 
 
 def character_set(declared: bytes, texts: Iterable[bytes]) -> CharacterSet:
-    """How `texts` are read whose object states `declared` as its Specific Character Set.
+    """The character set for `texts` whose object states `declared` as its character set.
 
-    As declared, after typing errors were corrected, if all texts can be read so. Else by UTF-8 if
+    It is the declared one, after typing errors were corrected, if it fits all texts. Else UTF-8, if
     they are valid in it, which other encodings hardly ever are by chance.
     """
     terms = declared_terms(declared)

@@ -28,7 +28,7 @@ class Straightening:
 
     @classmethod
     def of(cls, stack: Stack, size: tuple[int, int], spacing: tuple[float, ...]) -> Straightening:
-        """For a stack whose flaw is its tilt; `spacing` is that of rows, then columns, in mm."""
+        """The grid for a tilted stack. `spacing` is that of rows, then columns, in mm."""
         assert stack.spacing
         step = (stack.shift[0] / spacing[0], stack.shift[1] / spacing[1])
         whole = [pixels * (len(stack.order) - 1) for pixels in step]

@@ -50,7 +50,7 @@ def check(finding: object, before: Sequence[Finding], inputs: Inputs) -> None:
     image = image_of(finding)
     if image is not None and image not in _images(inputs):
         kind = type(finding).__name__
-        raise FindingError(f"the image of this {kind}, {image}, is none of the input's images")
+        raise FindingError(f"the image of this {kind}, {image}, is not among the input's images")
     of = finding.of if isinstance(finding, Measurement | Change) else None
     if of is not None and not any(of is earlier for earlier in before):
         raise FindingError(f"it is of {_name(of)}, which was not yielded before it")

@@ -46,7 +46,7 @@ from hilum.process import children_deaf_to_ctrl_c, die_with_parent
 START_SECONDS = 120
 LOOK_SECONDS = 0.25  # how often a running module is asked for whether it is still wanted
 TRACEBACK = "traceback.txt"
-EXCHANGED = "its files were exchanged while Hilum ran: restart Hilum, it then analyses anew"
+EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, which then analyses anew"
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class ModelHost:
             try:
                 self._attempt(job, is_wanted)
             except (MachineError, _ModuleDied) as error:
-                raise ModuleCrashed(f"{error}; a fresh process fared no better") from error
+                raise ModuleCrashed(f"{error}; a fresh process failed, too") from error
 
     def _attempt(self, job: Job, is_wanted: Callable[[], bool]) -> None:
         self.start()
@@ -173,7 +173,7 @@ class ModelHost:
 
 
 class _ModuleDied(ModuleCrashed):
-    """By itself, not killed by us."""
+    """Whether the child died by itself, and was not killed by us."""
 
 
 def run_here(module: Module, job: Job) -> Findings:

@@ -29,13 +29,17 @@ OTHER_CONTENT = "SOP Instance UID received again with other content"
 OTHER_INSTANCE = "the request and the data set name different SOP instances"
 OTHER_CLASS = "the request and the data set name different SOP classes"
 SEND_AGAIN = (
-    "have it sent again; if it comes the same way, show the file to whoever made it; then delete it"
+    "have it sent again; if it comes the same way, show the file to the maker of the sender; then "
+    "delete the file"
 )
-CORRECT_SENDER = "correct the sender, which mixes objects up, have it send again; then delete it"
+CORRECT_SENDER = (
+    "correct the sender, which mixes objects up, and have it send again; then delete the file"
+)
 ADVICE = {
     OTHER_CONTENT: "the first one was kept: compare both; if this is the right one, have it sent "
-    "under a new SOP Instance UID; then delete it",
-    FORMER: "nothing: the corrected ones stay; `hilum decide STUDY` goes back if they are wrong",
+    "under a new SOP Instance UID; then delete the file",
+    FORMER: "there is nothing to do: the corrected images stay; if they are wrong, `hilum decide "
+    "STUDY` goes back",
     OTHER_INSTANCE: CORRECT_SENDER,
     OTHER_CLASS: CORRECT_SENDER,
 }
@@ -55,7 +59,7 @@ class Intake(Enum):
 
 @dataclass(frozen=True)
 class Receipt:
-    """Where an object went, and why it was set apart, or what of its file was put right."""
+    """Where an object went, and why it was quarantined, or what of its file was put right."""
 
     outcome: Intake
     path: Path
@@ -67,7 +71,7 @@ class Receipt:
 class QuarantinedObject:
     """An object in quarantine: where, since when (epoch seconds), why, from whom, of which study.
 
-    What nobody could tell is "".
+    What is not known is "".
     """
 
     path: Path
@@ -144,7 +148,7 @@ class Inbox:
     def _keep(
         self, part10: Buffer, uids: dict[str, str], growing: Growing | None
     ) -> tuple[Intake, Path]:
-        """Publish it, or compare it with what has its name already."""
+        """Give a file its name, or compare it with the file that has the name already."""
         folder = self._durable_folder(uids["StudyInstanceUID"])
         path = folder / f"{digest(uids['SOPInstanceUID'])}.dcm"
         if not path.exists() and self._publish(path, part10, growing):
@@ -230,7 +234,7 @@ def set_apart_in(root: Path, newest: int, skip: int = 0) -> tuple[int, list[Quar
 
 
 def restate(item: QuarantinedObject, reason: str) -> None:
-    """Say anew why an object is set apart."""
+    """Write a new reason why an object is quarantined."""
     if item.path.exists():  # else a rule has removed it
         text = "\n".join((reason, item.sender, item.study_uid))
         write_durably(item.path.with_suffix(".txt"), text.encode())
@@ -261,7 +265,7 @@ def write_durably(
 
 
 def sync_file(path: Path) -> None:
-    """Put the content of `path` on the disk."""
+    """Sync the content of `path` to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

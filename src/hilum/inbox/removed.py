@@ -18,7 +18,8 @@ class Removed:
     """The list of one study. Names are those of files in its folder.
 
     `begun` is when a removal began that is not finished, in seconds since the epoch: it takes only
-    what was there by then. Our own results that came back are apart: nobody need send them again.
+    what was there by then. Our own results that came back are listed apart: they need
+    not come again.
     """
 
     images: frozenset[str] = frozenset()

@@ -36,7 +36,7 @@ def require_room(folder: Path, low_water_mb: int) -> None:
 
 
 def is_full(error: Exception) -> bool:
-    """Whether `error` is the disk's having no room, or none that we may use."""
+    """Whether `error` says that the disk has no room, or none that we may use."""
     return isinstance(error, OSError) and error.errno in FULL
 
 
@@ -46,7 +46,7 @@ def no_room() -> OSError:
 
 
 def with_room(folder: Path, work: Callable[[], Returned]) -> Returned:
-    """The outcome of `work`, begun again as often as the disk of `folder` was too full for it."""
+    """The result of `work`, which starts again whenever the disk of `folder` was too full."""
     told = False
     while True:
         try:
@@ -55,12 +55,12 @@ def with_room(folder: Path, work: Callable[[], Returned]) -> Returned:
             if not is_full(error):
                 raise
             if not told:
-                log.error("the disk is full, the work in hand waits for room")
+                log.error("the disk is full; the work under way waits for room")
             told = True
             _wait_for_more(folder)
         else:
             if told:
-                log.warning("there was room, the work in hand goes on")
+                log.warning("there is room again; the work goes on")
             return outcome
 
 

@@ -108,7 +108,7 @@ def _analyse_all(
 
 
 def _why_held(decision: Hold, study: Study) -> str:
-    """The reason, with the cure that there is without a service."""
+    """The reason, with the cure for a run on a folder."""
     if differ := whose(decision.selection, study.instances).within:
         cure = "put those of each patient into a folder of their own"
         return f"{DIFFERENT} ({', '.join(differ)}): {cure}"
@@ -237,6 +237,6 @@ def _kept(kind: str, dataset: Dataset, out: Path) -> dict[str, str]:
 
 
 def _documents(arrival: Arrival) -> list[Dataset]:
-    """The reports and withdrawals in a study; whose they are, the comparison sees."""
+    """The reports and withdrawals in a study. The comparison looks whose they are."""
     instances = arrival.instances.values()
     return [i.dataset() for i in instances if i.header.get("Modality") in ("SR", "KO")]

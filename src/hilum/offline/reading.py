@@ -31,11 +31,11 @@ OWN_RESULT = "a result of Hilum, it is not analysed"
 
 
 def untold(_step: str, _done: int, _total: int) -> None:
-    """Tell nobody how far it is."""
+    """Report no progress."""
 
 
 class Fate(StrEnum):
-    """What became of a file that was not simply read."""
+    """What happened to a file that was not simply read."""
 
     PASSED_OVER = "passed over"
     PUT_RIGHT = "put right"
@@ -44,7 +44,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Remark:
-    """What became of one file, and why; `study_uid` is "" where the file does not say it."""
+    """What happened to one file, and why; `study_uid` is "" where the file does not state it."""
 
     path: str
     fate: Fate
@@ -105,7 +105,7 @@ def _shown(path: str) -> str:
 
 
 class _Reader:
-    """Takes in one file after the other, as the inbox would."""
+    """Reads one file after the other, as the inbox would."""
 
     def __init__(self, put_right: Path | None, own: OwnResults) -> None:
         self._own = own

@@ -10,7 +10,7 @@ from hilum.process import die_with_parent
 
 
 def begin(data: Path) -> threading.Event:
-    """End with the parent, log below `data`; the event is set when SIGTERM asks us to stop."""
+    """End with the parent, and log below `data`. SIGTERM sets the event that is returned."""
     die_with_parent()
     configure_logging(data)
     stop = threading.Event()

@@ -53,7 +53,7 @@ def decide(site: Site) -> None:
 
 
 class Gateway:
-    """The one of `site`. Call `turn` again and again, from one thread."""
+    """The gateway of `site`. Call `turn` again and again, from one thread."""
 
     def __init__(self, site: Site, records: Records) -> None:
         self._records = records

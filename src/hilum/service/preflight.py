@@ -1,4 +1,4 @@
-"""What is looked at before `hilum serve` starts anything: settings, ports, the data folder."""
+"""Checks before `hilum serve` starts anything: settings, ports, the data folder."""
 
 import fcntl
 import logging
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def alone_in(data: Path, roles: Collection[Role]) -> Iterator[None]:
-    """Keep `roles` in a data folder to ourselves; workers may be as many as one likes.
+    """Keep others out of `roles` in a data folder. There may be any number of workers.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def _locked(data: Path, role: Role) -> Iterator[None]:
 
 
 def require_free_ports(site: Site, roles: Collection[Role]) -> None:
-    """Raise `ConfigurationError` if somebody else listens where we are to listen."""
+    """Raise `ConfigurationError` if another program listens where we are to listen."""
     for name, host, port in (
         (Role.RECEIVER, site.receiver.host, site.receiver.port),
         (Role.CONSOLE, site.console.host, site.console.port),

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a process does."""
+    """The role of a process."""
 
     RECEIVER = "receiver"  # the DICOM listener
     WATCHER = "watcher"  # one process for each archive that is watched

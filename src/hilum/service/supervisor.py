@@ -128,7 +128,7 @@ class Supervisor:
                 log.error("%s cannot be started now: %s", name, error)
 
     def stop(self) -> None:
-        """Stop every process: politely first, then for certain."""
+        """Stop every process: by SIGTERM first, then by SIGKILL."""
         for process in self.processes.values():
             process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
@@ -141,7 +141,7 @@ class Supervisor:
         self._stopped.set()
 
     def _keep_awake(self) -> None:
-        """A fork server that was stopped would let us wait for every answer: have it go on."""
+        """Continue a stopped fork server, which would let us wait for every answer."""
         while not self._stopped.wait(WAKE_SECONDS):
             if wake_fork_server():
                 log.warning("somebody has stopped the fork server; it goes on")

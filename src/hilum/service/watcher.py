@@ -15,7 +15,7 @@ from hilum.watching import Watch
 def watch(site: Site, source: Source, hints: Path) -> None:
     """Watch `source` until the process ends; `hints` is the socket of the gateway.
 
-    It need not be stopped in order: whatever is not written down is done again.
+    It may be killed at any time: what is not written down is done again.
     """
     die_with_parent()
     configure_logging(site.data)

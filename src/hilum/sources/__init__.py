@@ -41,10 +41,10 @@ class Portion:
 
 
 class Holdings(Protocol):
-    """What is here already."""
+    """Tells what is on this machine already."""
 
     def holds(self, instance: Listed) -> bool:
-        """Whether `instance` need not be fetched: it is here, set apart, or our own result."""
+        """Whether `instance` need not be fetched: it is here, in quarantine, or our own result."""
 
     def md5(self, instance: Listed) -> str | None:
         """Hexadecimal MD5 of the file we were given for `instance`, None if we keep none."""
@@ -71,10 +71,10 @@ class Source(Protocol):
         """
 
     def news(self) -> Iterator[Portion]:
-        """What was listed since: until there is no more for now."""
+        """Yield what the archive has listed since, until it has no more for now."""
 
     def sweep(self) -> Iterator[Portion]:
-        """Everything `since` covers, compared with what is here, in short steps.
+        """Compare everything that `since` covers with what is here, in short steps.
 
         Portions may be empty: they give the caller the time to look at the news.
         """

@@ -1,4 +1,4 @@
-"""A data set while it arrives: in memory if it is small, as most are, else on the disk."""
+"""A data set while it arrives. A small one is kept in memory, a large one on the disk."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -17,7 +17,7 @@ LARGEST_IN_MEMORY = 8 * MEBIBYTE  # a CT slice has half of one, a radiograph up 
 
 
 class ReceivedDataSet(BytesIO):
-    """What pynetdicom writes the fragments of a data set to.
+    """The file object to which pynetdicom writes the fragments of a data set.
 
     `begin` makes the file that a large one grows in, with what belongs before the data set;
     `written` is called when what was received needs no memory any longer. A disk that fails is a

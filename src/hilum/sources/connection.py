@@ -27,7 +27,7 @@ class Cut:
 
 
 class Connection(socket.socket):
-    """An accepted connection which follows the PDU framing and ends when a peer overdoes it."""
+    """An accepted connection that follows the PDU framing and ends when a peer breaks it."""
 
     def __init__(self, accepted: socket.socket, host: str, traffic: Traffic) -> None:
         super().__init__(fileno=accepted.detach())
@@ -65,7 +65,7 @@ class Connection(socket.socket):
         return super().send(data, flags)
 
     def release(self) -> None:
-        """What was received so far needs no memory any longer."""
+        """Note that what was received so far needs no memory any longer."""
         if self._claimed:
             self._traffic.give_back(self._claimed)
             self._claimed = 0

@@ -86,7 +86,7 @@ class _Sender:
 
 
 class StorageServer(AssociationServer):
-    """Accepts connections, associations and instances; refuses each with a reason."""
+    """Accepts connections, associations and instances, or rejects them with a reason."""
 
     request_queue_size = 128  # with the usual 5, a burst of connections waits for seconds
 
@@ -131,13 +131,13 @@ class StorageServer(AssociationServer):
                 self.service_actions()
 
     def tidy(self) -> None:
-        """End what stays silent and tell of what was refused, until the receiver stops."""
+        """End what stays silent and report what was rejected, until the receiver stops."""
         while not self._stopping.wait(TIDY_SECONDS if self._senders else IDLE_TIDY_SECONDS):
             self._traffic.cut_silent()
             self._refusing.tell()
 
     def stop(self) -> None:
-        """Accept no more, let what runs finish for a while, then cut it off."""
+        """Accept no more. What runs may finish for a while, then it is ended."""
         self.server_close()
         deadline = time.monotonic() + GRACE_SECONDS
         while len(self._traffic) and time.monotonic() < deadline:
@@ -155,7 +155,7 @@ class StorageServer(AssociationServer):
     def verify_request(self, request: Any, client_address: Any) -> bool:
         host = ipaddress.ip_address(request.host)
         if self._networks and not any(host in network for network in self._networks):
-            text = f"address {host} is not among receiver.allowed_hosts: if it is to send, add it"
+            text = f"address {host} is not among receiver.allowed_hosts: add it if it may send"
             self._refusing.note(RejectionKind.ADDRESS, f"{text}, {RESTART}", request.host)
             return False
         if reason := self._traffic.crowded(request):
@@ -243,7 +243,7 @@ class StorageServer(AssociationServer):
         names = sorted(UID(uid).name for uid in refused if is_storage_class(uid))
         if names:
             text = f"no transfer syntax it offers for {', '.join(names[:4])} is accepted"
-            cure = "have it offer Explicit VR Little Endian, too"
+            cure = "set the sender to offer Explicit VR Little Endian, too"
             self._refuse(RejectionKind.SYNTAX, f"{text}: {cure}", sender)
 
     def _acse_sent(self, event: Any) -> None:

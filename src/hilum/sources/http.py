@@ -14,7 +14,7 @@ JSON = "application/dicom+json, application/json"
 
 
 class ArchiveClient:
-    """What can go wrong becomes `SourceDelayed` or `SourceRefused`; used by several threads."""
+    """Asks one archive; used by several threads. Raises `SourceDelayed` or `SourceRefused`."""
 
     def __init__(self, settings: Source) -> None:
         self._client = HttpClient(settings, Failures(SourceDelayed, SourceRefused, SourceError))

@@ -116,7 +116,7 @@ class OrthancSource:
         self._archive.close()
 
     def _begin_anew(self, last: int) -> Portion:
-        """The feed ends before our cursor: Orthanc was emptied, or has another database."""
+        """Begin anew: the feed ends before our cursor, so Orthanc was emptied or replaced."""
         self._seq = last
         self._swept = self._first
         self._series.clear()

@@ -1,6 +1,6 @@
-"""How the receiver tells of refusals: a few lines in its log, counts to the gateway.
+"""How the receiver reports rejections: a few lines in its log, and counts for the gateway.
 
-A flood of ten thousand refusals is one row with a count and one line, then one line every ten
+A flood of ten thousand rejections is one row with a count and one line, then one line every ten
 minutes; senders under ever new names get no more than `MOST_LINES` a minute between them.
 """
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Refusing:
-    """Notes refusals as they come; `tell`, called about once a second, passes them on."""
+    """Notes rejections as they come. `tell`, called about once a second, passes them on."""
 
     def __init__(self, hints: HintSender) -> None:
         self._hints = hints
@@ -31,14 +31,14 @@ class Refusing:
     def note(
         self, kind: RejectionKind, reason: str, address: str, caller: str = "", called: str = ""
     ) -> None:
-        """Count one refusal; `reason` says the cure."""
+        """Count one rejection. `reason` says the cure."""
         refusal = Rejection.at(time.time(), kind, address, caller, called, reason)
         with self._lock:
             self._unlogged.add(refusal)
             self._untold.add(refusal)
 
     def tell(self) -> None:
-        """Log and send what was noted since; what the gateway does not take now, it gets later."""
+        """Log and send what was noted since. What the gateway does not take now, it gets later."""
         with self._lock:
             unlogged, self._unlogged = self._unlogged, Rejections()
             news, self._untold = self._untold, Rejections()
@@ -93,7 +93,7 @@ class _BoundedLog:
 
 
 class Trouble:
-    """That images cannot be stored: a line in the log when it begins, and one when it is over."""
+    """Logs when images begin to be refused for lack of room, and when that is over."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -108,7 +108,7 @@ class Trouble:
             self._reason = reason
 
     def ends(self) -> None:
-        """One was stored; a small one may fit where others do not, so wait for a while."""
+        """Note that one was stored. A small one may fit where others do not, so wait a while."""
         with self._lock:
             if self._reason and time.monotonic() - self._last > CALM_SECONDS:
                 logger.warning("images are stored again")

@@ -36,7 +36,7 @@ class Link(Protocol):
     admitted: bool  # it has one
 
     def cut(self, kind: RejectionKind, reason: str) -> None:
-        """End it; the reason is told."""
+        """End it, and report the reason."""
 
     def shutdown(self, how: int, /) -> None: ...
 
@@ -80,7 +80,7 @@ class Traffic:
             else:
                 return ""
             counts = Counter(link.host for link in self._open)
-            reason = f"over {most} connections {whose} are open: close some, or find out whose"
+            reason = f"more than {most} connections {whose} are open: close some, or find out who"
             silent = [link for link in crowd if not link.requested and link is not newcomer]
             if not silent:
                 return reason
@@ -160,8 +160,8 @@ class Traffic:
         victim = min(idle, key=self._by(lambda link: -counts[link.host]))
         victim.admitted = False
         reason = (
-            "more associations of this host are open than its share, this one was idle and made "
-            "room for another host: have it release what it does not use"
+            "this host had more associations open than its share; this one was idle and was ended "
+            "for another host: have the sender release what it does not use"
         )
         victim.cut(RejectionKind.ROOM, reason)
         return True

@@ -94,7 +94,7 @@ class _Kept:
         self._until = until
 
     def keep(self, event: Any) -> int:
-        """Take one object; who only sends and sends is not heard any longer."""
+        """Take one object, unless the peer has sent more than there is room or time for."""
         if len(self.objects) >= MOST_OBJECTS or time.monotonic() > self._until:
             event.assoc.abort()
             return OUT_OF_RESOURCES

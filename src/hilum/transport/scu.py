@@ -34,7 +34,7 @@ CLASS_NOT_SUPPORTED, SYNTAX_NOT_SUPPORTED = 0x0122, 0xC122
 
 @dataclass(frozen=True)
 class Peer:
-    """Whom to call, and as whom."""
+    """A DICOM application to call, and the AE title that we call with."""
 
     ae_title: str
     host: str
@@ -44,7 +44,7 @@ class Peer:
 
     @classmethod
     def of(cls, settings: Destination) -> "Peer":
-        """The one that `settings` describe."""
+        """The peer that `settings` describe."""
         return cls(
             settings.ae_title,
             settings.host,
@@ -74,7 +74,7 @@ class _File:
 
     @property
     def contexts(self) -> set[tuple[str, str]]:
-        """What to propose: the syntax of the file, and the default one (PS3.5 10.1)."""
+        """The contexts to propose: in the file's syntax, and in the default one (PS3.5 10.1)."""
         convertible = self.syntax in CONVERTIBLE
         syntaxes = {self.syntax, str(ImplicitVRLittleEndian)} if convertible else {self.syntax}
         return {(self.sop_class, syntax) for syntax in syntaxes}
@@ -229,7 +229,9 @@ def _explain(association: Association, peer: Peer) -> DeliveryError:
     """Why there is no association, as the error to raise."""
     answer = association.acceptor.primitive
     if answer is None:
-        return DeliveryDelayed(f"{peer} cannot be reached: is it running, are host and port right?")
+        return DeliveryDelayed(
+            f"{peer} cannot be reached: check that it runs, and that host and port are right"
+        )
     if not association.is_rejected:
         names = {
             UID(str(context.abstract_syntax)).name for context in association.rejected_contexts

@@ -15,7 +15,7 @@ Called = tuple[str, str, int]  # AE title, host, port
 
 @dataclass(frozen=True)
 class SendReport:
-    """What was answered to each file, in the order of the answers."""
+    """The answer to each file, in the order of the answers."""
 
     files: tuple[Sent, ...]
     seconds: float

@@ -23,7 +23,7 @@ _MEANINGS = (
     (0x0111, 0x0111, Acceptance.TAKEN, "the archive holds this SOP Instance UID already"),
     (0x0110, 0x0110, Acceptance.LATER, "processing failure in the archive"),
     (0x0213, 0x0213, Acceptance.LATER, "the archive is out of resources"),
-    (0xA700, 0xA7FF, Acceptance.LATER, "the archive is out of resources, look at its disk"),
+    (0xA700, 0xA7FF, Acceptance.LATER, "the archive is out of resources: look at its disk"),
     (
         0x0122,
         0x0122,
@@ -41,8 +41,8 @@ _MEANINGS = (
         0xA900,
         0xA9FF,
         Acceptance.NEVER,
-        "the archive says the data set does not match its SOP class: validate the file, its "
-        "log names the attribute",
+        "the archive says that the data set does not match its SOP class: validate the file; "
+        "the log of the archive names the attribute",
     ),
     (
         0xC122,
@@ -54,13 +54,14 @@ _MEANINGS = (
         0xC000,
         0xCFFF,
         Acceptance.NEVER,
-        "the archive cannot understand the object: validate the file, its log names the cause",
+        "the archive cannot understand the object: validate the file; the log of the archive "
+        "names the cause",
     ),
 )
 
 
 def meaning_of(status: int) -> tuple[Acceptance, str]:
-    """What `status` means, and in plain words with the cure."""
+    """Whether an instance with this `status` was accepted, and what it means with the cure."""
     for lowest, highest, meaning, text in _MEANINGS:
         if lowest <= status <= highest:
             return meaning, f"{text} (0x{status:04X})"
@@ -70,7 +71,7 @@ def meaning_of(status: int) -> tuple[Acceptance, str]:
 def raise_for(statuses: Iterable[int], who: str) -> None:
     """Raise unless every instance was taken.
 
-    What can still go through is repeated first: a refusal is final and would hide the rest.
+    What may still be accepted is raised first, because a refusal is final and would hide the rest.
     """
     verdicts = [meaning_of(status) for status in statuses]
     for kind, error in ((Acceptance.LATER, DeliveryDelayed), (Acceptance.NEVER, DeliveryRefused)):

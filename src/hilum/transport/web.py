@@ -43,7 +43,7 @@ class Account(Protocol):
 
 
 class Failures(NamedTuple):
-    """The errors a `HttpClient` raises."""
+    """The errors that an `HttpClient` raises."""
 
     delayed: type[HilumError]  # the same request may well succeed later
     refused: type[HilumError]  # a person must act; the text says the cure
@@ -51,7 +51,7 @@ class Failures(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What an archive sent, decompressed."""
+    """The answer of an archive, decompressed."""
 
     status: int
     content: bytes
@@ -163,7 +163,7 @@ class HttpClient:
                 chunks.append(chunk)
                 largest -= len(chunk)
                 if largest < 0:
-                    text = "an answer too large for receiver.memory_mb"
+                    text = "its answer is too large for receiver.memory_mb"
                     raise self._failures.too_large(f"{self._account.name}: {text}")
             return Response(status, b"".join(chunks), response.headers.get("Content-Type", ""))
         finally:
@@ -205,5 +205,5 @@ def batches(
 
 @functools.cache
 def trusted_certificates() -> ssl.SSLContext:
-    """The store of the system, where a hospital adds its own; read once, it takes 0.07 s."""
+    """The system's store of certificates, where a hospital adds its own. Reading takes 0.07 s."""
     return ssl.create_default_context()

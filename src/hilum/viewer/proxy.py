@@ -143,7 +143,7 @@ def _dropped(value: Any) -> Any:
 
 
 def _request_headers(request: Request) -> dict[str, str]:
-    """What the browser tells the PACS, and where bulk data URIs are to point (RFC 7239)."""
+    """The headers for the PACS, with the address that bulk data URIs must have (RFC 7239)."""
     told = {name: value for name, value in request.headers.items() if name in PASSED_ON}
     forwarded = f"host={request.headers.get('host', '')};proto={request.url.scheme}"
     return {**told, "forwarded": forwarded}

@@ -98,7 +98,7 @@ class Watch:
                 return
 
     def _follow_sweep(self) -> None:
-        """One step of a sweep, if it is time for one: the news must not wait for all of it."""
+        """Make one step of a sweep, if it is time for one. The news must not wait for all of it."""
         if self._fetching.queue.is_full():
             return
         started = time.monotonic()

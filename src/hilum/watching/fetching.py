@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, order=True)
 class Waiting:
-    """A portion and the instances of it that are to be fetched, not before `due`."""
+    """A portion, and those of its instances that are to be fetched, not before `due`."""
 
     due: float
     serial: int
@@ -51,7 +51,7 @@ class Waiting:
 
 
 class Queue:
-    """What is to be fetched, by the time it is due; each instance once."""
+    """A queue of what is to be fetched, by the time it is due; each instance once."""
 
     def __init__(self) -> None:
         self._heap: list[Waiting] = []
@@ -59,12 +59,12 @@ class Queue:
         self._serials = itertools.count()
 
     def is_full(self) -> bool:
-        """Whether no more should be listed for now."""
+        """Whether the queue is so long that no more should be listed for now."""
         return len(self._uids) > MOST_WAITING
 
     @property
     def due(self) -> float:
-        """When the next one is due, by the monotonic clock."""
+        """The time at which the next one is due, by the monotonic clock."""
         return self._heap[0].due if self._heap else float("inf")
 
     def add(
@@ -78,7 +78,7 @@ class Queue:
         return added
 
     def take(self) -> Waiting:
-        """The next one, due or not."""
+        """Take the next one, due or not."""
         waiting = heapq.heappop(self._heap)
         self._uids.difference_update(i.sop_instance_uid for i in waiting.instances)
         return waiting
@@ -161,7 +161,7 @@ class Fetching:
                 self._standing.done(waiting.portion)
 
     def release(self, now: float, pause: float) -> None:
-        """The archive has had no more for a while, and been asked since: tell the gateway."""
+        """Tell the gateway that the archive has had no more for a while, and was asked since."""
         if self._association and now - self.last_fetch >= pause:
             self._hints.send(Released(self._association, self._caller, "has no more for now"))
             self._association = ""
@@ -220,12 +220,12 @@ class Fetching:
         return None
 
     def _settle(self, instance: Listed, outcome: _Taken, counts: Counter[tuple[str, str]]) -> None:
-        """Draw the consequences; `counts` is how many images are to be expected of a series."""
+        """Note what was fetched and what was not. `counts`: how many images a series is to have."""
         if outcome is _Not.THERE:  # deleted since it was listed: one fewer to wait for
             series = instance.study_uid, instance.series_uid
             counts[series] -= 1
             self._tell_count(series, counts[series])
-            # Unless it is listed again, this is the end of it, and nobody need know.
+            # Unless it is listed again, it was deleted, and nobody has to be told.
             self._note_failure(instance, "it is listed, but not there when asked for")
         elif isinstance(outcome, _Failure):
             tries = self._note_failure(instance, outcome.text, outcome.is_final)

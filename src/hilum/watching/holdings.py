@@ -1,4 +1,4 @@
-"""What of the archives we watch is here already."""
+"""Tells which objects of the watched archives are here already."""
 
 import hashlib
 
@@ -9,7 +9,7 @@ from hilum.sources import Listed
 
 
 class SiteHoldings:
-    """The `Holdings` of a site: in the inbox or removed from it, set apart, or made by us."""
+    """The `Holdings` of a site: in the inbox or removed from it, in quarantine, or made by us."""
 
     def __init__(self, inbox: Inbox, records: Records) -> None:
         self._inbox = inbox

@@ -26,21 +26,21 @@ class Standing:
 
     @property
     def cursor(self) -> str:
-        """What `Source.resume` goes on from, "" before the first use."""
+        """The cursor that `Source.resume` goes on from, "" before the first use."""
         return str(self._row["cursor"])
 
     def begin(self, cursor: str) -> None:
-        """The source has resumed with `cursor`."""
+        """Note that the source has resumed with `cursor`."""
         if not self.cursor:
             log.info("source %s: first use, cursor %s", self._row["name"], cursor)
         self._write(cursor=cursor)
 
     def stored(self, images: int) -> None:
-        """So many new images are durable in the inbox."""
+        """Note how many new images are durable in the inbox."""
         self._write(fetched=self._row["fetched"] + images, fetched_at=time.time())
 
     def done(self, portion: Portion) -> None:
-        """All of `portion` is durable in the inbox, or was asked for in vain."""
+        """Note that all of `portion` is durable in the inbox, or could not be had."""
         self._write(cursor=portion.cursor, behind=portion.behind)
         now = time.monotonic()
         if portion.behind and now - self._last_progress > PROGRESS_SECONDS:
@@ -49,7 +49,7 @@ class Standing:
             log.info(text, self._row["name"], self._row["fetched"], portion.behind)
 
     def answered(self) -> None:
-        """The archive did what it was asked."""
+        """Note that the archive did what it was asked."""
         now = time.time()
         if self._row["state"] != "reachable":
             log.info("source %s is reachable", self._row["name"])
@@ -58,11 +58,11 @@ class Standing:
             self._write(seen_at=now)
 
     def lacks(self, problem: str) -> None:
-        """The archive answers, but does not give everything; `problem` as for `failed`."""
+        """Note that the archive answers and does not give everything; `problem` as for `failed`."""
         self._write(problem=problem, problem_at=time.time())
 
     def failed(self, state: str, problem: str) -> None:
-        """The archive cannot be watched now; `problem` says why, in words for a person.
+        """Note that the archive cannot be watched now; `problem` says why, in words for a person.
 
         Where the records are what fails, it is only logged.
         """

@@ -266,7 +266,7 @@ class _Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Broken connections are our trade."""
+        """Do not report broken connections: this server breaks them on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -296,4 +296,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: addresses hold UIDs, and there are many."""
+        """Log nothing: addresses hold UIDs, and there are many."""

@@ -75,7 +75,7 @@ def _misbehave(mood: str) -> None:
 
 
 def _hoard(size: int) -> None:
-    """Keep all memory there is, for good, and say nothing: the next study finds none."""
+    """Keep all memory that there is, without an error: the next study finds none."""
     while size > 1 << 12:
         try:
             HOARD.append(bytearray(size))

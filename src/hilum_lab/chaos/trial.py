@@ -39,7 +39,7 @@ class Fault:
 
 @dataclass
 class TrialResult:
-    """What became of one fault."""
+    """The result of one fault."""
 
     fault: Fault
     count: Count = NOTHING
@@ -56,7 +56,7 @@ class TrialResult:
 
 @dataclass
 class Expectation:
-    """What a study must come to."""
+    """What the results of a study must be."""
 
     study: SentStudy
     results: bool = True  # a result, or a refusal, that names its images is in both archives
@@ -66,7 +66,7 @@ class Expectation:
 
 
 class Trial:
-    """The hands of a fault: send, wait for a step, kill, and say what is to be expected."""
+    """What a fault can do: send, wait for a step, kill, and say what to expect."""
 
     def __init__(self, fault: Fault, network: ClinicalNetwork, ledger: Ledger) -> None:
         self.fault = fault
@@ -173,11 +173,11 @@ class Trial:
         self.lifted()
 
     def lifted(self) -> None:
-        """From now on nothing is wrong any more."""
+        """Note that the fault is over."""
         self.since = time.monotonic()
 
     def complain(self, problem: str) -> None:
-        """Something is not as it has to be."""
+        """Note a problem: something is not as it has to be."""
         self.problems.append(problem)
 
     def require(self, condition: object, problem: str) -> None:

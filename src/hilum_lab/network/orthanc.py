@@ -82,7 +82,7 @@ class Orthanc(Service):
         return self
 
     def answers(self) -> bool:
-        """Whether the server is ready, be it to ask for a password."""
+        """Whether the server answers, even if it asks for a password."""
         try:
             return not httpx.get(f"{self.url}/system", timeout=2).is_server_error
         except httpx.TransportError:

@@ -1,8 +1,8 @@
 """Line integrals through simple solids: what an X-ray beam meets on its way.
 
 Patient coordinates are LPS millimetres: x to the left, y to the back, z upwards. The beam is
-parallel; `View.angle` turns the patient about z. A ray is named by where it meets the detector,
-(t, z), and runs along s; at angle 0 it runs along y, t = x and s = y.
+parallel, and `Projection.angle` turns the patient about z. A ray is named by where it meets the
+detector, (t, z), and runs along s. At angle 0 it runs along y, t = x and s = y.
 """
 
 import math

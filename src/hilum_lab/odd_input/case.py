@@ -48,11 +48,11 @@ class Case:
 
     @property
     def study_uid(self) -> str:
-        """Every case is one study."""
+        """The Study Instance UID: every case is one study."""
         return Maker(self.title, self.modality).uid("study")
 
     def exam(self) -> CaseFiles:
-        """Its files."""
+        """Make the files of the case."""
         return self.make(Maker(self.title, self.modality))
 
 

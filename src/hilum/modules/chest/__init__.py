@@ -126,7 +126,7 @@ class ChestRadiograph:
             yield HeatMap(analysed.prepared.on_film(evidence), label, uid, region)
             yield from self._where(evidence, analysed.lungs, uid)
         if analysed.film.age is None:
-            yield Note("The age is unknown; the network knows adults only.", uid)
+            yield Note("The age is unknown; the model knows only adults.", uid)
 
     def _where(self, evidence: np.ndarray, lungs: np.ndarray, uid: str) -> Iterator[Finding]:
         """How much of the evidence lies inside the lungs; nothing if there is no evidence."""
@@ -143,7 +143,7 @@ class ChestRadiograph:
             )
 
     def _summary(self, analysed: Sequence[Analysed]) -> Iterator[Finding]:
-        """One answer for several frontal films; a contradiction is said, never averaged away."""
+        """One answer for several frontal films. If they contradict each other, it says so."""
         if len(analysed) < 2:
             return
         outcomes = [self.classification(each.reading.scores, None).outcome for each in analysed]

@@ -38,7 +38,7 @@ REASONS = {  # code: what a clinician reads
     "other-body-part": "its body part is {value}, not the chest",
     "lateral": "it is a lateral view; only frontal views are analysed",
     "other-view": "its view position is {value}; only frontal views are analysed",
-    "child": "the patient was under 18 years old; the network knows adults only",
+    "child": "the patient was under 18 years old; the model knows only adults",
     "unreadable": "{value}",
     "too-small": "it has {value} pixels; at least 128 x 128 are needed",
     "no-lungs": "no lungs were found in it",
@@ -47,7 +47,7 @@ REASONS = {  # code: what a clinician reads
     "inverted": "bright and dark are exchanged (inverted polarity)",
     "cropped": "the lungs are not wholly on it",
     "other": "it does not look like a frontal chest film",
-    "unfamiliar": "it is unlike every film the networks know",
+    "unfamiliar": "it is unlike every film that the model knows",
 }
 KINDS = ("frontal", "rotated", "upside-down", "inverted", "cropped", "lateral", "other")
 
@@ -105,7 +105,7 @@ class Look:
 
 
 class PixelGate:
-    """Heads on the embedding of the whole film, and its nearest neighbours among training films."""
+    """Judges the pixels by the embedding of the whole film and its nearest training films."""
 
     weights = Path(__file__).with_name("gate.onnx")
     side, lung_side = 192, 128

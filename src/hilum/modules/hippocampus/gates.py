@@ -1,4 +1,4 @@
-"""Is this result plausible? A few cheap numbers after the network.
+"""Is this result plausible? A few numbers that are quick to compute tell.
 
 Every number has bounds measured on held-out persons (`Calibration.bounds`). One number outside is
 worth a note; one far outside, or several together, a refusal.
@@ -42,7 +42,7 @@ GATES = {
     ),
     "volume_ml": Gate(
         "unusual-volume",
-        "the region found measures {value:.2f} mL, outside what the network was tested on",
+        "the region found measures {value:.2f} mL, outside what the model was tested on",
     ),
     "anterior_share": Gate(
         "unusual-proportions",
@@ -66,7 +66,7 @@ GATES = {
         " on the other side of their border",
     ),
     "entropy": Gate(
-        "unsure", "the network is unsure about much of the region (entropy {value:.2f} per voxel)"
+        "unsure", "the model is unsure about much of the region (entropy {value:.2f} per voxel)"
     ),
 }
 

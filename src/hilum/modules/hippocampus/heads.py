@@ -39,7 +39,7 @@ class Head:
         self._to_index = np.linalg.inv(self._to_patient)
 
     def find(self, template: np.ndarray) -> tuple[Location, Location] | None:
-        """Left and right; None where nothing could be a pair of hippocampi."""
+        """Find the left and the right one; None where nothing could be a pair of hippocampi."""
         return find_pair(*self._overview(), template)
 
     def crop(self, place: Location) -> Volume:
@@ -107,7 +107,7 @@ class Head:
 
 @dataclass(frozen=True, eq=False)
 class Hippocampus:
-    """One hippocampus of a head, segmented in a crop that lies around it."""
+    """One hippocampus of a head, segmented in a crop around it."""
 
     head: Head
     place: Location

@@ -56,7 +56,7 @@ class CropOrHead(Input):
                 yield "as a whole head: " + "; ".join(head)
 
     def reservations(self, series: Series) -> Iterator[str]:
-        """What the header alone will have the module refuse."""
+        """Why the module will refuse the series, as far as the header tells."""
         if refusal := refusal_by_header(series.header):
             yield refusal.text.rstrip(".")
 
@@ -71,12 +71,12 @@ def refusal_by_header(header: Dataset) -> Refusal | None:
     if text_of(header, "ContrastBolusAgent").upper() not in NO_AGENT:
         return Refusal(
             "contrast-agent",
-            "the header names a contrast agent; the network knows T1 images without contrast only.",
+            "the header names a contrast agent; the model knows only T1 images without contrast.",
         )
     if header.get("MRAcquisitionType") == "2D":
         return Refusal(
             "two-dimensional",
-            "the series was acquired slice by slice (2D); the network knows 3D acquisitions only.",
+            "the series was acquired slice by slice (2D); the model knows only 3D acquisitions.",
         )
     echo_time = _number(header, "EchoTime")
     if echo_time > LONGEST_T1_ECHO:
@@ -88,7 +88,7 @@ def refusal_by_header(header: Dataset) -> Refusal | None:
     if thickness > thickest:
         return Refusal(
             "thick-slices",
-            f"the slices are {thickness:.2g} mm thick; the network bears {thickest:.2g} mm.",
+            f"the slices are {thickness:.2g} mm thick; the model takes at most {thickest:.2g} mm.",
         )
     return None
 

@@ -104,7 +104,7 @@ class _Correlated:
         self._squares = self._transform(scaled * scaled)
 
     def with_(self, template: np.ndarray, middle: np.ndarray) -> np.ndarray:
-        """Pearson's, with the template's voxel `middle` at each place; NaN voxels are left out.
+        """Pearson's correlation, with the template's voxel `middle` at each place, without NaNs.
 
         The template may hang over the border of the image, beyond which everything is zero.
         """
