@@ -87,6 +87,12 @@ def wait_for_port(port: int, seconds: float = 20) -> None:
     raise TimeoutError(f"nothing listens on port {port}")
 
 
+def seconds_of(pid: int | None) -> float:
+    """What a process has taken of a processor."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass
 class Running:
     """A receiver that runs in a child process."""

@@ -243,7 +243,7 @@ def is_right(span: str) -> bool:
         name = called[1].rpartition(".")[2]
         arguments = {word.strip() for word in called[2].split(",") if word.strip().isidentifier()}
         return name in names_in_code() and arguments <= names_in_code()[name]
-    if re.fullmatch(r"hilum(?:_lab)?(?:\.\w+)+", span):
+    if re.fullmatch(r"hilum(?:_lab)?(?:\.\w+)+", span) and ".log" not in span:
         return _resolves(span)
     return not re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", span) or span in names_in_code()
 

@@ -21,6 +21,7 @@ from hilum.records import Records, tables
 from hilum.records.states import State
 from hilum.wording import counted
 
+DECIDED = "decided"  # kind of the event: it was decided whose the images of a study are
 MOST_COUNTS = 1000  # studies
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
 REVIEW_SHARE = 0.005  # of one core, that looking at a study in flow may cost
@@ -159,14 +160,18 @@ class Arrivals:
         arrival.changed = True
         return arrival
 
-    def decide(self, study_uid: str, identity: str, at: float) -> None:
-        """Look at a study anew, of whose images those with `identity` count since `at`."""
+    def decide(self, study_uid: str, identity: str, at: float, why: str) -> None:
+        """Look at a study anew, of whose images those with `identity` count since `at`.
+
+        The line of the trace that says `why` divides what ended before from what is made since.
+        """
+        self._records.add_event(study_uid, DECIDED, why)
         self._open.pop(study_uid, None)  # its files may have been exchanged
         arrival = self.reopen(study_uid)
         values: tables.Row = {"identity": identity, "at": at}
         if not self._records.put(tables.decision, study_uid=study_uid, **values):
             self._records.change(tables.decision, {"study_uid": study_uid}, **values)
-        arrival.decided, arrival.decided_at = identity, at
+        arrival.decided = identity
 
     def sweep(self) -> None:
         """Take in every file of studies that hold more files than were decided on."""
@@ -237,7 +242,7 @@ class Arrivals:
         )
         arrival = self._open[study_uid] = Arrival(study_uid)
         for decision in self._records.find(tables.decision, study_uid=study_uid):
-            arrival.decided, arrival.decided_at = decision["identity"], decision["at"]
+            arrival.decided = decision["identity"]
         arrival.counted.update(self._counts.pop(study_uid, {}))
         for held in self._records.find(tables.workitem, study_uid=study_uid, state=State.HELD):
             lacks = {v["series_uid"]: v.get("lacks") for v in held["verdicts"]}

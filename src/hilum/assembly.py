@@ -51,7 +51,6 @@ class Arrival:
     removed: set[str] = field(default_factory=set)  # names of images that a rule has removed
     _built: dict[str, Series] = field(default_factory=dict)  # as they were at the last look
     decided: str = ""  # key of the identity whose images a person has chosen
-    decided_at: float = 0.0
 
     def add(self, instance: Instance, at: float, association: str = "", late: bool = False) -> None:
         """Take in one image at time `at`; own results that come back do not count as news.

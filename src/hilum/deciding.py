@@ -35,14 +35,13 @@ def decide(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
     said = Note(asked["at"], WHY, codes.INCORRECT_WORKLIST_ENTRY)
     problems = [_end(flow, item, said) for item in results]
     corrections.take(study_uid, identity, labels)
-    flow.arrivals.decide(study_uid, identity, asked["at"])
     text = (
         "images with other patient data were taken"
         if was_sent
         else "it was decided which images count"
     )
-    text += f": those of number {number_of(identity)}"
-    flow.records.add_event(study_uid, "identity", text, row["id"])
+    why = f"{text}: those of number {number_of(identity)}"
+    flow.arrivals.decide(study_uid, identity, asked["at"], why)
     done = f"decided; `hilum trace {study_uid}` shows what becomes of it"
     return Answer(True, "; ".join([done, *filter(None, problems)]))
 

@@ -43,6 +43,7 @@ from hilum.records import Records, tables
 from hilum.records.own import own_results
 from hilum.records.states import State
 from hilum.routing import Selection, applies, recipients, whose
+from hilum.runs import not_run_uid
 from hilum.wording import counted
 from hilum.workitems import Workitems
 
@@ -141,13 +142,11 @@ class Flow(durable.Workflows):
             name: sorted(str(part) for series in chosen for part in Part.of(series))
             for name, chosen in run.selection.chosen.items()
         }
-        workitem_id = self.workitems.id_of_run(rule, arrival, run.selection, inputs)
-        is_new = not self.records.find(tables.workitem, id=workitem_id)
+        workitem_id, is_new = self.workitems.same_run(rule, arrival, run.selection, inputs)
         if is_new and (hold := self.corrections.objection(arrival, run.selection)):
             self.note_outcome(rule, arrival, hold)
             return
-        without_run = self.workitems.id_without_run(arrival.study_uid, rule)
-        self.records.remove(tables.workitem, id=without_run)
+        self.records.remove(tables.workitem, id=not_run_uid(arrival.study_uid, rule))
         if not is_new:
             return
         self.corrections.remember(workitem_id, arrival.study_uid, run.selection)
@@ -198,7 +197,7 @@ class Flow(durable.Workflows):
         if not shows_gap and self.workitems.last_run(arrival.study_uid, rule):
             return
         state = State.HELD if is_held else State.NOT_APPLICABLE
-        workitem_id = self.workitems.id_without_run(arrival.study_uid, rule)
+        workitem_id = not_run_uid(arrival.study_uid, rule)
         row = self.workitems.new_row(workitem_id, rule, arrival, outcome.selection)
         values = {**row, "state": state, "reason": outcome.reason, "inputs": {}}
         is_new = self.records.put(tables.workitem, **values)

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from hilum.assembly import Wait
 from hilum.assembly import decide as judge
 from hilum.deciding import decide
-from hilum.dicom.uids import derived_uid
 from hilum.errors import HilumError, where
 from hilum.flow import Flow
 from hilum.records import tables
 from hilum.records.states import OWED, Delivery, State
 from hilum.routing import applies
+from hilum.runs import repeated_uid
 from hilum.withdrawing import Answer, withdraw
 
 NOT_RUN = (State.NOT_APPLICABLE, State.HELD)
@@ -70,12 +70,12 @@ def retry(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
     has_failed = row["failure"] is not None or State(row["state"]) is State.FAILED
     if not row["inputs"] or not (has_failed or State(row["state"]) is State.CANCELLED):
         return Answer(False, f"not tried again: it is {row['state']}, not failed or cancelled")
-    again = derived_uid(row["id"], "again")
+    module = flow.facts[row["module"]]
+    again = repeated_uid(row["id"], module)
     if row["superseded_by"] not in (None, again):
         return Answer(False, f"not tried again: {row['superseded_by']} has replaced it")
     if not all(path.exists() for path in flow.workitems.images(row)):
         return Answer(False, "not tried again: its images were removed")
-    module = flow.facts[row["module"]]
     values = {**row, "id": again, "created": asked["at"], "predecessor": row["id"]}
     values |= {"version": module.version, "weights_sha256": module.weights_sha256}
     values |= {"title": module.title, "launch": 0, "runs": 0, "findings": None, "failure": None}

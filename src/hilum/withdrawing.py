@@ -9,11 +9,11 @@ from pydicom.sr.coding import Code
 
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
-from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
 from hilum.objects import write_withdrawal
 from hilum.records import tables
 from hilum.records.states import OWED, REACHED_FROM, Delivery, State
+from hilum.runs import withdrawal_uid
 
 
 class Answer(NamedTuple):
@@ -54,7 +54,7 @@ def take_back(flow: Flow, row: tables.Row, said: Note) -> Answer:
     if State(row["state"]) is State.WITHDRAWN:
         return answer
     flow.workitems.require_files(row)
-    note_id = derived_uid(row["id"], "withdrawal")
+    note_id = withdrawal_uid(row["id"])
     _write_notes(flow, row, note_id, said)
     of_note = {"id": note_id, "created": said.at, "inputs": {}, "verdicts": [], "findings": []}
     of_note |= {"state": State.DELIVERING, "reason": "a note that takes a result back"}

@@ -4,18 +4,19 @@ import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pydicom.dataset import Dataset
 
+from hilum.arrivals import DECIDED
 from hilum.assembly import Arrival
 from hilum.config.site import Rule
-from hilum.dicom.identity import attributes, label_of
+from hilum.dicom.identity import attributes
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.parts import Part, read_series
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
-from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
 from hilum.errors import RemovedError
 from hilum.inbox import Inbox, digest, write_durably
@@ -24,6 +25,7 @@ from hilum.objects import Analysis
 from hilum.records import Records, tables
 from hilum.records.states import State
 from hilum.routing import Selection
+from hilum.runs import run_uid
 from hilum.wording import counted
 
 
@@ -44,34 +46,70 @@ class Workitems:
         self._data = data
         self._facts = facts
 
-    def id_of_run(
+    def same_run(
         self,
         rule: Rule,
         arrival: Arrival,
         selection: Selection,
         inputs: Mapping[str, list[str]],
-    ) -> str:
-        """The same for the same study, rule, module, weights, images and patient.
+    ) -> tuple[str, bool]:
+        """The id of the run that `selection` asks for, and whether there was none such so far.
 
-        The UIDs of the results follow from it: those of a corrected patient are new.
+        A run that ended without a result, or whose result was taken back, before a person decided
+        whose the images are, is not that run: it is one more that was taken back.
+        """
+        rows = self._runs_on(rule, arrival, selection, inputs)
+        before = [row for row in rows if self._is_undone(row)]
+        if len(before) < len(rows):
+            [*_, standing] = (row for row in rows if row not in before)
+            return str(standing["id"]), False
+        module = self._facts[rule.module]
+        return run_uid(rule, module, selection.chosen, len(before)), True
+
+    def _runs_on(
+        self,
+        rule: Rule,
+        arrival: Arrival,
+        selection: Selection,
+        inputs: Mapping[str, list[str]],
+    ) -> list[tables.Row]:
+        """The workitems, oldest first, of the same module on the same images of the same patient.
+
+        They are found by what they are: an earlier version of Hilum may have named them otherwise.
         """
         module = self._facts[rule.module]
-        whose = label_of(selection.images.values())
-        decided = str(arrival.decided_at) if arrival.decided else ""  # what was taken back is new
-        identity = (
-            arrival.study_uid,
-            whose,
-            rule.key,
-            module.version,
-            module.weights_sha256,
-            decided,
+        rows = self._records.find(
+            tables.workitem,
+            study_uid=arrival.study_uid,
+            rule_key=rule.key,
+            version=module.version,
+            weights_sha256=module.weights_sha256,
+            order_by="created",
         )
-        images = (f"{name}: {part}" for name, parts in inputs.items() for part in parts)
-        return derived_uid(*identity, *images)
+        labels = {image.path.name: image.label for image in selection.images.values()}
+        return [
+            row
+            for row in rows
+            if row["inputs"] == inputs
+            and row["rule"].get("tilt", rule.tilt) == rule.tilt
+            and self._is_of(row, labels)
+        ]
 
-    def id_without_run(self, study_uid: str, rule: Rule) -> str:
-        """Of the workitem that records why a module was not run."""
-        return derived_uid(study_uid, rule.key, "not run")
+    def _is_undone(self, row: tables.Row) -> bool:
+        """Whether it ended without a standing result before it was decided whose its images are."""
+        if State(row["state"]) not in (State.WITHDRAWN, State.CANCELLED, State.FAILED):
+            return False
+        latest: dict[str, Any] = {"order_by": "-id", "limit": 1}
+        decided = {"study_uid": row["study_uid"], "kind": DECIDED}
+        ended = {"workitem_id": row["id"], "kind": row["state"]}
+        decisions = self._records.find(tables.event, **latest, **decided)
+        ends = self._records.find(tables.event, **latest, **ended)
+        return bool(decisions and ends and ends[0]["id"] < decisions[0]["id"])
+
+    def _is_of(self, row: tables.Row, labels: Mapping[str, str]) -> bool:
+        """Whether the images of a workitem were called then as `labels` says that they are now."""
+        subjects = self._records.find(tables.subject, workitem_id=row["id"])
+        return all(labels.get(s["image"], s["label"]) == s["label"] for s in subjects)
 
     def new_row(
         self, workitem_id: str, rule: Rule, arrival: Arrival, selection: Selection

@@ -1,5 +1,6 @@
 """One host shuts nobody out: real sockets and real associations, from several loopback hosts."""
 
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ from pynetdicom.association import Association
 
 from hilum.errors import DeliveryDelayed
 from hilum.hints import Rejected
+from hilum.logs import SAME_TEXT
 from hilum.rejections import RejectionKind
 from hilum.sources import traffic
 from hilum.transport import sender
 from hilum.transport.dimse import VERIFICATION
-from tests.synthetic import Running, running_receiver, write_series
+from tests.synthetic import Running, running_receiver, seconds_of, write_series
 
 
 @contextmanager
@@ -120,7 +122,7 @@ def test_idle_associations_of_the_greediest_host_make_room(tmp_path: Path) -> No
             else:
                 break
         assert stored == 3
-        assert is_told(receiver, RejectionKind.ROOM, "made room")
+        assert is_told(receiver, RejectionKind.ROOM, "was ended for another host")
 
 
 def test_places_are_kept_for_those_who_have_sent_before(tmp_path: Path) -> None:
@@ -131,4 +133,25 @@ def test_places_are_kept_for_those_who_have_sent_before(tmp_path: Path) -> None:
         sender.send(files, receiver.called)
         with idle(receiver, *hosts, each=1) as opened:
             assert sum(association.is_established for association in opened) == 6
+            assert sender.send(files, receiver.called).stored == 3
+
+
+def test_a_receiver_that_may_open_no_more_files_waits_and_goes_on(tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 3)
+    with running_receiver(tmp_path / "receiver") as receiver:
+        pid = receiver.process.pid
+        few = max(int(file.name) for file in Path(f"/proc/{pid}/fd").iterdir()) + 3
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, before[1]))
+        with silent(receiver, "127.0.0.1", 20):
+            deadline = time.monotonic() + 20
+            while "no connection can be accepted now" not in receiver.log:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            taken, measured = seconds_of(pid), time.monotonic() + 2.0
+            while time.monotonic() < measured:
+                time.sleep(0.1)
+            assert seconds_of(pid) - taken < 0.4
+            assert receiver.log.count("no connection can be accepted now") <= SAME_TEXT
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
             assert sender.send(files, receiver.called).stored == 3

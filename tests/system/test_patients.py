@@ -147,7 +147,7 @@ def test_a_series_of_two_patients_is_held_until_a_person_decides(
         status, answer = typed(f"hilum decide {study_uid} --patient {number}")
         assert (status, "nothing of this study waits" in answer) == (1, True)
         (said,) = texts(hilum, study_uid, "complete")
-        (decided,) = texts(hilum, study_uid, "identity")[:1]
+        (decided,) = texts(hilum, study_uid, "decided")[:1]
     assert [verdict["images"] for verdict in item["chosen_series"]] == [3]
     assert said.startswith("9 images, ")
     assert said.endswith(", 6 of them left out because a person decided so")

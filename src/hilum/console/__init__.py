@@ -74,6 +74,12 @@ def _showing(view: Callable[..., Any], *arguments: Any) -> Callable[[Request], A
     return show
 
 
+# Connections that wait. Where no more files can be opened, asyncio tries to accept so many of them
+# one after the other, once a second, and logs every failure: with uvicorn's 2048 that was 136 MB in
+# a minute.
+BACKLOG = 32
+
+
 class _Server(uvicorn.Server):
     """Ends at once when it is told to: it only reads. So it need not look ten times a second."""
 
@@ -96,6 +102,7 @@ def serve(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> Non
             port=site.console.port,
             log_config=None,
             access_log=False,  # URLs hold study UIDs, and nobody reads this log
+            backlog=BACKLOG,
         )
     )
     server.run()

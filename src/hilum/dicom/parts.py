@@ -28,14 +28,27 @@ class Part:
     @classmethod
     def of(cls, series: Series) -> "tuple[Part, ...]":
         """The parts that `series` is made of, in order of their files' names."""
-        chosen: dict[str, list[int]] = {}
-        for frame in series.frames:
-            chosen.setdefault(frame.instance.sop_instance_uid, []).append(frame.number)
+        chosen = _frames_of(series)
         return tuple(
             sorted(
-                (_part(i, chosen.get(i.sop_instance_uid, [])) for i in series.instances), key=str
+                (_part(i, chosen.get(i.sop_instance_uid, []), i.path) for i in series.instances),
+                key=str,
             )
         )
+
+
+def images_of(series: Series) -> tuple[str, ...]:
+    """The images that `series` is made of, whatever their files are called, in order of their UIDs.
+
+    Each is a SOP Instance UID, and the runs of its frame numbers where not all are meant.
+    """
+    chosen = _frames_of(series)
+    return tuple(
+        sorted(
+            str(_part(i, chosen.get(i.sop_instance_uid, []), Path(i.sop_instance_uid)))
+            for i in series.instances
+        )
+    )
 
 
 def read_series(parts: Iterable[Part]) -> tuple[Series, ...]:
@@ -60,9 +73,17 @@ def _series(read: Sequence[tuple[Part, Instance]]) -> Series:
     return Series.of_frames(frames)
 
 
-def _part(instance: Instance, numbers: Sequence[int]) -> Part:
+def _frames_of(series: Series) -> dict[str, list[int]]:
+    """The numbers of the frames that `series` is made of, by SOP Instance UID."""
+    chosen: dict[str, list[int]] = {}
+    for frame in series.frames:
+        chosen.setdefault(frame.instance.sop_instance_uid, []).append(frame.number)
+    return chosen
+
+
+def _part(instance: Instance, numbers: Sequence[int], path: Path) -> Part:
     whole = len(numbers) == len(instance.frames)
-    return Part(instance.path, None if whole else tuple(sorted(numbers)))
+    return Part(path, None if whole else tuple(sorted(numbers)))
 
 
 def _runs(numbers: Sequence[int]) -> str:

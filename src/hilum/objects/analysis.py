@@ -21,7 +21,8 @@ from hilum.module import ModuleFacts
 class Analysis:
     """One run of one module on one study: everything the writers need, nothing else.
 
-    `created` comes from the workitem, so that a repeated run writes identical bytes. `inputs` holds
+    The UIDs of all objects follow from `workitem_id` (`hilum.runs`). `created` comes from the
+    workitem, so that a repeated writing gives identical bytes. `inputs` holds
     the chosen series by input name, several for films (empty if none could be chosen and the
     findings are a refusal). `reasons` says why they were chosen; `incomplete` says what was
     missing, or is None; `predecessor` holds the SOP (class, instance) UIDs of the result this one

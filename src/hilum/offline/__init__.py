@@ -23,7 +23,6 @@ from hilum.dicom.identity import DIFFERENT, attributes
 from hilum.dicom.part10 import as_file
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
-from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
 from hilum.engine.host import TRACEBACK, Job, ModelHost
 from hilum.errors import ConfigurationError, HilumError, where
@@ -33,6 +32,7 @@ from hilum.module import Module, ModuleFacts, discover, facts_of, inputs_of, own
 from hilum.objects import Analysis, write_what_can_be
 from hilum.offline.reading import Progress, Reading, Remark, in_lines, read_folder, untold
 from hilum.routing import whose
+from hilum.runs import run_uid
 
 # a person waits for it, who can end it
 UNLIMITED = Worker(timeout_seconds=math.inf, memory_mb=1 << 30)
@@ -98,7 +98,7 @@ def _analyse_all(
             out = output / f"study-{number}"
             study = exams[uid].study()
             report["caution"] = whose(decision.selection, study.instances).caution
-            work = partial(_results, facts, host, study, decision, out, earlier)
+            work = partial(_results, facts, rule, host, study, decision, out, earlier)
             report |= _contained(work)
         elif isinstance(decision, Hold):
             report["problem"] = _why_held(decision, exams[uid].study())
@@ -172,6 +172,7 @@ def _contained(analyse: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def _results(
     facts: ModuleFacts,
+    rule: Rule,
     host: ModelHost,
     study: Study,
     decision: Run,
@@ -181,7 +182,6 @@ def _results(
     """Analyse one study; its report joins the `earlier` ones, with which later exams compare."""
     selection = decision.selection
     about = attributes(list(selection.images.values()), study.instances)
-    created = datetime.now().astimezone()
     inputs = {
         name: [part for series in chosen for part in Part.of(series)]
         for name, chosen in selection.chosen.items()
@@ -198,11 +198,9 @@ def _results(
         found = exchange.load(Path(between))
         pictures = exchange.load_pictures(Path(between))
     findings = compared(found, about, facts, earlier)
-    names = [str(part) for parts in inputs.values() for part in parts]
     analysis = Analysis(
-        # the time is part of the identity: without records, a second run is another result
-        workitem_id=derived_uid(facts.name, facts.weights_sha256, created.isoformat(), *names),
-        created=created,
+        workitem_id=run_uid(rule, facts, selection.chosen),
+        created=datetime.now().astimezone(),
         module=facts,
         study=study,
         inputs=selection.chosen,

@@ -17,6 +17,7 @@ from typing import Any, assert_never
 from hilum.config.site import Site
 from hilum.hints import Died, HintSender, gateway_address, worker_address
 from hilum.inbox.privacy import make_private
+from hilum.logs import also_logging
 from hilum.process import (
     children_deaf_to_ctrl_c,
     fork_server,
@@ -160,7 +161,7 @@ class Supervisor:
 def serve_until_stopped(site: Site, roles: Collection[Role] = EVERY_ROLE) -> None:
     """Run the processes of `roles` until SIGTERM or Ctrl-C."""
     require_free_ports(site, roles)
-    with alone_in(site.data, roles):
+    with alone_in(site.data, roles), also_logging(site.data):
         supervisor = Supervisor(site, roles)  # may wait for a database: a signal ends it as usual
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -55,6 +55,7 @@ ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
 IDLE_SECONDS = 300.0  # scanners keep an association open while they reconstruct
 TIDY_SECONDS = 0.5
 IDLE_TIDY_SECONDS = 2.0  # while there are no associations
+NO_ACCEPT_SECONDS = 0.2  # between two attempts to accept a connection where there is no room for it
 STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 
 REJECTIONS = {  # result, source, diagnostic of PS3.8 table 9-21
@@ -149,7 +150,13 @@ class StorageServer(AssociationServer):
     # Connections
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
-        accepted, address = super().get_request()
+        try:
+            accepted, address = super().get_request()
+        except OSError as error:  # no more files may be open: the caller waits in the queue
+            if not isinstance(error, ConnectionError):
+                logger.error("no connection can be accepted now: %s", error.strerror)
+                self._stopping.wait(NO_ACCEPT_SECONDS)  # or we would try again at once, for ever
+            raise
         return Connection(accepted, _host(address[0]), self._traffic), address
 
     def verify_request(self, request: Any, client_address: Any) -> bool:

@@ -57,11 +57,14 @@ def stamp(
 
 
 def sop_instance_uid(analysis: Analysis, kind: str, variant: str = "", number: int = 1) -> str:
-    """Derived from the images, the module, its weights, the workitem and the kind of object."""
+    """Of one object: from the id of the run (`hilum.runs`), and its kind, variant and number.
+
+    The images and the module are in it once more, for who writes objects without a run.
+    """
     images = sorted(i.sop_instance_uid for s in analysis.all_series for i in s.instances)
     module = analysis.module
     made_by = (module.name, module.version, module.weights_sha256)
-    made_for = (analysis.study.uid, analysis.workitem_id, analysis.created.isoformat())
+    made_for = (analysis.study.uid, analysis.workitem_id)
     return derived_uid("instance", *made_for, *made_by, kind, variant, str(number), *images)
 
 

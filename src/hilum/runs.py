@@ -1,0 +1,54 @@
+"""What the UIDs of a result follow from: what was analysed, by what, and nothing of when."""
+
+from collections.abc import Iterable, Mapping
+
+from hilum.config.site import Rule
+from hilum.dicom.identity import label_of
+from hilum.dicom.parts import images_of
+from hilum.dicom.series import Series
+from hilum.dicom.uids import derived_uid
+from hilum.module import ModuleFacts
+
+
+def run_uid(
+    rule: Rule, module: ModuleFacts, inputs: Mapping[str, Iterable[Series]], taken_back: int = 0
+) -> str:
+    """The id of the run of `module` on `inputs`; the UIDs of all its results follow from it.
+
+    It is made of the study and the images with their frames, of whose they are (every attribute of
+    patient and study, so the issuer of the ID and the accession number, too), of the rule and its
+    parameters, of the module's name, version and weights, and of `taken_back`: how many earlier
+    results on exactly these were taken back before a person decided for them again. It holds no
+    clock and no order of arrival. So a result that has to be made once more, because what we
+    remember was lost, is the same one for every archive; and the result of a corrected patient
+    never has the UIDs of one that was withdrawn.
+
+    From an id follow that of the run which repeats a failed one (`repeated_uid`), that of the note
+    which takes its result back (`withdrawal_uid`), and the SOP Instance UID of each object, by its
+    kind, variant and number (`hilum.objects.common.sop_instance_uid`).
+    """
+    chosen = {name: tuple(series) for name, series in inputs.items()}
+    instances = [i for series in chosen.values() for one in series for i in one.instances]
+    by = (module.name, module.version, module.weights_sha256, rule.key, rule.tilt)
+    images = (
+        f"{name}: {image}"
+        for name in sorted(chosen)
+        for image in sorted(image for one in chosen[name] for image in images_of(one))
+    )
+    studies = sorted({instance.study_uid for instance in instances})
+    return derived_uid("run", *studies, label_of(instances), *by, str(taken_back), *images)
+
+
+def repeated_uid(run: str, module: ModuleFacts) -> str:
+    """The id of the run that repeats `run`, which failed or was cancelled, with today's module."""
+    return derived_uid(run, "again", module.version, module.weights_sha256)
+
+
+def withdrawal_uid(run: str) -> str:
+    """The id of the workitem whose note takes the result of `run` back."""
+    return derived_uid(run, "withdrawal")
+
+
+def not_run_uid(study_uid: str, rule: Rule) -> str:
+    """The id of the workitem that says why no module was run on a study for `rule`."""
+    return derived_uid(study_uid, rule.key, "not run")
