@@ -149,7 +149,7 @@ def test_an_old_finished_study_goes_and_its_records_stay(
     assert view.settled
     assert [item.state for item in view.workitems] == ["completed"]
     assert view.removed.images == IMAGES
-    assert view.removed["bytes"] == size
+    assert view.removed.bytes == size
     house.arrivals.sweep()
     house.clean()
     assert house.arrivals.due(float("inf")) == []
