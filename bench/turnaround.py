@@ -35,7 +35,8 @@ from hilum.findings import Findings
 from hilum.logs import silence_libraries
 from hilum.module import Module, facts_of, installed_modules
 from hilum.objects import Analysis, write_objects
-from hilum.records import Records, records_url, tables
+from hilum.records import Records, records_url
+from hilum.records.states import WorkitemState
 from hilum.service.supervisor import Supervisor
 from hilum_lab.network import chest_exam
 from hilum_lab.network.orthanc import Orthanc
@@ -146,11 +147,11 @@ def _round(
             if len(held) == 1 + RESULTS:
                 ended[theirs.url] = time.time()
         if ours.url not in ended:
-            for row in records.find(tables.workitem, study_uid=film.StudyInstanceUID):
-                kinds = {finding["kind"] for finding in row["findings"] or []}
-                if row["state"] == "completed" and "classification" in kinds:
-                    [delivery] = records.find(tables.delivery, workitem_id=row["id"])
-                    ended[ours.url] = delivery["verified_at"]
+            for item in records.workitems.of_study(film.StudyInstanceUID):
+                kinds = {finding.kind for finding in item.findings or ()}
+                if item.state is WorkitemState.COMPLETED and "classification" in kinds:
+                    [delivery] = records.deliveries.of_workitem(item.id)
+                    ended[ours.url] = delivery.verified_at or 0.0
         return len(ended) == 2
 
     for archive in (ours, theirs):

@@ -1,15 +1,23 @@
 """Small MR series made by the tests themselves."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, SecondaryCaptureImageStorage
 
+from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.dicom.uids import derived_uid
+from hilum.records import Records, tables
+from hilum.records.models import Delivery, Result, Study, Workitem
+from hilum.records.rows import insert
+from hilum.records.states import DeliveryState, WorkitemKind, WorkitemState
 
 
 def mr_slices(
@@ -86,8 +94,54 @@ def as_own_result(ds: Dataset) -> Dataset:
     return ds
 
 
-def workitem_row(**values: Any) -> dict[str, Any]:
-    """A row of the table `workitem`, for tests that need one to be there."""
-    about = {"id": "1.2.3", "study_uid": "1.2", "module": "m", "version": "1", "title": "M"}
-    empty = {"rule": {}, "rule_key": "k", "inputs": {}, "siblings": [], "verdicts": []}
-    return {**about, **empty, "weights_sha256": "", "state": "scheduled", "created": 0.0, **values}
+TABLES: dict[type, sa.Table] = {
+    Workitem: tables.workitem,
+    Delivery: tables.delivery,
+    Result: tables.result,
+    Study: tables.study,
+}
+
+
+def put(records: Records, *rows: Any) -> None:
+    """Have `rows` on record."""
+    for row in rows:
+        table = TABLES[type(row)]
+        assert records.database.transact(partial(insert, table=table, row=row)), row
+
+
+def a_workitem(**values: Any) -> Workitem:
+    """A workitem, for tests that need one to be there."""
+    plain = Workitem(
+        id="1.2.3",
+        kind=WorkitemKind.RUN,
+        study_uid="1.2",
+        module="m",
+        version="1",
+        title="M",
+        weights_sha256="",
+        rule=Rule(module="m"),
+        rule_key="k",
+        state=WorkitemState.SCHEDULED,
+        reason="",
+        created=0.0,
+        inputs={},
+        siblings=(),
+        verdicts=(),
+    )
+    return replace(plain, **values)
+
+
+def a_delivery(workitem_id: str, destination: str = "pacs", **values: Any) -> Delivery:
+    """A delivery that is due."""
+    due = Delivery(workitem_id, destination, "v", False, DeliveryState.WAITING, owed_at=0.0)
+    return replace(due, **values)
+
+
+def a_result(workitem_id: str, **values: Any) -> Result:
+    """A report."""
+    return replace(Result("1.2.9", "v", workitem_id, "sr", "1.2.8", Path("sr.dcm")), **values)
+
+
+def a_study(**values: Any) -> Study:
+    """A study of three images that is settled."""
+    return replace(Study("1.2", "f", 3, 3, first_at=1.0, last_at=2.0), **values)

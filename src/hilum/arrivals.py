@@ -8,8 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
-import sqlalchemy as sa
-
 from hilum.assembly import WHOLE_AGAIN, Arrival
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
@@ -17,11 +15,11 @@ from hilum.errors import UnreadableError
 from hilum.hints import Aborted, Arriving, Counted, Duplicate, Quarantined, Released, Stored
 from hilum.inbox import Inbox
 from hilum.inbox.removed import Removed
-from hilum.records import Records, tables
-from hilum.records.states import State
+from hilum.records import Records
+from hilum.records.models import Decision, Study
+from hilum.records.states import EventKind
 from hilum.wording import counted
 
-DECIDED = "decided"  # kind of the event: it was decided whose the images of a study are
 MOST_COUNTS = 1000  # studies
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
 REVIEW_SHARE = 0.005  # of one core, that looking at a study in flow may cost
@@ -74,7 +72,7 @@ class Arrivals:
                         self._end(arrival, hint)
             case Quarantined():
                 if hint.study:
-                    self._records.add_event(hint.study, "quarantined", hint.reason)
+                    self._records.events.add(hint.study, EventKind.QUARANTINED, hint.reason)
             case _:
                 assert_never(hint)
 
@@ -83,9 +81,8 @@ class Arrivals:
         arrival = self._open.get(hint.study)
         if arrival and hint.reason and hint.reason not in arrival.put_right:
             arrival.put_right.add(hint.reason)
-            self._records.add_event(
-                arrival.study_uid, "receiving", f"a file was put right: {hint.reason}"
-            )
+            text = f"a file was put right: {hint.reason}"
+            self._records.events.add(arrival.study_uid, EventKind.RECEIVING, text)
 
     def add(self, path: Path, association: str = "", caller: str = "", late: bool = False) -> None:
         """Take in one file of the inbox, opening (or reopening) its study."""
@@ -106,7 +103,7 @@ class Arrivals:
         """
         folder = path.parent
         is_open = folder in map(self._inbox.study_folder, self._open)
-        if not is_open and not self._is_held(folder):
+        if not is_open and not self._records.workitems.is_held(folder.name):
             return
         instance = self._read(path)
         if instance is None or instance.is_own_result:
@@ -115,12 +112,6 @@ class Arrivals:
             instance.study_uid, folder, ""
         )
         arrival.add(instance, time.time(), association, late=True)
-
-    def _is_held(self, folder: Path) -> bool:
-        study, workitem = tables.study, tables.workitem
-        query = sa.select(workitem.c.id).join(study, study.c.study_uid == workitem.c.study_uid)
-        held = (study.c.folder == folder.name, workitem.c.state == State.HELD)
-        return bool(self._records.select(query.where(*held).limit(1)))
 
     def reviewed(self, arrival: Arrival, wait: float | None, cost: float) -> None:
         """The rules have looked: come back after `wait` seconds, or never if all have decided.
@@ -131,13 +122,8 @@ class Arrivals:
         arrival.changed = False
         arrival.last_review = now
         arrival.review_seconds = cost
-        self._records.change(
-            tables.study,
-            {"study_uid": arrival.study_uid},
-            images=arrival.images,
-            last_at=arrival.last,
-            settled_images=len(arrival.instances) if wait is None else 0,
-        )
+        settled = len(arrival.instances) if wait is None else 0
+        self._records.studies.reviewed(arrival.study_uid, arrival.images, arrival.last, settled)
         if wait is not None:
             arrival.next_review = now + wait
             return
@@ -146,9 +132,10 @@ class Arrivals:
             came = arrival.images - len(arrival.removed)
             all_of_it = counted(arrival.images, "image")
             text = f"{came} of {all_of_it} are here, the others were removed before"
-            self._records.add_event(arrival.study_uid, "late", f"{text}: {WHOLE_AGAIN}")
+            text = f"{text}: {WHOLE_AGAIN}"
+            self._records.events.add(arrival.study_uid, EventKind.LATE, text)
         else:
-            self._records.remove(tables.removal, study_uid=arrival.study_uid)
+            self._records.studies.is_whole_again(arrival.study_uid)
 
     def reopen(self, study_uid: str) -> Arrival:
         """Open a study that is settled: it is looked at anew."""
@@ -165,19 +152,15 @@ class Arrivals:
 
         The line of the trace that says `why` divides what ended before from what is made since.
         """
-        self._records.add_event(study_uid, DECIDED, why)
+        self._records.events.add(study_uid, EventKind.DECIDED, why)
         self._open.pop(study_uid, None)  # its files may have been exchanged
         arrival = self.reopen(study_uid)
-        values: tables.Row = {"identity": identity, "at": at}
-        if not self._records.put(tables.decision, study_uid=study_uid, **values):
-            self._records.change(tables.decision, {"study_uid": study_uid}, **values)
+        self._records.corrections.decide(Decision(study_uid, identity, at))
         arrival.decided = identity
 
     def sweep(self) -> None:
         """Take in every file of studies that hold more files than were decided on."""
-        table = tables.study
-        query = sa.select(table.c.folder, table.c.settled_images).where(table.c.settled_images > 0)
-        settled = {row["folder"]: row["settled_images"] for row in self._records.select(query)}
+        settled = self._records.studies.settled_images()
         loaded = {i.path for a in self._open.values() for i in a.instances.values()}
         known = Counter(path.parent for path in loaded)
         for folder in self._folders():
@@ -187,7 +170,7 @@ class Arrivals:
                     self.add(path)
                 if folder not in map(self._inbox.study_folder, self._open):  # only own results
                     here = sum(path.exists() for path in files)
-                    self._records.change(table, {"folder": folder.name}, settled_images=here)
+                    self._records.studies.settle(folder.name, here)
 
     def catch_up(self, arrival: Arrival, association: str = "") -> bool:
         """Take in the images of an open study that no hint told of; whether there were any.
@@ -207,14 +190,14 @@ class Arrivals:
         self.catch_up(arrival, association if arrival.associations == {association} else "")
         if isinstance(hint, Released):
             arrival.released(association)
-            event, sign = "released", hint.sign
+            event, sign = EventKind.RELEASED, hint.sign
         else:
             arrival.aborted(association)
-            event, sign = "aborted", "aborted the association"
+            event, sign = EventKind.ABORTED, "aborted the association"
             sign += f" ({hint.reason})" if hint.reason else ""
         images = counted(len(arrival.instances), "image")
         text = f"{hint.caller} {sign}, {images} of this study so far"
-        self._records.add_event(arrival.study_uid, event, text)
+        self._records.events.add(arrival.study_uid, event, text)
 
     def _count(self, study_uid: str, series_uid: str, images: int) -> None:
         """Note how many images an archive has of a series; often before the first one is here."""
@@ -231,25 +214,17 @@ class Arrivals:
     def _open_study(self, study_uid: str, folder: Path, caller: str) -> Arrival:
         """Start to follow a study; one that was settled before brings its earlier images along."""
         now = time.time()
-        is_new = self._records.put(
-            tables.study,
-            study_uid=study_uid,
-            folder=folder.name,
-            images=0,
-            settled_images=0,
-            first_at=min((path.stat().st_mtime for path in folder.glob("*.dcm")), default=now),
-            last_at=now,
-        )
+        first = min((path.stat().st_mtime for path in folder.glob("*.dcm")), default=now)
+        is_new = self._records.studies.add(Study(study_uid, folder.name, 0, 0, first, now))
         arrival = self._open[study_uid] = Arrival(study_uid)
-        for decision in self._records.find(tables.decision, study_uid=study_uid):
-            arrival.decided = decision["identity"]
+        if decision := self._records.corrections.decision(study_uid):
+            arrival.decided = decision.identity
         arrival.counted.update(self._counts.pop(study_uid, {}))
-        for held in self._records.find(tables.workitem, study_uid=study_uid, state=State.HELD):
-            lacks = {v["series_uid"]: v.get("lacks") for v in held["verdicts"]}
-            arrival.short |= {uid: text for uid, text in lacks.items() if text}
+        for held in self._records.workitems.held(study_uid):
+            arrival.short |= {v.series_uid: v.lacks for v in held.verdicts if v.lacks}
         if is_new:
             text = f"first image received from {caller}" if caller else "images found on disk"
-            self._records.add_event(study_uid, "receiving", text)
+            self._records.events.add(study_uid, EventKind.RECEIVING, text)
         else:
             for path in sorted(folder.glob("*.dcm"), key=lambda p: p.stat().st_mtime):
                 if instance := self._read(path):
@@ -266,7 +241,7 @@ class Arrivals:
         arrival.removed = removed.absent(i.path for i in arrival.instances.values())
         if arrival.removed:
             text = f"images come again, {len(arrival.removed)} of this study were removed before"
-            self._records.add_event(arrival.study_uid, "receiving", text)
+            self._records.events.add(arrival.study_uid, EventKind.RECEIVING, text)
 
     def _read(self, path: Path) -> Instance | None:
         """The image at `path`; one that is no DICOM object is set apart."""

@@ -15,8 +15,6 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from hilum.assembly import Arrival, Hold
 from hilum.comparer import LATER, Comparer, Pair
 from hilum.config.site import Site
@@ -27,20 +25,25 @@ from hilum.errors import UnreadableError
 from hilum.hints import Quarantined
 from hilum.inbox import OTHER_CONTENT, Inbox, QuarantinedObject, restate, set_apart_in
 from hilum.inbox.versions import Versions
-from hilum.records import Records, tables
+from hilum.records import Records
 from hilum.records.bursts import Bursts
-from hilum.records.refusals import note_refusals
-from hilum.records.states import State
+from hilum.records.models import Correction, Subject, Workitem
+from hilum.records.states import EventKind, RequestAction, WorkitemState
 from hilum.rejections import SEE_QUARANTINE, Rejection, RejectionKind
 from hilum.routing import Selection
 from hilum.wording import how_to_decide
 from hilum.workitems import Workitems
 
 SAMPLE = 8  # images by which a workitem is known again in another study
-AT_ONCE = 500  # images that are looked up, or compared, in one go
+AT_ONCE = 500  # images that are compared in one go
 NEWEST = 10_000  # objects set apart that a sweep looks at
 
-WITHOUT_RESULT = (State.WITHDRAWN, State.CANCELLED, State.HELD, State.NOT_APPLICABLE)
+WITHOUT_RESULT = (
+    WorkitemState.WITHDRAWN,
+    WorkitemState.CANCELLED,
+    WorkitemState.HELD,
+    WorkitemState.NOT_APPLICABLE,
+)
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +100,7 @@ class Corrections:
             if item and self._judge(item, pair.old, differs) and came:
                 reason = f"{OTHER_CONTENT}: {differs}: {SEE_QUARANTINE}"
                 refused.append(replace(came, reason=reason))
-        note_refusals(self._records, refused)
+        self._records.rejections.note(refused)
         if self._comparer.is_busy:
             return False
         if pairs := list(islice(self._pairs(), AT_ONCE)):
@@ -125,23 +128,21 @@ class Corrections:
         """Do what is due about an object set apart; True if it is another image, to be refused."""
         if differs == LATER:
             return False  # the next sweep finds it
-        if rows := self._records.find(
-            tables.result, sop_instance_uid=Instance.read(item.path).sop_instance_uid, limit=1
-        ):
-            self._judge_result(item, present, rows[0]["workitem_id"])
+        if result := self._records.results.called(Instance.read(item.path).sop_instance_uid):
+            self._judge_result(item, present, result.workitem_id)
             return False
         if differs:
             restate(item, f"{OTHER_CONTENT}: {differs}")
             one = f"an image came again with other content ({differs}); it is set apart"
             many = f"images came again with other content ({differs}); they are set apart"
-            self._bursts.note(item.study_uid, "quarantined", one, many)
+            self._bursts.note(item.study_uid, EventKind.QUARANTINED, one, many)
             return True
         new, old = Instance.read(item.path), Instance.read(present)
         if new.label == old.label:
             restate(item, "received again, the same image of the same patient written otherwise")
-        elif self._was_called(item.study_uid, {new.label}):
+        elif self._records.corrections.was_called(item.study_uid, {new.label}):
             self._note_former(item)
-        elif not self._records.find(tables.workitem, study_uid=item.study_uid, limit=1):
+        elif not self._records.workitems.of_study(item.study_uid):
             restate(item, f"{CORRECTED} for a study that no rule applies to")
         else:
             self._offer(item, new, old)
@@ -154,7 +155,7 @@ class Corrections:
             return
         restate(item, "a result of ours that came back under other patient or study data")
         text = "the archive has changed the patient or study data of a result; it is left so"
-        self._records.add_event(item.study_uid, "moved", text, workitem_id)
+        self._records.events.add(item.study_uid, EventKind.MOVED, text, workitem_id)
 
     def _note_former(self, item: QuarantinedObject) -> None:
         """An image came again as it was before a correction; its sender does not know of that."""
@@ -162,7 +163,7 @@ class Corrections:
         again = f"came again from {item.sender or 'unknown'}"
         one = f"an image {again} as it was before a correction; it is set apart"
         many = f"images {again} as they were before a correction; they are set apart"
-        if self._bursts.note(item.study_uid, "quarantined", one, many):
+        if self._bursts.note(item.study_uid, EventKind.QUARANTINED, one, many):
             log.info("study %s: images %s as before a correction", item.study_uid, again)
 
     def _offer(self, item: QuarantinedObject, new: Instance, old: Instance) -> None:
@@ -175,16 +176,13 @@ class Corrections:
         self._note(item.study_uid, identity, item.sender, differ or ["IssuerOfPatientID"])
 
     def _note(self, study_uid: str, identity: str, sender: str, differ: list[str]) -> None:
-        key = {"study_uid": study_uid, "identity": identity}
-        known = self._records.find(tables.correction, study_uid=study_uid, identity=identity)
-        senders = sorted({sender, *(known[0]["senders"] if known else ())})
-        values = {"senders": senders, "at": time.time(), "is_open": True}
-        if self._records.put(tables.correction, **key, **values):
+        known = self._records.corrections.get(study_uid, identity)
+        senders = tuple(sorted({sender, *(known.senders if known else ())}))
+        sent = Correction(study_uid, identity, time.time(), senders, is_open=True)
+        if self._records.corrections.note(sent):
             whose = f"by {sender or 'unknown'}, number {number_of(identity)}"
             text = f"{CORRECTED} ({', '.join(differ)}) {whose}: {how_to_decide(study_uid)}"
-            self._records.add_event(study_uid, "corrected", text)
-            return
-        self._records.change(tables.correction, key, **values)
+            self._records.events.add(study_uid, EventKind.CORRECTED, text)
 
     # Following by itself --------------------------------------------------------------------------
 
@@ -194,15 +192,14 @@ class Corrections:
         if self._settings.mode != "follow":
             return False
         waiting = {item.study_uid for item in self._queue.values()}
-        for row in self._records.find(tables.correction, is_open=True):
-            study_uid, identity = row["study_uid"], row["identity"]
-            if study_uid in waiting or not set(row["senders"]) <= set(self._settings.senders):
+        for sent in self._records.corrections.open_ones():
+            if sent.study_uid in waiting or not set(sent.senders) <= set(self._settings.senders):
                 continue
-            items = self._analysed(study_uid)
-            if not items or self.missing(study_uid, identity):
+            items = self._analysed(sent.study_uid)
+            if not items or self.missing(sent.study_uid, sent.identity):
                 continue
-            if not self._records.find(tables.request, workitem_id=items[-1]["id"], answer=None):
-                self._records.add_request("decide", items[-1]["id"], identity)
+            if not self._records.requests.is_waiting(items[-1].id):
+                self._records.requests.add(RequestAction.DECIDE, items[-1].id, sent.identity)
                 asked = True
         return asked
 
@@ -210,27 +207,26 @@ class Corrections:
         """How many of the analysed images of a study did not come under `identity`."""
         came = {path.name for path in self.versions.of(study_uid, identity)}
         images = [
-            image for row in self._analysed(study_uid) for image in self._workitems.images(row)
+            image for item in self._analysed(study_uid) for image in self._workitems.images(item)
         ]
         return len({image.name for image in images} - came)
 
-    def _analysed(self, study_uid: str) -> list[tables.Row]:
-        rows = self._records.find(tables.workitem, study_uid=study_uid, order_by="created")
-        return [row for row in rows if row["inputs"] and self.has_result(row)]
+    def _analysed(self, study_uid: str) -> list[Workitem]:
+        items = self._records.workitems.of_study(study_uid)
+        return [item for item in items if item.is_run and self.has_result(item)]
 
-    def has_result(self, row: tables.Row) -> bool:
+    def has_result(self, item: Workitem) -> bool:
         """Whether a result of the workitem is, or will be, somewhere and was not taken back."""
-        state = State(row["state"])
-        if state is State.FAILED:  # a refusal, if anything was written
-            return bool(self._records.find(tables.delivery, workitem_id=row["id"], limit=1))
-        return state not in WITHOUT_RESULT
+        if item.state is WorkitemState.FAILED:  # a refusal, if anything was written
+            return bool(self._records.deliveries.of_workitem(item.id))
+        return item.state not in WITHOUT_RESULT
 
     # Before a workitem is made --------------------------------------------------------------------
 
     def objection(self, arrival: Arrival, selection: Selection) -> Hold | None:
         """Why the chosen images must not be analysed by themselves, if there is a reason."""
         labels = {image.path.name: image.label for image in selection.images.values()}
-        if self._was_called(arrival.study_uid, set(labels.values())):
+        if self._records.corrections.was_called(arrival.study_uid, set(labels.values())):
             return Hold(selection, f"{FORMER}: {how_to_decide(arrival.study_uid)}")
         others = self.results_of_others(labels)
         if not others:
@@ -238,46 +234,30 @@ class Corrections:
         image = next(iter(selection.images.values()))
         identity = Identity.of(image.header).key
         self._note(arrival.study_uid, identity, "", ["StudyInstanceUID"])
-        for study_uid in {row["study_uid"] for row in others} - {arrival.study_uid}:
+        for study_uid in {item.study_uid for item in others} - {arrival.study_uid}:
             text = (
                 f"its images came in study {arrival.study_uid}: {how_to_decide(arrival.study_uid)}"
             )
-            if not self._records.find(tables.event, study_uid=study_uid, text=text, limit=1):
-                self._records.add_event(study_uid, "corrected", text)
+            if not self._records.events.is_said(study_uid, text):
+                self._records.events.add(study_uid, EventKind.CORRECTED, text)
         why = "the images were analysed before under other ones"
         return Hold(selection, f"{CORRECTED}, {why}: {how_to_decide(arrival.study_uid)}")
 
     def remember(self, workitem_id: str, study_uid: str, selection: Selection) -> None:
         """Note what some of the images of a new workitem are called."""
         labels = {image.path.name: image.label for image in selection.images.values()}
-        for name in heapq.nsmallest(SAMPLE, labels):
-            row = {"workitem_id": workitem_id, "image": name, "study_uid": study_uid}
-            self._records.put(tables.subject, **row, label=labels[name])
+        some = heapq.nsmallest(SAMPLE, labels)
+        subjects = [Subject(workitem_id, name, study_uid, labels[name]) for name in some]
+        self._records.corrections.remember(subjects)
 
-    def repeat(self, workitem_id: str, again: str) -> None:
-        """Note the same of a workitem that is tried `again`."""
-        for row in self._records.find(tables.subject, workitem_id=workitem_id):
-            self._records.put(tables.subject, **{**row, "workitem_id": again})
-
-    def results_of_others(self, labels: Mapping[str, str]) -> list[tables.Row]:
+    def results_of_others(self, labels: Mapping[str, str]) -> list[Workitem]:
         """Workitems with a result on images that are called otherwise now, in whatever study.
 
         `labels` are those of the images by the names of their files.
         """
-        names, table = sorted(labels), tables.subject
-        found: dict[str, tables.Row] = {}
-        for start in range(0, len(names), AT_ONCE):
-            query = sa.select(table).where(table.c.image.in_(names[start : start + AT_ONCE]))
-            for row in self._records.select(query):
-                if row["label"] != labels[row["image"]]:
-                    found[row["workitem_id"]] = row
-        items = [item for one in found for item in self._records.find(tables.workitem, id=one)]
+        ids = self._records.corrections.called_otherwise(labels)
+        items = filter(None, map(self._records.workitems.get, ids))
         return [item for item in items if self.has_result(item)]
-
-    def _was_called(self, study_uid: str, labels: set[str]) -> bool:
-        """Whether a correction of the study was taken away from one of `labels`."""
-        found = self._records.find(tables.former, study_uid=study_uid, label=tuple(labels))
-        return bool(found)
 
     # Taking a correction --------------------------------------------------------------------------
 
@@ -296,25 +276,16 @@ class Corrections:
         images = self.versions.of(study_uid, identity)
         present = {i.name: self._inbox.study_folder(study_uid) / i.name for i in images}
         former = {name: Instance.read(path) for name, path in present.items() if path.exists()}
-        self.leave(study_uid, {image.label for image in former.values()} - set(labels.values()))
-        for label in set(labels.values()):
-            self._records.remove(tables.former, study_uid=study_uid, label=label)
+        left = {image.label for image in former.values()} - set(labels.values())
+        self._records.corrections.leave(study_uid, left, time.time())
+        self._records.corrections.take_up(study_uid, set(labels.values()))
         for image in images:
             replaced = former.get(image.name)
             key = Identity.of(replaced.header).key if replaced else ""
             self.versions.take(image, present[image.name], study_uid, key)
-        self.dismiss(study_uid)
+        self._records.corrections.dismiss(study_uid)
 
-    def leave_results(self, row: tables.Row) -> None:
+    def leave_results(self, item: Workitem) -> None:
         """Remember what the images of a workitem whose result is taken back were called."""
-        subjects = self._records.find(tables.subject, workitem_id=row["id"])
-        self.leave(row["study_uid"], {subject["label"] for subject in subjects})
-
-    def dismiss(self, study_uid: str) -> None:
-        """A person has decided otherwise: what was sent for the study is not asked for again."""
-        self._records.change(tables.correction, {"study_uid": study_uid}, is_open=False)
-
-    def leave(self, study_uid: str, labels: set[str]) -> None:
-        """Never follow images of the study back to `labels`."""
-        for label in labels:
-            self._records.put(tables.former, study_uid=study_uid, label=label, at=time.time())
+        labels = {subject.label for subject in self._records.corrections.subjects(item.id)}
+        self._records.corrections.leave(item.study_uid, labels, time.time())

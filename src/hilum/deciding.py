@@ -4,21 +4,21 @@ from hilum.dicom import codes
 from hilum.dicom.identity import held_for, number_of
 from hilum.errors import RemovedError
 from hilum.flow import Flow
-from hilum.records import tables
-from hilum.records.states import State
+from hilum.records.models import Request, Workitem
+from hilum.records.states import UNFINISHED, EventKind, WorkitemState
 from hilum.withdrawing import Answer, Note, take_back
 
 WHY = "The images were sent again with corrected patient or study data."
 
 
-def decide(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
+def decide(flow: Flow, item: Workitem, asked: Request) -> Answer:
     """Analyse the images of a study under the identity whose key was `asked` for.
 
     Results that were made of them under another one are taken back first. If the images were sent
     again under it, they take the place of those that are here, all of the analysed ones or none.
     """
-    study_uid, identity = row["study_uid"], asked["reason"]
-    corrections = flow.corrections
+    study_uid, identity = item.study_uid, asked.reason
+    corrections, events = flow.corrections, flow.records.events
     labels = corrections.labels_of(study_uid, identity)
     if not labels:
         return Answer(False, "not decided: no image of this study names that patient")
@@ -28,12 +28,12 @@ def decide(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
         return Answer(False, f"{text}; have the whole study sent again")
     results = corrections.results_of_others(labels)
     if not (was_sent or results or _is_held(flow, study_uid)):
-        corrections.dismiss(study_uid)
+        flow.records.corrections.dismiss(study_uid)
         text = f"a person decided that the study stays as it is: number {number_of(identity)}"
-        flow.records.add_event(study_uid, "identity", text, row["id"])
+        events.add(study_uid, EventKind.IDENTITY, text, item.id)
         return Answer(True, "decided: the study stays as it is")
-    said = Note(asked["at"], WHY, codes.INCORRECT_WORKLIST_ENTRY)
-    problems = [_end(flow, item, said) for item in results]
+    said = Note(asked.at, WHY, codes.INCORRECT_WORKLIST_ENTRY)
+    problems = [_end(flow, result, said) for result in results]
     corrections.take(study_uid, identity, labels)
     text = (
         "images with other patient data were taken"
@@ -41,30 +41,30 @@ def decide(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
         else "it was decided which images count"
     )
     why = f"{text}: those of number {number_of(identity)}"
-    flow.arrivals.decide(study_uid, identity, asked["at"], why)
+    flow.arrivals.decide(study_uid, identity, asked.at, why)
     done = f"decided; `hilum trace {study_uid}` shows what becomes of it"
     return Answer(True, "; ".join([done, *filter(None, problems)]))
 
 
 def _is_held(flow: Flow, study_uid: str) -> bool:
-    held = flow.records.find(tables.workitem, study_uid=study_uid, state=State.HELD)
-    return any(held_for(item["reason"]) for item in held)
+    return any(held_for(item.reason) for item in flow.records.workitems.held(study_uid))
 
 
-def _end(flow: Flow, item: tables.Row, said: Note) -> str:
+def _end(flow: Flow, item: Workitem, said: Note) -> str:
     """Stop an analysis, or take back its result; what a person has to do besides, or ""."""
     flow.corrections.leave_results(item)
     text = "the patient data of its images were corrected"
-    if State(item["state"]) in (State.SCHEDULED, State.RUNNING):
-        flow.records.set_state(item["id"], State.CANCELLED, text)
+    set_state = flow.records.workitems.set_state
+    if item.state in UNFINISHED:
+        set_state(item.id, WorkitemState.CANCELLED, text)
         return ""
-    if not flow.records.find(tables.delivery, workitem_id=item["id"], limit=1):
-        flow.records.set_state(item["id"], State.WITHDRAWN, text)  # it is nowhere but here
+    if not flow.records.deliveries.of_workitem(item.id):
+        set_state(item.id, WorkitemState.WITHDRAWN, text)  # it is nowhere but here
         return ""
     try:
         take_back(flow, item, said)
     except RemovedError:
         cure = "its images are no longer here for a note: reject it in the archive itself"
-        flow.records.set_state(item["id"], State.WITHDRAWN, f"{text}; {cure}")
-        return f"result {item['id'][-8:]}: {cure}"
+        set_state(item.id, WorkitemState.WITHDRAWN, f"{text}; {cure}")
+        return f"result {item.id[-8:]}: {cure}"
     return ""

@@ -11,7 +11,7 @@ steps; images, findings and results lie on disk.
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from hilum.arrivals import Arrivals
@@ -28,7 +28,6 @@ from hilum.assembly import (
 from hilum.comparison import Comparison
 from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections
-from hilum.dicom.parts import Part
 from hilum.engine import durable, exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCancelled, ModuleError, where
@@ -39,15 +38,15 @@ from hilum.inbox.room import with_room
 from hilum.module import Module, facts_of, inputs_of
 from hilum.objects import KINDS, Encoding, Regions, write_what_can_be
 from hilum.outbox import Outbox
-from hilum.records import Records, tables
+from hilum.records import Records
+from hilum.records.models import Workitem
 from hilum.records.own import own_results
-from hilum.records.states import State
+from hilum.records.states import UNFINISHED, WRITTEN, EventKind, WorkitemState
 from hilum.routing import Selection, applies, recipients, whose
 from hilum.runs import not_run_uid
 from hilum.wording import counted
 from hilum.workitems import Workitems
 
-UNFINISHED = (State.SCHEDULED, State.RUNNING)
 MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
@@ -93,7 +92,7 @@ class Flow(durable.Workflows):
         except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
             wait = UNJUDGED_SECONDS
             text = f"cannot be judged: {where(error)}"
-            self.records.add_event(arrival.study_uid, "unreadable", text)
+            self.records.events.add(arrival.study_uid, EventKind.UNREADABLE, text)
             log.error("study %s %s", arrival.study_uid, text)
         self.arrivals.reviewed(arrival, wait, time.perf_counter() - began)
 
@@ -121,100 +120,68 @@ class Flow(durable.Workflows):
         """Find what no hint told of, and hand over again what the engine does not work on."""
         self.arrivals.sweep()
         self.corrections.sweep()
-        for row in self.records.find(tables.workitem, state=UNFINISHED):
-            self.launch(row)
-        written = (State.DELIVERING, State.PARKED)
-        for row in self.records.find(tables.workitem, state=written):
-            self.outbox.settle(row["id"])
+        for item in self.records.workitems.in_state(*UNFINISHED):
+            self.launch(item)
+        for item in self.records.workitems.in_state(*WRITTEN):
+            self.outbox.settle(item.id)
 
     def follow(self, decision: Decision, rule: Rule, arrival: Arrival) -> None:
         """Do what was decided on one study for one rule."""
         if isinstance(decision, Run):
             self.schedule(rule, arrival, decision)
         elif isinstance(decision, Hold | NotApplicable):
-            self.note_outcome(rule, arrival, decision)
+            self.note_not_run(rule, arrival, decision)
 
     # 2. Scheduling: one workitem per module, weights and set of images ----------------------------
 
     def schedule(self, rule: Rule, arrival: Arrival, run: Run) -> None:
-        """Create the workitem, or find it, and hand it to the workers."""
-        inputs = {
-            name: sorted(str(part) for series in chosen for part in Part.of(series))
-            for name, chosen in run.selection.chosen.items()
-        }
-        workitem_id, is_new = self.workitems.same_run(rule, arrival, run.selection, inputs)
-        if is_new and (hold := self.corrections.objection(arrival, run.selection)):
-            self.note_outcome(rule, arrival, hold)
+        """Create the workitem, unless there is one already, and hand it to the workers."""
+        item = self.workitems.run(rule, arrival, run)
+        not_run = not_run_uid(arrival.study_uid, rule)
+        if self.records.workitems.get(item.id):
+            self.records.workitems.remove(not_run)
             return
-        self.records.remove(tables.workitem, id=not_run_uid(arrival.study_uid, rule))
-        if not is_new:
+        if hold := self.corrections.objection(arrival, run.selection):
+            self.note_not_run(rule, arrival, hold)
             return
-        self.corrections.remember(workitem_id, arrival.study_uid, run.selection)
-        before = self.workitems.last_run(arrival.study_uid, rule)
-        if before:  # first: whoever dies here decides again, and there are never two current ones
-            self.records.change(tables.workitem, {"id": before}, superseded_by=workitem_id)
-        self.records.put(
-            tables.workitem,
-            **self.workitems.new_row(workitem_id, rule, arrival, run.selection),
-            state=State.SCHEDULED,
-            reason=run.reason,
-            inputs=inputs,
-            incomplete=run.incomplete,
-            predecessor=before,
-        )
-        self.records.add_event(arrival.study_uid, "complete", run.reason, workitem_id)
-        self._note_verdicts(arrival.study_uid, run.selection, workitem_id)
+        self.corrections.remember(item.id, arrival.study_uid, run.selection)
         caution = whose(run.selection, arrival.instances.values()).caution
-        for text in filter(None, (caution, *run.selection.lacks)):
-            self.records.add_event(arrival.study_uid, "identity", text, workitem_id)
-        module = self.facts[rule.module]
-        self.records.add_event(
-            arrival.study_uid, "scheduled", f"{module.name} {module.version}", workitem_id
-        )
-        self.launch(self.records.one(tables.workitem, id=workitem_id))
+        cautions = filter(None, (caution, *run.selection.lacks))
+        lines = [
+            (EventKind.COMPLETE, run.reason),
+            *_verdicts(run.selection),
+            *((EventKind.IDENTITY, text) for text in cautions),
+            (EventKind.SCHEDULED, f"{item.module} {item.version}"),
+        ]
+        self.records.workitems.schedule(item, not_run, lines)
+        self.launch(item)
 
-    def launch(self, row: tables.Row) -> None:
+    def launch(self, item: Workitem) -> None:
         """Hand a workitem to the workers; doing so again changes nothing while they have it."""
-        launch = row["launch"]
-        if durable.is_over(f"{row['id']}.{launch}"):  # and the workitem is not: the engine gave up
-            state = State(self.records.one(tables.workitem, id=row["id"])["state"])
-            if state not in UNFINISHED:
+        launch = item.launch
+        if durable.is_over(f"{item.id}.{launch}"):  # and the workitem is not: the engine gave up
+            if self.records.workitems.one(item.id).state not in UNFINISHED:
                 return  # it has ended meanwhile
-            launch += 1
-            self.records.change(tables.workitem, {"id": row["id"]}, launch=launch)
-        priority = durable.PRIORITIES[Rule.model_validate(row["rule"]).priority]
-        durable.enqueue(durable.ANALYSE, self.analyse, f"{row['id']}.{launch}", row["id"], priority)
+            launch = self.records.workitems.count_launch(item.id)
+        priority = durable.PRIORITIES[item.rule.priority]
+        durable.enqueue(durable.ANALYSE, self.analyse, f"{item.id}.{launch}", item.id, priority)
         wake_workers(self.site.data)
 
-    def note_outcome(self, rule: Rule, arrival: Arrival, outcome: Hold | NotApplicable) -> None:
+    def note_not_run(self, rule: Rule, arrival: Arrival, why: Hold | NotApplicable) -> None:
         """Record, once, why a module was not run on a study.
 
         One that is held after a run is noted: the result on fewer images stands, and that it does
         not show the whole series must be seen.
         """
-        is_held = isinstance(outcome, Hold)
-        shows_gap = is_held and not arrival.removed  # what was removed is no gap of the series
-        if not shows_gap and self.workitems.last_run(arrival.study_uid, rule):
+        shows_gap = isinstance(why, Hold) and not arrival.removed  # what was removed is no gap
+        if not shows_gap and self.records.workitems.last_run(arrival.study_uid, rule.key):
             return
-        state = State.HELD if is_held else State.NOT_APPLICABLE
-        workitem_id = not_run_uid(arrival.study_uid, rule)
-        row = self.workitems.new_row(workitem_id, rule, arrival, outcome.selection)
-        values = {**row, "state": state, "reason": outcome.reason, "inputs": {}}
-        is_new = self.records.put(tables.workitem, **values)
-        known = self.records.one(tables.workitem, id=workitem_id)
-        is_same = known["state"] == state and is_same_reason(known["reason"], outcome.reason)
-        if is_new or not is_same:
-            self.records.change(tables.workitem, {"id": workitem_id}, **values)
-            self._note_verdicts(arrival.study_uid, outcome.selection, workitem_id)
-            self.records.add_event(arrival.study_uid, state, outcome.reason, workitem_id)
-
-    def _note_verdicts(self, study_uid: str, selection: Selection, workitem_id: str) -> None:
-        """Write what was decided about each series to the trace, the chosen ones first."""
-        lines = list(selection.reasons)
-        more = len(lines) - MOST_VERDICTS
-        if more > 0:
-            lines[MOST_VERDICTS:] = [f"rejected: {more} more series or volumes"]
-        self.records.add_events(study_uid, "series", lines, workitem_id)
+        item = self.workitems.not_run(rule, arrival, why)
+        known = self.records.workitems.get(item.id)
+        if known and known.state is item.state and is_same_reason(known.reason, item.reason):
+            return
+        lines = [*_verdicts(why.selection), (EventKind(item.state), item.reason)]
+        self.records.workitems.note_not_run(item, lines)
 
     # 3. Analysis, in a worker ---------------------------------------------------------------------
 
@@ -234,15 +201,16 @@ class Flow(durable.Workflows):
     def fail(self, workitem_id: str, failure: str) -> None:
         """Have a refusal written in place of what met an error that nobody foresaw."""
         log.error("workitem %s: %s", workitem_id, failure)
+        items = self.records.workitems
         try:
-            self.records.set_state(workitem_id, State.RUNNING, f"{failure}; a refusal is written")
-            self.refuse(self.records.one(tables.workitem, id=workitem_id), failure)
+            items.set_state(workitem_id, WorkitemState.RUNNING, f"{failure}; a refusal is written")
+            self.refuse(items.one(workitem_id), failure)
             self.write(workitem_id)
         except durable.EngineError:
             raise
         except Exception as error:  # noqa: BLE001 - not even that: it ends with the reason on record
             text = f"{failure}; no refusal either: {where(error)}"
-            self.records.set_state(workitem_id, State.FAILED, text)
+            items.set_state(workitem_id, WorkitemState.FAILED, text)
 
     def begin(self, workitem_id: str) -> bool:
         """Count the runs, also those that a death of the worker repeats; False to go no further.
@@ -252,76 +220,73 @@ class Flow(durable.Workflows):
         """
         if not self.is_wanted(workitem_id):
             return False
-        runs = self.records.one(tables.workitem, id=workitem_id)["runs"] + 1
-        self.records.change(tables.workitem, {"id": workitem_id}, runs=runs)
+        runs = self.records.workitems.count_run(workitem_id)
         if runs > 2 * MOST_RUNS:
             times = counted(runs - 1, "time")
             text = f"its worker died {times}, in the end while the refusal was written"
-            self.records.set_state(workitem_id, State.FAILED, text)
+            self.records.workitems.set_state(workitem_id, WorkitemState.FAILED, text)
             return False
         return True
 
     def is_wanted(self, workitem_id: str) -> bool:
         """False if it has ended, a person cancelled it, or a run on more images has replaced it."""
-        row = self.records.one(tables.workitem, id=workitem_id)
-        if row["superseded_by"]:
-            self.records.set_state(workitem_id, State.CANCELLED, "more images arrived")
+        item = self.records.workitems.one(workitem_id)
+        if item.superseded_by:
+            text = "more images arrived"
+            self.records.workitems.set_state(workitem_id, WorkitemState.CANCELLED, text)
             return False
-        return State(row["state"]) in UNFINISHED
+        return item.state in UNFINISHED
 
     @durable.step
     def infer(self, workitem_id: str) -> None:
         """Run the module in its own process; its failure becomes a refusal a clinician can read."""
-        row = self.records.one(tables.workitem, id=workitem_id)
-        self.workitems.require_files(row)
-        self.records.set_state(workitem_id, State.RUNNING, f"{row['module']} runs")
-        if self.ends_workers(row):
+        item = self.records.workitems.one(workitem_id)
+        self.workitems.require_files(item)
+        text = f"{item.module} runs"
+        self.records.workitems.set_state(workitem_id, WorkitemState.RUNNING, text)
+        if self.ends_workers(item):
             return
-        self.records.change(tables.workitem, {"id": workitem_id}, failure=None)
+        self.records.workitems.forget_failure(workitem_id)
         folder = self.workitems.result_folder(workitem_id)
-        job = Job(self.workitems.parts(row), folder, row["weights_sha256"])
+        job = Job(self.workitems.parts(item), folder, item.weights_sha256)
         started = time.monotonic()
         try:
-            host = self.host(row["module"])
+            host = self.host(item.module)
             with_room(self.site.data, lambda: host.run(job, lambda: self.is_wanted(workitem_id)))
         except ModuleCancelled:
             return
         except ModuleError as error:
-            self.refuse(row, str(error))
+            self.refuse(item, str(error))
             return
         seconds = time.monotonic() - started
-        findings = exchange.summary(self.comparison.of(row))
-        self.records.change(tables.workitem, {"id": workitem_id}, findings=findings)
+        findings = exchange.summary(self.comparison.of(item))
         text = f"{counted(len(findings), 'finding')} in {seconds:.2f} s"
-        self.records.add_event(row["study_uid"], "analysed", text, workitem_id)
+        self.records.workitems.note_findings(item, findings, text)
 
-    def ends_workers(self, row: tables.Row) -> bool:
+    def ends_workers(self, item: Workitem) -> bool:
         """Whether a workitem ended its worker too often; then a refusal is all that is written."""
-        if row["runs"] <= MOST_RUNS:
+        if item.runs <= MOST_RUNS:
             return False
-        if not row["failure"]:
-            self.refuse(row, f"its analysis ended its worker {MOST_RUNS} times")
+        if not item.failure:
+            self.refuse(item, f"its analysis ended its worker {MOST_RUNS} times")
         return True
 
-    def refuse(self, row: tables.Row, failure: str) -> None:
+    def refuse(self, item: Workitem, failure: str) -> None:
         """Put a refusal in the place of the findings; the reason is kept for the administrator."""
         text = "The analysis failed for a technical reason; it is on record."
         findings = Findings((Refusal("module-failed", text),))
-        folder = self.workitems.result_folder(row["id"])
+        folder = self.workitems.result_folder(item.id)
         with_room(self.site.data, lambda: exchange.save(findings, folder))
-        self.records.remove(tables.result, workitem_id=row["id"])  # of a writing that did not end
-        summary = exchange.summary(findings)
-        self.records.change(tables.workitem, {"id": row["id"]}, failure=failure, findings=summary)
-        self.records.add_event(row["study_uid"], "failed", failure, row["id"])
+        self.records.workitems.note_failure(item, exchange.summary(findings), failure)
 
     @durable.step
     def write(self, workitem_id: str) -> None:
         """Write the result objects in every way asked for, and owe them to destinations."""
-        row = self.records.one(tables.workitem, id=workitem_id)
-        self.ends_workers(row)
-        analysis = self.workitems.analysis(row)
+        item = self.records.workitems.one(workitem_id)
+        self.ends_workers(item)
+        analysis = self.workitems.analysis(item)
         refused = analysis.findings.refusal is not None
-        images_to = recipients(self.site, Rule.model_validate(row["rule"]), refused)
+        images_to = recipients(self.site, item.rule, refused)
         destinations = self.site.destinations(tuple(images_to))
         written: set[str] = set()
         lost: dict[str, str] = {}
@@ -339,9 +304,9 @@ class Flow(durable.Workflows):
         for kind, place in lost.items():
             text = f"{kind} could not be written, the others are sent: {place}"
             log.error("workitem %s: %s", workitem_id, text)
-            self.records.add_event(row["study_uid"], "failed", text, workitem_id)
+            self.records.events.add(item.study_uid, EventKind.FAILED, text, workitem_id)
         text = f"results written: {', '.join(sorted(written))}"
-        self.records.set_state(workitem_id, State.DELIVERING, text, "written", owed)
+        self.records.workitems.deliver(workitem_id, text, owed)
         self.outbox.settle(workitem_id)
         self._hints.send(Written())
 
@@ -354,3 +319,11 @@ class Flow(durable.Workflows):
         if module not in self.hosts:
             self.hosts[module] = ModelHost(module, self.site.worker, self.site.networks)
         return self.hosts[module]
+
+
+def _verdicts(selection: Selection) -> Iterator[tuple[EventKind, str]]:
+    """What was decided about each series, for the trace; the chosen ones first."""
+    for text in selection.reasons[:MOST_VERDICTS]:
+        yield EventKind.SERIES, text
+    if (more := len(selection.reasons) - MOST_VERDICTS) > 0:
+        yield EventKind.SERIES, f"rejected: {more} more series or volumes"

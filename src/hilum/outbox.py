@@ -1,6 +1,6 @@
 """The outbox: what every destination still has to show, and when it is tried again.
 
-A delivery is a row of the records and needs no more: to go on after a crash, the destination is
+A delivery is a row of the records, and nothing else: to go on after a crash, the destination is
 asked what it does not hold. Every destination has a thread of its own, so one that is down, slow or
 hanging delays no other. One that does not answer is called every few seconds and gets everything at
 once when it does; one that answers, but cannot take an object now, is tried again after pauses that
@@ -11,26 +11,25 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import sqlalchemy as sa
 
 from hilum.config.site import Destination as Settings
 from hilum.config.site import Site
 from hilum.destinations import Destination, open_destination
 from hilum.errors import ConfigurationError, DeliveryDelayed, HilumError, where
 from hilum.logs import going_on
-from hilum.records import Records, tables
-from hilum.records.states import OWED, Delivery, State
+from hilum.records import Records
+from hilum.records.models import Delivery, DestinationStanding
+from hilum.records.states import DeliveryState, DestinationState, WorkitemKind, WorkitemState
 from hilum.wording import counted
 from hilum.workitems import Workitems
 
 READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)  # an archive may need a moment to index
 FIRST_RETRY_SECONDS = 2.0
 LAST_RETRY_SECONDS = 1800.0
-CALL_SECONDS = 3.0  # between two calls to a destination that is silent
-ANYWAY_SECONDS = 600.0  # of silence, before one delivery is attempted all the same
+CALL_SECONDS = 3.0  # between two calls to a destination that is unreachable
+ANYWAY_SECONDS = 600.0  # without an answer, before one delivery is attempted all the same
 IDLE_SECONDS = 10.0  # whoever has something to deliver wakes us
 LOOK_SECONDS = 1.0  # where several machines may work: a worker elsewhere cannot wake us
 EAGER_ATTEMPTS = 5  # what failed more often is not hurried when the destination answers again
@@ -53,7 +52,9 @@ class Outbox:
         self._workitems = workitems
         self._clock = clock
         self._wakers: dict[str, threading.Event] = {}
-        self._tried: dict[str, float] = {}  # silent ones, when they were last sent something
+        self._tried: dict[
+            str, float
+        ] = {}  # unreachable ones, and when they were last sent something
         self._stopping = False
 
     def start(self) -> None:
@@ -75,79 +76,69 @@ class Outbox:
         self._stopping = True
         self.wake()
 
-    def owed(
-        self, workitem_id: str, destination: str, variant: str, images: bool
-    ) -> tuple[sa.Table, tables.Row]:
-        """The row that says that `destination` is to receive a variant of the results.
-
-        It is put in the transaction that makes the workitem *delivering*: one without all its rows
-        would look delivered.
-        """
-        row: tables.Row = {"workitem_id": workitem_id, "destination": destination}
-        row |= {
-            "variant": variant,
-            "images": images,
-            "state": Delivery.WAITING,
-            "owed_at": self._clock(),
-        }
-        return tables.delivery, row
+    def owed(self, workitem_id: str, destination: str, variant: str, images: bool) -> Delivery:
+        """A new delivery: `destination` is to receive a variant of the results, and the images."""
+        return Delivery(
+            workitem_id,
+            destination,
+            variant,
+            images=images,
+            state=DeliveryState.WAITING,
+            owed_at=self._clock(),
+        )
 
     def deliver_next(self, settings: Settings) -> float:
         """Attempt the first delivery that is due at a destination; seconds until the next turn."""
-        silent = self._is_silent(settings.name)
-        if silent and _answers(settings):
+        unreachable = self._is_unreachable(settings.name)
+        if unreachable and _answers(settings):
             self._note_answer(settings.name)
-            silent = False
-        if silent and not self._try_anyway(settings.name):
+            unreachable = False
+        if unreachable and not self._try_anyway(settings.name):
             return CALL_SECONDS
-        row = self._first_due(settings.name)
-        if row is None:
+        delivery = self._records.deliveries.first_due(settings.name, self._clock())
+        if delivery is None:
             return self._pause(settings.name)
-        taken_back = self._state_of(row) in (State.WITHDRAWN, State.CANCELLED)
-        if taken_back:
-            self._note(row, Delivery.CANCELLED, "not sent, the result was taken back")
+        item = self._records.workitems.one(delivery.workitem_id)
+        if item.state in (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED):
+            text = "not sent, the result was taken back"
+            self._records.deliveries.note_cancelled(delivery, text)
             return 0.0
-        answers = self._attempt(row, settings, silent)
-        if silent and answers:
+        answers = self._attempt(delivery, settings, unreachable)
+        if unreachable and answers:
             self._note_answer(settings.name)
-        self.settle(row["workitem_id"])
+        self.settle(item.id)
         return 0.0 if answers else CALL_SECONDS
 
-    def _attempt(self, row: tables.Row, settings: Settings, silent: bool) -> bool:
-        """Deliver one row and note how it ended; False if the destination does not answer."""
-        number = row["attempts"] + 1
+    def _attempt(self, delivery: Delivery, settings: Settings, unreachable: bool) -> bool:
+        """Make one delivery and note how it ended; False if the destination does not answer."""
+        number = delivery.attempts + 1
+        tried = replace(delivery, attempts=number)
         try:
             peer = open_destination(settings)
-            count = self._hand_over(row, peer)
+            count = self._hand_over(delivery, peer)
         except (DeliveryDelayed, OSError) as error:
-            if silent:
+            if unreachable:
                 return False
             answers = self._still_answers(settings, str(error))
             pause = retry_seconds(number)
             then = f"again in {pause:.0f} s" if answers else "sent as soon as it answers"
             text = f"attempt {number}: {error}; {then}"
-            self._note(
-                row,
-                Delivery.DELAYED,
-                text,
-                attempts=number,
-                next_attempt=self._clock() + pause,
-            )
+            self._records.deliveries.delay(tried, text, self._clock() + pause)
             return answers
         except HilumError as error:
-            self._note(row, Delivery.REFUSED, str(error), attempts=number)
+            self._records.deliveries.refuse(tried, str(error))
         except Exception as error:  # noqa: BLE001 - around one delivery: it ends, others go on
             log.error("delivery to %s: %s", settings.name, where(error))
             text = f"not sent for a reason nobody foresaw: {where(error)}"
-            self._note(row, Delivery.REFUSED, text, attempts=number)
+            self._records.deliveries.refuse(tried, text)
         else:
             text = f"{counted(count, 'object')} read back from {settings.name}"
-            self._note(row, Delivery.VERIFIED, text, attempts=number, verified_at=self._clock())
+            self._records.deliveries.verify(tried, text, self._clock())
         return True
 
-    def _hand_over(self, row: tables.Row, peer: Destination) -> int:
+    def _hand_over(self, delivery: Delivery, peer: Destination) -> int:
         """Send what the destination does not show yet, then read back; how many objects it has."""
-        files = self._workitems.files_for(row["workitem_id"], row["destination"])
+        files = self._workitems.files_for(delivery)
         if missing := peer.missing(files):  # asked first: a crash may have hidden a sending
             peer.send(missing)
             self._read_back(peer, missing)
@@ -165,57 +156,33 @@ class Outbox:
 
         Also called for all of them by the sweep: a crash may have come before it.
         """
-        deliveries = self._records.find(tables.delivery, workitem_id=workitem_id)
-        item = self._records.one(tables.workitem, id=workitem_id)
-        refused = [d for d in deliveries if d["state"] == Delivery.REFUSED]
+        deliveries = self._records.deliveries.of_workitem(workitem_id)
+        item = self._records.workitems.one(workitem_id)
+        set_state = self._records.workitems.set_state
+        refused = [d for d in deliveries if d.state is DeliveryState.REFUSED]
         if refused:
-            reason = "; ".join(f"{d['destination']}: {d['reason']}" for d in refused)
-            if item["reason"] != reason:
-                self._records.set_state(workitem_id, State.PARKED, reason)
+            reason = "; ".join(f"{d.destination}: {d.reason}" for d in refused)
+            if item.reason != reason:
+                set_state(workitem_id, WorkitemState.PARKED, reason)
             return
-        if not all(Delivery(d["state"]).settled for d in deliveries):
+        if not all(delivery.state.settled for delivery in deliveries):
             return
-        if item["failure"]:
-            self._records.set_state(workitem_id, State.FAILED, item["failure"])
+        if item.failure:
+            set_state(workitem_id, WorkitemState.FAILED, item.failure)
             return
-        places = ", ".join(d["destination"] for d in deliveries if d["state"] == Delivery.VERIFIED)
+        places = ", ".join(d.destination for d in deliveries if d.state is DeliveryState.VERIFIED)
         text = f"verified in {places or 'the results folder'}"
-        if not item["inputs"]:
+        if item.kind is WorkitemKind.WITHDRAWAL:
             text = f"a note that takes a result back, {text}"
-        self._records.set_state(workitem_id, State.COMPLETED, text)
-
-    # How each row stands --------------------------------------------------------------------------
-
-    def _first_due(self, destination: str) -> tables.Row | None:
-        table = tables.delivery
-        due = (table.c.destination == destination, table.c.state.in_(OWED))
-        query = sa.select(table).where(*due, table.c.next_attempt <= self._clock())
-        rows = self._records.select(query.order_by(table.c.owed_at).limit(1))
-        return rows[0] if rows else None
+        set_state(workitem_id, WorkitemState.COMPLETED, text)
 
     def _pause(self, destination: str) -> float:
         """Seconds until something is due at a destination, if nobody wakes us before."""
-        table = tables.delivery
-        owed = (table.c.destination == destination, table.c.state.in_(OWED))
-        query = sa.select(sa.func.min(table.c.next_attempt).label("at")).where(*owed)
         longest = LOOK_SECONDS if self._site.database else IDLE_SECONDS
-        next_attempt = self._records.select(query)[0]["at"]
-        if next_attempt is None:
+        next_due = self._records.deliveries.next_due(destination)
+        if next_due is None:
             return longest
-        return float(min(max(next_attempt - self._clock(), 0.0), longest))
-
-    def _state_of(self, row: tables.Row) -> State:
-        return State(self._records.one(tables.workitem, id=row["workitem_id"])["state"])
-
-    def _note(self, row: tables.Row, state: Delivery, text: str, **values: Any) -> None:
-        """Record how an attempt ended, in the delivery's row and the study's trace."""
-        key = {"workitem_id": row["workitem_id"], "destination": row["destination"]}
-        if state != Delivery.VERIFIED:
-            key["state"] = OWED  # a person may have cancelled meanwhile; what was shown is a fact
-        if self._records.change(tables.delivery, key, state=state, reason=text, **values):
-            study_uid = self._records.one(tables.workitem, id=row["workitem_id"])["study_uid"]
-            line = text if state == Delivery.VERIFIED else f"{row['destination']}: {text}"
-            self._records.add_event(study_uid, state, line, row["workitem_id"])
+        return min(max(next_due - self._clock(), 0.0), longest)
 
     # How each destination stands ------------------------------------------------------------------
 
@@ -224,31 +191,34 @@ class Outbox:
         while not self._stopping:
             waker.clear()
             pause = CALL_SECONDS
-            with going_on(f"delivery to {settings.name}", log):  # or it would fall silent for ever
+            with going_on(
+                f"delivery to {settings.name}", log
+            ):  # or nothing would be delivered there
                 pause = self.deliver_next(settings)
-            if self._is_silent(settings.name):
-                time.sleep(pause)  # a result more does not make a silent destination answer
+            if self._is_unreachable(settings.name):
+                time.sleep(pause)  # a new result does not make it answer
             else:
                 waker.wait(pause)
 
-    def _is_silent(self, name: str) -> bool:
-        rows = self._records.find(tables.destination, name=name)
-        return bool(rows) and rows[0]["state"] == "silent"
+    def _is_unreachable(self, name: str) -> bool:
+        standing = self._records.destinations.get(name)
+        return standing is not None and standing.state is DestinationState.UNREACHABLE
 
     def _still_answers(self, settings: Settings, problem: str) -> bool:
-        """Whether the trouble was with one delivery only; a silent destination is noted as such."""
+        """Whether the trouble was with this delivery only; if not, the destination is at fault."""
         if _answers(settings):
             return True
         log.warning("destination %s does not answer", settings.name)
-        self._note_standing(settings.name, "silent", problem)
+        self._note_standing(settings.name, DestinationState.UNREACHABLE, problem)
         return False
 
     def _try_anyway(self, name: str) -> bool:
-        """Whether it has been silent so long that an attempt tells more than another call.
+        """Whether it has been unreachable so long that an attempt tells more than another call.
 
         Some archives answer a call late or not at all, and take results all the same.
         """
-        since = self._records.one(tables.destination, name=name)["since"]
+        standing = self._records.destinations.get(name)
+        since = standing.since if standing else 0.0
         if self._clock() - max(since, self._tried.get(name, 0.0)) < ANYWAY_SECONDS:
             return False
         self._tried[name] = self._clock()
@@ -257,30 +227,21 @@ class Outbox:
     def _note_answer(self, name: str) -> None:
         """The destination is back: what was delayed by its absence is due at once."""
         log.warning("destination %s answers again", name)
-        self._note_standing(name, "answers", "")
-        table = tables.delivery
-        hurried = (table.c.destination == name, table.c.attempts <= EAGER_ATTEMPTS)
-        self._records.transact(
-            lambda connection: connection.execute(
-                table.update()
-                .where(*hurried, table.c.state == Delivery.DELAYED)
-                .values(next_attempt=0.0)
-            )
-        )
+        self._note_standing(name, DestinationState.REACHABLE, "")
+        self._records.deliveries.hurry_all(name, EAGER_ATTEMPTS)
 
-    def _note_standing(self, name: str, state: str, problem: str) -> None:
-        values = {"state": state, "since": self._clock(), "problem": problem}
-        if not self._records.put(tables.destination, name=name, **values):
-            self._records.change(tables.destination, {"name": name}, **values)
+    def _note_standing(self, name: str, state: DestinationState, problem: str) -> None:
+        standing = DestinationStanding(name, state, self._clock(), problem)
+        self._records.destinations.note(standing)
 
     def _close_undefined(self) -> None:
         """Park what is owed to destinations that the settings no longer define."""
         defined = {settings.name for settings in self._site.destination}
-        for row in self._records.find(tables.delivery, state=OWED):
-            if row["destination"] not in defined:
+        for delivery in self._records.deliveries.owed():
+            if delivery.destination not in defined:
                 text = "no longer defined: define it, restart Hilum, release this"
-                self._note(row, Delivery.REFUSED, text)
-                self.settle(row["workitem_id"])
+                self._records.deliveries.refuse(delivery, text)
+                self.settle(delivery.workitem_id)
 
 
 def _answers(settings: Settings) -> bool:

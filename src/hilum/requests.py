@@ -2,152 +2,169 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from hilum.assembly import Wait
 from hilum.assembly import decide as judge
 from hilum.deciding import decide
 from hilum.errors import HilumError, where
 from hilum.flow import Flow
-from hilum.records import tables
-from hilum.records.states import OWED, Delivery, State
+from hilum.records.models import Request, Workitem
+from hilum.records.states import (
+    WITHOUT_RUN,
+    DeliveryState,
+    EventKind,
+    RequestAction,
+    WorkitemState,
+)
 from hilum.routing import applies
 from hilum.runs import repeated_uid
 from hilum.withdrawing import Answer, withdraw
 
-NOT_RUN = (State.NOT_APPLICABLE, State.HELD)
-
 
 def obey(flow: Flow) -> None:
     """Do what was asked for since; doing it twice, after a crash, changes nothing."""
-    for asked in flow.records.find(tables.request, order_by="id", answer=None):
-        rows = flow.records.find(tables.workitem, id=asked["workitem_id"])
+    for asked in flow.records.requests.waiting():
+        item = flow.records.workitems.get(asked.workitem_id)
         try:
             unknown = Answer(False, "there is no such workitem")
-            answer = ACTIONS[asked["action"]](flow, rows[0], asked) if rows else unknown
+            answer = ACTIONS[asked.action](flow, item, asked) if item else unknown
         except OSError as error:
             answer = Answer(False, f"not done: {error.strerror}; ask again")
         except HilumError as error:
             answer = Answer(False, f"not done: {error}")
         except Exception as error:  # noqa: BLE001 - one request must not stop the gateway
             answer = Answer(False, f"not done: {where(error)}")
-        # what the person wrote may name the patient; it stands in the note and is not kept here
-        values = {"answer": answer.text, "done": answer.done, "reason": ""}
-        flow.records.change(tables.request, {"id": asked["id"]}, **values)
+        flow.records.requests.answer(asked.id, answer.done, answer.text)
 
 
-def release(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
+def release(flow: Flow, item: Workitem, _asked: Request) -> Answer:
     """Deliver again what a destination refused; the cause is cured."""
-    records = flow.records
-    refused = records.find(tables.delivery, workitem_id=row["id"], state=Delivery.REFUSED)
+    refused = flow.records.deliveries.refused_of(item.id)
     if not refused:
-        return Answer(False, f"not released: it is {row['state']}, nothing of it was refused")
+        return Answer(False, f"not released: it is {item.state}, nothing of it was refused")
     defined = {destination.name for destination in flow.site.destination}
-    known = tuple(sorted({d["destination"] for d in refused} & defined))
+    known = sorted({delivery.destination for delivery in refused} & defined)
     if not known:
         text = "not released: its destination is not defined; define it and restart Hilum"
         return Answer(False, text)
     names = ", ".join(known)
-    key = {"workitem_id": row["id"], "state": Delivery.REFUSED, "destination": known}
-    records.change(tables.delivery, key, state=Delivery.WAITING, attempts=0, next_attempt=0.0)
-    records.set_state(row["id"], State.DELIVERING, f"released, goes to {names}", kind="released")
+    flow.records.deliveries.release(item.id, known)
+    text = f"released, goes to {names}"
+    flow.records.workitems.set_state(
+        item.id, WorkitemState.DELIVERING, text, kind=EventKind.RELEASED
+    )
     flow.outbox.wake()
     return Answer(True, f"released; it goes to {names}")
 
 
-def retry(flow: Flow, row: tables.Row, asked: tables.Row) -> Answer:
+def retry(flow: Flow, item: Workitem, asked: Request) -> Answer:
     """Analyse again what failed, as a workitem of its own; or deliver now what waits.
 
     What was not run is judged anew.
     """
-    if State(row["state"]) in NOT_RUN:
-        return judge_anew(flow, row)
-    if row["state"] == State.DELIVERING:
-        key = {"workitem_id": row["id"], "state": Delivery.DELAYED}
-        hurried = flow.records.change(tables.delivery, key, next_attempt=0.0)
+    if item.state in WITHOUT_RUN:
+        return judge_anew(flow, item)
+    if item.state is WorkitemState.DELIVERING:
+        hurried = flow.records.deliveries.hurry(item.id)
         flow.outbox.wake()
         text = "sent again now, or as soon as the destination answers"
         return Answer(bool(hurried), text if hurried else "it is being delivered")
-    has_failed = row["failure"] is not None or State(row["state"]) is State.FAILED
-    if not row["inputs"] or not (has_failed or State(row["state"]) is State.CANCELLED):
-        return Answer(False, f"not tried again: it is {row['state']}, not failed or cancelled")
-    module = flow.facts[row["module"]]
-    again = repeated_uid(row["id"], module)
-    if row["superseded_by"] not in (None, again):
-        return Answer(False, f"not tried again: {row['superseded_by']} has replaced it")
-    if not all(path.exists() for path in flow.workitems.images(row)):
+    has_failed = item.failure is not None or item.state is WorkitemState.FAILED
+    if not item.is_run or not (has_failed or item.state is WorkitemState.CANCELLED):
+        return Answer(False, f"not tried again: it is {item.state}, not failed or cancelled")
+    return run_again(flow, item, asked.at)
+
+
+def run_again(flow: Flow, item: Workitem, at: float) -> Answer:
+    """Analyse the images of a workitem once more, as a workitem that was made at time `at`."""
+    module = flow.facts[item.module]
+    again = repeated_uid(item.id, module)
+    if item.superseded_by not in (None, again):
+        return Answer(False, f"not tried again: {item.superseded_by} has replaced it")
+    if not all(path.exists() for path in flow.workitems.images(item)):
         return Answer(False, "not tried again: its images were removed")
-    values = {**row, "id": again, "created": asked["at"], "predecessor": row["id"]}
-    values |= {"version": module.version, "weights_sha256": module.weights_sha256}
-    values |= {"title": module.title, "launch": 0, "runs": 0, "findings": None, "failure": None}
-    values |= {"state": State.SCHEDULED, "reason": "a person asked for it"}
-    if flow.records.put(tables.workitem, **values):
-        text = f"{module.name} {module.version}, tried again"
-        flow.records.add_event(row["study_uid"], "scheduled", text, again)
-    flow.corrections.repeat(row["id"], again)
-    flow.records.change(tables.workitem, {"id": row["id"]}, superseded_by=again)
-    made = flow.records.one(tables.workitem, id=again)
-    if State(made["state"]) is not State.SCHEDULED:
-        return Answer(False, f"not tried again: {again} is {made['state']}")
+    new = replace(
+        item,
+        id=again,
+        version=module.version,
+        title=module.title,
+        weights_sha256=module.weights_sha256,
+        state=WorkitemState.SCHEDULED,
+        reason="a person asked for it",
+        created=at,
+        launch=0,
+        runs=0,
+        failure=None,
+        predecessor=item.id,
+        superseded_by=None,
+        findings=None,
+    )
+    text = f"{module.name} {module.version}, tried again"
+    flow.records.workitems.add(new, [(EventKind.SCHEDULED, text)])
+    flow.records.corrections.repeat(item.id, again)
+    flow.records.workitems.supersede(item.id, again)
+    made = flow.records.workitems.one(again)
+    if made.state is not WorkitemState.SCHEDULED:
+        return Answer(False, f"not tried again: {again} is {made.state}")
     flow.launch(made)
     return Answer(True, f"analysed again as workitem {again}")
 
 
-def judge_anew(flow: Flow, row: tables.Row) -> Answer:
+def judge_anew(flow: Flow, item: Workitem) -> Answer:
     """Have today's rules decide again, at once, on the study of a workitem that was not run."""
-    study_uid, module = row["study_uid"], row["module"]
+    study_uid, module = item.study_uid, item.module
     rules = [rule for rule in flow.site.rule if rule.module == module]
     if not rules:
         return Answer(False, f"not tried again: no rule of the settings names {module}")
-    flow.workitems.require_files(row)
+    flow.workitems.require_files(item)
     arrival = flow.arrivals.reopen(study_uid)
     rules = [rule for rule in rules if applies(rule, arrival.study())]
     before = _runs(flow, study_uid, module)
     decisions = [judge(arrival, flow.needs[module], rule, time.time()) for rule in rules]
     flow.look_at(arrival)
     new = sorted(_runs(flow, study_uid, module) - before)
-    if rules and row["rule_key"] not in {rule.key for rule in rules}:
-        flow.records.remove(tables.workitem, id=row["id"])  # other rules have judged instead
+    if rules and item.rule_key not in {rule.key for rule in rules}:
+        flow.records.workitems.remove(item.id)  # other rules have judged instead
     if new:
         return Answer(True, f"judged anew: analysed as workitem {', '.join(new)}")
     if waits := [decision.reason for decision in decisions if isinstance(decision, Wait)]:
         return Answer(True, f"judged anew: {'; '.join(waits)}")
-    items = flow.records.find(tables.workitem, study_uid=study_uid, module=module)
-    not_run = [item for item in items if State(item["state"]) in NOT_RUN]
-    said = "; ".join(f"{item['state']}, {item['reason']}" for item in not_run)
+    items = flow.records.workitems.of_module(study_uid, module)
+    said = "; ".join(f"{i.state}, {i.reason}" for i in items if i.state in WITHOUT_RUN)
     return Answer(False, f"judged anew: {said}" if rules else "not tried again: no rule applies")
 
 
 def _runs(flow: Flow, study_uid: str, module: str) -> set[str]:
-    rows = flow.records.find(tables.workitem, study_uid=study_uid, module=module)
-    return {row["id"] for row in rows if row["inputs"]}
+    items = flow.records.workitems.of_module(study_uid, module)
+    return {item.id for item in items if item.is_run}
 
 
-def cancel(flow: Flow, row: tables.Row, _asked: tables.Row) -> Answer:
+def cancel(flow: Flow, item: Workitem, _asked: Request) -> Answer:
     """Stop an analysis, or what was not delivered yet of its results."""
     records = flow.records
-    deliveries = records.find(tables.delivery, workitem_id=row["id"])
-    shown = sorted(d["destination"] for d in deliveries if d["state"] == Delivery.VERIFIED)
+    deliveries = records.deliveries.of_workitem(item.id)
+    shown = sorted(d.destination for d in deliveries if d.state is DeliveryState.VERIFIED)
     text = "cancelled by a person"
     if not shown:
-        done = records.set_state(row["id"], State.CANCELLED, text)
-        done = done or row["state"] == State.CANCELLED
-        if row["state"] == State.HELD:
-            flow.corrections.dismiss(row["study_uid"])
-    key = {"workitem_id": row["id"], "state": (*OWED, Delivery.REFUSED)}
-    stopped = records.change(tables.delivery, key, state=Delivery.CANCELLED, reason=text)
+        done = records.workitems.set_state(item.id, WorkitemState.CANCELLED, text)
+        done = done or item.state is WorkitemState.CANCELLED
+        if item.state is WorkitemState.HELD:
+            records.corrections.dismiss(item.study_uid)
+    stopped = records.deliveries.cancel(item.id, text)
     if shown:
         done = stopped > 0
-        flow.outbox.settle(row["id"])
+        flow.outbox.settle(item.id)
         text += f" for the other destinations; it is in {', '.join(shown)}: see hilum withdraw"
     elif deliveries:
         text += "; if a part of it was under way already, hilum withdraw takes that back"
-    return Answer(done, text if done else f"not cancelled: it is {row['state']}")
+    return Answer(done, text if done else f"not cancelled: it is {item.state}")
 
 
-ACTIONS: dict[str, Callable[[Flow, tables.Row, tables.Row], Answer]] = {
-    "release": release,
-    "retry": retry,
-    "cancel": cancel,
-    "decide": decide,
-    "withdraw": withdraw,
+ACTIONS: dict[RequestAction, Callable[[Flow, Workitem, Request], Answer]] = {
+    RequestAction.RELEASE: release,
+    RequestAction.RETRY: retry,
+    RequestAction.CANCEL: cancel,
+    RequestAction.DECIDE: decide,
+    RequestAction.WITHDRAW: withdraw,
 }

@@ -14,8 +14,6 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from hilum.arrivals import Arrivals
 from hilum.config.site import Site
 from hilum.dicom.instance import Instance
@@ -25,8 +23,9 @@ from hilum.inbox import Inbox
 from hilum.inbox.removed import Removed
 from hilum.inbox.room import MEBIBYTE, filled_percent, free_mib, is_full
 from hilum.inbox.versions import Versions
-from hilum.records import Records, tables
-from hilum.records.states import Delivery, State
+from hilum.records import Records
+from hilum.records.models import Delivery, Removal, Study, Workitem
+from hilum.records.states import EventKind, WorkitemState
 from hilum.wording import counted
 from hilum.workitems import Workitems
 
@@ -86,8 +85,8 @@ class Retention:
         yield from self._remove_set_apart()
         for study_uid in self._candidates():
             yield
-            study = self._records.one(tables.study, study_uid=study_uid)
-            if (reason := self._reason(study)) and self._is_over(study["study_uid"]):
+            study = self._records.studies.one(study_uid)
+            if (reason := self._reason(study)) and self._is_final(study_uid):
                 try:
                     yield from self._remove(study, reason)
                 except OSError as error:  # others may go all the same
@@ -101,15 +100,12 @@ class Retention:
         ages += [YOUNGEST] if self._is_short_of_room() else []
         if not ages:
             return []
-        table = tables.study
-        query = sa.select(table.c.study_uid).order_by(table.c.last_at)
-        is_old = table.c.last_at < time.time() - min(ages)
-        rows = self._records.select(query.where(table.c.settled_images > 0, is_old))
-        return [row["study_uid"] for row in rows]
+        return self._records.studies.settled_before(time.time() - min(ages))
 
-    def _reason(self, study: tables.Row) -> str | None:
+    def _reason(self, study: Study) -> str | None:
         """The rule by which `study` is to go now, if any."""
-        idle = time.time() - max(study["last_at"], self._last_verified(study["study_uid"]))
+        last_verified = self._records.deliveries.last_verified(study.study_uid)
+        idle = time.time() - max(study.last_at, last_verified)
         if self._settings.days and idle > self._settings.days * DAY:
             return f"no news for more than {self._settings.days:g} days"
         if idle > YOUNGEST and self._is_short_of_room():
@@ -121,48 +117,40 @@ class Retention:
         low = free_mib(data) < 2 * self._site.receiver.low_water_mb
         return bool(limit) and (low or filled_percent(data) > limit)
 
-    def _last_verified(self, study_uid: str) -> float:
-        query = (
-            sa.select(sa.func.max(tables.delivery.c.verified_at).label("at"))
-            .join(tables.workitem, tables.workitem.c.id == tables.delivery.c.workitem_id)
-            .where(tables.workitem.c.study_uid == study_uid)
-        )
-        return self._records.select(query)[0]["at"] or 0.0
-
-    def _is_over(self, study_uid: str) -> bool:
+    def _is_final(self, study_uid: str) -> bool:
         """Whether nothing of the study is under way, owed to anybody or waiting for a person."""
         if self._arrivals.is_open(study_uid):
             return False
-        if self._records.find(tables.correction, study_uid=study_uid, is_open=True):
+        if self._records.corrections.is_open(study_uid):
             return False
-        items = self._records.find(tables.workitem, study_uid=study_uid)
+        items = self._records.workitems.of_study(study_uid)
         if not items:  # no rule applied, unless the study could not even be judged
-            return not self._records.find(tables.event, study_uid=study_uid, kind="unreadable")
-        return all(self._is_settled(item) for item in items)
+            return not self._records.events.of_kind(study_uid, EventKind.UNREADABLE)
+        return all(self._is_final_item(item) for item in items)
 
-    def _is_settled(self, item: tables.Row) -> bool:
-        state = State(item["state"])
+    def _is_final_item(self, item: Workitem) -> bool:
         deliveries = self._deliveries(item)
-        unheard = state is State.FAILED and not deliveries and not item["superseded_by"]
-        if not state.over or unheard:
+        has_failed = item.state is WorkitemState.FAILED
+        unheard = has_failed and not deliveries and not item.superseded_by
+        if not item.state.final or unheard:
             return False  # a failure that nobody was told of is kept
-        return all(Delivery(delivery["state"]).settled for delivery in deliveries)
+        return all(delivery.state.settled for delivery in deliveries)
 
     # Removing ------------------------------------------------------------------------------------
 
-    def _remove(self, study: tables.Row, reason: str) -> Iterator[None]:
+    def _remove(self, study: Study, reason: str) -> Iterator[None]:
         """Delete the images, then the results, then say so; goes on with what was begun before."""
-        study_uid, folder = study["study_uid"], self._inbox.study_folder(study["study_uid"])
+        study_uid, folder = study.study_uid, self._inbox.study_folder(study.study_uid)
         files = sorted(folder.glob("*.dcm"))
         removed = Removed.read(folder)
         if removed.begun is not None:  # by a process that was killed; what came since stays
             files = [file for file in files if file.stat().st_ctime < removed.begun]
-        elif len(files) > study["settled_images"]:
+        elif len(files) > study.settled_images:
             return  # news that no hint told of; the next sweep of the arrivals finds it
         removed = replace(removed, begun=removed.begun or time.time())
         rest = iter(files)
         while batch := list(islice(rest, BATCH)):
-            if not self._is_over(study_uid):
+            if not self._is_final(study_uid):
                 return
             for file in batch:
                 removed = removed.including(file, self._is_own_result(file))
@@ -170,7 +158,7 @@ class Retention:
             for file in batch:
                 file.unlink(missing_ok=True)
             yield
-        if self._is_over(study_uid):
+        if self._is_final(study_uid):
             self._finish(study_uid, folder, removed, reason)
 
     def _write_list(self, removed: Removed, folder: Path, batch: list[Path]) -> None:
@@ -186,21 +174,11 @@ class Retention:
         results = self._remove_results(study_uid)
         Versions(self._site.data).remove(study_uid)
         images = len(removed.absent(folder.glob("*.dcm")))
-        values = {"images": images, "bytes": removed.size, "results": results, "reason": reason}
         size = f"{removed.size / MEBIBYTE:.1f} MiB"
         of_results = f"the files of {counted(results, 'result')}"
         text = f"{counted(images, 'image')} ({size}) and {of_results}: {reason}"
-        row = {"study_uid": study_uid, "at": time.time()}
-
-        def note(connection: sa.Connection) -> None:
-            removal, study, event = tables.removal, tables.study, tables.event
-            of_study = study.update().where(study.c.study_uid == study_uid)
-            connection.execute(of_study.values(settled_images=0))
-            connection.execute(removal.delete().where(removal.c.study_uid == study_uid))
-            connection.execute(removal.insert().values(**row, **values))
-            connection.execute(event.insert().values(**row, kind="removed", text=text))
-
-        self._records.transact(note)
+        removal = Removal(study_uid, time.time(), reason, images, removed.size, results)
+        self._records.studies.remove_images(removal, text)
         replace(removed, begun=None).write(folder)
         with contextlib.suppress(OSError):  # an image came at this moment, or it had gone before
             folder.rmdir()
@@ -209,9 +187,10 @@ class Retention:
     def _remove_results(self, study_uid: str) -> int:
         """Delete the files of every workitem that somebody else has; return how many there were."""
         count = 0
-        for item in self._records.find(tables.workitem, study_uid=study_uid):
-            folder = self._workitems.result_folder(item["id"])
-            is_only_copy = item["state"] == State.COMPLETED and not self._deliveries(item)
+        for item in self._records.workitems.of_study(study_uid):
+            folder = self._workitems.result_folder(item.id)
+            is_completed = item.state is WorkitemState.COMPLETED
+            is_only_copy = is_completed and not self._deliveries(item)
             if folder.exists() and not is_only_copy:
                 shutil.rmtree(folder)
                 count += 1
@@ -227,8 +206,8 @@ class Retention:
                 log.info("removed %s from the quarantine", file.name)
             yield
 
-    def _deliveries(self, item: tables.Row) -> list[tables.Row]:
-        return self._records.find(tables.delivery, workitem_id=item["id"])
+    def _deliveries(self, item: Workitem) -> list[Delivery]:
+        return self._records.deliveries.of_workitem(item.id)
 
     def _is_own_result(self, file: Path) -> bool:
         try:

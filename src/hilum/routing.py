@@ -12,7 +12,7 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Films, Need
-from hilum.wording import counted
+from hilum.verdict import Verdict
 
 MOST_ASKED = 50  # images with other patient or study data that fill what one of them leaves empty
 LONGEST_VALUE = 1024  # characters that patterns are compared with
@@ -21,29 +21,6 @@ TILT_CURE = (
     'to have the slices laid on a right-angled grid, set rule.tilt = "resample", restart Hilum'
     " and run `hilum retry`; for `hilum run`, use --tilt resample"
 )
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What was decided about one series for one input of a module.
-
-    `is_named`: the patterns of the rule and the modality fit, so it is the series that is meant.
-    `lacks`: what is not there of one that was chosen, whether it is held for that or not.
-    """
-
-    input: str
-    series_uid: str
-    description: str
-    images: int
-    accepted: bool
-    reasons: tuple[str, ...]
-    is_named: bool
-    lacks: str = ""
-
-    def __str__(self) -> str:
-        word = "chosen" if self.accepted else "rejected"
-        images = counted(self.images, "image")
-        return f"{word} {self.description} ({images}): {'; '.join(self.reasons)}"
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from hilum.module import installed_modules, own_results_of
 from hilum.offline.reading import read_folder
 from hilum.process import is_alive, own_start_time
 from hilum.records import Records, records_url, views
-from hilum.records.states import State
+from hilum.records.views import StudyView, TraceLine, as_json
 from hilum.service.supervisor import Supervisor
 from hilum.terminal import outcome_lines, progress_bar
 from hilum.transport import sender
@@ -69,6 +69,19 @@ class Exam:
         """Whether one of its series is called so."""
         headers = (Instance.read(file).header for file in self.files)
         return any(header.text("SeriesDescription") == description for header in headers)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of one exam, and the addresses at which it is seen."""
+
+    study: StudyView
+    addresses: dict[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """As docs/reference/commands.md has it."""
+        further = {"verified": is_verified(self.study), "addresses": self.addresses}
+        return {**as_json(self.study), **further}
 
 
 @dataclass(frozen=True)
@@ -147,11 +160,11 @@ class Demo:
         phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.seconds.items())
         self.say.print("[bold]Research use only, not for diagnosis.[/]")
         self.say.print(f"[dim]{phases}[/]", soft_wrap=True)
-        good = all(report["verified"] for report in reports)
+        good = all(is_verified(report.study) for report in reports)
         if self.as_json:
-            first, *further = reports
-            report = {**first, "verified": good, "further": further, "seconds": self.seconds}
-            sys.stdout.write(json.dumps(report) + "\n")
+            first, *further = (report.as_json() for report in reports)
+            shown = {**first, "verified": good, "further": further, "seconds": self.seconds}
+            sys.stdout.write(json.dumps(shown) + "\n")
             sys.stdout.flush()
         if self.once:
             self.say.print("stopping; without --once the network stays, and the addresses open")
@@ -185,7 +198,7 @@ class Demo:
         self._wait_for_hilum(supervisor, receiver[2], ports["console"])
         return DemoNetwork(site, supervisor, pacs, viewer)
 
-    def _through(self, exam: Exam, network: DemoNetwork) -> views.View:
+    def _through(self, exam: Exam, network: DemoNetwork) -> Report:
         """Hand one exam to the PACS, follow it to its verified results, report it."""
         self.say.print(f"\n[bold]{exam.title}[/]")
         clock = time.monotonic()
@@ -197,8 +210,7 @@ class Demo:
         clock = time.monotonic()
         view = self._follow(network, exam)
         self._lap(f"{exam.title}: to verified result", clock)
-        addresses = network.addresses(exam.study_uid)
-        return {**view, "verified": is_verified(view), "addresses": addresses}
+        return Report(view, network.addresses(exam.study_uid))
 
     def _exams(self) -> list[Exam]:
         if self.exam is not None:
@@ -243,7 +255,7 @@ class Demo:
                 raise HilumError(f"the PACS did not take the film: HTTP {answer.status_code}")
         self.say.print(f"{counted(len(files), 'image')} handed to the web page of the PACS")
 
-    def _follow(self, network: DemoNetwork, exam: Exam) -> views.View:
+    def _follow(self, network: DemoNetwork, exam: Exam) -> StudyView:
         """Show every event of the study as it happens, until all is received and settled."""
         records = Records(records_url(network.site))
         shown, images, study_uid = 0, len(exam.files), exam.study_uid
@@ -255,20 +267,20 @@ class Demo:
                 view = views.study(records, study_uid) if shown else None
                 lines = views.events(records, study_uid)  # later: what settled the view is there
                 for line in lines[shown:]:
-                    progress.console.print(event_line(line, lines[0]["at"]), soft_wrap=True)
+                    progress.console.print(event_line(line, lines[0].at), soft_wrap=True)
                 shown = len(lines)
                 if view:
-                    progress.update(task, completed=view["images"])
-                    if view["images"] >= images and is_done(view, len(network.site.rule)):
+                    progress.update(task, completed=view.images)
+                    if view.images >= images and is_done(view, len(network.site.rule)):
                         return view
                 time.sleep(0.05)
         raise HilumError(f"no result after {RESULT_SECONDS} s; see {self.folder}/hilum/logs")
 
-    def _show(self, exam: Exam, report: views.View) -> None:
+    def _show(self, exam: Exam, report: Report) -> None:
         self.say.print(f"\n[bold]{exam.title}[/]")
-        for line in outcome_lines(report):
+        for line in outcome_lines(report.study):
             self.say.print(f"  {escape(line)}", soft_wrap=True)
-        for name, address in report["addresses"].items():
+        for name, address in report.addresses.items():
             self.say.print(f"{name:<7} {address}", soft_wrap=True)
 
     def _lap(self, phase: str, since: float) -> None:
@@ -318,26 +330,25 @@ def demo_site(folder: Path, ports: dict[str, int], series: str) -> Site:
     return parse(settings)
 
 
-def event_line(line: views.View, start: float) -> str:
+def event_line(line: TraceLine, start: float) -> str:
     """One event of a trace as a line of the terminal, times counted from `start`."""
-    style = "dim" if line["text"].startswith("rejected") else "default"
-    text = escape(line["text"])
-    return f"  [dim]+{line['at'] - start:6.2f} s[/]  [bold]{line['kind']:<12}[/] [{style}]{text}[/]"
+    style = "dim" if line.text.startswith("rejected") else "default"
+    text = escape(line.text)
+    return f"  [dim]+{line.at - start:6.2f} s[/]  [bold]{line.kind:<12}[/] [{style}]{text}[/]"
 
 
-def is_done(view: views.View, rules: int) -> bool:
+def is_done(view: StudyView, rules: int) -> bool:
     """Whether all that was begun is settled, and there is a result or every rule has decided."""
-    if time.time() - view["last_at"] < SILENCE_SECONDS:
+    if time.time() - view.last_at < SILENCE_SECONDS:
         return False
-    items = view["workitems"]
-    answered = any(item["results"] for item in items) or len(items) == rules
-    return answered and all(State(item["state"]).settled for item in items)
+    answered = any(item.results for item in view.workitems) or len(view.workitems) == rules
+    return answered and all(item.state.settled for item in view.workitems)
 
 
-def is_verified(view: views.View) -> bool:
+def is_verified(view: StudyView) -> bool:
     """Whether there are results and a destination has shown every one of them."""
-    results = [result for item in view["workitems"] for result in item["results"]]
-    return bool(results) and all(result["verified"] for result in results)
+    results = [result for item in view.workitems for result in item.results]
+    return bool(results) and all(result.verified for result in results)
 
 
 def session_folder(root: Path) -> Path:

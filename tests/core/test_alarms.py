@@ -5,24 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from factory import workitem_row
+from factory import a_workitem, put
+from hilum.alarms import Alarm, AlarmLog, alarms_now
 from hilum.config import parse
-from hilum.records import Records, tables, views
-from hilum.records.alarms import Alarms
-from hilum.records.states import State
+from hilum.records import Records
+from hilum.records.states import WorkitemState
+from hilum.summary import MeasurementSummary, NoteSummary, RefusalSummary
 
-REFUSAL = {"kind": "refusal", "text": "No."}
-REFUSED = {
-    "state": State.COMPLETED,
-    "findings": [REFUSAL, {"kind": "note"}],
-}
-FAILED = {
-    "state": State.FAILED,
-    "findings": [REFUSAL],
-    "failure": "it died",
-}
-WELL = {"state": State.COMPLETED, "findings": [{"kind": "measurement"}, {"kind": "note"}]}
-EMPTY = {"state": State.DELIVERING, "findings": []}
+REFUSAL, NOTE = RefusalSummary("c", "No."), NoteSummary("A remark.")
+REFUSED = {"state": WorkitemState.COMPLETED, "findings": (REFUSAL, NOTE)}
+FAILED = {"state": WorkitemState.FAILED, "findings": (REFUSAL,), "failure": "it died"}
+MEASUREMENT = MeasurementSummary("Volume", 1.0, "ml")
+WELL = {"state": WorkitemState.COMPLETED, "findings": (MEASUREMENT, NOTE)}
+EMPTY = {"state": WorkitemState.DELIVERING, "findings": ()}
 DAY = 24 * 3600
 
 
@@ -33,24 +28,27 @@ def records(tmp_path: Path):
     records.close()
 
 
-def alarms_after(records: Records, tmp_path: Path, *outcomes: dict, ago: float = 0.0) -> list:
+def alarms_after(
+    records: Records, tmp_path: Path, *outcomes: dict, ago: float = 0.0
+) -> list[Alarm]:
     site = parse(
         {"data": str(tmp_path), "receiver": {"low_water_mb": 0}, "rule": [{"module": "tiny"}]}
     )
     for number, outcome in enumerate(outcomes):
-        row = workitem_row(id=f"w{number}", module="tiny")
         created = time.time() - ago + number
-        records.put(tables.workitem, **(row | outcome | {"created": created}))
-    Alarms(site, records).check()
-    return [a for a in views.alarms(site, records) if a["name"] == "module tiny"]
+        put(records, a_workitem(id=f"w{number}", module="tiny", created=created, **outcome))
+    AlarmLog(site, records).check()
+    return [alarm for alarm in alarms_now(site, records) if alarm.name == "module tiny"]
 
 
 @pytest.mark.parametrize("outcomes", [[FAILED] * 5, [REFUSED] * 5, [WELL, *[FAILED, REFUSED] * 3]])
 def test_five_in_a_row_without_a_result_are_an_alarm(outcomes, records, tmp_path: Path) -> None:
     (alarm,) = alarms_after(records, tmp_path, *outcomes)
-    assert alarm["since"] > time.time() - 60
-    assert alarm["failed"] + alarm["refused"] == 5
-    assert "the last 5 analyses of tiny gave no result" in alarm["text"]
+    assert alarm.since > time.time() - 60
+    last = outcomes[-5:]
+    failed, refused = last.count(FAILED), last.count(REFUSED)
+    said = f"{failed} failed, {refused} were refused"
+    assert f"the last 5 analyses of tiny gave no result: {said}" in alarm.text
 
 
 @pytest.mark.parametrize(
@@ -59,7 +57,7 @@ def test_five_in_a_row_without_a_result_are_an_alarm(outcomes, records, tmp_path
         [FAILED] * 4,
         [*[FAILED] * 9, WELL],
         [*[REFUSED] * 4, EMPTY],
-        [*[FAILED] * 4, {"state": State.RUNNING}],
+        [*[FAILED] * 4, {"state": WorkitemState.RUNNING}],
     ],
 )
 def test_fewer_or_one_result_among_them_is_none(outcomes, records, tmp_path: Path) -> None:

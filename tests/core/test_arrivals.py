@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from factory import mr_slices, workitem_row, write
+from factory import a_study, a_workitem, mr_slices, put, write
 from hilum.arrivals import MOST_COUNTS, Arrivals
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import HilumError
 from hilum.hints import Aborted, Counted, Quarantined, Released, Stored
 from hilum.inbox import Inbox
-from hilum.records import Records, tables, views
-
-STUDY = {"images": 3, "settled_images": 3, "first_at": 0.0, "last_at": 0.0}
+from hilum.records import Records, views
+from hilum.records.states import WorkitemState
+from hilum.verdict import Verdict
 
 
 def folder_of(instance: Instance) -> str:
@@ -59,8 +59,7 @@ def test_a_source_says_in_its_own_words_that_nothing_more_comes(
     arrivals.take(Released("a", caller, "has no more for now"))
     (arrival,) = arrivals.due(float("inf"))
     assert arrival.finished(kept[0].series_uid)
-    events = arrivals._records.find(tables.event, study_uid=kept[0].study_uid)
-    texts = [event["text"] for event in events]
+    texts = [event.text for event in arrivals._records.events.of_study(kept[0].study_uid)]
     assert texts[-1] == "pacs (source) has no more for now, 3 images of this study so far"
 
 
@@ -84,8 +83,8 @@ def test_a_study_came_when_its_first_file_did_not_when_it_was_found(
     arrivals.sweep()
     (arrival,) = arrivals.due(float("inf"))
     arrivals.reviewed(arrival, None, 0.0)
-    (row,) = arrivals._records.find(tables.study)
-    assert (row["first_at"], row["last_at"]) == (1e9, 1e9 + 2)
+    study = arrivals._records.studies.one(arrival.study_uid)
+    assert (study.first_at, study.last_at) == (1e9, 1e9 + 2)
 
 
 def test_the_trace_says_why_an_association_broke_off(
@@ -94,7 +93,7 @@ def test_the_trace_says_why_an_association_broke_off(
     arrivals.take(Stored(kept[0].path, "a", "CT1"))
     arrivals.take(Aborted("a", "CT1", "the connection was lost"))
     (arrival,) = arrivals.due(float("inf"))
-    text = views.trace(arrivals._records, arrival.study_uid)[-1]["text"]
+    text = views.trace(arrivals._records, arrival.study_uid)[-1].text
     assert text == (
         "CT1 aborted the association (the connection was lost), 3 images of this study so far"
     )
@@ -106,7 +105,7 @@ def test_the_trace_of_a_study_of_which_nothing_was_taken_in(arrivals: Arrivals) 
         arrivals.take(Quarantined(Path("x.dcm"), study=study_uid, reason="no pixels"))
     assert views.study_called(records, "2.3") == "2.3"  # though another one ends so
     assert views.study_called(records, "1.2.3") == "1.2.3"
-    assert [line["text"] for line in views.trace(records, "1.2.3")] == ["no pixels"]
+    assert [line.text for line in views.trace(records, "1.2.3")] == ["no pixels"]
     for ending, problem in ((".3", "several studies end in .3"), ("9", "no study ends in 9")):
         with pytest.raises(HilumError, match=problem):
             views.study_called(records, ending)
@@ -117,10 +116,13 @@ def test_what_a_held_series_lacks_is_known_when_its_study_is_opened_again(
 ) -> None:
     """Until something comes of that series: another one of the study says nothing of it."""
     first, *_ = kept
-    arrivals._records.put(tables.study, study_uid=first.study_uid, **STUDY, folder=folder_of(first))
-    verdict = {"series_uid": first.series_uid, "lacks": "the association broke off"}
-    held = {"state": "held", "verdicts": [verdict, {"series_uid": "1.2"}]}
-    arrivals._records.put(tables.workitem, **workitem_row(study_uid=first.study_uid, **held))
+    put(arrivals._records, a_study(study_uid=first.study_uid, folder=folder_of(first)))
+    short, other = (
+        Verdict("series", uid, "T1", 3, True, (), lacks=lacks)
+        for uid, lacks in ((first.series_uid, "the association broke off"), ("1.2", ""))
+    )
+    held = {"state": WorkitemState.HELD, "verdicts": (short, other)}
+    put(arrivals._records, a_workitem(study_uid=first.study_uid, **held))
     arrival = arrivals.reopen(first.study_uid)
     assert arrival.short == {first.series_uid: "the association broke off"}
     (other,) = write(mr_slices("other", count=1, shape=(4, 4)), tmp_path / "other")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hilum.records import Records, views
 from hilum.records.bursts import BURST_SECONDS, Bursts
+from hilum.records.states import EventKind
 
 
 @given(
@@ -22,8 +23,8 @@ def test_images_that_come_together_are_one_event_that_counts_them(pauses: list[f
         firsts = []
         for pause in pauses:
             now += pause
-            firsts.append(bursts.note("1.2", "quarantined", "one came", "came"))
-        told = [event["text"] for event in views.trace(records, "1.2")]
+            firsts.append(bursts.note("1.2", EventKind.QUARANTINED, "one came", "came"))
+        told = [event.text for event in views.trace(records, "1.2")]
     begins = [n for n, first in enumerate(firsts) if first] + [len(pauses)]
     counts = [end - begin for begin, end in pairwise(begins)]
     assert told == ["one came" if count == 1 else f"{count} came" for count in counts]
@@ -35,6 +36,6 @@ def test_what_differs_is_counted_apart() -> None:
         bursts = Bursts(records, clock=lambda: 0.0)
         for study in ("1.2", "1.3", "1.2"):
             for many in ("came", "went"):
-                bursts.note(study, "quarantined", "one", many)
-        told = [[e["text"] for e in views.trace(records, uid)] for uid in ("1.2", "1.3")]
+                bursts.note(study, EventKind.QUARANTINED, "one", many)
+        told = [[e.text for e in views.trace(records, uid)] for uid in ("1.2", "1.3")]
     assert told == [["2 came", "2 went"], ["one", "one"]]

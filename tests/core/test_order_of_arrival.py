@@ -31,8 +31,9 @@ from hilum.flow import Flow
 from hilum.hints import Aborted, Released, hint_of
 from hilum.inbox import Inbox, Intake, digest
 from hilum.module import Input
-from hilum.records import Records, tables
-from hilum.records.states import State
+from hilum.records import Records
+from hilum.records.models import Workitem
+from hilum.records.states import WorkitemState
 
 SLICES = 6
 HELD = Rule(module="m", series={"SeriesDescription": "Hippo"}, give_up_seconds=20)
@@ -84,17 +85,21 @@ class Death(BaseException):
 
 
 class Mortal(Records):
-    """Dies before a write when its time has come."""
+    """Dies before a transaction when its time has come."""
 
-    writes_left: int | None = None
+    transactions_left: int | None = None
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._transact, self.database.transact = self.database.transact, self.transact
 
     def transact(self, work: Callable[[Any], Any]) -> Any:
-        if self.writes_left == 0:
-            self.writes_left = None
+        if self.transactions_left == 0:
+            self.transactions_left = None
             raise Death
-        if self.writes_left is not None:
-            self.writes_left -= 1
-        return super().transact(work)
+        if self.transactions_left is not None:
+            self.transactions_left -= 1
+        return self._transact(work)
 
 
 @contextmanager
@@ -150,26 +155,25 @@ class Gateway:
     def analyse(self, steps: int) -> None:
         """The next `steps` that a worker takes, on the first workitems that are not done."""
         for workitem in list(self.engine.launched.values()) * 3:
-            state = State(self.records.one(tables.workitem, id=workitem)["state"])
+            state = self.records.workitems.one(workitem).state
             if state.settled or not steps:
                 continue
             steps -= 1
-            if state is State.SCHEDULED and self.flow.begin(workitem):
-                self.records.set_state(workitem, State.RUNNING)
-            elif state is State.RUNNING and self.flow.is_wanted(workitem):
-                self.records.set_state(workitem, State.DELIVERING)
-            elif state is State.DELIVERING:
-                self.records.set_state(workitem, State.COMPLETED)
+            if state is WorkitemState.SCHEDULED and self.flow.begin(workitem):
+                self.records.workitems.set_state(workitem, WorkitemState.RUNNING)
+            elif state is WorkitemState.RUNNING and self.flow.is_wanted(workitem):
+                self.records.workitems.set_state(workitem, WorkitemState.DELIVERING)
+            elif state is WorkitemState.DELIVERING:
+                self.records.workitems.set_state(workitem, WorkitemState.COMPLETED)
 
-    def items(self, study: str, rule: Rule = HELD) -> list[tables.Row]:
+    def items(self, study: str, rule: Rule = HELD) -> list[Workitem]:
         uid = str(slices(study)[0].StudyInstanceUID)
-        key = {"study_uid": uid, "rule_key": rule.key}
-        return self.records.find(tables.workitem, order_by="created", **key)
+        return [i for i in self.records.workitems.of_study(uid) if i.rule_key == rule.key]
 
     def states(self, study: str, rule: Rule = HELD) -> list[tuple[str, int]]:
         """State and number of images of every workitem, oldest first."""
         items = self.items(study, rule)
-        return [(item["state"], len(item["inputs"].get("series", ()))) for item in items]
+        return [(item.state, len(item.inputs.get("series", ()))) for item in items]
 
 
 @cache
@@ -261,16 +265,16 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def never_two_results_on_the_same_images(self) -> None:
         for study, wanted in itertools.product(self.sent, RULES):
-            items = [item for item in self.gateway.items(study, wanted) if item["inputs"]]
-            images = Counter(tuple(item["inputs"]["series"]) for item in items)
+            items = [item for item in self.gateway.items(study, wanted) if item.inputs]
+            images = Counter(tuple(item.inputs["series"]) for item in items)
             assert set(images.values()) <= {1}
-            assert len([item for item in items if not item["superseded_by"]]) <= 1
+            assert len([item for item in items if not item.superseded_by]) <= 1
             for before, after in itertools.pairwise(items):
-                assert set(before["inputs"]["series"]) < set(after["inputs"]["series"])
-                assert before["superseded_by"] == after["id"]
-                assert after["predecessor"] == before["id"]
+                assert set(before.inputs["series"]) < set(after.inputs["series"])
+                assert before.superseded_by == after.id
+                assert after.predecessor == before.id
             launched = list(self.gateway.engine.launched.values())
-            assert all(launched.count(item["id"]) == 1 for item in items)
+            assert all(launched.count(item.id) == 1 for item in items)
 
     def teardown(self) -> None:
         try:
@@ -292,14 +296,14 @@ class AnyOrder(RuleBasedStateMachine):
         self.gateway.analyse(1000)
         for study, wanted in itertools.product(self.sent, RULES):
             *before, final = self.gateway.items(study, wanted)
-            assert final["inputs"]["series"] == files(study, range(SLICES))
-            assert final["state"] == State.COMPLETED
+            assert list(final.inputs["series"]) == files(study, range(SLICES))
+            assert final.state == WorkitemState.COMPLETED
             # what was analysed as incomplete before it proved whole is not analysed once more
-            assert final["incomplete"] in (None, f"the association broke off after {SLICES} images")
-            assert {item["state"] for item in before} <= {"completed", "cancelled"}
-            kept = self.gateway.inbox.study_folder(final["study_uid"]).glob("*.dcm")
-            row = self.gateway.records.one(tables.study, study_uid=final["study_uid"])
-            assert row["settled_images"] == len(list(kept))
+            assert final.incomplete in (None, f"the association broke off after {SLICES} images")
+            assert {item.state for item in before} <= {"completed", "cancelled"}
+            kept = self.gateway.inbox.study_folder(final.study_uid).glob("*.dcm")
+            row = self.gateway.records.studies.one(final.study_uid)
+            assert row.settled_images == len(list(kept))
 
 
 test_any_order = AnyOrder.TestCase
@@ -344,7 +348,7 @@ def test_images_that_come_after_an_incomplete_analysis(hall: Gateway) -> None:
     assert hall.states("one") == []
     assert hall.states("one", MARKED) == [("completed", 4)]
     [item] = hall.items("one", MARKED)
-    assert item["incomplete"] == "the association broke off after 4 images"
+    assert item.incomplete == "the association broke off after 4 images"
     hall.wait(10)
     assert hall.states("one") == [("held", 0)]
     send(hall, range(6), "b")
@@ -353,8 +357,8 @@ def test_images_that_come_after_an_incomplete_analysis(hall: Gateway) -> None:
     assert hall.states("one") == [("completed", 6)]
     assert hall.states("one", MARKED) == [("completed", 4), ("completed", 6)]
     before, after = hall.items("one", MARKED)
-    assert (before["superseded_by"], after["predecessor"]) == (after["id"], before["id"])
-    assert after["incomplete"] is None
+    assert (before.superseded_by, after.predecessor) == (after.id, before.id)
+    assert after.incomplete is None
 
 
 def test_images_that_come_while_a_run_is_under_way(hall: Gateway) -> None:
@@ -415,17 +419,19 @@ def test_own_results_that_come_back_are_counted_and_never_analysed(hall: Gateway
     hall.flow.sweep()
     hall.wait(30)
     assert hall.states("one") == [("completed", 6)]
-    [study] = hall.records.find(tables.study)
-    assert (study["images"], study["settled_images"]) == (6, 8)
+    [study] = hall.records.studies.latest(2)
+    assert (study.images, study.settled_images) == (6, 8)
 
 
-@pytest.mark.parametrize("writes", range(0, 12))
-def test_a_death_between_two_writes_leaves_one_current_result(hall: Gateway, writes: int) -> None:
+@pytest.mark.parametrize("number", range(0, 12))
+def test_a_death_between_two_transactions_leaves_one_current_result(
+    hall: Gateway, number: int
+) -> None:
     send(hall, range(4))
     hall.wait(20)
     hall.analyse(10)
     send(hall, range(4, 6), "b")
-    hall.records.writes_left = writes
+    hall.records.transactions_left = number
     with suppress(Death):
         hall.wait(5)
     hall.restart()
@@ -433,8 +439,8 @@ def test_a_death_between_two_writes_leaves_one_current_result(hall: Gateway, wri
     hall.analyse(10)
     for wanted in RULES:
         before, after = hall.items("one", wanted)
-        assert (before["superseded_by"], after["predecessor"]) == (after["id"], before["id"])
-        assert (after["state"], len(after["inputs"]["series"])) == ("completed", 6)
+        assert (before.superseded_by, after.predecessor) == (after.id, before.id)
+        assert (after.state, len(after.inputs["series"])) == ("completed", 6)
 
 
 def test_an_unreadable_file_in_a_settled_study_stands_apart(hall: Gateway) -> None:

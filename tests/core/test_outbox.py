@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from factory import mr_slices, workitem_row, write
+from factory import a_delivery, a_result, a_workitem, mr_slices, put, write
 from hilum import outbox as module
 from hilum.config.site import Destination, Site
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.outbox import Outbox
-from hilum.records import Records, tables, views
-from hilum.records.states import Delivery, State
+from hilum.records import Records, views
+from hilum.records.models import Delivery
+from hilum.records.states import DeliveryState, WorkitemState
 from hilum.workitems import Workitems
 from hilum_lab.archives.dicomweb import DicomwebArchive
 
@@ -33,13 +34,10 @@ class Desk:
         """A workitem called `name` whose only result goes to `destinations`; the UID of that."""
         [path] = write(mr_slices(name, count=1), self.folder / "results" / name)
         uid = Instance.read(path).sop_instance_uid
-        row = workitem_row(id=name, state=State.DELIVERING)
-        self.records.put(tables.workitem, **row)
-        about = {"workitem_id": name, "kind": "sr", "sop_class_uid": "1.2", "path": str(path)}
-        self.records.put(tables.result, sop_instance_uid=uid, variant="all", **about)
+        put(self.records, a_workitem(id=name, state=WorkitemState.DELIVERING))
+        put(self.records, a_result(name, sop_instance_uid=uid, variant="all", path=path))
         for destination in destinations:
-            table, row = self.outbox.owed(name, destination, "all", images=False)
-            self.records.put(table, **row)
+            put(self.records, self.outbox.owed(name, destination, "all", images=False))
         return uid
 
     def turn(self, number: int = 0) -> float:
@@ -49,10 +47,11 @@ class Desk:
         return pause
 
     def state(self, name: str) -> str:
-        return self.records.one(tables.workitem, id=name)["state"]
+        return self.records.workitems.one(name).state
 
-    def delivery(self, name: str) -> tables.Row:
-        return self.records.one(tables.delivery, workitem_id=name)
+    def delivery(self, name: str) -> Delivery:
+        (delivery,) = self.records.deliveries.of_workitem(name)
+        return delivery
 
 
 @pytest.fixture
@@ -79,9 +78,9 @@ def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: DicomwebArchi
         desk.turn()
     desk.now += 7 * HOUR
     [view] = views.destinations(desk.site, desk.records)
-    assert (view["state"], view["deliveries"]) == ("silent", {"delayed": 1, "waiting": 2})
-    assert "cannot be reached" in view["problem"]
-    planned = [e["text"] for e in views.trace(desk.records, "1.2") if e["kind"] == "next"]
+    assert (view.state, view.deliveries) == ("unreachable", {"delayed": 1, "waiting": 2})
+    assert "cannot be reached" in view.problem
+    planned = [e.text for e in views.trace(desk.records, "1.2") if e.kind == "next"]
     assert planned == [f"attempt {n} at pacs, as soon as it answers" for n in (2, 1, 1)]
 
     archive.open()
@@ -92,8 +91,8 @@ def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: DicomwebArchi
     assert set(archive.holds) == uids
     assert set(archive.sent.values()) == {1}
     assert [desk.state(name) for name in "abc"] == ["completed"] * 3
-    assert desk.delivery("a")["attempts"] == 2
-    assert views.destinations(desk.site, desk.records)[0]["state"] == "answers"
+    assert desk.delivery("a").attempts == 2
+    assert views.destinations(desk.site, desk.records)[0].state == "reachable"
 
 
 def test_what_it_cannot_take_now_is_tried_for_days(desk: Desk, archive: DicomwebArchive) -> None:
@@ -103,9 +102,9 @@ def test_what_it_cannot_take_now_is_tried_for_days(desk: Desk, archive: Dicomweb
     while desk.now - began < 48 * HOUR:
         desk.turn()
         desk.now += 300
-    attempts = desk.delivery("a")["attempts"]
+    attempts = desk.delivery("a").attempts
     assert 75 < attempts < 110  # every half an hour in the end
-    assert "out of resources" in desk.delivery("a")["reason"]
+    assert "out of resources" in desk.delivery("a").reason
     archive.mood = "take"
     while desk.state("a") == "delivering":
         desk.turn()
@@ -131,7 +130,7 @@ def test_a_refusal_is_parked_until_a_person_releases_it(
     archive.mood = "refuses"
     desk.turn()
     assert desk.state("a") == "parked"
-    assert "cannot understand the object" in desk.delivery("a")["reason"]
+    assert "cannot understand the object" in desk.delivery("a").reason
     desk.now += 100 * HOUR
     desk.turn()
     assert archive.sent.total() == 1  # nothing happens by itself
@@ -143,7 +142,7 @@ def test_success_without_keeping_is_found_out_and_sent_again(
     uid = desk.owe("a", "pacs")
     archive.mood = "drops"
     desk.turn()
-    assert "accepted, but 1 of 1 are not shown" in desk.delivery("a")["reason"]
+    assert "accepted, but 1 of 1 are not shown" in desk.delivery("a").reason
     archive.mood = "take"
     while desk.state("a") == "delivering":
         desk.turn()
@@ -160,17 +159,19 @@ def test_what_arrived_before_a_crash_is_not_sent_again(
     assert (archive.sent, desk.state("a")) == ({}, "completed")
 
 
-def test_a_proxy_without_its_archive_is_silent_too(desk: Desk, archive: DicomwebArchive) -> None:
+def test_a_proxy_without_its_archive_is_unreachable_too(
+    desk: Desk, archive: DicomwebArchive
+) -> None:
     desk.owe("a", "pacs")
     archive.mood = "broken"
     assert desk.turn() == module.CALL_SECONDS
-    assert views.destinations(desk.site, desk.records)[0]["state"] == "silent"
+    assert views.destinations(desk.site, desk.records)[0].state == "unreachable"
     asked = archive.asked
     desk.turn()
     assert archive.asked == asked + 1  # called, and nothing attempted
 
 
-def test_an_archive_that_answers_no_call_is_not_silent_for_ever(
+def test_an_archive_that_answers_no_call_is_not_unreachable_for_ever(
     desk: Desk, archive: DicomwebArchive
 ) -> None:
     desk.owe("a", "pacs")
@@ -181,20 +182,20 @@ def test_an_archive_that_answers_no_call_is_not_silent_for_ever(
     while desk.state("a") == "delivering":
         desk.turn()
     assert desk.now - began < module.ANYWAY_SECONDS + 2 * module.CALL_SECONDS
-    assert desk.delivery("a")["attempts"] == 2
-    assert views.destinations(desk.site, desk.records)[0]["state"] == "answers"
+    assert desk.delivery("a").attempts == 2
+    assert views.destinations(desk.site, desk.records)[0].state == "reachable"
 
 
 def test_a_death_before_the_last_line_is_made_good(desk: Desk) -> None:
     """The delivery says how it ended, the workitem does not yet: the sweep settles it."""
-    for name, ended in (("a", Delivery.VERIFIED), ("b", Delivery.REFUSED), ("c", Delivery.WAITING)):
-        desk.owe(name, "pacs")
-        key = {"workitem_id": name}
-        desk.records.change(tables.delivery, key, state=ended, reason="because")
+    ends = {"a": DeliveryState.VERIFIED, "b": DeliveryState.REFUSED, "c": DeliveryState.WAITING}
+    for name, ended in ends.items():
+        desk.owe(name)
+        put(desk.records, a_delivery(name, state=ended, reason="because"))
         for _ in range(2):
             desk.outbox.settle(name)
     assert [desk.state(name) for name in "abc"] == ["completed", "parked", "delivering"]
-    assert len(desk.records.find(tables.event)) == 2  # each said once
+    assert len(desk.records.events.of_study("1.2")) == 2  # each said once
 
 
 def test_what_brings_the_archive_down_is_not_hurried_for_ever(
@@ -216,7 +217,7 @@ def test_what_brings_the_archive_down_is_not_hurried_for_ever(
         desk.turn()
         archive.mood = "take"  # somebody starts it again
     assert desk.state("good") == "completed"
-    assert desk.delivery("deadly")["attempts"] <= module.EAGER_ATTEMPTS + 3
+    assert desk.delivery("deadly").attempts <= module.EAGER_ATTEMPTS + 3
 
 
 def test_a_destination_that_is_gone_from_the_settings_is_parked(tmp_path: Path) -> None:
@@ -224,5 +225,5 @@ def test_a_destination_that_is_gone_from_the_settings_is_parked(tmp_path: Path) 
     desk.owe("a", "former")
     desk.outbox.start()
     assert desk.state("a") == "parked"
-    assert "define it" in desk.delivery("a")["reason"]
+    assert "define it" in desk.delivery("a").reason
     desk.records.close()

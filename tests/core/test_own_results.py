@@ -8,12 +8,12 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import MRImageStorage, SecondaryCaptureImageStorage
 
-from factory import OURS, as_own_result, mr_slices, workitem_row, write
+from factory import OURS, a_result, a_workitem, as_own_result, mr_slices, put, write
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.dicom.uids import MANUFACTURER
 from hilum.module import ModuleFacts
-from hilum.records import Records, tables
+from hilum.records import Records
 from hilum.records.own import own_results
 
 MODULE = ModuleFacts("bright", "1.0", "Bright", "ab" * 32)
@@ -60,7 +60,7 @@ def test_an_installed_module_is_known_by_its_device(tmp_path: Path, records: Rec
 
 def test_weights_that_ran_here_before_are_known(tmp_path: Path, records: Records) -> None:
     weights = MODULE.weights_sha256
-    records.put(tables.workitem, **workitem_row(module="bright", weights_sha256=weights))
+    put(records, a_workitem(module="bright", weights_sha256=weights))
     assert is_own(result(DeviceUID=MODULE.device_uid), tmp_path, own_results(records, []))
 
 
@@ -69,6 +69,5 @@ def test_what_is_on_record_is_known_by_its_uid(tmp_path: Path, records: Records)
     own = own_results(records, [])
     assert not is_own(stripped, tmp_path, own)
     uid = str(stripped.SOPInstanceUID)
-    values = {"variant": "v", "kind": "sc", "sop_class_uid": "1.2", "path": "p"}
-    records.put(tables.result, sop_instance_uid=uid, workitem_id="w", **values)
+    put(records, a_result("w", sop_instance_uid=uid))
     assert is_own(stripped, tmp_path, own)

@@ -14,13 +14,14 @@ import pytest
 from typer.testing import CliRunner
 
 from factory import mr_slices, write
+from hilum.alarms import alarms_now
 from hilum.cli import app
 from hilum.config import parse
 from hilum.config.site import Destination
 from hilum.destinations import open_destination
 from hilum.errors import ConfigurationError, DeliveryRefused
 from hilum.inbox.privacy import OTHERS, make_private, open_to_others
-from hilum.records import Records, views
+from hilum.records import Records
 from hilum.service.supervisor import Supervisor
 
 
@@ -49,13 +50,13 @@ def test_a_data_folder_that_is_open_to_others_is_an_alarm_until_it_is_not(
     site = parse({"data": tmp_path / "the data", "receiver": {"low_water_mb": 0}})
     make_private(site.data)
     with closing(Records("sqlite://")) as records:
-        assert views.alarms(site, records) == []
+        assert alarms_now(site, records) == []
         site.data.chmod(rights)
-        (alarm,) = views.alarms(site, records)
-        assert alarm["name"] == "folder"
-        assert f"open to others (mode {rights:o})" in alarm["text"]
-        apply_cure(alarm["text"])
-        assert views.alarms(site, records) == []
+        (alarm,) = alarms_now(site, records)
+        assert alarm.name == "folder"
+        assert f"open to others (mode {rights:o})" in alarm.text
+        apply_cure(alarm.text)
+        assert alarms_now(site, records) == []
     assert open_to_others(site.data) == ""
 
 

@@ -6,11 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from factory import workitem_row
+from factory import a_workitem, put
 from hilum.errors import RecordsUnavailable
-from hilum.records import Records, tables
-from hilum.records.states import REACHED_FROM, State
+from hilum.records import Records
+from hilum.records.states import REACHED_FROM, EventKind, WorkitemState
 
 
 @pytest.fixture
@@ -29,9 +30,9 @@ def test_a_locked_database_is_waited_for(locked) -> None:
     records = Records(f"sqlite:///{folder}/hilum.db")
     started = time.monotonic()
     threading.Timer(6, unlock).start()  # longer than SQLite itself waits
-    records.add_event("1.2", "kind", "text")
+    records.events.add("1.2", EventKind.RECEIVING, "text")
     assert time.monotonic() - started > 4
-    assert [row["text"] for row in records.find(tables.event)] == ["text"]
+    assert [event.text for event in records.events.of_study("1.2")] == ["text"]
     records.close()
 
 
@@ -39,25 +40,27 @@ def test_whoever_has_less_patience_is_told(locked) -> None:
     folder, unlock = locked
     records = Records(f"sqlite:///{folder}/hilum.db", patience=1)
     with pytest.raises(RecordsUnavailable, match="database is locked"):
-        records.add_event("1.2", "kind", "text")
+        records.events.add("1.2", EventKind.RECEIVING, "text")
     unlock()
     records.close()
 
 
 def test_a_mistake_of_ours_is_no_reason_to_wait(tmp_path: Path) -> None:
     records = Records(f"sqlite:///{tmp_path}/hilum.db")
-    with pytest.raises(tables.sa.exc.OperationalError, match="no such table"):
-        records.transact(lambda connection: connection.exec_driver_sql("SELECT 1 FROM missing"))
+    with pytest.raises(sa.exc.OperationalError, match="no such table"):
+        records.database.transact(lambda c: c.exec_driver_sql("SELECT 1 FROM missing"))
     records.close()
 
 
-@pytest.mark.parametrize("before", State)
+@pytest.mark.parametrize("before", WorkitemState)
 @pytest.mark.parametrize("after", REACHED_FROM)
-def test_states_follow_the_diagram(tmp_path: Path, before: State, after: State) -> None:
+def test_states_follow_the_diagram(
+    tmp_path: Path, before: WorkitemState, after: WorkitemState
+) -> None:
     records = Records("sqlite://")
-    records.put(tables.workitem, **workitem_row(state=before))
+    put(records, a_workitem(state=before))
     allowed = before in REACHED_FROM[after]
-    assert records.set_state("1.2.3", after, "because") is allowed
-    assert records.one(tables.workitem, id="1.2.3")["state"] == (after if allowed else before)
-    assert len(records.find(tables.event)) == allowed
+    assert records.workitems.set_state("1.2.3", after, "because") is allowed
+    assert records.workitems.one("1.2.3").state == (after if allowed else before)
+    assert len(records.events.of_study("1.2")) == allowed
     records.close()

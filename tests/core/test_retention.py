@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from factory import OURS, as_own_result, mr_slices, write
+from factory import OURS, a_delivery, a_result, a_workitem, as_own_result, mr_slices, put, write
 from hilum import retention
+from hilum.alarms import AlarmLog, alarms_now
 from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.cli import app
@@ -28,8 +29,8 @@ from hilum.inbox.room import with_room
 from hilum.inbox.versions import Versions
 from hilum.module import Input
 from hilum.records import Records, tables, views
-from hilum.records.alarms import Alarms
-from hilum.records.states import State
+from hilum.records.models import Correction
+from hilum.records.states import DeliveryState, EventKind, WorkitemState
 from hilum.retention import DAY, YOUNGEST, Retention
 from hilum.sources import Listed
 from hilum.watching.holdings import SiteHoldings
@@ -75,32 +76,26 @@ class House:
             self.arrivals.reviewed(arrival, None, 0.0)
         return arrivals
 
-    def workitem(self, study_uid: str, state: State, *deliveries: str, **values: Any) -> Path:
+    def workitem(
+        self, study_uid: str, state: WorkitemState, *deliveries: str, **values: Any
+    ) -> Path:
         """A workitem of `study_uid` with the file of one result; the folder of that file."""
         workitem_id = values.pop("id", f"workitem of {study_uid}")
-        row = {"module": "m", "version": "1", "title": "", "weights_sha256": "", "rule": {}}
-        row |= {"rule_key": "m", "created": time.time(), "inputs": {}, "siblings": []}
-        row |= {"verdicts": [], "study_uid": study_uid, "state": state, "id": workitem_id}
-        self.records.put(tables.workitem, **{**row, **values})
+        about = {"id": workitem_id, "study_uid": study_uid, "created": time.time()}
+        put(self.records, a_workitem(**about, state=state, **values))
         for number, delivery in enumerate(deliveries):
-            self.records.put(
-                tables.delivery,
-                workitem_id=workitem_id,
-                destination=f"d{number}",
-                variant="v",
-                images=False,
-                state=delivery,
-                owed_at=time.time(),
-            )
+            put(self.records, a_delivery(workitem_id, f"d{number}", state=DeliveryState(delivery)))
         folder = self.workitems.result_folder(workitem_id)
         folder.mkdir(parents=True)
         (folder / "sr.dcm").write_bytes(b"result")
         return folder
 
     def let_pass(self, seconds: float) -> None:
-        for row in self.records.find(tables.study):
-            key = {"study_uid": row["study_uid"]}
-            self.records.change(tables.study, key, last_at=row["last_at"] - seconds)
+        for study in self.records.studies.latest(100):
+            last_at = study.last_at - seconds
+            self.records.studies.reviewed(
+                study.study_uid, study.images, last_at, study.settled_images
+            )
 
     def clean(self) -> None:
         """All that the rule asks for now, turn by turn."""
@@ -112,8 +107,7 @@ class House:
         return sorted(self.inbox.incoming.rglob("*.dcm"))
 
     def events(self, study_uid: str, kind: str) -> list[str]:
-        rows = self.records.find(tables.event, study_uid=study_uid, kind=kind)
-        return [row["text"] for row in rows]
+        return [e.text for e in self.records.events.of_kind(study_uid, EventKind(kind))]
 
 
 @pytest.fixture
@@ -138,7 +132,7 @@ def test_an_old_finished_study_goes_and_its_records_stay(
 ) -> None:
     house.receive(scan)
     house.settle()
-    results = house.workitem(study_uid, State.COMPLETED, "verified", "cancelled")
+    results = house.workitem(study_uid, WorkitemState.COMPLETED, "verified", "cancelled")
     size = sum(path.stat().st_size for path in house.kept())
     house.let_pass(29 * DAY)
     house.clean()
@@ -151,11 +145,11 @@ def test_an_old_finished_study_goes_and_its_records_stay(
     assert text.startswith(f"{IMAGES} images (")
     assert text.endswith("1 result: no news for more than 30 days")
     view = views.study(house.records, study_uid)
-    assert view["images"] == IMAGES
-    assert view["settled"]
-    assert [item["state"] for item in view["workitems"]] == ["completed"]
-    assert view["removed"]["images"] == IMAGES
-    assert view["removed"]["bytes"] == size
+    assert view.images == IMAGES
+    assert view.settled
+    assert [item.state for item in view.workitems] == ["completed"]
+    assert view.removed.images == IMAGES
+    assert view.removed.bytes == size
     house.arrivals.sweep()
     house.clean()
     assert house.arrivals.due(float("inf")) == []
@@ -165,25 +159,29 @@ def test_an_old_finished_study_goes_and_its_records_stay(
 @pytest.mark.parametrize(
     ("state", "deliveries"),
     [
-        (State.SCHEDULED, ()),
-        (State.RUNNING, ()),
-        (State.DELIVERING, ("verified", "delayed")),
-        (State.PARKED, ("refused",)),
-        (State.HELD, ()),
-        (State.COMPLETED, ("verified", "waiting")),
-        (State.WITHDRAWN, ("delayed",)),
-        (State.FAILED, ()),  # nobody was told
-        (State.FAILED, ("waiting",)),
+        (WorkitemState.SCHEDULED, ()),
+        (WorkitemState.RUNNING, ()),
+        (WorkitemState.DELIVERING, ("verified", "delayed")),
+        (WorkitemState.PARKED, ("refused",)),
+        (WorkitemState.HELD, ()),
+        (WorkitemState.COMPLETED, ("verified", "waiting")),
+        (WorkitemState.WITHDRAWN, ("delayed",)),
+        (WorkitemState.FAILED, ()),  # nobody was told
+        (WorkitemState.FAILED, ("waiting",)),
     ],
 )
 def test_what_is_not_over_is_never_removed(
-    tmp_path: Path, scan: list[Path], study_uid: str, state: State, deliveries: tuple[str, ...]
+    tmp_path: Path,
+    scan: list[Path],
+    study_uid: str,
+    state: WorkitemState,
+    deliveries: tuple[str, ...],
 ) -> None:
     """Not even on a full disk."""
     house = House(tmp_path / "data", days=1, low_water_mb=1 << 40)
     house.receive(scan[:3])
     house.settle()
-    house.workitem(study_uid, State.COMPLETED, "verified", id="another")
+    house.workitem(study_uid, WorkitemState.COMPLETED, "verified", id="another")
     results = house.workitem(study_uid, state, *deliveries)
     house.let_pass(2 * DAY)
     house.clean()
@@ -195,14 +193,18 @@ def test_what_is_not_over_is_never_removed(
 @pytest.mark.parametrize(
     ("state", "deliveries"),
     [
-        (State.NOT_APPLICABLE, ()),
-        (State.CANCELLED, ()),
-        (State.FAILED, ("verified",)),
-        (State.WITHDRAWN, ("verified", "cancelled")),
+        (WorkitemState.NOT_APPLICABLE, ()),
+        (WorkitemState.CANCELLED, ()),
+        (WorkitemState.FAILED, ("verified",)),
+        (WorkitemState.WITHDRAWN, ("verified", "cancelled")),
     ],
 )
 def test_what_is_over_goes(
-    house: House, scan: list[Path], study_uid: str, state: State, deliveries: tuple[str, ...]
+    house: House,
+    scan: list[Path],
+    study_uid: str,
+    state: WorkitemState,
+    deliveries: tuple[str, ...],
 ) -> None:
     house.receive(scan[:3])
     house.settle()
@@ -217,7 +219,7 @@ def test_a_study_no_rule_wants_goes_but_not_one_that_could_not_be_judged(
     house: House, scan: list[Path], study_uid: str
 ) -> None:
     house.receive(scan[:3])
-    house.records.add_event(study_uid, "unreadable", "cannot be judged")
+    house.records.events.add(study_uid, EventKind.UNREADABLE, "cannot be judged")
     house.let_pass(31 * DAY)
     house.clean()
     assert len(house.kept()) == 3  # open
@@ -225,7 +227,7 @@ def test_a_study_no_rule_wants_goes_but_not_one_that_could_not_be_judged(
     house.let_pass(31 * DAY)
     house.clean()
     assert len(house.kept()) == 3
-    house.records.remove(tables.event, study_uid=study_uid)
+    house.records.database.transact(lambda c: c.execute(tables.event.delete()))
     house.clean()
     assert house.kept() == []
 
@@ -233,7 +235,7 @@ def test_a_study_no_rule_wants_goes_but_not_one_that_could_not_be_judged(
 def test_the_only_copy_of_a_result_stays(house: House, scan: list[Path], study_uid: str) -> None:
     house.receive(scan[:3])
     house.settle()
-    results = house.workitem(study_uid, State.COMPLETED)  # no destination
+    results = house.workitem(study_uid, WorkitemState.COMPLETED)  # no destination
     house.let_pass(31 * DAY)
     house.clean()
     assert house.kept() == []
@@ -245,10 +247,10 @@ def test_age_counts_from_the_last_proof_of_delivery(
 ) -> None:
     house.receive(scan[:3])
     house.settle()
-    house.workitem(study_uid, State.COMPLETED, "verified")
+    house.workitem(study_uid, WorkitemState.COMPLETED, "verified")
     house.let_pass(31 * DAY)
-    delivery = {"destination": "d0"}
-    house.records.change(tables.delivery, delivery, verified_at=time.time() - 10 * DAY)
+    (delivery,) = house.records.deliveries.of_workitem(f"workitem of {study_uid}")
+    house.records.deliveries.verify(delivery, "shown", time.time() - 10 * DAY)
     house.clean()
     assert len(house.kept()) == 3
 
@@ -269,13 +271,13 @@ def test_on_a_full_disk_the_oldest_go_first_and_none_younger_than_an_hour(
         retention, "filled_percent", lambda _: 90.0 if len(house.kept()) > 4 else 70.0
     )
     house.clean()
-    gone = [uid for uid in uids if views.study(house.records, uid)["removed"]]
+    gone = [uid for uid in uids if views.study(house.records, uid).removed]
     assert gone == uids[:2]
     assert house.events(uids[0], "removed")[0].endswith("the disk is 90 % full")
     monkeypatch.setattr(retention, "filled_percent", lambda _: 90.0)
     house.let_pass(-4 * YOUNGEST)  # the third is older than an hour, the fourth no longer
     house.clean()
-    gone = [uid for uid in uids if views.study(house.records, uid)["removed"]]
+    gone = [uid for uid in uids if views.study(house.records, uid).removed]
     assert gone == uids[:2]
     house.records.close()
 
@@ -343,7 +345,7 @@ def test_images_that_come_while_the_study_is_removed_stop_it(
 def removed_study(house: House, scan: list[Path]) -> None:
     house.receive(scan)
     house.settle()
-    house.workitem(Instance.read(scan[0]).study_uid, State.COMPLETED, "verified")
+    house.workitem(Instance.read(scan[0]).study_uid, WorkitemState.COMPLETED, "verified")
     house.let_pass(31 * DAY)
     house.clean()
     assert house.kept() == []
@@ -366,7 +368,7 @@ def test_late_images_of_a_removed_study_are_not_run_alone(
     other = decide(arrival, {"series": Input(modality="CT")}, RULE, arrival.last + 61)
     assert isinstance(other, NotApplicable)
     house.settle()
-    assert views.study(house.records, study_uid)["images"] == 45
+    assert views.study(house.records, study_uid).images == 45
     assert "send all of it again" in house.events(study_uid, "late")[0]
     house.arrivals.sweep()
     assert house.settle() == []
@@ -386,11 +388,11 @@ def test_a_removed_study_that_is_sent_again_is_whole_again(
     (chosen,) = decision.selection.chosen["series"]
     assert {i.path.name for i in chosen.instances} == {p.name for p in house.kept()}
     house.settle()
-    assert views.study(house.records, study_uid)["removed"] is None
+    assert views.study(house.records, study_uid).removed is None
     house.let_pass(31 * DAY)
     house.clean()
     assert house.kept() == []
-    assert views.study(house.records, study_uid)["removed"]["images"] == IMAGES
+    assert views.study(house.records, study_uid).removed.images == IMAGES
 
 
 def test_a_source_holds_what_was_removed(house: House, scan: list[Path], study_uid: str) -> None:
@@ -434,16 +436,16 @@ def test_what_needs_the_files_says_that_they_are_gone(
     house.settle()
     names = [path.name for path in house.kept()]
     folder = house.workitem(
-        study_uid, State.COMPLETED, "verified", id="w", inputs={"series": names}
+        study_uid, WorkitemState.COMPLETED, "verified", id="w", inputs={"series": names}
     )
-    values = {"sop_instance_uid": "1", "variant": "v", "kind": "sr", "sop_class_uid": "1.2"}
     result = folder / "sr.dcm"
-    house.records.put(tables.result, workitem_id="w", path=str(result), **values)
-    assert house.workitems.files_for("w", "d0") == [result]
+    put(house.records, a_result("w", path=result))
+    delivery = house.records.deliveries.one("w", "d0")
+    assert house.workitems.files_for(delivery) == [result]
     house.let_pass(31 * DAY)
     house.clean()
     with pytest.raises(RemovedError, match=r"4 of its 4 files .* no news for more than 30 days"):
-        house.workitems.files_for("w", "d0")
+        house.workitems.files_for(delivery)
 
 
 def test_the_quarantine_has_an_age_of_its_own(tmp_path: Path) -> None:
@@ -484,7 +486,7 @@ def test_a_disk_that_is_quite_full_is_emptied(tmp_path: Path, small_disk: Mount)
         assert not house.inbox.study_folder(study_uid).exists()
         assert len(Removed.read(house.inbox.study_folder(study_uid)).images) == 30
         assert not list(disk.rglob("*.part"))
-        assert views.study(house.records, study_uid)["removed"]["images"] == 30
+        assert views.study(house.records, study_uid).removed.images == 30
         assert "% full" in house.events(study_uid, "removed")[0]
         house.records.close()
 
@@ -515,25 +517,26 @@ def test_the_alarm_is_what_the_disk_says(
 ) -> None:
     with small_disk(3) as disk:
         house = House(disk / "data", low_water_mb=1)
-        alarms = Alarms(house.site, house.records)
+        alarms = AlarmLog(house.site, house.records)
         alarms.check()
-        assert views.alarms(house.site, house.records) == []
+        assert alarms_now(house.site, house.records) == []
         with filled(disk):
-            (alarm,) = views.alarms(house.site, house.records)
-            assert (alarm["free_mib"], alarm["wanted_mib"], alarm["since"]) == (0, 1, None)
+            (alarm,) = alarms_now(house.site, house.records)
+            assert alarm.text.startswith("0 MiB are free on the disk of ")
+            assert (alarm.since, "1 are wanted" in alarm.text) == (None, True)
         (disk / "filler").write_bytes(bytes(2 << 20))
         for _ in range(3):
             alarms.check()
-        Alarms(house.site, house.records).check()  # by the next gateway
-        (alarm,) = views.alarms(house.site, house.records)
-        assert time.time() - alarm["since"] < 60
-        assert "images are refused with 0xA700" in alarm["text"]
+        AlarmLog(house.site, house.records).check()  # by the next gateway
+        (alarm,) = alarms_now(house.site, house.records)
+        assert time.time() - alarm.since < 60
+        assert "images are refused with 0xA700" in alarm.text
         config = tmp_path / "hilum.toml"
         config.write_text(f'data = "{disk}/data"\nreceiver.low_water_mb = 1\n')
         shown = CliRunner().invoke(app, ["status", "--config", str(config)], env={"COLUMNS": "999"})
         assert shown.stdout.startswith("alarm since 2")
         (disk / "filler").unlink()
-        assert views.alarms(house.site, house.records) == []
+        assert alarms_now(house.site, house.records) == []
         for _ in range(3):
             alarms.check()
         lines = [record.message for record in caplog.records if "alarm" in record.message]
@@ -548,17 +551,16 @@ def test_corrected_patient_data_wait_for_a_person_and_go_with_their_study(
 ) -> None:
     house.receive(scan)
     house.settle()
-    house.workitem(study_uid, State.COMPLETED, "verified")
+    house.workitem(study_uid, WorkitemState.COMPLETED, "verified")
     versions = Versions(house.site.data)
     sent = house.site.data / "sent.dcm"
     sent.write_bytes(scan[0].read_bytes())
     versions.keep(sent, study_uid, "1.2.3", "a.dcm")
-    key = {"study_uid": study_uid, "identity": "1.2.3"}
-    house.records.put(tables.correction, **key, at=0.0, senders=["PACS"], is_open=True)
+    house.records.corrections.note(Correction(study_uid, "1.2.3", 0.0, ("PACS",), is_open=True))
     house.let_pass(31 * 86400)
     house.clean()
     assert len(house.kept()) == IMAGES
-    house.records.change(tables.correction, key, is_open=False)
+    house.records.corrections.dismiss(study_uid)
     house.clean()
     assert house.kept() == []
     assert versions.all_of(study_uid) == []

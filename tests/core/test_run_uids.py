@@ -26,7 +26,7 @@ from hilum.module import ModuleFacts
 from hilum.objects import KINDS
 from hilum.objects.iod.common import sop_instance_uid
 from hilum.offline import analyse_folder
-from hilum.records.states import State
+from hilum.records.states import WorkitemState
 from hilum.runs import repeated_uid, run_uid, withdrawal_uid
 from plugin import BRIGHT, install_plugin
 from tests.core.test_order_of_arrival import HELD, SLICES, Gateway, contents, gateway, slices
@@ -176,7 +176,7 @@ def whole(hall: Gateway) -> str:
     """The id of the last run, once all has come to rest."""
     hall.wait(150)
     hall.analyse(100)
-    return str(hall.items("one")[-1]["id"])
+    return hall.items("one")[-1].id
 
 
 def expected(taken_back: int = 0) -> str:
@@ -196,9 +196,9 @@ def test_a_result_that_was_taken_back_is_made_anew_only_by_a_decision() -> None:
         identity = Identity.of(slices("one")[0]).key
         for taken_back in (1, 2):
             before = hall.items("one")
-            assert hall.records.set_state(before[-1]["id"], State.WITHDRAWN, "wrong")
+            assert hall.records.workitems.set_state(before[-1].id, WorkitemState.WITHDRAWN, "wrong")
             hall.flow.arrivals.reopen(study)
-            assert whole(hall) == before[-1]["id"]  # nobody has asked for another one
+            assert whole(hall) == before[-1].id  # nobody has asked for another one
             hall.flow.arrivals.decide(study, identity, hall.clock.now, "a person decided")
             assert whole(hall) == expected(taken_back)
             hall.flow.arrivals.decide(study, identity, hall.clock.now, "a person decided")
@@ -213,9 +213,9 @@ def test_a_run_that_an_earlier_version_named_otherwise_is_the_same_run() -> None
         whole(hall)
         [item] = hall.items("one")
         for table in ("workitem", "subject"):
-            rename(hall, table, item["id"], derived_uid("as it was named before"))
+            rename(hall, table, item.id, derived_uid("as it was named before"))
         hall.engine.launched.clear()
-        hall.flow.arrivals.reopen(item["study_uid"])
+        hall.flow.arrivals.reopen(item.study_uid)
         assert whole(hall) == derived_uid("as it was named before")
         assert hall.states("one") == [("completed", SLICES)]
 
@@ -228,7 +228,7 @@ def rename(hall: Gateway, table: str, old: str, new: str) -> None:
     found: sa.Table = getattr(tables, table)
     column = found.c.id if table == "workitem" else found.c.workitem_id
     change = found.update().where(column == old).values({column.name: new})
-    hall.records.transact(lambda connection: connection.execute(change))
+    hall.records.database.transact(lambda connection: connection.execute(change))
 
 
 def test_hilum_run_gives_the_same_uids_wherever_the_images_lie(

@@ -57,7 +57,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
     assert len(back.about("1.2.3.4").items) == 2
     assert back.refusal == findings.refusal
     assert back.notes == findings.notes
-    assert exchange.summary(back)[-1]["text"] == "Low confidence: thick slices."
+    assert exchange.summary(back)[-1].text == "Low confidence: thick slices."
     assert exchange.summary(back) == exchange.summary(findings)
 
 

@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from hilum.dicom.instance import Instance
-from hilum.records import tables
 from hilum.watching import fetching
 from tests.sources.watching import Watching, uids
 from tests.synthetic import uid, write_series
@@ -102,16 +101,16 @@ def test_an_odd_answer_for_one_image_is_its_own_failure(
     try:
         watch.turn()
         assert watch.received() == uids(files) - {uid(files[1])}
-        assert watch.row["state"] == "reachable"
+        assert watch.row.state == "reachable"
         study = Instance.read(files[0]).study_uid
-        watch.until(lambda: watch.records.find(tables.event, study_uid=study), "the event")
+        watch.until(lambda: watch.records.events.of_study(study), "the event")
         for _ in range(10):
             watch.turn()
         assert archive.asked[uid(files[1])] == fetching.TRIES
-        (event,) = watch.records.find(tables.event, study_uid=study)
-        assert event["kind"] == "not fetched"
-        assert watch.row["problem"] == event["text"]
-        assert watch.row["state"] == "reachable"
+        (event,) = watch.records.events.of_study(study)
+        assert event.kind == "not fetched"
+        assert watch.row.problem == event.text
+        assert watch.row.state == "reachable"
     finally:
         watch.close()
 

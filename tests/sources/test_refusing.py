@@ -1,4 +1,4 @@
-"""Refusals are counted and bounded, whatever comes."""
+"""Rejections are counted and bounded, whatever comes."""
 
 import logging
 from collections import Counter
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from hilum.hints import HintReceiver, HintSender, Rejected
 from hilum.records import Records
-from hilum.records.refusals import note_refusals, refusals
 from hilum.rejections import MOST_ROWS, Rejection, RejectionKind, Rejections
 from hilum.sources.refusing import MOST_LINES, Refusing
 
@@ -49,8 +48,8 @@ def test_a_flood_is_one_row_with_a_count_and_one_line(
                 ]
         refusing.tell()
         news += [hint.rejection for hint in listening.receive(5) if isinstance(hint, Rejected)]
-    note_refusals(records, news)
-    (row,) = refusals(records)
+    records.rejections.note(news)
+    (row,) = records.rejections.since()
     assert (row.kind, row.caller, row.called) == (RejectionKind.CALLER, "CT2", "HILUM")
     assert (row.address, row.count) == ("10.0.0.7", 10_000)
     assert row.first_at < row.last_at
@@ -73,13 +72,13 @@ def test_ever_new_senders_fill_neither_log_nor_records(
     records: Records, refusing: Refusing, caplog: pytest.LogCaptureFixture
 ) -> None:
     victim = Rejection.at(1.0, RejectionKind.CALLER, "10.0.0.7", "CT2", "HILUM", "not allowed")
-    note_refusals(records, [victim])
+    records.rejections.note([victim])
     flood = [
         Rejection.at(2.0 + n, RejectionKind.CALLER, "10.6.6.6", f"X{n}", "HILUM", "not allowed")
         for n in range(3 * MOST_ROWS)
     ]
-    note_refusals(records, flood)
-    rows = refusals(records)
+    records.rejections.note(flood)
+    rows = records.rejections.since()
     assert len(rows) == MOST_ROWS
     assert victim in rows
     assert flood[-1] in rows
@@ -108,8 +107,8 @@ def test_every_reason_of_a_sender_has_a_row_and_a_count_of_its_own(
         for now, (kind, reason) in enumerate(told, 1):
             refusal = Rejection.at(float(now), kind, "10.0.0.7", "CT1", "HILUM", reason)
             rows.add(refusal)
-        note_refusals(records, list(rows))
-        kept = {(row.kind, row.reason): row.count for row in refusals(records)}
+        records.rejections.note(list(rows))
+        kept = {(row.kind, row.reason): row.count for row in records.rejections.since()}
     assert kept == Counter(told)
 
 

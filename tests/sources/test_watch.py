@@ -14,9 +14,11 @@ import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from sqlalchemy.exc import OperationalError
 
+from factory import a_result, put
 from hilum.dicom.instance import Instance
 from hilum.hints import Counted, Duplicate, Quarantined, Released, Stored
-from hilum.records import Records, tables
+from hilum.records import Records
+from hilum.records.models import SourceStanding
 from hilum.transport.web import HttpClient, Response
 from hilum.watching import fetching
 from hilum_lab.network.orthanc import Orthanc
@@ -54,7 +56,7 @@ def test_a_new_image_is_fetched_as_it_is_and_told(orthanc: Orthanc, tmp_path: Pa
         assert (counted.study, counted.series) == (sent.study_uid, sent.series_uid)
         assert watch.told(Counted)[-1].images == 4
         assert {hint.association for hint in stored} == {watch.told(Released)[-1].association}
-        assert watch.row["state"] == "reachable"
+        assert watch.row.state == "reachable"
 
 
 def test_the_same_by_dicomweb(orthanc: Orthanc, tmp_path: Path) -> None:
@@ -89,15 +91,17 @@ class Dying(Records):
 
     deaths = 0
 
-    def change(self, table: Any, key: Any, **values: Any) -> None:
-        if "cursor" in values and list(self._inbox.rglob("*.dcm")) and not self.deaths:
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._inbox = Path(url.removeprefix("sqlite:///")).parent / "incoming"
+        self._note, self.sources.note = self.sources.note, self.note
+
+    def note(self, standing: SourceStanding) -> None:
+        moves = standing.cursor != self.sources.all()[standing.name].cursor
+        if moves and list(self._inbox.rglob("*.dcm")) and not self.deaths:
             self.deaths += 1
             raise Death
-        super().change(table, key, **values)
-
-    @property
-    def _inbox(self) -> Path:
-        return Path(str(self._engine.url.database)).parent / "incoming"
+        self._note(standing)
 
 
 def test_a_death_between_fetch_and_cursor_loses_and_repeats_nothing(
@@ -129,8 +133,7 @@ def test_only_the_wanted_modalities(orthanc: Orthanc, tmp_path: Path) -> None:
 def test_our_own_results_are_not_fetched(orthanc: Orthanc, tmp_path: Path) -> None:
     image, result = write_series(tmp_path / "scan", 2)
     with watching(tmp_path / "site", orthanc) as watch:
-        row = {"variant": "sr", "workitem_id": "1", "kind": "sr", "sop_class_uid": "1", "path": "x"}
-        watch.records.put(tables.result, sop_instance_uid=next(iter(uids([result]))), **row)
+        put(watch.records, a_result("1", sop_instance_uid=next(iter(uids([result])))))
         upload(orthanc, [result, image])
         arrived(watch, [image])
         watch.settle()
@@ -156,7 +159,7 @@ def test_older_images_stay_where_they_are_unless_all_are_wanted(
     with watching(tmp_path / "all", orthanc, since="beginning") as watch:
         everything = uids(watch.inbox.incoming.rglob("*.dcm"))
         assert everything >= uids([*files, *late])
-        assert (watch.row["behind"], watch.row["fetched"]) == (0, len(everything))
+        assert (watch.row.behind, watch.row.fetched) == (0, len(everything))
 
 
 def test_what_the_feed_lost_is_found_by_the_sweep(orthanc: Orthanc, tmp_path: Path) -> None:
@@ -179,7 +182,7 @@ def test_a_deleted_image_is_skipped(orthanc: Orthanc, tmp_path: Path) -> None:
         assert watch.received().isdisjoint(uids(files[:1]))
         counted = [hint.images for hint in watch.told(Counted) if hint.study == study]
         assert (counted[0], counted[-1]) == (3, 2)
-        assert watch.row["problem"] == ""
+        assert watch.row.problem == ""
 
 
 def test_an_image_sent_again_with_other_content_stands_apart(
@@ -239,7 +242,7 @@ def test_a_full_disk_stops_the_fetching_not_the_watch(orthanc: Orthanc, tmp_path
     files = write_series(tmp_path / "scan", 2)
     with watching(tmp_path / "site", orthanc, low_water_mb=1 << 40) as watch:
         upload(orthanc, files)
-        watch.until(lambda: watch.row["state"] == "no room", "the full disk")
+        watch.until(lambda: watch.row.state == "no room", "the full disk")
         assert watch.received() == set()
         watch.site = watch.site.model_copy(
             update={"receiver": watch.site.receiver.model_copy(update={"low_water_mb": 0})}
@@ -256,12 +259,12 @@ def test_it_comes_back_with_orthanc_after_a_power_cut(tmp_path: Path) -> None:
             upload(orthanc, files[:10])
             watch.turn()
             orthanc.kill()
-            watch.until(lambda: watch.row["state"] == "unreachable", "the failure")
-            assert "cannot be reached" in watch.row["problem"]
+            watch.until(lambda: watch.row.state == "unreachable", "the failure")
+            assert "cannot be reached" in watch.row.problem
             orthanc.start()
             upload(orthanc, files[10:])
             arrived(watch, files)
-            assert watch.row["state"] == "reachable"
+            assert watch.row.state == "reachable"
             assert watch.received() == uids(files)
             assert len(watch.told(Stored)) == len(files)
     finally:
@@ -290,7 +293,7 @@ def test_another_database_that_has_more_changes_than_ours_had(tmp_path: Path) ->
     with Orthanc(tmp_path / "pacs") as orthanc, watching(tmp_path / "site", orthanc) as watch:
         upload(orthanc, before)
         arrived(watch, before)
-        cursor = json.loads(watch.row["cursor"])["seq"]
+        cursor = json.loads(watch.row.cursor)["seq"]
         orthanc.stop()
         ports = {"http_port": orthanc.http_port, "dicom_port": orthanc.dicom_port}
         with Orthanc(tmp_path / "backup", **ports) as restored:
@@ -346,8 +349,8 @@ def test_a_wrong_password_is_named_and_a_right_one_is_used(tmp_path: Path) -> No
         watch = Watching(tmp_path / "site", orthanc.url, username="hilum", password_file=secret)
         try:
             assert watch.turn() > 5  # slowly, lest the account be locked
-            assert watch.row["state"] == "refused"
-            assert "correct username, password_file" in watch.row["problem"]
+            assert watch.row.state == "refused"
+            assert "correct username, password_file" in watch.row.problem
             secret.write_text("right\n")
             secret.chmod(0o600)
             watch.settle()
@@ -364,7 +367,7 @@ def test_a_hanging_archive_is_unreachable(tmp_path: Path) -> None:
         pauses = [watch.turn() for _ in range(4)]
         row = watch.row
         watch.close()
-    assert (row["state"], row["problem"]) == ("unreachable", "pacs: no answer in time")
+    assert (row.state, row.problem) == ("unreachable", "pacs: no answer in time")
     assert pauses == [0.25, 0.5, 1.0, 2.0]
 
 
@@ -374,8 +377,8 @@ def test_something_else_at_that_address_is_refused(orthanc: Orthanc, tmp_path: P
         watch.turn()
         row = watch.row
         watch.close()
-        assert row["state"] == "refused"
-        assert "correct url" in row["problem"]
+        assert row.state == "refused"
+        assert "correct url" in row.problem
 
 
 def test_an_image_too_large_for_the_memory_does_not_stop_the_others(
@@ -389,10 +392,10 @@ def test_an_image_too_large_for_the_memory_does_not_stop_the_others(
         watch.restart()
         watch.settle()
         assert watch.received() == uids(small)
-        assert watch.row["state"] == "reachable"
+        assert watch.row.state == "reachable"
         study = Instance.read(large[0]).study_uid
-        event = watch.records.find(tables.event, study_uid=study)[0]
-        assert "too large for receiver.memory_mb" in event["text"]
+        event = watch.records.events.of_study(study)[0]
+        assert "too large for receiver.memory_mb" in event.text
 
 
 def test_one_image_that_cannot_be_fetched_does_not_stop_the_others(
@@ -416,10 +419,10 @@ def test_one_image_that_cannot_be_fetched_does_not_stop_the_others(
         more = write_series(tmp_path / "more", 1)
         upload(orthanc, more)
         arrived(watch, more)
-        watch.until(lambda: watch.records.find(tables.event, study_uid=study), "the event")
-        (event,) = watch.records.find(tables.event, study_uid=study)
-        assert event["kind"] == "not fetched"
-        assert "HTTP 500" in event["text"]
+        watch.until(lambda: watch.records.events.of_study(study), "the event")
+        (event,) = watch.records.events.of_study(study)
+        assert event.kind == "not fetched"
+        assert "HTTP 500" in event.text
         (tmp_path / "lost").rename(lost)
         watch.restart()  # or ten minutes later
         arrived(watch, files)
@@ -440,7 +443,7 @@ def test_many_lost_images_do_not_hold_up_a_new_one(tmp_path: Path) -> None:
         upload(orthanc, film)
         watch.turn()
         assert watch.received() == uids(film)
-        assert watch.row["state"] == "reachable"
+        assert watch.row.state == "reachable"
 
 
 def test_no_more_is_listed_than_may_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -465,8 +468,8 @@ def test_a_password_file_that_is_not_there_is_named_until_it_is(
     watch = Watching(tmp_path / "site", orthanc.url, username="hilum", password_file=secret)
     try:
         watch.turn()
-        assert watch.row["state"] == "refused"
-        assert f"password_file: cannot read {secret}: No such file" in watch.row["problem"]
+        assert watch.row.state == "refused"
+        assert f"password_file: cannot read {secret}: No such file" in watch.row.problem
         secret.write_text("any")
         secret.chmod(0o600)
         watch.settle()
@@ -479,10 +482,14 @@ class Locked(Records):
 
     locked = False
 
-    def change(self, table: Any, key: Any, **values: Any) -> None:
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._note, self.sources.note = self.sources.note, self.note
+
+    def note(self, standing: SourceStanding) -> None:
         if self.locked:
             raise OperationalError("UPDATE", {}, Exception("database is locked"))
-        super().change(table, key, **values)
+        self._note(standing)
 
 
 def test_a_locked_database_is_survived(orthanc: Orthanc, tmp_path: Path) -> None:
@@ -494,4 +501,4 @@ def test_a_locked_database_is_survived(orthanc: Orthanc, tmp_path: Path) -> None
         Locked.locked = False
         arrived(watch, files)
         watch.settle()
-        assert watch.row["state"] == "reachable"
+        assert watch.row.state == "reachable"

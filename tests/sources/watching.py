@@ -12,7 +12,8 @@ from hilum.config import parse
 from hilum.config.site import Site, Source
 from hilum.hints import Hint, HintReceiver, HintSender
 from hilum.inbox import Inbox
-from hilum.records import Records, tables
+from hilum.records import Records
+from hilum.records.models import SourceStanding
 from hilum.watching import Watch
 from hilum_lab.network.orthanc import Orthanc
 from tests.synthetic import uid
@@ -82,14 +83,15 @@ class Watching:
 
     def settle(self) -> None:
         """Take turns until nothing is under way any more."""
-        self.until(lambda: self.row["state"] == "reachable", "the archive")
+        self.until(lambda: self.row.state == "reachable", "the archive")
         self.turn()
         while self.turn() == 0.0:
             pass
 
     @property
-    def row(self) -> dict[str, Any]:
-        return self.records.one(tables.source, name=self.watch.settings.name)
+    def row(self) -> SourceStanding:
+        name = self.watch.settings.name  # first: it makes the watch
+        return self.records.sources.all()[name]
 
     def received(self) -> set[str]:
         """The SOP Instance UIDs that have come into the inbox."""

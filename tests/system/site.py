@@ -12,7 +12,6 @@ from hilum.config import parse
 from hilum.config.site import Site
 from hilum.process import descendants
 from hilum.records import Records, records_url, tables, views
-from hilum.records.states import State
 from hilum.service.roles import Role
 from hilum.service.supervisor import EVERY_ROLE, Supervisor
 from hilum.transport import sender
@@ -49,15 +48,15 @@ class Running:
         report = sender.send(files, self.listener)
         assert not report.failed, str(report)
 
-    def settled(self, study_uid: str, workitems: int = 1, revised: bool = False) -> views.View:
+    def settled(self, study_uid: str, workitems: int = 1, revised: bool = False) -> views.StudyView:
         """The study once it has `workitems` workitems and all of them are settled."""
 
-        def view() -> views.View | None:
+        def view() -> views.StudyView | None:
             try:
                 view = views.study(self.records, study_uid)
             except LookupError:
                 return None
-            states = [State(item["state"]) for item in view["workitems"]]
+            states = [item.state for item in view.workitems]
             done = len(states) >= workitems and all(state.settled for state in states)
             return view if done else None
 
@@ -71,7 +70,8 @@ class Running:
                 return value
             time.sleep(0.1)
         log = (self.site.data / "logs" / "hilum.log").read_text()[-3000:]
-        seen = [f"{e['at']:.2f} {e['kind']}: {e['text']}" for e in self.records.find(tables.event)]
+        rows = self.records.database.transact(lambda c: c.execute(tables.event.select()).all())
+        seen = [f"{row.at:.2f} {row.kind}: {row.text}" for row in rows]
         below = "\n".join(map(str, descendants(os.getpid()).items()))
         found = "\n".join([log, *seen, below])
         raise AssertionError(f"waited {RESULT_SECONDS} s for {what}\n{found}")

@@ -96,15 +96,15 @@ def evaluated(
     """The workitem of a film that is uploaded, and the objects that came back into its study."""
     orthanc, hilum = site
     upload(orthanc, ds, folder)
-    (item,) = hilum.settled(ds.StudyInstanceUID)["workitems"]
-    assert item["state"] == "completed", item["reason"]
+    (item,) = hilum.settled(ds.StudyInstanceUID).workitems
+    assert item.state == "completed", item.reason
     objects = results(orthanc, ds.StudyInstanceUID, folder)
     assert [o.Modality for o in objects] == KINDS
     return item, objects
 
 
 def classification(item: dict) -> dict:
-    return next(f for f in item["findings"] if f["kind"] == "classification")
+    return next(f for f in item.findings if f.kind == "classification")
 
 
 def test_the_answer_stands_in_the_study_with_provenance(
@@ -113,7 +113,7 @@ def test_the_answer_stands_in_the_study_with_provenance(
     """Defects 10, 11, 12, 13: tags, referring physician, provenance, only a picture."""
     ds = another(film, "whole", ReferringPhysicianName="Asked^By")
     item, objects = evaluated(site, ds, tmp_path)
-    assert set(classification(item)["scores"]) == {"COVID-19", "pneumonia", "normal"}
+    assert set(classification(item).scores) == {"COVID-19", "pneumonia", "normal"}
     for made in objects:
         assert made.PatientName == ds.PatientName
         assert made.ReferringPhysicianName == "Asked^By"
@@ -139,14 +139,14 @@ def test_a_brain_mri_gets_no_label(
     slices = mr_slices("brain", study="brain beside films", count=3)
     for path in write(slices, tmp_path / "brain"):
         httpx.post(f"{orthanc.url}/instances", content=path.read_bytes()).raise_for_status()
-    (item,) = hilum.settled(slices[0].StudyInstanceUID)["workitems"]
-    assert item["state"] == "not applicable"
+    (item,) = hilum.settled(slices[0].StudyInstanceUID).workitems
+    assert item.state == "not applicable"
     assert results(orthanc, slices[0].StudyInstanceUID, tmp_path) == []
     rows, columns = film.Rows, film.Columns
     noise = np.random.default_rng(1).integers(0, 4095, (rows, columns), dtype=np.uint16)
     disguised = another(film, "disguised", PixelData=noise.tobytes())
     item, _objects = evaluated(site, disguised, tmp_path)
-    assert item["findings"][0]["kind"] == "refusal"
+    assert item.findings[0].kind == "refusal"
 
 
 def test_compressed_films_are_read(
@@ -157,7 +157,7 @@ def test_compressed_films_are_read(
     compressed = another(film, "compressed")
     compressed.compress(JPEG2000Lossless, generate_instance_uid=False)
     item, _ = evaluated(site, compressed, tmp_path)
-    assert classification(item)["scores"] == classification(plain)["scores"]
+    assert classification(item).scores == classification(plain).scores
 
 
 def test_names_in_any_script_long_uids_and_missing_attributes(
@@ -200,26 +200,26 @@ def test_several_films_give_one_answer_and_the_same_film_again_gives_none(
         upload(orthanc, ds, tmp_path)
 
     def on_both() -> dict | None:  # after a pause between them there is one on the first, too
-        item = hilum.settled(study)["workitems"][-1]
-        found = {f["image"] for f in item["findings"] if f["kind"] == "classification"}
+        item = hilum.settled(study).workitems[-1]
+        found = {f.image for f in item.findings if f.kind == "classification"}
         return item if found >= {ds.SOPInstanceUID for ds in films} else None
 
     item = hilum.until(on_both, "a run on both films")
-    assert [i for i in hilum.settled(study)["workitems"] if not i["superseded_by"]] == [item]
+    assert [i for i in hilum.settled(study).workitems if not i.superseded_by] == [item]
     before = len(results(orthanc, study, tmp_path))
     upload(orthanc, films[0], tmp_path)
     late = another(film, "film 3", study=study, InstanceNumber=3)
     upload(orthanc, late, tmp_path)
-    hilum.until(lambda: _newest(hilum, study)["id"] != item["id"], "a run on all films")
+    hilum.until(lambda: _newest(hilum, study).id != item.id, "a run on all films")
     hilum.settled(study)
     new = _newest(hilum, study)
-    assert new["predecessor"] == item["id"]
-    assert len({f["image"] for f in new["findings"]} - {None}) == 3
+    assert new.predecessor == item.id
+    assert len({f.image for f in new.findings} - {None}) == 3
     assert len(results(orthanc, study, tmp_path)) > before
 
 
 def _newest(hilum: Running, study: str) -> dict:
-    return views.study(hilum.records, study)["workitems"][-1]
+    return views.study(hilum.records, study).workitems[-1]
 
 
 @pytest.mark.browser

@@ -35,8 +35,8 @@ def through_the_network(parts: tuple[Orthanc, Running], folder: Path) -> tuple[d
     report = sender.send(files, (pacs.ae_title, "127.0.0.1", pacs.dicom_port))
     assert not report.failed, str(report)
     view = hilum.settled(Instance.read(files[0]).study_uid)
-    (item,) = view["workitems"]
-    return item, [fetch(pacs, r["sop_instance_uid"]) for r in item["results"]]
+    (item,) = view.workitems
+    return item, [fetch(pacs, r.sop_instance_uid) for r in item.results]
 
 
 def fetch(pacs: Orthanc, sop_instance_uid: str) -> pydicom.Dataset:
@@ -46,16 +46,16 @@ def fetch(pacs: Orthanc, sop_instance_uid: str) -> pydicom.Dataset:
 
 
 def volumes_of(item: dict) -> dict[str, float]:
-    return {f["of"]: f["value"] for f in item["findings"] if f["kind"] == "measurement"}
+    return {f.of: f.value for f in item.findings if f.kind == "measurement"}
 
 
 def check(item: dict, results: list, study_uid: str, total_ml: float) -> None:
-    assert item["state"] == "completed"
-    assert [verdict["description"] for verdict in item["chosen_series"]] == ["HippoCrop"]
-    assert item["rejected_series"]
-    assert all(verdict["reasons"] for verdict in item["rejected_series"])
-    assert {result["kind"] for result in item["results"]} == {"seg", "sr", "sc", "pdf"}
-    assert all(result["verified"] for result in item["results"])
+    assert item.state == "completed"
+    assert [verdict.description for verdict in item.chosen_series] == ["HippoCrop"]
+    assert item.rejected_series
+    assert all(verdict.reasons for verdict in item.rejected_series)
+    assert {result.kind for result in item.results} == {"seg", "sr", "sc", "pdf"}
+    assert all(result.verified for result in item.results)
     volumes = volumes_of(item)
     assert volumes["Hippocampus"] == pytest.approx(total_ml, rel=0.12)
     parts = volumes["Hippocampus, anterior"] + volumes["Hippocampus, posterior"]
@@ -92,28 +92,28 @@ def test_a_later_exam_is_compared_with_the_earlier_one(
     through_the_network(network, exam.make_exam(tmp_path / "first", series=("HippoCrop",)))
     before = a_year_later(folder, scale=0.97)
     item, results = through_the_network(network, folder)
-    changes = [finding for finding in item["findings"] if finding["kind"] == "change"]
+    changes = [finding for finding in item.findings if finding.kind == "change"]
     _, hilum = network
     if hilum.site.destination[0].kind == "dicomweb":  # asking would put the patient's ID in a URL
         assert not changes
         return
     (change,) = changes
-    assert change["since"] == f"{before[:4]}-{before[4:6]}-{before[6:]}"
-    assert change["percent_per_year"] == pytest.approx(100 * (0.97**3 - 1), abs=2.5)
-    assert change["value"] == pytest.approx(-0.27, abs=0.1)
+    assert change.since == f"{before[:4]}-{before[4:6]}-{before[6:]}"
+    assert change.percent_per_year == pytest.approx(100 * (0.97**3 - 1), abs=2.5)
+    assert change.value == pytest.approx(-0.27, abs=0.1)
     (report,) = [ds for ds in results if ds.Modality == "SR"]
-    assert change["since"] in report.to_json()
+    assert change.since in report.to_json()
 
 
 def test_our_own_results_coming_back_start_nothing(network: tuple[Orthanc, Running]) -> None:
     """The PACS routes them to us like everything else; they are kept and otherwise ignored."""
     pacs, hilum = network
     for study in views.studies(hilum.records):
-        stored = {"Level": "Instance", "Query": {"StudyInstanceUID": study["study_uid"]}}
+        stored = {"Level": "Instance", "Query": {"StudyInstanceUID": study.study_uid}}
         images_and_results = len(httpx.post(f"{pacs.url}/tools/find", json=stored).json())
-        folder = Inbox(hilum.site.data).study_folder(study["study_uid"])
+        folder = Inbox(hilum.site.data).study_folder(study.study_uid)
         hilum.until(
             lambda f=folder, n=images_and_results: len(list(f.glob("*.dcm"))) == n, "the results"
         )
-        own = [item for item in study["workitems"] if item["state"] == "completed"]
-        assert len(own) == len(study["workitems"]) == 1
+        own = [item for item in study.workitems if item.state == "completed"]
+        assert len(own) == len(study.workitems) == 1

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any, NamedTuple
@@ -19,11 +19,14 @@ import httpx
 import pytest
 from pytest import MonkeyPatch
 
-from factory import mr_slices, write
+from factory import a_result, a_study, a_workitem, mr_slices, put, write
 from hilum.cli import main
 from hilum.config import load
 from hilum.errors import HilumError
 from hilum.process import descendants
+from hilum.records import Records, views
+from hilum.records.states import WorkitemState
+from hilum.summary import NoteSummary
 from hilum.terminal import outcome_lines
 from hilum_lab.demo import exams_in
 from hilum_lab.network import head
@@ -140,16 +143,21 @@ def test_the_demo_from_scanner_to_viewer_and_nothing_is_left_of_it(
 
 
 def test_the_demo_says_nothing_of_a_run_that_was_replaced() -> None:
-    def item(reason: str, superseded_by: str | None, **values: Any) -> dict[str, Any]:
-        empty = {"module": "m", "state": "cancelled", "reason": reason, "findings": []}
-        return {**empty, "results": [], "superseded_by": superseded_by, **values}
+    def told(*items: tuple[str, str | None, str]) -> list[str]:
+        """What is said of workitems with a reason, what superseded them, and a finding."""
+        with closing(Records("sqlite://")) as records:
+            put(records, a_study())
+            for number, (reason, superseded_by, found) in enumerate(items):
+                about = {"state": WorkitemState.CANCELLED, "reason": reason, "created": number}
+                about |= {"findings": (NoteSummary(found),), "superseded_by": superseded_by}
+                put(records, a_workitem(id=str(number), **about))
+                if found:
+                    put(records, a_result(str(number), sop_instance_uid=str(number)))
+            return outcome_lines(views.study(records, "1.2"))
 
-    note = {"findings": [{"kind": "note", "text": "3.1 mL"}], "results": ["sr"]}
-    part = {"findings": [{"kind": "note", "text": "2.0 mL"}], "results": ["sr"]}
-    items = [item("", "b", **part), item("", None, **note), item("no film", None)]
-    assert outcome_lines({"workitems": items}) == ["3.1 mL"]
-    items = [item("more images", "b", **part), item("gaps", None)]
-    assert outcome_lines({"workitems": items}) == ["no result of m: cancelled, gaps"]
+    assert told(("", "b", "2.0 mL"), ("", None, "3.1 mL"), ("no film", None, "")) == ["3.1 mL"]
+    gaps = ["no result of m: cancelled, gaps"]
+    assert told(("more images", "b", "2.0 mL"), ("gaps", None, "")) == gaps
 
 
 def test_a_demo_that_is_just_starting_ends_at_ctrl_c(tmp_path: Path) -> None:

@@ -14,10 +14,12 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from factory import mr_slices, write
+from hilum.alarms import alarms_now
 from hilum.dicom.identity import FORMER
 from hilum.dicom.uids import derived_uid
 from hilum.inbox import OTHER_CONTENT, Inbox
 from hilum.records import views
+from hilum.rejections import Rejection
 from hilum.transport import sender
 from hilum_lab.network.orthanc import Orthanc
 
@@ -64,8 +66,8 @@ def events(hilum: Running, study_uid: str, kind: str, count: int = 1) -> list[st
 
 def take(typed: Typed, hilum: Running, name: str) -> None:
     """The corrected version is taken by the commands that are printed."""
-    (alarm,) = views.alarms(hilum.site, hilum.records)
-    status, shown = typed(cure_in(alarm["text"]))
+    (alarm,) = alarms_now(hilum.site, hilum.records)
+    status, shown = typed(cure_in(alarm.text))
     assert status == 0
     number = next(line.split()[0] for line in shown.splitlines() if name in line)
     status, answer = typed(cure_in(shown).replace("NUMBER", number))
@@ -90,12 +92,12 @@ def uids(pacs: Orthanc, patient: str) -> set[str]:
 
 
 def states(hilum: Running, study_uid: str) -> list[str]:
-    return [item["state"] for item in views.study(hilum.records, study_uid)["workitems"]]
+    return [item.state for item in views.study(hilum.records, study_uid).workitems]
 
 
-def refusals(hilum: Running, count: int) -> list[views.View]:
+def refusals(hilum: Running, count: int) -> list[Rejection]:
     """The rows of refusals once there are so many."""
-    rows = views.refusals(hilum.records)
+    rows = hilum.records.rejections.since()
     return rows if len(rows) >= count else []
 
 
@@ -114,7 +116,7 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
     study_uid = images[0].StudyInstanceUID
     with hilum_and_archive(tmp_path) as (hilum, pacs):
         hilum.send(write(images, tmp_path / "first"))
-        (old,) = hilum.settled(study_uid)["workitems"]
+        (old,) = hilum.settled(study_uid).workitems
         wrong = uids(pacs, "P1")
         hilum.send(write(second(images), tmp_path / "second"))
         (said,) = events(hilum, study_uid, "corrected")
@@ -122,8 +124,8 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
         idle(hilum)
         assert events(hilum, study_uid, "corrected") == [said]
         assert states(hilum, study_uid) == ["completed"]
-        assert views.study(hilum.records, study_uid)["corrected"]
-        assert views.quarantine(hilum.site)["total"] == 0
+        assert views.study(hilum.records, study_uid).corrected
+        assert views.quarantine(hilum.site).total == 0
         shown = typed(f"hilum decide {study_uid}")[1]
         assert re.search(r"present +MARKER\^One", shown)
         assert re.search(r"sent by SCANNER at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d +MARKER\^Two", shown)
@@ -134,26 +136,26 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
         shown = typed(f"hilum decide {study_uid}")[1]
         assert re.search(r"present +MARKER\^Two", shown)
         assert re.search(r"before a correction +MARKER\^One", shown)
-        assert views.alarms(hilum.site, hilum.records) == []
+        assert alarms_now(hilum.site, hilum.records) == []
         hilum.send(write(images, tmp_path / "late"))  # the scanner does not know of it
         idle(hilum)
         assert "MARKER" not in seen_by_others(hilum, study_uid)
         late = views.quarantine(hilum.site)
-        assert {item["reason"] for item in late["objects"]} == {FORMER}
+        assert {item.reason for item in late.objects} == {FORMER}
         (said,) = texts(hilum, study_uid, "quarantined")
         log = (hilum.site.data / "logs" / "hilum.log").read_text()
         assert log.count("as before a correction") == 1
-        assert all("the corrected ones stay" in item["advice"] for item in late["objects"])
-        assert views.refusals(hilum.records) == []  # neither the correction nor the late copy
+        assert all("the corrected ones stay" in item.advice for item in late.objects)
+        assert hilum.records.rejections.since() == []  # neither the correction nor the late copy
         assert sorted(states(hilum, study_uid)) == ["completed", "completed", "withdrawn"]
-        items = views.study(hilum.records, study_uid)["workitems"]
+        items = views.study(hilum.records, study_uid).workitems
         held = results(pacs)
     (note,) = [result for result in held if result.Modality == "KO"]
     assert note.ConceptNameCodeSequence[0].CodeValue == "113038"
     assert (note.PatientID, note.AccessionNumber) == ("P1", "A1")
-    (new,) = [item for item in items if item["predecessor"] == old["id"]]
+    (new,) = [item for item in items if item.predecessor == old.id]
     assert said.startswith(f"{len(images)} images came again from SCANNER as they were before a ")
-    made = {result["sop_instance_uid"] for result in new["results"]}
+    made = {result.sop_instance_uid for result in new.results}
     corrected = [result for result in held if result.SOPInstanceUID in made]
     assert len(corrected) == 4
     assert not made & wrong
@@ -201,8 +203,8 @@ def test_corrections_of_a_named_sender_are_followed(tmp_path: Path, typed: Typed
         events(hilum, study_uid, "corrected")
         idle(hilum)
         assert states(hilum, study_uid) == ["completed"]
-        (alarm,) = views.alarms(hilum.site, hilum.records)
-        _, shown = typed(cure_in(alarm["text"]))
+        (alarm,) = alarms_now(hilum.site, hilum.records)
+        _, shown = typed(cure_in(alarm.text))
         number = next(line.split()[0] for line in shown.splitlines() if "MARKER^Two" in line)
         status, answer = typed(cure_in(shown).replace("NUMBER", number))
         assert (status, "2 of the analysed images did not come" in answer) == (1, True)
@@ -211,7 +213,7 @@ def test_corrections_of_a_named_sender_are_followed(tmp_path: Path, typed: Typed
         hilum.send(write(images, tmp_path / "late"))
         idle(hilum)
         assert sorted(states(hilum, study_uid)) == ["completed", "completed", "withdrawn"]
-        assert views.alarms(hilum.site, hilum.records) == []
+        assert alarms_now(hilum.site, hilum.records) == []
         assert len(notes(pacs)) == 1
         assert len(uids(pacs, "P2")) == 4
 
@@ -227,7 +229,7 @@ def test_a_correction_is_put_aside(tmp_path: Path, typed: Typed) -> None:
         idle(hilum)
         assert "corrected patient data were sent: hilum decide" in typed("hilum status")[1]
         take(typed, hilum, "P1")
-        assert views.alarms(hilum.site, hilum.records) == []
+        assert alarms_now(hilum.site, hilum.records) == []
         assert states(hilum, study_uid) == ["completed"]
         assert uids(pacs, "P3") == set()
         _, shown = typed(f"hilum decide {study_uid}")
@@ -330,22 +332,22 @@ def test_a_study_that_moved_to_another_uid_is_a_correction(tmp_path: Path, typed
         hilum.send(write(images, tmp_path / "first"))
         hilum.settled(old_uid)
         hilum.send(write(moved, tmp_path / "second"))
-        (item,) = hilum.settled(new_uid)["workitems"]
-        assert item["state"] == "held"
-        assert item["reason"].startswith("corrected patient data were sent")
+        (item,) = hilum.settled(new_uid).workitems
+        assert item.state == "held"
+        assert item.reason.startswith("corrected patient data were sent")
         assert new_uid in events(hilum, old_uid, "corrected")[0]
         take(typed, hilum, "MARKER^Two")
         hilum.until(lambda: completed(hilum, new_uid), "the result")
         hilum.until(lambda: "completed" in states(hilum, old_uid), "the note")
         assert sorted(states(hilum, old_uid)) == ["completed", "withdrawn"]
-        assert views.alarms(hilum.site, hilum.records) == []
+        assert alarms_now(hilum.site, hilum.records) == []
         # the images were removed here, and the scanner sends some of what it has once more
-        hilum.until(lambda: views.study(hilum.records, old_uid)["settled"], "the end of the study")
+        hilum.until(lambda: views.study(hilum.records, old_uid).settled, "the end of the study")
         shutil.rmtree(Inbox(hilum.site.data).study_folder(old_uid))
         hilum.send(write(images[:3], tmp_path / "late"))
         hilum.until(lambda: "held" in states(hilum, old_uid), "a late copy that is held")
-        (alarm,) = views.alarms(hilum.site, hilum.records)
-        assert (alarm["name"], old_uid in alarm["text"]) == ("patients", True)
+        (alarm,) = alarms_now(hilum.site, hilum.records)
+        assert (alarm.name, old_uid in alarm.text) == ("patients", True)
         (note,) = notes(pacs)
         assert (note.StudyInstanceUID, note.PatientID) == (old_uid, "P1")
         made = [r for r in results(pacs) if r.StudyInstanceUID == new_uid]
@@ -368,14 +370,14 @@ def test_other_pixels_stay_refused(tmp_path: Path, typed: Typed) -> None:
         said = f"{len(others)} images came again with other content (pixels); they are set apart"
         hilum.until(lambda: said in texts(hilum, study_uid, "quarantined"), "one counted event")
         refused = hilum.until(lambda: refusals(hilum, count=2), "both reasons")
-        reasons = {item["reason"] for item in views.quarantine(hilum.site)["objects"]}
+        reasons = {item.reason for item in views.quarantine(hilum.site).objects}
         assert texts(hilum, study_uid, "corrected") == []
-        assert views.alarms(hilum.site, hilum.records) == []
+        assert alarms_now(hilum.site, hilum.records) == []
     assert f"{OTHER_CONTENT}: pixels" in reasons
     assert len(reasons) == 2
-    by_reason = {row["reason"].rpartition(": `")[0]: row["count"] for row in refused}
+    by_reason = {row.reason.rpartition(": `")[0]: row.count for row in refused}
     assert by_reason == {reason: 4 if OTHER_CONTENT in reason else 1 for reason in reasons}
-    assert {(row["kind"], row["caller"], row["called"]) for row in refused} == {
+    assert {(row.kind, row.caller, row.called) for row in refused} == {
         ("content", "SCANNER", "HIPPOAI")
     }
 
@@ -394,7 +396,7 @@ def test_a_result_that_the_archive_moved_is_only_noted(tmp_path: Path, typed: Ty
         hilum.send(write(moved, tmp_path / "moved"))
         said = events(hilum, study_uid, "moved")
         idle(hilum)
-        assert views.refusals(hilum.records) == []
+        assert hilum.records.rejections.since() == []
         assert states(hilum, study_uid) == ["completed"]
-        assert views.alarms(hilum.site, hilum.records) == []
+        assert alarms_now(hilum.site, hilum.records) == []
     assert said[0] == "the archive has changed the patient or study data of a result; it is left so"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hilum.records import Records
+from hilum.records.states import EventKind
 
 HEAVY = {
     "dbos",
@@ -45,7 +46,7 @@ finally:
 def test_a_command_imports_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
     (tmp_path / "hilum.toml").write_text(f'data = "{tmp_path}"')
     records = Records(f"sqlite:///{tmp_path}/hilum.db")
-    records.add_event("1.2.3", "receiving", "first image received from CT1")
+    records.events.add("1.2.3", EventKind.RECEIVING, "first image received from CT1")
     records.close()
     finished = subprocess.run(
         [sys.executable, "-c", PROGRAM, *words],

@@ -11,7 +11,8 @@ import pytest
 from factory import mr_slices, write
 from hilum.asking import ask
 from hilum.dicom.instance import Instance
-from hilum.records import tables, views
+from hilum.records import views
+from hilum.records.states import RequestAction
 from hilum_lab.network.processes import available_port
 from plugin import BRIGHT, install_plugin
 
@@ -43,8 +44,8 @@ def test_each_destination_receives_the_regions_it_wants(
     with running(tmp_path, **settings) as hilum:
         hilum.send(files)
         view = hilum.settled(Instance.read(files[0]).study_uid)
-        assert view["workitems"][0]["state"] == "completed"
-        receives = {d["name"]: d["receives"] for d in views.destinations(hilum.site, hilum.records)}
+        assert view.workitems[0].state == "completed"
+        receives = {d.name: d.receives for d in views.destinations(hilum.site, hilum.records)}
     assert receives["machines"] == "seg,sr,sc,pdf,auto,segments"
     drawn, referred = (
         next(str(ds) for ds in delivered(tmp_path, folder) if ds.Modality == "SR")
@@ -62,13 +63,13 @@ def test_thirty_lines_are_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
         hilum.send(files)
         view = hilum.settled(Instance.read(files[0]).study_uid)
-    item = view["workitems"][0]
-    assert item["state"] == "completed"
-    assert all(result["verified"] for result in item["results"])
+    item = view.workitems[0]
+    assert item.state == "completed"
+    assert all(result.verified for result in item.results)
     assert sorted(ds.Modality for ds in delivered(tmp_path)) == ["DOC", "OT", "SEG", "SR"]
     expected = sum((i.dataset().pixel_array > 0).size for i in map(Instance.read, files)) / 1000
-    measured = next(f for f in item["findings"] if f["kind"] == "measurement")
-    assert 0.4 * expected < measured["value"] < 0.6 * expected
+    measured = next(f for f in item.findings if f.kind == "measurement")
+    assert 0.4 * expected < measured.value < 0.6 * expected
 
 
 def test_a_gateway_that_stood_still_analyses_all_that_came(
@@ -82,8 +83,8 @@ def test_a_gateway_that_stood_still_analyses_all_that_came(
         os.kill(gateway, signal.SIGSTOP)
         hilum.send(files)
         os.kill(gateway, signal.SIGCONT)
-        [item] = hilum.settled(Instance.read(files[0]).study_uid)["workitems"]
-    assert item["chosen_series"][0]["images"] == len(files)
+        [item] = hilum.settled(Instance.read(files[0]).study_uid).workitems
+    assert item.chosen_series[0].images == len(files)
 
 
 def test_a_volume_is_compared_with_the_norms_of_the_site(
@@ -105,9 +106,9 @@ def test_a_volume_is_compared_with_the_norms_of_the_site(
     with running(tmp_path, **settings) as hilum:
         hilum.send(files)
         study_uid = Instance.read(files[0]).study_uid
-        [item] = hilum.settled(study_uid)["workitems"]
-        events = {e["text"] for e in trace(hilum, study_uid) if e["kind"] == "norms"}
-    [note] = [f["text"] for f in item["findings"] if f["kind"] == "note"]
+        [item] = hilum.settled(study_uid).workitems
+        events = {e.text for e in trace(hilum, study_uid) if e.kind == "norms"}
+    [note] = [f.text for f in item.findings if f.kind == "note"]
     assert "expected 26.08 to 33.92 mL (95 % range, women of 50-59 years)" in note
     assert note.endswith("Source: Nobody 2025.")
     [event] = events
@@ -134,9 +135,9 @@ def test_results_are_pushed_on_and_the_images_with_them(
             f"{4 + len(files)} objects read back from further",
         )
         hilum.until(
-            lambda: {e["text"] for e in trace(hilum, study_uid)}.issuperset(verified), "results"
+            lambda: {e.text for e in trace(hilum, study_uid)}.issuperset(verified), "results"
         )
-        assert views.study(hilum.records, study_uid)["workitems"][0]["state"] == "delivering"
+        assert views.study(hilum.records, study_uid).workitems[0].state == "delivering"
     pushed = {
         pydicom.dcmread(path).SOPInstanceUID for path in (tmp_path / "further").rglob("*.dcm")
     }
@@ -154,12 +155,12 @@ def test_late_images_give_one_new_result_that_names_its_predecessor(
         hilum.send(files[:25])
         hilum.settled(study_uid)
         hilum.send(files[25:])
-        old, new = hilum.settled(study_uid, workitems=2)["workitems"]
+        old, new = hilum.settled(study_uid, workitems=2).workitems
         hilum.send(files)  # all of it again: nothing new, nothing happens
-        again = hilum.settled(study_uid, workitems=2)["workitems"]
-    assert old["superseded_by"] == new["id"]
-    assert new["predecessor"] == old["id"]
-    assert [new["chosen_series"][0]["images"], len(again)] == [32, 2]
+        again = hilum.settled(study_uid, workitems=2).workitems
+    assert old.superseded_by == new.id
+    assert new.predecessor == old.id
+    assert [new.chosen_series[0].images, len(again)] == [32, 2]
 
 
 def test_a_module_that_fails_leaves_a_refusal_for_the_clinician(
@@ -172,10 +173,10 @@ def test_a_module_that_fails_leaves_a_refusal_for_the_clinician(
     files = write(mr_slices(), tmp_path / "exam")
     with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
         hilum.send(files)
-        item = hilum.settled(Instance.read(files[0]).study_uid)["workitems"][0]
-    assert item["state"] == "failed"
-    assert "RuntimeError in plugin_bright_volume.py" in item["reason"]
-    assert item["findings"][0]["code"] == "module-failed"
+        item = hilum.settled(Instance.read(files[0]).study_uid).workitems[0]
+    assert item.state == "failed"
+    assert "RuntimeError in plugin_bright_volume.py" in item.reason
+    assert item.findings[0].code == "module-failed"
     assert sorted(ds.Modality for ds in delivered(tmp_path)) == ["DOC", "OT", "SR"]
 
 
@@ -190,22 +191,25 @@ def test_a_result_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     settings["rule"][0]["send_to"].append("later")
     with running(tmp_path, **settings) as hilum:
         records, data = hilum.records, hilum.site.data
-        assert ask(records, data, "withdraw", "1.2.3") == (False, "there is no such workitem")
+        assert ask(records, data, RequestAction.WITHDRAW, "1.2.3") == (
+            False,
+            "there is no such workitem",
+        )
         hilum.send(files)
         verified = "4 objects read back from out"
-        hilum.until(lambda: verified in {e["text"] for e in trace(hilum, study_uid)}, "results")
-        [item] = views.study(records, study_uid)["workitems"]
+        hilum.until(lambda: verified in {e.text for e in trace(hilum, study_uid)}, "results")
+        [item] = views.study(records, study_uid).workitems
         taken_back = {ds.SOPInstanceUID for ds in delivered(tmp_path)}
         for _ in range(2):  # asking again changes nothing
-            answer = ask(records, data, "withdraw", item["id"], "別の構造です。")
+            answer = ask(records, data, RequestAction.WITHDRAW, item.id, "別の構造です。")
             assert answer == (True, "withdrawn; a note goes to later, out")
         blocked.unlink()  # now it can be written to
-        old, note = hilum.settled(study_uid, workitems=2)["workitems"]
+        old, note = hilum.settled(study_uid, workitems=2).workitems
         hilum.until(
-            lambda: hilum.records.find(tables.delivery, workitem_id=old["id"], state="cancelled"),
+            lambda: "cancelled" in {d.state for d in records.deliveries.of_workitem(old.id)},
             "the second folder",
         )
-    assert [old["state"], note["state"]] == ["withdrawn", "completed"]
+    assert [old.state, note.state] == ["withdrawn", "completed"]
     [written] = [ds for ds in delivered(tmp_path) if ds.Modality == "KO"]
     series = written.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
     named = {item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for item in series}

@@ -5,9 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hilum.records import tables
-from hilum.records.states import State
-from hilum.routing import Verdict
+from hilum.records.states import WorkitemState
 from hilum_lab.odd_input.cases import CASES
 from hilum_lab.odd_input.installed import modules_installed
 from hilum_lab.odd_input.module import kept
@@ -45,7 +43,7 @@ RULE = {
     "study_quiet_seconds": 2,
     "give_up_seconds": 3,
 }
-STATES = {State.COMPLETED: ("analysed", "refused")}  # what `serve` calls it, and `run`
+STATES = {WorkitemState.COMPLETED: ("analysed", "refused")}  # what `serve` calls it, and `run`
 
 
 def test_serve_and_run_agree(tmp_path: Path) -> None:
@@ -62,14 +60,13 @@ def test_serve_and_run_agree(tmp_path: Path) -> None:
     ):
         hilum.send([path for folder in folders.values() for path in sorted(folder.iterdir())])
         for case in cases:
-            (item,) = hilum.settled(case.study_uid)["workitems"]
-            (row,) = hilum.records.find(tables.workitem, study_uid=case.study_uid)
+            hilum.settled(case.study_uid)
+            (item,) = hilum.records.workitems.of_study(case.study_uid)
             heard = by_run[case.title]
-            state = State(item["state"])
-            told = f"{case.title}: {item['reason']}, {row['failure']}"
-            assert heard.state in STATES.get(state, (state,)), told
-            for verdict in row["verdicts"]:
-                assert str(Verdict(**verdict)) in heard.words, case.title
+            told = f"{case.title}: {item.reason}, {item.failure}"
+            assert heard.state in STATES.get(item.state, (item.state,)), told
+            for verdict in item.verdicts:
+                assert str(verdict) in heard.words, case.title
             assert_same(kept(received, case.study_uid), heard.volume, case.title)
 
 

@@ -10,6 +10,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from factory import mr_slices, write
+from hilum.alarms import alarms_now
 from hilum.cli import main
 from hilum.cli.app import out, say
 from hilum.dicom.identity import DIFFERENT
@@ -70,14 +71,14 @@ def results_of(tmp_path: Path) -> list[Dataset]:
 
 
 def texts(hilum: Running, study_uid: str, kind: str) -> list[str]:
-    return [e["text"] for e in views.trace(hilum.records, study_uid) if e["kind"] == kind]
+    return [e.text for e in views.trace(hilum.records, study_uid) if e.kind == kind]
 
 
 def seen_by_others(hilum: Running, study_uid: str) -> str:
     """Everything about a study that is shown or logged without asking for its patients."""
     log = (hilum.site.data / "logs" / "hilum.log").read_text()
     shown = [*views.trace(hilum.records, study_uid), views.study(hilum.records, study_uid)]
-    return f"{log} {shown} {views.alarms(hilum.site, hilum.records)}"
+    return f"{log} {shown} {alarms_now(hilum.site, hilum.records)}"
 
 
 def test_a_result_belongs_to_the_patient_of_its_images(
@@ -90,10 +91,10 @@ def test_a_result_belongs_to_the_patient_of_its_images(
     study_uid = images[0].StudyInstanceUID
     with running(tmp_path, **settings(tmp_path)) as hilum:
         hilum.send(write([*of(scouts, "P1", "MARKER^One"), *images], tmp_path / "exam"))
-        (item,) = hilum.settled(study_uid)["workitems"]
+        (item,) = hilum.settled(study_uid).workitems
         said = texts(hilum, study_uid, "identity")
         everything = seen_by_others(hilum, study_uid)
-    assert item["state"] == "completed"
+    assert item.state == "completed"
     written = results_of(tmp_path)
     assert len(written) >= 4
     for result in written:
@@ -119,16 +120,16 @@ def test_a_series_of_two_patients_is_held_until_a_person_decides(
     study_uid = first[0].StudyInstanceUID
     with running(tmp_path, **settings(tmp_path)) as hilum:
         hilum.send(write([*first, *second], tmp_path / "exam"))
-        (item,) = hilum.settled(study_uid)["workitems"]
-        assert item["state"] == "held"
-        assert "PatientID, PatientName, PatientBirthDate" in item["reason"]
-        (alarm,) = views.alarms(hilum.site, hilum.records)
-        assert (alarm["name"], study_uid in alarm["text"]) == ("patients", True)
+        (item,) = hilum.settled(study_uid).workitems
+        assert item.state == "held"
+        assert "PatientID, PatientName, PatientBirthDate" in item.reason
+        (alarm,) = alarms_now(hilum.site, hilum.records)
+        assert (alarm.name, study_uid in alarm.text) == ("patients", True)
         assert "MARKER" not in seen_by_others(hilum, study_uid)
         assert not (tmp_path / "out").exists()
 
-        status, shown = typed(cure_in(item["reason"]))
-        assert (status, cure_in(alarm["text"])) == (0, cure_in(item["reason"]))
+        status, shown = typed(cure_in(item.reason))
+        assert (status, cure_in(alarm.text)) == (0, cure_in(item.reason))
         number = next(line.split()[0] for line in shown.splitlines() if "MARKER^Two" in line)
         assert "MARKER^One" in shown
         rows = [line for line in shown.splitlines() if "MARKER" in line]
@@ -140,7 +141,7 @@ def test_a_series_of_two_patients_is_held_until_a_person_decides(
         assert status == 0, answer
         (item,) = hilum.until(lambda: completed(hilum, study_uid), "the result")
         assert "MARKER" not in seen_by_others(hilum, study_uid)
-        assert views.alarms(hilum.site, hilum.records) == []
+        assert alarms_now(hilum.site, hilum.records) == []
         caution = "6 of 9 images of this series name another patient (PatientID, PatientName, "
         caution += "PatientBirthDate) and were left out, as a person decided"
         assert caution in texts(hilum, study_uid, "identity")
@@ -148,7 +149,7 @@ def test_a_series_of_two_patients_is_held_until_a_person_decides(
         assert (status, "nothing of this study waits" in answer) == (1, True)
         (said,) = texts(hilum, study_uid, "complete")
         (decided,) = texts(hilum, study_uid, "decided")[:1]
-    assert [verdict["images"] for verdict in item["chosen_series"]] == [3]
+    assert [verdict.images for verdict in item.chosen_series] == [3]
     assert said.startswith("9 images, ")
     assert said.endswith(", 6 of them left out because a person decided so")
     assert decided == f"it was decided which images count: those of number {number}"
@@ -158,9 +159,9 @@ def test_a_series_of_two_patients_is_held_until_a_person_decides(
     assert f"{CAUTION}{caution}." in report.to_json()
 
 
-def completed(hilum: Running, study_uid: str) -> list[views.View]:
-    items = views.study(hilum.records, study_uid)["workitems"]
-    return items if [item["state"] for item in items] == ["completed"] else []
+def completed(hilum: Running, study_uid: str) -> tuple[views.WorkitemView, ...] | None:
+    items = views.study(hilum.records, study_uid).workitems
+    return items if [item.state for item in items] == ["completed"] else None
 
 
 def test_hilum_run_holds_images_of_several_patients(

@@ -92,7 +92,7 @@ def test_a_database_that_is_gone_is_waited_for(
         kinds = ["receiving", "complete", "scheduled", "running"]
 
         def begun() -> bool:
-            events = [event["kind"] for event in views.trace(hilum.records, uids[0])]
+            events = [event.kind for event in views.trace(hilum.records, uids[0])]
             return set(kinds) <= set(events)
 
         hilum.until(begun, "the module")
@@ -103,5 +103,5 @@ def test_a_database_that_is_gone_is_waited_for(
             hilum.supervisor.check()
             time.sleep(0.1)
         postgres.start()
-        states = [hilum.settled(uid)["workitems"][0]["state"] for uid in uids]
+        states = [hilum.settled(uid).workitems[0].state for uid in uids]
     assert states == ["completed", "completed"]

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from factory import mr_slices, write
-from hilum.asking import ask, parked, to_be_tried_again
+from hilum.asking import ask, to_be_tried_again
 from hilum.dicom.instance import Instance
 from hilum.records import views
+from hilum.records.states import RequestAction
 from hilum_lab.archives.dicomweb import DicomwebArchive
 from plugin import install_moody
 
@@ -37,17 +38,17 @@ def settings(tmp_path: Path, *rules: dict[str, object]) -> dict[str, object]:
     return {"destination": [folder], "rule": rules or [rule()]}
 
 
-def item_of(hilum: Running, files: list[Path]) -> views.View:
-    return views.study(hilum.records, study_of(files))["workitems"][-1]
+def item_of(hilum: Running, files: list[Path]) -> views.WorkitemView:
+    return views.study(hilum.records, study_of(files)).workitems[-1]
 
 
 def runs(hilum: Running, files: list[Path]) -> bool:
-    kinds = [event["kind"] for event in views.trace(hilum.records, study_of(files))]
+    kinds = [event.kind for event in views.trace(hilum.records, study_of(files))]
     return "running" in kinds
 
 
 def asked(hilum: Running, action: str, files: list[Path]) -> tuple[bool, str]:
-    return ask(hilum.records, hilum.site.data, action, item_of(hilum, files)["id"])
+    return ask(hilum.records, hilum.site.data, RequestAction(action), item_of(hilum, files).id)
 
 
 def test_bad_modules_end_only_their_own_study(tmp_path: Path, diary: Path) -> None:
@@ -56,17 +57,17 @@ def test_bad_modules_end_only_their_own_study(tmp_path: Path, diary: Path) -> No
     killer, raiser, hanger, good, absurd = (exam(tmp_path, mood) for mood in moods)
     with running(tmp_path, **settings(tmp_path)) as hilum:
         hilum.send(killer)
-        item = hilum.settled(study_of(killer))["workitems"][0]
-        assert item["state"] == "failed"
-        assert item["reason"] == "its analysis ended its worker 5 times"
-        assert [f["code"] for f in item["findings"]] == ["module-failed"]
-        assert {r["kind"] for r in item["results"]} >= {"sr", "pdf"}
-        assert all(r["verified"] for r in item["results"])
+        item = hilum.settled(study_of(killer)).workitems[0]
+        assert item.state == "failed"
+        assert item.reason == "its analysis ended its worker 5 times"
+        assert [f.code for f in item.findings] == ["module-failed"]
+        assert {r.kind for r in item.results} >= {"sr", "pdf"}
+        assert all(r.verified for r in item.results)
 
         hilum.send(absurd)  # its finding cannot be written
-        item = hilum.settled(study_of(absurd))["workitems"][0]
-        assert (item["state"], item["findings"][0]["code"]) == ("failed", "module-failed")
-        assert all(r["verified"] for r in item["results"])
+        item = hilum.settled(study_of(absurd)).workitems[0]
+        assert (item.state, item.findings[0].code) == ("failed", "module-failed")
+        assert all(r.verified for r in item.results)
 
         hilum.send(raiser)
         hilum.settled(study_of(raiser))
@@ -76,27 +77,27 @@ def test_bad_modules_end_only_their_own_study(tmp_path: Path, diary: Path) -> No
         hilum.until(lambda: study_known(hilum, good), "the good study")
         assert asked(hilum, "cancel", hanger) == (True, "cancelled by a person")
         hilum.until(lambda: runs(hilum, good), "the free slot")  # else in ten minutes
-        cancelled = hilum.settled(study_of(hanger))["workitems"][0]
-        assert (cancelled["state"], cancelled["results"]) == ("cancelled", [])
-        assert hilum.settled(study_of(good))["workitems"][0]["state"] == "completed"
+        cancelled = hilum.settled(study_of(hanger)).workitems[0]
+        assert (cancelled.state, cancelled.results) == ("cancelled", ())
+        assert hilum.settled(study_of(good)).workitems[0].state == "completed"
 
         assert "not failed" in asked(hilum, "retry", good)[1]
         assert "not cancelled" in asked(hilum, "cancel", raiser)[1]
         diary.with_name("mended").touch()
         done, answer = asked(hilum, "retry", raiser)
         assert done, answer
-        old, new = hilum.settled(study_of(raiser), workitems=2)["workitems"]
-        done, answer = ask(hilum.records, hilum.site.data, "retry", old["id"])
-        assert (done, answer) == (False, f"not tried again: {new['id']} is completed")
-    assert (old["state"], old["superseded_by"]) == ("failed", new["id"])
-    assert (new["state"], new["predecessor"]) == ("completed", old["id"])
+        old, new = hilum.settled(study_of(raiser), workitems=2).workitems
+        done, answer = ask(hilum.records, hilum.site.data, RequestAction.RETRY, old.id)
+        assert (done, answer) == (False, f"not tried again: {new.id} is completed")
+    assert (old.state, old.superseded_by) == ("failed", new.id)
+    assert (new.state, new.predecessor) == ("completed", old.id)
     counted = diary.read_text().splitlines()
     assert [counted.count(mood) for mood in moods[:4]] == [5, 2, 1, 1]
 
 
 def study_known(hilum: Running, files: list[Path]) -> bool:
     try:
-        return bool(views.study(hilum.records, study_of(files))["workitems"])
+        return bool(views.study(hilum.records, study_of(files)).workitems)
     except LookupError:
         return False
 
@@ -110,19 +111,19 @@ def test_what_was_not_applicable_is_judged_anew(tmp_path: Path, diary: Path) -> 
     quick = {"study_quiet_seconds": 1, "give_up_seconds": 1}
     with running(tmp_path, **settings(tmp_path, rule(**quick))) as hilum:
         hilum.send(files)
-        (item,) = hilum.settled(study_of(files))["workitems"]
-        assert (item["state"], "gantry tilt of 5.0°" in item["reason"]) == ("not applicable", True)
-        assert 'rule.tilt = "resample"' in item["reason"]
+        (item,) = hilum.settled(study_of(files)).workitems
+        assert (item.state, "gantry tilt of 5.0°" in item.reason) == ("not applicable", True)
+        assert 'rule.tilt = "resample"' in item.reason
         before = asked(hilum, "retry", files)
-        assert before == (False, f"judged anew: not applicable, {item['reason']}")
+        assert before == (False, f"judged anew: not applicable, {item.reason}")
     with running(tmp_path, **settings(tmp_path, rule(**quick, tilt="resample"))) as hilum:
-        assert to_be_tried_again(hilum.records, study_of(files)) == [item["id"]]
+        assert to_be_tried_again(hilum.records, study_of(files)) == [item.id]
         done, answer = asked(hilum, "retry", files)
         assert done, answer
-        (new,) = hilum.settled(study_of(files))["workitems"]
-        assert answer == f"judged anew: analysed as workitem {new['id']}"
-        assert new["state"] == "completed"
-        assert any("gantry tilt" in f.get("text", "") for f in new["findings"])
+        (new,) = hilum.settled(study_of(files)).workitems
+        assert answer == f"judged anew: analysed as workitem {new.id}"
+        assert new.state == "completed"
+        assert any("gantry tilt" in getattr(f, "text", "") for f in new.findings)
 
 
 def test_what_is_held_is_judged_anew_and_is_never_run_in_part(tmp_path: Path, diary: Path) -> None:
@@ -134,15 +135,15 @@ def test_what_is_held_is_judged_anew_and_is_never_run_in_part(tmp_path: Path, di
     quick = {"study_quiet_seconds": 1, "give_up_seconds": 1}
     with running(tmp_path, **settings(tmp_path, rule(**quick))) as hilum:
         hilum.send(files)
-        (item,) = hilum.settled(study_of(files))["workitems"]
-        assert item["state"] == "held"
+        (item,) = hilum.settled(study_of(files)).workitems
+        assert item.state == "held"
     with running(tmp_path, **settings(tmp_path, rule(**quick))) as hilum:
         done, answer = asked(hilum, "retry", files)
         assert (done, "held, 18 of 20 images" in answer) == (False, True)
     with running(tmp_path, **settings(tmp_path, rule(**quick, incomplete="analyse"))) as hilum:
         assert asked(hilum, "retry", files)[0]
-        (new,) = hilum.settled(study_of(files))["workitems"]
-        assert (new["state"], "18 of 20" in new["incomplete"]) == ("completed", True)
+        (new,) = hilum.settled(study_of(files)).workitems
+        assert (new.state, "18 of 20" in new.incomplete) == ("completed", True)
 
 
 def test_other_rules_judge_what_none_has_taken(tmp_path: Path, diary: Path) -> None:
@@ -151,13 +152,13 @@ def test_other_rules_judge_what_none_has_taken(tmp_path: Path, diary: Path) -> N
     other = rule(**quick, series={"SeriesDescription": "other"})
     with running(tmp_path, **settings(tmp_path, other)) as hilum:
         hilum.send(files)
-        (item,) = hilum.settled(study_of(files))["workitems"]
-        assert item["reason"].startswith("no matching series")
+        (item,) = hilum.settled(study_of(files)).workitems
+        assert item.reason.startswith("no matching series")
     mended = rule(**quick, series={"SeriesDescription": "good"})
     with running(tmp_path, **settings(tmp_path, mended)) as hilum:
         assert asked(hilum, "retry", files)[0]
-        (new,) = hilum.settled(study_of(files))["workitems"]
-        assert new["state"] == "completed"
+        (new,) = hilum.settled(study_of(files)).workitems
+        assert new.state == "completed"
 
 
 def test_stat_runs_next(tmp_path: Path, diary: Path) -> None:
@@ -172,21 +173,21 @@ def test_stat_runs_next(tmp_path: Path, diary: Path) -> None:
         for files in [*waiting, stat]:
             hilum.send(files)
             hilum.until(lambda files=files: scheduled(hilum, files), "the study")
-        ids = [i["id"] for i in views.study(hilum.records, study_of(first))["workitems"]]
+        ids = [i.id for i in views.study(hilum.records, study_of(first)).workitems]
         for workitem_id in ids:
-            ask(hilum.records, hilum.site.data, "cancel", workitem_id)
+            ask(hilum.records, hilum.site.data, RequestAction.CANCEL, workitem_id)
         for files in waiting:
             hilum.until(lambda files=files: completed(hilum, files), "the usual studies")
     assert diary.read_text().splitlines() == ["hangs", "urgent", *["usual"] * 3]
 
 
 def scheduled(hilum: Running, files: list[Path]) -> bool:
-    return any(e["kind"] == "scheduled" for e in views.trace(hilum.records, study_of(files)))
+    return any(e.kind == "scheduled" for e in views.trace(hilum.records, study_of(files)))
 
 
 def completed(hilum: Running, files: list[Path]) -> bool:
-    items = views.study(hilum.records, study_of(files))["workitems"]
-    return "completed" in [item["state"] for item in items]
+    items = views.study(hilum.records, study_of(files)).workitems
+    return "completed" in [item.state for item in items]
 
 
 def test_what_was_refused_is_released(tmp_path: Path, diary: Path) -> None:
@@ -198,15 +199,16 @@ def test_what_was_refused_is_released(tmp_path: Path, diary: Path) -> None:
     base["destination"].append({"name": "pacs", "kind": "dicomweb", "url": archive.url})
     with running(tmp_path, **base) as hilum:
         hilum.send(files)
-        item = hilum.settled(study_of(files))["workitems"][0]
-        assert item["state"] == "parked"
-        assert item["reason"].startswith("pacs: ")
-        assert parked(hilum.records) == parked(hilum.records, "pacs") == [item["id"]]
+        item = hilum.settled(study_of(files)).workitems[0]
+        assert item.state == "parked"
+        assert item.reason.startswith("pacs: ")
+        parked = hilum.records.deliveries.parked
+        assert parked() == parked("pacs") == [item.id]
         assert parked(hilum.records, "out") == []
         archive.mood = "take"  # the cure
         assert asked(hilum, "release", files) == (True, "released; it goes to pacs")
-        item = hilum.settled(study_of(files))["workitems"][0]
+        item = hilum.settled(study_of(files)).workitems[0]
         assert asked(hilum, "release", files)[0] is False
     archive.close()
-    assert item["state"] == "completed"
-    assert {r["sop_instance_uid"] for r in item["results"]} == set(archive.holds)
+    assert item.state == "completed"
+    assert {r.sop_instance_uid for r in item.results} == set(archive.holds)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from hilum.alarms import alarms_now
 from hilum.asking import ask
 from hilum.dicom.instance import Instance
-from hilum.records import views
-from hilum.records.views import View, study, trace
+from hilum.records.states import RequestAction
+from hilum.records.views import StudyView, study, trace
 from hilum_lab.disk import Mount, filled
 from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port
@@ -31,10 +32,10 @@ def kill(hilum: Running, role: str) -> None:
     hilum.supervisor.processes[role].kill()
 
 
-def removed(hilum: Running, files: list[Path]) -> View:
+def removed(hilum: Running, files: list[Path]) -> StudyView:
     """The study once nothing of it is here."""
     uid = Instance.read(files[0]).study_uid
-    hilum.until(lambda: study(hilum.records, uid)["removed"], "the removal")
+    hilum.until(lambda: study(hilum.records, uid).removed, "the removal")
     assert kept(hilum, files) == []
     return study(hilum.records, uid)
 
@@ -45,7 +46,7 @@ def test_what_was_removed_is_not_fetched_again_nor_run_in_part(tmp_path: Path) -
     study_uid = Instance.read(late).study_uid
 
     def events(hilum: Running, kind: str) -> list[str]:
-        return [e["text"] for e in trace(hilum.records, study_uid) if e["kind"] == kind]
+        return [e.text for e in trace(hilum.records, study_uid) if e.kind == kind]
 
     with Orthanc(tmp_path / "pacs") as orthanc:
         store(orthanc, files)  # before: the first listing counts all of them
@@ -53,29 +54,29 @@ def test_what_was_removed_is_not_fetched_again_nor_run_in_part(tmp_path: Path) -
         settings["rule"][0] |= {"give_up_seconds": 5, "study_quiet_seconds": 5}
         with running(tmp_path, **settings, retention=AT_ONCE) as hilum:
             watched(hilum)
-            (item,) = hilum.settled(study_uid)["workitems"]
-            assert item["state"] == "completed"
+            (item,) = hilum.settled(study_uid).workitems
+            assert item.state == "completed"
             assert len(kept(hilum, files)) == len(files)
-            hilum.until(lambda: study(hilum.records, study_uid)["settled"], "the silence")
+            hilum.until(lambda: study(hilum.records, study_uid).settled, "the silence")
             kill(hilum, "gateway")  # the next one sweeps at once
             view = removed(hilum, files)
-            assert view["removed"]["images"] == view["images"] == len(files)
-            assert view["workitems"] == [item]
-            assert not (hilum.site.data / "results" / item["id"]).exists()
+            assert view.removed.images == view.images == len(files)
+            assert view.workitems == (item,)
+            assert not (hilum.site.data / "results" / item.id).exists()
             # the source compares the whole archive when it starts, and every half second
             kill(hilum, "source-pacs")
-            since = source_of(hilum)["seen_at"]
-            hilum.until(lambda: source_of(hilum)["seen_at"] > since + 5, "the source")
-            assert source_of(hilum)["fetched"] == len(files)
+            since = source_of(hilum).seen_at
+            hilum.until(lambda: source_of(hilum).seen_at > since + 5, "the source")
+            assert source_of(hilum).fetched == len(files)
             assert kept(hilum, files) == []
 
-            answer = ask(hilum.records, hilum.site.data, "withdraw", item["id"], "wrong")
+            answer = ask(hilum.records, hilum.site.data, RequestAction.WITHDRAW, item.id, "wrong")
             assert answer[0] is False
             assert "no news for more than" in answer[1]
 
             hilum.send(files)  # as a PACS does for somebody who asks for it
-            hilum.until(lambda: not study(hilum.records, study_uid)["removed"], "the decision")
-            assert study(hilum.records, study_uid)["workitems"] == [item]
+            hilum.until(lambda: not study(hilum.records, study_uid).removed, "the decision")
+            assert study(hilum.records, study_uid).workitems == (item,)
             kill(hilum, "gateway")
             removed(hilum, files)
 
@@ -83,9 +84,9 @@ def test_what_was_removed_is_not_fetched_again_nor_run_in_part(tmp_path: Path) -
             (text,) = hilum.until(lambda: events(hilum, "late"), "the late image")
             assert text.startswith("1 of 13 images are here, the others were removed before")
             view = study(hilum.records, study_uid)
-            assert view["workitems"] == [item]
-            assert view["images"] == len(files) + 1
-            assert source_of(hilum)["fetched"] == len(files) + 1
+            assert view.workitems == (item,)
+            assert view.images == len(files) + 1
+            assert source_of(hilum).fetched == len(files) + 1
             assert len(events(hilum, "removed")) == 2
 
 
@@ -104,19 +105,19 @@ def test_a_disk_that_fills_up_during_an_analysis_delays_it(
     ):
 
         def states() -> list[str]:
-            return [item["state"] for item in study(hilum.records, study_uid)["workitems"]]
+            return [item.state for item in study(hilum.records, study_uid).workitems]
 
         hilum.send(files)
         hilum.until(lambda: states() == ["running"], "the module")
         with filled(disk):
             (tmp_path / "plugin" / "go").touch()
-            (alarm,) = views.alarms(hilum.site, hilum.records)
-            assert alarm["free_mib"] == 0
+            (alarm,) = alarms_now(hilum.site, hilum.records)
+            assert alarm.text.startswith("0 MiB are free")
             time.sleep(6)
             assert states() == ["running"]
-        (item,) = hilum.settled(study_uid)["workitems"]
-        assert item["state"] == "completed"
-        assert all(result["verified"] for result in item["results"])
+        (item,) = hilum.settled(study_uid).workitems
+        assert item.state == "completed"
+        assert all(result.verified for result in item.results)
         assert not list(disk.rglob("*.part"))
         log = (hilum.site.data / "logs" / "hilum.log").read_text()
         assert log.count("the disk is full; the work under way waits for room") == 1

@@ -54,13 +54,13 @@ def store(orthanc: Orthanc, files: Sequence[Path], pause: float = 0) -> None:
             time.sleep(pause)
 
 
-def source_of(hilum: Running) -> views.View:
+def source_of(hilum: Running) -> views.SourceView:
     (source,) = views.sources(hilum.site, hilum.records)
     return source
 
 
 def watched(hilum: Running) -> None:
-    hilum.until(lambda: source_of(hilum)["state"] == "reachable", "the archive")
+    hilum.until(lambda: source_of(hilum).state == "reachable", "the archive")
 
 
 def kept(hilum: Running, files: Sequence[Path]) -> list[Path]:
@@ -77,9 +77,9 @@ def wait_for_result_on_all(hilum: Running, files: Sequence[Path]) -> None:
     """A pause of the sender may look like the end of the series: then one on fewer comes first."""
 
     def whole() -> bool:
-        last = hilum.settled(Instance.read(files[0]).study_uid)["workitems"][-1]
-        chosen = [series["images"] for series in last["chosen_series"]]
-        return last["state"] == "completed" and chosen == [len(files)]
+        last = hilum.settled(Instance.read(files[0]).study_uid).workitems[-1]
+        chosen = [series.images for series in last.chosen_series]
+        return last.state == "completed" and chosen == [len(files)]
 
     hilum.until(whole, "the result on all images")
 
@@ -93,12 +93,12 @@ def test_an_image_in_orthanc_is_analysed_and_its_result_stands_beside_it(tmp_pat
         watched(hilum)
         store(orthanc, files)
         wait_for_result_on_all(hilum, files)
-        items = views.study(hilum.records, Instance.read(files[0]).study_uid)["workitems"]
-        assert len([item for item in items if not item["superseded_by"]]) == 1
-        results = [result for item in items for result in item["results"] if result["verified"]]
+        items = views.study(hilum.records, Instance.read(files[0]).study_uid).workitems
+        assert len([item for item in items if not item.superseded_by]) == 1
+        results = [result for item in items for result in item.results if result.verified]
         held = httpx.get(f"{orthanc.url}/statistics").json()["CountInstances"]
         assert held == len(files) + len(results)
-        hilum.until(lambda: source_of(hilum)["behind"] == 0, "the feed")
+        hilum.until(lambda: source_of(hilum).behind == 0, "the feed")
         time.sleep(1)
         assert uids(kept(hilum, files)) == uids(files)  # and not the result
         shown = httpx.get(f"http://127.0.0.1:{hilum.site.console.port}/api/sources").json()
@@ -106,7 +106,8 @@ def test_an_image_in_orthanc_is_analysed_and_its_result_stands_beside_it(tmp_pat
         assert "cursor" not in shown[0]
         log = (hilum.site.data / "logs" / "hilum.log").read_text()
         assert "source-pacs" in log
-        assert "Marker" not in log + str(shown) + str(hilum.records.find(tables.event))
+        lines = hilum.records.database.transact(lambda c: c.execute(tables.event.select()).all())
+        assert "Marker" not in log + str(shown) + str(lines)
 
 
 def test_a_source_killed_again_and_again_loses_and_repeats_nothing(tmp_path: Path) -> None:
@@ -141,9 +142,9 @@ def test_what_routing_lost_is_found_and_analysed_once(tmp_path: Path) -> None:
         wait_for_routing(orthanc)
         with running(tmp_path, **settings) as hilum:
             view = hilum.settled(Instance.read(files[0]).study_uid)
-            assert [item["state"] for item in view["workitems"]] == ["completed"]
-            assert view["workitems"][0]["chosen_series"][0]["images"] == len(files)
-            assert source_of(hilum)["fetched"] == len(files)
+            assert [item.state for item in view.workitems] == ["completed"]
+            assert view.workitems[0].chosen_series[0].images == len(files)
+            assert source_of(hilum).fetched == len(files)
 
 
 def wait_for_routing(orthanc: Orthanc) -> None:

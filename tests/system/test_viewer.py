@@ -40,12 +40,12 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
         browser.Reader() as reader,
     ):
         sender.send(files, (pacs.ae_title, "127.0.0.1", pacs.dicom_port))
-        (item,) = hilum.settled(exam.study_uid())["workitems"]
+        (item,) = hilum.settled(exam.study_uid()).workitems
         incoming = Inbox(hilum.site.data).study_folder(exam.study_uid())
         crop = [i for i in map(Instance.read, incoming.glob("*.dcm")) if not i.is_own_result]
-        wanted = item["chosen_series"][0]["series_uid"]
+        wanted = item.chosen_series[0].series_uid
         series = Series.of([i for i in crop if i.series_uid == wanted])
-        yield reader, item, series, hilum.site.data / "results" / item["id"], viewer
+        yield reader, item, series, hilum.site.data / "results" / item.id, viewer
 
 
 def series_called(reader: browser.Reader, word: str) -> str:
@@ -80,8 +80,8 @@ def test_the_report_draws_and_states_the_volumes(seen: Seen) -> None:
     texts = " ".join(reader.open_report(series_called(reader, "measurements")))
     keep(reader, "report")
     assert texts.count("Volume:") == 1  # where one part is all of the organ, one label is enough
-    (part,) = (f for f in item["findings"] if f.get("of") == "Hippocampus, anterior")
-    assert f"Volume: {1000 * part['value']:.0f}" in texts.replace(",", "")
+    (part,) = (f for f in item.findings if getattr(f, "of", None) == "Hippocampus, anterior")
+    assert f"Volume: {1000 * part.value:.0f}" in texts.replace(",", "")
 
 
 def test_the_picture_and_the_pdf_are_there(seen: Seen) -> None:

@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from hilum.cli.app import DEFAULT_CONFIG, Config, app, say, site_and_records
+from hilum.records.states import RequestAction
 
 Workitem = Annotated[str, typer.Argument(help="The end of its id, as `hilum status` shows it.")]
 
@@ -20,13 +21,16 @@ def release(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Send again what was parked, after you have removed the cause: everything, or one workitem."""
-    from hilum.asking import parked, workitem_called
+    from hilum.asking import workitem_called
 
     records = site_and_records(config)[1]
-    ids = [workitem_called(records, workitem)] if workitem else parked(records, destination)
+    if workitem:
+        ids = [workitem_called(records, workitem)]
+    else:
+        ids = records.deliveries.parked(destination)
     if not ids:
         say.print("nothing is parked")
-    _request("release", ids, config)
+    _request(RequestAction.RELEASE, ids, config)
 
 
 @app.command()
@@ -40,13 +44,13 @@ def retry(
     """
     from hilum.asking import to_be_tried_again
 
-    _request("retry", to_be_tried_again(site_and_records(config)[1], workitem), config)
+    _request(RequestAction.RETRY, to_be_tried_again(site_and_records(config)[1], workitem), config)
 
 
 @app.command()
 def cancel(workitem: Workitem, config: Config = DEFAULT_CONFIG) -> None:
     """Stop an analysis that waits or runs, or a delivery that was not made yet."""
-    _request("cancel", [workitem], config)
+    _request(RequestAction.CANCEL, [workitem], config)
 
 
 @app.command()
@@ -58,10 +62,10 @@ def withdraw(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Take a delivered result back: a rejection note goes wherever the result went."""
-    _request("withdraw", [workitem], config, reason)
+    _request(RequestAction.WITHDRAW, [workitem], config, reason)
 
 
-def _request(action: str, workitems: list[str], config: Path, reason: str = "") -> None:
+def _request(action: RequestAction, workitems: list[str], config: Path, reason: str = "") -> None:
     from hilum.asking import NOTED, PATIENCE, ask, workitem_called
 
     site, records = site_and_records(config)

@@ -1,15 +1,18 @@
 """What all commands share: the application, its options, and how things are printed."""
 
-import json
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from hilum.errors import HilumError
+
+if TYPE_CHECKING:
+    from hilum.config.site import Site
+    from hilum.records import Records
 
 app = typer.Typer(
     help="The AI gateway for the hospital imaging network. Research use only, not for diagnosis.",
@@ -45,7 +48,8 @@ def hilum(
         raise typer.Exit
 
 
-def site_and_records(config: Path) -> Any:
+def site_and_records(config: Path) -> "tuple[Site, Records]":
+    """The settings and the records of a site where Hilum has run."""
     from hilum.config import load
     from hilum.records import Records, records_url
 
@@ -55,11 +59,12 @@ def site_and_records(config: Path) -> Any:
     return site, Records(records_url(site))
 
 
-def is_recorded(site: Any) -> bool:
+def is_recorded(site: "Site") -> bool:
+    """Whether there are records of this site."""
     return bool(site.database) or (site.data / "hilum.db").exists()
 
 
-def records_if_any(site: Any) -> Any:
+def records_if_any(site: "Site") -> "Records":
     """The records of a site, or empty ones where it never ran."""
     from hilum.records import Records, records_url
 
@@ -70,5 +75,8 @@ def clock(at: float) -> str:
     return time.strftime("%F %T", time.localtime(at))
 
 
-def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, default=vars) + "\n")
+def print_json(value: object) -> None:
+    """Print `value`; dataclasses and enums in it become plain values."""
+    from pydantic_core import to_json
+
+    sys.stdout.write(to_json(value).decode() + "\n")

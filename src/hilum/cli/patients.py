@@ -19,11 +19,11 @@ from hilum.dicom.identity import DIFFERENT, Identity, held_for, number_of
 from hilum.errors import HilumError
 from hilum.inbox import Inbox
 from hilum.inbox.versions import Versions
-from hilum.records import Records, tables
-from hilum.records.states import State
+from hilum.records.states import RequestAction
 
 if TYPE_CHECKING:
     from hilum.dicom.instance import Instance
+    from hilum.records import Records
 
 PRESENT = "present"
 LONGEST = 1024  # characters of a value; names that differ must look different
@@ -74,12 +74,12 @@ def decide(
     key = _key_of(patient, versions)
     is_other = bool(Versions(site.data).of(study_uid, key))
     workitem = to_be_decided(records, study_uid, is_other)
-    done, answer = ask(records, site.data, "decide", workitem, reason=key)
+    done, answer = ask(records, site.data, RequestAction.DECIDE, workitem, reason=key)
     say.print(answer)
     raise typer.Exit(0 if done else 1)
 
 
-def _versions_of(site: Site, records: Records, study_uid: str) -> list[_Version]:
+def _versions_of(site: Site, records: "Records", study_uid: str) -> list[_Version]:
     """The images of a study that are here: those that count, then the others, the latest first."""
     from hilum.dicom.instance import Instance
     from hilum.records.own import own_results
@@ -99,23 +99,22 @@ def _versions_of(site: Site, records: Records, study_uid: str) -> list[_Version]
     return [_Version(*key, tuple(images)) for key, images in named.items()]
 
 
-def _what_is_kept(records: Records, file: Path, image: "Instance", identity: Identity) -> str:
+def _what_is_kept(records: "Records", file: Path, image: "Instance", identity: Identity) -> str:
     """Say what an image is that lies beside the present ones."""
     study_uid = image.study_uid
-    is_former = records.find(tables.former, study_uid=study_uid, label=image.label, limit=1)
+    is_former = records.corrections.was_called(study_uid, [image.label])
     if is_former or file.parent.name != identity.key:  # "<key>.former", where both have one key
         return "before a correction"
-    sent = records.find(tables.correction, study_uid=study_uid, identity=identity.key)
-    if not sent:
+    sent = records.corrections.get(study_uid, identity.key)
+    if sent is None:
         return "sent"
-    senders = ", ".join(sender or "unknown" for sender in sent[0]["senders"])
-    taken = "" if sent[0]["is_open"] else ", not taken"
-    return f"sent by {senders} at {clock(sent[0]['at'])}{taken}"
+    senders = ", ".join(sender or "unknown" for sender in sent.senders)
+    taken = "" if sent.is_open else ", not taken"
+    return f"sent by {senders} at {clock(sent.at)}{taken}"
 
 
-def _what_choosing_does(records: Records, study_uid: str, versions: list[_Version]) -> str:
-    held = records.find(tables.workitem, study_uid=study_uid, state=State.HELD)
-    reasons = {held_for(row["reason"]) for row in held} - {""}
+def _what_choosing_does(records: "Records", study_uid: str, versions: list[_Version]) -> str:
+    reasons = {held_for(item.reason) for item in records.workitems.held(study_uid)} - {""}
     is_corrected = bool(reasons - {DIFFERENT}) or any(v.what != PRESENT for v in versions)
     said = [
         text

@@ -1,6 +1,6 @@
 """Commands that show how things stand: studies, archives, destinations, one study's trace."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -18,8 +18,20 @@ from hilum.cli.app import (
 )
 from hilum.config.site import Destination
 from hilum.errors import ConfigurationError, HilumError
-from hilum.records.states import Delivery
+from hilum.records.states import DeliveryState, DestinationState, WorkitemKind
 from hilum.wording import counted
+
+if TYPE_CHECKING:
+    from hilum.records.models import Delivery
+    from hilum.records.views import (
+        DestinationView,
+        QuarantinedView,
+        QuarantineView,
+        SourceView,
+        StudyView,
+        WorkitemView,
+    )
+    from hilum.rejections import Rejection
 
 PAGE = 50  # objects
 
@@ -27,30 +39,38 @@ PAGE = 50  # objects
 @app.command()
 def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Show the studies that came in and where their results are."""
+    from hilum.alarms import alarms_now
     from hilum.records import views
 
     site, records = site_and_records(config)
-    standing: dict[str, Any] = {
-        "alarms": views.alarms(site, records),
-        "sources": views.sources(site, records),
-        "destinations": views.destinations(site, records),
-        "studies": views.studies(records),
-        "refusals": views.refusals(records),
-        "quarantine": views.quarantine(site, newest=10),
-    }
+    alarms = alarms_now(site, records)
+    sources = views.sources(site, records)
+    destinations = views.destinations(site, records)
+    studies = views.studies(records)
+    refusals = records.rejections.since()
+    quarantine = views.quarantine(site, newest=10)
     if as_json:
-        print_json(standing)
+        print_json(
+            {
+                "alarms": alarms,
+                "sources": sources,
+                "destinations": destinations,
+                "studies": studies,
+                "refusals": refusals,
+                "quarantine": quarantine,
+            }
+        )
         return
-    for alarm in standing["alarms"]:
-        since = f" since {clock(alarm['since'])}" if alarm["since"] else ""
-        out.print(f"[bold red]alarm{since}[/]: {escape(alarm['text'])}")
-    for source in standing["sources"]:
+    for alarm in alarms:
+        since = f" since {clock(alarm.since)}" if alarm.since else ""
+        out.print(f"[bold red]alarm{since}[/]: {escape(alarm.text)}")
+    for source in sources:
         out.print(_source_line(source))
-    for destination in standing["destinations"]:
+    for destination in destinations:
         out.print(_destination_line(destination))
-    _show_studies(standing["studies"])
-    _show_refusals(standing["refusals"])
-    _show_quarantine(standing["quarantine"])
+    _show_studies(studies)
+    _show_refusals(refusals)
+    _show_quarantine(quarantine)
 
 
 @app.command()
@@ -65,22 +85,21 @@ def quarantine(
 
     site = load(config)
     shown = views.quarantine(site, newest=PAGE, skip=(page - 1) * PAGE)
-    pages = max(1, -(-shown["total"] // PAGE))
+    pages = max(1, -(-shown.total // PAGE))
     if page > pages:
         raise HilumError(f"there is no page {page}; the last one is {pages}")
     if as_json:
-        print_json({**shown, "page": page, "pages": pages})
+        print_json({**vars(shown), "page": page, "pages": pages})
         return
-    if not shown["total"]:
+    if not shown.total:
         out.print("the quarantine is empty")
         return
     out.print(
-        f"[bold]{counted(shown['total'], 'object')}[/] in {escape(shown['folder'])}, "
-        f"page {page}/{pages}"
+        f"[bold]{counted(shown.total, 'object')}[/] in {escape(shown.folder)}, page {page}/{pages}"
     )
-    for item in shown["objects"]:
-        out.print(_set_apart_line(item))
-        out.print(f"    {escape(item['advice'])}")
+    for item in shown.objects:
+        out.print(_quarantined_line(item))
+        out.print(f"    {escape(item.advice)}")
     if page < pages:
         out.print(f"`hilum quarantine --page {page + 1}` shows the next ones")
 
@@ -96,15 +115,16 @@ def sources(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     if not site.source:
         raise HilumError(f"{config} defines no [[source]]")
     records = records_if_any(site)
-    shown = views.sources(site, records)
-    for view, source in zip(shown, site.source, strict=True):
-        view["answers"], view["answer"] = answer_of(source)
+    asked = []
+    for view, source in zip(views.sources(site, records), site.source, strict=True):
+        answers, answer = answer_of(source)
+        asked.append({**vars(view), "answers": answers, "answer": answer})
         if not as_json:
             out.print(_source_line(view))
-            out.print(f"  {escape(view['answer'])}", style=None if view["answers"] else "bold red")
+            out.print(f"  {escape(answer)}", style=None if answers else "bold red")
     if as_json:
-        print_json(shown)
-    raise typer.Exit(0 if all(view["answers"] for view in shown) else 1)
+        print_json(asked)
+    raise typer.Exit(0 if all(view["answers"] for view in asked) else 1)
 
 
 @app.command()
@@ -116,20 +136,21 @@ def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> No
 
     site = load(config)
     records = records_if_any(site)
-    shown = views.destinations(site, records)
-    for view, settings in zip(shown, site.destination, strict=True):
+    asked = []
+    for view, settings in zip(views.destinations(site, records), site.destination, strict=True):
         try:
-            view["answers"] = open_destination(settings).answers()
-            view["answer"] = "answers" if view["answers"] else "does not answer"
+            answers = open_destination(settings).answers()
+            answer = "answers" if answers else "does not answer"
         except ConfigurationError as error:
-            view["answers"], view["answer"] = False, f"cannot be asked: {error}"
+            answers, answer = False, f"cannot be asked: {error}"
+        asked.append({**vars(view), "answers": answers, "answer": answer})
         if not as_json:
             out.print(_destination_line(view))
             out.print(f"  receives {_received(settings)}")
-            out.print(f"  {escape(view['answer'])}", style=None if view["answers"] else "bold red")
+            out.print(f"  {escape(answer)}", style=None if answers else "bold red")
     if as_json:
-        print_json(shown)
-    raise typer.Exit(0 if all(view["answers"] for view in shown) else 1)
+        print_json(asked)
+    raise typer.Exit(0 if all(view["answers"] for view in asked) else 1)
 
 
 @app.command()
@@ -147,92 +168,93 @@ def trace(
         print_json(lines)
         return
     for line in lines:
-        since = line["at"] - lines[0]["at"]
-        whose = f"[dim]{line['module']} {line['workitem'][-8:]}[/]  " if line["workitem"] else ""
-        text = f"{whose}{escape(line['text'])}"
-        out.print(f"{clock(line['at'])}  +{since:8.2f} s  {line['kind']:<14} {text}")
+        since = line.at - lines[0].at
+        whose = f"[dim]{line.module} {line.workitem[-8:]}[/]  " if line.workitem else ""
+        out.print(f"{clock(line.at)}  +{since:8.2f} s  {line.kind:<14} {whose}{escape(line.text)}")
 
 
-def _show_studies(studies: list[dict[str, Any]]) -> None:
+def _show_studies(studies: "list[StudyView]") -> None:
     for study in studies:
-        when = clock(study["last_at"])
-        waiting = "no rule applies" if study["settled"] else "receiving"
-        for item in study["workitems"] or [{"module": "", "state": waiting, "reason": ""}]:
-            what = f"{_workitem_line(item)}{_besides(study)}"
-            out.print(f"{when}  {study['study_uid']}  {counted(study['images'], 'image')}  {what}")
-            for delivery in item.get("deliveries", []):
-                if delivery["state"] in (Delivery.DELAYED, Delivery.REFUSED):
+        about = f"{clock(study.last_at)}  {study.study_uid}  {counted(study.images, 'image')}"
+        if not study.workitems:
+            state = "no rule applies" if study.settled else "receiving"
+            out.print(f"{about}  [bold]{state}[/]{_besides(study)}")
+        for item in study.workitems:
+            out.print(f"{about}  {_workitem_line(item)}{_besides(study)}")
+            for delivery in item.deliveries:
+                if delivery.state in (DeliveryState.DELAYED, DeliveryState.REFUSED):
                     out.print(f"    {_delivery_line(delivery)}")
 
 
-def _workitem_line(item: dict[str, Any]) -> str:
+def _workitem_line(item: "WorkitemView") -> str:
     """State, module and reason; where there is no result, that comes before the reason."""
-    module = f"withdrawal note of {item['module']}" if item.get("is_withdrawal") else item["module"]
-    parts = [f"[bold]{item['state']}[/]", f"{module} {item.get('id', '')[-8:]}"]
-    if refusal := item.get("refusal"):
-        parts.insert(1, f"[bold red]refused: {escape(refusal)}[/]")
-    return "  ".join([*parts, escape(item["reason"])])
+    is_note = item.kind is WorkitemKind.WITHDRAWAL
+    module = f"withdrawal note of {item.module}" if is_note else item.module
+    parts = [f"[bold]{item.state}[/]", f"{module} {item.id[-8:]}", escape(item.reason)]
+    if item.refusal:
+        parts.insert(1, f"[bold red]refused: {escape(item.refusal)}[/]")
+    return "  ".join(parts)
 
 
-def _show_refusals(refusals: list[dict[str, Any]]) -> None:
+def _show_refusals(refusals: "list[Rejection]") -> None:
     if not refusals:
         return
     out.print("[bold]refused by the receiver[/], the latest first:")
     for row in refusals:
-        whose = f"{row['caller'] or 'no AE title'} at {row['address']}"
-        times = f"{row['count']} times" if row["count"] > 1 else "once"
-        since = f" (first {clock(row['first_at'])})" if row["count"] > 1 else ""
-        called = f" calling {row['called']}" if row["called"] else ""
-        said = escape(f"{whose}{called}: {row['reason']}")
-        out.print(f"{clock(row['last_at'])}  {times}{since}  {row['kind']}  {said}")
+        whose = f"{row.caller or 'no AE title'} at {row.address}"
+        times = f"{row.count} times" if row.count > 1 else "once"
+        since = f" (first {clock(row.first_at)})" if row.count > 1 else ""
+        called = f" calling {row.called}" if row.called else ""
+        said = escape(f"{whose}{called}: {row.reason}")
+        out.print(f"{clock(row.last_at)}  {times}{since}  {row.kind}  {said}")
 
 
-def _besides(study: dict[str, Any]) -> str:
+def _besides(study: "StudyView") -> str:
     """What is to be known of a study beside the states of its workitems."""
     text = ""
-    if removed := study["removed"]:
-        text = f"  (files removed {clock(removed['at'])}: {escape(removed['reason'])})"
-    if study["corrected"]:
-        text += f"  (corrected patient data were sent: hilum decide {study['study_uid']})"
+    if removed := study.removed:
+        text = f"  (files removed {clock(removed.at)}: {escape(removed.reason)})"
+    if study.corrected:
+        text += f"  (corrected patient data were sent: hilum decide {study.study_uid})"
     return text
 
 
-def _source_line(source: dict[str, Any]) -> str:
-    parts = [f"source {source['name']} ({source['kind']})  [bold]{source['state']}[/]"]
-    if "since" in source:
-        parts.append(f"since {clock(source['since'])}")
-        behind = counted(source["behind"], "change")
-        parts.append(f"{counted(source['fetched'], 'image')} fetched, {behind} behind")
-    if source.get("problem"):
-        parts.append(f"last problem {clock(source['problem_at'])}: {escape(source['problem'])}")
+def _source_line(source: "SourceView") -> str:
+    parts = [f"source {source.name} ({source.kind})  [bold]{source.state}[/]"]
+    if source.since is not None:
+        parts.append(f"since {clock(source.since)}")
+        behind = counted(source.behind, "change")
+        parts.append(f"{counted(source.fetched, 'image')} fetched, {behind} behind")
+    if source.problem and source.problem_at is not None:
+        parts.append(f"last problem {clock(source.problem_at)}: {escape(source.problem)}")
     return "  ".join(parts)
 
 
-def _show_quarantine(quarantine: dict[str, Any]) -> None:
-    if not quarantine["total"]:
+def _show_quarantine(quarantine: "QuarantineView") -> None:
+    if not quarantine.total:
         return
-    total = counted(quarantine["total"], "object")
-    out.print(f"[bold]{total} not taken in[/], in {quarantine['folder']}:")
-    for item in quarantine["objects"]:
-        out.print(_set_apart_line(item))
-    if more := quarantine["total"] - len(quarantine["objects"]):
+    total = counted(quarantine.total, "object")
+    out.print(f"[bold]{total} not taken in[/], in {quarantine.folder}:")
+    for item in quarantine.objects:
+        out.print(_quarantined_line(item))
+    if more := quarantine.total - len(quarantine.objects):
         older = counted(more, "older one")
         out.print(f"and {older}; `hilum quarantine` lists all, and says what to do")
 
 
-def _set_apart_line(item: dict[str, Any]) -> str:
-    about = f"study {item['study_uid']}" if item["study_uid"] else "study unknown"
-    said = f"from {item['sender'] or 'unknown sender'}  {item['reason']}  {item['file']}"
-    return f"{clock(item['at'])}  {about}  {escape(said)}"
+def _quarantined_line(item: "QuarantinedView") -> str:
+    about = f"study {item.study_uid}" if item.study_uid else "study unknown"
+    said = f"from {item.sender or 'unknown sender'}  {item.reason}  {item.file}"
+    return f"{clock(item.at)}  {about}  {escape(said)}"
 
 
-def _destination_line(destination: dict[str, Any]) -> str:
-    parts = [f"destination {destination['name']} ({destination['kind']})"]
-    if destination["state"] == "silent":
-        since = clock(destination["since"])
-        parts.append(f"[bold red]silent since {since}[/], called every few seconds")
-        parts.append(escape(destination["problem"]))
-    counts = destination["deliveries"]
+def _destination_line(destination: "DestinationView") -> str:
+    parts = [f"destination {destination.name} ({destination.kind})"]
+    if destination.state is DestinationState.UNREACHABLE and destination.since is not None:
+        since = clock(destination.since)
+        parts.append(f"[bold red]unreachable since {since}[/], called every few seconds")
+        parts.append(escape(destination.problem))
+    counts = destination.deliveries
     parts += [f"{counts[state]} {state}" for state in sorted(counts)]
     return "  ".join(parts)
 
@@ -249,9 +271,9 @@ def _received(destination: Destination) -> str:
     return ", ".join(words[kind] for kind in destination.objects) or "nothing"
 
 
-def _delivery_line(delivery: dict[str, Any]) -> str:
-    parts = [f"{delivery['destination']}: [bold]{delivery['state']}[/]"]
-    if delivery["state"] == Delivery.DELAYED:
-        when = clock(delivery["next_attempt"])
-        parts.append(f"attempt {delivery['attempts'] + 1} at {when}")
-    return "  ".join([*parts, escape(delivery["reason"])])
+def _delivery_line(delivery: "Delivery") -> str:
+    parts = [f"{delivery.destination}: [bold]{delivery.state}[/]"]
+    if delivery.state is DeliveryState.DELAYED:
+        when = clock(delivery.next_attempt)
+        parts.append(f"attempt {delivery.attempts + 1} at {when}")
+    return "  ".join([*parts, escape(delivery.reason)])

@@ -2,11 +2,13 @@
 
 from hilum.comparison import priors
 from hilum.comparison.norms import compare_with_norms
-from hilum.config.site import Destination, Rule, Site
+from hilum.config.site import Destination, Site
 from hilum.engine import exchange
 from hilum.findings import Findings
 from hilum.inbox.room import with_room
-from hilum.records import Records, tables
+from hilum.records import Records
+from hilum.records.models import Workitem
+from hilum.records.states import EventKind
 from hilum.routing import recipients
 from hilum.workitems import Workitems, module_of
 
@@ -19,29 +21,28 @@ class Comparison:
         self._records = records
         self._workitems = workitems
 
-    def of(self, row: tables.Row) -> Findings:
+    def of(self, item: Workitem) -> Findings:
         """The findings of a workitem, compared where the module says that they can be.
 
         To be called once after each run of the module, which writes its findings anew.
         """
-        folder = self._workitems.result_folder(row["id"])
+        folder = self._workitems.result_folder(item.id)
         findings = exchange.load(folder)
         if not any(measurement.followed for measurement in findings.measurements):
             return findings
-        about, module = self._workitems.patient_and_study(row), module_of(row)
-        findings, problems = priors.follow_up(findings, about, module, self._archives(row))
+        about, module = self._workitems.patient_and_study(item), module_of(item)
+        findings, problems = priors.follow_up(findings, about, module, self._archives(item))
         notes, unused = compare_with_norms(self._site.norms, module, about, findings)
         findings = Findings((*findings.items, *notes))
-        for kind, texts in (("priors", problems), ("norms", unused)):
+        for kind, texts in ((EventKind.PRIORS, problems), (EventKind.NORMS, unused)):
             for text in texts:
-                self._records.add_event(row["study_uid"], kind, text, row["id"])
+                self._records.events.add(item.study_uid, kind, text, item.id)
         with_room(self._site.data, lambda: exchange.save(findings, folder))
         return findings
 
-    def _archives(self, row: tables.Row) -> tuple[Destination, ...]:
+    def _archives(self, item: Workitem) -> tuple[Destination, ...]:
         """Those that are asked for earlier results: those that answer C-FIND."""
         if not self._site.priors.enabled:
             return ()
-        rule = Rule.model_validate(row["rule"])
-        names = self._site.priors.ask or recipients(self._site, rule, refused=False)
+        names = self._site.priors.ask or recipients(self._site, item.rule, refused=False)
         return tuple(d for d in self._site.destinations(tuple(names)) if d.kind == "dimse")

@@ -14,10 +14,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from hilum.alarms import alarms_now
 from hilum.config.site import Site
 from hilum.hints import Asked, HintSender, wake_address
 from hilum.module import ModuleFacts
 from hilum.records import Records, views
+from hilum.records.views import as_json
 
 
 def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> Starlette:
@@ -34,9 +36,10 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
         uid = request.path_params["uid"]
         try:
             view = await run_in_threadpool(views.study, records, uid)
+            trace = await run_in_threadpool(views.trace, records, uid)
         except LookupError:
             return JSONResponse({"error": "no such study was received"}, status_code=404)
-        return JSONResponse({**view, "trace": await run_in_threadpool(views.trace, records, uid)})
+        return JSONResponse({**as_json(view), "trace": as_json(trace)})
 
     async def wake(request: Request) -> Response:
         waker = wakers.get(request.path_params["name"])
@@ -55,8 +58,8 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
             Route("/api/studies", _showing(views.studies, records)),
             Route("/api/studies/{uid}", study),
             Route("/api/modules", modules),
-            Route("/api/alarms", _showing(views.alarms, site, records)),
-            Route("/api/refusals", _showing(views.refusals, records)),
+            Route("/api/alarms", _showing(alarms_now, site, records)),
+            Route("/api/refusals", _showing(records.rejections.since)),
             Route("/api/sources", _showing(views.sources, site, records)),
             Route("/api/destinations", _showing(views.destinations, site, records)),
             Route("/api/quarantine", _showing(views.quarantine, site)),
@@ -69,7 +72,7 @@ def _showing(view: Callable[..., Any], *arguments: Any) -> Callable[[Request], A
     """The endpoint that answers with `view` of `arguments` as JSON."""
 
     async def show(_request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(view, *arguments))
+        return JSONResponse(as_json(await run_in_threadpool(view, *arguments)))
 
     return show
 

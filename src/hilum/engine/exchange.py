@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 from highdicom import Volume
@@ -26,6 +26,16 @@ from hilum.findings import (
     image_of,
 )
 from hilum.inbox import write_durably
+from hilum.summary import (
+    ChangeSummary,
+    ClassificationSummary,
+    HeatMapSummary,
+    MeasurementSummary,
+    NoteSummary,
+    RefusalSummary,
+    SegmentSummary,
+    Summary,
+)
 
 FINDINGS = "findings.json"
 ARRAYS = "arrays.npz"
@@ -130,69 +140,59 @@ def load_pictures(folder: Path) -> dict[str, np.ndarray]:
         return {str(uid): arrays[str(number)] for number, uid in enumerate(arrays["uids"])}
 
 
-def summary(findings: Findings) -> list[dict[str, Any]]:
-    """The findings as plain values, without arrays, for records, traces and `--json`."""
-    lines: list[dict[str, Any]] = []
-    for finding in findings.items:
-        match finding:
-            case Measurement():
-                lines.append(
-                    {
-                        "kind": "measurement",
-                        "of": finding.of.name if finding.of else None,
-                        "what": finding.code.meaning,
-                        "value": finding.value,
-                        "unit": finding.unit.value,
-                        "uncertainty": finding.uncertainty,
-                        "followed": finding.followed,
-                    }
-                )
-            case Change():
-                lines.append(_change(finding))
-            case Segment():
-                lines.append(
-                    {
-                        "kind": "segment",
-                        "label": finding.name,
-                        "voxels": int(finding.mask.array.sum()),
-                        "volume_ml": finding.volume_ml,
-                    }
-                )
-            case Classification():
-                lines.append(_classification(finding))
-            case HeatMap():
-                lines.append({"kind": "heat map", "label": finding.label})
-            case Refusal():
-                lines.append({"kind": "refusal", "code": finding.code, "text": finding.sentence})
-            case Note():
-                lines.append({"kind": "note", "text": finding.sentence, "caution": finding.caution})
-        lines[-1]["image"] = image_of(finding)
-    return lines
+def summary(findings: Findings) -> tuple[Summary, ...]:
+    """The findings without arrays, for records, traces and `--json`."""
+    return tuple(map(_summary, findings.items))
 
 
-def _change(finding: Change) -> dict[str, Any]:
-    return {
-        "kind": "change",
-        "of": finding.of.label,
-        "since": finding.latest.day.isoformat(),
-        "value": finding.difference,
-        "uncertainty": finding.difference_uncertainty,
-        "unit": finding.of.unit.value,
-        "percent_per_year": finding.percent_per_year,
-        "percent_per_year_uncertainty": finding.percent_per_year_uncertainty,
-    }
+def _summary(finding: Finding) -> Summary:
+    image = image_of(finding)
+    match finding:
+        case Measurement():
+            return MeasurementSummary(
+                what=finding.code.meaning,
+                value=finding.value,
+                unit=finding.unit.value,
+                of=finding.of.name if finding.of else None,
+                uncertainty=finding.uncertainty,
+                followed=finding.followed,
+                image=image,
+            )
+        case Change():
+            return ChangeSummary(
+                of=finding.of.label,
+                since=finding.latest.day.isoformat(),
+                value=finding.difference,
+                unit=finding.of.unit.value,
+                uncertainty=finding.difference_uncertainty,
+                percent_per_year=finding.percent_per_year,
+                percent_per_year_uncertainty=finding.percent_per_year_uncertainty,
+                image=image,
+            )
+        case Segment():
+            voxels = int(finding.mask.array.sum())
+            return SegmentSummary(finding.name, voxels, finding.volume_ml, image)
+        case Classification():
+            return _classification(finding)
+        case HeatMap():
+            return HeatMapSummary(finding.label, image)
+        case Refusal():
+            return RefusalSummary(finding.code, finding.sentence, image)
+        case Note():
+            return NoteSummary(finding.sentence, finding.caution, image)
+    assert_never(finding)
 
 
-def _classification(finding: Classification) -> dict[str, Any]:
+def _classification(finding: Classification) -> ClassificationSummary:
     outcome = finding.outcome.label if finding.outcome else "indeterminate"
     scores = ", ".join(f"{score.label} {score.value:.2f}" for score in finding.scores)
-    return {
-        "kind": "classification",
-        "outcome": outcome,
-        "scores": {score.label: score.value for score in finding.scores},
-        "basis": finding.basis,
-        "text": f"{outcome} ({scores}). {finding.basis}",
-    }
+    return ClassificationSummary(
+        outcome=outcome,
+        text=f"{outcome} ({scores}). {finding.basis}",
+        basis=finding.basis,
+        scores={score.label: score.value for score in finding.scores},
+        image=finding.image,
+    )
 
 
 _KINDS: dict[str, Callable[..., Finding]] = {

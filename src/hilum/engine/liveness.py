@@ -4,11 +4,12 @@ import os
 import socket
 import time
 import uuid
-from typing import Any
+from dataclasses import replace
 
 from hilum.engine import durable
 from hilum.process import is_alive, own_start_time
-from hilum.records import Records, tables
+from hilum.records import Records
+from hilum.records.models import Executor
 
 BEAT_SECONDS = 10.0
 DEAD_SECONDS = 30.0  # for executors on other hosts; on ours the kernel is asked
@@ -23,9 +24,10 @@ class Pulse:
         self._host = socket.gethostname()
         self._steady_since = time.monotonic()
         self._last_beat = 0.0
-        self._row: dict[str, Any] = {"id": self.executor, "role": role, "host": self._host}
-        self._row |= {"pid": os.getpid(), "started": own_start_time()}
-        records.put(tables.executor, **self._row, beat_at=time.time())
+        self._living = Executor(
+            self.executor, role, self._host, os.getpid(), own_start_time(), time.time()
+        )
+        records.executors.beat(self._living)
 
     def beat(self) -> bool:
         """Show that this process lives, if it is time to; cheap in every turn of a loop."""
@@ -34,10 +36,8 @@ class Pulse:
             return False
         if self._last_beat and now - self._last_beat > 2 * BEAT_SECONDS:
             self._steady_since = now  # we were stalled, perhaps with the database; so were others
-        beat_at = time.time()
-        if not self._records.change(tables.executor, {"id": self.executor}, beat_at=beat_at):
-            # we were stalled for so long that another took us for dead
-            self._records.put(tables.executor, **self._row, beat_at=beat_at)
+        self._living = replace(self._living, beat_at=time.time())
+        self._records.executors.beat(self._living)  # if we were stalled, we may count as dead
         self._last_beat = time.monotonic()
         return True
 
@@ -45,13 +45,13 @@ class Pulse:
         """Take over the work of every dead executor; return their ids."""
         steady = time.monotonic() - self._steady_since > DEAD_SECONDS + BEAT_SECONDS
         dead = []
-        for row in self._records.find(tables.executor):
-            if row["host"] == self._host:
-                gone = not is_alive(row["pid"], row["started"])
+        for executor in self._records.executors.all():
+            if executor.host == self._host:
+                gone = not is_alive(executor.pid, executor.started)
             else:
-                gone = steady and time.time() - row["beat_at"] > DEAD_SECONDS
+                gone = steady and time.time() - executor.beat_at > DEAD_SECONDS
             if gone:
-                durable.take_over(row["id"])
-                self._records.remove(tables.executor, id=row["id"])
-                dead.append(row["id"])
+                durable.take_over(executor.id)
+                self._records.executors.remove(executor.id)
+                dead.append(executor.id)
         return dead

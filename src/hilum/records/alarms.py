@@ -1,29 +1,27 @@
-"""Alarms: what is wrong now and needs a person's eye. `views.py` shows them."""
+"""Since when something is wrong. Whether it still is, is asked anew each time (hilum.alarms)."""
 
-import logging
-import time
+from hilum.records import tables
+from hilum.records.database import Database
+from hilum.records.models import AlarmSince
+from hilum.records.rows import Rows
 
-from hilum.config.site import Site
-from hilum.records import Records, tables, views
-
-log = logging.getLogger(__name__)
+alarm = tables.alarm.c
 
 
-class Alarms:
-    """Notes when an alarm begins and ends: once on record, once in the log."""
+class AlarmRecords:
+    """The alarms that have begun and not ended."""
 
-    def __init__(self, site: Site, records: Records) -> None:
-        self._site = site
-        self._records = records
-        self._known = {row["name"] for row in records.find(tables.alarm)}
+    def __init__(self, database: Database) -> None:
+        self._rows = Rows(database, tables.alarm, AlarmSince)
 
-    def check(self) -> None:
-        """Compare with the facts; call it every few seconds."""
-        alarms = {alarm["name"]: alarm for alarm in views.alarms(self._site, self._records)}
-        for name in alarms.keys() - self._known:
-            log.error("alarm: %s", alarms[name]["text"])
-            self._records.put(tables.alarm, name=name, since=time.time())
-        for name in self._known - alarms.keys():
-            log.warning("the alarm is over: %s", name)
-            self._records.remove(tables.alarm, name=name)
-        self._known = set(alarms)
+    def since(self) -> dict[str, float]:
+        """When each began, by its name."""
+        return {begun.name: begun.since for begun in self._rows.find()}
+
+    def begin(self, begun: AlarmSince) -> None:
+        """An alarm has begun."""
+        self._rows.add(begun)
+
+    def end(self, name: str) -> None:
+        """An alarm has ended."""
+        self._rows.remove(alarm.name == name)

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable
 
-from hilum.records import Records, tables
+from hilum.records import Records
+from hilum.records.states import EventKind
 
 BURST_SECONDS = 60.0  # without an image, before the next one begins an event of its own
 
-Key = tuple[str, str, str]
+Key = tuple[str, EventKind, str]
 
 
 class Bursts:
@@ -21,7 +22,7 @@ class Bursts:
         self._clock = clock
         self._open: dict[Key, tuple[int, int, float]] = {}  # event, images, when the last one came
 
-    def note(self, study_uid: str, kind: str, one: str, many: str) -> bool:
+    def note(self, study_uid: str, kind: EventKind, one: str, many: str) -> bool:
         """Count an image in an event of `kind`; True if it is the first one of a burst.
 
         `one` is what is said of one image, `many` what follows the number of several.
@@ -29,9 +30,9 @@ class Bursts:
         now, key = self._clock(), (study_uid, kind, many)
         self._open = {k: v for k, v in self._open.items() if now - v[2] <= BURST_SECONDS}
         if key not in self._open:
-            self._open[key] = (self._records.add_event(study_uid, kind, one), 1, now)
+            self._open[key] = (self._records.events.add(study_uid, kind, one), 1, now)
             return True
         event, images, _ = self._open[key]
         self._open[key] = (event, images + 1, now)
-        self._records.change(tables.event, {"id": event}, text=f"{images + 1} {many}")
+        self._records.events.restate(event, f"{images + 1} {many}")
         return False

@@ -1,9 +1,17 @@
-"""The states of a workitem and of a delivery, and which of them follow each other."""
+"""What the rows of the records can be: every state, kind and action, with a sentence each."""
 
 from enum import StrEnum
 
 
-class State(StrEnum):
+class WorkitemKind(StrEnum):
+    """What a workitem is."""
+
+    RUN = "run"  # a module analyses, or has analysed, images
+    WITHDRAWAL = "withdrawal"  # a note that takes a result back
+    NOT_RUN = "not run"  # it says why a module was not run on a study
+
+
+class WorkitemState(StrEnum):
     """The states of a workitem (the diagram stands in docs/explanation/architecture.md)."""
 
     SCHEDULED = "scheduled"  # waits for a worker
@@ -20,40 +28,45 @@ class State(StrEnum):
     @property
     def settled(self) -> bool:
         """Whether nothing more happens by itself."""
-        return self not in (State.SCHEDULED, State.RUNNING, State.DELIVERING)
+        return self not in (
+            WorkitemState.SCHEDULED,
+            WorkitemState.RUNNING,
+            WorkitemState.DELIVERING,
+        )
 
     @property
-    def over(self) -> bool:
+    def final(self) -> bool:
         """Whether it is settled and waits for nobody either."""
-        return self.settled and self not in (State.PARKED, State.HELD)
+        return self.settled and self not in (WorkitemState.PARKED, WorkitemState.HELD)
 
+
+UNFINISHED = (WorkitemState.SCHEDULED, WorkitemState.RUNNING)  # a worker has it, or will
+WRITTEN = (WorkitemState.DELIVERING, WorkitemState.PARKED)  # its deliveries decide what follows
+WITHOUT_RUN = (WorkitemState.NOT_APPLICABLE, WorkitemState.HELD)
 
 # From where each state is reached. Anything else is not done: what a worker or a delivery that was
 # under way still has to say about a workitem that a person cancelled or withdrew changes nothing.
 REACHED_FROM = {
-    State.RUNNING: (State.SCHEDULED, State.RUNNING),
-    State.DELIVERING: (State.RUNNING, State.DELIVERING, State.PARKED),
-    State.COMPLETED: (State.DELIVERING, State.PARKED),
-    State.PARKED: (State.DELIVERING, State.PARKED),
-    State.FAILED: (State.SCHEDULED, State.RUNNING, State.DELIVERING, State.PARKED),
-    State.CANCELLED: (
-        State.SCHEDULED,
-        State.RUNNING,
-        State.DELIVERING,
-        State.PARKED,
-        State.HELD,
+    WorkitemState.RUNNING: UNFINISHED,
+    WorkitemState.DELIVERING: (
+        WorkitemState.RUNNING,
+        WorkitemState.DELIVERING,
+        WorkitemState.PARKED,
     ),
-    State.WITHDRAWN: (
-        State.DELIVERING,
-        State.PARKED,
-        State.COMPLETED,
-        State.FAILED,
-        State.CANCELLED,  # what was under way then may have arrived
+    WorkitemState.COMPLETED: WRITTEN,
+    WorkitemState.PARKED: WRITTEN,
+    WorkitemState.FAILED: (*UNFINISHED, *WRITTEN),
+    WorkitemState.CANCELLED: (*UNFINISHED, *WRITTEN, WorkitemState.HELD),
+    WorkitemState.WITHDRAWN: (
+        *WRITTEN,
+        WorkitemState.COMPLETED,
+        WorkitemState.FAILED,
+        WorkitemState.CANCELLED,  # what was under way then may have arrived
     ),
 }
 
 
-class Delivery(StrEnum):
+class DeliveryState(StrEnum):
     """How a delivery stands: the results of one workitem on their way to one destination."""
 
     WAITING = "waiting"  # due
@@ -65,7 +78,76 @@ class Delivery(StrEnum):
     @property
     def settled(self) -> bool:
         """Whether nothing is owed any more."""
-        return self in (Delivery.VERIFIED, Delivery.CANCELLED)
+        return self in (DeliveryState.VERIFIED, DeliveryState.CANCELLED)
 
 
-OWED = (Delivery.WAITING, Delivery.DELAYED)  # nobody but us has to do something
+OWED = (DeliveryState.WAITING, DeliveryState.DELAYED)  # nobody but us has to do something
+UNSENT = (*OWED, DeliveryState.REFUSED)  # what can still be cancelled
+
+
+class DestinationState(StrEnum):
+    """Whether a destination answers."""
+
+    UNKNOWN = "not asked yet"  # nothing was delivered there, and nothing failed
+    REACHABLE = "reachable"
+    UNREACHABLE = "unreachable"  # called every few seconds, gets everything when it answers
+
+
+class SourceState(StrEnum):
+    """How the watch of an archive stands."""
+
+    NOT_STARTED = "not started"  # no process has watched it yet
+    STARTING = "starting"
+    REACHABLE = "reachable"
+    UNREACHABLE = "unreachable"  # asked again within seconds
+    REFUSED = "refused"  # it answers, but not as it should: the settings may be wrong
+    NO_ROOM = "no room"  # nothing can be stored here
+    NO_RECORDS = "no records"  # our own records fail
+
+
+class EventKind(StrEnum):
+    """What a line in the trace of a study tells of."""
+
+    RECEIVING = "receiving"  # images come, or came before
+    QUARANTINED = "quarantined"  # an object was not taken in
+    NOT_FETCHED = "not fetched"  # an archive lists an image and does not give it
+    RELEASED = "released"  # a sender closed its association; or a person released what was parked
+    ABORTED = "aborted"  # an association broke off
+    LATE = "late"  # images came after others of the study had been removed
+    UNREADABLE = "unreadable"  # the study cannot be judged
+    COMPLETE = "complete"  # there is enough to decide
+    SERIES = "series"  # what was decided about one series
+    IDENTITY = "identity"  # whose the images are
+    DECIDED = "decided"  # it was decided whose the images are
+    CORRECTED = "corrected"  # the images were sent again with other patient data
+    MOVED = "moved"  # a result came back under other patient data
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    PRIORS = "priors"  # earlier results that could not be compared
+    NORMS = "norms"  # norms that could not be used
+    ANALYSED = "analysed"
+    WRITTEN = "written"  # the result objects are on the disk
+    DELIVERING = "delivering"
+    WAITING = "waiting"
+    DELAYED = "delayed"  # a delivery is tried again later
+    REFUSED = "refused"  # a destination refused a result
+    VERIFIED = "verified"  # a destination has shown the results to us
+    COMPLETED = "completed"
+    NOT_APPLICABLE = "not applicable"
+    HELD = "held"
+    PARKED = "parked"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    WITHDRAWN = "withdrawn"
+    REMOVED = "removed"  # a rule has removed the images
+    NEXT = "next"  # not in the records: what is tried again, and when
+
+
+class RequestAction(StrEnum):
+    """What a person can ask the gateway for."""
+
+    RELEASE = "release"
+    RETRY = "retry"
+    CANCEL = "cancel"
+    DECIDE = "decide"
+    WITHDRAW = "withdraw"

@@ -1,13 +1,9 @@
-"""The tables of our records: workitems, results, deliveries, the events of every study.
+"""The tables of our records. models.py says what their rows mean.
 
 They hold UIDs and our own ids, never names, birth dates or patient ids.
 """
 
-from typing import Any
-
 import sqlalchemy as sa
-
-Row = dict[str, Any]
 
 metadata = sa.MetaData()
 
@@ -15,6 +11,7 @@ workitem = sa.Table(
     "workitem",
     metadata,
     sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),  # a WorkitemKind
     sa.Column("study_uid", sa.String(64), index=True, nullable=False),
     sa.Column("module", sa.String(64), nullable=False),
     sa.Column("version", sa.String(32), nullable=False),
@@ -22,7 +19,7 @@ workitem = sa.Table(
     sa.Column("weights_sha256", sa.String(64), nullable=False),
     sa.Column("rule", sa.JSON, nullable=False),
     sa.Column("rule_key", sa.String(64), nullable=False),
-    sa.Column("state", sa.String(16), index=True, nullable=False),  # a State
+    sa.Column("state", sa.String(16), index=True, nullable=False),  # a WorkitemState
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("launch", sa.Integer, nullable=False, default=0),  # how often the engine was given it
@@ -53,7 +50,7 @@ delivery = sa.Table(
     sa.Column("destination", sa.String(64), primary_key=True),
     sa.Column("variant", sa.String(64), nullable=False),  # of the results it is to receive
     sa.Column("images", sa.Boolean, nullable=False),  # whether the analysed images go along
-    sa.Column("state", sa.String(16), index=True, nullable=False),  # a Delivery
+    sa.Column("state", sa.String(16), index=True, nullable=False),  # a DeliveryState
     sa.Column("owed_at", sa.Float, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, default=0),
     sa.Column("reason", sa.Text, nullable=False, default=""),
@@ -64,9 +61,9 @@ destination = sa.Table(
     "destination",
     metadata,
     sa.Column("name", sa.String(64), primary_key=True),
-    sa.Column("state", sa.String(16), nullable=False),  # answers, silent
+    sa.Column("state", sa.String(16), nullable=False),  # a DestinationState
     sa.Column("since", sa.Float, nullable=False),  # when it came into that state
-    sa.Column("problem", sa.Text, nullable=False, default=""),  # why it is silent
+    sa.Column("problem", sa.Text, nullable=False, default=""),  # why it is unreachable
 )
 event = sa.Table(
     "event",
@@ -75,7 +72,7 @@ event = sa.Table(
     sa.Column("at", sa.Float, nullable=False),
     sa.Column("study_uid", sa.String(64), index=True, nullable=False),
     sa.Column("workitem_id", sa.String(64), nullable=False, default=""),
-    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),  # an EventKind
     sa.Column("text", sa.Text, nullable=False),
 )
 study = sa.Table(
@@ -93,7 +90,7 @@ source = sa.Table(
     metadata,
     sa.Column("name", sa.String(32), primary_key=True),
     sa.Column("cursor", sa.Text, nullable=False, default=""),  # empty before the first use
-    sa.Column("state", sa.String(16), nullable=False),  # starting, reachable, unreachable, ...
+    sa.Column("state", sa.String(16), nullable=False),  # a SourceState
     sa.Column("since", sa.Float, nullable=False),  # when it came into that state
     sa.Column("problem", sa.Text, nullable=False, default=""),  # the last one, in plain words
     sa.Column("problem_at", sa.Float),
@@ -146,13 +143,13 @@ subject = sa.Table(
 alarm = sa.Table(
     "alarm",  # since when something is wrong; whether it still is, is asked anew each time
     metadata,
-    sa.Column("name", sa.String(16), primary_key=True),
+    sa.Column("name", sa.String(80), primary_key=True),
     sa.Column("since", sa.Float, nullable=False),
 )
-refusal = sa.Table(
-    "refused",  # a hilum.rejections.Refusal: who was refused by the receiver, why, how often
+rejection = sa.Table(
+    "refused",  # a hilum.rejections.Rejection: who was refused by the receiver, why, how often
     metadata,
-    sa.Column("kind", sa.String(32), primary_key=True),  # a RefusalKind
+    sa.Column("kind", sa.String(32), primary_key=True),  # a RejectionKind
     sa.Column("address", sa.String(64), primary_key=True),
     sa.Column("caller", sa.String(16), primary_key=True),
     sa.Column("called", sa.String(16), primary_key=True),
@@ -177,7 +174,7 @@ request = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("at", sa.Float, nullable=False),
-    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("action", sa.String(16), nullable=False),  # a RequestAction
     sa.Column("workitem_id", sa.String(64), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("answer", sa.Text),

@@ -1,327 +1,347 @@
-"""The records as plain values: what `status`, `trace`, `demo --json` and the console all show."""
+"""What `status`, `trace`, `demo --json` and the console show of the records.
 
-import dataclasses
-import time
-from collections.abc import Iterator
+Every view is a frozen dataclass; its fields are those of the JSON (`as_json`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
 from textwrap import shorten
-from typing import Any
+from typing import Any, TypeVar
 
-import sqlalchemy as sa
+from pydantic_core import to_jsonable_python
 
-from hilum.config.site import Site
-from hilum.dicom.identity import CORRECTED, DIFFERENT, FORMER
+from hilum.config.site import Destination, Site, Source
 from hilum.errors import HilumError
 from hilum.inbox import set_apart_in
-from hilum.inbox.privacy import open_to_others
-from hilum.inbox.room import free_mib
-from hilum.records import Records, tables
-from hilum.records.refusals import alarms_of_refusals
-from hilum.records.refusals import refusals as recorded_refusals
-from hilum.records.states import OWED, Delivery, State
-from hilum.wording import counted
+from hilum.records import Records
+from hilum.records.models import (
+    Delivery,
+    DestinationStanding,
+    Removal,
+    Result,
+    SourceStanding,
+    Study,
+    Workitem,
+)
+from hilum.records.states import (
+    DeliveryState,
+    DestinationState,
+    EventKind,
+    SourceState,
+    WorkitemKind,
+    WorkitemState,
+)
+from hilum.summary import NoteSummary, RefusalSummary, Summary
+from hilum.verdict import Verdict
 
-View = dict[str, Any]
-MOST_NAMED = 5  # studies that an alarm names
 LONGEST_REFUSAL = 300  # characters
-ALARM_WORKITEMS = 5  # without a result one after the other, of one module,
-ALARM_SECONDS = 24 * 3600.0  # within this time
-ANALYSED = (State.DELIVERING, State.COMPLETED, State.PARKED, State.FAILED)
-OPEN = tuple(state for state in State if not state.over)
+OPEN = tuple(state for state in WorkitemState if not state.final)
+Row = TypeVar("Row")
 
 
-def studies(records: Records, limit: int = 100) -> list[View]:
+@dataclass(frozen=True)
+class ResultView:
+    """One result object; `verified` once every destination has shown it."""
+
+    kind: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    verified: bool
+
+
+@dataclass(frozen=True)
+class WorkitemView:
+    """A workitem in full; `refusal` is the sentence that says why there is no result."""
+
+    id: str
+    kind: WorkitemKind
+    module: str
+    version: str
+    weights_sha256: str
+    state: WorkitemState
+    reason: str
+    chosen_series: tuple[Verdict, ...]
+    rejected_series: tuple[Verdict, ...]
+    incomplete: str | None
+    predecessor: str | None
+    superseded_by: str | None
+    refusal: str | None
+    findings: tuple[Summary, ...]
+    results: tuple[ResultView, ...]
+    deliveries: tuple[Delivery, ...]
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """One study: how many images, when, and every workitem in full.
+
+    It is `settled` once all its images are decided on, and `corrected` where a person has to decide
+    on corrected patient data.
+    """
+
+    study_uid: str
+    images: int
+    first_at: float
+    last_at: float
+    settled: bool
+    corrected: bool
+    removed: Removal | None
+    workitems: tuple[WorkitemView, ...]
+
+
+@dataclass(frozen=True)
+class TraceLine:
+    """One event of a study; `workitem` and `module` are "" where it is about the whole study."""
+
+    at: float
+    kind: EventKind
+    text: str
+    workitem: str
+    module: str
+
+
+@dataclass(frozen=True)
+class DestinationView:
+    """Where results go: whether it answers, since when, and what it still has to take."""
+
+    name: str
+    kind: str
+    receives: str  # the variant
+    state: DestinationState
+    since: float | None
+    problem: str
+    deliveries: Mapping[DeliveryState, int]
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """An archive that is watched: whether it answers, since when, and how far the watch is."""
+
+    name: str
+    kind: str
+    state: SourceState
+    since: float | None = None
+    problem: str = ""
+    problem_at: float | None = None
+    seen_at: float | None = None
+    behind: int = 0
+    fetched: int = 0
+    fetched_at: float | None = None
+
+
+@dataclass(frozen=True)
+class QuarantinedView:
+    """One object that was received and not taken in, why, and what to do."""
+
+    at: float
+    reason: str
+    advice: str
+    sender: str
+    study_uid: str
+    file: str
+
+
+@dataclass(frozen=True)
+class QuarantineView:
+    """How many objects are in the quarantine, and some of them."""
+
+    total: int
+    folder: str
+    objects: tuple[QuarantinedView, ...]
+
+
+def as_json(view: object) -> Any:
+    """A view, or whatever holds views, as plain values for JSON."""
+    return to_jsonable_python(view)
+
+
+def studies(records: Records, limit: int = 100) -> list[StudyView]:
     """The studies that came in last, and whatever is not done or waits for a person."""
-    rows = records.find(tables.study, order_by="-last_at", limit=limit)
-    open_ones = records.find(tables.workitem, order_by="-created", state=OPEN)
-    uids = dict.fromkeys(row["study_uid"] for row in [*rows, *open_ones])
-    return [study(records, uid) for uid in uids]
+    latest = records.studies.latest(limit)
+    known = {study.study_uid for study in latest}
+    waiting = reversed(records.workitems.in_state(*OPEN))
+    open_ones = dict.fromkeys(item.study_uid for item in waiting)
+    further = {s.study_uid: s for s in records.studies.called([*open_ones.keys() - known])}
+    return _views(records, [*latest, *(further[uid] for uid in open_ones if uid in further)])
 
 
-def study(records: Records, study_uid: str) -> View:
-    """One study: how many images, when, and every workitem in full; `LookupError` if unknown."""
-    row = records.one(tables.study, study_uid=study_uid)
-    items = records.find(tables.workitem, study_uid=study_uid, order_by="created")
-    removals = [
-        {key: removal[key] for key in ("at", "reason", "images", "bytes", "results")}
-        for removal in records.find(tables.removal, study_uid=study_uid)
-    ]
-    return {
-        "study_uid": study_uid,
-        "images": row["images"],
-        "first_at": row["first_at"],
-        "last_at": row["last_at"],
-        "settled": bool(row["settled_images"] or removals),
-        "corrected": bool(
-            records.find(tables.correction, study_uid=study_uid, is_open=True, limit=1)
-        ),
-        "removed": removals[0] if removals else None,
-        "workitems": [_workitem(records, item) for item in items],
-    }
+def study(records: Records, study_uid: str) -> StudyView:
+    """One study; `LookupError` if none of its images was taken in."""
+    (view,) = _views(records, [records.studies.one(study_uid)])
+    return view
 
 
 def study_called(records: Records, ending: str) -> str:
     """The UID that is `ending`, or else the one that ends so; `HilumError` without exactly one.
 
-    Of the studies that something was noted of, be it that none of their images was taken in.
+    Studies of which no image was taken in are found, too, if something was noted of them.
     """
-    uid = tables.event.c.study_uid
-    query = sa.select(uid).where(uid.endswith(ending, autoescape=True)).distinct()
-    found = [str(row["study_uid"]) for row in records.select(query)]
+    found = records.events.studies_ending(ending)
     if ending not in found and len(found) != 1:
         many = "several studies end" if found else "no study ends"
         raise HilumError(f"{many} in {ending}; `hilum status` lists those that came in")
     return ending if ending in found else found[0]
 
 
-def trace(records: Records, study_uid: str) -> list[View]:
+def trace(records: Records, study_uid: str) -> list[TraceLine]:
     """Every event of one study in order; at its end, what is tried again and when."""
     return events(records, study_uid) + _planned(records, study_uid)
 
 
-def events(records: Records, study_uid: str) -> list[View]:
+def events(records: Records, study_uid: str) -> list[TraceLine]:
     """What has happened to one study, in order."""
-    modules = _modules(records, study_uid)
+    modules = records.workitems.modules_of(study_uid)
     return [
-        {
-            "at": row["at"],
-            "kind": row["kind"],
-            "text": row["text"],
-            "workitem": row["workitem_id"],
-            "module": modules.get(row["workitem_id"], ""),
-        }
-        for row in records.find(tables.event, study_uid=study_uid, order_by="id")
+        TraceLine(e.at, e.kind, e.text, e.workitem_id, modules.get(e.workitem_id, ""))
+        for e in records.events.of_study(study_uid)
     ]
 
 
-def _modules(records: Records, study_uid: str) -> dict[str, str]:
-    """The module of every workitem of a study."""
-    table = tables.workitem  # not the whole rows: they hold verdicts and findings
-    query = sa.select(table.c.id, table.c.module).where(table.c.study_uid == study_uid)
-    return {row["id"]: row["module"] for row in records.select(query)}
-
-
-def _planned(records: Records, study_uid: str) -> list[View]:
-    modules = _modules(records, study_uid)
-    waiting = records.find(
-        tables.delivery, workitem_id=tuple(modules), state=OWED, order_by="owed_at"
-    )
-    silent = {row["name"] for row in records.find(tables.destination, state="silent")}
+def _planned(records: Records, study_uid: str) -> list[TraceLine]:
+    modules = records.workitems.modules_of(study_uid)
+    standings = records.destinations.all().values()
+    unreachable = {s.name for s in standings if s.state is DestinationState.UNREACHABLE}
     return [
-        {
-            "at": row["next_attempt"] or row["owed_at"],
-            "kind": "next",
-            "text": f"attempt {row['attempts'] + 1} at {row['destination']}"
-            + (", as soon as it answers" if row["destination"] in silent else ""),
-            "workitem": row["workitem_id"],
-            "module": modules[row["workitem_id"]],
-        }
-        for row in waiting
-    ]
-
-
-def destinations(site: Site, records: Records) -> list[View]:
-    """Where results go: whether each answers, since when, and how much it still has to take."""
-    rows = {row["name"]: row for row in records.find(tables.destination)}
-    count = sa.func.count().label("count")
-    table = tables.delivery
-    query = sa.select(table.c.destination, table.c.state, count)
-    counts = records.select(query.group_by(table.c.destination, table.c.state))
-    proven = {row["destination"] for row in counts if row["state"] == Delivery.VERIFIED}
-    return [
-        {
-            "name": destination.name,
-            "kind": destination.kind,
-            "receives": destination.variant,
-            "state": "answers" if destination.name in proven else "not asked yet",
-            "since": None,
-            "problem": "",
-            **rows.get(destination.name, {}),
-            "deliveries": {
-                row["state"]: row["count"]
-                for row in counts
-                if row["destination"] == destination.name
-            },
-        }
-        for destination in site.destination
-    ]
-
-
-def quarantine(site: Site, newest: int = 100, skip: int = 0) -> View:
-    """What was received and not taken in: how many objects, and some of them with the reasons."""
-    total, listed = set_apart_in(site.data, newest, skip)
-    objects = [
-        {
-            "at": item.at,
-            "reason": item.reason,
-            "advice": item.advice,
-            "sender": item.sender,
-            "study_uid": item.study_uid,
-            "file": item.path.name,
-        }
-        for item in listed
-    ]
-    return {"total": total, "folder": str(site.data / "quarantine"), "objects": objects}
-
-
-def sources(site: Site, records: Records) -> list[View]:
-    """The archives that are watched: whether they answer, since when, and how far the watch is."""
-    rows = {row["name"]: row for row in records.find(tables.source)}
-    return [
-        {
-            "name": source.name,
-            "kind": source.kind,
-            "state": "not started",
-            **{key: value for key, value in rows.get(source.name, {}).items() if key != "cursor"},
-        }
-        for source in site.source
-    ]
-
-
-def refusals(records: Records) -> list[View]:
-    """Who was refused by the receiver, why and how often, the latest first."""
-    return [dataclasses.asdict(row) for row in recorded_refusals(records)]
-
-
-def alarms(site: Site, records: Records) -> list[View]:
-    """What is wrong now: each has a name, a sentence, and `since`, None in the first seconds."""
-    begun = {row["name"]: row["since"] for row in records.find(tables.alarm)}
-    found = [
-        *_short_of_disk(site),
-        *_open_folder(site),
-        *_of_several_patients(records),
-        *_corrected(records),
-        *_of_refusals(records),
-        *_modules_without_results(site, records),
-    ]
-    return [{**alarm, "since": begun.get(alarm["name"])} for alarm in found]
-
-
-def _of_several_patients(records: Records) -> list[View]:
-    """Studies whose images name different patients, or others than before a correction."""
-    table = tables.workitem
-    reasons = sa.or_(*(table.c.reason.startswith(text) for text in (DIFFERENT, FORMER)))
-    query = sa.select(table.c.study_uid).where(table.c.state == State.HELD, reasons).distinct()
-    return _to_be_decided(records, query, "patients", "it is not sure whose the images are")
-
-
-def _corrected(records: Records) -> list[View]:
-    """Studies for which corrected patient data were sent that nobody has taken."""
-    table = tables.correction
-    query = sa.select(table.c.study_uid).where(table.c.is_open).distinct()
-    return _to_be_decided(records, query, "corrections", CORRECTED)
-
-
-def _to_be_decided(
-    records: Records, query: sa.Select[tuple[str]], name: str, what: str
-) -> list[View]:
-    uids = sorted(row["study_uid"] for row in records.select(query))
-    if not uids:
-        return []
-    named = ", ".join(f"`hilum decide {uid}`" for uid in uids[:MOST_NAMED])
-    more = f" and {len(uids) - MOST_NAMED} more" if len(uids) > MOST_NAMED else ""
-    where = counted(len(uids), "study")
-    wait = "it waits" if len(uids) == 1 else "they wait"
-    text = f"{what} in {where}; {wait} until a person decides: {named}{more}"
-    return [{"name": name, "text": text}]
-
-
-def _open_folder(site: Site) -> list[View]:
-    text = open_to_others(site.data)
-    return [{"name": "folder", "text": text}] if text else []
-
-
-def _of_refusals(records: Records) -> list[View]:
-    """Senders that are not heard, and those for whom there is no room."""
-    sentences = alarms_of_refusals(records, time.time())
-    return [{"name": name, "text": text} for name, text in sentences.items()]
-
-
-def _short_of_disk(site: Site) -> list[View]:
-    free, wanted = free_mib(site.data), max(1, site.receiver.low_water_mb)
-    if free >= wanted:
-        return []
-    return [
-        {
-            "name": "disk",
-            "free_mib": free,
-            "wanted_mib": wanted,
-            "text": f"{free} MiB are free on the disk of {site.data}, {wanted} are wanted "
-            "(receiver.low_water_mb): images are refused with 0xA700 and none is fetched; "
-            "both go on by themselves when there is room",
-        }
-    ]
-
-
-def _modules_without_results(site: Site, records: Records) -> Iterator[View]:
-    """Each module whose newest analyses of a day all failed or were refused."""
-    table = tables.workitem
-    for module in sorted({rule.module for rule in site.rule}):
-        query = (
-            sa.select(table.c.study_uid, table.c.failure, table.c.findings)
-            .where(table.c.module == module, table.c.created > time.time() - ALARM_SECONDS)
-            .where(table.c.state.in_(ANALYSED))
-            .order_by(table.c.created.desc())
-            .limit(ALARM_WORKITEMS)
+        TraceLine(
+            at=owed.next_attempt or owed.owed_at,
+            kind=EventKind.NEXT,
+            text=f"attempt {owed.attempts + 1} at {owed.destination}"
+            + (", as soon as it answers" if owed.destination in unreachable else ""),
+            workitem=owed.workitem_id,
+            module=modules[owed.workitem_id],
         )
-        newest = records.select(query)
-        if len(newest) < ALARM_WORKITEMS or any(map(_has_result, newest)):
-            continue
-        failed = sum(row["failure"] is not None for row in newest)
-        yield {
-            "name": f"module {module}",
-            "failed": failed,
-            "refused": len(newest) - failed,
-            "text": f"the last {len(newest)} analyses of {module} gave no result: {failed} failed, "
-            f"{len(newest) - failed} were refused; `hilum trace {newest[0]['study_uid']}` says why "
-            "the newest did; this alarm ends with the next result",
-        }
+        for owed in records.deliveries.owed_of(modules)
+    ]
 
 
-def _has_result(row: tables.Row) -> bool:
-    """Whether an analysis gave more than a refusal."""
-    return row["failure"] is None and _refusal(row) is None
+def destinations(site: Site, records: Records) -> list[DestinationView]:
+    """Every destination of the settings."""
+    standings, counts = records.destinations.all(), records.deliveries.counts()
+    return [
+        _destination(settings, standings.get(settings.name), counts.get(settings.name, {}))
+        for settings in site.destination
+    ]
 
 
-def _refusal(row: tables.Row) -> str | None:
+def _destination(
+    settings: Destination,
+    standing: DestinationStanding | None,
+    deliveries: Mapping[DeliveryState, int],
+) -> DestinationView:
+    proven = DeliveryState.VERIFIED in deliveries  # without ever having been unreachable
+    state = DestinationState.REACHABLE if proven else DestinationState.UNKNOWN
+    return DestinationView(
+        name=settings.name,
+        kind=settings.kind,
+        receives=settings.variant,
+        state=standing.state if standing else state,
+        since=standing.since if standing else None,
+        problem=standing.problem if standing else "",
+        deliveries=deliveries,
+    )
+
+
+def sources(site: Site, records: Records) -> list[SourceView]:
+    """Every archive of the settings that is watched."""
+    standings = records.sources.all()
+    return [_source(settings, standings.get(settings.name)) for settings in site.source]
+
+
+def _source(settings: Source, standing: SourceStanding | None) -> SourceView:
+    if standing is None:
+        return SourceView(settings.name, settings.kind, SourceState.NOT_STARTED)
+    return SourceView(
+        name=settings.name,
+        kind=settings.kind,
+        state=standing.state,
+        since=standing.since,
+        problem=standing.problem,
+        problem_at=standing.problem_at,
+        seen_at=standing.seen_at,
+        behind=standing.behind,
+        fetched=standing.fetched,
+        fetched_at=standing.fetched_at,
+    )
+
+
+def quarantine(site: Site, newest: int = 100, skip: int = 0) -> QuarantineView:
+    """The `newest` objects in the quarantine, the latest first, after the `skip` latest ones."""
+    total, listed = set_apart_in(site.data, newest, skip)
+    objects = tuple(
+        QuarantinedView(i.at, i.reason, i.advice, i.sender, i.study_uid, i.path.name)
+        for i in listed
+    )
+    return QuarantineView(total, str(site.data / "quarantine"), objects)
+
+
+def refusal_in(findings: Iterable[Summary]) -> str | None:
     """The sentence, shortened, that says why there is no result; None if there is one."""
-    findings = row["findings"] or ()
-    said = [finding["text"] for finding in findings if finding["kind"] == "refusal"]
-    if not said or {finding["kind"] for finding in findings} - {"refusal", "note"}:
+    findings = tuple(findings)
+    said = [finding.text for finding in findings if isinstance(finding, RefusalSummary)]
+    if not said or not all(isinstance(f, RefusalSummary | NoteSummary) for f in findings):
         return None
     return shorten(said[0], LONGEST_REFUSAL, placeholder=" ...")
 
 
-def _workitem(records: Records, item: tables.Row) -> View:
-    deliveries = records.find(tables.delivery, workitem_id=item["id"])
-    verified = {d["destination"]: d["state"] == Delivery.VERIFIED for d in deliveries}
-    results = records.find(tables.result, workitem_id=item["id"])
-    chosen = [verdict for verdict in item["verdicts"] if verdict["accepted"]]
-    return {
-        "id": item["id"],
-        "module": item["module"],
-        "version": item["version"],
-        "weights_sha256": item["weights_sha256"],
-        "state": item["state"],
-        "reason": item["reason"],
-        "chosen_series": chosen,
-        "rejected_series": [v for v in item["verdicts"] if not v["accepted"]],
-        "incomplete": item["incomplete"],
-        "predecessor": item["predecessor"],
-        "superseded_by": item["superseded_by"],
-        "refusal": _refusal(item),
-        "is_withdrawal": {row["kind"] for row in results} == {"ko"},
-        "findings": item["findings"] or [],
-        "results": [
-            {
-                "kind": row["kind"],
-                "sop_class_uid": row["sop_class_uid"],
-                "sop_instance_uid": row["sop_instance_uid"],
-                "verified": bool(verified) and all(verified.values()),
-            }
-            for row in results
-        ],
-        "deliveries": [
-            {key: d[key] for key in ("destination", "state", "attempts", "reason", "next_attempt")}
-            for d in deliveries
-        ],
-    }
+def _views(records: Records, rows: Iterable[Study]) -> list[StudyView]:
+    """Studies with all that belongs to them: the same number of queries for one or a hundred."""
+    rows = list(rows)
+    uids = [row.study_uid for row in rows]
+    items = records.workitems.of_studies(uids)
+    ids = [item.id for item in items]
+    results = _grouped(records.results.of_workitems(ids), "workitem_id")
+    deliveries = _grouped(records.deliveries.of_workitems(ids), "workitem_id")
+    removals = {removal.study_uid: removal for removal in records.studies.removals(uids)}
+    corrected = records.corrections.open_studies(uids)
+    of_study = _grouped(items, "study_uid")
+    return [
+        StudyView(
+            study_uid=row.study_uid,
+            images=row.images,
+            first_at=row.first_at,
+            last_at=row.last_at,
+            settled=bool(row.settled_images or row.study_uid in removals),
+            corrected=row.study_uid in corrected,
+            removed=removals.get(row.study_uid),
+            workitems=tuple(
+                _workitem(item, results.get(item.id, ()), deliveries.get(item.id, ()))
+                for item in of_study.get(row.study_uid, ())
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _grouped(rows: Iterable[Row], field: str) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(attrgetter(field)(row), []).append(row)
+    return groups
+
+
+def _workitem(
+    item: Workitem, results: Iterable[Result], deliveries: Iterable[Delivery]
+) -> WorkitemView:
+    deliveries = tuple(deliveries)
+    is_shown = bool(deliveries) and all(d.state is DeliveryState.VERIFIED for d in deliveries)
+    return WorkitemView(
+        id=item.id,
+        kind=item.kind,
+        module=item.module,
+        version=item.version,
+        weights_sha256=item.weights_sha256,
+        state=item.state,
+        reason=item.reason,
+        chosen_series=tuple(verdict for verdict in item.verdicts if verdict.accepted),
+        rejected_series=tuple(verdict for verdict in item.verdicts if not verdict.accepted),
+        incomplete=item.incomplete,
+        predecessor=item.predecessor,
+        superseded_by=item.superseded_by,
+        refusal=refusal_in(item.findings or ()),
+        findings=item.findings or (),
+        results=tuple(
+            ResultView(r.kind, r.sop_class_uid, r.sop_instance_uid, is_shown) for r in results
+        ),
+        deliveries=deliveries,
+    )

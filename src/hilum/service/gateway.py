@@ -4,6 +4,7 @@ import logging
 import time
 from typing import assert_never
 
+from hilum.alarms import AlarmLog
 from hilum.config.site import Site
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
@@ -29,8 +30,6 @@ from hilum.inbox import OTHER_CONTENT
 from hilum.logs import going_on
 from hilum.module import installed_modules
 from hilum.records import Records, records_url
-from hilum.records.alarms import Alarms
-from hilum.records.refusals import note_refusals
 from hilum.requests import obey
 from hilum.retention import Retention
 from hilum.service.beginning import begin
@@ -66,7 +65,7 @@ class Gateway:
         self._retention = Retention(
             site, records, flow.inbox, flow.arrivals, flow.workitems, flow.own
         )
-        self._alarms = Alarms(site, records)
+        self._alarms = AlarmLog(site, records)
         self._next_sweep = 0.0
 
     @property
@@ -84,7 +83,7 @@ class Gateway:
             if isinstance(hint, Started):
                 self._next_sweep = 0.0  # its predecessor may have died before it told of everything
         if refused := [hint.rejection for hint in news if isinstance(hint, Rejected)]:
-            note_refusals(self._records, refused)
+            self._records.rejections.note(refused)
         if time.monotonic() >= self._next_sweep:
             self._sweep()
         with going_on("corrections", log):

@@ -15,6 +15,7 @@ from hilum.config.site import Site, Source
 from hilum.errors import SourceDelayed, SourceError, where
 from hilum.hints import HintSender, Started
 from hilum.records import Records
+from hilum.records.states import SourceState
 from hilum.sources import Portion, open_source
 from hilum.watching.fetching import Fetching
 from hilum.watching.standing import Standing
@@ -61,16 +62,18 @@ class Watch:
             self._fetching.fetch_due()
             self._standing.answered()
         except SourceError as error:
-            refused = not isinstance(error, SourceDelayed)
-            return self._failed("refused" if refused else "unreachable", str(error), refused)
+            is_delayed = isinstance(error, SourceDelayed)
+            state = SourceState.UNREACHABLE if is_delayed else SourceState.REFUSED
+            return self._failed(state, str(error))
         except OSError as error:
-            return self._failed("no room", f"{name}: cannot be stored here: {error.strerror}")
+            text = f"{name}: cannot be stored here: {error.strerror}"
+            return self._failed(SourceState.NO_ROOM, text)
         except SQLAlchemyError as error:
             text = f"{name}: our records cannot be used ({type(error).__name__})"
-            return self._failed("no records", text)
+            return self._failed(SourceState.NO_RECORDS, text)
         except ODD as error:
             text = f"{name}: answers in an unexpected form ({where(error)})"
-            return self._failed("refused", text, refused=True)
+            return self._failed(SourceState.REFUSED, text)
         self._retry = FIRST_RETRY_SECONDS
         self._fetching.catching_up = False
         if self._fetching.last_fetch < started:
@@ -115,11 +118,11 @@ class Watch:
         pause = max(self.settings.sweep_seconds, SWEEP_SHARE * self._sweep_seconds)
         self._next_sweep = time.monotonic() + pause
 
-    def _failed(self, state: str, problem: str, refused: bool = False) -> float:
+    def _failed(self, state: SourceState, problem: str) -> float:
         """Note why the archive cannot be watched; the seconds to wait before trying again."""
         self._standing.failed(state, problem)
         self._resumed = False
-        pause = REFUSED_SECONDS if refused else self._retry
+        pause = REFUSED_SECONDS if state is SourceState.REFUSED else self._retry
         self._retry = min(2 * self._retry, LAST_RETRY_SECONDS)
         return pause
 

@@ -23,6 +23,7 @@ from hilum.hints import Counted, HintSender, Released, hint_of
 from hilum.inbox import Inbox, Intake
 from hilum.inbox.room import require_room
 from hilum.records import Records
+from hilum.records.states import EventKind
 from hilum.sources import Listed, Portion, Source
 from hilum.transport.web import batches
 from hilum.watching.holdings import SiteHoldings
@@ -246,7 +247,7 @@ class Fetching:
             self._resting[uid] = time.monotonic() + REST_SECONDS
             if is_first:
                 text = f"one image cannot be fetched: {text}"
-                self._records.add_event(instance.study_uid, "not fetched", text)
+                self._records.events.add(instance.study_uid, EventKind.NOT_FETCHED, text)
                 self._standing.lacks(text)
                 log.error("study %s: %s", instance.study_uid, text)
         return self._failures[uid]

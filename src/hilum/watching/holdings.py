@@ -4,7 +4,7 @@ import hashlib
 
 from hilum.inbox import Inbox, Receipt
 from hilum.inbox.removed import was_removed
-from hilum.records import Records, tables
+from hilum.records import Records
 from hilum.sources import Listed
 
 
@@ -23,7 +23,7 @@ class SiteHoldings:
             path.exists()
             or was_removed(path)
             or uid in self._elsewhere
-            or bool(self._records.find(tables.result, sop_instance_uid=uid))
+            or self._records.results.called(uid) is not None
         )
 
     def md5(self, instance: Listed) -> str | None:

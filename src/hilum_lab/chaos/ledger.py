@@ -15,8 +15,7 @@ import pydicom
 from pydicom.dataset import Dataset
 
 from hilum.inbox import Inbox
-from hilum.records import tables
-from hilum.records.states import State
+from hilum.records.states import EventKind
 from hilum_lab.chaos.exams import SentStudy
 from hilum_lab.chaos.gateway import RunningHilum
 from hilum_lab.chaos.network import ClinicalNetwork
@@ -119,13 +118,13 @@ class Ledger:
 
 def believed_done(hilum: RunningHilum, study: SentStudy) -> bool:
     """Whether Hilum thinks that all work on `study` is settled."""
-    items = hilum.records.find(tables.workitem, study_uid=study.uid)
-    return bool(items) and all(State(item["state"]).settled for item in items)
+    items = hilum.records.workitems.of_study(study.uid)
+    return bool(items) and all(item.state.settled for item in items)
 
 
 def inferences(hilum: RunningHilum, study: SentStudy) -> int:
     """How often a module was started on `study`, by Hilum's own trace."""
-    return len(hilum.records.find(tables.event, study_uid=study.uid, kind="running"))
+    return len(hilum.records.events.of_kind(study.uid, EventKind.RUNNING))
 
 
 def files_of(hilum: RunningHilum, study: SentStudy) -> list[Path]:

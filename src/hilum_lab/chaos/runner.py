@@ -122,5 +122,5 @@ def _keep_logs(network: ClinicalNetwork, trials: list[Trial], keep: Path) -> Non
             for expected in trial.expected:
                 file.write(f"{trial.fault.name}: study {expected.study.uid}\n")
                 for line in views.trace(network.hilum.records, expected.study.uid):
-                    clock = time.strftime("%T", time.localtime(line["at"]))
-                    file.write(f"  {clock}  {line['kind']:<12} {line['text']}\n")
+                    clock = time.strftime("%T", time.localtime(line.at))
+                    file.write(f"  {clock}  {line.kind:<12} {line.text}\n")

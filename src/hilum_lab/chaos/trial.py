@@ -12,7 +12,8 @@ from typing import Any
 from pydicom.uid import SegmentationStorage
 
 from hilum.errors import DeliveryError, HilumError
-from hilum.records import tables
+from hilum.records.models import Workitem
+from hilum.records.states import EventKind, WorkitemState
 from hilum.transport.scu import Peer, Sent, store
 from hilum_lab.chaos.exams import SentStudy
 from hilum_lab.chaos.ledger import Count, Ledger, Result, believed_done, files_of
@@ -148,8 +149,8 @@ class Trial:
         """Return at once when the trace of `study` has an event of `kind` (with `text` in it)."""
         self.until(
             lambda: any(
-                text in event["text"]
-                for event in self.hilum.records.find(tables.event, study_uid=study.uid, kind=kind)
+                text in event.text
+                for event in self.hilum.records.events.of_kind(study.uid, EventKind(kind))
             ),
             f"event {kind!r}",
         )
@@ -185,17 +186,17 @@ class Trial:
         if not condition:
             self.complain(problem)
 
-    def workitem(self, study: SentStudy) -> tables.Row:
+    def workitem(self, study: SentStudy) -> Workitem:
         """The newest workitem of `study` in Hilum's records."""
-        rows = self.hilum.records.find(tables.workitem, study_uid=study.uid, order_by="created")
-        if not rows:
+        items = self.hilum.records.workitems.of_study(study.uid)
+        if not items:
             raise HilumError("there is no workitem")
-        return rows[-1]
+        return items[-1]
 
-    def state(self, study: SentStudy) -> str:
-        """Of its newest workitem; "" if it has none yet."""
-        rows = self.hilum.records.find(tables.workitem, study_uid=study.uid, order_by="created")
-        return str(rows[-1]["state"]) if rows else ""
+    def state(self, study: SentStudy) -> WorkitemState | None:
+        """Of its newest workitem; None if it has none yet."""
+        items = self.hilum.records.workitems.of_study(study.uid)
+        return items[-1].state if items else None
 
     # How it is judged -----------------------------------------------------------------------------
 
@@ -240,11 +241,9 @@ class Trial:
     def most_runs(self) -> int:
         """Inferences of the workitem that had most; more images make a workitem of their own."""
         runs = Counter(
-            event["workitem_id"]
+            event.workitem_id
             for expected in self.expected
-            for event in self.hilum.records.find(
-                tables.event, study_uid=expected.study.uid, kind="running"
-            )
+            for event in self.hilum.records.events.of_kind(expected.study.uid, EventKind.RUNNING)
         )
         return max(runs.values(), default=0)
 

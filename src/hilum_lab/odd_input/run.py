@@ -76,7 +76,7 @@ def _heard(case: Case, folder: Path, reports: Sequence[dict[str, Any]], work: Pa
     words: list[str] = []
     for report in own:
         words += [report.get("problem", ""), report["caution"], *report["verdicts"]]
-        words += (in_words(f) for f in report["findings"] if f["kind"] in ("note", "refusal"))
+        words += (in_words(f) for f in report["findings"] if f.kind in ("note", "refusal"))
     remarks = [file for report in reports for file in report["files"]]
     words += in_lines((r for r in remarks if Path(r.path).is_relative_to(folder)), folder)
     state = own[0]["state"] if own else "passed over"

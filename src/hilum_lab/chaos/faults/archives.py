@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 
 from hilum.comparison.priors import NOT_LOOKED_UP
-from hilum.records import tables
+from hilum.records.states import EventKind
+from hilum.summary import NoteSummary
 from hilum_lab.chaos import gate
 from hilum_lab.chaos.exams import SentStudy
 from hilum_lab.chaos.gate import Reply
@@ -21,7 +22,7 @@ FULL, NOT_UNDERSTOOD = 0xA700, 0xC000
 def _until_tried(trial: Trial, study: SentStudy, times: int = 2) -> None:
     """Until Hilum has noted a failed attempt to deliver, and some time has gone by."""
     trial.until(
-        lambda: trial.hilum.records.find(tables.event, study_uid=study.uid, kind="delayed"),
+        lambda: trial.hilum.records.events.of_kind(study.uid, EventKind.DELAYED),
         "failed attempt",
     )
     time.sleep(2.0 * times)
@@ -86,7 +87,8 @@ def look_up_hangs(trial: Trial) -> None:
     study = trial.send()
     trial.until(lambda: trial.ledger.in_archive(study), "results in the archive")
     trial.require(archive.asked > before, "the archive was never asked for earlier exams")
-    said = [f["text"] for f in trial.workitem(study)["findings"] if f["kind"] == "note"]
+    findings = trial.workitem(study).findings or ()
+    said = [finding.text for finding in findings if isinstance(finding, NoteSummary)]
     trial.require(NOT_LOOKED_UP in said, "the result does not say that nothing was compared")
     trial.lifted()
 
@@ -174,12 +176,12 @@ def _parked(trial: Trial, where: str, cure: str, mend: Callable[[], None]) -> No
     trial.until(lambda: trial.state(study) == "parked", "parked workitem")
     item = trial.workitem(study)
     trial.require(
-        where in item["reason"] and cure in item["reason"],
-        f"the reason does not name the cure ({cure}): {item['reason']}",
+        where in item.reason and cure in item.reason,
+        f"the reason does not name the cure ({cure}): {item.reason}",
     )
     mend()
     trial.lifted()
-    status = trial.hilum.command("release", item["id"])
+    status = trial.hilum.command("release", item.id)
     trial.require(status == 0, f"`hilum release` ended with status {status}")
 
 

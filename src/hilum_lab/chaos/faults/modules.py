@@ -27,7 +27,7 @@ def _moody(mood: str) -> Callable[[Trial], None]:
         trial.send(bad, good)
         trial.lifted()
         trial.until(lambda: trial.is_done(bad), "end of the bad study", trial.fault.limit)
-        trial.require(trial.workitem(bad)["reason"], "no reason is on record")
+        trial.require(trial.workitem(bad).reason, "no reason is on record")
 
     return inject
 

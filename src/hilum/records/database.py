@@ -1,0 +1,97 @@
+"""The database of the records, SQLite or PostgreSQL: locked, full or away, it is waited for."""
+
+import logging
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from hilum.errors import ConfigurationError, RecordsUnavailable
+
+LONGEST_PAUSE = 1.0  # seconds between two attempts at a database that does not answer
+TELL_AFTER = 5.0
+TRANSIENT = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+
+log = logging.getLogger(__name__)
+Outcome = TypeVar("Outcome")
+
+
+class Database:
+    """The database at `url`.
+
+    `patience` is how long in s a database that does not answer is waited for; the services wait
+    until it does, since nothing can be decided without it.
+
+    Raises
+    ------
+    ConfigurationError
+        The URL is none, or of a database whose driver is not installed.
+    """
+
+    def __init__(self, url: str, patience: float = float("inf")) -> None:
+        self._patience = patience
+        try:
+            self._engine = sa.create_engine(url)
+        except (ImportError, ValueError, sa.exc.ArgumentError) as error:
+            raise ConfigurationError(f"database: {error}") from error
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _configure_sqlite)
+
+    def transact(self, work: Callable[[sa.Connection], Outcome]) -> Outcome:
+        """The outcome of `work` in one transaction, begun again when the database fails.
+
+        Raises `RecordsUnavailable` when the patience is at its end.
+        """
+        started = time.monotonic()
+        pause = 0.02
+        told = False
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    outcome = work(connection)
+            except sa.exc.DBAPIError as error:
+                waited = time.monotonic() - started
+                if not _is_transient(error):
+                    raise
+                if waited > self._patience:
+                    text = f"the records do not answer for {waited:.0f} s: {error.orig}"
+                    raise RecordsUnavailable(text) from error
+                if not told and waited > TELL_AFTER:
+                    told = True
+                    log.warning("the records do not answer (%s), waiting", error.orig)
+            else:
+                if told:
+                    log.warning("the records answer again")
+                return outcome
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+
+def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:
+    """Insert a row unless its primary key is there already; whether it was new."""
+    # only the dialect in use is imported: the others take time
+    dialect = import_module(f"sqlalchemy.dialects.{connection.dialect.name}")
+    statement = dialect.insert(table).values(**values).on_conflict_do_nothing()
+    # asked for the row: PostgreSQL's driver does not count inserted ones
+    return connection.execute(statement.returning(*table.primary_key)).first() is not None
+
+
+def _is_transient(error: sa.exc.DBAPIError) -> bool:
+    """Whether the same statement may succeed later: locked, no room on the disk, gone."""
+    name = getattr(error.orig, "sqlite_errorname", None)
+    if name is not None:
+        return str(name).startswith(TRANSIENT)
+    return error.connection_invalidated or isinstance(error, sa.exc.OperationalError)
+
+
+def _configure_sqlite(connection: Any, _record: object) -> None:
+    """Write-ahead log, so readers never wait; full fsync, so a commit survives a power cut."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA busy_timeout=5000")

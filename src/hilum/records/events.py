@@ -1,0 +1,77 @@
+"""The trace of every study: its events, in the order in which they happened."""
+
+import time
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from hilum.records import tables
+from hilum.records.database import Database
+from hilum.records.models import Event
+from hilum.records.rows import Rows, select
+from hilum.records.states import EventKind
+
+Line = tuple[EventKind, str]
+
+event = tables.event.c
+
+
+class EventRecords:
+    """The events of all studies."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows = Rows(database, tables.event, Event)
+
+    def add(self, study_uid: str, kind: EventKind, text: str, workitem_id: str = "") -> int:
+        """Append one line to the trace of a study; its id."""
+        return self._database.transact(
+            lambda connection: write(connection, study_uid, kind, text, workitem_id)
+        )
+
+    def restate(self, number: int, text: str) -> None:
+        """Change what the event with this id says."""
+        self._rows.change(event.id == number, text=text)
+
+    def of_study(self, study_uid: str) -> list[Event]:
+        """Its events in order."""
+        return self._rows.find(event.study_uid == study_uid, order_by=event.id)
+
+    def of_kind(self, study_uid: str, kind: EventKind) -> list[Event]:
+        """Its events of one kind, in order."""
+        of_kind = event.kind == kind
+        return self._rows.find(event.study_uid == study_uid, of_kind, order_by=event.id)
+
+    def is_said(self, study_uid: str, text: str) -> bool:
+        """Whether an event of the study says exactly this."""
+        return self._rows.first(event.study_uid == study_uid, event.text == text) is not None
+
+    def studies_ending(self, ending: str) -> list[str]:
+        """UIDs that end so, of studies that something was noted of."""
+        uid = event.study_uid
+        query = sa.select(uid).where(uid.endswith(ending, autoescape=True)).distinct()
+        return [row.study_uid for row in select(self._database, query)]
+
+
+def write(
+    connection: sa.Connection, study_uid: str, kind: EventKind, text: str, workitem_id: str = ""
+) -> int:
+    """Append one line in the transaction of `connection`; its id."""
+    statement = tables.event.insert().values(
+        at=time.time(), study_uid=study_uid, kind=kind.value, text=text, workitem_id=workitem_id
+    )
+    return new_id(connection.execute(statement))
+
+
+def write_lines(
+    connection: sa.Connection, study_uid: str, lines: Iterable[Line], workitem_id: str = ""
+) -> None:
+    """Append several."""
+    for kind, text in lines:
+        write(connection, study_uid, kind, text, workitem_id)
+
+
+def new_id(inserted: sa.CursorResult[tuple[int]]) -> int:
+    """The number that the database gave to a new row."""
+    (number,) = inserted.inserted_primary_key or (0,)
+    return int(number)

@@ -1,0 +1,235 @@
+"""The rows of our records as values: one frozen dataclass a table (tables.py).
+
+Times are seconds since 1970. Identities and labels are hashes (hilum.dicom.identity): nothing here
+holds a name, a birth date or a patient ID. What the receiver refused is a
+`hilum.rejections.Rejection`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from hilum.config.site import Rule
+from hilum.records.states import (
+    DeliveryState,
+    DestinationState,
+    EventKind,
+    RequestAction,
+    SourceState,
+    WorkitemKind,
+    WorkitemState,
+)
+from hilum.summary import Summary
+from hilum.verdict import Verdict
+
+
+def _known_settings(rule: Any) -> Any:
+    """A rule that was recorded by another version, without settings that this one does not know."""
+    if not isinstance(rule, dict):
+        return rule
+    return {name: value for name, value in rule.items() if name in Rule.model_fields}
+
+
+RecordedRule = Annotated[Rule, BeforeValidator(_known_settings)]
+
+
+@dataclass(frozen=True)
+class Workitem:
+    """One module on one study, or why it was not run, or a note that takes a result back.
+
+    `inputs` are the analysed files in the study's folder, and which of their frames, by the name of
+    the input; only a run has any. `siblings` are one file of every series and patient of the study.
+    """
+
+    id: str
+    kind: WorkitemKind
+    study_uid: str
+    module: str
+    version: str
+    title: str
+    weights_sha256: str
+    rule: RecordedRule
+    rule_key: str
+    state: WorkitemState
+    reason: str
+    created: float
+    inputs: Mapping[str, tuple[str, ...]]
+    siblings: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    launch: int = 0  # how often the engine was given it
+    runs: int = 0  # how often its analysis was begun
+    incomplete: str | None = None  # what is missing, if a part was analysed
+    failure: str | None = None  # why the module gave nothing
+    predecessor: str | None = None
+    superseded_by: str | None = None
+    findings: tuple[Summary, ...] | None = None  # None until there are any
+
+    @property
+    def is_run(self) -> bool:
+        """Whether its module has run or will run."""
+        return self.kind is WorkitemKind.RUN
+
+
+@dataclass(frozen=True)
+class Result:
+    """One result object, written for the destinations of one variant (`Destination.variant`)."""
+
+    sop_instance_uid: str
+    variant: str
+    workitem_id: str
+    kind: str  # of the objects that hilum.objects writes
+    sop_class_uid: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """The results of one workitem on their way to one destination."""
+
+    workitem_id: str
+    destination: str
+    variant: str  # of the results it is to receive
+    images: bool  # whether the analysed images go along
+    state: DeliveryState
+    owed_at: float
+    attempts: int = 0
+    reason: str = ""
+    next_attempt: float = 0.0
+    verified_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study of which images came; `settled_images` are those decided on, 0 while it is open."""
+
+    study_uid: str
+    folder: str
+    images: int
+    settled_images: int
+    first_at: float
+    last_at: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line in the trace of a study; `workitem_id` is "" where it is about the whole study."""
+
+    id: int
+    at: float
+    study_uid: str
+    workitem_id: str
+    kind: EventKind
+    text: str
+
+
+@dataclass(frozen=True)
+class DestinationStanding:
+    """Whether a destination answers, since when, and why not."""
+
+    name: str
+    state: DestinationState
+    since: float
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class SourceStanding:
+    """How the watch of an archive stands; the cursor is "" before the first use."""
+
+    name: str
+    state: SourceState
+    since: float
+    cursor: str = ""
+    problem: str = ""  # the last one, in plain words
+    problem_at: float | None = None
+    seen_at: float | None = None  # last answer, give or take a few seconds
+    behind: int = 0  # of what the archive lists
+    fetched: int = 0  # instances, ever
+    fetched_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Removal:
+    """The images of a study were removed by a rule; gone when they come again."""
+
+    study_uid: str
+    at: float
+    reason: str
+    images: int
+    bytes: int
+    results: int  # workitems whose files are gone, too
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A person has decided that the images of a study with this identity are the right ones."""
+
+    study_uid: str
+    identity: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Patient data that were sent for images which are here under others."""
+
+    study_uid: str
+    identity: str
+    at: float
+    senders: tuple[str, ...]
+    is_open: bool  # nobody has decided on it yet
+
+
+@dataclass(frozen=True)
+class FormerLabel:
+    """What images of a study were called before a correction."""
+
+    study_uid: str
+    label: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One image of a workitem, by the name of its file: so it is known again in another study."""
+
+    workitem_id: str
+    image: str
+    study_uid: str
+    label: str
+
+
+@dataclass(frozen=True)
+class AlarmSince:
+    """Since when something is wrong."""
+
+    name: str
+    since: float
+
+
+@dataclass(frozen=True)
+class Executor:
+    """A process that works for the engine; `started` is the kernel's start time of its pid."""
+
+    id: str
+    role: str
+    host: str
+    pid: int
+    started: str
+    beat_at: float
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asked for; `answer` is None until the gateway has seen to it."""
+
+    id: int
+    at: float
+    action: RequestAction
+    workitem_id: str
+    reason: str
+    answer: str | None = None
+    done: bool = False

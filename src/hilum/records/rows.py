@@ -1,0 +1,96 @@
+"""Rows as values: one table, read and written as one frozen dataclass whose fields are its columns.
+
+Only the modules of this package use it. Outside, rows are the values of models.py.
+"""
+
+from typing import Any, Generic, TypeVar
+
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
+
+from hilum.records.database import Database, insert_once
+
+Model = TypeVar("Model")
+Condition = sa.ColumnElement[bool]
+Order = sa.ColumnElement[Any]
+
+
+class Rows(Generic[Model]):
+    """The rows of `table` as values of `model`.
+
+    `select`, `update` and `delete` take part in the transaction of a connection, as `insert` below
+    does; `find`, `first`, `add`, `change` and `remove` do the same in a transaction of their own.
+    """
+
+    def __init__(self, database: Database, table: sa.Table, model: type[Model]) -> None:
+        self._database = database
+        self._table = table
+        self._model = model
+
+    def select(
+        self,
+        connection: sa.Connection,
+        *where: Condition,
+        order_by: Order | None = None,
+        limit: int | None = None,
+    ) -> list[Model]:
+        """The rows that meet all conditions."""
+        query = sa.select(self._table).where(*where).order_by(order_by).limit(limit)
+        return [_value(self._model, row) for row in connection.execute(query).mappings()]
+
+    def update(self, connection: sa.Connection, *where: Condition, **values: object) -> int:
+        """Change columns of the rows that meet all conditions; how many did."""
+        statement = sa.update(self._table).where(*where).values(to_jsonable_python(values))
+        return connection.execute(statement).rowcount
+
+    def delete(self, connection: sa.Connection, *where: Condition) -> None:
+        """Delete the rows that meet all conditions."""
+        connection.execute(sa.delete(self._table).where(*where))
+
+    def find(
+        self, *where: Condition, order_by: Order | None = None, limit: int | None = None
+    ) -> list[Model]:
+        return self._database.transact(
+            lambda connection: self.select(connection, *where, order_by=order_by, limit=limit)
+        )
+
+    def first(self, *where: Condition, order_by: Order | None = None) -> Model | None:
+        """The first row that meets all conditions, None if none does."""
+        return next(iter(self.find(*where, order_by=order_by, limit=1)), None)
+
+    def one(self, *where: Condition) -> Model:
+        """The same, where there has to be one; `LookupError` if there is none."""
+        row = self.first(*where)
+        if row is None:
+            raise LookupError(f"no such {self._table.name}")
+        return row
+
+    def add(self, row: Model) -> bool:
+        return self._database.transact(lambda connection: insert(connection, self._table, row))
+
+    def change(self, *where: Condition, **values: object) -> int:
+        return self._database.transact(lambda connection: self.update(connection, *where, **values))
+
+    def remove(self, *where: Condition) -> None:
+        self._database.transact(lambda connection: self.delete(connection, *where))
+
+
+def insert(connection: sa.Connection, table: sa.Table, row: object) -> bool:
+    """Insert a value of models.py unless its primary key is there already; whether it was new."""
+    return insert_once(connection, table, to_jsonable_python(row))
+
+
+def select(database: Database, query: sa.Select[Any]) -> list[Any]:
+    """The rows of a query that is not for whole rows of one table."""
+    return database.transact(lambda connection: list(connection.execute(query)))
+
+
+def _value(model: type[Model], row: sa.RowMapping) -> Model:
+    if model not in _READERS:
+        _READERS[model] = TypeAdapter(model)
+    value: Model = _READERS[model].validate_python(dict(row))
+    return value
+
+
+_READERS: dict[type, TypeAdapter[Any]] = {}  # made when first used: that takes time

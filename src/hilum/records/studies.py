@@ -1,0 +1,82 @@
+"""The studies of which images came, and those whose images a rule has removed."""
+
+import sqlalchemy as sa
+
+from hilum.records import events, tables
+from hilum.records.database import Database
+from hilum.records.models import Removal, Study
+from hilum.records.rows import Rows, insert, select
+from hilum.records.states import EventKind
+
+study = tables.study.c
+removal = tables.removal.c
+
+
+class StudyRecords:
+    """All studies."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows = Rows(database, tables.study, Study)
+        self._removals = Rows(database, tables.removal, Removal)
+
+    def add(self, new: Study) -> bool:
+        """Record one; False if it was recorded before."""
+        return self._rows.add(new)
+
+    def one(self, study_uid: str) -> Study:
+        """The one with this UID; `LookupError` if none of its images came."""
+        return self._rows.one(study.study_uid == study_uid)
+
+    def latest(self, most: int) -> list[Study]:
+        """Those whose last image came last."""
+        return self._rows.find(order_by=study.last_at.desc(), limit=most)
+
+    def called(self, study_uids: list[str]) -> list[Study]:
+        """Those with these UIDs."""
+        return self._rows.find(study.study_uid.in_(study_uids))
+
+    def settled_before(self, time: float) -> list[str]:
+        """UIDs of those that hold decided images only, and none newer than `time`; oldest first."""
+        query = sa.select(study.study_uid).where(study.settled_images > 0, study.last_at < time)
+        rows = select(self._database, query.order_by(study.last_at))
+        return [row.study_uid for row in rows]
+
+    def settled_images(self) -> dict[str, int]:
+        """How many images were decided on, by the folder of the study."""
+        query = sa.select(study.folder, study.settled_images).where(study.settled_images > 0)
+        return {row.folder: row.settled_images for row in select(self._database, query)}
+
+    def reviewed(self, study_uid: str, images: int, last_at: float, settled_images: int) -> None:
+        """The rules have looked at it."""
+        values = {"images": images, "last_at": last_at, "settled_images": settled_images}
+        self._rows.change(study.study_uid == study_uid, **values)
+
+    def settle(self, folder: str, images: int) -> None:
+        """So many images in this folder are decided on."""
+        self._rows.change(study.folder == folder, settled_images=images)
+
+    # Of which images were removed -----------------------------------------------------------------
+
+    def removal(self, study_uid: str) -> Removal | None:
+        """When and why its images were removed; None once they have come again."""
+        return self._removals.first(removal.study_uid == study_uid)
+
+    def removals(self, study_uids: list[str]) -> list[Removal]:
+        """The same of several studies, where there are any."""
+        return self._removals.find(removal.study_uid.in_(study_uids))
+
+    def remove_images(self, gone: Removal, text: str) -> None:
+        """Its images are no longer here; `text` is the line for its trace."""
+
+        def note(connection: sa.Connection) -> None:
+            self._rows.update(connection, study.study_uid == gone.study_uid, settled_images=0)
+            self._removals.delete(connection, removal.study_uid == gone.study_uid)
+            insert(connection, tables.removal, gone)
+            events.write(connection, gone.study_uid, EventKind.REMOVED, text)
+
+        self._database.transact(note)
+
+    def is_whole_again(self, study_uid: str) -> None:
+        """Its images have come again."""
+        self._removals.remove(removal.study_uid == study_uid)

@@ -1,0 +1,264 @@
+"""The workitems on record, and what changes together with their state."""
+
+from collections.abc import Callable, Iterable
+
+import sqlalchemy as sa
+
+from hilum.records import deliveries, events, tables
+from hilum.records.database import Database
+from hilum.records.models import Delivery, Workitem
+from hilum.records.rows import Condition, Rows, insert, select
+from hilum.records.states import REACHED_FROM, EventKind, WorkitemKind, WorkitemState
+from hilum.summary import Summary
+
+workitem = tables.workitem.c
+
+
+class WorkitemRecords:
+    """The workitems of all studies."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows = Rows(database, tables.workitem, Workitem)
+
+    # Which there are ------------------------------------------------------------------------------
+
+    def get(self, workitem_id: str) -> Workitem | None:
+        """The one with this id, if there is one."""
+        return self._rows.first(workitem.id == workitem_id)
+
+    def one(self, workitem_id: str) -> Workitem:
+        """The one with this id; `LookupError` if there is none."""
+        return self._rows.one(workitem.id == workitem_id)
+
+    def of_study(self, study_uid: str) -> list[Workitem]:
+        """Those of one study, the oldest first."""
+        return self.of_studies([study_uid])
+
+    def of_studies(self, study_uids: Iterable[str]) -> list[Workitem]:
+        """Those of several studies, the oldest first."""
+        return self._rows.find(workitem.study_uid.in_(study_uids), order_by=workitem.created)
+
+    def of_module(self, study_uid: str, module: str) -> list[Workitem]:
+        """Those of one study and module, the oldest first."""
+        return [item for item in self.of_study(study_uid) if item.module == module]
+
+    def in_state(self, *states: WorkitemState) -> list[Workitem]:
+        """All that are in one of these states, the oldest first."""
+        return self._rows.find(workitem.state.in_(states), order_by=workitem.created)
+
+    def held(self, study_uid: str) -> list[Workitem]:
+        """Those of a study that wait until a person decides, or images come."""
+        return self._rows.find(
+            workitem.study_uid == study_uid, workitem.state == WorkitemState.HELD
+        )
+
+    def is_held(self, folder: str) -> bool:
+        """Whether any is held of the study whose images lie in this folder."""
+        study = tables.study.c
+        query = sa.select(workitem.id).join(tables.study, study.study_uid == workitem.study_uid)
+        held = query.where(study.folder == folder, workitem.state == WorkitemState.HELD)
+        return bool(select(self._database, held.limit(1)))
+
+    def held_because(self, beginnings: Iterable[str]) -> list[str]:
+        """UIDs of the studies that are held for a reason with one of these beginnings."""
+        reasons = sa.or_(*(workitem.reason.startswith(text) for text in beginnings))
+        query = sa.select(workitem.study_uid).where(workitem.state == WorkitemState.HELD, reasons)
+        return [row.study_uid for row in select(self._database, query.distinct())]
+
+    def runs_of(self, study_uid: str, rule_key: str) -> list[Workitem]:
+        """Those of a study and rule whose module ran or will run, the oldest first."""
+        of_rule = (workitem.study_uid == study_uid, workitem.rule_key == rule_key)
+        is_run = workitem.kind == WorkitemKind.RUN
+        return self._rows.find(*of_rule, is_run, order_by=workitem.created)
+
+    def last_run(self, study_uid: str, rule_key: str) -> Workitem | None:
+        """The newest one of these."""
+        return next(reversed(self.runs_of(study_uid, rule_key)), None)
+
+    def newest_of(
+        self, module: str, since: float, states: Iterable[WorkitemState], most: int
+    ) -> list[Workitem]:
+        """The newest ones of a module in one of `states` that were made after `since`."""
+        return self._rows.find(
+            workitem.module == module,
+            workitem.created > since,
+            workitem.state.in_(states),
+            order_by=workitem.created.desc(),
+            limit=most,
+        )
+
+    def ids_ending(self, ending: str) -> list[str]:
+        """Ids that end so, two at most."""
+        query = sa.select(workitem.id).where(workitem.id.endswith(ending, autoescape=True))
+        return [row.id for row in select(self._database, query.limit(2))]
+
+    def modules_of(self, study_uid: str) -> dict[str, str]:
+        """The module of every workitem of a study, without its verdicts and findings."""
+        query = sa.select(workitem.id, workitem.module).where(workitem.study_uid == study_uid)
+        return {row.id: row.module for row in select(self._database, query)}
+
+    def made_by(self) -> list[tuple[str, str, str, str]]:
+        """Name, version, title and weights of every module that ever ran here."""
+        facts = (workitem.module, workitem.version, workitem.title, workitem.weights_sha256)
+        return [tuple(row) for row in select(self._database, sa.select(*facts).distinct())]
+
+    # What becomes of them -------------------------------------------------------------------------
+
+    def add(self, item: Workitem, lines: Iterable[events.Line] = ()) -> bool:
+        """Record a new one with the first lines of its trace; False if it is there already."""
+
+        def record(connection: sa.Connection) -> bool:
+            if not insert(connection, tables.workitem, item):
+                return False
+            events.write_lines(connection, item.study_uid, lines, item.id)
+            return True
+
+        return self._database.transact(record)
+
+    def schedule(self, item: Workitem, not_run: str, lines: Iterable[events.Line]) -> None:
+        """Record a new run, which replaces its predecessor, and forget why there was none.
+
+        `not_run` is the id of what said so. All at once, so there are never two current ones.
+        """
+
+        def record(connection: sa.Connection) -> None:
+            self._rows.delete(connection, workitem.id == not_run)
+            if item.predecessor:
+                before = workitem.id == item.predecessor
+                self._rows.update(connection, before, superseded_by=item.id)
+            insert(connection, tables.workitem, item)
+            events.write_lines(connection, item.study_uid, lines, item.id)
+
+        self._database.transact(record)
+
+    def note_not_run(self, item: Workitem, lines: Iterable[events.Line]) -> None:
+        """Record why a module was not run, in place of what was said before."""
+
+        def replace(connection: sa.Connection) -> None:
+            self._rows.delete(connection, workitem.id == item.id)
+            insert(connection, tables.workitem, item)
+            events.write_lines(connection, item.study_uid, lines, item.id)
+
+        self._database.transact(replace)
+
+    def remove(self, workitem_id: str) -> None:
+        """Forget one that says why a module was not run."""
+        self._rows.remove(workitem.id == workitem_id)
+
+    def supersede(self, workitem_id: str, by: str) -> None:
+        """Another one replaces it."""
+        self._rows.change(workitem.id == workitem_id, superseded_by=by)
+
+    def count_launch(self, workitem_id: str) -> int:
+        """The engine is given it once more; how often it was before."""
+        return self._count(workitem_id, workitem.launch)
+
+    def count_run(self, workitem_id: str) -> int:
+        """Its analysis is begun once more; how often it was begun, with this time."""
+        return self._count(workitem_id, workitem.runs)
+
+    def forget_failure(self, workitem_id: str) -> None:
+        """Its module runs anew."""
+        self._rows.change(workitem.id == workitem_id, failure=None)
+
+    def note_findings(self, item: Workitem, findings: tuple[Summary, ...], text: str) -> None:
+        """Its module has ended well."""
+
+        def note(connection: sa.Connection) -> None:
+            self._rows.update(connection, workitem.id == item.id, findings=findings)
+            events.write(connection, item.study_uid, EventKind.ANALYSED, text, item.id)
+
+        self._database.transact(note)
+
+    def note_failure(self, item: Workitem, findings: tuple[Summary, ...], failure: str) -> None:
+        """Its module has failed; `findings` stand in the place of its own.
+
+        Results of a writing that did not end are forgotten.
+        """
+
+        def note(connection: sa.Connection) -> None:
+            of_item = tables.result.c.workitem_id == item.id
+            connection.execute(tables.result.delete().where(of_item))
+            values = {"failure": failure, "findings": findings}
+            self._rows.update(connection, workitem.id == item.id, **values)
+            events.write(connection, item.study_uid, EventKind.FAILED, failure, item.id)
+
+        self._database.transact(note)
+
+    def set_state(
+        self,
+        workitem_id: str,
+        state: WorkitemState,
+        reason: str = "",
+        kind: EventKind | None = None,
+    ) -> bool:
+        """Move one to `state` and write the line to its trace, in one transaction.
+
+        False, and nothing is done, where `state` is not reached from the one it is in.
+        """
+        return self._move(workitem_id, state, reason, kind, lambda _connection: None)
+
+    def deliver(self, workitem_id: str, reason: str, owed: Iterable[Delivery]) -> bool:
+        """The same for one whose results are written, with its deliveries.
+
+        One without all of them would look delivered.
+        """
+
+        def owe(connection: sa.Connection) -> None:
+            deliveries.owe(connection, owed)
+
+        return self._move(workitem_id, WorkitemState.DELIVERING, reason, EventKind.WRITTEN, owe)
+
+    def withdraw(self, item: Workitem, note: Workitem, owed: Iterable[Delivery]) -> bool:
+        """The same for one that is taken back, with the note and its deliveries.
+
+        What was not sent yet of its result is not sent any more.
+        """
+
+        def take_back(connection: sa.Connection) -> None:
+            insert(connection, tables.workitem, note)
+            deliveries.owe(connection, owed)
+            deliveries.cancel(connection, item.id, "the result was taken back")
+
+        reason = f"taken back by note {note.id}"
+        return self._move(item.id, WorkitemState.WITHDRAWN, reason, None, take_back)
+
+    def _move(
+        self,
+        workitem_id: str,
+        state: WorkitemState,
+        reason: str,
+        kind: EventKind | None,
+        together: Callable[[sa.Connection], None],
+    ) -> bool:
+        """Move one to `state`; what is done `together` with it is done in the same transaction."""
+        is_allowed: tuple[Condition, ...] = (
+            workitem.id == workitem_id,
+            workitem.state.in_(REACHED_FROM[state]),
+        )
+
+        def move(connection: sa.Connection) -> bool:
+            study_uid = connection.execute(
+                tables.workitem.update()
+                .where(*is_allowed)
+                .values(state=state.value, reason=reason)
+                .returning(workitem.study_uid)
+            ).scalar()
+            if study_uid is None:
+                return False
+            said = kind or EventKind(state)
+            events.write(connection, study_uid, said, reason or state, workitem_id)
+            together(connection)
+            return True
+
+        return self._database.transact(move)
+
+    def _count(self, workitem_id: str, column: sa.Column[int]) -> int:
+        statement = (
+            tables.workitem.update()
+            .where(workitem.id == workitem_id)
+            .values({column: column + 1})
+            .returning(column)
+        )
+        return self._database.transact(lambda c: int(c.execute(statement).scalar_one()))

@@ -1,0 +1,28 @@
+"""What was decided about one series, and why."""
+
+from dataclasses import dataclass
+
+from hilum.wording import counted
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided about one series for one input of a module.
+
+    `is_named`: the patterns of the rule and the modality fit, so it is the series that is meant.
+    `lacks`: what is not there of one that was chosen, whether it is held for that or not.
+    """
+
+    input: str
+    series_uid: str
+    description: str
+    images: int
+    accepted: bool
+    reasons: tuple[str, ...]
+    is_named: bool = True
+    lacks: str = ""
+
+    def __str__(self) -> str:
+        word = "chosen" if self.accepted else "rejected"
+        images = counted(self.images, "image")
+        return f"{word} {self.description} ({images}): {'; '.join(self.reasons)}"
