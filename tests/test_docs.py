@@ -186,6 +186,18 @@ def test_words_of_our_own_are_linked_to_the_glossary(file: Path) -> None:
             assert f"glossary.md#{anchor}" in text, f"link {word!r} where it stands first"
 
 
+OLD_WORDS = "lest|be it (?:that|to|a)|whither|thereof|hereby|whereupon|nobody need|albeit|save for"
+
+
+def test_plain_english() -> None:
+    """Words that hardly anybody says today make readers stumble."""
+    folders = (DOCS, ROOT / "src", ROOT / "training")
+    files = [ROOT / "README.md", *(path for folder in folders for path in folder.rglob("*"))]
+    texts = {f: f.read_text() for f in files if f.suffix in (".py", ".md", ".html", ".in", ".lua")}
+    found = {f.name: re.findall(rf"\b(?:{OLD_WORDS})\b", t, re.I) for f, t in texts.items()}
+    assert {name: words for name, words in found.items() if words} == {}
+
+
 def test_the_tests_that_the_documentation_names_exist() -> None:
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     named = {

@@ -62,7 +62,7 @@ def study(records: Records, study_uid: str) -> View:
 def study_called(records: Records, ending: str) -> str:
     """The UID that is `ending`, or else the one that ends so; `HilumError` without exactly one.
 
-    Of the studies that something was noted of, be it that none of their images was taken in.
+    It looks at every study that the trace names, also where none of its images was taken in.
     """
     uid = tables.event.c.study_uid
     query = sa.select(uid).where(uid.endswith(ending, autoescape=True)).distinct()
