@@ -18,6 +18,7 @@ import hilum
 from hilum import errors, inventory
 from hilum.cli import app
 from hilum.config.reference import reference, table
+from hilum.flow import Flow
 from hilum.module import MEMBERS, Input
 from hilum.records.states import State
 from hilum.service.roles import Role
@@ -129,6 +130,14 @@ def test_the_tree_of_the_architecture_page_is_the_code(package: str) -> None:
     }
     there = {path.name for path in (ROOT / "src" / package).iterdir() if path.name[0] != "_"}
     assert named == {name for name in there if not name.endswith(".egg-info")}
+
+
+def test_a_study_can_be_followed_through_one_file() -> None:
+    """The page names methods of `Flow` in the order in which they stand in the file."""
+    section = page("explanation/architecture.md").partition("## Follow one study")[2]
+    named = re.findall(r"^\| `(\w+)` \|", section.partition("\n## ")[0], re.MULTILINE)
+    methods = [name for name in vars(Flow) if name in named]
+    assert named == methods
 
 
 def test_the_drawing_is_what_its_script_draws() -> None:
