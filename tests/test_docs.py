@@ -17,6 +17,7 @@ import hilum
 from hilum import errors, inventory
 from hilum.cli import app
 from hilum.config.reference import reference, table
+from hilum.flow import Flow
 from hilum.module import MEMBERS, Input
 from hilum.records.states import WorkitemState
 from hilum.service.roles import Role
@@ -112,6 +113,14 @@ def test_the_tree_of_the_architecture_page_is_the_code(package: str) -> None:
     assert named == {name for name in there if not name.endswith(".egg-info")}
 
 
+def test_a_study_can_be_followed_through_one_file() -> None:
+    """The page names methods of `Flow` in the order in which they stand in the file."""
+    section = page("explanation/architecture.md").partition("## Follow one study")[2]
+    named = re.findall(r"^\| `(\w+)` \|", section.partition("\n## ")[0], re.MULTILINE)
+    methods = [name for name in vars(Flow) if name in named]
+    assert named == methods
+
+
 def test_the_drawing_is_what_its_script_draws() -> None:
     script = DOCS / "pictures" / "processes.py"
     drawn = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
@@ -165,6 +174,18 @@ def test_words_of_our_own_are_linked_to_the_glossary(file: Path) -> None:
     for word, anchor in HOUSE_WORDS.items():
         if re.search(rf"\b{word}s?\b", text, re.IGNORECASE):
             assert f"glossary.md#{anchor}" in text, f"link {word!r} where it stands first"
+
+
+OLD_WORDS = "lest|be it (?:that|to|a)|whither|thereof|hereby|whereupon|nobody need|albeit|save for"
+
+
+def test_plain_english() -> None:
+    """Words that hardly anybody says today make readers stumble."""
+    folders = (DOCS, ROOT / "src", ROOT / "training")
+    files = [ROOT / "README.md", *(path for folder in folders for path in folder.rglob("*"))]
+    texts = {f: f.read_text() for f in files if f.suffix in (".py", ".md", ".html", ".in", ".lua")}
+    found = {f.name: re.findall(rf"\b(?:{OLD_WORDS})\b", t, re.I) for f, t in texts.items()}
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 def test_the_tests_that_the_documentation_names_exist() -> None:

@@ -182,7 +182,7 @@ class Module(Protocol):
     Optional: `title` (what a clinician reads), `weights` (path of the network, or a tuple of every
     file that can change a result, hashed into every result), `card` (path of the model card), and
     `with_network` (a class method: the same module with the network in a folder; it looks at the
-    card only, for the network may harm the process that loads it).
+    card only, because the network may harm the process that loads it).
     """
 
     name: str

@@ -62,7 +62,10 @@ def module(tmp_path: Path, source: str) -> dict:
         ("yield segment(bright.flip_spatial(0), 'Small')", f"{NOT_ON} lies "),
         ("yield segment(bright.permute_spatial_axes((0, 2, 1)), 'Small')", NOT_ON),
         ("yield segment(Volume(bright.array, np.eye(4), 'PATIENT'), 'Small')", f"{NOT_ON} lies "),
-        ("yield Note('x', image='1.2.3')", "the image of this Note, 1.2.3, is none of the input"),
+        (
+            "yield Note('x', image='1.2.3')",
+            "the image of this Note, 1.2.3, is not among the input's images",
+        ),
         ("yield HeatMap(np.eye(3, dtype=np.float32), 'Heat', '1.2')", "the image of this HeatMap"),
         (
             "yield Measurement(codes.VOLUME, 1, codes.MILLILITRE, of=segment(bright, 'Small'))",

@@ -87,7 +87,7 @@ def test_other_weights_than_the_workitem_names_are_not_used(
     host: ModelHost, tmp_path: Path
 ) -> None:
     asked = replace(job(tmp_path, "calm"), weights_sha256="0" * 64)
-    with pytest.raises(ModuleError, match="exchanged while Hilum ran"):
+    with pytest.raises(ModuleError, match="replaced while Hilum ran"):
         host.run(asked)
     assert not asked.out.exists()
 

@@ -93,7 +93,7 @@ def test_other_packages_bring_commands_and_cannot_break_or_replace_any(
     assert run("greet", cwd=tmp_path).stdout == "hello\n"
     told = run("--help", cwd=tmp_path)
     assert listed(told.stdout).count("serve") == 1
-    assert "Run in production" in told.stdout
+    assert "Run Hilum with your PACS" in told.stdout
     assert "sigh of greeting:absent is left out: AttributeError" in told.stderr
     assert (
         "serve of greeting:serve is left out: there is another command of that name" in told.stderr

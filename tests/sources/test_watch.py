@@ -348,7 +348,7 @@ def test_a_wrong_password_is_named_and_a_right_one_is_used(tmp_path: Path) -> No
     with Orthanc(tmp_path / "pacs", settings=settings) as orthanc:
         watch = Watching(tmp_path / "site", orthanc.url, username="hilum", password_file=secret)
         try:
-            assert watch.turn() > 5  # slowly, lest the account be locked
+            assert watch.turn() > 5  # slowly, so that the account is not locked
             assert watch.row.state == "refused"
             assert "correct username, password_file" in watch.row.problem
             secret.write_text("right\n")

@@ -145,7 +145,7 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
         (said,) = texts(hilum, study_uid, "quarantined")
         log = (hilum.site.data / "logs" / "hilum.log").read_text()
         assert log.count("as before a correction") == 1
-        assert all("the corrected ones stay" in item.advice for item in late.objects)
+        assert all("the corrected images stay" in item.advice for item in late.objects)
         assert hilum.records.rejections.since() == []  # neither the correction nor the late copy
         assert sorted(states(hilum, study_uid)) == ["completed", "completed", "withdrawn"]
         items = views.study(hilum.records, study_uid).workitems

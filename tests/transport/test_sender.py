@@ -103,7 +103,7 @@ def test_a_class_that_is_not_accepted_is_reported(
 
 def test_nobody_listens(tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 1)
-    with pytest.raises(DeliveryDelayed, match="is it running"):
+    with pytest.raises(DeliveryDelayed, match="check that it runs"):
         sender.send(files, ("ANY", "127.0.0.1", available_port()))
     with pytest.raises(DeliveryDelayed, match="unknown host"):
         sender.echo(("ANY", "no-such-host.invalid", 104))

@@ -15,7 +15,7 @@ LEAST_ANSWERED = 0.5  # share of films that must get one
 
 @dataclass(frozen=True)
 class Answers:
-    """How films fared that passed the gate: share with an outcome, and how many of those right."""
+    """Films that passed the gate: the share with an outcome, and how many of those are right."""
 
     answered: float
     right: float

@@ -21,7 +21,7 @@ GOOD = "adult frontal film (must pass)"
 
 @dataclass
 class Row:
-    """How one kind of picture fared: how many, and how many refused under each code."""
+    """For one kind of picture: how many, and how many were refused under each code."""
 
     count: int = 0
     codes: Counter[str] = field(default_factory=Counter)

@@ -15,7 +15,7 @@ NORMAL, PNEUMONIA, COVID = range(len(CLASSES))
 
 @dataclass(frozen=True)
 class Unseen:
-    """How a source fares that the network has not seen: films, AUROCs, recall of covid."""
+    """Figures of a source that the network has not seen: films, AUROCs, recall of covid."""
 
     films: int
     covid_or_pneumonia: float

@@ -181,7 +181,7 @@ def run_here(module: Module, job: Job) -> Findings:
 
     The pictures of the films are kept beside them even if the module raises. Input that cannot be
     read as the module needs it gives a `Refusal`, not an error; what the machine lacks raises
-    `MachineError`, for no image is to blame.
+    `MachineError`, because no image is to blame.
     """
     inputs: dict[str, Series | tuple[Film, ...]] = {}
     findings = Findings()

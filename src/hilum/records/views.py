@@ -175,7 +175,7 @@ def study(records: Records, study_uid: str) -> StudyView:
 def study_called(records: Records, ending: str) -> str:
     """The UID that is `ending`, or else the one that ends so; `HilumError` without exactly one.
 
-    Studies of which no image was taken in are found, too, if something was noted of them.
+    It looks at every study that the trace names, also where none of its images was taken in.
     """
     found = records.events.studies_ending(ending)
     if ending not in found and len(found) != 1:

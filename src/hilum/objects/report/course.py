@@ -26,7 +26,7 @@ LEAST_RANGE = 0.3  # of the mean; a closer look would show nothing but noise
 MARGIN = 0.05  # of the plot on the left and on the right, so that no dot lies on an axis
 MOST_TICKS = 6
 LABELS, LONGEST = 10, 18  # width of the labels by the size of text, characters of one
-ASIDE = 0.4  # of the size of text: how far apart the tracks are drawn, lest their errors hide
+ASIDE = 0.4  # of the size of text: how far apart the tracks are drawn, to show all errors
 
 Point = tuple[float, float]
 
