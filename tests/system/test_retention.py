@@ -11,8 +11,8 @@ from hilum.dicom.instance import Instance
 from hilum.records import views
 from hilum.records.views import View, study, trace
 from hilum_lab.disk import Mount, filled
-from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port
+from tests.archives import Orthanc
 from tests.plugin import BRIGHT, WAITING, install_plugin
 
 from .site import Running, running
