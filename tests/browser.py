@@ -17,6 +17,8 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Locator, Page, sync_playwright
 
+from tests.patience import PATIENCE
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 FLAGS = (
     "--use-angle=swiftshader",  # WebGL2 without a graphics card
@@ -24,7 +26,6 @@ FLAGS = (
     "--ignore-gpu-blocklist",
     "--no-sandbox",
 )
-PATIENCE = 120_000  # ms; two busy cores need 20 s for the first image
 
 HAS_PIXELS = """() => (window.cornerstone?.getRenderingEngines?.() ?? []).some(engine =>
     engine.getViewports().some(viewport => !!viewport.getImageData?.()))"""
@@ -108,7 +109,7 @@ class Reader:
         self._playwright = sync_playwright().start()
         self._chromium = self._playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         self.page = self._chromium.new_page(viewport=self._size)
-        self.page.set_default_timeout(PATIENCE)
+        self.page.set_default_timeout(1000 * PATIENCE)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         return self
 

@@ -1,13 +1,16 @@
 """Fixtures and options shared by all tests."""
 
 import os
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from hilum_lab import disk
+from tests import leftovers
 
 ROOT = Path(__file__).parents[1]
 
@@ -16,16 +19,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos", action="store_true", help="inject every fault, for half an hour")
 
 
-SLOW = ("faults", "system")  # begun first, or one process waits at the end for the other
+# Folders and files that take long: begun first, or one process works alone at the end.
+LONGEST = ("faults", "system", "test_quality.py", "lab", "sources", "modules", "objects")
+
+
+def _place(item: pytest.Item) -> int:
+    names = (item.path.parent.name, item.path.name)
+    return min((LONGEST.index(name) for name in names if name in LONGEST), default=len(LONGEST))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the slow ones first, leave out what only `--chaos` runs."""
-    items.sort(key=lambda item: item.path.parent.name not in SLOW)
+    """Put the longest first, leave out what only `--chaos` runs."""
+    items.sort(key=_place)
     if not config.getoption("--chaos"):
         left_out = [item for item in items if item.get_closest_marker("chaos")]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_is_left_behind() -> Iterator[None]:
+    """What the tests have started has ended when they have, whether they passed or failed."""
+    leftovers.mark()
+    yield
+    left = leftovers.left_over()
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert not left, f"these processes were left behind, and are killed now: {left}"
 
 
 @pytest.fixture

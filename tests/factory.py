@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import sqlalchemy as sa
@@ -31,7 +32,7 @@ def mr_slices(
     patient: str = "Marker^Patient",
 ) -> list[Dataset]:
     """An axial series called `name`: `count` slices, positions from 0 upwards."""
-    rng = np.random.default_rng(abs(hash(name)) % 2**32)
+    rng = np.random.default_rng(crc32(name.encode()))
     series_uid = derived_uid("test", study, name)
     slices = []
     for index in range(count):

@@ -1,9 +1,7 @@
 """Synthetic DICOM files and a receiver in a real process, for the tests of the network edges."""
 
 import os
-import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +17,8 @@ from hilum.config.site import Receiver
 from hilum.hints import Hint, HintReceiver
 from hilum.process import fork_server
 from hilum.service.receiver import receive
-from hilum_lab.network.processes import available_port
+from hilum_lab.network.processes import available_port, listens
+from tests.patience import PATIENCE, until
 
 H = TypeVar("H")
 DCMTK = {**os.environ, "TCP_NODELAY": "1"}  # its tools use Nagle's algorithm unless told
@@ -77,14 +76,8 @@ def dataset_bytes(path: Path) -> bytes:
     return content[144 + int.from_bytes(content[140:144], "little") :]
 
 
-def wait_for_port(port: int, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise TimeoutError(f"nothing listens on port {port}")
+def wait_for_port(port: int) -> None:
+    until(lambda: listens(port), f"somebody who listens on port {port}")
 
 
 def seconds_of(pid: int | None) -> float:
@@ -128,15 +121,14 @@ class Running:
     def partial(self) -> list[Path]:
         return list((self.data / "partial").iterdir())
 
-    def wait_for(self, kind: type[H], count: int = 1, seconds: float = 15) -> list[H]:
+    def wait_for(self, kind: type[H], count: int = 1) -> list[H]:
         """The hints of a `kind`, once there are `count`."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = [hint for hint in self.events if isinstance(hint, kind)]
-            if len(found) >= count:
-                return found
-            time.sleep(0.02)
-        raise TimeoutError(f"{count} hints {kind.__name__} expected in {self.events}")
+
+        def found() -> list[H]:
+            hints = [hint for hint in self.events if isinstance(hint, kind)]
+            return hints if len(hints) >= count else []
+
+        return until(found, lambda: f"{count} hints {kind.__name__} in {self.events}")
 
     def listen(self, hints: HintReceiver, done: threading.Event) -> None:
         while not done.is_set():
@@ -184,7 +176,7 @@ def running_receiver(folder: Path, data: Path | None = None, **settings: Any) ->
         yield running
     finally:
         process.terminate()
-        process.join(15)
+        process.join(PATIENCE)
         process.kill()
         process.join()
         done.set()

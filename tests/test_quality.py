@@ -1,6 +1,5 @@
 """Lint, formatting, types and the import contract, as one would run them by hand."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +13,11 @@ BIN = Path(sys.executable).parent
 @pytest.mark.parametrize(
     "command",
     [
-        ["ruff", "check", "--no-cache", "."],
-        ["ruff", "check", "--no-cache", "hilum"],
-        ["ruff", "format", "--check", "--no-cache", "."],
-        ["mypy", "--cache-dir", os.devnull],
-        ["lint-imports", "--no-cache"],
+        ["mypy"],
+        ["ruff", "check", "."],
+        ["ruff", "check", "hilum"],
+        ["ruff", "format", "--check", "."],
+        ["lint-imports"],
     ],
     ids=lambda command: " ".join(command[:2]),
 )

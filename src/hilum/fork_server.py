@@ -7,6 +7,8 @@ systemd sends it, must not end it, or it would take the others along before they
 import multiprocessing
 import signal
 
+import scipy.ndimage  # noqa: F401 - most modules want it, and it takes 0.2 s in each process
+
 from hilum.process import FORK_SERVER, die_with_parent
 
 multiprocessing.current_process().name = FORK_SERVER

@@ -4,7 +4,7 @@ import hashlib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -241,6 +241,22 @@ def own_results_of(modules: Iterable[type[Module]]) -> OwnResults:
     return OwnResults({facts_of(module).device_uid for module in modules})
 
 
+def installed_module(name: str, networks: Path | None = None) -> type[Module]:
+    """The module class called `name`, as quickly as can be: where its entry point has that name,
+    no other is loaded.
+
+    Raises
+    ------
+    KeyError
+        None of those that load has this name.
+    """
+    for point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+        module = _loaded(point)
+        if not isinstance(module, str) and module.name == name:
+            return module
+    return installed_modules(networks)[name]
+
+
 def installed_modules(networks: Path | None = None) -> dict[str, type[Module]]:
     """The module classes that load, by name, as `discover`."""
     return discover(networks)[0]
@@ -255,14 +271,9 @@ def discover(networks: Path | None = None) -> tuple[dict[str, type[Module]], dic
     found: dict[str, type[Module]] = {}
     problems: dict[str, str] = {}
     for point in entry_points(group=ENTRY_POINT_GROUP):
-        try:
-            module = point.load()
-        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
-            problems[point.name] = f"{point.value} does not load: {type(error).__name__}: {error}"
-            continue
-        missing = [member for member in MEMBERS if not hasattr(module, member)]
-        if missing:
-            problems[point.name] = f"{point.value} has no {', '.join(missing)}"
+        module = _loaded(point)
+        if isinstance(module, str):
+            problems[point.name] = module
         else:
             found[module.name] = module
     for folder in sorted(networks.iterdir()) if networks else ():
@@ -276,6 +287,16 @@ def discover(networks: Path | None = None) -> tuple[dict[str, type[Module]], dic
         else:
             found[module.name] = module
     return found, problems
+
+
+def _loaded(point: EntryPoint) -> type[Module] | str:
+    """The module class of an entry point, or why there is none."""
+    try:
+        module: type[Module] = point.load()
+    except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
+        return f"{point.value} does not load: {type(error).__name__}: {error}"
+    missing = [member for member in MEMBERS if not hasattr(module, member)]
+    return f"{point.value} has no {', '.join(missing)}" if missing else module
 
 
 def _with_network(folder: Path, found: Mapping[str, type[Module]]) -> type[Module]:

@@ -2,24 +2,23 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 
 from factory import mr_slices, write
 from hilum.comparer import LOST, UNREADABLE, Comparer, Pair
 from hilum.config.site import Worker
-
-SECONDS = 60
+from tests.patience import until
 
 
 def answers(comparer: Comparer) -> list[str]:
     """What is said of each pair, in their order."""
     said: list[str] = []
-    deadline = time.monotonic() + SECONDS
-    while comparer.is_busy and time.monotonic() < deadline:
-        said += [text for _, text in comparer.results()]
-        time.sleep(0.01)
-    assert not comparer.is_busy
+
+    def done() -> bool:
+        said.extend(text for _, text in comparer.results())
+        return not comparer.is_busy
+
+    until(done, "the comparer")
     return said
 
 

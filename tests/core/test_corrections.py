@@ -1,6 +1,5 @@
 """What is compared with the images that are here, without a service."""
 
-import time
 from pathlib import Path
 
 from factory import mr_slices, write
@@ -11,8 +10,7 @@ from hilum.hints import Quarantined
 from hilum.inbox import OTHER_CONTENT, Inbox, Intake, set_apart_in
 from hilum.records import Records
 from hilum.workitems import Workitems
-
-PATIENCE = 30.0  # seconds; a process is started
+from tests.patience import until
 
 
 def test_an_object_that_is_gone_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -28,10 +26,10 @@ def test_an_object_that_is_gone_does_not_stop_the_others(tmp_path: Path) -> None
 
     for path in (inbox.quarantine / "gone.dcm", corrected.path):
         corrections.add(Quarantined(path, study=str(image.StudyInstanceUID)))
-    deadline = time.monotonic() + PATIENCE
-    while set_apart_in(data, 1)[1][0].reason == OTHER_CONTENT:
-        corrections.turn()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
+    def judged() -> bool:
+        corrections.turn()
+        return set_apart_in(data, 1)[1][0].reason != OTHER_CONTENT
+
+    until(judged, "the judgement")
     assert set_apart_in(data, 1)[1][0].reason.startswith(CORRECTED)

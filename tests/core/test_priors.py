@@ -24,8 +24,8 @@ from hilum.findings import Change, Findings, Measurement, Note, Refusal
 from hilum.objects import Analysis, write_objects, write_withdrawal
 from hilum.transport import query, sender
 from hilum.transport.scu import Peer
-from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port
+from tests.archives import Orthanc
 
 from ..objects import exams
 

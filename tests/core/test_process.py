@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hilum.process import descendants, die_with_parent, fork_server, is_alive, start_time
+from tests.patience import PATIENCE, until
 
 
 def _grandchild(seconds: float) -> None:
@@ -42,11 +43,8 @@ def test_a_process_goes_with_its_parent(seconds: float) -> None:
 
 
 def _ends(pid: int, started: str) -> bool:
-    """Whether the process that began at `started` is gone within 20 s."""
-    deadline = time.monotonic() + 20
-    while is_alive(pid, started) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not is_alive(pid, started)
+    """Whether the process that began at `started` is gone soon."""
+    return until(lambda: not is_alive(pid, started), f"the end of process {pid}")
 
 
 def _named(pipe) -> None:
@@ -78,7 +76,7 @@ def test_a_sigterm_to_all_of_us_leaves_what_forks_us_until_we_are_done() -> None
         time.sleep(0.5)
         assert child.is_alive()
         child.terminate()
-        child.join(20)
+        child.join(PATIENCE)
         assert child.exitcode == -signal.SIGTERM
         os.kill(server, signal.SIGKILL)
         os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)

@@ -9,7 +9,7 @@ import pytest
 from hilum.config.site import Destination as Settings
 from hilum.destinations import Destination, open_destination
 from hilum.testing import check_destination
-from hilum_lab.network.orthanc import Orthanc
+from tests.archives import Orthanc
 from tests.synthetic import write_series
 
 

@@ -3,15 +3,14 @@
 import multiprocessing
 import sys
 import threading
-import time
 from pathlib import Path
 
 from dbos import _dbos, _queue, _workflow_commands
 
 from hilum.engine import durable
+from tests.patience import PATIENCE, until
 
 NEVER = 3600.0  # seconds
-PATIENCE = 30.0
 
 
 @durable.workflows
@@ -34,12 +33,7 @@ def work(folder: Path) -> None:
     poller = durable.listen(idle_seconds=NEVER, lively_seconds=0.0)
     for name in ("one", "two"):  # the second after it has come to rest
         durable.enqueue(durable.ANALYSE, noting.note, name, name, 1)
-        deadline = time.monotonic() + PATIENCE
-        while not durable.is_over(name):
-            poller.wake()
-            if time.monotonic() > deadline:
-                sys.exit(f"{name} was not run")
-            time.sleep(0.02)
+        until(lambda n=name: poller.wake() or durable.is_over(n), name)
     polling = [t.name for t in threading.enumerate() if t.name.startswith("queue-worker")]
     if polling:
         sys.exit(f"DBOS looks at queues of its own: {polling}")

@@ -2,11 +2,11 @@
 
 import multiprocessing
 import threading
-import time
 from pathlib import Path
 
 from hilum.engine import durable
 from hilum_lab.disk import BALLAST, Mount, fill
+from tests.patience import PATIENCE, until
 
 
 @durable.workflows
@@ -38,8 +38,7 @@ def work(disk: Path) -> None:
     durable.launch(f"sqlite:///{disk}/engine.db", "executor")
     durable.listen(durable.POLLING_SECONDS)
     durable.enqueue(durable.ANALYSE, filling.run, "workflow", "argument", 1)
-    while not durable.is_over("workflow"):
-        time.sleep(0.1)
+    until(lambda: durable.is_over("workflow"), "the workflow")
     durable.shut_down()
 
 
@@ -47,7 +46,7 @@ def test_a_workflow_waits_for_room(tmp_path: Path, small_disk: Mount) -> None:
     with small_disk(6) as disk:
         process = multiprocessing.get_context("spawn").Process(target=work, args=(disk,))
         process.start()
-        process.join(60)
+        process.join(2 * PATIENCE)
         process.kill()
         process.join()
         assert process.exitcode == 0

@@ -14,8 +14,8 @@ from hilum.dicom.parts import Part
 from hilum.engine import exchange
 from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCrashed, ModuleError
-from hilum.module import facts_of, installed_modules
-from plugin import install_moody, install_plugin
+from hilum.module import facts_of, installed_module, installed_modules
+from plugin import BRIGHT, install_moody, install_plugin
 from radiographs import radiograph, saved, scene
 
 BROKEN = """
@@ -199,3 +199,20 @@ def test_broken_pixels_are_a_refusal_that_names_the_image(host: ModelHost, tmp_p
     assert refusal is not None
     assert f"image {dataset.InstanceNumber}" in refusal.text
     assert "PixelData" in refusal.text
+
+
+def test_the_child_loads_no_other_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_plugin(tmp_path / "one", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    install_plugin(tmp_path / "other", monkeypatch, "raise SystemExit('loaded')", "other")
+    assert installed_module("bright-volume").name == "bright-volume"
+    with pytest.raises(SystemExit):
+        installed_modules()
+
+
+def test_a_module_is_found_whatever_its_entry_point_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(tmp_path, monkeypatch, BRIGHT, "called-otherwise", "BrightVolume")
+    assert installed_module("bright-volume").name == "bright-volume"
+    with pytest.raises(KeyError):
+        installed_module("called-otherwise")

@@ -21,8 +21,8 @@ from hilum_lab.chaos import gate as steps
 from hilum_lab.chaos.exams import Exams, SentStudy
 from hilum_lab.chaos.gate import PacsProxy, Reply
 from hilum_lab.chaos.ledger import Ledger
-from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port
+from tests.archives import Orthanc
 
 
 class Place:

@@ -22,8 +22,9 @@ from hilum.sources import autoroute
 from hilum.sources.autoroute import Listener
 from hilum.transport import sender
 from hilum_lab.network import exam, orthanc
-from hilum_lab.network.orthanc import Orthanc
-from hilum_lab.network.processes import addresses_of, available_port, in_words
+from hilum_lab.network.processes import addresses_of, available_port, in_words, listens
+from tests.archives import Orthanc
+from tests.patience import until
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +69,7 @@ def test_stores_routes_and_serves_dicomweb(tmp_path: Path, images: list[Path]) -
         route = ("LISTENER", "127.0.0.1", port)
         with Orthanc(tmp_path, route_to=route) as pacs:
             assert set(send(pacs, images)) == {0}
-            deadline = time.monotonic() + 30
-            while len(received) < len(images) and time.monotonic() < deadline:
-                time.sleep(0.05)
+            until(lambda: len(received) >= len(images), "the routed images")
             study = httpx.get(f"{pacs.dicomweb_url}/studies").json()[0]
     assert study["0020000D"]["Value"] == [exam.study_uid()]
     uids = [pydicom.dcmread(path).SOPInstanceUID for path in images]
@@ -99,9 +98,7 @@ def test_what_init_writes_makes_an_orthanc_route_here(tmp_path: Path, images: li
         settings["DicomModalities"] = {name: [*written[:2], port]}
         with Orthanc(tmp_path / "orthanc", settings=settings) as pacs:
             assert set(send(pacs, images)) == {0}
-            deadline = time.monotonic() + 30
-            while len(received) < len(images) and time.monotonic() < deadline:
-                time.sleep(0.05)
+            until(lambda: len(received) >= len(images), "the routed images")
     assert len(received) == len(images)
 
 
@@ -116,10 +113,8 @@ def test_a_modality_with_another_name_is_told_when_orthanc_starts(tmp_path: Path
     settings["DicomModalities"] = {"hilum": ["HIPPOAI", "127.0.0.1", available_port()]}
     told = 'Hilum gets no images: "DicomModalities" has no entry called "listener"'
     with Orthanc(tmp_path, settings=settings):
-        deadline = time.monotonic() + 30
-        while told not in (said := (tmp_path / "orthanc.log").read_text()):
-            assert time.monotonic() < deadline, said
-            time.sleep(0.05)
+        log = tmp_path / "orthanc.log"
+        until(lambda: told in log.read_text(), log.read_text)
 
 
 def test_images_survive_a_power_cut(tmp_path: Path, images: list[Path]) -> None:
@@ -139,10 +134,11 @@ def test_no_image_waits_for_an_acknowledgement_of_tcp(tmp_path: Path, images: li
     assert sorted(seconds)[len(seconds) // 4] < 0.03
 
 
-def test_http_serves_loopback_only(tmp_path: Path) -> None:
-    with Orthanc(tmp_path) as pacs:
+def test_http_serves_loopback_only_and_it_stops_in_order(tmp_path: Path) -> None:
+    with orthanc.Orthanc(tmp_path) as pacs:
         assert httpx.get(f"{pacs.url}/system").json()["DicomAet"] == "ORTHANC"
         assert pacs.configuration(Path("x.so"))["RemoteAccessAllowed"] is False
+    assert "Orthanc has stopped" in (tmp_path / "orthanc.log").read_text()
 
 
 def test_it_dies_with_its_parent(tmp_path: Path) -> None:
@@ -154,15 +150,7 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, check=False
     )
-    deadline = time.monotonic() + 15
-    gone = False
-    while not gone and time.monotonic() < deadline:
-        try:
-            httpx.get(f"http://127.0.0.1:{int(ran.stdout)}/system", timeout=1)
-            time.sleep(0.1)
-        except httpx.TransportError:
-            gone = True
-    assert gone
+    until(lambda: not listens(int(ran.stdout)), "its end")
 
 
 def test_missing_program_names_the_packages(

@@ -25,8 +25,8 @@ from hilum.sources import Listed, Source, answer_of, open_source
 from hilum.sources.dicomweb import part_of
 from hilum.testing import check_source
 from hilum.transport.web import trusted_certificates
-from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port
+from tests.archives import Orthanc
 from tests.sources.watching import upload
 from tests.synthetic import uid, write_series
 

@@ -15,9 +15,9 @@ from hilum.errors import DeliveryDelayed
 from hilum.hints import Rejected
 from hilum.logs import SAME_TEXT
 from hilum.rejections import RejectionKind
-from hilum.sources import traffic
 from hilum.transport import sender
 from hilum.transport.dimse import VERIFICATION
+from tests.patience import PATIENCE, until
 from tests.synthetic import Running, running_receiver, seconds_of, write_series
 
 
@@ -58,13 +58,12 @@ def idle(receiver: Running, *hosts: str, each: int) -> Iterator[list[Association
 
 def is_told(receiver: Running, kind: RejectionKind, text: str) -> bool:
     """Whether a refusal of `kind` whose reason holds `text` is told soon."""
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        told = receiver.wait_for(Rejected)
-        if any(h.rejection.kind == kind and text in h.rejection.reason for h in told):
-            return True
-        time.sleep(0.05)
-    return False
+
+    def told() -> bool:
+        rejections = [hint.rejection for hint in receiver.wait_for(Rejected)]
+        return any(one.kind == kind and text in one.reason for one in rejections)
+
+    return until(told, lambda: f"{text!r} in {receiver.events}")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"], ids=["same host", "another host"])
@@ -88,9 +87,9 @@ def test_a_connection_that_asks_for_nothing_is_ended_soon(tmp_path: Path) -> Non
         started = time.monotonic()
         connections[1].sendall(b"\x01\x00")  # the beginning of a request is none
         for connection in connections:
-            connection.settimeout(traffic.FIRST_MESSAGE_SECONDS + 5)
+            connection.settimeout(PATIENCE)
             assert connection.recv(1) == b""
-        assert time.monotonic() - started < traffic.FIRST_MESSAGE_SECONDS + 3
+        assert time.monotonic() - started < PATIENCE / 2
         assert is_told(receiver, RejectionKind.SILENCE, "no association request came")
 
 
@@ -113,15 +112,15 @@ def test_idle_associations_of_the_greediest_host_make_room(tmp_path: Path) -> No
         running_receiver(tmp_path / "receiver", **settings) as receiver,
         idle(receiver, "127.0.0.2", "127.0.0.3", "127.0.0.4", each=6),
     ):
-        deadline = time.monotonic() + traffic.IDLE_SECONDS + 10
-        while time.monotonic() < deadline:
+
+        def stored() -> int:
             try:
-                stored = sender.send(files, receiver.called).stored
+                return sender.send(files, receiver.called).stored
             except DeliveryDelayed:
-                time.sleep(0.5)  # as a sender does, which tries again
-            else:
-                break
-        assert stored == 3
+                return 0
+
+        # it tries again, as a sender does
+        assert until(stored, "a free place", pause=0.5) == 3
         assert is_told(receiver, RejectionKind.ROOM, "was ended for another host")
 
 

@@ -7,8 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -27,10 +26,10 @@ from pydicom.uid import (
 from hilum.errors import DeliveryDelayed
 from hilum.hints import Aborted, Quarantined, Rejected, Released, Stored
 from hilum.inbox import set_apart_in
-from hilum.sources import refusing
 from hilum.transport import sender
 from hilum_lab.disk import Mount, filled
-from hilum_lab.network.processes import available_port
+from hilum_lab.network.processes import available_port, listens
+from tests.patience import PATIENCE, until
 from tests.synthetic import (
     DCMTK,
     Running,
@@ -51,7 +50,7 @@ def receiver(tmp_path: Path) -> Iterator[Running]:
 
 def _dcmsend(receiver: Running, files: list[Path]) -> None:
     command = ["dcmsend", "-aec", "HIPPOAI", "127.0.0.1", str(receiver.port)]
-    subprocess.run([*command, *map(str, files)], env=DCMTK, check=True, timeout=60)
+    subprocess.run([*command, *map(str, files)], env=DCMTK, check=True, timeout=PATIENCE)
 
 
 def _connect(receiver: Running) -> socket.socket:
@@ -64,14 +63,14 @@ def _by_uid(files: list[Path]) -> dict[str, bytes]:
 
 def test_dcmtk_verifies_the_connection(receiver: Running) -> None:
     command = ["echoscu", "-aec", "HIPPOAI", "127.0.0.1", str(receiver.port)]
-    subprocess.run(command, check=True, timeout=20)
+    subprocess.run(command, check=True, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("tool", ["dcmsend", "storescu"])
 def test_dcmtk_stores_byte_for_byte(receiver: Running, tmp_path: Path, tool: str) -> None:
     files = write_series(tmp_path / "scan", 5)
     command = [tool, "-aec", "HIPPOAI", "-aet", "MR1", "127.0.0.1", str(receiver.port)]
-    subprocess.run([*command, *map(str, files)], env=DCMTK, check=True, timeout=60)
+    subprocess.run([*command, *map(str, files)], env=DCMTK, check=True, timeout=PATIENCE)
     assert _by_uid(receiver.images()) == _by_uid(files)
     meta = pydicom.dcmread(receiver.images()[0]).file_meta
     assert meta.SourceApplicationEntityTitle == "MR1"
@@ -141,9 +140,13 @@ def test_a_disk_that_has_room_again_is_used_again(tmp_path: Path, disk: Path) ->
             assert {sent.status for sent in refused.files} == {0xA700}
             assert receiver.partial() == []
             assert receiver.images() == []
-        time.sleep(refusing.CALM_SECONDS)
-        taken = sender.send(files[:3], receiver.called)
-        assert {sent.status for sent in taken.files} == {0}
+
+        def stored_again() -> bool:
+            taken = sender.send(files[:3], receiver.called)
+            assert {sent.status for sent in taken.files} == {0}
+            return "images are stored again" in receiver.log
+
+        until(stored_again, "the end of the refusals")
     lines = receiver.log.splitlines()
     assert sum("images are refused (0xA700): No space left" in line for line in lines) == 1
     assert sum("images are stored again" in line for line in lines) == 1
@@ -248,9 +251,9 @@ def test_a_large_object_that_breaks_off_leaves_nothing(tmp_path: Path, large: Pa
     with running_receiver(tmp_path / "receiver") as receiver:
         sending = ["storescu", "-aec", "HIPPOAI", "127.0.0.1", str(receiver.port), str(large)]
         with subprocess.Popen(sending, env=DCMTK) as storescu:
-            _until(lambda: bool(receiver.partial()))
+            until(lambda: bool(receiver.partial()), "its first bytes")
             storescu.kill()
-        _until(lambda: receiver.partial() == [])
+        until(lambda: receiver.partial() == [], "its end")
         assert receiver.images() == receiver.quarantined() == []
 
 
@@ -260,13 +263,6 @@ def test_a_large_object_on_a_full_disk_is_answered(tmp_path: Path, disk: Path, l
         report = sender.send([large, *small], receiver.called)
         assert [sent.status for sent in report.files] == [0xA700, 0]
         assert receiver.partial() == []
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def _own_memory(receiver: Running) -> int:
@@ -290,7 +286,7 @@ def test_garbage_leaves_the_receiver_alive(receiver: Running) -> None:
 def test_a_lost_connection_is_reported(receiver: Running, tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 2)
     command = ["storescu", "--abort", "-aec", "HIPPOAI", "127.0.0.1", str(receiver.port)]
-    subprocess.run([*command, *map(str, files)], env=DCMTK, check=True, timeout=60)
+    subprocess.run([*command, *map(str, files)], env=DCMTK, check=True, timeout=PATIENCE)
     assert receiver.wait_for(Aborted)[0].reason
     assert len(receiver.images()) == 2
 
@@ -327,7 +323,7 @@ def test_refused_callers_are_told_with_the_reason_and_the_cure(
 ) -> None:
     def echo(port: int) -> int:
         command = ["echoscu", "-aet", "SCANNER", "-aec", called, "127.0.0.1", str(port)]
-        return subprocess.run(command, capture_output=True, timeout=20).returncode
+        return subprocess.run(command, capture_output=True, timeout=PATIENCE).returncode
 
     with running_receiver(tmp_path / "receiver", **settings) as receiver:
         assert echo(receiver.port) != 0
@@ -587,11 +583,4 @@ def test_it_does_not_outlive_its_parent(tmp_path: Path) -> None:
     wait_for_port(port)
     parent.kill()
     parent.wait()
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        try:
-            wait_for_port(port, 0.1)
-        except TimeoutError:
-            return
-        time.sleep(0.1)
-    pytest.fail("the receiver still listens")
+    until(lambda: not listens(port), "the end of the receiver")

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from hilum.sources import orthanc as module
-from hilum_lab.network.orthanc import Orthanc
+from tests.archives import Orthanc
 from tests.destinations.test_failures import silent_listener
 from tests.sources.watching import upload
 from tests.synthetic import write_series

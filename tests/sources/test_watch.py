@@ -21,8 +21,9 @@ from hilum.records import Records
 from hilum.records.models import SourceStanding
 from hilum.transport.web import HttpClient, Response
 from hilum.watching import fetching
-from hilum_lab.network.orthanc import Orthanc
+from tests.archives import Orthanc
 from tests.destinations.test_failures import silent_listener
+from tests.patience import until
 from tests.sources.watching import Watching, uids, upload, watching
 from tests.synthetic import write_series
 
@@ -149,7 +150,8 @@ def test_older_images_stay_where_they_are_unless_all_are_wanted(
         path for n in range(60) for path in write_series(tmp_path / str(n), 1, 8, PatientID=str(n))
     ]
     upload(orthanc, files)
-    time.sleep(1.1)  # Orthanc counts in whole seconds
+    uploaded = int(time.time())
+    until(lambda: time.time() > uploaded + 1, "the next second: Orthanc counts whole ones")
     late = write_series(tmp_path / "late", 1)
     with watching(tmp_path / "site", orthanc) as watch:
         upload(orthanc, late)
@@ -268,7 +270,7 @@ def test_it_comes_back_with_orthanc_after_a_power_cut(tmp_path: Path) -> None:
             assert watch.received() == uids(files)
             assert len(watch.told(Stored)) == len(files)
     finally:
-        orthanc.stop()
+        orthanc.kill()
 
 
 def test_an_emptied_orthanc_is_begun_anew(tmp_path: Path) -> None:
@@ -278,7 +280,7 @@ def test_an_emptied_orthanc_is_begun_anew(tmp_path: Path) -> None:
         ports = {"http_port": orthanc.http_port, "dicom_port": orthanc.dicom_port}
         upload(orthanc, before)
         arrived(watch, before)
-        orthanc.stop()
+        orthanc.kill()
         with Orthanc(tmp_path / "new", **ports) as emptied:
             upload(emptied, after)
             arrived(watch, after)
@@ -294,7 +296,7 @@ def test_another_database_that_has_more_changes_than_ours_had(tmp_path: Path) ->
         upload(orthanc, before)
         arrived(watch, before)
         cursor = json.loads(watch.row.cursor)["seq"]
-        orthanc.stop()
+        orthanc.kill()
         ports = {"http_port": orthanc.http_port, "dicom_port": orthanc.dicom_port}
         with Orthanc(tmp_path / "backup", **ports) as restored:
             upload(restored, after)

@@ -15,10 +15,10 @@ from hilum.inbox import Inbox
 from hilum.records import Records
 from hilum.records.models import SourceStanding
 from hilum.watching import Watch
-from hilum_lab.network.orthanc import Orthanc
+from tests.archives import Orthanc
+from tests.patience import until
 from tests.synthetic import uid
 
-PATIENCE = 20.0
 H = TypeVar("H")
 
 
@@ -71,10 +71,13 @@ class Watching:
 
     def until(self, condition: Callable[[], Any], what: str) -> None:
         """Take turns, with their pauses, until `condition()`."""
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < deadline, f"waited for {what}: {self.row}"
-            time.sleep(min(self.turn(), 0.25))
+
+        def holds() -> Any:
+            if not (value := condition()):
+                time.sleep(min(self.turn(), 0.25))
+            return value
+
+        until(holds, lambda: f"{what}: {self.row}", pause=0.0)
 
     def begin(self) -> None:
         """Forget what has come: Orthanc counts whole seconds, the last one belongs to the start."""

@@ -1,7 +1,6 @@
 """A running Hilum, and a running clinical network around it, for tests."""
 
 import os
-import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,10 +14,10 @@ from hilum.records import Records, records_url, tables, views
 from hilum.service.roles import Role
 from hilum.service.supervisor import EVERY_ROLE, Supervisor
 from hilum.transport import sender
-from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port, listens
+from tests.archives import Orthanc
+from tests.patience import until
 
-RESULT_SECONDS = 120
 PATIENT = {"quiet_seconds": 5}  # a busy machine may pause in the middle of a series
 
 
@@ -63,18 +62,21 @@ class Running:
         return self.until(view, f"study {study_uid[-8:]}")
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:
-        deadline = time.monotonic() + RESULT_SECONDS
-        while time.monotonic() < deadline:
+        """What `condition` gives once that is true; what is dead meanwhile is started again."""
+
+        def holds() -> Any:
             self.supervisor.check()
-            if value := condition():
-                return value
-            time.sleep(0.1)
-        log = (self.site.data / "logs" / "hilum.log").read_text()[-3000:]
+            return condition()
+
+        return until(holds, lambda: f"{what}\n{self.story()}", pause=0.1)
+
+    def story(self) -> str:
+        """What happened so far: the end of the log, all events, the processes that run."""
+        log = self.site.data / "logs" / "hilum.log"
+        said = log.read_text()[-3000:] if log.exists() else "no log"
         rows = self.records.database.transact(lambda c: c.execute(tables.event.select()).all())
         seen = [f"{row.at:.2f} {row.kind}: {row.text}" for row in rows]
-        below = "\n".join(map(str, descendants(os.getpid()).items()))
-        found = "\n".join([log, *seen, below])
-        raise AssertionError(f"waited {RESULT_SECONDS} s for {what}\n{found}")
+        return "\n".join([said, *seen, *map(str, descendants(os.getpid()).items())])
 
 
 @contextmanager
@@ -89,8 +91,8 @@ def running(
     }
     rules = [PATIENT | rule for rule in settings.pop("rule", [])]
     hilum = Running(parse({**base, **settings, "rule": rules}), roles)
-    hilum.start()
     try:
+        hilum.start()
         yield hilum
     finally:
         hilum.stop()

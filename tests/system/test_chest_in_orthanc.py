@@ -22,9 +22,9 @@ from factory import mr_slices, write
 from hilum.dicom.uids import derived_uid
 from hilum.records import views
 from hilum_lab.network import chest_exam
-from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port
 from objects import validators
+from tests.archives import Orthanc
 
 from .site import Running, running
 

@@ -14,7 +14,7 @@ from hilum.inbox import Inbox
 from hilum.records import views
 from hilum.transport import sender
 from hilum_lab.network import exam
-from hilum_lab.network.orthanc import Orthanc
+from tests.archives import Orthanc
 from visits import a_year_later
 
 from .site import Running, clinical_network

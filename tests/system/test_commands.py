@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -32,6 +31,7 @@ from hilum_lab.demo import exams_in
 from hilum_lab.network import head
 from hilum_lab.network.exam import make_exam
 from hilum_lab.network.processes import available_port
+from patience import PATIENCE, until
 from plugin import BRIGHT, install_plugin
 
 pytestmark = pytest.mark.slow
@@ -164,11 +164,13 @@ def test_a_demo_that_is_just_starting_ends_at_ctrl_c(tmp_path: Path) -> None:
     with (tmp_path / "stderr").open("w") as stderr:
         starting = subprocess.Popen(DEMO, cwd=tmp_path, stderr=stderr, start_new_session=True)
     try:
-        until = time.monotonic() + 120
-        while len(descendants(starting.pid)) < 3:  # tracker and fork server, then the first of ours
+
+        def has_begun() -> bool:
             assert starting.poll() is None, (tmp_path / "stderr").read_text()
-            assert time.monotonic() < until, (tmp_path / "stderr").read_text()
-            time.sleep(0.01)
+            # tracker and fork server, then the first of ours
+            return len(descendants(starting.pid)) >= 3
+
+        until(has_begun, (tmp_path / "stderr").read_text, pause=0.01)
         assert "Traceback" not in ended_by_ctrl_c(starting)
     finally:
         starting.kill()
@@ -179,11 +181,8 @@ def ended_by_ctrl_c(demo: subprocess.Popen[Any]) -> str:
     said = Path(f"/proc/{demo.pid}/cwd").readlink() / "stderr"
     below = descendants(demo.pid)
     os.killpg(demo.pid, signal.SIGINT)  # a terminal sends it to all of them
-    assert demo.wait(30) == 130
-    until = time.monotonic() + 10
-    while alive := [pid for pid in below if Path(f"/proc/{pid}").exists()]:
-        assert time.monotonic() < until, [below[pid] for pid in alive]
-        time.sleep(0.1)
+    assert demo.wait(PATIENCE) == 130
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), below)
     return said.read_text()
 
 
@@ -401,10 +400,8 @@ def settings_file(file: Path, **settings: object) -> Path:
 
 
 def wait_until_said(folder: Path, words: str) -> None:
-    until = time.monotonic() + 60
-    while words not in (said := (folder / "said").read_text()):
-        assert time.monotonic() < until, said
-        time.sleep(0.1)
+    said = folder / "said"
+    until(lambda: words in said.read_text(), said.read_text)
 
 
 def test_the_settings_of_init_are_valid_and_never_overwritten(
@@ -424,7 +421,7 @@ def test_two_services_do_not_share_a_folder(hilum: Callable[..., Typed], tmp_pat
         assert second.status == 1
         assert "another `hilum serve` works in" in second.err
         first.terminate()
-        assert first.wait(30) == 0
+        assert first.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -434,4 +431,4 @@ def test_a_service_that_waits_for_its_database_can_be_stopped(
     with serving(tmp_path, database="postgresql+psycopg://u:p@127.0.0.1:1/none") as waiting:
         wait_until_said(tmp_path, "do not answer")
         waiting.send_signal(number)
-        assert waiting.wait(10) in (-signal.SIGTERM, 130)
+        assert waiting.wait(PATIENCE) in (-signal.SIGTERM, 130)

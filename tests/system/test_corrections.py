@@ -21,7 +21,7 @@ from hilum.inbox import OTHER_CONTENT, Inbox
 from hilum.records import views
 from hilum.rejections import Rejection
 from hilum.transport import sender
-from hilum_lab.network.orthanc import Orthanc
+from tests.archives import Orthanc
 
 from .site import Running, running
 from .test_patients import RULE, completed, cure_in, of, seen_by_others, texts, typed

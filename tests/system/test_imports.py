@@ -66,3 +66,17 @@ def test_what_a_module_author_imports_is_there_when_asked_for() -> None:
         assert getattr(hilum, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         hilum.nothing  # noqa: B018
+
+
+def test_who_asks_modules_for_their_facts_loads_nothing_that_runs_networks() -> None:
+    """Gateway, console and worker do; the networks run in the children of the worker."""
+    program = """
+import sys
+from hilum.module import facts_of, installed_modules
+facts = [facts_of(module) for module in installed_modules().values()]
+print(len(facts), *({"onnxruntime", "openvino"} & set(sys.modules)))
+"""
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout == "2\n"

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from hilum.cli import app
 from hilum_lab.network.processes import available_port
+from tests.patience import PATIENCE
 from tests.system.site import Running, running
 
 
@@ -26,7 +27,7 @@ def test_a_sender_with_a_wrong_ae_title_is_seen(tmp_path: Path) -> None:
         port = str(hilum.site.receiver.port)
         echo = ["echoscu", "-aet", "SCANNER2", "-aec", "HIPPOAI", "127.0.0.1", port]
         for _ in range(3):
-            assert subprocess.run(echo, capture_output=True, timeout=20).returncode != 0
+            assert subprocess.run(echo, capture_output=True, timeout=PATIENCE).returncode != 0
 
         def refused() -> dict[str, Any] | None:
             rows = json.loads(status(hilum, tmp_path, "--json"))["refusals"]
@@ -50,4 +51,4 @@ def test_a_sender_with_a_wrong_ae_title_is_seen(tmp_path: Path) -> None:
         assert log.count("SCANNER2 (127.0.0.1): calling AE title SCANNER2 is not among") >= 1
     settings["allowed_callers"] = ["MR1", "SCANNER2"]  # the cure, which names a restart
     with running(tmp_path, receiver=settings):
-        assert subprocess.run(echo, capture_output=True, timeout=20).returncode == 0
+        assert subprocess.run(echo, capture_output=True, timeout=PATIENCE).returncode == 0

@@ -12,8 +12,8 @@ from hilum.dicom.instance import Instance
 from hilum.records.states import RequestAction
 from hilum.records.views import StudyView, study, trace
 from hilum_lab.disk import Mount, filled
-from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port
+from tests.archives import Orthanc
 from tests.plugin import BRIGHT, WAITING, install_plugin
 
 from .site import Running, running

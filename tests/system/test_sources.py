@@ -1,5 +1,6 @@
 """An archive that is watched, with all processes: image in Orthanc, result back beside it."""
 
+import json
 import threading
 import time
 from collections.abc import Sequence
@@ -13,11 +14,11 @@ from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.records import tables, views
 from hilum.sources import orthanc as orthanc_source
-from hilum.testing import SHOWN_WITHIN
 from hilum.transport import sender
-from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.processes import available_port
+from tests.archives import Orthanc
 from tests.factory import mr_slices, write
+from tests.patience import until
 from tests.plugin import BRIGHT, install_plugin
 
 from .site import Running, running
@@ -59,6 +60,12 @@ def source_of(hilum: Running) -> views.SourceView:
     return source
 
 
+def cursor_of(hilum: Running) -> int:
+    """The number of the last change of the archive that has been followed."""
+    (name,) = (source.name for source in hilum.site.source)
+    return int(json.loads(hilum.records.sources.all()[name].cursor)["seq"])
+
+
 def watched(hilum: Running) -> None:
     hilum.until(lambda: source_of(hilum).state == "reachable", "the archive")
 
@@ -98,8 +105,8 @@ def test_an_image_in_orthanc_is_analysed_and_its_result_stands_beside_it(tmp_pat
         results = [result for item in items for result in item.results if result.verified]
         held = httpx.get(f"{orthanc.url}/statistics").json()["CountInstances"]
         assert held == len(files) + len(results)
-        hilum.until(lambda: source_of(hilum).behind == 0, "the feed")
-        time.sleep(1)
+        last = httpx.get(f"{orthanc.url}/changes?last").json()["Last"]
+        hilum.until(lambda: cursor_of(hilum) >= last, "the end of the feed")
         assert uids(kept(hilum, files)) == uids(files)  # and not the result
         shown = httpx.get(f"http://127.0.0.1:{hilum.site.console.port}/api/sources").json()
         assert shown[0]["fetched"] == len(files)
@@ -149,12 +156,12 @@ def test_what_routing_lost_is_found_and_analysed_once(tmp_path: Path) -> None:
 
 def wait_for_routing(orthanc: Orthanc) -> None:
     """Until Orthanc has tried, in vain, to route what it got."""
-    deadline = time.monotonic() + SHOWN_WITHIN
-    states: set[str] = set()
-    while not states or not states <= {"Success", "Failure"}:
-        assert time.monotonic() < deadline, states
-        time.sleep(0.1)
+
+    def tried() -> bool:
         states = {job["State"] for job in httpx.get(f"{orthanc.url}/jobs?expand").json()}
+        return bool(states) and states <= {"Success", "Failure"}
+
+    until(tried, "the routing")
 
 
 def test_the_hook_wakes_the_watch_at_once_and_nothing_depends_on_it(tmp_path: Path) -> None:

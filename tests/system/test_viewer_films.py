@@ -11,9 +11,9 @@ from hilum.findings import Refusal
 from hilum.objects import write_objects
 from hilum.transport import sender
 from hilum_lab.network import parts
-from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.viewer import Viewer
 from objects import films
+from tests.archives import Orthanc
 
 pytestmark = [
     pytest.mark.browser,

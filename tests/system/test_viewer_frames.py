@@ -14,8 +14,8 @@ from hilum.dicom.series import Series
 from hilum.offline import analyse_folder
 from hilum.transport import sender
 from hilum_lab.network import exam, parts
-from hilum_lab.network.orthanc import Orthanc
 from hilum_lab.network.viewer import Viewer
+from tests.archives import Orthanc
 
 pytestmark = [
     pytest.mark.browser,

@@ -40,7 +40,7 @@ from hilum.errors import (
 from hilum.findings import Findings, Note, Refusal
 from hilum.inbox import write_durably
 from hilum.inbox.room import is_full, no_room
-from hilum.module import Module, facts_of, inputs_of, installed_modules, package_of
+from hilum.module import Module, facts_of, inputs_of, installed_module, package_of
 from hilum.process import children_deaf_to_ctrl_c, die_with_parent
 
 START_SECONDS = 120
@@ -227,7 +227,7 @@ def _serve(name: str, networks: Path | None, settings: Worker, pipe: Connection)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     os.environ["OMP_NUM_THREADS"] = str(settings.threads)
     try:
-        module = installed_modules(networks)[name]()
+        module = installed_module(name, networks)()
         weights = facts_of(module).weights_sha256
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
         # no patient's data are here yet, and a hospital's own network needs the whole reason

@@ -68,7 +68,8 @@ class ClinicalNetwork:
             stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
             if self.plan.data_mb:
                 stack.enter_context(disk.mounted(self.folder / "hilum", self.plan.data_mb))
-            stack.enter_context(self.pacs)
+            self.pacs.start()
+            stack.callback(self.pacs.kill)  # to stop in order takes long, and nobody needs it again
             stack.callback(self.gate.close)
             stack.callback(self.archive.close)
             stack.callback(self.wire.cut)

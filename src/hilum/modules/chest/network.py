@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from onnxruntime import InferenceSession, SessionOptions  # type: ignore[attr-defined]
 
 from hilum.errors import ConfigurationError, ModuleError
 from hilum.modules.chest.card import NetworkCard
@@ -20,9 +20,15 @@ from hilum.modules.chest.preprocess import (
     unsquared,
 )
 
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession  # type: ignore[attr-defined]
 
-def session_of(weights: Path, threads: int) -> InferenceSession:
+
+def session_of(weights: Path, threads: int) -> "InferenceSession":
     """An ONNX Runtime session on the CPU that waits quietly between films."""
+    # Only here: processes that ask a module for its facts run no network.
+    from onnxruntime import InferenceSession, SessionOptions  # type: ignore[attr-defined]
+
     options = SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

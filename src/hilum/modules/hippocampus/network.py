@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from highdicom import Volume
-from openvino import Core  # type: ignore[attr-defined]
 
 ANTERIOR, POSTERIOR = 1, 2
 TRAINING_ORIENTATION = "RAH"  # axes run to the right, to anterior, to the head: NIfTI's RAS
@@ -135,6 +134,9 @@ class Segmenter:
     """
 
     def __init__(self, weights: Path, threads: int = 2) -> None:
+        # Only here: processes that ask a module for its facts run no network.
+        from openvino import Core  # type: ignore[attr-defined]
+
         core = Core()
         model = core.read_model(weights)
         settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"}
