@@ -72,7 +72,7 @@ class Exam:
 
 
 @dataclass(frozen=True)
-class Report:
+class DemoReport:
     """What became of one exam, and the addresses at which it is seen."""
 
     study: StudyView
@@ -198,7 +198,7 @@ class Demo:
         self._wait_for_hilum(supervisor, receiver[2], ports["console"])
         return DemoNetwork(site, supervisor, pacs, viewer)
 
-    def _through(self, exam: Exam, network: DemoNetwork) -> Report:
+    def _through(self, exam: Exam, network: DemoNetwork) -> DemoReport:
         """Hand one exam to the PACS, follow it to its verified results, report it."""
         self.say.print(f"\n[bold]{exam.title}[/]")
         clock = time.monotonic()
@@ -210,7 +210,7 @@ class Demo:
         clock = time.monotonic()
         view = self._follow(network, exam)
         self._lap(f"{exam.title}: to verified result", clock)
-        return Report(view, network.addresses(exam.study_uid))
+        return DemoReport(view, network.addresses(exam.study_uid))
 
     def _exams(self) -> list[Exam]:
         if self.exam is not None:
@@ -276,7 +276,7 @@ class Demo:
                 time.sleep(0.05)
         raise HilumError(f"no result after {RESULT_SECONDS} s; see {self.folder}/hilum/logs")
 
-    def _show(self, exam: Exam, report: Report) -> None:
+    def _show(self, exam: Exam, report: DemoReport) -> None:
         self.say.print(f"\n[bold]{exam.title}[/]")
         for line in outcome_lines(report.study):
             self.say.print(f"  {escape(line)}", soft_wrap=True)

@@ -13,9 +13,9 @@ from hilum.module import facts_of, installed_modules
 from hilum.modules.chest import BUILT_IN, ChestRadiograph, inside_share
 from hilum.modules.chest.card import NetworkCard
 from hilum.modules.chest.preprocess import (
+    bilinear,
     lung_box,
     prepare,
-    rescaled,
     square_around,
     squared,
     unsquared,
@@ -64,7 +64,7 @@ def test_prepares_whatever_the_size_depth_and_border() -> None:
     assert min(prepared.image.shape) == 320  # the short side at most
     assert prepared.image.min() == 0
     assert prepared.image.max() == 1
-    same = rescaled(prepared.image, expected.image.shape)
+    same = bilinear(prepared.image, expected.image.shape)
     assert abs(same - expected.image).mean() < 0.02
 
 
@@ -130,7 +130,7 @@ def test_polarity_depth_and_border_of_the_dicom_do_not_matter(
     module: ChestRadiograph, real: Sequence[np.ndarray], tmp_path: Path
 ) -> None:
     values = real[0]
-    large = rescaled(values, (values.shape[0] * 4, values.shape[1] * 4))
+    large = bilinear(values, (values.shape[0] * 4, values.shape[1] * 4))
     variants = [
         film_of(values, tmp_path, "plain"),
         film_of(values, tmp_path, "mono1", PhotometricInterpretation="MONOCHROME1"),

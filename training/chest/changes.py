@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter, rotate
 
 from augment import intensity
 from hilum.modules.chest.network import LungSegmenter
-from hilum.modules.chest.preprocess import prepare, rescaled
+from hilum.modules.chest.preprocess import bilinear, prepare
 
 LUNGS_LOST = (0.25, 0.7)  # share of the lungs that is left on a cropped film
 LUNGS_KEPT = 0.97
@@ -75,7 +75,7 @@ def nothing(rng: np.random.Generator, film: np.ndarray) -> np.ndarray:
     if kind == 3:
         return _discs(x, y, rng)
     side = int(rng.choice([40, 60, 80]))
-    small = rescaled(film.astype(np.float32), (240, 240))
+    small = bilinear(film.astype(np.float32), (240, 240))
     tiles = [
         small[i : i + side, j : j + side] for i in range(0, 240, side) for j in range(0, 240, side)
     ]

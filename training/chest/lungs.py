@@ -20,7 +20,7 @@ from augment import affine, intensity
 from export import write
 from films import Film, load, read
 from hilum.modules.chest.network import LungSegmenter
-from hilum.modules.chest.preprocess import cropped, prepare, rescaled, squared
+from hilum.modules.chest.preprocess import bilinear, cropped, prepare, squared
 
 SIDE = LungSegmenter.side
 CHANNELS = (16, 24, 32, 48, 64)
@@ -67,8 +67,8 @@ class UNet(nn.Module):
 def pair(film: Film, path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Image and mask, both (128, 128), 0-1."""
     prepared = prepare(film.values())
-    mask = cropped(rescaled(read(path) / 255, prepared.shape), prepared.box)
-    return squared(prepared.image, SIDE), squared(rescaled(mask, prepared.image.shape), SIDE)
+    mask = cropped(bilinear(read(path) / 255, prepared.shape), prepared.box)
+    return squared(prepared.image, SIDE), squared(bilinear(mask, prepared.image.shape), SIDE)
 
 
 def dice_of(network: UNet, images: torch.Tensor, masks: torch.Tensor) -> np.ndarray:

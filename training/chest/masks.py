@@ -17,7 +17,7 @@ from PIL import Image
 
 from films import load, read
 from hilum.modules.chest.network import LungSegmenter
-from hilum.modules.chest.preprocess import prepare, rescaled
+from hilum.modules.chest.preprocess import bilinear, prepare
 
 SIDE = 96
 LEAST_DICE, LEAST_LEAD = 0.88, 0.03
@@ -48,7 +48,7 @@ def main() -> None:
             continue
         prepared = prepare(film.values())
         lungs = prepared.on_film(segment(prepared.image))
-        seen = (rescaled(lungs, (SIDE, SIDE)).ravel() > 0.5).astype(np.float32)
+        seen = (bilinear(lungs, (SIDE, SIDE)).ravel() > 0.5).astype(np.float32)
         dice = 2 * (known @ seen) / (known.sum(1) + seen.sum() + 1e-6)
         stretch = np.abs(np.log(np.array(aspects) * prepared.shape[0] / prepared.shape[1]))
         dice[stretch > LARGEST_STRETCH] = 0

@@ -15,7 +15,7 @@ from augment import affine, erased, intensity
 from export import write
 from films import Film
 from hilum.modules.chest.network import LungSegmenter, session_of
-from hilum.modules.chest.preprocess import cropped, lung_box, prepare, rescaled, squared
+from hilum.modules.chest.preprocess import bilinear, cropped, lung_box, prepare, squared
 from lite import FROZEN, Trunk
 
 SIDE = 192
@@ -55,7 +55,7 @@ def cut(film: np.ndarray, segment: LungSegmenter, kind: str) -> tuple[np.ndarray
     if box is None:
         return squared(image, SIDE), squared(lungs, SIDE)
     size = (SIDE, SIDE)
-    return rescaled(cropped(image, box), size), rescaled(cropped(lungs, box), size)
+    return bilinear(cropped(image, box), size), bilinear(cropped(lungs, box), size)
 
 
 def cuts_of(films: Sequence[Film], kind: str) -> Cuts:

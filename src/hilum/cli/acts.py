@@ -9,7 +9,7 @@ from rich.markup import escape
 from hilum.cli.app import DEFAULT_CONFIG, Config, app, say, site_and_records
 from hilum.records.states import RequestAction
 
-Workitem = Annotated[str, typer.Argument(help="The end of its id, as `hilum status` shows it.")]
+WorkitemId = Annotated[str, typer.Argument(help="The end of its id, as `hilum status` shows it.")]
 
 
 @app.command()
@@ -48,14 +48,14 @@ def retry(
 
 
 @app.command()
-def cancel(workitem: Workitem, config: Config = DEFAULT_CONFIG) -> None:
+def cancel(workitem: WorkitemId, config: Config = DEFAULT_CONFIG) -> None:
     """Stop an analysis that waits or runs, or a delivery that was not made yet."""
     _request(RequestAction.CANCEL, [workitem], config)
 
 
 @app.command()
 def withdraw(
-    workitem: Workitem,
+    workitem: WorkitemId,
     reason: Annotated[
         str, typer.Option(help="The reason, for people who read the note in the archive.")
     ],

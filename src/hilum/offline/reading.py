@@ -20,7 +20,7 @@ from hilum.dicom.salvage import Readable, readable
 from hilum.dicom.structure import Buffer
 from hilum.errors import UnreadableError
 from hilum.inbox import OTHER_CONTENT, is_same_object
-from hilum.sources.folder import Found, files_below, is_index, unreadable
+from hilum.sources.folder import FoundFile, files_below, is_index, unreadable
 from hilum.wording import counted, printable
 
 NAMED = 3  # files of one kind in a line for a terminal
@@ -114,7 +114,7 @@ class _Reader:
         self._put_right = put_right
         self._copies = 0
 
-    def read(self, found: Found) -> None:
+    def read(self, found: FoundFile) -> None:
         """Read one file into its study, or remark why not."""
         if found.problem:
             self._remark(found.path, Fate.PASSED_OVER, found.problem)

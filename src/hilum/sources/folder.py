@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFile:
     """Something below a folder; `problem` says why it is no file that can be read, or is ""."""
 
     path: Path
@@ -58,7 +58,7 @@ def is_index(content: bytes) -> bool:
     return meta.values.get(SOP_CLASS_UID) == INDEX
 
 
-def files_below(folder: Path) -> Iterator[Found]:
+def files_below(folder: Path) -> Iterator[FoundFile]:
     """Every file below `folder`, or `folder` itself if it is one, in order of names.
 
     Links are followed, each folder is looked into once. Folders that cannot be opened and what is
@@ -72,14 +72,16 @@ def files_below(folder: Path) -> Iterator[Found]:
             found = path.stat()
             kind = stat.S_IFMT(found.st_mode)
             if kind == stat.S_IFDIR and (found.st_dev, found.st_ino) in seen:
-                yield Found(path, "a link to a folder that is read already")
+                yield FoundFile(path, "a link to a folder that is read already")
             elif kind == stat.S_IFDIR:
                 seen.add((found.st_dev, found.st_ino))
                 waiting += sorted(path.iterdir(), reverse=True)
             else:
-                yield Found(path, "" if kind == stat.S_IFREG else OTHERS.get(kind, "not a file"))
+                yield FoundFile(
+                    path, "" if kind == stat.S_IFREG else OTHERS.get(kind, "not a file")
+                )
         except OSError as error:
-            yield Found(path, unreadable(error))
+            yield FoundFile(path, unreadable(error))
 
 
 def unreadable(error: OSError) -> str:

@@ -24,7 +24,7 @@ ANSWER_SECONDS = 30.0  # longest wait for the PACS, which others keep busy meanw
 
 
 @dataclass(frozen=True)
-class Result:
+class ArchivedResult:
     """One result object in an archive."""
 
     sop_instance_uid: str
@@ -53,10 +53,10 @@ class Ledger:
 
     def __init__(self, network: ClinicalNetwork) -> None:
         self._network = network
-        self._read: dict[str, Result] = {}  # by Orthanc's identifier
+        self._read: dict[str, ArchivedResult] = {}  # by Orthanc's identifier
         self._on_disk: dict[Path, str] = {}  # SOP Instance UIDs of files in Hilum's inbox
 
-    def in_pacs(self, study: SentStudy) -> list[Result]:
+    def in_pacs(self, study: SentStudy) -> list[ArchivedResult]:
         """The results that the PACS holds, asked by its REST API."""
         known = set(study.uid_of.values())
         pacs = self._network.pacs.url
@@ -73,7 +73,7 @@ class Ledger:
                 results.append(self._read[held["ID"]])
         return results
 
-    def in_archive(self, study: SentStudy) -> list[Result]:
+    def in_archive(self, study: SentStudy) -> list[ArchivedResult]:
         """The results that the second archive holds."""
         known = set(study.uid_of.values())
         holds = list(self._network.archive.holds.values())
@@ -132,15 +132,15 @@ def files_of(hilum: RunningHilum, study: SentStudy) -> list[Path]:
     return list(Inbox(hilum.site.data).study_folder(study.uid).glob("*.dcm"))
 
 
-def _twice(results: list[Result]) -> int:
+def _twice(results: list[ArchivedResult]) -> int:
     """How many results there are beyond one of a kind for the same images."""
     kinds = Counter((result.sop_class_uid, result.number, result.images) for result in results)
     return sum(number - 1 for number in kinds.values())
 
 
-def _result(get: Callable[[str], Any], named: Iterable[str], images: set[str]) -> Result:
+def _result(get: Callable[[str], Any], named: Iterable[str], images: set[str]) -> ArchivedResult:
     named = set(named)
-    return Result(
+    return ArchivedResult(
         str(get("SOPInstanceUID")),
         str(get("SOPClassUID")),
         str(get("InstanceNumber")),

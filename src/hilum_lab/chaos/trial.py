@@ -16,7 +16,7 @@ from hilum.records.models import Workitem
 from hilum.records.states import EventKind, WorkitemState
 from hilum.transport.scu import Peer, Sent, store
 from hilum_lab.chaos.exams import SentStudy
-from hilum_lab.chaos.ledger import Count, Ledger, Result, believed_done, files_of
+from hilum_lab.chaos.ledger import ArchivedResult, Count, Ledger, believed_done, files_of
 from hilum_lab.chaos.network import LISTENER, USUAL, ClinicalNetwork, Plan
 from hilum_lab.network.processes import LOOPBACK
 
@@ -248,7 +248,7 @@ class Trial:
         return max(runs.values(), default=0)
 
 
-def _is_answered(results: list[Result], images: set[str], refusal: bool) -> bool:
+def _is_answered(results: list[ArchivedResult], images: set[str], refusal: bool) -> bool:
     """Whether a report, a picture, a PDF and, for a result, a segmentation name all `images`."""
     kinds = {result.sop_class_uid for result in results if result.images >= images}
     return len(kinds) == (3 if refusal else 4) and (SegmentationStorage in kinds) is not refusal

@@ -11,10 +11,10 @@ from hilum.errors import ConfigurationError, ModuleError
 from hilum.modules.chest.card import NetworkCard
 from hilum.modules.chest.preprocess import (
     Box,
+    bilinear,
     cropped,
     lung_box,
     pasted,
-    rescaled,
     square_around,
     squared,
     unsquared,
@@ -120,7 +120,7 @@ class Classifier:
             box = lung_box(lungs) or square_around(box)
         elif picture.fit == "pad":
             box = square_around(box)
-        grey = rescaled(cropped(seen, box), (picture.rows, picture.columns))
+        grey = bilinear(cropped(seen, box), (picture.rows, picture.columns))
         names = list(filter(None, (output.scores, output.activation)))
         found = self._session.run(names, {self._input: self._tensor(grey)})
         return Scores(

@@ -44,7 +44,7 @@ class Prepared:
         """`values` on the grid of `image`, laid on the film's (`place`); 0 in the border."""
         (top, left, bottom, right), shape = self.place
         film = np.zeros(shape, np.float32)
-        film[top:bottom, left:right] = rescaled(values, (bottom - top, right - left))
+        film[top:bottom, left:right] = bilinear(values, (bottom - top, right - left))
         return film
 
     def mask_on_film(self, mask: np.ndarray) -> np.ndarray:
@@ -105,7 +105,7 @@ def reduced(image: np.ndarray) -> np.ndarray:
     return np.asarray(picture.resize((columns, rows), Image.Resampling.BOX))
 
 
-def rescaled(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def bilinear(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Bilinear, antialiased when it shrinks; `shape` is (rows, columns)."""
     picture = Image.fromarray(np.ascontiguousarray(image, np.float32))
     return np.asarray(picture.resize(shape[::-1], Image.Resampling.BILINEAR))
@@ -130,7 +130,7 @@ def cropped(image: np.ndarray, box: Box) -> np.ndarray:
 def pasted(values: np.ndarray, box: Box, shape: tuple[int, int]) -> np.ndarray:
     """The way back from `cropped`: `values` (any size) laid into `box` of an empty `shape`."""
     top, left, bottom, right = box
-    enlarged = rescaled(values, (bottom - top, right - left))
+    enlarged = bilinear(values, (bottom - top, right - left))
     image = np.zeros(shape, np.float32)
     rows, columns = (
         slice(max(a, 0), min(b, n))
@@ -144,7 +144,7 @@ def pasted(values: np.ndarray, box: Box, shape: tuple[int, int]) -> np.ndarray:
 
 def squared(image: np.ndarray, size: int) -> np.ndarray:
     """The whole image as (size, size): aspect ratio kept, its edge going on beside it."""
-    return rescaled(cropped(image, square_around((0, 0, *image.shape))), (size, size))
+    return bilinear(cropped(image, square_around((0, 0, *image.shape))), (size, size))
 
 
 def unsquared(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
