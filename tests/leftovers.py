@@ -17,13 +17,13 @@ def mark() -> None:
     os.environ[MARK] = str(os.getpid())
 
 
-def left_over() -> dict[int, str]:
-    """The command lines of all processes that should have ended, once they had time to.
+def left_over(seconds: float = ENDING_SECONDS) -> dict[int, str]:
+    """The command lines of all processes that should have ended, once they had `seconds` for it.
 
     multiprocessing keeps a fork server and a resource tracker for as long as this process lives;
     what the fork server has forked counts.
     """
-    deadline = time.monotonic() + ENDING_SECONDS
+    deadline = time.monotonic() + seconds
     while (found := _running()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return found

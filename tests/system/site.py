@@ -9,7 +9,7 @@ from typing import Any
 
 from hilum.config import parse
 from hilum.config.site import Site
-from hilum.process import descendants
+from hilum.process import descendants, fork_server
 from hilum.records import Records, records_url, tables, views
 from hilum.service.roles import Role
 from hilum.service.supervisor import EVERY_ROLE, Supervisor
@@ -17,6 +17,8 @@ from hilum.transport import sender
 from hilum_lab.network.processes import available_port, listens
 from tests.archives import Orthanc
 from tests.patience import until
+
+from . import warm
 
 PATIENT = {"quiet_seconds": 5}  # a busy machine may pause in the middle of a series
 
@@ -90,6 +92,7 @@ def running(
         "console": {"port": available_port()},
     }
     rules = [PATIENT | rule for rule in settings.pop("rule", [])]
+    fork_server(preload=warm.__name__)
     hilum = Running(parse({**base, **settings, "rule": rules}), roles)
     try:
         hilum.start()
