@@ -135,7 +135,7 @@ class Arrivals:
             text = f"{text}: {WHOLE_AGAIN}"
             self._records.events.add(arrival.study_uid, EventKind.LATE, text)
         else:
-            self._records.studies.is_whole_again(arrival.study_uid)
+            self._records.studies.forget_removal(arrival.study_uid)
 
     def reopen(self, study_uid: str) -> Arrival:
         """Open a study that is settled: it is looked at anew."""

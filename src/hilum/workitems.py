@@ -118,9 +118,9 @@ class Workitems:
         return [
             item
             for item in self._records.workitems.runs_of(arrival.study_uid, rule.key)
-            if module_of(item) == module
+            if module_of(item) == replace(module, title=item.title)
             and item.inputs == inputs
-            and item.rule.tilt == rule.tilt
+            and _has_tilt(item.rule, rule.tilt)
             and self._is_of(item, labels)
         ]
 
@@ -238,6 +238,11 @@ class Workitems:
             if results := self._records.results.of_workitem(item.id):
                 return results
         return []
+
+
+def _has_tilt(rule: Rule, tilt: str) -> bool:
+    """Whether a rule on record had this parameter; a version that did not know it states none."""
+    return rule.tilt == tilt or "tilt" not in rule.model_fields_set
 
 
 def _witnesses(images: Iterable[Instance], selection: Selection) -> tuple[str, ...]:

@@ -187,5 +187,5 @@ def test_a_converter_of_others_changes_no_number(tmp_path: Path) -> None:
         out = tmp_path / f"out-{kind}"
         (report,) = analyse_folder("hippocampal-volume", tmp_path / kind, out, {})
         assert report["state"] == "analysed", report
-        found.append([f["value"] for f in report["findings"] if f["kind"] == "measurement"])
+        found.append([f.value for f in report["findings"] if f.kind == "measurement"])
     assert found[0] == found[1]

@@ -122,7 +122,7 @@ def test_the_answer_stands_in_the_study_with_provenance(
         assert len(made.SOPInstanceUID) <= 64
         assert "not for diagnosis" in made.SeriesDescription
         equipment = made.ContributingEquipmentSequence[0]
-        assert equipment.DeviceSerialNumber == item["weights_sha256"]
+        assert equipment.DeviceSerialNumber == item.weights_sha256
     picture = next(made for made in objects if made.Modality == "OT")
     assert picture.ImageType[:2] == ["DERIVED", "SECONDARY"]
     assert picture.BurnedInAnnotation == "YES"

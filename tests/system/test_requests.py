@@ -204,7 +204,7 @@ def test_what_was_refused_is_released(tmp_path: Path, diary: Path) -> None:
         assert item.reason.startswith("pacs: ")
         parked = hilum.records.deliveries.parked
         assert parked() == parked("pacs") == [item.id]
-        assert parked(hilum.records, "out") == []
+        assert parked("out") == []
         archive.mood = "take"  # the cure
         assert asked(hilum, "release", files) == (True, "released; it goes to pacs")
         item = hilum.settled(study_of(files)).workitems[0]

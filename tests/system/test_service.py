@@ -33,12 +33,12 @@ def test_a_console_that_stands_still_slows_no_decision(
         os.kill(console, signal.SIGSTOP)
         hilum.send(files)
         study = hilum.settled(Instance.read(files[0]).study_uid)
-        assert [item["state"] for item in study["workitems"]] == ["completed"]
+        assert [item.state for item in study.workitems] == ["completed"]
         os.kill(console, signal.SIGKILL)
         hilum.until(lambda: hilum.supervisor.processes["console"].pid != console, "another one")
         hilum.until(lambda: listens(hilum.site.console.port), "the console")
         shown = httpx.get(f"http://127.0.0.1:{hilum.site.console.port}/api/studies").json()
-        assert [view["study_uid"] for view in shown] == [study["study_uid"]]
+        assert [view["study_uid"] for view in shown] == [study.study_uid]
 
 
 def test_roles_that_are_started_alone_work_together(

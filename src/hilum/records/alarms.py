@@ -19,9 +19,9 @@ class AlarmRecords:
         return {begun.name: begun.since for begun in self._rows.find()}
 
     def begin(self, begun: AlarmSince) -> None:
-        """An alarm has begun."""
+        """Record that an alarm has begun."""
         self._rows.add(begun)
 
     def end(self, name: str) -> None:
-        """An alarm has ended."""
+        """Forget it, because it has ended."""
         self._rows.remove(alarm.name == name)

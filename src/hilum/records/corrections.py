@@ -58,7 +58,7 @@ class CorrectionRecords:
         return bool(self.open_studies([study_uid]))
 
     def dismiss(self, study_uid: str) -> None:
-        """It is decided; what was sent is not asked for again."""
+        """Note that it is decided: nobody is asked again about what was sent."""
         self._sent.change(correction.study_uid == study_uid, is_open=False)
 
     # What was decided -----------------------------------------------------------------------------
@@ -68,7 +68,7 @@ class CorrectionRecords:
         return self._decisions.first(decision.study_uid == study_uid)
 
     def decide(self, made: Decision) -> None:
-        """A person has said so; the last word counts."""
+        """Note whose images count; the last word replaces the one before."""
 
         def replace_it(connection: sa.Connection) -> None:
             self._decisions.delete(connection, decision.study_uid == made.study_uid)
@@ -84,7 +84,7 @@ class CorrectionRecords:
         return self._former.first(*of_study) is not None
 
     def leave(self, study_uid: str, labels: Iterable[str], at: float) -> None:
-        """Images of the study were called so."""
+        """Note that images of the study were called so before."""
 
         def note(connection: sa.Connection) -> None:
             for label in labels:
@@ -93,13 +93,13 @@ class CorrectionRecords:
         self._database.transact(note)
 
     def take_up(self, study_uid: str, labels: Iterable[str]) -> None:
-        """Images of the study are called so again."""
+        """Forget that they were, because images of the study are called so again."""
         self._former.remove(former.study_uid == study_uid, former.label.in_(labels))
 
     # Which images were analysed, and what they were called then -----------------------------------
 
     def remember(self, subjects: Sequence[Subject]) -> None:
-        """Images of a new workitem."""
+        """Record some images of a new workitem."""
 
         def note(connection: sa.Connection) -> None:
             for one in subjects:
@@ -108,7 +108,7 @@ class CorrectionRecords:
         self._database.transact(note)
 
     def repeat(self, workitem_id: str, again: str) -> None:
-        """A workitem is tried `again` on the same images."""
+        """Record the same images for the workitem that is tried `again`."""
         self.remember([replace(one, workitem_id=again) for one in self.subjects(workitem_id)])
 
     def subjects(self, workitem_id: str) -> list[Subject]:

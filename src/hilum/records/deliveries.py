@@ -103,27 +103,27 @@ class DeliveryRecords:
     # What becomes of them -------------------------------------------------------------------------
 
     def delay(self, of: Delivery, text: str, next_attempt: float) -> None:
-        """An attempt has failed; there will be another one."""
+        """Note that an attempt has failed, and when the next one is made."""
         self._note(of, DeliveryState.DELAYED, text, next_attempt=next_attempt)
 
     def refuse(self, of: Delivery, text: str) -> None:
-        """The destination does not take it as it is."""
+        """Note that the destination does not take it as it is."""
         self._note(of, DeliveryState.REFUSED, text)
 
     def verify(self, of: Delivery, text: str, at: float) -> None:
-        """The destination has shown it."""
+        """Note that the destination has shown it."""
         self._note(of, DeliveryState.VERIFIED, text, verified_at=at)
 
     def note_cancelled(self, of: Delivery, text: str) -> None:
-        """It is not sent."""
+        """Note that it is not sent."""
         self._note(of, DeliveryState.CANCELLED, text)
 
     def cancel(self, workitem_id: str, reason: str) -> int:
-        """What was not sent yet of a workitem is not sent any more; how many deliveries that is."""
+        """Cancel what was not sent yet of a workitem; how many deliveries that is."""
         return self._database.transact(lambda c: cancel(c, workitem_id, reason))
 
     def release(self, workitem_id: str, destinations: Iterable[str]) -> None:
-        """What these destinations refused of a workitem is due at once."""
+        """Make what these destinations refused of a workitem due at once."""
         of_workitem = (
             delivery.workitem_id == workitem_id,
             delivery.destination.in_(destinations),
@@ -137,12 +137,12 @@ class DeliveryRecords:
         )
 
     def hurry(self, workitem_id: str) -> int:
-        """What was delayed of a workitem is due at once; how many deliveries that is."""
+        """Make what was delayed of a workitem due at once; how many deliveries that is."""
         is_delayed = delivery.state == DeliveryState.DELAYED
         return self._rows.change(delivery.workitem_id == workitem_id, is_delayed, next_attempt=0.0)
 
     def hurry_all(self, destination: str, most_attempts: int) -> None:
-        """What was delayed at a destination is due at once, unless it failed more often."""
+        """Make what was delayed at a destination due at once, unless it failed more often."""
         self._rows.change(
             delivery.destination == destination,
             delivery.state == DeliveryState.DELAYED,
@@ -176,7 +176,7 @@ def owe(connection: sa.Connection, owed: Iterable[Delivery]) -> None:
 
 
 def cancel(connection: sa.Connection, workitem_id: str, reason: str) -> int:
-    """The same for what is not to be sent any more of a workitem."""
+    """Cancel what was not sent yet of a workitem, in the same way; how many deliveries that is."""
     return connection.execute(
         tables.delivery.update()
         .where(delivery.workitem_id == workitem_id, delivery.state.in_(UNSENT))

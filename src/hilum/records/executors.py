@@ -19,10 +19,10 @@ class ExecutorRecords:
         return self._rows.find()
 
     def beat(self, living: Executor) -> None:
-        """It lives; it is recorded again if another process took it for dead."""
+        """Note that it lives; it is recorded again if another process took it for dead."""
         if not self._rows.change(executor.id == living.id, beat_at=living.beat_at):
             self._rows.add(living)
 
     def remove(self, executor_id: str) -> None:
-        """Its work was taken over."""
+        """Forget it, because its work was taken over."""
         self._rows.remove(executor.id == executor_id)

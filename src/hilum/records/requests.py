@@ -47,7 +47,7 @@ class RequestRecords:
         )
 
     def answer(self, number: int, done: bool, text: str) -> None:
-        """The gateway has seen to it.
+        """Note what the gateway has done.
 
         What the person wrote may name the patient: it stands in the note, and is not kept here.
         """

@@ -20,12 +20,12 @@ class SourceRecords:
         return {standing.name: standing for standing in self._rows.find()}
 
     def begin(self, new: SourceStanding) -> SourceStanding:
-        """Record one if it is new; how it stands on record."""
+        """Record one unless it is on record; how it stands there."""
         self._rows.add(new)
         return self._rows.one(source.name == new.name)
 
     def note(self, standing: SourceStanding) -> None:
-        """It stands otherwise now."""
+        """Note how it stands now."""
         self._rows.change(source.name == standing.name, **vars(standing))
 
 
@@ -44,6 +44,6 @@ class DestinationRecords:
         return self._rows.first(destination.name == name)
 
     def note(self, standing: DestinationStanding) -> None:
-        """It stands otherwise now."""
+        """Note how it stands now."""
         if not self._rows.add(standing):
             self._rows.change(destination.name == standing.name, **vars(standing))

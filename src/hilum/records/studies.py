@@ -48,12 +48,12 @@ class StudyRecords:
         return {row.folder: row.settled_images for row in select(self._database, query)}
 
     def reviewed(self, study_uid: str, images: int, last_at: float, settled_images: int) -> None:
-        """The rules have looked at it."""
+        """Note what is here of it after the rules have looked at it."""
         values = {"images": images, "last_at": last_at, "settled_images": settled_images}
         self._rows.change(study.study_uid == study_uid, **values)
 
     def settle(self, folder: str, images: int) -> None:
-        """So many images in this folder are decided on."""
+        """Note how many images in this folder are decided on."""
         self._rows.change(study.folder == folder, settled_images=images)
 
     # Of which images were removed -----------------------------------------------------------------
@@ -67,7 +67,7 @@ class StudyRecords:
         return self._removals.find(removal.study_uid.in_(study_uids))
 
     def remove_images(self, gone: Removal, text: str) -> None:
-        """Its images are no longer here; `text` is the line for its trace."""
+        """Note that its images are no longer here; `text` is the line for its trace."""
 
         def note(connection: sa.Connection) -> None:
             self._rows.update(connection, study.study_uid == gone.study_uid, settled_images=0)
@@ -77,6 +77,6 @@ class StudyRecords:
 
         self._database.transact(note)
 
-    def is_whole_again(self, study_uid: str) -> None:
-        """Its images have come again."""
+    def forget_removal(self, study_uid: str) -> None:
+        """Forget that its images were removed, because they have come again."""
         self._removals.remove(removal.study_uid == study_uid)

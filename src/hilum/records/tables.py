@@ -11,7 +11,9 @@ workitem = sa.Table(
     "workitem",
     metadata,
     sa.Column("id", sa.String(64), primary_key=True),
-    sa.Column("kind", sa.String(16), nullable=False),  # a WorkitemKind
+    # A WorkitemKind. Rows from before there was this column are runs where they have inputs, and
+    # withdrawals where a result of kind "ko" belongs to them.
+    sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("study_uid", sa.String(64), index=True, nullable=False),
     sa.Column("module", sa.String(64), nullable=False),
     sa.Column("version", sa.String(32), nullable=False),
@@ -31,7 +33,7 @@ workitem = sa.Table(
     sa.Column("failure", sa.Text),
     sa.Column("predecessor", sa.String(64)),
     sa.Column("superseded_by", sa.String(64)),
-    sa.Column("findings", sa.JSON),
+    sa.Column("findings", sa.JSON(none_as_null=True)),
 )
 result = sa.Table(
     "result",

@@ -147,23 +147,23 @@ class WorkitemRecords:
         self._rows.remove(workitem.id == workitem_id)
 
     def supersede(self, workitem_id: str, by: str) -> None:
-        """Another one replaces it."""
+        """Note that another one replaces it."""
         self._rows.change(workitem.id == workitem_id, superseded_by=by)
 
     def count_launch(self, workitem_id: str) -> int:
-        """The engine is given it once more; how often it was before."""
+        """Count that the engine is given it once more; how often that makes."""
         return self._count(workitem_id, workitem.launch)
 
     def count_run(self, workitem_id: str) -> int:
-        """Its analysis is begun once more; how often it was begun, with this time."""
+        """Count that its analysis is begun once more; how often that makes."""
         return self._count(workitem_id, workitem.runs)
 
     def forget_failure(self, workitem_id: str) -> None:
-        """Its module runs anew."""
+        """Forget why its module failed, because it runs anew."""
         self._rows.change(workitem.id == workitem_id, failure=None)
 
     def note_findings(self, item: Workitem, findings: tuple[Summary, ...], text: str) -> None:
-        """Its module has ended well."""
+        """Note what its module has found."""
 
         def note(connection: sa.Connection) -> None:
             self._rows.update(connection, workitem.id == item.id, findings=findings)
@@ -172,7 +172,7 @@ class WorkitemRecords:
         self._database.transact(note)
 
     def note_failure(self, item: Workitem, findings: tuple[Summary, ...], failure: str) -> None:
-        """Its module has failed; `findings` stand in the place of its own.
+        """Note that its module has failed; `findings` stand in the place of its own.
 
         Results of a writing that did not end are forgotten.
         """
@@ -200,9 +200,9 @@ class WorkitemRecords:
         return self._move(workitem_id, state, reason, kind, lambda _connection: None)
 
     def deliver(self, workitem_id: str, reason: str, owed: Iterable[Delivery]) -> bool:
-        """The same for one whose results are written, with its deliveries.
+        """Move one whose results are written to *delivering*, with all its deliveries.
 
-        One without all of them would look delivered.
+        Without one of them it would look delivered.
         """
 
         def owe(connection: sa.Connection) -> None:
@@ -211,7 +211,7 @@ class WorkitemRecords:
         return self._move(workitem_id, WorkitemState.DELIVERING, reason, EventKind.WRITTEN, owe)
 
     def withdraw(self, item: Workitem, note: Workitem, owed: Iterable[Delivery]) -> bool:
-        """The same for one that is taken back, with the note and its deliveries.
+        """Move one that is taken back to *withdrawn*, with the note and the deliveries of that.
 
         What was not sent yet of its result is not sent any more.
         """

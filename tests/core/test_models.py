@@ -1,0 +1,112 @@
+"""Rows of the records are values: what is written is what is read, also where a row is older."""
+
+import builtins
+import collections.abc
+import dataclasses
+import json
+import types
+import typing
+from contextlib import closing
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from factory import a_workitem, put
+from hilum.config.site import Rule
+from hilum.records import Records, models, tables, views
+from hilum.records.rows import Rows, insert
+from hilum.rejections import Rejection
+from hilum.summary import NoteSummary
+
+MODELS: dict[str, type] = {
+    "workitem": models.Workitem,
+    "result": models.Result,
+    "delivery": models.Delivery,
+    "destination": models.DestinationStanding,
+    "event": models.Event,
+    "study": models.Study,
+    "source": models.SourceStanding,
+    "removal": models.Removal,
+    "decision": models.Decision,
+    "correction": models.Correction,
+    "former": models.FormerLabel,
+    "subject": models.Subject,
+    "alarm": models.AlarmSince,
+    "refused": Rejection,
+    "executor": models.Executor,
+    "request": models.Request,
+}
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
+SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
+    str: TEXT,
+    int: st.integers(0, 2**31 - 1),
+    float: st.floats(0, 2e9),
+    bool: st.booleans(),
+    type(None): st.none(),
+    Path: TEXT.map(Path),
+    Rule: st.builds(Rule, module=TEXT, send_to=st.lists(TEXT).map(tuple)),
+}
+
+
+def values_of(hint: Any) -> st.SearchStrategy[Any]:
+    """Values that a field with this type can have; a dataclass is made of those of its fields."""
+    if hint in SIMPLE:
+        return SIMPLE[hint]
+    if dataclasses.is_dataclass(hint):
+        fields = get_type_hints(hint).items()
+        return st.builds(hint, **{name: values_of(field) for name, field in fields})
+    inner = get_args(hint)
+    match get_origin(hint):
+        case typing.Literal:
+            return st.sampled_from(inner)
+        case types.UnionType | typing.Union:
+            return st.one_of(*map(values_of, inner))
+        case builtins.tuple:
+            return st.lists(values_of(inner[0]), max_size=3).map(tuple)
+        case collections.abc.Mapping:
+            return st.dictionaries(TEXT, values_of(inner[1]), max_size=3)
+    return st.sampled_from(hint)  # an enum
+
+
+def test_every_table_has_a_model_with_its_columns() -> None:
+    assert MODELS.keys() == tables.metadata.tables.keys()
+    for name, model in MODELS.items():
+        columns = {column.name for column in tables.metadata.tables[name].columns}
+        assert {field.name for field in dataclasses.fields(model)} == columns, name
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_row_is_read_as_it_was_written(name: str) -> None:
+    model, table = MODELS[name], tables.metadata.tables[name]
+
+    @given(row=values_of(model))
+    def check(row: Any) -> None:
+        records.database.transact(lambda c: c.execute(table.delete()))
+        assert records.database.transact(lambda c: insert(c, table, row))
+        assert Rows(records.database, table, model).find() == [row]
+        json.dumps(views.as_json(row))
+
+    with closing(Records("sqlite://")) as records:
+        check()
+
+
+def test_a_row_of_another_version_is_read_too() -> None:
+    """A setting that is no more, a verdict and findings without what they have got since."""
+    with closing(Records("sqlite://")) as records:
+        put(records, a_workitem())
+        verdict = {"input": "series", "series_uid": "1.2", "description": "T1", "images": 3}
+        columns = {
+            "rule": {"module": "m", "send_to": ["pacs"], "no_longer_known": 5},
+            "verdicts": [{**verdict, "accepted": True, "reasons": ["MR as the module needs"]}],
+            "findings": [{"kind": "note", "text": "A remark."}],
+        }
+        statement = sa.update(tables.workitem).values(columns)
+        records.database.transact(lambda c: c.execute(statement))
+        item = records.workitems.one("1.2.3")
+    assert item.rule == Rule(module="m", send_to=("pacs",))
+    assert item.verdicts[0].is_named
+    assert item.findings == (NoteSummary("A remark."),)
