@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--films", type=int, default=30)
     parser.add_argument("--size", type=int, default=2000, help="rows and columns of a film")
-    parser.add_argument("--poll", type=float, default=0, help="poll_seconds; 0 is the default")
+    parser.add_argument("--poll", type=float, default=0.25, help="poll_seconds")
     options = parser.parse_args()
     with TemporaryDirectory(dir=Path.cwd()) as name:
         folder = Path(name)

@@ -16,7 +16,7 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.dicom.uids import derived_uid
 from hilum.records import Records, tables
-from hilum.records.models import Delivery, Result, Study, Workitem
+from hilum.records.models import Delivery, Study, Workitem, WrittenResult
 from hilum.records.rows import insert
 from hilum.records.states import DeliveryState, WorkitemKind, WorkitemState
 
@@ -98,7 +98,7 @@ def as_own_result(ds: Dataset) -> Dataset:
 TABLES: dict[type, sa.Table] = {
     Workitem: tables.workitem,
     Delivery: tables.delivery,
-    Result: tables.result,
+    WrittenResult: tables.result,
     Study: tables.study,
 }
 
@@ -138,9 +138,11 @@ def a_delivery(workitem_id: str, destination: str = "pacs", **values: Any) -> De
     return replace(due, **values)
 
 
-def a_result(workitem_id: str, **values: Any) -> Result:
+def a_result(workitem_id: str, **values: Any) -> WrittenResult:
     """A report."""
-    return replace(Result("1.2.9", "v", workitem_id, "sr", "1.2.8", Path("sr.dcm")), **values)
+    return replace(
+        WrittenResult("1.2.9", "v", workitem_id, "sr", "1.2.8", Path("sr.dcm")), **values
+    )
 
 
 def a_study(**values: Any) -> Study:

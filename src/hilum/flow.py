@@ -26,17 +26,18 @@ from hilum.assembly import (
     is_same_reason,
 )
 from hilum.comparison import Comparison
+from hilum.config.kinds import Encoding, Regions
 from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections
 from hilum.engine import durable, exchange
-from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCancelled, ModuleError, where
 from hilum.findings import Findings, Refusal
 from hilum.hints import HintSender, Written, gateway_address, wake_workers
+from hilum.hosts import Host, Job, host_of
 from hilum.inbox import Inbox
 from hilum.inbox.room import with_room
 from hilum.module import Module, facts_of, inputs_of
-from hilum.objects import KINDS, Encoding, Regions, write_what_can_be
+from hilum.objects import KINDS, write_what_can_be
 from hilum.outbox import Outbox
 from hilum.records import Records
 from hilum.records.models import Workitem
@@ -74,7 +75,7 @@ class Flow(durable.Workflows):
         self.corrections = Corrections(site, records, self.inbox, self.workitems)
         self.comparison = Comparison(site, records, self.workitems)
         self.outbox = Outbox(site, records, self.workitems)
-        self.hosts: dict[str, ModelHost] = {}
+        self.hosts: dict[str, Host] = {}
         self._hints = HintSender(gateway_address(site.data))
 
     # 1. Arrival: is there enough to decide? -------------------------------------------------------
@@ -293,10 +294,10 @@ class Flow(durable.Workflows):
         variants: dict[str, Wanted]
         variants = {d.variant: (d.objects, d.segmentation, d.regions) for d in destinations}
         for variant, wanted in sorted((variants or FOR_NOBODY).items()):
-            for kind, dataset in write_what_can_be(analysis, lost, *wanted):
-                keep = partial(self.workitems.keep, workitem_id, kind, dataset, variant)
+            for document in write_what_can_be(analysis, lost, *wanted):
+                keep = partial(self.workitems.keep, workitem_id, document, variant)
                 with_room(self.site.data, keep)
-                written.add(kind)
+                written.add(document.kind)
         owed = [
             self.outbox.owed(workitem_id, d.name, d.variant, images_to[d.name])
             for d in destinations
@@ -314,10 +315,10 @@ class Flow(durable.Workflows):
 
     # What the steps above stand on ----------------------------------------------------------------
 
-    def host(self, module: str) -> ModelHost:
-        """The warm process of `module`, made when first asked for."""
+    def host(self, module: str) -> Host:
+        """Where `module` runs, opened when first asked for."""
         if module not in self.hosts:
-            self.hosts[module] = ModelHost(module, self.site.worker, self.site.networks)
+            self.hosts[module] = host_of(self.site, module)
         return self.hosts[module]
 
 

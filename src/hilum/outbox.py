@@ -12,9 +12,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
-from hilum.config.site import Destination as Settings
+from hilum.config.kinds import DestinationSettings
 from hilum.config.site import Site
 from hilum.destinations import Destination, open_destination
 from hilum.errors import ConfigurationError, DeliveryDelayed, HilumError, where
@@ -22,6 +21,7 @@ from hilum.logs import going_on
 from hilum.records import Records
 from hilum.records.models import Delivery, DestinationStanding
 from hilum.records.states import DeliveryState, DestinationState, WorkitemKind, WorkitemState
+from hilum.results import Result
 from hilum.wording import counted
 from hilum.workitems import Workitems
 
@@ -87,7 +87,7 @@ class Outbox:
             owed_at=self._clock(),
         )
 
-    def deliver_next(self, settings: Settings) -> float:
+    def deliver_next(self, settings: DestinationSettings) -> float:
         """Attempt the first delivery that is due at a destination; seconds until the next turn."""
         unreachable = self._is_unreachable(settings.name)
         if unreachable and _answers(settings):
@@ -109,7 +109,9 @@ class Outbox:
         self.settle(item.id)
         return 0.0 if answers else CALL_SECONDS
 
-    def _attempt(self, delivery: Delivery, settings: Settings, unreachable: bool) -> bool:
+    def _attempt(
+        self, delivery: Delivery, settings: DestinationSettings, unreachable: bool
+    ) -> bool:
         """Make one delivery and note how it ended; False if the destination does not answer."""
         number = delivery.attempts + 1
         tried = replace(delivery, attempts=number)
@@ -138,18 +140,18 @@ class Outbox:
 
     def _hand_over(self, delivery: Delivery, peer: Destination) -> int:
         """Send what the destination does not show yet, then read back; how many objects it has."""
-        files = self._workitems.files_for(delivery)
-        if missing := peer.missing(files):  # asked first: a crash may have hidden a sending
+        results = self._workitems.results_for(delivery)
+        if missing := peer.missing(results):  # asked first: a crash may have hidden a sending
             peer.send(missing)
             self._read_back(peer, missing)
-        return len(files)
+        return len(results)
 
-    def _read_back(self, peer: Destination, files: list[Path]) -> None:
+    def _read_back(self, peer: Destination, results: list[Result]) -> None:
         for pause in READ_BACK_PAUSES:
             time.sleep(pause)
-            if not (missing := peer.missing(files)):
+            if not (missing := peer.missing(results)):
                 return
-        raise DeliveryDelayed(f"accepted, but {len(missing)} of {len(files)} are not shown")
+        raise DeliveryDelayed(f"accepted, but {len(missing)} of {len(results)} are not shown")
 
     def settle(self, workitem_id: str) -> None:
         """Draw the state of a workitem that was written from its deliveries.
@@ -186,7 +188,7 @@ class Outbox:
 
     # How each destination stands ------------------------------------------------------------------
 
-    def _keep_delivering(self, settings: Settings) -> None:
+    def _keep_delivering(self, settings: DestinationSettings) -> None:
         waker = self._wakers[settings.name]
         while not self._stopping:
             waker.clear()
@@ -204,7 +206,7 @@ class Outbox:
         standing = self._records.destinations.get(name)
         return standing is not None and standing.state is DestinationState.UNREACHABLE
 
-    def _still_answers(self, settings: Settings, problem: str) -> bool:
+    def _still_answers(self, settings: DestinationSettings, problem: str) -> bool:
         """Whether the trouble was with this delivery only; if not, the destination is at fault."""
         if _answers(settings):
             return True
@@ -244,10 +246,10 @@ class Outbox:
                 self.settle(delivery.workitem_id)
 
 
-def _answers(settings: Settings) -> bool:
+def _answers(settings: DestinationSettings) -> bool:
     """Whether it answers; where our settings do not let us ask, the next attempt tells the cure."""
     try:
-        return open_destination(settings).answers()
+        return open_destination(settings).is_reachable()
     except ConfigurationError:
         return True
 

@@ -9,9 +9,10 @@ from pydicom.sr.coding import Code
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
 from hilum.flow import Flow
-from hilum.objects import write_withdrawal
+from hilum.objects import Document, write_withdrawal
 from hilum.records.models import Request, Workitem
 from hilum.records.states import REACHED_FROM, WorkitemKind, WorkitemState
+from hilum.results import DICOM
 from hilum.runs import withdrawal_uid
 
 
@@ -89,4 +90,5 @@ def _write_notes(flow: Flow, item: Workitem, note: Workitem, said: Note) -> None
     )
     for variant, results in written.items():
         dataset = write_withdrawal(analysis, results, said.reason, variant, said.title)
-        flow.workitems.keep(note.id, "ko", dataset, variant)
+        document = Document("ko", DICOM, str(dataset.SOPInstanceUID), dataset)
+        flow.workitems.keep(note.id, document, variant)

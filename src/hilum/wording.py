@@ -1,5 +1,8 @@
 """Sentences and parts of sentences that several places show to people."""
 
+import difflib
+from collections.abc import Collection
+
 
 def counted(number: int, noun: str) -> str:
     """`number` and `noun`, given as of one, in the right form: "1 image", "0 studies"."""
@@ -25,3 +28,9 @@ def printable(text: str, instead: str = " ") -> str:
 def how_to_decide(study_uid: str) -> str:
     """The cure where a person must choose between patients or between versions of the images."""
     return f"`hilum decide {study_uid}` shows them and takes the right ones"
+
+
+def suggestion(name: str, known: Collection[str]) -> str:
+    """The end of a sentence about an unknown `name`: the nearest known one, else all."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known)) or '-'}"

@@ -12,7 +12,6 @@ from hilum.assembly import Arrival, Hold, NotApplicable, Run
 from hilum.config.site import Rule
 from hilum.dicom.identity import attributes
 from hilum.dicom.instance import Instance
-from hilum.dicom.part10 import as_file
 from hilum.dicom.parts import Part, read_series
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
@@ -20,10 +19,11 @@ from hilum.engine import exchange
 from hilum.errors import RemovedError
 from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import Input, ModuleFacts, Need
-from hilum.objects import Analysis
+from hilum.objects import Analysis, Document
 from hilum.records import Records
-from hilum.records.models import Delivery, Result, Workitem
+from hilum.records.models import Delivery, Workitem, WrittenResult
 from hilum.records.states import EventKind, WorkitemKind, WorkitemState
+from hilum.results import DICOM, IMAGE, Result, suffix_of
 from hilum.routing import Selection
 from hilum.runs import not_run_uid, run_uid
 from hilum.wording import counted
@@ -209,24 +209,41 @@ class Workitems:
         is_volume = need.volume if isinstance(need, Input) else item.rule.tilt == "resample"
         return series.straightened if is_volume else series
 
-    def files_for(self, delivery: Delivery) -> list[Path]:
+    def results_for(self, delivery: Delivery) -> list[Result]:
         """What was decided to send to a destination, whatever its settings say by now."""
         item = self._records.workitems.one(delivery.workitem_id)
         self.require_files(item)
-        results = self._records.results.of_variant(item.id, delivery.variant)
-        images = self.images(item) if delivery.images else []
-        return [*images, *(result.path for result in results)]
+        written = self._records.results.of_variant(item.id, delivery.variant)
+        results = [
+            Result(one.kind, DICOM, one.sop_instance_uid, one.path, item.study_uid, item.id)
+            for one in written
+        ]
+        if not delivery.images:
+            return results
+        images = [
+            Result(IMAGE, DICOM, image.sop_instance_uid, image.path, item.study_uid, item.id)
+            for image in map(Instance.read, self.images(item))
+        ]
+        return [*images, *results]
 
-    def keep(self, workitem_id: str, kind: str, dataset: Dataset, variant: str) -> None:
+    def keep(self, workitem_id: str, document: Document, variant: str) -> None:
         """Put one result object on the disk and on record."""
-        name = f"{kind}-{digest(dataset.SOPInstanceUID)}.dcm"
+        name = f"{document.kind}-{digest(document.identity)}{suffix_of(document.media_type)}"
         path = self.result_folder(workitem_id) / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, as_file(dataset))
-        uid, sop_class = str(dataset.SOPInstanceUID), str(dataset.SOPClassUID)
-        self._records.results.add(Result(uid, variant, workitem_id, kind, sop_class, path))
+        write_durably(path, document.encoded())
+        self._records.results.add(
+            WrittenResult(
+                document.identity,
+                variant,
+                workitem_id,
+                document.kind,
+                document.sop_class_uid,
+                path,
+            )
+        )
 
-    def _results_replaced_by(self, item: Workitem) -> list[Result]:
+    def _results_replaced_by(self, item: Workitem) -> list[WrittenResult]:
         """The results of the nearest predecessor that has any; a cancelled one has none.
 
         None of one that was taken back: the note in the archive says what became of it.

@@ -1,14 +1,19 @@
 """Settings: what is wrong is named, with the nearest right word; the written example is valid."""
 
+import pickle
+import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hilum.config import load, parse
-from hilum.config.reference import example, table
+from hilum.config.kinds import SECTIONS_BY_KIND, settings_of
+from hilum.config.reference import example, table, tables_by_kind
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
+from hilum.kinds import DESTINATIONS, SOURCES
 
 PACS = {"name": "pacs", "kind": "dimse"}
 ORTHANC = {"name": "pacs", "kind": "orthanc", "url": "http://pacs:8042"}
@@ -24,9 +29,14 @@ ORTHANC = {"name": "pacs", "kind": "orthanc", "url": "http://pacs:8042"}
         ({"destination": [{"name": "p", "kind": "dimse", "objects": ["segg"]}]}, "'seg'"),
         ({"destination": [{"name": "p", "kind": "dicomweb"}]}, "url is missing"),
         ({"destination": [{"name": "p", "kind": "dimse"}] * 2}, "the same name"),
+        ({"destination": [{"name": "p"}]}, "destination.0.kind is missing"),
+        ({"destination": [{"name": "p", "kind": "dmise"}]}, "did you mean 'dimse'?"),
+        ({"destination": ["p"]}, "destination.0"),
+        ({"host": [{"module": "m", "kind": "child"}] * 2}, "two hosts are for the same module: m"),
+        ({"host": [{"module": "m", "kind": "moon"}]}, "no host of kind 'moon'; known: child"),
         (
             {"destination": [{**PACS, "objects": ["sr"], "regions": "segments"}]},
-            'destination \'pacs\': regions = "segments" refers to the segmentation: add "seg"',
+            'destination.0: regions = "segments" refers to the segmentation: add "seg" to objects',
         ),
         ({"source": [ORTHANC] * 2}, "two sources have the same name: pacs"),
         ({"source": [{**ORTHANC, "pol_seconds": 1}]}, "did you mean 'poll_seconds'?"),
@@ -52,7 +62,7 @@ ORTHANC = {"name": "pacs", "kind": "orthanc", "url": "http://pacs:8042"}
     ],
 )
 def test_a_mistake_is_named(values: dict, message: str) -> None:
-    with pytest.raises(ConfigurationError, match="(?s).*" + __import__("re").escape(message)):
+    with pytest.raises(ConfigurationError, match="(?s).*" + re.escape(message)):
         parse(values)
 
 
@@ -64,7 +74,9 @@ def test_the_example_is_valid_and_names_every_setting() -> None:
         ("other", ("pacs",)),
     ]
     assert "# one\n#\n#   two\n" in text
-    for name, _default, help_sentence in table():
+    of_kinds = [row for key, rows in tables_by_kind().items() for row in rows]
+    of_sections = [row for row in table() if not row[0].endswith(".kind")]
+    for name, _default, help_sentence in (*of_sections, *of_kinds):
         assert help_sentence in text, name
         assert help_sentence.endswith("."), name
 
@@ -91,3 +103,61 @@ def test_a_scheme_is_read_in_any_letters() -> None:
     web = {"name": "web", "kind": "dicomweb", "url": "HTTPS://pacs/dicom-web/"}
     site = parse({"source": [web], "destination": [web]})
     assert site.source[0].url == site.destination[0].url == "https://pacs/dicom-web"
+
+
+OTHERS_SETTINGS = [
+    (section, kind, other, key)
+    for section, kinds in SECTIONS_BY_KIND.items()
+    for kind in kinds.usable()
+    for other in kinds.usable()
+    for key in settings_of(kinds, other).model_fields
+    if key not in settings_of(kinds, kind).model_fields
+]
+
+
+@pytest.mark.parametrize(("section", "kind", "other", "key"), OTHERS_SETTINGS)
+def test_a_kind_takes_no_settings_of_another(section: str, kind: str, other: str, key: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        parse({section: [{"name": "p", "kind": kind, key: "x"}]})
+    assert re.search(rf"unknown setting {section}\.0\.{key}[,;] ", str(refused.value))
+
+
+def test_a_folder_with_a_port_is_refused_with_the_nearest_setting() -> None:
+    folder = {"name": "out", "kind": "folder", "folder": "out"}
+    with pytest.raises(ConfigurationError) as refused:
+        parse({"destination": [{**folder, "port": 104, "ae_title": "PACS", "moed": "0644"}]})
+    assert "unknown setting destination.0.port" in str(refused.value)
+    assert "unknown setting destination.0.ae_title" in str(refused.value)
+    assert "unknown setting destination.0.moed, did you mean 'mode'?" in str(refused.value)
+
+
+def test_every_block_of_the_example_is_valid_without_its_comment_signs() -> None:
+    written = tomllib.loads("\n".join(uncommented(example(["hippocampal-volume"], ""))))
+    assert {source["kind"] for source in written["source"]} == set(SOURCES.names)
+    assert {place["kind"] for place in written["destination"]} == set(DESTINATIONS.names)
+    names = (f"{section}.{number}" for section in ("source", "destination") for number in range(3))
+    for section in ("source", "destination"):
+        for block, name in zip(written[section], names, strict=False):
+            block["name"] = name.replace(".", "-")
+    site = parse({section: written[section] for section in SECTIONS_BY_KIND})
+    assert [type(end).__name__ for end in (*site.source, *site.destination)] == [
+        "DicomwebSourceSettings",
+        "OrthancSourceSettings",
+        "DimseDestinationSettings",
+        "DicomwebDestinationSettings",
+        "FolderDestinationSettings",
+    ]
+
+
+def uncommented(text: str) -> Iterator[str]:
+    """The lines of `text`, with the settings that are comments."""
+    for line in text.splitlines():
+        plain = line.removeprefix("# ")
+        if re.fullmatch(r"\[+\w+\]+|\w+ = \S.*", plain) and "_file" not in plain:
+            yield plain
+
+
+def test_what_is_validated_by_kind_survives_writing_and_reading() -> None:
+    site = parse({"destination": [{"name": "out", "kind": "folder", "folder": "out"}]})
+    assert parse(site.model_dump()) == site
+    assert pickle.loads(pickle.dumps(site)) == site

@@ -6,7 +6,9 @@ import pytest
 
 from factory import a_delivery, a_result, a_workitem, mr_slices, put, write
 from hilum import outbox as module
-from hilum.config.site import Destination, Site
+from hilum.config.kinds import DestinationSettings
+from hilum.config.site import Site
+from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.outbox import Outbox
@@ -22,7 +24,7 @@ HOUR = 3600.0
 class Desk:
     """An outbox with workitems of one result each, and a clock that jumps."""
 
-    def __init__(self, folder: Path, *destinations: Destination) -> None:
+    def __init__(self, folder: Path, *destinations: DestinationSettings) -> None:
         self.folder = folder
         self.now = 1e9
         self.records = Records(f"sqlite:///{folder}/hilum.db")
@@ -65,7 +67,7 @@ def archive():
 @pytest.fixture
 def desk(tmp_path: Path, archive: DicomwebArchive, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "READ_BACK_PAUSES", (0.0, 0.01))
-    desk = Desk(tmp_path, Destination(name="pacs", kind="dicomweb", url=archive.url))
+    desk = Desk(tmp_path, DicomwebDestinationSettings(name="pacs", url=archive.url))
     yield desk
     desk.records.close()
 

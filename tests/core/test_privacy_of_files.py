@@ -17,12 +17,14 @@ from factory import mr_slices, write
 from hilum.alarms import alarms_now
 from hilum.cli import app
 from hilum.config import parse
-from hilum.config.site import Destination
 from hilum.destinations import open_destination
+from hilum.destinations.dicomweb import DicomwebDestinationSettings
+from hilum.destinations.folder import FolderDestinationSettings
 from hilum.errors import ConfigurationError, DeliveryRefused
 from hilum.inbox.privacy import OTHERS, make_private, open_to_others
 from hilum.records import Records
 from hilum.service.supervisor import Supervisor
+from hilum.testing import results_of
 
 
 def mode(path: Path) -> int:
@@ -76,13 +78,13 @@ def web(secret: Path) -> dict[str, Any]:
 
 
 def test_a_password_that_others_may_read_is_not_used(tmp_path: Path, secret: Path) -> None:
-    settings = Destination(**web(secret))
+    settings = DicomwebDestinationSettings(**web(secret))
     files = write(mr_slices(count=1, shape=(4, 4)), tmp_path / "exam")
     with pytest.raises(DeliveryRefused, match="others may read") as refused:
-        open_destination(settings).send(files)
+        open_destination(settings).send(results_of(files))
     apply_cure(str(refused.value))
     with pytest.raises(Exception, match="cannot be reached"):
-        open_destination(settings).send(files)
+        open_destination(settings).send(results_of(files))
 
 
 RIGHTS = [(0o600, True), (0o400, True), (0o640, False), (0o644, False), (0o601, False)]
@@ -142,16 +144,16 @@ def test_a_folder_that_others_collect_from(
     tmp_path: Path, setting: str, of_file: int, of_folder: int
 ) -> None:
     out = tmp_path / "out"
-    settings = Destination(name="out", kind="folder", folder=out, mode=setting)
+    settings = FolderDestinationSettings(name="out", folder=out, mode=setting)
     files = write(mr_slices(count=2, shape=(4, 4)), tmp_path / "exam")
     before = os.umask(0o077)
     try:
         destination = open_destination(settings)
-        assert destination.answers()
-        destination.send(files)
+        assert destination.is_reachable()
+        destination.send(results_of(files))
     finally:
         os.umask(before)
-    assert destination.missing(files) == []
+    assert destination.missing(results_of(files)) == []
     assert {mode(path) for path in out.rglob("*.dcm")} == {of_file}
     assert {mode(out), *map(mode, out.iterdir())} == {of_folder}
 

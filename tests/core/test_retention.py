@@ -441,11 +441,11 @@ def test_what_needs_the_files_says_that_they_are_gone(
     result = folder / "sr.dcm"
     put(house.records, a_result("w", path=result))
     delivery = house.records.deliveries.one("w", "d0")
-    assert house.workitems.files_for(delivery) == [result]
+    assert [sent.path for sent in house.workitems.results_for(delivery)] == [result]
     house.let_pass(31 * DAY)
     house.clean()
     with pytest.raises(RemovedError, match=r"4 of its 4 files .* no news for more than 30 days"):
-        house.workitems.files_for(delivery)
+        house.workitems.results_for(delivery)
 
 
 def test_the_quarantine_has_an_age_of_its_own(tmp_path: Path) -> None:

@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from hilum.config.site import Destination as Settings
+from hilum.config import parse
 from hilum.destinations import open_destination
+from hilum.destinations.dicomweb import DicomwebDestinationSettings
+from hilum.destinations.dimse import DimseDestinationSettings
+from hilum.destinations.folder import FolderDestinationSettings
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
+from hilum.testing import results_of
 from hilum.transport.statuses import Acceptance, meaning_of
 from hilum_lab.network.processes import available_port
 from tests.synthetic import DCMTK, running_receiver, uid, wait_for_port, write_series
@@ -25,25 +29,25 @@ def files(tmp_path: Path) -> list[Path]:
     return write_series(tmp_path / "scan", 2, size=8)
 
 
-def _dimse(port: int, **values: object) -> Settings:
-    return Settings(name="pacs", kind="dimse", port=port, ae_title="PACS", **values)
+def _dimse(port: int, **values: object) -> DimseDestinationSettings:
+    return DimseDestinationSettings(name="pacs", port=port, ae_title="PACS", **values)
 
 
 def test_an_absent_archive_is_asked_again_later(files: list[Path]) -> None:
     port = available_port()
     for settings in (
         _dimse(port),
-        Settings(name="web", kind="dicomweb", url=f"http://127.0.0.1:{port}/dicom-web"),
+        DicomwebDestinationSettings(name="web", url=f"http://127.0.0.1:{port}/dicom-web"),
     ):
         with pytest.raises(DeliveryDelayed, match="cannot be reached"):
-            open_destination(settings).send(files)
+            open_destination(settings).send(results_of(files))
         with pytest.raises(DeliveryDelayed, match="cannot be reached"):
-            open_destination(settings).missing(files)
+            open_destination(settings).missing(results_of(files))
 
 
 def test_a_silent_archive_is_asked_again_later(files: list[Path]) -> None:
     with silent_listener() as port, pytest.raises(DeliveryDelayed):
-        open_destination(_dimse(port, timeout_seconds=1)).send(files)
+        open_destination(_dimse(port, timeout_seconds=1)).send(results_of(files))
 
 
 def test_a_wrong_ae_title_is_for_a_person(files: list[Path], tmp_path: Path) -> None:
@@ -51,7 +55,7 @@ def test_a_wrong_ae_title_is_for_a_person(files: list[Path], tmp_path: Path) -> 
         running_receiver(tmp_path / "receiver", ae_title="OTHER") as receiver,
         pytest.raises(DeliveryRefused, match="correct ae_title"),
     ):
-        open_destination(_dimse(receiver.port)).send(files)
+        open_destination(_dimse(receiver.port)).send(results_of(files))
 
 
 def test_an_unregistered_caller_is_for_a_person(files: list[Path], tmp_path: Path) -> None:
@@ -59,7 +63,7 @@ def test_an_unregistered_caller_is_for_a_person(files: list[Path], tmp_path: Pat
         running_receiver(tmp_path, ae_title="PACS", allowed_callers=("MR1",)) as receiver,
         pytest.raises(DeliveryRefused, match="register AE title HIPPOAI"),
     ):
-        open_destination(_dimse(receiver.port)).send(files)
+        open_destination(_dimse(receiver.port)).send(results_of(files))
 
 
 def test_a_full_archive_is_asked_again_later(files: list[Path], tmp_path: Path) -> None:
@@ -67,7 +71,7 @@ def test_a_full_archive_is_asked_again_later(files: list[Path], tmp_path: Path) 
         running_receiver(tmp_path, ae_title="PACS", low_water_mb=1 << 40) as receiver,
         pytest.raises(DeliveryDelayed, match="out of resources"),
     ):
-        open_destination(_dimse(receiver.port)).send(files)
+        open_destination(_dimse(receiver.port)).send(results_of(files))
 
 
 def test_a_store_that_cannot_be_queried_is_for_a_person(files: list[Path], tmp_path: Path) -> None:
@@ -76,9 +80,9 @@ def test_a_store_that_cannot_be_queried_is_for_a_person(files: list[Path], tmp_p
     try:
         wait_for_port(port)
         destination = open_destination(_dimse(port))
-        destination.send(files)
+        destination.send(results_of(files))
         with pytest.raises(DeliveryRefused, match="FIND"):
-            destination.missing(files)
+            destination.missing(results_of(files))
     finally:
         process.kill()
         process.wait()
@@ -159,34 +163,36 @@ def test_answers_of_a_dicomweb_archive(
     if reason is not None:
         _Archive.body = _failed([uid(files[0])], reason)
     with pytest.raises(error, match=cure):
-        open_destination(Settings(name="web", kind="dicomweb", url=archive)).send(files)
+        open_destination(DicomwebDestinationSettings(name="web", url=archive)).send(
+            results_of(files)
+        )
 
 
 def test_basic_authentication(archive: str, files: list[Path], tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("open sesame\n")
     secret.chmod(0o600)
-    settings = Settings(
-        name="web", kind="dicomweb", url=archive, username="hilum", password_file=secret
+    settings = DicomwebDestinationSettings(
+        name="web", url=archive, username="hilum", password_file=secret
     )
-    open_destination(settings).send(files)
+    open_destination(settings).send(results_of(files))
     authorization, content_type = _Archive.seen
     assert base64.b64decode(authorization.removeprefix("Basic ")) == b"hilum:open sesame"
     assert content_type.startswith('multipart/related; type="application/dicom"; boundary=')
 
 
-def test_incomplete_settings_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="url"):
-        open_destination(Settings(name="web", kind="dicomweb"))
-    with pytest.raises(ConfigurationError, match="folder"):
-        open_destination(Settings(name="out", kind="folder"))
+def test_incomplete_settings_are_named() -> None:
+    with pytest.raises(ConfigurationError, match=r"destination\.0\.url is missing"):
+        parse({"destination": [{"name": "web", "kind": "dicomweb"}]})
+    with pytest.raises(ConfigurationError, match=r"destination\.0\.folder is missing"):
+        parse({"destination": [{"name": "out", "kind": "folder"}]})
 
 
 def test_a_folder_that_cannot_be_written_is_tried_again(files: list[Path], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    settings = Settings(name="out", kind="folder", folder=tmp_path / "file" / "below")
+    settings = FolderDestinationSettings(name="out", folder=tmp_path / "file" / "below")
     with pytest.raises(DeliveryDelayed, match="cannot write"):
-        open_destination(settings).send(files)
+        open_destination(settings).send(results_of(files))
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part
 from hilum.dicom.series import Series
 from hilum.engine.checking import checked
-from hilum.engine.host import Job, ModelHost
 from hilum.errors import FindingError, ModuleError
+from hilum.hosts import Job, Place, in_child, open_host
 from hilum.module import facts_of, installed_modules
 from plugin import install_plugin
 
@@ -149,7 +149,7 @@ def test_the_workitem_fails_with_these_words(
     install_plugin(tmp_path / "plugin", monkeypatch, source, "wrong")
     files = write(mr_slices(count=3), tmp_path / "exam")
     weights = facts_of(installed_modules()["wrong"]).weights_sha256
-    host = ModelHost("wrong", Worker())
+    host = open_host(in_child("wrong"), Place(Worker()))
     try:
         with pytest.raises(ModuleError) as raised:
             host.run(Job({"series": [Part(file) for file in files]}, tmp_path / "out", weights))

@@ -10,12 +10,14 @@ from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from factory import mr_slices, write
-from hilum.config.site import Destination as Settings
 from hilum.destinations import Destination, open_destination
+from hilum.destinations.dicomweb import DicomwebDestinationSettings
+from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.dicom.uids import derived_uid
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.inbox import Inbox
 from hilum.records import Records
+from hilum.testing import results_of
 from hilum_lab.archives.dimse import AE_TITLE, DimseArchive
 from hilum_lab.chaos import gate as steps
 from hilum_lab.chaos.exams import Exams, SentStudy
@@ -37,8 +39,8 @@ class Place:
         self.ledger = Ledger(self)  # type: ignore[arg-type]
         self.inbox = Inbox(folder)
         url = f"http://127.0.0.1:{self.gate.port}/dicom-web"
-        web = Settings(name="pacs", kind="dicomweb", url=url, timeout_seconds=30)
-        dimse = Settings(name="archive", kind="dimse", port=self.archive.port, ae_title=AE_TITLE)
+        web = DicomwebDestinationSettings(name="pacs", url=url, timeout_seconds=30)
+        dimse = DimseDestinationSettings(name="archive", port=self.archive.port, ae_title=AE_TITLE)
         self.to_pacs: Destination = open_destination(web)
         self.to_archive: Destination = open_destination(dimse)
 
@@ -99,13 +101,13 @@ def test_what_is_lost_or_doubled_is_counted(place: Place, study: SentStudy, tmp_
 
     first, second = (result(study, tmp_path, name) for name in ("first", "second"))
     for destination in (place.to_pacs, place.to_archive):
-        destination.send([first])
+        destination.send(results_of([first]))
     count = place.ledger.count([study])
     assert (count.accepted, count.lost, count.twice, count.sent_again) == (9, 0, 0, 0)
     for destination in (place.to_pacs, place.to_archive):
-        destination.send([first])
+        destination.send(results_of([first]))
     assert place.ledger.count([study]).sent_again == 2
-    place.to_pacs.send([second])
+    place.to_pacs.send(results_of([second]))
     assert place.ledger.count([study]).twice == 1
 
 
@@ -114,13 +116,13 @@ def test_the_gate_stops_at_every_step(place: Place, study: SentStudy, tmp_path: 
     for step, arrives in ((steps.SEND, False), (steps.SENT, True)):
         reached = place.gate.at(step, lambda: False)
         with pytest.raises(DeliveryDelayed):
-            place.to_pacs.send([path])
+            place.to_pacs.send(results_of([path]))
         assert reached.is_set()
         assert bool(place.ledger.in_pacs(study)) is arrives
     for step in (steps.READ_BACK, steps.SHOWN):
-        place.to_pacs.send([path])
+        place.to_pacs.send(results_of([path]))
         reached = place.gate.at(step, lambda: True)
-        assert place.to_pacs.missing([path]) == []
+        assert place.to_pacs.missing(results_of([path])) == []
         assert reached.is_set()
 
 
@@ -133,27 +135,27 @@ def test_the_gate_answers_for_the_pacs(place: Place, study: SentStudy, tmp_path:
     ):
         place.gate.answer(reply)
         with pytest.raises(error):
-            place.to_pacs.send([path])
+            place.to_pacs.send(results_of([path]))
     place.gate.answer(Reply(200, 0))
-    place.to_pacs.send([path])  # a lie
-    assert place.to_pacs.missing([path]) == [path]
+    place.to_pacs.send(results_of([path]))  # a lie
+    assert place.to_pacs.missing(results_of([path])) == results_of([path])
     place.gate.close()
     with pytest.raises(DeliveryDelayed, match="cannot be reached"):
-        place.to_pacs.send([path])
+        place.to_pacs.send(results_of([path]))
     place.gate.open()
-    place.to_pacs.send([path])
-    assert place.to_pacs.missing([path]) == []
+    place.to_pacs.send(results_of([path]))
+    assert place.to_pacs.missing(results_of([path])) == []
 
 
 def test_the_archive_misbehaves_as_told(place: Place, study: SentStudy, tmp_path: Path) -> None:
     path = result(study, tmp_path, "result")
     place.archive.status = 0xC000
     with pytest.raises(DeliveryRefused, match="cannot understand"):
-        place.to_archive.send([path])
+        place.to_archive.send(results_of([path]))
     place.archive.open()
     place.archive.forgets = True
-    place.to_archive.send([path])
-    assert place.to_archive.missing([path]) == [path]
+    place.to_archive.send(results_of([path]))
+    assert place.to_archive.missing(results_of([path])) == results_of([path])
     place.archive.open(ae_title="OTHER")
     with pytest.raises(DeliveryRefused, match="correct ae_title"):
-        place.to_archive.send([path])
+        place.to_archive.send(results_of([path]))

@@ -12,9 +12,9 @@ from hilum.config import parse
 from hilum.dicom.parts import Part
 from hilum.dicom.uids import derived_uid
 from hilum.engine import exchange
-from hilum.engine.host import Job, ModelHost
 from hilum.errors import ConfigurationError, ModuleError
 from hilum.findings import Findings
+from hilum.hosts import Job, Place, in_child, open_host
 from hilum.module import discover, facts_of, installed_modules
 from hilum.modules.chest import ChestRadiograph
 from hilum.modules.chest.network import Classifier
@@ -164,7 +164,7 @@ def test_only_a_process_of_its_own_loads_the_network(networks: Path, tmp_path: P
     check_rules(parse({"networks": str(networks), "rule": [{"module": "our-network"}]}))
     listed = CliRunner().invoke(app, ["modules", "--networks", str(networks)])
     assert "network.onnx" in listed.output
-    host = ModelHost("our-network", parse({}).worker, networks)
+    host = open_host(in_child("our-network"), Place(parse({}).worker, networks))
     with pytest.raises(ModuleError, match=r"does not load: .*network\.onnx"):
         host.run(Job({"series": []}, tmp_path / "out", ""))
     host.close()
@@ -219,7 +219,7 @@ def test_runs_in_its_own_process_with_the_same_gates(
         np.eye(256), tmp_path / "films", derived_uid("lateral")[-8:], ViewPosition="LL"
     )
     site = parse({"networks": str(networks)})
-    host = ModelHost("our-network", site.worker, site.networks)
+    host = open_host(in_child("our-network"), Place(site.worker, site.networks))
     files = [good.instance.path, lateral.instance.path]
     weights = facts_of(installed_modules(networks)["our-network"]).weights_sha256
     host.run(Job({"series": [Part(file) for file in files]}, tmp_path / "out", weights))

@@ -17,13 +17,13 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 from typer.testing import CliRunner
 
 from hilum.cli import app
-from hilum.config.site import Destination
-from hilum.config.site import Source as Settings
 from hilum.destinations import open_destination
+from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.errors import DeliveryRefused, SourceDelayed
+from hilum.kinds import SOURCES
 from hilum.sources import Listed, Source, answer_of, open_source
-from hilum.sources.dicomweb import part_of
-from hilum.testing import check_source
+from hilum.sources.dicomweb import DicomwebSourceSettings, part_of
+from hilum.testing import check_source, results_of
 from hilum.transport.web import trusted_certificates
 from hilum_lab.network.processes import available_port
 from tests.archives import Orthanc
@@ -49,7 +49,8 @@ def remove(orthanc: Orthanc, path: Path) -> None:
 @pytest.fixture(params=["orthanc", "dicomweb"])
 def opened(request: pytest.FixtureRequest, orthanc: Orthanc) -> Callable[[], Source]:
     url = {"orthanc": orthanc.url, "dicomweb": orthanc.dicomweb_url}[request.param]
-    return lambda: open_source(Settings(name="archive", kind=request.param, url=url))
+    settings = SOURCES.load(request.param).settings(name="archive", url=url)
+    return lambda: open_source(settings)
 
 
 def compressed(path: Path, syntax: str) -> Path:
@@ -117,7 +118,7 @@ def test_an_archive_with_limits_of_its_own_is_read_to_the_end(knows_offset: bool
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
-        source = open_source(Settings(name="web", kind="dicomweb", url=url, since="beginning"))
+        source = open_source(DicomwebSourceSettings(name="web", url=url, since="beginning"))
         source.resume("", Nothing())
         news = {i.study_uid for portion in source.news() for i in portion.instances}
         sweep = {i.study_uid for portion in source.sweep() for i in portion.instances}
@@ -135,7 +136,7 @@ def test_what_was_there_before_is_left_alone_until_it_changes(
     (old,) = write_series(tmp_path / "old", 1, StudyDate=TODAY)
     study = str(pydicom.dcmread(old).StudyInstanceUID)
     upload(orthanc, [old])
-    settings = Settings(name="web", kind="dicomweb", url=orthanc.dicomweb_url, modalities=("MR",))
+    settings = DicomwebSourceSettings(name="web", url=orthanc.dicomweb_url, modalities=("MR",))
     source = open_source(settings)
     cursor = source.resume("", Nothing())
     assert study not in {i.study_uid for portion in source.news() for i in portion.instances}
@@ -187,11 +188,11 @@ def test_a_certificate_has_to_be_known_to_the_system(
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         url = f"HTTPS://127.0.0.1:{server.server_address[1]}"
-        settings = Settings(name="web", kind="dicomweb", url=url)
-        destination = Destination(name="web", kind="dicomweb", url=url)
+        settings = DicomwebSourceSettings(name="web", url=url)
+        destination = DicomwebDestinationSettings(name="web", url=url)
         unknown = answer_of(settings)
         with pytest.raises(DeliveryRefused, match="add who signed it"):
-            open_destination(destination).send(write_series(tmp_path / "scan", 1))
+            open_destination(destination).send(results_of(write_series(tmp_path / "scan", 1)))
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # stands for the system's store
         trusted_certificates.cache_clear()
         known = answer_of(settings)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpx
 
 from hilum.config import parse
-from hilum.config.site import Site, Source
+from hilum.config.site import Site
 from hilum.hints import Hint, HintReceiver, HintSender
 from hilum.inbox import Inbox
 from hilum.records import Records
@@ -49,8 +49,8 @@ class Watching:
 
     def restart(self, **values: Any) -> None:
         self.close_watch()
-        source = self.site.source[0].model_dump() | values
-        self.site = self.site.model_copy(update={"source": (Source(**source),)})
+        source = self.site.source[0].model_copy(update=values)
+        self.site = self.site.model_copy(update={"source": (source,)})
 
     def close_watch(self) -> None:
         if self._watch:

@@ -14,6 +14,7 @@ from hilum.records.states import EventKind
 HEAVY = {
     "dbos",
     "highdicom",
+    "httpx",
     "imagecodecs",
     "nibabel",
     "onnxruntime",
@@ -28,6 +29,17 @@ HEAVY = {
     "starlette",
     "uvicorn",
 }
+EVERY_KIND = """
+source = [
+    { name = "orthanc", kind = "orthanc", url = "http://pacs:8042" },
+    { name = "web", kind = "dicomweb", url = "http://pacs/dicom-web" },
+]
+destination = [
+    { name = "pacs", kind = "dimse" },
+    { name = "web", kind = "dicomweb", url = "http://pacs/dicom-web" },
+    { name = "out", kind = "folder", folder = "out" },
+]
+"""
 PROGRAM = """
 import json, sys
 from hilum.cli import app
@@ -44,7 +56,7 @@ finally:
     "words", [["--help"], ["status"], ["status", "--json"], ["trace", "1.2.3"], ["quarantine"]]
 )
 def test_a_command_imports_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
-    (tmp_path / "hilum.toml").write_text(f'data = "{tmp_path}"')
+    (tmp_path / "hilum.toml").write_text(f'data = "{tmp_path}"\n{EVERY_KIND}')
     records = Records(f"sqlite:///{tmp_path}/hilum.db")
     records.events.add("1.2.3", EventKind.RECEIVING, "first image received from CT1")
     records.close()

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hilum.cli.app import AsJson, Networks, app, out, print_json, say
-from hilum.config.site import ae_title
+from hilum.config.fields import ae_title
 from hilum.errors import HilumError
 from hilum.terminal import in_words, progress_bar, progress_of_steps
 

@@ -16,7 +16,7 @@ from hilum.cli.app import (
     records_if_any,
     site_and_records,
 )
-from hilum.config.site import Destination
+from hilum.config.kinds import DestinationSettings
 from hilum.errors import ConfigurationError, HilumError
 from hilum.records.states import DeliveryState, DestinationState, WorkitemKind
 from hilum.wording import counted
@@ -139,7 +139,8 @@ def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> No
     asked = []
     for view, settings in zip(views.destinations(site, records), site.destination, strict=True):
         try:
-            answers = open_destination(settings).answers()
+            settings.check()
+            answers = open_destination(settings).is_reachable()
             answer = "answers" if answers else "does not answer"
         except ConfigurationError as error:
             answers, answer = False, f"cannot be asked: {error}"
@@ -259,7 +260,7 @@ def _destination_line(destination: "DestinationView") -> str:
     return "  ".join(parts)
 
 
-def _received(destination: Destination) -> str:
+def _received(destination: DestinationSettings) -> str:
     """The objects of a result that a destination receives, in words."""
     marks = {"outlines": "outlines", "segments": "references to the segments"}
     words = {

@@ -1,8 +1,11 @@
 """What stands beside a measurement: the patient's earlier results, and the norms of the site."""
 
+from collections.abc import Iterable
+
 from hilum.comparison import priors
 from hilum.comparison.norms import compare_with_norms
-from hilum.config.site import Destination, Site
+from hilum.config.kinds import DicomNode, End
+from hilum.config.site import Site
 from hilum.engine import exchange
 from hilum.findings import Findings
 from hilum.inbox.room import with_room
@@ -40,9 +43,10 @@ class Comparison:
         with_room(self._site.data, lambda: exchange.save(findings, folder))
         return findings
 
-    def _archives(self, item: Workitem) -> tuple[Destination, ...]:
+    def _archives(self, item: Workitem) -> tuple[DicomNode, ...]:
         """Those that are asked for earlier results: those that answer C-FIND."""
         if not self._site.priors.enabled:
             return ()
         names = self._site.priors.ask or recipients(self._site, item.rule, refused=False)
-        return tuple(d for d in self._site.destinations(tuple(names)) if d.kind == "dimse")
+        ends: Iterable[End] = self._site.destinations(tuple(names))
+        return tuple(end for end in ends if isinstance(end, DicomNode))

@@ -12,13 +12,13 @@ from typing import TypeVar
 
 from pydicom.dataset import Dataset
 
-from hilum.config import suggestion
 from hilum.config.site import Norms as Settings
 from hilum.dicom import codes
 from hilum.dicom.age import ages_of
 from hilum.errors import ConfigurationError
 from hilum.findings import Findings, Measurement, Note
 from hilum.module import ModuleFacts
+from hilum.wording import suggestion
 
 SEXES = {"F": "women", "M": "men"}  # PatientSex (PS3.3 C.7.1.1); no table knows O
 FARTHEST = 10.0  # times the mean; a table in mm3 is off by a thousand

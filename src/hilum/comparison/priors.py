@@ -15,7 +15,7 @@ from math import isclose
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage
 
-from hilum.config.site import Destination
+from hilum.config.kinds import DicomNode
 from hilum.dicom.dates import day_of
 from hilum.dicom.header import HOSTILE, text_of
 from hilum.errors import DeliveryError
@@ -53,7 +53,7 @@ CAUTIOUS = "The earlier result of {day} was of low confidence, and so is the cha
 
 
 def follow_up(
-    findings: Findings, about: Dataset, module: ModuleFacts, archives: Sequence[Destination]
+    findings: Findings, about: Dataset, module: ModuleFacts, archives: Sequence[DicomNode]
 ) -> tuple[Findings, list[str]]:
     """`findings` compared with the patient's earlier results in `archives`, and what went wrong.
 

@@ -1,16 +1,18 @@
 """One TOML file becomes one validated `Site`, or an error that names the setting and the cure."""
 
-import difflib
 import tomllib
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from hilum.config.fields import Settings
+from hilum.config.kinds import SECTIONS_BY_KIND, UNUSABLE_KIND, DicomNode, End, settings_of
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
+from hilum.wording import suggestion
 
 
 def load(path: Path) -> Site:
@@ -35,28 +37,23 @@ def parse(values: dict[str, Any]) -> Site:
     try:
         site = Site.model_validate(values)
     except ValidationError as error:
-        raise ConfigurationError("; ".join(_explain(e) for e in error.errors())) from None
+        raise ConfigurationError("; ".join(_explain(e, values) for e in error.errors())) from None
     if site.networks and not site.networks.is_dir():
         raise ConfigurationError(f"networks: {site.networks} is not a folder")
-    _check_archives(site)
+    _check_names(site)
     _check_rules(site)
     _check_priors(site)
     return site
 
 
-def _check_archives(site: Site) -> None:
-    for kind, parts in (("destinations", site.destination), ("sources", site.source)):
-        if repeated := [name for name, n in Counter(p.name for p in parts).items() if n > 1]:
-            raise ConfigurationError(f"two {kind} have the same name: {', '.join(repeated)}")
-    for destination in site.destination:
-        needed = {"dicomweb": "url", "folder": "folder"}.get(destination.kind)
-        if needed and not getattr(destination, needed):
-            raise ConfigurationError(f"destination {destination.name!r}: {needed} is missing")
-        if destination.regions == "segments" and "seg" not in destination.objects:
-            raise ConfigurationError(
-                f'destination {destination.name!r}: regions = "segments" refers to the'
-                ' segmentation: add "seg" to objects'
-            )
+def _check_names(site: Site) -> None:
+    for several, names in (
+        ("destinations have the same name", [destination.name for destination in site.destination]),
+        ("sources have the same name", [source.name for source in site.source]),
+        ("hosts are for the same module", [host.module for host in site.host]),
+    ):
+        if repeated := [name for name, count in Counter(names).items() if count > 1]:
+            raise ConfigurationError(f"two {several}: {', '.join(repeated)}")
 
 
 def _check_rules(site: Site) -> None:
@@ -77,35 +74,37 @@ def _check_rules(site: Site) -> None:
 
 
 def _check_priors(site: Site) -> None:
-    for destination in site.destinations(site.priors.ask):
-        if destination.kind != "dimse":
+    asked: Iterable[End] = site.destinations(site.priors.ask)
+    for destination in asked:
+        if not isinstance(destination, DicomNode):
             raise ConfigurationError(
                 f"priors: destination {destination.name!r} is {destination.kind}; only dimse ones"
                 " can be asked for earlier results"
             )
 
 
-def _explain(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"] if part != "[key]")
+def _explain(error: Any, values: dict[str, Any]) -> str:
+    location = error["loc"]
+    where = ".".join(str(part) for part in location if part != "[key]")
     if error["type"] == "extra_forbidden":
-        return f"unknown setting {where}" + suggestion(str(error["loc"][-1]), _keys(error["loc"]))
+        known = _section(location[:-1], values).model_fields
+        return f"unknown setting {where}" + suggestion(str(location[-1]), known)
     if error["type"] == "missing":
         return f"{where} is missing"
     message = error["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+    if error["type"] == UNUSABLE_KIND or isinstance(error["input"], dict):
+        return f"{where}: {message}"
     return f"{where}: {message} (got {error['input']!r})"
 
 
-def _keys(location: tuple[str | int, ...]) -> set[str]:
-    model: Any = Site
-    for part in location[:-1]:
-        if isinstance(part, str) and part in model.model_fields:
-            annotation = model.model_fields[part].annotation
-            arguments = getattr(annotation, "__args__", ())
-            model = arguments[0] if arguments else annotation
-    return set(model.model_fields)
-
-
-def suggestion(name: str, known: Collection[str]) -> str:
-    """The end of a sentence about an unknown `name`: the nearest known one, else all."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f", did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known)) or '-'}"
+def _section(location: tuple[str | int, ...], values: dict[str, Any]) -> type[Settings]:
+    """The settings class of the section at `location`; of its kind, where it has one."""
+    section: type[Settings] = Site
+    for depth, part in enumerate(location):
+        kinds = SECTIONS_BY_KIND.get(str(location[0])) if depth == 1 else None
+        if kinds:
+            section = settings_of(kinds, values[str(location[0])][part]["kind"])
+        elif isinstance(part, str):
+            annotation = section.model_fields[part].annotation
+            section = (get_args(annotation) or (annotation,))[0]
+    return section

@@ -1,31 +1,23 @@
-"""The commented hilum.toml of `hilum init`, and the table of settings, made from site.py."""
+"""The commented hilum.toml of `hilum init`, and the tables of settings, made from their classes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from hilum.config.site import Settings, Site
+from hilum.config.fields import Settings
+from hilum.config.kinds import SECTIONS_BY_KIND
+from hilum.config.site import Site
 
 HEADER = """\
 # Hilum settings. Every setting stands here with its default, commented out where it is one.
 # Research use only, not for diagnosis.
 """
-EXAMPLES: dict[str, dict[str, Any]] = {
-    "destination": {
-        "name": "pacs",
-        "kind": "dimse",
-        "host": "127.0.0.1",
-        "port": 4242,
-        "ae_title": "ORTHANC",
-    },
-}
+PACS = {"name": "pacs", "kind": "dimse", "host": "127.0.0.1", "port": 4242, "ae_title": "ORTHANC"}
 SERIES = {"hippocampal-volume": {"SeriesDescription": "^HippoCrop$"}}  # as in the seed network
-
-SKETCHES: dict[str, dict[str, Any]] = {  # the same for sections that are commented out
-    "source": {"name": "orthanc", "kind": "orthanc", "url": "http://127.0.0.1:8042"},
+SKETCHES: dict[str, dict[str, Any]] = {  # of sections that are commented out
     "route": {"send_to": ["archive"]},
     "norms": {
         "module": "hippocampal-volume",
@@ -34,6 +26,8 @@ SKETCHES: dict[str, dict[str, Any]] = {  # the same for sections that are commen
         "citation": "",
     },
 }
+COMMENT = "# "
+Row = tuple[str, str, str]  # setting, default, help sentence
 
 
 def example(modules: Sequence[str], note: str) -> str:
@@ -42,26 +36,71 @@ def example(modules: Sequence[str], note: str) -> str:
     It has a rule for each of `modules`, and begins with `note`, in comments.
     """
     lines = [HEADER, *(f"# {line}".rstrip() for line in note.splitlines()), ""]
-    rules = [_rule(module) for module in modules]
-    chosen = {**EXAMPLES, **({"rule": rules[0]} if rules else {})}
-    sections = {}
+    sections: dict[str, tuple[FieldInfo, type[Settings]]] = {}
     for name, field in Site.model_fields.items():
-        if section := section_of(field):
-            sections[name] = (field, section)
+        if found := section_of(field):
+            sections[name] = (field, found)
         else:
             lines += _setting(name, field, {})
+    rules = [_rule(module) for module in modules]
     for name, (field, section) in sections.items():
-        repeated = field.annotation is not section
-        active = name in chosen or not repeated
-        bracket = f"[[{name}]]" if repeated else f"[{name}]"
-        lines += ["", f"# {field.description}", bracket if active else f"# {bracket}"]
-        for key, inner in section.model_fields.items():
-            values = chosen.get(name, {}) if active else SKETCHES.get(name, {})
-            lines += _setting(key, inner, values, mark="" if active else "# ")
-        if name == "rule":
+        lines += ["", f"# {field.description}"]
+        if name in SECTIONS_BY_KIND:
+            lines += _blocks_by_kind(name, section)
+        elif name == "rule":
+            mark = "" if rules else COMMENT
+            lines += _block("[[rule]]", section, rules[0] if rules else {}, mark)
             for rule in rules[1:]:
                 lines += ["", "[[rule]]", *(f"{key} = {_toml(rule[key])}" for key in rule)]
+        elif field.annotation is section:
+            lines += _block(f"[{name}]", section, {})
+        else:
+            lines += _block(f"[[{name}]]", section, SKETCHES[name], COMMENT)
     return "\n".join(lines) + "\n"
+
+
+def _block(
+    bracket: str, section: type[Settings], chosen: Mapping[str, Any], mark: str = ""
+) -> list[str]:
+    lines = [f"{mark}{bracket}"]
+    for key, field in section.model_fields.items():
+        lines += _setting(key, field, chosen, mark)
+    return lines
+
+
+def _blocks_by_kind(name: str, base: type[Settings]) -> list[str]:
+    """One block for each kind of a section; the first one explains what all of them have."""
+    lines: list[str] = []
+    for kind, settings in _settings_by_kind(name).items():
+        own = _own_settings(settings, base)
+        shared = [key for key in base.model_fields if key not in own]
+        required = [key for key in shared if base.model_fields[key].is_required()]
+        first = [] if lines else [key for key in shared if key not in required]
+        mark = "" if name == "destination" and kind == PACS["kind"] else COMMENT
+        lines += ["", f"{mark}[[{name}]]"] if lines else [f"{mark}[[{name}]]"]
+        for key in (*required, *own, *first):
+            field = settings.model_fields[key]
+            sketch = {"kind": kind, key: (field.examples or [""])[0]}
+            chosen = PACS if not mark else sketch if field.is_required() else {"kind": kind}
+            lines += _setting(key, field, chosen, mark)
+    return lines
+
+
+def _settings_by_kind(name: str) -> dict[str, type[Settings]]:
+    """The settings classes of all kinds of a section; that of the seed network comes first."""
+    usable = SECTIONS_BY_KIND[name].usable()
+    kinds = sorted(usable, key=lambda kind: (kind != PACS["kind"], kind))
+    return {kind: usable[kind].settings for kind in kinds}
+
+
+def _own_settings(settings: type[Settings], base: type[Settings]) -> list[str]:
+    """Those that not every kind of the section has as they are."""
+    of_all = {key: (field.default, field.description) for key, field in base.model_fields.items()}
+    return [
+        key
+        for key, field in settings.model_fields.items()
+        if of_all.get(key) != (field.default, field.description)
+    ]
 
 
 def _rule(module: str) -> dict[str, Any]:
@@ -72,26 +111,43 @@ def _rule(module: str) -> dict[str, Any]:
 def section_of(field: FieldInfo) -> type[Settings] | None:
     """The settings class of a `[section]` or `[[section]]`, None for a plain value."""
     for candidate in (field.annotation, *get_args(field.annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, Settings):
-            return candidate
+        plain = get_args(candidate)[0] if hasattr(candidate, "__metadata__") else candidate
+        if isinstance(plain, type) and issubclass(plain, Settings):
+            return plain
     return None
 
 
-def table() -> list[tuple[str, str, str]]:
-    """(setting, default, help sentence) of every setting, for the reference."""
+def table() -> list[Row]:
+    """Every setting that does not depend on a kind, for the reference."""
     rows = []
     for name, field in Site.model_fields.items():
         section = section_of(field)
-        if section is None:
-            rows.append((name, _toml(field.default), field.description or ""))
-            continue
-        for key, inner in section.model_fields.items():
-            default = "required" if inner.is_required() else _toml(_default(inner))
-            rows.append((f"{name}.{key}", default, inner.description or ""))
+        fields = {name: field}
+        if section:
+            fields = {f"{name}.{key}": inner for key, inner in section.model_fields.items()}
+        rows += [_row(key, inner) for key, inner in fields.items()]
     return rows
 
 
-def _setting(name: str, field: FieldInfo, chosen: dict[str, Any], mark: str = "") -> list[str]:
+def tables_by_kind() -> dict[tuple[str, str], list[Row]]:
+    """By section and kind, the settings that not every kind of the section has as they are."""
+    tables = {}
+    for name in SECTIONS_BY_KIND:
+        base = section_of(Site.model_fields[name])
+        assert base is not None
+        for kind, settings in _settings_by_kind(name).items():
+            fields = settings.model_fields
+            rows = [_row(key, fields[key]) for key in _own_settings(settings, base)]
+            tables[name, kind] = rows
+    return tables
+
+
+def _row(key: str, field: FieldInfo) -> Row:
+    default = "required" if field.is_required() else _toml(_default(field))
+    return key, default, field.description or ""
+
+
+def _setting(name: str, field: FieldInfo, chosen: Mapping[str, Any], mark: str = "") -> list[str]:
     """One setting with its sentence; those not `chosen` are comments, all are with `mark` "# "."""
     lines = [f"# {field.description}"]
     if name in chosen:
@@ -122,10 +178,18 @@ def reference() -> str:
         "# Settings",
         "",
         "All settings of `hilum.toml`. `hilum init` writes the file with every one explained; an",
-        "unknown key is an error naming the nearest known one. Made from `config/site.py`.",
+        "unknown key is an error naming the nearest known one. Made from the settings classes.",
         "",
-        "| setting | default | meaning |",
-        "|---|---|---|",
+        *_as_table(table()),
     ]
-    lines += [f"| `{name}` | `{default}` | {sentence} |" for name, default, sentence in table()]
+    for (name, kind), rows in tables_by_kind().items():
+        lines += ["", f"## {name} of kind `{kind}`", "", *_as_table(rows)]
     return "\n".join(lines) + "\n"
+
+
+def _as_table(rows: Sequence[Row]) -> list[str]:
+    head = ["| setting | default | meaning |", "|---|---|---|"]
+    return [
+        *head,
+        *(f"| `{name}` | `{default}` | {sentence} |" for name, default, sentence in rows),
+    ]

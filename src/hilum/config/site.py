@@ -3,74 +3,24 @@
 Each setting has one help sentence, shown by `hilum init` and in the reference.
 """
 
-import ipaddress
 import json
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydicom.datadict import tag_for_keyword
+from pydantic import Field, model_validator
 
-from hilum.config.patterns import compiled
+from hilum.config.fields import (
+    AETitle,
+    Keyword,
+    Name,
+    Network,
+    Port,
+    Regex,
+    Settings,
+)
+from hilum.config.kinds import AnyDestination, AnyHost, AnySource, DestinationSettings
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError
-
-
-def ae_title(value: str) -> str:
-    """`value` without padding; `ValueError` if it is no AE title."""
-    if not value.strip() or len(value) > 16 or not value.isascii() or "\\" in value:
-        raise ValueError("an AE title has 1 to 16 ASCII characters and no backslash (PS3.5 6.2)")
-    return value.strip()
-
-
-def _regex(value: str) -> str:
-    compiled(value)
-    return value
-
-
-def _network(value: str) -> str:
-    try:
-        ipaddress.ip_network(value, strict=False)
-    except ValueError as error:
-        raise ValueError("an IP address or network such as 10.1.2.0/24, not a name") from error
-    return value
-
-
-def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("an address such as http://pacs:8042")
-    if parts.username or parts.query or parts.fragment:
-        raise ValueError("only scheme, host, port and path; username and password_file are apart")
-    return parts.geturl().rstrip("/")  # with the scheme in small letters
-
-
-def _web_address_if_any(value: str) -> str:
-    return _web_address(value) if value else ""
-
-
-def _keyword(value: str) -> str:
-    if tag_for_keyword(value) is None:
-        raise ValueError("not a DICOM keyword, such as SeriesDescription")
-    return value
-
-
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-WebAddressIfAny = Annotated[str, AfterValidator(_web_address_if_any)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-Keyword = Annotated[str, AfterValidator(_keyword)]
-AETitle = Annotated[str, AfterValidator(ae_title)]
-Regex = Annotated[str, AfterValidator(_regex)]
-Network = Annotated[str, AfterValidator(_network)]
-FileMode = Annotated[str, Field(pattern=r"^0?6[0-7]{2}$")]  # its owner, who checks it, reads it
-Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-class Settings(BaseModel):
-    """Frozen; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Receiver(Settings):
@@ -151,47 +101,6 @@ class Corrections(Settings):
         return self
 
 
-class Destination(Settings):
-    """A place results are sent to."""
-
-    name: str = Field(description="Name that rules and the console use.")
-    kind: Literal["dimse", "dicomweb", "folder"] = Field(
-        description="C-STORE (dimse), STOW-RS (dicomweb) or a folder."
-    )
-    host: str = Field("127.0.0.1", description="Address of the archive (dimse).")
-    port: Port = Field(4242, description="DICOM port of the archive (dimse).")
-    ae_title: AETitle = Field("ORTHANC", description="AE title of the archive (dimse).")
-    calling_ae_title: AETitle = Field("HIPPOAI", description="AE title Hilum calls with (dimse).")
-    url: WebAddressIfAny = Field(
-        "", description="DICOMweb root, such as http://pacs:8042/dicom-web (dicomweb)."
-    )
-    username: str = Field("", description="User name for HTTP Basic authentication (dicomweb).")
-    password_file: Path | None = Field(None, description="File holding the password (dicomweb).")
-    folder: Path | None = Field(None, description="Where files are written (folder).")
-    mode: FileMode = Field(
-        "0600",
-        description="Rights of the files written there, as for chmod; folders can be entered by "
-        "whoever may read (folder).",
-    )
-    objects: tuple[Literal["seg", "sr", "sc", "pdf"], ...] = Field(
-        ("seg", "sr", "sc", "pdf"), description="Result objects this destination receives."
-    )
-    segmentation: Literal["auto", "binary", "fractional"] = Field(
-        "auto", description="Encoding of segmentations; auto is fractional where viewers need it."
-    )
-    regions: Literal["outlines", "segments"] = Field(
-        "outlines",
-        description="What marks a structure in the measurement report: outlines, which viewers "
-        "draw, or references to the segments, which machines read; the standard takes one of them.",
-    )
-    timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer.")
-
-    @property
-    def variant(self) -> str:
-        """The objects it receives and how they are written, as one word of the records."""
-        return ",".join((*self.objects, self.segmentation, self.regions))
-
-
 class Priors(Settings):
     """Where earlier results of a patient are looked up, to report what has changed."""
 
@@ -201,42 +110,6 @@ class Priors(Settings):
         description="Names of dimse destinations to ask (C-FIND, C-GET); empty asks those that the "
         "result is sent to.",
     )
-
-
-class Source(Settings):
-    """An archive that Hilum watches by itself, with nothing installed in it."""
-
-    name: Name = Field(description="Name that the console and the records use.")
-    kind: Literal["orthanc", "dicomweb"] = Field(
-        description="REST API of Orthanc (orthanc), or QIDO-RS and WADO-RS (dicomweb)."
-    )
-    url: WebAddress = Field(
-        description="Root of the API: http://pacs:8042 (orthanc), http://pacs/dicom-web (dicomweb)."
-    )
-    username: str = Field("", description="User name for HTTP Basic authentication.")
-    password_file: Path | None = Field(None, description="File holding the password.")
-    modalities: tuple[str, ...] = Field(
-        (), description="Only series of these modalities are fetched; empty means all."
-    )
-    since: Literal["start", "beginning"] = Field(
-        "start",
-        description="Fetch what is new since the source was first used, or the whole archive.",
-    )
-    days: int = Field(
-        1, ge=0, description="How many days ago the StudyDate of new studies may lie (dicomweb)."
-    )
-    poll_seconds: float = Field(
-        0, ge=0, description="Pause between two polls; 0 means 0.25 (orthanc) or 5 (dicomweb)."
-    )
-    wait_seconds: float = Field(
-        0,
-        ge=0,
-        description="For an archive that also routes to us: fetch only what has not come by then.",
-    )
-    sweep_seconds: float = Field(
-        60, gt=0, description="How often the whole archive is compared, for what polls missed."
-    )
-    timeout_seconds: float = Field(10, gt=0, description="Longest wait for one answer.")
 
 
 class Rule(Settings):
@@ -352,13 +225,16 @@ class Site(Settings):
     )
     priors: Priors = Field(Priors(), description="Comparison with earlier results of a patient.")
     console: Console = Field(Console(), description="The web page and API.")
-    source: tuple[Source, ...] = Field((), description="Archives to watch for new images.")
-    destination: tuple[Destination, ...] = Field((), description="Where results go.")
+    source: tuple[AnySource, ...] = Field((), description="Archives to watch for new images.")
+    destination: tuple[AnyDestination, ...] = Field((), description="Where results go.")
     rule: tuple[Rule, ...] = Field((), description="Which module analyses what.")
+    host: tuple[AnyHost, ...] = Field(
+        (), description="Where modules run that do not run in a child process of the worker."
+    )
     route: tuple[Route, ...] = Field((), description="Where results are pushed on to.")
     norms: tuple[Norms, ...] = Field((), description="Norms of your own; there are no others.")
 
-    def destinations(self, names: tuple[str, ...]) -> tuple[Destination, ...]:
+    def destinations(self, names: tuple[str, ...]) -> tuple[DestinationSettings, ...]:
         """The settings of the destinations called `names`."""
         by_name = {destination.name: destination for destination in self.destination}
         for name in names:

@@ -1,42 +1,42 @@
-"""Where results go. A destination sends, and shows what it holds: delivered means read back."""
+"""Where results go. A destination sends, and shows what it holds: delivered means read back.
+
+Each kind is one file beside this one, or in another package: its settings and its class, found by
+an entry point of the group `hilum.destinations` (see `hilum.kinds`).
+"""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
-from hilum.config.site import Destination as DestinationSettings
+from hilum.config.kinds import DestinationSettings
+from hilum.kinds import DESTINATIONS
+from hilum.results import Result
 
 CALL_SECONDS = 5.0  # longest wait for the answer to a call
 
 
 class Destination(Protocol):
-    """Three operations; one file per kind beside this one."""
+    """What a kind of destination does, opened with the settings of its own class `settings`.
+
+    What is slow to import belongs into the methods: whoever reads hilum.toml reads the file.
+    """
 
     name: str
+    takes: tuple[str, ...]  # media types of results; "*" stands for any text, as in a shell
 
-    def answers(self) -> bool:
-        """Whether it is there at all, even if only to refuse; waits `CALL_SECONDS` at most.
+    def is_reachable(self) -> bool:
+        """Whether it answers at all, even if only to refuse; waits `CALL_SECONDS` at most.
 
         `ConfigurationError` if our own settings do not let us ask.
         """
 
-    def send(self, files: Sequence[Path]) -> None:
-        """Hand over every file (DICOM Part 10), or raise `DeliveryDelayed` or `DeliveryRefused`."""
+    def send(self, results: Sequence[Result]) -> None:
+        """Hand over every result, or raise `DeliveryDelayed` or `DeliveryRefused`."""
 
-    def missing(self, files: Sequence[Path]) -> list[Path]:
-        """Those of `files` whose SOP instance the destination does not show when asked."""
+    def missing(self, results: Sequence[Result]) -> list[Result]:
+        """Those of `results` that the destination does not show when it is asked."""
 
 
 def open_destination(settings: DestinationSettings) -> Destination:
-    """The destination of the kind named in `settings`."""
-    if settings.kind == "dimse":
-        from hilum.destinations.dimse import DimseDestination
-
-        return DimseDestination(settings)
-    if settings.kind == "dicomweb":
-        from hilum.destinations.dicomweb import DicomwebDestination
-
-        return DicomwebDestination(settings)
-    from hilum.destinations.folder import FolderDestination
-
-    return FolderDestination(settings)
+    """The destination that `settings` describe."""
+    destination: Destination = DESTINATIONS.load(settings.kind)(settings)
+    return destination

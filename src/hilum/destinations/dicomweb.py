@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from hilum.config.site import Destination
+from pydantic import Field
+
+from hilum.config.fields import WebAddress
+from hilum.config.kinds import DestinationSettings, WebService
 from hilum.destinations import CALL_SECONDS
-from hilum.dicom.instance import Instance
-from hilum.errors import RESTART, ConfigurationError, DeliveryDelayed, DeliveryRefused
+from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
+from hilum.results import DICOM, Result
 from hilum.transport.statuses import raise_for
-from hilum.transport.web import Failures, HttpClient, Response, batches, password_of
+from hilum.transport.web import Failures, HttpClient, Response, batches
 
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
 DICOM_JSON = "application/dicom+json"
@@ -34,17 +37,30 @@ CURES: dict[int, str] = {
 }
 
 
-class DicomwebDestination:
+class DicomwebDestinationSettings(WebService, DestinationSettings):
     """An archive with a DICOMweb service."""
 
-    def __init__(self, settings: Destination) -> None:
-        if not settings.url:
-            raise ConfigurationError(f"destination {settings.name}: kind dicomweb needs `url`")
+    kind: Literal["dicomweb"] = Field(
+        "dicomweb", description="STOW-RS to an archive with DICOMweb, proven by QIDO-RS."
+    )
+    url: WebAddress = Field(
+        description="DICOMweb root, such as http://pacs:8042/dicom-web.",
+        examples=["http://127.0.0.1:8042/dicom-web"],
+    )
+
+
+class DicomwebDestination:
+    """Sends to that service, and asks it."""
+
+    settings = DicomwebDestinationSettings
+    takes = (DICOM,)
+
+    def __init__(self, settings: DicomwebDestinationSettings) -> None:
         self.name = settings.name
         self._settings = settings
 
-    def answers(self) -> bool:
-        password_of(self._settings)  # without it nothing is asked, so nobody has refused
+    def is_reachable(self) -> bool:
+        self._settings.password()  # without it nothing is asked, so nobody has refused
         patience = min(self._settings.timeout_seconds, CALL_SECONDS)
         with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
             try:
@@ -55,8 +71,9 @@ class DicomwebDestination:
                 return False
         return True
 
-    def send(self, files: Sequence[Path]) -> None:
+    def send(self, results: Sequence[Result]) -> None:
         with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
+            files = (result.path for result in results)
             for batch in batches(files, lambda file: file.stat().st_size, REQUEST_BYTES):
                 body, content_type = _multipart(batch)
                 headers = {"Content-Type": content_type, "Accept": DICOM_JSON}
@@ -69,32 +86,35 @@ class DicomwebDestination:
                     reasons = [PROCESSING_FAILURE] * len(batch)
                 raise_for(reasons + [0] * (len(batch) - len(reasons)), self.name)
 
-    def missing(self, files: Sequence[Path]) -> list[Path]:
-        instances = [Instance.read(path) for path in files]
+    def missing(self, results: Sequence[Result]) -> list[Result]:
+        from hilum.dicom.instance import Instance
+
+        places = {
+            result.identity: f"studies/{i.study_uid}/series/{i.series_uid}/instances"
+            for result in results
+            for i in (Instance.read(result.path),)
+        }
         with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
             shown: set[str] = set()
-            for study_uid, series_uid in {(i.study_uid, i.series_uid) for i in instances}:
-                shown |= _instances_of(peer, study_uid, series_uid)
+            for place in set(places.values()):
+                shown |= _instances_at(peer, place)
             # A query may be cut short by the archive's limit: ask for the others one by one.
             return [
-                instance.path
-                for instance in instances
-                if instance.sop_instance_uid not in shown and not _has(peer, instance)
+                result
+                for result in results
+                if result.identity not in shown
+                and not _has(peer, f"{places[result.identity]}/{result.identity}")
             ]
 
 
-def _instances_of(peer: HttpClient, study_uid: str, series_uid: str) -> set[str]:
-    path = f"studies/{study_uid}/series/{series_uid}/instances"
+def _instances_at(peer: HttpClient, place: str) -> set[str]:
     # Some archives answer 404 for a series they do not hold.
-    shown = _matches(peer, path, HTTPStatus.NOT_FOUND)
+    shown = _matches(peer, place, HTTPStatus.NOT_FOUND)
     return {str(item.get(SOP_INSTANCE_UID, {}).get("Value", [""])[0]) for item in shown}
 
 
-def _has(peer: HttpClient, instance: Instance) -> bool:
-    path = (
-        f"studies/{instance.study_uid}/series/{instance.series_uid}"
-        f"/instances/{instance.sop_instance_uid}/metadata"
-    )
+def _has(peer: HttpClient, instance: str) -> bool:
+    path = f"{instance}/metadata"
     return bool(_matches(peer, path, HTTPStatus.NOT_FOUND, HTTPStatus.GONE))
 
 

@@ -1,48 +1,65 @@
-"""Deliver into a folder: `<folder>/<study>/<instance>.dcm`, both names hashes of UIDs."""
+"""Deliver into a folder: `<folder>/<study>/<identity>.dcm`, both names hashes of UIDs."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from hilum.config.site import Destination
-from hilum.dicom.instance import Instance
-from hilum.errors import ConfigurationError, DeliveryDelayed
+from pydantic import Field
+
+from hilum.config.fields import FileMode
+from hilum.config.kinds import DestinationSettings
+from hilum.errors import DeliveryDelayed
 from hilum.inbox import digest, sync_folder, write_durably
+from hilum.results import Result, suffix_of
+
+
+class FolderDestinationSettings(DestinationSettings):
+    """A folder that another program collects from, or a person looks into."""
+
+    kind: Literal["folder"] = Field("folder", description="A folder that others collect from.")
+    folder: Path = Field(description="Where files are written.", examples=["results"])
+    mode: FileMode = Field(
+        "0600",
+        description="Rights of the files written there, as for chmod; folders can be entered by "
+        "whoever may read.",
+    )
 
 
 class FolderDestination:
-    """A folder that another program collects from, or a person looks into."""
+    """Writes into that folder, and looks what is there."""
 
-    def __init__(self, settings: Destination) -> None:
-        if settings.folder is None:
-            raise ConfigurationError(f"destination {settings.name}: kind folder needs `folder`")
+    settings = FolderDestinationSettings
+    takes = ("*",)
+
+    def __init__(self, settings: FolderDestinationSettings) -> None:
         self.name = settings.name
         self._folder = settings.folder
         self._mode = int(settings.mode, 8)
 
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
         try:
             self._make(self._folder)
         except OSError:
             return False
         return os.access(self._folder, os.W_OK)
 
-    def send(self, files: Sequence[Path]) -> None:
-        for path in files:
-            target = self._target(Instance.read(path))
+    def send(self, results: Sequence[Result]) -> None:
+        for result in results:
+            target = self._target(result)
             try:
                 if not target.parent.exists():
                     self._make(self._folder)
                     self._make(target.parent)
                     sync_folder(self._folder)
-                write_durably(target, path.read_bytes(), mode=self._mode)
+                write_durably(target, result.path.read_bytes(), mode=self._mode)
             except OSError as error:
                 raise DeliveryDelayed(
                     f"{self.name}: cannot write to {self._folder}: {error.strerror}"
                 ) from error
 
-    def missing(self, files: Sequence[Path]) -> list[Path]:
-        return [path for path in files if not self._holds(path)]
+    def missing(self, results: Sequence[Result]) -> list[Result]:
+        return [result for result in results if not self._holds(result)]
 
     def _make(self, folder: Path) -> None:
         """Make `folder` unless it is there; whoever may read a file may enter it."""
@@ -51,11 +68,10 @@ class FolderDestination:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o100 | self._mode | (self._mode & 0o444) >> 2)
 
-    def _holds(self, path: Path) -> bool:
-        target = self._target(Instance.read(path))
-        return target.exists() and target.read_bytes() == path.read_bytes()
+    def _holds(self, result: Result) -> bool:
+        target = self._target(result)
+        return target.exists() and target.read_bytes() == result.path.read_bytes()
 
-    def _target(self, instance: Instance) -> Path:
-        return (
-            self._folder / digest(instance.study_uid) / f"{digest(instance.sop_instance_uid)}.dcm"
-        )
+    def _target(self, result: Result) -> Path:
+        name = f"{digest(result.identity)}{suffix_of(result.media_type)}"
+        return self._folder / digest(result.study_uid) / name

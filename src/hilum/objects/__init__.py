@@ -1,32 +1,35 @@
-"""Findings become SOP instances. One file per kind of object; nothing is written to disk or sent.
+"""Findings become result objects. One file per kind; nothing is written to disk or sent.
 
 The only thing read here are the pixels of an analysed volume, for the picture; films come drawn.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pydicom.dataset import Dataset
 
+from hilum.config.kinds import Encoding, Regions
 from hilum.dicom.header import Header
 from hilum.dicom.identity import IDENTIFYING
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
-from hilum.errors import where
+from hilum.errors import ConfigurationError, where
 from hilum.findings import Findings, Note
+from hilum.kinds import OBJECTS
 from hilum.objects.analysis import Analysis
-from hilum.objects.iod import pdf, sc, seg, sr
-from hilum.objects.iod.seg import Encoding
-from hilum.objects.iod.sr import Regions
+from hilum.objects.iod.common import sop_instance_uid
 from hilum.objects.iod.withdrawal import write_withdrawal
-from hilum.objects.report import Report
+from hilum.objects.kinds import KINDS, Document, ResultObject, Writing
+from hilum.results import DICOM
 
 __all__ = [
     "KINDS",
     "Analysis",
-    "Encoding",
-    "Regions",
+    "Document",
+    "ResultObject",
+    "Writing",
     "write_objects",
     "write_what_can_be",
     "write_withdrawal",
@@ -36,7 +39,6 @@ UNREADABLE_LETTERS = (
     "The images do not say which characters their texts are written in; names and other texts may "
     "be shown with wrong letters."
 )
-KINDS = ("seg", "sr", "sc", "pdf")
 OnLoss = Callable[[str, Exception], None]
 
 
@@ -46,20 +48,22 @@ def write_objects(
     segmentation: Encoding = "auto",
     regions: Regions = "outlines",
     on_loss: OnLoss | None = None,
-) -> list[tuple[str, Dataset]]:
-    """The SOP instances which tell `analysis`, each with its kind, ready for `save_as` or sending.
+) -> list[tuple[str, Dataset | bytes]]:
+    """The contents of the result objects which tell `analysis`, each with its kind.
 
-    The same arguments give identical bytes. There is one of each kind, but a picture ("sc") for
-    each film of a study and a first one for all; a kind that does not apply is left out: no
-    Segmentation without segments. Without "seg" the measurement report refers to no segmentation,
-    so that a destination never receives a dangling reference; its UID then differs, too.
+    They are SOP instances, ready for `save_as` or sending, and the bytes of files for kinds that
+    are no DICOM objects. The same arguments give identical bytes. There is one of each kind, but a
+    picture ("sc") for each film of a study and a first one for all; a kind that does not apply is
+    left out: no Segmentation without segments. Without "seg" the measurement report refers to no
+    segmentation, so that a destination never receives a dangling reference; its UID then differs,
+    too.
 
     Parameters
     ----------
     analysis : Analysis
         What was found, by what, on what.
     kinds : sequence of str
-        Any of "seg", "sr", "sc" and "pdf".
+        Any that is registered (`hilum.kinds.OBJECTS`), such as "seg", "sr", "sc" and "pdf".
     segmentation : {"auto", "binary", "fractional"}
         Segmentation Type (PS3.3 C.8.20.2). "auto" is FRACTIONAL where Rows x Columns is no multiple
         of 8, because OHIF scrambles such BINARY objects silently, else BINARY.
@@ -93,8 +97,8 @@ def write_what_can_be(
     kinds: Sequence[str] = KINDS,
     segmentation: Encoding = "auto",
     regions: Regions = "outlines",
-) -> list[tuple[str, Dataset]]:
-    """As `write_objects`; why a kind is not among them is put into `lost`.
+) -> list[Document]:
+    """As `write_objects`, to be kept; why a kind is not among them is put into `lost`.
 
     Raises what was raised last if there is none at all.
     """
@@ -103,7 +107,19 @@ def write_what_can_be(
     if errors and not written:
         raise next(reversed(errors.values()))
     lost |= {kind: where(error) for kind, error in errors.items()}
-    return written
+    numbers: Counter[str] = Counter()
+    documents = []
+    for kind, content in written:
+        numbers[kind] += 1
+        documents.append(_document(analysis, kind, content, numbers[kind]))
+    return documents
+
+
+def _document(analysis: Analysis, kind: str, content: Dataset | bytes, number: int) -> Document:
+    if isinstance(content, Dataset):
+        return Document(kind, DICOM, str(content.SOPInstanceUID), content, number)
+    identity = sop_instance_uid(analysis, kind, number=number)
+    return Document(kind, OBJECTS.load(kind).media_type, identity, content, number)
 
 
 def _written(
@@ -112,30 +128,42 @@ def _written(
     segmentation: Encoding,
     regions: Regions,
     on_loss: OnLoss,
-) -> list[tuple[str, Dataset]]:
+) -> list[tuple[str, Dataset | bytes]]:
     """What can be written of `kinds`; `on_loss` is told of each that cannot."""
-    report = Report(_with_remarks(analysis))
-
-    def attempt(kind: str, write: Callable[[], Sequence[Dataset | None]]) -> list[Dataset]:
-        if kind not in kinds:
-            return []
+    made: dict[str, Sequence[Dataset | bytes]] = {}
+    writing = Writing(_with_remarks(analysis), segmentation, regions, made)
+    for kind, writer in _writers(kinds, on_loss).items():
         try:
-            made = [dataset for dataset in write() if dataset]
-            for dataset in made:
-                as_file(dataset)  # whose values can be encoded, too
+            contents = writer.write(writing)
+            for content in contents:
+                if isinstance(content, Dataset):
+                    as_file(content)  # whose values can be encoded, too
         except Exception as error:  # noqa: BLE001 - around one kind of object: the others go out
             on_loss(kind, error)
-            return []
-        return made
+        else:
+            made[kind] = contents
+    return [(kind, content) for kind in kinds for content in made.get(kind, ())]
 
-    overlay = next(iter(attempt("seg", lambda: [seg.write(report, segmentation)])), None)
-    made = {
-        "seg": [overlay] if overlay else [],
-        "sr": attempt("sr", lambda: [sr.write(report, overlay, regions)]),
-        "sc": attempt("sc", lambda: sc.write(report)),
-        "pdf": attempt("pdf", lambda: [pdf.write(report)]),
-    }
-    return [(kind, dataset) for kind, datasets in made.items() for dataset in datasets]
+
+def _writers(kinds: Sequence[str], on_loss: OnLoss) -> dict[str, ResultObject]:
+    """The writers of `kinds`, each after those that it refers to."""
+    loaded: dict[str, ResultObject] = {}
+    for kind in kinds:
+        try:
+            loaded[kind] = OBJECTS.load(kind)()
+        except ConfigurationError as error:
+            on_loss(kind, error)
+    ordered: dict[str, ResultObject] = {}
+
+    def add(kind: str, asked_by: tuple[str, ...] = ()) -> None:
+        for other in loaded[kind].refers_to:
+            if other in loaded and other not in asked_by:
+                add(other, (*asked_by, kind))
+        ordered.setdefault(kind, loaded[kind])
+
+    for kind in loaded:
+        add(kind)
+    return ordered
 
 
 def _with_remarks(analysis: Analysis) -> Analysis:

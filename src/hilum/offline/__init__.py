@@ -20,17 +20,18 @@ from hilum.config import parse
 from hilum.config.site import Rule, Worker
 from hilum.dicom.header import text_of
 from hilum.dicom.identity import DIFFERENT, attributes
-from hilum.dicom.part10 import as_file
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
 from hilum.engine import exchange
-from hilum.engine.host import TRACEBACK, Job, ModelHost
 from hilum.errors import ConfigurationError, HilumError, where
+from hilum.hosts import Host, Job, Place, in_child, open_host
+from hilum.hosts.child import TRACEBACK
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import Module, ModuleFacts, discover, facts_of, inputs_of, own_results_of
-from hilum.objects import Analysis, write_what_can_be
+from hilum.objects import Analysis, Document, write_what_can_be
 from hilum.offline.reading import Progress, Reading, Remark, in_lines, read_folder, untold
+from hilum.results import suffix_of
 from hilum.routing import whose
 from hilum.runs import run_uid
 
@@ -70,13 +71,13 @@ def analyse_folder(
             lines = [f"{folder} holds no DICOM images", *in_lines(reading.remarks, folder)]
             raise ConfigurationError("; ".join(lines))
         output.mkdir(parents=True, exist_ok=True)
-        with closing(ModelHost(module_name, UNLIMITED, networks)) as host:
+        with closing(open_host(in_child(module_name), Place(UNLIMITED, networks))) as host:
             return _analyse_all(module, host, reading, output, rule, progress)
 
 
 def _analyse_all(
     module: type[Module],
-    host: ModelHost,
+    host: Host,
     reading: Reading,
     output: Path,
     rule: Rule,
@@ -173,7 +174,7 @@ def _contained(analyse: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def _results(
     facts: ModuleFacts,
     rule: Rule,
-    host: ModelHost,
+    host: Host,
     study: Study,
     decision: Run,
     out: Path,
@@ -213,11 +214,12 @@ def _results(
     )
     lost: dict[str, str] = {}
     written = write_what_can_be(analysis, lost)
-    earlier += [dataset for kind, dataset in written if kind == "sr"]
+    reports = (document.content for document in written if document.kind == "sr")
+    earlier += [report for report in reports if isinstance(report, Dataset)]
     return {
         "state": "refused" if findings.refusal else "analysed",
         "findings": exchange.summary(findings),
-        "results": [_kept(kind, dataset, out) for kind, dataset in written],
+        "results": [_kept(document, out) for document in written],
         **({"problem": f"not written: {_listed(lost)}"} if lost else {}),
     }
 
@@ -226,12 +228,12 @@ def _listed(lost: Mapping[str, str]) -> str:
     return ", ".join(f"{kind} ({place})" for kind, place in lost.items())
 
 
-def _kept(kind: str, dataset: Dataset, out: Path) -> dict[str, str]:
+def _kept(document: Document, out: Path) -> dict[str, str]:
     """Write one result object; what the report says of it."""
-    number = dataset.InstanceNumber
-    path = out / (f"{kind}.dcm" if number == 1 else f"{kind}-{number}.dcm")
-    write_durably(path, as_file(dataset))
-    return {"kind": kind, "path": str(path), "sop_instance_uid": str(dataset.SOPInstanceUID)}
+    name = document.kind if document.number == 1 else f"{document.kind}-{document.number}"
+    path = out / f"{name}{suffix_of(document.media_type)}"
+    write_durably(path, document.encoded())
+    return {"kind": document.kind, "path": str(path), "sop_instance_uid": document.identity}
 
 
 def _documents(arrival: Arrival) -> list[Dataset]:

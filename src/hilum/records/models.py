@@ -74,7 +74,7 @@ class Workitem:
 
 
 @dataclass(frozen=True)
-class Result:
+class WrittenResult:
     """One result object, written for the destinations of one variant (`Destination.variant`)."""
 
     sop_instance_uid: str

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from hilum.records import tables
 from hilum.records.database import Database
-from hilum.records.models import Result
+from hilum.records.models import WrittenResult
 from hilum.records.rows import Rows
 
 result = tables.result.c
@@ -14,24 +14,24 @@ class ResultRecords:
     """The results of all workitems."""
 
     def __init__(self, database: Database) -> None:
-        self._rows = Rows(database, tables.result, Result)
+        self._rows = Rows(database, tables.result, WrittenResult)
 
-    def add(self, written: Result) -> bool:
+    def add(self, written: WrittenResult) -> bool:
         """Record one; False if it was recorded before."""
         return self._rows.add(written)
 
-    def of_workitem(self, workitem_id: str) -> list[Result]:
+    def of_workitem(self, workitem_id: str) -> list[WrittenResult]:
         """Those of one workitem, in all variants."""
         return self.of_workitems([workitem_id])
 
-    def of_workitems(self, workitem_ids: Iterable[str]) -> list[Result]:
+    def of_workitems(self, workitem_ids: Iterable[str]) -> list[WrittenResult]:
         """Those of several workitems."""
         return self._rows.find(result.workitem_id.in_(workitem_ids))
 
-    def of_variant(self, workitem_id: str, variant: str) -> list[Result]:
+    def of_variant(self, workitem_id: str, variant: str) -> list[WrittenResult]:
         """Those that destinations of one variant receive."""
         return self._rows.find(result.workitem_id == workitem_id, result.variant == variant)
 
-    def called(self, sop_instance_uid: str) -> Result | None:
+    def called(self, sop_instance_uid: str) -> WrittenResult | None:
         """One with this SOP Instance UID, if we have written any."""
         return self._rows.first(result.sop_instance_uid == sop_instance_uid)

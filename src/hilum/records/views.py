@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from pydantic_core import to_jsonable_python
 
-from hilum.config.site import Destination, Site, Source
+from hilum.config.kinds import DestinationSettings, SourceSettings
+from hilum.config.site import Site
 from hilum.errors import HilumError
 from hilum.inbox import set_apart_in
 from hilum.records import Records
@@ -19,10 +20,10 @@ from hilum.records.models import (
     Delivery,
     DestinationStanding,
     Removal,
-    Result,
     SourceStanding,
     Study,
     Workitem,
+    WrittenResult,
 )
 from hilum.records.states import (
     DeliveryState,
@@ -225,7 +226,7 @@ def destinations(site: Site, records: Records) -> list[DestinationView]:
 
 
 def _destination(
-    settings: Destination,
+    settings: DestinationSettings,
     standing: DestinationStanding | None,
     deliveries: Mapping[DeliveryState, int],
 ) -> DestinationView:
@@ -248,7 +249,7 @@ def sources(site: Site, records: Records) -> list[SourceView]:
     return [_source(settings, standings.get(settings.name)) for settings in site.source]
 
 
-def _source(settings: Source, standing: SourceStanding | None) -> SourceView:
+def _source(settings: SourceSettings, standing: SourceStanding | None) -> SourceView:
     if standing is None:
         return SourceView(settings.name, settings.kind, SourceState.NOT_STARTED)
     return SourceView(
@@ -321,7 +322,7 @@ def _grouped(rows: Iterable[Row], field: str) -> dict[str, list[Row]]:
 
 
 def _workitem(
-    item: Workitem, results: Iterable[Result], deliveries: Iterable[Delivery]
+    item: Workitem, results: Iterable[WrittenResult], deliveries: Iterable[Delivery]
 ) -> WorkitemView:
     deliveries = tuple(deliveries)
     is_shown = bool(deliveries) and all(d.state is DeliveryState.VERIFIED for d in deliveries)

@@ -8,13 +8,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from hilum.comparison.norms import Norms
-from hilum.config import suggestion
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
 from hilum.inbox.privacy import make_private
 from hilum.module import discover, facts_of, installed_modules
+from hilum.results import DICOM
 from hilum.service.roles import Role
-from hilum.transport.web import Account, password_of
+from hilum.wording import suggestion
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +73,11 @@ def require_free_ports(site: Site, roles: Collection[Role]) -> None:
 
 
 def check_rules(site: Site) -> None:
-    """Raise `ConfigurationError` for a rule or route whose module is not there or fails to load."""
+    """Raise `ConfigurationError` for a rule, route or host of a module that cannot be used."""
     modules, problems = discover(site.networks)
     wanted = [("rule", rule.module) for rule in site.rule]
     wanted += [("route", name) for route in site.route for name in route.modules]
+    wanted += [("host", host.module) for host in site.host]
     for place, name in wanted:
         if name not in modules:
             why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
@@ -95,8 +96,13 @@ def check_norms(site: Site) -> None:
             log.warning(sentence)
 
 
-def check_passwords(site: Site) -> None:
-    """Raise `ConfigurationError` for a password file that cannot be used, or that others read."""
-    accounts: tuple[Account, ...] = (*site.source, *site.destination)
-    for account in accounts:
-        password_of(account)
+def check_ends(site: Site) -> None:
+    """Raise `ConfigurationError` for settings of a source or destination that cannot be used."""
+    for end in (*site.source, *site.destination):
+        end.check()
+    for route in site.route:
+        for destination in site.destinations(route.send_to if route.images else ()):
+            if not destination.takes(DICOM):
+                raise ConfigurationError(
+                    f"route: destination {destination.name!r} takes no images: set images = false"
+                )

@@ -29,8 +29,8 @@ from hilum.service.console import show
 from hilum.service.gateway import decide
 from hilum.service.preflight import (
     alone_in,
+    check_ends,
     check_norms,
-    check_passwords,
     check_rules,
     require_free_ports,
 )
@@ -81,7 +81,7 @@ class Supervisor:
     def __init__(self, site: Site, roles: Collection[Role] = EVERY_ROLE) -> None:
         check_rules(site)
         check_norms(site)
-        check_passwords(site)
+        check_ends(site)
         self.site = site
         self.roles = roles
         make_private(site.data)

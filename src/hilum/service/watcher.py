@@ -4,7 +4,8 @@ import os
 import signal
 from pathlib import Path
 
-from hilum.config.site import Site, Source
+from hilum.config.kinds import SourceSettings
+from hilum.config.site import Site
 from hilum.hints import HintReceiver, HintSender, wake_address
 from hilum.logs import configure_logging
 from hilum.process import die_with_parent
@@ -12,7 +13,7 @@ from hilum.records import Records, records_url
 from hilum.watching import Watch
 
 
-def watch(site: Site, source: Source, hints: Path) -> None:
+def watch(site: Site, source: SourceSettings, hints: Path) -> None:
     """Watch `source` until the process ends; `hints` is the socket of the gateway.
 
     It may be killed at any time: what is not written down is done again.

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hilum.config.site import Source as SourceSettings
+from hilum.config.kinds import SourceSettings
 from hilum.errors import SourceError
+from hilum.kinds import SOURCES
 
 
 @dataclass(frozen=True)
@@ -51,15 +52,16 @@ class Holdings(Protocol):
 
 
 class Source(Protocol):
-    """An archive that is asked again and again; one file per kind beside this one.
+    """An archive that is asked again and again, opened with the settings of its class `settings`.
 
+    Each kind is one file beside this one, or in another package: its settings and its class, found
+    by an entry point of the group `hilum.sources`. What is slow to import belongs into the methods.
     Every method raises `SourceDelayed` (asked again soon) or `SourceRefused` (a person must act).
     `fetch` and `describe` are called from several threads at once, everything else from one.
     """
 
     name: str
-    idle_pause: float  # seconds between two polls
-    lively_pause: float  # the same while images come
+    lively_pause: float  # seconds between two polls while images come, if it is the shorter pause
 
     def describe(self) -> str:
         """What answers there, in one line for a person."""
@@ -102,11 +104,6 @@ def answer_of(settings: SourceSettings) -> tuple[bool, str]:
 
 
 def open_source(settings: SourceSettings) -> Source:
-    """The source of the kind named in `settings`."""
-    if settings.kind == "orthanc":
-        from hilum.sources.orthanc import OrthancSource
-
-        return OrthancSource(settings)
-    from hilum.sources.dicomweb import DicomwebSource
-
-    return DicomwebSource(settings)
+    """The source that `settings` describe."""
+    source: Source = SOURCES.load(settings.kind)(settings)
+    return source

@@ -10,9 +10,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from hilum.config.site import Source
+from pydantic import Field
+
+from hilum.config.fields import WebAddress
+from hilum.config.kinds import SourceSettings, WebService
 from hilum.dicom.uids import is_uid
 from hilum.errors import SourceDelayed
 from hilum.sources import Holdings, Listed, Portion
@@ -28,6 +31,21 @@ STUDY_INSTANCES = "00201208"  # Number of Study Related Instances; some archives
 Attributes = dict[str, Any]  # the DICOM JSON model, PS3.18 F.2
 
 
+class DicomwebSourceSettings(SourceSettings, WebService):
+    """An archive with a DICOMweb service, watched by asking again and again."""
+
+    kind: Literal["dicomweb"] = Field(
+        "dicomweb", description="An archive with DICOMweb: QIDO-RS and WADO-RS."
+    )
+    url: WebAddress = Field(
+        description="DICOMweb root, such as http://pacs:8042/dicom-web.",
+        examples=["http://127.0.0.1:8042/dicom-web"],
+    )
+    days: int = Field(
+        1, ge=0, description="How many days ago the StudyDate of new studies may lie."
+    )
+
+
 class DicomwebSource:
     """An archive with a DICOMweb service.
 
@@ -35,9 +53,10 @@ class DicomwebSource:
     instances; with `since = "beginning"` there are none.
     """
 
-    idle_pause, lively_pause = 5.0, 1.0
+    settings = DicomwebSourceSettings
+    lively_pause = 1.0
 
-    def __init__(self, settings: Source) -> None:
+    def __init__(self, settings: DicomwebSourceSettings) -> None:
         self.name = settings.name
         self._settings = settings
         self._archive = ArchiveClient(settings)

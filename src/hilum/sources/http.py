@@ -4,7 +4,7 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from hilum.config.site import Source
+from hilum.config.kinds import WebService
 from hilum.errors import SourceDelayed, SourceError, SourceRefused
 from hilum.transport.web import Failures, HttpClient, Response
 
@@ -16,7 +16,7 @@ JSON = "application/dicom+json, application/json"
 class ArchiveClient:
     """Asks one archive; used by several threads. Raises `SourceDelayed` or `SourceRefused`."""
 
-    def __init__(self, settings: Source) -> None:
+    def __init__(self, settings: WebService) -> None:
         self._client = HttpClient(settings, Failures(SourceDelayed, SourceRefused, SourceError))
 
     def close(self) -> None:

@@ -8,9 +8,11 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from hilum.config.site import Source
+from pydantic import Field
+
+from hilum.config.kinds import SourceSettings, WebService
 from hilum.sources import Holdings, Listed, Portion
 from hilum.sources.http import ArchiveClient
 from hilum.wording import counted
@@ -29,6 +31,13 @@ class _Series(NamedTuple):
     modality: str
 
 
+class OrthancSourceSettings(SourceSettings, WebService):
+    """An Orthanc, watched by its REST API."""
+
+    kind: Literal["orthanc"] = Field("orthanc", description="The REST API of an Orthanc.")
+    poll_seconds: float = Field(0.25, gt=0, description="Pause between two polls.")
+
+
 class OrthancSource:
     """An Orthanc server. Its cursor is JSON.
 
@@ -36,9 +45,10 @@ class OrthancSource:
     known to be here; `first` is the value `swept` began with.
     """
 
-    idle_pause, lively_pause = 0.25, 0.25
+    settings = OrthancSourceSettings
+    lively_pause = 0.25
 
-    def __init__(self, settings: Source) -> None:
+    def __init__(self, settings: OrthancSourceSettings) -> None:
         self.name = settings.name
         self._settings = settings
         self._archive = ArchiveClient(settings)

@@ -18,7 +18,7 @@ from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
-from hilum.config.site import Destination
+from hilum.config.kinds import DicomNode
 from hilum.dicom.header import HOSTILE
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryError, DeliveryRefused
@@ -43,7 +43,7 @@ class Peer:
     timeout: float = 30.0
 
     @classmethod
-    def of(cls, settings: Destination) -> "Peer":
+    def of(cls, settings: DicomNode) -> "Peer":
         """The peer that `settings` describe."""
         return cls(
             settings.ae_title,

@@ -5,13 +5,12 @@ import json
 import ssl
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
-
-import httpx
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from hilum.errors import RESTART, ConfigurationError, HilumError
-from hilum.inbox.privacy import secret_in
+
+if TYPE_CHECKING:  # imported when the first request is made: who only reads settings needs none
+    import httpx
 
 LARGEST_ANSWER = 64 << 20  # bytes, unless more is asked for
 BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
@@ -37,9 +36,8 @@ class Account(Protocol):
     @property
     def username(self) -> str: ...
     @property
-    def password_file(self) -> Path | None: ...
-    @property
     def timeout_seconds(self) -> float: ...
+    def password(self) -> str: ...
 
 
 class Failures(NamedTuple):
@@ -92,6 +90,8 @@ class HttpClient:
 
         `request` is passed on to httpx: `params`, `headers`, `content`. A GET may be sent twice.
         """
+        import httpx
+
         self._client = self._client or self._opened()
         try:
             prepared = self._client.build_request(method, f"{self._account.url}/{path}", **request)
@@ -131,10 +131,12 @@ class HttpClient:
     def _delay(self, text: str) -> HilumError:
         return self._failures.delayed(f"{self._account.name}: {text}")
 
-    def _opened(self) -> httpx.Client:
+    def _opened(self) -> "httpx.Client":
+        import httpx
+
         account = self._account
         try:
-            password = password_of(account)
+            password = account.password()
         except ConfigurationError as error:  # the file was changed since the start
             raise self._failures.refused(str(error)) from error
         return httpx.Client(
@@ -146,8 +148,8 @@ class HttpClient:
 
     def _read(
         self,
-        client: httpx.Client,
-        request: httpx.Request,
+        client: "httpx.Client",
+        request: "httpx.Request",
         largest: int,
         expected: Collection[int],
     ) -> Response:
@@ -168,19 +170,6 @@ class HttpClient:
             return Response(status, b"".join(chunks), response.headers.get("Content-Type", ""))
         finally:
             response.close()
-
-
-def password_of(account: Account) -> str:
-    """The password in the file that `account` names, "" if it names none.
-
-    `ConfigurationError`, with the name of the account and the cure, if that file cannot be used.
-    """
-    if not account.password_file:
-        return ""
-    try:
-        return secret_in(account.password_file)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{account.name}: password_file: {error}") from error
 
 
 Item = TypeVar("Item")

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from hilum.config.site import Site, Source
+from hilum.config.kinds import SourceSettings
+from hilum.config.site import Site
 from hilum.errors import SourceDelayed, SourceError, where
 from hilum.hints import HintSender, Started
 from hilum.records import Records
@@ -35,7 +36,9 @@ class Watch:
     That is the archive, the disk or the records. Only to begin, the records have to be there.
     """
 
-    def __init__(self, site: Site, settings: Source, records: Records, hints: HintSender) -> None:
+    def __init__(
+        self, site: Site, settings: SourceSettings, records: Records, hints: HintSender
+    ) -> None:
         self.settings = settings
         self._standing = Standing(records, settings.name)
         self.source = open_source(settings)
@@ -46,7 +49,7 @@ class Watch:
         self._next_sweep = self._sweep_seconds = 0.0
         self._retry = FIRST_RETRY_SECONDS
         self._resumed = False
-        self._idle_pause = settings.poll_seconds or self.source.idle_pause
+        self._idle_pause = settings.poll_seconds
         self._lively_pause = min(self._idle_pause, self.source.lively_pause)
         hints.send(Started())
 

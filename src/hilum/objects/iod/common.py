@@ -25,6 +25,7 @@ from hilum.objects.analysis import Analysis
 
 # High numbers, else viewers open our objects before the images.
 SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "sc": 9003, "pdf": 9004, "ko": 9005}
+OTHER_SERIES_NUMBER = 9010  # of kinds that other packages write
 NAMES = {
     "seg": "segmentation",
     "sr": "measurements",
@@ -122,7 +123,7 @@ def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str, num
     uid = sop_instance_uid(analysis, kind, variant, number)
     dataset.SOPInstanceUID = uid
     dataset.SeriesInstanceUID = series_instance_uid(sop_instance_uid(analysis, kind, variant))
-    dataset.SeriesNumber = SERIES_NUMBERS[kind]
+    dataset.SeriesNumber = SERIES_NUMBERS.get(kind, OTHER_SERIES_NUMBER)
     dataset.InstanceNumber = number
     dataset.SeriesDescription = description(analysis.module.title, kind)
     meta = FileMetaDataset()
@@ -139,7 +140,7 @@ def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str, num
 
 def description(title: str, kind: str) -> str:
     """Series Description: at most 64 characters, whatever the title's length."""
-    end = f" {NAMES[kind]} - {NOT_FOR_DIAGNOSIS}"
+    end = f" {NAMES.get(kind, kind)} - {NOT_FOR_DIAGNOSIS}"
     return f"AI {title}"[: 64 - len(end)].rstrip() + end
 
 

@@ -6,8 +6,10 @@ from pydicom.uid import EncapsulatedPDFStorage
 from hilum.dicom import codes
 from hilum.dicom.text import is_valid
 from hilum.objects.iod import common
+from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
 from hilum.objects.sheet import page
+from hilum.results import DICOM
 
 
 def write(report: Report) -> Dataset:
@@ -46,3 +48,13 @@ def _acquired(report: Report) -> str | None:
         date = str(header.get("AcquisitionDate") or "")
         stated = f"{date}{header.get('AcquisitionTime') or ''}" if date else ""
     return stated if is_valid("DT", stated) and stated[:8].isdigit() else None
+
+
+class PrintedReport:
+    """The kind "pdf"."""
+
+    media_type = DICOM
+    refers_to: tuple[str, ...] = ()
+
+    def write(self, writing: Writing) -> list[Dataset]:
+        return [write(writing.report)]

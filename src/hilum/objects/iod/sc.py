@@ -10,8 +10,10 @@ from pydicom.uid import SecondaryCaptureImageStorage
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
 from hilum.objects.iod import common
+from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
 from hilum.objects.sheet import film_picture, picture
+from hilum.results import DICOM
 
 # Body parts that there are not two of (PS3.16 Annex L), as far as radiographs and sections go.
 UNPAIRED = (
@@ -82,3 +84,13 @@ def _pixels(dataset: Dataset, rgb: np.ndarray) -> None:
     pixels = rgb.tobytes()
     dataset.PixelData = pixels + b"\0" * (len(pixels) % 2)
     dataset["PixelData"].VR = "OB"
+
+
+class Picture:
+    """The kind "sc"."""
+
+    media_type = DICOM
+    refers_to: tuple[str, ...] = ()
+
+    def write(self, writing: Writing) -> list[Dataset]:
+        return write(writing.report)

@@ -1,7 +1,6 @@
 """The Segmentation object (PS3.3 A.51): what viewers overlay and machines read."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence
@@ -11,15 +10,16 @@ from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, SegmentationStorage
 from pydicom.valuerep import DSfloat
 
+from hilum.config.kinds import Encoding
 from hilum.dicom import codes
 from hilum.dicom.frames import Frame
 from hilum.dicom.series import Series
 from hilum.dicom.uids import MANUFACTURER, derived_uid
 from hilum.findings import Segment
 from hilum.objects.iod import common
+from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
-
-Encoding = Literal["auto", "binary", "fractional"]
+from hilum.results import DICOM
 
 # Patient level values are stamped on afterwards, from the analysed images: highdicom insists on
 # their presence in the source images, and refuses dirty ones.
@@ -190,3 +190,14 @@ def _fix_dimension_organization(dataset: Dataset, uid: str) -> None:
     for sequence in ("DimensionOrganizationSequence", "DimensionIndexSequence"):
         for item in dataset[sequence].value:
             item.DimensionOrganizationUID = uid
+
+
+class SegmentationObject:
+    """The kind "seg"."""
+
+    media_type = DICOM
+    refers_to: tuple[str, ...] = ()
+
+    def write(self, writing: Writing) -> list[Dataset]:
+        segmentation = write(writing.report, writing.segmentation)
+        return [segmentation] if segmentation else []

@@ -1,12 +1,12 @@
 """The measurement report: Comprehensive 3D SR, TID 1500 (PS3.3 A.35.13, PS3.16 TID 1500)."""
 
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, SegmentationStorage
 
+from hilum.config.kinds import Regions
 from hilum.dicom import codes
 from hilum.dicom.uids import MANUFACTURER
 from hilum.findings import Segment
@@ -14,10 +14,10 @@ from hilum.objects.analysis import Analysis
 from hilum.objects.iod import common, groups
 from hilum.objects.iod import content_tree as tree
 from hilum.objects.iod.contours import outlines
+from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
 from hilum.objects.report.films import Tone
-
-Regions = Literal["outlines", "segments"]
+from hilum.results import DICOM
 
 
 def write(
@@ -209,3 +209,15 @@ def _evaluations(report: Report) -> Iterator[Dataset]:
     yield from map(groups.outcome, report.whole.classifications)
     for comment in report.comments:
         yield tree.text(codes.COMMENT, comment)
+
+
+class MeasurementReport:
+    """The kind "sr"; it refers to the segmentation."""
+
+    media_type = DICOM
+    refers_to = ("seg",)
+
+    def write(self, writing: Writing) -> list[Dataset]:
+        before = writing.written.get("seg", ())
+        segmentation = next((made for made in before if isinstance(made, Dataset)), None)
+        return [write(writing.report, segmentation, writing.regions)]

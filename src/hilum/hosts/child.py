@@ -1,4 +1,4 @@
-"""The model host: one warm child process per module, which may crash, hang or eat all memory.
+"""The usual host: one warm child process per module, which may crash, hang or eat all memory.
 
 The child reads the DICOM files itself, so that hostile pixel data harms nobody else, and leaves its
 findings and the pictures of films on disk. Only the parent decides how long it may take: it kills.
@@ -11,19 +11,18 @@ import os
 import resource
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+from pydantic import Field
 
-from hilum.config.site import Worker
+from hilum.config.kinds import HostSettings
 from hilum.dicom.film import Film
-from hilum.dicom.parts import Part
 from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.engine.checking import checked
@@ -38,6 +37,7 @@ from hilum.errors import (
     where,
 )
 from hilum.findings import Findings, Note, Refusal
+from hilum.hosts import Job, Place
 from hilum.inbox import write_durably
 from hilum.inbox.room import is_full, no_room
 from hilum.module import Module, facts_of, inputs_of, installed_module, package_of
@@ -67,22 +67,20 @@ class Answer(NamedTuple):
     text: str = ""
 
 
-@dataclass(frozen=True)
-class Job:
-    """One run: the frames of each input, the folder for the findings, the weights to be used."""
+class ChildHostSettings(HostSettings):
+    """A child process of the worker, within the limits of [worker]."""
 
-    inputs: Mapping[str, Sequence[Part]]
-    out: Path
-    weights_sha256: str
+    kind: Literal["child"] = Field("child", description="A warm child process of the worker.")
 
 
-class ModelHost:
-    """Runs jobs of the module called `name` in a child process, started when first needed."""
+class ChildHost:
+    """Runs jobs of its module in a child process, started when first needed."""
 
-    def __init__(self, name: str, settings: Worker, networks: Path | None = None) -> None:
-        self.name = name
-        self._networks = networks
-        self._settings = settings
+    settings = ChildHostSettings
+
+    def __init__(self, settings: ChildHostSettings, place: Place) -> None:
+        self.name = settings.module
+        self._place = place
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
 
@@ -95,7 +93,7 @@ class ModelHost:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
             target=_serve,
-            args=(self.name, self._networks, self._settings, theirs),
+            args=(self.name, self._place, theirs),
             name=f"module {self.name}",
         )
         with children_deaf_to_ctrl_c():
@@ -132,7 +130,7 @@ class ModelHost:
         except OSError as error:
             self.close()
             raise _ModuleDied("the module's process died before the run") from error
-        self._answer(self._settings.timeout_seconds, "ran", is_wanted)
+        self._answer(self._place.limits.timeout_seconds, "ran", is_wanted)
 
     def close(self) -> None:
         """Kill the child."""
@@ -220,14 +218,14 @@ def _pictures(
     return {film.uid: film.picture for film in films if film.picture is not None}
 
 
-def _serve(name: str, networks: Path | None, settings: Worker, pipe: Connection) -> None:
+def _serve(name: str, place: Place, pipe: Connection) -> None:
     """The child: load, say so, then one job after the other until the parent is gone."""
     die_with_parent()
-    limit = settings.memory_mb << 20
+    limit = place.limits.memory_mb << 20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    os.environ["OMP_NUM_THREADS"] = str(settings.threads)
+    os.environ["OMP_NUM_THREADS"] = str(place.limits.threads)
     try:
-        module = installed_module(name, networks)()
+        module = installed_module(name, place.networks)()
         weights = facts_of(module).weights_sha256
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
         # no patient's data are here yet, and a hospital's own network needs the whole reason

@@ -1,9 +1,10 @@
-"""The model host: warm, and unharmed by whatever a module does to its process."""
+"""The usual host: warm, and unharmed by whatever a module does to its process."""
 
 import re
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -12,8 +13,8 @@ from factory import mr_slices, write
 from hilum.config.site import Worker
 from hilum.dicom.parts import Part
 from hilum.engine import exchange
-from hilum.engine.host import Job, ModelHost
 from hilum.errors import ModuleCrashed, ModuleError
+from hilum.hosts import Host, Job, Place, in_child, open_host
 from hilum.module import facts_of, installed_module, installed_modules
 from plugin import BRIGHT, install_moody, install_plugin
 from radiographs import radiograph, saved, scene
@@ -59,10 +60,14 @@ FILMS = """
 """
 
 
+def child(module: str, **limits: Any) -> Host:
+    return open_host(in_child(module), Place(Worker(**limits)))
+
+
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     install_moody(tmp_path / "plugin", monkeypatch)
-    host = ModelHost("moody", Worker(timeout_seconds=10, memory_mb=1024))
+    host = child("moody", timeout_seconds=10, memory_mb=1024)
     yield host
     host.close()
 
@@ -83,16 +88,14 @@ def weights(module: str) -> str:
     return facts_of(installed_modules()[module]).weights_sha256
 
 
-def test_other_weights_than_the_workitem_names_are_not_used(
-    host: ModelHost, tmp_path: Path
-) -> None:
+def test_other_weights_than_the_workitem_names_are_not_used(host: Host, tmp_path: Path) -> None:
     asked = replace(job(tmp_path, "calm"), weights_sha256="0" * 64)
     with pytest.raises(ModuleError, match="replaced while Hilum ran"):
         host.run(asked)
     assert not asked.out.exists()
 
 
-def test_stays_warm_and_survives_every_mood(host: ModelHost, tmp_path: Path) -> None:
+def test_stays_warm_and_survives_every_mood(host: Host, tmp_path: Path) -> None:
     host.run(job(tmp_path, "calm"))
     host.run(job(tmp_path, "calm again"))
     first = exchange.load(tmp_path / "out-calm").notes[0].text
@@ -132,7 +135,7 @@ def test_the_line_that_is_named_is_the_module_s_own(
 ) -> None:
     """Not that of a library which it called, also if the module is installed as they are."""
     install_plugin(tmp_path / installed / "p", monkeypatch, OWN_LINES, "moody")
-    host = ModelHost("moody", Worker(timeout_seconds=30, memory_mb=4096))
+    host = child("moody", timeout_seconds=30, memory_mb=4096)
     try:
         with pytest.raises(ModuleError, match=words) as raised:
             host.run(job(tmp_path, mood, mood))
@@ -148,7 +151,7 @@ def test_the_child_draws_films_even_for_a_module_that_raises(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, FILMS, "broken")
-    host = ModelHost("broken", Worker())
+    host = child("broken")
     path = saved(radiograph(scene()), tmp_path / "film.dcm")
     with pytest.raises(ModuleError, match="ValueError"):
         host.run(Job({"series": [Part(path)]}, tmp_path / "out", weights("broken")))
@@ -161,14 +164,14 @@ def test_a_module_that_does_not_load_says_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BROKEN, "broken")
-    host = ModelHost("broken", Worker())
+    host = child("broken")
     with pytest.raises(ModuleError, match=r"does not load: RuntimeError in plugin_broken\.py"):
         host.run(job(tmp_path, "calm", module="broken"))
     host.close()
 
 
 def test_a_film_after_one_that_took_all_memory_is_analysed_in_a_fresh_process(
-    host: ModelHost, tmp_path: Path
+    host: Host, tmp_path: Path
 ) -> None:
     host.run(job(tmp_path, "calm"))
     host.run(job(tmp_path, "hoards", "hoards counts"))
@@ -180,7 +183,7 @@ def test_a_film_after_one_that_took_all_memory_is_analysed_in_a_fresh_process(
 
 
 def test_what_the_machine_lacks_twice_is_a_failure_and_no_refusal(
-    host: ModelHost, tmp_path: Path
+    host: Host, tmp_path: Path
 ) -> None:
     gone = job(tmp_path, "calm")
     gone.inputs["series"][1].path.unlink()
@@ -189,7 +192,7 @@ def test_what_the_machine_lacks_twice_is_a_failure_and_no_refusal(
     assert not (gone.out / exchange.FINDINGS).exists()
 
 
-def test_broken_pixels_are_a_refusal_that_names_the_image(host: ModelHost, tmp_path: Path) -> None:
+def test_broken_pixels_are_a_refusal_that_names_the_image(host: Host, tmp_path: Path) -> None:
     asked = job(tmp_path, "volume", "calm")
     dataset = pydicom.dcmread(asked.inputs["series"][1].path)
     dataset.PixelData = dataset.PixelData[:100]

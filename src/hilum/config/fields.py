@@ -1,0 +1,61 @@
+"""What single settings are made of: AE titles, addresses, patterns; the base of all sections."""
+
+import ipaddress
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydicom.datadict import tag_for_keyword
+
+from hilum.config.patterns import compiled
+
+
+def ae_title(value: str) -> str:
+    """`value` without padding; `ValueError` if it is no AE title."""
+    if not value.strip() or len(value) > 16 or not value.isascii() or "\\" in value:
+        raise ValueError("an AE title has 1 to 16 ASCII characters and no backslash (PS3.5 6.2)")
+    return value.strip()
+
+
+def _regex(value: str) -> str:
+    compiled(value)
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value, strict=False)
+    except ValueError as error:
+        raise ValueError("an IP address or network such as 10.1.2.0/24, not a name") from error
+    return value
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address such as http://pacs:8042")
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError("only scheme, host, port and path; username and password_file are apart")
+    return parts.geturl().rstrip("/")  # with the scheme in small letters
+
+
+def _keyword(value: str) -> str:
+    if tag_for_keyword(value) is None:
+        raise ValueError("not a DICOM keyword, such as SeriesDescription")
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+Keyword = Annotated[str, AfterValidator(_keyword)]
+AETitle = Annotated[str, AfterValidator(ae_title)]
+Regex = Annotated[str, AfterValidator(_regex)]
+Network = Annotated[str, AfterValidator(_network)]
+FileMode = Annotated[str, Field(pattern=r"^0?6[0-7]{2}$")]  # its owner, who checks it, reads it
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Settings(BaseModel):
+    """Frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

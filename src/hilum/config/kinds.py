@@ -1,0 +1,207 @@
+"""What the settings of every source, destination and host have in common.
+
+A kind adds its own settings in its own file, see `hilum.kinds`. Parts that several kinds share,
+such as the address of a web service, stand here, too.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    SerializeAsAny,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from hilum.config.fields import AETitle, Name, Port, Settings, WebAddress
+from hilum.errors import ConfigurationError
+from hilum.inbox.privacy import secret_in
+from hilum.kinds import DESTINATIONS, HOSTS, OBJECTS, SOURCES, Kinds
+from hilum.results import DICOM, is_one_of
+from hilum.wording import suggestion
+
+UNUSABLE_KIND = "unusable_kind"  # type of the error that says why a kind cannot be used
+STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf")
+Encoding = Literal["auto", "binary", "fractional"]
+Regions = Literal["outlines", "segments"]
+
+
+class End(Settings):
+    """One end of the line: where images come from, or where results go."""
+
+    name: str = Field(
+        description="Name that rules, the console and the records use.", examples=["archive"]
+    )
+    kind: str = Field(description="What it is; each kind has settings of its own.")
+    timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer.")
+
+    def check(self) -> None:
+        """Look at what can be wrong before anything starts, such as a password file.
+
+        Raises
+        ------
+        ConfigurationError
+            The settings cannot be used as they are; the text says the cure.
+        """
+
+
+class DicomNode(End):
+    """A DICOM application that Hilum calls, and as whom it calls."""
+
+    host: str = Field("127.0.0.1", description="Address of the archive.")
+    port: Port = Field(4242, description="DICOM port of the archive.")
+    ae_title: AETitle = Field("ORTHANC", description="AE title of the archive.")
+    calling_ae_title: AETitle = Field("HIPPOAI", description="AE title Hilum calls with.")
+
+
+class WebService(End):
+    """A service that Hilum asks by HTTP, and how it logs in."""
+
+    url: WebAddress = Field(
+        description="Root of the service, such as http://pacs:8042.",
+        examples=["http://127.0.0.1:8042"],
+    )
+    username: str = Field("", description="User name for HTTP Basic authentication.")
+    password_file: Path | None = Field(None, description="File holding the password.")
+
+    def check(self) -> None:
+        super().check()
+        self.password()
+
+    def password(self) -> str:
+        """The password in the file that is named, "" if none is.
+
+        Raises
+        ------
+        ConfigurationError
+            The file cannot be used; the text has the name of the service and the cure.
+        """
+        if not self.password_file:
+            return ""
+        try:
+            return secret_in(self.password_file)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{self.name}: password_file: {error}") from error
+
+
+def _object(name: str) -> str:
+    if name not in OBJECTS.names:
+        raise ValueError(f"there is no such result object{suggestion(name, OBJECTS.names)}")
+    return name
+
+
+class DestinationSettings(End):
+    """A place results are sent to: what it receives, and in which form."""
+
+    objects: tuple[Annotated[str, AfterValidator(_object)], ...] = Field(
+        STANDARD_OBJECTS, description="Result objects this destination receives."
+    )
+    segmentation: Encoding = Field(
+        "auto", description="Encoding of segmentations; auto is fractional where viewers need it."
+    )
+    regions: Regions = Field(
+        "outlines",
+        description="What marks a structure in the measurement report: outlines, which viewers "
+        "draw, or references to the segments, which machines read; the standard takes one of them.",
+    )
+
+    @property
+    def variant(self) -> str:
+        """The objects it receives and how they are written, as one word of the records."""
+        return ",".join((*self.objects, self.segmentation, self.regions))
+
+    def takes(self, media_type: str) -> bool:
+        """Whether this kind of destination takes results of a media type."""
+        return is_one_of(media_type, DESTINATIONS.load(self.kind).takes)
+
+    def check(self) -> None:
+        super().check()
+        for name in self.objects:
+            media_type = DICOM if name in STANDARD_OBJECTS else OBJECTS.load(name).media_type
+            if not self.takes(media_type):
+                raise ConfigurationError(
+                    f"destination {self.name!r}: {name!r} is {media_type}, which kind"
+                    f" {self.kind!r} does not take: leave it out of objects"
+                )
+
+    @model_validator(mode="after")
+    def _has_what_regions_refer_to(self) -> "DestinationSettings":
+        if self.regions == "segments" and "seg" not in self.objects:
+            raise ValueError(
+                'regions = "segments" refers to the segmentation: add "seg" to objects'
+            )
+        return self
+
+
+class SourceSettings(End):
+    """An archive that Hilum watches by itself, with nothing installed in it."""
+
+    name: Name = Field(
+        description="Name that the console and the records use.", examples=["archive"]
+    )
+    modalities: tuple[str, ...] = Field(
+        (), description="Only series of these modalities are fetched; empty means all."
+    )
+    since: Literal["start", "beginning"] = Field(
+        "start",
+        description="Fetch what is new since the source was first used, or the whole archive.",
+    )
+    poll_seconds: float = Field(5.0, gt=0, description="Pause between two polls.")
+    wait_seconds: float = Field(
+        0,
+        ge=0,
+        description="For an archive that also routes to us: fetch only what has not come by then.",
+    )
+    sweep_seconds: float = Field(
+        60, gt=0, description="How often the whole archive is compared, for what polls missed."
+    )
+    timeout_seconds: float = Field(10, gt=0, description="Longest wait for one answer.")
+
+
+class HostSettings(Settings):
+    """Where one module runs."""
+
+    module: str = Field(
+        description="Name of the module, as `hilum modules` lists it.",
+        examples=["hippocampal-volume"],
+    )
+    kind: str = Field(description="What it runs in; each kind has settings of its own.")
+
+
+class _OfKind(BaseModel):
+    kind: str
+
+
+def settings_of(kinds: Kinds, name: str) -> type[Settings]:
+    """The settings class of one kind; raises as `Kinds.load`."""
+    settings: type[Settings] = kinds.load(name).settings
+    return settings
+
+
+def _by_kind(kinds: Kinds) -> Callable[[Any], Any]:
+    """Validates a section by the settings of the kind that it names."""
+
+    def validated(section: Any) -> Any:
+        if not isinstance(section, dict):
+            return section
+        name = _OfKind.model_validate(section).kind
+        try:
+            settings = settings_of(kinds, name)
+        except ConfigurationError as error:
+            raise PydanticCustomError(UNUSABLE_KIND, "{text}", {"text": str(error)}) from error
+        return settings.model_validate(section)
+
+    return validated
+
+
+AnyDestination = Annotated[
+    SerializeAsAny[DestinationSettings], BeforeValidator(_by_kind(DESTINATIONS))
+]
+AnySource = Annotated[SerializeAsAny[SourceSettings], BeforeValidator(_by_kind(SOURCES))]
+AnyHost = Annotated[SerializeAsAny[HostSettings], BeforeValidator(_by_kind(HOSTS))]
+SECTIONS_BY_KIND = {"destination": DESTINATIONS, "source": SOURCES, "host": HOSTS}

@@ -1,0 +1,77 @@
+"""Where a module runs. A host keeps one module ready, gives it one job at a time, and ends it.
+
+Each kind is one file beside this one, or in another package: its settings and its class, found by
+an entry point of the group `hilum.hosts` (see `hilum.kinds`). Modules that no `[[host]]` of
+hilum.toml names run in a child process of the worker.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from hilum.config.kinds import HostSettings
+from hilum.config.site import Site, Worker
+from hilum.dicom.parts import Part
+from hilum.kinds import HOSTS
+
+CHILD = "child"  # the kind for modules that hilum.toml gives no other
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: the frames of each input, the folder for the findings, the weights to be used."""
+
+    inputs: Mapping[str, Sequence[Part]]
+    out: Path
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a host is given beside its own settings: the limits of a run, the site's networks."""
+
+    limits: Worker
+    networks: Path | None = None
+
+
+class Host(Protocol):
+    """What a kind of host does, opened with the settings of its own class `settings` and a `Place`.
+
+    A job leaves its findings in `Job.out`, as `hilum.engine.exchange.save` writes them, and the
+    pictures of films beside them.
+    """
+
+    def start(self) -> None:
+        """Get ready, without waiting for it; nothing is done if it is, or gets, ready already."""
+
+    def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:
+        """Run `job` to its end; ended at once when it is not wanted any more.
+
+        Raises
+        ------
+        ModuleError
+            The module failed; `ModuleCrashed` if it died, was too slow or had no memory,
+            `ModuleCancelled` if its result was not wanted.
+        """
+
+    def close(self) -> None:
+        """End the module, whatever it is doing."""
+
+
+def open_host(settings: HostSettings, place: Place) -> Host:
+    """The host that `settings` describe."""
+    host: Host = HOSTS.load(settings.kind)(settings, place)
+    return host
+
+
+def host_of(site: Site, module: str) -> Host:
+    """The host of `module` at this site, not started yet."""
+    chosen = {settings.module: settings for settings in site.host}
+    return open_host(chosen.get(module) or in_child(module), Place(site.worker, site.networks))
+
+
+def in_child(module: str) -> HostSettings:
+    """The settings by which `module` runs in a child process."""
+    settings: HostSettings = HOSTS.load(CHILD).settings(module=module)
+    return settings

@@ -1,0 +1,123 @@
+"""Every kind of destination, source, result object and module host is found here; ours, too.
+
+| group                | what an entry point names                                           |
+|----------------------|---------------------------------------------------------------------|
+| `hilum.destinations` | a class with its settings that delivers results (`Destination`)     |
+| `hilum.sources`      | a class with its settings that watches an archive (`Source`)        |
+| `hilum.objects`      | a class that writes one kind of result object (`ResultObject`)      |
+| `hilum.hosts`        | a class with its settings that runs a module (`Host`)               |
+
+An entry point has the name of the kind, as it stands in hilum.toml. A file is read when its kind
+is used, not before, so a package that does not load harms nobody who does not use it.
+"""
+
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, NamedTuple
+
+from hilum.errors import ConfigurationError
+from hilum.wording import suggestion
+
+OURS = "hilum"
+
+
+class Registered(NamedTuple):
+    """One kind as its package registers it; `problem` says why it cannot be used, or is ""."""
+
+    name: str
+    package: str
+    problem: str = ""
+
+
+class Kinds:
+    """The kinds of one group. `members` are what the class of each of them has to have."""
+
+    def __init__(self, group: str, noun: str, members: tuple[str, ...]) -> None:
+        self.group = group
+        self._noun = noun
+        self._members = members
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every kind that is registered, in alphabetical order, whether it loads or not."""
+        return tuple(sorted(self._points))
+
+    def load(self, name: str) -> Any:
+        """The class of the kind called `name`.
+
+        Raises
+        ------
+        ConfigurationError
+            There is no such kind, or its package does not load; the text names the package.
+        """
+        if name not in self._points:
+            unknown = f"there is no {self._noun} of kind {name!r}"
+            raise ConfigurationError(unknown + suggestion(name, self.names))
+        point = self._points[name]
+        try:
+            loaded = point.load()
+        except Exception as error:
+            problem = f"does not load: {type(error).__name__}: {error}"
+            raise self._unusable(point, problem) from error
+        if lacking := [member for member in self._members if not hasattr(loaded, member)]:
+            raise self._unusable(point, f"has no {', '.join(lacking)}")
+        return loaded
+
+    def each(self) -> Iterator[Registered]:
+        """Every registration; loads them all. A kind of ours keeps its name."""
+        for point in self._found:
+            if self._points[point.name] is not point:
+                other = _package(self._points[point.name])
+                taken = f"left out: {other} has a {self._noun} of that kind"
+                yield Registered(point.name, _package(point), taken)
+                continue
+            try:
+                self.load(point.name)
+            except ConfigurationError as error:
+                yield Registered(point.name, _package(point), str(error))
+            else:
+                yield Registered(point.name, _package(point))
+
+    def usable(self) -> dict[str, Any]:
+        """The classes of all kinds that load, by name in alphabetical order."""
+        return {kind.name: self.load(kind.name) for kind in self.each() if not kind.problem}
+
+    def _unusable(self, point: EntryPoint, problem: str) -> ConfigurationError:
+        cure = f"repair or uninstall {_package(point)}"
+        return ConfigurationError(
+            f"{self._noun} kind {point.name!r}: {point.value} {problem}; {cure}"
+        )
+
+    @property
+    def _found(self) -> tuple[EntryPoint, ...]:
+        return _registered(self.group, tuple(sys.path))
+
+    @property
+    def _points(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in reversed(self._found)}
+
+
+@cache
+def _registered(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """What is registered on `_path`, by name; where packages use one name, ours comes first."""
+    found = entry_points(group=group)
+    return tuple(sorted(found, key=lambda p: (p.name, _package(p) != OURS, _package(p))))
+
+
+def _package(point: EntryPoint) -> str:
+    return str(point.dist.name) if point.dist else point.module.partition(".")[0]
+
+
+DESTINATIONS = Kinds(
+    "hilum.destinations", "destination", ("settings", "takes", "is_reachable", "send", "missing")
+)
+SOURCES = Kinds(
+    "hilum.sources",
+    "source",
+    ("settings", "describe", "resume", "news", "sweep", "fetch", "close"),
+)
+OBJECTS = Kinds("hilum.objects", "result object", ("media_type", "refers_to", "write"))
+HOSTS = Kinds("hilum.hosts", "host", ("settings", "start", "run", "close"))
+EVERY_GROUP = (DESTINATIONS, SOURCES, OBJECTS, HOSTS)

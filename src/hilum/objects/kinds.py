@@ -1,0 +1,73 @@
+"""What a kind of result object is: a class found by an entry point of the group `hilum.objects`.
+
+Each kind is one file beside this one, or in another package (see `hilum.kinds`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
+
+from pydicom.dataset import Dataset
+
+from hilum.config.kinds import STANDARD_OBJECTS, Encoding, Regions
+from hilum.dicom.part10 import as_file
+from hilum.objects.analysis import Analysis
+from hilum.objects.report import Report
+
+KINDS = STANDARD_OBJECTS
+
+
+@dataclass(frozen=True)
+class Writing:
+    """What is to be written, and how a destination wants it.
+
+    `written` holds the objects of this analysis that were written before, by kind: those an object
+    may refer to. A destination that does not receive a kind has none of it there.
+    """
+
+    analysis: Analysis
+    segmentation: Encoding = "auto"
+    regions: Regions = "outlines"
+    written: Mapping[str, Sequence[Dataset | bytes]] = field(default_factory=dict)
+
+    @cached_property
+    def report(self) -> Report:
+        """The same analysis as it is told to a clinician."""
+        return Report(self.analysis)
+
+
+@dataclass(frozen=True)
+class Document:
+    """One result object as it was written.
+
+    `identity` is the SOP Instance UID of a DICOM object, and a derived UID of any other.
+    """
+
+    kind: str
+    media_type: str
+    identity: str
+    content: Dataset | bytes
+    number: int = 1  # among those of its kind in one result
+
+    @property
+    def sop_class_uid(self) -> str:
+        """ "" of what is no DICOM object."""
+        return str(self.content.SOPClassUID) if isinstance(self.content, Dataset) else ""
+
+    def encoded(self) -> bytes:
+        """The bytes of its file."""
+        return as_file(self.content) if isinstance(self.content, Dataset) else self.content
+
+
+class ResultObject(Protocol):
+    """One kind of result object; the same `Writing` gives the same content."""
+
+    media_type: str
+    refers_to: tuple[str, ...]  # kinds that are written before this one
+
+    def write(self, writing: Writing) -> Sequence[Dataset | bytes]:
+        """The contents: data sets for `DICOM`, else the bytes of files.
+
+        Empty if this kind says nothing of such an analysis.
+        """

@@ -1,0 +1,36 @@
+"""One file of a result, as it is kept, handed to destinations and asked for again."""
+
+import mimetypes
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+DICOM = "application/dicom"  # the media type of a DICOM Part 10 file (PS3.18 8.7.3)
+IMAGE = "image"  # the kind of analysed images that are sent along with a result
+
+
+def suffix_of(media_type: str) -> str:
+    """How the name of a file of that type ends, such as ".dcm"; "" where that is not known."""
+    return ".dcm" if media_type == DICOM else mimetypes.guess_extension(media_type) or ""
+
+
+def is_one_of(media_type: str, patterns: Iterable[str]) -> bool:
+    """Whether a media type is among `patterns`, in which "*" stands for any text."""
+    return any(fnmatchcase(media_type, pattern) for pattern in patterns)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result object, or an analysed image that goes along with a result.
+
+    `kind` is one of the group `hilum.objects`, or `IMAGE`. `identity` is the SOP Instance UID of a
+    DICOM object, and a derived UID of any other; sent again, the same object has the same identity.
+    """
+
+    kind: str
+    media_type: str
+    identity: str
+    path: Path
+    study_uid: str
+    workitem_id: str

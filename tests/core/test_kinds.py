@@ -1,0 +1,94 @@
+"""What other packages register is found; what does not load is named and harms nothing else."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from hilum.cli import app
+from hilum.config import parse
+from hilum.errors import ConfigurationError
+from hilum.kinds import DESTINATIONS, EVERY_GROUP, HOSTS, OBJECTS, SOURCES, Kinds
+from hilum_lab.package import write_package
+
+OURS = {
+    DESTINATIONS: ("dicomweb", "dimse", "folder"),
+    SOURCES: ("dicomweb", "orthanc"),
+    OBJECTS: ("pdf", "sc", "seg", "sr"),
+    HOSTS: ("child",),
+}
+FOLDER = {"name": "out", "kind": "folder", "folder": "out"}
+
+
+@pytest.fixture
+def register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Registers kinds as another package does, for this test."""
+
+    def registered(kinds: Kinds, package: str, source: str, **points: str) -> None:
+        module = package.replace("-", "_")
+        (tmp_path / f"{module}.py").write_text(source)
+        targets = {name: f"{module}:{target}" for name, target in points.items()}
+        write_package(tmp_path, package, targets, kinds.group)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        monkeypatch.delitem(sys.modules, module, raising=False)
+
+    return registered
+
+
+def test_ours_come_through_the_same_door() -> None:
+    for kinds, names in OURS.items():
+        assert kinds.names == names
+        assert [kind.problem for kind in kinds.each()] == [""] * len(names)
+        assert {kind.package for kind in kinds.each()} == {"hilum"}
+
+
+BROKEN = {
+    "import nothing_of_that_name": "ModuleNotFoundError: No module named 'nothing_of_that_name'",
+    "raise RuntimeError('no licence')": "RuntimeError: no licence",
+    "other = 1": "AttributeError",
+    "class Kind: pass": "has no ",
+}
+
+
+@pytest.mark.parametrize("kinds", EVERY_GROUP, ids=lambda kinds: kinds.group)
+@pytest.mark.parametrize("source", BROKEN)
+def test_a_kind_that_does_not_load_is_named_with_its_package(
+    kinds: Kinds, source: str, register: Callable[..., None]
+) -> None:
+    register(kinds, "their-package", source, theirs="Kind")
+    with pytest.raises(ConfigurationError) as refused:
+        kinds.load("theirs")
+    assert BROKEN[source] in str(refused.value)
+    assert str(refused.value).endswith("; repair or uninstall their-package")
+    assert set(OURS[kinds]) == set(kinds.usable())
+    shown = CliRunner().invoke(app, ["kinds"])
+    assert shown.exit_code == 1
+    assert "their-package" in shown.output
+    assert "repair or uninstall" in " ".join(shown.output.split())
+
+
+def test_a_broken_kind_is_told_where_it_is_used_and_nowhere_else(
+    register: Callable[..., None],
+) -> None:
+    register(DESTINATIONS, "their-package", "import nothing_of_that_name", theirs="Kind")
+    assert parse({"destination": [FOLDER]}).destination[0].name == "out"
+    with pytest.raises(ConfigurationError, match=r"destination\.1: .* uninstall their-package"):
+        parse({"destination": [FOLDER, {"name": "x", "kind": "theirs"}]})
+
+
+def test_a_kind_of_ours_keeps_its_name(register: Callable[..., None]) -> None:
+    register(DESTINATIONS, "their-package", "Kind = 1", folder="Kind")
+    assert parse({"destination": [FOLDER]}).destination[0].kind == "folder"
+    told = [kind for kind in DESTINATIONS.each() if kind.problem]
+    assert [(kind.name, kind.package) for kind in told] == [("folder", "their-package")]
+    assert told[0].problem == "left out: hilum has a destination of that kind"
+
+
+def test_what_is_registered_is_listed() -> None:
+    shown = CliRunner().invoke(app, ["kinds"])
+    assert shown.exit_code == 0
+    for kinds, names in OURS.items():
+        for name in names:
+            assert f"{kinds.group:<20} {name:<12} of hilum" in shown.output
