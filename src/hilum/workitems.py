@@ -112,13 +112,17 @@ class Workitems:
         """The workitems, oldest first, of the same module on the same images of the same patient.
 
         They are found by what they are: an earlier version of Hilum may have named them otherwise.
+        Another version of the module counts as the same while no image came after the run was made:
+        that a newer Hilum was installed is no reason to make a result again.
         """
         module = self._facts[rule.module]
+        series = {image.series_uid for image in selection.images.values()}
+        came = max((arrival.last_of_series.get(uid, 0.0) for uid in series), default=0.0)
         labels = {image.path.name: image.label for image in selection.images.values()}
         return [
             item
             for item in self._records.workitems.runs_of(arrival.study_uid, rule.key)
-            if module_of(item) == replace(module, title=item.title)
+            if (came < item.created or module_of(item) == replace(module, title=item.title))
             and item.inputs == inputs
             and _has_tilt(item.rule, rule.tilt)
             and self._is_of(item, labels)
@@ -156,7 +160,8 @@ class Workitems:
         folder = self._inbox.study_folder(item.study_uid)
         files = set(self.images(item))
         files |= {folder / name for name in item.siblings}
-        files |= {result.path for result in self._records.results.of_workitem(item.id)}
+        results = self._records.results.of_workitem(item.id)
+        files |= {self._data / result.path for result in results}
         if gone := sum(not file.exists() for file in files):
             text = f"{gone} of its {counted(len(files), 'file')} are no longer here"
             if removal := self._records.studies.removal(item.study_uid):
@@ -215,7 +220,7 @@ class Workitems:
         self.require_files(item)
         results = self._records.results.of_variant(item.id, delivery.variant)
         images = self.images(item) if delivery.images else []
-        return [*images, *(result.path for result in results)]
+        return [*images, *(self._data / result.path for result in results)]
 
     def keep(self, workitem_id: str, kind: str, dataset: Dataset, variant: str) -> None:
         """Put one result object on the disk and on record."""
@@ -224,7 +229,8 @@ class Workitems:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_durably(path, as_file(dataset))
         uid, sop_class = str(dataset.SOPInstanceUID), str(dataset.SOPClassUID)
-        self._records.results.add(Result(uid, variant, workitem_id, kind, sop_class, path))
+        below = path.relative_to(self._data)
+        self._records.results.add(Result(uid, variant, workitem_id, kind, sop_class, below))
 
     def _results_replaced_by(self, item: Workitem) -> list[Result]:
         """The results of the nearest predecessor that has any; a cancelled one has none.
