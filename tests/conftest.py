@@ -11,6 +11,8 @@ import pytest
 
 from hilum_lab import disk
 from tests import leftovers
+from tests.postgres import Postgres
+from tests.postgres import server as postgres_server
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,6 +66,21 @@ def shared() -> Path:
     if not (folder / "data").is_dir():
         pytest.skip("the shared data are not there")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server; every test asks it for a database of its own."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database: the test runs with each of both kinds."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/hilum.db"
+    return str(request.getfixturevalue("postgres").database())
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@
     |   +-- ModuleCrashed       its process died or was killed
     |   +-- ModuleCancelled     its result was no longer wanted
     +-- RecordsUnavailable      our database does not answer
+    +-- OtherVersionError       our database was made by another version of Hilum
     +-- SourceError             an archive we watch did not give what it was asked for
     |   +-- SourceDelayed       down, slow or busy: it is asked again by itself
     |   +-- SourceRefused       it will not answer; the text says the cure
@@ -90,6 +91,10 @@ class ModuleCancelled(ModuleError):  # noqa: N818
 
 class RecordsUnavailable(HilumError):  # noqa: N818
     """Our own database is locked, full or away."""
+
+
+class OtherVersionError(HilumError):
+    """Our own database was made by another version of Hilum; the text says what to do."""
 
 
 class SourceError(HilumError):

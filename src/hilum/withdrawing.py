@@ -81,7 +81,8 @@ def _write_notes(flow: Flow, item: Workitem, note: Workitem, said: Note) -> None
     """One note for each variant of the result: a destination is told of what it received only."""
     written: dict[str, list[Instance]] = {}
     for result in flow.records.results.of_workitem(item.id):
-        written.setdefault(result.variant, []).append(Instance.read(result.path))
+        file = flow.site.data / result.path
+        written.setdefault(result.variant, []).append(Instance.read(file))
     analysis = replace(
         flow.workitems.analysis(item),
         workitem_id=note.id,

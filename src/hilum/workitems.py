@@ -112,13 +112,17 @@ class Workitems:
         """The workitems, oldest first, of the same module on the same images of the same patient.
 
         They are found by what they are: an earlier version of Hilum may have named them otherwise.
+        Another version of the module counts as the same while no image came after the run was made:
+        that a newer Hilum was installed is no reason to make a result again.
         """
         module = self._facts[rule.module]
+        series = {image.series_uid for image in selection.images.values()}
+        came = max((arrival.last_of_series.get(uid, 0.0) for uid in series), default=0.0)
         labels = {image.path.name: image.label for image in selection.images.values()}
         return [
             item
             for item in self._records.workitems.runs_of(arrival.study_uid, rule.key)
-            if module_of(item) == replace(module, title=item.title)
+            if (came < item.created or module_of(item) == replace(module, title=item.title))
             and item.inputs == inputs
             and _has_tilt(item.rule, rule.tilt)
             and self._is_of(item, labels)
@@ -156,7 +160,8 @@ class Workitems:
         folder = self._inbox.study_folder(item.study_uid)
         files = set(self.images(item))
         files |= {folder / name for name in item.siblings}
-        files |= {result.path for result in self._records.results.of_workitem(item.id)}
+        results = self._records.results.of_workitem(item.id)
+        files |= {self._data / result.path for result in results}
         if gone := sum(not file.exists() for file in files):
             text = f"{gone} of its {counted(len(files), 'file')} are no longer here"
             if removal := self._records.studies.removal(item.study_uid):
@@ -215,7 +220,14 @@ class Workitems:
         self.require_files(item)
         written = self._records.results.of_variant(item.id, delivery.variant)
         results = [
-            Result(one.kind, DICOM, one.sop_instance_uid, one.path, item.study_uid, item.id)
+            Result(
+                one.kind,
+                DICOM,
+                one.sop_instance_uid,
+                self._data / one.path,
+                item.study_uid,
+                item.id,
+            )
             for one in written
         ]
         if not delivery.images:
@@ -239,7 +251,7 @@ class Workitems:
                 workitem_id,
                 document.kind,
                 document.sop_class_uid,
-                path,
+                path.relative_to(self._data),
             )
         )
 

@@ -24,7 +24,7 @@ from hilum.summary import NoteSummary
 
 MODELS: dict[str, type] = {
     "workitem": models.Workitem,
-    "result": models.Result,
+    "result": models.WrittenResult,
     "delivery": models.Delivery,
     "destination": models.DestinationStanding,
     "event": models.Event,

@@ -1,6 +1,7 @@
 """The UIDs of a result hold no clock and no order: what was analysed, by what, whose it is."""
 
 import itertools
+import os
 import random
 from collections.abc import Callable
 from copy import deepcopy
@@ -218,6 +219,23 @@ def test_a_run_that_an_earlier_version_named_otherwise_is_the_same_run() -> None
         hall.flow.arrivals.reopen(item.study_uid)
         assert whole(hall) == derived_uid("as it was named before")
         assert hall.states("one") == [("completed", SLICES)]
+
+
+def test_a_newer_module_makes_no_result_again_unless_images_come_again() -> None:
+    with gateway() as hall:
+        for image in contents("one"):
+            hall.receive(image, "a")
+        first = whole(hall)
+        [item] = hall.items("one")
+        hall.flow.facts["m"] = replace(hall.flow.facts["m"], version="2")
+        hall.flow.arrivals.reopen(item.study_uid)
+        assert whole(hall) == first
+        hall.clock.now += 1.0
+        for file in hall.flow.inbox.study_folder(item.study_uid).iterdir():
+            os.utime(file, (hall.clock.now, hall.clock.now))  # removed by a rule, then sent again
+        hall.flow.arrivals.reopen(item.study_uid)
+        assert whole(hall) != first
+        assert [item.version for item in hall.items("one")] == ["1", "2"]
 
 
 def rename(hall: Gateway, table: str, old: str, new: str) -> None:

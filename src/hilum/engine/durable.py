@@ -2,7 +2,7 @@
 
 A workflow that was enqueued runs to its end even if its process is killed: another executor takes
 it over and finds the recorded outcome of every step that had finished. Only ids are passed, never
-pixels. Everything else in Hilum stays free of DBOS.
+pixels, and they are written as JSON. Everything else in Hilum stays free of DBOS.
 """
 
 import logging
@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import sqlalchemy as sa
 from dbos import (
     DBOS,
     DBOSConfiguredInstance,
+    DBOSPortableJSONSerializer,
     SetEnqueueOptions,
     SetWorkflowID,
     _dbos,
@@ -23,6 +25,7 @@ from dbos import (
     _workflow_commands,
 )
 from dbos._error import DBOSException
+from dbos._serialization import DefaultSerializer
 
 from hilum.config.site import Site
 
@@ -86,9 +89,11 @@ def launch(database: str, executor: str) -> None:
     """Join the engine at `database` (SQLAlchemy URL) as `executor`, to hand over workflows.
 
     Uses internals of DBOS, which would look for new queues, and for work in queues that we do not
-    have, every second in every process. A test fails should they change.
+    have, every second in every process. It would unpickle what a row calls a pickle, and so run
+    whatever somebody wrote there. A test fails should they change.
     """
     vars(_dbos)["queue_thread"] = _look_for_no_queues
+    DefaultSerializer.deserialize = _refuse_pickle  # type: ignore[method-assign,assignment]
     vars(_workflow_commands)["_BACKGROUND_JOBS_INTERVAL_SEC"] = CHORES_SECONDS
     logging.getLogger("dbos").setLevel(logging.ERROR)  # it warns ten times a second
     if database.startswith("sqlite:///"):
@@ -102,6 +107,7 @@ def launch(database: str, executor: str) -> None:
             "application_version": APPLICATION_VERSION,
             "executor_id": executor,
             "log_level": "ERROR",
+            "serializer": DBOSPortableJSONSerializer(),
             "use_listen_notify": False,
             "notification_listener_polling_interval_sec": LISTENER_SECONDS,
         }
@@ -136,9 +142,15 @@ def enqueue(
 
 
 def is_over(workflow_id: str) -> bool:
-    """Whether a workflow has ended, however it did; False while it waits, runs or is not known."""
+    """Whether a workflow has ended, however it did; False while it waits, runs or is not known.
+
+    One that an older Hilum enqueued as a pickle is over, too: it is refused when its turn comes.
+    """
     status = DBOS.get_workflow_status(workflow_id)
-    return status is not None and status.status not in UNDER_WAY
+    if status is None:
+        return False
+    is_refused = isinstance(status.input, str)  # DBOS gives what it cannot read as it stands there
+    return is_refused or status.status not in UNDER_WAY
 
 
 def take_over(executor: str) -> int:
@@ -156,6 +168,11 @@ def shut_down() -> None:
 
 def _look_for_no_queues(_stop: threading.Event, _engine: DBOS) -> None:
     """Stands in for the thread of DBOS that looks for queues."""
+
+
+def _refuse_pickle(_serializer: DefaultSerializer, _text: str) -> NoReturn:
+    """Stands in for what DBOS unpickles with; its rows of older Hilums hold pickles."""
+    raise ValueError("it holds a pickle, which is never read; the analysis is enqueued anew")
 
 
 def _wait_for_room(failure: sa.ExceptionContext) -> None:

@@ -4,8 +4,9 @@ Rows are the values of models.py, their states and kinds the enums of states.py.
 together in one transaction is one method here.
 """
 
+from collections.abc import Callable
+
 from hilum.config.site import Site
-from hilum.records import tables
 from hilum.records.alarms import AlarmRecords
 from hilum.records.corrections import CorrectionRecords
 from hilum.records.database import Database
@@ -15,6 +16,7 @@ from hilum.records.executors import ExecutorRecords
 from hilum.records.rejections import RejectionRecords
 from hilum.records.requests import RequestRecords
 from hilum.records.results import ResultRecords
+from hilum.records.schema import Transact, make_or_require
 from hilum.records.standings import DestinationRecords, SourceRecords
 from hilum.records.studies import StudyRecords
 from hilum.records.workitems import WorkitemRecords
@@ -28,17 +30,30 @@ def records_url(site: Site) -> str:
 class Records:
     """The records at `url`. A database that does not answer is waited for, `patience` s at most.
 
+    `prepare` sees to the tables first.
+
     Raises
     ------
     RecordsUnavailable
         By every method, when the patience is at its end.
+    OtherVersionError
+        Another version of Hilum made the tables.
     ConfigurationError
         The URL is none, or of a database whose driver is not installed.
     """
 
-    def __init__(self, url: str, patience: float = float("inf")) -> None:
+    def __init__(
+        self,
+        url: str,
+        patience: float = float("inf"),
+        prepare: Callable[[Transact], None] = make_or_require,
+    ) -> None:
         self.database = database = Database(url, patience)
-        database.transact(tables.metadata.create_all)
+        try:
+            prepare(database.transact)
+        except Exception:
+            database.close()
+            raise
         self.studies = StudyRecords(database)
         self.events = EventRecords(database)
         self.workitems = WorkitemRecords(database)

@@ -75,7 +75,10 @@ class Workitem:
 
 @dataclass(frozen=True)
 class WrittenResult:
-    """One result object, written for the destinations of one variant (`Destination.variant`)."""
+    """One result object, written for the destinations of one variant (`Destination.variant`).
+
+    `path` is that of its file, below the data folder.
+    """
 
     sop_instance_uid: str
     variant: str

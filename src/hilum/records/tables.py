@@ -43,7 +43,7 @@ result = sa.Table(
     sa.Column("workitem_id", sa.String(64), index=True, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("sop_class_uid", sa.String(64), nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),  # below the data folder
 )
 delivery = sa.Table(
     "delivery",

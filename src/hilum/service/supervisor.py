@@ -11,10 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import closing
+from functools import partial
 from multiprocessing import connection
 from typing import Any, assert_never
 
 from hilum.config.site import Site
+from hilum.engine.liveness import DEAD_SECONDS
 from hilum.hints import Died, HintSender, gateway_address, worker_address
 from hilum.inbox.privacy import make_private
 from hilum.logs import also_logging
@@ -25,6 +27,7 @@ from hilum.process import (
     wake_fork_server,
 )
 from hilum.records import Records, records_url
+from hilum.records.migrations import upgrade
 from hilum.service.console import show
 from hilum.service.gateway import decide
 from hilum.service.preflight import (
@@ -86,7 +89,8 @@ class Supervisor:
         self.roles = roles
         make_private(site.data)
         self._context = fork_server(preload=__name__)
-        Records(records_url(site)).close()  # makes the tables before several processes want them
+        # before several processes want the tables
+        Records(records_url(site), prepare=partial(upgrade, dead_seconds=DEAD_SECONDS)).close()
         self._tasks = {
             name: task for role in roles for name, task in tasks(site, role, roles).items()
         }

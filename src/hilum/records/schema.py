@@ -1,0 +1,105 @@
+"""Which version of the tables a database holds.
+
+An empty database gets the tables of this Hilum. One that another Hilum has made is refused: an
+older one is brought up to date where the service starts (`hilum.records.migrations`), and nowhere
+else.
+"""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import sqlalchemy as sa
+
+from hilum.errors import OtherVersionError
+from hilum.records import tables
+
+HEAD = "0004"  # the newest file of migrations/versions
+LOCK = 0x48494C55  # any number; every process that changes the tables takes the lock of this one
+
+VERSION = sa.Table(  # as Alembic keeps it
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+
+OLDER = "the records were made by an older Hilum: `hilum serve` brings them up to date at its start"
+NEWER = (
+    "the records were made by a newer Hilum (their version is {found}, this one knows {head}): "
+    "install that Hilum again, or restore the backup that was made before it was installed"
+)
+FOREIGN = (
+    "the database holds tables that Hilum has not made (version {found!r} of another program): "
+    "name a database of its own in the setting `database`"
+)
+
+Transact = Callable[[Callable[[sa.Connection], Any]], Any]  # `Records.transact`
+
+
+class Standing(Enum):
+    """How the tables of a database stand beside those of this Hilum."""
+
+    EMPTY = "empty"  # none of our tables is there
+    CURRENT = "current"
+    OLDER = "older"
+    NEWER = "newer"
+    FOREIGN = "foreign"  # another program keeps its tables there
+
+
+def make_or_require(transact: Transact) -> None:
+    """Make the tables in an empty database; raise `OtherVersionError` for another version."""
+    if transact(standing) is Standing.EMPTY:
+        transact(_make)
+    transact(require_known)
+    if transact(standing) is Standing.OLDER:
+        raise OtherVersionError(OLDER)
+
+
+def standing(connection: sa.Connection) -> Standing:
+    """How the tables of the database stand."""
+    found = version(connection)
+    if found is None:
+        ours = set(tables.metadata.tables) & set(sa.inspect(connection).get_table_names())
+        return Standing.OLDER if ours else Standing.EMPTY
+    if found == HEAD:
+        return Standing.CURRENT
+    if not (found.isdigit() and len(found) == len(HEAD)):
+        return Standing.FOREIGN
+    return Standing.NEWER if found > HEAD else Standing.OLDER
+
+
+def version(connection: sa.Connection) -> str | None:
+    """The version that stands in the database; None where there is none, as before 2026-11."""
+    if not sa.inspect(connection).has_table(VERSION.name):
+        return None
+    found = connection.execute(sa.select(VERSION)).scalar()
+    return None if found is None else str(found)
+
+
+def require_known(connection: sa.Connection) -> None:
+    """Raise `OtherVersionError` for tables that no migration of ours leads away from."""
+    text = {Standing.NEWER: NEWER, Standing.FOREIGN: FOREIGN}.get(standing(connection))
+    if text:
+        raise OtherVersionError(text.format(found=version(connection), head=HEAD))
+
+
+def lock(connection: sa.Connection) -> None:
+    """Be the only one that changes the tables until the transaction ends; others wait here.
+
+    SQLite has one lock for all that is written; PostgreSQL gives one for the asking (its manual,
+    13.3.5, advisory locks).
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+
+
+def _make(connection: sa.Connection) -> None:
+    lock(connection)
+    if standing(connection) is not Standing.EMPTY:
+        return  # another process was quicker
+    tables.metadata.create_all(connection)
+    VERSION.create(connection)
+    connection.execute(VERSION.insert().values(version_num=HEAD))

@@ -1,0 +1,67 @@
+"""A PostgreSQL of Debian's, as a server of its own that tests share."""
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hilum_lab.network.processes import available_port
+
+INSTALLED = Path("/usr/lib/postgresql")
+
+
+class Postgres:
+    """A database server below `folder`; it refuses to run as root."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._port = available_port()
+        self._user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        self._names = itertools.count()
+        self._run("initdb", "-D", folder / "db", "-A", "trust", "-U", "hilum", "--no-sync")
+        self.start()
+
+    def database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"hilum{next(self._names)}"
+        self._run("createdb", "-h", self._folder, "-p", self._port, "-U", "hilum", name)
+        return f"postgresql+psycopg://hilum@127.0.0.1:{self._port}/{name}"
+
+    def start(self) -> None:
+        options = f"-p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1"
+        log = self._folder / "log"
+        self._run("pg_ctl", "-D", self._folder / "db", "-o", options, "-l", log, "-w", "start")
+
+    def crash(self) -> None:
+        self._run("pg_ctl", "-D", self._folder / "db", "-m", "immediate", "-w", "stop")
+
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [*self._user, str(self._programs / program), *map(str, arguments)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+
+@contextmanager
+def server() -> Iterator[Postgres]:
+    """One that is stopped at the end; skips where PostgreSQL is not installed."""
+    installed = sorted(INSTALLED.glob("*/bin/pg_ctl"))
+    if not installed:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    # the user postgres may not enter pytest's folders
+    folder = Path(tempfile.mkdtemp(prefix="hilum-postgres-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres")
+    try:
+        running = Postgres(installed[-1].parent, folder)
+        try:
+            yield running
+        finally:
+            running.crash()
+    finally:
+        shutil.rmtree(folder)

@@ -1,0 +1,262 @@
+"""The tables of an older Hilum become those of this one, and no other program's are touched."""
+
+import multiprocessing
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from hilum.errors import OtherVersionError
+from hilum.process import own_start_time
+from hilum.records import Records, migrations, schema, tables
+from hilum.records.schema import Standing
+
+from .databases import BETWEEN, OLD, make_old, run
+
+DEAD_SECONDS = 0.5
+STATES = (OLD, *BETWEEN)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def upgraded(url: str) -> str:
+    """Bring the database at `url` up to date; the version it has then."""
+    Records(url, prepare=partial(migrations.upgrade, dead_seconds=DEAD_SECONDS)).close()
+    with connected(url) as connection:
+        return schema.version(connection) or ""
+
+
+def shape(connection: sa.Connection) -> dict[str, Any]:
+    """Columns, keys and indexes of our tables, as the database itself describes them."""
+    asked = sa.inspect(connection)
+    return {
+        table: {
+            "columns": sorted(
+                (column["name"], str(column["type"]), column["nullable"])
+                for column in asked.get_columns(table)
+            ),
+            "key": asked.get_pk_constraint(table)["constrained_columns"],
+            "unique": [one["column_names"] for one in asked.get_unique_constraints(table)],
+            "indexes": sorted(
+                (one["name"], one["column_names"], one["unique"])
+                for one in asked.get_indexes(table)
+            ),
+        }
+        for table in asked.get_table_names()
+    }
+
+
+def require_same_tables(url: str) -> None:
+    """Fail unless the tables at `url` are those of tables.py."""
+    with connected(url) as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, tables.metadata) == []
+        migrated = shape(connection)
+        tables.metadata.drop_all(connection)
+        schema.VERSION.drop(connection)
+    Records(url).close()
+    with connected(url) as connection:
+        assert migrated == shape(connection)
+
+
+def test_every_step_from_an_empty_database_leads_to_the_tables(database: str) -> None:
+    folder = Path(migrations.__file__).parent
+    script = ScriptDirectory(folder)
+    assert script.get_current_head() == schema.HEAD
+    numbers = [step.revision for step in script.walk_revisions()]
+    assert numbers == [f"{n:04}" for n in range(len(numbers), 0, -1)]
+    with connected(database) as connection:
+        migrations.run_steps(connection)
+    require_same_tables(database)
+
+
+@pytest.mark.parametrize("commit", STATES)
+def test_the_tables_of_an_older_hilum_become_ours(database: str, commit: str) -> None:
+    make_old(database, commit)
+    with connected(database) as connection:
+        assert schema.standing(connection) is Standing.OLDER
+    for _ in range(2):
+        assert upgraded(database) == schema.HEAD
+    require_same_tables(database)
+
+
+def test_rows_keep_their_meaning(database: str) -> None:
+    """A run, a note that takes its result back, a study that was not run; and two destinations."""
+    make_old(database)
+    old = sa.MetaData()
+    with connected(database) as connection:
+        old.reflect(connection)
+        empty = {
+            "rule": {"module": "m"},
+            "siblings": [],
+            "verdicts": [],
+            "reason": "",
+            "launch": 0,
+            "runs": 0,
+        }
+        about = {"module": "m", "version": "1", "title": "M", "weights_sha256": "", "rule_key": "k"}
+        about |= {"study_uid": "1.2", "created": 1.0, **empty}
+        rows = [
+            {"id": "run", "state": "completed", "inputs": {"series": ["a.dcm"]}, **about},
+            {"id": "note", "state": "delivering", "inputs": {}, **about},
+            {"id": "none", "state": "held", "inputs": {}, **about},
+            {"id": "broken off", "state": "running", "inputs": {"series": ["b.dcm"]}, **about},
+        ]
+        connection.execute(old.tables["workitem"].insert(), rows)
+        results = [
+            {
+                "sop_instance_uid": f"1.2.{workitem}",
+                "variant": "v",
+                "workitem_id": workitem,
+                "kind": kind,
+                "sop_class_uid": "1.3",
+                "path": f"/srv/hilum/results/{workitem}/{kind}-1.dcm",
+            }
+            for workitem, kind in (("run", "sr"), ("note", "ko"), ("broken off", "sr"))
+        ]
+        connection.execute(old.tables["result"].insert(), results)
+        places = [
+            {"name": n, "state": n, "since": 1.0, "problem": ""} for n in ("answers", "silent")
+        ]
+        connection.execute(old.tables["destination"].insert(), places)
+    upgraded(database)
+    records = Records(database)
+    kinds = {item.id: item.kind.value for item in records.workitems.of_study("1.2")}
+    assert kinds == {"run": "run", "broken off": "run", "note": "withdrawal", "none": "not run"}
+    paths = {name: [str(r.path) for r in records.results.of_workitem(name)] for name in kinds}
+    assert paths == {
+        "run": ["results/run/sr-1.dcm"],
+        "note": ["results/note/ko-1.dcm"],
+        "none": [],
+        "broken off": [],  # it is written again; these were owed to nobody
+    }
+    reached = {n: place.state.value for n, place in records.destinations.all().items()}
+    assert reached == {"answers": "reachable", "silent": "unreachable"}
+    records.close()
+
+
+def test_an_empty_database_gets_the_tables_and_their_version(database: str) -> None:
+    Records(database).close()
+    with connected(database) as connection:
+        assert schema.standing(connection) is Standing.CURRENT
+
+
+def make_tables(url: str, _number: int) -> None:
+    Records(url).close()
+
+
+def test_processes_that_come_at_once_do_it_once(database: str) -> None:
+    """Eight processes open an empty database, then bring an old one up to date."""
+    with multiprocessing.get_context("spawn").Pool(4) as pool:
+        pool.starmap(make_tables, [(database, n) for n in range(8)])
+        with connected(database) as connection:
+            tables.metadata.drop_all(connection)
+            schema.VERSION.drop(connection)
+        make_old(database)
+        assert pool.map(upgraded, [database] * 8) == [schema.HEAD] * 8
+    require_same_tables(database)
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("0999", "made by a newer Hilum.*0999.*install that Hilum again"),
+        ("e3f1c2a4b5d6", "another program.*a database of its own"),
+    ],
+)
+def test_tables_that_no_step_leads_from_are_refused(
+    database: str, version: str, words: str
+) -> None:
+    Records(database).close()
+    run(database, f"UPDATE alembic_version SET version_num = '{version}'")
+    with pytest.raises(OtherVersionError, match=words):
+        Records(database)
+    with pytest.raises(OtherVersionError, match=words):
+        upgraded(database)
+
+
+def test_tables_that_are_too_old_are_refused(database: str) -> None:
+    make_old(database)
+    run(database, "DROP TABLE removal")
+    with pytest.raises(OtherVersionError, match=r"missing: removal.*empty data folder"):
+        upgraded(database)
+
+
+def test_an_old_database_is_not_touched_but_by_the_service(database: str) -> None:
+    make_old(database)
+    with connected(database) as connection:
+        before = shape(connection)
+    with pytest.raises(OtherVersionError, match="older Hilum: `hilum serve` brings them up"):
+        Records(database)
+    with connected(database) as connection:
+        assert shape(connection) == before
+
+
+def test_a_step_that_fails_leaves_the_database_as_it_was(database: str) -> None:
+    make_old(database)
+    run(database, "ALTER TABLE result RENAME COLUMN path TO place")  # the third step fails
+    with connected(database) as connection:
+        before = shape(connection)
+    with pytest.raises(sa.exc.DBAPIError, match="path"):
+        upgraded(database)
+    with connected(database) as connection:
+        assert shape(connection) == before
+    run(database, "ALTER TABLE result RENAME COLUMN place TO path")
+    assert upgraded(database)
+    require_same_tables(database)
+
+
+def sign_of_life(url: str, host: str, pid: int, started: str, beat_at: float) -> None:
+    """Note a gateway as one that works on the records at `url`."""
+    with connected(url) as connection:
+        connection.execute(tables.executor.delete())
+        row = {"id": "gateway-1", "role": "gateway", "host": host, "pid": pid, "started": started}
+        connection.execute(tables.executor.insert().values(**row, beat_at=beat_at))
+
+
+def test_an_older_hilum_that_still_runs_here_is_stopped_first(database: str) -> None:
+    make_old(database)
+    sign_of_life(database, socket.gethostname(), os.getpid(), own_start_time(), time.time())
+    with pytest.raises(OtherVersionError, match=r"still works on .* \(gateway on .*stop"):
+        upgraded(database)
+    sign_of_life(database, socket.gethostname(), os.getpid(), "of another process", time.time())
+    assert upgraded(database) == schema.HEAD
+
+
+def test_an_older_hilum_that_still_runs_elsewhere_is_stopped_first(database: str) -> None:
+    make_old(database)
+    sign_of_life(database, "elsewhere", 1, "1", time.time())
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(DEAD_SECONDS / 10):
+            sign_of_life(database, "elsewhere", 1, "1", time.time())
+
+    beating = threading.Thread(target=beat)
+    beating.start()
+    try:
+        with pytest.raises(OtherVersionError, match="gateway on elsewhere"):
+            upgraded(database)
+    finally:
+        stop.set()
+        beating.join()
+    assert upgraded(database) == schema.HEAD  # it has stopped, and is waited for
