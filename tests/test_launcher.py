@@ -56,16 +56,27 @@ def wheel(folder: Path, name: str, content: str = "") -> str:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
+    """A clone of its own for one test."""
+    return cloned(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def same_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for tests that may find it set up."""
+    return cloned(tmp_path_factory.mktemp("clone"))
+
+
+def cloned(folder: Path) -> Path:
     """A clone with two small packages in its lock file, and pip settings that make it complain."""
-    shutil.copy(ROOT / "hilum", tmp_path)
-    (tmp_path / "backend.py").write_text(BACKEND)
-    (tmp_path / "pyproject.toml").write_text(PROJECT)
-    wheels = tmp_path / "wheels"
+    shutil.copy(ROOT / "hilum", folder)
+    (folder / "backend.py").write_text(BACKEND)
+    (folder / "pyproject.toml").write_text(PROJECT)
+    wheels = folder / "wheels"
     wheels.mkdir()
     wheel(wheels, "hilum", STARTED)
     lock = wheel(wheels, "first") + wheel(wheels, "second")
-    (tmp_path / "requirements.lock").write_text(lock)
-    return tmp_path
+    (folder / "requirements.lock").write_text(lock)
+    return folder
 
 
 def environment(clone: Path) -> dict[str, str]:
@@ -181,13 +192,17 @@ def test_a_python_that_has_all_packages_is_taken(
 
 @pytest.mark.parametrize("version", [(3, 8, 20), (3, 11, 1), (3, 14, 0)], ids=str)
 def test_another_one_is_refused_and_what_is_printed_helps(
-    clone: Path, version: tuple[int, int, int]
+    same_clone: Path, version: tuple[int, int, int]
 ) -> None:
-    told, _, cure = told_by(clone, version).partition(". Start it with another one: ")
+    told, _, cure = told_by(same_clone, version).partition(". Start it with another one: ")
     said = ".".join(map(str, version))
     assert told == f"Hilum runs on Python 3.11.2 to 3.13; this is {said}"
     cured = subprocess.run(
-        cure.split(), cwd=clone, env=environment(clone), capture_output=True, text=True
+        cure.split(),
+        cwd=same_clone,
+        env=environment(same_clone),
+        capture_output=True,
+        text=True,
     )
     assert cured.stdout == "started demo --once\n", cured.stderr
 
