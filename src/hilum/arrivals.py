@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
@@ -33,10 +33,18 @@ class Arrivals:
     """Studies with images nobody has decided on yet, by Study Instance UID.
 
     Everything here can be rebuilt from the inbox: `sweep` finds what no hint told of, also after a
-    crash. Times are those of the files, so a restart does not make old images young.
+    crash. Times are those of the files, so a restart does not make old images young. `clock` gives
+    the time in s since 1970.
     """
 
-    def __init__(self, inbox: Inbox, records: Records, own: OwnResults) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        records: Records,
+        own: OwnResults,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
         self._inbox = inbox
         self._own = own
         self._records = records
@@ -111,14 +119,14 @@ class Arrivals:
         arrival = self._open.get(instance.study_uid) or self._open_study(
             instance.study_uid, folder, ""
         )
-        arrival.add(instance, time.time(), association, late=True)
+        arrival.add(instance, self._clock(), association, late=True)
 
     def reviewed(self, arrival: Arrival, wait: float | None, cost: float) -> None:
         """The rules have looked: come back after `wait` seconds, or never if all have decided.
 
         `cost` is how many seconds the look took.
         """
-        now = time.time()
+        now = self._clock()
         arrival.changed = False
         arrival.last_review = now
         arrival.review_seconds = cost
@@ -213,7 +221,7 @@ class Arrivals:
 
     def _open_study(self, study_uid: str, folder: Path, caller: str) -> Arrival:
         """Start to follow a study; one that was settled before brings its earlier images along."""
-        now = time.time()
+        now = self._clock()
         first = min((path.stat().st_mtime for path in folder.glob("*.dcm")), default=now)
         is_new = self._records.studies.add(Study(study_uid, folder.name, 0, 0, first, now))
         arrival = self._open[study_uid] = Arrival(study_uid)

@@ -11,7 +11,7 @@ steps; images, findings and results lie on disk.
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from hilum.arrivals import Arrivals
@@ -60,21 +60,43 @@ log = logging.getLogger(__name__)
 
 @durable.workflows
 class Flow(durable.Workflows):
-    """Everything that happens to a study. `modules` are the installed classes by name."""
+    """Everything that happens to a study.
 
-    def __init__(self, site: Site, records: Records, modules: Mapping[str, type[Module]]) -> None:
-        super().__init__("flow")
+    Parameters
+    ----------
+    modules
+        The installed classes by name.
+    clock
+        Gives the time in s since 1970; tests let hours pass.
+    engine
+        Runs what is handed to the workers.
+    name
+        Of this instance in DBOS, which allows each once in a process.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        records: Records,
+        modules: Mapping[str, type[Module]],
+        clock: Callable[[], float] = time.time,
+        engine: durable.Engine = durable,
+        name: str = "flow",
+    ) -> None:
+        super().__init__(name)
+        self._clock = clock
+        self._engine = engine
         self.site = site
         self.records = records
         self.needs = {name: inputs_of(module) for name, module in modules.items()}
         self.facts = {name: facts_of(module) for name, module in modules.items()}
         self.inbox = Inbox(site.data)
         self.own = own_results(records, self.facts.values())
-        self.arrivals = Arrivals(self.inbox, records, self.own)
-        self.workitems = Workitems(records, self.inbox, site.data, self.facts, self.needs)
+        self.arrivals = Arrivals(self.inbox, records, self.own, clock)
+        self.workitems = Workitems(records, self.inbox, site.data, self.facts, self.needs, clock)
         self.corrections = Corrections(site, records, self.inbox, self.workitems)
         self.comparison = Comparison(site, records, self.workitems)
-        self.outbox = Outbox(site, records, self.workitems)
+        self.outbox = Outbox(site, records, self.workitems, clock)
         self.hosts: dict[str, Host] = {}
         self._hints = HintSender(gateway_address(site.data))
 
@@ -82,12 +104,12 @@ class Flow(durable.Workflows):
 
     def review(self) -> None:
         """Decide on every open study that has news, rule by rule; called many times a second."""
-        for arrival in self.arrivals.due(time.time()):
+        for arrival in self.arrivals.due(self._clock()):
             self.look_at(arrival)
 
     def look_at(self, arrival: Arrival) -> None:
         """Decide on one open study; when it is looked at next follows from that."""
-        began = time.perf_counter()
+        began = self._clock()
         try:
             wait = self.review_study(arrival)
         except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
@@ -95,7 +117,7 @@ class Flow(durable.Workflows):
             text = f"cannot be judged: {where(error)}"
             self.records.events.add(arrival.study_uid, EventKind.UNREADABLE, text)
             log.error("study %s %s", arrival.study_uid, text)
-        self.arrivals.reviewed(arrival, wait, time.perf_counter() - began)
+        self.arrivals.reviewed(arrival, wait, max(0.0, self._clock() - began))
 
     def review_study(self, arrival: Arrival) -> float | None:
         """Follow every rule that applies; seconds to the next look, None once all is decided.
@@ -104,7 +126,7 @@ class Flow(durable.Workflows):
         """
         study = arrival.study()
         rules = [rule for rule in self.site.rule if applies(rule, study)]
-        now = time.time()
+        now = self._clock()
         decisions = [decide(arrival, self.needs[rule.module], rule, now) for rule in rules]
         waits = [decision.seconds for decision in decisions if isinstance(decision, Wait)]
         if len(waits) < len(rules) and self.arrivals.catch_up(arrival):
@@ -114,7 +136,7 @@ class Flow(durable.Workflows):
         if waits:
             return min(waits)
         quiet = max((rule.study_quiet_seconds for rule in rules), default=SETTLED_QUIET_SECONDS)
-        rest = quiet - (time.time() - arrival.last)
+        rest = quiet - (self._clock() - arrival.last)
         return rest if rest > 0 else None
 
     def sweep(self) -> None:
@@ -160,12 +182,14 @@ class Flow(durable.Workflows):
     def launch(self, item: Workitem) -> None:
         """Hand a workitem to the workers; doing so again changes nothing while they have it."""
         launch = item.launch
-        if durable.is_over(f"{item.id}.{launch}"):  # and the workitem is not: the engine gave up
+        # Where the workflow is over and the workitem is not, the engine gave up.
+        if self._engine.is_over(f"{item.id}.{launch}"):
             if self.records.workitems.one(item.id).state not in UNFINISHED:
                 return  # it has ended meanwhile
             launch = self.records.workitems.count_launch(item.id)
         priority = durable.PRIORITIES[item.rule.priority]
-        durable.enqueue(durable.ANALYSE, self.analyse, f"{item.id}.{launch}", item.id, priority)
+        workflow = f"{item.id}.{launch}"
+        self._engine.enqueue(durable.ANALYSE, self.analyse, workflow, item.id, priority)
         wake_workers(self.site.data)
 
     def note_not_run(self, rule: Rule, arrival: Arrival, why: Hold | NotApplicable) -> None:

@@ -10,7 +10,7 @@ grow to half an hour, for days.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hilum.config.kinds import DestinationSettings
@@ -38,7 +38,11 @@ log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """The deliveries of `site`. `clock` gives the time in s since 1970; tests let hours pass."""
+    """The deliveries of `site`.
+
+    `clock` gives the time in s since 1970; tests let hours pass. A destination that does not show
+    at once what it was sent is asked again after each of the `read_back_pauses` (s).
+    """
 
     def __init__(
         self,
@@ -46,7 +50,9 @@ class Outbox:
         records: Records,
         workitems: Workitems,
         clock: Callable[[], float] = time.time,
+        read_back_pauses: Sequence[float] = READ_BACK_PAUSES,
     ) -> None:
+        self._read_back_pauses = read_back_pauses
         self._site = site
         self._records = records
         self._workitems = workitems
@@ -147,7 +153,7 @@ class Outbox:
         return len(results)
 
     def _read_back(self, peer: Destination, results: list[Result]) -> None:
-        for pause in READ_BACK_PAUSES:
+        for pause in self._read_back_pauses:
             time.sleep(pause)
             if not (missing := peer.missing(results)):
                 return

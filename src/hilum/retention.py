@@ -9,7 +9,7 @@ import contextlib
 import logging
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -29,7 +29,7 @@ from hilum.records.states import EventKind, WorkitemState
 from hilum.wording import counted
 from hilum.workitems import Workitems
 
-TURN_SECONDS = 0.05  # the gateway has other things to do
+TURN_SECONDS = 0.05
 BATCH = 20  # images
 DAY = 86_400.0
 YOUNGEST = 3600.0  # seconds a finished study is kept however full the disk is: to look, to withdraw
@@ -38,7 +38,17 @@ log = logging.getLogger(__name__)
 
 
 class Retention:
-    """Removes a little in every `turn`, in the thread that also decides about arrivals."""
+    """Removes a little in every `turn`, in the thread that also decides about arrivals.
+
+    Parameters
+    ----------
+    clock
+        Gives the time in s since 1970; tests let days pass.
+    turn_seconds
+        How long a turn may take: the gateway has other things to do.
+    filled
+        How full the disk of a folder is, in per cent.
+    """
 
     def __init__(
         self,
@@ -48,7 +58,13 @@ class Retention:
         arrivals: Arrivals,
         workitems: Workitems,
         own: OwnResults,
+        clock: Callable[[], float] = time.time,
+        turn_seconds: float = TURN_SECONDS,
+        filled: Callable[[Path], float] = filled_percent,
     ) -> None:
+        self._clock = clock
+        self._turn_seconds = turn_seconds
+        self._filled = filled
         self._own = own
         self._site = site
         self._settings = site.retention
@@ -72,7 +88,7 @@ class Retention:
         """Remove for some hundredths of a second."""
         if self._work is None:
             return
-        deadline = time.monotonic() + TURN_SECONDS
+        deadline = time.monotonic() + self._turn_seconds
         try:
             for _ in self._work:
                 if time.monotonic() > deadline:
@@ -100,22 +116,22 @@ class Retention:
         ages += [YOUNGEST] if self._is_short_of_room() else []
         if not ages:
             return []
-        return self._records.studies.settled_before(time.time() - min(ages))
+        return self._records.studies.settled_before(self._clock() - min(ages))
 
     def _reason(self, study: Study) -> str | None:
         """The rule by which `study` is to go now, if any."""
         last_verified = self._records.deliveries.last_verified(study.study_uid)
-        idle = time.time() - max(study.last_at, last_verified)
+        idle = self._clock() - max(study.last_at, last_verified)
         if self._settings.days and idle > self._settings.days * DAY:
             return f"no news for more than {self._settings.days:g} days"
         if idle > YOUNGEST and self._is_short_of_room():
-            return f"the disk is {filled_percent(self._site.data):.0f} % full"
+            return f"the disk is {self._filled(self._site.data):.0f} % full"
         return None
 
     def _is_short_of_room(self) -> bool:
         limit, data = self._settings.disk_percent, self._site.data
         low = free_mib(data) < 2 * self._site.receiver.low_water_mb
-        return bool(limit) and (low or filled_percent(data) > limit)
+        return bool(limit) and (low or self._filled(data) > limit)
 
     def _is_final(self, study_uid: str) -> bool:
         """Whether nothing of the study is under way, owed to anybody or waiting for a person."""
@@ -147,6 +163,7 @@ class Retention:
             files = [file for file in files if file.stat().st_ctime < removed.begun]
         elif len(files) > study.settled_images:
             return  # news that no hint told of; the next sweep of the arrivals finds it
+        # not by our clock: it is compared with the times of files
         removed = replace(removed, begun=removed.begun or time.time())
         rest = iter(files)
         while batch := list(islice(rest, BATCH)):
@@ -177,7 +194,7 @@ class Retention:
         size = f"{removed.size / MEBIBYTE:.1f} MiB"
         of_results = f"the files of {counted(results, 'result')}"
         text = f"{counted(images, 'image')} ({size}) and {of_results}: {reason}"
-        removal = Removal(study_uid, time.time(), reason, images, removed.size, results)
+        removal = Removal(study_uid, self._clock(), reason, images, removed.size, results)
         self._records.studies.remove_images(removal, text)
         replace(removed, begun=None).write(folder)
         with contextlib.suppress(OSError):  # an image came at this moment, or it had gone before
@@ -199,7 +216,7 @@ class Retention:
     def _remove_set_apart(self) -> Iterator[None]:
         if not self._settings.quarantine_days:
             return
-        oldest = time.time() - self._settings.quarantine_days * DAY
+        oldest = self._clock() - self._settings.quarantine_days * DAY
         for file in self._inbox.quarantine.iterdir():
             if file.is_file() and file.stat().st_mtime < oldest:
                 file.unlink()

@@ -1,7 +1,7 @@
 """Workitems as flow.py handles them: made from a decision, read back with images and findings."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +32,10 @@ ENDED_WITHOUT_RESULT = (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED, Workit
 
 
 class Workitems:
-    """What belongs to workitems on disk, below the folder `data`, and how new ones are made."""
+    """What belongs to workitems on disk, below the folder `data`, and how new ones are made.
+
+    `clock` gives the time in s since 1970.
+    """
 
     def __init__(
         self,
@@ -41,7 +44,9 @@ class Workitems:
         data: Path,
         facts: Mapping[str, ModuleFacts],
         needs: Mapping[str, Mapping[str, Need]],
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
         self._needs = needs
         self._records = records
         self._inbox = inbox
@@ -96,7 +101,7 @@ class Workitems:
             rule_key=rule.key,
             state=WorkitemState.SCHEDULED,
             reason="",
-            created=time.time(),
+            created=self._clock(),
             inputs={},
             siblings=_witnesses(arrival.instances.values(), selection),
             verdicts=selection.verdicts,

@@ -22,11 +22,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pydicom.dataset import Dataset
 
 from factory import OURS, as_own_result, mr_slices
-from hilum import arrivals, flow, workitems
 from hilum.arrivals import Arrivals
 from hilum.config.site import Rule, Site
 from hilum.dicom.part10 import as_file
-from hilum.engine import durable
 from hilum.flow import Flow
 from hilum.hints import Aborted, Released, hint_of
 from hilum.inbox import Inbox, Intake, digest
@@ -54,21 +52,8 @@ class Module:
     run: Callable[..., Any]
 
 
-class Clock:
-    """Seconds since the epoch, as the test says."""
-
-    def __init__(self) -> None:
-        self.now = 1e9
-
-    def time(self) -> float:
-        return self.now
-
-    def perf_counter(self) -> float:
-        return self.now
-
-
 class Engine:
-    """Keeps the workitems that were handed to the workers; each at most once."""
+    """A `durable.Engine` that keeps what was handed to the workers; each at most once."""
 
     def __init__(self) -> None:
         self.launched: dict[str, str] = {}  # workitem by workflow
@@ -105,14 +90,8 @@ class Mortal(Records):
 @contextmanager
 def gateway() -> Iterator["Gateway"]:
     """A gateway with a folder, a clock and an engine of its own."""
-    clock, engine = Clock(), Engine()
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        for module in (flow, arrivals, workitems):
-            patch.setattr(module, "time", clock)
-        patch.setattr(durable, "enqueue", engine.enqueue)
-        patch.setattr(durable, "is_over", engine.is_over)
-        patch.setattr(durable.Workflows, "__init__", lambda *_: None)  # one a process, otherwise
-        made = Gateway(Path(folder), clock, engine)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Gateway(Path(folder))
         try:
             yield made
         finally:
@@ -121,19 +100,30 @@ def gateway() -> Iterator["Gateway"]:
 
 
 class Gateway:
-    """What the process called gateway does, one turn at a time; `receive` is the receiver."""
+    """What the process called gateway does, one turn at a time; `receive` is the receiver.
 
-    def __init__(self, folder: Path, clock: Clock, engine: Engine) -> None:
-        self.clock, self.engine = clock, engine
+    `now` is its time, in s since 1970.
+    """
+
+    numbers = itertools.count()
+
+    def __init__(self, folder: Path) -> None:
+        self.now = 1e9
+        self.engine = Engine()
         self.records = Mortal(f"sqlite:///{folder}/hilum.db")
         self.inbox = Inbox(folder)
-        self.flow = Flow(Site(data=folder, rule=RULES), self.records, {"m": Module})
-        self.flow.arrivals = Arrivals(self.inbox, self.records, OURS)
+        name = f"flow {next(self.numbers)}"
+        site = Site(data=folder, rule=RULES)
+        self.flow = Flow(site, self.records, {"m": Module}, self.clock, self.engine, name)
+        self.flow.arrivals = Arrivals(self.inbox, self.records, OURS, self.clock)
+
+    def clock(self) -> float:
+        return self.now
 
     def receive(self, content: bytes, association: str, told: bool = True) -> Intake:
         stored = self.inbox.store(content)
         if stored.outcome is Intake.STORED:
-            os.utime(stored.path, (self.clock.now, self.clock.now))
+            os.utime(stored.path, (self.now, self.now))
         if told:
             self.flow.arrivals.take(hint_of(stored, association, "", ""))
         return stored.outcome
@@ -143,13 +133,13 @@ class Gateway:
 
     def wait(self, seconds: float) -> None:
         """Let time go by, with a look at the studies whenever one is due."""
-        end = self.clock.now + seconds
-        while self.clock.now < end:
-            self.clock.now = min(end, self.clock.now + 0.5)
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(end, self.now + 0.5)
             self.flow.review()
 
     def restart(self) -> None:
-        self.flow.arrivals = Arrivals(self.inbox, self.records, OURS)
+        self.flow.arrivals = Arrivals(self.inbox, self.records, OURS, self.clock)
         self.flow.sweep()
 
     def analyse(self, steps: int) -> None:
@@ -222,7 +212,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(study=STUDIES, numbers=NUMBERS, association=ASSOCIATIONS, told=st.booleans())
     def send(self, study: str, numbers: list[int], association: str, told: bool) -> None:
         for number in numbers:
-            self.gateway.clock.now += 0.01
+            self.gateway.now += 0.01
             outcome = self.gateway.receive(contents(study)[number], association, told)
             known = number in self.sent[study]
             assert outcome is (Intake.DUPLICATE if known else Intake.STORED)
@@ -323,7 +313,7 @@ def send(
 ) -> None:
     """Some images of study "one", a tenth of a second apart."""
     for number in numbers:
-        hall.clock.now += 0.1
+        hall.now += 0.1
         hall.receive(contents("one")[number], association)
     if end:
         hall.tell(end, association)

@@ -30,7 +30,13 @@ class Desk:
         self.records = Records(f"sqlite:///{folder}/hilum.db")
         self.site = Site(data=folder, destination=destinations)
         workitems = Workitems(self.records, Inbox(folder), folder, {}, {})
-        self.outbox = Outbox(self.site, self.records, workitems, clock=lambda: self.now)
+        self.outbox = Outbox(
+            self.site,
+            self.records,
+            workitems,
+            clock=lambda: self.now,
+            read_back_pauses=(0.0, 0.01),
+        )
 
     def owe(self, name: str, *destinations: str) -> str:
         """A workitem called `name` whose only result goes to `destinations`; the UID of that."""
@@ -65,8 +71,7 @@ def archive():
 
 
 @pytest.fixture
-def desk(tmp_path: Path, archive: DicomwebArchive, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "READ_BACK_PAUSES", (0.0, 0.01))
+def desk(tmp_path: Path, archive: DicomwebArchive):
     desk = Desk(tmp_path, DicomwebDestinationSettings(name="pacs", url=archive.url))
     yield desk
     desk.records.close()

@@ -14,7 +14,6 @@ from pydicom.uid import Comprehensive3DSRStorage
 from pynetdicom import AE, evt
 
 from hilum import codes
-from hilum.comparison import priors
 from hilum.comparison.priors import compared, follow_up, look_up
 from hilum.config import parse
 from hilum.dicom.instance import Instance
@@ -26,6 +25,7 @@ from hilum.transport import query, sender
 from hilum.transport.scu import Peer
 from hilum_lab.network.processes import available_port
 from tests.archives import Orthanc
+from tests.patience import PATIENCE
 
 from ..objects import exams
 
@@ -300,18 +300,19 @@ def found_in_ruins(wanted: Dataset) -> Iterator[tuple[int, object]]:
 )
 def test_no_archive_costs_a_result(
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     gets: bool,
     answers: Callable[[Dataset], Iterator[tuple[int, object]]],
     problem: str | None,
 ) -> None:
-    if answers is found_without_end:
-        monkeypatch.setattr(priors, "ALTOGETHER", 1.0)
     present = exam(tmp_path, NOW)
     with Archive(gets, answers) as archive:
         site = parse({"destination": [{"name": "pacs", "kind": "dimse", "port": archive.port}]})
         found, problems = follow_up(
-            present.findings, present.patient_and_study, present.module, site.destination
+            present.findings,
+            present.patient_and_study,
+            present.module,
+            site.destination,
+            altogether=1.0 if answers is found_without_end else PATIENCE,
         )
     assert found.items[: len(present.findings.items)] == present.findings.items
     assert len(problems) == (1 if problem else 0)

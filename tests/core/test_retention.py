@@ -1,5 +1,6 @@
 """What the retention rule removes, what it never touches, and what a removal must not cause."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ import pytest
 from typer.testing import CliRunner
 
 from factory import OURS, a_delivery, a_result, a_workitem, as_own_result, mr_slices, put, write
-from hilum import retention
 from hilum.alarms import AlarmLog, alarms_now
 from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
@@ -25,13 +25,13 @@ from hilum.findings import Findings, Note
 from hilum.hints import Stored
 from hilum.inbox import Inbox, Intake
 from hilum.inbox.removed import Removed
-from hilum.inbox.room import with_room
+from hilum.inbox.room import filled_percent, with_room
 from hilum.inbox.versions import Versions
 from hilum.module import Input
 from hilum.records import Records, tables, views
 from hilum.records.models import Correction
 from hilum.records.states import DeliveryState, EventKind, WorkitemState
-from hilum.retention import DAY, YOUNGEST, Retention
+from hilum.retention import DAY, TURN_SECONDS, YOUNGEST, Retention
 from hilum.sources import Listed
 from hilum.watching.holdings import SiteHoldings
 from hilum.workitems import Workitems
@@ -43,9 +43,15 @@ RULE = Rule(module="m", give_up_seconds=60)
 
 
 class House:
-    """A data folder with records and the gateway's objects on it; `restart` makes them anew."""
+    """A data folder with records and the gateway's objects on it; `restart` makes them anew.
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    Its clock is `now`, in s since 1970. How full the disk is, is all that is not real: `filled`.
+    """
+
+    def __init__(self, folder: Path, turn_seconds: float = TURN_SECONDS, **settings: Any) -> None:
+        self.now = time.time()
+        self.turn_seconds = turn_seconds
+        self.filled = filled_percent
         low_water = settings.pop("low_water_mb", 0)
         self.site = parse(
             {"data": folder, "receiver": {"low_water_mb": low_water}, "retention": settings}
@@ -55,17 +61,29 @@ class House:
         self.restart()
 
     def restart(self) -> None:
-        self.arrivals = Arrivals(self.inbox, self.records, OURS)
+        def clock() -> float:
+            return self.now
+
+        self.arrivals = Arrivals(self.inbox, self.records, OURS, clock)
         self.arrivals.sweep()
-        self.workitems = Workitems(self.records, self.inbox, self.site.data, {}, {})
+        self.workitems = Workitems(self.records, self.inbox, self.site.data, {}, {}, clock)
         self.retention = Retention(
-            self.site, self.records, self.inbox, self.arrivals, self.workitems, OURS
+            self.site,
+            self.records,
+            self.inbox,
+            self.arrivals,
+            self.workitems,
+            OURS,
+            clock=clock,
+            turn_seconds=self.turn_seconds,
+            filled=lambda folder: self.filled(folder),
         )
 
     def receive(self, files: list[Path], hints: bool = True) -> None:
         for file in files:
             stored = self.inbox.store(file.read_bytes())
             assert stored.outcome is Intake.STORED
+            os.utime(stored.path, (self.now, self.now))
             if hints:
                 self.arrivals.take(Stored(stored.path))
 
@@ -81,7 +99,7 @@ class House:
     ) -> Path:
         """A workitem of `study_uid` with the file of one result; the folder of that file."""
         workitem_id = values.pop("id", f"workitem of {study_uid}")
-        about = {"id": workitem_id, "study_uid": study_uid, "created": time.time()}
+        about = {"id": workitem_id, "study_uid": study_uid, "created": self.now}
         put(self.records, a_workitem(**about, state=state, **values))
         for number, delivery in enumerate(deliveries):
             put(self.records, a_delivery(workitem_id, f"d{number}", state=DeliveryState(delivery)))
@@ -90,17 +108,10 @@ class House:
         (folder / "sr.dcm").write_bytes(b"result")
         return folder
 
-    def let_pass(self, seconds: float) -> None:
-        for study in self.records.studies.latest(100):
-            last_at = study.last_at - seconds
-            self.records.studies.reviewed(
-                study.study_uid, study.images, last_at, study.settled_images
-            )
-
     def clean(self) -> None:
         """All that the rule asks for now, turn by turn."""
         self.retention.sweep()
-        while self.retention._work is not None:
+        while self.retention.is_busy:
             self.retention.turn()
 
     def kept(self) -> list[Path]:
@@ -113,6 +124,14 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     house = House(tmp_path / "data", days=30)
+    yield house
+    house.records.close()
+
+
+@pytest.fixture
+def hasty_house(tmp_path: Path) -> Iterator[House]:
+    """One that has no time: each turn does one thing."""
+    house = House(tmp_path / "data", days=30, turn_seconds=0.0)
     yield house
     house.records.close()
 
@@ -134,10 +153,10 @@ def test_an_old_finished_study_goes_and_its_records_stay(
     house.settle()
     results = house.workitem(study_uid, WorkitemState.COMPLETED, "verified", "cancelled")
     size = sum(path.stat().st_size for path in house.kept())
-    house.let_pass(29 * DAY)
+    house.now += 29 * DAY
     house.clean()
     assert len(house.kept()) == IMAGES
-    house.let_pass(2 * DAY)
+    house.now += 2 * DAY
     house.clean()
     assert house.kept() == []
     assert not results.exists()
@@ -183,7 +202,7 @@ def test_what_is_not_over_is_never_removed(
     house.settle()
     house.workitem(study_uid, WorkitemState.COMPLETED, "verified", id="another")
     results = house.workitem(study_uid, state, *deliveries)
-    house.let_pass(2 * DAY)
+    house.now += 2 * DAY
     house.clean()
     assert len(house.kept()) == 3
     assert results.exists()
@@ -209,7 +228,7 @@ def test_what_is_over_goes(
     house.receive(scan[:3])
     house.settle()
     results = house.workitem(study_uid, state, *deliveries)
-    house.let_pass(31 * DAY)
+    house.now += 31 * DAY
     house.clean()
     assert house.kept() == []
     assert not results.exists()
@@ -220,11 +239,11 @@ def test_a_study_no_rule_wants_goes_but_not_one_that_could_not_be_judged(
 ) -> None:
     house.receive(scan[:3])
     house.records.events.add(study_uid, EventKind.UNREADABLE, "cannot be judged")
-    house.let_pass(31 * DAY)
+    house.now += 31 * DAY
     house.clean()
     assert len(house.kept()) == 3  # open
     house.settle()
-    house.let_pass(31 * DAY)
+    house.now += 31 * DAY
     house.clean()
     assert len(house.kept()) == 3
     house.records.database.transact(lambda c: c.execute(tables.event.delete()))
@@ -236,7 +255,7 @@ def test_the_only_copy_of_a_result_stays(house: House, scan: list[Path], study_u
     house.receive(scan[:3])
     house.settle()
     results = house.workitem(study_uid, WorkitemState.COMPLETED)  # no destination
-    house.let_pass(31 * DAY)
+    house.now += 31 * DAY
     house.clean()
     assert house.kept() == []
     assert results.exists()
@@ -248,17 +267,17 @@ def test_age_counts_from_the_last_proof_of_delivery(
     house.receive(scan[:3])
     house.settle()
     house.workitem(study_uid, WorkitemState.COMPLETED, "verified")
-    house.let_pass(31 * DAY)
+    house.now += 31 * DAY
     (delivery,) = house.records.deliveries.of_workitem(f"workitem of {study_uid}")
-    house.records.deliveries.verify(delivery, "shown", time.time() - 10 * DAY)
+    house.records.deliveries.verify(delivery, "shown", house.now - 10 * DAY)
     house.clean()
     assert len(house.kept()) == 3
 
 
 def test_on_a_full_disk_the_oldest_go_first_and_none_younger_than_an_hour(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    """Here the disk is full until two studies are gone; how full is all that is not real."""
+    """Here the disk is full until two studies are gone."""
     house = House(tmp_path / "data", days=0, disk_percent=80)
     uids = []
     for number in range(4):
@@ -266,44 +285,40 @@ def test_on_a_full_disk_the_oldest_go_first_and_none_younger_than_an_hour(
         house.receive(files)
         house.settle()
         uids.append(Instance.read(files[0]).study_uid)
-        house.let_pass(2 * YOUNGEST)
-    monkeypatch.setattr(
-        retention, "filled_percent", lambda _: 90.0 if len(house.kept()) > 4 else 70.0
-    )
+        house.now += 2 * YOUNGEST
+    house.filled = lambda _: 90.0 if len(house.kept()) > 4 else 70.0
     house.clean()
     gone = [uid for uid in uids if views.study(house.records, uid).removed]
     assert gone == uids[:2]
     assert house.events(uids[0], "removed")[0].endswith("the disk is 90 % full")
-    monkeypatch.setattr(retention, "filled_percent", lambda _: 90.0)
-    house.let_pass(-4 * YOUNGEST)  # the third is older than an hour, the fourth no longer
+    house.filled = lambda _: 90.0
+    house.now -= 4 * YOUNGEST  # as if the others had come within the last hour
     house.clean()
     gone = [uid for uid in uids if views.study(house.records, uid).removed]
     assert gone == uids[:2]
     house.records.close()
 
 
-def test_little_is_done_in_one_turn(
-    house: House, scan: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_little_is_done_in_one_turn(hasty_house: House, scan: list[Path]) -> None:
+    house = hasty_house
     house.receive(scan)
     house.settle()
-    house.let_pass(31 * DAY)
-    monkeypatch.setattr(retention, "TURN_SECONDS", 0.0)
+    house.now += 31 * DAY
     house.retention.sweep()
     counts = []
-    while house.retention._work is not None:
+    while house.retention.is_busy:
         house.retention.turn()
         counts.append(len(house.kept()))
     assert sorted(set(counts), reverse=True) == [45, 25, 5, 0]
 
 
 def test_a_removal_that_was_killed_goes_on_and_takes_nothing_that_came_since(
-    house: House, scan: list[Path], study_uid: str, monkeypatch: pytest.MonkeyPatch
+    hasty_house: House, scan: list[Path], study_uid: str
 ) -> None:
+    house = hasty_house
     house.receive(scan[:44])
     house.settle()
-    house.let_pass(31 * DAY)
-    monkeypatch.setattr(retention, "TURN_SECONDS", 0.0)
+    house.now += 31 * DAY
     house.retention.sweep()
     while len(house.kept()) == 44:
         house.retention.turn()
@@ -322,12 +337,12 @@ def test_a_removal_that_was_killed_goes_on_and_takes_nothing_that_came_since(
 
 
 def test_images_that_come_while_the_study_is_removed_stop_it(
-    house: House, scan: list[Path], study_uid: str, monkeypatch: pytest.MonkeyPatch
+    hasty_house: House, scan: list[Path], study_uid: str
 ) -> None:
+    house = hasty_house
     house.receive(scan[:44])
     house.settle()
-    house.let_pass(31 * DAY)
-    monkeypatch.setattr(retention, "TURN_SECONDS", 0.0)
+    house.now += 31 * DAY
     house.retention.sweep()
     while len(house.kept()) == 44:
         house.retention.turn()
@@ -337,7 +352,7 @@ def test_images_that_come_while_the_study_is_removed_stop_it(
     assert Removed.read(house.inbox.study_folder(study_uid)).begun is None
     (arrival,) = house.settle()
     assert (len(arrival.removed), arrival.images) == (20, 45)
-    house.let_pass(31 * DAY)
+    house.now += 31 * DAY
     house.clean()
     assert house.kept() == []
 
@@ -346,7 +361,7 @@ def removed_study(house: House, scan: list[Path]) -> None:
     house.receive(scan)
     house.settle()
     house.workitem(Instance.read(scan[0]).study_uid, WorkitemState.COMPLETED, "verified")
-    house.let_pass(31 * DAY)
+    house.now += 31 * DAY
     house.clean()
     assert house.kept() == []
 
@@ -389,7 +404,7 @@ def test_a_removed_study_that_is_sent_again_is_whole_again(
     assert {i.path.name for i in chosen.instances} == {p.name for p in house.kept()}
     house.settle()
     assert views.study(house.records, study_uid).removed is None
-    house.let_pass(31 * DAY)
+    house.now += 31 * DAY
     house.clean()
     assert house.kept() == []
     assert views.study(house.records, study_uid).removed.images == IMAGES
@@ -414,13 +429,13 @@ def test_own_results_that_came_back_go_too_and_need_not_be_sent_again(
     (own,) = write([as_own_result(result[0])], tmp_path / "result")
     house.receive([*scan[:3], own])
     house.settle()
-    house.let_pass(31 * DAY)
+    house.now += 31 * DAY
     house.clean()
     assert house.kept() == []
     house.receive(scan[:3])
     (arrival,) = house.settle()
     assert arrival.removed == set()
-    house.let_pass(31 * DAY)
+    house.now += 31 * DAY
     house.clean()
     house.receive([own])  # alone, after everything else is gone
     house.arrivals.sweep()
@@ -442,7 +457,7 @@ def test_what_needs_the_files_says_that_they_are_gone(
     put(house.records, a_result("w", path=result))
     delivery = house.records.deliveries.one("w", "d0")
     assert [sent.path for sent in house.workitems.results_for(delivery)] == [result]
-    house.let_pass(31 * DAY)
+    house.now += 31 * DAY
     house.clean()
     with pytest.raises(RemovedError, match=r"4 of its 4 files .* no news for more than 30 days"):
         house.workitems.results_for(delivery)
@@ -451,7 +466,7 @@ def test_what_needs_the_files_says_that_they_are_gone(
 def test_the_quarantine_has_an_age_of_its_own(tmp_path: Path) -> None:
     house = House(tmp_path / "data", days=0, disk_percent=0, quarantine_days=0.000001)
     house.inbox.set_apart(b"odd", "not DICOM")
-    time.sleep(0.1)
+    house.now += 1
     house.clean()
     assert list(house.inbox.quarantine.iterdir()) == []
     house.records.close()
@@ -462,7 +477,7 @@ def test_zero_means_never(tmp_path: Path, scan: list[Path]) -> None:
     house.receive(scan[:3])
     house.inbox.set_apart(b"odd", "not DICOM")
     house.settle()
-    house.let_pass(1000 * DAY)
+    house.now += 1000 * DAY
     house.clean()
     assert len(house.kept()) == 3
     assert len(list(house.inbox.quarantine.iterdir())) == 2
@@ -477,7 +492,7 @@ def test_a_disk_that_is_quite_full_is_emptied(tmp_path: Path, small_disk: Mount)
         house = House(disk / "data", days=0, low_water_mb=1)
         house.receive(files)
         house.settle()
-        house.let_pass(2 * YOUNGEST)
+        house.now += 2 * YOUNGEST
         with filled(disk):
             with pytest.raises(OSError, match="No space left"):
                 (disk / "more").write_bytes(b"x")
@@ -557,7 +572,7 @@ def test_corrected_patient_data_wait_for_a_person_and_go_with_their_study(
     sent.write_bytes(scan[0].read_bytes())
     versions.keep(sent, study_uid, "1.2.3", "a.dcm")
     house.records.corrections.note(Correction(study_uid, "1.2.3", 0.0, ("PACS",), is_open=True))
-    house.let_pass(31 * 86400)
+    house.now += 31 * 86400
     house.clean()
     assert len(house.kept()) == IMAGES
     house.records.corrections.dismiss(study_uid)

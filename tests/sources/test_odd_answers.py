@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from hilum.dicom.instance import Instance
-from hilum.watching import fetching
+from hilum.watching.fetching import Pace
 from tests.sources.watching import Watching, uids
 from tests.synthetic import uid, write_series
 
@@ -89,15 +89,14 @@ def test_an_odd_answer_for_one_image_is_its_own_failure(
     pacs: tuple[Pacs, str],
     odd: tuple[int, dict[str, str], bytes],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The others come in the same turn; it is asked for three times, and the trace says so once."""
-    monkeypatch.setattr(fetching, "RETRY_SECONDS", (0.05, 0.05))
     archive, url = pacs
     files = write_series(tmp_path / "scan", 4)
     archive.hold(files)
     archive.odd[uid(files[1])] = odd
-    watch = watch_of(tmp_path / "site", url, since="beginning")
+    pace = Pace(retry_seconds=(0.05, 0.05))
+    watch = watch_of(tmp_path / "site", url, since="beginning", pace=pace)
     try:
         watch.turn()
         assert watch.received() == uids(files) - {uid(files[1])}
@@ -106,7 +105,7 @@ def test_an_odd_answer_for_one_image_is_its_own_failure(
         watch.until(lambda: watch.records.events.of_study(study), "the event")
         for _ in range(10):
             watch.turn()
-        assert archive.asked[uid(files[1])] == fetching.TRIES
+        assert archive.asked[uid(files[1])] == pace.tries
         (event,) = watch.records.events.of_study(study)
         assert event.kind == "not fetched"
         assert watch.row.problem == event.text

@@ -20,7 +20,7 @@ from hilum.hints import Counted, Duplicate, Quarantined, Released, Stored
 from hilum.records import Records
 from hilum.records.models import SourceStanding
 from hilum.transport.web import HttpClient, Response
-from hilum.watching import fetching
+from hilum.watching.fetching import Pace
 from tests.archives import Orthanc
 from tests.destinations.test_failures import silent_listener
 from tests.patience import until
@@ -400,15 +400,13 @@ def test_an_image_too_large_for_the_memory_does_not_stop_the_others(
         assert "too large for receiver.memory_mb" in event.text
 
 
-def test_one_image_that_cannot_be_fetched_does_not_stop_the_others(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fetching, "RETRY_SECONDS", (0.1, 0.2))
+def test_one_image_that_cannot_be_fetched_does_not_stop_the_others(tmp_path: Path) -> None:
+    pace = Pace(retry_seconds=(0.1, 0.2))
     files = write_series(tmp_path / "scan", 4)
     settings = {"MaximumStorageCacheSize": 0}
     with (
         Orthanc(tmp_path / "pacs", settings=settings) as orthanc,
-        watching(tmp_path / "site", orthanc) as watch,
+        watching(tmp_path / "site", orthanc, pace=pace) as watch,
     ):
         study = str(pydicom.dcmread(files[0]).StudyInstanceUID)
         upload(orthanc, files)
@@ -448,13 +446,15 @@ def test_many_lost_images_do_not_hold_up_a_new_one(tmp_path: Path) -> None:
         assert watch.row.state == "reachable"
 
 
-def test_no_more_is_listed_than_may_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "MOST_WAITING", 2)
+def test_no_more_is_listed_than_may_wait(tmp_path: Path) -> None:
+    pace = Pace(most_waiting=2)
     files = [f for n in range(8) for f in write_series(tmp_path / str(n), 1, 8, PatientID=str(n))]
     with Orthanc(tmp_path / "pacs") as orthanc:
         upload(orthanc, files)
         httpx.delete(f"{orthanc.url}/changes").raise_for_status()
-        watch = Watching(tmp_path / "site", orthanc.url, since="beginning", wait_seconds=60)
+        watch = Watching(
+            tmp_path / "site", orthanc.url, since="beginning", wait_seconds=60, pace=pace
+        )
         try:
             pauses = [watch.turn() for _ in range(10)]
             assert len(watch.told(Counted)) == 3

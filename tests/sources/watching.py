@@ -14,7 +14,8 @@ from hilum.hints import Hint, HintReceiver, HintSender
 from hilum.inbox import Inbox
 from hilum.records import Records
 from hilum.records.models import SourceStanding
-from hilum.watching import Watch
+from hilum.watching import USUAL_PACE, Watch
+from hilum.watching.fetching import Pace
 from tests.archives import Orthanc
 from tests.patience import until
 from tests.synthetic import uid
@@ -26,8 +27,14 @@ class Watching:
     """A source of a site below `folder`; `restart` is what a kill and a new process do."""
 
     def __init__(
-        self, folder: Path, url: str, records: type[Records] = Records, **values: Any
+        self,
+        folder: Path,
+        url: str,
+        records: type[Records] = Records,
+        pace: Pace = USUAL_PACE,
+        **values: Any,
     ) -> None:
+        self.pace = pace
         receiver = {"low_water_mb": values.pop("low_water_mb", 0)}
         receiver["memory_mb"] = values.pop("memory_mb", 2048)
         source = {"name": "pacs", "kind": "orthanc", "url": url, **values}
@@ -44,7 +51,9 @@ class Watching:
     @property
     def watch(self) -> Watch:
         if self._watch is None:
-            self._watch = Watch(self.site, self.site.source[0], self.records, self._sender)
+            self._watch = Watch(
+                self.site, self.site.source[0], self.records, self._sender, self.pace
+            )
         return self._watch
 
     def restart(self, **values: Any) -> None:

@@ -53,11 +53,16 @@ CAUTIOUS = "The earlier result of {day} was of low confidence, and so is the cha
 
 
 def follow_up(
-    findings: Findings, about: Dataset, module: ModuleFacts, archives: Sequence[DicomNode]
+    findings: Findings,
+    about: Dataset,
+    module: ModuleFacts,
+    archives: Sequence[DicomNode],
+    altogether: float = ALTOGETHER,
 ) -> tuple[Findings, list[str]]:
     """`findings` compared with the patient's earlier results in `archives`, and what went wrong.
 
-    `about` are the patient and study attributes of the images that they are of.
+    `about` are the patient and study attributes of the images that they are of. An archive has
+    `altogether` seconds for all that it is asked.
     """
     documents: list[Dataset] = []
     problems = []
@@ -65,7 +70,7 @@ def follow_up(
         peer = Peer.of(settings)
         peer = replace(peer, timeout=min(peer.timeout, PATIENCE))
         try:
-            documents += look_up(peer, about, module)
+            documents += look_up(peer, about, module, altogether)
         except DeliveryError as error:
             problems.append(f"{settings.name} could not be asked for earlier results: {error}")
         except HOSTILE as error:
@@ -77,13 +82,15 @@ def follow_up(
     return findings, problems
 
 
-def look_up(peer: Peer, about: Dataset, module: ModuleFacts) -> list[Dataset]:
+def look_up(
+    peer: Peer, about: Dataset, module: ModuleFacts, altogether: float = ALTOGETHER
+) -> list[Dataset]:
     """The reports of `module` on earlier studies of the same patient, and their withdrawals.
 
     Empty where `about`, attributes of patient and study, does not say whose it is, or when it was.
-    Raises like `scu.find`, also when it takes longer than `ALTOGETHER`.
+    Raises like `scu.find`, also when it takes longer than `altogether` seconds.
     """
-    until = time.monotonic() + ALTOGETHER
+    until = time.monotonic() + altogether
     patient_id, day = text_of(about, "PatientID"), day_of(about.get("StudyDate"))
     several = about["PatientID"].VM > 1  # a backslash divides values
     if not patient_id or day is None or several or WILDCARDS & set(patient_id):

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import sqlalchemy as sa
 from dbos import (
@@ -48,6 +48,21 @@ workflows = DBOS.dbos_class()
 workflow = DBOS.workflow(max_recovery_attempts=RECOVERIES)
 step = DBOS.step()
 EngineError = DBOSException  # cancellation and the like: not ours to handle
+
+
+class Engine(Protocol):
+    """What flow.py asks of the engine; this module is one, see `enqueue` and `is_over`."""
+
+    def enqueue(
+        self,
+        queue: str,
+        function: Callable[..., None],
+        workflow_id: str,
+        argument: str,
+        priority: int,
+    ) -> None: ...
+
+    def is_over(self, workflow_id: str) -> bool: ...
 
 
 def engine_url(site: Site) -> str:

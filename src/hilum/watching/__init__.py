@@ -18,12 +18,13 @@ from hilum.hints import HintSender, Started
 from hilum.records import Records
 from hilum.records.states import SourceState
 from hilum.sources import Portion, open_source
-from hilum.watching.fetching import Fetching
+from hilum.watching.fetching import Fetching, Pace
 from hilum.watching.standing import Standing
 
 LIVELY_SECONDS = 2.0  # after an image, more are likely
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.25, 5.0
 REFUSED_SECONDS = 15.0  # a wrong password too often may lock the account
+USUAL_PACE = Pace()
 SWEEP_SHARE = 10  # sweeps take at most one part in so many of the time
 ODD = (LookupError, TypeError, ValueError, AttributeError)  # an answer in another form than known
 
@@ -37,13 +38,18 @@ class Watch:
     """
 
     def __init__(
-        self, site: Site, settings: SourceSettings, records: Records, hints: HintSender
+        self,
+        site: Site,
+        settings: SourceSettings,
+        records: Records,
+        hints: HintSender,
+        pace: Pace = USUAL_PACE,
     ) -> None:
         self.settings = settings
         self._standing = Standing(records, settings.name)
         self.source = open_source(settings)
         self._fetching = Fetching(
-            site, settings.wait_seconds, self.source, records, hints, self._standing
+            site, settings.wait_seconds, self.source, records, hints, self._standing, pace
         )
         self._sweep: Iterator[Portion] | None = None
         self._next_sweep = self._sweep_seconds = 0.0

@@ -32,12 +32,26 @@ from hilum.watching.standing import Standing
 FETCHERS = 4
 BATCH_SHARE = 8  # instances in memory at one time take at most one part in so many of the limit
 LARGEST_SHARE = 4  # a single one at most one in so many: it exists up to three times for a moment
-MOST_WAITING = 5000  # instances
-RETRY_SECONDS = (1.0, 5.0)  # before an image that could not be fetched is tried again
-TRIES = len(RETRY_SECONDS) + 1
-REST_SECONDS = 600.0  # before it is tried again after that
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How soon an image that could not be fetched is tried again, and how many may wait.
+
+    After the last of `retry_seconds` it rests for `rest_seconds`. No more is listed while over
+    `most_waiting` instances wait.
+    """
+
+    retry_seconds: tuple[float, ...] = (1.0, 5.0)
+    rest_seconds: float = 600.0
+    most_waiting: int = 5000
+
+    @property
+    def tries(self) -> int:
+        """How often an image is asked for before it rests."""
+        return len(self.retry_seconds) + 1
 
 
 @dataclass(frozen=True, order=True)
@@ -54,14 +68,15 @@ class Waiting:
 class Queue:
     """A queue of what is to be fetched, by the time it is due; each instance once."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_waiting: int) -> None:
+        self._most_waiting = most_waiting
         self._heap: list[Waiting] = []
         self._uids: set[str] = set()
         self._serials = itertools.count()
 
     def is_full(self) -> bool:
         """Whether the queue is so long that no more should be listed for now."""
-        return len(self._uids) > MOST_WAITING
+        return len(self._uids) > self._most_waiting
 
     @property
     def due(self) -> float:
@@ -118,7 +133,9 @@ class Fetching:
         records: Records,
         hints: HintSender,
         standing: Standing,
+        pace: Pace,
     ) -> None:
+        self._pace = pace
         self._site = site
         self._wait_seconds = wait_seconds
         self._source = source
@@ -128,7 +145,7 @@ class Fetching:
         self._memory = site.receiver.memory_mb << 20
         self._inbox = Inbox(site.data)
         self.holdings = SiteHoldings(self._inbox, records)
-        self.queue = Queue()
+        self.queue = Queue(pace.most_waiting)
         self.last_fetch = float("-inf")
         self.catching_up = False
         self._pool = ThreadPoolExecutor(FETCHERS, "fetch")
@@ -230,21 +247,21 @@ class Fetching:
             self._note_failure(instance, "it is listed, but not there when asked for")
         elif isinstance(outcome, _Failure):
             tries = self._note_failure(instance, outcome.text, outcome.is_final)
-            if tries < TRIES:
+            if tries < self._pace.tries:
                 again = Portion((instance,), "", counts)
-                due = time.monotonic() + RETRY_SECONDS[tries - 1]
+                due = time.monotonic() + self._pace.retry_seconds[tries - 1]
                 self.queue.add(due, again.instances, again, moves_cursor=False)
         elif isinstance(outcome, Intake):
             self._failures.pop(instance.sop_instance_uid, None)
             self._resting.pop(instance.sop_instance_uid, None)
 
     def _note_failure(self, instance: Listed, text: str, is_final: bool = False) -> int:
-        """Count the attempts; after `TRIES` of them the instance rests, and its trace says why."""
+        """Count the attempts; after the last of them the instance rests, and its trace says why."""
         uid = instance.sop_instance_uid
-        self._failures[uid] += TRIES if is_final else 1
-        if self._failures[uid] >= TRIES:
+        self._failures[uid] += self._pace.tries if is_final else 1
+        if self._failures[uid] >= self._pace.tries:
             is_first = uid not in self._resting
-            self._resting[uid] = time.monotonic() + REST_SECONDS
+            self._resting[uid] = time.monotonic() + self._pace.rest_seconds
             if is_first:
                 text = f"one image cannot be fetched: {text}"
                 self._records.events.add(instance.study_uid, EventKind.NOT_FETCHED, text)
