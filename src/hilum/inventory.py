@@ -75,6 +75,10 @@ FILES = {
     "modules/chest/lungs.onnx": NOT_FOR_COMMERCE,
     "objects/sheet/fonts/Roboto-Regular.ttf": "Apache-2.0",
     "objects/sheet/fonts/Roboto-Bold.ttf": "Apache-2.0",
+    "objects/sheet/fonts/NotoSansArabic-Regular.ttf": "OFL-1.1",
+    "objects/sheet/fonts/NotoSansDevanagari-Regular.ttf": "OFL-1.1",
+    "objects/sheet/fonts/NotoSansHebrew-Regular.ttf": "OFL-1.1",
+    "objects/sheet/fonts/NotoSansThai-Regular.ttf": "OFL-1.1",
 }
 
 PAGE = """\

@@ -107,3 +107,43 @@ def test_pictures_come_back_whatever_the_uids_are(tmp_path: Path) -> None:
     assert all((back[name] == pictures[name]).all() for name in pictures)
     exchange.save_pictures({}, tmp_path)
     assert exchange.load_pictures(tmp_path) == {}
+
+
+def test_what_an_older_version_wrote_is_read(tmp_path: Path) -> None:
+    """A result may be taken back years later, and its findings are read for that."""
+    (tmp_path / exchange.FINDINGS).write_text(
+        """[
+ {"kind": "Segment", "frame_of_reference_uid": "1.2.3", "code": {"code": ["1", "99X", "One"]},
+  "label": "One", "modifier": null, "side": null, "category": {"code": ["2", "99X", "Two"]},
+  "colour": [1, 2, 3]},
+ {"kind": "Measurement", "code": {"code": ["3", "99X", "Three"]}, "value": 1.5,
+  "unit": {"code": ["ml", "UCUM", "millilitre"]}, "of": 0, "uncertainty": null, "image": null,
+  "followed": true},
+ {"kind": "Change", "of": 1, "day": "2026-02-28", "earlier": [{"day": "2024-02-29", "value": 1.3,
+  "uncertainty": 0.05, "study_uid": "1.2", "series_uid": "1.3", "sop_instance_uid": "1.4"}]},
+ {"kind": "Classification", "scores": [{"code": ["4", "99X", "Four"], "label": "Four",
+  "value": 0.75}], "outcome": {"code": ["4", "99X", "Four"], "label": "Four", "value": 0.75},
+  "basis": "why", "image": "1.2.3.4", "threshold": 0.5},
+ {"kind": "HeatMap", "label": "evidence", "image": "1.2.3.4"},
+ {"kind": "Refusal", "code": "no", "text": "No.", "image": null},
+ {"kind": "Note", "text": "Thick slices.", "image": null, "caution": true}
+]"""
+    )
+    mask = np.arange(24).reshape(2, 3, 4) > 11
+    arrays = {
+        "0.mask": np.packbits(mask),
+        "0.box": np.array([[0, 0, 0], mask.shape, mask.shape]),
+        "0.affine": np.eye(4),
+        "4.values": np.eye(3, dtype=np.float32),
+    }
+    np.savez(tmp_path / exchange.ARRAYS, allow_pickle=False, **arrays)
+    back = exchange.load(tmp_path)
+    assert [type(item).__name__ for item in back.items] == [
+        *("Segment", "Measurement", "Change", "Classification", "HeatMap", "Refusal", "Note")
+    ]
+    assert np.array_equal(back.segments[0].mask.array, mask)
+    assert back.changes[0].of.of is back.segments[0]
+    assert back.classifications[0].scores[0].code.meaning == "Four"
+    assert back.heat_maps[0].region is None
+    exchange.save(back, tmp_path / "again")
+    assert exchange.summary(exchange.load(tmp_path / "again")) == exchange.summary(back)

@@ -36,6 +36,11 @@ NAMES = {
     "greek": ("ISO_IR 126", "Παπαδοπουλος^Νικος"),
     "german": ("ISO_IR 100", "Äneas^Rüdiger"),
     "unicode": ("ISO_IR 192", "Wang^XiaoDong=王^小东"),
+    "chinese": ("GB18030", "Zhang^XiaoDong=张^小东"),
+    "korean": (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동"),
+    "hebrew": ("ISO_IR 138", "שרון^דבורה"),
+    "thai": ("ISO_IR 166", "นามสกุล^ชื่อต้น"),
+    "hindi": ("ISO_IR 192", "शर्मा^प्रिया"),
 }
 
 

@@ -12,7 +12,8 @@ from hilum.dicom.series import Series
 from hilum.findings import Segment
 from hilum.objects.report.places import LEGEND, slices_of
 from hilum.objects.report.planes import Scene, Views
-from hilum.objects.sheet.picture import numbered
+from hilum.objects.sheet.story import Cuts, Plane, Sheet
+from hilum.objects.sheet.typeset import drawn
 
 AXIAL, CORONAL, SAGITTAL = (1, 0, 0, 0, 1, 0), (1, 0, 0, 0, 0, -1), (0, 1, 0, 0, 0, -1)
 OBLIQUE = (1, 0, 0, 0, float(np.cos(0.3)), float(np.sin(0.3)))
@@ -137,11 +138,17 @@ def _pixels(frame):
 def test_the_mark_of_a_small_picture_stands_on_black(tmp_path, grey):
     """An outline alone is hardly legible on bright tissue, at the few mm that a picture has."""
     view = Views.of(series_of(tmp_path, AXIAL), ()).strip[0]
+    red = np.array((255, 0, 0))
     plain = Image.new("RGB", view.image.size, (grey, grey, grey))
-    place = replace(view.place, mark="y = \N{MINUS SIGN}12.5")
-    drawn = np.asarray(numbered(replace(view, image=plain, place=place)))[..., 0]
-    rows, columns = np.nonzero(drawn > 200 if grey < 200 else drawn < 200)
-    box = drawn[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    plain.paste(tuple(red), (0, 0, plain.width, 2))  # to find it again
+    plane = Plane(plain, view.name, "y = \N{MINUS SIGN}12.5", view.letters, (20.0, "5 mm"))
+    (picture,) = drawn("Title", [Sheet("", (), (Cuts((), ((plane,),), ""),), (), ())])
+    pixels = np.asarray(picture)
+    rows, columns = np.nonzero((pixels == red).all(-1))
+    top, left = rows.max() + 1, columns.min()
+    drawn_on = pixels[top : top + plain.height - 2, left : left + plain.width, 0]
+    rows, columns = np.nonzero(drawn_on > 200 if grey < 200 else drawn_on < 200)
+    box = drawn_on[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     assert not grey or (box == grey).sum() < 5  # nothing of the tissue between the letters
     assert (box > 200).mean() > 0.05
     assert (box < 50).mean() > 0.4

@@ -23,10 +23,10 @@ HEAVY = {
     "hilum_lab.demo",
     "pydicom.sr",
     "pynetdicom",
-    "reportlab",
     "scipy",
     "sqlalchemy.dialects.postgresql",
     "starlette",
+    "typst",
     "uvicorn",
 }
 EVERY_KIND = """

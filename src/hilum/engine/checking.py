@@ -1,6 +1,6 @@
 """What a module yields, judged against what it was given, while its line can still be named.
 
-The finding itself was checked where it was made (findings.py); whether it is about this input can
+The finding itself was checked where it was made; whether it is about this input can
 be known only here.
 """
 
@@ -9,11 +9,12 @@ from pathlib import Path
 from types import GeneratorType
 
 import numpy as np
+from highdicom import Volume
 
 from hilum.dicom.film import Film
 from hilum.dicom.series import Series
 from hilum.errors import FindingError, line_of_module
-from hilum.findings import Change, Finding, Findings, Measurement, Segment, image_of
+from hilum.findings import Finding, Findings, image_of, referred_to
 
 SAME_PLACE = 1e-3  # mm by which the mask's first and last voxels may be off
 
@@ -45,32 +46,32 @@ def check(finding: object, before: Sequence[Finding], inputs: Inputs) -> None:
     """Raise `FindingError` unless `finding`, which follows `before`, is one about `inputs`."""
     if not isinstance(finding, Finding):
         raise FindingError(f"{type(finding).__name__} is no finding")
-    if isinstance(finding, Segment):
-        _check_grid(finding, inputs)
+    for name, value in vars(finding).items():
+        if isinstance(value, Volume):
+            _check_grid(f"the {name} of {_name(finding)}", value, inputs)
     image = image_of(finding)
     if image is not None and image not in _images(inputs):
         kind = type(finding).__name__
         raise FindingError(f"the image of this {kind}, {image}, is not among the input's images")
-    of = finding.of if isinstance(finding, Measurement | Change) else None
-    if of is not None and not any(of is earlier for earlier in before):
-        raise FindingError(f"it is of {_name(of)}, which was not yielded before it")
+    for of in referred_to(finding):
+        if not any(of is earlier for earlier in before):
+            raise FindingError(f"it is of {_name(of)}, which was not yielded before it")
 
 
-def _check_grid(segment: Segment, inputs: Inputs) -> None:
-    """The mask lies on the grid of the first input, the one that the objects refer to."""
-    what = f"the mask of the segment {segment.label!r}"
+def _check_grid(what: str, volume: Volume, inputs: Inputs) -> None:
+    """It lies on the grid of the first input, the one that the objects refer to."""
     series = inputs[0]
     if not isinstance(series, Series):
         raise FindingError(f"{what} lies on no grid: the module is given films")
     shape = series.shape if series.frames else ()
-    if segment.mask.array.shape != shape:
-        given = " x ".join(map(str, segment.mask.array.shape))
+    if volume.array.shape != shape:
+        given = " x ".join(map(str, volume.array.shape))
         needed = " x ".join(map(str, shape))
         raise FindingError(f"{what} has {given} voxels, the series has {needed}")
     if series.stack.spacing is None:
         return
     corners = np.array([[0, 0, 0, 1], [*(n - 1 for n in shape), 1]]).T
-    off = np.abs((segment.mask.affine - series.affine) @ corners).max()
+    off = np.abs((volume.affine - series.affine) @ corners).max()
     if off > SAME_PLACE:
         raise FindingError(
             f"{what} lies {off:.3g} mm off the grid of the series: make it with"
@@ -88,8 +89,9 @@ def _images(inputs: Inputs) -> set[str]:
     return uids
 
 
-def _name(of: Segment | Measurement) -> str:
-    return f"the {type(of).__name__.lower()} {of.label!r}"
+def _name(finding: Finding) -> str:
+    kind, label = type(finding).__name__.lower(), getattr(finding, "label", None)
+    return f"the {kind} {label!r}" if label else f"the {kind}"
 
 
 def _place(error: FindingError, given: object, package: str) -> str:

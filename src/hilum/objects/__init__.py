@@ -22,6 +22,7 @@ from hilum.objects.analysis import Analysis
 from hilum.objects.iod.common import sop_instance_uid
 from hilum.objects.iod.withdrawal import write_withdrawal
 from hilum.objects.kinds import KINDS, Document, ResultObject, Writing
+from hilum.objects.telling import in_known_kinds
 from hilum.results import DICOM
 
 __all__ = [
@@ -131,7 +132,7 @@ def _written(
 ) -> list[tuple[str, Dataset | bytes]]:
     """What can be written of `kinds`; `on_loss` is told of each that cannot."""
     made: dict[str, Sequence[Dataset | bytes]] = {}
-    writing = Writing(_with_remarks(analysis), segmentation, regions, made)
+    writing = Writing(_as_told(analysis), segmentation, regions, made)
     for kind, writer in _writers(kinds, on_loss).items():
         try:
             contents = writer.write(writing)
@@ -166,8 +167,8 @@ def _writers(kinds: Sequence[str], on_loss: OnLoss) -> dict[str, ResultObject]:
     return ordered
 
 
-def _with_remarks(analysis: Analysis) -> Analysis:
-    """`analysis`, with what a reader must know of whose images these are."""
+def _as_told(analysis: Analysis) -> Analysis:
+    """`analysis` in kinds that the writers know, with what a reader must know of the images."""
     remarks = []
     if differ := analysis.judgement.beside:
         text = f"Other images of this study name another patient ({', '.join(differ)})"
@@ -175,9 +176,8 @@ def _with_remarks(analysis: Analysis) -> Analysis:
     remarks += (Note(text, caution=True) for text in analysis.left_out)
     if any(instance.header.is_assumed for instance in analysis.instances):
         remarks.append(Note(UNREADABLE_LETTERS))
-    if not remarks:
-        return analysis
-    return replace(analysis, findings=Findings((*analysis.findings.items, *remarks)))
+    told = in_known_kinds(analysis.findings)
+    return replace(analysis, findings=Findings((*told.items, *remarks)))
 
 
 def _bare(analysis: Analysis) -> Analysis:

@@ -7,7 +7,6 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_file_meta_info
-from pydicom.sr.coding import Code
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from hilum.dicom import codes
@@ -20,7 +19,6 @@ from hilum.dicom.uids import (
     MANUFACTURER,
     derived_uid,
 )
-from hilum.findings import Classification, Measurement, Note, Refusal, Segment
 from hilum.objects.analysis import Analysis
 
 # High numbers, else viewers open our objects before the images.
@@ -101,10 +99,7 @@ def predecessors(analysis: Analysis, sop_class_uid: str) -> list[Dataset]:
 def body_part(analysis: Analysis) -> str | None:
     """Of the analysed images, else of the structure that was found, else of the study's images."""
     chosen = [s.header.get("BodyPartExamined") for s in analysis.all_series]
-    findings = analysis.findings
-    about = [segment.code for segment in findings.segments]
-    about += [measurement.code for measurement in findings.measurements]
-    about += [score.code for c in findings.classifications for score in c.scores]
+    about = (code for finding in analysis.findings.items for code in finding.codes())
     found = [codes.BODY_PARTS.get(code) for code in about]
     others = [s.header.get("BodyPartExamined") for s in analysis.study.series]
     usable = (str(p) for p in (*chosen, *found, *others) if p and is_valid("CS", str(p)))
@@ -216,22 +211,8 @@ def _own_texts(analysis: Analysis) -> Iterable[str]:
     yield from analysis.reasons
     yield analysis.incomplete or ""
     for finding in analysis.findings.items:
-        match finding:
-            case Note() | Refusal():
-                yield finding.text
-            case Segment():
-                yield finding.name
-                yield from _meanings(finding.code, finding.modifier, finding.side, finding.category)
-            case Measurement():
-                yield from _meanings(finding.code, finding.unit)
-            case Classification():
-                yield finding.basis
-                yield from (score.label for score in finding.scores)
-                yield from _meanings(*(score.code for score in finding.scores))
-
-
-def _meanings(*given: Code | None) -> Iterable[str]:
-    return (code.meaning for code in given if code)
+        yield from finding.texts()
+        yield from (code.meaning for code in finding.codes())
 
 
 def _dates(dataset: Dataset, analysis: Analysis) -> None:

@@ -31,13 +31,13 @@ def library(report: Report) -> Dataset:
 def groups(report: Report) -> Iterator[Dataset]:
     """One for each film, one for each of its scores; then those of the whole input."""
     for film in report.films:
-        yield _group(report, "", film.own.measurements, film, evaluations=_evaluations(film))
+        yield group(report, "", film.own.measurements, film, evaluations=_evaluations(film))
         for classification in film.own.classifications:
             yield from _of_scores(report, classification, film)
     for segment in report.empty_segments:
         yield _of_nothing(report, segment)
     if whole := [m for m in report.whole.measurements if m.of is None]:
-        yield _group(report, report.title, whole)
+        yield group(report, report.title, whole)
     for classification in report.whole.classifications:
         yield from _of_scores(report, classification)
 
@@ -66,7 +66,7 @@ def _of_scores(
     """One group for each score, under the finding that it is about."""
     for score in classification.scores:
         certainty = Measurement(codes.CERTAINTY_OF_FINDING, score.value * 100, codes.PERCENT)
-        yield _group(report, score.label, [certainty], film, score.code)
+        yield group(report, score.label, [certainty], film, score.code)
 
 
 def _of_nothing(report: Report, segment: Segment) -> Dataset:
@@ -88,7 +88,7 @@ def site(segment: Segment) -> Dataset:
     return tree.code(codes.FINDING_SITE, segment.code, tree.HAS_CONCEPT_MOD, modifiers)
 
 
-def _group(
+def group(
     report: Report,
     name: str,
     measurements: Sequence[Measurement],

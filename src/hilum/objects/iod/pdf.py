@@ -8,7 +8,7 @@ from hilum.dicom.text import is_valid
 from hilum.objects.iod import common
 from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
-from hilum.objects.sheet import page
+from hilum.objects.sheet import typeset
 from hilum.results import DICOM
 
 
@@ -30,7 +30,7 @@ def write(report: Report) -> Dataset:
     if sources:
         dataset.SourceInstanceSequence = sources
     common.stamp(dataset, analysis, "pdf")
-    document = page.draw(report, dataset)
+    document = typeset.pdf(report, dataset)
     dataset.MIMETypeOfEncapsulatedDocument = "application/pdf"
     dataset.EncapsulatedDocumentLength = len(document)
     dataset.EncapsulatedDocument = document + b"\0" * (len(document) % 2)

@@ -12,7 +12,7 @@ from hilum.dicom.instance import Instance
 from hilum.objects.iod import common
 from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
-from hilum.objects.sheet import film_picture, picture
+from hilum.objects.sheet import typeset
 from hilum.results import DICOM
 
 # Body parts that there are not two of (PS3.16 Annex L), as far as radiographs and sections go.
@@ -29,17 +29,10 @@ def write(report: Report) -> list[Dataset]:
 
     A result about a volume, or about one film, is one picture.
     """
-    everything = report.analysis.instances
-    drawn: list[tuple[Image.Image, Sequence[Instance]]] = [
-        (film_picture.draw(report, film), [film.film.instance]) for film in report.films
-    ]
-    if report.conclusion:
-        drawn.insert(0, (film_picture.draw_summary(report, report.conclusion), everything))
-    elif not drawn:
-        drawn = [(picture.draw(report), everything)]
+    drawn = typeset.pictures(report)
     return [
-        _capture(report, number, image, sources)
-        for number, (image, sources) in enumerate(drawn, start=1)
+        _capture(report, number, image, sheet.instances)
+        for number, (image, sheet) in enumerate(drawn, start=1)
     ]
 
 

@@ -10,6 +10,7 @@ from hilum.config.kinds import Regions
 from hilum.dicom import codes
 from hilum.dicom.uids import MANUFACTURER
 from hilum.findings import Segment
+from hilum.objects import telling
 from hilum.objects.analysis import Analysis
 from hilum.objects.iod import common, groups
 from hilum.objects.iod import content_tree as tree
@@ -38,8 +39,8 @@ def write(
         )
     )
     found = analysis.findings
-    measured = {measurement.code.scheme_designator for measurement in found.measurements}
-    if found.classifications or found.changes or codes.OWN_SCHEME in measured:
+    schemes = {code.scheme_designator for finding in found.items for code in finding.codes()}
+    if found.classifications or found.changes or codes.OWN_SCHEME in schemes:
         dataset.CodingSchemeIdentificationSequence = [codes.own_scheme()]
     # Another segmentation encoding makes another SEG, thus another report that refers to it.
     variant = f"{segmentation.SOPInstanceUID} {regions}" if segmentation else ""
@@ -124,13 +125,14 @@ def _root(report: Report, segmentation: Dataset | None, regions: Regions) -> Ite
     if report.films:
         yield groups.library(report)
     measured = [_group(report, segment, segmentation, regions) for segment in report.segments]
+    own = telling.groups(report)
     if measured:
-        yield tree.container(codes.IMAGING_MEASUREMENTS, measured)
+        yield tree.container(codes.IMAGING_MEASUREMENTS, [*measured, *own])
         # Viewers stumble over a TID 1501 group beside TID 1411 groups; this place is TID 1420.
         derived = [n for m in report.measurements(None) for n in groups.measured(report, m)]
         if derived:
             yield tree.container(codes.DERIVED_IMAGING_MEASUREMENTS, derived)
-    elif without := list(groups.groups(report)):
+    elif without := [*groups.groups(report), *own]:
         yield tree.container(codes.IMAGING_MEASUREMENTS, without)
     yield tree.container(codes.QUALITATIVE_EVALUATIONS, list(_evaluations(report)))
 

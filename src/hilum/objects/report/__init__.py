@@ -189,10 +189,13 @@ class Report:
     @cached_property
     def facts(self) -> tuple[tuple[str, str], ...]:
         """Where the result comes from: which images, which model, why, when."""
-        facts = [("Images", describe(series)) for series in self.analysis.all_series]
-        if not facts:
-            facts = [("Images", "no series of this study was suitable")]
-        return (*facts, *self.provenance)
+        return (*self.about, *self.provenance)
+
+    @property
+    def about(self) -> tuple[tuple[str, str], ...]:
+        """The images that were analysed."""
+        series = tuple(("Images", describe(each)) for each in self.analysis.all_series)
+        return series or (("Images", "no series of this study was suitable"),)
 
     @property
     def provenance(self) -> tuple[tuple[str, str], ...]:

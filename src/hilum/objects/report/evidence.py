@@ -6,6 +6,7 @@ from PIL import Image, ImageFilter
 from hilum.dicom.rendering import resized
 from hilum.findings import HeatMap
 from hilum.objects.report.planes import line_along
+from hilum.objects.report.rows import Colour
 
 OUTLINE_COLOUR = (120, 225, 255)
 # Magma of matplotlib (CC0) from its middle on: lightness rises evenly with the evidence, and no
@@ -45,6 +46,13 @@ def colours(evidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     steps = np.linspace(0, 1, len(COLOURS))
     rgb = np.stack([np.interp(strength, steps, channel) for channel in COLOURS.T], axis=-1)
     return rgb.astype(np.float32), (STRONGEST * strength)[..., None].astype(np.float32)
+
+
+def scale_of_colours(steps: int = 24) -> tuple[Colour, ...]:
+    """The colours of the heat map from none to most, as they look upon grey."""
+    colour, alpha = colours(np.linspace(0, 1, steps, dtype=np.float32))
+    upon_grey = (96 + alpha * (colour - 96)).round().astype(int).tolist()
+    return tuple((red, green, blue) for red, green, blue in upon_grey)
 
 
 def fitted(picture: Image.Image, width: float, height: float) -> Image.Image:

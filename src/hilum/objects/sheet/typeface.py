@@ -1,72 +1,59 @@
-"""The typeface of picture and PDF, and which characters it has."""
+"""The fonts of a sheet, and which characters they have."""
 
-from collections.abc import Iterable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
-from PIL import ImageFont
-from pydicom.valuerep import PersonName
-from reportlab import rl_config
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
+from fontTools.ttLib import TTFont
 
-FOLDER = Path(__file__).parent / "fonts"
-REGULAR, BOLD = "Roboto-Regular", "Roboto-Bold"
+# Chinese, Japanese and Korean: 16 MB, so a package of its own and not a file of ours.
+EAST_ASIAN = "noto_cjk_sans_jp_regular"
 MOST_SHOWN = 2000  # characters of one text: a third of a page
 MOST_IN_CELL = 250  # of one in a narrow column, or a headline
+JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"  # spelling, in Persian and Hindi
 
 
 @cache
-def pixels(name: str, size: int) -> ImageFont.FreeTypeFont:
-    """The font for the picture, `size` pixels high."""
-    return ImageFont.truetype(FOLDER / f"{name}.ttf", size, layout_engine=ImageFont.Layout.BASIC)
-
-
-@cache
-def register() -> None:
-    """Make both fonts known to reportlab, which embeds what is used of them."""
-    # ASCII-85 is for channels that are not 8 bits clean, and takes reportlab most of its time.
-    setattr(rl_config, "useA85", 0)  # noqa: B010 - mypy cannot see it
-    for name in (REGULAR, BOLD):
-        pdfmetrics.registerFont(TTFont(name, FOLDER / f"{name}.ttf"))
-    pdfmetrics.registerFontFamily(REGULAR, normal=REGULAR, bold=BOLD, italic=REGULAR)
+def folders() -> tuple[Path, ...]:
+    """Where the fonts are: ours, and those of the package."""
+    spec = find_spec(EAST_ASIAN)
+    assert spec is not None and spec.origin is not None, "a dependency is missing"
+    return Path(__file__).parent / "fonts", Path(spec.origin).parent
 
 
 def can_show(text: str) -> bool:
-    """Whether the font has every character of `text`."""
-    return all(ord(character) in _characters() for character in text)
+    """Whether there is a glyph for every character of `text`."""
+    return text.isascii() or all(map(_has_glyph, set(text) - set(JOINERS)))
 
 
 def shown(text: str, most: int = MOST_SHOWN) -> str:
-    """`text` on one line, without the words that the font cannot show: no boxes, no question marks.
+    """`text` on one line, without the words that no font can show: no boxes, no question marks.
 
     At most `most` characters: a page has an end. The measurement report holds the whole text.
     """
     text = text if len(text) <= most else f"{text[: most - 3]}..."
     if text.isprintable() and can_show(text):
         return text
-    plain = "".join(c if c.isprintable() else " " for c in text)
+    plain = "".join(c if c.isprintable() or c in JOINERS else " " for c in text)
     words = (word for word in plain.split() if can_show(word))
     return " ".join(words) or ("(in a script that this page cannot show)" if text.strip() else "")
 
 
-def name_to_show(name: PersonName | str | None) -> str | None:
-    """The first representation of `name` that the font can show: "Family, Given".
-
-    A name in ideographs usually carries a Latin one in its first component group (PS3.5 6.2.1);
-    scripts that need shaping, such as Arabic, are not drawn letter by letter.
-    """
-    groups: Iterable[str] = str(name or "").split("=")
-    for group in groups:
-        family, _, rest = group.partition("^")
-        given = " ".join(part for part in rest.split("^") if part)
-        full = ", ".join(part.strip() for part in (family, given) if part.strip())
-        if full and can_show(full):
-            return full
-    return None
+def _has_glyph(character: str) -> bool:
+    """In the first font that has one: most letters are in the first, the others are large."""
+    return any(ord(character) in _characters(file) for file in _files())
 
 
 @cache
-def _characters() -> frozenset[int]:
-    register()
-    return frozenset(pdfmetrics.getFont(REGULAR).face.charToGlyph)
+def _files() -> tuple[Path, ...]:
+    """The fonts in the order in which a letter is looked for."""
+    found = (sorted(folder.glob("*.[ot]tf")) for folder in folders())
+    files = [file for each in found for file in each]
+    return tuple(sorted(files, key=lambda file: not file.name.startswith("Roboto")))
+
+
+@cache
+def _characters(file: Path) -> frozenset[int]:
+    """The code points that a font has a glyph for."""
+    with TTFont(file, lazy=True) as font:
+        return frozenset(font.getBestCmap() or {})

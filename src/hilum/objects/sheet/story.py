@@ -1,0 +1,372 @@
+"""What the sheets of a report hold and in which order: one story, which every theme lays out.
+
+Blocks are plain values: words, numbers, colours and pictures. How they look is said in `layout.typ`
+and `theme.typ`, once for the printed page and for the picture.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from hilum.dicom.instance import Instance
+from hilum.findings import Classification
+from hilum.objects.report import Report
+from hilum.objects.report.course import ChangeRow, Course, Mark
+from hilum.objects.report.evidence import OUTLINE_COLOUR, fitted, scale_of_colours
+from hilum.objects.report.films import FilmReport, Outcome, Tone
+from hilum.objects.report.planes import View, Views
+from hilum.objects.report.rows import LIMIT, Colour, Grid, Row, row_of
+from hilum.objects.sheet.theme import Theme
+
+PANE = (596, 560)  # largest size of a film in the picture, pixels
+CARD = (376, 340)  # the same of one among several
+LEFT_OUT = "{} more {} in the measurement report."
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """The outcome in few words, and the sentence that explains it."""
+
+    words: str
+    detail: str
+    tone: Tone
+    is_large: bool
+
+
+@dataclass(frozen=True)
+class Calm:
+    """A line that says that nothing is to be warned of."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A sentence in a box."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number and what follows it; `remark` stands below."""
+
+    label: str
+    value: str
+    rest: str
+    colour: Colour | None
+    remark: str
+
+    @classmethod
+    def of(cls, row: Row) -> "Value":
+        return cls(row.label, row.value, row.rest, row.colour, row.remark)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A structure or a part of one, with a value for each column."""
+
+    name: str
+    is_part: bool
+    cells: tuple[Value | None, ...]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The grid of `columns`, and beside it the `rows` that it has no place for."""
+
+    columns: tuple[str, ...]
+    lines: tuple[Line, ...]
+    rows: tuple[Value, ...]
+    legend: str
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What has changed since earlier exams, and the plot of it: its marks and its height.
+
+    The plot is measured in the size of its text.
+    """
+
+    rows: tuple[ChangeRow, ...]
+    marks: tuple[Mark, ...]
+    height: float
+    limit: str
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Plane:
+    """One cut through the images with what is written on it.
+
+    `letters` stand left, right, top and bottom; `bar` is a length in pixels and its name.
+    """
+
+    image: Image.Image
+    name: str
+    place: str
+    letters: tuple[str, ...]
+    bar: tuple[float, str]
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Large `planes` and rows of small ones."""
+
+    planes: tuple[Plane, ...]
+    rows: tuple[tuple[Plane, ...], ...]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film as it is, and with its evidence if there is any; without images it cannot be shown.
+
+    `colours` are those of the evidence, from little to much; `outline` that of the region.
+    """
+
+    images: tuple[Image.Image, ...]
+    colours: tuple[Colour, ...]
+    outline: Colour | None
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A score, 0-1, in words and as a bar."""
+
+    label: str
+    share: float
+    words: str
+    is_chosen: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """The scores of one classification; below `threshold`, 0-1, the program abstains."""
+
+    bars: tuple[Bar, ...]
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was found on a film: scores, and other numbers."""
+
+    groups: tuple[Group, ...]
+    rows: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A film among others: small, with its outcome."""
+
+    image: Image.Image | None
+    name: str
+    words: str
+    tone: Tone | None
+    gist: str
+
+
+@dataclass(frozen=True)
+class Cards:
+    """The films of a study, in rows of `across`."""
+
+    cards: tuple[Card, ...]
+    across: int
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """What a reader must know besides; `bases` say what a score is."""
+
+    title: str
+    bases: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+Block = Headline | Calm | Warned | Numbers | Changes | Cuts | Film | Scores | Cards | Remarks
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One picture, or a page and those it goes on over.
+
+    `place` is its place among several, `about` the images that it is about, in words, `facts` where
+    the result comes from; `instances` are these images. `roomy` is the number of the block that
+    leaves room beside it, if there is one.
+    """
+
+    place: str
+    about: tuple[Pair, ...]
+    blocks: tuple[Block, ...]
+    facts: tuple[Pair, ...]
+    instances: tuple[Instance, ...]
+    roomy: int | None = None
+
+
+def sheets(report: Report, theme: Theme) -> tuple[Sheet, ...]:
+    """One on a volume; of films a sheet for each, and a summary before several."""
+    if not report.films:
+        blocks = tuple(_volume(report, theme))
+        analysed = report.analysis.instances
+        return (Sheet("", report.about, blocks, report.provenance, analysed, _roomy(blocks)),)
+    each = [_film(report, film, theme) for film in report.films]
+    return (*_summary(report, theme), *each)
+
+
+def _volume(report: Report, theme: Theme) -> Iterator[Block]:
+    if report.confidence:
+        yield _confidence(report.confidence)
+    if report.incomplete:
+        yield Warned(report.incomplete)
+    if report.grid or report.rows:
+        yield _numbers(report.grid, report.rows, report.legend, theme)
+    if report.changes:
+        yield _changes(report.changes, report.course, theme)
+    yield from _remarks("Notes", (), report.remarks, theme)
+    if not report.refusal and report.views:
+        yield _cuts(report.views)
+
+
+def _confidence(confidence: Outcome) -> Block:
+    """A warning is a box, that there is none a line."""
+    if confidence.tone is Tone.RESULT:
+        return Calm(confidence.words)
+    return Headline(confidence.words, confidence.detail, confidence.tone, is_large=False)
+
+
+def _numbers(grid: Grid | None, rows: Sequence[Row], legend: str, theme: Theme) -> Numbers:
+    lines = [
+        Line(line.name, line.is_part, tuple(Value.of(c) if c else None for c in line.cells))
+        for line in (grid.lines if grid else ())
+    ]
+    kept, values = theme.lines(lines), theme.lines([Value.of(row) for row in rows])
+    lost = len(lines) + len(rows) - len(kept) - len(values)
+    return Numbers(
+        grid.columns if grid else (), tuple(kept), tuple(values), legend, _left_out(lost, "result")
+    )
+
+
+def _changes(changes: Sequence[ChangeRow], course: Course | None, theme: Theme) -> Changes:
+    kept = theme.lines(changes)
+    lines = sum(1 + len(row.steps) for row in kept)
+    height = theme.plot_height(lines, len(course.tracks) if course else 0)
+    marks = tuple(course.marks(theme.plot_width, height, 1)) if course else ()
+    more = _left_out(len(changes) - len(kept), "change")
+    return Changes(tuple(kept), marks, height, LIMIT, more)
+
+
+def _remarks(
+    title: str, bases: Sequence[str], notes: Sequence[str], theme: Theme
+) -> Iterator[Remarks]:
+    given = [text for text in dict.fromkeys(notes) if text not in bases]
+    kept = theme.texts(given)
+    if lost := _left_out(len(given) - len(kept), "note"):
+        kept = [*kept, lost]
+    if bases or kept:
+        yield Remarks(title, tuple(bases), tuple(kept))
+
+
+def _left_out(count: int, what: str) -> str:
+    if not count:
+        return ""
+    return LEFT_OUT.format(count, f"{what} is" if count == 1 else f"{what}s are")
+
+
+def _cuts(views: Views) -> Cuts:
+    planes = tuple(_plane(view, view.place.words) for view in views.planes)
+    rows = tuple(tuple(_plane(view, view.place.mark) for view in row) for row in views.rows)
+    return Cuts(planes, rows, views.caption)
+
+
+def _plane(view: View, place: str) -> Plane:
+    bar = (view.scale_bar * view.scale, f"{view.scale_bar} mm")
+    return Plane(view.image, view.name, place, view.letters, bar)
+
+
+def _summary(report: Report, theme: Theme) -> Iterator[Sheet]:
+    """What is said of several films together."""
+    conclusion = report.conclusion
+    if conclusion is None:
+        return
+    blocks: list[Block] = [
+        Headline(conclusion.words, conclusion.detail, conclusion.tone, is_large=True),
+        Cards(tuple(map(_card, report.films)), 2 if len(report.films) in (2, 4) else 3),
+    ]
+    if report.incomplete:
+        blocks.append(Warned(report.incomplete))
+    bases = tuple(dict.fromkeys(basis for film in report.films for basis in film.bases))
+    blocks += _remarks("What to know", bases, report.notes, theme)
+    place = f"Summary of {len(report.films)} films of this study"
+    yield Sheet(place, (), tuple(blocks), report.facts, report.analysis.instances)
+
+
+def _card(film: FilmReport) -> Card:
+    image = film.evidence or film.picture
+    view = film.film.header.get("ViewPosition")
+    outcome = film.outcome
+    return Card(
+        fitted(image, *CARD) if image else None,
+        f"{film.name}{f', view {view}' if view else ''}",
+        outcome.words if outcome else "",
+        outcome.tone if outcome else None,
+        film.gist,
+    )
+
+
+def _film(report: Report, film: FilmReport, theme: Theme) -> Sheet:
+    blocks: list[Block] = []
+    if film.outcome:
+        outcome = film.outcome
+        blocks.append(Headline(outcome.words, outcome.detail, outcome.tone, is_large=True))
+    blocks.append(_shown(film))
+    groups = () if film.refusal else tuple(map(_group, film.classifications))
+    rows = tuple(Value.of(row_of(measurement)) for measurement in film.measurements)
+    if groups or rows:
+        blocks.append(Scores(groups, rows))
+    if report.incomplete:
+        blocks.append(Warned(report.incomplete))
+    notes = (*film.notes, *filter(None, (report.replaces,)))
+    blocks += _remarks("What to know", film.bases, notes, theme)
+    place = f"{film.name} of {film.count}" if film.count > 1 else ""
+    about = (("Film", film.description),)
+    shown = (film.film.instance,)
+    return Sheet(place, about, tuple(blocks), report.provenance, shown, _roomy(blocks))
+
+
+def _roomy(blocks: Sequence[Block]) -> int | None:
+    """The last block that is narrow enough for another one beside it."""
+    narrow = [n for n, block in enumerate(blocks) if _is_narrow(block)]
+    return narrow[-1] if narrow else None
+
+
+def _is_narrow(block: Block) -> bool:
+    match block:
+        case Numbers():
+            return not (block.lines and block.rows)
+        case Film():
+            return len(block.images) == 1
+        case _:
+            return isinstance(block, Scores)
+
+
+def _shown(film: FilmReport) -> Film:
+    images = (film.picture, None if film.refusal else film.evidence)
+    heat = film.heat_map
+    return Film(
+        tuple(fitted(image, *PANE).convert("RGB") for image in images if image),
+        scale_of_colours(),
+        OUTLINE_COLOUR if heat is not None and heat.region is not None else None,
+    )
+
+
+def _group(classification: Classification) -> Group:
+    bars = tuple(
+        Bar(s.label, s.value, f"{s.value * 100:.0f} %", s == classification.outcome)
+        for s in classification.scores
+    )
+    return Group(bars, classification.threshold)
