@@ -19,6 +19,7 @@ from hilum.records import Records, tables
 from hilum.records.models import Delivery, Study, Workitem, WrittenResult
 from hilum.records.rows import insert
 from hilum.records.states import DeliveryState, WorkitemKind, WorkitemState
+from hilum.results import DICOM
 
 
 def mr_slices(
@@ -141,7 +142,7 @@ def a_delivery(workitem_id: str, destination: str = "pacs", **values: Any) -> De
 def a_result(workitem_id: str, **values: Any) -> WrittenResult:
     """A report."""
     return replace(
-        WrittenResult("1.2.9", "v", workitem_id, "sr", "1.2.8", Path("sr.dcm")), **values
+        WrittenResult("1.2.9", "v", workitem_id, "sr", DICOM, "1.2.8", Path("sr.dcm")), **values
     )
 
 

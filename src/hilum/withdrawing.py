@@ -9,8 +9,8 @@ from pydicom.sr.coding import Code
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
 from hilum.flow import Flow
-from hilum.objects import Document, write_withdrawal
-from hilum.records.models import Request, Workitem
+from hilum.objects import Document, write_other_withdrawals, write_withdrawal
+from hilum.records.models import Request, Workitem, WrittenResult
 from hilum.records.states import REACHED_FROM, WorkitemKind, WorkitemState
 from hilum.results import DICOM
 from hilum.runs import withdrawal_uid
@@ -48,10 +48,8 @@ def take_back(flow: Flow, item: Workitem, said: Note) -> Answer:
         return Answer(False, "not withdrawn: no result of this workitem was delivered")
     if item.state not in (*REACHED_FROM[WorkitemState.WITHDRAWN], WorkitemState.WITHDRAWN):
         return Answer(False, f"not withdrawn: it is {item.state}")
-    names = ", ".join(sorted(delivery.destination for delivery in deliveries))
-    answer = Answer(True, f"withdrawn; a note goes to {names}")
     if item.state is WorkitemState.WITHDRAWN:
-        return answer
+        return _told(flow, item)
     flow.workitems.require_files(item)
     note = replace(
         item,
@@ -67,29 +65,53 @@ def take_back(flow: Flow, item: Workitem, said: Note) -> Answer:
         superseded_by=None,
         findings=(),
     )
-    _write_notes(flow, item, note, said)
+    variants = _write_notes(flow, item, note, said)
     owed = [
         flow.outbox.owed(note.id, delivery.destination, delivery.variant, images=False)
         for delivery in deliveries
+        if delivery.variant in variants
     ]
     flow.records.workitems.withdraw(item, note, owed)
     flow.outbox.wake()
-    return answer
+    return _told(flow, item)
 
 
-def _write_notes(flow: Flow, item: Workitem, note: Workitem, said: Note) -> None:
-    """One note for each variant of the result: a destination is told of what it received only."""
-    written: dict[str, list[Instance]] = {}
+def _told(flow: Flow, item: Workitem) -> Answer:
+    """Who is told by the note, and who received what no note can take back."""
+    received = {d.destination for d in flow.records.deliveries.of_workitem(item.id)}
+    note = withdrawal_uid(item.id)
+    told = {d.destination for d in flow.records.deliveries.of_workitem(note)}
+    text = f"withdrawn; a note goes to {', '.join(sorted(told)) or 'nobody'}"
+    if untold := received - told:
+        text += f"; Hilum cannot tell {', '.join(sorted(untold))}: tell whoever reads results there"
+    return Answer(True, text)
+
+
+def _write_notes(flow: Flow, item: Workitem, note: Workitem, said: Note) -> set[str]:
+    """One note for each variant of the result: a destination is told of what it received only.
+
+    Gives the variants of which there is a note: not every kind of object can be taken back.
+    """
+    written: dict[str, list[WrittenResult]] = {}
     for result in flow.records.results.of_workitem(item.id):
-        file = flow.site.data / result.path
-        written.setdefault(result.variant, []).append(Instance.read(file))
+        written.setdefault(result.variant, []).append(result)
     analysis = replace(
         flow.workitems.analysis(item),
         workitem_id=note.id,
         created=datetime.fromtimestamp(said.at).astimezone(),
         predecessor=(),
     )
+    told = set()
     for variant, results in written.items():
-        dataset = write_withdrawal(analysis, results, said.reason, variant, said.title)
-        document = Document("ko", DICOM, str(dataset.SOPInstanceUID), dataset)
-        flow.workitems.keep(note.id, document, variant)
+        files = (flow.site.data / r.path for r in results if r.media_type == DICOM)
+        instances = [Instance.read(file) for file in files]
+        documents = []
+        if instances:
+            dataset = write_withdrawal(analysis, instances, said.reason, variant, said.title)
+            documents.append(Document("ko", DICOM, str(dataset.SOPInstanceUID), dataset))
+        others = {r.identity: r.kind for r in results if r.media_type != DICOM}
+        documents += write_other_withdrawals(analysis, others, said.reason)
+        for document in documents:
+            flow.workitems.keep(note.id, document, variant)
+            told.add(variant)
+    return told

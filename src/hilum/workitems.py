@@ -210,7 +210,9 @@ class Workitems:
             incomplete=item.incomplete,
             left_out=tuple(dict.fromkeys(filter(None, lacks))),
             pictures=exchange.load_pictures(self.result_folder(item.id)),
-            predecessor=tuple((r.sop_class_uid, r.sop_instance_uid) for r in before),
+            predecessor=tuple(
+                (r.sop_class_uid, r.identity) for r in before if r.media_type == DICOM
+            ),
         )
 
     def _as_given(self, item: Workitem, name: str, series: Series) -> Series:
@@ -227,8 +229,8 @@ class Workitems:
         results = [
             Result(
                 one.kind,
-                DICOM,
-                one.sop_instance_uid,
+                one.media_type,
+                one.identity,
                 self._data / one.path,
                 item.study_uid,
                 item.id,
@@ -255,6 +257,7 @@ class Workitems:
                 variant,
                 workitem_id,
                 document.kind,
+                document.media_type,
                 document.sop_class_uid,
                 path.relative_to(self._data),
             )

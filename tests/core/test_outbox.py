@@ -43,7 +43,7 @@ class Desk:
         [path] = write(mr_slices(name, count=1), self.folder / "results" / name)
         uid = Instance.read(path).sop_instance_uid
         put(self.records, a_workitem(id=name, state=WorkitemState.DELIVERING))
-        put(self.records, a_result(name, sop_instance_uid=uid, variant="all", path=path))
+        put(self.records, a_result(name, identity=uid, variant="all", path=path))
         for destination in destinations:
             put(self.records, self.outbox.owed(name, destination, "all", images=False))
         return uid

@@ -134,7 +134,7 @@ def test_only_the_wanted_modalities(orthanc: Orthanc, tmp_path: Path) -> None:
 def test_our_own_results_are_not_fetched(orthanc: Orthanc, tmp_path: Path) -> None:
     image, result = write_series(tmp_path / "scan", 2)
     with watching(tmp_path / "site", orthanc) as watch:
-        put(watch.records, a_result("1", sop_instance_uid=next(iter(uids([result])))))
+        put(watch.records, a_result("1", identity=next(iter(uids([result])))))
         upload(orthanc, [result, image])
         arrived(watch, [image])
         watch.settle()

@@ -36,7 +36,7 @@ def through_the_network(parts: tuple[Orthanc, Running], folder: Path) -> tuple[d
     assert not report.failed, str(report)
     view = hilum.settled(Instance.read(files[0]).study_uid)
     (item,) = view.workitems
-    return item, [fetch(pacs, r.sop_instance_uid) for r in item.results]
+    return item, [fetch(pacs, r.identity) for r in item.results]
 
 
 def fetch(pacs: Orthanc, sop_instance_uid: str) -> pydicom.Dataset:

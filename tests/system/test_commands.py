@@ -152,7 +152,7 @@ def test_the_demo_says_nothing_of_a_run_that_was_replaced() -> None:
                 about |= {"findings": (NoteSummary(found),), "superseded_by": superseded_by}
                 put(records, a_workitem(id=str(number), **about))
                 if found:
-                    put(records, a_result(str(number), sop_instance_uid=str(number)))
+                    put(records, a_result(str(number), identity=str(number)))
             return outcome_lines(views.study(records, "1.2"))
 
     assert told(("", "b", "2.0 mL"), ("", None, "3.1 mL"), ("no film", None, "")) == ["3.1 mL"]

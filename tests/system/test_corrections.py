@@ -155,7 +155,7 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
     assert (note.PatientID, note.AccessionNumber) == ("P1", "A1")
     (new,) = [item for item in items if item.predecessor == old.id]
     assert said.startswith(f"{len(images)} images came again from SCANNER as they were before a ")
-    made = {result.sop_instance_uid for result in new.results}
+    made = {result.identity for result in new.results}
     corrected = [result for result in held if result.SOPInstanceUID in made]
     assert len(corrected) == 4
     assert not made & wrong

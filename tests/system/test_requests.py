@@ -211,4 +211,4 @@ def test_what_was_refused_is_released(tmp_path: Path, diary: Path) -> None:
         assert asked(hilum, "release", files)[0] is False
     archive.close()
     assert item.state == "completed"
-    assert {r.sop_instance_uid for r in item.results} == set(archive.holds)
+    assert {r.identity for r in item.results} == set(archive.holds)

@@ -90,7 +90,7 @@ def test_nothing_is_lost_and_nothing_is_made_or_sent_twice(
     assert of_half[-5:] == [*ANALYSED, *AT_DAY]
     assert sum(line.startswith("complete: 6 images") for line in of_half) == 1
     made = {
-        name: Counter(r.sop_instance_uid for study in studies for r in states[study][0].results)
+        name: Counter(r.identity for study in studies for r in states[study][0].results)
         for name, studies in MADE_SINCE.items()
     }
     assert made == {name: archive.sent for name, archive in archives.items()}

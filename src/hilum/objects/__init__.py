@@ -4,7 +4,7 @@ The only thing read here are the pixels of an analysed volume, for the picture; 
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pydicom.dataset import Dataset
@@ -21,7 +21,7 @@ from hilum.kinds import OBJECTS
 from hilum.objects.analysis import Analysis
 from hilum.objects.iod.common import sop_instance_uid
 from hilum.objects.iod.withdrawal import write_withdrawal
-from hilum.objects.kinds import KINDS, Document, ResultObject, Writing
+from hilum.objects.kinds import KINDS, Document, ResultObject, Withdrawable, Writing
 from hilum.objects.telling import in_known_kinds
 from hilum.results import DICOM
 
@@ -32,6 +32,7 @@ __all__ = [
     "ResultObject",
     "Writing",
     "write_objects",
+    "write_other_withdrawals",
     "write_what_can_be",
     "write_withdrawal",
 ]
@@ -113,6 +114,23 @@ def write_what_can_be(
     for kind, content in written:
         numbers[kind] += 1
         documents.append(_document(analysis, kind, content, numbers[kind]))
+    return documents
+
+
+def write_other_withdrawals(
+    analysis: Analysis, results: Mapping[str, str], reason: str
+) -> list[Document]:
+    """What takes back results that are no DICOM objects, given by identity with their kinds.
+
+    One for each kind that can be taken back; `analysis` is that of the note.
+    """
+    documents = []
+    for kind in sorted(set(results.values())):
+        writer = OBJECTS.load(kind)()
+        if isinstance(writer, Withdrawable):
+            identities = [identity for identity, of in results.items() if of == kind]
+            content = writer.write_withdrawal(analysis, identities, reason)
+            documents.append(_document(analysis, kind, content, number=1))
     return documents
 
 

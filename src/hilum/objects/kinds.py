@@ -6,7 +6,7 @@ Each kind is one file beside this one, or in another package (see `hilum.kinds`)
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydicom.dataset import Dataset
 
@@ -71,3 +71,11 @@ class ResultObject(Protocol):
 
         Empty if this kind says nothing of such an analysis.
         """
+
+
+@runtime_checkable
+class Withdrawable(Protocol):
+    """A kind, other than DICOM, whose objects can be taken back where they were sent."""
+
+    def write_withdrawal(self, analysis: Analysis, identities: Sequence[str], reason: str) -> bytes:
+        """What takes back the objects with those identities; `reason` is what a person says."""

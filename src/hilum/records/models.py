@@ -75,16 +75,18 @@ class Workitem:
 
 @dataclass(frozen=True)
 class WrittenResult:
-    """One result object, written for the destinations of one variant (`Destination.variant`).
+    """One result object, written for the destinations of one variant.
 
-    `path` is that of its file, below the data folder.
+    `variant` is that of `DestinationSettings`; `identity` is a SOP Instance UID, or a derived UID
+    of what is no DICOM object. `path` is that of its file, below the data folder.
     """
 
-    sop_instance_uid: str
+    identity: str
     variant: str
     workitem_id: str
-    kind: str  # of the objects that hilum.objects writes
-    sop_class_uid: str
+    kind: str  # of the group `hilum.objects`, or "ko" for a note that takes a result back
+    media_type: str
+    sop_class_uid: str  # "" of what is no DICOM object
     path: Path
 
 

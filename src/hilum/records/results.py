@@ -32,6 +32,6 @@ class ResultRecords:
         """Those that destinations of one variant receive."""
         return self._rows.find(result.workitem_id == workitem_id, result.variant == variant)
 
-    def called(self, sop_instance_uid: str) -> WrittenResult | None:
+    def called(self, identity: str) -> WrittenResult | None:
         """One with this SOP Instance UID, if we have written any."""
-        return self._rows.first(result.sop_instance_uid == sop_instance_uid)
+        return self._rows.first(result.identity == identity)

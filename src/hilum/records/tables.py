@@ -38,11 +38,12 @@ workitem = sa.Table(
 result = sa.Table(
     "result",
     metadata,
-    sa.Column("sop_instance_uid", sa.String(64), primary_key=True),
-    sa.Column("variant", sa.String(64), primary_key=True),  # Destination.variant
+    sa.Column("identity", sa.String(64), primary_key=True),  # SOP Instance UID, or a derived one
+    sa.Column("variant", sa.String(255), primary_key=True),  # DestinationSettings.variant
     sa.Column("workitem_id", sa.String(64), index=True, nullable=False),
-    sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("sop_class_uid", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("media_type", sa.String(64), nullable=False),
+    sa.Column("sop_class_uid", sa.String(64), nullable=False),  # "" of what is no DICOM object
     sa.Column("path", sa.Text, nullable=False),  # below the data folder
 )
 delivery = sa.Table(
@@ -50,7 +51,7 @@ delivery = sa.Table(
     metadata,
     sa.Column("workitem_id", sa.String(64), primary_key=True),
     sa.Column("destination", sa.String(64), primary_key=True),
-    sa.Column("variant", sa.String(64), nullable=False),  # of the results it is to receive
+    sa.Column("variant", sa.String(255), nullable=False),  # of the results it is to receive
     sa.Column("images", sa.Boolean, nullable=False),  # whether the analysed images go along
     sa.Column("state", sa.String(16), index=True, nullable=False),  # a DeliveryState
     sa.Column("owed_at", sa.Float, nullable=False),

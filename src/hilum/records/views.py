@@ -46,8 +46,8 @@ class ResultView:
     """One result object; `verified` once every destination has shown it."""
 
     kind: str
-    sop_class_uid: str
-    sop_instance_uid: str
+    media_type: str
+    identity: str
     verified: bool
 
 
@@ -341,8 +341,6 @@ def _workitem(
         superseded_by=item.superseded_by,
         refusal=refusal_in(item.findings or ()),
         findings=item.findings or (),
-        results=tuple(
-            ResultView(r.kind, r.sop_class_uid, r.sop_instance_uid, is_shown) for r in results
-        ),
+        results=tuple(ResultView(r.kind, r.media_type, r.identity, is_shown) for r in results),
         deliveries=deliveries,
     )
