@@ -38,6 +38,8 @@ PROGRAMS = (
     "useradd",
     "chmod",
     "chown",
+    "cp",
+    "mv",
     ".venv/bin/python",
 )  # of a shell, besides ours
 
@@ -283,5 +285,5 @@ def test_every_file_of_ours_that_is_named_exists() -> None:
 
 FILES_OF_A_SITE = (
     "hilum.toml", "card.toml", "bright_volume.py", "pyproject.toml",
-    "incoming/", "results/", "versions/", "quarantine/", "removed/", "partial/",
+    "data/", "incoming/", "results/", "versions/", "quarantine/", "removed/", "partial/",
 )  # fmt: skip

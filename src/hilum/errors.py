@@ -14,6 +14,7 @@
     |   +-- ModuleCrashed       its process died or was killed
     |   +-- ModuleCancelled     its result was no longer wanted
     +-- RecordsUnavailable      our database does not answer
+    +-- BackupError             no backup was made
     +-- OtherVersionError       our database was made by another version of Hilum
     +-- SourceError             an archive we watch did not give what it was asked for
     |   +-- SourceDelayed       down, slow or busy: it is asked again by itself
@@ -91,6 +92,10 @@ class ModuleCancelled(ModuleError):  # noqa: N818
 
 class RecordsUnavailable(HilumError):  # noqa: N818
     """Our own database is locked, full or away."""
+
+
+class BackupError(HilumError):
+    """No backup was made; the text says why."""
 
 
 class OtherVersionError(HilumError):
