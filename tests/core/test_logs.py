@@ -19,6 +19,7 @@ from hilum.console import serve
 from hilum.logs import PERIOD_SECONDS, SAME_PLACE, SAME_TEXT, Repeats, SharedLog, configure_logging
 from hilum.records import Records
 from hilum_lab.network.processes import available_port
+from tests.patience import PATIENCE, until
 from tests.synthetic import seconds_of, wait_for_port
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -156,7 +157,7 @@ def raise_in_a_tight_loop(data: Path) -> None:
 
 def test_a_loop_that_runs_out_of_descriptors_writes_little(tmp_path: Path) -> None:
     with child(raise_in_a_tight_loop, tmp_path) as process:
-        process.join(60)
+        process.join(PATIENCE)
         assert process.exitcode == 0
     text = (tmp_path / "logs" / "hilum.log").read_text()
     assert len(text) < MOST_BYTES
@@ -180,12 +181,12 @@ def test_a_console_without_descriptors_writes_little_and_comes_back(
 ) -> None:
     """The measured flood: asyncio accepts again and again, and logs each failure."""
     with child(show_with_few_descriptors, console) as process, ExitStack() as stack:
-        wait_for_port(console.console.port, 60)
+        wait_for_port(console.console.port)
         address = ("127.0.0.1", console.console.port)
         for _ in range(60):
             stack.enter_context(socket.create_connection(address))
         log = tmp_path / "logs" / "hilum.log"
-        until_said(log, "out of system resource")
+        until(lambda: "out of system resource" in log.read_text(), log.read_text)
         before = seconds_of(process.pid)
         measured = time.monotonic() + 3.0
         while time.monotonic() < measured:
@@ -193,22 +194,11 @@ def test_a_console_without_descriptors_writes_little_and_comes_back(
         assert seconds_of(process.pid) - before < 0.4  # it was a third of a core
         assert log.stat().st_size < MOST_BYTES
         stack.close()
-        until_answered(console.console.port)
+        until(lambda: answers(console.console.port), "an answer of the console")
 
 
-def until_said(log: Path, text: str) -> None:
-    deadline = time.monotonic() + 30
-    while text not in log.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def until_answered(port: int) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 2) as connection:
-            connection.sendall(b"GET /nothing HTTP/1.0\r\n\r\n")
-            if connection.recv(4) == b"HTTP":
-                return
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+def answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 2) as connection:
+        connection.sendall(b"GET /nothing HTTP/1.0\r\n\r\n")
+        return connection.recv(4) == b"HTTP"
+    return False

@@ -45,9 +45,9 @@ SAME = [
 
 @pytest.mark.parametrize("pattern", [r"(a+)+$", r"(a|aa)+$", r"(a*)*b", r"^(\w+\s?)*$"])
 def test_nested_repeats_end_soon(pattern: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     assert not matches(pattern, "a" * 1024 + "!")
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("pattern", REFUSED)

@@ -86,10 +86,10 @@ def bomb(kind: str, rows: int = 46_000, columns: int = 46_000) -> Dataset:
 def test_codestream_larger_than_the_header_says_is_not_decoded(kind: str, tmp_path: Path) -> None:
     rows = 1024 if kind == "RLE" else 46_000
     path = saved(bomb(kind, rows, rows), tmp_path / "bomb.dcm")
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(UnreadableError, match=r"image 12: .*Rows") as raised:
         stored_frame(path, 1)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
     assert "80" in str(raised.value) or "7680" in str(raised.value)
     assert film_at(path).picture is None
 
@@ -137,10 +137,10 @@ def test_any_bytes_give_a_size_or_a_refusal(start: bytes, rest: bytes, cut: int)
 
 @pytest.mark.parametrize("filler", [b"\xff", b"\xff\x01", b"\xff\xe0\0\2", b"\xff\xe0\0\0"])
 def test_endless_segments_end_soon(filler: bytes) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(UnreadableError):
         size_of(JPEG + filler * 10_000_000)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("kind", ["native", "one bit", *LOSSLESS])

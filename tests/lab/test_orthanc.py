@@ -131,7 +131,7 @@ def test_no_image_waits_for_an_acknowledgement_of_tcp(tmp_path: Path, images: li
         assert set(send(pacs, images, answered)) == {0}
     seconds = [after - before for before, after in pairwise(answered)]
     # With Nagle's algorithm every one takes 40 ms longer. A busy machine holds some up, not all.
-    assert sorted(seconds)[len(seconds) // 4] < 0.03
+    assert sorted(seconds)[len(seconds) // 10] < 0.03
 
 
 def test_http_serves_loopback_only_and_it_stops_in_order(tmp_path: Path) -> None:
