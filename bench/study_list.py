@@ -21,7 +21,7 @@ from hilum.alarms import alarms_now
 from hilum.config import parse
 from hilum.config.site import Rule, Site
 from hilum.records import Records, tables, views
-from hilum.records.models import Delivery, Result, Study, Workitem
+from hilum.records.models import Delivery, Study, Workitem, WrittenResult
 from hilum.records.states import DeliveryState, EventKind, WorkitemKind, WorkitemState
 from hilum.summary import MeasurementSummary
 from hilum.verdict import Verdict
@@ -140,7 +140,7 @@ def add(rows: dict[sa.Table, list[Any]], number: int, at: float) -> None:
     not_run = {"kind": WorkitemKind.NOT_RUN, "state": WorkitemState.NOT_APPLICABLE}
     rows[tables.workitem] += [vars(run), {**vars(run), **chest, **not_run, "findings": None}]
     rows[tables.result] += [
-        Result(f"{run.id}.{kind}", "all", run.id, kind, "1.2.840", Path(f"{kind}.dcm"))
+        WrittenResult(f"{run.id}.{kind}", "all", run.id, kind, "1.2.840", Path(f"{kind}.dcm"))
         for kind in KINDS
     ]
     verified = Delivery(run.id, "pacs", "all", False, DeliveryState.VERIFIED, at, verified_at=at)
