@@ -12,7 +12,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from factory import a_workitem, put
@@ -22,6 +22,7 @@ from hilum.records.rows import Rows, insert
 from hilum.rejections import Rejection
 from hilum.summary import NoteSummary
 
+OUTLINES = {"workitem": models.WorkitemOutline}
 MODELS: dict[str, type] = {
     "workitem": models.Workitem,
     "result": models.WrittenResult,
@@ -77,6 +78,9 @@ def test_every_table_has_a_model_with_its_columns() -> None:
     for name, model in MODELS.items():
         columns = {column.name for column in tables.metadata.tables[name].columns}
         assert {field.name for field in dataclasses.fields(model)} == columns, name
+    for name, outline in OUTLINES.items():
+        whole, part = get_type_hints(MODELS[name]), get_type_hints(outline)
+        assert part.items() <= whole.items()
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -84,6 +88,7 @@ def test_a_row_is_read_as_it_was_written(name: str) -> None:
     model, table = MODELS[name], tables.metadata.tables[name]
 
     @given(row=values_of(model))
+    @settings(deadline=None)
     def check(row: Any) -> None:
         records.database.transact(lambda c: c.execute(table.delete()))
         assert records.database.transact(lambda c: insert(c, table, row))

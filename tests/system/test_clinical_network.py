@@ -108,7 +108,7 @@ def test_a_later_exam_is_compared_with_the_earlier_one(
 def test_our_own_results_coming_back_start_nothing(network: tuple[Orthanc, Running]) -> None:
     """The PACS routes them to us like everything else; they are kept and otherwise ignored."""
     pacs, hilum = network
-    for study in views.studies(hilum.records):
+    for study in views.studies(hilum.records).studies:
         stored = {"Level": "Instance", "Query": {"StudyInstanceUID": study.study_uid}}
         images_and_results = len(httpx.post(f"{pacs.url}/tools/find", json=stored).json())
         folder = Inbox(hilum.site.data).study_folder(study.study_uid)

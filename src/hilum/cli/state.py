@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         QuarantinedView,
         QuarantineView,
         SourceView,
+        StudyPage,
         StudyView,
         WorkitemView,
     )
@@ -37,7 +38,14 @@ PAGE = 50  # objects
 
 
 @app.command()
-def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+def status(
+    page: Annotated[int, typer.Option(min=1, help="Which page; the first holds the latest.")] = 1,
+    unfinished: Annotated[
+        bool, typer.Option("--unfinished", help="Only studies that are not finished, or wait.")
+    ] = False,
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
     """Show the studies that came in and where their results are."""
     from hilum.alarms import alarms_now
     from hilum.records import views
@@ -46,7 +54,7 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     alarms = alarms_now(site, records)
     sources = views.sources(site, records)
     destinations = views.destinations(site, records)
-    studies = views.studies(records)
+    studies = views.studies(records, page, unfinished)
     refusals = records.rejections.since()
     quarantine = views.quarantine(site, newest=10)
     if as_json:
@@ -55,7 +63,7 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
                 "alarms": alarms,
                 "sources": sources,
                 "destinations": destinations,
-                "studies": studies,
+                **vars(studies),
                 "refusals": refusals,
                 "quarantine": quarantine,
             }
@@ -68,7 +76,7 @@ def status(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         out.print(_source_line(source))
     for destination in destinations:
         out.print(_destination_line(destination))
-    _show_studies(studies)
+    _show_studies(studies, unfinished)
     _show_refusals(refusals)
     _show_quarantine(quarantine)
 
@@ -174,8 +182,8 @@ def trace(
         out.print(f"{clock(line.at)}  +{since:8.2f} s  {line.kind:<14} {whose}{escape(line.text)}")
 
 
-def _show_studies(studies: "list[StudyView]") -> None:
-    for study in studies:
+def _show_studies(shown: "StudyPage", unfinished: bool) -> None:
+    for study in shown.studies:
         about = f"{clock(study.last_at)}  {study.study_uid}  {counted(study.images, 'image')}"
         if not study.workitems:
             state = "no rule applies" if study.settled else "receiving"
@@ -185,6 +193,16 @@ def _show_studies(studies: "list[StudyView]") -> None:
             for delivery in item.deliveries:
                 if delivery.state in (DeliveryState.DELAYED, DeliveryState.REFUSED):
                     out.print(f"    {_delivery_line(delivery)}")
+
+    if shown.pages > 1:
+        option = " --unfinished" if unfinished else ""
+        total = shown.unfinished if unfinished else shown.total
+        counts = f"[bold]{counted(total, 'study')}[/], page {shown.page}/{shown.pages}"
+        out.print(counts if unfinished else f"{counts}, {shown.unfinished} unfinished")
+        if shown.page < shown.pages:
+            out.print(f"`hilum status{option} --page {shown.page + 1}` shows the next ones")
+        if not unfinished and shown.unfinished:
+            out.print("`hilum status --unfinished` shows the unfinished ones alone")
 
 
 def _workitem_line(item: "WorkitemView") -> str:

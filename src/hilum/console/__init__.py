@@ -16,10 +16,13 @@ from starlette.routing import Route
 
 from hilum.alarms import alarms_now
 from hilum.config.site import Site
+from hilum.errors import HilumError
 from hilum.hints import Asked, HintSender, wake_address
 from hilum.module import ModuleFacts
 from hilum.records import Records, views
 from hilum.records.views import as_json
+
+LONGEST_NUMBER = 10  # digits of a page
 
 
 def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> Starlette:
@@ -28,6 +31,17 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
         source.name: HintSender(wake_address(site.data, source.name)) for source in site.source
     }
     facts = [vars(module) for module in installed]
+
+    async def studies(request: Request) -> Response:
+        number = request.query_params.get("page", "1")
+        if not (number.isdecimal() and len(number) < LONGEST_NUMBER):
+            return JSONResponse({"error": "page must be a whole number"}, status_code=400)
+        unfinished = request.query_params.get("unfinished") == "1"
+        try:
+            shown = await run_in_threadpool(views.studies, records, int(number), unfinished)
+        except HilumError as error:
+            return JSONResponse({"error": str(error)}, status_code=404)
+        return JSONResponse(as_json(shown))
 
     async def page(_request: Request) -> Response:
         return HTMLResponse(files(__package__).joinpath("index.html").read_text())
@@ -55,7 +69,7 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
         routes=[
             Route("/", page),
             Route("/studies/{uid}", page),
-            Route("/api/studies", _showing(views.studies, records)),
+            Route("/api/studies", studies),
             Route("/api/studies/{uid}", study),
             Route("/api/modules", modules),
             Route("/api/alarms", _showing(alarms_now, site, records)),

@@ -33,11 +33,11 @@ class Database:
     def __init__(self, url: str, patience: float = float("inf")) -> None:
         self._patience = patience
         try:
-            self._engine = sa.create_engine(url)
+            self.engine = sa.create_engine(url)
         except (ImportError, ValueError, sa.exc.ArgumentError) as error:
             raise ConfigurationError(f"database: {error}") from error
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _configure_sqlite)
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _configure_sqlite)
 
     def transact(self, work: Callable[[sa.Connection], Outcome]) -> Outcome:
         """The outcome of `work` in one transaction, begun again when the database fails.
@@ -49,7 +49,7 @@ class Database:
         told = False
         while True:
             try:
-                with self._engine.begin() as connection:
+                with self.engine.begin() as connection:
                     outcome = work(connection)
             except sa.exc.DBAPIError as error:
                 waited = time.monotonic() - started
@@ -70,7 +70,7 @@ class Database:
 
     def close(self) -> None:
         """Let go of all connections."""
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, Any]) -> bool:

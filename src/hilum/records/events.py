@@ -46,8 +46,12 @@ class EventRecords:
         """Whether an event of the study says exactly this."""
         return self._rows.first(event.study_uid == study_uid, event.text == text) is not None
 
+    def has_study(self, study_uid: str) -> bool:
+        """Whether something was noted of this study."""
+        return self._rows.first(event.study_uid == study_uid) is not None
+
     def studies_ending(self, ending: str) -> list[str]:
-        """UIDs that end so, of studies that something was noted of."""
+        """UIDs that end so, of studies that something was noted of; it looks at every event."""
         uid = event.study_uid
         query = sa.select(uid).where(uid.endswith(ending, autoescape=True)).distinct()
         return [row.study_uid for row in select(self._database, query)]

@@ -74,6 +74,25 @@ class Workitem:
 
 
 @dataclass(frozen=True)
+class WorkitemOutline:
+    """What a list shows of a workitem: the fields of it that are neither files nor settings."""
+
+    id: str
+    kind: WorkitemKind
+    study_uid: str
+    module: str
+    version: str
+    weights_sha256: str
+    state: WorkitemState
+    reason: str
+    verdicts: tuple[Verdict, ...]
+    incomplete: str | None
+    predecessor: str | None
+    superseded_by: str | None
+    findings: tuple[Summary, ...] | None
+
+
+@dataclass(frozen=True)
 class WrittenResult:
     """One result object, written for the destinations of one variant.
 

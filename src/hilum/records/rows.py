@@ -1,8 +1,9 @@
-"""Rows as values: one table, read and written as one frozen dataclass whose fields are its columns.
+"""Rows as values: a table, read and written as a frozen dataclass whose fields are its columns.
 
 Only the modules of this package use it. Outside, rows are the values of models.py.
 """
 
+import dataclasses
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ Order = sa.ColumnElement[Any]
 
 
 class Rows(Generic[Model]):
-    """The rows of `table` as values of `model`.
+    """The rows of `table` as values of `model`, which may have fields for some columns only.
 
     `select`, `update` and `delete` take part in the transaction of a connection, as `insert` below
     does; `find`, `first`, `add`, `change` and `remove` do the same in a transaction of their own.
@@ -27,6 +28,8 @@ class Rows(Generic[Model]):
         self._database = database
         self._table = table
         self._model = model
+        names = [field.name for field in dataclasses.fields(model)]  # type: ignore[arg-type]
+        self.query = sa.select(*(table.c[name] for name in names))
 
     def select(
         self,
@@ -36,7 +39,7 @@ class Rows(Generic[Model]):
         limit: int | None = None,
     ) -> list[Model]:
         """The rows that meet all conditions."""
-        query = sa.select(self._table).where(*where).order_by(order_by).limit(limit)
+        query = self.query.where(*where).order_by(order_by).limit(limit)
         return [_value(self._model, row) for row in connection.execute(query).mappings()]
 
     def update(self, connection: sa.Connection, *where: Condition, **values: object) -> int:
@@ -53,6 +56,12 @@ class Rows(Generic[Model]):
     ) -> list[Model]:
         return self._database.transact(
             lambda connection: self.select(connection, *where, order_by=order_by, limit=limit)
+        )
+
+    def read(self, query: sa.Select[Any]) -> list[Model]:
+        """The rows of a query that goes on from `query`."""
+        return self._database.transact(
+            lambda c: [_value(self._model, row) for row in c.execute(query).mappings()]
         )
 
     def first(self, *where: Condition, order_by: Order | None = None) -> Model | None:

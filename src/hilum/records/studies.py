@@ -6,10 +6,14 @@ from hilum.records import events, tables
 from hilum.records.database import Database
 from hilum.records.models import Removal, Study
 from hilum.records.rows import Rows, insert, select
-from hilum.records.states import EventKind
+from hilum.records.states import EventKind, WorkitemState
 
 study = tables.study.c
 removal = tables.removal.c
+
+# Those of which a workitem is under way, or waits for a person.
+_OPEN = [state for state in WorkitemState if not state.final]
+_UNFINISHED = sa.select(tables.workitem.c.study_uid).where(tables.workitem.c.state.in_(_OPEN))
 
 
 class StudyRecords:
@@ -28,13 +32,36 @@ class StudyRecords:
         """The one with this UID; `LookupError` if none of its images came."""
         return self._rows.one(study.study_uid == study_uid)
 
-    def latest(self, most: int) -> list[Study]:
-        """Those whose last image came last."""
-        return self._rows.find(order_by=study.last_at.desc(), limit=most)
+    def latest(
+        self, most: int, skip: int = 0, unfinished: bool = False, before: float | None = None
+    ) -> list[Study]:
+        """Those whose last image came last, the latest first.
 
-    def called(self, study_uids: list[str]) -> list[Study]:
-        """Those with these UIDs."""
-        return self._rows.find(study.study_uid.in_(study_uids))
+        The `skip` latest ones are left out. Only the unfinished ones, if `unfinished`, and only
+        those whose last image came `before` a time, if one is given.
+        """
+        query = self._rows.query
+        if unfinished:
+            query = query.where(study.study_uid.in_(_UNFINISHED))
+        if before is not None:
+            query = query.where(study.last_at < before)
+        order = study.last_at.desc(), study.study_uid.desc()  # as the index has them
+        return self._rows.read(query.order_by(*order).limit(most).offset(skip))
+
+    def count(self, unfinished: bool = False) -> int:
+        """How many there are, or how many of them are unfinished."""
+        number = sa.func.count().label("number")
+        query = sa.select(number).select_from(tables.study)
+        if unfinished:
+            query = sa.select(number).select_from(_UNFINISHED.distinct().subquery())
+        (row,) = select(self._database, query)
+        return int(row.number)
+
+    def ending(self, ending: str) -> list[str]:
+        """UIDs that end so."""
+        uid = study.study_uid
+        query = sa.select(uid).where(uid.endswith(ending, autoescape=True))
+        return [row.study_uid for row in select(self._database, query)]
 
     def settled_before(self, time: float) -> list[str]:
         """UIDs of those that hold decided images only, and none newer than `time`; oldest first."""

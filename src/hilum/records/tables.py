@@ -21,7 +21,7 @@ workitem = sa.Table(
     sa.Column("weights_sha256", sa.String(64), nullable=False),
     sa.Column("rule", sa.JSON, nullable=False),
     sa.Column("rule_key", sa.String(64), nullable=False),
-    sa.Column("state", sa.String(16), index=True, nullable=False),  # a WorkitemState
+    sa.Column("state", sa.String(16), nullable=False),  # a WorkitemState
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("launch", sa.Integer, nullable=False, default=0),  # how often the engine was given it
@@ -34,6 +34,8 @@ workitem = sa.Table(
     sa.Column("predecessor", sa.String(64)),
     sa.Column("superseded_by", sa.String(64)),
     sa.Column("findings", sa.JSON(none_as_null=True)),
+    sa.Index("ix_workitem_state_study", "state", "study_uid"),  # which studies are unfinished
+    sa.Index("ix_workitem_module_created", "module", "created"),  # the last ones of a module
 )
 result = sa.Table(
     "result",
@@ -59,6 +61,7 @@ delivery = sa.Table(
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("next_attempt", sa.Float, nullable=False, default=0.0),
     sa.Column("verified_at", sa.Float),
+    sa.Index("ix_delivery_due", "destination", "state", "next_attempt"),
 )
 destination = sa.Table(
     "destination",
@@ -87,6 +90,7 @@ study = sa.Table(
     sa.Column("settled_images", sa.Integer, nullable=False, default=0),
     sa.Column("first_at", sa.Float, nullable=False),
     sa.Column("last_at", sa.Float, nullable=False),
+    sa.Index("ix_study_last_at", "last_at", "study_uid"),  # the list of studies
 )
 source = sa.Table(
     "source",

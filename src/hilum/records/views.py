@@ -3,6 +3,7 @@
 Every view is a frozen dataclass; its fields are those of the JSON (`as_json`).
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
@@ -22,7 +23,7 @@ from hilum.records.models import (
     Removal,
     SourceStanding,
     Study,
-    Workitem,
+    WorkitemOutline,
     WrittenResult,
 )
 from hilum.records.states import (
@@ -37,7 +38,7 @@ from hilum.summary import NoteSummary, RefusalSummary, Summary
 from hilum.verdict import Verdict
 
 LONGEST_REFUSAL = 300  # characters
-OPEN = tuple(state for state in WorkitemState if not state.final)
+PAGE = 100  # studies
 Row = TypeVar("Row")
 
 
@@ -89,6 +90,17 @@ class StudyView:
     corrected: bool
     removed: Removal | None
     workitems: tuple[WorkitemView, ...]
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """Some of the studies, the latest first: how many there are in all, and how many unfinished."""
+
+    page: int
+    pages: int
+    total: int
+    unfinished: int
+    studies: tuple[StudyView, ...]
 
 
 @dataclass(frozen=True)
@@ -157,14 +169,21 @@ def as_json(view: object) -> Any:
     return to_jsonable_python(view)
 
 
-def studies(records: Records, limit: int = 100) -> list[StudyView]:
-    """The studies that came in last, and whatever is not done or waits for a person."""
-    latest = records.studies.latest(limit)
-    known = {study.study_uid for study in latest}
-    waiting = reversed(records.workitems.in_state(*OPEN))
-    open_ones = dict.fromkeys(item.study_uid for item in waiting)
-    further = {s.study_uid: s for s in records.studies.called([*open_ones.keys() - known])}
-    return _views(records, [*latest, *(further[uid] for uid in open_ones if uid in further)])
+def studies(
+    records: Records, page: int = 1, unfinished: bool = False, size: int = PAGE
+) -> StudyPage:
+    """One page of the studies, or of the unfinished ones alone; `HilumError` if there is no such.
+
+    After the latest ones, the first page shows `size` of the unfinished ones that came before.
+    """
+    total, open_ones = records.studies.count(), records.studies.count(unfinished=True)
+    pages = max(1, math.ceil((open_ones if unfinished else total) / size))
+    if not 1 <= page <= pages:
+        raise HilumError(f"there is no page {page}; the last one is {pages}")
+    rows = records.studies.latest(size, (page - 1) * size, unfinished)
+    if page == 1 and not unfinished and pages > 1:
+        rows += records.studies.latest(size, unfinished=True, before=rows[-1].last_at)
+    return StudyPage(page, pages, total, open_ones, tuple(_views(records, rows)))
 
 
 def study(records: Records, study_uid: str) -> StudyView:
@@ -176,13 +195,15 @@ def study(records: Records, study_uid: str) -> StudyView:
 def study_called(records: Records, ending: str) -> str:
     """The UID that is `ending`, or else the one that ends so; `HilumError` without exactly one.
 
-    It looks at every study that the trace names, also where none of its images was taken in.
+    Where no study of which images came ends so, those are looked at of which none was taken in.
     """
-    found = records.events.studies_ending(ending)
-    if ending not in found and len(found) != 1:
+    if records.events.has_study(ending):
+        return ending
+    found = records.studies.ending(ending) or records.events.studies_ending(ending)
+    if len(found) != 1:
         many = "several studies end" if found else "no study ends"
         raise HilumError(f"{many} in {ending}; `hilum status` lists those that came in")
-    return ending if ending in found else found[0]
+    return found[0]
 
 
 def trace(records: Records, study_uid: str) -> list[TraceLine]:
@@ -289,7 +310,7 @@ def _views(records: Records, rows: Iterable[Study]) -> list[StudyView]:
     """Studies with all that belongs to them: the same number of queries for one or a hundred."""
     rows = list(rows)
     uids = [row.study_uid for row in rows]
-    items = records.workitems.of_studies(uids)
+    items = records.workitems.outlines_of(uids)
     ids = [item.id for item in items]
     results = _grouped(records.results.of_workitems(ids), "workitem_id")
     deliveries = _grouped(records.deliveries.of_workitems(ids), "workitem_id")
@@ -322,7 +343,7 @@ def _grouped(rows: Iterable[Row], field: str) -> dict[str, list[Row]]:
 
 
 def _workitem(
-    item: Workitem, results: Iterable[WrittenResult], deliveries: Iterable[Delivery]
+    item: WorkitemOutline, results: Iterable[WrittenResult], deliveries: Iterable[Delivery]
 ) -> WorkitemView:
     deliveries = tuple(deliveries)
     is_shown = bool(deliveries) and all(d.state is DeliveryState.VERIFIED for d in deliveries)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from hilum.records import deliveries, events, tables
 from hilum.records.database import Database
-from hilum.records.models import Delivery, Workitem
+from hilum.records.models import Delivery, Workitem, WorkitemOutline
 from hilum.records.rows import Condition, Rows, insert, select
 from hilum.records.states import REACHED_FROM, EventKind, WorkitemKind, WorkitemState
 from hilum.summary import Summary
@@ -20,6 +20,7 @@ class WorkitemRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rows = Rows(database, tables.workitem, Workitem)
+        self._outlines = Rows(database, tables.workitem, WorkitemOutline)
 
     # Which there are ------------------------------------------------------------------------------
 
@@ -33,11 +34,11 @@ class WorkitemRecords:
 
     def of_study(self, study_uid: str) -> list[Workitem]:
         """Those of one study, the oldest first."""
-        return self.of_studies([study_uid])
+        return self._rows.find(workitem.study_uid == study_uid, order_by=workitem.created)
 
-    def of_studies(self, study_uids: Iterable[str]) -> list[Workitem]:
-        """Those of several studies, the oldest first."""
-        return self._rows.find(workitem.study_uid.in_(study_uids), order_by=workitem.created)
+    def outlines_of(self, study_uids: Iterable[str]) -> list[WorkitemOutline]:
+        """What lists show of those of several studies, the oldest first."""
+        return self._outlines.find(workitem.study_uid.in_(study_uids), order_by=workitem.created)
 
     def of_module(self, study_uid: str, module: str) -> list[Workitem]:
         """Those of one study and module, the oldest first."""
