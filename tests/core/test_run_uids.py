@@ -261,7 +261,7 @@ def test_hilum_run_gives_the_same_uids_wherever_the_images_lie(
             path.parent.mkdir(exist_ok=True)
             image.save_as(path, enforce_file_format=True)
         [report] = analyse_folder("bright-volume", tmp_path / name, tmp_path / f"{name}-out", {})
-        made.append({r["kind"]: timeless(pydicom.dcmread(r["path"])) for r in report["results"]})
+        made.append({r.kind: timeless(pydicom.dcmread(r.path)) for r in report.results})
     one, two = made
     assert set(one) == set(KINDS)
     for kind in ("seg", "sr"):

@@ -103,8 +103,8 @@ def test_a_corrupt_film_in_colour_still_gets_its_results(tmp_path: Path) -> None
     ds.file_meta.TransferSyntaxUID = JPEG2000Lossless
     ds.save_as(film.instance.path)
     (report,) = analyse_folder("chest-radiograph", tmp_path / "in", tmp_path / "out", {})
-    assert report["findings"][0].code == "colour"
-    assert [result["kind"] for result in report["results"]] == ["sr", "sc", "pdf"]
+    assert report.findings[0].code == "colour"
+    assert [result.kind for result in report.results] == ["sr", "sc", "pdf"]
 
 
 @pytest.mark.parametrize("kind", ["lateral", "ct"])

@@ -161,17 +161,17 @@ def test_run_compares_the_exams_of_one_folder(tmp_path: Path) -> None:
         tmp_path / "out",
         {"SeriesDescription": "^HippoCrop$"},
     )
-    assert not [f for f in first["findings"] if f.kind == "change"]
-    (change,) = (f for f in second["findings"] if f.kind == "change")
+    assert not [f for f in first.findings if f.kind == "change"]
+    (change,) = (f for f in second.findings if f.kind == "change")
     assert (change.of, change.value) == ("Hippocampus", pytest.approx(0, abs=1e-9))
     assert change.percent_per_year_uncertainty > 5
 
     # and with an earlier report alone, as an archive would give it
     shutil.rmtree(tmp_path / "in" / "first")
-    report = next(Path(r["path"]) for r in first["results"] if r["kind"] == "sr")
+    report = next(r.path for r in first.results if r.kind == "sr")
     shutil.copy(report, tmp_path / "in")
     (*_, again) = analyse_folder("hippocampal-volume", tmp_path / "in", tmp_path / "again", {})
-    (same,) = (f for f in again["findings"] if f.kind == "change")
+    (same,) = (f for f in again.findings if f.kind == "change")
     assert in_words(same) == in_words(change)
 
 
@@ -186,6 +186,6 @@ def test_a_converter_of_others_changes_no_number(tmp_path: Path) -> None:
     for kind in ("classic", "enhanced"):
         out = tmp_path / f"out-{kind}"
         (report,) = analyse_folder("hippocampal-volume", tmp_path / kind, out, {})
-        assert report["state"] == "analysed", report
-        found.append([f.value for f in report["findings"] if f.kind == "measurement"])
+        assert report.state == "analysed", report
+        found.append([f.value for f in report.findings if f.kind == "measurement"])
     assert found[0] == found[1]

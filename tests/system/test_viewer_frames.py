@@ -33,7 +33,7 @@ def test_the_outline_lies_on_the_right_frames(tmp_path: Path) -> None:
     path.parent.mkdir()
     converted.save_as(path, enforce_file_format=True)
     (report,) = analyse_folder("hippocampal-volume", path.parent, tmp_path / "out", {})
-    results = {result["kind"]: Path(result["path"]) for result in report["results"]}
+    results = {result.kind: result.path for result in report.results}
     series = Series.of([Instance.read(path)])
     overlay = pydicom.dcmread(results["seg"])
     with (

@@ -1,7 +1,7 @@
 """Commands that need no running Hilum: analyse a folder, send, echo, list the modules."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -11,6 +11,9 @@ from hilum.cli.app import AsJson, Networks, app, out, print_json, say
 from hilum.config.fields import ae_title
 from hilum.errors import HilumError
 from hilum.terminal import in_words, progress_bar, progress_of_steps
+
+if TYPE_CHECKING:
+    from hilum.offline.report import StudyReport
 
 NOT_APPLICABLE = 3  # exit status; 2 is that of wrong words on the command line
 
@@ -48,9 +51,9 @@ def run(
     else:
         for report in reports:
             _show_report(report, folder)
-    if any(report["state"] == "failed" for report in reports):
+    if any(report.state == "failed" for report in reports):
         raise typer.Exit(1)
-    raise typer.Exit(0 if any(report["results"] for report in reports) else NOT_APPLICABLE)
+    raise typer.Exit(0 if any(report.results for report in reports) else NOT_APPLICABLE)
 
 
 @app.command()
@@ -127,22 +130,22 @@ def _ae_title(text: str) -> str:
         raise HilumError(f"{text!r}: {error}") from error
 
 
-def _show_report(report: dict[str, Any], folder: Path) -> None:
+def _show_report(report: "StudyReport", folder: Path) -> None:
     from hilum.offline.reading import in_lines
 
-    study = report["study_uid"]
-    out.print(f"study {study}: {report['state']}" if study else "of no study that is analysed")
-    for line in in_lines(report["files"], folder):
+    study = report.study_uid
+    out.print(f"study {study}: {report.state}" if study else "of no study that is analysed")
+    for line in in_lines(report.files, folder):
         out.print(f"  {escape(line)}")
-    if study and not report["verdicts"]:
+    if study and not report.verdicts:
         out.print("  it holds no images that a module could take")
-    for verdict in report["verdicts"]:
+    for verdict in report.verdicts:
         out.print(f"  {escape(verdict)}")
-    if caution := report["caution"]:
-        out.print(f"  [bold]{caution}[/]")
-    if problem := report.get("problem"):
-        out.print(f"  [bold red]{escape(problem)}[/]")
-    for line in filter(None, map(in_words, report["findings"])):
+    if report.caution:
+        out.print(f"  [bold]{report.caution}[/]")
+    if report.problem:
+        out.print(f"  [bold red]{escape(report.problem)}[/]")
+    for line in filter(None, map(in_words, report.findings)):
         out.print(f"  {escape(line)}")
-    for result in report["results"]:
-        out.print(f"  {result['kind']}: {result['path']}")
+    for result in report.results:
+        out.print(f"  {result.kind}: {result.path}")

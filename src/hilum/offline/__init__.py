@@ -6,11 +6,11 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from pydicom.dataset import Dataset
 
@@ -30,14 +30,19 @@ from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import Module, ModuleFacts, discover, facts_of, inputs_of, own_results_of
 from hilum.objects import Analysis, Document, write_what_can_be
-from hilum.offline.reading import Progress, Reading, Remark, in_lines, read_folder, untold
+from hilum.offline.reading import Progress, Reading, in_lines, read_folder, untold
+from hilum.offline.report import ReportState, ResultFile, StudyReport
 from hilum.results import suffix_of
 from hilum.routing import whose
 from hilum.runs import run_uid
 
 # a person waits for it, who can end it
 UNLIMITED = Worker(timeout_seconds=math.inf, memory_mb=1 << 30)
-_STATES = {Run: "analysed", Hold: "held", NotApplicable: "not applicable"}
+_STATES = {
+    Run: ReportState.ANALYSED,
+    Hold: ReportState.HELD,
+    NotApplicable: ReportState.NOT_APPLICABLE,
+}
 
 
 def analyse_folder(
@@ -48,7 +53,7 @@ def analyse_folder(
     networks: Path | None = None,
     progress: Progress = untold,
     tilt: str = "refuse",
-) -> list[dict[str, Any]]:
+) -> list[StudyReport]:
     """Run a module on every study below `folder`; one report per study, the oldest first.
 
     Results go to `output/study-<number>/`. A study without a matching series is a report without
@@ -82,27 +87,34 @@ def _analyse_all(
     output: Path,
     rule: Rule,
     progress: Progress,
-) -> list[dict[str, Any]]:
+) -> list[StudyReport]:
     exams = {a.study_uid: a for a in reading.studies if a.last_of_series}
     earlier = [document for arrival in reading.studies for document in _documents(arrival)]
     facts = facts_of(module)
+    empty = StudyReport("", facts.name, facts.version, facts.weights_sha256)
     reports = []
-    if others := [r for r in reading.remarks if r.study_uid not in exams]:
-        reports.append(_report(facts, "", others))
+    if others := tuple(r for r in reading.remarks if r.study_uid not in exams):
+        reports.append(replace(empty, files=others))
     for number, uid in enumerate(_oldest_first(exams.values()), start=1):
-        report = _report(facts, uid, [r for r in reading.remarks if r.study_uid == uid])
         decision = decide(exams[uid], inputs_of(module), rule, now=math.inf)
         assert not isinstance(decision, Wait), "nothing is waited for after infinity"
-        report |= {"state": _STATES[type(decision)], "reason": decision.reason}
-        report["verdicts"] = decision.selection.reasons
+        report = replace(
+            empty,
+            study_uid=uid,
+            state=_STATES[type(decision)],
+            reason=decision.reason,
+            verdicts=decision.selection.reasons,
+            files=tuple(r for r in reading.remarks if r.study_uid == uid),
+        )
+        study = exams[uid].study()
         if isinstance(decision, Run):
             out = output / f"study-{number}"
-            study = exams[uid].study()
-            report["caution"] = whose(decision.selection, study.instances).caution
-            work = partial(_results, facts, rule, host, study, decision, out, earlier)
-            report |= _contained(work)
+            caution = whose(decision.selection, study.instances).caution
+            report = replace(report, caution=caution)
+            analyse = partial(_analysed, report, facts, rule, host, study, decision, out, earlier)
+            report = _contained(report, analyse)
         elif isinstance(decision, Hold):
-            report["problem"] = _why_held(decision, exams[uid].study())
+            report = replace(report, problem=_why_held(decision, study))
         reports.append(report)
         progress("analysing", number, len(exams))
     return reports
@@ -126,22 +138,6 @@ def _day_and_uid(study: Study) -> tuple[str, str]:
     return next(filter(None, dates), ""), study.uid
 
 
-def _report(facts: ModuleFacts, study_uid: str, files: list[Remark]) -> dict[str, Any]:
-    return {
-        "study_uid": study_uid,
-        "module": facts.name,
-        "version": facts.version,
-        "weights_sha256": facts.weights_sha256,
-        "state": "passed over",
-        "reason": "",
-        "verdicts": (),
-        "caution": "",
-        "findings": [],
-        "results": [],
-        "files": files,
-    }
-
-
 def _rule(module: type[Module], patterns: Mapping[str, str], tilt: str) -> Rule:
     """What `--tilt` and `--series` say: KEYWORD=REGEX, or INPUT:KEYWORD=REGEX of several inputs."""
     inputs: dict[str, dict[str, str]] = {}
@@ -160,18 +156,19 @@ def _rule(module: type[Module], patterns: Mapping[str, str], tilt: str) -> Rule:
         raise ConfigurationError(re.sub(r"rule\.0\.\w+\.", "--series ", text)) from None
 
 
-def _contained(analyse: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _contained(report: StudyReport, analyse: Callable[[], StudyReport]) -> StudyReport:
     """The report of one study and how long it took; whatever goes wrong costs that study only."""
     started = time.monotonic()
     try:
         report = analyse()
     except Exception as error:  # noqa: BLE001 - around one study: it ends, the others go on
         problem = str(error) if isinstance(error, HilumError) else where(error)
-        report = {"state": "failed", "problem": problem}
-    return report | {"seconds": round(time.monotonic() - started, 3)}
+        report = replace(report, state=ReportState.FAILED, problem=problem)
+    return replace(report, seconds=round(time.monotonic() - started, 3))
 
 
-def _results(
+def _analysed(
+    report: StudyReport,
     facts: ModuleFacts,
     rule: Rule,
     host: Host,
@@ -179,8 +176,8 @@ def _results(
     decision: Run,
     out: Path,
     earlier: list[Dataset],
-) -> dict[str, Any]:
-    """Analyse one study; its report joins the `earlier` ones, with which later exams compare."""
+) -> StudyReport:
+    """Analyse one study; its SR joins the `earlier` ones, with which later exams compare."""
     selection = decision.selection
     about = attributes(list(selection.images.values()), study.instances)
     inputs = {
@@ -214,26 +211,27 @@ def _results(
     )
     lost: dict[str, str] = {}
     written = write_what_can_be(analysis, lost)
-    reports = (document.content for document in written if document.kind == "sr")
-    earlier += [report for report in reports if isinstance(report, Dataset)]
-    return {
-        "state": "refused" if findings.refusal else "analysed",
-        "findings": exchange.summary(findings),
-        "results": [_kept(document, out) for document in written],
-        **({"problem": f"not written: {_listed(lost)}"} if lost else {}),
-    }
+    structured = (document.content for document in written if document.kind == "sr")
+    earlier += [content for content in structured if isinstance(content, Dataset)]
+    return replace(
+        report,
+        state=ReportState.REFUSED if findings.refusal else ReportState.ANALYSED,
+        findings=exchange.summary(findings),
+        results=tuple(_kept(document, out) for document in written),
+        problem=f"not written: {_listed(lost)}" if lost else "",
+    )
 
 
 def _listed(lost: Mapping[str, str]) -> str:
     return ", ".join(f"{kind} ({place})" for kind, place in lost.items())
 
 
-def _kept(document: Document, out: Path) -> dict[str, str]:
+def _kept(document: Document, out: Path) -> ResultFile:
     """Write one result object; what the report says of it."""
     name = document.kind if document.number == 1 else f"{document.kind}-{document.number}"
     path = out / f"{name}{suffix_of(document.media_type)}"
     write_durably(path, document.encoded())
-    return {"kind": document.kind, "path": str(path), "sop_instance_uid": document.identity}
+    return ResultFile(document.kind, path, document.identity)
 
 
 def _documents(arrival: Arrival) -> list[Dataset]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pydicom.dataset import Dataset
 
 from hilum.offline import analyse_folder
 from hilum.offline.reading import Progress, in_lines, untold
+from hilum.offline.report import StudyReport
 from hilum.terminal import in_words
 from hilum_lab.odd_input.case import Case
 from hilum_lab.odd_input.classic import CaseFiles
@@ -70,15 +70,15 @@ def write(exam: CaseFiles, folder: Path) -> None:
             (folder / name).write_bytes(content)
 
 
-def _heard(case: Case, folder: Path, reports: Sequence[dict[str, Any]], work: Path) -> Heard:
+def _heard(case: Case, folder: Path, reports: Sequence[StudyReport], work: Path) -> Heard:
     """What the reports say of one case: of its study, and of its files that belong to none."""
-    own = [report for report in reports if report["study_uid"] == case.study_uid]
+    own = [report for report in reports if report.study_uid == case.study_uid]
     words: list[str] = []
     for report in own:
-        words += [report.get("problem", ""), report["caution"], *report["verdicts"]]
-        words += (in_words(f) for f in report["findings"] if f.kind in ("note", "refusal"))
-    remarks = [file for report in reports for file in report["files"]]
+        words += [report.problem, report.caution, *report.verdicts]
+        words += (in_words(f) for f in report.findings if f.kind in ("note", "refusal"))
+    remarks = [file for report in reports for file in report.files]
     words += in_lines((r for r in remarks if Path(r.path).is_relative_to(folder)), folder)
-    state = own[0]["state"] if own else "passed over"
+    state = own[0].state if own else "passed over"
     volume = kept(work / "received", case.study_uid)
     return Heard(state, "; ".join(filter(None, words)), volume)
