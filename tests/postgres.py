@@ -39,6 +39,15 @@ class Postgres:
         log = self._folder / "log"
         self._run("pg_ctl", "-D", self._folder / "db", "-o", options, "-l", log, "-w", "start")
 
+    def empty(self, url: str) -> None:
+        """Make the database at `url` anew, with nothing in it."""
+        name, address = (
+            url.rpartition("/")[2],
+            ("-h", self._folder, "-p", self._port, "-U", "hilum"),
+        )
+        self._run("dropdb", *address, "--force", name)
+        self._run("createdb", *address, name)
+
     def crash(self) -> None:
         self._run("pg_ctl", "-D", self._folder / "db", "-m", "immediate", "-w", "stop")
 

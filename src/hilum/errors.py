@@ -16,6 +16,7 @@
     +-- RecordsUnavailable      our database does not answer
     +-- BackupError             no backup was made
     +-- OtherVersionError       our database was made by another version of Hilum
+    +-- RecordsUnusable         our database is lost, damaged, read-only or too old; see the cure
     +-- SourceError             an archive we watch did not give what it was asked for
     |   +-- SourceDelayed       down, slow or busy: it is asked again by itself
     |   +-- SourceRefused       it will not answer; the text says the cure
@@ -35,6 +36,7 @@ from types import FrameType
 INSTALLED = {"site-packages", "dist-packages"}
 LIBRARIES = (sysconfig.get_path("stdlib"), Path(__file__).parent)
 
+RECOVER = "`hilum recover` makes it again from what lies on disk, and nothing is sent twice"
 RESTART = "then restart `hilum serve`"  # ends a cure in its settings, which it reads at its start
 
 
@@ -100,6 +102,10 @@ class BackupError(HilumError):
 
 class OtherVersionError(HilumError):
     """Our own database was made by another version of Hilum; the text says what to do."""
+
+
+class RecordsUnusable(HilumError):  # noqa: N818
+    """Our own database is lost, damaged, read-only or older than what lies on disk beside it."""
 
 
 class SourceError(HilumError):

@@ -39,7 +39,8 @@ class Running:
 
     def stop(self) -> None:
         self.supervisor.stop()
-        self.records.close()
+        if "records" in vars(self):  # else nobody has looked at them, and they may be damaged
+            self.records.close()
 
     @cached_property
     def records(self) -> Records:

@@ -11,7 +11,10 @@ from hilum.records import views
 from plugin import install_plugin
 from tests.postgres import Postgres
 
+from .hospital import Typed, at_rest, cure, deliver, hospital_in, refused, sent_once, typed
 from .site import running
+
+__all__ = ["typed"]  # a fixture
 
 SLOW = """
     import time
@@ -53,3 +56,22 @@ def test_a_database_that_is_gone_is_waited_for(
         postgres.start()
         states = [hilum.settled(uid).workitems[0].state for uid in uids]
     assert states == ["completed", "completed"]
+
+
+def test_a_database_that_was_lost_is_made_again_and_nothing_is_sent_twice(
+    tmp_path: Path, postgres: Postgres, typed: Typed
+) -> None:
+    url = postgres.database()
+    with hospital_in(tmp_path, database=url) as hospital:
+        with hospital.run() as hilum:
+            deliver(hilum, hospital, "one")
+            before = at_rest(hilum, hospital, "one")
+        postgres.empty(url)
+        said = refused(hospital)
+        assert "the database is empty, but the data folder is not" in said
+        assert "1 study put back" in cure(hospital, said, typed)
+        with hospital.run() as hilum:
+            assert at_rest(hilum, hospital, "one") == before
+            deliver(hilum, hospital, "two")
+        assert "2 studies on record already" in typed(hospital, "hilum recover")[1]
+        sent_once(hospital, 2)

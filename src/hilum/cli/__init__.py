@@ -4,7 +4,17 @@ import sys
 
 from rich.markup import escape
 
-from hilum.cli import start, files, state, acts, patients, backup, kinds, licences, further  # noqa: F401 - in the order of --help
+from hilum.cli import (
+    start,
+    files,
+    state,
+    acts,
+    patients,
+    backup,
+    kinds,
+    licences,
+    further,
+)
 from hilum.cli.app import app, say
 from hilum.errors import HilumError
 from hilum.process import keep_private

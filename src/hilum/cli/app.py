@@ -52,8 +52,10 @@ def site_and_records(config: Path) -> "tuple[Site, Records]":
     """The settings and the records of a site where Hilum has run."""
     from hilum.config import load
     from hilum.records import Records, records_url
+    from hilum.records.soundness import require_present
 
     site = load(config)
+    require_present(site)
     if not is_recorded(site):
         raise HilumError(f"{site.data} holds no records yet; `hilum serve` makes them")
     return site, Records(records_url(site))
@@ -67,7 +69,9 @@ def is_recorded(site: "Site") -> bool:
 def records_if_any(site: "Site") -> "Records":
     """The records of a site, or empty ones where it never ran."""
     from hilum.records import Records, records_url
+    from hilum.records.soundness import require_present
 
+    require_present(site)
     return Records(records_url(site) if is_recorded(site) else "sqlite://")
 
 

@@ -1,4 +1,4 @@
-"""The command that makes a backup."""
+"""Commands for the day on which something is lost: make a backup, make lost records again."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from hilum.cli.app import DEFAULT_CONFIG, Config, app, out, say
+from hilum.terminal import progress_of_steps
 from hilum.wording import counted
 
 GIGABYTE = 1e9
@@ -33,3 +34,30 @@ def backup(
     out.print("to restore it, stop Hilum, then type:")
     for command in restoring(site, folder):
         out.print(f"  {escape(command)}")
+
+
+@app.command()
+def recover(config: Config = DEFAULT_CONFIG) -> None:
+    """Make the records again from what lies on disk; the service must not run meanwhile."""
+    from hilum.config import load
+    from hilum.recovering import recover as make_again
+    from hilum.service.preflight import alone_in
+    from hilum.service.roles import Role
+
+    site = load(config)
+    with alone_in(site.data, tuple(Role)), progress_of_steps(say) as progress:
+        found = make_again(site, progress)
+    for file in found.set_aside:
+        out.print(f"put aside: {escape(str(file))}; delete it when all is well")
+    for file in found.unreadable:
+        out.print(f"not understood: {escape(str(file))}; its study is decided on anew")
+    lines = [
+        f"{counted(found.put_back, 'study')} put back",
+        f"{counted(found.as_new, 'study')} on record already",
+        f"{counted(found.without_records, 'study')} to be decided on anew",
+        f"{counted(found.verified, 'delivery')} known to have arrived",
+        f"{counted(found.owed, 'delivery')} to be asked for before anything is sent",
+    ]
+    for line in lines:
+        out.print(line)
+    out.print("`hilum serve` goes on from here")

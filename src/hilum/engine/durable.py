@@ -40,6 +40,7 @@ LISTENER_SECONDS = 0.25  # the same for messages between workflows; leaving it w
 RECOVERIES = 1000  # flow.py counts itself how often a workitem ended its worker
 UNDER_WAY = ("ENQUEUED", "DELAYED", "PENDING")
 
+SCHEMA = "dbos"  # of the engine's tables on PostgreSQL
 ANALYSE = "analyse"  # queue of the workers
 PRIORITIES = {"STAT": 1, "HIGH": 2, "MEDIUM": 3, "LOW": 4}
 
@@ -174,6 +175,14 @@ def take_over(executor: str) -> int:
     Uses an internal call of DBOS; a test fails should it change.
     """
     return len(DBOS._recover_pending_workflows([executor]))
+
+
+def forget(database: str) -> None:
+    """Drop everything the engine knows on PostgreSQL: all unfinished work is handed over anew."""
+    engine = sa.create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(sa.schema.DropSchema(SCHEMA, cascade=True, if_exists=True))
+    engine.dispose()
 
 
 def shut_down() -> None:

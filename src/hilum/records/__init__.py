@@ -5,11 +5,13 @@ together in one transaction is one method here.
 """
 
 from collections.abc import Callable
+from typing import NoReturn
 
 from hilum.config.site import Site
+from hilum.errors import RecordsUnusable
 from hilum.records.alarms import AlarmRecords
 from hilum.records.corrections import CorrectionRecords
-from hilum.records.database import Database
+from hilum.records.database import Database, raise_it
 from hilum.records.deliveries import DeliveryRecords
 from hilum.records.events import EventRecords
 from hilum.records.executors import ExecutorRecords
@@ -38,6 +40,8 @@ class Records:
         By every method, when the patience is at its end.
     OtherVersionError
         Another version of Hilum made the tables.
+    RecordsUnusable
+        By every method, when the database is damaged or gone, unless `on_damage` does otherwise.
     ConfigurationError
         The URL is none, or of a database whose driver is not installed.
     """
@@ -47,8 +51,9 @@ class Records:
         url: str,
         patience: float = float("inf"),
         prepare: Callable[[Transact], None] = make_or_require,
+        on_damage: Callable[[RecordsUnusable], NoReturn] = raise_it,
     ) -> None:
-        self.database = database = Database(url, patience)
+        self.database = database = Database(url, patience, on_damage)
         try:
             prepare(database.transact)
         except Exception:

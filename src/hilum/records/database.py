@@ -4,25 +4,39 @@ import logging
 import time
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import sqlalchemy as sa
 
-from hilum.errors import ConfigurationError, RecordsUnavailable
+from hilum.errors import RECOVER, ConfigurationError, RecordsUnavailable, RecordsUnusable
 
 LONGEST_PAUSE = 1.0  # seconds between two attempts at a database that does not answer
 TELL_AFTER = 5.0
-TRANSIENT = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN")
+DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_READONLY_DBMOVED")
+TRANSIENT = (
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_FULL",
+    "SQLITE_IOERR",
+    "SQLITE_CANTOPEN",
+    "SQLITE_READONLY",  # its disk may be mounted otherwise again
+)
 
 log = logging.getLogger(__name__)
 Outcome = TypeVar("Outcome")
+
+
+def raise_it(error: RecordsUnusable) -> NoReturn:
+    """What is done about a damaged database where a person reads the error."""
+    raise error
 
 
 class Database:
     """The database at `url`.
 
     `patience` is how long in s a database that does not answer is waited for; the services wait
-    until it does, since nothing can be decided without it.
+    until it does, since nothing can be decided without it. One that is damaged or gone is not
+    waited for: `on_damage` is told, which ends the process or raises.
 
     Raises
     ------
@@ -30,8 +44,14 @@ class Database:
         The URL is none, or of a database whose driver is not installed.
     """
 
-    def __init__(self, url: str, patience: float = float("inf")) -> None:
+    def __init__(
+        self,
+        url: str,
+        patience: float = float("inf"),
+        on_damage: Callable[[RecordsUnusable], NoReturn] = raise_it,
+    ) -> None:
         self._patience = patience
+        self._on_damage = on_damage
         try:
             self.engine = sa.create_engine(url)
         except (ImportError, ValueError, sa.exc.ArgumentError) as error:
@@ -53,6 +73,8 @@ class Database:
                     outcome = work(connection)
             except sa.exc.DBAPIError as error:
                 waited = time.monotonic() - started
+                if _is_damage(error):
+                    self._on_damage(RecordsUnusable(f"database: {error.orig}: {RECOVER}"))
                 if not _is_transient(error):
                     raise
                 if waited > self._patience:
@@ -80,6 +102,11 @@ def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, An
     statement = dialect.insert(table).values(**values).on_conflict_do_nothing()
     # asked for the row: PostgreSQL's driver does not count inserted ones
     return connection.execute(statement.returning(*table.primary_key)).first() is not None
+
+
+def _is_damage(error: sa.exc.DBAPIError) -> bool:
+    """Whether the file is no longer a whole database of SQLite, or no longer there."""
+    return str(getattr(error.orig, "sqlite_errorname", "")).startswith(DAMAGED)
 
 
 def _is_transient(error: sa.exc.DBAPIError) -> bool:

@@ -1,12 +1,32 @@
 """What a process of the service does first."""
 
+import logging
+import os
 import signal
 import threading
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
+from hilum.config.site import Site
+from hilum.errors import RecordsUnusable
 from hilum.logs import configure_logging
 from hilum.process import die_with_parent
+from hilum.records import Records, records_url
+
+UNUSABLE = 74  # exit status (EX_IOERR of sysexits.h): our database is damaged or gone
+
+log = logging.getLogger(__name__)
+
+
+def open_records(site: Site) -> Records:
+    """Our records; the process ends when they prove damaged, and the supervisor stops the rest."""
+    return Records(records_url(site), on_damage=_end)
+
+
+def _end(error: RecordsUnusable) -> NoReturn:
+    log.critical("%s", error)
+    os._exit(UNUSABLE)
 
 
 def begin(data: Path) -> threading.Event:

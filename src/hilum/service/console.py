@@ -6,12 +6,11 @@ It reads the records. A page that is open, or attacked, slows no decision.
 from hilum.config.site import Site
 from hilum.console import serve
 from hilum.module import facts_of, installed_modules
-from hilum.records import Records, records_url
-from hilum.service.beginning import begin
+from hilum.service.beginning import begin, open_records
 
 
 def show(site: Site) -> None:
     """Serve the console until SIGTERM."""
     begin(site.data)
     modules = installed_modules(site.networks)
-    serve(site, Records(records_url(site)), [facts_of(module) for module in modules.values()])
+    serve(site, open_records(site), [facts_of(module) for module in modules.values()])

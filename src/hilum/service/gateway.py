@@ -1,6 +1,7 @@
 """The gateway: assembly, routing, delivery. One place decides."""
 
 import logging
+import threading
 import time
 from typing import assert_never
 
@@ -29,14 +30,17 @@ from hilum.hints import (
 from hilum.inbox import OTHER_CONTENT
 from hilum.logs import going_on
 from hilum.module import installed_modules
-from hilum.records import Records, records_url
+from hilum.records import Records
+from hilum.records.copies import Keeper
 from hilum.requests import obey
 from hilum.retention import Retention
-from hilum.service.beginning import begin
+from hilum.service.beginning import begin, open_records
 
 SWEEP_SECONDS = 60.0
 TURN_SECONDS = 0.05  # while something is going on
 IDLE_SECONDS = 0.25  # hints end it at once
+COPY_SECONDS = 1.0  # between two looks for what changed in the records
+MORE_SECONDS = 0.05  # while there is much to copy, as after an update
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +48,7 @@ log = logging.getLogger(__name__)
 def decide(site: Site) -> None:
     """Decide on what arrives, and deliver what was made of it, until SIGTERM."""
     stop = begin(site.data)
-    records = Records(records_url(site))
+    records = open_records(site)
     gateway = Gateway(site, records)
     while not stop.is_set():
         gateway.turn(TURN_SECONDS if gateway.is_busy else IDLE_SECONDS)
@@ -66,6 +70,8 @@ class Gateway:
             site, records, flow.inbox, flow.arrivals, flow.workitems, flow.own
         )
         self._alarms = AlarmLog(site, records)
+        self._keeper = Keeper(records.database.transact, site.data)
+        threading.Thread(target=self._keep_copies, name="copies", daemon=True).start()
         self._next_sweep = 0.0
 
     @property
@@ -99,6 +105,17 @@ class Gateway:
         """Begin nothing more."""
         self._flow.outbox.stop()
         durable.shut_down()
+
+    def _keep_copies(self) -> None:
+        """Copy what changes in the records beside the images, so that lost ones can be made again.
+
+        It has a thread of its own: each copy is fsynced, and no decision waits for that.
+        """
+        while True:
+            more = False
+            with going_on("copies of the records", log):
+                more = self._keeper.follow()
+            time.sleep(MORE_SECONDS if more else COPY_SECONDS)
 
     def _sweep(self) -> None:
         with going_on("sweep", log):

@@ -1,5 +1,6 @@
 """Checks before `hilum serve` starts anything: settings, ports, the data folder."""
 
+import errno
 import fcntl
 import logging
 import socket
@@ -16,6 +17,8 @@ from hilum.results import DICOM
 from hilum.service.roles import Role
 from hilum.wording import suggestion
 
+MOUNT_WRITABLE = ": mount its disk so that it can be written"
+
 log = logging.getLogger(__name__)
 
 
@@ -31,7 +34,8 @@ def alone_in(data: Path, roles: Collection[Role]) -> Iterator[None]:
     try:
         make_private(data)
     except OSError as error:
-        raise ConfigurationError(f"data: {data}: {error.strerror}") from error
+        cure = MOUNT_WRITABLE if error.errno == errno.EROFS else ""
+        raise ConfigurationError(f"data: {data}: {error.strerror}{cure}") from error
     with ExitStack() as locks:
         for role in sorted(set(roles) - {Role.WORKER}):
             locks.enter_context(_locked(data, role))

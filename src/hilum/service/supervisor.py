@@ -17,6 +17,7 @@ from typing import Any, assert_never
 
 from hilum.config.site import Site
 from hilum.engine.liveness import DEAD_SECONDS
+from hilum.errors import RECOVER, RecordsUnusable
 from hilum.hints import Died, HintSender, gateway_address, worker_address
 from hilum.inbox.privacy import make_private
 from hilum.logs import also_logging
@@ -28,6 +29,8 @@ from hilum.process import (
 )
 from hilum.records import Records, records_url
 from hilum.records.migrations import upgrade
+from hilum.records.soundness import Files, require_as_new, require_present, require_whole
+from hilum.service.beginning import UNUSABLE
 from hilum.service.console import show
 from hilum.service.gateway import decide
 from hilum.service.preflight import (
@@ -89,8 +92,13 @@ class Supervisor:
         self.roles = roles
         make_private(site.data)
         self._context = fork_server(preload=__name__)
+        require_present(site)
+        require_whole(site)
         # before several processes want the tables
-        Records(records_url(site), prepare=partial(upgrade, dead_seconds=DEAD_SECONDS)).close()
+        prepare = partial(upgrade, dead_seconds=DEAD_SECONDS)
+        with closing(Records(records_url(site), prepare=prepare)) as records:
+            require_as_new(records.database.transact, site.data)
+        self._files = Files(site)
         self._tasks = {
             name: task for role in roles for name, task in tasks(site, role, roles).items()
         }
@@ -111,10 +119,18 @@ class Supervisor:
         connection.wait(alive, LOOK_SECONDS if some_are_dead else IDLE_SECONDS)
 
     def check(self) -> None:
-        """Restart whatever has died; call this a few times a second from the main thread."""
+        """Restart whatever has died; call this a few times a second from the main thread.
+
+        Raises `RecordsUnusable` when our database is deleted, replaced or damaged: then nothing
+        that is restarted could go on.
+        """
+        self._files.require_same()
         for name, process in self.processes.items():
             if process.is_alive():
                 continue
+            if process.exitcode == UNUSABLE:
+                require_whole(self.site)
+                raise RecordsUnusable(f"{name} found the database damaged: {RECOVER}")
             now = time.monotonic()
             deaths = self._deaths[name] = [t for t in self._deaths[name] if now - t < 60]
             pause = RESTART_PAUSES[min(len(deaths), len(RESTART_PAUSES) - 1)]
@@ -181,7 +197,12 @@ def _supervise(supervisor: Supervisor, stop: threading.Event) -> None:
         log.info("listening as %s on %s:%d", receiver.ae_title, receiver.host, receiver.port)
     if Role.CONSOLE in supervisor.roles:
         log.info("console on http://%s:%d", site.console.host, site.console.port)
-    while not stop.is_set():
-        supervisor.wait()
-        supervisor.check()
-    supervisor.stop()
+    try:
+        while not stop.is_set():
+            supervisor.wait()
+            supervisor.check()
+    except RecordsUnusable as error:
+        log.critical("%s", error)
+        raise
+    finally:
+        supervisor.stop()

@@ -9,7 +9,7 @@ from hilum.config.site import Site
 from hilum.hints import HintReceiver, HintSender, wake_address
 from hilum.logs import configure_logging
 from hilum.process import die_with_parent
-from hilum.records import Records, records_url
+from hilum.service.beginning import open_records
 from hilum.watching import Watch
 
 
@@ -21,7 +21,7 @@ def watch(site: Site, source: SourceSettings, hints: Path) -> None:
     die_with_parent()
     configure_logging(site.data)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    turns = Watch(site, source, Records(records_url(site)), HintSender(hints))
+    turns = Watch(site, source, open_records(site), HintSender(hints))
     wake = HintReceiver(wake_address(site.data, source.name))
     while True:
         wake.receive(timeout=turns.turn())

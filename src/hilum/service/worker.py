@@ -9,8 +9,7 @@ from hilum.engine.liveness import Pulse
 from hilum.flow import Flow
 from hilum.hints import HintReceiver
 from hilum.module import installed_modules
-from hilum.records import Records, records_url
-from hilum.service.beginning import begin
+from hilum.service.beginning import begin, open_records
 
 TURN_SECONDS = 0.5
 
@@ -21,7 +20,7 @@ def work(site: Site, address: Path | None) -> None:
     `address` is where the gateway wakes us; without one, the queue is looked at all the time.
     """
     stop = begin(site.data)
-    records = Records(records_url(site))
+    records = open_records(site)
     pulse = Pulse(records, "worker")
     flow = Flow(site, records, installed_modules(site.networks))
     for rule in site.rule:

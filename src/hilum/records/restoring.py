@@ -1,0 +1,66 @@
+"""Rows that are put back into the database from their copies."""
+
+import time
+
+import sqlalchemy as sa
+
+from hilum.inbox import digest
+from hilum.records import tables
+from hilum.records.copies import BY_STUDY, BY_WORKITEM, Rows, newest_event
+from hilum.records.database import insert_once
+from hilum.records.states import OWED, DeliveryState, SourceState
+
+
+def put_back(connection: sa.Connection, study_uid: str, rows: Rows) -> bool:
+    """Put the rows of one study in the place of older ones; whether they were newer.
+
+    What is owed to a destination is due at once.
+    """
+    copied = max((event["id"] for event in rows["event"]), default=0)
+    if newest_event(connection, study_uid) >= copied:
+        return False
+    ids = sa.select(tables.workitem.c.id).where(tables.workitem.c.study_uid == study_uid)
+    for table in BY_WORKITEM:
+        connection.execute(table.delete().where(table.c.workitem_id.in_(ids)))
+    for table in BY_STUDY:
+        connection.execute(table.delete().where(table.c.study_uid == study_uid))
+    for table in (*BY_STUDY, *BY_WORKITEM):
+        if rows[table.name]:
+            connection.execute(table.insert(), rows[table.name])
+    delivery = tables.delivery.c
+    of_study = delivery.workitem_id.in_([item["id"] for item in rows["workitem"]])
+    connection.execute(tables.delivery.update().where(of_study).values(next_attempt=0.0))
+    return True
+
+
+def put_cursors_back(connection: sa.Connection, cursors: dict[str, str]) -> None:
+    """Have each archive that is not on record watched from where its watch was."""
+    values = {"state": SourceState.STARTING.value, "since": time.time()}
+    for name, cursor in cursors.items():
+        insert_once(connection, tables.source, {"name": name, "cursor": cursor, **values})
+
+
+def go_on_counting(connection: sa.Connection) -> None:
+    """Have PostgreSQL number new lines behind those that were put back; SQLite does so itself."""
+    if connection.dialect.name == "postgresql" and (last := newest_event(connection)):
+        sequence = sa.func.pg_get_serial_sequence(tables.event.name, "id")
+        connection.execute(sa.select(sa.func.setval(sequence, last)))
+
+
+def study_folders(connection: sa.Connection) -> set[str]:
+    """The names of the folders of all studies on record."""
+    return {
+        digest(uid) for uid in connection.execute(sa.select(tables.study.c.study_uid)).scalars()
+    }
+
+
+def owed_and_verified(connection: sa.Connection) -> tuple[int, int]:
+    """How many deliveries are still owed, or were refused, and how many have arrived."""
+    state = tables.delivery.c.state
+    open_states = (*OWED, DeliveryState.REFUSED)
+    query = sa.select(sa.func.count()).select_from(tables.delivery)
+    owed, verified = (
+        connection.execute(query.where(state.in_(states))).scalar_one()
+        for states in (open_states, (DeliveryState.VERIFIED,))
+    )
+    return owed, verified

@@ -1,0 +1,114 @@
+"""Whether our database is there, whole, writable and as new as what lies on disk beside it.
+
+It is looked at before the service starts anything; while it runs, the supervisor sees within a
+second that the file was deleted or replaced. What is wrong is said in one line, with the cure.
+"""
+
+import shlex
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from hilum.config.site import Site
+from hilum.errors import RECOVER, RecordsUnusable
+from hilum.records.copies import Copies, Transact, newest_event
+from hilum.wording import counted
+
+RECORDS, ENGINE = "hilum.db", "engine.db"
+
+
+def require_present(site: Site) -> None:
+    """Raise `RecordsUnusable` if our database is missing beside a data folder that holds something.
+
+    On PostgreSQL there is no file.
+    """
+    records = site.data / RECORDS
+    if site.database or records.exists():
+        return
+    if held := held_in(site.data):
+        raise RecordsUnusable(f"{records} is missing, but the data folder holds {held}: {RECOVER}")
+
+
+def require_whole(site: Site) -> None:
+    """Raise `RecordsUnusable` unless the files of our databases are whole and can be written."""
+    if site.database:
+        return
+    for file in (site.data / RECORDS, site.data / ENGINE):
+        if file.exists():
+            require_writable(file)
+            if damage := damage_of(file):
+                raise RecordsUnusable(f"{file} is damaged ({damage}): {RECOVER}")
+
+
+def require_as_new(transact: Transact[int], data: Path) -> None:
+    """Raise `RecordsUnusable` if the database is older than the copies of it that lie on disk."""
+    copied, there = Copies(data).last_event, transact(newest_event)
+    if copied > there:
+        state = "older than what lies on disk" if there else "empty, but the data folder is not"
+        text = f"the database is {state} (its last line is number {there}, not {copied})"
+        raise RecordsUnusable(f"{text}: {RECOVER}")
+
+
+def held_in(data: Path) -> str:
+    """What lies in a data folder that records must tell of, in words; "" if nothing does."""
+    studies, results = (sum(1 for _ in _folders(data / name)) for name in ("incoming", "results"))
+    copies = len(Copies(data).files())
+    if not (studies or results or copies):
+        return ""
+    return " and ".join((counted(max(studies, copies), "study"), counted(results, "result")))
+
+
+def damage_of(file: Path) -> str:
+    """What is wrong with a database of SQLite, in its words; "" if it is whole."""
+    try:
+        with closing(sqlite3.connect(file, timeout=30)) as connection:
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        return "" if error.sqlite_errorname.startswith("SQLITE_BUSY") else str(error)
+    return "" if found == "ok" else str(found).replace("\n", " ")
+
+
+def require_writable(file: Path) -> None:
+    """Raise `RecordsUnusable` if nothing can be written to a database of SQLite."""
+    try:
+        with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("CREATE TABLE never_kept (nothing)")  # to begin proves nothing yet
+            connection.execute("ROLLBACK")
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            raise RecordsUnusable(f"{file} is read-only: {_made_writable(file)}") from error
+
+
+class Files:
+    """The files of our databases, as they were when the service started."""
+
+    def __init__(self, site: Site) -> None:
+        self._paths = () if site.database else (site.data / RECORDS, site.data / ENGINE)
+        self._known: dict[Path, int] = {}
+
+    def require_same(self) -> None:
+        """Raise `RecordsUnusable` if one of them was deleted or replaced since."""
+        for path in self._paths:
+            try:
+                found = path.stat().st_ino
+            except FileNotFoundError:
+                found = 0
+            if self._known.get(path, found) != found:
+                text = f"{path} was deleted or replaced while Hilum ran, so it has stopped"
+                text = f"{text}: {RECOVER}"
+                raise RecordsUnusable(f"{text}; then start it again")
+            if found:
+                self._known[path] = found
+
+
+def _made_writable(file: Path) -> str:
+    """How a person makes `file` writable for us again."""
+    folder = shlex.quote(str(file.parent))
+    cure = f"chmod u+rwx {folder}; chmod u+rw {folder}/*.db*"
+    return f"if it is ours, {cure}; if its disk is, mount it so that it can be written"
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.glob("*") if path.is_dir())

@@ -1,0 +1,126 @@
+"""`hilum recover`: our records are made again from what lies on disk.
+
+A database that is damaged is put aside, one that is only older is kept. Each study whose copy
+(`hilum.records.copies`) is newer than the database is put back as the copy has it. What was
+verified stays verified, and what was still owed is owed, so its destination is asked before
+anything is sent. A study without a copy is decided on anew by the next `hilum serve`. The UIDs of
+its results hold no clock (`hilum.runs`), so an archive that has them shows them when it is asked.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from hilum.config.site import Site
+from hilum.engine import durable
+from hilum.errors import RecordsUnusable
+from hilum.records import Records, records_url
+from hilum.records.copies import Copies, Copy, newest_event
+from hilum.records.restoring import (
+    go_on_counting,
+    owed_and_verified,
+    put_back,
+    put_cursors_back,
+    study_folders,
+)
+from hilum.records.soundness import ENGINE, RECORDS, damage_of, require_writable
+
+AT_ONCE = 100  # studies in one transaction
+SIDE_FILES = ("", "-wal", "-shm")  # of a database of SQLite
+Progress = Callable[[str, int, int], None]  # the step, and how many of how many are done
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What was found, and what was made of it."""
+
+    set_aside: tuple[Path, ...]  # databases
+    put_back: int  # studies
+    as_new: int  # studies of which the records knew as much as the copy
+    unreadable: tuple[Path, ...]  # copies
+    without_records: int  # studies that the next start decides on
+    owed: int  # deliveries whose destination is asked by the next start
+    verified: int  # deliveries that are known to have arrived
+
+
+def recover(site: Site, progress: Progress) -> Recovered:
+    """Make the records of `site` again; nobody else may work in its data folder meanwhile.
+
+    Raises
+    ------
+    RecordsUnusable
+        Nothing can be written there; the text says the cure.
+    """
+    aside = _set_aside(site)
+    records = Records(records_url(site))
+    transact = records.database.transact
+    try:
+        copies = Copies(site.data)
+        files = copies.files()
+        outcomes: list[bool | None] = []
+        for start in range(0, len(files), AT_ONCE):
+            read = [copies.read(file) for file in files[start : start + AT_ONCE]]
+            outcomes += _put_back(records, read)
+            progress("studies", len(outcomes), len(files))
+        transact(go_on_counting)
+        transact(lambda connection: put_cursors_back(connection, copies.cursors))
+        copies.write_last(transact(newest_event), copies.cursors)
+        owed, verified = transact(owed_and_verified)
+        return Recovered(
+            set_aside=aside,
+            put_back=outcomes.count(True),
+            as_new=outcomes.count(False),
+            unreadable=tuple(f for f, o in zip(files, outcomes, strict=True) if o is None),
+            without_records=_without_records(site, records),
+            owed=owed,
+            verified=verified,
+        )
+    finally:
+        records.close()
+
+
+def _set_aside(site: Site) -> tuple[Path, ...]:
+    """Rename what is damaged, and what the engine knows: it gets all unfinished work anew."""
+    if site.database:
+        durable.forget(site.database)
+        return ()
+    records, engine = site.data / RECORDS, site.data / ENGINE
+    aside = [engine] if engine.exists() else []
+    if records.exists():
+        require_writable(records)
+        aside += [records] if damage_of(records) else []
+    ending = time.strftime("aside-%Y%m%d-%H%M%S")
+    for file in (Path(f"{database}{side}") for database in aside for side in SIDE_FILES):
+        try:
+            file.rename(file.with_name(f"{ending}-{file.name}"))
+        except FileNotFoundError:
+            continue  # it was closed in order
+        except OSError as error:
+            raise RecordsUnusable(f"{file} cannot be put aside: {error.strerror}") from error
+    return tuple(file.with_name(f"{ending}-{file.name}") for file in aside)
+
+
+def _put_back(records: Records, copies: Sequence[Copy | None]) -> list[bool | None]:
+    """Of each copy, whether it was newer than the records and is in their place; None if it cannot.
+
+    All in one transaction; one by one only if one of them cannot be put back.
+    """
+
+    def put(connection: sa.Connection) -> list[bool | None]:
+        return [None if copy is None else put_back(connection, *copy) for copy in copies]
+
+    try:
+        return records.database.transact(put)
+    except (sa.exc.IntegrityError, sa.exc.CompileError):  # the columns of another version
+        if len(copies) == 1:
+            return [None]
+        return [outcome for copy in copies for outcome in _put_back(records, [copy])]
+
+
+def _without_records(site: Site, records: Records) -> int:
+    """How many studies lie on disk that no record tells of."""
+    there = {folder.name for folder in (site.data / "incoming").glob("*") if folder.is_dir()}
+    return len(there - records.database.transact(study_folders))
