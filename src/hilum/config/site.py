@@ -200,7 +200,7 @@ class Worker(Settings):
     count: int = Field(1, ge=1, description="Worker processes; each runs one analysis at a time.")
     timeout_seconds: float = Field(600, gt=0, description="Longest run before a module is killed.")
     memory_mb: int = Field(8192, ge=256, description="Memory limit of a module's process in MiB.")
-    threads: int = Field(2, ge=1, description="Threads a network may use.")
+    threads: int = Field(2, ge=1, description="Threads that a model may use.")
 
 
 class Site(Settings):
@@ -212,8 +212,8 @@ class Site(Settings):
         description="SQLAlchemy URL of the records, such as postgresql+psycopg://hilum@db/hilum; "
         "empty means SQLite in the data folder.",
     )
-    networks: Path | None = Field(
-        None, description="Folder of networks of your own, a folder with a card.toml each."
+    models: Path | None = Field(
+        None, description="Folder of models of your own; each is a folder with a card.toml."
     )
     receiver: Receiver = Field(Receiver(), description="The DICOM listener.")
     worker: Worker = Field(Worker(), description="Where modules run.")

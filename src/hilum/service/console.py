@@ -13,5 +13,5 @@ from hilum.service.beginning import begin
 def show(site: Site) -> None:
     """Serve the console until SIGTERM."""
     begin(site.data)
-    modules = installed_modules(site.networks)
+    modules = installed_modules(site.models)
     serve(site, Records(records_url(site)), [facts_of(module) for module in modules.values()])
