@@ -80,7 +80,7 @@ class Retention:
         return self._work is not None
 
     def sweep(self) -> None:
-        """Look anew for what is to go, unless that is still under way; `turn` removes it."""
+        """Look for what is to be removed, unless that is still under way; `turn` removes it."""
         if self._work is None:
             self._work = self._steps()
 
@@ -119,7 +119,7 @@ class Retention:
         return self._records.studies.settled_before(self._clock() - min(ages))
 
     def _reason(self, study: Study) -> str | None:
-        """The rule by which `study` is to go now, if any."""
+        """The rule by which `study` is to be removed now, if any."""
         last_verified = self._records.deliveries.last_verified(study.study_uid)
         idle = self._clock() - max(study.last_at, last_verified)
         if self._settings.days and idle > self._settings.days * DAY:

@@ -134,7 +134,11 @@ PROBLEMS = [
     ('licence = "ours"', "", "licence: Field required"),
     ('licence = "ours"', 'license = "ours"', "unknown key license"),
     ('name = "our-network"', 'name = "chest-radiograph"', "a module 'chest-radiograph' already"),
-    ('module = "chest-radiograph"', 'module = "hippo"', "'hippo', which takes no model of yours; these"),
+    (
+        'module = "chest-radiograph"',
+        'module = "hippo"',
+        "'hippo', which takes no model of yours; these",
+    ),
     ('kind = "logits"\n', 'kind = "probabilities"\n', "a temperature is for logits"),
     ('label = "dark"', 'label = "bright"', "two groups have the same label"),
     ("[input]", "[input", "card.toml"),
