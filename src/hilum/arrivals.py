@@ -259,7 +259,7 @@ class Arrivals:
             log.warning("an accepted image cannot be read now: %s", error.strerror)
             return None
         except UnreadableError as error:
-            self._inbox.set_apart(path.read_bytes(), str(error))
+            self._inbox.quarantine(path.read_bytes(), str(error))
             path.unlink()
             return None
 

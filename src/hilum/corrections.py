@@ -23,7 +23,7 @@ from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity,
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.hints import Quarantined
-from hilum.inbox import OTHER_CONTENT, Inbox, QuarantinedObject, restate, set_apart_in
+from hilum.inbox import OTHER_CONTENT, Inbox, QuarantinedObject, quarantined_in, restate
 from hilum.inbox.versions import Versions
 from hilum.records import Records
 from hilum.records.bursts import Bursts
@@ -36,7 +36,7 @@ from hilum.workitems import Workitems
 
 SAMPLE = 8  # images by which a workitem is known again in another study
 AT_ONCE = 500  # images that are compared in one go
-NEWEST = 10_000  # objects set apart that a sweep looks at
+NEWEST = 10_000  # quarantined objects that a sweep looks at
 
 WITHOUT_RESULT = (
     WorkitemState.WITHDRAWN,
@@ -70,7 +70,7 @@ class Corrections:
 
     def sweep(self) -> None:
         """Find what no hint told of."""
-        for item in set_apart_in(self._data, NEWEST)[1]:
+        for item in quarantined_in(self._data, NEWEST)[1]:
             if item.reason == OTHER_CONTENT and item.study_uid and item.path.exists():
                 self._queue.setdefault(item.path, item)
 

@@ -98,7 +98,7 @@ class Retention:
         self._work = None
 
     def _steps(self) -> Iterator[None]:
-        yield from self._remove_set_apart()
+        yield from self._remove_quarantined()
         for study_uid in self._candidates():
             yield
             study = self._records.studies.one(study_uid)
@@ -213,11 +213,11 @@ class Retention:
                 count += 1
         return count
 
-    def _remove_set_apart(self) -> Iterator[None]:
+    def _remove_quarantined(self) -> Iterator[None]:
         if not self._settings.quarantine_days:
             return
         oldest = self._clock() - self._settings.quarantine_days * DAY
-        for file in self._inbox.quarantine.iterdir():
+        for file in self._inbox.quarantine_folder.iterdir():
             if file.is_file() and file.stat().st_mtime < oldest:
                 file.unlink()
                 log.info("removed %s from the quarantine", file.name)

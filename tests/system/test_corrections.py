@@ -102,13 +102,13 @@ def refusals(hilum: Running, count: int) -> list[Rejection]:
 
 
 def idle(hilum: Running) -> None:
-    """Until all that was set apart is judged."""
+    """Wait until all that was quarantined is judged."""
 
     def judged() -> bool:
         notes = (hilum.site.data / "quarantine").glob("*.txt")
         return not any(note.read_text().split("\n")[0] == OTHER_CONTENT for note in notes)
 
-    hilum.until(judged, "a judgement on what was set apart")
+    hilum.until(judged, "a judgement on what was quarantined")
 
 
 def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typed: Typed) -> None:

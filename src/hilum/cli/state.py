@@ -39,7 +39,7 @@ PAGE = 50  # objects
 
 @app.command()
 def status(
-    page: Annotated[int, typer.Option(min=1, help="Which page; the first holds the latest.")] = 1,
+    page: Annotated[int, typer.Option(min=1, help="Page to show; page 1 holds the latest.")] = 1,
     unfinished: Annotated[
         bool, typer.Option("--unfinished", help="Only studies that are not finished, or wait.")
     ] = False,
