@@ -195,12 +195,14 @@ def _show_studies(shown: "StudyPage", unfinished: bool) -> None:
                     out.print(f"    {_delivery_line(delivery)}")
 
     if shown.pages > 1:
-        option = " --unfinished" if unfinished else ""
         total = shown.unfinished if unfinished else shown.total
         counts = f"[bold]{counted(total, 'study')}[/], page {shown.page}/{shown.pages}"
         out.print(counts if unfinished else f"{counts}, {shown.unfinished} unfinished")
         if shown.page < shown.pages:
-            out.print(f"`hilum status{option} --page {shown.page + 1}` shows the next ones")
+            command = f"`hilum status --page {shown.page + 1}`"
+            if unfinished:
+                command = f"`hilum status --unfinished --page {shown.page + 1}`"
+            out.print(f"{command} shows the next ones")
         if not unfinished and shown.unfinished:
             out.print("`hilum status --unfinished` shows the unfinished ones alone")
 
