@@ -25,7 +25,7 @@ from hilum.cli import app
 from hilum.comparison.norms import COLUMNS
 from hilum.config import load
 from hilum.config.site import Rule
-from hilum.modules.chest.card import NetworkCard
+from hilum.modules.chest.card import ModelCard
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py"))
@@ -120,7 +120,7 @@ def run_toml(example: Example) -> None:
             assert any(f'"{group}"' in path.read_text() for path in SOURCES), group
     elif "input" in values:
         Path("card.toml").write_text(example.text)
-        NetworkCard.read(Path())
+        ModelCard.read(Path())
     else:
         text = example.text if set(values) - set(Rule.model_fields) else _in_a_rule(example.text)
         values = tomllib.loads(text)
@@ -180,7 +180,7 @@ def test_every_example_is_what_it_says(
     example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("networks").mkdir()
+    Path("models").mkdir()
     assert example.language in RUNNERS, "name the language of the block, see RUNNERS"
     RUNNERS[example.language](example)
 

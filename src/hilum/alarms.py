@@ -48,7 +48,7 @@ class Alarm:
 
 
 class AlarmLog:
-    """Notes when an alarm begins and ends: once on record, once in the log."""
+    """Notes when an alarm begins and ends, in the records and in the log, once each."""
 
     def __init__(self, site: Site, records: Records) -> None:
         self._site = site
@@ -68,7 +68,7 @@ class AlarmLog:
 
 
 def alarms_now(site: Site, records: Records) -> list[Alarm]:
-    """What is wrong at this moment."""
+    """The alarms of this moment."""
     since = records.alarms.since()
     found = [
         *_short_of_disk(site),
@@ -103,7 +103,7 @@ def _open_folder(site: Site) -> Found:
 def _of_several_patients(records: Records) -> Found:
     """Studies whose images name different patients, or others than before a correction."""
     uids = records.workitems.held_because((DIFFERENT, FORMER))
-    yield from _to_be_decided("patients", "it is not sure whose the images are", uids)
+    yield from _to_be_decided("patients", "it is not certain whose the images are", uids)
 
 
 def _corrected(records: Records) -> Found:
@@ -129,7 +129,7 @@ def _of_refusals(records: Records, now: float) -> Found:
         last = not_heard[0]
         yield (
             "refused",
-            f"{_senders(not_heard)} refused within the last hour, the last one {last.sender}: "
+            f"{_senders(not_heard)} rejected within the last hour, the last one {last.sender}: "
             f"{last.reason}; `hilum status` lists them",
         )
     no_room = [row for row in lately if row.kind is RejectionKind.ROOM]
@@ -137,7 +137,7 @@ def _of_refusals(records: Records, now: float) -> Found:
         last = no_room[0]
         yield (
             "room",
-            f"{_senders(no_room)} turned away for lack of room, the last one {last.sender}: "
+            f"{_senders(no_room)} rejected for lack of room, the last one {last.sender}: "
             f"{last.reason}",
         )
 

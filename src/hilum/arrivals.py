@@ -1,4 +1,4 @@
-"""The open studies: what came in and is not settled. Hints make it quick, sweeps make it sure."""
+"""The open studies: what came in and is not settled. Hints are quick, sweeps miss nothing."""
 
 import logging
 import time
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Arrivals:
-    """Studies with images nobody has decided on yet, by Study Instance UID.
+    """Studies with images that are not decided on yet, by Study Instance UID.
 
     Everything here can be rebuilt from the inbox: `sweep` finds what no hint told of, also after a
     crash. Times are those of the files, so a restart does not make old images young. `clock` gives
@@ -85,7 +85,7 @@ class Arrivals:
                 assert_never(hint)
 
     def _note_put_right(self, hint: Stored) -> None:
-        """Say once of a study what was put right in its files before they were stored."""
+        """Note once for a study what was put right in its files before they were stored."""
         arrival = self._open.get(hint.study)
         if arrival and hint.reason and hint.reason not in arrival.put_right:
             arrival.put_right.add(hint.reason)
@@ -105,7 +105,7 @@ class Arrivals:
         arrival.add(instance, path.stat().st_mtime, association, late)
 
     def _again(self, path: Path, association: str) -> None:
-        """An image that is here came again: so the sender makes good what broke off.
+        """Note that an image came again: the sender repeats what broke off.
 
         In a study that is neither open nor held it is no news.
         """
@@ -122,7 +122,7 @@ class Arrivals:
         arrival.add(instance, self._clock(), association, late=True)
 
     def reviewed(self, arrival: Arrival, wait: float | None, cost: float) -> None:
-        """The rules have looked: come back after `wait` seconds, or never if all have decided.
+        """Note that the rules have looked: come back after `wait` seconds, or never if all decided.
 
         `cost` is how many seconds the look took.
         """
@@ -146,7 +146,7 @@ class Arrivals:
             self._records.studies.forget_removal(arrival.study_uid)
 
     def reopen(self, study_uid: str) -> Arrival:
-        """Open a study that is settled: it is looked at anew."""
+        """Open a settled study, so that it is looked at anew."""
         arrival = self._open.get(study_uid)
         if arrival is None:
             folder = self._inbox.study_folder(study_uid)
@@ -193,7 +193,7 @@ class Arrivals:
         return len(arrival.instances) > before
 
     def _end(self, arrival: Arrival, hint: Released | Aborted) -> None:
-        """One of the associations of a study has ended; see which images no hint told of."""
+        """Note that an association of a study has ended, and find images that no hint told of."""
         association = hint.association
         self.catch_up(arrival, association if arrival.associations == {association} else "")
         if isinstance(hint, Released):
@@ -242,7 +242,7 @@ class Arrivals:
         return arrival
 
     def _note_removed(self, arrival: Arrival, folder: Path) -> None:
-        """Know which images of an opened study a rule has removed; a removal under way ends."""
+        """Read which images of an opened study a rule has removed, and end a removal under way."""
         removed = Removed.read(folder)
         if removed.begun is not None:
             replace(removed, begun=None).write(folder)
@@ -252,14 +252,14 @@ class Arrivals:
             self._records.events.add(arrival.study_uid, EventKind.RECEIVING, text)
 
     def _read(self, path: Path) -> Instance | None:
-        """The image at `path`; one that is no DICOM object is set apart."""
+        """The image at `path`; what is no DICOM object is quarantined."""
         try:
             return Instance.read(path, self._own)
         except OSError as error:  # gone, or out of reach: the next sweep looks
             log.warning("an accepted image cannot be read now: %s", error.strerror)
             return None
         except UnreadableError as error:
-            self._inbox.set_apart(path.read_bytes(), str(error))
+            self._inbox.quarantine(path.read_bytes(), str(error))
             path.unlink()
             return None
 

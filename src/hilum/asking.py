@@ -13,7 +13,7 @@ from hilum.records.views import study_called
 
 PATIENCE = 10.0  # seconds; a gateway that runs answers at once
 WITHOUT_RESULT = (*WITHOUT_RUN, WorkitemState.FAILED, WorkitemState.CANCELLED)
-NOTED = "noted; the gateway does it when it runs and has the time"
+NOTED = "noted; the gateway will do it when it runs and has time"
 
 
 def ask(

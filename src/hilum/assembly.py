@@ -78,7 +78,7 @@ class Arrival:
             self.associations.add(association)
 
     def count(self, series_uid: str, images: int) -> None:
-        """The archive has so many images of `series_uid`; it may be more or fewer next time."""
+        """Note how many images of `series_uid` the archive has; the number may change."""
         self.counted[series_uid] = images
         self.changed = True
 
@@ -94,7 +94,7 @@ class Arrival:
         return self.images_of(series_uid) - sum(i.series_uid == series_uid for i in counting)
 
     def images_to_come(self, series_uid: str) -> int | None:
-        """How many images the series is to have, as far as anybody says."""
+        """How many images the series should have, as far as anything states it."""
         known = (
             self.expected.get(series_uid),
             self.counted.get(series_uid),
@@ -103,7 +103,7 @@ class Arrival:
         return max((number for number in known if number is not None), default=None)
 
     def _concatenated(self, series_uid: str) -> int | None:
-        """How many images it has if each large object is whole that was sent in several parts."""
+        """How many images it has when every object that was sent in several parts is whole."""
         parts: dict[str, int] = {}
         others = 0
         for instance in self.instances.values():
@@ -114,13 +114,13 @@ class Arrival:
         return others + sum(parts.values()) if parts else None
 
     def released(self, association: str) -> None:
-        """The sender has closed `association`: what came through it is all it had to send."""
+        """Note that the sender has closed `association`: it had no more to send."""
         self.associations.discard(association)
         self.ended.add(association)
         self.changed = True
 
     def aborted(self, association: str) -> None:
-        """`association` was lost: the series it was in is not complete, whatever it looks like."""
+        """Note that `association` was lost: its series is not complete, whatever it looks like."""
         self.associations.discard(association)
         if self.association_of.get(self.last_series) == association:
             self.broken_off.add(self.last_series)
@@ -150,7 +150,7 @@ class Arrival:
         return Study(self.study_uid, tuple(self._built.values()))
 
     def left_out(self, series_uid: str) -> str:
-        """What images of the series do not count because a person named the patient, in words."""
+        """Which images of the series do not count because a person named the patient, in words."""
         if not self.decided:
             return ""
         images = [i for i in self.instances.values() if not i.is_own_result]
@@ -171,7 +171,7 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Wait:
-    """Not yet; ask again after `seconds`."""
+    """It is too early to decide; ask again after `seconds`."""
 
     seconds: float
     reason: str
@@ -188,7 +188,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Hold:
-    """Not by itself: the right series stayed incomplete, or its images are of several patients."""
+    """Hold it for a person: the right series stayed incomplete, or names several patients."""
 
     selection: Selection
     reason: str

@@ -1,6 +1,6 @@
 """Corrected patient data: images that come again under other patient or study attributes.
 
-The receiver sets apart what has a known SOP Instance UID and other content. Here the gateway finds
+The receiver quarantines what has a known SOP Instance UID and other content. Here the gateway finds
 out what it is: the same image with other patient or study attributes is a correction, and one event
 for its study. A person takes it (`hilum decide`), or Hilum does where the settings say so of its
 sender. What images were called before is remembered by numbers, not by values, so that a late copy
@@ -23,7 +23,7 @@ from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity,
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.hints import Quarantined
-from hilum.inbox import OTHER_CONTENT, Inbox, QuarantinedObject, restate, set_apart_in
+from hilum.inbox import OTHER_CONTENT, Inbox, QuarantinedObject, quarantined_in, restate
 from hilum.inbox.versions import Versions
 from hilum.records import Records
 from hilum.records.bursts import Bursts
@@ -36,7 +36,7 @@ from hilum.workitems import Workitems
 
 SAMPLE = 8  # images by which a workitem is known again in another study
 AT_ONCE = 500  # images that are compared in one go
-NEWEST = 10_000  # objects set apart that a sweep looks at
+NEWEST = 10_000  # quarantined objects that a sweep looks at
 
 WITHOUT_RESULT = (
     WorkitemState.WITHDRAWN,
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 
 class Corrections:
-    """What was sent again with other patient data, and what was called otherwise before."""
+    """Knows what was sent again with other patient data, and what images were called before."""
 
     def __init__(self, site: Site, records: Records, inbox: Inbox, workitems: Workitems) -> None:
         self._settings = site.corrections
@@ -70,12 +70,12 @@ class Corrections:
 
     def sweep(self) -> None:
         """Find what no hint told of."""
-        for item in set_apart_in(self._data, NEWEST)[1]:
+        for item in quarantined_in(self._data, NEWEST)[1]:
             if item.reason == OTHER_CONTENT and item.study_uid and item.path.exists():
                 self._queue.setdefault(item.path, item)
 
     def add(self, hint: Quarantined) -> None:
-        """The receiver, or a source, has set an object apart that may be a corrected image."""
+        """Note that an object was quarantined that may be a corrected image."""
         if not hint.study:
             return
         now = time.time()
@@ -125,7 +125,7 @@ class Corrections:
         return self._inbox.path_of(image.study_uid, image.sop_instance_uid)
 
     def _judge(self, item: QuarantinedObject, present: Path, differs: str) -> bool:
-        """Do what is due about an object set apart; True if it is another image, to be refused."""
+        """Judge a quarantined object; True if it is another image, to be rejected."""
         if differs == LATER:
             return False  # the next sweep finds it
         if result := self._records.results.called(Instance.read(item.path).sop_instance_uid):
@@ -133,13 +133,15 @@ class Corrections:
             return False
         if differs:
             restate(item, f"{OTHER_CONTENT}: {differs}")
-            one = f"an image came again with other content ({differs}); it is set apart"
-            many = f"images came again with other content ({differs}); they are set apart"
+            one = f"an image came again with other content ({differs}); it is in quarantine"
+            many = f"images came again with other content ({differs}); they are in quarantine"
             self._bursts.note(item.study_uid, EventKind.QUARANTINED, one, many)
             return True
         new, old = Instance.read(item.path), Instance.read(present)
         if new.label == old.label:
-            restate(item, "received again, the same image of the same patient written otherwise")
+            restate(
+                item, "received again: the same image of the same patient, written in another way"
+            )
         elif self._records.corrections.was_called(item.study_uid, {new.label}):
             self._note_former(item)
         elif not self._records.workitems.of_study(item.study_uid):
@@ -149,20 +151,20 @@ class Corrections:
         return False
 
     def _judge_result(self, item: QuarantinedObject, present: Path, workitem_id: str) -> None:
-        """A result of ours came back otherwise than it was sent: archives may write it anew."""
+        """Note that a result of ours came back in another form: archives may write it anew."""
         if Instance.read(item.path).label == Instance.read(present).label:
-            restate(item, "a result of ours that came back, written otherwise")
+            restate(item, "a result of ours that came back, written in another way")
             return
         restate(item, "a result of ours that came back under other patient or study data")
-        text = "the archive has changed the patient or study data of a result; it is left so"
+        text = "the archive has changed the patient or study data of a result; nothing else is done"
         self._records.events.add(item.study_uid, EventKind.MOVED, text, workitem_id)
 
     def _note_former(self, item: QuarantinedObject) -> None:
-        """An image came again as it was before a correction; its sender does not know of that."""
+        """Note that an image came again as it was before a correction."""
         restate(item, FORMER)
         again = f"came again from {item.sender or 'unknown'}"
-        one = f"an image {again} as it was before a correction; it is set apart"
-        many = f"images {again} as they were before a correction; they are set apart"
+        one = f"an image {again} as it was before a correction; it is in quarantine"
+        many = f"images {again} as they were before a correction; they are in quarantine"
         if self._bursts.note(item.study_uid, EventKind.QUARANTINED, one, many):
             log.info("study %s: images %s as before a correction", item.study_uid, again)
 
@@ -240,7 +242,7 @@ class Corrections:
             )
             if not self._records.events.is_said(study_uid, text):
                 self._records.events.add(study_uid, EventKind.CORRECTED, text)
-        why = "the images were analysed before under other ones"
+        why = "the images were analysed before under other data"
         return Hold(selection, f"{CORRECTED}, {why}: {how_to_decide(arrival.study_uid)}")
 
     def remember(self, workitem_id: str, study_uid: str, selection: Selection) -> None:
@@ -262,7 +264,7 @@ class Corrections:
     # Taking a correction --------------------------------------------------------------------------
 
     def labels_of(self, study_uid: str, identity: str) -> dict[str, str]:
-        """Of the images that a study has, or was sent, under `identity`, by their files' names."""
+        """The labels of the images that came under `identity`, by the names of their files."""
         folder = self._inbox.study_folder(study_uid)
         files = self.versions.of(study_uid, identity) or sorted(folder.glob("*.dcm"))
         images = [Instance.read(file) for file in files]

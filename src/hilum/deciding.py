@@ -1,4 +1,4 @@
-"""What happens when a person, or a setting, has decided whose the images of a study are."""
+"""Do what follows when a person, or a setting, has decided whose the images of a study are."""
 
 from hilum.dicom import codes
 from hilum.dicom.identity import held_for, number_of

@@ -108,7 +108,7 @@ class Flow(durable.Workflows):
             self.look_at(arrival)
 
     def look_at(self, arrival: Arrival) -> None:
-        """Decide on one open study; when it is looked at next follows from that."""
+        """Decide on one open study, and when to look at it again."""
         began = self._clock()
         try:
             wait = self.review_study(arrival)
@@ -224,7 +224,7 @@ class Flow(durable.Workflows):
             self.fail(workitem_id, where(error))
 
     def fail(self, workitem_id: str, failure: str) -> None:
-        """Have a refusal written in place of what met an error that nobody foresaw."""
+        """Write a refusal in place of a result after an unforeseen error."""
         log.error("workitem %s: %s", workitem_id, failure)
         items = self.records.workitems
         try:
@@ -234,11 +234,11 @@ class Flow(durable.Workflows):
         except durable.EngineError:
             raise
         except Exception as error:  # noqa: BLE001 - not even that: it ends with the reason on record
-            text = f"{failure}; no refusal either: {where(error)}"
+            text = f"{failure}; no refusal could be written either: {where(error)}"
             items.set_state(workitem_id, WorkitemState.FAILED, text)
 
     def begin(self, workitem_id: str) -> bool:
-        """Count the runs, also those that a death of the worker repeats; False to go no further.
+        """Count the runs, also those repeated after a death of the worker; False to go no further.
 
         After `MOST_RUNS` deaths the module is not run again and a refusal is written; if even that
         ends the worker as often, nothing is.
@@ -298,7 +298,7 @@ class Flow(durable.Workflows):
 
     def refuse(self, item: Workitem, failure: str) -> None:
         """Put a refusal in the place of the findings; the reason is kept for the administrator."""
-        text = "The analysis failed for a technical reason; it is on record."
+        text = "The analysis failed for a technical reason, which is on record."
         findings = Findings((Refusal("module-failed", text),))
         folder = self.workitems.result_folder(item.id)
         with_room(self.site.data, lambda: exchange.save(findings, folder))

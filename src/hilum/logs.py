@@ -42,7 +42,7 @@ def configure_logging(data: Path, level: int = logging.INFO) -> None:
 
 @contextmanager
 def also_logging(data: Path) -> Iterator[None]:
-    """What is logged meanwhile, wherever it goes, stands in `<data>/logs/hilum.log`, too."""
+    """Write what is logged inside, wherever it goes, to `<data>/logs/hilum.log`, too."""
     handler, root = _log_of(data), logging.getLogger()
     root.addHandler(handler)
     try:
@@ -83,7 +83,7 @@ class Line(logging.Formatter):
         super().__init__("%(asctime)s %(processName)s %(levelname)s %(name)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Never more than one line, whatever was said."""
+        """Make one line of whatever was said."""
         return " ".join(super().format(record).splitlines())
 
     def formatException(self, ei: Error) -> str:  # noqa: N802 - the name is the library's
@@ -112,7 +112,7 @@ class SharedLog(logging.Handler):
         self._is_closed = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write what is to be said, among it what was counted since."""
+        """Write the line, and what was counted since."""
         try:
             lines = [self.format(said) for said in self._repeats.told_of(record)]
         except (TypeError, ValueError):  # a text of a library that does not fit its values
@@ -121,7 +121,7 @@ class SharedLog(logging.Handler):
             self._write(lines)
 
     def close(self) -> None:
-        """Say what was counted, and write no more."""
+        """Write what was counted, and close the file."""
         self.acquire()
         try:
             if not self._is_closed:
@@ -171,7 +171,7 @@ class SharedLog(logging.Handler):
         self._reopen()
 
     def _reopen(self) -> None:
-        """Without a file to be opened, the present one goes on: better there than nowhere."""
+        """Go on with the present file when no other can be opened: better there than nowhere."""
         with contextlib.suppress(OSError):
             file = self._opened()
             os.close(self._file)

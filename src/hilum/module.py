@@ -179,10 +179,10 @@ class Module(Protocol):
 
     With one `Input`, `run` receives that `Series`, with `Films` a tuple of `Film`; with a mapping,
     each under its name.
-    Optional: `title` (what a clinician reads), `weights` (path of the network, or a tuple of every
+    Optional: `title` (what a clinician reads), `weights` (path of the weights, or a tuple of every
     file that can change a result, hashed into every result), `card` (path of the model card), and
-    `with_network` (a class method: the same module with the network in a folder; it looks at the
-    card only, because the network may harm the process that loads it).
+    `with_model` (a class method: the same module with the model in a folder; it looks at the
+    card only, because the model may harm the process that loads it).
     """
 
     name: str
@@ -241,7 +241,7 @@ def own_results_of(modules: Iterable[type[Module]]) -> OwnResults:
     return OwnResults({facts_of(module).device_uid for module in modules})
 
 
-def installed_module(name: str, networks: Path | None = None) -> type[Module]:
+def installed_module(name: str, models: Path | None = None) -> type[Module]:
     """The module class called `name`, as quickly as can be: where its entry point has that name,
     no other is loaded.
 
@@ -254,18 +254,18 @@ def installed_module(name: str, networks: Path | None = None) -> type[Module]:
         module = _loaded(point)
         if not isinstance(module, str) and module.name == name:
             return module
-    return installed_modules(networks)[name]
+    return installed_modules(models)[name]
 
 
-def installed_modules(networks: Path | None = None) -> dict[str, type[Module]]:
+def installed_modules(models: Path | None = None) -> dict[str, type[Module]]:
     """The module classes that load, by name, as `discover`."""
-    return discover(networks)[0]
+    return discover(models)[0]
 
 
-def discover(networks: Path | None = None) -> tuple[dict[str, type[Module]], dict[str, str]]:
+def discover(models: Path | None = None) -> tuple[dict[str, type[Module]], dict[str, str]]:
     """The module classes that load, and for each that does not, why; one never stops another.
 
-    They are registered under the entry point group `hilum.modules`; each folder in `networks` makes
+    They are registered under the entry point group `hilum.modules`; each folder in `models` makes
     one more, named by its `card.toml`, of the module that the card names.
     """
     found: dict[str, type[Module]] = {}
@@ -276,11 +276,11 @@ def discover(networks: Path | None = None) -> tuple[dict[str, type[Module]], dic
             problems[point.name] = module
         else:
             found[module.name] = module
-    for folder in sorted(networks.iterdir()) if networks else ():
+    for folder in sorted(models.iterdir()) if models else ():
         if not (folder / CARD).is_file():
             continue
         try:
-            module = _with_network(folder, found)
+            module = _with_model(folder, found)
         except Exception as error:  # noqa: BLE001 - whatever lies in a folder, the others work
             named = isinstance(error, ConfigurationError)
             problems[folder.name] = str(error) if named else f"{folder}: {type(error).__name__}"
@@ -299,19 +299,19 @@ def _loaded(point: EntryPoint) -> type[Module] | str:
     return f"{point.value} has no {', '.join(missing)}" if missing else module
 
 
-def _with_network(folder: Path, found: Mapping[str, type[Module]]) -> type[Module]:
-    """The module of the card in `folder`, with the network there."""
+def _with_model(folder: Path, found: Mapping[str, type[Module]]) -> type[Module]:
+    """The module that the card in `folder` names, with the model in that folder."""
     try:
         base = tomllib.loads((folder / CARD).read_text()).get("module")
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{folder / CARD}: {error}") from error
-    takers = {name: module for name, module in found.items() if hasattr(module, "with_network")}
+    takers = {name: module for name, module in found.items() if hasattr(module, "with_model")}
     if base not in takers:
         raise ConfigurationError(
-            f"{folder / CARD}: module is {base!r}, which takes no network; these do:"
+            f"{folder / CARD}: module is {base!r}, which takes no model of yours; these do:"
             f" {', '.join(sorted(takers))}"
         )
-    module: type[Module] = takers[base].with_network(folder)
+    module: type[Module] = takers[base].with_model(folder)
     if module.name in found:
         raise ConfigurationError(f"{folder / CARD}: there is a module {module.name!r} already")
     return module

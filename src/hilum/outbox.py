@@ -33,6 +33,7 @@ ANYWAY_SECONDS = 600.0  # without an answer, before one delivery is attempted al
 IDLE_SECONDS = 10.0  # whoever has something to deliver wakes us
 LOOK_SECONDS = 1.0  # where several machines may work: a worker elsewhere cannot wake us
 EAGER_ATTEMPTS = 5  # what failed more often is not hurried when the destination answers again
+DEFINE_IT = "define it, restart Hilum, then run `hilum release`"
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +74,12 @@ class Outbox:
             ).start()
 
     def wake(self) -> None:
-        """There may be something new to deliver."""
+        """Wake the threads: there may be something new to deliver."""
         for waker in self._wakers.values():
             waker.set()
 
     def stop(self) -> None:
-        """Begin no further attempt; one under way is finished, or repeated after the next start."""
+        """Begin no further attempt. One under way is finished, or repeated after the next start."""
         self._stopping = True
         self.wake()
 
@@ -106,7 +107,7 @@ class Outbox:
             return self._pause(settings.name)
         item = self._records.workitems.one(delivery.workitem_id)
         if item.state in (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED):
-            text = "not sent, the result was taken back"
+            text = "not sent, because the result was taken back"
             self._records.deliveries.note_cancelled(delivery, text)
             return 0.0
         answers = self._attempt(delivery, settings, unreachable)
@@ -137,7 +138,7 @@ class Outbox:
             self._records.deliveries.refuse(tried, str(error))
         except Exception as error:  # noqa: BLE001 - around one delivery: it ends, others go on
             log.error("delivery to %s: %s", settings.name, where(error))
-            text = f"not sent for a reason nobody foresaw: {where(error)}"
+            text = f"not sent because of an unforeseen error: {where(error)}"
             self._records.deliveries.refuse(tried, text)
         else:
             text = f"{counted(count, 'object')} read back from {settings.name}"
@@ -233,7 +234,7 @@ class Outbox:
         return True
 
     def _note_answer(self, name: str) -> None:
-        """The destination is back: what was delayed by its absence is due at once."""
+        """Note that the destination is back. What its absence has delayed is due at once."""
         log.warning("destination %s answers again", name)
         self._note_standing(name, DestinationState.REACHABLE, "")
         self._records.deliveries.hurry_all(name, EAGER_ATTEMPTS)
@@ -247,13 +248,13 @@ class Outbox:
         defined = {settings.name for settings in self._site.destination}
         for delivery in self._records.deliveries.owed():
             if delivery.destination not in defined:
-                text = "no longer defined: define it, restart Hilum, release this"
+                text = f"the settings no longer define it: {DEFINE_IT}"
                 self._records.deliveries.refuse(delivery, text)
                 self.settle(delivery.workitem_id)
 
 
 def _answers(settings: DestinationSettings) -> bool:
-    """Whether it answers; where our settings do not let us ask, the next attempt tells the cure."""
+    """Whether it answers. If our settings do not let us ask, the next attempt tells the cure."""
     try:
         return open_destination(settings).is_reachable()
     except ConfigurationError:

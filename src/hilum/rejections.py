@@ -28,7 +28,7 @@ class RejectionKind(StrEnum):
     PROTOCOL = "protocol"  # the connection: it does not keep to the DICOM protocol
     SYNTAX = "transfer syntax"  # images: no transfer syntax of their SOP class is accepted
     STORAGE = "storage"  # images: they could not be written (0xA700)
-    CONTENT = "content"  # images: set apart in quarantine, and no corrections
+    CONTENT = "content"  # images: quarantined, and no corrections
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What people ask the running gateway for, on the command line (`asking.py` is their side)."""
+"""Do what people ask the running gateway for (`asking.py` is the side of the command line)."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from hilum.withdrawing import Answer, withdraw
 
 
 def obey(flow: Flow) -> None:
-    """Do what was asked for since; doing it twice, after a crash, changes nothing."""
+    """Do what was asked for since. Doing it twice, after a crash, changes nothing."""
     for asked in flow.records.requests.waiting():
         item = flow.records.workitems.get(asked.workitem_id)
         try:
@@ -39,14 +39,16 @@ def obey(flow: Flow) -> None:
 
 
 def release(flow: Flow, item: Workitem, _asked: Request) -> Answer:
-    """Deliver again what a destination refused; the cause is cured."""
+    """Deliver again what a destination refused, because a person has removed the cause."""
     refused = flow.records.deliveries.refused_of(item.id)
     if not refused:
         return Answer(False, f"not released: it is {item.state}, nothing of it was refused")
     defined = {destination.name for destination in flow.site.destination}
     known = sorted({delivery.destination for delivery in refused} & defined)
     if not known:
-        text = "not released: its destination is not defined; define it and restart Hilum"
+        text = (
+            "not released: the settings do not define its destination; define it and restart Hilum"
+        )
         return Answer(False, text)
     names = ", ".join(known)
     flow.records.deliveries.release(item.id, known)
@@ -155,9 +157,10 @@ def cancel(flow: Flow, item: Workitem, _asked: Request) -> Answer:
     if shown:
         done = stopped > 0
         flow.outbox.settle(item.id)
-        text += f" for the other destinations; it is in {', '.join(shown)}: see hilum withdraw"
+        where_shown = ", ".join(shown)
+        text += f" for the other destinations; `hilum withdraw` takes it back from {where_shown}"
     elif deliveries:
-        text += "; if a part of it was under way already, hilum withdraw takes that back"
+        text += "; if a part of it was under way already, `hilum withdraw` takes that back"
     return Answer(done, text if done else f"not cancelled: it is {item.state}")
 
 

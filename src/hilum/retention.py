@@ -80,7 +80,7 @@ class Retention:
         return self._work is not None
 
     def sweep(self) -> None:
-        """Look anew for what is to go, unless that is still under way; `turn` removes it."""
+        """Look for what is to be removed, unless that is still under way; `turn` removes it."""
         if self._work is None:
             self._work = self._steps()
 
@@ -98,7 +98,7 @@ class Retention:
         self._work = None
 
     def _steps(self) -> Iterator[None]:
-        yield from self._remove_set_apart()
+        yield from self._remove_quarantined()
         for study_uid in self._candidates():
             yield
             study = self._records.studies.one(study_uid)
@@ -119,7 +119,7 @@ class Retention:
         return self._records.studies.settled_before(self._clock() - min(ages))
 
     def _reason(self, study: Study) -> str | None:
-        """The rule by which `study` is to go now, if any."""
+        """The rule by which `study` is to be removed now, if any."""
         last_verified = self._records.deliveries.last_verified(study.study_uid)
         idle = self._clock() - max(study.last_at, last_verified)
         if self._settings.days and idle > self._settings.days * DAY:
@@ -213,11 +213,11 @@ class Retention:
                 count += 1
         return count
 
-    def _remove_set_apart(self) -> Iterator[None]:
+    def _remove_quarantined(self) -> Iterator[None]:
         if not self._settings.quarantine_days:
             return
         oldest = self._clock() - self._settings.quarantine_days * DAY
-        for file in self._inbox.quarantine.iterdir():
+        for file in self._inbox.quarantine_folder.iterdir():
             if file.is_file() and file.stat().st_mtime < oldest:
                 file.unlink()
                 log.info("removed %s from the quarantine", file.name)

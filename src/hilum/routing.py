@@ -56,7 +56,7 @@ class Selection:
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """What is not there of the chosen series, each thing once."""
+        """What the chosen series lack, each thing once."""
         return tuple(dict.fromkeys(v.lacks for v in self.verdicts if v.accepted and v.lacks))
 
     @property

@@ -17,7 +17,7 @@ from hilum.runs import withdrawal_uid
 
 
 class Answer(NamedTuple):
-    """Whether it was done, and what a person is told."""
+    """Whether a request was done, and what the person is told."""
 
     done: bool
     text: str
@@ -38,7 +38,7 @@ def withdraw(flow: Flow, item: Workitem, asked: Request) -> Answer:
 
 
 def take_back(flow: Flow, item: Workitem, said: Note) -> Answer:
-    """Take a result back: what was not sent yet is held back, a note goes wherever it may be.
+    """Take a result back: what was not sent yet stays here, and a note goes wherever it may be.
 
     The note is a workitem of its own. Deliveries to one destination follow each other, so one that
     is under way comes before the note.

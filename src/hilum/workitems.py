@@ -143,7 +143,7 @@ class Workitems:
         return bool(decided and ended and ended[-1] < decided[-1].id)
 
     def _is_of(self, item: Workitem, labels: Mapping[str, str]) -> bool:
-        """Whether the images of a workitem were called then as `labels` says that they are now."""
+        """Whether the images of a workitem had the same labels then as in `labels` now."""
         subjects = self._records.corrections.subjects(item.id)
         return all(labels.get(one.image, one.label) == one.label for one in subjects)
 
@@ -184,7 +184,7 @@ class Workitems:
         return Study.of([Instance.read(folder / file) for file in item.siblings])
 
     def patient_and_study(self, item: Workitem) -> Dataset:
-        """Those attributes of the analysed images."""
+        """The patient and study attributes of the analysed images."""
         analysed = {path.name for path in self.images(item)}
         images = self.study(item).instances
         mine = [image for image in images if image.path.name in analysed]
@@ -222,7 +222,7 @@ class Workitems:
         return series.straightened if is_volume else series
 
     def results_for(self, delivery: Delivery) -> list[Result]:
-        """What was decided to send to a destination, whatever its settings say by now."""
+        """The results to send to a destination, as decided then, whatever its settings say now."""
         item = self._records.workitems.one(delivery.workitem_id)
         self.require_files(item)
         written = self._records.results.of_variant(item.id, delivery.variant)
@@ -290,5 +290,5 @@ def _witnesses(images: Iterable[Instance], selection: Selection) -> tuple[str, .
 
 
 def module_of(item: Workitem) -> ModuleFacts:
-    """What made, or will make, the result of a workitem."""
+    """The module that made, or will make, the result of a workitem."""
     return ModuleFacts(item.module, item.version, item.title, item.weights_sha256)

@@ -7,7 +7,7 @@ from hilum.config import parse
 from hilum.corrections import Corrections
 from hilum.dicom.identity import CORRECTED
 from hilum.hints import Quarantined
-from hilum.inbox import OTHER_CONTENT, Inbox, Intake, set_apart_in
+from hilum.inbox import OTHER_CONTENT, Inbox, Intake, quarantined_in
 from hilum.records import Records
 from hilum.workitems import Workitems
 from tests.patience import until
@@ -24,12 +24,12 @@ def test_an_object_that_is_gone_does_not_stop_the_others(tmp_path: Path) -> None
     corrected = inbox.store(write([image], tmp_path)[0].read_bytes())
     assert corrected.reason == OTHER_CONTENT
 
-    for path in (inbox.quarantine / "gone.dcm", corrected.path):
+    for path in (inbox.quarantine_folder / "gone.dcm", corrected.path):
         corrections.add(Quarantined(path, study=str(image.StudyInstanceUID)))
 
     def judged() -> bool:
         corrections.turn()
-        return set_apart_in(data, 1)[1][0].reason != OTHER_CONTENT
+        return quarantined_in(data, 1)[1][0].reason != OTHER_CONTENT
 
     until(judged, "the judgement")
-    assert set_apart_in(data, 1)[1][0].reason.startswith(CORRECTED)
+    assert quarantined_in(data, 1)[1][0].reason.startswith(CORRECTED)

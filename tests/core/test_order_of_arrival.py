@@ -443,7 +443,7 @@ def test_an_unreadable_file_in_a_settled_study_stands_apart(hall: Gateway) -> No
     hall.restart()
     hall.wait(30)
     assert hall.states("one") == [("completed", 6)]
-    assert [path.name for path in hall.inbox.quarantine.glob("*.dcm")]
+    assert [path.name for path in hall.inbox.quarantine_folder.glob("*.dcm")]
     assert not (folder / "odd.dcm").exists()
 
 

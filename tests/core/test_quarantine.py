@@ -1,4 +1,4 @@
-"""`hilum quarantine` shows every object that was set apart, each with its file and what to do."""
+"""`hilum quarantine` shows every object in quarantine, each with its file and what to do."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def config(tmp_path: Path) -> Path:
     reasons = [*ADVICE, "not a readable DICOM object: it ends in the middle of an element"]
     for number in range(COUNT):
         reason = reasons[number % len(reasons)]
-        inbox.set_apart(f"object {number}".encode(), reason, f"CT{number}", f"1.2.{number}")
+        inbox.quarantine(f"object {number}".encode(), reason, f"CT{number}", f"1.2.{number}")
     path = tmp_path / "hilum.toml"
     path.write_text(f'data = "{tmp_path}/data"\n')
     return path

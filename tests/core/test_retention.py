@@ -465,22 +465,22 @@ def test_what_needs_the_files_says_that_they_are_gone(
 
 def test_the_quarantine_has_an_age_of_its_own(tmp_path: Path) -> None:
     house = House(tmp_path / "data", days=0, disk_percent=0, quarantine_days=0.000001)
-    house.inbox.set_apart(b"odd", "not DICOM")
+    house.inbox.quarantine(b"odd", "not DICOM")
     house.now += 1
     house.clean()
-    assert list(house.inbox.quarantine.iterdir()) == []
+    assert list(house.inbox.quarantine_folder.iterdir()) == []
     house.records.close()
 
 
 def test_zero_means_never(tmp_path: Path, scan: list[Path]) -> None:
     house = House(tmp_path / "d", days=0, disk_percent=0, quarantine_days=0, low_water_mb=1 << 40)
     house.receive(scan[:3])
-    house.inbox.set_apart(b"odd", "not DICOM")
+    house.inbox.quarantine(b"odd", "not DICOM")
     house.settle()
     house.now += 1000 * DAY
     house.clean()
     assert len(house.kept()) == 3
-    assert len(list(house.inbox.quarantine.iterdir())) == 2
+    assert len(list(house.inbox.quarantine_folder.iterdir())) == 2
     house.records.close()
 
 

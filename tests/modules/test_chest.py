@@ -11,7 +11,7 @@ from hilum.dicom.film import Film
 from hilum.findings import Findings
 from hilum.module import facts_of, installed_modules
 from hilum.modules.chest import BUILT_IN, ChestRadiograph, inside_share
-from hilum.modules.chest.card import NetworkCard
+from hilum.modules.chest.card import ModelCard
 from hilum.modules.chest.preprocess import (
     bilinear,
     lung_box,
@@ -180,7 +180,7 @@ def test_several_frontal_films_get_a_summary_that_hides_no_contradiction(
 
 
 def test_it_abstains_below_the_score_of_the_card(module: ChestRadiograph) -> None:
-    card = NetworkCard.read(BUILT_IN)
+    card = ModelCard.read(BUILT_IN)
     assert 1 / 3 < card.abstain_below < 0.9
     unsure = module.classification(np.array([0.34, 0.33, 0.33]), "1.2.3")
     assert unsure.outcome is None

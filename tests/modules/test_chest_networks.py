@@ -65,36 +65,36 @@ scheme = "99LOCAL"
 meaning = "Dark"
 """
 WEIGHTS = [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
-GUIDE = Path(__file__).parents[2] / "docs/how-to/bring-your-own-network.md"
+GUIDE = Path(__file__).parents[2] / "docs/how-to/bring-your-own-model.md"
 
 
 @pytest.fixture
-def networks(tmp_path: Path) -> Path:
-    """A folder of networks with one in it."""
-    folder = tmp_path / "networks" / "ours"
+def models(tmp_path: Path) -> Path:
+    """A folder of models with one in it."""
+    folder = tmp_path / "models" / "ours"
     folder.mkdir(parents=True)
     (folder / "card.toml").write_text(CARD)
     write_network(folder / "network.onnx", WEIGHTS, SIDE)
-    (tmp_path / "networks" / "notes.txt").write_text("not a network")
+    (tmp_path / "models" / "notes.txt").write_text("not a network")
     return folder.parent
 
 
-def test_is_a_module_like_any_other(networks: Path) -> None:
-    found, problems = discover(networks)
+def test_is_a_module_like_any_other(models: Path) -> None:
+    found, problems = discover(models)
     assert problems == {}
     facts = facts_of(found["our-network"])
     assert (facts.version, facts.title) == ("3", "Chest: bright or dark")
     assert found["chest-radiograph"] is ChestRadiograph
     assert "our-network" not in discover()[0]
-    card = networks / "ours" / "card.toml"
+    card = models / "ours" / "card.toml"
     card.write_text(CARD.replace("abstain_below = 0.6", "abstain_below = 0.7"))
-    assert facts_of(discover(networks)[0]["our-network"]) != facts, "a changed card is another one"
+    assert facts_of(discover(models)[0]["our-network"]) != facts, "a changed card is another one"
 
 
-def test_the_picture_is_made_as_the_card_says(networks: Path) -> None:
+def test_the_picture_is_made_as_the_card_says(models: Path) -> None:
     image = np.zeros((200, 300), np.float32)
     image[20:] = 0.5  # the rows above are cut off
-    reading = Classifier(networks / "ours")(image, np.zeros(image.shape, bool))
+    reading = Classifier(models / "ours")(image, np.zeros(image.shape, bool))
     first, last = (127.5 - 10) / 2, (127.5 - 30) / 5
     expected = 1 / (1 + np.exp((last - first) / 50))
     assert reading.scores == pytest.approx([expected, 1 - expected], abs=1e-3)
@@ -105,17 +105,17 @@ def test_the_picture_is_made_as_the_card_says(networks: Path) -> None:
     assert evidence[20:].min() == pytest.approx(1)
 
 
-def test_channels_last_gives_the_same(networks: Path) -> None:
+def test_channels_last_gives_the_same(models: Path) -> None:
     image = np.random.default_rng(0).random((200, 300), np.float32)
     lungs = np.zeros(image.shape, bool)
     lungs[50:150, 60:240] = True
     for crop in ("full", "lungs"):
         text = CARD.replace('crop = "full"\ncut_top = 0.1', f'crop = "{crop}"')
         text = text.replace('activation = "map"\n', "")  # the tiny network's map keeps its order
-        folder = networks / "ours"
+        folder = models / "ours"
         (folder / "card.toml").write_text(text)
         expected = Classifier(folder)(image, lungs).scores
-        other = networks / "last"
+        other = models / "last"
         other.mkdir(exist_ok=True)
         (other / "card.toml").write_text(text.replace("NCHW", "NHWC"))
         write_network(other / "network.onnx", WEIGHTS, SIDE, channels_last=True)
@@ -134,7 +134,11 @@ PROBLEMS = [
     ('licence = "ours"', "", "licence: Field required"),
     ('licence = "ours"', 'license = "ours"', "unknown key license"),
     ('name = "our-network"', 'name = "chest-radiograph"', "a module 'chest-radiograph' already"),
-    ('module = "chest-radiograph"', 'module = "hippo"', "'hippo', which takes no network; these"),
+    (
+        'module = "chest-radiograph"',
+        'module = "hippo"',
+        "'hippo', which takes no model of yours; these",
+    ),
     ('kind = "logits"\n', 'kind = "probabilities"\n', "a temperature is for logits"),
     ('label = "dark"', 'label = "bright"', "two groups have the same label"),
     ("[input]", "[input", "card.toml"),
@@ -144,10 +148,10 @@ PROBLEMS = [
 
 
 @pytest.mark.parametrize(("old", "new", "problem"), PROBLEMS)
-def test_a_wrong_card_is_explained(networks: Path, old: str, new: str, problem: str) -> None:
+def test_a_wrong_card_is_explained(models: Path, old: str, new: str, problem: str) -> None:
     assert old in CARD
-    (networks / "ours" / "card.toml").write_text(CARD.replace(old, new))
-    found, problems = discover(networks)
+    (models / "ours" / "card.toml").write_text(CARD.replace(old, new))
+    found, problems = discover(models)
     assert "chest-radiograph" in found
     if "our-network" in found:  # the card alone is right
         with pytest.raises(ConfigurationError, match=problem):
@@ -156,37 +160,37 @@ def test_a_wrong_card_is_explained(networks: Path, old: str, new: str, problem: 
         assert re.search(problem, problems["ours"]), problems["ours"]
 
 
-def test_only_a_process_of_its_own_loads_the_network(networks: Path, tmp_path: Path) -> None:
-    (networks / "ours" / "network.onnx").write_bytes(b"hostile")
-    found, problems = discover(networks)
+def test_only_a_process_of_its_own_loads_the_network(models: Path, tmp_path: Path) -> None:
+    (models / "ours" / "network.onnx").write_bytes(b"hostile")
+    found, problems = discover(models)
     assert "our-network" in found
     assert problems == {}
-    check_rules(parse({"networks": str(networks), "rule": [{"module": "our-network"}]}))
-    listed = CliRunner().invoke(app, ["modules", "--networks", str(networks)])
+    check_rules(parse({"models": str(models), "rule": [{"module": "our-network"}]}))
+    listed = CliRunner().invoke(app, ["modules", "--models", str(models)])
     assert "network.onnx" in listed.output
-    host = open_host(in_child("our-network"), Place(parse({}).worker, networks))
+    host = open_host(in_child("our-network"), Place(parse({}).worker, models))
     with pytest.raises(ModuleError, match=r"does not load: .*network\.onnx"):
         host.run(Job({"series": []}, tmp_path / "out", ""))
     host.close()
 
 
-def test_no_folder_stops_another(networks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_folder_stops_another(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(folder: Path) -> None:
         raise ValueError("Marker")
 
-    monkeypatch.setattr(ChestRadiograph, "with_network", broken)
-    found, problems = discover(networks)
+    monkeypatch.setattr(ChestRadiograph, "with_model", broken)
+    found, problems = discover(models)
     assert "chest-radiograph" in found
     assert problems["ours"].endswith("ours: ValueError")
 
 
 def test_an_activation_without_a_positive_value_is_no_evidence(
-    networks: Path, shared: Path, tmp_path: Path
+    models: Path, shared: Path, tmp_path: Path
 ) -> None:
-    write_network(networks / "ours" / "network.onnx", [[-9.0, 0.0, 0.0], [-8.0, 0.0, 0.0]], SIDE)
+    write_network(models / "ours" / "network.onnx", [[-9.0, 0.0, 0.0], [-8.0, 0.0, 0.0]], SIDE)
     text = CARD.replace("[10.0, 20.0, 30.0]", "[0.0]")
-    (networks / "ours" / "card.toml").write_text(text)
-    module = discover(networks)[0]["our-network"]()
+    (models / "ours" / "card.toml").write_text(text)
+    module = discover(models)[0]["our-network"]()
     findings = Findings(tuple(module.run([film_of(held_out(shared, every=16)[0], tmp_path)])))
     assert findings.classifications
     assert not findings.measurements
@@ -194,34 +198,34 @@ def test_an_activation_without_a_positive_value_is_no_evidence(
 
 
 @pytest.mark.parametrize("weight", [np.nan, np.inf])
-def test_an_activation_must_be_finite(networks: Path, weight: float) -> None:
-    network = Classifier(networks / "ours")
+def test_an_activation_must_be_finite(models: Path, weight: float) -> None:
+    network = Classifier(models / "ours")
     with pytest.raises(ModuleError, match="not finite"):
         network._activation(np.full((1, 2, 4, 4), weight, np.float32))
 
 
 def test_a_folder_that_is_not_there_is_a_setting_to_mend(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"networks: .* is not a folder"):
-        parse({"networks": str(tmp_path / "nowhere")})
+    with pytest.raises(ConfigurationError, match=r"models: .* is not a folder"):
+        parse({"models": str(tmp_path / "nowhere")})
 
 
-def test_the_command_line_lists_it(networks: Path) -> None:
-    listed = CliRunner().invoke(app, ["modules", "--networks", str(networks), "--json"])
+def test_the_command_line_lists_it(models: Path) -> None:
+    listed = CliRunner().invoke(app, ["modules", "--models", str(models), "--json"])
     assert "our-network" in listed.stdout
     assert "our-network" not in CliRunner().invoke(app, ["modules", "--json"]).stdout
 
 
 def test_runs_in_its_own_process_with_the_same_gates(
-    networks: Path, shared: Path, tmp_path: Path
+    models: Path, shared: Path, tmp_path: Path
 ) -> None:
     good = film_of(held_out(shared, every=16)[0], tmp_path / "films", "good")
     lateral = film_of(
         np.eye(256), tmp_path / "films", derived_uid("lateral")[-8:], ViewPosition="LL"
     )
-    site = parse({"networks": str(networks)})
-    host = open_host(in_child("our-network"), Place(site.worker, site.networks))
+    site = parse({"models": str(models)})
+    host = open_host(in_child("our-network"), Place(site.worker, site.models))
     files = [good.instance.path, lateral.instance.path]
-    weights = facts_of(installed_modules(networks)["our-network"]).weights_sha256
+    weights = facts_of(installed_modules(models)["our-network"]).weights_sha256
     host.run(Job({"series": [Part(file) for file in files]}, tmp_path / "out", weights))
     host.close()
     findings = exchange.load(tmp_path / "out")
@@ -232,10 +236,10 @@ def test_runs_in_its_own_process_with_the_same_gates(
     assert [item.code for item in findings.about(lateral.uid).items] == ["lateral"]  # type: ignore[union-attr]
 
 
-def test_the_guide_shows_a_card_that_works(networks: Path) -> None:
+def test_the_guide_shows_a_card_that_works(models: Path) -> None:
     (text,) = re.findall(r"```toml\n(module = .*?)```", GUIDE.read_text(), re.DOTALL)
-    (networks / "ours" / "card.toml").write_text(text)
-    write_network(networks / "ours" / "network.onnx", np.eye(3).tolist(), 480, channels_last=True)
-    found, problems = discover(networks)
+    (models / "ours" / "card.toml").write_text(text)
+    write_network(models / "ours" / "network.onnx", np.eye(3).tolist(), 480, channels_last=True)
+    found, problems = discover(models)
     assert problems == {}
     assert "covid-net" in found

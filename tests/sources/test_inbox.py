@@ -90,7 +90,7 @@ def test_a_race_for_one_name_has_one_winner(tmp_path: Path) -> None:
     assert sorted(outcome.name for outcome in outcomes) == (
         ["DUPLICATE"] * 3 + ["QUARANTINED"] * 4 + ["STORED"]
     )
-    assert len(list(inbox.quarantine.glob("*.dcm"))) == 1
+    assert len(list(inbox.quarantine_folder.glob("*.dcm"))) == 1
     assert list((tmp_path / "inbox" / "partial").iterdir()) == []
 
 

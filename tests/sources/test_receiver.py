@@ -25,7 +25,7 @@ from pydicom.uid import (
 
 from hilum.errors import DeliveryDelayed
 from hilum.hints import Aborted, Quarantined, Rejected, Released, Stored
-from hilum.inbox import set_apart_in
+from hilum.inbox import quarantined_in
 from hilum.transport import sender
 from hilum_lab.disk import Mount, filled
 from hilum_lab.network.processes import available_port, listens
@@ -230,7 +230,7 @@ def test_a_large_object_is_on_the_disk_while_it_arrives(tmp_path: Path, large: P
         assert receiver.quarantined() == []
 
 
-def test_a_large_object_with_other_content_or_none_that_is_read_is_set_apart(
+def test_a_large_object_with_other_content_or_none_that_is_read_is_quarantined(
     tmp_path: Path, large: Path
 ) -> None:
     content = large.read_bytes()
@@ -389,7 +389,7 @@ def test_two_senders_of_the_same_images(receiver: Running, tmp_path: Path) -> No
     assert len(stored) == len(set(stored))
 
 
-def test_the_same_uid_with_other_content_is_set_apart(receiver: Running, tmp_path: Path) -> None:
+def test_the_same_uid_with_other_content_is_quarantined(receiver: Running, tmp_path: Path) -> None:
     study, series = generate_uid(prefix=None), generate_uid(prefix=None)
     first, second = tmp_path / "1.dcm", tmp_path / "2.dcm"
     image(study, series).save_as(first, enforce_file_format=True)
@@ -401,7 +401,7 @@ def test_the_same_uid_with_other_content_is_set_apart(receiver: Running, tmp_pat
     (hint,) = receiver.wait_for(Quarantined)
     assert "other content" in hint.reason
     assert hint.study == study
-    total, (listed,) = set_apart_in(receiver.data, newest=10)
+    total, (listed,) = quarantined_in(receiver.data, newest=10)
     assert (total, listed.sender, listed.study_uid) == (1, "SCANNER", study)
     assert listed.reason == hint.reason
     assert [listed.path] == receiver.quarantined()
@@ -459,7 +459,7 @@ def test_a_request_that_names_another_class_is_refused(receiver: Running, tmp_pa
     assert [sent.status for sent in sender.send([path], receiver.called).files] == [0xA900]
 
 
-def test_an_unreadable_object_is_set_apart(receiver: Running, tmp_path: Path) -> None:
+def test_an_unreadable_object_is_quarantined(receiver: Running, tmp_path: Path) -> None:
     path = write_series(tmp_path / "scan", 1)[0]
     content = path.read_bytes()
     start = len(content) - len(dataset_bytes(path))
@@ -469,7 +469,7 @@ def test_an_unreadable_object_is_set_apart(receiver: Running, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.99])
-def test_a_truncated_file_is_set_apart_and_the_next_study_is_taken(
+def test_a_truncated_file_is_quarantined_and_the_next_study_is_taken(
     receiver: Running, tmp_path: Path, share: float
 ) -> None:
     cut, *good = write_series(tmp_path / "scan", 3)
@@ -477,7 +477,7 @@ def test_a_truncated_file_is_set_apart_and_the_next_study_is_taken(
     cut.write_bytes(content[: 400 + int(share * (len(content) - 400))])
     report = sender.send([cut, *good], receiver.called)
     assert [sent.status for sent in report.files] == [0xC000, 0, 0]
-    (total, (listed,)) = set_apart_in(receiver.data, newest=10)
+    (total, (listed,)) = quarantined_in(receiver.data, newest=10)
     assert total == 1
     assert "in the middle of an element" in listed.reason
 

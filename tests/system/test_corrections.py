@@ -102,13 +102,13 @@ def refusals(hilum: Running, count: int) -> list[Rejection]:
 
 
 def idle(hilum: Running) -> None:
-    """Until all that was set apart is judged."""
+    """Wait until all that was quarantined is judged."""
 
     def judged() -> bool:
         notes = (hilum.site.data / "quarantine").glob("*.txt")
         return not any(note.read_text().split("\n")[0] == OTHER_CONTENT for note in notes)
 
-    hilum.until(judged, "a judgement on what was set apart")
+    hilum.until(judged, "a judgement on what was quarantined")
 
 
 def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typed: Typed) -> None:
@@ -227,7 +227,7 @@ def test_a_correction_is_put_aside(tmp_path: Path, typed: Typed) -> None:
         hilum.send(write(changed(images, PatientID="P3"), tmp_path / "second"))
         events(hilum, study_uid, "corrected")
         idle(hilum)
-        assert "corrected patient data were sent: hilum decide" in typed("hilum status")[1]
+        assert "corrected patient data were sent: `hilum decide" in typed("hilum status")[1]
         take(typed, hilum, "P1")
         assert alarms_now(hilum.site, hilum.records) == []
         assert states(hilum, study_uid) == ["completed"]
@@ -367,7 +367,8 @@ def test_other_pixels_stay_refused(tmp_path: Path, typed: Typed) -> None:
         broken = write(changed(exam(), PatientID="P9")[:1], tmp_path / "broken")
         broken[0].write_bytes(broken[0].read_bytes()[:-40])
         sender.send(broken, hilum.listener)
-        said = f"{len(others)} images came again with other content (pixels); they are set apart"
+        said = f"{len(others)} images came again with other content (pixels); they are in "
+        "quarantine"
         hilum.until(lambda: said in texts(hilum, study_uid, "quarantined"), "one counted event")
         refused = hilum.until(lambda: refusals(hilum, count=2), "both reasons")
         reasons = {item.reason for item in views.quarantine(hilum.site).objects}
@@ -399,4 +400,5 @@ def test_a_result_that_the_archive_moved_is_only_noted(tmp_path: Path, typed: Ty
         assert hilum.records.rejections.since() == []
         assert states(hilum, study_uid) == ["completed"]
         assert alarms_now(hilum.site, hilum.records) == []
-    assert said[0] == "the archive has changed the patient or study data of a result; it is left so"
+    assert said[0] == "the archive has changed the patient or study data of a result; nothing "
+    "else is done"

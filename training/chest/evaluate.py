@@ -17,7 +17,7 @@ from export import write
 from films import load
 from hilum.module import CARD
 from hilum.modules.chest import BUILT_IN, ChestRadiograph
-from hilum.modules.chest.card import NetworkCard
+from hilum.modules.chest.card import ModelCard
 from judge import Judge, pictures, table
 from lite import Classifier, Tail, Trunk
 from measure import Measured, measure, softmax
@@ -32,7 +32,7 @@ def export(folder: Path, name: str) -> None:
     tail = Tail()
     tail.load_state_dict(torch.load(folder / "runs" / name / "tail.pt", weights_only=True))
     network = Classifier(Trunk(), tail).eval()
-    path = BUILT_IN / NetworkCard.read(BUILT_IN).file
+    path = BUILT_IN / ModelCard.read(BUILT_IN).file
     write(network, torch.zeros(1, 1, SIDE, SIDE), path, ["logits", "activation"])
 
 
@@ -68,7 +68,7 @@ def main() -> None:
         held_out=held_out,
         variant=options.variant,
         measured=measured,
-        card=NetworkCard.read(BUILT_IN),
+        card=ModelCard.read(BUILT_IN),
         runs=read_runs(options.out, films),
         size=size_probe(films),
         gates=table(judge, pictures(held_out, options.data, options.studies)),

@@ -15,7 +15,7 @@ from figures import accuracy, auroc, interval, macro_auroc
 from films import CLASSES, Film
 from hilum.module import facts_of
 from hilum.modules.chest import ChestRadiograph
-from hilum.modules.chest.card import NetworkCard
+from hilum.modules.chest.card import ModelCard
 from hilum.modules.chest.gates import REASONS, GateBounds
 from judge import GOOD, Row
 from measure import Measured, softmax
@@ -41,7 +41,7 @@ class Report:
     held_out: Sequence[Film]
     variant: str
     measured: Measured
-    card: NetworkCard
+    card: ModelCard
     runs: dict[str, Run]
     size: tuple[np.ndarray, np.ndarray]
     gates: dict[str, Row]

@@ -26,11 +26,9 @@ out = Console(highlight=False, soft_wrap=True)
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="Settings file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Networks = Annotated[
+Models = Annotated[
     Path | None,
-    typer.Option(
-        "--networks", help="Folder of networks of your own.", file_okay=False, exists=True
-    ),
+    typer.Option("--models", help="Folder of models of your own.", file_okay=False, exists=True),
 ]
 DEFAULT_CONFIG = Path("hilum.toml")
 

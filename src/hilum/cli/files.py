@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from hilum.cli.app import AsJson, Networks, app, out, print_json, say
+from hilum.cli.app import AsJson, Models, app, out, print_json, say
 from hilum.config.fields import ae_title
 from hilum.errors import HilumError
 from hilum.terminal import in_words, progress_bar, progress_of_steps
@@ -33,7 +33,7 @@ def run(
     tilt: Annotated[
         str, typer.Option(help="Slices of a tilted gantry: refuse or resample.")
     ] = "refuse",
-    networks: Networks = None,
+    models: Models = None,
     as_json: AsJson = False,
 ) -> None:
     """Analyse a folder without a network: choose the series, write results, print findings."""
@@ -45,7 +45,7 @@ def run(
             raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
     patterns = dict(pair.split("=", 1) for pair in series or [])
     with progress_of_steps(say) as progress:
-        reports = analyse_folder(module, folder, output, patterns, networks, progress, tilt)
+        reports = analyse_folder(module, folder, output, patterns, models, progress, tilt)
     if as_json:
         print_json(reports)
     else:
@@ -86,11 +86,11 @@ def echo(to: Annotated[str, typer.Argument(help="AE@HOST:PORT of the peer.")]) -
 
 
 @app.command()
-def modules(networks: Networks = None, as_json: AsJson = False) -> None:
+def modules(models: Models = None, as_json: AsJson = False) -> None:
     """List the installed modules, their versions and the hashes of their weights."""
     from hilum.module import discover, facts_of, installed_modules
 
-    found, problems = discover(networks)
+    found, problems = discover(models)
     for name in found.keys() - installed_modules().keys():
         try:
             found[name]()  # the card alone does not say whether its network is what it describes

@@ -123,7 +123,7 @@ def _what_choosing_does(records: "Records", study_uid: str, versions: list[_Vers
     ]
     if not said:
         return NOTHING_WAITS
-    return "\n".join([f"`hilum decide {study_uid} --patient NUMBER` decides.", *said])
+    return "\n".join([f"To decide: `hilum decide {study_uid} --patient NUMBER`.", *said])
 
 
 def _key_of(number: str, versions: Iterable[_Version]) -> str:

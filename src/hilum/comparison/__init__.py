@@ -1,4 +1,4 @@
-"""What stands beside a measurement: the patient's earlier results, and the norms of the site."""
+"""Compares measurements with the patient's earlier results and with the norms of the site."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ from hilum.workitems import Workitems, module_of
 
 
 class Comparison:
-    """Puts it there, on the disk, where the findings of a workitem lie."""
+    """Adds the comparison to the findings of a workitem, on the disk."""
 
     def __init__(self, site: Site, records: Records, workitems: Workitems) -> None:
         self._site = site
@@ -44,7 +44,7 @@ class Comparison:
         return findings
 
     def _archives(self, item: Workitem) -> tuple[DicomNode, ...]:
-        """Those that are asked for earlier results: those that answer C-FIND."""
+        """The archives that are asked for earlier results: those that answer C-FIND."""
         if not self._site.priors.enabled:
             return ()
         names = self._site.priors.ask or recipients(self._site, item.rule, refused=False)

@@ -81,7 +81,7 @@ class Table:
             raise ConfigurationError(f"norms {settings.file}: no row")
 
     def is_for(self, module: ModuleFacts) -> bool:
-        """Whether it was made with this very network."""
+        """Whether it was made with these weights."""
         made = (self.settings.module, self.settings.weights_sha256)
         return made == (module.name, module.weights_sha256)
 
@@ -126,7 +126,7 @@ class Norms:
         self.tables = tuple(map(Table, settings))
 
     def notes(self, module: ModuleFacts, patient: Dataset, findings: Findings) -> tuple[Note, ...]:
-        """One for each followed volume that a table of `module` is about; none without a table.
+        """A note for each followed volume that a table of `module` is about; none without a table.
 
         `patient` has the study's attributes of sex and age.
         """
@@ -174,7 +174,7 @@ def _volumes(findings: Findings) -> list[Measurement]:
 
 
 def _years(patient: Dataset) -> int | None:
-    """Completed, by the dates if they are there; None if unknown, or if the stated age differs."""
+    """Completed years, by the dates if there are any; None if unknown, or if the ages differ."""
     ages = ages_of(patient)
     return int(ages[-1]) if ages and max(ages) - min(ages) <= 1 else None
 

@@ -204,7 +204,7 @@ def _is_same_patient(about: Dataset, report: Document) -> bool:
 
 
 def _agree(about: Dataset, report: Document, keyword: str) -> bool:
-    """Whether they do not contradict each other."""
+    """Whether two patients do not contradict each other."""
     assert keyword in PATIENT
     here, there = text_of(about, keyword), report.patient[keyword]
     return here == there or not (here and there)

@@ -38,8 +38,8 @@ def parse(values: dict[str, Any]) -> Site:
         site = Site.model_validate(values)
     except ValidationError as error:
         raise ConfigurationError("; ".join(_explain(e, values) for e in error.errors())) from None
-    if site.networks and not site.networks.is_dir():
-        raise ConfigurationError(f"networks: {site.networks} is not a folder")
+    if site.models and not site.models.is_dir():
+        raise ConfigurationError(f"models: {site.models} is not a folder")
     _check_names(site)
     _check_rules(site)
     _check_priors(site)

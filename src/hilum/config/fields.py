@@ -1,4 +1,4 @@
-"""What single settings are made of: AE titles, addresses, patterns; the base of all sections."""
+"""The types of single settings (AE titles, addresses, patterns), and the base of all sections."""
 
 import ipaddress
 from typing import Annotated
@@ -35,7 +35,9 @@ def _web_address(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("an address such as http://pacs:8042")
     if parts.username or parts.query or parts.fragment:
-        raise ValueError("only scheme, host, port and path; username and password_file are apart")
+        raise ValueError(
+            "only scheme, host, port and path; username and password_file are settings of their own"
+        )
     return parts.geturl().rstrip("/")  # with the scheme in small letters
 
 
@@ -56,6 +58,6 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Settings(BaseModel):
-    """Frozen; an unknown key is an error."""
+    """The base of all sections. It is frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -38,7 +38,7 @@ class End(Settings):
         description="Name that rules, the console and the records use.", examples=["archive"]
     )
     kind: str = Field(description="What it is; each kind has settings of its own.")
-    timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer.")
+    timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer, in seconds.")
 
     def check(self) -> None:
         """Look at what can be wrong before anything starts, such as a password file.
@@ -56,7 +56,7 @@ class DicomNode(End):
     host: str = Field("127.0.0.1", description="Address of the archive.")
     port: Port = Field(4242, description="DICOM port of the archive.")
     ae_title: AETitle = Field("ORTHANC", description="AE title of the archive.")
-    calling_ae_title: AETitle = Field("HIPPOAI", description="AE title Hilum calls with.")
+    calling_ae_title: AETitle = Field("HIPPOAI", description="AE title that Hilum calls with.")
 
 
 class WebService(End):
@@ -99,7 +99,7 @@ class DestinationSettings(End):
     """A place results are sent to: what it receives, and in which form."""
 
     objects: tuple[Annotated[str, AfterValidator(_object)], ...] = Field(
-        STANDARD_OBJECTS, description="Result objects this destination receives."
+        STANDARD_OBJECTS, description="Result objects that this destination receives."
     )
     segmentation: Encoding = Field(
         "auto", description="Encoding of segmentations; auto is fractional where viewers need it."
@@ -149,18 +149,23 @@ class SourceSettings(End):
     )
     since: Literal["start", "beginning"] = Field(
         "start",
-        description="Fetch what is new since the source was first used, or the whole archive.",
+        description="Fetch what is new since the source was first used (start), or the whole "
+        "archive (beginning).",
     )
-    poll_seconds: float = Field(5.0, gt=0, description="Pause between two polls.")
+    poll_seconds: float = Field(5.0, gt=0, description="Seconds between two polls.")
     wait_seconds: float = Field(
         0,
         ge=0,
-        description="For an archive that also routes to us: fetch only what has not come by then.",
+        description="For an archive that also routes to us: fetch only what has not come after "
+        "so many seconds.",
     )
     sweep_seconds: float = Field(
-        60, gt=0, description="How often the whole archive is compared, for what polls missed."
+        60,
+        gt=0,
+        description="Seconds between two comparisons of the whole archive, which find what polls "
+        "missed.",
     )
-    timeout_seconds: float = Field(10, gt=0, description="Longest wait for one answer.")
+    timeout_seconds: float = Field(10, gt=0, description="Longest wait for one answer, in seconds.")
 
 
 class HostSettings(Settings):

@@ -12,7 +12,7 @@ from hilum.config.kinds import SECTIONS_BY_KIND
 from hilum.config.site import Site
 
 HEADER = """\
-# Hilum settings. Every setting stands here with its default, commented out where it is one.
+# Hilum settings. Every setting is listed with its default; defaults are commented out.
 # Research use only, not for diagnosis.
 """
 PACS = {"name": "pacs", "kind": "dimse", "host": "127.0.0.1", "port": 4242, "ae_title": "ORTHANC"}
@@ -177,8 +177,9 @@ def reference() -> str:
     lines = [
         "# Settings",
         "",
-        "All settings of `hilum.toml`. `hilum init` writes the file with every one explained; an",
-        "unknown key is an error naming the nearest known one. Made from the settings classes.",
+        "This page lists all settings of `hilum.toml`; the classes of the settings make it.",
+        "`hilum init` writes the file and explains each setting. An unknown key is an error that",
+        "names the nearest known one.",
         "",
         *_as_table(table()),
     ]

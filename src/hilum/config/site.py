@@ -26,7 +26,7 @@ from hilum.errors import ConfigurationError
 class Receiver(Settings):
     """The DICOM listener that scanners and PACS send to."""
 
-    ae_title: AETitle = Field("HIPPOAI", description="AE title the listener answers to.")
+    ae_title: AETitle = Field("HIPPOAI", description="AE title that the receiver answers to.")
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
     port: Port = Field(11112, description="DICOM port (104 and 106 need root).")
     allowed_callers: tuple[AETitle, ...] = Field(
@@ -41,13 +41,14 @@ class Receiver(Settings):
     max_associations: int = Field(
         32,
         ge=1,
-        description="Associations served at one time; a quarter is kept for hosts that have sent "
+        description="Most associations at one time; a quarter of them is kept for hosts that "
+        "have sent "
         "images since the start.",
     )
     max_associations_per_host: int = Field(
         16,
         ge=1,
-        description="Associations of one host served at one time, so that none is shut out.",
+        description="Most associations of one host at one time, so that it shuts no other out.",
     )
     memory_mb: int = Field(
         2048,
@@ -77,7 +78,7 @@ class Retention(Settings):
         "oldest finished studies first, none younger than an hour; 0 means never.",
     )
     quarantine_days: float = Field(
-        90, ge=0, description="Remove what was set apart after this many days; 0 means never."
+        90, ge=0, description="Remove what is in quarantine after this many days; 0 means never."
     )
 
 
@@ -121,7 +122,8 @@ class Rule(Settings):
         description="What this site calls the series: DICOM keyword = regular expression.",
     )
     inputs: dict[str, dict[Keyword, Regex]] = Field(
-        default_factory=dict, description="The same per input, for modules with several."
+        default_factory=dict,
+        description="The same for each input, for modules with several inputs.",
     )
     study: dict[Keyword, Regex] = Field(
         default_factory=dict,
@@ -130,16 +132,22 @@ class Rule(Settings):
     )
     send_to: tuple[str, ...] = Field((), description="Names of the destinations.")
     priority: Literal["STAT", "HIGH", "MEDIUM", "LOW"] = Field(
-        "MEDIUM", description="Who goes first when several studies wait (PS3.3 C.30.4)."
+        "MEDIUM", description="Which study goes first when several wait (PS3.3 C.30.4)."
     )
     quiet_seconds: float = Field(
-        1.0, gt=0, description="Shortest silence after which a whole series counts as complete."
+        1.0,
+        gt=0,
+        description="Shortest silence in seconds after which a whole series counts as complete.",
     )
     study_quiet_seconds: float = Field(
-        8.0, gt=0, description="Silence after which a study without a usable series is settled."
+        8.0,
+        gt=0,
+        description="Silence in seconds after which a study without a usable series is settled.",
     )
     give_up_seconds: float = Field(
-        120.0, gt=0, description="Silence after which a series with gaps is given up on."
+        120.0,
+        gt=0,
+        description="Silence in seconds after which Hilum no longer waits for a series with gaps.",
     )
     incomplete: Literal["hold", "analyse"] = Field(
         "hold",
@@ -198,9 +206,11 @@ class Worker(Settings):
     """Where modules run."""
 
     count: int = Field(1, ge=1, description="Worker processes; each runs one analysis at a time.")
-    timeout_seconds: float = Field(600, gt=0, description="Longest run before a module is killed.")
+    timeout_seconds: float = Field(
+        600, gt=0, description="Longest run of a module in seconds; then it is killed."
+    )
     memory_mb: int = Field(8192, ge=256, description="Memory limit of a module's process in MiB.")
-    threads: int = Field(2, ge=1, description="Threads a network may use.")
+    threads: int = Field(2, ge=1, description="Threads that a model may use.")
 
 
 class Site(Settings):
@@ -212,8 +222,8 @@ class Site(Settings):
         description="SQLAlchemy URL of the records, such as postgresql+psycopg://hilum@db/hilum; "
         "empty means SQLite in the data folder.",
     )
-    networks: Path | None = Field(
-        None, description="Folder of networks of your own, a folder with a card.toml each."
+    models: Path | None = Field(
+        None, description="Folder of models of your own; each is a folder with a card.toml."
     )
     receiver: Receiver = Field(Receiver(), description="The DICOM listener.")
     worker: Worker = Field(Worker(), description="Where modules run.")
@@ -221,7 +231,7 @@ class Site(Settings):
         Retention(), description="When images and results are removed from this machine."
     )
     corrections: Corrections = Field(
-        Corrections(), description="What becomes of corrected patient data."
+        Corrections(), description="What happens with corrected patient data."
     )
     priors: Priors = Field(Priors(), description="Comparison with earlier results of a patient.")
     console: Console = Field(Console(), description="The web page and API.")
@@ -231,8 +241,8 @@ class Site(Settings):
     host: tuple[AnyHost, ...] = Field(
         (), description="Where modules run that do not run in a child process of the worker."
     )
-    route: tuple[Route, ...] = Field((), description="Where results are pushed on to.")
-    norms: tuple[Norms, ...] = Field((), description="Norms of your own; there are no others.")
+    route: tuple[Route, ...] = Field((), description="Where results are sent on to.")
+    norms: tuple[Norms, ...] = Field((), description="Norms of your own; Hilum has none.")
 
     def destinations(self, names: tuple[str, ...]) -> tuple[DestinationSettings, ...]:
         """The settings of the destinations called `names`."""

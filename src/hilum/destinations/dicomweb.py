@@ -29,10 +29,11 @@ THERE = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED)  # no pro
 
 FAILURES = Failures(DeliveryDelayed, DeliveryRefused, DeliveryRefused)
 CURES: dict[int, str] = {
-    HTTPStatus.BAD_REQUEST: "the archive calls the request wrong: its log names the cause",
+    HTTPStatus.BAD_REQUEST: "the archive says that the request is wrong: its log names the cause",
     HTTPStatus.METHOD_NOT_ALLOWED: "the address does not take results: enable STOW-RS there, or "
     f"correct url, {RESTART}",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too large for the archive or a proxy: raise its limit",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too large for the archive or a proxy: raise the limit "
+    "there",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the archive does not take DICOM files: enable STOW-RS",
 }
 

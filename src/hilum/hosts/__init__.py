@@ -29,10 +29,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Place:
-    """What a host is given beside its own settings: the limits of a run, the site's networks."""
+    """What a host is given beside its own settings: the limits of a run, the models of the site."""
 
     limits: Worker
-    networks: Path | None = None
+    models: Path | None = None
 
 
 class Host(Protocol):
@@ -68,7 +68,7 @@ def open_host(settings: HostSettings, place: Place) -> Host:
 def host_of(site: Site, module: str) -> Host:
     """The host of `module` at this site, not started yet."""
     chosen = {settings.module: settings for settings in site.host}
-    return open_host(chosen.get(module) or in_child(module), Place(site.worker, site.networks))
+    return open_host(chosen.get(module) or in_child(module), Place(site.worker, site.models))
 
 
 def in_child(module: str) -> HostSettings:

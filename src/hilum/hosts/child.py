@@ -225,7 +225,7 @@ def _serve(name: str, place: Place, pipe: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     os.environ["OMP_NUM_THREADS"] = str(place.limits.threads)
     try:
-        module = installed_module(name, place.networks)()
+        module = installed_module(name, place.models)()
         weights = facts_of(module).weights_sha256
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
         # no patient's data are here yet, and a hospital's own network needs the whole reason

@@ -92,10 +92,10 @@ class Inbox:
 
     def __init__(self, root: Path) -> None:
         self.incoming = root / "incoming"
-        self.quarantine = root / "quarantine"
+        self.quarantine_folder = root / "quarantine"
         self._partial = root / "partial"
         make_private(root)
-        for folder in (self.incoming, self.quarantine, self._partial, root / REMOVED):
+        for folder in (self.incoming, self.quarantine_folder, self._partial, root / REMOVED):
             folder.mkdir(parents=True, exist_ok=True)
         sync_folder(root)
         self._durable_folders: dict[Path, int] = {}  # inode numbers: one may be made anew
@@ -109,7 +109,7 @@ class Inbox:
         try:
             file = readable(part10)
         except UnreadableError as error:
-            return self.set_apart(part10, str(error), sender)
+            return self.quarantine(part10, str(error), sender)
         stored = self.keep(file.part10(part10), file.uids, sender)
         return replace(stored, reason=stored.reason or file.mended)
 
@@ -141,7 +141,7 @@ class Inbox:
                 continue  # a rule removed it, or its folder, at this very moment: it is new again
             if outcome is Intake.QUARANTINED:
                 study_uid = uids["StudyInstanceUID"]
-                return self.set_apart(part10, OTHER_CONTENT, sender, study_uid, growing)
+                return self.quarantine(part10, OTHER_CONTENT, sender, study_uid, growing)
             return Receipt(outcome, path, uids["StudyInstanceUID"])
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
@@ -162,7 +162,7 @@ class Inbox:
         sync_folder(folder)
         return Intake.DUPLICATE, path
 
-    def set_apart(
+    def quarantine(
         self,
         content: Buffer,
         reason: str,
@@ -172,7 +172,7 @@ class Inbox:
     ) -> Receipt:
         """Keep `content` in quarantine with a note beside it; the same content only once."""
         name = hashlib.sha256(content).hexdigest()[:32]
-        path = self.quarantine / f"{name}.dcm"
+        path = self.quarantine_folder / f"{name}.dcm"
         note = path.with_suffix(".txt")
         text = "\n".join((reason, " ".join(sender.split()), study_uid))
         write_durably(note, text.encode(), by_way_of=self._partial)
@@ -219,7 +219,7 @@ class Inbox:
         return True
 
 
-def set_apart_in(root: Path, newest: int, skip: int = 0) -> tuple[int, list[QuarantinedObject]]:
+def quarantined_in(root: Path, newest: int, skip: int = 0) -> tuple[int, list[QuarantinedObject]]:
     """How many objects are in quarantine below `root`, and the `newest` of them, latest first.
 
     `skip` leaves out as many of the latest, for pages.

@@ -50,7 +50,7 @@ def analyse_folder(
     folder: Path,
     output: Path,
     patterns: dict[str, str],
-    networks: Path | None = None,
+    models: Path | None = None,
     progress: Progress = untold,
     tilt: str = "refuse",
 ) -> list[StudyReport]:
@@ -61,7 +61,7 @@ def analyse_folder(
     first, in the state "passed over". `progress` is told how far each step is. `tilt` as in a rule.
     """
     silence_libraries()
-    installed, problems = discover(networks)
+    installed, problems = discover(models)
     if module_name not in installed:
         why = problems.get(module_name, f"known: {', '.join(sorted(installed))}")
         raise ConfigurationError(f"no module {module_name!r}; {why}")
@@ -76,7 +76,7 @@ def analyse_folder(
             lines = [f"{folder} holds no DICOM images", *in_lines(reading.remarks, folder)]
             raise ConfigurationError("; ".join(lines))
         output.mkdir(parents=True, exist_ok=True)
-        with closing(open_host(in_child(module_name), Place(UNLIMITED, networks))) as host:
+        with closing(open_host(in_child(module_name), Place(UNLIMITED, models))) as host:
             return _analyse_all(module, host, reading, output, rule, progress)
 
 

@@ -73,5 +73,5 @@ class Records:
         self.executors = ExecutorRecords(database)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections to the database."""
         self.database.close()

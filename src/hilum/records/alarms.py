@@ -1,4 +1,4 @@
-"""Since when something is wrong. Whether it still is, is asked anew each time (hilum.alarms)."""
+"""When each alarm began. Whether it still lasts is asked anew each time (hilum.alarms)."""
 
 from hilum.records import tables
 from hilum.records.database import Database
@@ -15,7 +15,7 @@ class AlarmRecords:
         self._rows = Rows(database, tables.alarm, AlarmSince)
 
     def since(self) -> dict[str, float]:
-        """When each began, by its name."""
+        """The time at which each began, by its name."""
         return {begun.name: begun.since for begun in self._rows.find()}
 
     def begin(self, begun: AlarmSince) -> None:
@@ -23,5 +23,5 @@ class AlarmRecords:
         self._rows.add(begun)
 
     def end(self, name: str) -> None:
-        """Forget it, because it has ended."""
+        """Forget an alarm, because it has ended."""
         self._rows.remove(alarm.name == name)

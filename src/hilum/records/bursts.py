@@ -1,4 +1,4 @@
-"""What is said of many images of a study at a time: one event that counts them."""
+"""One event that counts many images of a study which come at about the same time."""
 
 import time
 from collections.abc import Callable

@@ -19,7 +19,7 @@ subject = tables.subject.c
 
 
 class CorrectionRecords:
-    """Everything about it, of all studies."""
+    """Corrections, decisions and former labels of all studies."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,7 +31,7 @@ class CorrectionRecords:
     # What was sent --------------------------------------------------------------------------------
 
     def get(self, study_uid: str, identity: str) -> Correction | None:
-        """What was sent for a study under one identity."""
+        """The correction that was sent for a study under one identity."""
         return self._sent.first(correction.study_uid == study_uid, correction.identity == identity)
 
     def note(self, sent: Correction) -> bool:
@@ -43,7 +43,7 @@ class CorrectionRecords:
         return False
 
     def open_ones(self) -> list[Correction]:
-        """What nobody has decided on yet."""
+        """The corrections that nobody has decided on yet."""
         return self._sent.find(correction.is_open)
 
     def open_studies(self, study_uids: Iterable[str] | None = None) -> set[str]:
@@ -58,7 +58,7 @@ class CorrectionRecords:
         return bool(self.open_studies([study_uid]))
 
     def dismiss(self, study_uid: str) -> None:
-        """Note that it is decided: nobody is asked again about what was sent."""
+        """Note that a person has decided about what was sent, so that nobody is asked again."""
         self._sent.change(correction.study_uid == study_uid, is_open=False)
 
     # What was decided -----------------------------------------------------------------------------
@@ -68,7 +68,7 @@ class CorrectionRecords:
         return self._decisions.first(decision.study_uid == study_uid)
 
     def decide(self, made: Decision) -> None:
-        """Note whose images count; the last word replaces the one before."""
+        """Note whose images count. A new decision replaces the one before."""
 
         def replace_it(connection: sa.Connection) -> None:
             self._decisions.delete(connection, decision.study_uid == made.study_uid)
@@ -84,7 +84,7 @@ class CorrectionRecords:
         return self._former.first(*of_study) is not None
 
     def leave(self, study_uid: str, labels: Iterable[str], at: float) -> None:
-        """Note that images of the study were called so before."""
+        """Note that images of the study had this label before."""
 
         def note(connection: sa.Connection) -> None:
             for label in labels:
@@ -93,7 +93,7 @@ class CorrectionRecords:
         self._database.transact(note)
 
     def take_up(self, study_uid: str, labels: Iterable[str]) -> None:
-        """Forget that they were, because images of the study are called so again."""
+        """Forget this, because images of the study have this label again."""
         self._former.remove(former.study_uid == study_uid, former.label.in_(labels))
 
     # Which images were analysed, and what they were called then -----------------------------------

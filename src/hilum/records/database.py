@@ -1,4 +1,4 @@
-"""The database of the records, SQLite or PostgreSQL: locked, full or away, it is waited for."""
+"""The database of the records, SQLite or PostgreSQL. While it is locked, full or away, we wait."""
 
 import logging
 import time
@@ -60,7 +60,7 @@ class Database:
             sa.event.listen(self.engine, "connect", _configure_sqlite)
 
     def transact(self, work: Callable[[sa.Connection], Outcome]) -> Outcome:
-        """The outcome of `work` in one transaction, begun again when the database fails.
+        """The result of `work` in one transaction, which begins again when the database fails.
 
         Raises `RecordsUnavailable` when the patience is at its end.
         """
@@ -91,7 +91,7 @@ class Database:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self.engine.dispose()
 
 

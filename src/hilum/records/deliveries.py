@@ -23,32 +23,32 @@ class DeliveryRecords:
     # Which there are ------------------------------------------------------------------------------
 
     def one(self, workitem_id: str, destination: str) -> Delivery:
-        """That of a workitem to a destination; `LookupError` if there is none."""
+        """The delivery of a workitem to a destination; `LookupError` if there is none."""
         return self._rows.one(
             delivery.workitem_id == workitem_id, delivery.destination == destination
         )
 
     def of_workitem(self, workitem_id: str) -> list[Delivery]:
-        """Those of one workitem."""
+        """The deliveries of one workitem."""
         return self.of_workitems([workitem_id])
 
     def of_workitems(self, workitem_ids: Iterable[str]) -> list[Delivery]:
-        """Those of several workitems, by the name of the destination."""
+        """The deliveries of several workitems, by the name of the destination."""
         return self._rows.find(
             delivery.workitem_id.in_(workitem_ids), order_by=delivery.destination
         )
 
     def owed(self) -> list[Delivery]:
-        """All that somebody still is to get."""
+        """The deliveries that are still owed."""
         return self._rows.find(delivery.state.in_(OWED))
 
     def owed_of(self, workitem_ids: Iterable[str]) -> list[Delivery]:
-        """Those of several workitems that are still to be made, the oldest first."""
+        """The owed deliveries of several workitems, the oldest first."""
         of_them = delivery.workitem_id.in_(workitem_ids)
         return self._rows.find(of_them, delivery.state.in_(OWED), order_by=delivery.owed_at)
 
     def refused_of(self, workitem_id: str) -> list[Delivery]:
-        """Those of a workitem that a destination refused."""
+        """The deliveries of a workitem that a destination refused."""
         is_refused = delivery.state == DeliveryState.REFUSED
         return self._rows.find(delivery.workitem_id == workitem_id, is_refused)
 
@@ -69,19 +69,19 @@ class DeliveryRecords:
         return list(dict.fromkeys(row.workitem_id for row in select(self._database, query)))
 
     def first_due(self, destination: str, now: float) -> Delivery | None:
-        """The one that was owed first of those that are due."""
+        """Of the deliveries that are due, the one that was owed first."""
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
         return self._rows.first(*is_owed, delivery.next_attempt <= now, order_by=delivery.owed_at)
 
     def next_due(self, destination: str) -> float | None:
-        """When the next one is due; None if nothing is owed."""
+        """The time at which the next one is due; None if nothing is owed."""
         earliest = sa.func.min(delivery.next_attempt).label("at")
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
         (row,) = select(self._database, sa.select(earliest).where(*is_owed))
         return None if row.at is None else float(row.at)
 
     def last_verified(self, study_uid: str) -> float:
-        """When a destination last showed a result of the study; 0 if none ever did."""
+        """The time at which a destination last showed a result of the study; 0 if none ever did."""
         workitem = tables.workitem.c
         query = (
             sa.select(sa.func.max(delivery.verified_at).label("at"))
@@ -92,7 +92,7 @@ class DeliveryRecords:
         return float(row.at or 0.0)
 
     def counts(self) -> dict[str, dict[DeliveryState, int]]:
-        """How many there are in each state, by destination."""
+        """The number of deliveries in each state, by destination."""
         count = sa.func.count().label("number")
         query = sa.select(delivery.destination, delivery.state, count)
         found: dict[str, dict[DeliveryState, int]] = {}

@@ -34,11 +34,11 @@ class EventRecords:
         self._rows.change(event.id == number, text=text)
 
     def of_study(self, study_uid: str) -> list[Event]:
-        """Its events in order."""
+        """The events of a study in order."""
         return self._rows.find(event.study_uid == study_uid, order_by=event.id)
 
     def of_kind(self, study_uid: str, kind: EventKind) -> list[Event]:
-        """Its events of one kind, in order."""
+        """The events of a study of one kind, in order."""
         of_kind = event.kind == kind
         return self._rows.find(event.study_uid == study_uid, of_kind, order_by=event.id)
 
@@ -70,7 +70,7 @@ def write(
 def write_lines(
     connection: sa.Connection, study_uid: str, lines: Iterable[Line], workitem_id: str = ""
 ) -> None:
-    """Append several."""
+    """Append several lines to the trace of a study."""
     for kind, text in lines:
         write(connection, study_uid, kind, text, workitem_id)
 

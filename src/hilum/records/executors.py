@@ -9,20 +9,20 @@ executor = tables.executor.c
 
 
 class ExecutorRecords:
-    """Every one that lives, or has died and left its work."""
+    """The executors that live, or have died and left work behind."""
 
     def __init__(self, database: Database) -> None:
         self._rows = Rows(database, tables.executor, Executor)
 
     def all(self) -> list[Executor]:
-        """Each of them."""
+        """All executors."""
         return self._rows.find()
 
     def beat(self, living: Executor) -> None:
-        """Note that it lives; it is recorded again if another process took it for dead."""
+        """Note that an executor lives. It is recorded again if another process took it for dead."""
         if not self._rows.change(executor.id == living.id, beat_at=living.beat_at):
             self._rows.add(living)
 
     def remove(self, executor_id: str) -> None:
-        """Forget it, because its work was taken over."""
+        """Forget an executor, because its work was taken over."""
         self._rows.remove(executor.id == executor_id)

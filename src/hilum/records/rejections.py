@@ -1,4 +1,4 @@
-"""The refusals of the receiver on record: the same bounded list as in its memory."""
+"""The rejections on record: the same bounded list as in the memory of the receiver."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ rejection = tables.rejection.c
 
 
 class RejectionRecords:
-    """Who was refused, why and how often."""
+    """What the receiver rejected, why and how often."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -15,7 +15,7 @@ request = tables.request.c
 
 
 class RequestRecords:
-    """All requests."""
+    """The requests of people."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,15 +32,15 @@ class RequestRecords:
         return self._database.transact(insert)
 
     def one(self, number: int) -> Request:
-        """The one with this number."""
+        """The request with this number."""
         return self._rows.one(request.id == number)
 
     def waiting(self) -> list[Request]:
-        """Those without an answer, the oldest first."""
+        """The requests without an answer, the oldest first."""
         return self._rows.find(request.answer.is_(None), order_by=request.id)
 
     def is_waiting(self, workitem_id: str) -> bool:
-        """Whether one about this workitem has no answer yet."""
+        """Whether a request about this workitem has no answer yet."""
         return (
             self._rows.first(request.workitem_id == workitem_id, request.answer.is_(None))
             is not None

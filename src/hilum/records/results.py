@@ -17,21 +17,21 @@ class ResultRecords:
         self._rows = Rows(database, tables.result, WrittenResult)
 
     def add(self, written: WrittenResult) -> bool:
-        """Record one; False if it was recorded before."""
+        """Record a result; False if it was recorded before."""
         return self._rows.add(written)
 
     def of_workitem(self, workitem_id: str) -> list[WrittenResult]:
-        """Those of one workitem, in all variants."""
+        """The results of one workitem, in all variants."""
         return self.of_workitems([workitem_id])
 
     def of_workitems(self, workitem_ids: Iterable[str]) -> list[WrittenResult]:
-        """Those of several workitems."""
+        """The results of several workitems."""
         return self._rows.find(result.workitem_id.in_(workitem_ids))
 
     def of_variant(self, workitem_id: str, variant: str) -> list[WrittenResult]:
-        """Those that destinations of one variant receive."""
+        """The results that destinations of one variant receive."""
         return self._rows.find(result.workitem_id == workitem_id, result.variant == variant)
 
     def called(self, identity: str) -> WrittenResult | None:
-        """One with this SOP Instance UID, if we have written any."""
+        """A result with this SOP Instance UID, if we have written any."""
         return self._rows.first(result.identity == identity)

@@ -1,4 +1,4 @@
-"""How the archives stand: those that are watched, and those that results go to."""
+"""The states of sources and destinations, and since when."""
 
 from hilum.records import tables
 from hilum.records.database import Database
@@ -10,40 +10,40 @@ destination = tables.destination.c
 
 
 class SourceRecords:
-    """Every archive that was ever watched."""
+    """The sources that were ever watched."""
 
     def __init__(self, database: Database) -> None:
         self._rows = Rows(database, tables.source, SourceStanding)
 
     def all(self) -> dict[str, SourceStanding]:
-        """Each of them by its name."""
+        """All of them, by name."""
         return {standing.name: standing for standing in self._rows.find()}
 
     def begin(self, new: SourceStanding) -> SourceStanding:
-        """Record one unless it is on record; how it stands there."""
+        """Record a source unless it is on record; its state on record."""
         self._rows.add(new)
         return self._rows.one(source.name == new.name)
 
     def note(self, standing: SourceStanding) -> None:
-        """Note how it stands now."""
+        """Note the present state."""
         self._rows.change(source.name == standing.name, **vars(standing))
 
 
 class DestinationRecords:
-    """Every destination that was once unreachable."""
+    """The destinations that were once unreachable."""
 
     def __init__(self, database: Database) -> None:
         self._rows = Rows(database, tables.destination, DestinationStanding)
 
     def all(self) -> dict[str, DestinationStanding]:
-        """Each of them by its name."""
+        """All of them, by name."""
         return {standing.name: standing for standing in self._rows.find()}
 
     def get(self, name: str) -> DestinationStanding | None:
-        """The one of this name, if it was ever unreachable."""
+        """The destination with this name, if it was ever unreachable."""
         return self._rows.first(destination.name == name)
 
     def note(self, standing: DestinationStanding) -> None:
-        """Note how it stands now."""
+        """Note the present state."""
         if not self._rows.add(standing):
             self._rows.change(destination.name == standing.name, **vars(standing))

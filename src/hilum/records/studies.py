@@ -25,11 +25,11 @@ class StudyRecords:
         self._removals = Rows(database, tables.removal, Removal)
 
     def add(self, new: Study) -> bool:
-        """Record one; False if it was recorded before."""
+        """Record a study; False if it was recorded before."""
         return self._rows.add(new)
 
     def one(self, study_uid: str) -> Study:
-        """The one with this UID; `LookupError` if none of its images came."""
+        """The study with this UID; `LookupError` if none of its images came."""
         return self._rows.one(study.study_uid == study_uid)
 
     def latest(
@@ -64,7 +64,7 @@ class StudyRecords:
         return [row.study_uid for row in select(self._database, query)]
 
     def settled_before(self, time: float) -> list[str]:
-        """UIDs of those that hold decided images only, and none newer than `time`; oldest first."""
+        """UIDs of studies with decided images only, none newer than `time`; the oldest first."""
         query = sa.select(study.study_uid).where(study.settled_images > 0, study.last_at < time)
         rows = select(self._database, query.order_by(study.last_at))
         return [row.study_uid for row in rows]
@@ -86,11 +86,11 @@ class StudyRecords:
     # Of which images were removed -----------------------------------------------------------------
 
     def removal(self, study_uid: str) -> Removal | None:
-        """When and why its images were removed; None once they have come again."""
+        """When and why the images of a study were removed; None once they have come again."""
         return self._removals.first(removal.study_uid == study_uid)
 
     def removals(self, study_uids: list[str]) -> list[Removal]:
-        """The same of several studies, where there are any."""
+        """The same for several studies, where there are any."""
         return self._removals.find(removal.study_uid.in_(study_uids))
 
     def remove_images(self, gone: Removal, text: str) -> None:

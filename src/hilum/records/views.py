@@ -15,7 +15,7 @@ from pydantic_core import to_jsonable_python
 from hilum.config.kinds import DestinationSettings, SourceSettings
 from hilum.config.site import Site
 from hilum.errors import HilumError
-from hilum.inbox import set_apart_in
+from hilum.inbox import quarantined_in
 from hilum.records import Records
 from hilum.records.models import (
     Delivery,
@@ -289,7 +289,7 @@ def _source(settings: SourceSettings, standing: SourceStanding | None) -> Source
 
 def quarantine(site: Site, newest: int = 100, skip: int = 0) -> QuarantineView:
     """The `newest` objects in the quarantine, the latest first, after the `skip` latest ones."""
-    total, listed = set_apart_in(site.data, newest, skip)
+    total, listed = quarantined_in(site.data, newest, skip)
     objects = tuple(
         QuarantinedView(i.at, i.reason, i.advice, i.sender, i.study_uid, i.path.name)
         for i in listed

@@ -25,15 +25,15 @@ class WorkitemRecords:
     # Which there are ------------------------------------------------------------------------------
 
     def get(self, workitem_id: str) -> Workitem | None:
-        """The one with this id, if there is one."""
+        """The workitem with this id, if there is one."""
         return self._rows.first(workitem.id == workitem_id)
 
     def one(self, workitem_id: str) -> Workitem:
-        """The one with this id; `LookupError` if there is none."""
+        """The workitem with this id; `LookupError` if there is none."""
         return self._rows.one(workitem.id == workitem_id)
 
     def of_study(self, study_uid: str) -> list[Workitem]:
-        """Those of one study, the oldest first."""
+        """The workitems of one study, the oldest first."""
         return self._rows.find(workitem.study_uid == study_uid, order_by=workitem.created)
 
     def outlines_of(self, study_uids: Iterable[str]) -> list[WorkitemOutline]:
@@ -41,15 +41,15 @@ class WorkitemRecords:
         return self._outlines.find(workitem.study_uid.in_(study_uids), order_by=workitem.created)
 
     def of_module(self, study_uid: str, module: str) -> list[Workitem]:
-        """Those of one study and module, the oldest first."""
+        """The workitems of one study and module, the oldest first."""
         return [item for item in self.of_study(study_uid) if item.module == module]
 
     def in_state(self, *states: WorkitemState) -> list[Workitem]:
-        """All that are in one of these states, the oldest first."""
+        """The workitems in one of these states, the oldest first."""
         return self._rows.find(workitem.state.in_(states), order_by=workitem.created)
 
     def held(self, study_uid: str) -> list[Workitem]:
-        """Those of a study that wait until a person decides, or images come."""
+        """The workitems of a study that wait until a person decides, or images come."""
         return self._rows.find(
             workitem.study_uid == study_uid, workitem.state == WorkitemState.HELD
         )
@@ -68,7 +68,7 @@ class WorkitemRecords:
         return [row.study_uid for row in select(self._database, query.distinct())]
 
     def runs_of(self, study_uid: str, rule_key: str) -> list[Workitem]:
-        """Those of a study and rule whose module ran or will run, the oldest first."""
+        """The workitems of a study and rule whose module ran or will run, the oldest first."""
         of_rule = (workitem.study_uid == study_uid, workitem.rule_key == rule_key)
         is_run = workitem.kind == WorkitemKind.RUN
         return self._rows.find(*of_rule, is_run, order_by=workitem.created)
@@ -80,7 +80,7 @@ class WorkitemRecords:
     def newest_of(
         self, module: str, since: float, states: Iterable[WorkitemState], most: int
     ) -> list[Workitem]:
-        """The newest ones of a module in one of `states` that were made after `since`."""
+        """The newest workitems of a module in one of `states`, made after `since`."""
         return self._rows.find(
             workitem.module == module,
             workitem.created > since,
@@ -90,7 +90,7 @@ class WorkitemRecords:
         )
 
     def ids_ending(self, ending: str) -> list[str]:
-        """Ids that end so, two at most."""
+        """The ids that end so, two at most."""
         query = sa.select(workitem.id).where(workitem.id.endswith(ending, autoescape=True))
         return [row.id for row in select(self._database, query.limit(2))]
 
@@ -144,7 +144,7 @@ class WorkitemRecords:
         self._database.transact(replace)
 
     def remove(self, workitem_id: str) -> None:
-        """Forget one that says why a module was not run."""
+        """Forget a workitem that says why a module was not run."""
         self._rows.remove(workitem.id == workitem_id)
 
     def supersede(self, workitem_id: str, by: str) -> None:
@@ -152,11 +152,11 @@ class WorkitemRecords:
         self._rows.change(workitem.id == workitem_id, superseded_by=by)
 
     def count_launch(self, workitem_id: str) -> int:
-        """Count that the engine is given it once more; how often that makes."""
+        """Count that the engine is given a workitem once more; how often that makes."""
         return self._count(workitem_id, workitem.launch)
 
     def count_run(self, workitem_id: str) -> int:
-        """Count that its analysis is begun once more; how often that makes."""
+        """Count that an analysis begins once more; how often that makes."""
         return self._count(workitem_id, workitem.runs)
 
     def forget_failure(self, workitem_id: str) -> None:
@@ -194,14 +194,14 @@ class WorkitemRecords:
         reason: str = "",
         kind: EventKind | None = None,
     ) -> bool:
-        """Move one to `state` and write the line to its trace, in one transaction.
+        """Move a workitem to `state` and write the line to its trace, in one transaction.
 
         False, and nothing is done, where `state` is not reached from the one it is in.
         """
         return self._move(workitem_id, state, reason, kind, lambda _connection: None)
 
     def deliver(self, workitem_id: str, reason: str, owed: Iterable[Delivery]) -> bool:
-        """Move one whose results are written to *delivering*, with all its deliveries.
+        """Move a workitem whose results are written to *delivering*, with all its deliveries.
 
         Without one of them it would look delivered.
         """
@@ -212,7 +212,7 @@ class WorkitemRecords:
         return self._move(workitem_id, WorkitemState.DELIVERING, reason, EventKind.WRITTEN, owe)
 
     def withdraw(self, item: Workitem, note: Workitem, owed: Iterable[Delivery]) -> bool:
-        """Move one that is taken back to *withdrawn*, with the note and the deliveries of that.
+        """Move a workitem that is taken back to *withdrawn*, with the note and its deliveries.
 
         What was not sent yet of its result is not sent any more.
         """
@@ -233,7 +233,7 @@ class WorkitemRecords:
         kind: EventKind | None,
         together: Callable[[sa.Connection], None],
     ) -> bool:
-        """Move one to `state`; what is done `together` with it is done in the same transaction."""
+        """Move a workitem to `state`; what is done `together` is done in the same transaction."""
         is_allowed: tuple[Condition, ...] = (
             workitem.id == workitem_id,
             workitem.state.in_(REACHED_FROM[state]),

@@ -12,5 +12,5 @@ from hilum.service.beginning import begin, open_records
 def show(site: Site) -> None:
     """Serve the console until SIGTERM."""
     begin(site.data)
-    modules = installed_modules(site.networks)
+    modules = installed_modules(site.models)
     serve(site, open_records(site), [facts_of(module) for module in modules.values()])

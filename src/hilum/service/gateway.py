@@ -63,7 +63,7 @@ class Gateway:
         self._data = site.data
         self._hints = HintReceiver(gateway_address(site.data))
         self._pulse = Pulse(records, "gateway")
-        self._flow = flow = Flow(site, records, installed_modules(site.networks))
+        self._flow = flow = Flow(site, records, installed_modules(site.models))
         durable.launch(durable.engine_url(site), self._pulse.executor)
         flow.outbox.start()
         self._retention = Retention(

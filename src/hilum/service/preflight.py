@@ -78,7 +78,7 @@ def require_free_ports(site: Site, roles: Collection[Role]) -> None:
 
 def check_rules(site: Site) -> None:
     """Raise `ConfigurationError` for a rule, route or host of a module that cannot be used."""
-    modules, problems = discover(site.networks)
+    modules, problems = discover(site.models)
     wanted = [("rule", rule.module) for rule in site.rule]
     wanted += [("route", name) for route in site.route for name in route.modules]
     wanted += [("host", host.module) for host in site.host]
@@ -91,7 +91,7 @@ def check_rules(site: Site) -> None:
 def check_norms(site: Site) -> None:
     """Raise `ConfigurationError` for norms that cannot be read; warn of those for other weights."""
     norms = Norms(site.norms)
-    installed = installed_modules(site.networks) if norms.tables else {}
+    installed = installed_modules(site.models) if norms.tables else {}
     for name in dict.fromkeys(table.settings.module for table in norms.tables):
         if name not in installed:
             text = f"norms: module {name!r} is not installed{suggestion(name, installed)}"

@@ -22,7 +22,7 @@ def work(site: Site, address: Path | None) -> None:
     stop = begin(site.data)
     records = open_records(site)
     pulse = Pulse(records, "worker")
-    flow = Flow(site, records, installed_modules(site.networks))
+    flow = Flow(site, records, installed_modules(site.models))
     for rule in site.rule:
         flow.host(rule.module).start()
     durable.launch(durable.engine_url(site), pulse.executor)

@@ -305,7 +305,7 @@ class StorageServer(AssociationServer):
     def _judge(
         self, event: Any, sender: _Sender, part10: Buffer, growing: Growing | None
     ) -> tuple[int, Receipt]:
-        apart = partial(self._inbox.set_apart, part10, sender=sender.caller, growing=growing)
+        apart = partial(self._inbox.quarantine, part10, sender=sender.caller, growing=growing)
         try:
             file = readable(part10)
         except UnreadableError as error:

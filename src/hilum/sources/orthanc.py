@@ -35,7 +35,7 @@ class OrthancSourceSettings(SourceSettings, WebService):
     """An Orthanc, watched by its REST API."""
 
     kind: Literal["orthanc"] = Field("orthanc", description="The REST API of an Orthanc.")
-    poll_seconds: float = Field(0.25, gt=0, description="Pause between two polls.")
+    poll_seconds: float = Field(0.25, gt=0, description="Seconds between two polls.")
 
 
 class OrthancSource:

@@ -12,7 +12,7 @@ from hilum.dicom.film import Film
 from hilum.errors import ConfigurationError, DicomError, ModuleError
 from hilum.findings import Classification, Finding, HeatMap, Measurement, Note, Refusal, Score
 from hilum.module import CARD, Films
-from hilum.modules.chest.card import NetworkCard
+from hilum.modules.chest.card import ModelCard
 from hilum.modules.chest.gates import (
     LEAST_SIDE,
     Objection,
@@ -36,9 +36,9 @@ class Analysed:
     reading: Scores
 
 
-def facts_of_network(folder: Path) -> tuple[str, str, str, tuple[Path, ...]]:
+def facts_of_model(folder: Path) -> tuple[str, str, str, tuple[Path, ...]]:
     """Name, version, title, and every file that can change a result."""
-    card = NetworkCard.read(folder)
+    card = ModelCard.read(folder)
     if not (folder / card.file).is_file():
         raise ConfigurationError(f"{folder / card.file}: there is no such file")
     files = (folder / card.file, folder / CARD, LungSegmenter.weights, PixelGate.weights)
@@ -55,7 +55,7 @@ class ChestRadiograph:
     needs = Films(modalities=("CR", "DX"))
     card = HERE / "card.md"
     network = BUILT_IN
-    name, version, title, weights = facts_of_network(BUILT_IN)
+    name, version, title, weights = facts_of_model(BUILT_IN)
 
     def __init__(self, threads: int | None = None) -> None:
         threads = threads or int(os.environ.get("OMP_NUM_THREADS", 2))
@@ -67,13 +67,13 @@ class ChestRadiograph:
         self.classify = Classifier(self.network, threads)
 
     @classmethod
-    def with_network(cls, folder: Path) -> type["ChestRadiograph"]:
+    def with_model(cls, folder: Path) -> type["ChestRadiograph"]:
         """This module with the network in `folder`, of which only the card is read.
 
         Whoever lists modules keeps away from the ONNX file; a process of its own loads it. Raises
         `ConfigurationError` for a wrong card or a file that is not there.
         """
-        name, version, title, weights = facts_of_network(folder)
+        name, version, title, weights = facts_of_model(folder)
         facts = {"name": name, "version": version, "title": title, "weights": weights}
         return type(cls.__name__, (cls,), {"network": folder, **facts})
 

@@ -87,7 +87,7 @@ class Output(CardTable):
     activation: str = ""
 
 
-class NetworkCard(CardTable):
+class ModelCard(CardTable):
     """The whole card. Scores below `abstain_below` are reported as indeterminate; a share of
     evidence inside the lungs below `low_evidence` is flagged."""
 
@@ -116,7 +116,7 @@ class NetworkCard(CardTable):
         return self
 
     @classmethod
-    def read(cls, folder: Path) -> "NetworkCard":
+    def read(cls, folder: Path) -> "ModelCard":
         """The card in `folder`; raise `ConfigurationError` that lists every problem."""
         path = folder / CARD
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hilum.errors import ConfigurationError, ModuleError
-from hilum.modules.chest.card import NetworkCard
+from hilum.modules.chest.card import ModelCard
 from hilum.modules.chest.preprocess import (
     Box,
     bilinear,
@@ -82,7 +82,7 @@ class Classifier:
     """A classifier described by the card in its folder. Raises `ConfigurationError`."""
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
-        self.card = NetworkCard.read(folder)
+        self.card = ModelCard.read(folder)
         try:
             self._session = session_of(folder / self.card.file, threads)
         except Exception as error:  # ONNX Runtime's own errors share no base class
