@@ -4,7 +4,7 @@ import sys
 
 from rich.markup import escape
 
-from hilum.cli import (
+from hilum.cli import (  # noqa: F401 - in the order of --help
     start,
     files,
     state,
