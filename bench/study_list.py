@@ -29,6 +29,7 @@ from hilum.verdict import Verdict
 BATCH = 2000  # studies that are written at a time
 EVENTS = 10
 SERIES = 5
+DICOM = "application/dicom"
 KINDS = ("seg", "sr", "sc", "pdf")
 ROUNDS = 5
 RULE = Rule(module="hippocampal-volume", send_to=("pacs",))
@@ -140,7 +141,9 @@ def add(rows: dict[sa.Table, list[Any]], number: int, at: float) -> None:
     not_run = {"kind": WorkitemKind.NOT_RUN, "state": WorkitemState.NOT_APPLICABLE}
     rows[tables.workitem] += [vars(run), {**vars(run), **chest, **not_run, "findings": None}]
     rows[tables.result] += [
-        WrittenResult(f"{run.id}.{kind}", "all", run.id, kind, "1.2.840", Path(f"{kind}.dcm"))
+        WrittenResult(
+            f"{run.id}.{kind}", "all", run.id, kind, DICOM, "1.2.840", Path(f"{kind}.dcm")
+        )
         for kind in KINDS
     ]
     verified = Delivery(run.id, "pacs", "all", False, DeliveryState.VERIFIED, at, verified_at=at)

@@ -33,7 +33,7 @@ def fill(records: Records, states: list[WorkitemState]) -> None:
         put(records, a_study(study_uid=uid, folder=uid, last_at=float(number)))
         put(records, a_workitem(id=f"w{uid}", study_uid=uid, state=state))
         put(records, a_workitem(id=f"n{uid}", study_uid=uid, kind=WorkitemKind.NOT_RUN, state=DONE))
-        put(records, a_result(f"w{uid}", sop_instance_uid=f"r{uid}"))
+        put(records, a_result(f"w{uid}", identity=f"r{uid}"))
         put(records, a_delivery(f"w{uid}", state=DeliveryState.VERIFIED))
         if number % 3 == 0:
             records.studies.remove_images(Removal(uid, 0.0, "old", 3, 0, 1), "3 images: old")
@@ -102,7 +102,7 @@ def test_each_study_is_shown_with_what_is_its_own(records: Records) -> None:
         run, not_run = sorted(study.workitems, key=lambda item: item.id, reverse=True)
         uid = study.study_uid
         assert (run.id, not_run.id) == (f"w{uid}", f"n{uid}")
-        assert [result.sop_instance_uid for result in run.results] == [f"r{uid}"]
+        assert [result.identity for result in run.results] == [f"r{uid}"]
         assert [delivery.workitem_id for delivery in run.deliveries] == [run.id]
         assert (not_run.results, not_run.deliveries) == ((), ())
         assert (study.removed is not None) == study.corrected == (int(uid) % 3 == 0)

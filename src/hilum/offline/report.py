@@ -25,7 +25,7 @@ class ResultFile:
 
     kind: str
     path: Path
-    sop_instance_uid: str
+    identity: str  # its SOP Instance UID, or what names an object that is not DICOM
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,16 @@
-"""What `status`, `trace`, `demo --json` and the console show of the records.
-
-Every view is a frozen dataclass; its fields are those of the JSON (`as_json`).
-"""
+"""The studies with all that belongs to them: a page of the list, or one of them."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
 from textwrap import shorten
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic_core import to_jsonable_python
-
-from hilum.config.kinds import DestinationSettings, SourceSettings
-from hilum.config.site import Site
 from hilum.errors import HilumError
-from hilum.inbox import quarantined_in
 from hilum.records import Records
-from hilum.records.models import (
-    Delivery,
-    DestinationStanding,
-    Removal,
-    SourceStanding,
-    Study,
-    WorkitemOutline,
-    WrittenResult,
-)
-from hilum.records.states import (
-    DeliveryState,
-    DestinationState,
-    EventKind,
-    SourceState,
-    WorkitemKind,
-    WorkitemState,
-)
+from hilum.records.models import Delivery, Removal, Study, WorkitemOutline, WrittenResult
+from hilum.records.states import DeliveryState, WorkitemKind, WorkitemState
 from hilum.summary import NoteSummary, RefusalSummary, Summary
 from hilum.verdict import Verdict
 
@@ -103,72 +80,6 @@ class StudyPage:
     studies: tuple[StudyView, ...]
 
 
-@dataclass(frozen=True)
-class TraceLine:
-    """One event of a study; `workitem` and `module` are "" where it is about the whole study."""
-
-    at: float
-    kind: EventKind
-    text: str
-    workitem: str
-    module: str
-
-
-@dataclass(frozen=True)
-class DestinationView:
-    """Where results go: whether it answers, since when, and what it still has to take."""
-
-    name: str
-    kind: str
-    receives: str  # the variant
-    state: DestinationState
-    since: float | None
-    problem: str
-    deliveries: Mapping[DeliveryState, int]
-
-
-@dataclass(frozen=True)
-class SourceView:
-    """An archive that is watched: whether it answers, since when, and how far the watch is."""
-
-    name: str
-    kind: str
-    state: SourceState
-    since: float | None = None
-    problem: str = ""
-    problem_at: float | None = None
-    seen_at: float | None = None
-    behind: int = 0
-    fetched: int = 0
-    fetched_at: float | None = None
-
-
-@dataclass(frozen=True)
-class QuarantinedView:
-    """One object that was received and not taken in, why, and what to do."""
-
-    at: float
-    reason: str
-    advice: str
-    sender: str
-    study_uid: str
-    file: str
-
-
-@dataclass(frozen=True)
-class QuarantineView:
-    """How many objects are in the quarantine, and some of them."""
-
-    total: int
-    folder: str
-    objects: tuple[QuarantinedView, ...]
-
-
-def as_json(view: object) -> Any:
-    """A view, or whatever holds views, as plain values for JSON."""
-    return to_jsonable_python(view)
-
-
 def studies(
     records: Records, page: int = 1, unfinished: bool = False, size: int = PAGE
 ) -> StudyPage:
@@ -204,97 +115,6 @@ def study_called(records: Records, ending: str) -> str:
         many = "several studies end" if found else "no study ends"
         raise HilumError(f"{many} in {ending}; `hilum status` lists those that came in")
     return found[0]
-
-
-def trace(records: Records, study_uid: str) -> list[TraceLine]:
-    """Every event of one study in order; at its end, what is tried again and when."""
-    return events(records, study_uid) + _planned(records, study_uid)
-
-
-def events(records: Records, study_uid: str) -> list[TraceLine]:
-    """What has happened to one study, in order."""
-    modules = records.workitems.modules_of(study_uid)
-    return [
-        TraceLine(e.at, e.kind, e.text, e.workitem_id, modules.get(e.workitem_id, ""))
-        for e in records.events.of_study(study_uid)
-    ]
-
-
-def _planned(records: Records, study_uid: str) -> list[TraceLine]:
-    modules = records.workitems.modules_of(study_uid)
-    standings = records.destinations.all().values()
-    unreachable = {s.name for s in standings if s.state is DestinationState.UNREACHABLE}
-    return [
-        TraceLine(
-            at=owed.next_attempt or owed.owed_at,
-            kind=EventKind.NEXT,
-            text=f"attempt {owed.attempts + 1} at {owed.destination}"
-            + (", as soon as it answers" if owed.destination in unreachable else ""),
-            workitem=owed.workitem_id,
-            module=modules[owed.workitem_id],
-        )
-        for owed in records.deliveries.owed_of(modules)
-    ]
-
-
-def destinations(site: Site, records: Records) -> list[DestinationView]:
-    """Every destination of the settings."""
-    standings, counts = records.destinations.all(), records.deliveries.counts()
-    return [
-        _destination(settings, standings.get(settings.name), counts.get(settings.name, {}))
-        for settings in site.destination
-    ]
-
-
-def _destination(
-    settings: DestinationSettings,
-    standing: DestinationStanding | None,
-    deliveries: Mapping[DeliveryState, int],
-) -> DestinationView:
-    proven = DeliveryState.VERIFIED in deliveries  # without ever having been unreachable
-    state = DestinationState.REACHABLE if proven else DestinationState.UNKNOWN
-    return DestinationView(
-        name=settings.name,
-        kind=settings.kind,
-        receives=settings.variant,
-        state=standing.state if standing else state,
-        since=standing.since if standing else None,
-        problem=standing.problem if standing else "",
-        deliveries=deliveries,
-    )
-
-
-def sources(site: Site, records: Records) -> list[SourceView]:
-    """Every archive of the settings that is watched."""
-    standings = records.sources.all()
-    return [_source(settings, standings.get(settings.name)) for settings in site.source]
-
-
-def _source(settings: SourceSettings, standing: SourceStanding | None) -> SourceView:
-    if standing is None:
-        return SourceView(settings.name, settings.kind, SourceState.NOT_STARTED)
-    return SourceView(
-        name=settings.name,
-        kind=settings.kind,
-        state=standing.state,
-        since=standing.since,
-        problem=standing.problem,
-        problem_at=standing.problem_at,
-        seen_at=standing.seen_at,
-        behind=standing.behind,
-        fetched=standing.fetched,
-        fetched_at=standing.fetched_at,
-    )
-
-
-def quarantine(site: Site, newest: int = 100, skip: int = 0) -> QuarantineView:
-    """The `newest` objects in the quarantine, the latest first, after the `skip` latest ones."""
-    total, listed = quarantined_in(site.data, newest, skip)
-    objects = tuple(
-        QuarantinedView(i.at, i.reason, i.advice, i.sender, i.study_uid, i.path.name)
-        for i in listed
-    )
-    return QuarantineView(total, str(site.data / "quarantine"), objects)
 
 
 def refusal_in(findings: Iterable[Summary]) -> str | None:

@@ -1,0 +1,121 @@
+"""Where images come from and where results go, and what was not taken in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hilum.config.kinds import DestinationSettings, SourceSettings
+from hilum.config.site import Site
+from hilum.inbox import quarantined_in
+from hilum.records import Records
+from hilum.records.models import DestinationStanding, SourceStanding
+from hilum.records.states import DeliveryState, DestinationState, SourceState
+
+
+@dataclass(frozen=True)
+class DestinationView:
+    """Where results go: whether it answers, since when, and what it still has to take."""
+
+    name: str
+    kind: str
+    receives: str  # the variant
+    state: DestinationState
+    since: float | None
+    problem: str
+    deliveries: Mapping[DeliveryState, int]
+
+
+@dataclass(frozen=True)
+class SourceView:
+    """An archive that is watched: whether it answers, since when, and how far the watch is."""
+
+    name: str
+    kind: str
+    state: SourceState
+    since: float | None = None
+    problem: str = ""
+    problem_at: float | None = None
+    seen_at: float | None = None
+    behind: int = 0
+    fetched: int = 0
+    fetched_at: float | None = None
+
+
+@dataclass(frozen=True)
+class QuarantinedView:
+    """One object that was received and not taken in, why, and what to do."""
+
+    at: float
+    reason: str
+    advice: str
+    sender: str
+    study_uid: str
+    file: str
+
+
+@dataclass(frozen=True)
+class QuarantineView:
+    """How many objects are in the quarantine, and some of them."""
+
+    total: int
+    folder: str
+    objects: tuple[QuarantinedView, ...]
+
+
+def destinations(site: Site, records: Records) -> list[DestinationView]:
+    """Every destination of the settings."""
+    standings, counts = records.destinations.all(), records.deliveries.counts()
+    return [
+        _destination(settings, standings.get(settings.name), counts.get(settings.name, {}))
+        for settings in site.destination
+    ]
+
+
+def _destination(
+    settings: DestinationSettings,
+    standing: DestinationStanding | None,
+    deliveries: Mapping[DeliveryState, int],
+) -> DestinationView:
+    proven = DeliveryState.VERIFIED in deliveries  # without ever having been unreachable
+    state = DestinationState.REACHABLE if proven else DestinationState.UNKNOWN
+    return DestinationView(
+        name=settings.name,
+        kind=settings.kind,
+        receives=settings.variant,
+        state=standing.state if standing else state,
+        since=standing.since if standing else None,
+        problem=standing.problem if standing else "",
+        deliveries=deliveries,
+    )
+
+
+def sources(site: Site, records: Records) -> list[SourceView]:
+    """Every archive of the settings that is watched."""
+    standings = records.sources.all()
+    return [_source(settings, standings.get(settings.name)) for settings in site.source]
+
+
+def _source(settings: SourceSettings, standing: SourceStanding | None) -> SourceView:
+    if standing is None:
+        return SourceView(settings.name, settings.kind, SourceState.NOT_STARTED)
+    return SourceView(
+        name=settings.name,
+        kind=settings.kind,
+        state=standing.state,
+        since=standing.since,
+        problem=standing.problem,
+        problem_at=standing.problem_at,
+        seen_at=standing.seen_at,
+        behind=standing.behind,
+        fetched=standing.fetched,
+        fetched_at=standing.fetched_at,
+    )
+
+
+def quarantine(site: Site, newest: int = 100, skip: int = 0) -> QuarantineView:
+    """The `newest` objects in the quarantine, the latest first, after the `skip` latest ones."""
+    total, listed = quarantined_in(site.data, newest, skip)
+    objects = tuple(
+        QuarantinedView(i.at, i.reason, i.advice, i.sender, i.study_uid, i.path.name)
+        for i in listed
+    )
+    return QuarantineView(total, str(site.data / "quarantine"), objects)
