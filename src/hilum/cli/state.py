@@ -39,7 +39,7 @@ PAGE = 50  # objects
 
 @app.command()
 def status(
-    page: Annotated[int, typer.Option(min=1, help="Page to show; page 1 holds the latest.")] = 1,
+    page: Annotated[int, typer.Option(min=1, help="Which page; the first holds the latest.")] = 1,
     unfinished: Annotated[
         bool, typer.Option("--unfinished", help="Only studies that are not finished, or wait.")
     ] = False,
@@ -83,7 +83,7 @@ def status(
 
 @app.command()
 def quarantine(
-    page: Annotated[int, typer.Option(min=1, help="Page to show; page 1 holds the latest.")] = 1,
+    page: Annotated[int, typer.Option(min=1, help="Which page; the first holds the latest.")] = 1,
     config: Config = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -121,7 +121,7 @@ def sources(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
     site = load(config)
     if not site.source:
-        raise HilumError(f"{config} defines no [[source]]: add one to have an archive watched")
+        raise HilumError(f"{config} defines no [[source]]")
     records = records_if_any(site)
     asked = []
     for view, source in zip(views.sources(site, records), site.source, strict=True):
@@ -195,16 +195,19 @@ def _show_studies(shown: "StudyPage", unfinished: bool) -> None:
                     out.print(f"    {_delivery_line(delivery)}")
 
     if shown.pages > 1:
-        total = shown.unfinished if unfinished else shown.total
-        counts = f"[bold]{counted(total, 'study')}[/], page {shown.page}/{shown.pages}"
-        out.print(counts if unfinished else f"{counts}, {shown.unfinished} unfinished")
-        if shown.page < shown.pages:
-            command = f"`hilum status --page {shown.page + 1}`"
-            if unfinished:
-                command = f"`hilum status --unfinished --page {shown.page + 1}`"
-            out.print(f"{command} shows the next ones")
-        if not unfinished and shown.unfinished:
-            out.print("`hilum status --unfinished` shows the unfinished ones alone")
+        _show_pages(shown, unfinished)
+
+
+def _show_pages(shown: "StudyPage", unfinished: bool) -> None:
+    """Say how many studies there are, and which commands show the others."""
+    total = counted(shown.unfinished if unfinished else shown.total, "study")
+    besides = "" if unfinished else f", {shown.unfinished} unfinished"
+    out.print(f"[bold]{total}[/], page {shown.page}/{shown.pages}{besides}")
+    if shown.page < shown.pages:
+        command = "hilum status --unfinished" if unfinished else "hilum status"
+        out.print(f"`{command} --page {shown.page + 1}` shows the next ones")
+    if shown.unfinished and not unfinished:
+        out.print("`hilum status --unfinished` shows the unfinished ones alone")
 
 
 def _workitem_line(item: "WorkitemView") -> str:
@@ -220,7 +223,7 @@ def _workitem_line(item: "WorkitemView") -> str:
 def _show_refusals(refusals: "list[Rejection]") -> None:
     if not refusals:
         return
-    out.print("[bold]rejected by the receiver[/], the latest first:")
+    out.print("[bold]refused by the receiver[/], the latest first:")
     for row in refusals:
         whose = f"{row.caller or 'no AE title'} at {row.address}"
         times = f"{row.count} times" if row.count > 1 else "once"
@@ -236,7 +239,7 @@ def _besides(study: "StudyView") -> str:
     if removed := study.removed:
         text = f"  (files removed {clock(removed.at)}: {escape(removed.reason)})"
     if study.corrected:
-        text += f"  (corrected patient data were sent: `hilum decide {study.study_uid}`)"
+        text += f"  (corrected patient data were sent: hilum decide {study.study_uid})"
     return text
 
 
@@ -255,12 +258,12 @@ def _show_quarantine(quarantine: "QuarantineView") -> None:
     if not quarantine.total:
         return
     total = counted(quarantine.total, "object")
-    out.print(f"[bold]{total} in quarantine[/], in {quarantine.folder}:")
+    out.print(f"[bold]{total} not taken in[/], in {quarantine.folder}:")
     for item in quarantine.objects:
         out.print(_quarantined_line(item))
     if more := quarantine.total - len(quarantine.objects):
         older = counted(more, "older one")
-        out.print(f"and {older}; `hilum quarantine` lists all and says what to do")
+        out.print(f"and {older}; `hilum quarantine` lists all, and says what to do")
 
 
 def _quarantined_line(item: "QuarantinedView") -> str:
