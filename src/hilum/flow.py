@@ -176,7 +176,7 @@ class Flow(durable.Workflows):
             *((EventKind.IDENTITY, text) for text in cautions),
             (EventKind.SCHEDULED, f"{item.module} {item.version}"),
         ]
-        self.records.workitems.schedule(item, not_run, lines)
+        self.records.workitems.schedule(item, lines, not_run)
         self.launch(item)
 
     def launch(self, item: Workitem) -> None:

@@ -51,11 +51,8 @@ def release(flow: Flow, item: Workitem, _asked: Request) -> Answer:
         )
         return Answer(False, text)
     names = ", ".join(known)
-    flow.records.deliveries.release(item.id, known)
-    text = f"released, goes to {names}"
-    flow.records.workitems.set_state(
-        item.id, WorkitemState.DELIVERING, text, kind=EventKind.RELEASED
-    )
+    if not flow.records.workitems.release(item, known, f"released, goes to {names}"):
+        return Answer(False, f"not released: it is {item.state}")
     flow.outbox.wake()
     return Answer(True, f"released; it goes to {names}")
 
@@ -103,9 +100,8 @@ def run_again(flow: Flow, item: Workitem, at: float) -> Answer:
         findings=None,
     )
     text = f"{module.name} {module.version}, tried again"
-    flow.records.workitems.add(new, [(EventKind.SCHEDULED, text)])
     flow.records.corrections.repeat(item.id, again)
-    flow.records.workitems.supersede(item.id, again)
+    flow.records.workitems.schedule(new, [(EventKind.SCHEDULED, text)])
     made = flow.records.workitems.one(again)
     if made.state is not WorkitemState.SCHEDULED:
         return Answer(False, f"not tried again: {again} is {made.state}")
@@ -148,19 +144,17 @@ def cancel(flow: Flow, item: Workitem, _asked: Request) -> Answer:
     deliveries = records.deliveries.of_workitem(item.id)
     shown = sorted(d.destination for d in deliveries if d.state is DeliveryState.VERIFIED)
     text = "cancelled by a person"
-    if not shown:
-        done = records.workitems.set_state(item.id, WorkitemState.CANCELLED, text)
-        done = done or item.state is WorkitemState.CANCELLED
-        if item.state is WorkitemState.HELD:
-            records.corrections.dismiss(item.study_uid)
-    stopped = records.deliveries.cancel(item.id, text)
     if shown:
-        done = stopped > 0
+        done = records.deliveries.cancel(item.id, text) > 0
         flow.outbox.settle(item.id)
         where_shown = ", ".join(shown)
         text += f" for the other destinations; `hilum withdraw` takes it back from {where_shown}"
-    elif deliveries:
-        text += "; if a part of it was under way already, `hilum withdraw` takes that back"
+    else:
+        done = records.workitems.cancel(item, text) or item.state is WorkitemState.CANCELLED
+        if item.state is WorkitemState.HELD:
+            records.corrections.dismiss(item.study_uid)
+        if deliveries:
+            text += "; if a part of it was under way already, `hilum withdraw` takes that back"
     return Answer(done, text if done else f"not cancelled: it is {item.state}")
 
 

@@ -3,15 +3,19 @@
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from factory import a_workitem, put
+from factory import a_delivery, a_workitem, put
 from hilum.errors import RecordsUnavailable
-from hilum.records import Records
-from hilum.records.states import REACHED_FROM, EventKind, WorkitemState
+from hilum.records import Records, tables
+from hilum.records.models import Workitem
+from hilum.records.states import REACHED_FROM, DeliveryState, EventKind, WorkitemState
+from hilum.records.workitems import WorkitemRecords
 
 
 @pytest.fixture
@@ -64,3 +68,59 @@ def test_states_follow_the_diagram(
     assert records.workitems.one("1.2.3").state == (after if allowed else before)
     assert len(records.events.of_study("1.2")) == allowed
     records.close()
+
+
+NEXT = a_workitem(id="1.2.4", predecessor="1.2.3")
+LINES = [(EventKind.COMPLETE, "whole"), (EventKind.SCHEDULED, "m 1")]
+TOGETHER: dict[str, tuple[WorkitemState, Callable[[WorkitemRecords, Workitem], bool]]] = {
+    "schedule": (WorkitemState.FAILED, lambda items, _: items.schedule(NEXT, LINES, "1.2.5")),
+    "deliver": (
+        WorkitemState.RUNNING,
+        lambda items, item: items.deliver(item.id, "written", [a_delivery(item.id, "other")]),
+    ),
+    "release": (WorkitemState.PARKED, lambda items, item: items.release(item, ["pacs"], "cured")),
+    "cancel": (WorkitemState.PARKED, lambda items, item: items.cancel(item, "wrong")),
+    "withdraw": (
+        WorkitemState.PARKED,
+        lambda items, item: items.withdraw(item, NEXT, [a_delivery(NEXT.id)]),
+    ),
+}
+
+
+@pytest.mark.parametrize("step", TOGETHER)
+def test_a_step_is_done_whole_or_not_at_all(tmp_path: Path, step: str) -> None:
+    """Whatever statement of it the process dies at, nothing of the step is on record."""
+    state, act = TOGETHER[step]
+    with closing(Records(f"sqlite:///{tmp_path}/hilum.db")) as records:
+        item = a_workitem(state=state)
+        put(records, item, a_delivery(item.id, state=DeliveryState.REFUSED))
+        engine = records.database.engine
+        before, left = everything(records), 0
+
+        def die(*_said: object) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+
+        sa.event.listen(engine, "before_cursor_execute", die)
+        for number in range(20):
+            left = number
+            try:
+                assert act(records.workitems, item)
+            except KeyboardInterrupt:
+                left = 1000
+                assert everything(records) == before
+            else:
+                break
+        left = 1000
+        assert number > 1  # there were moments to die at
+        assert everything(records) != before
+
+
+def everything(records: Records) -> list[object]:
+    """All rows of all tables."""
+    found: list[object] = []
+    for table in tables.metadata.sorted_tables:
+        found += records.database.transact(lambda c, t=table: c.execute(t.select()).all())
+    return found

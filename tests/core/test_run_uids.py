@@ -162,11 +162,11 @@ def test_any_order_and_any_clock_end_in_the_same_run(
 ) -> None:
     """Sent by one association, or by several with pauses in which a part may be analysed."""
     with gateway() as hall:
-        hall.clock.now = start
+        hall.now = start
         ends = sorted({0, SLICES, *breaks})
         for number, (first, end) in enumerate(itertools.pairwise(ends)):
             for image in order[first:end]:
-                hall.clock.now += 0.1
+                hall.now += 0.1
                 hall.receive(contents("one")[image], str(number))
             hall.wait(pauses[number])
             hall.analyse(2)
@@ -200,9 +200,9 @@ def test_a_result_that_was_taken_back_is_made_anew_only_by_a_decision() -> None:
             assert hall.records.workitems.set_state(before[-1].id, WorkitemState.WITHDRAWN, "wrong")
             hall.flow.arrivals.reopen(study)
             assert whole(hall) == before[-1].id  # nobody has asked for another one
-            hall.flow.arrivals.decide(study, identity, hall.clock.now, "a person decided")
+            hall.flow.arrivals.decide(study, identity, hall.now, "a person decided")
             assert whole(hall) == expected(taken_back)
-            hall.flow.arrivals.decide(study, identity, hall.clock.now, "a person decided")
+            hall.flow.arrivals.decide(study, identity, hall.now, "a person decided")
             assert whole(hall) == expected(taken_back)  # it stands
 
 
@@ -230,9 +230,9 @@ def test_a_newer_module_makes_no_result_again_unless_images_come_again() -> None
         hall.flow.facts["m"] = replace(hall.flow.facts["m"], version="2")
         hall.flow.arrivals.reopen(item.study_uid)
         assert whole(hall) == first
-        hall.clock.now += 1.0
+        hall.now += 1.0
         for file in hall.flow.inbox.study_folder(item.study_uid).iterdir():
-            os.utime(file, (hall.clock.now, hall.clock.now))  # removed by a rule, then sent again
+            os.utime(file, (hall.now, hall.now))  # removed by a rule, then sent again
         hall.flow.arrivals.reopen(item.study_uid)
         assert whole(hall) != first
         assert [item.version for item in hall.items("one")] == ["1", "2"]

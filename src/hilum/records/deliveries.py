@@ -122,20 +122,6 @@ class DeliveryRecords:
         """Cancel what was not sent yet of a workitem; how many deliveries that is."""
         return self._database.transact(lambda c: cancel(c, workitem_id, reason))
 
-    def release(self, workitem_id: str, destinations: Iterable[str]) -> None:
-        """Make what these destinations refused of a workitem due at once."""
-        of_workitem = (
-            delivery.workitem_id == workitem_id,
-            delivery.destination.in_(destinations),
-        )
-        self._rows.change(
-            *of_workitem,
-            delivery.state == DeliveryState.REFUSED,
-            state=DeliveryState.WAITING,
-            attempts=0,
-            next_attempt=0.0,
-        )
-
     def hurry(self, workitem_id: str) -> int:
         """Make what was delayed of a workitem due at once; how many deliveries that is."""
         is_delayed = delivery.state == DeliveryState.DELAYED
@@ -182,3 +168,13 @@ def cancel(connection: sa.Connection, workitem_id: str, reason: str) -> int:
         .where(delivery.workitem_id == workitem_id, delivery.state.in_(UNSENT))
         .values(state=DeliveryState.CANCELLED.value, reason=reason)
     ).rowcount
+
+
+def release(connection: sa.Connection, workitem_id: str, destinations: Iterable[str]) -> None:
+    """Make what these destinations refused of a workitem due at once, in the same way."""
+    connection.execute(
+        tables.delivery.update()
+        .where(delivery.workitem_id == workitem_id, delivery.destination.in_(destinations))
+        .where(delivery.state == DeliveryState.REFUSED)
+        .values(state=DeliveryState.WAITING.value, attempts=0, next_attempt=0.0)
+    )

@@ -106,32 +106,24 @@ class WorkitemRecords:
 
     # What becomes of them -------------------------------------------------------------------------
 
-    def add(self, item: Workitem, lines: Iterable[events.Line] = ()) -> bool:
-        """Record a new one with the first lines of its trace; False if it is there already."""
+    def schedule(self, item: Workitem, lines: Iterable[events.Line], not_run: str = "") -> bool:
+        """Record a new run, which replaces its predecessor; False if it is on record already.
+
+        `not_run` is the id of what said why there was none, and is forgotten. All at once, so there
+        are never two current ones.
+        """
 
         def record(connection: sa.Connection) -> bool:
             if not insert(connection, tables.workitem, item):
                 return False
-            events.write_lines(connection, item.study_uid, lines, item.id)
-            return True
-
-        return self._database.transact(record)
-
-    def schedule(self, item: Workitem, not_run: str, lines: Iterable[events.Line]) -> None:
-        """Record a new run, which replaces its predecessor, and forget why there was none.
-
-        `not_run` is the id of what said so. All at once, so there are never two current ones.
-        """
-
-        def record(connection: sa.Connection) -> None:
             self._rows.delete(connection, workitem.id == not_run)
             if item.predecessor:
                 before = workitem.id == item.predecessor
                 self._rows.update(connection, before, superseded_by=item.id)
-            insert(connection, tables.workitem, item)
             events.write_lines(connection, item.study_uid, lines, item.id)
+            return True
 
-        self._database.transact(record)
+        return self._database.transact(record)
 
     def note_not_run(self, item: Workitem, lines: Iterable[events.Line]) -> None:
         """Record why a module was not run, in place of what was said before."""
@@ -146,10 +138,6 @@ class WorkitemRecords:
     def remove(self, workitem_id: str) -> None:
         """Forget a workitem that says why a module was not run."""
         self._rows.remove(workitem.id == workitem_id)
-
-    def supersede(self, workitem_id: str, by: str) -> None:
-        """Note that another one replaces it."""
-        self._rows.change(workitem.id == workitem_id, superseded_by=by)
 
     def count_launch(self, workitem_id: str) -> int:
         """Count that the engine is given a workitem once more; how often that makes."""
@@ -187,18 +175,12 @@ class WorkitemRecords:
 
         self._database.transact(note)
 
-    def set_state(
-        self,
-        workitem_id: str,
-        state: WorkitemState,
-        reason: str = "",
-        kind: EventKind | None = None,
-    ) -> bool:
+    def set_state(self, workitem_id: str, state: WorkitemState, reason: str = "") -> bool:
         """Move a workitem to `state` and write the line to its trace, in one transaction.
 
         False, and nothing is done, where `state` is not reached from the one it is in.
         """
-        return self._move(workitem_id, state, reason, kind, lambda _connection: None)
+        return self._move(workitem_id, state, reason, None, lambda _connection: None)
 
     def deliver(self, workitem_id: str, reason: str, owed: Iterable[Delivery]) -> bool:
         """Move a workitem whose results are written to *delivering*, with all its deliveries.
@@ -210,6 +192,22 @@ class WorkitemRecords:
             deliveries.owe(connection, owed)
 
         return self._move(workitem_id, WorkitemState.DELIVERING, reason, EventKind.WRITTEN, owe)
+
+    def release(self, item: Workitem, destinations: Iterable[str], reason: str) -> bool:
+        """Move a parked workitem to *delivering*; what these refused of it is due at once."""
+
+        def release(connection: sa.Connection) -> None:
+            deliveries.release(connection, item.id, destinations)
+
+        return self._move(item.id, WorkitemState.DELIVERING, reason, EventKind.RELEASED, release)
+
+    def cancel(self, item: Workitem, reason: str) -> bool:
+        """Move a workitem to *cancelled*; what was not sent yet of it is not sent any more."""
+
+        def cancel(connection: sa.Connection) -> None:
+            deliveries.cancel(connection, item.id, reason)
+
+        return self._move(item.id, WorkitemState.CANCELLED, reason, None, cancel)
 
     def withdraw(self, item: Workitem, note: Workitem, owed: Iterable[Delivery]) -> bool:
         """Move a workitem that is taken back to *withdrawn*, with the note and its deliveries.
