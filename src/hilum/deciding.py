@@ -4,6 +4,7 @@ from hilum.dicom import codes
 from hilum.dicom.identity import held_for, number_of
 from hilum.errors import RemovedError
 from hilum.flow import Flow
+from hilum.older_runs import remember
 from hilum.records.models import Request, Workitem
 from hilum.records.states import UNFINISHED, EventKind, WorkitemState
 from hilum.withdrawing import Answer, Note, take_back
@@ -26,6 +27,8 @@ def decide(flow: Flow, item: Workitem, asked: Request) -> Answer:
     if was_sent and (missing := corrections.missing(study_uid, identity)):
         text = f"not taken: {missing} of the analysed images did not come with these data"
         return Answer(False, f"{text}; have the whole study sent again")
+    older = flow.records.workitems.without_subjects(study_uid)
+    remember(flow.records, flow.workitems, older)
     results = corrections.results_of_others(labels)
     if not (was_sent or results or _is_held(flow, study_uid)):
         flow.records.corrections.dismiss(study_uid)

@@ -14,6 +14,7 @@ import pytest
 
 from factory import write
 from hilum.asking import ask
+from hilum.dicom.identity import Identity
 from hilum.records.states import RequestAction
 from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
@@ -27,7 +28,7 @@ from .site import Running, running
 PLACES = ("day", "night", "strict")
 MADE_SINCE = {"day": ("running", "scheduled", "half"), "night": ("delivering",)}
 MADE_SINCE["strict"] = ("parked",)
-ANALYSED = ["running: counting runs", "analysed: 1 finding in", "written: results written: sr"]
+ANALYSED = ["running: counting runs", "analysed: 3 findings in", "written: results written: sr"]
 AT_DAY = ["verified: 1 object read back from day", "completed: verified in day"]
 TOLD = {  # since the older one was killed
     "finished": [],
@@ -96,6 +97,38 @@ def test_nothing_is_lost_and_nothing_is_made_or_sent_twice(
     assert made == {name: archive.sent for name, archive in archives.items()}
     assert archives["night"].sent.keys() == results_of("night").keys()
     assert archives["strict"].sent.keys() == results_of("strict").keys()
+
+
+def test_an_old_result_is_taken_back_when_its_patient_is_corrected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archives: dict[str, DimseArchive]
+) -> None:
+    """The older Hilum has noted nothing by which its result could be known again."""
+    install_plugin(tmp_path / "plugin", monkeypatch, MODULE, "counting")
+    (tmp_path / "plugin" / "go").touch()
+    ports = {name: archive.port for name, archive in archives.items()}
+    corrected = came("finished")
+    for image in corrected:
+        image.PatientID = "right"
+    with taken_over(tmp_path, "sqlite", **settings(ports)) as hilum:
+        (old,) = hilum.settled(uid_of("finished")).workitems
+        hilum.send(write(corrected, tmp_path / "corrected"))
+        identity = Identity.of(corrected[0]).key
+        is_offered = hilum.records.corrections.get
+        hilum.until(lambda: is_offered(uid_of("finished"), identity), "the correction")
+        decide = RequestAction.DECIDE
+        done, answer = ask(hilum.records, hilum.site.data, decide, old.id, identity, PATIENCE)
+        assert done, answer
+
+        def states() -> list[str]:
+            return sorted(str(i.state) for i in hilum.settled(uid_of("finished")).workitems)
+
+        hilum.until(lambda: states() == ["completed", "completed", "withdrawn"], "the new result")
+        assert set(hilum.records.workitems.without_subjects()) == set()
+    made = [
+        held.PatientID for uid, held in archives["day"].holds.items() if "right" in held.PatientID
+    ]
+    assert made == ["right"]
+    assert set(archives["day"].sent.values()) == {1}
 
 
 def trace(hilum: Running, study: str) -> list[str]:

@@ -89,6 +89,18 @@ class WorkitemRecords:
             limit=most,
         )
 
+    def without_subjects(self, study_uid: str = "") -> list[str]:
+        """Ids of the runs, of one study or of all, whose images nothing was noted of, newest first.
+
+        An older Hilum has made them.
+        """
+        noted = sa.select(tables.subject.c.workitem_id)
+        query = sa.select(workitem.id).where(workitem.kind == WorkitemKind.RUN)
+        query = query.where(workitem.id.not_in(noted)).order_by(workitem.created.desc())
+        if study_uid:
+            query = query.where(workitem.study_uid == study_uid)
+        return [row.id for row in select(self._database, query)]
+
     def ids_ending(self, ending: str) -> list[str]:
         """The ids that end so, two at most."""
         query = sa.select(workitem.id).where(workitem.id.endswith(ending, autoescape=True))

@@ -30,6 +30,7 @@ from hilum.hints import (
 from hilum.inbox import OTHER_CONTENT
 from hilum.logs import going_on
 from hilum.module import installed_modules
+from hilum.older_runs import remember_all
 from hilum.records import Records
 from hilum.records.copies import Keeper
 from hilum.requests import obey
@@ -66,6 +67,8 @@ class Gateway:
         self._flow = flow = Flow(site, records, installed_modules(site.models))
         durable.launch(durable.engine_url(site), self._pulse.executor)
         flow.outbox.start()
+        older = (records, flow.workitems)
+        threading.Thread(target=remember_all, args=older, name="older runs", daemon=True).start()
         self._retention = Retention(
             site, records, flow.inbox, flow.arrivals, flow.workitems, flow.own
         )

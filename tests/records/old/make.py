@@ -8,6 +8,7 @@ It was run once, with the code and the tests of that commit:
 The folder of the data becomes /srv/hilum, and the moment of the kill `work.STOPPED`.
 """
 
+import base64
 import json
 import os
 import signal
@@ -114,6 +115,11 @@ def keep(data: Path, shift: float) -> None:
         "results.json": {
             str(path.relative_to(data)): pydicom.dcmread(path).to_json_dict()
             for path in sorted(data.glob("results/*/*.dcm"))
+        },
+        "findings.json": {
+            str(path.relative_to(data)): base64.b64encode(path.read_bytes()).decode()
+            for path in sorted(data.glob("results/*/*"))
+            if path.suffix != ".dcm"
         },
     }
     for name, value in found.items():

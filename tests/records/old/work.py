@@ -16,16 +16,20 @@ STOPPED = 1_795_000_000.0  # when it was killed, in s since 1970; times in the r
 # The module waits on an image of five slices, until a file "go" lies beside it.
 MODULE = """
     import pathlib, time
-    from hilum import Input, Note
+    from hilum import Input, Measurement, Note, Segment, codes
 
     class Module:
         name, version = "counting", "1"
         needs = Input(modality="MR")
 
         def run(self, series):
-            slices = len(series.volume().array)
+            volume = series.volume()
+            slices = len(volume.array)
             while slices == 5 and not (pathlib.Path(__file__).parent / "go").exists():
                 time.sleep(0.05)
+            bright = Segment(volume.with_array(volume.array > 450), codes.BRAIN, "Bright")
+            yield bright
+            yield Measurement(codes.VOLUME, bright.volume_ml, codes.MILLILITRE, of=bright)
             yield Note(f"{slices} slices")
 """
 

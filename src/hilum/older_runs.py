@@ -1,0 +1,40 @@
+"""What the images of runs are called that an older Hilum has made, which noted no such thing.
+
+Without it, a result would not be known again when its patient is corrected. It is found out from
+the images, as far as they are still here.
+"""
+
+import heapq
+import time
+from collections.abc import Iterable
+
+from hilum.corrections import SAMPLE
+from hilum.dicom.instance import Instance
+from hilum.errors import UnreadableError
+from hilum.records import Records
+from hilum.records.models import Subject
+from hilum.workitems import Workitems
+
+SHARE = 0.1  # of one core
+
+
+def remember_all(records: Records, workitems: Workitems) -> None:
+    """Find it out for every run, the newest first; for a thread of its own."""
+    for workitem_id in records.workitems.without_subjects():
+        began = time.perf_counter()
+        remember(records, workitems, [workitem_id])
+        time.sleep((time.perf_counter() - began) * (1 / SHARE - 1))
+
+
+def remember(records: Records, workitems: Workitems, workitem_ids: Iterable[str]) -> None:
+    """Find it out for some runs."""
+    for workitem_id in workitem_ids:
+        item = records.workitems.one(workitem_id)
+        subjects = []
+        for path in heapq.nsmallest(SAMPLE, workitems.images(item)):
+            try:
+                image = Instance.read(path)
+            except (UnreadableError, OSError):
+                continue  # a rule has removed it
+            subjects.append(Subject(item.id, path.name, item.study_uid, image.label))
+        records.corrections.remember(subjects)
