@@ -74,7 +74,9 @@ def require_writable(file: Path) -> None:
     try:
         with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("CREATE TABLE never_kept (nothing)")  # to begin proves nothing yet
+            connection.execute(
+                "CREATE TABLE never_kept (empty TEXT)"
+            )  # to begin proves nothing yet
             connection.execute("ROLLBACK")
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
