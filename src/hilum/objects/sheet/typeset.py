@@ -61,6 +61,7 @@ def _set(
         "title": typeface.shown(title),
         "sign": NOT_FOR_DIAGNOSIS,
         "fine": FINE_PRINT,
+        "fonts": typeface.FAMILIES,
         "whose": whose,
         "sheets": [
             {
