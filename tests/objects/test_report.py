@@ -17,6 +17,8 @@ from hilum.objects.report import NO_WARNING, Report
 from hilum.objects.report.course import Course, Dot, Stroke, Words, change_row
 from hilum.objects.report.films import Tone
 from hilum.objects.report.rows import BEYOND, DEFINITION, MINUS, WITHIN, Grid, row_of
+from hilum.objects.sheet.story import Numbers, Remarks, sheets
+from hilum.objects.sheet.theme import SCREEN
 from hilum.objects.sheet.typeset import pictures
 
 from . import exams, validators
@@ -263,6 +265,30 @@ def test_many_structures_go_on_over_the_pages(study):
     before = ((date(2020, 1, 1), 1.2), (date(2022, 1, 1), 1.1))
     text = _text(exams.with_changes(analysis, *before))
     assert all(f"Structure {n}" in text and f"Right one {n}" in text for n in range(20))
+
+
+def test_a_picture_ends_and_says_what_it_leaves_to_the_report(study):
+    """The page shows all; the picture says how much more there is."""
+    series = study.series[0]
+    (segment, *_) = exams.segments(series)
+    nothing = segment.mask.with_array(np.zeros_like(segment.mask.array))
+    found = [
+        replace(segment, mask=nothing, code=Code(str(n), "99X", "One"), label=f"Structure {n}")
+        for n in range(100)
+    ]
+    remarks = [Note(f"Remark {n}: {'it is long. ' * 100}") for n in range(40)]
+    report = Report(exams.result_of(study, series, found, *remarks))
+    (sheet,) = sheets(report, SCREEN)
+    numbers = next(block for block in sheet.blocks if isinstance(block, Numbers))
+    notes = next(block for block in sheet.blocks if isinstance(block, Remarks))
+    assert len(numbers.rows) == 80
+    assert numbers.more == "20 more results are in the measurement report."
+    assert notes.notes[-1] == "36 more notes are in the measurement report."
+    assert _picture(report.analysis).height < 8000
+    text = _text(report.analysis)
+    assert (
+        "Structure 99" in text and "Remark 39" in text and "in the measurement report" not in text
+    )
 
 
 def test_grid_of_nothing_is_none():

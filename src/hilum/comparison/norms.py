@@ -140,18 +140,21 @@ class Norms:
         And one on what is followed in `findings`, but has no row in any: a name may be misspelt.
         """
         for table in self.tables:
-            made = table.settings
-            if made.module == module.name and not table.is_for(module):
-                theirs, ours = made.weights_sha256[:12], module.weights_sha256[:12]
-                yield (
-                    f"norms {made.file} are not used: they were made with other weights of"
-                    f" {module.name} ({theirs}..., here {ours}...)"
-                )
-        rows = [row for table in self.tables if table.is_for(module) for row in table.rows]
-        known = dict.fromkeys(row.what for row in rows)
-        followed = _volumes(findings) if findings else []
-        if known and (lacks := [each.label for each in followed if each.label not in known]):
+            if table.settings.module == module.name and not table.is_for(module):
+                yield _not_used(table.settings, module)
+        used = (table for table in self.tables if table.is_for(module))
+        known = dict.fromkeys(row.what for table in used for row in table.rows)
+        labels = [each.label for each in _volumes(findings)] if findings else []
+        if known and (lacks := [label for label in labels if label not in known]):
             yield f"no row of the norms for {', '.join(lacks)}, but for {', '.join(known)}"
+
+
+def _not_used(made: Settings, module: ModuleFacts) -> str:
+    theirs, ours = made.weights_sha256[:12], module.weights_sha256[:12]
+    return (
+        f"norms {made.file} are not used: they were made with other weights of"
+        f" {module.name} ({theirs}..., here {ours}...)"
+    )
 
 
 def compare_with_norms(
@@ -187,14 +190,7 @@ def _read(settings: Settings) -> Iterator[Norm]:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigurationError(f"{where}: {reason}") from error
     table = csv.DictReader(lines)
-    columns = table.fieldnames or ()
-    for column in columns:
-        if column not in COLUMNS:
-            raise ConfigurationError(
-                f"{where}: unknown column {column!r}{suggestion(column, COLUMNS)}"
-            )
-    if missing := [column for column in COLUMNS if column not in columns]:
-        raise ConfigurationError(f"{where}: no column {', '.join(missing)}")
+    _check_columns(table.fieldnames or (), where)
     before: list[Norm] = []
     try:
         for values in table:
@@ -205,6 +201,16 @@ def _read(settings: Settings) -> Iterator[Norm]:
             yield norm
     except (ValueError, csv.Error) as error:
         raise ConfigurationError(f"{where}, line {table.line_num}: {error}") from error
+
+
+def _check_columns(columns: Sequence[str], where: str) -> None:
+    for column in columns:
+        if column not in COLUMNS:
+            raise ConfigurationError(
+                f"{where}: unknown column {column!r}{suggestion(column, COLUMNS)}"
+            )
+    if missing := [column for column in COLUMNS if column not in columns]:
+        raise ConfigurationError(f"{where}: no column {', '.join(missing)}")
 
 
 def _norm(values: Mapping[str | None, str | None]) -> Norm:

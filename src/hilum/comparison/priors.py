@@ -96,18 +96,20 @@ def look_up(
     if not patient_id or day is None or several or WILDCARDS & set(patient_id):
         return []
     matches = islice(find([_studies_of(patient_id)], peer, until), MOST_MATCHES)
-    dated = [(on, m) for m in matches if (on := day_of(m.get("StudyDate"))) and on < day]
-    earlier = [(on, m) for on, m in dated if _may_hold_reports(m, patient_id)]
-    earlier.sort(key=lambda pair: pair[0], reverse=True)
-    queries = [
-        _series_of(text_of(match, "StudyInstanceUID"), modality)
-        for _, match in earlier[:MOST_STUDIES]
-        for modality in ("SR", "KO")
-    ]
+    studies = _studies_before(day, (m for m in matches if _may_hold_reports(m, patient_id)))
+    queries = [_series_of(uid, of) for uid in studies[:MOST_STUDIES] for of in ("SR", "KO")]
     ours = {"", *(description(module.title, kind) for kind in ("sr", "ko"))}  # an optional key
     series = [m for m in find(queries, peer, until) if text_of(m, "SeriesDescription") in ours]
     classes = (Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage)
     return get([_whole(match) for match in series[:MOST_MATCHES]], classes, peer, until)
+
+
+def _studies_before(day: date, matches: Iterable[Dataset]) -> list[str]:
+    """The Study Instance UIDs of those of `matches` that are earlier than `day`, latest first."""
+    dated = ((day_of(match.get("StudyDate")), match) for match in matches)
+    earlier = [(on, match) for on, match in dated if on and on < day]
+    earlier.sort(key=lambda pair: pair[0], reverse=True)
+    return [text_of(match, "StudyInstanceUID") for _, match in earlier]
 
 
 def compared(
@@ -126,10 +128,9 @@ def compared(
     before = [report for report in standing if report.day < day]
     reports = list(_comparable(before, about, module, notes))
     changes: list[Finding] = []
-    followed = [m for m in findings.measurements if m.followed and m.uncertainty and m.value > 0]
-    for of_study in _by_study(reports):  # such as a crop of unknown side, and now a whole head
-        measured = any(report.numbers for report in of_study)
-        if measured and followed and not any(r.again(m) for r in of_study for m in followed):
+    followed = [m for m in findings.measurements if _is_followed(m)]
+    for of_study in _by_study(reports):
+        if followed and _is_of_other_structures(of_study, followed):
             notes[OTHER_STRUCTURES] = of_study[0].day
     for measurement in followed:
         earlier = tuple(_earlier(measurement, reports, notes))
@@ -137,6 +138,17 @@ def compared(
             changes.append(Change(measurement, day, earlier))
     said = [Note(text.format(day=on)) for text, on in notes.items()]
     return Findings((*findings.items, *changes, *said))
+
+
+def _is_followed(measurement: Measurement) -> bool:
+    return measurement.followed and bool(measurement.uncertainty) and measurement.value > 0
+
+
+def _is_of_other_structures(reports: Sequence[Document], followed: Sequence[Measurement]) -> bool:
+    """Such as of a crop of unknown side, where a whole head is `followed` now."""
+    if not any(report.numbers for report in reports):
+        return False
+    return not any(report.again(measurement) for report in reports for measurement in followed)
 
 
 def _comparable(

@@ -103,9 +103,9 @@ class Patient:
         where neither states an ID, one other name or birth date is enough.
         """
         differ = []
-        if self.id and other.id and self.id != other.id:
+        if _differ(self.id, other.id):
             differ.append("PatientID")
-        if any(a and b and a != b for a, b in zip(self.issuer, other.issuer, strict=True)):
+        if any(map(_differ, self.issuer, other.issuer)):
             differ.append("IssuerOfPatientID")
         name, date = self._name_differs(other), _differ(self.birth_date, other.birth_date)
         about = [("PatientName", name), ("PatientBirthDate", date)]
@@ -241,11 +241,15 @@ def attributes(analysed: Sequence["Instance"], others: Iterable["Instance"] = ()
             setattr(result, keyword, None)
     qualifiers = next(filter(any, map(_qualifiers, stated)), None)
     if qualifiers:
-        item = Dataset()
-        for keyword, value in zip(OF_QUALIFIERS, qualifiers, strict=True):
-            setattr(item, keyword, value or None)
-        setattr(result, QUALIFIERS, [item])
+        setattr(result, QUALIFIERS, [_item_of(qualifiers)])
     return result
+
+
+def _item_of(qualifiers: Sequence[str]) -> Dataset:
+    item = Dataset()
+    for keyword, value in zip(OF_QUALIFIERS, qualifiers, strict=True):
+        setattr(item, keyword, value or None)
+    return item
 
 
 def _element(header: Dataset, keyword: str) -> DataElement | None:

@@ -35,10 +35,15 @@ def difference(one: Path, other: Path) -> str:
         return "geometry"
     if any(_scale(a) != _scale(b) for a, b in zip(first.frames, second.frames, strict=True)):
         return "pixel values"
+    return _difference_of_pixels(one, other, len(frames))
+
+
+def _difference_of_pixels(one: Path, other: Path, count: int) -> str:
+    """As `difference`, of `count` frames whose headers say the same."""
     with StoredFrames(one) as mine, StoredFrames(other) as theirs:
         if mine.header.get("ModalityLUTSequence") != theirs.header.get("ModalityLUTSequence"):
             return "pixel values"
-        for number in range(1, len(frames) + 1):
+        for number in range(1, count + 1):
             if not np.array_equal(mine.frame(number), theirs.frame(number)):
                 return "pixels"
     return ""

@@ -178,13 +178,11 @@ def _character_set(
     text = "".join((*copied, *texts))
     declared = analysis.series or max(analysis.study.series, key=lambda s: len(s.instances))
     source = declared.header.get("SpecificCharacterSet")
-    if text.isascii() and not source:
-        return None
-    if source and _can_encode(source, text):
-        return source if isinstance(source, str) else list(source)
-    if not source and _can_encode(LATIN_1, text):
-        return LATIN_1
-    return UTF_8
+    if not source:
+        return None if text.isascii() else LATIN_1 if _can_encode(LATIN_1, text) else UTF_8
+    if not _can_encode(source, text):
+        return UTF_8
+    return source if isinstance(source, str) else list(source)
 
 
 def _can_encode(character_set: str | Sequence[str], text: str) -> bool:

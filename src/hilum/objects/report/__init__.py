@@ -230,16 +230,20 @@ class Report:
     @property
     def comments(self) -> tuple[str, ...]:
         """Everything a reader of the bare document must know besides the numbers."""
-        study = self.conclusion
-        words = f"{study.words}. {study.detail}".strip() if study and not self.refusal else None
         changes = (sentence for change in self.changes for sentence in change.sentences)
         defined = f"{self._definition}." if self._definition else None
         spread = UNCERTAINTY if self._has_uncertainty else None
         empty = (f"{s.name}: nothing was found, its volume is 0 mL." for s in self.empty_segments)
-        first = (self.refusal, self.incomplete, words, *empty)
+        first = (self.refusal, self.incomplete, self._concluded, *empty)
         said = (*first, *self.notes, spread, defined, *changes)
         chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
+
+    @property
+    def _concluded(self) -> str | None:
+        """The conclusion on several films; a refusal of the study says more."""
+        study = self.conclusion
+        return f"{study.words}. {study.detail}".strip() if study and not self.refusal else None
 
 
 def _structure(segment: Segment) -> tuple[str, ...]:

@@ -159,23 +159,34 @@ def conclusion(findings: Findings, films: Sequence[FilmReport]) -> Outcome:
     """What is said of the study: the module's own word, else what all of its films agree on."""
     if findings.refusal:
         return Outcome(NO_RESULT, Tone.REFUSED, findings.refusal.sentence)
-    outcomes = [(film, film.outcome) for film in films]
-    analysed = [(f, o) for f, o in outcomes if o and o.tone is not Tone.REFUSED]
-    count = f"{len(analysed)} of {counted(len(films), 'film')} analysed."
+    analysed = {film.name: outcome for film in films if (outcome := _own_outcome(film))}
     if not analysed:
         return Outcome(NO_RESULT, Tone.REFUSED, "None of the films could be analysed.")
-    words = list(dict.fromkeys(o.words for _, o in analysed))
-    if len(words) > 1:
-        each = ", ".join(f"{film.name} {outcome.name}" for film, outcome in analysed)
-        count = f"{count} They do not say the same: {each}."
+    said = {outcome.words: outcome for outcome in analysed.values()}
+    detail = f"{len(analysed)} of {counted(len(films), 'film')} analysed."
+    if len(said) > 1:
+        each = ", ".join(f"{name} {outcome.name}" for name, outcome in analysed.items())
+        detail = f"{detail} They do not say the same: {each}."
     stated = next(map(outcome_of, findings.about(None).classifications), None)
+    if stated is None and len(said) == 1:
+        stated = next(iter(said.values()))
+    results = [outcome for outcome in said.values() if outcome.tone is Tone.RESULT]
+    return replace(_of_study(stated, results), detail=detail)
+
+
+def _of_study(stated: Outcome | None, results: Sequence[Outcome]) -> Outcome:
+    """What is `stated` counts, unless it abstains where the `results` of films contradict."""
     if stated is not None and stated.tone is Tone.RESULT:
-        return replace(stated, detail=count)
-    if len({o.words for _, o in analysed if o.tone is Tone.RESULT}) > 1:
-        return Outcome(DISAGREE, Tone.ABSTAINED, count)
-    if len(words) == 1 and stated is None:
-        return replace(analysed[0][1], detail=count)
-    return Outcome(INDETERMINATE, Tone.ABSTAINED, count)
+        return stated
+    if len(results) > 1:
+        return Outcome(DISAGREE, Tone.ABSTAINED)
+    return Outcome(INDETERMINATE, Tone.ABSTAINED)
+
+
+def _own_outcome(film: FilmReport) -> Outcome | None:
+    """None for a film that was refused, or only measured."""
+    outcome = film.outcome
+    return outcome if outcome and outcome.tone is not Tone.REFUSED else None
 
 
 def outcome_of(classification: Classification) -> Outcome:

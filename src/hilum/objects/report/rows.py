@@ -1,7 +1,8 @@
 """Measurements in words and numbers, ready to print: as rows, and as a grid of left and right."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from pydicom.sr.coding import Code
 
@@ -68,21 +69,28 @@ class Grid:
         and either all have a side or none has. Without a side stand only structures where no other
         has one.
         """
-        structures: dict[Code, list[Segment]] = {}
-        for segment in volumes:
-            structures.setdefault(segment.code, []).append(segment)
-        fitting = [s for s in structures.values() if _fits(s, volumes)]
+        fitting = [s for s in _structures(volumes) if _fits(s, volumes)]
         chosen = [s for s in fitting if s[0].side] or fitting
         if not chosen:
             return None
-        present = {segment.side for structure in chosen for segment in structure}
-        sides: list[Code | None] = [side for side in SIDES if side in present]
-        sides = sides or [None]
-        return cls(
-            tuple(side.meaning if side else "" for side in sides),
-            tuple(line for s in chosen for line in _lines(s, sides, volumes)),
-            tuple(segment for structure in chosen for segment in structure),
-        )
+        segments = tuple(chain.from_iterable(chosen))
+        sides = _sides(segments)
+        lines = chain.from_iterable(_lines(s, sides, volumes) for s in chosen)
+        return cls(tuple(side.meaning if side else "" for side in sides), tuple(lines), segments)
+
+
+def _structures(segments: Iterable[Segment]) -> list[list[Segment]]:
+    """The segments of each code, in the order in which the codes come first."""
+    structures: dict[Code, list[Segment]] = {}
+    for segment in segments:
+        structures.setdefault(segment.code, []).append(segment)
+    return list(structures.values())
+
+
+def _sides(segments: Iterable[Segment]) -> list[Code | None]:
+    """Those that the segments have; None alone if they have none."""
+    present = {segment.side for segment in segments}
+    return [side for side in SIDES if side in present] or [None]
 
 
 def _fits(structure: Sequence[Segment], volumes: Mapping[Segment, Row]) -> bool:
@@ -103,16 +111,14 @@ def _lines(
     # The code says less than a label, but a label with a side would stand before both columns.
     whole = next((s.label for s in structure if not s.modifier and not s.side), None)
     name = whole or structure[0].code.meaning
-    has_whole = any(rows[None])
-    return [
-        Line(
-            name if part is None else f"{'' if has_whole else f'{name}, '}{part.meaning.lower()}",
-            row,
-            is_part=part is not None and has_whole,
-        )
-        for part, row in rows.items()
-        if any(row)
-    ]
+    if not any(rows[None]):  # parts without a whole: each line stands for itself
+        return [Line(f"{name}, {_words(part)}", rows[part]) for part in parts if part]
+    below = [Line(_words(part), rows[part], is_part=True) for part in parts if part]
+    return [Line(name, rows[None]), *below]
+
+
+def _words(part: Code) -> str:
+    return str(part.meaning.lower())
 
 
 def row_of(measurement: Measurement) -> Row:

@@ -177,6 +177,7 @@ class Cards:
 
     cards: tuple[Card, ...]
     across: int
+    more: str = ""
 
 
 @dataclass(frozen=True)
@@ -295,7 +296,7 @@ def _summary(report: Report, theme: Theme) -> Iterator[Sheet]:
         return
     blocks: list[Block] = [
         Headline(conclusion.words, conclusion.detail, conclusion.tone, is_large=True),
-        Cards(tuple(map(_card, report.films)), 2 if len(report.films) in (2, 4) else 3),
+        _cards(report.films, theme),
     ]
     if report.incomplete:
         blocks.append(Warned(report.incomplete))
@@ -303,6 +304,13 @@ def _summary(report: Report, theme: Theme) -> Iterator[Sheet]:
     blocks += _remarks("What to know", bases, report.notes, theme)
     place = f"Summary of {len(report.films)} films of this study"
     yield Sheet(place, (), tuple(blocks), report.facts, report.analysis.instances)
+
+
+def _cards(films: Sequence[FilmReport], theme: Theme) -> Cards:
+    """Two or three side by side, so that no row looks empty."""
+    kept = theme.lines(films)
+    across = 2 if len(films) in (2, 4) else 3
+    return Cards(tuple(map(_card, kept)), across, _left_out(len(films) - len(kept), "film"))
 
 
 def _card(film: FilmReport) -> Card:

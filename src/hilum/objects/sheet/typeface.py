@@ -6,6 +6,10 @@ from pathlib import Path
 
 from fontTools.ttLib import TTFont
 
+FAMILIES = (  # a letter is set in the first one that has it
+    *("Roboto", "Noto Sans Hebrew", "Noto Sans Arabic", "Noto Sans Devanagari", "Noto Sans Thai"),
+    "Noto Sans CJK JP",
+)
 # Chinese, Japanese and Korean: 16 MB, so a package of its own and not a file of ours.
 EAST_ASIAN = "noto_cjk_sans_jp_regular"
 MOST_SHOWN = 2000  # characters of one text: a third of a page

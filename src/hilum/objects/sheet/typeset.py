@@ -61,6 +61,7 @@ def _set(
         "title": typeface.shown(title),
         "sign": NOT_FOR_DIAGNOSIS,
         "fine": FINE_PRINT,
+        "fonts": typeface.FAMILIES,
         "whose": whose,
         "sheets": [
             {
@@ -95,20 +96,24 @@ def _fonts() -> typst.Fonts:
 def _plain(value: object, theme: Theme, most: int = typeface.MOST_IN_CELL) -> object:
     """`value` as JSON can hold it: each block with its kind, each text as it can be shown."""
     match value:
-        case str() if not isinstance(value, Enum):
-            return typeface.shown(value, most)
         case Enum():
             return value.value
+        case str():
+            return typeface.shown(value, most)
         case tuple():
             return [_plain(each, theme, most) for each in value]
         case Image.Image():
             return _image(value, theme)
-        case _ if is_dataclass(value):
-            most = typeface.MOST_SHOWN if isinstance(value, LONG) else most
-            named = {f.name: _plain(getattr(value, f.name), theme, most) for f in fields(value)}
-            return {"kind": type(value).__name__, **named}
         case _:
-            return value
+            return _block(value, theme, most) if is_dataclass(value) else value
+
+
+def _block(block: object, theme: Theme, most: int) -> dict[str, object]:
+    """A dataclass with the name of its class as its kind."""
+    assert is_dataclass(block)
+    most = typeface.MOST_SHOWN if isinstance(block, LONG) else most
+    named = {f.name: _plain(getattr(block, f.name), theme, most) for f in fields(block)}
+    return {"kind": type(block).__name__, **named}
 
 
 def _image(image: Image.Image, theme: Theme) -> dict[str, object]:
