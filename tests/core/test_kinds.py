@@ -11,6 +11,7 @@ from hilum.cli import app
 from hilum.config import parse
 from hilum.errors import ConfigurationError
 from hilum.kinds import DESTINATIONS, EVERY_GROUP, HOSTS, OBJECTS, SOURCES, Kinds
+from hilum.service.preflight import check_ends
 from hilum_lab.package import write_package
 
 OURS = {
@@ -84,6 +85,27 @@ def test_a_kind_of_ours_keeps_its_name(register: Callable[..., None]) -> None:
     told = [kind for kind in DESTINATIONS.each() if kind.problem]
     assert [(kind.name, kind.package) for kind in told] == [("folder", "their-package")]
     assert told[0].problem == "left out: hilum has a destination of that kind"
+
+
+NUMBERS_ONLY = """
+from hilum.config.kinds import DestinationSettings
+
+class Numbers:
+    settings, takes = DestinationSettings, ("application/json",)
+    is_reachable = send = missing = None
+"""
+
+
+def test_what_cannot_take_it_is_sent_nothing_else(register: Callable[..., None]) -> None:
+    register(DESTINATIONS, "their-package", NUMBERS_ONLY, numbers="Numbers")
+    theirs = {"name": "registry", "kind": "numbers", "objects": []}
+    check_ends(parse({"destination": [theirs]}))
+    with pytest.raises(ConfigurationError, match="'sr' is application/dicom, which kind 'numbers'"):
+        check_ends(parse({"destination": [{**theirs, "objects": ["sr"]}]}))
+    route = {"send_to": ["registry"], "images": True}
+    with pytest.raises(ConfigurationError, match="'registry' takes no images: set images = false"):
+        check_ends(parse({"destination": [theirs], "route": [route]}))
+    check_ends(parse({"destination": [theirs], "route": [{**route, "images": False}]}))
 
 
 def test_what_is_registered_is_listed() -> None:

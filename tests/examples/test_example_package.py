@@ -1,6 +1,7 @@
 """A package from outside adds one of each kind, each in one file, without an edit in Hilum."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,12 +17,10 @@ from hilum.errors import ConfigurationError
 from hilum.kinds import DESTINATIONS, EVERY_GROUP, HOSTS, OBJECTS, SOURCES
 from hilum.records.states import RequestAction
 from hilum.testing import write_series
+from hilum_lab.package import write_package
 from tests.system.site import running
 
 from .package import EXAMPLE
-
-sys.path.append(str(EXAMPLE / "tests"))
-from shelf_server import running_shelf
 
 ADDED = {DESTINATIONS: "shelf", SOURCES: "drop", OBJECTS: "json", HOSTS: "fresh"}
 
@@ -65,8 +64,29 @@ def test_what_a_destination_does_not_take_is_refused_at_the_start(example_packag
     parse({"destination": [folder]}).destination[0].check()
 
 
-def test_a_study_goes_through_all_of_them(example_package: Path, tmp_path: Path) -> None:
+MUTE = """
+class Mute:
+    media_type, refers_to = "text/plain", ()
 
+    def write(self, writing):
+        return [b"said once"]
+"""
+
+
+def install_mute(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more kind of result object, which cannot be taken back."""
+    write_package(folder, "mute", {"mute": "mute:Mute"}, OBJECTS.group)
+    (folder / "mute.py").write_text(MUTE)
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ['PYTHONPATH']}")
+
+
+def test_a_study_goes_through_all_of_them(
+    example_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from shelf_server import running_shelf  # of the example's own tests
+
+    install_mute(tmp_path / "mute", monkeypatch)
     drop = tmp_path / "drop"
     drop.mkdir()
     files = write_series(tmp_path / "exam")
@@ -77,17 +97,22 @@ def test_a_study_goes_through_all_of_them(example_package: Path, tmp_path: Path)
             "destination": [
                 {"name": "shelf", "kind": "shelf", "url": server.url},
                 {"name": "out", "kind": "folder", "folder": tmp_path / "out", "objects": ["json"]},
+                {"name": "mute", "kind": "folder", "folder": tmp_path / "m", "objects": ["mute"]},
             ],
             "host": [{"module": "bright-part", "kind": "fresh"}],
-            "rule": [{"module": "bright-part", "send_to": ["shelf", "out"], "quiet_seconds": 1}],
+            "rule": [{"module": "bright-part", "send_to": ["shelf", "out", "mute"]}],
         }
         with running(tmp_path, **settings) as hilum:
             for path in files:
                 shutil.copy(path, drop)
             [item] = hilum.settled(study).workitems
             assert item.state == "completed"
-            [result] = item.results
-            assert (result.kind, result.media_type) == ("json", "application/json")
+            written = {result.kind: result for result in item.results}
+            assert {r.kind: r.media_type for r in item.results} == {
+                "json": "application/json",
+                "mute": "text/plain",
+            }
+            result = written["json"]
             media_type, content = server.shelf[f"/{result.identity}"]
             assert media_type == "application/json"
             told = json.loads(content)
@@ -100,7 +125,10 @@ def test_a_study_goes_through_all_of_them(example_package: Path, tmp_path: Path)
             done, answer = ask(
                 hilum.records, hilum.site.data, RequestAction.WITHDRAW, item.id, reason
             )
-            assert (done, answer) == (True, "withdrawn; a note goes to out, shelf")
+            assert done
+            assert answer.startswith(
+                "withdrawn; a note goes to out, shelf; Hilum cannot tell mute:"
+            )
             both = hilum.settled(study, workitems=2).workitems
             assert {i.state for i in both} == {"withdrawn", "completed"}
             note = json.loads(list(server.shelf.values())[-1][1])

@@ -24,8 +24,9 @@ class ResultFile:
     """One result object on the disk."""
 
     kind: str
+    media_type: str
+    identity: str  # SOP Instance UID, or a derived UID of what is no DICOM object
     path: Path
-    sop_instance_uid: str
 
 
 @dataclass(frozen=True)
