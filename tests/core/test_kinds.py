@@ -11,7 +11,9 @@ from hilum.cli import app
 from hilum.config import parse
 from hilum.errors import ConfigurationError
 from hilum.kinds import DESTINATIONS, EVERY_GROUP, HOSTS, OBJECTS, SOURCES, Kinds
+from hilum.objects import write_other_withdrawals, write_what_can_be
 from hilum.service.preflight import check_ends
+from hilum.testing import analysis_of, write_series
 from hilum_lab.package import write_package
 
 OURS = {
@@ -106,6 +108,34 @@ def test_what_cannot_take_it_is_sent_nothing_else(register: Callable[..., None])
     with pytest.raises(ConfigurationError, match="'registry' takes no images: set images = false"):
         check_ends(parse({"destination": [theirs], "route": [route]}))
     check_ends(parse({"destination": [theirs], "route": [{**route, "images": False}]}))
+
+
+MOODY_OBJECT = """
+class Moody:
+    media_type, refers_to = "text/plain", ()
+
+    def __init__(self):
+        raise RuntimeError("no licence")
+
+    write = None
+"""
+
+
+def test_an_object_that_cannot_be_made_costs_that_object_only(
+    register: Callable[..., None], tmp_path: Path
+) -> None:
+    register(OBJECTS, "their-package", MOODY_OBJECT, moody="Moody", absent="Absent")
+    lost: dict[str, str] = {}
+    analysis = analysis_of(write_series(tmp_path / "exam"))
+    written = write_what_can_be(analysis, lost, ("moody", "sr", "absent", "gone"))
+    assert [document.kind for document in written] == ["sr"]
+    assert lost.keys() == {"moody", "absent", "gone"}
+    assert lost["moody"].startswith("RuntimeError in their_package.py")
+
+
+def test_what_a_package_wrote_that_is_gone_cannot_be_taken_back(tmp_path: Path) -> None:
+    analysis = analysis_of(write_series(tmp_path))
+    assert write_other_withdrawals(analysis, {"1.2.3": "gone"}, "Of another structure.") == []
 
 
 def test_what_is_registered_is_listed() -> None:
