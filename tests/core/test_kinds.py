@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hilum.cli import app
-from hilum.config import parse
+from hilum.config import load, parse
 from hilum.errors import ConfigurationError
 from hilum.kinds import DESTINATIONS, EVERY_GROUP, HOSTS, OBJECTS, SOURCES, Kinds
 from hilum.objects import write_other_withdrawals, write_what_can_be
@@ -70,6 +70,29 @@ def test_a_kind_that_does_not_load_is_named_with_its_package(
     assert shown.exit_code == 1
     assert "their-package" in shown.output
     assert "repair or uninstall" in " ".join(shown.output.split())
+
+
+ODD_SETTINGS = """
+class Kind:
+    settings, takes = {settings}, ()
+    is_reachable = send = missing = None
+"""
+
+
+@pytest.mark.parametrize("settings", ["None", "dict", "'folder'", "{}"])
+def test_settings_that_are_none_are_named_and_init_works(
+    settings: str, register: Callable[..., None], tmp_path: Path
+) -> None:
+    source = ODD_SETTINGS.format(settings=settings)
+    register(DESTINATIONS, "their-package", source, theirs="Kind")
+    with pytest.raises(
+        ConfigurationError, match="no settings class; repair or uninstall"
+    ):
+        parse({"destination": [{"name": "x", "kind": "theirs"}]})
+    written = CliRunner().invoke(app, ["init", "--config", str(tmp_path / "hilum.toml")])
+    assert written.exit_code == 0
+    assert "theirs is left out: " in written.output
+    assert load(tmp_path / "hilum.toml").destination[0].name == "pacs"
 
 
 def test_a_broken_kind_is_told_where_it_is_used_and_nowhere_else(
