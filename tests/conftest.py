@@ -11,6 +11,7 @@ import pytest
 
 from hilum_lab import disk
 from tests import leftovers
+from tests.examples.package import example_package, installed_example  # noqa: F401 - fixtures
 from tests.postgres import Postgres
 from tests.postgres import server as postgres_server
 

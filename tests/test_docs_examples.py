@@ -28,7 +28,10 @@ from hilum.config.site import Rule
 from hilum.modules.chest.card import ModelCard
 
 ROOT = Path(__file__).parents[1]
-SOURCES = sorted(path for folder in ("src", "tests") for path in (ROOT / folder).rglob("*.py"))
+SOURCES = sorted(
+    path for folder in ("src", "tests", "examples") for path in (ROOT / folder).rglob("*.py")
+)
+PAGES_OF_THE_PACKAGE = sorted((ROOT / "docs" / "how-to").glob("add-a-*.md"))
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`]+)`")
@@ -177,8 +180,13 @@ RUNNERS = {
 
 @pytest.mark.parametrize("example", list(examples()), ids=str)
 def test_every_example_is_what_it_says(
-    example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    example: Example,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
+    if example.page in PAGES_OF_THE_PACKAGE:
+        request.getfixturevalue("example_package")
     monkeypatch.chdir(tmp_path)
     Path("models").mkdir()
     assert example.language in RUNNERS, "name the language of the block, see RUNNERS"

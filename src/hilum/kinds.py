@@ -63,6 +63,9 @@ class Kinds:
             raise self._unusable(point, problem) from error
         if lacking := [member for member in self._members if not hasattr(loaded, member)]:
             raise self._unusable(point, f"has no {', '.join(lacking)}")
+        settings = getattr(loaded, "settings", None)
+        if "settings" in self._members and "kind" not in getattr(settings, "model_fields", ()):
+            raise self._unusable(point, "has settings that are no settings class")
         return loaded
 
     def each(self) -> Iterator[Registered]:

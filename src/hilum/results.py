@@ -7,12 +7,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 DICOM = "application/dicom"  # the media type of a DICOM Part 10 file (PS3.18 8.7.3)
+TYPES = mimetypes.MimeTypes()  # without the tables of the machine: a name must not change
 IMAGE = "image"  # the kind of analysed images that are sent along with a result
 
 
 def suffix_of(media_type: str) -> str:
     """How the name of a file of that type ends, such as ".dcm"; "" where that is not known."""
-    return ".dcm" if media_type == DICOM else mimetypes.guess_extension(media_type) or ""
+    return ".dcm" if media_type == DICOM else TYPES.guess_extension(media_type) or ""
 
 
 def is_one_of(media_type: str, patterns: Iterable[str]) -> bool:

@@ -8,9 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from hilum.cli import app
-from hilum.config import parse
+from hilum.config import load, parse
 from hilum.errors import ConfigurationError
 from hilum.kinds import DESTINATIONS, EVERY_GROUP, HOSTS, OBJECTS, SOURCES, Kinds
+from hilum.objects import write_other_withdrawals, write_what_can_be
+from hilum.service.preflight import check_ends
+from hilum.testing import analysis_of, write_series
 from hilum_lab.package import write_package
 
 OURS = {
@@ -69,6 +72,29 @@ def test_a_kind_that_does_not_load_is_named_with_its_package(
     assert "repair or uninstall" in " ".join(shown.output.split())
 
 
+ODD_SETTINGS = """
+class Kind:
+    settings, takes = {settings}, ()
+    is_reachable = send = missing = None
+"""
+
+
+@pytest.mark.parametrize("settings", ["None", "dict", "'folder'", "{}"])
+def test_settings_that_are_none_are_named_and_init_works(
+    settings: str, register: Callable[..., None], tmp_path: Path
+) -> None:
+    source = ODD_SETTINGS.format(settings=settings)
+    register(DESTINATIONS, "their-package", source, theirs="Kind")
+    with pytest.raises(
+        ConfigurationError, match="no settings class; repair or uninstall"
+    ):
+        parse({"destination": [{"name": "x", "kind": "theirs"}]})
+    written = CliRunner().invoke(app, ["init", "--config", str(tmp_path / "hilum.toml")])
+    assert written.exit_code == 0
+    assert "theirs is left out: " in written.output
+    assert load(tmp_path / "hilum.toml").destination[0].name == "pacs"
+
+
 def test_a_broken_kind_is_told_where_it_is_used_and_nowhere_else(
     register: Callable[..., None],
 ) -> None:
@@ -84,6 +110,55 @@ def test_a_kind_of_ours_keeps_its_name(register: Callable[..., None]) -> None:
     told = [kind for kind in DESTINATIONS.each() if kind.problem]
     assert [(kind.name, kind.package) for kind in told] == [("folder", "their-package")]
     assert told[0].problem == "left out: hilum has a destination of that kind"
+
+
+NUMBERS_ONLY = """
+from hilum.config.kinds import DestinationSettings
+
+class Numbers:
+    settings, takes = DestinationSettings, ("application/json",)
+    is_reachable = send = missing = None
+"""
+
+
+def test_what_cannot_take_it_is_sent_nothing_else(register: Callable[..., None]) -> None:
+    register(DESTINATIONS, "their-package", NUMBERS_ONLY, numbers="Numbers")
+    theirs = {"name": "registry", "kind": "numbers", "objects": []}
+    check_ends(parse({"destination": [theirs]}))
+    with pytest.raises(ConfigurationError, match="'sr' is application/dicom, which kind 'numbers'"):
+        check_ends(parse({"destination": [{**theirs, "objects": ["sr"]}]}))
+    route = {"send_to": ["registry"], "images": True}
+    with pytest.raises(ConfigurationError, match="'registry' takes no images: set images = false"):
+        check_ends(parse({"destination": [theirs], "route": [route]}))
+    check_ends(parse({"destination": [theirs], "route": [{**route, "images": False}]}))
+
+
+MOODY_OBJECT = """
+class Moody:
+    media_type, refers_to = "text/plain", ()
+
+    def __init__(self):
+        raise RuntimeError("no licence")
+
+    write = None
+"""
+
+
+def test_an_object_that_cannot_be_made_costs_that_object_only(
+    register: Callable[..., None], tmp_path: Path
+) -> None:
+    register(OBJECTS, "their-package", MOODY_OBJECT, moody="Moody", absent="Absent")
+    lost: dict[str, str] = {}
+    analysis = analysis_of(write_series(tmp_path / "exam"))
+    written = write_what_can_be(analysis, lost, ("moody", "sr", "absent", "gone"))
+    assert [document.kind for document in written] == ["sr"]
+    assert lost.keys() == {"moody", "absent", "gone"}
+    assert lost["moody"].startswith("RuntimeError in their_package.py")
+
+
+def test_what_a_package_wrote_that_is_gone_cannot_be_taken_back(tmp_path: Path) -> None:
+    analysis = analysis_of(write_series(tmp_path))
+    assert write_other_withdrawals(analysis, {"1.2.3": "gone"}, "Of another structure.") == []
 
 
 def test_what_is_registered_is_listed() -> None:

@@ -46,6 +46,7 @@ name "{name}". Under another name, nothing would arrive.
 @app.command()
 def init(config: Config = DEFAULT_CONFIG) -> None:
     """Write a commented hilum.toml to start from, with a rule for each installed module."""
+    from hilum.config.kinds import SECTIONS_BY_KIND
     from hilum.config.reference import example
     from hilum.config.site import Receiver
     from hilum.module import discover
@@ -64,6 +65,9 @@ def init(config: Config = DEFAULT_CONFIG) -> None:
     )
     for name, problem in problems.items():
         say.print(f"[bold red]{name}[/] got no rule: {escape(problem)}")
+    for kind in (kind for kinds in SECTIONS_BY_KIND.values() for kind in kinds.each()):
+        if kind.problem:
+            say.print(f"[bold red]{kind.name}[/] is left out: {escape(kind.problem)}")
     say.print(f"\n{escape(note)}\nEdit {config}, then run: hilum serve")
 
 

@@ -292,7 +292,7 @@ def _received(destination: DestinationSettings) -> str:
         "sc": "picture",
         "pdf": "PDF",
     }
-    return ", ".join(words[kind] for kind in destination.objects) or "nothing"
+    return ", ".join(words.get(kind, kind) for kind in destination.objects) or "nothing"
 
 
 def _delivery_line(delivery: "Delivery") -> str:

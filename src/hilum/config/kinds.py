@@ -95,10 +95,13 @@ def _object(name: str) -> str:
     return name
 
 
+ObjectName = Annotated[str, AfterValidator(_object)]
+
+
 class DestinationSettings(End):
     """A place results are sent to: what it receives, and in which form."""
 
-    objects: tuple[Annotated[str, AfterValidator(_object)], ...] = Field(
+    objects: tuple[ObjectName, ...] = Field(
         STANDARD_OBJECTS, description="Result objects that this destination receives."
     )
     segmentation: Encoding = Field(

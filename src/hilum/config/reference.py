@@ -76,14 +76,19 @@ def _blocks_by_kind(name: str, base: type[Settings]) -> list[str]:
         shared = [key for key in base.model_fields if key not in own]
         required = [key for key in shared if base.model_fields[key].is_required()]
         first = [] if lines else [key for key in shared if key not in required]
-        mark = "" if name == "destination" and kind == PACS["kind"] else COMMENT
+        is_pacs = name == "destination" and kind == PACS["kind"]
+        chosen, mark = (PACS, "") if is_pacs else (_sketch(kind, settings), COMMENT)
         lines += ["", f"{mark}[[{name}]]"] if lines else [f"{mark}[[{name}]]"]
         for key in (*required, *own, *first):
-            field = settings.model_fields[key]
-            sketch = {"kind": kind, key: (field.examples or [""])[0]}
-            chosen = PACS if not mark else sketch if field.is_required() else {"kind": kind}
-            lines += _setting(key, field, chosen, mark)
+            lines += _setting(key, settings.model_fields[key], chosen, mark)
     return lines
+
+
+def _sketch(kind: str, settings: type[Settings]) -> dict[str, Any]:
+    """What a block that is commented out shows: an example of each setting without a default."""
+    fields = settings.model_fields.items()
+    required = {key: (f.examples or [""])[0] for key, f in fields if f.is_required()}
+    return {**required, "kind": kind}
 
 
 def _settings_by_kind(name: str) -> dict[str, type[Settings]]:

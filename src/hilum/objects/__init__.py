@@ -122,10 +122,11 @@ def write_other_withdrawals(
 ) -> list[Document]:
     """What takes back results that are no DICOM objects, given by identity with their kinds.
 
-    One for each kind that can be taken back; `analysis` is that of the note.
+    One for each kind that can be taken back, if its package is still installed; `analysis` is that
+    of the note.
     """
     documents = []
-    for kind in sorted(set(results.values())):
+    for kind in sorted(set(results.values()) & set(OBJECTS.names)):
         writer = OBJECTS.load(kind)()
         if isinstance(writer, Withdrawable):
             identities = [identity for identity, of in results.items() if of == kind]
@@ -153,7 +154,7 @@ def _written(
     writing = Writing(_as_told(analysis), segmentation, regions, made)
     for kind, writer in _writers(kinds, on_loss).items():
         try:
-            contents = writer.write(writing)
+            contents = writer().write(writing)
             for content in contents:
                 if isinstance(content, Dataset):
                     as_file(content)  # whose values can be encoded, too
@@ -164,15 +165,15 @@ def _written(
     return [(kind, content) for kind in kinds for content in made.get(kind, ())]
 
 
-def _writers(kinds: Sequence[str], on_loss: OnLoss) -> dict[str, ResultObject]:
-    """The writers of `kinds`, each after those that it refers to."""
-    loaded: dict[str, ResultObject] = {}
+def _writers(kinds: Sequence[str], on_loss: OnLoss) -> dict[str, type[ResultObject]]:
+    """The classes of `kinds`, each after those that it refers to."""
+    loaded: dict[str, type[ResultObject]] = {}
     for kind in kinds:
         try:
-            loaded[kind] = OBJECTS.load(kind)()
+            loaded[kind] = OBJECTS.load(kind)
         except ConfigurationError as error:
             on_loss(kind, error)
-    ordered: dict[str, ResultObject] = {}
+    ordered: dict[str, type[ResultObject]] = {}
 
     def add(kind: str, asked_by: tuple[str, ...] = ()) -> None:
         for other in loaded[kind].refers_to:

@@ -231,7 +231,7 @@ def _kept(document: Document, out: Path) -> ResultFile:
     name = document.kind if document.number == 1 else f"{document.kind}-{document.number}"
     path = out / f"{name}{suffix_of(document.media_type)}"
     write_durably(path, document.encoded())
-    return ResultFile(document.kind, path, document.identity)
+    return ResultFile(document.kind, document.media_type, document.identity, path)
 
 
 def _documents(arrival: Arrival) -> list[Dataset]:

@@ -24,8 +24,9 @@ class ResultFile:
     """One result object on the disk."""
 
     kind: str
+    media_type: str
+    identity: str  # SOP Instance UID, or a derived UID of what is no DICOM object
     path: Path
-    identity: str  # its SOP Instance UID, or what names an object that is not DICOM
 
 
 @dataclass(frozen=True)

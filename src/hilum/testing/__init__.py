@@ -5,6 +5,21 @@ kinds and modules are tested by the same functions.
 """
 
 from hilum.testing.destinations import check_destination, results_of
+from hilum.testing.hosts import check_host
+from hilum.testing.modules import check_module, job_of
+from hilum.testing.objects import check_object
+from hilum.testing.samples import analysis_of, refusal_of, write_series
 from hilum.testing.sources import check_source
 
-__all__ = ["check_destination", "check_source", "results_of"]
+__all__ = [
+    "analysis_of",
+    "check_destination",
+    "check_host",
+    "check_module",
+    "check_object",
+    "check_source",
+    "job_of",
+    "refusal_of",
+    "results_of",
+    "write_series",
+]

@@ -1,0 +1,1 @@
+"""What this package adds to Hilum: one file for each kind."""

@@ -1,0 +1,19 @@
+"""A module: how much of the volume is brighter than its mean."""
+
+from collections.abc import Iterator
+
+from hilum import Finding, Input, Measurement, Segment, Series, codes
+
+
+class BrightPart:
+    """It needs no network; its version stands for what it computes."""
+
+    name, version, title = "bright-part", "1.0", "Bright part"
+    needs = Input(modality="MR", slice_spacing=(0.5, 2.0))
+
+    def run(self, series: Series) -> Iterator[Finding]:
+        volume = series.volume()  # float32 (slices, rows, columns), affine in mm
+        mask = volume.with_array(volume.array > volume.array.mean())
+        bright = Segment(mask, codes.BRAIN, "Bright")
+        yield bright
+        yield Measurement(codes.VOLUME, bright.volume_ml, codes.MILLILITRE, of=bright)

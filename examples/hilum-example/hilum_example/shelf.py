@@ -1,0 +1,63 @@
+"""A destination: a web server that keeps what is PUT there, and tells by HEAD what it has."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from http import HTTPStatus
+from typing import Literal
+
+from pydantic import Field
+
+from hilum.config.kinds import DestinationSettings, ObjectName, WebService
+from hilum.destinations import CALL_SECONDS
+from hilum.errors import DeliveryDelayed, DeliveryRefused
+from hilum.results import DICOM, Result
+from hilum.transport.web import Failures, HttpClient
+
+FAILURES = Failures(DeliveryDelayed, DeliveryRefused, DeliveryRefused)
+
+
+class ShelfSettings(WebService, DestinationSettings):
+    """Such a server; name, url, user and time-out are settings of every web service."""
+
+    kind: Literal["shelf"] = Field("shelf", description="A web server that keeps what is PUT.")
+    objects: tuple[ObjectName, ...] = Field(
+        ("json",), description="Result objects that this destination receives."
+    )
+
+
+class ShelfDestination:
+    """Puts each result under its identity."""
+
+    settings = ShelfSettings
+    takes = (DICOM, "application/json")
+
+    def __init__(self, settings: ShelfSettings) -> None:
+        self.name = settings.name
+        self._settings = settings
+
+    def is_reachable(self) -> bool:
+        self._settings.password()
+        with closing(HttpClient(self._settings, FAILURES)) as client:
+            try:
+                client.ask("HEAD", "", timeout=CALL_SECONDS)
+            except DeliveryRefused:
+                return True  # it does not want us, but it is there
+            except DeliveryDelayed:
+                return False
+        return True
+
+    def send(self, results: Sequence[Result]) -> None:
+        with closing(HttpClient(self._settings, FAILURES)) as client:
+            for result in results:
+                headers = {"Content-Type": result.media_type}
+                content = result.path.read_bytes()
+                client.ask("PUT", result.identity, content=content, headers=headers)
+
+    def missing(self, results: Sequence[Result]) -> list[Result]:
+        unknown = HTTPStatus.NOT_FOUND
+        with closing(HttpClient(self._settings, FAILURES)) as client:
+            return [
+                result
+                for result in results
+                if client.ask("HEAD", result.identity, expected=(unknown,)).status == unknown
+            ]

@@ -1,0 +1,87 @@
+"""What every module has to keep."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hilum.assembly import Arrival, Run, decide
+from hilum.config.site import Rule
+from hilum.dicom.instance import Instance
+from hilum.dicom.parts import Part
+from hilum.findings import Findings
+from hilum.hosts import Job
+from hilum.hosts.child import run_here
+from hilum.module import MEMBERS, Module, facts_of, inputs_of
+from hilum.objects import Analysis, write_what_can_be
+from hilum.testing.samples import CREATED
+
+
+def check_module(module: type[Module], files: Sequence[Path]) -> Findings:
+    """Check that a module keeps the promises that results depend on; gives what it found.
+
+    Parameters
+    ----------
+    module
+        Its class, as the entry point names it.
+    files
+        DICOM files of one study that it is made for.
+    """
+    for member in MEMBERS:
+        assert hasattr(module, member), f"a module has `{member}`"
+    facts = facts_of(module)
+    run = _chosen(module, files)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        loaded = module()
+        found = run_here(loaded, _job(module, run, folder / "first"))
+        warm = run_here(loaded, _job(module, run, folder / "warm"))
+        fresh = run_here(module(), _job(module, run, folder / "fresh"))
+    assert found.items, "it says what it found, or why it found nothing"
+    images = [Instance.read(path) for path in files]
+    analysis = Analysis(
+        workitem_id="1.2.3",
+        created=CREATED,
+        module=facts,
+        study=_arrival(images).study(),
+        inputs=run.selection.chosen,
+        findings=found,
+    )
+    documents = _contents(analysis)
+    same = "gives the same result, so that a repeated run sends nothing new"
+    assert documents == _contents(replace(analysis, findings=warm)), f"a second run {same}"
+    assert documents == _contents(replace(analysis, findings=fresh)), f"a fresh process {same}"
+    return found
+
+
+def job_of(module: type[Module], files: Sequence[Path], out: Path) -> Job:
+    """What a host is given to run `module` on `files`; the findings go to `out`."""
+    return _job(module, _chosen(module, files), out)
+
+
+def _chosen(module: type[Module], files: Sequence[Path]) -> Run:
+    arrival = _arrival([Instance.read(path) for path in files])
+    decision = decide(arrival, inputs_of(module), Rule(module=module.name), now=math.inf)
+    assert isinstance(decision, Run), f"`needs` fits the files: {decision}"
+    return decision
+
+
+def _arrival(images: Sequence[Instance]) -> Arrival:
+    arrival = Arrival(images[0].study_uid)
+    for image in images:
+        arrival.add(image, at=0.0)
+    return arrival
+
+
+def _job(module: type[Module], run: Run, out: Path) -> Job:
+    chosen = run.selection.chosen
+    parts = {name: [p for one in chosen[name] for p in Part.of(one)] for name in chosen}
+    return Job(parts, out, facts_of(module).weights_sha256)
+
+
+def _contents(analysis: Analysis) -> list[bytes]:
+    lost: dict[str, str] = {}
+    contents = [document.encoded() for document in write_what_can_be(analysis, lost)]
+    assert not lost, f"every result object can be written: {lost}"
+    return contents
