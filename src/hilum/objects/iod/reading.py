@@ -51,7 +51,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Document:
+class EarlierDocument:
     """A report, or the withdrawal of one, on the study of `day`.
 
     `names` are the SOP instances that it replaces or takes back. A report that `is_cautious` said
@@ -71,7 +71,7 @@ class Document:
     numbers: Mapping[Key, Number]
 
     @classmethod
-    def read(cls, document: Dataset) -> "Document | None":
+    def read(cls, document: Dataset) -> "EarlierDocument | None":
         """None for one that is broken in any way."""
         try:
             return cls._read(document)
@@ -79,7 +79,7 @@ class Document:
             return None
 
     @classmethod
-    def _read(cls, document: Dataset) -> "Document | None":
+    def _read(cls, document: Dataset) -> "EarlierDocument | None":
         day, is_report = day_of(document.get("StudyDate")), document.Modality == "SR"
         if day is None or not (is_report or document.Modality == "KO"):
             return None

@@ -9,6 +9,7 @@ from datetime import date
 from itertools import pairwise
 from math import ceil, floor, log10
 
+from hilum.checks import Colour
 from hilum.dicom import codes
 from hilum.findings import Change, Measurement, Segment
 from hilum.objects.report.rows import (
@@ -16,7 +17,6 @@ from hilum.objects.report.rows import (
     MINUS,
     PLUS_MINUS,
     WITHIN,
-    Colour,
     digits_of,
     in_print,
     signed,

@@ -3,10 +3,10 @@
 import numpy as np
 from PIL import Image, ImageFilter
 
+from hilum.checks import Colour
 from hilum.dicom.rendering import resized
 from hilum.findings import HeatMap
 from hilum.objects.report.planes import line_along
-from hilum.objects.report.rows import Colour
 
 OUTLINE_COLOUR = (120, 225, 255)
 # Magma of matplotlib (CC0) from its middle on: lightness rises evenly with the evidence, and no

@@ -15,7 +15,7 @@ LONGEST = 24  # characters of a series description, in a caption
 
 
 @dataclass(frozen=True)
-class Place:
+class PlaneLocation:
     """`words` stand in a caption, `mark` on a small picture."""
 
     words: str
@@ -23,14 +23,14 @@ class Place:
     is_source: bool
 
     @classmethod
-    def at(cls, point: np.ndarray, normal: np.ndarray) -> "Place":
+    def at(cls, point: np.ndarray, normal: np.ndarray) -> "PlaneLocation":
         """Of a plane through `point` (LPS, mm): along the axis that it lies across most."""
         axis = int(np.argmax(np.abs(normal)))
         mark = f"{AXES[axis]} = {signed(float(point[axis]), 1)}"
         return cls(f"{mark} mm", mark, is_source=False)
 
 
-def slices_of(series: Series, analysed: Sequence[Series] = ()) -> tuple[Place, ...]:
+def slices_of(series: Series, analysed: Sequence[Series] = ()) -> tuple[PlaneLocation, ...]:
     """The slices of `series` in spatial order, by the numbers that every viewer shows.
 
     Where several series were `analysed`, a caption names this one. None if a slice has no number,
@@ -41,7 +41,9 @@ def slices_of(series: Series, analysed: Sequence[Series] = ()) -> tuple[Place, .
     if not numbered or len(set(names)) < len(names):
         return ()
     of = f"{_name(series, analysed)}, " if len(analysed) > 1 else ""
-    return tuple(Place(of + name, name.removeprefix("image "), is_source=True) for name in names)
+    return tuple(
+        PlaneLocation(of + name, name.removeprefix("image "), is_source=True) for name in names
+    )
 
 
 def _name(series: Series, analysed: Sequence[Series]) -> str:

@@ -10,7 +10,7 @@ from pydicom.sr.coding import Code
 
 from hilum.dicom.series import Series
 from hilum.findings import Segment
-from hilum.objects.report.places import LEGEND, Place, slices_of
+from hilum.objects.report.places import LEGEND, PlaneLocation, slices_of
 
 # Array axes after reorientation point to the feet, to the back and to the left, so that every
 # view shows the patient's right on its left side, or the front, as radiologists expect.
@@ -41,7 +41,7 @@ class View:
 
     plane: str
     side: Code | None
-    place: Place
+    place: PlaneLocation
     image: Image.Image
     letters: tuple[str, str, str, str]
     scale: float
@@ -106,7 +106,7 @@ class Scene:
 
     volume: Volume
     sliced: int
-    slices: tuple[Place, ...]
+    slices: tuple[PlaneLocation, ...]
     drawn: tuple[tuple[np.ndarray, Segment], ...]
     union: np.ndarray
     centre: tuple[int, ...]
@@ -114,7 +114,9 @@ class Scene:
     window: tuple[float, float]
 
     @classmethod
-    def of(cls, series: Series, segments: Sequence[Segment], slices: Sequence[Place]) -> "Scene":
+    def of(
+        cls, series: Series, segments: Sequence[Segment], slices: Sequence[PlaneLocation]
+    ) -> "Scene":
         source = series.volume()
         volume = source.to_patient_orientation(ORIENTATION)
         cosines = volume.direction.T @ source.direction[:, 0]  # of each axis with the slices' own
@@ -149,13 +151,13 @@ class Scene:
         letters, side = self._letters(rows, columns), _side(axis, seen)
         return View(VIEWS[axis], side, self.place(axis, index), image, letters, scale)
 
-    def place(self, axis: int, index: int) -> Place:
+    def place(self, axis: int, index: int) -> PlaneLocation:
         """The source's own slice where the plane is one, else where its middle lies."""
         if axis == self.sliced and self.slices:
             return self.slices[index]
         middle = np.array([*self.centre, 1.0])
         middle[axis] = index
-        return Place.at((self.volume.affine @ middle)[:3], self.volume.direction[:, axis])
+        return PlaneLocation.at((self.volume.affine @ middle)[:3], self.volume.direction[:, axis])
 
     def extent(self, axis: int) -> float:
         """Of what matters, in mm."""

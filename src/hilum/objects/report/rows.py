@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 
 from pydicom.sr.coding import Code
 
+from hilum.checks import Colour
 from hilum.dicom import codes
 from hilum.findings import TELLING, Measurement, Segment
-
-Colour = tuple[int, int, int]
 
 MINUS, PLUS_MINUS = "\N{MINUS SIGN}", "\N{PLUS-MINUS SIGN}"
 ONE_DEVIATION = f"{PLUS_MINUS} is one standard deviation"
@@ -41,7 +40,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Line:
+class GridLine:
     """A structure, or a part of the one above it, with a cell for each column of its grid."""
 
     name: str
@@ -57,7 +56,7 @@ class Grid:
     """
 
     columns: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[GridLine, ...]
     segments: tuple[Segment, ...]
 
     @classmethod
@@ -95,7 +94,7 @@ def _fits(structure: Sequence[Segment], volumes: Mapping[Segment, Row]) -> bool:
 
 def _lines(
     structure: Sequence[Segment], sides: Sequence[Code | None], volumes: Mapping[Segment, Row]
-) -> list[Line]:
+) -> list[GridLine]:
     """The whole first, then its parts in the order they were given."""
     cells = {(s.modifier, s.side): volumes[s] for s in structure}
     parts = [None, *dict.fromkeys(s.modifier for s in structure if s.modifier)]
@@ -105,7 +104,7 @@ def _lines(
     name = whole or structure[0].code.meaning
     has_whole = any(rows[None])
     return [
-        Line(
+        GridLine(
             name if part is None else f"{'' if has_whole else f'{name}, '}{part.meaning.lower()}",
             row,
             is_part=part is not None and has_whole,
