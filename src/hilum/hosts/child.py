@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 class Ended(Enum):
-    """How what was asked of the child came out."""
+    """How a request to the child has ended."""
 
     WELL = "well"
     FAILED = "the module or its input is to blame"
@@ -85,7 +85,7 @@ class ChildHost:
         self._pipe: Connection | None = None
 
     def start(self) -> None:
-        """Start the child unless it runs; it loads the network at once, so the next job is warm."""
+        """Start the child unless it runs. It loads the model at once, so the next job is warm."""
         if self._process is not None and self._process.is_alive():
             return
         self.close()  # what a dead child has left
@@ -207,7 +207,7 @@ def _cautions(inputs: Iterable[Series | tuple[Film, ...]]) -> Iterator[Note]:
 def _pictures(
     inputs: Iterable[Series | tuple[Film, ...]], findings: Findings
 ) -> dict[str, np.ndarray]:
-    """By SOP Instance UID: of every film, and of each image of a series that a finding is about."""
+    """Pictures by SOP Instance UID: of every film, and of each image that a finding is about."""
     films: list[Film] = []
     for given in inputs:
         if isinstance(given, Series):
@@ -219,7 +219,7 @@ def _pictures(
 
 
 def _serve(name: str, place: Place, pipe: Connection) -> None:
-    """The child: load, say so, then one job after the other until the parent is gone."""
+    """Run as the child: load, say so, then do one job after the other until the parent ends."""
     die_with_parent()
     limit = place.limits.memory_mb << 20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -16,7 +16,7 @@ LONGEST = 24  # characters of a series description, in a caption
 
 @dataclass(frozen=True)
 class PlaneLocation:
-    """`words` stand in a caption, `mark` on a small picture."""
+    """Where a plane lies: `words` for a caption, `mark` for a small picture."""
 
     words: str
     mark: str
@@ -24,7 +24,7 @@ class PlaneLocation:
 
     @classmethod
     def at(cls, point: np.ndarray, normal: np.ndarray) -> "PlaneLocation":
-        """Of a plane through `point` (LPS, mm): along the axis that it lies across most."""
+        """The place of a plane through `point` (LPS, mm), by the axis that it lies across most."""
         axis = int(np.argmax(np.abs(normal)))
         mark = f"{AXES[axis]} = {signed(float(point[axis]), 1)}"
         return cls(f"{mark} mm", mark, is_source=False)

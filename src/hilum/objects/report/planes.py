@@ -70,7 +70,7 @@ class Views:
     def of(
         cls, series: Series, segments: Sequence[Segment], analysed: Sequence[Series] = ()
     ) -> "Views":
-        """Of `series`, which is named where it is one of several that were `analysed`."""
+        """The views of `series`, which is named where several were `analysed`."""
         scene = Scene.of(series, segments, slices_of(series, analysed))
         planes = (scene.view(axis, scene.through_structure(axis), PLANE) for axis in range(3))
         return cls(tuple(planes), tuple(scene.through(STRIP)), bool(segments))
@@ -160,7 +160,7 @@ class Scene:
         return PlaneLocation.at((self.volume.affine @ middle)[:3], self.volume.direction[:, axis])
 
     def extent(self, axis: int) -> float:
-        """Of what matters, in mm."""
+        """How far the part that matters extends along `axis`, in mm."""
         first, last = self.occupied[axis][[0, -1]]
         return float((last - first + 1) * self.volume.spacing[axis])
 
@@ -286,7 +286,7 @@ def _middle(union: np.ndarray) -> tuple[tuple[int, ...], tuple[np.ndarray, ...]]
 
 
 def _side(axis: int, seen: Sequence[Segment]) -> Code | None:
-    """Of everything that a sagittal plane shows; the others show both sides of the patient."""
+    """The side of everything that a sagittal plane shows; other planes show both sides."""
     sides = {segment.side for segment in seen}
     return sides.pop() if len(sides) == 1 and VIEWS[axis] == "Sagittal" else None
 

@@ -34,7 +34,7 @@ class Row:
 
     @property
     def rest(self) -> str:
-        """What follows the value."""
+        """The text that follows the value."""
         parts = (self.uncertainty and f"{PLUS_MINUS} {self.uncertainty}", self.unit)
         return " ".join(part for part in parts if part)
 
@@ -61,7 +61,7 @@ class Grid:
 
     @classmethod
     def of(cls, volumes: Mapping[Segment, Row]) -> "Grid | None":
-        """Of the segments that fit; None if there are none.
+        """The grid of the segments that fit; None if there are none.
 
         A structure (one code) fits if it has several segments, no two of the same part and side,
         and either all have a side or none has. Without a side stand only structures where no other
@@ -145,7 +145,7 @@ def digits_of(measurement: Measurement) -> int:
 
 
 def signed(value: float, digits: int) -> str:
-    """With a sign that cannot be overlooked; none before a zero."""
+    """A number with a sign that cannot be overlooked; none before a zero."""
     text = f"{abs(value):.{digits}f}"
     sign = MINUS if value < 0 else "+"
     return f"{sign}{text}" if float(text) else text
