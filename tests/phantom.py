@@ -24,7 +24,7 @@ __all__ = ["GRADIENT", "Plane", "classic", "enhanced", "instance_of", "read", "s
 
 
 @dataclass(frozen=True)
-class Plane(phantom.Plane):
+class Plane(phantom.PhantomPlane):
     """A plane of the phantom, and what else its header says.
 
     `rescale` is what its values are stored with, `number` its Instance Number. `attributes` are

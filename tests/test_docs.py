@@ -80,7 +80,7 @@ def enums_that_people_see() -> Iterator[type[StrEnum]]:
                     yield value
 
 
-ELSEWHERE = (inventory.Kind,)  # in reference/licences.md
+ELSEWHERE = (inventory.ComponentKind,)  # in reference/licences.md
 
 
 @pytest.mark.parametrize("enum", list(enums_that_people_see()), ids=lambda enum: enum.__name__)

@@ -17,8 +17,8 @@ from hilum.inventory import (
     FILES,
     PROGRAMS,
     Component,
+    ComponentKind,
     Copyleft,
-    Kind,
     components,
     hilum_itself,
     python_packages,
@@ -79,7 +79,7 @@ def test_no_package_of_the_default_installation_is_under_gpl_or_agpl() -> None:
     ],
 )
 def test_the_family_of_a_licence(licence: str, family: Copyleft) -> None:
-    assert Component(Kind.PYTHON, "one", "1", licence).copyleft is family
+    assert Component(ComponentKind.PYTHON, "one", "1", licence).copyleft is family
 
 
 def test_the_bill_is_valid_and_holds_exactly_the_lock_file() -> None:

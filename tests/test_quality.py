@@ -1,7 +1,9 @@
 """Lint, formatting, types and the import contract, as one would run them by hand."""
 
+import ast
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,22 @@ def test_every_benchmark_finds_what_it_imports(path: Path) -> None:
         [sys.executable, path, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert finished.returncode == 0, finished.stderr
+
+
+TWO_MEANINGS = {  # a class and its fellow, and why both bear the name
+    "Study": "the images of a study, and its row in the records",
+    "Film": "a film, and the block of a sheet that shows one",
+}
+
+
+def test_a_name_stands_for_one_class() -> None:
+    modules = defaultdict(list)
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                modules[node.name].append(path.name)
+    double = {name: where for name, where in modules.items() if len(where) > 1}
+    assert {name: double[name] for name in double.keys() - TWO_MEANINGS} == {}
 
 
 def test_only_weights_are_large() -> None:

@@ -202,10 +202,10 @@ class NotApplicable:
     reason: str
 
 
-Decision = Wait | Run | Hold | NotApplicable
+RuleDecision = Wait | Run | Hold | NotApplicable
 
 
-def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) -> Decision:
+def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) -> RuleDecision:
     """What to do with a study for one rule at time `now`; nothing will come after infinity."""
     study = arrival.study()
     selection = select(study, needs, rule)

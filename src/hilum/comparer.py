@@ -19,7 +19,7 @@ LATER = "the machine had too little memory to compare it"  # which says nothing 
 LOST = "its comparison ended the process, or took too long"
 
 
-class Pair(NamedTuple):
+class FilePair(NamedTuple):
     """Two files that may hold the same image."""
 
     new: Path
@@ -31,7 +31,7 @@ class Comparer:
 
     def __init__(self, settings: Worker) -> None:
         self._settings = settings
-        self._waiting: list[Pair] = []
+        self._waiting: list[FilePair] = []
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: Connection | None = None
         self._deadline = 0.0
@@ -40,7 +40,7 @@ class Comparer:
     def is_busy(self) -> bool:
         return self._process is not None
 
-    def start(self, pairs: Sequence[Pair]) -> None:
+    def start(self, pairs: Sequence[FilePair]) -> None:
         """Begin with `pairs`; not before the ones before are done."""
         assert not self.is_busy
         context = multiprocessing.get_context("spawn")
@@ -57,12 +57,12 @@ class Comparer:
         theirs.close()
         self._deadline = time.monotonic() + self._settings.timeout_seconds
 
-    def results(self) -> list[tuple[Pair, str]]:
+    def results(self) -> list[tuple[FilePair, str]]:
         """The results since the last call: for each pair what differs, "" if it is the same image.
 
         A pair that ends the process, or holds it up, is lost; those behind it are to be asked anew.
         """
-        found: list[tuple[Pair, str]] = []
+        found: list[tuple[FilePair, str]] = []
         if self._pipe is None:
             return found
         try:
@@ -90,7 +90,7 @@ class Comparer:
         self._process, self._pipe, self._waiting = None, None, []
 
 
-def _compare(pairs: Sequence[Pair], pipe: Connection, memory_mb: int) -> None:
+def _compare(pairs: Sequence[FilePair], pipe: Connection, memory_mb: int) -> None:
     """Run as the child: send a word for each pair."""
     die_with_parent()
     silence_libraries()

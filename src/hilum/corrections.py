@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 
 from hilum.assembly import Arrival, Hold
-from hilum.comparer import LATER, Comparer, Pair
+from hilum.comparer import LATER, Comparer, FilePair
 from hilum.config.site import Site
 from hilum.dicom.header import text_of
 from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity, number_of
@@ -109,7 +109,7 @@ class Corrections:
         is_news, self._is_news = self._is_news, False
         return is_news and self._follow()
 
-    def _pairs(self) -> Iterator[Pair]:
+    def _pairs(self) -> Iterator[FilePair]:
         for path, item in list(self._queue.items()):
             try:
                 present = self._present(Instance.read(path))
@@ -119,7 +119,7 @@ class Corrections:
                 self._came.pop(path, None)
                 del self._queue[path]  # taken or removed meanwhile; if it comes again it is judged
             else:
-                yield Pair(item.path, present)
+                yield FilePair(item.path, present)
 
     def _present(self, image: Instance) -> Path:
         return self._inbox.path_of(image.study_uid, image.sop_instance_uid)

@@ -7,12 +7,12 @@ from hilum.flow import Flow
 from hilum.older_runs import remember
 from hilum.records.models import Request, Workitem
 from hilum.records.states import UNFINISHED, EventKind, WorkitemState
-from hilum.withdrawing import Answer, Note, take_back
+from hilum.withdrawing import Answer, RejectionNote, take_back
 
 WHY = "The images were sent again with corrected patient or study data."
 
 
-def decide(flow: Flow, item: Workitem, asked: Request) -> Answer:
+def carry_out(flow: Flow, item: Workitem, asked: Request) -> Answer:
     """Analyse the images of a study under the identity whose key was `asked` for.
 
     Results that were made of them under another one are taken back first. If the images were sent
@@ -35,7 +35,7 @@ def decide(flow: Flow, item: Workitem, asked: Request) -> Answer:
         text = f"a person decided that the study stays as it is: number {number_of(identity)}"
         events.add(study_uid, EventKind.IDENTITY, text, item.id)
         return Answer(True, "decided: the study stays as it is")
-    said = Note(asked.at, WHY, codes.INCORRECT_WORKLIST_ENTRY)
+    said = RejectionNote(asked.at, WHY, codes.INCORRECT_WORKLIST_ENTRY)
     problems = [_end(flow, result, said) for result in results]
     corrections.take(study_uid, identity, labels)
     text = (
@@ -53,7 +53,7 @@ def _is_held(flow: Flow, study_uid: str) -> bool:
     return any(held_for(item.reason) for item in flow.records.workitems.held(study_uid))
 
 
-def _end(flow: Flow, item: Workitem, said: Note) -> str:
+def _end(flow: Flow, item: Workitem, said: RejectionNote) -> str:
     """Stop an analysis, or take back its result; what a person has to do besides, or ""."""
     flow.corrections.leave_results(item)
     text = "the patient data of its images were corrected"

@@ -17,9 +17,9 @@ from functools import partial
 from hilum.arrivals import Arrivals
 from hilum.assembly import (
     Arrival,
-    Decision,
     Hold,
     NotApplicable,
+    RuleDecision,
     Run,
     Wait,
     decide,
@@ -148,7 +148,7 @@ class Flow(durable.Workflows):
         for item in self.records.workitems.in_state(*WRITTEN):
             self.outbox.settle(item.id)
 
-    def follow(self, decision: Decision, rule: Rule, arrival: Arrival) -> None:
+    def follow(self, decision: RuleDecision, rule: Rule, arrival: Arrival) -> None:
         """Do what was decided on one study for one rule."""
         if isinstance(decision, Run):
             self.schedule(rule, arrival, decision)

@@ -22,7 +22,7 @@ WITH = frozenset({"setup", "lab"})  # the extras that the launcher installs
 NOT_FOR_COMMERCE = "trained on films under non-commercial and research-only licences: see the card"
 
 
-class Kind(StrEnum):
+class ComponentKind(StrEnum):
     """Where a component comes from."""
 
     PYTHON = "Python package"
@@ -47,7 +47,7 @@ class Component:
     empty for files, and for programs that are not installed.
     """
 
-    kind: Kind
+    kind: ComponentKind
     name: str
     version: str
     licence: str
@@ -151,7 +151,7 @@ def _python_package(name: str, needs: set[str]) -> Component:
     installed = distribution(name)
     expression = "".join(installed.metadata.get_all("License-Expression") or ())
     return Component(
-        Kind.PYTHON,
+        ComponentKind.PYTHON,
         name,
         installed.version,
         expression or _licence_in_words(installed),
@@ -183,7 +183,7 @@ def _family(licence: str) -> Copyleft:
 
 def _programs() -> Iterator[Component]:
     for name, licence in PROGRAMS.items():
-        yield Component(Kind.PROGRAM, name, _debian_version(name), licence)
+        yield Component(ComponentKind.PROGRAM, name, _debian_version(name), licence)
 
 
 def _debian_version(package: str) -> str:
@@ -196,7 +196,7 @@ def _debian_version(package: str) -> str:
 def _files() -> Iterator[Component]:
     for name, licence in FILES.items():
         yield Component(
-            Kind.FILE,
+            ComponentKind.FILE,
             name,
             "",
             licence,
@@ -210,7 +210,7 @@ def reference() -> str:
     packages = python_packages()
     lesser = ", ".join(f"`{p.name}`" for p in packages if p.copyleft is Copyleft.LGPL)
     lines = PAGE.format(lesser=lesser).splitlines()
-    for kind in Kind:
+    for kind in ComponentKind:
         lines += ["", f"| {kind} | licence |", "|---|---|"]
         lines += [f"| {c.name} | {c.licence} |" for c in components() if c.kind is kind]
     return "\n".join(lines) + "\n"

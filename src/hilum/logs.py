@@ -76,7 +76,7 @@ def going_on(what: str, log: logging.Logger) -> Iterator[None]:
         log.error("%s: %s", what, where(error))
 
 
-class Line(logging.Formatter):
+class OneLine(logging.Formatter):
     """One line: when, which process, how grave, who, what."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class SharedLog(logging.Handler):
 
     def __init__(self, path: Path, size: int = FILE_BYTES, kept: int = FILES_KEPT) -> None:
         super().__init__()
-        self.setFormatter(Line())
+        self.setFormatter(OneLine())
         self._path, self._size, self._kept = path, size, kept
         self._repeats = Repeats()
         self._folder = os.open(path.parent, os.O_RDONLY)

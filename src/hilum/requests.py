@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from hilum.assembly import Wait
-from hilum.assembly import decide as judge
-from hilum.deciding import decide
+from hilum.assembly import Wait, decide
+from hilum.deciding import carry_out
 from hilum.errors import HilumError, where
 from hilum.flow import Flow
 from hilum.records.models import Request, Workitem
@@ -119,7 +118,7 @@ def judge_anew(flow: Flow, item: Workitem) -> Answer:
     arrival = flow.arrivals.reopen(study_uid)
     rules = [rule for rule in rules if applies(rule, arrival.study())]
     before = _runs(flow, study_uid, module)
-    decisions = [judge(arrival, flow.needs[module], rule, time.time()) for rule in rules]
+    decisions = [decide(arrival, flow.needs[module], rule, time.time()) for rule in rules]
     flow.look_at(arrival)
     new = sorted(_runs(flow, study_uid, module) - before)
     if rules and item.rule_key not in {rule.key for rule in rules}:
@@ -162,6 +161,6 @@ ACTIONS: dict[RequestAction, Callable[[Flow, Workitem, Request], Answer]] = {
     RequestAction.RELEASE: release,
     RequestAction.RETRY: retry,
     RequestAction.CANCEL: cancel,
-    RequestAction.DECIDE: decide,
+    RequestAction.DECIDE: carry_out,
     RequestAction.WITHDRAW: withdraw,
 }

@@ -6,11 +6,15 @@ import uuid
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from hilum.inventory import Component, Kind
+from hilum.inventory import Component, ComponentKind
 
 Json = dict[str, "str | int | Json | list[Json] | list[str]"]
 
-TYPES = {Kind.PYTHON: "library", Kind.PROGRAM: "application", Kind.FILE: "file"}
+TYPES = {
+    ComponentKind.PYTHON: "library",
+    ComponentKind.PROGRAM: "application",
+    ComponentKind.FILE: "file",
+}
 
 
 def sbom(product: Component, parts: Sequence[Component], at: float) -> Json:
@@ -36,7 +40,7 @@ def sbom(product: Component, parts: Sequence[Component], at: float) -> Json:
 
 def _is_here(component: Component) -> bool:
     """Whether it is installed; Debian's programs are needed by the demo only."""
-    return component.kind is not Kind.PROGRAM or bool(component.version)
+    return component.kind is not ComponentKind.PROGRAM or bool(component.version)
 
 
 def _component(component: Component) -> Json:
@@ -53,7 +57,7 @@ def _component(component: Component) -> Json:
     }
     if component.version:
         shown |= {"version": component.version, "purl": _reference(component)}
-    if component.kind is Kind.PROGRAM:
+    if component.kind is ComponentKind.PROGRAM:
         shown["scope"] = "optional"
     if component.file:
         digest = hashlib.sha256(component.file.read_bytes()).hexdigest()
@@ -64,17 +68,17 @@ def _component(component: Component) -> Json:
 
 def _reference(component: Component) -> str:
     match component.kind:
-        case Kind.PYTHON:
+        case ComponentKind.PYTHON:
             return f"pkg:pypi/{component.name}@{quote(component.version, safe='')}"
-        case Kind.PROGRAM:
+        case ComponentKind.PROGRAM:
             return f"pkg:deb/debian/{component.name}@{quote(component.version, safe='')}"
-        case Kind.FILE:
+        case ComponentKind.FILE:
             return f"file:{component.name}"
 
 
 def _dependencies(components: Sequence[Component]) -> list[Json]:
     """What needs what, of the Python packages."""
-    packages = {c.name: c for c in components if c.kind is Kind.PYTHON}
+    packages = {c.name: c for c in components if c.kind is ComponentKind.PYTHON}
     return [
         {
             "ref": _reference(package),

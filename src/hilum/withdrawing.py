@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Note:
+class RejectionNote:
     """What a rejection note says: when (seconds since 1970), why in words, and as a code."""
 
     at: float
@@ -34,10 +34,10 @@ class Note:
 
 def withdraw(flow: Flow, item: Workitem, asked: Request) -> Answer:
     """Take a result back, as a person asked and says why."""
-    return take_back(flow, item, Note(asked.at, asked.reason))
+    return take_back(flow, item, RejectionNote(asked.at, asked.reason))
 
 
-def take_back(flow: Flow, item: Workitem, said: Note) -> Answer:
+def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> Answer:
     """Take a result back: what was not sent yet stays here, and a note goes wherever it may be.
 
     The note is a workitem of its own. Deliveries to one destination follow each other, so one that
@@ -87,7 +87,7 @@ def _told(flow: Flow, item: Workitem) -> Answer:
     return Answer(True, text)
 
 
-def _write_notes(flow: Flow, item: Workitem, note: Workitem, said: Note) -> set[str]:
+def _write_notes(flow: Flow, item: Workitem, note: Workitem, said: RejectionNote) -> set[str]:
     """One note for each variant of the result: a destination is told of what it received only.
 
     Gives the variants of which there is a note: not every kind of object can be taken back.

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 from factory import mr_slices, write
-from hilum.comparer import LOST, UNREADABLE, Comparer, Pair
+from hilum.comparer import LOST, UNREADABLE, Comparer, FilePair
 from hilum.config.site import Worker
 from tests.patience import until
 
@@ -27,16 +27,16 @@ def test_pairs_are_judged_one_by_one(tmp_path: Path) -> None:
     broken = tmp_path / "broken.dcm"
     broken.write_bytes(one.read_bytes()[:-100])
     comparer = Comparer(Worker())
-    comparer.start([Pair(one, one), Pair(broken, one), Pair(other, one)])
+    comparer.start([FilePair(one, one), FilePair(broken, one), FilePair(other, one)])
     assert answers(comparer) == ["", UNREADABLE, "geometry"]
-    comparer.start([Pair(one, one)])  # and it can begin anew
+    comparer.start([FilePair(one, one)])  # and it can begin anew
     assert answers(comparer) == [""]
 
 
 def test_a_pair_that_ends_the_process_is_lost(tmp_path: Path) -> None:
     one, other = write(mr_slices(count=2), tmp_path)
     comparer = Comparer(Worker())
-    comparer.start([Pair(one, one), Pair(other, other)])
+    comparer.start([FilePair(one, one), FilePair(other, other)])
     assert comparer._process is not None
     os.kill(comparer._process.pid or 0, signal.SIGKILL)
     assert answers(comparer) == [LOST]
@@ -45,5 +45,5 @@ def test_a_pair_that_ends_the_process_is_lost(tmp_path: Path) -> None:
 def test_a_pair_that_takes_too_long_is_lost(tmp_path: Path) -> None:
     (one,) = write(mr_slices(count=1), tmp_path)
     comparer = Comparer(Worker(timeout_seconds=0.001))
-    comparer.start([Pair(one, one)])
+    comparer.start([FilePair(one, one)])
     assert answers(comparer) == [LOST]

@@ -15,20 +15,20 @@ SHOWN = ("kind", "name", "version", "licence")
 @app.command()
 def licences(as_json: AsJson = False) -> None:
     """List every part of the default installation with its version and licence."""
-    from hilum.inventory import Copyleft, Kind, components
+    from hilum.inventory import ComponentKind, Copyleft, components
 
     parts = components()
     if as_json:
         print_json([{key: str(getattr(part, key)) for key in SHOWN} for part in parts])
         return
-    for kind in Kind:
+    for kind in ComponentKind:
         table = Table(Column(f"{kind}", no_wrap=True), "version", "licence", box=None)
         for part in parts:
             if part.kind is kind:
                 version = part.version or ("" if part.file else "not installed")
                 table.add_row(escape(part.name), version, escape(part.licence))
         out.print(table)
-    packages = [part for part in parts if part.kind is Kind.PYTHON]
+    packages = [part for part in parts if part.kind is ComponentKind.PYTHON]
     for family in sorted(Copyleft, reverse=True)[:-1]:
         names = [part.name for part in packages if part.copyleft is family]
         out.print(f"Python packages under the {family.name}: {', '.join(names) or 'none'}")

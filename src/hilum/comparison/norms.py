@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from pydicom.dataset import Dataset
 
-from hilum.config.site import Norms as Settings
+from hilum.config.site import NormsSettings
 from hilum.dicom import codes
 from hilum.dicom.age import ages_of
 from hilum.errors import ConfigurationError
@@ -74,7 +74,7 @@ class Table:
     Raises `ConfigurationError` for a file that cannot be used; the text names line and column.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: NormsSettings) -> None:
         self.settings = settings
         self.rows = tuple(_read(settings))
         if not self.rows:
@@ -122,7 +122,7 @@ class Table:
 class Norms:
     """All tables of a site."""
 
-    def __init__(self, settings: Sequence[Settings]) -> None:
+    def __init__(self, settings: Sequence[NormsSettings]) -> None:
         self.tables = tuple(map(Table, settings))
 
     def notes(self, module: ModuleFacts, patient: Dataset, findings: Findings) -> tuple[Note, ...]:
@@ -158,7 +158,7 @@ def _not_used(made: Settings, module: ModuleFacts) -> str:
 
 
 def compare_with_norms(
-    settings: Sequence[Settings], module: ModuleFacts, patient: Dataset, findings: Findings
+    settings: Sequence[NormsSettings], module: ModuleFacts, patient: Dataset, findings: Findings
 ) -> tuple[tuple[Note, ...], list[str]]:
     """What the site's tables expect, and why a table was not used.
 
@@ -182,7 +182,7 @@ def _years(patient: Dataset) -> int | None:
     return int(ages[-1]) if ages and max(ages) - min(ages) <= 1 else None
 
 
-def _read(settings: Settings) -> Iterator[Norm]:
+def _read(settings: NormsSettings) -> Iterator[Norm]:
     where = f"norms {settings.file}"
     try:
         lines = settings.file.read_text(encoding="utf-8-sig").splitlines()

@@ -22,7 +22,7 @@ from hilum.errors import DeliveryError
 from hilum.findings import Change, Earlier, Finding, Findings, Measurement, Note
 from hilum.module import ModuleFacts
 from hilum.objects.iod.common import description
-from hilum.objects.iod.reading import PATIENT, Document, Number, made_by
+from hilum.objects.iod.reading import PATIENT, EarlierDocument, Number, made_by
 from hilum.transport.query import find, get
 from hilum.transport.scu import Peer
 
@@ -124,7 +124,7 @@ def compared(
     if day is None:
         return findings
     notes: dict[str, date] = {}  # the latest day that each is about
-    standing = _standing(filter(None, map(Document.read, datasets)))
+    standing = _standing(filter(None, map(EarlierDocument.read, datasets)))
     before = [report for report in standing if report.day < day]
     reports = list(_comparable(before, about, module, notes))
     changes: list[Finding] = []
@@ -152,8 +152,8 @@ def _is_of_other_structures(reports: Sequence[Document], followed: Sequence[Meas
 
 
 def _comparable(
-    reports: Iterable[Document], about: Dataset, module: ModuleFacts, notes: dict[str, date]
-) -> Iterator[Document]:
+    reports: Iterable[EarlierDocument], about: Dataset, module: ModuleFacts, notes: dict[str, date]
+) -> Iterator[EarlierDocument]:
     """Those on the same patient by the same network; what else is in the way is noted."""
     for report in reports:
         if not _is_same_patient(about, report) or report.module[0] != module.name[:64]:
@@ -167,7 +167,7 @@ def _comparable(
 
 
 def _earlier(
-    measurement: Measurement, reports: Sequence[Document], notes: dict[str, date]
+    measurement: Measurement, reports: Sequence[EarlierDocument], notes: dict[str, date]
 ) -> Iterator[Earlier]:
     """The same measurement in each earlier study, the oldest first.
 
@@ -189,12 +189,12 @@ def _earlier(
         yield Earlier(report.day, number.value, number.uncertainty, *uids)
 
 
-def _by_study(reports: Iterable[Document]) -> Iterator[list[Document]]:
+def _by_study(reports: Iterable[EarlierDocument]) -> Iterator[list[EarlierDocument]]:
     for _, of_study in groupby(reports, key=lambda report: (report.day, report.study_uid)):
         yield list(of_study)
 
 
-def _standing(documents: Iterable[Document]) -> list[Document]:
+def _standing(documents: Iterable[EarlierDocument]) -> list[EarlierDocument]:
     """The complete reports that nothing replaces or takes back, in order of study and time."""
     documents = list({document.sop_instance_uid: document for document in documents}.values())
     gone = frozenset[str]().union(*(document.names for document in documents))
@@ -206,7 +206,7 @@ def _is_possible(number: Number, measurement: Measurement) -> bool:
     return 1 / FARTHEST < number.value / measurement.value < FARTHEST
 
 
-def _is_same_patient(about: Dataset, report: Document) -> bool:
+def _is_same_patient(about: Dataset, report: EarlierDocument) -> bool:
     has_id = bool(text_of(about, "PatientID"))
     return (
         has_id
@@ -215,7 +215,7 @@ def _is_same_patient(about: Dataset, report: Document) -> bool:
     )
 
 
-def _agree(about: Dataset, report: Document, keyword: str) -> bool:
+def _agree(about: Dataset, report: EarlierDocument, keyword: str) -> bool:
     """Whether two patients do not contradict each other."""
     assert keyword in PATIENT
     here, there = text_of(about, keyword), report.patient[keyword]

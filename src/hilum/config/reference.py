@@ -27,7 +27,7 @@ SKETCHES: dict[str, dict[str, Any]] = {  # of sections that are commented out
     },
 }
 COMMENT = "# "
-Row = tuple[str, str, str]  # setting, default, help sentence
+SettingRow = tuple[str, str, str]  # setting, default, help sentence
 
 
 def example(modules: Sequence[str], note: str) -> str:
@@ -122,7 +122,7 @@ def section_of(field: FieldInfo) -> type[Settings] | None:
     return None
 
 
-def table() -> list[Row]:
+def table() -> list[SettingRow]:
     """Every setting that does not depend on a kind, for the reference."""
     rows = []
     for name, field in Site.model_fields.items():
@@ -134,7 +134,7 @@ def table() -> list[Row]:
     return rows
 
 
-def tables_by_kind() -> dict[tuple[str, str], list[Row]]:
+def tables_by_kind() -> dict[tuple[str, str], list[SettingRow]]:
     """By section and kind, the settings that not every kind of the section has as they are."""
     tables = {}
     for name in SECTIONS_BY_KIND:
@@ -147,7 +147,7 @@ def tables_by_kind() -> dict[tuple[str, str], list[Row]]:
     return tables
 
 
-def _row(key: str, field: FieldInfo) -> Row:
+def _row(key: str, field: FieldInfo) -> SettingRow:
     default = "required" if field.is_required() else _toml(_default(field))
     return key, default, field.description or ""
 
@@ -193,7 +193,7 @@ def reference() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _as_table(rows: Sequence[Row]) -> list[str]:
+def _as_table(rows: Sequence[SettingRow]) -> list[str]:
     head = ["| setting | default | meaning |", "|---|---|---|"]
     return [
         *head,

@@ -61,7 +61,7 @@ class Receiver(Settings):
     )
 
 
-class Retention(Settings):
+class RetentionSettings(Settings):
     """When images and results are removed from this machine; records always stay."""
 
     days: float = Field(
@@ -82,7 +82,7 @@ class Retention(Settings):
     )
 
 
-class Corrections(Settings):
+class CorrectionsSettings(Settings):
     """What becomes of images that are sent again with other patient or study data."""
 
     mode: Literal["ask", "follow"] = Field(
@@ -96,7 +96,7 @@ class Corrections(Settings):
     )
 
     @model_validator(mode="after")
-    def _names_whom_to_follow(self) -> "Corrections":
+    def _names_whom_to_follow(self) -> "CorrectionsSettings":
         if self.mode == "follow" and not self.senders:
             raise ValueError("mode follow needs senders: the AE titles or sources to be followed")
         return self
@@ -181,7 +181,7 @@ class Route(Settings):
     send_to: tuple[str, ...] = Field(description="Names of the destinations.")
 
 
-class Norms(Settings):
+class NormsSettings(Settings):
     """A table of what to expect of healthy persons by sex and age, of your own."""
 
     module: str = Field(description="Name of the module whose measurements the table is for.")
@@ -227,11 +227,11 @@ class Site(Settings):
     )
     receiver: Receiver = Field(Receiver(), description="The DICOM listener.")
     worker: Worker = Field(Worker(), description="Where modules run.")
-    retention: Retention = Field(
-        Retention(), description="When images and results are removed from this machine."
+    retention: RetentionSettings = Field(
+        RetentionSettings(), description="When images and results are removed from this machine."
     )
-    corrections: Corrections = Field(
-        Corrections(), description="What happens with corrected patient data."
+    corrections: CorrectionsSettings = Field(
+        CorrectionsSettings(), description="What happens with corrected patient data."
     )
     priors: Priors = Field(Priors(), description="Comparison with earlier results of a patient.")
     console: Console = Field(Console(), description="The web page and API.")
@@ -242,7 +242,7 @@ class Site(Settings):
         (), description="Where modules run that do not run in a child process of the worker."
     )
     route: tuple[Route, ...] = Field((), description="Where results are sent on to.")
-    norms: tuple[Norms, ...] = Field((), description="Norms of your own; Hilum has none.")
+    norms: tuple[NormsSettings, ...] = Field((), description="Norms of your own; Hilum has none.")
 
     def destinations(self, names: tuple[str, ...]) -> tuple[DestinationSettings, ...]:
         """The settings of the destinations called `names`."""

@@ -18,7 +18,7 @@ from pydicom.filereader import read_dataset
 from pydicom.sr.coding import Code
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from hilum.dicom.functional_groups import FrameGroups, Value, Values
+from hilum.dicom.functional_groups import FrameGroups, GroupValue, Values
 from hilum.dicom.header import HOSTILE, Header
 from hilum.dicom.quantities import RealWorldMap, real_world_maps
 from hilum.dicom.values import Rescale
@@ -214,7 +214,7 @@ def frames_of(instance: Instance, groups: FrameGroups | None, classic: Values) -
         if count > 1:  # one position for all of them is the position of none
             classic = {k: v for k, v in classic.items() if k != "ImagePositionPatient"}
         return tuple(Frame(instance, number, classic) for number in range(1, count + 1))
-    common: dict[str, Value] = dict(classic)
+    common: dict[str, GroupValue] = dict(classic)
     return tuple(
         Frame(instance, number, {**common, **own})
         for number, own in enumerate(groups.values, start=1)

@@ -17,8 +17,8 @@ from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 from hilum.dicom.structure import ITEM, ITEM_END, LONG_VRS, SEQUENCE_END, UNDEFINED, Buffer
 from hilum.errors import UnreadableError
 
-Value = tuple[float, ...] | str
-Values = Mapping[str, Value]
+GroupValue = tuple[float, ...] | str
+Values = Mapping[str, GroupValue]
 
 SHARED, PER_FRAME = 0x52009229, 0x52009230
 MOST_FRAMES = 100_000
@@ -91,7 +91,7 @@ class FrameGroups:
 def of_classic(header: Dataset) -> Values:
     """What is `WANTED` of an object with one plane; a broken value is not there."""
     little = header.original_encoding[1] is not False
-    values: dict[str, Value] = {}
+    values: dict[str, GroupValue] = {}
     for keyword, tag in _TAGS.items():
         element = header._dict.get(tag)  # type: ignore[call-overload]  # not decoded by pydicom
         if element is None:
@@ -114,7 +114,7 @@ def of_multi_frame(
     Raises `UnreadableError` where they make no sense.
     """
     reader = _Reader(content, syntax)
-    shared: dict[str, Value] = {}
+    shared: dict[str, GroupValue] = {}
     shared_place = None
     for shared_place in reader.items(*places.get(SHARED, (0, 0))):
         reader.collect(*shared_place, shared)
@@ -131,7 +131,7 @@ def of_multi_frame(
     return FrameGroups(tuple(values), tuple(frames), shared_place)
 
 
-def decoded(raw: bytes, vr: str, little: bool = True) -> Value | None:
+def decoded(raw: bytes, vr: str, little: bool = True) -> GroupValue | None:
     """Numbers of a numeric value representation, else text; None if empty or broken."""
     if form := _BINARY.get(vr):
         size = struct.calcsize(f"<{form}")
@@ -201,7 +201,7 @@ class _Reader:
                 raise UnreadableError("a functional group ends beyond its sequence")
             yield element.value, inner
 
-    def collect(self, start: int, end: int, values: dict[str, Value], depth: int = 0) -> None:
+    def collect(self, start: int, end: int, values: dict[str, GroupValue], depth: int = 0) -> None:
         """Add to `values` what is wanted of the item between `start` and `end`."""
         position = start
         while position + 8 <= end:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset
 
-from hilum.dicom.functional_groups import Value
+from hilum.dicom.functional_groups import GroupValue
 from hilum.errors import UnreadableError
 
 DEFAULTS = {"RescaleSlope": 1.0, "RescaleIntercept": 0.0}
@@ -28,7 +28,7 @@ class Rescale:
     missing: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, values: Mapping[str, Value], header: Dataset | None = None) -> Rescale:
+    def of(cls, values: Mapping[str, GroupValue], header: Dataset | None = None) -> Rescale:
         """Read both attributes, each by itself.
 
         `header` is where a value stands that `values` could not decode: it is told apart from one

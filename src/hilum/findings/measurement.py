@@ -1,4 +1,4 @@
-"""Numbers, and what has become of them since earlier exams."""
+"""Numbers, and how they have changed since earlier exams."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -106,12 +106,12 @@ class Change(Finding):
 
     @property
     def years(self) -> float:
-        """Since the latest earlier exam."""
+        """Years since the latest earlier exam."""
         return (self.day - self.latest.day).days / DAYS_PER_YEAR
 
     @property
     def difference(self) -> float:
-        """In the unit of the measurement; positive where it has grown."""
+        """The change in the unit of the measurement; positive where it has grown."""
         return self.of.value - self.latest.value
 
     @property
@@ -125,7 +125,7 @@ class Change(Finding):
 
     @property
     def percent_per_year(self) -> float | None:
-        """Of the earlier value; None for exams so close that their noise would fill it."""
+        """The change per year in per cent of the earlier value; None for exams close together."""
         if self.years < LEAST_YEARS or not self.latest.value:
             return None
         return 100 * self.difference / self.latest.value / self.years

@@ -32,7 +32,7 @@ class Refusal(Finding):
 
     @property
     def sentence(self) -> str:
-        """The whole sentence that stands in every result."""
+        """The whole sentence, as every result shows it."""
         return f"Could not be analysed, because {clause(self.text)}."
 
     def summary(self) -> RefusalSummary:
@@ -64,7 +64,7 @@ class Note(Finding):
 
     @property
     def sentence(self) -> str:
-        """What stands in every result."""
+        """The remark, as every result shows it."""
         return f"{CAUTION}{clause(self.text)}." if self.caution else self.text
 
     def summary(self) -> NoteSummary:

@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 class Ended(Enum):
-    """How what was asked of the child came out."""
+    """How a request to the child has ended."""
 
     WELL = "well"
     FAILED = "the module or its input is to blame"
@@ -60,7 +60,7 @@ class Ended(Enum):
     NO_ROOM = "the disk is full"
 
 
-class Answer(NamedTuple):
+class ChildAnswer(NamedTuple):
     """What the child says; `text` is the problem in one line, if there is one."""
 
     ended: Ended
@@ -85,7 +85,7 @@ class ChildHost:
         self._pipe: Connection | None = None
 
     def start(self) -> None:
-        """Start the child unless it runs; it loads the network at once, so the next job is warm."""
+        """Start the child unless it runs. It loads the model at once, so the next job is warm."""
         if self._process is not None and self._process.is_alive():
             return
         self.close()  # what a dead child has left
@@ -207,7 +207,7 @@ def _cautions(inputs: Iterable[Series | tuple[Film, ...]]) -> Iterator[Note]:
 def _pictures(
     inputs: Iterable[Series | tuple[Film, ...]], findings: Findings
 ) -> dict[str, np.ndarray]:
-    """By SOP Instance UID: of every film, and of each image of a series that a finding is about."""
+    """Pictures by SOP Instance UID: of every film, and of each image that a finding is about."""
     films: list[Film] = []
     for given in inputs:
         if isinstance(given, Series):
@@ -219,7 +219,7 @@ def _pictures(
 
 
 def _serve(name: str, place: Place, pipe: Connection) -> None:
-    """The child: load, say so, then one job after the other until the parent is gone."""
+    """Run as the child: load, say so, then do one job after the other until the parent ends."""
     die_with_parent()
     limit = place.limits.memory_mb << 20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
@@ -230,18 +230,18 @@ def _serve(name: str, place: Place, pipe: Connection) -> None:
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
         # no patient's data are here yet, and a hospital's own network needs the whole reason
         reason = str(error) if isinstance(error, ConfigurationError) else where(error)
-        pipe.send(Answer(Ended.FAILED, f"the module does not load: {reason}"))
+        pipe.send(ChildAnswer(Ended.FAILED, f"the module does not load: {reason}"))
         return
     with contextlib.suppress(EOFError, BrokenPipeError):  # the parent is gone; so are we
         while True:
-            pipe.send(Answer(Ended.WELL))  # ready
+            pipe.send(ChildAnswer(Ended.WELL))  # ready
             job = pipe.recv()
             # A result must name the network that made it: one that was exchanged meanwhile is not.
             same = job.weights_sha256 == weights
-            pipe.send(_run(module, job) if same else Answer(Ended.FAILED, EXCHANGED))
+            pipe.send(_run(module, job) if same else ChildAnswer(Ended.FAILED, EXCHANGED))
 
 
-def _run(module: Module, job: Job) -> Answer:
+def _run(module: Module, job: Job) -> ChildAnswer:
     """Run `job`; only this workitem ends, whatever is raised."""
     try:
         try:
@@ -253,12 +253,12 @@ def _run(module: Module, job: Job) -> Answer:
             said = isinstance(error, MachineError)
             text = str(error) if said else f"the module raised {where(error, package_of(module))}"
             machine = said or is_of_the_machine(error)
-            return Answer(Ended.EXHAUSTED if machine else Ended.FAILED, text)
+            return ChildAnswer(Ended.EXHAUSTED if machine else Ended.FAILED, text)
     except OSError as error:
         if is_full(error):
-            return Answer(Ended.NO_ROOM)
+            return ChildAnswer(Ended.NO_ROOM)
         raise
-    return Answer(Ended.WELL)
+    return ChildAnswer(Ended.WELL)
 
 
 def _keep_traceback(error: BaseException, out: Path) -> None:

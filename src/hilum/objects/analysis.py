@@ -27,8 +27,8 @@ class Analysis:
     findings are a refusal). `reasons` says why they were chosen; `incomplete` says what was
     missing, or is None; `predecessor` holds the SOP (class, instance) UIDs of the result this one
     replaces. `pictures` holds `Film.picture` by SOP Instance UID; a film without one cannot be
-    shown, for the writers decode no film. `left_out` says which images do not count, as a person
-    decided.
+    shown, because the writers decode no film. `left_out` says which images do not count because a
+    person decided so.
     """
 
     workitem_id: str

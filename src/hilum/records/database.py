@@ -23,7 +23,7 @@ TRANSIENT = (
 )
 
 log = logging.getLogger(__name__)
-Outcome = TypeVar("Outcome")
+Returned = TypeVar("Returned")
 
 
 def raise_it(error: RecordsUnusable) -> NoReturn:
@@ -59,7 +59,7 @@ class Database:
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", _configure_sqlite)
 
-    def transact(self, work: Callable[[sa.Connection], Outcome]) -> Outcome:
+    def transact(self, work: Callable[[sa.Connection], Returned]) -> Returned:
         """The result of `work` in one transaction, which begins again when the database fails.
 
         Raises `RecordsUnavailable` when the patience is at its end.

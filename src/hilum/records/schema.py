@@ -37,7 +37,7 @@ FOREIGN = (
 Transact = Callable[[Callable[[sa.Connection], Any]], Any]  # `Records.transact`
 
 
-class Standing(Enum):
+class SchemaAge(Enum):
     """How the tables of a database stand beside those of this Hilum."""
 
     EMPTY = "empty"  # none of our tables is there
@@ -49,24 +49,24 @@ class Standing(Enum):
 
 def make_or_require(transact: Transact) -> None:
     """Make the tables in an empty database; raise `OtherVersionError` for another version."""
-    if transact(standing) is Standing.EMPTY:
+    if transact(standing) is SchemaAge.EMPTY:
         transact(_make)
     transact(require_known)
-    if transact(standing) is Standing.OLDER:
+    if transact(standing) is SchemaAge.OLDER:
         raise OtherVersionError(OLDER)
 
 
-def standing(connection: sa.Connection) -> Standing:
+def standing(connection: sa.Connection) -> SchemaAge:
     """How the tables of the database stand."""
     found = version(connection)
     if found is None:
         ours = set(tables.metadata.tables) & set(sa.inspect(connection).get_table_names())
-        return Standing.OLDER if ours else Standing.EMPTY
+        return SchemaAge.OLDER if ours else SchemaAge.EMPTY
     if found == HEAD:
-        return Standing.CURRENT
+        return SchemaAge.CURRENT
     if not (found.isdigit() and len(found) == len(HEAD)):
-        return Standing.FOREIGN
-    return Standing.NEWER if found > HEAD else Standing.OLDER
+        return SchemaAge.FOREIGN
+    return SchemaAge.NEWER if found > HEAD else SchemaAge.OLDER
 
 
 def version(connection: sa.Connection) -> str | None:
@@ -79,7 +79,7 @@ def version(connection: sa.Connection) -> str | None:
 
 def require_known(connection: sa.Connection) -> None:
     """Raise `OtherVersionError` for tables that no migration of ours leads away from."""
-    text = {Standing.NEWER: NEWER, Standing.FOREIGN: FOREIGN}.get(standing(connection))
+    text = {SchemaAge.NEWER: NEWER, SchemaAge.FOREIGN: FOREIGN}.get(standing(connection))
     if text:
         raise OtherVersionError(text.format(found=version(connection), head=HEAD))
 
@@ -98,7 +98,7 @@ def lock(connection: sa.Connection) -> None:
 
 def _make(connection: sa.Connection) -> None:
     lock(connection)
-    if standing(connection) is not Standing.EMPTY:
+    if standing(connection) is not SchemaAge.EMPTY:
         return  # another process was quicker
     tables.metadata.create_all(connection)
     VERSION.create(connection)

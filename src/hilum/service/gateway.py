@@ -46,7 +46,7 @@ MORE_SECONDS = 0.05  # while there is much to copy, as after an update
 log = logging.getLogger(__name__)
 
 
-def decide(site: Site) -> None:
+def run_gateway(site: Site) -> None:
     """Decide on what arrives, and deliver what was made of it, until SIGTERM."""
     stop = begin(site.data)
     records = open_records(site)

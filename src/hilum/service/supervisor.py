@@ -32,7 +32,7 @@ from hilum.records.migrations import upgrade
 from hilum.records.soundness import Files, require_as_new, require_present, require_whole
 from hilum.service.beginning import UNUSABLE
 from hilum.service.console import show
-from hilum.service.gateway import decide
+from hilum.service.gateway import run_gateway
 from hilum.service.preflight import (
     alone_in,
     check_ends,
@@ -67,7 +67,7 @@ def tasks(site: Site, role: Role, beside: Collection[Role]) -> dict[str, Task]:
         case Role.RECEIVER:
             return {"receiver": (receive, (site.receiver, site.data, hints))}
         case Role.GATEWAY:
-            return {"gateway": (decide, (site,))}
+            return {"gateway": (run_gateway, (site,))}
         case Role.CONSOLE:
             return {"console": (show, (site,))}
         case Role.WATCHER:

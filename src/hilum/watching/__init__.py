@@ -19,7 +19,7 @@ from hilum.records import Records
 from hilum.records.states import SourceState
 from hilum.sources import Portion, open_source
 from hilum.watching.fetching import Fetching, Pace
-from hilum.watching.standing import Standing
+from hilum.watching.standing import SourceLedger
 
 LIVELY_SECONDS = 2.0  # after an image, more are likely
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.25, 5.0
@@ -46,7 +46,7 @@ class Watch:
         pace: Pace = USUAL_PACE,
     ) -> None:
         self.settings = settings
-        self._standing = Standing(records, settings.name)
+        self._standing = SourceLedger(records, settings.name)
         self.source = open_source(settings)
         self._fetching = Fetching(
             site, settings.wait_seconds, self.source, records, hints, self._standing, pace

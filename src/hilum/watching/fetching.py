@@ -27,7 +27,7 @@ from hilum.records.states import EventKind
 from hilum.sources import Listed, Portion, Source
 from hilum.transport.web import batches
 from hilum.watching.holdings import SiteHoldings
-from hilum.watching.standing import Standing
+from hilum.watching.standing import SourceLedger
 
 FETCHERS = 4
 BATCH_SHARE = 8  # instances in memory at one time take at most one part in so many of the limit
@@ -132,7 +132,7 @@ class Fetching:
         source: Source,
         records: Records,
         hints: HintSender,
-        standing: Standing,
+        standing: SourceLedger,
         pace: Pace,
     ) -> None:
         self._pace = pace

@@ -17,7 +17,7 @@ PROGRESS_SECONDS = 10.0
 log = logging.getLogger(__name__)
 
 
-class Standing:
+class SourceLedger:
     """The row of one source, written only when it changes."""
 
     def __init__(self, records: Records, name: str) -> None:

@@ -17,7 +17,7 @@ from pydicom.uid import (
 )
 
 from hilum.dicom.uids import derived_uid
-from hilum_lab.odd_input.phantom import Plane, planes
+from hilum_lab.odd_input.phantom import PhantomPlane, planes
 
 CLASSIC = {
     "MR": MRImageStorage,
@@ -40,9 +40,9 @@ class CaseFiles:
 
     modality: str
     files: dict[str, Dataset | bytes] = field(default_factory=dict)
-    planes: list[Plane] = field(default_factory=list)
+    planes: list[PhantomPlane] = field(default_factory=list)
 
-    def add(self, dataset: Dataset | bytes, *scanned: Plane, name: str = "") -> None:
+    def add(self, dataset: Dataset | bytes, *scanned: PhantomPlane, name: str = "") -> None:
         """One more file, called by its number unless `name` is given."""
         self.files[name or f"{len(self.files) + 1:04d}.dcm"] = dataset
         self.planes += scanned
@@ -63,7 +63,7 @@ class Maker:
     def uid(self, *what: object) -> str:
         return derived_uid("odd input", self._case, *map(str, what))
 
-    def exam(self, scanned: Iterable[Plane] = (), **attributes: Any) -> CaseFiles:
+    def exam(self, scanned: Iterable[PhantomPlane] = (), **attributes: Any) -> CaseFiles:
         """An exam of one series, an image for each plane (twelve axial ones without any)."""
         exam = CaseFiles(self.modality)
         for number, plane in enumerate(scanned or planes(), start=1):
@@ -71,7 +71,12 @@ class Maker:
         return exam
 
     def image(
-        self, plane: Plane, number: int = 1, slope: Any = None, intercept: Any = None, **more: Any
+        self,
+        plane: PhantomPlane,
+        number: int = 1,
+        slope: Any = None,
+        intercept: Any = None,
+        **more: Any,
     ) -> Dataset:
         """One image; `more` are its attributes by keyword, None leaves one out.
 

@@ -8,14 +8,14 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from hilum_lab.odd_input.classic import ENHANCED, CaseFiles, Maker, changed, put_pixels
-from hilum_lab.odd_input.phantom import Plane, planes
+from hilum_lab.odd_input.phantom import PhantomPlane, planes
 
 
 @dataclass(frozen=True)
 class Shot:
     """One frame: its plane, and what tells it from others in the same place."""
 
-    plane: Plane
+    plane: PhantomPlane
     stack: str = "1"
     place: int = 1  # In-Stack Position Number
     echo: float | None = None  # ms
@@ -25,7 +25,7 @@ class Shot:
     intercept: float = 0.0
 
 
-def shots(scanned: Sequence[Plane] = (), **values: Any) -> list[Shot]:
+def shots(scanned: Sequence[PhantomPlane] = (), **values: Any) -> list[Shot]:
     """A frame for each plane, numbered in this order."""
     places = enumerate(scanned or planes(), start=1)
     return [Shot(plane, place=place, **values) for place, plane in places]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from hilum_lab.odd_input.case import Case, MustReceive, MustRefuse
-from hilum_lab.odd_input.phantom import GRADIENT, Plane, field
+from hilum_lab.odd_input.phantom import GRADIENT, PhantomPlane, field
 from hilum_lab.odd_input.readers import Read, grid_difference
 
 SHARE_OF_VOXEL = 0.25  # of its smallest side: what a voxel may lie beside its true place
@@ -115,12 +115,12 @@ def _unsaid(words: Sequence[str], heard: Heard) -> list[str]:
     return [f"it does not say /{w}/" for w in words if not re.search(w, heard.words, re.DOTALL)]
 
 
-def _errors(array: np.ndarray, affine: np.ndarray, scanned: Sequence[Plane]) -> Errors:
+def _errors(array: np.ndarray, affine: np.ndarray, scanned: Sequence[PhantomPlane]) -> Errors:
     """Find for each received slice the plane that it is, and compare corners and values."""
     slices, rows, columns = array.shape
     corners = [(r, c) for r in (0, rows - 1) for c in (0, columns - 1)]
     faults: list[str] = []
-    used: list[Plane] = []
+    used: list[PhantomPlane] = []
     worst_mm = worst_value = 0.0
     for number in range(slices):
         indices = np.array([(number, r, c) for r, c in corners], float)
@@ -155,7 +155,7 @@ def _grid(affine: np.ndarray, number: int, rows: int, columns: int) -> np.ndarra
     return np.asarray(indices[0] @ affine[:3, :3].T + affine[:3, 3])
 
 
-def _apart(plane: Plane, corners: np.ndarray) -> float:
+def _apart(plane: PhantomPlane, corners: np.ndarray) -> float:
     """The greatest distance between a corner of a plane and where the affine has it, in mm."""
     own = plane.positions()[[0, 0, -1, -1], [0, -1, 0, -1]]
     return float(np.linalg.norm(own - corners, axis=1).max())

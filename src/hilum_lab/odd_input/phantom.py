@@ -29,7 +29,7 @@ def turned(degrees: float, axis: int, orientation: tuple[float, ...] = AXIAL) ->
 
 
 @dataclass(frozen=True)
-class Plane:
+class PhantomPlane:
     """One scanned plane: what Image Position and Orientation, Pixel Spacing and size say (LPS, mm).
 
     `offset` is added to the phantom's value: it tells apart what was scanned twice in one place.
@@ -66,7 +66,7 @@ def planes(
     spacing: tuple[float, float] = (1.0, 1.0),
     size: tuple[int, int] = (20, 16),
     offset: float = 0.0,
-) -> list[Plane]:
+) -> list[PhantomPlane]:
     """`count` planes, `step` mm apart along their normal.
 
     `tilt`, in degrees, shifts them against each other along the columns, as a gantry does.
@@ -74,10 +74,13 @@ def planes(
     normal = np.cross(orientation[:3], orientation[3:])
     shift = np.tan(np.deg2rad(tilt)) * np.array(orientation[3:])
     places = [np.array(origin) + n * step * (normal + shift) for n in range(count)]
-    return [Plane(tuple(p.tolist()), orientation, spacing, size, offset) for p in places]
+    return [PhantomPlane(tuple(p.tolist()), orientation, spacing, size, offset) for p in places]
 
 
-def at(distances: list[float], **others: float) -> list[Plane]:
+def at(distances: list[float], **others: float) -> list[PhantomPlane]:
     """Axial planes at these distances from the first one, in mm."""
     x, y, z = ORIGIN
-    return [Plane((x, y, z + distance), offset=others.get("offset", 0.0)) for distance in distances]
+    return [
+        PhantomPlane((x, y, z + distance), offset=others.get("offset", 0.0))
+        for distance in distances
+    ]

@@ -19,7 +19,7 @@ from hilum.modules.chest.gates import (
     PixelGate,
     header_objection,
 )
-from hilum.modules.chest.network import Classifier, LungSegmenter, Scores
+from hilum.modules.chest.network import Classifier, LungSegmenter, Prediction
 from hilum.modules.chest.preprocess import Prepared, prepare
 
 HERE = Path(__file__).parent
@@ -33,7 +33,7 @@ class Analysed:
     film: Film
     prepared: Prepared
     lungs: np.ndarray
-    reading: Scores
+    reading: Prediction
 
 
 def facts_of_model(folder: Path) -> tuple[str, str, str, tuple[Path, ...]]:

@@ -54,7 +54,7 @@ class LungSegmenter:
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
+class Prediction:
     """What a network said of one prepared film.
 
     `scores` (groups,) lie between 0 and 1 and add up to 1. `activation` (groups, rows, columns) is
@@ -110,7 +110,7 @@ class Classifier:
             )
         self._input = inputs[0].name
 
-    def __call__(self, image: np.ndarray, lungs: np.ndarray) -> Scores:
+    def __call__(self, image: np.ndarray, lungs: np.ndarray) -> Prediction:
         """`image` (rows, columns) 0-1 without its border, `lungs` boolean on the same pixels."""
         picture, output = self.card.input, self.card.output
         cut = int(picture.cut_top * len(image))
@@ -123,7 +123,7 @@ class Classifier:
         grey = bilinear(cropped(seen, box), (picture.rows, picture.columns))
         names = list(filter(None, (output.scores, output.activation)))
         found = self._session.run(names, {self._input: self._tensor(grey)})
-        return Scores(
+        return Prediction(
             scores=self._scores(np.asarray(found[0], np.float64)),
             activation=self._activation(np.asarray(found[1])) if output.activation else None,
             box=box,

@@ -56,7 +56,7 @@ def stamp(
 
 
 def sop_instance_uid(analysis: Analysis, kind: str, variant: str = "", number: int = 1) -> str:
-    """Of one object: from the id of the run (`hilum.runs`), and its kind, variant and number.
+    """The UID of one object: from the id of the run (`hilum.runs`), its kind, variant and number.
 
     The images and the module are in it once more, for who writes objects without a run.
     """
@@ -68,7 +68,7 @@ def sop_instance_uid(analysis: Analysis, kind: str, variant: str = "", number: i
 
 
 def series_instance_uid(first: str) -> str:
-    """Of the series whose first (mostly only) instance has the SOP Instance UID `first`.
+    """The UID of the series whose first (mostly only) instance has the SOP Instance UID `first`.
 
     A predecessor's series thus follows from its instance UID.
     """
@@ -97,7 +97,7 @@ def predecessors(analysis: Analysis, sop_class_uid: str) -> list[Dataset]:
 
 
 def body_part(analysis: Analysis) -> str | None:
-    """Of the analysed images, else of the structure that was found, else of the study's images."""
+    """The body part of the analysed images, of what was found, or of the study's images."""
     chosen = [s.header.get("BodyPartExamined") for s in analysis.all_series]
     about = (code for finding in analysis.findings.items for code in finding.codes())
     found = [codes.BODY_PARTS.get(code) for code in about]

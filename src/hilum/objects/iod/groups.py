@@ -29,7 +29,7 @@ def library(report: Report) -> Dataset:
 
 
 def groups(report: Report) -> Iterator[Dataset]:
-    """One for each film, one for each of its scores; then those of the whole input."""
+    """A group for each film and for each of its scores; then those of the whole input."""
     for film in report.films:
         yield group(report, "", film.own.measurements, film, evaluations=_evaluations(film))
         for classification in film.own.classifications:
@@ -70,7 +70,7 @@ def _of_scores(
 
 
 def _of_nothing(report: Report, segment: Segment) -> Dataset:
-    """That a structure was not found; without a voxel it has no region, which TID 1411 needs."""
+    """The group that says that a structure was not found: without a voxel it has no region."""
     content = tracking(segment.name, report.tracking_uid_of(segment))
     content += [tree.code(codes.FINDING, segment.code), site(segment)]
     for measurement in report.measurements(segment):
@@ -79,7 +79,7 @@ def _of_nothing(report: Report, segment: Segment) -> Dataset:
 
 
 def site(segment: Segment) -> Dataset:
-    """Where in the body, with side and part."""
+    """The place in the body, with side and part."""
     given = (
         (codes.LATERALITY, segment.side),
         (codes.TOPOGRAPHICAL_MODIFIER, segment.modifier),
@@ -120,7 +120,7 @@ def _image(name: Code, film: FilmReport) -> Dataset:
 
 
 def tracking(label: str, uid: str) -> list[Dataset]:
-    """What makes a group known again, to people and to machines."""
+    """The items by which people and machines know a group again."""
     return [
         tree.text(codes.TRACKING_IDENTIFIER, label, tree.HAS_OBS_CONTEXT),
         tree.uid(codes.TRACKING_UNIQUE_IDENTIFIER, uid, tree.HAS_OBS_CONTEXT),

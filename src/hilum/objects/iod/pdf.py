@@ -38,7 +38,7 @@ def write(report: Report) -> Dataset:
 
 
 def _acquired(report: Report) -> str | None:
-    """When the analysed images were taken, as far as they say."""
+    """The time at which the analysed images were taken, as far as they state it."""
     series = report.analysis.series
     if series is None:
         return None

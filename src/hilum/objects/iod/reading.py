@@ -41,7 +41,7 @@ class Number:
             raise ValueError("a value that can be compared is finite and above 0")
 
     def within(self, unit: str) -> "Number | None":
-        """The same in another unit, None if that is another quantity."""
+        """The same value in another unit, None if that is another quantity."""
         if self.unit == unit:
             return self
         if not {self.unit, unit} <= LITRES.keys():
@@ -51,7 +51,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Document:
+class EarlierDocument:
     """A report, or the withdrawal of one, on the study of `day`.
 
     `names` are the SOP instances that it replaces or takes back. A report that `is_cautious` said
@@ -71,15 +71,15 @@ class Document:
     numbers: Mapping[Key, Number]
 
     @classmethod
-    def read(cls, document: Dataset) -> "Document | None":
-        """None for one that is broken in any way."""
+    def read(cls, document: Dataset) -> "EarlierDocument | None":
+        """Read a document; None for one that is broken in any way."""
         try:
             return cls._read(document)
         except HOSTILE:
             return None
 
     @classmethod
-    def _read(cls, document: Dataset) -> "Document | None":
+    def _read(cls, document: Dataset) -> "EarlierDocument | None":
         day, is_report = day_of(document.get("StudyDate")), document.Modality == "SR"
         if day is None or not (is_report or document.Modality == "KO"):
             return None
@@ -103,14 +103,14 @@ class Document:
         )
 
     def again(self, measurement: Measurement) -> Number | None:
-        """The same measurement here, in its unit."""
+        """The same measurement in this document, in its unit."""
         label = measurement.of.name if measurement.of else None
         number = self.numbers.get((label, measurement.code.value))
         return number and number.within(measurement.unit.value)
 
 
 def made_by(module: ModuleFacts) -> tuple[str, str, str]:
-    """What a report of `module` says of its maker, as `Document.module`."""
+    """What a report of `module` says of its maker, as `EarlierDocument.module`."""
     return module.name[:64], module.version[:64], module.weights_sha256[:64]
 
 
@@ -180,7 +180,7 @@ def _measured(item: Dataset) -> tuple[float, str]:
 
 
 def _uncertainty(item: Dataset) -> float | None:
-    """The one among the properties of a NUM item, if it is in the unit of the item itself."""
+    """The uncertainty among the properties of a NUM item, if it is in the unit of the item."""
     for inner in _numeric(item.get("ContentSequence", [])):
         if _name(inner) == codes.MEASUREMENT_UNCERTAINTY.value:
             value, unit = _measured(inner)

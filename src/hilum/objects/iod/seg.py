@@ -146,9 +146,9 @@ def _refer_to_frames(dataset: Dataset, series: Series) -> None:
 
 
 def frame_of_reference_uid(series: Series) -> str:
-    """Of the images; derived from their series where they violate the standard and have none.
+    """The Frame of Reference UID of the images, derived from their series where they have none.
 
-    Nor is a broken one copied.
+    A broken one is not copied either.
     """
     stated = series.header.uid("FrameOfReferenceUID")
     return stated or derived_uid("frame-of-reference", series.uid)
@@ -186,7 +186,7 @@ def _modifiers(segment: Segment) -> list[Dataset]:
 
 
 def _fix_dimension_organization(dataset: Dataset, uid: str) -> None:
-    """highdicom draws a random UID here; a repeated run must give the same bytes."""
+    """Replace the random UID of highdicom: a repeated run must give the same bytes."""
     for sequence in ("DimensionOrganizationSequence", "DimensionIndexSequence"):
         for item in dataset[sequence].value:
             item.DimensionOrganizationUID = uid

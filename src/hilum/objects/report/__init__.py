@@ -33,7 +33,7 @@ class Report:
 
     @cached_property
     def empty_segments(self) -> tuple[Segment, ...]:
-        """Those that the module looked for and did not find: their volume is 0."""
+        """The segments that the module looked for and did not find: their volume is 0."""
         return tuple(s for s in self.analysis.findings.segments if not s.mask.array.any())
 
     @cached_property
@@ -56,14 +56,14 @@ class Report:
         return Views.of(series, self.segments, self.analysis.all_series)
 
     def tracking_uid(self, *what: str) -> str:
-        """Of `what` was found: the same in SEG and SR and in every result of the module on a study.
+        """The tracking UID of `what`: the same in SEG, SR and every result on a study.
 
         So a result that replaces another one speaks of the same structures.
         """
         return derived_uid("tracking", self.analysis.study.uid, self.analysis.module.name, *what)
 
     def tracking_uid_of(self, segment: Segment) -> str:
-        """That of a structure, by its code, part, side and label; by its order among equals."""
+        """The tracking UID of a structure, by its code, part, side and label, and its order."""
         found = self.analysis.findings.segments
         equals = [s for s in found if _structure(s) == _structure(segment)]
         return self.tracking_uid(*_structure(segment), str(equals.index(segment)))
@@ -142,7 +142,7 @@ class Report:
 
     @property
     def legend(self) -> str:
-        """What the numbers mean."""
+        """The sentences that say what the numbers mean."""
         spread = ONE_DEVIATION if self._has_uncertainty else ""
         return ". ".join(words for words in (spread, self._definition) if words)
 
@@ -161,7 +161,7 @@ class Report:
         return tuple(map(change_row, self.analysis.findings.changes))
 
     def change(self, measurement: Measurement) -> Change | None:
-        """That of `measurement`, if it could be compared."""
+        """The change of `measurement`, if it could be compared."""
         changes = self.analysis.findings.changes
         return next((change for change in changes if change.of is measurement), None)
 
@@ -177,7 +177,7 @@ class Report:
 
     @property
     def whole(self) -> Findings:
-        """What is about no single film."""
+        """The findings that are about no single film."""
         findings = self.analysis.findings
         return findings.about(None) if self.films else findings
 

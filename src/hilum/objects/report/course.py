@@ -9,6 +9,7 @@ from datetime import date
 from itertools import pairwise
 from math import ceil, floor, log10
 
+from hilum.checks import Colour
 from hilum.dicom import codes
 from hilum.findings import Change, Measurement, Segment
 from hilum.objects.report.rows import (
@@ -16,7 +17,6 @@ from hilum.objects.report.rows import (
     MINUS,
     PLUS_MINUS,
     WITHIN,
-    Colour,
     digits_of,
     in_print,
     signed,
@@ -44,7 +44,7 @@ class Step:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """What stands in a line of a table."""
+        """The words for a line of a table."""
         return (f"since {self.since}", self.value, self.rest, self.per_year, self.verdict)
 
 
@@ -143,7 +143,7 @@ class Course:
 
     @classmethod
     def of(cls, changes: Sequence[Change]) -> "Course | None":
-        """Of the changes that are volumes of segments; None if there are none."""
+        """The plot of the changes that are volumes of segments; None if there are none."""
         tracks = tuple(
             _track(change, change.of.of)
             for change in changes
@@ -153,12 +153,12 @@ class Course:
 
     @property
     def days(self) -> tuple[date, ...]:
-        """Of all exams, the first first."""
+        """The days of all exams, the first one first."""
         return tuple(sorted({day for track in self.tracks for day, _, _ in track.points}))
 
     @property
     def range(self) -> tuple[float, float]:
-        """Of the vertical axis, in mL."""
+        """The range of the vertical axis, in mL."""
         points = [(value, spread) for track in self.tracks for _, value, spread in track.points]
         low, high = min(v - s for v, s in points), max(v + s for v, s in points)
         missing = max(LEAST_RANGE * (low + high) / 2 - (high - low), 0.16 * (high - low)) / 2
@@ -229,7 +229,7 @@ def _track(change: Change, segment: Segment) -> Track:
 
 
 def _value_ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """At round numbers (1, 2 or 5 of some power of ten), at most `MOST_TICKS`."""
+    """The ticks at round numbers (1, 2 or 5 times a power of ten), at most `MOST_TICKS`."""
     least = (high - low) / (MOST_TICKS - 1)
     power = 10.0 ** floor(log10(least))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= least)
@@ -239,7 +239,7 @@ def _value_ticks(low: float, high: float) -> list[tuple[float, str]]:
 
 
 def _day_ticks(days: Sequence[date]) -> list[tuple[date, str]]:
-    """The turns of years, or of exams close together the first and the last day."""
+    """The ticks at the turns of years; for exams close together, at the first and last day."""
     first, last = days[0], days[-1]
     years = range(first.year + 1, last.year + 1)
     if len(years) > 1:

@@ -1,12 +1,12 @@
-"""The heat map and the outline of the lungs upon the picture of a radiograph."""
+"""The heat map and the outline of the lungs on the picture of a radiograph."""
 
 import numpy as np
 from PIL import Image, ImageFilter
 
+from hilum.checks import Colour
 from hilum.dicom.rendering import resized
 from hilum.findings import HeatMap
 from hilum.objects.report.planes import line_along
-from hilum.objects.report.rows import Colour
 
 OUTLINE_COLOUR = (120, 225, 255)
 # Magma of matplotlib (CC0) from its middle on: lightness rises evenly with the evidence, and no
@@ -49,7 +49,7 @@ def colours(evidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def scale_of_colours(steps: int = 24) -> tuple[Colour, ...]:
-    """The colours of the heat map from none to most, as they look upon grey."""
+    """The colours of the heat map from none to most, as they look on grey."""
     colour, alpha = colours(np.linspace(0, 1, steps, dtype=np.float32))
     upon_grey = (96 + alpha * (colour - 96)).round().astype(int).tolist()
     return tuple((red, green, blue) for red, green, blue in upon_grey)

@@ -55,7 +55,7 @@ class FilmReport:
 
     @property
     def name(self) -> str:
-        """Short, to tell the films of a study apart."""
+        """A short name, to tell the films of a study apart."""
         return f"Film {self.number}" if self.count > 1 else "Film"
 
     @cached_property
@@ -75,7 +75,7 @@ class FilmReport:
 
     @property
     def classifications(self) -> tuple[Classification, ...]:
-        """Of this film; of a study's only film also those of the study."""
+        """The classifications of this film; of a study with one film also those of the study."""
         alone = self.study.classifications if self.count == 1 else ()
         return (*self.own.classifications, *alone)
 

@@ -15,22 +15,22 @@ LONGEST = 24  # characters of a series description, in a caption
 
 
 @dataclass(frozen=True)
-class Place:
-    """`words` stand in a caption, `mark` on a small picture."""
+class PlaneLocation:
+    """Where a plane lies: `words` for a caption, `mark` for a small picture."""
 
     words: str
     mark: str
     is_source: bool
 
     @classmethod
-    def at(cls, point: np.ndarray, normal: np.ndarray) -> "Place":
-        """Of a plane through `point` (LPS, mm): along the axis that it lies across most."""
+    def at(cls, point: np.ndarray, normal: np.ndarray) -> "PlaneLocation":
+        """The place of a plane through `point` (LPS, mm), by the axis that it lies across most."""
         axis = int(np.argmax(np.abs(normal)))
         mark = f"{AXES[axis]} = {signed(float(point[axis]), 1)}"
         return cls(f"{mark} mm", mark, is_source=False)
 
 
-def slices_of(series: Series, analysed: Sequence[Series] = ()) -> tuple[Place, ...]:
+def slices_of(series: Series, analysed: Sequence[Series] = ()) -> tuple[PlaneLocation, ...]:
     """The slices of `series` in spatial order, by the numbers that every viewer shows.
 
     Where several series were `analysed`, a caption names this one. None if a slice has no number,
@@ -41,7 +41,9 @@ def slices_of(series: Series, analysed: Sequence[Series] = ()) -> tuple[Place, .
     if not numbered or len(set(names)) < len(names):
         return ()
     of = f"{_name(series, analysed)}, " if len(analysed) > 1 else ""
-    return tuple(Place(of + name, name.removeprefix("image "), is_source=True) for name in names)
+    return tuple(
+        PlaneLocation(of + name, name.removeprefix("image "), is_source=True) for name in names
+    )
 
 
 def _name(series: Series, analysed: Sequence[Series]) -> str:

@@ -10,7 +10,7 @@ from pydicom.sr.coding import Code
 
 from hilum.dicom.series import Series
 from hilum.findings import Segment
-from hilum.objects.report.places import LEGEND, Place, slices_of
+from hilum.objects.report.places import LEGEND, PlaneLocation, slices_of
 
 # Array axes after reorientation point to the feet, to the back and to the left, so that every
 # view shows the patient's right on its left side, or the front, as radiologists expect.
@@ -41,7 +41,7 @@ class View:
 
     plane: str
     side: Code | None
-    place: Place
+    place: PlaneLocation
     image: Image.Image
     letters: tuple[str, str, str, str]
     scale: float
@@ -70,7 +70,7 @@ class Views:
     def of(
         cls, series: Series, segments: Sequence[Segment], analysed: Sequence[Series] = ()
     ) -> "Views":
-        """Of `series`, which is named where it is one of several that were `analysed`."""
+        """The views of `series`, which is named where several were `analysed`."""
         scene = Scene.of(series, segments, slices_of(series, analysed))
         planes = (scene.view(axis, scene.through_structure(axis), PLANE) for axis in range(3))
         return cls(tuple(planes), tuple(scene.through(STRIP)), bool(segments))
@@ -106,7 +106,7 @@ class Scene:
 
     volume: Volume
     sliced: int
-    slices: tuple[Place, ...]
+    slices: tuple[PlaneLocation, ...]
     drawn: tuple[tuple[np.ndarray, Segment], ...]
     union: np.ndarray
     centre: tuple[int, ...]
@@ -114,7 +114,9 @@ class Scene:
     window: tuple[float, float]
 
     @classmethod
-    def of(cls, series: Series, segments: Sequence[Segment], slices: Sequence[Place]) -> "Scene":
+    def of(
+        cls, series: Series, segments: Sequence[Segment], slices: Sequence[PlaneLocation]
+    ) -> "Scene":
         source = series.volume()
         volume = source.to_patient_orientation(ORIENTATION)
         cosines = volume.direction.T @ source.direction[:, 0]  # of each axis with the slices' own
@@ -149,16 +151,16 @@ class Scene:
         letters, side = self._letters(rows, columns), _side(axis, seen)
         return View(VIEWS[axis], side, self.place(axis, index), image, letters, scale)
 
-    def place(self, axis: int, index: int) -> Place:
+    def place(self, axis: int, index: int) -> PlaneLocation:
         """The source's own slice where the plane is one, else where its middle lies."""
         if axis == self.sliced and self.slices:
             return self.slices[index]
         middle = np.array([*self.centre, 1.0])
         middle[axis] = index
-        return Place.at((self.volume.affine @ middle)[:3], self.volume.direction[:, axis])
+        return PlaneLocation.at((self.volume.affine @ middle)[:3], self.volume.direction[:, axis])
 
     def extent(self, axis: int) -> float:
-        """Of what matters, in mm."""
+        """How far the part that matters extends along `axis`, in mm."""
         first, last = self.occupied[axis][[0, -1]]
         return float((last - first + 1) * self.volume.spacing[axis])
 
@@ -284,7 +286,7 @@ def _middle(union: np.ndarray) -> tuple[tuple[int, ...], tuple[np.ndarray, ...]]
 
 
 def _side(axis: int, seen: Sequence[Segment]) -> Code | None:
-    """Of everything that a sagittal plane shows; the others show both sides of the patient."""
+    """The side of everything that a sagittal plane shows; other planes show both sides."""
     sides = {segment.side for segment in seen}
     return sides.pop() if len(sides) == 1 and VIEWS[axis] == "Sagittal" else None
 

@@ -6,10 +6,9 @@ from itertools import chain
 
 from pydicom.sr.coding import Code
 
+from hilum.checks import Colour
 from hilum.dicom import codes
 from hilum.findings import TELLING, Measurement, Segment
-
-Colour = tuple[int, int, int]
 
 MINUS, PLUS_MINUS = "\N{MINUS SIGN}", "\N{PLUS-MINUS SIGN}"
 ONE_DEVIATION = f"{PLUS_MINUS} is one standard deviation"
@@ -36,13 +35,13 @@ class Row:
 
     @property
     def rest(self) -> str:
-        """What follows the value."""
+        """The text that follows the value."""
         parts = (self.uncertainty and f"{PLUS_MINUS} {self.uncertainty}", self.unit)
         return " ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
-class Line:
+class GridLine:
     """A structure, or a part of the one above it, with a cell for each column of its grid."""
 
     name: str
@@ -58,12 +57,12 @@ class Grid:
     """
 
     columns: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[GridLine, ...]
     segments: tuple[Segment, ...]
 
     @classmethod
     def of(cls, volumes: Mapping[Segment, Row]) -> "Grid | None":
-        """Of the segments that fit; None if there are none.
+        """The grid of the segments that fit; None if there are none.
 
         A structure (one code) fits if it has several segments, no two of the same part and side,
         and either all have a side or none has. Without a side stand only structures where no other
@@ -103,7 +102,7 @@ def _fits(structure: Sequence[Segment], volumes: Mapping[Segment, Row]) -> bool:
 
 def _lines(
     structure: Sequence[Segment], sides: Sequence[Code | None], volumes: Mapping[Segment, Row]
-) -> list[Line]:
+) -> list[GridLine]:
     """The whole first, then its parts in the order they were given."""
     cells = {(s.modifier, s.side): volumes[s] for s in structure}
     parts = [None, *dict.fromkeys(s.modifier for s in structure if s.modifier)]
@@ -112,9 +111,9 @@ def _lines(
     whole = next((s.label for s in structure if not s.modifier and not s.side), None)
     name = whole or structure[0].code.meaning
     if not any(rows[None]):  # parts without a whole: each line stands for itself
-        return [Line(f"{name}, {_words(part)}", rows[part]) for part in parts if part]
-    below = [Line(_words(part), rows[part], is_part=True) for part in parts if part]
-    return [Line(name, rows[None]), *below]
+        return [GridLine(f"{name}, {_words(part)}", rows[part]) for part in parts if part]
+    below = [GridLine(_words(part), rows[part], is_part=True) for part in parts if part]
+    return [GridLine(name, rows[None]), *below]
 
 
 def _words(part: Code) -> str:
@@ -152,7 +151,7 @@ def digits_of(measurement: Measurement) -> int:
 
 
 def signed(value: float, digits: int) -> str:
-    """With a sign that cannot be overlooked; none before a zero."""
+    """A number with a sign that cannot be overlooked; none before a zero."""
     text = f"{abs(value):.{digits}f}"
     sign = MINUS if value < 0 else "+"
     return f"{sign}{text}" if float(text) else text

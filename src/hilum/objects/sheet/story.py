@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from hilum.checks import Colour
 from hilum.dicom.instance import Instance
 from hilum.findings import Classification
 from hilum.objects.report import Report
@@ -16,7 +17,7 @@ from hilum.objects.report.course import ChangeRow, Course, Mark
 from hilum.objects.report.evidence import OUTLINE_COLOUR, fitted, scale_of_colours
 from hilum.objects.report.films import FilmReport, Outcome, Tone
 from hilum.objects.report.planes import View, Views
-from hilum.objects.report.rows import LIMIT, Colour, Grid, Row, row_of
+from hilum.objects.report.rows import LIMIT, Grid, Row, row_of
 from hilum.objects.sheet.theme import Theme
 
 PANE = (596, 560)  # largest size of a film in the picture, pixels

@@ -19,7 +19,7 @@ from hilum.records.migrations.others import still_there
 from hilum.records.schema import (
     HEAD,
     VERSION,
-    Standing,
+    SchemaAge,
     Transact,
     lock,
     make_or_require,
@@ -49,9 +49,9 @@ def upgrade(transact: Transact, dead_seconds: float) -> None:
     OtherVersionError
         The database is newer than this Hilum, not ours, or a process of the older one still runs.
     """
-    if transact(standing) is Standing.OLDER:
+    if transact(standing) is SchemaAge.OLDER:
         others = still_there(transact, dead_seconds)
-        if others and transact(standing) is Standing.OLDER:  # else they were as new as we are
+        if others and transact(standing) is SchemaAge.OLDER:  # else they were as new as we are
             raise OtherVersionError(others)
         transact(_upgrade)
     make_or_require(transact)
@@ -59,7 +59,7 @@ def upgrade(transact: Transact, dead_seconds: float) -> None:
 
 def _upgrade(connection: sa.Connection) -> None:
     lock(connection)
-    if standing(connection) is not Standing.OLDER:
+    if standing(connection) is not SchemaAge.OLDER:
         return  # another process has done it
     if version(connection) is None:
         _require_first(connection)

@@ -16,7 +16,7 @@ from hilum.verdict import Verdict
 
 LONGEST_REFUSAL = 300  # characters
 PAGE = 100  # studies
-Row = TypeVar("Row")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,8 @@ def _views(records: Records, rows: Iterable[Study]) -> list[StudyView]:
     ]
 
 
-def _grouped(rows: Iterable[Row], field: str) -> dict[str, list[Row]]:
-    groups: dict[str, list[Row]] = {}
+def _grouped(rows: Iterable[Item], field: str) -> dict[str, list[Item]]:
+    groups: dict[str, list[Item]] = {}
     for row in rows:
         groups.setdefault(attrgetter(field)(row), []).append(row)
     return groups

@@ -12,7 +12,7 @@ from hilum_lab.odd_input.phantom import (
     CORONAL,
     ORIGIN,
     SAGITTAL,
-    Plane,
+    PhantomPlane,
     at,
     planes,
     turned,
@@ -25,7 +25,7 @@ DUPLICATE = r"duplicate|where another one lies"
 TILTED = 40  # slices, enough for a degree to shift the last one by 0.7 mm
 
 
-def of(scanned: list[Plane], **attributes: Any) -> Make:
+def of(scanned: list[PhantomPlane], **attributes: Any) -> Make:
     return lambda maker: maker.exam(scanned, **attributes)
 
 
@@ -97,7 +97,7 @@ GROUP.add(
 def _(maker: Maker) -> CaseFiles:
     x, y, z = ORIGIN
     places = [round(0.625 * number, 2) for number in range(320)]
-    scanned = [Plane((x, y, z + place), size=(8, 8)) for place in places]
+    scanned = [PhantomPlane((x, y, z + place), size=(8, 8)) for place in places]
     return maker.exam(scanned, SliceThickness=0.63)
 
 
@@ -105,7 +105,7 @@ def _(maker: Maker) -> CaseFiles:
 def _(maker: Maker) -> CaseFiles:
     jitter = np.random.default_rng(1).uniform(-0.02, 0.02, (12, 3))
     places = np.array(ORIGIN) + np.arange(12)[:, None] * np.array([0, 0, 1]) + jitter
-    return maker.exam([Plane(tuple(place.tolist())) for place in places])
+    return maker.exam([PhantomPlane(tuple(place.tolist())) for place in places])
 
 
 GROUP.add(

@@ -9,7 +9,7 @@ from pydicom.uid import GrayscaleSoftcopyPresentationStateStorage, SecondaryCapt
 
 from hilum_lab.odd_input.case import CaseGroup, Expected, received, refused
 from hilum_lab.odd_input.classic import CaseFiles, Maker, put_pixels
-from hilum_lab.odd_input.phantom import CORONAL, SAGITTAL, Plane, planes
+from hilum_lab.odd_input.phantom import CORONAL, SAGITTAL, PhantomPlane, planes
 
 GROUP = CaseGroup("Several volumes in one series, and what is none")
 ASIDE, SCOUT = r"1 screenshot set aside", r"1 localizer set aside"
@@ -31,7 +31,7 @@ def several(*attributes: dict[str, Any]) -> Callable[[Maker], CaseFiles]:
 
 
 def of_both(
-    one: list[Plane], other: list[Plane], **attributes_of_other: Any
+    one: list[PhantomPlane], other: list[PhantomPlane], **attributes_of_other: Any
 ) -> Callable[[Maker], CaseFiles]:
     """Two stacks in one series."""
 
