@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from hilum_lab import disk
-from tests import leftovers
+from hilum_lab.network import chest_exam, exam, head
+from tests import leftovers, samples
 from tests.examples.package import example_package, installed_example  # noqa: F401 - fixtures
 from tests.postgres import Postgres
 from tests.postgres import server as postgres_server
@@ -82,6 +83,20 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/hilum.db"
     return str(request.getfixturevalue("postgres").database())
+
+
+@pytest.fixture(scope="session")
+def sample_exam(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The brain exam of the demo, a folder per series; to be read only."""
+    if not head.TEMPLATES.is_dir():
+        pytest.skip("mricron-data is not installed")
+    return samples.made_once(tmp_path_factory, "exam", exam.make_exam)
+
+
+@pytest.fixture(scope="session")
+def sample_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The chest films of the demo, a folder per film; to be read only."""
+    return samples.made_once(tmp_path_factory, "film", chest_exam.make_chest_exam)
 
 
 @pytest.fixture(autouse=True)

@@ -14,17 +14,20 @@ from hilum.process import descendants, die_with_parent, fork_server, is_alive, s
 from tests.patience import PATIENCE, until
 
 
-def _grandchild(seconds: float) -> None:
+def _grandchild(seconds: float, pipe) -> None:
     time.sleep(seconds)
     die_with_parent()
-    time.sleep(60)
+    pipe.send("asked")
+    time.sleep(PATIENCE)
 
 
 def _child(seconds: float, pipe) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=_grandchild, args=(seconds,))
-    process.start()
-    pipe.send(process.pid)
-    time.sleep(60)
+    grandchild = multiprocessing.get_context("spawn").Process(
+        target=_grandchild, args=(seconds, pipe)
+    )
+    grandchild.start()
+    pipe.send(grandchild.pid)
+    time.sleep(PATIENCE)
 
 
 @pytest.mark.parametrize("seconds", [0, 2], ids=["asked in time", "asked too late"])
@@ -35,8 +38,9 @@ def test_a_process_goes_with_its_parent(seconds: float) -> None:
     child.start()
     grandchild = ours.recv()
     started = start_time(grandchild)
-    time.sleep(1 if seconds else 4)
     assert is_alive(grandchild, started)
+    if not seconds:
+        assert ours.recv() == "asked"
     os.kill(child.pid, signal.SIGKILL)
     child.join()
     assert _ends(grandchild, started)
@@ -50,7 +54,7 @@ def _ends(pid: int, started: str) -> bool:
 def _named(pipe) -> None:
     die_with_parent()
     pipe.send("ready")
-    time.sleep(60)
+    time.sleep(PATIENCE)
 
 
 def test_ps_shows_what_a_process_is() -> None:
@@ -118,7 +122,7 @@ def _asking(pipe) -> None:
     child.start()
     assert ours.recv() == "ready"
     pipe.send((child.pid, _server_of(child.pid)))
-    time.sleep(60)
+    time.sleep(PATIENCE)
 
 
 def _busy(pipe) -> None:

@@ -26,8 +26,8 @@ from radiographs import film_at
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return chest_exam.make_chest_exam(tmp_path_factory.mktemp("chest"))
+def folder(sample_film: Path) -> Path:
+    return sample_film
 
 
 @pytest.fixture(scope="module")

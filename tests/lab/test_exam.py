@@ -14,8 +14,8 @@ from hilum_lab.network import exam, head
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exam.make_exam(tmp_path_factory.mktemp("exam"))
+def folder(sample_exam: Path) -> Path:
+    return sample_exam
 
 
 def instances(folder: Path, description: str) -> list[Instance]:

@@ -21,7 +21,6 @@ import browser
 from factory import mr_slices, write
 from hilum.dicom.uids import derived_uid
 from hilum.records import views
-from hilum_lab.network import chest_exam
 from hilum_lab.network.processes import available_port
 from objects import validators
 from tests.archives import Orthanc
@@ -48,12 +47,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Orthanc, Ru
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+def film(sample_film: Path) -> Dataset:
     """The synthetic frontal film."""
-    folder = tmp_path_factory.mktemp("film")
-    chest_exam.make_chest_exam(folder)
-    frontal = [ds for ds in map(pydicom.dcmread, folder.rglob("*.dcm")) if ds.ViewPosition == "PA"]
-    return frontal[0]
+    films = map(pydicom.dcmread, sample_film.rglob("*.dcm"))
+    return next(ds for ds in films if ds.ViewPosition == "PA")
 
 
 def another(film: Dataset, name: str, study: str = "", **attributes: object) -> Dataset:

@@ -78,9 +78,8 @@ def test_real_studies(
     check(item, results, study_uid, total_ml)
 
 
-def test_the_sample_exam(network: tuple[Orthanc, Running], tmp_path: Path) -> None:
-    folder = exam.make_exam(tmp_path / "exam")
-    item, results = through_the_network(network, folder)
+def test_the_sample_exam(network: tuple[Orthanc, Running], sample_exam: Path) -> None:
+    item, results = through_the_network(network, sample_exam)
     check(item, results, exam.study_uid(), total_ml=3.08)
 
 

@@ -30,10 +30,10 @@ Seen = tuple[browser.Reader, dict, Series, Path, Viewer]
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
+def seen(tmp_path_factory: pytest.TempPathFactory, sample_exam: Path) -> Iterator[Seen]:
     """The sample exam analysed and delivered, and a reader who has opened it."""
     folder = tmp_path_factory.mktemp("viewer")
-    files = sender.dicom_files(exam.make_exam(folder / "exam"))
+    files = sender.dicom_files(sample_exam)
     with (
         clinical_network(folder) as (pacs, hilum),
         Viewer(folder / "viewer", pacs.url, dist=parts.ohif()) as viewer,
