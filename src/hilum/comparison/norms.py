@@ -149,7 +149,7 @@ class Norms:
             yield f"no row of the norms for {', '.join(lacks)}, but for {', '.join(known)}"
 
 
-def _not_used(made: Settings, module: ModuleFacts) -> str:
+def _not_used(made: NormsSettings, module: ModuleFacts) -> str:
     theirs, ours = made.weights_sha256[:12], module.weights_sha256[:12]
     return (
         f"norms {made.file} are not used: they were made with other weights of"

@@ -144,7 +144,9 @@ def _is_followed(measurement: Measurement) -> bool:
     return measurement.followed and bool(measurement.uncertainty) and measurement.value > 0
 
 
-def _is_of_other_structures(reports: Sequence[Document], followed: Sequence[Measurement]) -> bool:
+def _is_of_other_structures(
+    reports: Sequence[EarlierDocument], followed: Sequence[Measurement]
+) -> bool:
     """Such as of a crop of unknown side, where a whole head is `followed` now."""
     if not any(report.numbers for report in reports):
         return False
