@@ -125,17 +125,20 @@ class Corrections:
         return self._inbox.path_of(image.study_uid, image.sop_instance_uid)
 
     def _judge(self, item: QuarantinedObject, present: Path, differs: str) -> bool:
-        """Judge a quarantined object; True if it is another image, to be rejected."""
+        """Judge a quarantined object; True if it is another image, to be rejected.
+
+        The trace says it before the note beside the file does: until then a sweep finds the object.
+        """
         if differs == LATER:
             return False  # the next sweep finds it
         if result := self._records.results.called(Instance.read(item.path).sop_instance_uid):
             self._judge_result(item, present, result.workitem_id)
             return False
         if differs:
-            restate(item, f"{OTHER_CONTENT}: {differs}")
             one = f"an image came again with other content ({differs}); it is in quarantine"
             many = f"images came again with other content ({differs}); they are in quarantine"
             self._bursts.note(item.study_uid, EventKind.QUARANTINED, one, many)
+            restate(item, f"{OTHER_CONTENT}: {differs}")
             return True
         new, old = Instance.read(item.path), Instance.read(present)
         if new.label == old.label:
@@ -155,18 +158,18 @@ class Corrections:
         if Instance.read(item.path).label == Instance.read(present).label:
             restate(item, "a result of ours that came back, written in another way")
             return
-        restate(item, "a result of ours that came back under other patient or study data")
         text = "the archive has changed the patient or study data of a result; nothing else is done"
         self._records.events.add(item.study_uid, EventKind.MOVED, text, workitem_id)
+        restate(item, "a result of ours that came back under other patient or study data")
 
     def _note_former(self, item: QuarantinedObject) -> None:
         """Note that an image came again as it was before a correction."""
-        restate(item, FORMER)
         again = f"came again from {item.sender or 'unknown'}"
         one = f"an image {again} as it was before a correction; it is in quarantine"
         many = f"images {again} as they were before a correction; they are in quarantine"
         if self._bursts.note(item.study_uid, EventKind.QUARANTINED, one, many):
             log.info("study %s: images %s as before a correction", item.study_uid, again)
+        restate(item, FORMER)
 
     def _offer(self, item: QuarantinedObject, new: Instance, old: Instance) -> None:
         """Keep the corrected image; the first one of its identity is an event of the study."""
