@@ -39,7 +39,7 @@ PAGE = 50  # objects
 
 @app.command()
 def status(
-    page: Annotated[int, typer.Option(min=1, help="Which page; the first holds the latest.")] = 1,
+    page: Annotated[int, typer.Option(min=1, help="Page to show; page 1 holds the latest.")] = 1,
     unfinished: Annotated[
         bool, typer.Option("--unfinished", help="Only studies that are not finished, or wait.")
     ] = False,
@@ -83,7 +83,7 @@ def status(
 
 @app.command()
 def quarantine(
-    page: Annotated[int, typer.Option(min=1, help="Which page; the first holds the latest.")] = 1,
+    page: Annotated[int, typer.Option(min=1, help="Page to show; page 1 holds the latest.")] = 1,
     config: Config = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -121,7 +121,7 @@ def sources(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
     site = load(config)
     if not site.source:
-        raise HilumError(f"{config} defines no [[source]]")
+        raise HilumError(f"{config} defines no [[source]]: add one to have an archive watched")
     records = records_if_any(site)
     asked = []
     for view, source in zip(views.sources(site, records), site.source, strict=True):
@@ -223,7 +223,7 @@ def _workitem_line(item: "WorkitemView") -> str:
 def _show_refusals(refusals: "list[Rejection]") -> None:
     if not refusals:
         return
-    out.print("[bold]refused by the receiver[/], the latest first:")
+    out.print("[bold]rejected by the receiver[/], the latest first:")
     for row in refusals:
         whose = f"{row.caller or 'no AE title'} at {row.address}"
         times = f"{row.count} times" if row.count > 1 else "once"
@@ -239,7 +239,7 @@ def _besides(study: "StudyView") -> str:
     if removed := study.removed:
         text = f"  (files removed {clock(removed.at)}: {escape(removed.reason)})"
     if study.corrected:
-        text += f"  (corrected patient data were sent: hilum decide {study.study_uid})"
+        text += f"  (corrected patient data were sent: `hilum decide {study.study_uid}`)"
     return text
 
 
@@ -258,12 +258,12 @@ def _show_quarantine(quarantine: "QuarantineView") -> None:
     if not quarantine.total:
         return
     total = counted(quarantine.total, "object")
-    out.print(f"[bold]{total} not taken in[/], in {quarantine.folder}:")
+    out.print(f"[bold]{total} in quarantine[/], in {quarantine.folder}:")
     for item in quarantine.objects:
         out.print(_quarantined_line(item))
     if more := quarantine.total - len(quarantine.objects):
         older = counted(more, "older one")
-        out.print(f"and {older}; `hilum quarantine` lists all, and says what to do")
+        out.print(f"and {older}; `hilum quarantine` lists all and says what to do")
 
 
 def _quarantined_line(item: "QuarantinedView") -> str:
