@@ -92,7 +92,7 @@ def uids(pacs: Orthanc, patient: str) -> set[str]:
 
 
 def states(hilum: Running, study_uid: str) -> list[str]:
-    return [item.state for item in views.study(hilum.records, study_uid).workitems]
+    return [item.state for item in hilum.records.workitems.of_study(study_uid)]
 
 
 def refusals(hilum: Running, count: int) -> list[Rejection]:
@@ -367,8 +367,8 @@ def test_other_pixels_stay_refused(tmp_path: Path, typed: Typed) -> None:
         broken = write(changed(exam(), PatientID="P9")[:1], tmp_path / "broken")
         broken[0].write_bytes(broken[0].read_bytes()[:-40])
         sender.send(broken, hilum.listener)
-        said = f"{len(others)} images came again with other content (pixels); they are in "
-        "quarantine"
+        said = f"{len(others)} images came again with other content (pixels)"
+        said += "; they are in quarantine"
         hilum.until(lambda: said in texts(hilum, study_uid, "quarantined"), "one counted event")
         refused = hilum.until(lambda: refusals(hilum, count=2), "both reasons")
         reasons = {item.reason for item in views.quarantine(hilum.site).objects}
@@ -400,5 +400,5 @@ def test_a_result_that_the_archive_moved_is_only_noted(tmp_path: Path, typed: Ty
         assert hilum.records.rejections.since() == []
         assert states(hilum, study_uid) == ["completed"]
         assert alarms_now(hilum.site, hilum.records) == []
-    assert said[0] == "the archive has changed the patient or study data of a result; nothing "
-    "else is done"
+    changed_there = "the archive has changed the patient or study data of a result"
+    assert said[0] == f"{changed_there}; nothing else is done"

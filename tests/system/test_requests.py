@@ -97,7 +97,7 @@ def test_bad_modules_end_only_their_own_study(tmp_path: Path, diary: Path) -> No
 
 def study_known(hilum: Running, files: list[Path]) -> bool:
     try:
-        return bool(views.study(hilum.records, study_of(files)).workitems)
+        return bool(hilum.records.workitems.of_study(study_of(files)))
     except LookupError:
         return False
 
@@ -173,7 +173,7 @@ def test_stat_runs_next(tmp_path: Path, diary: Path) -> None:
         for files in [*waiting, stat]:
             hilum.send(files)
             hilum.until(lambda files=files: scheduled(hilum, files), "the study")
-        ids = [i.id for i in views.study(hilum.records, study_of(first)).workitems]
+        ids = [i.id for i in hilum.records.workitems.of_study(study_of(first))]
         for workitem_id in ids:
             ask(hilum.records, hilum.site.data, RequestAction.CANCEL, workitem_id)
         for files in waiting:
@@ -186,7 +186,7 @@ def scheduled(hilum: Running, files: list[Path]) -> bool:
 
 
 def completed(hilum: Running, files: list[Path]) -> bool:
-    items = views.study(hilum.records, study_of(files)).workitems
+    items = hilum.records.workitems.of_study(study_of(files))
     return "completed" in [item.state for item in items]
 
 

@@ -105,7 +105,7 @@ def test_a_disk_that_fills_up_during_an_analysis_delays_it(
     ):
 
         def states() -> list[str]:
-            return [item.state for item in study(hilum.records, study_uid).workitems]
+            return [item.state for item in hilum.records.workitems.of_study(study_uid)]
 
         hilum.send(files)
         hilum.until(lambda: states() == ["running"], "the module")
