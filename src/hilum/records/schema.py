@@ -38,8 +38,8 @@ class SchemaAge(Enum):
 
 
 WORDS = {
-    SchemaAge.OLDER: "the records were made by an older Hilum: `hilum serve` brings them up to date "
-    "at its start",
+    SchemaAge.OLDER: "the records were made by an older Hilum: `hilum serve` brings them up to "
+    "date at its start",
     SchemaAge.NEWER: "the records were made by a newer Hilum (their version is {found}, this one "
     "knows {head}): install that Hilum again, or restore the backup that was made before it was "
     "installed",

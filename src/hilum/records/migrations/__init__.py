@@ -21,9 +21,9 @@ from hilum.records.schema import (
     VERSION,
     SchemaAge,
     Transact,
+    age_of,
     lock,
     make_or_require,
-    age_of,
     version,
 )
 
