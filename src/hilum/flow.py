@@ -243,7 +243,7 @@ class Flow(durable.Workflows):
         After `MOST_RUNS` deaths the module is not run again and a refusal is written; if even that
         ends the worker as often, nothing is.
         """
-        if not self.is_wanted(workitem_id):
+        if not self.is_wanted(workitem_id) or self.is_renewed(workitem_id):
             return False
         runs = self.records.workitems.count_run(workitem_id)
         if runs > 2 * MOST_RUNS:
@@ -253,11 +253,30 @@ class Flow(durable.Workflows):
             return False
         return True
 
+    def is_renewed(self, workitem_id: str) -> bool:
+        """Whether it waits for a module that was replaced: then today's gets a workitem instead.
+
+        Hilum was upgraded, or a model exchanged, since it was scheduled. A result names its model,
+        so it cannot be that of another. The next sweep hands the new workitem to the workers.
+        """
+        item = self.records.workitems.one(workitem_id)
+        if self.workitems.is_of_today(item):
+            return False
+        why = f"{item.module} {item.version} was replaced before it had analysed these images"
+        new = self.workitems.repeated(item, self._clock(), why)
+        self.records.corrections.repeat(item.id, new.id)
+        lines = [(EventKind.SCHEDULED, f"{new.module} {new.version}: {why}")]
+        self.records.workitems.schedule(new, lines)
+        self.is_wanted(workitem_id)
+        return True
+
     def is_wanted(self, workitem_id: str) -> bool:
-        """False if it has ended, a person cancelled it, or a run on more images has replaced it."""
+        """False if it has ended, a person cancelled it, or another run has replaced it."""
         item = self.records.workitems.one(workitem_id)
         if item.superseded_by:
-            text = "more images arrived"
+            newer = self.records.workitems.get(item.superseded_by)
+            is_same = newer is not None and newer.inputs == item.inputs
+            text = "another run replaces it" if is_same else "more images arrived"
             self.records.workitems.set_state(workitem_id, WorkitemState.CANCELLED, text)
             return False
         return item.state in UNFINISHED

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from hilum.assembly import Wait, decide
 from hilum.deciding import carry_out
@@ -17,7 +16,6 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.routing import applies
-from hilum.runs import repeated_uid
 from hilum.withdrawing import Answer, withdraw
 
 
@@ -76,36 +74,19 @@ def retry(flow: Flow, item: Workitem, asked: Request) -> Answer:
 
 def run_again(flow: Flow, item: Workitem, at: float) -> Answer:
     """Analyse the images of a workitem once more, as a workitem that was made at time `at`."""
-    module = flow.facts[item.module]
-    again = repeated_uid(item.id, module)
-    if item.superseded_by not in (None, again):
+    new = flow.workitems.repeated(item, at, "a person asked for it")
+    if item.superseded_by not in (None, new.id):
         return Answer(False, f"not tried again: {item.superseded_by} has replaced it")
     if not all(path.exists() for path in flow.workitems.images(item)):
         return Answer(False, "not tried again: its images were removed")
-    new = replace(
-        item,
-        id=again,
-        version=module.version,
-        title=module.title,
-        weights_sha256=module.weights_sha256,
-        state=WorkitemState.SCHEDULED,
-        reason="a person asked for it",
-        created=at,
-        launch=0,
-        runs=0,
-        failure=None,
-        predecessor=item.id,
-        superseded_by=None,
-        findings=None,
-    )
-    text = f"{module.name} {module.version}, tried again"
-    flow.records.corrections.repeat(item.id, again)
+    text = f"{new.module} {new.version}, tried again"
+    flow.records.corrections.repeat(item.id, new.id)
     flow.records.workitems.schedule(new, [(EventKind.SCHEDULED, text)])
-    made = flow.records.workitems.one(again)
+    made = flow.records.workitems.one(new.id)
     if made.state is not WorkitemState.SCHEDULED:
-        return Answer(False, f"not tried again: {again} is {made.state}")
+        return Answer(False, f"not tried again: {made.id} is {made.state}")
     flow.launch(made)
-    return Answer(True, f"analysed again as workitem {again}")
+    return Answer(True, f"analysed again as workitem {made.id}")
 
 
 def judge_anew(flow: Flow, item: Workitem) -> Answer:

@@ -25,7 +25,7 @@ from hilum.records.models import Delivery, Workitem, WrittenResult
 from hilum.records.states import EventKind, WorkitemKind, WorkitemState
 from hilum.results import DICOM, IMAGE, Result, suffix_of
 from hilum.routing import Selection
-from hilum.runs import not_run_uid, run_uid
+from hilum.runs import not_run_uid, repeated_uid, run_uid
 from hilum.wording import counted
 
 ENDED_WITHOUT_RESULT = (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED, WorkitemState.FAILED)
@@ -120,18 +120,42 @@ class Workitems:
         Another version of the module counts as the same while no image came after the run was made:
         that a newer Hilum was installed is no reason to make a result again.
         """
-        module = self._facts[rule.module]
         series = {image.series_uid for image in selection.images.values()}
         came = max((arrival.last_of_series.get(uid, 0.0) for uid in series), default=0.0)
         labels = {image.path.name: image.label for image in selection.images.values()}
         return [
             item
             for item in self._records.workitems.runs_of(arrival.study_uid, rule.key)
-            if (came < item.created or module_of(item) == replace(module, title=item.title))
+            if (came < item.created or self.is_of_today(item))
             and item.inputs == inputs
             and _has_tilt(item.rule, rule.tilt)
             and self._is_of(item, labels)
         ]
+
+    def is_of_today(self, item: Workitem) -> bool:
+        """Whether the workitem was made for the module as it is installed, or there is none."""
+        module = self._facts.get(item.module)
+        return module is None or module_of(item) == replace(module, title=item.title)
+
+    def repeated(self, item: Workitem, at: float, why: str) -> Workitem:
+        """A new workitem, made at time `at`, on the same images with today's module."""
+        module = self._facts[item.module]
+        return replace(
+            item,
+            id=repeated_uid(item.id, module),
+            version=module.version,
+            title=module.title,
+            weights_sha256=module.weights_sha256,
+            state=WorkitemState.SCHEDULED,
+            reason=why,
+            created=at,
+            launch=0,
+            runs=0,
+            failure=None,
+            predecessor=item.id,
+            superseded_by=None,
+            findings=None,
+        )
 
     def _is_undone(self, item: Workitem) -> bool:
         """Whether it ended without a standing result before it was decided whose its images are."""

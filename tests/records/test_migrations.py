@@ -93,7 +93,7 @@ def test_every_step_from_an_empty_database_leads_to_the_tables(database: str) ->
 def test_the_tables_of_an_older_hilum_become_ours(database: str, commit: str) -> None:
     make_old(database, commit)
     with connected(database) as connection:
-        assert schema.standing(connection) is SchemaAge.OLDER
+        assert schema.age_of(connection) is SchemaAge.OLDER
     for _ in range(2):
         assert upgraded(database) == schema.HEAD
     require_same_tables(database)
@@ -157,7 +157,7 @@ def test_rows_keep_their_meaning(database: str) -> None:
 def test_an_empty_database_gets_the_tables_and_their_version(database: str) -> None:
     Records(database).close()
     with connected(database) as connection:
-        assert schema.standing(connection) is SchemaAge.CURRENT
+        assert schema.age_of(connection) is SchemaAge.CURRENT
 
 
 def make_tables(url: str, _number: int) -> None:

@@ -99,6 +99,30 @@ def test_nothing_is_lost_and_nothing_is_made_or_sent_twice(
     assert archives["strict"].sent.keys() == results_of("strict").keys()
 
 
+def test_work_that_was_scheduled_is_done_by_the_newer_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archives: dict[str, DimseArchive]
+) -> None:
+    newer = MODULE.replace('"counting", "1"', '"counting", "2"')
+    install_plugin(tmp_path / "plugin", monkeypatch, newer, "counting")
+    (tmp_path / "plugin" / "go").touch()
+    ports = {name: archive.port for name, archive in archives.items()}
+    with taken_over(tmp_path, "sqlite", **settings(ports)) as hilum:
+        unfinished = ("running", "scheduled")
+        found = {study: hilum.settled(uid_of(study), 2).workitems for study in unfinished}
+        found |= {study: hilum.settled(uid_of(study)).workitems for study in ("finished", "fresh")}
+    assert {s: sorted((i.version, str(i.state)) for i in items) for s, items in found.items()} == {
+        "running": [("1", "cancelled"), ("2", "completed")],
+        "scheduled": [("1", "cancelled"), ("2", "completed")],
+        "finished": [("1", "completed")],
+        "fresh": [("1", "completed")],
+    }
+    for study in unfinished:
+        old, new = sorted(found[study], key=lambda item: item.version)
+        assert (old.reason, old.superseded_by) == ("another run replaces it", new.id)
+        assert new.predecessor == old.id
+    assert Counter(archives["day"].sent.values()) == {1: 2}
+
+
 def test_an_old_result_is_taken_back_when_its_patient_is_corrected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archives: dict[str, DimseArchive]
 ) -> None:

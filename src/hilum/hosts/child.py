@@ -46,7 +46,7 @@ from hilum.process import children_deaf_to_ctrl_c, die_with_parent
 START_SECONDS = 120
 LOOK_SECONDS = 0.25  # how often a running module is asked for whether it is still wanted
 TRACEBACK = "traceback.txt"
-EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, which then analyses anew"
+EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, then `hilum retry WORKITEM`"
 
 log = logging.getLogger(__name__)
 

@@ -24,16 +24,6 @@ VERSION = sa.Table(  # as Alembic keeps it
     sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 
-OLDER = "the records were made by an older Hilum: `hilum serve` brings them up to date at its start"
-NEWER = (
-    "the records were made by a newer Hilum (their version is {found}, this one knows {head}): "
-    "install that Hilum again, or restore the backup that was made before it was installed"
-)
-FOREIGN = (
-    "the database holds tables that Hilum has not made (version {found!r} of another program): "
-    "name a database of its own in the setting `database`"
-)
-
 Transact = Callable[[Callable[[sa.Connection], Any]], Any]  # `Records.transact`
 
 
@@ -47,16 +37,27 @@ class SchemaAge(Enum):
     FOREIGN = "foreign"  # another program keeps its tables there
 
 
+WORDS = {
+    SchemaAge.OLDER: "the records were made by an older Hilum: `hilum serve` brings them up to "
+    "date at its start",
+    SchemaAge.NEWER: "the records were made by a newer Hilum (their version is {found}, this one "
+    "knows {head}): install that Hilum again, or restore the backup that was made before it was "
+    "installed",
+    SchemaAge.FOREIGN: "the database holds tables that Hilum has not made (version {found!r} of "
+    "another program): name a database of its own in the setting `database`",
+}
+
+
 def make_or_require(transact: Transact) -> None:
     """Make the tables in an empty database; raise `OtherVersionError` for another version."""
-    if transact(standing) is SchemaAge.EMPTY:
-        transact(_make)
-    transact(require_known)
-    if transact(standing) is SchemaAge.OLDER:
-        raise OtherVersionError(OLDER)
+    found = transact(age_of)
+    if found is SchemaAge.EMPTY:
+        found = transact(_make)
+    if text := WORDS.get(found):
+        raise OtherVersionError(text.format(found=transact(version), head=HEAD))
 
 
-def standing(connection: sa.Connection) -> SchemaAge:
+def age_of(connection: sa.Connection) -> SchemaAge:
     """How the tables of the database stand."""
     found = version(connection)
     if found is None:
@@ -77,13 +78,6 @@ def version(connection: sa.Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def require_known(connection: sa.Connection) -> None:
-    """Raise `OtherVersionError` for tables that no migration of ours leads away from."""
-    text = {SchemaAge.NEWER: NEWER, SchemaAge.FOREIGN: FOREIGN}.get(standing(connection))
-    if text:
-        raise OtherVersionError(text.format(found=version(connection), head=HEAD))
-
-
 def lock(connection: sa.Connection) -> None:
     """Be the only one that changes the tables until the transaction ends; others wait here.
 
@@ -96,10 +90,11 @@ def lock(connection: sa.Connection) -> None:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
 
 
-def _make(connection: sa.Connection) -> None:
+def _make(connection: sa.Connection) -> SchemaAge:
     lock(connection)
-    if standing(connection) is not SchemaAge.EMPTY:
-        return  # another process was quicker
+    if (found := age_of(connection)) is not SchemaAge.EMPTY:
+        return found  # another process was quicker
     tables.metadata.create_all(connection)
     VERSION.create(connection)
     connection.execute(VERSION.insert().values(version_num=HEAD))
+    return SchemaAge.CURRENT

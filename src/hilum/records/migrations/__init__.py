@@ -21,9 +21,9 @@ from hilum.records.schema import (
     VERSION,
     SchemaAge,
     Transact,
+    age_of,
     lock,
     make_or_require,
-    standing,
     version,
 )
 
@@ -49,9 +49,9 @@ def upgrade(transact: Transact, dead_seconds: float) -> None:
     OtherVersionError
         The database is newer than this Hilum, not ours, or a process of the older one still runs.
     """
-    if transact(standing) is SchemaAge.OLDER:
+    if transact(age_of) is SchemaAge.OLDER:
         others = still_there(transact, dead_seconds)
-        if others and transact(standing) is SchemaAge.OLDER:  # else they were as new as we are
+        if others and transact(age_of) is SchemaAge.OLDER:  # else they were as new as we are
             raise OtherVersionError(others)
         transact(_upgrade)
     make_or_require(transact)
@@ -59,7 +59,7 @@ def upgrade(transact: Transact, dead_seconds: float) -> None:
 
 def _upgrade(connection: sa.Connection) -> None:
     lock(connection)
-    if standing(connection) is not SchemaAge.OLDER:
+    if age_of(connection) is not SchemaAge.OLDER:
         return  # another process has done it
     if version(connection) is None:
         _require_first(connection)
