@@ -1,9 +1,13 @@
 """What a clinician reads: the grid, how far to trust it, what has changed, and the plot of that."""
 
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -289,6 +293,42 @@ def test_a_picture_ends_and_says_what_it_leaves_to_the_report(study):
     assert (
         "Structure 99" in text and "Remark 39" in text and "in the measurement report" not in text
     )
+
+
+def test_text_of_a_header_or_module_is_never_markup(tmp_path):
+    words = "#panic[no] *bold* _slanted_ $x$ @cited <label> \\u{41} `raw` //"
+
+    def change(image):
+        image.StudyDescription = "#pagebreak()"
+
+    study = exams.write_exam(tmp_path, change, shape=(4, 12, 12))
+    text = _text(exams.analysis_of(study, study.series[0], Note(words)))
+    assert words in text and "#pagebreak()" in text
+
+
+def test_another_process_draws_the_same(tmp_path):
+    """A result that is made again under its UID, by another worker, has the same bytes."""
+    program = (
+        "import sys; sys.path[:0] = [sys.argv[1]]\n"
+        "from hashlib import sha256; from pathlib import Path\n"
+        "from hilum.objects import write_objects; from objects import exams\n"
+        "study = exams.read_study(Path(sys.argv[2]))\n"
+        "made = write_objects(exams.analysis_of(study, study.series[0]), ('sc', 'pdf'))\n"
+        "print(sha256(made[0][1].PixelData + made[1][1].EncapsulatedDocument).hexdigest())\n"
+    )
+    exams.write_exam(tmp_path, shape=(4, 12, 12))
+    command = [sys.executable, "-c", program, str(Path(__file__).parents[1]), str(tmp_path)]
+    said = {
+        subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(said) == 1 and len(said.pop()) == 65
 
 
 def test_grid_of_nothing_is_none():
