@@ -3,6 +3,7 @@
 python bench/upgrading.py [STUDIES]
 """
 
+import argparse
 import json
 import sys
 import tempfile
@@ -27,7 +28,9 @@ SAMPLE = ROOT / "tests" / "records" / "old" / "records.json"
 
 
 def main() -> None:
-    studies = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("studies", type=int, nargs="?", default=100_000)
+    studies = parser.parse_args().studies
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "hilum.db"
         url = f"sqlite:///{file}"

@@ -121,7 +121,7 @@ def _fill(site: Site, config: Path, folder: Path, progress: Callable[[int], None
 
 
 def _copy_database(source: Path, target: Path) -> None:
-    """Copy a database of SQLite as it is in one moment; whoever writes to it does not wait."""
+    """Copy a database of SQLite as it is in one moment. Nobody who writes to it has to wait."""
     try:
         with (
             closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as one,

@@ -1,4 +1,4 @@
-"""What the images of runs are called that an older Hilum has made, which noted no such thing.
+"""Notes the labels of the images of runs that an older Hilum has made, which did not note them.
 
 Without it, a result would not be known again when its patient is corrected. It is found out from
 the images, as far as they are still here.
@@ -19,7 +19,7 @@ SHARE = 0.1  # of one core
 
 
 def remember_all(records: Records, workitems: Workitems) -> None:
-    """Find it out for every run, the newest first; for a thread of its own."""
+    """Note the labels for every run, the newest first; in a thread of its own."""
     for workitem_id in records.workitems.without_subjects():
         began = time.perf_counter()
         remember(records, workitems, [workitem_id])
@@ -27,7 +27,7 @@ def remember_all(records: Records, workitems: Workitems) -> None:
 
 
 def remember(records: Records, workitems: Workitems, workitem_ids: Iterable[str]) -> None:
-    """Find it out for some runs."""
+    """Note the labels for some runs."""
     for workitem_id in workitem_ids:
         item = records.workitems.one(workitem_id)
         subjects = []

@@ -104,7 +104,7 @@ def _set_aside(site: Site) -> tuple[Path, ...]:
 
 
 def _put_back(records: Records, copies: Sequence[Copy | None]) -> list[bool | None]:
-    """Of each copy, whether it was newer than the records and is in their place; None if it cannot.
+    """For each copy: whether it was newer and is put back; None if it cannot be put back.
 
     All in one transaction; one by one only if one of them cannot be put back.
     """

@@ -1,4 +1,4 @@
-"""Commands for the day on which something is lost: make a backup, make lost records again."""
+"""Commands against loss: make a backup, and make lost records again."""
 
 from pathlib import Path
 from typing import Annotated

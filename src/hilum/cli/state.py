@@ -234,7 +234,7 @@ def _show_refusals(refusals: "list[Rejection]") -> None:
 
 
 def _besides(study: "StudyView") -> str:
-    """What is to be known of a study beside the states of its workitems."""
+    """What a reader must know of a study besides the states of its workitems."""
     text = ""
     if removed := study.removed:
         text = f"  (files removed {clock(removed.at)}: {escape(removed.reason)})"

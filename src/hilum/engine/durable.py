@@ -89,7 +89,7 @@ class Poller(threading.Event):
         self._lively_until = time.monotonic() + lively_seconds
 
     def wake(self) -> None:
-        """There may be work."""
+        """Wake the thread: there may be work."""
         self._lively_until = time.monotonic() + self._lively_seconds
         self._woken.set()
 
@@ -202,7 +202,7 @@ def _refuse_pickle(_serializer: DefaultSerializer, _text: str) -> NoReturn:
 def _wait_for_room(failure: sa.ExceptionContext) -> None:
     """Have DBOS wait for a database that has no room on the disk, as it does for a locked one.
 
-    It would give the workflow up else, and leave it pending until this process ends.
+    Otherwise it would give the workflow up, and leave it pending until this process ends.
     """
     error = failure.original_exception
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:

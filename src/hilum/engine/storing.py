@@ -20,7 +20,7 @@ FRAME = "frame_of_reference_uid"
 def as_json(finding: Finding, before: Sequence[Finding], arrays: Arrays) -> dict[str, Any]:
     """`finding`, which follows `before`, as JSON; its arrays are put into `arrays`.
 
-    What it refers to stands as a number in `before`. A kind has one volume at most.
+    What it refers to is given by its number in `before`. A kind has one volume at most.
     """
     index = len(before)
     item: dict[str, Any] = {"kind": type(finding).__name__}

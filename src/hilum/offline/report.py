@@ -9,7 +9,7 @@ from hilum.summary import Summary
 
 
 class ReportState(StrEnum):
-    """What became of a study of the folder."""
+    """What happened to a study of the folder."""
 
     ANALYSED = "analysed"
     REFUSED = "refused"  # by the module, with the reason as its result

@@ -46,7 +46,7 @@ class Copies:
         self._last = self._folder / "last.json"
 
     def write(self, study_uid: str, rows: Rows) -> None:
-        """Keep the rows of one study, durably."""
+        """Keep the rows of one study, synced to the disk."""
         document = {"study_uid": study_uid, "rows": rows}
         self._write(self._folder / f"{digest(study_uid)}.json", document)
 
@@ -81,7 +81,7 @@ class Copies:
         return dict(self._read_last().get("cursors", {}))
 
     def write_last(self, event: int, cursors: Mapping[str, str]) -> None:
-        """Keep both, durably."""
+        """Keep both, synced to the disk."""
         last = {"event": event, "cursors": dict(cursors), "columns": _columns()}
         self._write(self._last, last)
 

@@ -34,14 +34,14 @@ def put_back(connection: sa.Connection, study_uid: str, rows: Rows) -> bool:
 
 
 def put_cursors_back(connection: sa.Connection, cursors: dict[str, str]) -> None:
-    """Have each archive that is not on record watched from where its watch was."""
+    """Put back how far each archive was watched that is not on record."""
     values = {"state": SourceState.STARTING.value, "since": time.time()}
     for name, cursor in cursors.items():
         insert_once(connection, tables.source, {"name": name, "cursor": cursor, **values})
 
 
 def go_on_counting(connection: sa.Connection) -> None:
-    """Have PostgreSQL number new lines behind those that were put back; SQLite does so itself."""
+    """Let PostgreSQL number new lines after those that were put back; SQLite does so itself."""
     if connection.dialect.name == "postgresql" and (last := newest_event(connection)):
         sequence = sa.func.pg_get_serial_sequence(tables.event.name, "id")
         connection.execute(sa.select(sa.func.setval(sequence, last)))

@@ -109,7 +109,7 @@ def _made_writable(file: Path) -> str:
     """How a person makes `file` writable for us again."""
     folder = shlex.quote(str(file.parent))
     cure = f"chmod u+rwx {folder}; chmod u+rw {folder}/*.db*"
-    return f"if it is ours, {cure}; if its disk is, mount it so that it can be written"
+    return f"{cure}; or, if the disk is read-only, mount it so that it can be written"
 
 
 def _folders(folder: Path) -> Iterator[Path]:

@@ -1,4 +1,4 @@
-"""What every destination has to keep."""
+"""The promises that every destination must keep."""
 
 import time
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What every kind of module host has to keep."""
+"""The promises that every kind of module host must keep."""
 
 from contextlib import suppress
 from dataclasses import replace

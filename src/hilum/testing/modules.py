@@ -1,4 +1,4 @@
-"""What every module has to keep."""
+"""The promises that every module must keep."""
 
 import math
 from collections.abc import Sequence

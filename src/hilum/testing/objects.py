@@ -1,4 +1,4 @@
-"""What every kind of result object has to keep."""
+"""The promises that every kind of result object must keep."""
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy

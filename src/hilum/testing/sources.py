@@ -1,4 +1,4 @@
-"""What every source has to keep."""
+"""The promises that every source must keep."""
 
 import time
 from collections import Counter
