@@ -46,7 +46,7 @@ def test_a_sender_with_a_wrong_ae_title_is_seen(tmp_path: Path) -> None:
         console = f"http://127.0.0.1:{hilum.site.console.port}"
         assert httpx.get(f"{console}/api/refusals").json() == [row]
         hilum.until(lambda: "alarm since" in status(hilum, tmp_path), "the alarm")
-        assert "1 sender was refused within the last hour, the last one SCANNER2" in shown
+        assert "1 sender was rejected within the last hour, the last one SCANNER2" in shown
         log = (hilum.site.data / "logs" / "hilum.log").read_text()
         assert log.count("SCANNER2 (127.0.0.1): calling AE title SCANNER2 is not among") >= 1
     settings["allowed_callers"] = ["MR1", "SCANNER2"]  # the cure, which names a restart
