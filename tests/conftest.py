@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from hilum_lab import disk
 from hilum_lab.network import chest_exam, exam, head
@@ -17,6 +18,11 @@ from tests.postgres import Postgres
 from tests.postgres import server as postgres_server
 
 ROOT = Path(__file__).parents[1]
+USUAL_UMASK = 0o022
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -101,8 +107,7 @@ def sample_film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _umask_as_it_was() -> Iterator[None]:
-    """A command that a test runs in this process makes what follows private, too."""
-    before = os.umask(0o022)
-    os.umask(before)
+    """What a test or a fixture runs in this process may make all that follows private, too."""
+    os.umask(USUAL_UMASK)
     yield
-    os.umask(before)
+    os.umask(USUAL_UMASK)

@@ -115,7 +115,7 @@ def test_two_frame_headers_are_refused() -> None:
         size_of(twice)
 
 
-@settings(max_examples=300, deadline=1000)
+@settings(max_examples=300)
 @given(
     st.sampled_from(
         [JPEG, JPEG_2000, JP2, b"", *(make(96, 80) for _, make in CODESTREAMS.values())]

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -167,6 +167,26 @@ def test_taken_port_is_replaced_by_a_free_one() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         assert available_port(port) != port
+
+
+def test_no_two_processes_are_given_the_same_port() -> None:
+    """Both begin at the same place, and nobody listens there yet."""
+    program = (
+        "import itertools, sys; from hilum_lab.network import processes\n"
+        "processes._offsets = itertools.count(5000)\n"
+        "print(*(processes.available_port() for _ in range(20)), flush=True)\n"
+        "sys.stdin.read()"  # a port is reserved as long as its process lives
+    )
+    command = [sys.executable, "-c", program]
+    with ExitStack() as stack:
+        given: list[int] = []
+        for _ in range(3):
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+            child = stack.enter_context(subprocess.Popen(command, text=True, **pipes))
+            stack.callback(child.kill)
+            assert child.stdout is not None
+            given += map(int, child.stdout.readline().split())
+    assert len(given) == len(set(given)) == 60
 
 
 def test_where_it_listens_and_whom_it_answers_is_what_the_demo_says(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from objects import validators
 from tests.archives import Orthanc
 
 from .site import Running, running
+from .test_sources import watched
 
 KINDS = ["DOC", "OT", "SR"]
 
@@ -43,6 +44,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Orthanc, Ru
             rule=[{"module": "chest-radiograph", "send_to": ["orthanc"]}],
         ) as hilum,
     ):
+        watched(hilum)  # what is there before, stays there
         yield orthanc, hilum
 
 

@@ -24,7 +24,11 @@ def backup(
 
     site = load(config)
     with say.status("backup: files") as status:
-        made = back_up(site, config, folder, lambda files: status.update(f"backup: {files} files"))
+
+        def progress(files: int) -> None:
+            status.update(f"backup: {counted(files, 'file')}")
+
+        made = back_up(site, config, folder, progress)
     size = f"{made.bytes / GIGABYTE:.1f} GB"
     out.print(f"made a backup in {escape(str(folder))}: {counted(made.files, 'file')}, {size}")
     if made.linked:

@@ -13,6 +13,7 @@ from hilum.destinations import Destination
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import derived_uid
 from hilum.results import DICOM, Result, is_one_of
+from hilum.wording import counted
 
 SHOWN_WITHIN = 30.0  # seconds; archives index what they stored in the background
 
@@ -59,8 +60,8 @@ def check_destination(destination: Destination, results: Sequence[Result]) -> No
 def _wait_until_shown(destination: Destination, results: Sequence[Result]) -> None:
     deadline = time.monotonic() + SHOWN_WITHIN
     while missing := destination.missing(results):
-        shown = f"{len(missing)} of {len(results)} results sent are not shown"
-        assert time.monotonic() < deadline, f"{shown} after {SHOWN_WITHIN:.0f} s"
+        lacking = f"{len(missing)} of {counted(len(results), 'sent result')} not shown"
+        assert time.monotonic() < deadline, f"{lacking} after {SHOWN_WITHIN:.0f} s"
         time.sleep(0.2)
 
 

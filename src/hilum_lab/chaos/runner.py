@@ -4,6 +4,7 @@ import logging
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -40,7 +41,13 @@ def _run_in_networks(
     rest = faults
     while rest:
         done: list[tuple[TrialResult, Trial]] = []
-        with ClinicalNetwork(rest[0].plan, templates, whole) as network:
+        with ExitStack() as stack:
+            try:
+                network = stack.enter_context(ClinicalNetwork(rest[0].plan, templates, whole))
+            except HilumError as error:
+                fault, *rest = rest
+                yield TrialResult(fault, problems=[f"the network did not start: {error}"])
+                continue
             ledger = Ledger(network)
             while rest:
                 fault, *rest = rest

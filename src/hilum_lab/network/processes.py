@@ -1,14 +1,17 @@
 """Programs of the clinical network as child processes which end with their parent."""
 
 import contextlib
+import fcntl
 import itertools
 import os
 import shutil
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,20 +22,34 @@ LOOPBACK = "127.0.0.1"
 LISTENING = "0A"  # state of a socket in /proc/net/tcp
 
 
-# Between looking for a port and listening on it there is time for somebody else to take it. So we
-# look below those of outgoing connections (ip(7): from 32768), and each process at every 64th.
-_OUR_PORTS = itertools.cycle(range(20_000 + os.getpid() % 64, 32_768, 64))
+# Below those of outgoing connections (ip(7): from 32768). Processes begin at different places.
+FIRST_PORT, LAST_PORT = 20_000, 32_767
+_PORTS = LAST_PORT - FIRST_PORT + 1
+_offsets = itertools.count(os.getpid() * 97)
 
 
 def available_port(preferred: int | None = None) -> int:
-    """`preferred` if nobody listens on it, else a free port of the loopback interface."""
-    one_round = itertools.islice(_OUR_PORTS, 200)
+    """`preferred` if nobody listens on it, else a free port of the loopback interface.
+
+    Between looking for a port and listening on it there is time for somebody else to take it. So
+    one that was given is reserved: as long as this process lives, no other gets it from here.
+    """
+    one_round = (FIRST_PORT + next(_offsets) % _PORTS for _ in range(_PORTS))
     for port in itertools.chain([preferred] if preferred else [], one_round):
         with socket.socket() as listener, contextlib.suppress(OSError):  # privileged or taken
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((LOOPBACK, port))
+            # the byte of that number, fcntl(2): the kernel frees it when this process ends
+            fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
             return port
     raise HilumError("there is no free port below those of outgoing connections")
+
+
+@cache
+def _reservations() -> int:
+    """The file whose bytes stand for ports. It is never closed, for that would free all of them."""
+    path = Path(tempfile.gettempdir()) / f"hilum-ports-{os.getuid()}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 def listens(port: int) -> bool:
