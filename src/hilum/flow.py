@@ -10,6 +10,7 @@ steps; images, findings and results lie on disk.
 """
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -98,6 +99,7 @@ class Flow(durable.Workflows):
         self.comparison = Comparison(site, records, self.workitems)
         self.outbox = Outbox(site, records, self.workitems, clock)
         self.hosts: dict[str, Host] = {}
+        self._one_at_a_time = threading.Lock()
         self._hints = HintSender(gateway_address(site.data))
 
     # 1. Arrival: is there enough to decide? -------------------------------------------------------
@@ -213,15 +215,18 @@ class Flow(durable.Workflows):
     @durable.workflow
     def analyse(self, workitem_id: str) -> None:
         """Run the module, write the result objects, owe them to the destinations."""
-        try:
-            if self.begin(workitem_id):
-                self.infer(workitem_id)
-                if self.is_wanted(workitem_id):
-                    self.write(workitem_id)
-        except durable.EngineError:
-            raise
-        except Exception as error:  # noqa: BLE001 - around one workitem: it ends, others go on
-            self.fail(workitem_id, where(error))
+        # The engine counts what it has begun a moment late, and may begin a second one meanwhile:
+        # two at once would talk to one module, and each could get what belongs to the other.
+        with self._one_at_a_time:
+            try:
+                if self.begin(workitem_id):
+                    self.infer(workitem_id)
+                    if self.is_wanted(workitem_id):
+                        self.write(workitem_id)
+            except durable.EngineError:
+                raise
+            except Exception as error:  # noqa: BLE001 - around one workitem: others go on
+                self.fail(workitem_id, where(error))
 
     def fail(self, workitem_id: str, failure: str) -> None:
         """Write a refusal in place of a result after an unforeseen error."""
