@@ -61,3 +61,14 @@ def filled(folder: Path) -> Iterator[None]:
         yield
     finally:
         ballast.unlink()
+
+
+@contextmanager
+def mounted_read_only(file: Path) -> Iterator[None]:
+    """Meanwhile `file` cannot be opened for writing, not even by root."""
+    subprocess.run(["mount", "--bind", file, file], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", file], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", file], check=True)

@@ -4,7 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ from hilum.records import Records, tables
 from hilum.records.models import Workitem
 from hilum.records.states import REACHED_FROM, DeliveryState, EventKind, WorkitemState
 from hilum.records.workitems import WorkitemRecords
+from hilum_lab import disk
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -124,3 +126,25 @@ def everything(records: Records) -> list[object]:
     for table in tables.metadata.sorted_tables:
         found += records.database.transact(lambda c, t=table: c.execute(t.select()).all())
     return found
+
+
+@pytest.mark.skipif(bool(disk.why_not()), reason="only root can mount a file to be read only")
+def test_a_database_that_cannot_be_written_is_waited_for(tmp_path: Path) -> None:
+    file = tmp_path / "hilum.db"
+    with closing(Records(f"sqlite:///{file}")) as records:
+        records.events.add("1.2", EventKind.RECEIVING, "before")
+    with ExitStack() as stack, ExitStack() as mount:
+        mount.enter_context(disk.mounted_read_only(file))
+        records = stack.enter_context(closing(Records(f"sqlite:///{file}")))
+        impatient = stack.enter_context(closing(Records(f"sqlite:///{file}", patience=0.1)))
+        with pytest.raises(RecordsUnavailable, match="readonly"):
+            impatient.events.add("1.2", EventKind.RECEIVING, "in vain")
+        writing = threading.Thread(
+            target=records.events.add, args=("1.2", EventKind.RECEIVING, "after")
+        )
+        writing.start()
+        writing.join(0.5)
+        assert writing.is_alive()
+        mount.close()
+        writing.join(PATIENCE)
+        assert [event.text for event in records.events.of_study("1.2")] == ["before", "after"]

@@ -4,11 +4,10 @@ import os
 import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -333,19 +332,9 @@ def test_a_read_only_database_is_said_and_works_when_it_can_be_written(
     kept: Kept, delivered: Hospital
 ) -> None:
     file = delivered.data / "hilum.db"
-    with mounted_read_only(file):
+    with disk.mounted_read_only(file):
         assert "hilum.db is read-only: " in refused(delivered)
     with delivered.run() as hilum:
         assert at_rest(hilum, delivered, *kept.items) == kept.items
         swept(hilum, kept.items["one"][0])
     sent_once(delivered, 2)
-
-
-@contextmanager
-def mounted_read_only(file: Path) -> Iterator[None]:
-    subprocess.run(["mount", "--bind", file, file], check=True)
-    try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", file], check=True)
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", file], check=True)

@@ -73,10 +73,7 @@ class Database:
                     outcome = work(connection)
             except sa.exc.DBAPIError as error:
                 waited = time.monotonic() - started
-                if _is_damage(error):
-                    self._on_damage(RecordsUnusable(f"database: {error.orig}: {RECOVER}"))
-                if not _is_transient(error):
-                    raise
+                self._judge(error)
                 if waited > self._patience:
                     text = f"the records do not answer for {waited:.0f} s: {error.orig}"
                     raise RecordsUnavailable(text) from error
@@ -89,6 +86,15 @@ class Database:
                 return outcome
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _judge(self, error: sa.exc.DBAPIError) -> None:
+        """Return if the same transaction may succeed later."""
+        if _is_damage(error):
+            self._on_damage(RecordsUnusable(f"database: {error.orig}: {RECOVER}"))
+        if not _is_transient(error):
+            raise error
+        if _name_of(error).startswith("SQLITE_READONLY"):
+            self.engine.dispose()  # a connection that was opened so can never write
 
     def close(self) -> None:
         """Close all connections."""
@@ -106,14 +112,18 @@ def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, An
 
 def _is_damage(error: sa.exc.DBAPIError) -> bool:
     """Whether the file is no longer a whole database of SQLite, or no longer there."""
-    return str(getattr(error.orig, "sqlite_errorname", "")).startswith(DAMAGED)
+    return _name_of(error).startswith(DAMAGED)
+
+
+def _name_of(error: sa.exc.DBAPIError) -> str:
+    """The name that SQLite gives to an error; "" if it is not one of SQLite."""
+    return str(getattr(error.orig, "sqlite_errorname", ""))
 
 
 def _is_transient(error: sa.exc.DBAPIError) -> bool:
     """Whether the same statement may succeed later: locked, no room on the disk, gone."""
-    name = getattr(error.orig, "sqlite_errorname", None)
-    if name is not None:
-        return str(name).startswith(TRANSIENT)
+    if name := _name_of(error):
+        return name.startswith(TRANSIENT)
     return error.connection_invalidated or isinstance(error, sa.exc.OperationalError)
 
 

@@ -73,10 +73,8 @@ def require_writable(file: Path) -> None:
     """Raise `RecordsUnusable` if nothing can be written to a database of SQLite."""
     try:
         with closing(sqlite3.connect(file, timeout=30, isolation_level=None)) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute(
-                "CREATE TABLE never_kept (empty TEXT)"
-            )  # to begin proves nothing yet
+            connection.execute("BEGIN IMMEDIATE")  # which proves nothing yet
+            connection.execute("CREATE TABLE never_kept (x TEXT)")
             connection.execute("ROLLBACK")
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
