@@ -105,6 +105,15 @@ def test_one_image_without_issuer_does_not_make_two_patients_one() -> None:
     assert disagreement([a, nobody, b]) == ("IssuerOfPatientID",)
 
 
+def test_half_stated_images_do_not_give_a_patient_who_does_not_exist() -> None:
+    """A date from the second and a name from the third contradict the last in both."""
+    stated = [("", ""), ("", "19600102"), ("Doe^John", ""), ("Roe^Jane", "19700101")]
+    patients = [stated_by(name, date, "2") for name, date in stated]
+    assert not any(a.differences(b) for a, b in combinations(patients, 2))
+    assert disagreement(patients) == ("PatientName", "PatientBirthDate")
+    assert disagreement(patients[:3]) == ()
+
+
 def test_thousands_of_spellings_are_not_compared() -> None:
     names = [stated_by(f"Roe^{n}", "19600102", "1") for n in range(20_000)]
     assert disagreement(names[:MOST_SPELLINGS]) == ()
@@ -122,9 +131,14 @@ PATIENTS = st.builds(
 
 
 @given(st.lists(PATIENTS, max_size=6))
-def test_a_set_agrees_exactly_if_each_pair_does(patients: list[Patient]) -> None:
-    pairs = [a.differences(b) for a, b in combinations(patients, 2)]
-    assert bool(disagreement(patients)) == any(pairs)
+def test_a_set_agrees_only_if_each_pair_does_and_so_does_what_they_say_together(
+    patients: list[Patient],
+) -> None:
+    pairs = list(combinations(patients, 2))
+    other_name = any(a.name_differs(b) for a, b in pairs)
+    other_date = any(a.birth_date_differs(b) for a, b in pairs)
+    differ = any(a.differences(b) for a, b in pairs) or (other_name and other_date)
+    assert bool(disagreement(patients)) == differ
     assert set(disagreement(patients)) == set(disagreement(patients[::-1]))
 
 
@@ -201,7 +215,8 @@ def test_a_result_is_never_a_mixture(
         arrival.add(image, float(number))
     rule = Rule(module="m", series={"SeriesInstanceUID": crop[0].series_uid})
     decision = decide(arrival, {"series": CROP}, rule, 1000.0)
-    agree = not any(a.patient.differences(b.patient) for a, b in combinations(crop, 2))
+    agree = not disagreement(image.patient for image in crop)
+    assert not agree or not any(a.patient.differences(b.patient) for a, b in combinations(crop, 2))
     assert isinstance(decision, Run if agree else Hold)
     if isinstance(decision, Hold):
         assert not any(value in decision.reason for value in ("Roe", "Doe", "1960", "1970"))
@@ -218,7 +233,8 @@ def test_a_result_is_never_a_mixture(
     )
     (_, written), *_ = write_objects(analysis, kinds=("sr",))
     assert_is_of_the_analysed(written, crop, others)
-    differ = any(set(i.patient.differences(o.patient)) for i in crop for o in others)
+    patients = [image.patient for image in crop]
+    differ = any(disagreement([*patients, o.patient]) for o in others)
     assert differ == ("name another patient" in written.to_json())
 
 
@@ -235,7 +251,7 @@ def assert_is_of_the_analysed(
             str(other.header.get(keyword))
             for other in others
             if other.patient.id in ids
-            and not any(other.patient.differences(image.patient) for image in crop)
+            and not disagreement([*(image.patient for image in crop), other.patient])
         }
         assert value in (mine or same | {""})
     if not any(image.header.get("PatientID") for image in crop):

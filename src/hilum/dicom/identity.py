@@ -107,7 +107,7 @@ class Patient:
             differ.append("PatientID")
         if any(map(_differ, self.issuer, other.issuer)):
             differ.append("IssuerOfPatientID")
-        name, date = self._name_differs(other), _differ(self.birth_date, other.birth_date)
+        name, date = self.name_differs(other), self.birth_date_differs(other)
         about = [("PatientName", name), ("PatientBirthDate", date)]
         if (name and date) or not (self.id or other.id):
             differ += [keyword for keyword, differs in about if differs]
@@ -115,14 +115,19 @@ class Patient:
             differ.append("PatientID")
         return tuple(differ)
 
-    def _name_differs(self, other: "Patient") -> bool:
+    def birth_date_differs(self, other: "Patient") -> bool:
+        """Whether both state a birth date, and not the same one."""
+        return _differ(self.birth_date, other.birth_date)
+
+    def name_differs(self, other: "Patient") -> bool:
+        """Whether a group of the name that both state is not the same."""
         return any(_differ(a, b) for a, b in zip(self.name, other.name, strict=True))
 
     def _is_namesake(self, other: "Patient") -> bool:
         """Whether both state a name and a birth date, the same ones."""
         common = any(a and b for a, b in zip(self.name, other.name, strict=True))
         born = bool(self.birth_date) and self.birth_date == other.birth_date
-        return common and born and not self._name_differs(other)
+        return common and born and not self.name_differs(other)
 
 
 @dataclass(frozen=True)
@@ -156,17 +161,24 @@ def held_for(reason: str) -> str:
     return next((text for text in HELD_FOR if reason.startswith(text)), "")
 
 
+_OTHER_PERSON = (Patient.name_differs, Patient.birth_date_differs)
+
+
 def disagreement(patients: Iterable[Patient]) -> tuple[str, ...]:
     """The attributes by which `patients` are not all the same one, by keyword; () if they are.
 
     All are compared with each other: an image without issuer may go with those of either of two
-    issuers, which makes the two no less different.
+    issuers, which makes the two no less different. Images that leave much empty may differ in the
+    name here and in the birth date there; a result that took both would be of nobody.
     """
     distinct = list(dict.fromkeys(patients))
     if len(distinct) > MOST_SPELLINGS:
         return ("PatientID", "PatientName")
-    pairs = combinations(distinct, 2)
-    return tuple(dict.fromkeys(keyword for a, b in pairs for keyword in a.differences(b)))
+    pairs = list(combinations(distinct, 2))
+    differ = tuple(dict.fromkeys(keyword for a, b in pairs for keyword in a.differences(b)))
+    if not differ and all(any(told(a, b) for a, b in pairs) for told in _OTHER_PERSON):
+        return ("PatientName", "PatientBirthDate")
+    return differ
 
 
 def of_patient(key: str, images: Iterable["Instance"]) -> list["Instance"]:
