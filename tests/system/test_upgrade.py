@@ -15,6 +15,7 @@ import pytest
 from factory import write
 from hilum.asking import ask
 from hilum.dicom.identity import Identity
+from hilum.inbox.versions import Versions
 from hilum.records.states import RequestAction
 from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
@@ -137,8 +138,11 @@ def test_an_old_result_is_taken_back_when_its_patient_is_corrected(
         (old,) = hilum.settled(uid_of("finished")).workitems
         hilum.send(write(corrected, tmp_path / "corrected"))
         identity = Identity.of(corrected[0]).key
-        is_offered = hilum.records.corrections.get
-        hilum.until(lambda: is_offered(uid_of("finished"), identity), "the correction")
+        kept = Versions(hilum.site.data)
+        hilum.until(
+            lambda: len(kept.of(uid_of("finished"), identity)) == len(corrected),
+            "all corrected images",
+        )
         decide = RequestAction.DECIDE
         done, answer = ask(hilum.records, hilum.site.data, decide, old.id, identity, PATIENCE)
         assert done, answer
@@ -147,7 +151,8 @@ def test_an_old_result_is_taken_back_when_its_patient_is_corrected(
             return sorted(str(i.state) for i in hilum.settled(uid_of("finished")).workitems)
 
         hilum.until(lambda: states() == ["completed", "completed", "withdrawn"], "the new result")
-        assert set(hilum.records.workitems.without_subjects()) == set()
+        unknown = hilum.records.workitems.without_subjects
+        hilum.until(lambda: not unknown(), "the images of every older run to be noted")
     made = [
         held.PatientID for uid, held in archives["day"].holds.items() if "right" in held.PatientID
     ]
