@@ -229,11 +229,16 @@ class Flow(durable.Workflows):
                 self.fail(workitem_id, where(error))
 
     def fail(self, workitem_id: str, failure: str) -> None:
-        """Write a refusal in place of a result after an unforeseen error."""
+        """Write a refusal in place of a result after an unforeseen error.
+
+        Nothing is changed of a result that is owed to the destinations, or was cancelled.
+        """
         log.error("workitem %s: %s", workitem_id, failure)
         items = self.records.workitems
+        text = f"{failure}; a refusal is written"
         try:
-            items.set_state(workitem_id, WorkitemState.RUNNING, f"{failure}; a refusal is written")
+            if not items.set_state(workitem_id, WorkitemState.RUNNING, text):
+                return
             self.refuse(items.one(workitem_id), failure)
             self.write(workitem_id)
         except durable.EngineError:

@@ -176,7 +176,8 @@ def worker_address(data: Path, number: int) -> Path:
 def wake_workers(data: Path) -> None:
     """Tell the workers on this machine that there is work."""
     for address in data.glob("worker-*.sock"):
-        with contextlib.closing(HintSender(address)) as sender:
+        # they look by themselves every few seconds, so what cannot be said now is no trouble
+        with contextlib.suppress(OSError), contextlib.closing(HintSender(address)) as sender:
             sender.send(Asked())
 
 
@@ -191,7 +192,7 @@ def _short(address: Path) -> Iterator[str]:
 
 
 class HintSender:
-    """Sends hints to `address` (a Unix datagram socket); never blocks, never raises."""
+    """Sends hints to `address` (a Unix datagram socket); `send` never blocks and never raises."""
 
     def __init__(self, address: Path) -> None:
         self._address = address

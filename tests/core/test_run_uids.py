@@ -238,6 +238,19 @@ def test_a_newer_module_makes_no_result_again_unless_images_come_again() -> None
         assert [item.version for item in hall.items("one")] == ["1", "2"]
 
 
+def test_an_error_after_the_results_are_owed_changes_nothing_of_them() -> None:
+    """The engine, or a hint, may fail when the destinations have the results already."""
+    with gateway() as hall:
+        for image in contents("one"):
+            hall.receive(image, "a")
+        whole(hall)
+        [item] = hall.items("one")
+        events = hall.records.events.of_study(item.study_uid)
+        hall.flow.fail(item.id, "the engine does not answer")
+        assert hall.items("one") == [item]
+        assert hall.records.events.of_study(item.study_uid) == events
+
+
 def rename(hall: Gateway, table: str, old: str, new: str) -> None:
     import sqlalchemy as sa
 

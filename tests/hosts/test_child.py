@@ -182,6 +182,16 @@ def test_a_film_after_one_that_took_all_memory_is_analysed_in_a_fresh_process(
     assert "run 1 in" in found.notes[0].text
 
 
+def test_an_answer_is_never_taken_for_that_of_another_run(host: Host, tmp_path: Path) -> None:
+    def not_known() -> bool:
+        raise LookupError("the records do not answer")
+
+    with pytest.raises(LookupError):
+        host.run(job(tmp_path, "hangs"), not_known)
+    host.run(job(tmp_path, "calm"))
+    assert exchange.load(tmp_path / "out-calm").refusal is None
+
+
 def test_what_the_machine_lacks_twice_is_a_failure_and_no_refusal(
     host: Host, tmp_path: Path
 ) -> None:

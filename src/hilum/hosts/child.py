@@ -161,6 +161,11 @@ class ChildHost:
             code = self._process.exitcode
             self.close()
             raise _ModuleDied(f"the module's process died (exit code {code})") from error
+        except ModuleError:
+            raise
+        except BaseException:
+            self.close()  # otherwise its answer would be taken for that of the next run
+            raise
         if answer.ended is Ended.NO_ROOM:
             raise no_room()
         if answer.ended is Ended.EXHAUSTED:
