@@ -50,6 +50,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session", autouse=True)
 def _no_process_is_left_behind() -> Iterator[None]:
     """What the tests have started has ended when they have, whether they passed or failed."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert signal.SIGTERM not in blocked, "what is started inherits that, and cannot be stopped"
     leftovers.mark()
     yield
     left = leftovers.left_over()
