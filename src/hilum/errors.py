@@ -36,7 +36,9 @@ from types import FrameType
 INSTALLED = {"site-packages", "dist-packages"}
 LIBRARIES = (sysconfig.get_path("stdlib"), Path(__file__).parent)
 
-RECOVER = "`hilum recover` makes it again from what lies on disk, and nothing is sent twice"
+RECOVER = (
+    "`hilum recover` makes the records again from what lies on disk, and nothing is sent twice"
+)
 RESTART = "then restart `hilum serve`"  # ends a cure in its settings, which it reads at its start
 
 

@@ -65,7 +65,7 @@ class Kinds:
             raise self._unusable(point, f"has no {', '.join(lacking)}")
         settings = getattr(loaded, "settings", None)
         if "settings" in self._members and "kind" not in getattr(settings, "model_fields", ()):
-            raise self._unusable(point, "has settings that are no settings class")
+            raise self._unusable(point, "has `settings` that is not a settings class")
         return loaded
 
     def each(self) -> Iterator[Registered]:

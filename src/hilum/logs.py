@@ -95,10 +95,10 @@ class SharedLog(logging.Handler):
     """A log file that several processes write at the same time, and that is begun anew when full.
 
     Each line is a single write to a file that is open for appending, so lines of different
-    processes never mix. Who sees that the file is full renames it, under a lock on the folder; the
-    others see before their next line that the name is another file's now. A line that crosses with
-    that stands in the renamed file, so none is lost. A lock for each line, as libraries for this
-    take it, would open a file for each line, and fail when no more files can be opened.
+    processes never mix. The process that finds the file full renames it, under a lock on the folder.
+    The others notice the new file before their next line. A line that is written at that moment is
+    in the renamed file, so none is lost. Libraries for this take a lock for each line: they would
+    open a file for each line, and fail when no more files can be opened.
     """
 
     def __init__(self, path: Path, size: int = FILE_BYTES, kept: int = FILES_KEPT) -> None:

@@ -161,7 +161,7 @@ class Outbox:
         raise DeliveryDelayed(f"accepted, but {len(missing)} of {len(results)} are not shown")
 
     def settle(self, workitem_id: str) -> None:
-        """Draw the state of a workitem that was written from its deliveries.
+        """Work out the state of a written workitem from its deliveries.
 
         Also called for all of them by the sweep: a crash may have come before it.
         """

@@ -39,7 +39,7 @@ def release(flow: Flow, item: Workitem, _asked: Request) -> Answer:
     """Deliver again what a destination refused, because a person has removed the cause."""
     refused = flow.records.deliveries.refused_of(item.id)
     if not refused:
-        return Answer(False, f"not released: it is {item.state}, nothing of it was refused")
+        return Answer(False, f"not released: it is {item.state}, and no destination has refused it")
     defined = {destination.name for destination in flow.site.destination}
     known = sorted({delivery.destination for delivery in refused} & defined)
     if not known:

@@ -25,7 +25,7 @@ def run_uid(
 
     From an id follow that of the run which repeats a failed one (`repeated_uid`), that of the note
     which takes its result back (`withdrawal_uid`), and the SOP Instance UID of each object, by its
-    kind, variant and number (`hilum.objects.common.sop_instance_uid`).
+    kind, variant and number (`hilum.objects.iod.common.sop_instance_uid`).
     """
     chosen = {name: tuple(series) for name, series in inputs.items()}
     instances = [i for series in chosen.values() for one in series for i in one.instances]

@@ -134,7 +134,11 @@ def _show_report(report: "StudyReport", folder: Path) -> None:
     from hilum.offline.reading import in_lines
 
     study = report.study_uid
-    out.print(f"study {study}: {report.state}" if study else "of no study that is analysed")
+    out.print(
+        f"study {study}: {report.state}"
+        if study
+        else "these files belong to no study that can be analysed"
+    )
     for line in in_lines(report.files, folder):
         out.print(f"  {escape(line)}")
     if study and not report.verdicts:

@@ -32,7 +32,7 @@ Regions = Literal["outlines", "segments"]
 
 
 class End(Settings):
-    """One end of the line: where images come from, or where results go."""
+    """A source or a destination: where images come from, or where results go."""
 
     name: str = Field(
         description="Name that rules, the console and the records use.", examples=["archive"]
