@@ -95,8 +95,8 @@ class SharedLog(logging.Handler):
     """A log file that several processes write at the same time, and that is begun anew when full.
 
     Each line is a single write to a file that is open for appending, so lines of different
-    processes never mix. The process that finds the file full renames it, under a lock on the folder.
-    The others notice the new file before their next line. A line that is written at that moment is
+    processes never mix. The process that finds the file full renames it, under a lock
+    on the folder. The others see the new file before their next line. A line written meanwhile is
     in the renamed file, so none is lost. Libraries for this take a lock for each line: they would
     open a file for each line, and fail when no more files can be opened.
     """

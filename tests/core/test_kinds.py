@@ -85,7 +85,7 @@ def test_settings_that_are_none_are_named_and_init_works(
 ) -> None:
     source = ODD_SETTINGS.format(settings=settings)
     register(DESTINATIONS, "their-package", source, theirs="Kind")
-    with pytest.raises(ConfigurationError, match="no settings class; repair or uninstall"):
+    with pytest.raises(ConfigurationError, match="not a settings class; repair or uninstall"):
         parse({"destination": [{"name": "x", "kind": "theirs"}]})
     written = CliRunner().invoke(app, ["init", "--config", str(tmp_path / "hilum.toml")])
     assert written.exit_code == 0
