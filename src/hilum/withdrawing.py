@@ -110,7 +110,7 @@ def _write_notes(flow: Flow, item: Workitem, note: Workitem, said: RejectionNote
             dataset = write_withdrawal(analysis, instances, said.reason, variant, said.title)
             documents.append(Document("ko", DICOM, str(dataset.SOPInstanceUID), dataset))
         others = {r.identity: r.kind for r in results if r.media_type != DICOM}
-        documents += write_other_withdrawals(analysis, others, said.reason)
+        documents += write_other_withdrawals(analysis, others, said.reason, variant)
         for document in documents:
             flow.workitems.keep(note.id, document, variant)
             told.add(variant)
