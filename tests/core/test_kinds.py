@@ -156,7 +156,9 @@ def test_an_object_that_cannot_be_made_costs_that_object_only(
 
 def test_what_a_package_wrote_that_is_gone_cannot_be_taken_back(tmp_path: Path) -> None:
     analysis = analysis_of(write_series(tmp_path))
-    assert write_other_withdrawals(analysis, {"1.2.3": "gone"}, "Of another structure.") == []
+    lost: dict[str, str] = {}
+    assert write_other_withdrawals(analysis, {"1.2.3": "gone"}, lost, "Of another part.") == []
+    assert lost == {}
 
 
 def test_what_is_registered_is_listed() -> None:

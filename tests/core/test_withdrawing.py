@@ -29,13 +29,20 @@ class Numbers:
         return " ".join(identities).encode()
 """
 
+MUTE = NUMBERS.partition("    def write_withdrawal")[0].replace("Numbers", "Mute")
+BREAK = {
+    "cannot be loaded": lambda text: "raise RuntimeError('no licence')",
+    "cannot be made": lambda text: f"{text}\n    def __init__(self):\n        raise OSError\n",
+    "raises": lambda text: text.replace('return " "', "raise KeyError('Marker^Patient')  #"),
+}
+
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Installs a package with a kind of result object, for this test."""
 
     def installed(name: str, source: str) -> None:
-        folder = tmp_path / name
+        folder = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}"
         write_package(folder, name, {name: f"{name}:{name.title()}"}, OBJECTS.group)
         (folder / f"{name}.py").write_text(source)
         monkeypatch.syspath_prepend(str(folder))
@@ -92,3 +99,36 @@ def test_files_of_two_variants_do_not_replace_each_other(install) -> None:
             name: identity for name, (identity, _) in received.items()
         }
         assert len({identity for identity, _ in (*received.values(), *taken_back.values())}) == 4
+
+
+@pytest.mark.parametrize("how", BREAK)
+def test_a_broken_kind_does_not_keep_the_others_from_being_taken_back(install, how: str) -> None:
+    install("numbers", NUMBERS)
+    with written(out={"objects": ("sr", "numbers")}) as (hall, item):
+        install("numbers", BREAK[how](NUMBERS))
+        for _ in range(2):  # asking again tells the same
+            done, text = take_back(hall.flow, item, SAID)
+            assert done
+            assert text == (
+                "withdrawn; a note goes to out; its numbers at out cannot be taken back by Hilum: "
+                "tell whoever reads results there"
+            )
+            item = hall.records.workitems.one(item.id)
+        assert item.state is WorkitemState.WITHDRAWN
+        [note] = [i for i in hall.records.workitems.of_study(item.study_uid) if i.id != item.id]
+        assert [result.kind for result in hall.records.results.of_workitem(note.id)] == ["ko"]
+        events = [event.text for event in hall.records.events.of_study(item.study_uid)]
+        [failed] = [text for text in events if text.startswith("numbers could not be taken back")]
+        assert "Marker" not in failed
+
+
+def test_what_cannot_be_taken_back_is_told_for_each_destination(install) -> None:
+    install("mute", MUTE)
+    both, report, mute = {"objects": ("sr", "mute")}, {"objects": ("sr",)}, {"objects": ("mute",)}
+    with written(both=both, report=report, mute=mute) as (hall, item):
+        cure = "cannot be taken back by Hilum: tell whoever reads results there"
+        assert take_back(hall.flow, item, SAID) == (
+            True,
+            "withdrawn; a note goes to both, report; "
+            f"its mute at both {cure}; its mute at mute {cure}",
+        )

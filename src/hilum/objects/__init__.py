@@ -120,20 +120,27 @@ def write_what_can_be(
 
 
 def write_other_withdrawals(
-    analysis: Analysis, results: Mapping[str, str], reason: str, variant: str = ""
+    analysis: Analysis,
+    results: Mapping[str, str],
+    lost: dict[str, str],
+    reason: str,
+    variant: str = "",
 ) -> list[Document]:
     """What takes back results that are no DICOM objects, given by identity with their kinds.
 
     One for each kind that can be taken back, if its package is still installed; `analysis` is that
-    of the note, and `variant` that of the results.
+    of the note, and `variant` that of the results. Why a kind fails to is put into `lost`.
     """
     documents = []
     for kind in sorted(set(results.values()) & set(OBJECTS.names)):
-        writer = OBJECTS.load(kind)()
-        if isinstance(writer, Withdrawable):
-            identities = [identity for identity, of in results.items() if of == kind]
-            content = writer.write_withdrawal(analysis, identities, reason)
-            documents.append(_document(analysis, kind, content, variant))
+        identities = [identity for identity, of in results.items() if of == kind]
+        try:
+            writer = OBJECTS.load(kind)()
+            if isinstance(writer, Withdrawable):
+                content = writer.write_withdrawal(analysis, identities, reason)
+                documents.append(_document(analysis, kind, content, variant))
+        except Exception as error:  # noqa: BLE001 - around one kind: the others are taken back
+            lost[kind] = where(error)
     return documents
 
 
