@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from hilum.deciding import _end
 from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.kinds import OBJECTS
 from hilum.records.models import Workitem
-from hilum.records.states import WorkitemState
+from hilum.records.states import DeliveryState, WorkitemState
 from hilum.withdrawing import RejectionNote, take_back
 from hilum_lab.package import write_package
 from tests.core.test_order_of_arrival import HELD, Gateway, contents, gateway
@@ -132,3 +133,18 @@ def test_what_cannot_be_taken_back_is_told_for_each_destination(install) -> None
             "withdrawn; a note goes to both, report; "
             f"its mute at both {cure}; its mute at mute {cure}",
         )
+
+
+def test_what_is_withdrawn_without_a_note_is_no_longer_sent_or_listed_as_refused() -> None:
+    with written(refuses={}, waits={}) as (hall, item):
+        deliveries = hall.records.deliveries
+        [refused] = [d for d in deliveries.of_workitem(item.id) if d.destination == "refuses"]
+        deliveries.refuse(refused, "unknown caller")
+        hall.flow.outbox.settle(item.id)
+        assert deliveries.parked() == [item.id]
+        for image in hall.flow.workitems.images(item):
+            image.unlink()
+        assert "no longer here for a note" in _end(hall.flow, item, SAID)
+        assert hall.records.workitems.one(item.id).state is WorkitemState.WITHDRAWN
+        assert {d.state for d in deliveries.of_workitem(item.id)} == {DeliveryState.CANCELLED}
+        assert deliveries.parked() == []
