@@ -237,6 +237,17 @@ def test_a_folder_that_cannot_be_written_is_tried_again(files: list[Path], tmp_p
         open_destination(settings).send(results_of(files))
 
 
+def test_a_result_that_cannot_be_read_is_not_the_folders_fault(
+    files: list[Path], tmp_path: Path
+) -> None:
+    results = results_of(files)
+    files[0].unlink()
+    settings = FolderDestinationSettings(name="out", folder=tmp_path / "out")
+    with pytest.raises(FileNotFoundError) as lost:
+        open_destination(settings).send(results)
+    assert lost.value.filename == str(files[0])
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
