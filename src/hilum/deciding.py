@@ -57,17 +57,17 @@ def _end(flow: Flow, item: Workitem, said: RejectionNote) -> str:
     """Stop an analysis, or take back its result; what a person has to do besides, or ""."""
     flow.corrections.leave_results(item)
     text = "the patient data of its images were corrected"
-    set_state = flow.records.workitems.set_state
+    workitems = flow.records.workitems
     if item.state in UNFINISHED:
-        set_state(item.id, WorkitemState.CANCELLED, text)
+        workitems.set_state(item.id, WorkitemState.CANCELLED, text)
         return ""
     if not flow.records.deliveries.of_workitem(item.id):
-        set_state(item.id, WorkitemState.WITHDRAWN, text)  # it is nowhere but here
+        workitems.withdraw_here(item, text)  # it is nowhere but here
         return ""
     try:
         take_back(flow, item, said)
     except RemovedError:
         cure = "its images are no longer here for a note: reject it in the archive itself"
-        set_state(item.id, WorkitemState.WITHDRAWN, f"{text}; {cure}")
+        workitems.withdraw_here(item, f"{text}; {cure}")
         return f"result {item.id[-8:]}: {cure}"
     return ""

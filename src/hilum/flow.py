@@ -347,7 +347,7 @@ class Flow(durable.Workflows):
         variants: dict[str, Wanted]
         variants = {d.variant: (d.objects, d.segmentation, d.regions) for d in destinations}
         for variant, wanted in sorted((variants or FOR_NOBODY).items()):
-            for document in write_what_can_be(analysis, lost, *wanted):
+            for document in write_what_can_be(analysis, lost, *wanted, variant):
                 keep = partial(self.workitems.keep, workitem_id, document, variant)
                 with_room(self.site.data, keep)
                 written.add(document.kind)

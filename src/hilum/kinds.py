@@ -21,6 +21,7 @@ from hilum.errors import ConfigurationError
 from hilum.wording import suggestion
 
 OURS = "hilum"
+LONGEST_NAME, LONGEST_MEDIA_TYPE = 32, 64  # as wide as the columns of `hilum.records.tables.result`
 
 
 class Registered(NamedTuple):
@@ -50,12 +51,15 @@ class Kinds:
         Raises
         ------
         ConfigurationError
-            There is no such kind, or its package does not load; the text names the package.
+            There is no such kind, its package does not load, or its name or media type is too long
+            for the records; the text names the package.
         """
         if name not in self._points:
             unknown = f"there is no {self._noun} of kind {name!r}"
             raise ConfigurationError(unknown + suggestion(name, self.names))
         point = self._points[name]
+        if len(name) > LONGEST_NAME:
+            raise self._unusable(point, f"has a name of more than {LONGEST_NAME} characters")
         try:
             loaded = point.load()
         except Exception as error:
@@ -63,6 +67,9 @@ class Kinds:
             raise self._unusable(point, problem) from error
         if lacking := [member for member in self._members if not hasattr(loaded, member)]:
             raise self._unusable(point, f"has no {', '.join(lacking)}")
+        if len(getattr(loaded, "media_type", "")) > LONGEST_MEDIA_TYPE:
+            text = f"has a media type of more than {LONGEST_MEDIA_TYPE} characters"
+            raise self._unusable(point, text)
         settings = getattr(loaded, "settings", None)
         if "settings" in self._members and "kind" not in getattr(settings, "model_fields", ()):
             raise self._unusable(point, "has `settings` that is not a settings class")

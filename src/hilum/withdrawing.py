@@ -1,5 +1,6 @@
 """How a result is taken back: a rejection note goes wherever it went."""
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -11,9 +12,11 @@ from hilum.dicom.instance import Instance
 from hilum.flow import Flow
 from hilum.objects import Document, write_other_withdrawals, write_withdrawal
 from hilum.records.models import Request, Workitem, WrittenResult
-from hilum.records.states import REACHED_FROM, WorkitemKind, WorkitemState
+from hilum.records.states import REACHED_FROM, EventKind, WorkitemKind, WorkitemState
 from hilum.results import DICOM
 from hilum.runs import withdrawal_uid
+
+log = logging.getLogger(__name__)
 
 
 class Answer(NamedTuple):
@@ -77,13 +80,18 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> Answer:
 
 
 def _told(flow: Flow, item: Workitem) -> Answer:
-    """Who is told by the note, and who received what no note can take back."""
-    received = {d.destination for d in flow.records.deliveries.of_workitem(item.id)}
+    """Who is told by the note, and what no note takes back."""
     note = withdrawal_uid(item.id)
-    told = {d.destination for d in flow.records.deliveries.of_workitem(note)}
-    text = f"withdrawn; a note goes to {', '.join(sorted(told)) or 'nobody'}"
-    if untold := received - told:
-        text += f"; Hilum cannot tell {', '.join(sorted(untold))}: tell whoever reads results there"
+    told = sorted({d.destination for d in flow.records.deliveries.of_workitem(note)})
+    text = f"withdrawn; a note goes to {', '.join(told) or 'nobody'}"
+    results, records = flow.records.results, flow.records.deliveries
+    for delivery in sorted(records.of_workitem(item.id), key=lambda d: d.destination):
+        answered = {r.kind for r in results.of_variant(note, delivery.variant)}
+        received = results.of_variant(item.id, delivery.variant)
+        left = {r.kind for r in received if r.media_type != DICOM} - answered
+        if left:
+            text += f"; its {', '.join(sorted(left))} at {delivery.destination} cannot be taken"
+            text += " back by Hilum: tell whoever reads results there"
     return Answer(True, text)
 
 
@@ -102,6 +110,7 @@ def _write_notes(flow: Flow, item: Workitem, note: Workitem, said: RejectionNote
         predecessor=(),
     )
     told = set()
+    lost: dict[str, str] = {}
     for variant, results in written.items():
         files = (flow.site.data / r.path for r in results if r.media_type == DICOM)
         instances = [Instance.read(file) for file in files]
@@ -110,8 +119,12 @@ def _write_notes(flow: Flow, item: Workitem, note: Workitem, said: RejectionNote
             dataset = write_withdrawal(analysis, instances, said.reason, variant, said.title)
             documents.append(Document("ko", DICOM, str(dataset.SOPInstanceUID), dataset))
         others = {r.identity: r.kind for r in results if r.media_type != DICOM}
-        documents += write_other_withdrawals(analysis, others, said.reason)
+        documents += write_other_withdrawals(analysis, others, lost, said.reason, variant)
         for document in documents:
             flow.workitems.keep(note.id, document, variant)
             told.add(variant)
+    for kind, place in lost.items():
+        text = f"{kind} could not be taken back, the others are: {place}"
+        log.error("workitem %s: %s", item.id, text)
+        flow.records.events.add(item.study_uid, EventKind.FAILED, text, item.id)
     return told

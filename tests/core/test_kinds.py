@@ -10,8 +10,18 @@ from typer.testing import CliRunner
 from hilum.cli import app
 from hilum.config import load, parse
 from hilum.errors import ConfigurationError
-from hilum.kinds import DESTINATIONS, EVERY_GROUP, HOSTS, OBJECTS, SOURCES, Kinds
+from hilum.kinds import (
+    DESTINATIONS,
+    EVERY_GROUP,
+    HOSTS,
+    LONGEST_MEDIA_TYPE,
+    LONGEST_NAME,
+    OBJECTS,
+    SOURCES,
+    Kinds,
+)
 from hilum.objects import write_other_withdrawals, write_what_can_be
+from hilum.records import tables
 from hilum.service.preflight import check_ends
 from hilum.testing import analysis_of, write_series
 from hilum_lab.package import write_package
@@ -102,6 +112,48 @@ def test_a_broken_kind_is_told_where_it_is_used_and_nowhere_else(
         parse({"destination": [FOLDER, {"name": "x", "kind": "theirs"}]})
 
 
+@pytest.mark.parametrize("kinds", EVERY_GROUP, ids=lambda kinds: kinds.group)
+def test_a_name_that_the_records_cannot_hold_is_refused(
+    kinds: Kinds, register: Callable[..., None]
+) -> None:
+    longest, longer = "k" * LONGEST_NAME, "k" * (LONGEST_NAME + 1)
+    members = "media_type, refers_to, write = 'text/plain', (), None\n"
+    register(kinds, "their-package", f"class Kind:\n    {members}", **{longest: "Kind"})
+    register(kinds, "other-package", f"class Kind:\n    {members}", **{longer: "Kind"})
+    with pytest.raises(ConfigurationError) as refused:
+        kinds.load(longer)
+    assert "has a name of more than 32 characters" in str(refused.value)
+    assert str(refused.value).endswith("; repair or uninstall other-package")
+    if kinds is OBJECTS:  # others lack members, which is told then
+        assert kinds.load(longest)
+
+
+@pytest.mark.parametrize("length", [LONGEST_MEDIA_TYPE, LONGEST_MEDIA_TYPE + 1])
+def test_a_media_type_that_the_records_cannot_hold_is_refused(
+    length: int, register: Callable[..., None]
+) -> None:
+    media_type = "text/x-".ljust(length, "x")
+    source = f"class Kind:\n    media_type, refers_to, write = {media_type!r}, (), None\n"
+    register(OBJECTS, "their-package", source, theirs="Kind")
+    if length == LONGEST_MEDIA_TYPE:
+        assert OBJECTS.load("theirs").media_type == media_type
+        return
+    with pytest.raises(ConfigurationError, match="media type of more than 64 characters; repair"):
+        OBJECTS.load("theirs")
+
+
+def test_the_columns_of_the_records_are_as_wide_as_kinds_may_be() -> None:
+    columns = tables.result.c
+    widths = (columns.kind.type.length, columns.media_type.type.length)
+    assert widths == (LONGEST_NAME, LONGEST_MEDIA_TYPE)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "ö", "x" * 33, "../out"])
+def test_a_destination_has_a_name_that_fits_everywhere(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"destination\.0\.name"):
+        parse({"destination": [{**FOLDER, "name": name}]})
+
+
 def test_a_kind_of_ours_keeps_its_name(register: Callable[..., None]) -> None:
     register(DESTINATIONS, "their-package", "Kind = 1", folder="Kind")
     assert parse({"destination": [FOLDER]}).destination[0].kind == "folder"
@@ -156,7 +208,9 @@ def test_an_object_that_cannot_be_made_costs_that_object_only(
 
 def test_what_a_package_wrote_that_is_gone_cannot_be_taken_back(tmp_path: Path) -> None:
     analysis = analysis_of(write_series(tmp_path))
-    assert write_other_withdrawals(analysis, {"1.2.3": "gone"}, "Of another structure.") == []
+    lost: dict[str, str] = {}
+    assert write_other_withdrawals(analysis, {"1.2.3": "gone"}, lost, "Of another part.") == []
+    assert lost == {}
 
 
 def test_what_is_registered_is_listed() -> None:

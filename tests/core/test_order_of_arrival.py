@@ -88,10 +88,10 @@ class Mortal(Records):
 
 
 @contextmanager
-def gateway() -> Iterator["Gateway"]:
+def gateway(**settings: Any) -> Iterator["Gateway"]:
     """A gateway with a folder, a clock and an engine of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        made = Gateway(Path(folder))
+        made = Gateway(Path(folder), **settings)
         try:
             yield made
         finally:
@@ -107,13 +107,13 @@ class Gateway:
 
     numbers = itertools.count()
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: Any) -> None:
         self.now = 1e9
         self.engine = Engine()
         self.records = Mortal(f"sqlite:///{folder}/hilum.db")
         self.inbox = Inbox(folder)
         name = f"flow {next(self.numbers)}"
-        site = Site(data=folder, rule=RULES)
+        site = Site(**{"data": folder, "rule": RULES, **settings})
         self.flow = Flow(site, self.records, {"m": Module}, self.clock, self.engine, name)
         self.flow.arrivals = Arrivals(self.inbox, self.records, OURS, self.clock)
 

@@ -86,6 +86,7 @@ TOGETHER: dict[str, tuple[WorkitemState, Callable[[WorkitemRecords, Workitem], b
         WorkitemState.PARKED,
         lambda items, item: items.withdraw(item, NEXT, [a_delivery(NEXT.id)]),
     ),
+    "withdraw here": (WorkitemState.PARKED, lambda items, item: items.withdraw_here(item, "wrong")),
 }
 
 

@@ -105,6 +105,15 @@ class _Archive(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         type(self).seen = (str(self.headers["Authorization"]), str(self.headers["Content-Type"]))
+        self._answer()
+
+    def do_GET(self) -> None:
+        if self.path.endswith("/metadata"):
+            self.send_error(404)  # it holds no instance
+        else:
+            self._answer()
+
+    def _answer(self) -> None:
         content = json.dumps(self.body).encode() if self.body is not None else b""
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(content)))
@@ -168,6 +177,39 @@ def test_answers_of_a_dicomweb_archive(
         )
 
 
+ODD_ELEMENTS = [None, 7, [], {}, {"Value": []}, {"Value": None}, {"Value": 7}, {"Value": [None]}]
+
+
+@pytest.mark.parametrize("reason", [*ODD_ELEMENTS, {"Value": ["A700"]}, {"Value": [{}]}], ids=repr)
+def test_a_failure_without_a_number_is_a_processing_failure(
+    archive: str, files: list[Path], reason: object
+) -> None:
+    _Archive.status, _Archive.body = 202, {"00081198": {"Value": [{"00081197": reason}]}}
+    with pytest.raises(DeliveryDelayed, match=r"1 of 2 instances: .*processing failure"):
+        open_destination(DicomwebDestinationSettings(name="web", url=archive)).send(
+            results_of(files)
+        )
+
+
+@pytest.mark.parametrize("odd", ODD_ELEMENTS, ids=repr)
+def test_what_an_archive_lists_in_odd_json_is_missing(
+    archive: str, files: list[Path], odd: object
+) -> None:
+    destination = open_destination(DicomwebDestinationSettings(name="web", url=archive))
+    _Archive.body = [{"00080018": odd}, odd]
+    assert destination.missing(results_of(files)) == results_of(files)
+
+
+@pytest.mark.parametrize("odd", ODD_ELEMENTS[:-1], ids=repr)
+def test_a_list_of_failures_that_is_none_is_left_to_the_reading_back(
+    archive: str, files: list[Path], odd: object
+) -> None:
+    _Archive.body = {"00081198": odd}
+    destination = open_destination(DicomwebDestinationSettings(name="web", url=archive))
+    destination.send(results_of(files))
+    assert len(destination.missing(results_of(files))) == len(files)
+
+
 def test_basic_authentication(archive: str, files: list[Path], tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("open sesame\n")
@@ -193,6 +235,17 @@ def test_a_folder_that_cannot_be_written_is_tried_again(files: list[Path], tmp_p
     settings = FolderDestinationSettings(name="out", folder=tmp_path / "file" / "below")
     with pytest.raises(DeliveryDelayed, match="cannot write"):
         open_destination(settings).send(results_of(files))
+
+
+def test_a_result_that_cannot_be_read_is_not_the_folders_fault(
+    files: list[Path], tmp_path: Path
+) -> None:
+    results = results_of(files)
+    files[0].unlink()
+    settings = FolderDestinationSettings(name="out", folder=tmp_path / "out")
+    with pytest.raises(FileNotFoundError) as lost:
+        open_destination(settings).send(results)
+    assert lost.value.filename == str(files[0])
 
 
 @pytest.mark.parametrize(

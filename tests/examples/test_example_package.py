@@ -127,7 +127,7 @@ def test_a_study_goes_through_all_of_them(
             )
             assert done
             assert answer.startswith(
-                "withdrawn; a note goes to out, shelf; Hilum cannot tell mute:"
+                "withdrawn; a note goes to out, shelf; its mute at mute cannot be taken back"
             )
             both = hilum.settled(study, workitems=2).workitems
             assert {i.state for i in both} == {"withdrawn", "completed"}

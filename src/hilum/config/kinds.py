@@ -34,7 +34,7 @@ Regions = Literal["outlines", "segments"]
 class End(Settings):
     """A source or a destination: where images come from, or where results go."""
 
-    name: str = Field(
+    name: Name = Field(
         description="Name that rules, the console and the records use.", examples=["archive"]
     )
     kind: str = Field(description="What it is; each kind has settings of its own.")

@@ -111,7 +111,7 @@ class DicomwebDestination:
 def _instances_at(peer: HttpClient, place: str) -> set[str]:
     # Some archives answer 404 for a series they do not hold.
     shown = _matches(peer, place, HTTPStatus.NOT_FOUND)
-    return {str(item.get(SOP_INSTANCE_UID, {}).get("Value", [""])[0]) for item in shown}
+    return {str(value) for item in shown for value in _values(item, SOP_INSTANCE_UID)}
 
 
 def _has(peer: HttpClient, instance: str) -> bool:
@@ -144,11 +144,20 @@ def _failure_reasons(answer: Response) -> list[int]:
     told = told[0] if isinstance(told, list) and told else told
     if not isinstance(told, dict):
         return []
-    failed = [
-        *told.get(FAILED_SOP_SEQUENCE, {}).get("Value", []),
-        *told.get(OTHER_FAILURES_SEQUENCE, {}).get("Value", []),
-    ]
-    return [
-        int((item.get(FAILURE_REASON, {}).get("Value") or [PROCESSING_FAILURE])[0])
-        for item in failed
-    ]
+    failed = [*_values(told, FAILED_SOP_SEQUENCE), *_values(told, OTHER_FAILURES_SEQUENCE)]
+    return [_reason(item) for item in failed]
+
+
+def _reason(failed: object) -> int:
+    """Why one instance was not stored; a processing failure where that is not said in a number."""
+    try:
+        return int(_values(failed, FAILURE_REASON)[0])
+    except (IndexError, TypeError, ValueError, OverflowError):
+        return PROCESSING_FAILURE
+
+
+def _values(item: object, tag: str) -> list[Any]:
+    """The values of one attribute in DICOM JSON (PS3.18 F.2); none where it is not as it says."""
+    element = item.get(tag) if isinstance(item, dict) else None
+    values = element.get("Value") if isinstance(element, dict) else None
+    return values if isinstance(values, list) else []

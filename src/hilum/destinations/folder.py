@@ -47,12 +47,13 @@ class FolderDestination:
     def send(self, results: Sequence[Result]) -> None:
         for result in results:
             target = self._target(result)
+            content = result.path.read_bytes()  # if we cannot, it is not the folder's fault
             try:
                 if not target.parent.exists():
                     self._make(self._folder)
                     self._make(target.parent)
                     sync_folder(self._folder)
-                write_durably(target, result.path.read_bytes(), mode=self._mode)
+                write_durably(target, content, mode=self._mode)
             except OSError as error:
                 raise DeliveryDelayed(
                     f"{self.name}: cannot write to {self._folder}: {error.strerror}"

@@ -99,10 +99,12 @@ def write_what_can_be(
     kinds: Sequence[str] = KINDS,
     segmentation: Encoding = "auto",
     regions: Regions = "outlines",
+    variant: str = "",
 ) -> list[Document]:
     """As `write_objects`, to be kept; why a kind is not among them is put into `lost`.
 
-    Raises what was raised last if there is none at all.
+    `variant` tells files of one kind apart that are written in several ways; a DICOM object has a
+    UID of its own for each. Raises what was raised last if there is none at all.
     """
     errors: dict[str, Exception] = {}
     written = write_objects(analysis, kinds, segmentation, regions, errors.__setitem__)
@@ -113,32 +115,41 @@ def write_what_can_be(
     documents = []
     for kind, content in written:
         numbers[kind] += 1
-        documents.append(_document(analysis, kind, content, numbers[kind]))
+        documents.append(_document(analysis, kind, content, variant, numbers[kind]))
     return documents
 
 
 def write_other_withdrawals(
-    analysis: Analysis, results: Mapping[str, str], reason: str
+    analysis: Analysis,
+    results: Mapping[str, str],
+    lost: dict[str, str],
+    reason: str,
+    variant: str = "",
 ) -> list[Document]:
     """What takes back results that are no DICOM objects, given by identity with their kinds.
 
     One for each kind that can be taken back, if its package is still installed; `analysis` is that
-    of the note.
+    of the note, and `variant` that of the results. Why a kind fails to is put into `lost`.
     """
     documents = []
     for kind in sorted(set(results.values()) & set(OBJECTS.names)):
-        writer = OBJECTS.load(kind)()
-        if isinstance(writer, Withdrawable):
-            identities = [identity for identity, of in results.items() if of == kind]
-            content = writer.write_withdrawal(analysis, identities, reason)
-            documents.append(_document(analysis, kind, content, number=1))
+        identities = [identity for identity, of in results.items() if of == kind]
+        try:
+            writer = OBJECTS.load(kind)()
+            if isinstance(writer, Withdrawable):
+                content = writer.write_withdrawal(analysis, identities, reason)
+                documents.append(_document(analysis, kind, content, variant))
+        except Exception as error:  # noqa: BLE001 - around one kind: the others are taken back
+            lost[kind] = where(error)
     return documents
 
 
-def _document(analysis: Analysis, kind: str, content: Dataset | bytes, number: int) -> Document:
+def _document(
+    analysis: Analysis, kind: str, content: Dataset | bytes, variant: str, number: int = 1
+) -> Document:
     if isinstance(content, Dataset):
         return Document(kind, DICOM, str(content.SOPInstanceUID), content, number)
-    identity = sop_instance_uid(analysis, kind, number=number)
+    identity = sop_instance_uid(analysis, kind, variant, number)
     return Document(kind, OBJECTS.load(kind).media_type, identity, content, number)
 
 

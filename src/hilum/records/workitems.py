@@ -235,6 +235,14 @@ class WorkitemRecords:
         reason = f"taken back by note {note.id}"
         return self._move(item.id, WorkitemState.WITHDRAWN, reason, None, take_back)
 
+    def withdraw_here(self, item: Workitem, reason: str) -> bool:
+        """Move a workitem to *withdrawn* without a note; what was not sent yet is not sent."""
+
+        def cancel(connection: sa.Connection) -> None:
+            deliveries.cancel(connection, item.id, reason)
+
+        return self._move(item.id, WorkitemState.WITHDRAWN, reason, None, cancel)
+
     def _move(
         self,
         workitem_id: str,

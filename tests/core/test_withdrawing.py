@@ -1,0 +1,150 @@
+"""Results that are no DICOM objects: each variant is kept, and what can be is taken back."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hilum.deciding import _end
+from hilum.engine import exchange
+from hilum.findings import Findings, Note
+from hilum.kinds import OBJECTS
+from hilum.records.models import Workitem
+from hilum.records.states import DeliveryState, WorkitemState
+from hilum.withdrawing import RejectionNote, take_back
+from hilum_lab.package import write_package
+from tests.core.test_order_of_arrival import HELD, Gateway, contents, gateway
+
+SAID = RejectionNote(1e9 + 1000, "Of another structure.")
+NUMBERS = """
+class Numbers:
+    media_type, refers_to = "text/plain", ()
+
+    def write(self, writing):
+        return [writing.regions.encode()]
+
+    def write_withdrawal(self, analysis, identities, reason):
+        return " ".join(identities).encode()
+"""
+
+MUTE = NUMBERS.partition("    def write_withdrawal")[0].replace("Numbers", "Mute")
+BREAK = {
+    "cannot be loaded": lambda text: "raise RuntimeError('no licence')",
+    "cannot be made": lambda text: f"{text}\n    def __init__(self):\n        raise OSError\n",
+    "raises": lambda text: text.replace('return " "', "raise KeyError('Marker^Patient')  #"),
+}
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Installs a package with a kind of result object, for this test."""
+
+    def installed(name: str, source: str) -> None:
+        folder = tmp_path / f"{name}-{len(list(tmp_path.iterdir()))}"
+        write_package(folder, name, {name: f"{name}:{name.title()}"}, OBJECTS.group)
+        (folder / f"{name}.py").write_text(source)
+        monkeypatch.syspath_prepend(str(folder))
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    return installed
+
+
+@contextmanager
+def written(**destinations: Mapping[str, Any]) -> Iterator[tuple[Gateway, Workitem]]:
+    """A gateway in which a result was written for `destinations`: folders with these settings."""
+    ends = [
+        {"name": name, "kind": "folder", "folder": f"/nowhere/{name}", **settings}
+        for name, settings in destinations.items()
+    ]
+    rule = HELD.model_copy(update={"send_to": tuple(destinations)})
+    with gateway(rule=(rule,), destination=ends) as hall:
+        for image in contents("one"):
+            hall.receive(image, "a")
+        hall.wait(150)
+        hall.analyse(1)
+        [item] = hall.items("one")
+        assert item.state is WorkitemState.RUNNING
+        found = Findings((Note("Something was found."),))
+        exchange.save(found, hall.flow.workitems.result_folder(item.id))
+        hall.flow.write(item.id)
+        yield hall, hall.records.workitems.one(item.id)
+
+
+def files_for(hall: Gateway, workitem_id: str, kind: str) -> dict[str, tuple[str, bytes]]:
+    """Identity and content of what each destination receives of one kind."""
+    found = {}
+    for delivery in hall.records.deliveries.of_workitem(workitem_id):
+        results = hall.flow.workitems.results_for(delivery)
+        [one] = [result for result in results if result.kind == kind]
+        found[delivery.destination] = (one.identity, one.path.read_bytes())
+    return found
+
+
+def test_files_of_two_variants_do_not_replace_each_other(install) -> None:
+    install("numbers", NUMBERS)
+    kinds = ("seg", "numbers")
+    people, machines = {"objects": kinds}, {"objects": kinds, "regions": "segments"}
+    with written(people=people, machines=machines) as (hall, item):
+        received = files_for(hall, item.id, "numbers")
+        assert {name: content for name, (_, content) in received.items()} == {
+            "people": b"outlines",
+            "machines": b"segments",
+        }
+        take_back(hall.flow, item, SAID)
+        [note] = [i for i in hall.records.workitems.of_study(item.study_uid) if i.id != item.id]
+        taken_back = files_for(hall, note.id, "numbers")
+        assert {name: content.decode() for name, (_, content) in taken_back.items()} == {
+            name: identity for name, (identity, _) in received.items()
+        }
+        assert len({identity for identity, _ in (*received.values(), *taken_back.values())}) == 4
+
+
+@pytest.mark.parametrize("how", BREAK)
+def test_a_broken_kind_does_not_keep_the_others_from_being_taken_back(install, how: str) -> None:
+    install("numbers", NUMBERS)
+    with written(out={"objects": ("sr", "numbers")}) as (hall, item):
+        install("numbers", BREAK[how](NUMBERS))
+        for _ in range(2):  # asking again tells the same
+            done, text = take_back(hall.flow, item, SAID)
+            assert done
+            assert text == (
+                "withdrawn; a note goes to out; its numbers at out cannot be taken back by Hilum: "
+                "tell whoever reads results there"
+            )
+            item = hall.records.workitems.one(item.id)
+        assert item.state is WorkitemState.WITHDRAWN
+        [note] = [i for i in hall.records.workitems.of_study(item.study_uid) if i.id != item.id]
+        assert [result.kind for result in hall.records.results.of_workitem(note.id)] == ["ko"]
+        events = [event.text for event in hall.records.events.of_study(item.study_uid)]
+        [failed] = [text for text in events if text.startswith("numbers could not be taken back")]
+        assert "Marker" not in failed
+
+
+def test_what_cannot_be_taken_back_is_told_for_each_destination(install) -> None:
+    install("mute", MUTE)
+    both, report, mute = {"objects": ("sr", "mute")}, {"objects": ("sr",)}, {"objects": ("mute",)}
+    with written(both=both, report=report, mute=mute) as (hall, item):
+        cure = "cannot be taken back by Hilum: tell whoever reads results there"
+        assert take_back(hall.flow, item, SAID) == (
+            True,
+            "withdrawn; a note goes to both, report; "
+            f"its mute at both {cure}; its mute at mute {cure}",
+        )
+
+
+def test_what_is_withdrawn_without_a_note_is_no_longer_sent_or_listed_as_refused() -> None:
+    with written(refuses={}, waits={}) as (hall, item):
+        deliveries = hall.records.deliveries
+        [refused] = [d for d in deliveries.of_workitem(item.id) if d.destination == "refuses"]
+        deliveries.refuse(refused, "unknown caller")
+        hall.flow.outbox.settle(item.id)
+        assert deliveries.parked() == [item.id]
+        for image in hall.flow.workitems.images(item):
+            image.unlink()
+        assert "no longer here for a note" in _end(hall.flow, item, SAID)
+        assert hall.records.workitems.one(item.id).state is WorkitemState.WITHDRAWN
+        assert {d.state for d in deliveries.of_workitem(item.id)} == {DeliveryState.CANCELLED}
+        assert deliveries.parked() == []
