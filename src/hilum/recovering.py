@@ -52,7 +52,7 @@ def recover(site: Site, progress: Progress) -> Recovered:
     Raises
     ------
     RecordsUnusable
-        Nothing can be written there; the text says the cure.
+        Nothing can be read or written there; the text says the cure.
     """
     aside = _set_aside(site)
     records = Records(records_url(site))
