@@ -194,10 +194,17 @@ def test_tables_that_no_step_leads_from_are_refused(
         upgraded(database)
 
 
-def test_tables_that_are_too_old_are_refused(database: str) -> None:
+@pytest.mark.parametrize("missing", sorted(migrations.FIRST_TABLES))
+def test_tables_that_are_too_old_are_refused(database: str, missing: str) -> None:
     make_old(database)
-    run(database, "DROP TABLE removal")
-    with pytest.raises(OtherVersionError, match=r"missing: removal.*empty data folder"):
+    run(database, f"DROP TABLE {missing}")
+    with pytest.raises(OtherVersionError, match=rf"missing: {missing}\).*empty data folder"):
+        upgraded(database)
+
+
+def test_a_table_of_another_program_with_a_name_of_ours_is_refused(database: str) -> None:
+    run(database, "CREATE TABLE event (what TEXT)")
+    with pytest.raises(OtherVersionError, match=r"missing: .*executor.*a database of its own"):
         upgraded(database)
 
 
