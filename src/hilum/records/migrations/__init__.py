@@ -38,6 +38,11 @@ TOO_OLD = (
     "database of its own in the setting `database`, and have the studies sent again"
 )
 
+STILL_THERE = (
+    "an older Hilum still works on these records ({others}): stop it on every machine, "
+    "then start this one"
+)
+
 
 def upgrade(transact: Transact, dead_seconds: float) -> None:
     """Bring the tables up to date if they are older, and make them in an empty database.
@@ -54,7 +59,7 @@ def upgrade(transact: Transact, dead_seconds: float) -> None:
         transact(_require_known)
         others = still_there(transact, dead_seconds)
         if others and transact(age_of) is SchemaAge.OLDER:  # else they were as new as we are
-            raise OtherVersionError(others)
+            raise OtherVersionError(STILL_THERE.format(others=others))
         transact(_upgrade)
     make_or_require(transact)
 
