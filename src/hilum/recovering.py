@@ -68,7 +68,7 @@ def recover(site: Site, progress: Progress, dead_seconds: float = DEAD_SECONDS) 
     if not damaged:
         _require_alone(site, dead_seconds)
     aside = _set_aside(site, damaged)
-    records = Records(records_url(site))
+    records = Records(records_url(site), PATIENCE)
     transact = records.database.transact
     try:
         copies = Copies(site.data)
