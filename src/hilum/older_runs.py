@@ -5,24 +5,29 @@ the images, as far as they are still here.
 """
 
 import heapq
+import logging
 import time
 from collections.abc import Iterable
 
 from hilum.corrections import SAMPLE
 from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
+from hilum.logs import going_on
 from hilum.records import Records
 from hilum.records.models import Subject
 from hilum.workitems import Workitems
 
 SHARE = 0.1  # of one core
 
+log = logging.getLogger(__name__)
+
 
 def remember_all(records: Records, workitems: Workitems) -> None:
     """Note the labels for every run, the newest first; in a thread of its own."""
     for workitem_id in records.workitems.without_subjects():
         began = time.perf_counter()
-        remember(records, workitems, [workitem_id])
+        with going_on(f"labels of the images of run {workitem_id}", log):
+            remember(records, workitems, [workitem_id])
         time.sleep((time.perf_counter() - began) * (1 / SHARE - 1))
 
 

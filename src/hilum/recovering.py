@@ -9,6 +9,7 @@ its results hold no clock (`hilum.runs`), so an archive that has them shows them
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,12 @@ import sqlalchemy as sa
 
 from hilum.config.site import Site
 from hilum.engine import durable
-from hilum.errors import RecordsUnusable
+from hilum.engine.liveness import DEAD_SECONDS
+from hilum.errors import ConfigurationError, RecordsUnusable
 from hilum.records import Records, records_url
 from hilum.records.copies import Copies, Copy, newest_event
+from hilum.records.database import Database
+from hilum.records.migrations.others import still_there
 from hilum.records.restoring import (
     go_on_counting,
     owed_and_verified,
@@ -29,6 +33,7 @@ from hilum.records.restoring import (
 from hilum.records.soundness import ENGINE, RECORDS, damage_of, require_writable
 
 AT_ONCE = 100  # studies in one transaction
+PATIENCE = 10.0  # in s, with a database that does not answer
 SIDE_FILES = ("", "-wal", "-shm")  # of a database of SQLite
 Progress = Callable[[str, int, int], None]  # the step, and how many of how many are done
 
@@ -46,16 +51,24 @@ class Recovered:
     verified: int  # deliveries that are known to have arrived
 
 
-def recover(site: Site, progress: Progress) -> Recovered:
+def recover(site: Site, progress: Progress, dead_seconds: float = DEAD_SECONDS) -> Recovered:
     """Make the records of `site` again; nobody else may work in its data folder meanwhile.
+
+    `dead_seconds` is how long a process on another machine may give no sign of life until it counts
+    as stopped.
 
     Raises
     ------
+    ConfigurationError
+        A process still works on the records, here or on another machine.
     RecordsUnusable
-        Nothing can be written there; the text says the cure.
+        Nothing can be read or written there; the text says the cure.
     """
-    aside = _set_aside(site)
-    records = Records(records_url(site))
+    damaged = not site.database and _is_damaged(site.data / RECORDS)
+    if not damaged:
+        _require_alone(site, dead_seconds)
+    aside = _set_aside(site, damaged)
+    records = Records(records_url(site), PATIENCE)
     transact = records.database.transact
     try:
         copies = Copies(site.data)
@@ -82,16 +95,34 @@ def recover(site: Site, progress: Progress) -> Recovered:
         records.close()
 
 
-def _set_aside(site: Site) -> tuple[Path, ...]:
+def _is_damaged(records: Path) -> bool:
+    if not records.exists():
+        return False
+    require_writable(records)
+    return bool(damage_of(records))
+
+
+def _require_alone(site: Site, dead_seconds: float) -> None:
+    """Raise `ConfigurationError` if a process on record still works on the records of `site`.
+
+    The lock files keep out neither workers nor what runs on other machines.
+    """
+    if not (site.database or (site.data / RECORDS).exists()):
+        return
+    with closing(Database(records_url(site), PATIENCE)) as database:
+        if others := still_there(database.transact, dead_seconds):
+            text = f"Hilum still works on these records ({others}): stop it on every machine"
+            raise ConfigurationError(f"{text}, then type `hilum recover` again")
+
+
+def _set_aside(site: Site, damaged: bool) -> tuple[Path, ...]:
     """Rename what is damaged, and what the engine knows: it gets all unfinished work anew."""
     if site.database:
         durable.forget(site.database)
         return ()
     records, engine = site.data / RECORDS, site.data / ENGINE
     aside = [engine] if engine.exists() else []
-    if records.exists():
-        require_writable(records)
-        aside += [records] if damage_of(records) else []
+    aside += [records] if damaged else []
     ending = time.strftime("aside-%Y%m%d-%H%M%S")
     for file in (Path(f"{database}{side}") for database in aside for side in SIDE_FILES):
         try:

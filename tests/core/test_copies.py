@@ -17,6 +17,7 @@ from hilum.records import Records, copies, tables
 from hilum.records.copies import BY_STUDY, BY_WORKITEM, Copies, Keeper, rows_of
 from hilum.records.restoring import put_back
 from hilum.records.soundness import require_as_new
+from tests.postgres import Postgres
 
 STUDIES = ("1.2.3", "1.2.4")
 TABLES = (*BY_STUDY, *BY_WORKITEM)
@@ -140,10 +141,48 @@ def test_a_keeper_goes_on_where_the_last_one_ended(
     assert Keeper(records.database.transact, tmp_path).follow()  # there is more
     follow(records, tmp_path)
     assert len(Copies(tmp_path).files()) == 10
+    keeper = Keeper(records.database.transact, tmp_path)
+    while keeper.follow():
+        pass
     for file in Copies(tmp_path).files():
         file.unlink()
-    follow(records, tmp_path)
+    keeper.follow()
     assert Copies(tmp_path).files() == []  # nothing new was said
+
+
+@pytest.mark.parametrize("starts_anew", [False, True])
+def test_a_line_that_is_committed_after_a_later_one_is_copied_too(
+    postgres: Postgres, tmp_path: Path, starts_anew: bool
+) -> None:
+    with closing(Records(postgres.database())) as records:
+        keeper = Keeper(records.database.transact, tmp_path)
+        with records.database.engine.begin() as slow:
+            line = {"at": 0.0, "study_uid": STUDIES[0], "kind": "receiving", "text": "slow"}
+            slow.execute(tables.event.insert().values(line))
+            add_study(records, STUDIES[1])
+            keeper.follow()
+            assert len(Copies(tmp_path).files()) == 1
+        if starts_anew:
+            keeper = Keeper(records.database.transact, tmp_path)
+        keeper.follow()
+        assert [row["text"] for row in copy_of(tmp_path, STUDIES[0])["event"]] == ["slow"]
+        assert Copies(tmp_path).last_event == 2
+
+
+def test_a_copy_shows_one_moment(database: str, tmp_path: Path) -> None:
+    with closing(Records(database)) as records, closing(Records(database)) as others:
+        add_study(records, STUDIES[0])
+        reads: list[str] = []
+
+        def write(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            """Between every two queries something else is written."""
+            if statement.startswith("SELECT"):
+                reads.append(statement)
+                add_line(others, STUDIES[0], f"after {len(reads)} queries")
+
+        sa.event.listen(records.database.engine, "after_cursor_execute", write)
+        assert [row["text"] for row in rows(records, STUDIES[0])["event"]] == ["receiving"]
+        assert len(reads) == len(TABLES)
 
 
 def test_copies_with_the_columns_of_another_version_are_written_anew(

@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ from alembic.script import ScriptDirectory
 from hilum.errors import OtherVersionError
 from hilum.process import own_start_time
 from hilum.records import Records, migrations, schema, tables
+from hilum.records.migrations.others import still_there
 from hilum.records.schema import SchemaAge
 
 from .databases import BETWEEN, OLD, make_old, run
@@ -194,10 +195,17 @@ def test_tables_that_no_step_leads_from_are_refused(
         upgraded(database)
 
 
-def test_tables_that_are_too_old_are_refused(database: str) -> None:
+@pytest.mark.parametrize("missing", sorted(migrations.FIRST_TABLES))
+def test_tables_that_are_too_old_are_refused(database: str, missing: str) -> None:
     make_old(database)
-    run(database, "DROP TABLE removal")
-    with pytest.raises(OtherVersionError, match=r"missing: removal.*empty data folder"):
+    run(database, f"DROP TABLE {missing}")
+    with pytest.raises(OtherVersionError, match=rf"missing: {missing}\).*empty data folder"):
+        upgraded(database)
+
+
+def test_a_table_of_another_program_with_a_name_of_ours_is_refused(database: str) -> None:
+    run(database, "CREATE TABLE event (what TEXT)")
+    with pytest.raises(OtherVersionError, match=r"missing: .*executor.*a database of its own"):
         upgraded(database)
 
 
@@ -225,11 +233,13 @@ def test_a_step_that_fails_leaves_the_database_as_it_was(database: str) -> None:
     require_same_tables(database)
 
 
-def sign_of_life(url: str, host: str, pid: int, started: str, beat_at: float) -> None:
+def sign_of_life(
+    url: str, host: str, pid: int, started: str, beat_at: float, executor: str = "gateway-1"
+) -> None:
     """Note a gateway as one that works on the records at `url`."""
     with connected(url) as connection:
         connection.execute(tables.executor.delete())
-        row = {"id": "gateway-1", "role": "gateway", "host": host, "pid": pid, "started": started}
+        row = {"id": executor, "role": "gateway", "host": host, "pid": pid, "started": started}
         connection.execute(tables.executor.insert().values(**row, beat_at=beat_at))
 
 
@@ -260,3 +270,17 @@ def test_an_older_hilum_that_still_runs_elsewhere_is_stopped_first(database: str
         stop.set()
         beating.join()
     assert upgraded(database) == schema.HEAD  # it has stopped, and is waited for
+
+
+def test_a_process_that_begins_elsewhere_during_the_wait_still_runs(database: str) -> None:
+    make_old(database)
+    sign_of_life(database, "elsewhere", 1, "1", time.time())
+
+    def transact(work: Callable[[sa.Connection], Any]) -> Any:
+        """The outcome of `work`; thereafter another gateway begins in the place of the first."""
+        with connected(database) as connection:
+            outcome = work(connection)
+        sign_of_life(database, "new", 1, "1", time.time() - 2 * DEAD_SECONDS, "gateway-2")
+        return outcome
+
+    assert still_there(transact, DEAD_SECONDS) == "gateway on new"

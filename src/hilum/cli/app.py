@@ -30,6 +30,7 @@ Models = Annotated[
     Path | None,
     typer.Option("--models", help="Folder of models of your own.", file_okay=False, exists=True),
 ]
+PATIENCE = 10.0  # in s, with a database that does not answer
 DEFAULT_CONFIG = Path("hilum.toml")
 
 
@@ -56,7 +57,7 @@ def site_and_records(config: Path) -> "tuple[Site, Records]":
     require_present(site)
     if not is_recorded(site):
         raise HilumError(f"{site.data} holds no records yet; `hilum serve` makes them")
-    return site, Records(records_url(site))
+    return site, Records(records_url(site), PATIENCE)
 
 
 def is_recorded(site: "Site") -> bool:
@@ -70,7 +71,7 @@ def records_if_any(site: "Site") -> "Records":
     from hilum.records.soundness import require_present
 
     require_present(site)
-    return Records(records_url(site) if is_recorded(site) else "sqlite://")
+    return Records(records_url(site) if is_recorded(site) else "sqlite://", PATIENCE)
 
 
 def clock(at: float) -> str:

@@ -35,6 +35,7 @@ BY_STUDY = (  # in this order they are put back
 )
 BY_WORKITEM = (tables.result, tables.delivery)
 AT_ONCE = 500  # lines of traces that are followed in one go
+LATE = 500  # lines: PostgreSQL may show one so far behind others, as it was committed after them
 MOST_STUDIES = 50  # that are read in one transaction
 
 
@@ -106,6 +107,7 @@ class Keeper:
         self._transact = transact
         self._copies = Copies(data)
         self._event = self._copies.last_event if self._copies.are_of_this_version else 0
+        self._seen: set[int] = set()  # the last lines that were followed
         self._open: set[str] | None = None  # studies whose settling has no line in the trace
 
     def follow(self) -> bool:
@@ -117,7 +119,9 @@ class Keeper:
         for studies in _portions(sorted(changed)):
             self._copy(studies)
         if lines:
-            self._event = lines[-1][0]
+            self._event = max(self._event, lines[-1][0])
+            followed = self._seen.union(event for event, _ in lines)
+            self._seen = {event for event in followed if event > self._event - LATE}
         if len(lines) < AT_ONCE:  # else there is more to come, and the copies are not complete
             self._copies.write_last(self._event, self._transact(_cursors))
         return len(lines) == AT_ONCE
@@ -131,16 +135,20 @@ class Keeper:
 
     def _lines_since(self, connection: sa.Connection) -> list[tuple[int, str]]:
         event = tables.event.c
-        query = sa.select(event.id, event.study_uid).where(event.id > self._event)
-        found = connection.execute(query.order_by(event.id).limit(AT_ONCE))
-        return [(row.id, row.study_uid) for row in found]
+        query = sa.select(event.id, event.study_uid).where(event.id > self._event - LATE)
+        found = connection.execute(query.order_by(event.id).limit(LATE + AT_ONCE))
+        return [(row.id, row.study_uid) for row in found if row.id not in self._seen][:AT_ONCE]
 
     def _settled(self) -> set[str]:
         return (self._open or set()) - self._transact(_open_studies) if self._open else set()
 
 
 def rows_of(connection: sa.Connection, studies: Collection[str]) -> dict[str, Rows]:
-    """All rows that belong to each of `studies`, as values that JSON knows."""
+    """All rows that belong to each of `studies`, of one moment, as values that JSON knows.
+
+    It must be the first in its transaction.
+    """
+    show_one_moment(connection)
     names = [table.name for table in (*BY_STUDY, *BY_WORKITEM)]
     found: dict[str, Rows] = {study_uid: {name: [] for name in names} for study_uid in studies}
     for table in BY_STUDY:
@@ -155,6 +163,18 @@ def rows_of(connection: sa.Connection, studies: Collection[str]) -> dict[str, Ro
         for row in connection.execute(query.order_by(*table.primary_key)).mappings():
             found[study_of[row["workitem_id"]]][table.name].append(dict(row))
     return found
+
+
+def show_one_moment(connection: sa.Connection) -> None:
+    """Let all queries of a transaction that begins see what the first one sees.
+
+    Python's driver of SQLite begins none by itself for a query, and PostgreSQL shows what others
+    commit meanwhile (its manual, 13.2.1, read committed).
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 def newest_event(connection: sa.Connection, study_uid: str = "") -> int:

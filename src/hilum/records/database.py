@@ -12,7 +12,8 @@ from hilum.errors import RECOVER, ConfigurationError, RecordsUnavailable, Record
 
 LONGEST_PAUSE = 1.0  # seconds between two attempts at a database that does not answer
 TELL_AFTER = 5.0
-DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_READONLY_DBMOVED")
+DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")  # the file is no whole database
+GONE = "SQLITE_READONLY_DBMOVED"  # the file is no longer there
 TRANSIENT = (
     "SQLITE_BUSY",
     "SQLITE_LOCKED",
@@ -112,7 +113,7 @@ def insert_once(connection: sa.Connection, table: sa.Table, values: dict[str, An
 
 def _is_damage(error: sa.exc.DBAPIError) -> bool:
     """Whether the file is no longer a whole database of SQLite, or no longer there."""
-    return _name_of(error).startswith(DAMAGED)
+    return _name_of(error).startswith((*DAMAGED, GONE))
 
 
 def _name_of(error: sa.exc.DBAPIError) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from hilum.config.site import Site
 from hilum.errors import RECOVER, RecordsUnusable
 from hilum.records.copies import Copies, Transact, newest_event
+from hilum.records.database import DAMAGED
 from hilum.wording import counted
 
 RECORDS, ENGINE = "hilum.db", "engine.db"
@@ -60,12 +61,23 @@ def held_in(data: Path) -> str:
 
 
 def damage_of(file: Path) -> str:
-    """What is wrong with a database of SQLite, in its words; "" if it is whole."""
+    """What is wrong with a database of SQLite, in its words; "" if it is whole, or in use.
+
+    Raises
+    ------
+    RecordsUnusable
+        It could not be read, which says nothing about what it holds.
+    """
     try:
         with closing(sqlite3.connect(file, timeout=30)) as connection:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.DatabaseError as error:
-        return "" if error.sqlite_errorname.startswith("SQLITE_BUSY") else str(error)
+        if error.sqlite_errorname.startswith("SQLITE_BUSY"):
+            return ""
+        if error.sqlite_errorname.startswith(DAMAGED):
+            return str(error)
+        text = f"{file} cannot be read ({error}): see that its disk is there, has room and works"
+        raise RecordsUnusable(text) from error
     return "" if found == "ok" else str(found).replace("\n", " ")
 
 
