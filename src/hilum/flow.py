@@ -27,7 +27,7 @@ from hilum.assembly import (
     is_same_reason,
 )
 from hilum.comparison import Comparison
-from hilum.config.kinds import Encoding, Regions
+from hilum.config.kinds import STANDARD_OBJECTS, Encoding, Regions
 from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections
 from hilum.engine import durable, exchange
@@ -38,7 +38,7 @@ from hilum.hosts import Host, Job, host_of
 from hilum.inbox import Inbox
 from hilum.inbox.room import with_room
 from hilum.module import Module, facts_of, inputs_of
-from hilum.objects import KINDS, write_what_can_be
+from hilum.objects import write_what_can_be
 from hilum.outbox import Outbox
 from hilum.records import Records
 from hilum.records.models import Workitem
@@ -53,7 +53,7 @@ MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
 Wanted = tuple[tuple[str, ...], Encoding, Regions]  # the kinds of objects, and how they are written
-FOR_NOBODY: dict[str, Wanted] = {"": (KINDS, "auto", "outlines")}
+FOR_NOBODY: dict[str, Wanted] = {"": (STANDARD_OBJECTS, "auto", "outlines")}
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
 log = logging.getLogger(__name__)

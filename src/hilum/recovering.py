@@ -19,7 +19,7 @@ from hilum.config.site import Site
 from hilum.engine import durable
 from hilum.engine.liveness import DEAD_SECONDS
 from hilum.errors import ConfigurationError, RecordsUnusable
-from hilum.records import Records, records_url
+from hilum.records import PATIENCE_OF_COMMANDS, Records, records_url
 from hilum.records.copies import Copies, Copy, newest_event
 from hilum.records.database import Database
 from hilum.records.migrations.others import still_there
@@ -33,7 +33,6 @@ from hilum.records.restoring import (
 from hilum.records.soundness import ENGINE, RECORDS, damage_of, require_writable
 
 AT_ONCE = 100  # studies in one transaction
-PATIENCE = 10.0  # in s, with a database that does not answer
 SIDE_FILES = ("", "-wal", "-shm")  # of a database of SQLite
 Progress = Callable[[str, int, int], None]  # the step, and how many of how many are done
 
@@ -68,7 +67,7 @@ def recover(site: Site, progress: Progress, dead_seconds: float = DEAD_SECONDS) 
     if not damaged:
         _require_alone(site, dead_seconds)
     aside = _set_aside(site, damaged)
-    records = Records(records_url(site), PATIENCE)
+    records = Records(records_url(site), PATIENCE_OF_COMMANDS)
     transact = records.database.transact
     try:
         copies = Copies(site.data)
@@ -109,7 +108,7 @@ def _require_alone(site: Site, dead_seconds: float) -> None:
     """
     if not (site.database or (site.data / RECORDS).exists()):
         return
-    with closing(Database(records_url(site), PATIENCE)) as database:
+    with closing(Database(records_url(site), PATIENCE_OF_COMMANDS)) as database:
         if others := still_there(database.transact, dead_seconds):
             text = f"Hilum still works on these records ({others}): stop it on every machine"
             raise ConfigurationError(f"{text}, then type `hilum recover` again")

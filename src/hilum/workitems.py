@@ -63,20 +63,20 @@ class Workitems:
             name: tuple(sorted(str(part) for series in chosen for part in Part.of(series)))
             for name, chosen in run.selection.chosen.items()
         }
-        runs = self._runs_on(rule, arrival, run.selection, inputs)
+        of_rule = self._records.workitems.runs_of(arrival.study_uid, rule.key)
+        runs = self._same(of_rule, rule, arrival, run.selection, inputs)
         undone = [item for item in runs if self._is_undone(item)]
         if standing := [item for item in runs if item not in undone]:
             return standing[-1]
         module = self._facts[rule.module]
         workitem_id = run_uid(rule, module, run.selection.chosen, len(undone))
-        before = self._records.workitems.last_run(arrival.study_uid, rule.key)
         new = self._new(workitem_id, rule, arrival, run.selection)
         return replace(
             new,
             reason=run.reason,
             inputs=inputs,
             incomplete=run.incomplete,
-            predecessor=before.id if before else None,
+            predecessor=of_rule[-1].id if of_rule else None,
         )
 
     def not_run(self, rule: Rule, arrival: Arrival, why: Hold | NotApplicable) -> Workitem:
@@ -107,14 +107,15 @@ class Workitems:
             verdicts=selection.verdicts,
         )
 
-    def _runs_on(
+    def _same(
         self,
+        runs: Iterable[Workitem],
         rule: Rule,
         arrival: Arrival,
         selection: Selection,
         inputs: Mapping[str, tuple[str, ...]],
     ) -> list[Workitem]:
-        """The workitems, oldest first, of the same module on the same images of the same patient.
+        """Those `runs` that are of the same module on the same images of the same patient.
 
         They are found by what they are: an earlier version of Hilum may have named them otherwise.
         Another version of the module counts as the same while no image came after the run was made:
@@ -125,7 +126,7 @@ class Workitems:
         labels = {image.path.name: image.label for image in selection.images.values()}
         return [
             item
-            for item in self._records.workitems.runs_of(arrival.study_uid, rule.key)
+            for item in runs
             if (came < item.created or self.is_of_today(item))
             and item.inputs == inputs
             and _has_tilt(item.rule, rule.tilt)

@@ -77,11 +77,11 @@ def follow(records: Records, data: Path) -> None:
         pass
 
 
-def rows(records: Records, study: str) -> copies.Rows:
+def rows(records: Records, study: str) -> copies.StudyRows:
     return records.database.transact(lambda c: rows_of(c, [study]))[study]
 
 
-def due_at_once(rows: copies.Rows) -> copies.Rows:
+def due_at_once(rows: copies.StudyRows) -> copies.StudyRows:
     """`rows` as they are put back."""
     return {**rows, "delivery": [{**row, "next_attempt": 0.0} for row in rows["delivery"]]}
 
@@ -106,7 +106,7 @@ def add_line(records: Records, uid: str, text: str) -> None:
     add(records, tables.event, at=0.0, study_uid=uid, kind="receiving", text=text)
 
 
-def copy_of(data: Path, uid: str) -> copies.Rows:
+def copy_of(data: Path, uid: str) -> copies.StudyRows:
     copy = Copies(data).read(data / "records" / f"{digest(uid)}.json")
     assert copy
     return copy[1]

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from factory import mr_slices
+from hilum.config.kinds import STANDARD_OBJECTS
 from hilum.config.site import Rule
 from hilum.dicom.identity import Identity
 from hilum.dicom.instance import Instance
@@ -24,7 +25,6 @@ from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
 from hilum.inbox import Inbox
 from hilum.module import ModuleFacts
-from hilum.objects import KINDS
 from hilum.objects.iod.common import sop_instance_uid
 from hilum.offline import analyse_folder
 from hilum.records.states import WorkitemState
@@ -144,7 +144,12 @@ def test_the_objects_of_a_run_follow_from_it_and_not_from_the_clock(tmp_path: Pa
     study = exams.write_exam(tmp_path)
     one = exams.analysis_of(study, study.series[0])
     later = replace(one, created=datetime(2031, 5, 6).astimezone())
-    named = [(kind, variant, n) for kind in KINDS for variant in ("", "binary") for n in (1, 2)]
+    named = [
+        (kind, variant, n)
+        for kind in STANDARD_OBJECTS
+        for variant in ("", "binary")
+        for n in (1, 2)
+    ]
     uids = [sop_instance_uid(one, *which) for which in named]
     assert uids == [sop_instance_uid(later, *which) for which in named]
     assert len(set(uids)) == len(named)
@@ -276,7 +281,7 @@ def test_hilum_run_gives_the_same_uids_wherever_the_images_lie(
         [report] = analyse_folder("bright-volume", tmp_path / name, tmp_path / f"{name}-out", {})
         made.append({r.kind: timeless(pydicom.dcmread(r.path)) for r in report.results})
     one, two = made
-    assert set(one) == set(KINDS)
+    assert set(one) == set(STANDARD_OBJECTS)
     for kind in ("seg", "sr"):
         assert one[kind] == two[kind]
     assert [one[k].SOPInstanceUID for k in one] == [two[k].SOPInstanceUID for k in two]

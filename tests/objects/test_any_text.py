@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
+from hilum.config.kinds import STANDARD_OBJECTS
 from hilum.dicom.part10 import as_file
 from hilum.findings import Note, Refusal
-from hilum.objects import KINDS, Analysis, write_objects, write_what_can_be
+from hilum.objects import Analysis, write_objects, write_what_can_be
 from hilum.objects.iod import pdf, sc, seg, sr
 from hilum.objects.report import Report
 
@@ -73,7 +74,7 @@ def test_any_text_of_the_header_gives_every_object(
 ) -> None:
     folder = tmp_path_factory.mktemp("text")
     study = exams.write_exam(folder, with_text(keyword, text), shape=(4, 12, 12))
-    says_all(exams.analysis_of(study, study.series[0]), set(KINDS))
+    says_all(exams.analysis_of(study, study.series[0]), set(STANDARD_OBJECTS))
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -90,7 +91,7 @@ def test_any_text_of_a_module_gives_every_object(
         return  # the module is told
     if isinstance(said, Note):
         many = [finding(f"{number} {text}") for number in range(40)]
-        says_all(exams.analysis_of(study, series, *many), set(KINDS))
+        says_all(exams.analysis_of(study, series, *many), set(STANDARD_OBJECTS))
     else:
         says_all(exams.result_of(study, series, (), said), {"sr", "sc", "pdf"})
 
@@ -105,7 +106,7 @@ def test_a_kind_that_fails_costs_that_kind_only(
     lost: list[str] = []
     written = write_objects(analysis, on_loss=lambda kind, error: lost.append(kind))
     assert lost == [broken]
-    assert {kind for kind, _ in written} == set(KINDS) - {broken}
+    assert {kind for kind, _ in written} == set(STANDARD_OBJECTS) - {broken}
     with pytest.raises(RuntimeError, match="broken"):
         write_objects(analysis)
     said: dict[str, str] = {}

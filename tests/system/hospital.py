@@ -57,7 +57,7 @@ class Hospital:
     def uid(self, name: str) -> str:
         return Instance.read(self.exam(name)[0]).study_uid
 
-    def copy(self, name: str) -> copies.Rows | None:
+    def copy(self, name: str) -> copies.StudyRows | None:
         """What the copy of the records says of a study."""
         file = self.data / "records" / f"{digest(self.uid(name))}.json"
         read = copies.Copies(self.data).read(file) if file.exists() else None

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from hilum.config.kinds import DestinationSettings, ObjectName, WebService
-from hilum.destinations import CALL_SECONDS
+from hilum.destinations import CALL_SECONDS, is_answered
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, Result
 from hilum.transport.web import Failures, HttpClient
@@ -38,13 +38,7 @@ class ShelfDestination:
     def is_reachable(self) -> bool:
         self._settings.password()
         with closing(HttpClient(self._settings, FAILURES)) as client:
-            try:
-                client.ask("HEAD", "", timeout=CALL_SECONDS)
-            except DeliveryRefused:
-                return True  # it does not want us, but it is there
-            except DeliveryDelayed:
-                return False
-        return True
+            return is_answered(lambda: client.ask("HEAD", "", timeout=CALL_SECONDS))
 
     def send(self, results: Sequence[Result]) -> None:
         with closing(HttpClient(self._settings, FAILURES)) as client:

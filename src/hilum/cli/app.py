@@ -30,7 +30,6 @@ Models = Annotated[
     Path | None,
     typer.Option("--models", help="Folder of models of your own.", file_okay=False, exists=True),
 ]
-PATIENCE = 10.0  # in s, with a database that does not answer
 DEFAULT_CONFIG = Path("hilum.toml")
 
 
@@ -50,14 +49,14 @@ def hilum(
 def site_and_records(config: Path) -> "tuple[Site, Records]":
     """The settings and the records of a site where Hilum has run."""
     from hilum.config import load
-    from hilum.records import Records, records_url
+    from hilum.records import PATIENCE_OF_COMMANDS, Records, records_url
     from hilum.records.soundness import require_present
 
     site = load(config)
     require_present(site)
     if not is_recorded(site):
         raise HilumError(f"{site.data} holds no records yet; `hilum serve` makes them")
-    return site, Records(records_url(site), PATIENCE)
+    return site, Records(records_url(site), PATIENCE_OF_COMMANDS)
 
 
 def is_recorded(site: "Site") -> bool:
@@ -67,11 +66,11 @@ def is_recorded(site: "Site") -> bool:
 
 def records_if_any(site: "Site") -> "Records":
     """The records of a site, or empty ones where it never ran."""
-    from hilum.records import Records, records_url
+    from hilum.records import PATIENCE_OF_COMMANDS, Records, records_url
     from hilum.records.soundness import require_present
 
     require_present(site)
-    return Records(records_url(site) if is_recorded(site) else "sqlite://", PATIENCE)
+    return Records(records_url(site) if is_recorded(site) else "sqlite://", PATIENCE_OF_COMMANDS)
 
 
 def clock(at: float) -> str:

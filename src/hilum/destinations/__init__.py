@@ -4,10 +4,11 @@ Each kind is one file beside this one, or in another package: its settings and i
 an entry point of the group `hilum.destinations` (see `hilum.kinds`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from hilum.config.kinds import DestinationSettings
+from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.kinds import DESTINATIONS
 from hilum.results import Result
 
@@ -34,6 +35,17 @@ class Destination(Protocol):
 
     def missing(self, results: Sequence[Result]) -> list[Result]:
         """Those of `results` that the destination does not show when it is asked."""
+
+
+def is_answered(call: Callable[[], object]) -> bool:
+    """Whether `call`, which asks a destination for anything, is answered at all."""
+    try:
+        call()
+    except DeliveryRefused:
+        return True  # it does not want us, but it is there
+    except DeliveryDelayed:
+        return False
+    return True
 
 
 def open_destination(settings: DestinationSettings) -> Destination:

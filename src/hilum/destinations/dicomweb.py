@@ -13,7 +13,7 @@ from pydantic import Field
 
 from hilum.config.fields import WebAddress
 from hilum.config.kinds import DestinationSettings, WebService
-from hilum.destinations import CALL_SECONDS
+from hilum.destinations import CALL_SECONDS, is_answered
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, Result
 from hilum.transport.statuses import raise_for
@@ -64,13 +64,10 @@ class DicomwebDestination:
         self._settings.password()  # without it nothing is asked, so nobody has refused
         patience = min(self._settings.timeout_seconds, CALL_SECONDS)
         with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
-            try:
-                peer.ask("GET", "studies", expected=THERE, params={"limit": "1"}, timeout=patience)
-            except DeliveryRefused:
-                return True  # it does not want us, but it is there
-            except DeliveryDelayed:
-                return False
-        return True
+            one = {"limit": "1"}
+            return is_answered(
+                lambda: peer.ask("GET", "studies", expected=THERE, params=one, timeout=patience)
+            )
 
     def send(self, results: Sequence[Result]) -> None:
         with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:

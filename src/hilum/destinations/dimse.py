@@ -8,8 +8,8 @@ from pydantic import Field
 from pydicom.dataset import Dataset
 
 from hilum.config.kinds import DestinationSettings, DicomNode
-from hilum.destinations import CALL_SECONDS
-from hilum.errors import DeliveryDelayed, DeliveryRefused
+from hilum.destinations import CALL_SECONDS, is_answered
+from hilum.errors import DeliveryRefused
 from hilum.results import DICOM, Result
 
 
@@ -35,13 +35,7 @@ class DimseDestination:
         from hilum.transport.scu import echo
 
         patience = min(self._peer.timeout, CALL_SECONDS)
-        try:
-            echo(replace(self._peer, timeout=patience))
-        except DeliveryRefused:
-            return True  # it does not want us, but it is there
-        except DeliveryDelayed:
-            return False
-        return True
+        return is_answered(lambda: echo(replace(self._peer, timeout=patience)))
 
     def send(self, results: Sequence[Result]) -> None:
         from hilum.transport.scu import store

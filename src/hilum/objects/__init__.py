@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from pydicom.dataset import Dataset
 
-from hilum.config.kinds import Encoding, Regions
+from hilum.config.kinds import STANDARD_OBJECTS, Encoding, Regions
 from hilum.dicom.header import Header
 from hilum.dicom.identity import IDENTIFYING
 from hilum.dicom.instance import Instance
@@ -21,12 +21,11 @@ from hilum.kinds import OBJECTS
 from hilum.objects.analysis import Analysis
 from hilum.objects.iod.common import sop_instance_uid
 from hilum.objects.iod.withdrawal import write_withdrawal
-from hilum.objects.kinds import KINDS, Document, ResultObject, Withdrawable, Writing
+from hilum.objects.kinds import Document, ResultObject, Withdrawable, Writing
 from hilum.objects.telling import in_known_kinds
 from hilum.results import DICOM
 
 __all__ = [
-    "KINDS",
     "Analysis",
     "Document",
     "ResultObject",
@@ -46,7 +45,7 @@ OnLoss = Callable[[str, Exception], None]
 
 def write_objects(
     analysis: Analysis,
-    kinds: Sequence[str] = KINDS,
+    kinds: Sequence[str] = STANDARD_OBJECTS,
     segmentation: Encoding = "auto",
     regions: Regions = "outlines",
     on_loss: OnLoss | None = None,
@@ -96,7 +95,7 @@ def write_objects(
 def write_what_can_be(
     analysis: Analysis,
     lost: dict[str, str],
-    kinds: Sequence[str] = KINDS,
+    kinds: Sequence[str] = STANDARD_OBJECTS,
     segmentation: Encoding = "auto",
     regions: Regions = "outlines",
     variant: str = "",

@@ -10,12 +10,10 @@ from typing import Protocol, runtime_checkable
 
 from pydicom.dataset import Dataset
 
-from hilum.config.kinds import STANDARD_OBJECTS, Encoding, Regions
+from hilum.config.kinds import Encoding, Regions
 from hilum.dicom.part10 import as_file
 from hilum.objects.analysis import Analysis
 from hilum.objects.report import Report
-
-KINDS = STANDARD_OBJECTS
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ from hilum.records.standings import DestinationRecords, SourceRecords
 from hilum.records.studies import StudyRecords
 from hilum.records.workitems import WorkitemRecords
 
+PATIENCE_OF_COMMANDS = 10.0  # in s, with a database that does not answer
+
 
 def records_url(site: Site) -> str:
     """SQLAlchemy URL of our records."""

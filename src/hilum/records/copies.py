@@ -7,21 +7,20 @@ whether the database is as new as they are. Like the database they hold no names
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
 
 from hilum.inbox import digest, write_durably
 from hilum.inbox.privacy import make_private
 from hilum.records import tables
+from hilum.records.schema import Transact
 
-Outcome = TypeVar("Outcome")
-Transact = Callable[[Callable[[sa.Connection], Outcome]], Outcome]
 Row = dict[str, Any]  # as JSON knows it: these rows are read and written, and looked at by nobody
-Rows = dict[str, list[Row]]  # of one study, by the name of the table
-Copy = tuple[str, Rows]  # the UID of the study, and its rows
+StudyRows = dict[str, list[Row]]  # of one study, by the name of the table
+Copy = tuple[str, StudyRows]  # the UID of the study, and its rows
 
 BY_STUDY = (  # in this order they are put back
     tables.study,
@@ -46,7 +45,7 @@ class Copies:
         self._folder = data / "records"
         self._last = self._folder / "last.json"
 
-    def write(self, study_uid: str, rows: Rows) -> None:
+    def write(self, study_uid: str, rows: StudyRows) -> None:
         """Keep the rows of one study, synced to the disk."""
         document = {"study_uid": study_uid, "rows": rows}
         self._write(self._folder / f"{digest(study_uid)}.json", document)
@@ -103,7 +102,7 @@ class Copies:
 class Keeper:
     """Keeps the copies as new as the database. Call `follow` again and again."""
 
-    def __init__(self, transact: Transact[Any], data: Path) -> None:
+    def __init__(self, transact: Transact, data: Path) -> None:
         self._transact = transact
         self._copies = Copies(data)
         self._event = self._copies.last_event if self._copies.are_of_this_version else 0
@@ -135,22 +134,23 @@ class Keeper:
 
     def _lines_since(self, connection: sa.Connection) -> list[tuple[int, str]]:
         event = tables.event.c
-        query = sa.select(event.id, event.study_uid).where(event.id > self._event - LATE)
-        found = connection.execute(query.order_by(event.id).limit(LATE + AT_ONCE))
+        late = LATE if connection.dialect.name == "postgresql" else 0
+        query = sa.select(event.id, event.study_uid).where(event.id > self._event - late)
+        found = connection.execute(query.order_by(event.id).limit(late + AT_ONCE))
         return [(row.id, row.study_uid) for row in found if row.id not in self._seen][:AT_ONCE]
 
     def _settled(self) -> set[str]:
-        return (self._open or set()) - self._transact(_open_studies) if self._open else set()
+        return self._open - self._transact(_open_studies) if self._open else set()
 
 
-def rows_of(connection: sa.Connection, studies: Collection[str]) -> dict[str, Rows]:
+def rows_of(connection: sa.Connection, studies: Collection[str]) -> dict[str, StudyRows]:
     """All rows that belong to each of `studies`, of one moment, as values that JSON knows.
 
     It must be the first in its transaction.
     """
     show_one_moment(connection)
     names = [table.name for table in (*BY_STUDY, *BY_WORKITEM)]
-    found: dict[str, Rows] = {study_uid: {name: [] for name in names} for study_uid in studies}
+    found: dict[str, StudyRows] = {study_uid: {name: [] for name in names} for study_uid in studies}
     for table in BY_STUDY:
         query = sa.select(table).where(table.c.study_uid.in_(studies))
         for row in connection.execute(query.order_by(*table.primary_key)).mappings():

@@ -6,12 +6,12 @@ import sqlalchemy as sa
 
 from hilum.inbox import digest
 from hilum.records import tables
-from hilum.records.copies import BY_STUDY, BY_WORKITEM, Rows, newest_event
+from hilum.records.copies import BY_STUDY, BY_WORKITEM, StudyRows, newest_event
 from hilum.records.database import insert_once
 from hilum.records.states import OWED, DeliveryState, SourceState
 
 
-def put_back(connection: sa.Connection, study_uid: str, rows: Rows) -> bool:
+def put_back(connection: sa.Connection, study_uid: str, rows: StudyRows) -> bool:
     """Put the rows of one study in the place of older ones; whether they were newer.
 
     What is owed to a destination is due at once.

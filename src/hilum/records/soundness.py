@@ -12,8 +12,9 @@ from pathlib import Path
 
 from hilum.config.site import Site
 from hilum.errors import RECOVER, RecordsUnusable
-from hilum.records.copies import Copies, Transact, newest_event
+from hilum.records.copies import Copies, newest_event
 from hilum.records.database import DAMAGED
+from hilum.records.schema import Transact
 from hilum.wording import counted
 
 RECORDS, ENGINE = "hilum.db", "engine.db"
@@ -42,7 +43,7 @@ def require_whole(site: Site) -> None:
                 raise RecordsUnusable(f"{file} is damaged ({damage}): {RECOVER}")
 
 
-def require_as_new(transact: Transact[int], data: Path) -> None:
+def require_as_new(transact: Transact, data: Path) -> None:
     """Raise `RecordsUnusable` if the database is older than the copies of it that lie on disk."""
     copied, there = Copies(data).last_event, transact(newest_event)
     if copied > there:
