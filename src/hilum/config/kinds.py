@@ -29,6 +29,7 @@ UNUSABLE_KIND = "unusable_kind"  # type of the error that says why a kind cannot
 STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf")
 Encoding = Literal["auto", "binary", "fractional"]
 Regions = Literal["outlines", "segments"]
+Proof = Literal["query", "commitment", "accepted"]
 
 
 class End(Settings):
@@ -111,6 +112,23 @@ class DestinationSettings(End):
         "outlines",
         description="What marks a structure in the measurement report: outlines, which viewers "
         "draw, or references to the segments, which machines read; the standard takes one of them.",
+    )
+    proof: Proof = Field(
+        "query",
+        description="What shows that a result has arrived: it is asked for (query), the archive "
+        "commits itself to keep it (commitment), or nothing but that it was accepted (accepted), "
+        "for routers and nodes that only store.",
+    )
+    proof_seconds: float = Field(
+        3600,
+        gt=0,
+        description="How long an accepted result is asked for, in seconds, before it is parked.",
+    )
+    resend_after: float = Field(
+        0,
+        ge=0,
+        description="Seconds after which an accepted result that is not shown is sent once more "
+        "by itself; 0 means never, because archives may then hold it twice.",
     )
 
     @property

@@ -1,12 +1,13 @@
-"""Where results go. A destination sends, and shows what it holds: delivered means read back.
+"""Where results go. A destination takes results, and is asked for what it was given.
 
 Each kind is one file beside this one, or in another package: its settings and its class, found by
 an entry point of the group `hilum.destinations` (see `hilum.kinds`).
 """
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
+from hilum.answers import Answer, Checked, Commitment, Filing, Shown
 from hilum.config.kinds import DestinationSettings
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.kinds import DESTINATIONS
@@ -19,6 +20,8 @@ class Destination(Protocol):
     """What a kind of destination does, opened with the settings of its own class `settings`.
 
     What is slow to import belongs into the methods: whoever reads hilum.toml reads the file.
+    `send`, `ask` and `filing` raise `DeliveryDelayed` if it does not answer now, and
+    `DeliveryRefused`, with the cure, if a person has to do something first.
     """
 
     name: str
@@ -30,11 +33,31 @@ class Destination(Protocol):
         `ConfigurationError` if our own settings do not let us ask.
         """
 
-    def send(self, results: Sequence[Result]) -> None:
-        """Hand over every result, or raise `DeliveryDelayed` or `DeliveryRefused`."""
+    def send(self, results: Sequence[Result]) -> Iterator[Answer]:
+        """Hand over `results`, and give one answer for each as it comes.
 
-    def missing(self, results: Sequence[Result]) -> list[Result]:
-        """Those of `results` that the destination does not show when it is asked."""
+        What was handed over and got no answer gives an answer, too: that the outcome is unknown.
+        If an error is raised, the results without an answer were not handed over.
+        """
+
+    def ask(self, results: Sequence[Result]) -> Shown:
+        """Which of `results` it does not show, in the same order, and what that is worth."""
+
+    def filing(self, study_uid: str) -> Filing:
+        """Under which patients it files a study; without any if it has no patients."""
+
+    def check(self) -> Iterator[Checked]:
+        """Try what a delivery needs, and tell how each of it went; nothing is sent or changed."""
+
+
+@runtime_checkable
+class CommittingDestination(Protocol):
+    """A destination that can be asked to take responsibility for what it was sent."""
+
+    def request_commitment(
+        self, results: Sequence[Result], transaction_uid: str
+    ) -> Commitment | None:
+        """Ask for storage commitment (PS3.4 J.3.2); None if the answer comes later, to us."""
 
 
 def is_answered(call: Callable[[], object]) -> bool:

@@ -3,7 +3,7 @@
 import itertools
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
@@ -11,19 +11,20 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filing, Shown
 from hilum.config.fields import WebAddress
 from hilum.config.kinds import DestinationSettings, WebService
 from hilum.destinations import CALL_SECONDS, is_answered
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, Result
-from hilum.transport.statuses import raise_for
+from hilum.transport.statuses import answer_of
 from hilum.transport.web import Failures, HttpClient, Response, batches
 
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
 DICOM_JSON = "application/dicom+json"
 FAILED_SOP_SEQUENCE, FAILURE_REASON = "00081198", "00081197"
 OTHER_FAILURES_SEQUENCE = "0008119A"
-SOP_INSTANCE_UID = "00080018"
+SOP_INSTANCE_UID, SERIES_INSTANCE_UID = "00080018", "0020000E"
 PROCESSING_FAILURE = 0x0110
 THERE = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED)  # no proxy answers so
 
@@ -43,6 +44,11 @@ class DicomwebDestinationSettings(WebService, DestinationSettings):
 
     kind: Literal["dicomweb"] = Field(
         "dicomweb", description="STOW-RS to an archive with DICOMweb, proven by QIDO-RS."
+    )
+    proof: Literal["query", "accepted"] = Field(
+        "query",
+        description="What shows that a result has arrived: it is asked for (query), or nothing "
+        "but that it was accepted (accepted), for services without QIDO-RS.",
     )
     url: WebAddress = Field(
         description="DICOMweb root, such as http://pacs:8042/dicom-web.",
@@ -69,22 +75,27 @@ class DicomwebDestination:
                 lambda: peer.ask("GET", "studies", expected=THERE, params=one, timeout=patience)
             )
 
-    def send(self, results: Sequence[Result]) -> None:
+    def send(self, results: Sequence[Result]) -> Iterator[Answer]:
+        by_path = {result.path: result for result in results}
         with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
-            files = (result.path for result in results)
-            for batch in batches(files, lambda file: file.stat().st_size, REQUEST_BYTES):
+            for batch in batches(by_path, lambda file: file.stat().st_size, REQUEST_BYTES):
+                sent = [by_path[path] for path in batch]
                 body, content_type = _multipart(batch)
                 headers = {"Content-Type": content_type, "Accept": DICOM_JSON}
-                conflict = (HTTPStatus.CONFLICT,)
-                answer = peer.ask(
-                    "POST", "studies", expected=conflict, content=body, headers=headers
-                )
-                reasons = _failure_reasons(answer)
-                if answer.status == HTTPStatus.CONFLICT and not reasons:
-                    reasons = [PROCESSING_FAILURE] * len(batch)
-                raise_for(reasons + [0] * (len(batch) - len(reasons)), self.name)
+                try:
+                    answer = peer.ask(
+                        "POST",
+                        "studies",
+                        expected=(HTTPStatus.CONFLICT,),
+                        content=body,
+                        headers=headers,
+                    )
+                except DeliveryDelayed as error:
+                    yield from (Answer(r, Acceptance.UNKNOWN, text=str(error)) for r in sent)
+                    raise
+                yield from _answers(sent, answer)
 
-    def missing(self, results: Sequence[Result]) -> list[Result]:
+    def ask(self, results: Sequence[Result]) -> Shown:
         from hilum.dicom.instance import Instance
 
         places = {
@@ -97,12 +108,38 @@ class DicomwebDestination:
             for place in set(places.values()):
                 shown |= _instances_at(peer, place)
             # A query may be cut short by the archive's limit: ask for the others one by one.
-            return [
-                result
-                for result in results
-                if result.identity not in shown
-                and not _has(peer, f"{places[result.identity]}/{result.identity}")
-            ]
+            return Shown(
+                tuple(
+                    result
+                    for result in results
+                    if result.identity not in shown
+                    and not _has(peer, f"{places[result.identity]}/{result.identity}")
+                )
+            )
+
+    def filing(self, study_uid: str) -> Filing:
+        from pydicom.dataset import Dataset
+
+        with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
+            asked = {"StudyInstanceUID": study_uid, "includefield": ",".join(WHOSE)}
+            found = _matches(peer, "studies", HTTPStatus.NOT_FOUND, params=asked)
+            series = _matches(peer, f"studies/{study_uid}/series", HTTPStatus.NOT_FOUND)
+        patients = tuple(Dataset.from_json(item) for item in found)
+        uids = (str(uid) for item in series for uid in _values(item, SERIES_INSTANCE_UID))
+        return Filing(patients, frozenset(uids))
+
+    def check(self) -> Iterator[Checked]:
+        good = self.is_reachable()
+        yield Checked("QIDO-RS", good, "answers" if good else "does not answer")
+
+
+def _answers(sent: Sequence[Result], answer: Response) -> list[Answer]:
+    """One answer to each result of a request."""
+    reasons = _failure_reasons(answer)
+    if answer.status == HTTPStatus.CONFLICT and not reasons:
+        reasons = [PROCESSING_FAILURE] * len(sent)
+    reasons += [0] * (len(sent) - len(reasons))
+    return [answer_of(result, reason) for result, reason in zip(sent, reasons, strict=False)]
 
 
 def _instances_at(peer: HttpClient, place: str) -> set[str]:
@@ -116,9 +153,11 @@ def _has(peer: HttpClient, instance: str) -> bool:
     return bool(_matches(peer, path, HTTPStatus.NOT_FOUND, HTTPStatus.GONE))
 
 
-def _matches(peer: HttpClient, path: str, *nothing: HTTPStatus) -> list[dict[str, Any]]:
+def _matches(
+    peer: HttpClient, path: str, *nothing: HTTPStatus, **request: Any
+) -> list[dict[str, Any]]:
     """The DICOM JSON at `path`; none for a status of `nothing`."""
-    answer = peer.ask("GET", path, expected=nothing, headers={"Accept": DICOM_JSON})
+    answer = peer.ask("GET", path, expected=nothing, headers={"Accept": DICOM_JSON}, **request)
     found = [] if answer.status in nothing else peer.json(answer)
     return found if isinstance(found, list) else []
 

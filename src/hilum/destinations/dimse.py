@@ -1,15 +1,15 @@
 """Deliver by C-STORE; prove it by C-FIND at the IMAGE level."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field
 from pydicom.dataset import Dataset
 
+from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filing, Shown
 from hilum.config.kinds import DestinationSettings, DicomNode
 from hilum.destinations import CALL_SECONDS, is_answered
-from hilum.errors import DeliveryRefused
 from hilum.results import DICOM, Result
 
 
@@ -37,17 +37,21 @@ class DimseDestination:
         patience = min(self._peer.timeout, CALL_SECONDS)
         return is_answered(lambda: echo(replace(self._peer, timeout=patience)))
 
-    def send(self, results: Sequence[Result]) -> None:
-        from hilum.transport.scu import store
-        from hilum.transport.statuses import raise_for
+    def send(self, results: Sequence[Result]) -> Iterator[Answer]:
+        from hilum.transport.scu import NO_ANSWER, store
+        from hilum.transport.statuses import answer_of
 
-        answers = list(store([result.path for result in results], self._peer))
-        for answer in answers:
-            if answer.status is None:
-                raise DeliveryRefused(f"{self.name}: {answer.path.name} is {answer.reason}")
-        raise_for([answer.status or 0 for answer in answers], self.name)
+        by_path = {result.path: result for result in results}
+        for sent in store(list(by_path), self._peer):
+            result = by_path[sent.path]
+            if sent.status is not None:
+                yield answer_of(result, sent.status, sent.reason)
+            elif sent.reason == NO_ANSWER:
+                yield Answer(result, Acceptance.UNKNOWN, text=NO_ANSWER)
+            else:
+                yield Answer(result, Acceptance.NEVER, text=f"{sent.path.name} is {sent.reason}")
 
-    def missing(self, results: Sequence[Result]) -> list[Result]:
+    def ask(self, results: Sequence[Result]) -> Shown:
         from hilum.dicom.instance import Instance
         from hilum.transport.query import find
 
@@ -55,7 +59,27 @@ class DimseDestination:
         series = sorted({(instance.study_uid, instance.series_uid) for instance in instances})
         queries = [_images_of(study_uid, series_uid) for study_uid, series_uid in series]
         shown = {match.get("SOPInstanceUID") for match in find(queries, self._peer)}
-        return [result for result in results if result.identity not in shown]
+        return Shown(tuple(result for result in results if result.identity not in shown))
+
+    def filing(self, study_uid: str) -> Filing:
+        from hilum.transport.query import find
+
+        patients = tuple(find([_query("STUDY", study_uid, *WHOSE)], self._peer))
+        series = find([_query("SERIES", study_uid, "SeriesInstanceUID")], self._peer)
+        return Filing(patients, frozenset(str(match.get("SeriesInstanceUID")) for match in series))
+
+    def check(self) -> Iterator[Checked]:
+        good = self.is_reachable()
+        yield Checked("C-ECHO", good, "answers" if good else "does not answer")
+
+
+def _query(level: str, study_uid: str, *keywords: str) -> Dataset:
+    query = Dataset()
+    query.QueryRetrieveLevel = level
+    query.StudyInstanceUID = study_uid
+    for keyword in keywords:
+        setattr(query, keyword, "")
+    return query
 
 
 def _images_of(study_uid: str, series_uid: str) -> Dataset:

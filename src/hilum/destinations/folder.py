@@ -1,12 +1,13 @@
 """Deliver into a folder: `<folder>/<study>/<identity>.dcm`, both names hashes of UIDs."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
+from hilum.answers import Acceptance, Answer, Checked, Filing, Shown
 from hilum.config.fields import FileMode
 from hilum.config.kinds import DestinationSettings
 from hilum.errors import DeliveryDelayed
@@ -18,6 +19,9 @@ class FolderDestinationSettings(DestinationSettings):
     """A folder that another program collects from, or a person looks into."""
 
     kind: Literal["folder"] = Field("folder", description="A folder that others collect from.")
+    proof: Literal["query"] = Field(
+        "query", description="What shows that a result has arrived: it is read again."
+    )
     folder: Path = Field(description="Where files are written.", examples=["results"])
     mode: FileMode = Field(
         "0600",
@@ -44,7 +48,7 @@ class FolderDestination:
             return False
         return os.access(self._folder, os.W_OK)
 
-    def send(self, results: Sequence[Result]) -> None:
+    def send(self, results: Sequence[Result]) -> Iterator[Answer]:
         for result in results:
             target = self._target(result)
             content = result.path.read_bytes()  # if we cannot, it is not the folder's fault
@@ -58,9 +62,18 @@ class FolderDestination:
                 raise DeliveryDelayed(
                     f"{self.name}: cannot write to {self._folder}: {error.strerror}"
                 ) from error
+            yield Answer(result, Acceptance.TAKEN)
 
-    def missing(self, results: Sequence[Result]) -> list[Result]:
-        return [result for result in results if not self._holds(result)]
+    def ask(self, results: Sequence[Result]) -> Shown:
+        return Shown(tuple(result for result in results if not self._holds(result)))
+
+    def filing(self, study_uid: str) -> Filing:
+        return Filing()
+
+    def check(self) -> Iterator[Checked]:
+        good = self.is_reachable()
+        text = "can be written" if good else f"nothing can be written to {self._folder}"
+        yield Checked("folder", good, text)
 
     def _make(self, folder: Path) -> None:
         """Make `folder` unless it is there; whoever may read a file may enter it."""

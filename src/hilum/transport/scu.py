@@ -29,6 +29,7 @@ SLOWEST_LINE = 1 << 20  # bytes per second; how long a large object may take to 
 CALLED_NOT_RECOGNISED, CALLING_NOT_RECOGNISED = (1, 1, 7), (1, 1, 3)  # PS3.8 table 9-21
 TRANSIENT = 2
 CONVERTIBLE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+NO_ANSWER = "no answer to C-STORE"
 CLASS_NOT_SUPPORTED, SYNTAX_NOT_SUPPORTED = 0x0122, 0xC122
 
 
@@ -59,7 +60,10 @@ class Peer:
 
 @dataclass(frozen=True)
 class Sent:
-    """The answer to one file: its C-STORE status, or None where nothing was sent, and why."""
+    """The answer to one file: its C-STORE status, or None where there is none, and why.
+
+    `reason` is `NO_ANSWER` where the file was sent and nobody knows what became of it.
+    """
 
     path: Path
     status: int | None
@@ -221,7 +225,7 @@ def _send(
     else:
         return Sent(file.path, CLASS_NOT_SUPPORTED, f"{UID(file.sop_class).name} not accepted")
     if "Status" not in response:
-        raise DeliveryDelayed(f"{peer}: no answer to C-STORE")
+        return Sent(file.path, None, NO_ANSWER)
     return Sent(file.path, response.Status, str(response.get("ErrorComment", "")))
 
 

@@ -1,21 +1,9 @@
 """What a C-STORE status or a STOW-RS failure reason means for a delivery (PS3.4 B.2.3)."""
 
-from collections.abc import Iterable
-from enum import Enum
+from hilum.answers import Acceptance, Answer
+from hilum.results import Result
 
-from hilum.errors import DeliveryDelayed, DeliveryRefused
-from hilum.wording import counted
-
-
-class Acceptance(Enum):
-    """What to do next with an instance that was sent."""
-
-    TAKEN = "taken"
-    LATER = "later"
-    NEVER = "never"
-
-
-# First match wins: (lowest, highest, verdict, what happened and what to do).
+# First match wins: (lowest, highest, acceptance, what happened and what to do).
 _MEANINGS = (
     (0x0000, 0x0000, Acceptance.TAKEN, "success"),
     (0x0001, 0x0001, Acceptance.TAKEN, "success, optional attributes not kept"),
@@ -62,19 +50,13 @@ _MEANINGS = (
 
 def meaning_of(status: int) -> tuple[Acceptance, str]:
     """Whether an instance with this `status` was accepted, and what it means with the cure."""
-    for lowest, highest, meaning, text in _MEANINGS:
+    for lowest, highest, acceptance, text in _MEANINGS:
         if lowest <= status <= highest:
-            return meaning, f"{text} (0x{status:04X})"
+            return acceptance, f"{text} (0x{status:04X})"
     return Acceptance.NEVER, f"status 0x{status:04X}: look into the log of the archive"
 
 
-def raise_for(statuses: Iterable[int], who: str) -> None:
-    """Raise unless every instance was taken.
-
-    What may still be accepted is raised first, because a refusal is final and would hide the rest.
-    """
-    verdicts = [meaning_of(status) for status in statuses]
-    for kind, error in ((Acceptance.LATER, DeliveryDelayed), (Acceptance.NEVER, DeliveryRefused)):
-        texts = [text for meaning, text in verdicts if meaning is kind]
-        if texts:
-            raise error(f"{who}: {len(texts)} of {counted(len(verdicts), 'instance')}: {texts[0]}")
+def answer_of(result: Result, status: int, comment: str = "") -> Answer:
+    """The answer to one object, from its status and what the archive itself said."""
+    acceptance, text = meaning_of(status)
+    return Answer(result, acceptance, status, text if status else "", comment)
