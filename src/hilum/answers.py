@@ -89,4 +89,3 @@ class Commitment:
     transaction_uid: str
     committed: tuple[str, ...]  # SOP Instance UIDs
     failed: Mapping[str, int]  # SOP Instance UID: Failure Reason (PS3.3 C.14.1.1)
-

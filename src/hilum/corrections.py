@@ -12,15 +12,20 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
+
+from pydicom.dataset import Dataset
 
 from hilum.assembly import Arrival, Hold
 from hilum.comparer import LATER, Comparer, FilePair
 from hilum.config.site import Site
+from hilum.delivery.filing import LOOK_THERE, FilingJudgement
 from hilum.dicom.header import text_of
 from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity, number_of
 from hilum.dicom.instance import Instance
+from hilum.dicom.restating import restated
 from hilum.errors import UnreadableError
 from hilum.hints import Quarantined
 from hilum.inbox import OTHER_CONTENT, Inbox, QuarantinedObject, quarantined_in, restate
@@ -28,7 +33,7 @@ from hilum.inbox.versions import Versions
 from hilum.records import Records
 from hilum.records.bursts import Bursts
 from hilum.records.models import Correction, Subject, Workitem
-from hilum.records.states import EventKind, RequestAction, WorkitemState
+from hilum.records.states import EventKind, RequestAction, WorkitemKind, WorkitemState
 from hilum.rejections import SEE_QUARANTINE, Rejection, RejectionKind
 from hilum.routing import Selection
 from hilum.wording import how_to_decide
@@ -188,6 +193,41 @@ class Corrections:
             whose = f"by {sender or 'unknown'}, number {number_of(identity)}"
             text = f"{CORRECTED} ({', '.join(differ)}) {whose}: {how_to_decide(study_uid)}"
             self._records.events.add(study_uid, EventKind.CORRECTED, text)
+
+    # What an archive files under another patient --------------------------------------------------
+
+    def offer_filed(self, item: Workitem, filed: FilingJudgement, destination: str) -> str:
+        """Offer to make a misfiled result anew as the images are filed there; what to do, in words.
+
+        The images here are copied with the patient of the archive, so that `hilum decide` shows
+        both and takes back the result that was made under the other one.
+        """
+        there = filed.correct
+        if there is None or item.kind is not WorkitemKind.RUN:
+            return LOOK_THERE
+        try:
+            identities = self._restate(item.study_uid, there)
+        except UnreadableError:
+            identities = set()
+        if not identities:
+            return LOOK_THERE
+        for identity in identities:
+            self._note(item.study_uid, identity, destination, ["PatientID"])
+        return f"{how_to_decide(item.study_uid)}; or {LOOK_THERE}"
+
+    def _restate(self, study_uid: str, patient: Dataset) -> set[str]:
+        """Copy the images of a study under another patient; the keys of their identities then."""
+        keys = set()
+        for file in sorted(self._inbox.study_folder(study_uid).glob("*.dcm")):
+            if self._records.results.called(Instance.read(file).sop_instance_uid):
+                continue
+            dataset = restated(file.read_bytes(), patient)
+            identity = Identity.of(dataset).key
+            with BytesIO() as buffer:
+                dataset.save_as(buffer, enforce_file_format=True)
+                self.versions.add(buffer.getvalue(), study_uid, identity, file.name)
+            keys.add(identity)
+        return keys
 
     # Following by itself --------------------------------------------------------------------------
 

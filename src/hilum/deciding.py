@@ -7,12 +7,12 @@ from hilum.flow import Flow
 from hilum.older_runs import remember
 from hilum.records.models import Request, Workitem
 from hilum.records.states import UNFINISHED, EventKind, WorkitemState
-from hilum.withdrawing import Answer, RejectionNote, take_back
+from hilum.withdrawing import RejectionNote, RequestAnswer, take_back
 
 WHY = "The images were sent again with corrected patient or study data."
 
 
-def carry_out(flow: Flow, item: Workitem, asked: Request) -> Answer:
+def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     """Analyse the images of a study under the identity whose key was `asked` for.
 
     Results that were made of them under another one are taken back first. If the images were sent
@@ -22,11 +22,11 @@ def carry_out(flow: Flow, item: Workitem, asked: Request) -> Answer:
     corrections, events = flow.corrections, flow.records.events
     labels = corrections.labels_of(study_uid, identity)
     if not labels:
-        return Answer(False, "not decided: no image of this study names that patient")
+        return RequestAnswer(False, "not decided: no image of this study names that patient")
     was_sent = bool(corrections.versions.of(study_uid, identity))
     if was_sent and (missing := corrections.missing(study_uid, identity)):
         text = f"not taken: {missing} of the analysed images did not come with these data"
-        return Answer(False, f"{text}; have the whole study sent again")
+        return RequestAnswer(False, f"{text}; have the whole study sent again")
     older = flow.records.workitems.without_subjects(study_uid)
     remember(flow.records, flow.workitems, older)
     results = corrections.results_of_others(labels)
@@ -34,7 +34,7 @@ def carry_out(flow: Flow, item: Workitem, asked: Request) -> Answer:
         flow.records.corrections.dismiss(study_uid)
         text = f"a person decided that the study stays as it is: number {number_of(identity)}"
         events.add(study_uid, EventKind.IDENTITY, text, item.id)
-        return Answer(True, "decided: the study stays as it is")
+        return RequestAnswer(True, "decided: the study stays as it is")
     said = RejectionNote(asked.at, WHY, codes.INCORRECT_WORKLIST_ENTRY)
     problems = [_end(flow, result, said) for result in results]
     corrections.take(study_uid, identity, labels)
@@ -46,7 +46,7 @@ def carry_out(flow: Flow, item: Workitem, asked: Request) -> Answer:
     why = f"{text}: those of number {number_of(identity)}"
     flow.arrivals.decide(study_uid, identity, asked.at, why)
     done = f"decided; `hilum trace {study_uid}` shows what becomes of it"
-    return Answer(True, "; ".join([done, *filter(None, problems)]))
+    return RequestAnswer(True, "; ".join([done, *filter(None, problems)]))
 
 
 def _is_held(flow: Flow, study_uid: str) -> bool:

@@ -97,7 +97,8 @@ class Flow(durable.Workflows):
         self.workitems = Workitems(records, self.inbox, site.data, self.facts, self.needs, clock)
         self.corrections = Corrections(site, records, self.inbox, self.workitems)
         self.comparison = Comparison(site, records, self.workitems)
-        self.outbox = Outbox(site, records, self.workitems, clock)
+        offer = self.corrections.offer_filed
+        self.outbox = Outbox(site, records, self.workitems, clock, offer=offer)
         self.hosts: dict[str, Host] = {}
         self._one_at_a_time = threading.Lock()
         self._hints = HintSender(gateway_address(site.data))
@@ -149,6 +150,7 @@ class Flow(durable.Workflows):
             self.launch(item)
         for item in self.records.workitems.in_state(*WRITTEN):
             self.outbox.settle(item.id)
+        self.outbox.hear_commitments()
 
     def follow(self, decision: RuleDecision, rule: Rule, arrival: Arrival) -> None:
         """Do what was decided on one study for one rule."""

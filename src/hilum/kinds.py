@@ -121,7 +121,9 @@ def _package(point: EntryPoint) -> str:
 
 
 DESTINATIONS = Kinds(
-    "hilum.destinations", "destination", ("settings", "takes", "is_reachable", "send", "missing")
+    "hilum.destinations",
+    "destination",
+    ("settings", "takes", "is_reachable", "send", "ask", "filing", "check"),
 )
 SOURCES = Kinds(
     "hilum.sources",

@@ -1,10 +1,10 @@
 """The outbox: what every destination still has to show, and when it is tried again.
 
-A delivery is a row of the records, and nothing else: to go on after a crash, the destination is
-asked what it does not hold. Every destination has a thread of its own, so one that is down, slow or
-hanging delays no other. One that does not answer is called every few seconds and gets everything at
-once when it does; one that answers, but cannot take an object now, is tried again after pauses that
-grow to half an hour, for days.
+A delivery is a row of the records, with a receipt for each object that was sent (`hilum.delivery`).
+What a destination has taken is only asked for from then on. Every destination has a thread of its
+own, so one that is down, slow or hanging delays no other. One that does not answer is called every
+few seconds and gets everything at once when it does; one that answers, but cannot take an object
+now, is tried again after pauses that grow to half an hour, for days.
 """
 
 import logging
@@ -15,19 +15,26 @@ from dataclasses import replace
 
 from hilum.config.kinds import DestinationSettings
 from hilum.config.site import Site
-from hilum.destinations import Destination, open_destination
+from hilum.delivery.filing import LOOK_THERE
+from hilum.delivery.handover import Handover
+from hilum.delivery.proving import Attempt, Offer, Proving, pause_seconds
+from hilum.destinations import open_destination
 from hilum.errors import ConfigurationError, DeliveryDelayed, HilumError, where
+from hilum.inbox.commitments import commitments_in
 from hilum.logs import going_on
 from hilum.records import Records
 from hilum.records.models import Delivery, DestinationStanding
-from hilum.records.states import DeliveryState, DestinationState, WorkitemKind, WorkitemState
-from hilum.results import Result
-from hilum.wording import counted
+from hilum.records.states import (
+    ARRIVED,
+    PARKED,
+    DeliveryState,
+    DestinationState,
+    WorkitemKind,
+    WorkitemState,
+)
 from hilum.workitems import Workitems
 
-READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0, 3.0)  # an archive may need a moment to index
-FIRST_RETRY_SECONDS = 2.0
-LAST_RETRY_SECONDS = 1800.0
+READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0)  # an archive may need a moment to index
 CALL_SECONDS = 3.0  # between two calls to a destination that is unreachable
 ANYWAY_SECONDS = 600.0  # without an answer, before one delivery is attempted all the same
 IDLE_SECONDS = 10.0  # whoever has something to deliver wakes us
@@ -42,7 +49,8 @@ class Outbox:
     """The deliveries of `site`.
 
     `clock` gives the time in s since 1970; tests let hours pass. A destination that does not show
-    at once what it was sent is asked again after each of the `read_back_pauses` (s).
+    at once what it was sent is asked again after each of the `read_back_pauses` (s). `offer` is
+    told what is filed under another patient, and tells what a person can do about it.
     """
 
     def __init__(
@@ -52,7 +60,9 @@ class Outbox:
         workitems: Workitems,
         clock: Callable[[], float] = time.time,
         read_back_pauses: Sequence[float] = READ_BACK_PAUSES,
+        offer: Offer = lambda _item, _found, _destination: LOOK_THERE,
     ) -> None:
+        self._offer = offer
         self._read_back_pauses = read_back_pauses
         self._site = site
         self._records = records
@@ -119,46 +129,79 @@ class Outbox:
     def _attempt(
         self, delivery: Delivery, settings: DestinationSettings, unreachable: bool
     ) -> bool:
-        """Make one delivery and note how it ended; False if the destination does not answer."""
+        """Make one attempt and note how it ended; False if the destination does not answer."""
         number = delivery.attempts + 1
         tried = replace(delivery, attempts=number)
+        deliveries = self._records.deliveries
         try:
-            peer = open_destination(settings)
-            count = self._hand_over(delivery, peer)
+            outcome = self._outcome(delivery, settings, unreachable)
         except (DeliveryDelayed, OSError) as error:
             if unreachable:
                 return False
             answers = self._still_answers(settings, str(error))
-            pause = retry_seconds(number)
+            pause = pause_seconds(number)
             then = f"again in {pause:.0f} s" if answers else "sent as soon as it answers"
             text = f"attempt {number}: {error}; {then}"
-            self._records.deliveries.delay(tried, text, self._clock() + pause)
+            deliveries.delay(tried, text, self._clock() + pause)
             return answers
         except HilumError as error:
-            self._records.deliveries.refuse(tried, str(error))
+            deliveries.park(tried, DeliveryState.REFUSED, str(error))
         except Exception as error:  # noqa: BLE001 - around one delivery: it ends, others go on
             log.error("delivery to %s: %s", settings.name, where(error))
             text = f"not sent because of an unforeseen error: {where(error)}"
-            self._records.deliveries.refuse(tried, text)
+            deliveries.park(tried, DeliveryState.REFUSED, text)
         else:
-            text = f"{counted(count, 'object')} read back from {settings.name}"
-            self._records.deliveries.verify(tried, text, self._clock())
+            return self._note(outcome, settings, unreachable)
         return True
 
-    def _hand_over(self, delivery: Delivery, peer: Destination) -> int:
-        """Send what the destination does not show yet, then read back; how many objects it has."""
+    def _outcome(
+        self, delivery: Delivery, settings: DestinationSettings, unreachable: bool
+    ) -> Attempt:
+        """Send what was not taken yet, then have it proven that everything has arrived."""
+        peer = open_destination(settings)
+        handover = Handover(settings, self._records, self._workitems, self._site.data, self._clock)
         results = self._workitems.results_for(delivery)
-        if missing := peer.missing(results):  # asked first: a crash may have hidden a sending
-            peer.send(missing)
-            self._read_back(peer, missing)
-        return len(results)
+        if handover.send_rest(delivery, peer, results) or delivery.accepted_at is None:
+            delivery = replace(
+                delivery,
+                attempts=delivery.attempts + 1,
+                accepted_at=self._clock(),
+                resend=False,
+            )
+        waited = 0.0 if unreachable else self._clock() - self._answers_since(delivery)
+        proving = Proving(
+            handover, delivery, peer, results, waited, self._read_back_pauses, self._offer
+        )
+        return proving.prove()
 
-    def _read_back(self, peer: Destination, results: list[Result]) -> None:
-        for pause in self._read_back_pauses:
-            time.sleep(pause)
-            if not (missing := peer.missing(results)):
-                return
-        raise DeliveryDelayed(f"accepted, but {len(missing)} of {len(results)} are not shown")
+    def _answers_since(self, delivery: Delivery) -> float:
+        """Since when the destination could have shown a delivery."""
+        standing = self._records.destinations.get(delivery.destination)
+        return max(delivery.accepted_at or 0.0, standing.since if standing else 0.0)
+
+    def _note(self, outcome: Attempt, settings: DestinationSettings, unreachable: bool) -> bool:
+        """Note how a delivery stands that was taken; False if the destination does not answer."""
+        deliveries, now = self._records.deliveries, self._clock()
+        if outcome.state in ARRIVED:
+            deliveries.arrive(outcome.delivery, outcome.state, outcome.text, now)
+        elif outcome.state in PARKED:
+            deliveries.park(outcome.delivery, outcome.state, outcome.text)
+        else:
+            deliveries.accept(outcome.delivery, outcome.text, now + outcome.pause)
+            if outcome.is_silent:
+                return not unreachable and self._still_answers(settings, outcome.text)
+        return True
+
+    def hear_commitments(self) -> None:
+        """Have the deliveries go on for which an archive has answered to us."""
+        for path, answer in commitments_in(self._site.data):
+            request = self._records.commitments.get(answer.transaction_uid)
+            if request is None:
+                log.warning("an answer to a request for commitment that was not made is dropped")
+                path.unlink(missing_ok=True)
+            else:
+                self._records.deliveries.hurry_one(request.workitem_id, request.destination)
+                self.wake()
 
     def settle(self, workitem_id: str) -> None:
         """Work out the state of a written workitem from its deliveries.
@@ -168,10 +211,9 @@ class Outbox:
         deliveries = self._records.deliveries.of_workitem(workitem_id)
         item = self._records.workitems.one(workitem_id)
         set_state = self._records.workitems.set_state
-        refused = [d for d in deliveries if d.state is DeliveryState.REFUSED]
-        if refused:
-            reason = "; ".join(f"{d.destination}: {d.reason}" for d in refused)
-            if item.reason != reason:
+        if parked := [d for d in deliveries if d.state in PARKED]:
+            reason = ", ".join(f"{d.destination} ({d.state})" for d in parked)
+            if (item.state, item.reason) != (WorkitemState.PARKED, reason):
                 set_state(workitem_id, WorkitemState.PARKED, reason)
             return
         if not all(delivery.state.settled for delivery in deliveries):
@@ -179,8 +221,7 @@ class Outbox:
         if item.failure:
             set_state(workitem_id, WorkitemState.FAILED, item.failure)
             return
-        places = ", ".join(d.destination for d in deliveries if d.state is DeliveryState.VERIFIED)
-        text = f"verified in {places or 'the results folder'}"
+        text = _arrived(deliveries)
         if item.kind is WorkitemKind.WITHDRAWAL:
             text = f"a note that takes a result back, {text}"
         set_state(workitem_id, WorkitemState.COMPLETED, text)
@@ -249,7 +290,7 @@ class Outbox:
         for delivery in self._records.deliveries.owed():
             if delivery.destination not in defined:
                 text = f"the settings no longer define it: {DEFINE_IT}"
-                self._records.deliveries.refuse(delivery, text)
+                self._records.deliveries.park(delivery, DeliveryState.REFUSED, text)
                 self.settle(delivery.workitem_id)
 
 
@@ -261,6 +302,16 @@ def _answers(settings: DestinationSettings) -> bool:
         return True
 
 
-def retry_seconds(attempt: int) -> float:
-    """Pause after failed attempt number `attempt`: 2 s, doubling, at most half an hour."""
-    return float(min(FIRST_RETRY_SECONDS * 2 ** (attempt - 1), LAST_RETRY_SECONDS))
+def _arrived(deliveries: Sequence[Delivery]) -> str:
+    """Where results have arrived, and what that is worth, such as "verified in pacs"."""
+    words = (
+        (DeliveryState.VERIFIED, "verified in {}"),
+        (DeliveryState.COMMITTED, "committed by {}"),
+        (DeliveryState.ACCEPTED, "accepted by {}, not proven"),
+    )
+    places = {
+        text: ", ".join(d.destination for d in deliveries if d.state is state)
+        for state, text in words
+    }
+    said = [text.format(names) for text, names in places.items() if names]
+    return "; ".join(said) or "verified in the results folder"

@@ -25,7 +25,7 @@ from hilum.records.database import Database
 from hilum.records.migrations.others import still_there
 from hilum.records.restoring import (
     go_on_counting,
-    owed_and_verified,
+    owed_and_arrived,
     put_back,
     put_cursors_back,
     study_folders,
@@ -47,7 +47,7 @@ class Recovered:
     unreadable: tuple[Path, ...]  # copies
     without_records: int  # studies that the next start decides on
     owed: int  # deliveries whose destination is asked by the next start
-    verified: int  # deliveries that are known to have arrived
+    arrived: int  # deliveries that are known to have arrived
 
 
 def recover(site: Site, progress: Progress, dead_seconds: float = DEAD_SECONDS) -> Recovered:
@@ -80,7 +80,7 @@ def recover(site: Site, progress: Progress, dead_seconds: float = DEAD_SECONDS) 
         transact(go_on_counting)
         transact(lambda connection: put_cursors_back(connection, copies.cursors))
         copies.write_last(transact(newest_event), copies.cursors)
-        owed, verified = transact(owed_and_verified)
+        owed, arrived = transact(owed_and_arrived)
         return Recovered(
             set_aside=aside,
             put_back=outcomes.count(True),
@@ -88,7 +88,7 @@ def recover(site: Site, progress: Progress, dead_seconds: float = DEAD_SECONDS) 
             unreadable=tuple(f for f, o in zip(files, outcomes, strict=True) if o is None),
             without_records=_without_records(site, records),
             owed=owed,
-            verified=verified,
+            arrived=arrived,
         )
     finally:
         records.close()

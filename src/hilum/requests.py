@@ -9,14 +9,14 @@ from hilum.errors import HilumError, where
 from hilum.flow import Flow
 from hilum.records.models import Request, Workitem
 from hilum.records.states import (
+    TAKEN,
     WITHOUT_RUN,
-    DeliveryState,
     EventKind,
     RequestAction,
     WorkitemState,
 )
 from hilum.routing import applies
-from hilum.withdrawing import Answer, withdraw
+from hilum.withdrawing import RequestAnswer, withdraw
 
 
 def obey(flow: Flow) -> None:
@@ -24,37 +24,37 @@ def obey(flow: Flow) -> None:
     for asked in flow.records.requests.waiting():
         item = flow.records.workitems.get(asked.workitem_id)
         try:
-            unknown = Answer(False, "there is no such workitem")
+            unknown = RequestAnswer(False, "there is no such workitem")
             answer = ACTIONS[asked.action](flow, item, asked) if item else unknown
         except OSError as error:
-            answer = Answer(False, f"not done: {error.strerror}; ask again")
+            answer = RequestAnswer(False, f"not done: {error.strerror}; ask again")
         except HilumError as error:
-            answer = Answer(False, f"not done: {error}")
+            answer = RequestAnswer(False, f"not done: {error}")
         except Exception as error:  # noqa: BLE001 - one request must not stop the gateway
-            answer = Answer(False, f"not done: {where(error)}")
+            answer = RequestAnswer(False, f"not done: {where(error)}")
         flow.records.requests.answer(asked.id, answer.done, answer.text)
 
 
-def release(flow: Flow, item: Workitem, _asked: Request) -> Answer:
+def release(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
     """Deliver again what a destination refused, because a person has removed the cause."""
-    refused = flow.records.deliveries.refused_of(item.id)
-    if not refused:
-        return Answer(False, f"not released: it is {item.state}, and no destination has refused it")
+    parked = flow.records.deliveries.parked_of(item.id)
+    if not parked:
+        return RequestAnswer(False, f"not released: it is {item.state}, and parked nowhere")
     defined = {destination.name for destination in flow.site.destination}
-    known = sorted({delivery.destination for delivery in refused} & defined)
+    known = sorted({delivery.destination for delivery in parked} & defined)
     if not known:
         text = (
             "not released: the settings do not define its destination; define it and restart Hilum"
         )
-        return Answer(False, text)
+        return RequestAnswer(False, text)
     names = ", ".join(known)
     if not flow.records.workitems.release(item, known, f"released, goes to {names}"):
-        return Answer(False, f"not released: it is {item.state}")
+        return RequestAnswer(False, f"not released: it is {item.state}")
     flow.outbox.wake()
-    return Answer(True, f"released; it goes to {names}")
+    return RequestAnswer(True, f"released; it goes to {names}")
 
 
-def retry(flow: Flow, item: Workitem, asked: Request) -> Answer:
+def retry(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     """Analyse again what failed, as a workitem of its own; or deliver now what waits.
 
     What was not run is judged anew.
@@ -65,36 +65,36 @@ def retry(flow: Flow, item: Workitem, asked: Request) -> Answer:
         hurried = flow.records.deliveries.hurry(item.id)
         flow.outbox.wake()
         text = "sent again now, or as soon as the destination answers"
-        return Answer(bool(hurried), text if hurried else "it is being delivered")
+        return RequestAnswer(bool(hurried), text if hurried else "it is being delivered")
     has_failed = item.failure is not None or item.state is WorkitemState.FAILED
     if not item.is_run or not (has_failed or item.state is WorkitemState.CANCELLED):
-        return Answer(False, f"not tried again: it is {item.state}, not failed or cancelled")
+        return RequestAnswer(False, f"not tried again: it is {item.state}, not failed or cancelled")
     return run_again(flow, item, asked.at)
 
 
-def run_again(flow: Flow, item: Workitem, at: float) -> Answer:
+def run_again(flow: Flow, item: Workitem, at: float) -> RequestAnswer:
     """Analyse the images of a workitem once more, as a workitem that was made at time `at`."""
     new = flow.workitems.repeated(item, at, "a person asked for it")
     if item.superseded_by not in (None, new.id):
-        return Answer(False, f"not tried again: {item.superseded_by} has replaced it")
+        return RequestAnswer(False, f"not tried again: {item.superseded_by} has replaced it")
     if not all(path.exists() for path in flow.workitems.images(item)):
-        return Answer(False, "not tried again: its images were removed")
+        return RequestAnswer(False, "not tried again: its images were removed")
     text = f"{new.module} {new.version}, tried again"
     flow.records.corrections.repeat(item.id, new.id)
     flow.records.workitems.schedule(new, [(EventKind.SCHEDULED, text)])
     made = flow.records.workitems.one(new.id)
     if made.state is not WorkitemState.SCHEDULED:
-        return Answer(False, f"not tried again: {made.id} is {made.state}")
+        return RequestAnswer(False, f"not tried again: {made.id} is {made.state}")
     flow.launch(made)
-    return Answer(True, f"analysed again as workitem {made.id}")
+    return RequestAnswer(True, f"analysed again as workitem {made.id}")
 
 
-def judge_anew(flow: Flow, item: Workitem) -> Answer:
+def judge_anew(flow: Flow, item: Workitem) -> RequestAnswer:
     """Have today's rules decide again, at once, on the study of a workitem that was not run."""
     study_uid, module = item.study_uid, item.module
     rules = [rule for rule in flow.site.rule if rule.module == module]
     if not rules:
-        return Answer(False, f"not tried again: no rule of the settings names {module}")
+        return RequestAnswer(False, f"not tried again: no rule of the settings names {module}")
     flow.workitems.require_files(item)
     arrival = flow.arrivals.reopen(study_uid)
     rules = [rule for rule in rules if applies(rule, arrival.study())]
@@ -105,12 +105,14 @@ def judge_anew(flow: Flow, item: Workitem) -> Answer:
     if rules and item.rule_key not in {rule.key for rule in rules}:
         flow.records.workitems.remove(item.id)  # other rules have judged instead
     if new:
-        return Answer(True, f"judged anew: analysed as workitem {', '.join(new)}")
+        return RequestAnswer(True, f"judged anew: analysed as workitem {', '.join(new)}")
     if waits := [decision.reason for decision in decisions if isinstance(decision, Wait)]:
-        return Answer(True, f"judged anew: {'; '.join(waits)}")
+        return RequestAnswer(True, f"judged anew: {'; '.join(waits)}")
     items = flow.records.workitems.of_module(study_uid, module)
     said = "; ".join(f"{i.state}, {i.reason}" for i in items if i.state in WITHOUT_RUN)
-    return Answer(False, f"judged anew: {said}" if rules else "not tried again: no rule applies")
+    return RequestAnswer(
+        False, f"judged anew: {said}" if rules else "not tried again: no rule applies"
+    )
 
 
 def _runs(flow: Flow, study_uid: str, module: str) -> set[str]:
@@ -118,11 +120,11 @@ def _runs(flow: Flow, study_uid: str, module: str) -> set[str]:
     return {item.id for item in items if item.is_run}
 
 
-def cancel(flow: Flow, item: Workitem, _asked: Request) -> Answer:
+def cancel(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
     """Stop an analysis, or what was not delivered yet of its results."""
     records = flow.records
     deliveries = records.deliveries.of_workitem(item.id)
-    shown = sorted(d.destination for d in deliveries if d.state is DeliveryState.VERIFIED)
+    shown = sorted(d.destination for d in deliveries if d.state in TAKEN)
     text = "cancelled by a person"
     if shown:
         done = records.deliveries.cancel(item.id, text) > 0
@@ -135,10 +137,10 @@ def cancel(flow: Flow, item: Workitem, _asked: Request) -> Answer:
             records.corrections.dismiss(item.study_uid)
         if deliveries:
             text += "; if a part of it was under way already, `hilum withdraw` takes that back"
-    return Answer(done, text if done else f"not cancelled: it is {item.state}")
+    return RequestAnswer(done, text if done else f"not cancelled: it is {item.state}")
 
 
-ACTIONS: dict[RequestAction, Callable[[Flow, Workitem, Request], Answer]] = {
+ACTIONS: dict[RequestAction, Callable[[Flow, Workitem, Request], RequestAnswer]] = {
     RequestAction.RELEASE: release,
     RequestAction.RETRY: retry,
     RequestAction.CANCEL: cancel,

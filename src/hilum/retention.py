@@ -19,7 +19,7 @@ from hilum.config.site import Site
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import UnreadableError
-from hilum.inbox import Inbox
+from hilum.inbox import Inbox, heard
 from hilum.inbox.removed import Removed
 from hilum.inbox.room import MEBIBYTE, filled_percent, free_mib, is_full
 from hilum.inbox.versions import Versions
@@ -120,8 +120,8 @@ class Retention:
 
     def _reason(self, study: Study) -> str | None:
         """The rule by which `study` is to be removed now, if any."""
-        last_verified = self._records.deliveries.last_verified(study.study_uid)
-        idle = self._clock() - max(study.last_at, last_verified)
+        last_arrival = self._records.deliveries.last_arrival(study.study_uid)
+        idle = self._clock() - max(study.last_at, last_arrival)
         if self._settings.days and idle > self._settings.days * DAY:
             return f"no news for more than {self._settings.days:g} days"
         if idle > YOUNGEST and self._is_short_of_room():
@@ -190,6 +190,7 @@ class Retention:
     def _finish(self, study_uid: str, folder: Path, removed: Removed, reason: str) -> None:
         results = self._remove_results(study_uid)
         Versions(self._site.data).remove(study_uid)
+        heard.remove(self._site.data, study_uid)
         images = len(removed.absent(folder.glob("*.dcm")))
         size = f"{removed.size / MEBIBYTE:.1f} MiB"
         of_results = f"the files of {counted(results, 'result')}"

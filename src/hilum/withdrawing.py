@@ -19,7 +19,7 @@ from hilum.runs import withdrawal_uid
 log = logging.getLogger(__name__)
 
 
-class Answer(NamedTuple):
+class RequestAnswer(NamedTuple):
     """Whether a request was done, and what the person is told."""
 
     done: bool
@@ -35,12 +35,12 @@ class RejectionNote:
     title: Code = codes.REJECTED_FOR_PATIENT_SAFETY
 
 
-def withdraw(flow: Flow, item: Workitem, asked: Request) -> Answer:
+def withdraw(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     """Take a result back, as a person asked and says why."""
     return take_back(flow, item, RejectionNote(asked.at, asked.reason))
 
 
-def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> Answer:
+def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     """Take a result back: what was not sent yet stays here, and a note goes wherever it may be.
 
     The note is a workitem of its own. Deliveries to one destination follow each other, so one that
@@ -48,9 +48,9 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> Answer:
     """
     deliveries = flow.records.deliveries.of_workitem(item.id)
     if not deliveries:
-        return Answer(False, "not withdrawn: no result of this workitem was delivered")
+        return RequestAnswer(False, "not withdrawn: no result of this workitem was delivered")
     if item.state not in (*REACHED_FROM[WorkitemState.WITHDRAWN], WorkitemState.WITHDRAWN):
-        return Answer(False, f"not withdrawn: it is {item.state}")
+        return RequestAnswer(False, f"not withdrawn: it is {item.state}")
     if item.state is WorkitemState.WITHDRAWN:
         return _told(flow, item)
     flow.workitems.require_files(item)
@@ -79,7 +79,7 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> Answer:
     return _told(flow, item)
 
 
-def _told(flow: Flow, item: Workitem) -> Answer:
+def _told(flow: Flow, item: Workitem) -> RequestAnswer:
     """Who is told by the note, and what no note takes back."""
     note = withdrawal_uid(item.id)
     told = sorted({d.destination for d in flow.records.deliveries.of_workitem(note)})
@@ -92,7 +92,7 @@ def _told(flow: Flow, item: Workitem) -> Answer:
         if left:
             text += f"; its {', '.join(sorted(left))} at {delivery.destination} cannot be taken"
             text += " back by Hilum: tell whoever reads results there"
-    return Answer(True, text)
+    return RequestAnswer(True, text)
 
 
 def _write_notes(flow: Flow, item: Workitem, note: Workitem, said: RejectionNote) -> set[str]:

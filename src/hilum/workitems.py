@@ -208,6 +208,11 @@ class Workitems:
         folder = self._inbox.study_folder(item.study_uid)
         return Study.of([Instance.read(folder / file) for file in item.siblings])
 
+    def series_of_study(self, item: Workitem) -> frozenset[str]:
+        """Series Instance UIDs of the images of the study, as far as they had come."""
+        folder = self._inbox.study_folder(item.study_uid)
+        return frozenset(Instance.read(folder / file).series_uid for file in item.siblings)
+
     def patient_and_study(self, item: Workitem) -> Dataset:
         """The patient and study attributes of the analysed images."""
         analysed = {path.name for path in self.images(item)}

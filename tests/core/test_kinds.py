@@ -85,7 +85,7 @@ def test_a_kind_that_does_not_load_is_named_with_its_package(
 ODD_SETTINGS = """
 class Kind:
     settings, takes = {settings}, ()
-    is_reachable = send = missing = None
+    is_reachable = send = ask = filing = check = None
 """
 
 
@@ -167,7 +167,7 @@ from hilum.config.kinds import DestinationSettings
 
 class Numbers:
     settings, takes = DestinationSettings, ("application/json",)
-    is_reachable = send = missing = None
+    is_reachable = send = ask = filing = check = None
 """
 
 

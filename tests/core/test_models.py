@@ -27,6 +27,8 @@ MODELS: dict[str, type] = {
     "workitem": models.Workitem,
     "result": models.WrittenResult,
     "delivery": models.Delivery,
+    "receipt": models.DeliveryReceipt,
+    "commitment": models.CommitmentRequest,
     "destination": models.DestinationStanding,
     "event": models.Event,
     "study": models.Study,

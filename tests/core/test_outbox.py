@@ -8,6 +8,7 @@ from factory import a_delivery, a_result, a_workitem, mr_slices, put, write
 from hilum import outbox as module
 from hilum.config.kinds import DestinationSettings
 from hilum.config.site import Site
+from hilum.delivery.handover import SHORTEST_LAG_SECONDS
 from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
@@ -19,6 +20,12 @@ from hilum.workitems import Workitems
 from hilum_lab.archives.dicomweb import DicomwebArchive
 
 HOUR = 3600.0
+
+
+def release(desk: "Desk", name: str) -> None:
+    """As a person does."""
+    item = desk.records.workitems.one(name)
+    assert desk.records.workitems.release(item, ["pacs"], "released")
 
 
 class Desk:
@@ -143,18 +150,105 @@ def test_a_refusal_is_parked_until_a_person_releases_it(
     assert archive.sent.total() == 1  # nothing happens by itself
 
 
-def test_success_without_keeping_is_found_out_and_sent_again(
+def test_what_was_accepted_and_is_not_shown_is_only_asked_for(
     desk: Desk, archive: DicomwebArchive
 ) -> None:
     uid = desk.owe("a", "pacs")
     archive.mood = "drops"
-    desk.turn()
-    assert "accepted, but 1 of 1 are not shown" in desk.delivery("a").reason
-    archive.mood = "take"
+    began = desk.now
     while desk.state("a") == "delivering":
         desk.turn()
-    assert archive.sent == {uid: 2}
-    assert desk.state("a") == "completed"
+    assert archive.sent == {uid: 1}
+    assert 1 * HOUR < desk.now - began < 2 * HOUR
+    assert archive.asked < 40  # after pauses that grow
+    assert desk.delivery("a").state is DeliveryState.NOT_SHOWN
+    assert "`hilum release` asks once more" in desk.delivery("a").reason
+    kinds = [event.kind for event in desk.records.events.of_study("1.2")]
+    assert kinds == ["asked", "not shown", "parked"]  # each said once
+    desk.now += 1000 * HOUR
+    desk.turn()
+    assert archive.sent == {uid: 1}
+
+    archive.mood = "take"
+    release(desk, "a")
+    while desk.state("a") == "delivering":
+        desk.turn()
+    assert (archive.sent, desk.state("a")) == ({uid: 2}, "completed")
+
+
+def test_what_is_shown_late_is_sent_once(desk: Desk, archive: DicomwebArchive) -> None:
+    uid = desk.owe("a", "pacs")
+    archive.mood = "lags"
+    for _ in range(6):
+        desk.turn()
+    assert desk.state("a") == "delivering"
+    archive.mood = "take"
+    desk.turn()
+    assert (archive.sent, desk.state("a")) == ({uid: 1}, "completed")
+    assert desk.records.destinations.all()["pacs"].lag_seconds > 10
+
+
+def test_a_release_asks_before_it_sends(desk: Desk, archive: DicomwebArchive) -> None:
+    uid = desk.owe("a", "pacs")
+    archive.mood = "lags"
+    while desk.state("a") == "delivering":
+        desk.turn()
+    archive.mood = "take"
+    release(desk, "a")
+    desk.turn()
+    assert (archive.sent, desk.state("a")) == ({uid: 1}, "completed")
+
+
+def test_only_the_setting_lets_it_be_sent_again_by_itself(
+    tmp_path: Path, archive: DicomwebArchive
+) -> None:
+    settings = DicomwebDestinationSettings(name="pacs", url=archive.url, resend_after=600)
+    desk = Desk(tmp_path, settings)
+    uid = desk.owe("a", "pacs")
+    archive.mood = "drops"
+    began = desk.now
+    while archive.sent.total() == 1 or not archive.sent:
+        desk.turn()
+    assert desk.now - began > 600
+    archive.mood = "take"
+    archive.holds[uid] = Instance.read(next(desk.folder.glob("results/a/*"))).series_uid
+    while desk.state("a") == "delivering":
+        desk.turn()
+    assert (archive.sent, desk.state("a")) == ({uid: 2}, "completed")
+    desk.records.close()
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_what_got_no_answer_is_asked_for_first(
+    desk: Desk, archive: DicomwebArchive, is_kept: bool
+) -> None:
+    uid = desk.owe("a", "pacs")
+    archive.mood = "hangs up"
+    desk.turn()
+    if not is_kept:
+        archive.holds.clear()
+    archive.mood = "take"
+    began = desk.now
+    while desk.state("a") == "delivering":
+        desk.turn()
+    assert (archive.sent, desk.state("a")) == ({uid: 1 if is_kept else 2}, "completed")
+    assert is_kept or desk.now - began >= SHORTEST_LAG_SECONDS
+
+
+@pytest.mark.parametrize("mood", ["take", "drops"])
+def test_what_nobody_can_prove_is_called_accepted(
+    tmp_path: Path, archive: DicomwebArchive, mood: str
+) -> None:
+    settings = DicomwebDestinationSettings(name="pacs", url=archive.url, proof="accepted")
+    desk = Desk(tmp_path, settings)
+    uid = desk.owe("a", "pacs")
+    archive.mood = mood
+    desk.turn()
+    assert desk.delivery("a").state is DeliveryState.ACCEPTED
+    item = desk.records.workitems.one("a")
+    assert (item.state, item.reason) == ("completed", "accepted by pacs, not proven")
+    assert (archive.sent, archive.asked) == ({uid: 1}, 0)
+    desk.records.close()
 
 
 def test_what_arrived_before_a_crash_is_not_sent_again(

@@ -81,10 +81,10 @@ def test_a_password_that_others_may_read_is_not_used(tmp_path: Path, secret: Pat
     settings = DicomwebDestinationSettings(**web(secret))
     files = write(mr_slices(count=1, shape=(4, 4)), tmp_path / "exam")
     with pytest.raises(DeliveryRefused, match="others may read") as refused:
-        open_destination(settings).send(results_of(files))
+        list(open_destination(settings).send(results_of(files)))
     apply_cure(str(refused.value))
     with pytest.raises(Exception, match="cannot be reached"):
-        open_destination(settings).send(results_of(files))
+        list(open_destination(settings).send(results_of(files)))
 
 
 RIGHTS = [(0o600, True), (0o400, True), (0o640, False), (0o644, False), (0o601, False)]
@@ -150,10 +150,10 @@ def test_a_folder_that_others_collect_from(
     try:
         destination = open_destination(settings)
         assert destination.is_reachable()
-        destination.send(results_of(files))
+        list(destination.send(results_of(files)))
     finally:
         os.umask(before)
-    assert destination.missing(results_of(files)) == []
+    assert destination.ask(results_of(files)).missing == ()
     assert {mode(path) for path in out.rglob("*.dcm")} == {of_file}
     assert {mode(out), *map(mode, out.iterdir())} == {of_folder}
 

@@ -269,7 +269,7 @@ def test_age_counts_from_the_last_proof_of_delivery(
     house.workitem(study_uid, WorkitemState.COMPLETED, "verified")
     house.now += 31 * DAY
     (delivery,) = house.records.deliveries.of_workitem(f"workitem of {study_uid}")
-    house.records.deliveries.verify(delivery, "shown", house.now - 10 * DAY)
+    house.records.deliveries.arrive(delivery, DeliveryState.VERIFIED, "shown", house.now - 10 * DAY)
     house.clean()
     assert len(house.kept()) == 3
 

@@ -139,7 +139,7 @@ def test_what_is_withdrawn_without_a_note_is_no_longer_sent_or_listed_as_refused
     with written(refuses={}, waits={}) as (hall, item):
         deliveries = hall.records.deliveries
         [refused] = [d for d in deliveries.of_workitem(item.id) if d.destination == "refuses"]
-        deliveries.refuse(refused, "unknown caller")
+        deliveries.park(refused, DeliveryState.REFUSED, "unknown caller")
         hall.flow.outbox.settle(item.id)
         assert deliveries.parked() == [item.id]
         for image in hall.flow.workitems.images(item):

@@ -42,6 +42,6 @@ def test_the_contract(destination: Destination, tmp_path: Path) -> None:
 def test_a_folder_shows_nothing_of_the_patient(tmp_path: Path, orthanc: Orthanc) -> None:
     out = tmp_path / "out"
     settings = FolderDestinationSettings(name="folder", folder=out)
-    open_destination(settings).send(results_of(write_series(tmp_path / "scan", 2)))
+    list(open_destination(settings).send(results_of(write_series(tmp_path / "scan", 2))))
     assert len(list(out.rglob("*.dcm"))) == 2
     assert not [path for path in out.rglob("*") if "MARKER" in path.name]

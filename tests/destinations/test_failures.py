@@ -12,14 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from hilum.answers import Acceptance
 from hilum.config import parse
+from hilum.config.kinds import DestinationSettings
+from hilum.delivery.handover import require_taken
 from hilum.destinations import open_destination
 from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.destinations.folder import FolderDestinationSettings
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
 from hilum.testing import results_of
-from hilum.transport.statuses import Acceptance, meaning_of
+from hilum.transport.statuses import meaning_of
 from hilum_lab.network.processes import available_port
 from tests.synthetic import DCMTK, running_receiver, uid, wait_for_port, write_series
 
@@ -33,6 +36,12 @@ def _dimse(port: int, **values: object) -> DimseDestinationSettings:
     return DimseDestinationSettings(name="pacs", port=port, ae_title="PACS", **values)
 
 
+def hand_over(settings: DestinationSettings, files: list[Path]) -> None:
+    """Send, and raise as a delivery does unless everything was taken."""
+    results = results_of(files)
+    require_taken(list(open_destination(settings).send(results)), len(results))
+
+
 def test_an_absent_archive_is_asked_again_later(files: list[Path]) -> None:
     port = available_port()
     for settings in (
@@ -40,14 +49,14 @@ def test_an_absent_archive_is_asked_again_later(files: list[Path]) -> None:
         DicomwebDestinationSettings(name="web", url=f"http://127.0.0.1:{port}/dicom-web"),
     ):
         with pytest.raises(DeliveryDelayed, match="cannot be reached"):
-            open_destination(settings).send(results_of(files))
+            hand_over(settings, files)
         with pytest.raises(DeliveryDelayed, match="cannot be reached"):
-            open_destination(settings).missing(results_of(files))
+            open_destination(settings).ask(results_of(files))
 
 
 def test_a_silent_archive_is_asked_again_later(files: list[Path]) -> None:
     with silent_listener() as port, pytest.raises(DeliveryDelayed):
-        open_destination(_dimse(port, timeout_seconds=1)).send(results_of(files))
+        hand_over(_dimse(port, timeout_seconds=1), files)
 
 
 def test_a_wrong_ae_title_is_for_a_person(files: list[Path], tmp_path: Path) -> None:
@@ -55,7 +64,7 @@ def test_a_wrong_ae_title_is_for_a_person(files: list[Path], tmp_path: Path) -> 
         running_receiver(tmp_path / "receiver", ae_title="OTHER") as receiver,
         pytest.raises(DeliveryRefused, match="correct ae_title"),
     ):
-        open_destination(_dimse(receiver.port)).send(results_of(files))
+        hand_over(_dimse(receiver.port), files)
 
 
 def test_an_unregistered_caller_is_for_a_person(files: list[Path], tmp_path: Path) -> None:
@@ -63,7 +72,7 @@ def test_an_unregistered_caller_is_for_a_person(files: list[Path], tmp_path: Pat
         running_receiver(tmp_path, ae_title="PACS", allowed_callers=("MR1",)) as receiver,
         pytest.raises(DeliveryRefused, match="register AE title HIPPOAI"),
     ):
-        open_destination(_dimse(receiver.port)).send(results_of(files))
+        hand_over(_dimse(receiver.port), files)
 
 
 def test_a_full_archive_is_asked_again_later(files: list[Path], tmp_path: Path) -> None:
@@ -71,7 +80,7 @@ def test_a_full_archive_is_asked_again_later(files: list[Path], tmp_path: Path) 
         running_receiver(tmp_path, ae_title="PACS", low_water_mb=1 << 40) as receiver,
         pytest.raises(DeliveryDelayed, match="out of resources"),
     ):
-        open_destination(_dimse(receiver.port)).send(results_of(files))
+        hand_over(_dimse(receiver.port), files)
 
 
 def test_a_store_that_cannot_be_queried_is_for_a_person(files: list[Path], tmp_path: Path) -> None:
@@ -80,9 +89,9 @@ def test_a_store_that_cannot_be_queried_is_for_a_person(files: list[Path], tmp_p
     try:
         wait_for_port(port)
         destination = open_destination(_dimse(port))
-        destination.send(results_of(files))
+        hand_over(_dimse(port), files)
         with pytest.raises(DeliveryRefused, match="FIND"):
-            destination.missing(results_of(files))
+            destination.ask(results_of(files))
     finally:
         process.kill()
         process.wait()
@@ -146,7 +155,7 @@ def _failed(instances: list[str], reason: int) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("status", "reason", "error", "cure"),
     [
-        (202, 0xA700, DeliveryDelayed, "1 of 2 instances: the archive is out of resources"),
+        (202, 0xA700, DeliveryDelayed, r"1 of 2 objects \(sr\): the archive is out of resources"),
         (409, 0x0110, DeliveryDelayed, "processing failure"),
         (409, 0x0122, DeliveryRefused, "does not store this SOP class"),
         (202, 0x0124, DeliveryRefused, "allow our"),
@@ -172,9 +181,7 @@ def test_answers_of_a_dicomweb_archive(
     if reason is not None:
         _Archive.body = _failed([uid(files[0])], reason)
     with pytest.raises(error, match=cure):
-        open_destination(DicomwebDestinationSettings(name="web", url=archive)).send(
-            results_of(files)
-        )
+        hand_over(DicomwebDestinationSettings(name="web", url=archive), files)
 
 
 ODD_ELEMENTS = [None, 7, [], {}, {"Value": []}, {"Value": None}, {"Value": 7}, {"Value": [None]}]
@@ -185,10 +192,8 @@ def test_a_failure_without_a_number_is_a_processing_failure(
     archive: str, files: list[Path], reason: object
 ) -> None:
     _Archive.status, _Archive.body = 202, {"00081198": {"Value": [{"00081197": reason}]}}
-    with pytest.raises(DeliveryDelayed, match=r"1 of 2 instances: .*processing failure"):
-        open_destination(DicomwebDestinationSettings(name="web", url=archive)).send(
-            results_of(files)
-        )
+    with pytest.raises(DeliveryDelayed, match=r"1 of 2 objects .*processing failure"):
+        hand_over(DicomwebDestinationSettings(name="web", url=archive), files)
 
 
 @pytest.mark.parametrize("odd", ODD_ELEMENTS, ids=repr)
@@ -197,7 +202,7 @@ def test_what_an_archive_lists_in_odd_json_is_missing(
 ) -> None:
     destination = open_destination(DicomwebDestinationSettings(name="web", url=archive))
     _Archive.body = [{"00080018": odd}, odd]
-    assert destination.missing(results_of(files)) == results_of(files)
+    assert list(destination.ask(results_of(files)).missing) == results_of(files)
 
 
 @pytest.mark.parametrize("odd", ODD_ELEMENTS[:-1], ids=repr)
@@ -205,9 +210,9 @@ def test_a_list_of_failures_that_is_none_is_left_to_the_reading_back(
     archive: str, files: list[Path], odd: object
 ) -> None:
     _Archive.body = {"00081198": odd}
-    destination = open_destination(DicomwebDestinationSettings(name="web", url=archive))
-    destination.send(results_of(files))
-    assert len(destination.missing(results_of(files))) == len(files)
+    settings = DicomwebDestinationSettings(name="web", url=archive)
+    hand_over(settings, files)
+    assert len(open_destination(settings).ask(results_of(files)).missing) == len(files)
 
 
 def test_basic_authentication(archive: str, files: list[Path], tmp_path: Path) -> None:
@@ -217,7 +222,7 @@ def test_basic_authentication(archive: str, files: list[Path], tmp_path: Path) -
     settings = DicomwebDestinationSettings(
         name="web", url=archive, username="hilum", password_file=secret
     )
-    open_destination(settings).send(results_of(files))
+    hand_over(settings, files)
     authorization, content_type = _Archive.seen
     assert base64.b64decode(authorization.removeprefix("Basic ")) == b"hilum:open sesame"
     assert content_type.startswith('multipart/related; type="application/dicom"; boundary=')
@@ -234,7 +239,7 @@ def test_a_folder_that_cannot_be_written_is_tried_again(files: list[Path], tmp_p
     (tmp_path / "file").write_text("")
     settings = FolderDestinationSettings(name="out", folder=tmp_path / "file" / "below")
     with pytest.raises(DeliveryDelayed, match="cannot write"):
-        open_destination(settings).send(results_of(files))
+        hand_over(settings, files)
 
 
 def test_a_result_that_cannot_be_read_is_not_the_folders_fault(
@@ -244,7 +249,7 @@ def test_a_result_that_cannot_be_read_is_not_the_folders_fault(
     files[0].unlink()
     settings = FolderDestinationSettings(name="out", folder=tmp_path / "out")
     with pytest.raises(FileNotFoundError) as lost:
-        open_destination(settings).send(results)
+        list(open_destination(settings).send(results))
     assert lost.value.filename == str(files[0])
 
 

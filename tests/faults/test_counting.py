@@ -10,6 +10,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from factory import mr_slices, write
+from hilum.delivery.handover import require_taken
 from hilum.destinations import Destination, open_destination
 from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.destinations.dimse import DimseDestinationSettings
@@ -84,6 +85,11 @@ def result(study: SentStudy, folder: Path, name: str) -> Path:
     return path
 
 
+def hand_over(destination: Destination, path: Path) -> None:
+    """Send, and raise as a delivery does unless it was taken."""
+    require_taken(list(destination.send(results_of([path]))), 1)
+
+
 def test_copies_share_nothing_but_the_pixels(study: SentStudy, tmp_path: Path) -> None:
     originals = {pydicom.dcmread(path).SOPInstanceUID for path in (tmp_path / "exam").iterdir()}
     assert [len(study.files), len(study.target), study.most] == [9, 6, 3]
@@ -101,13 +107,13 @@ def test_what_is_lost_or_doubled_is_counted(place: Place, study: SentStudy, tmp_
 
     first, second = (result(study, tmp_path, name) for name in ("first", "second"))
     for destination in (place.to_pacs, place.to_archive):
-        destination.send(results_of([first]))
+        hand_over(destination, first)
     count = place.ledger.count([study])
     assert (count.accepted, count.lost, count.twice, count.sent_again) == (9, 0, 0, 0)
     for destination in (place.to_pacs, place.to_archive):
-        destination.send(results_of([first]))
+        hand_over(destination, first)
     assert place.ledger.count([study]).sent_again == 2
-    place.to_pacs.send(results_of([second]))
+    hand_over(place.to_pacs, second)
     assert place.ledger.count([study]).twice == 1
 
 
@@ -116,13 +122,13 @@ def test_the_gate_stops_at_every_step(place: Place, study: SentStudy, tmp_path: 
     for step, arrives in ((steps.SEND, False), (steps.SENT, True)):
         reached = place.gate.at(step, lambda: False)
         with pytest.raises(DeliveryDelayed):
-            place.to_pacs.send(results_of([path]))
+            hand_over(place.to_pacs, path)
         assert reached.is_set()
         assert bool(place.ledger.in_pacs(study)) is arrives
     for step in (steps.READ_BACK, steps.SHOWN):
-        place.to_pacs.send(results_of([path]))
+        hand_over(place.to_pacs, path)
         reached = place.gate.at(step, lambda: True)
-        assert place.to_pacs.missing(results_of([path])) == []
+        assert place.to_pacs.ask(results_of([path])).missing == ()
         assert reached.is_set()
 
 
@@ -135,27 +141,27 @@ def test_the_gate_answers_for_the_pacs(place: Place, study: SentStudy, tmp_path:
     ):
         place.gate.answer(reply)
         with pytest.raises(error):
-            place.to_pacs.send(results_of([path]))
+            hand_over(place.to_pacs, path)
     place.gate.answer(Reply(200, 0))
-    place.to_pacs.send(results_of([path]))  # a lie
-    assert place.to_pacs.missing(results_of([path])) == results_of([path])
+    hand_over(place.to_pacs, path)  # a lie
+    assert list(place.to_pacs.ask(results_of([path])).missing) == results_of([path])
     place.gate.close()
     with pytest.raises(DeliveryDelayed, match="cannot be reached"):
-        place.to_pacs.send(results_of([path]))
+        hand_over(place.to_pacs, path)
     place.gate.open()
-    place.to_pacs.send(results_of([path]))
-    assert place.to_pacs.missing(results_of([path])) == []
+    hand_over(place.to_pacs, path)
+    assert place.to_pacs.ask(results_of([path])).missing == ()
 
 
 def test_the_archive_misbehaves_as_told(place: Place, study: SentStudy, tmp_path: Path) -> None:
     path = result(study, tmp_path, "result")
     place.archive.status = 0xC000
     with pytest.raises(DeliveryRefused, match="cannot understand"):
-        place.to_archive.send(results_of([path]))
+        hand_over(place.to_archive, path)
     place.archive.open()
     place.archive.forgets = True
-    place.to_archive.send(results_of([path]))
-    assert place.to_archive.missing(results_of([path])) == results_of([path])
+    hand_over(place.to_archive, path)
+    assert list(place.to_archive.ask(results_of([path])).missing) == results_of([path])
     place.archive.open(ae_title="OTHER")
     with pytest.raises(DeliveryRefused, match="correct ae_title"):
-        place.to_archive.send(results_of([path]))
+        hand_over(place.to_archive, path)

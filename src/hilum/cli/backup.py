@@ -59,7 +59,7 @@ def recover(config: Config = DEFAULT_CONFIG) -> None:
         f"{counted(found.put_back, 'study')} put back",
         f"{counted(found.as_new, 'study')} on record already",
         f"{counted(found.without_records, 'study')} to be decided on anew",
-        f"{counted(found.verified, 'delivery')} known to have arrived",
+        f"{counted(found.arrived, 'delivery')} known to have arrived",
         f"{counted(found.owed, 'delivery')} to be asked for before anything is sent",
     ]
     for line in lines:

@@ -18,7 +18,7 @@ from hilum.cli.app import (
 )
 from hilum.config.kinds import DestinationSettings
 from hilum.errors import ConfigurationError, HilumError
-from hilum.records.states import DeliveryState, DestinationState, WorkitemKind
+from hilum.records.states import PARKED, DeliveryState, DestinationState, WorkitemKind
 from hilum.wording import counted
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hilum.rejections import Rejection
 
 PAGE = 50  # objects
+UNSETTLED = (DeliveryState.DELAYED, DeliveryState.ASKED, *PARKED)
 
 
 @app.command()
@@ -191,7 +192,7 @@ def _show_studies(shown: "StudyPage", unfinished: bool) -> None:
         for item in study.workitems:
             out.print(f"{about}  {_workitem_line(item)}{_besides(study)}")
             for delivery in item.deliveries:
-                if delivery.state in (DeliveryState.DELAYED, DeliveryState.REFUSED):
+                if delivery.state in UNSETTLED:
                     out.print(f"    {_delivery_line(delivery)}")
 
     if shown.pages > 1:
@@ -300,4 +301,6 @@ def _delivery_line(delivery: "Delivery") -> str:
     if delivery.state is DeliveryState.DELAYED:
         when = clock(delivery.next_attempt)
         parts.append(f"attempt {delivery.attempts + 1} at {when}")
+    if delivery.state is DeliveryState.ASKED:
+        parts.append(f"asked again at {clock(delivery.next_attempt)}")
     return "  ".join([*parts, escape(delivery.reason)])

@@ -43,8 +43,8 @@ class Destination(Protocol):
     def ask(self, results: Sequence[Result]) -> Shown:
         """Which of `results` it does not show, in the same order, and what that is worth."""
 
-    def filing(self, study_uid: str) -> Filing:
-        """Under which patients it files a study; without any if it has no patients."""
+    def filing(self, study_uid: str) -> Filing | None:
+        """Under which patients it files a study; None if it does not file by patients."""
 
     def check(self) -> Iterator[Checked]:
         """Try what a delivery needs, and tell how each of it went; nothing is sent or changed."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from hilum.answers import Acceptance, Answer, Checked, Filing, Shown
+from hilum.answers import Acceptance, Answer, Checked, Shown
 from hilum.config.fields import FileMode
 from hilum.config.kinds import DestinationSettings
 from hilum.errors import DeliveryDelayed
@@ -67,8 +67,8 @@ class FolderDestination:
     def ask(self, results: Sequence[Result]) -> Shown:
         return Shown(tuple(result for result in results if not self._holds(result)))
 
-    def filing(self, study_uid: str) -> Filing:
-        return Filing()
+    def filing(self, study_uid: str) -> None:
+        return None
 
     def check(self) -> Iterator[Checked]:
         good = self.is_reachable()

@@ -115,6 +115,16 @@ class Patient:
             differ.append("PatientID")
         return tuple(differ)
 
+    def filed_apart(self, other: "Patient") -> tuple[str, ...]:
+        """Why an archive takes `other` for somebody else, by keyword: stated ID or stated issuer.
+
+        Archives file by these alone; see `differences` for whether two images are of one person.
+        """
+        differ = ["PatientID"] if _differ(self.id, other.id) else []
+        if any(map(_differ, self.issuer, other.issuer)):
+            differ.append("IssuerOfPatientID")
+        return tuple(differ)
+
     def birth_date_differs(self, other: "Patient") -> bool:
         """Whether both state a birth date, and not the same one."""
         return _differ(self.birth_date, other.birth_date)

@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from hilum.inbox import digest, sync_folder
+from hilum.inbox import digest, sync_folder, write_durably
 
 
 class Versions:
@@ -25,6 +25,12 @@ class Versions:
         folder.mkdir(parents=True, exist_ok=True)
         file.replace(folder / name)
         sync_folder(folder)
+
+    def add(self, content: bytes, study_uid: str, identity: str, name: str) -> None:
+        """Put a file with this `content` with the images of an identity, called `name`."""
+        folder = self._folder(study_uid, identity)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_durably(folder / name, content)
 
     def of(self, study_uid: str, identity: str) -> list[Path]:
         """The images of a study that wait, or are kept, under one identity."""

@@ -10,11 +10,13 @@ from typing import NoReturn
 from hilum.config.site import Site
 from hilum.errors import RecordsUnusable
 from hilum.records.alarms import AlarmRecords
+from hilum.records.commitments import CommitmentRecords
 from hilum.records.corrections import CorrectionRecords
 from hilum.records.database import Database, raise_it
 from hilum.records.deliveries import DeliveryRecords
 from hilum.records.events import EventRecords
 from hilum.records.executors import ExecutorRecords
+from hilum.records.receipts import ReceiptRecords
 from hilum.records.rejections import RejectionRecords
 from hilum.records.requests import RequestRecords
 from hilum.records.results import ResultRecords
@@ -66,6 +68,8 @@ class Records:
         self.workitems = WorkitemRecords(database)
         self.results = ResultRecords(database)
         self.deliveries = DeliveryRecords(database)
+        self.receipts = ReceiptRecords(database)
+        self.commitments = CommitmentRecords(database)
         self.corrections = CorrectionRecords(database)
         self.requests = RequestRecords(database)
         self.sources = SourceRecords(database)

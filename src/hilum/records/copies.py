@@ -32,7 +32,7 @@ BY_STUDY = (  # in this order they are put back
     tables.former,
     tables.subject,
 )
-BY_WORKITEM = (tables.result, tables.delivery)
+BY_WORKITEM = (tables.result, tables.delivery, tables.receipt, tables.commitment)
 AT_ONCE = 500  # lines of traces that are followed in one go
 LATE = 500  # lines: PostgreSQL may show one so far behind others, as it was committed after them
 MOST_STUDIES = 50  # that are read in one transaction

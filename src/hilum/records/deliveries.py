@@ -8,7 +8,7 @@ from hilum.records import events, tables
 from hilum.records.database import Database
 from hilum.records.models import Delivery
 from hilum.records.rows import Rows, insert, select
-from hilum.records.states import OWED, UNSENT, DeliveryState, EventKind
+from hilum.records.states import ARRIVED, CANCELLABLE, OWED, PARKED, DeliveryState, EventKind
 
 delivery = tables.delivery.c
 
@@ -47,13 +47,12 @@ class DeliveryRecords:
         of_them = delivery.workitem_id.in_(workitem_ids)
         return self._rows.find(of_them, delivery.state.in_(OWED), order_by=delivery.owed_at)
 
-    def refused_of(self, workitem_id: str) -> list[Delivery]:
-        """The deliveries of a workitem that a destination refused."""
-        is_refused = delivery.state == DeliveryState.REFUSED
-        return self._rows.find(delivery.workitem_id == workitem_id, is_refused)
+    def parked_of(self, workitem_id: str) -> list[Delivery]:
+        """The deliveries of a workitem that wait until a person has done something."""
+        return self._rows.find(delivery.workitem_id == workitem_id, delivery.state.in_(PARKED))
 
     def parked(self, destination: str = "") -> list[str]:
-        """Ids of the workitems that a destination refused, or this one if it is named.
+        """Ids of the workitems that are parked at a destination, or at this one if it is named.
 
         Without those that another result has replaced.
         """
@@ -61,7 +60,7 @@ class DeliveryRecords:
         query = (
             sa.select(delivery.workitem_id)
             .join(tables.workitem, workitem.id == delivery.workitem_id)
-            .where(delivery.state == DeliveryState.REFUSED, workitem.superseded_by.is_(None))
+            .where(delivery.state.in_(PARKED), workitem.superseded_by.is_(None))
             .order_by(delivery.owed_at)
         )
         if destination:
@@ -80,8 +79,8 @@ class DeliveryRecords:
         (row,) = select(self._database, sa.select(earliest).where(*is_owed))
         return None if row.at is None else float(row.at)
 
-    def last_verified(self, study_uid: str) -> float:
-        """The time at which a destination last showed a result of the study; 0 if none ever did."""
+    def last_arrival(self, study_uid: str) -> float:
+        """The time at which a result of the study last arrived; 0 if none ever did."""
         workitem = tables.workitem.c
         query = (
             sa.select(sa.func.max(delivery.verified_at).label("at"))
@@ -106,13 +105,32 @@ class DeliveryRecords:
         """Note that an attempt has failed, and when the next one is made."""
         self._note(of, DeliveryState.DELAYED, text, next_attempt=next_attempt)
 
-    def refuse(self, of: Delivery, text: str) -> None:
-        """Note that the destination does not take it as it is."""
-        self._note(of, DeliveryState.REFUSED, text)
+    def accept(self, of: Delivery, text: str, next_ask: float) -> None:
+        """Note that all of it was taken and is not shown yet, and when it is asked for again.
 
-    def verify(self, of: Delivery, text: str, at: float) -> None:
-        """Note that the destination has shown it."""
-        self._note(of, DeliveryState.VERIFIED, text, verified_at=at)
+        The trace says so once, however often it is asked for.
+        """
+        values = {
+            "asks": of.asks,
+            "accepted_at": of.accepted_at,
+            "resend": of.resend,
+            "next_attempt": next_ask,
+        }
+        if of.state is not DeliveryState.ASKED:
+            self._note(of, DeliveryState.ASKED, text, **values)
+            return
+        key = (delivery.workitem_id == of.workitem_id, delivery.destination == of.destination)
+        is_asked = delivery.state == DeliveryState.ASKED
+        self._rows.change(*key, is_asked, reason=text, **values)
+
+    def park(self, of: Delivery, state: DeliveryState, text: str) -> None:
+        """Note that a person has to do something, by a state of `PARKED`."""
+        self._note(of, state, text, filed_as=of.filed_as, resend=False)
+
+    def arrive(self, of: Delivery, state: DeliveryState, text: str, at: float) -> None:
+        """Note that it has arrived, by a state of `ARRIVED`."""
+        values = {"verified_at": at, "filed_as": of.filed_as, "accepted_at": of.accepted_at}
+        self._note(of, state, text, resend=False, **values)
 
     def note_cancelled(self, of: Delivery, text: str) -> None:
         """Note that it is not sent."""
@@ -123,15 +141,20 @@ class DeliveryRecords:
         return self._database.transact(lambda c: cancel(c, workitem_id, reason))
 
     def hurry(self, workitem_id: str) -> int:
-        """Make what was delayed of a workitem due at once; how many deliveries that is."""
-        is_delayed = delivery.state == DeliveryState.DELAYED
-        return self._rows.change(delivery.workitem_id == workitem_id, is_delayed, next_attempt=0.0)
+        """Make what is owed of a workitem due at once; how many deliveries had to wait."""
+        waits = (delivery.state.in_(OWED), delivery.next_attempt > 0.0)
+        return self._rows.change(delivery.workitem_id == workitem_id, *waits, next_attempt=0.0)
+
+    def hurry_one(self, workitem_id: str, destination: str) -> None:
+        """Make one delivery due at once."""
+        of_one = (delivery.workitem_id == workitem_id, delivery.destination == destination)
+        self._rows.change(*of_one, delivery.state.in_(OWED), next_attempt=0.0)
 
     def hurry_all(self, destination: str, most_attempts: int) -> None:
-        """Make what was delayed at a destination due at once, unless it failed more often."""
+        """Make what is owed to a destination due at once, unless it failed more often."""
         self._rows.change(
             delivery.destination == destination,
-            delivery.state == DeliveryState.DELAYED,
+            delivery.state.in_(OWED),
             delivery.attempts <= most_attempts,
             next_attempt=0.0,
         )
@@ -139,10 +162,10 @@ class DeliveryRecords:
     def _note(self, of: Delivery, state: DeliveryState, text: str, **values: object) -> None:
         """Record how an attempt ended, in the row and in the study's trace."""
         key = [delivery.workitem_id == of.workitem_id, delivery.destination == of.destination]
-        if state is not DeliveryState.VERIFIED:
-            # a person may have cancelled meanwhile; what was shown is a fact
+        if state not in ARRIVED:
+            # a person may have cancelled meanwhile; what has arrived is a fact
             key.append(delivery.state.in_(OWED))
-        line = text if state is DeliveryState.VERIFIED else f"{of.destination}: {text}"
+        line = text if state in ARRIVED else f"{of.destination}: {text}"
         values = {"attempts": of.attempts, **values}
 
         def note(connection: sa.Connection) -> None:
@@ -165,16 +188,26 @@ def cancel(connection: sa.Connection, workitem_id: str, reason: str) -> int:
     """Cancel what was not sent yet of a workitem, in the same way; how many deliveries that is."""
     return connection.execute(
         tables.delivery.update()
-        .where(delivery.workitem_id == workitem_id, delivery.state.in_(UNSENT))
+        .where(delivery.workitem_id == workitem_id, delivery.state.in_(CANCELLABLE))
         .values(state=DeliveryState.CANCELLED.value, reason=reason)
     ).rowcount
 
 
 def release(connection: sa.Connection, workitem_id: str, destinations: Iterable[str]) -> None:
-    """Make what these destinations refused of a workitem due at once, in the same way."""
+    """Make what is parked of a workitem at these destinations due at once, in the same way.
+
+    What was taken is asked for first; what is not shown then may be sent again, because a person
+    wants it.
+    """
     connection.execute(
         tables.delivery.update()
         .where(delivery.workitem_id == workitem_id, delivery.destination.in_(destinations))
-        .where(delivery.state == DeliveryState.REFUSED)
-        .values(state=DeliveryState.WAITING.value, attempts=0, next_attempt=0.0)
+        .where(delivery.state.in_(PARKED))
+        .values(
+            state=DeliveryState.WAITING.value,
+            attempts=0,
+            asks=0,
+            next_attempt=0.0,
+            resend=delivery.state != DeliveryState.REFUSED,
+        )
     )

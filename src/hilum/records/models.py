@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
+from hilum.answers import Acceptance
 from hilum.config.site import Rule
 from hilum.records.states import (
     DeliveryState,
@@ -123,6 +124,33 @@ class Delivery:
     reason: str = ""
     next_attempt: float = 0.0
     verified_at: float | None = None
+    asks: int = 0  # since all of it was taken
+    accepted_at: float | None = None  # when the last of it was taken
+    resend: bool = False  # a person allowed to send again what was taken and is not shown
+    filed_as: str = ""  # the number of the patient under whom the destination files the study
+
+
+@dataclass(frozen=True)
+class DeliveryReceipt:
+    """When an object was last sent to a destination, how often, and what was answered."""
+
+    workitem_id: str
+    destination: str
+    identity: str
+    sent_at: float
+    times: int
+    acceptance: Acceptance
+    status: int | None = None
+
+
+@dataclass(frozen=True)
+class CommitmentRequest:
+    """A destination was asked to commit itself to the results of a workitem."""
+
+    transaction_uid: str
+    workitem_id: str
+    destination: str
+    asked_at: float
 
 
 @dataclass(frozen=True)
@@ -157,6 +185,7 @@ class DestinationStanding:
     state: DestinationState
     since: float
     problem: str = ""
+    lag_seconds: float = 0.0  # the longest time from taking a result to showing it
 
 
 @dataclass(frozen=True)

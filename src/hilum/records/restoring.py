@@ -8,7 +8,7 @@ from hilum.inbox import digest
 from hilum.records import tables
 from hilum.records.copies import BY_STUDY, BY_WORKITEM, StudyRows, newest_event
 from hilum.records.database import insert_once
-from hilum.records.states import OWED, DeliveryState, SourceState
+from hilum.records.states import ARRIVED, OWED, PARKED, SourceState
 
 
 def put_back(connection: sa.Connection, study_uid: str, rows: StudyRows) -> bool:
@@ -54,13 +54,12 @@ def study_folders(connection: sa.Connection) -> set[str]:
     }
 
 
-def owed_and_verified(connection: sa.Connection) -> tuple[int, int]:
-    """How many deliveries are still owed, or were refused, and how many have arrived."""
+def owed_and_arrived(connection: sa.Connection) -> tuple[int, int]:
+    """How many deliveries are still owed or parked, and how many have arrived."""
     state = tables.delivery.c.state
-    open_states = (*OWED, DeliveryState.REFUSED)
     query = sa.select(sa.func.count()).select_from(tables.delivery)
-    owed, verified = (
+    owed, arrived = (
         connection.execute(query.where(state.in_(states))).scalar_one()
-        for states in (open_states, (DeliveryState.VERIFIED,))
+        for states in ((*OWED, *PARKED), ARRIVED)
     )
-    return owed, verified
+    return owed, arrived

@@ -4,6 +4,7 @@ from hilum.records import tables
 from hilum.records.database import Database
 from hilum.records.models import DestinationStanding, SourceStanding
 from hilum.records.rows import Rows
+from hilum.records.states import DestinationState
 
 source = tables.source.c
 destination = tables.destination.c
@@ -30,7 +31,7 @@ class SourceRecords:
 
 
 class DestinationRecords:
-    """The destinations that were once unreachable."""
+    """The destinations that were once unreachable, or slow to show something."""
 
     def __init__(self, database: Database) -> None:
         self._rows = Rows(database, tables.destination, DestinationStanding)
@@ -40,10 +41,18 @@ class DestinationRecords:
         return {standing.name: standing for standing in self._rows.find()}
 
     def get(self, name: str) -> DestinationStanding | None:
-        """The destination with this name, if it was ever unreachable."""
+        """The destination with this name, if anything was noted of it."""
         return self._rows.first(destination.name == name)
 
     def note(self, standing: DestinationStanding) -> None:
         """Note the present state."""
         if not self._rows.add(standing):
-            self._rows.change(destination.name == standing.name, **vars(standing))
+            known = {key: value for key, value in vars(standing).items() if key != "lag_seconds"}
+            self._rows.change(destination.name == standing.name, **known)
+
+    def note_lag(self, name: str, seconds: float) -> None:
+        """Note how long it took to show what it was sent, if it never took longer before."""
+        new = DestinationStanding(name, DestinationState.REACHABLE, 0.0, lag_seconds=seconds)
+        if not self._rows.add(new):
+            of_it = (destination.name == name, destination.lag_seconds < seconds)
+            self._rows.change(*of_it, lag_seconds=seconds)

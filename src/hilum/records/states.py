@@ -16,11 +16,11 @@ class WorkitemState(StrEnum):
 
     SCHEDULED = "scheduled"  # waits for a worker
     RUNNING = "running"  # a module analyses it
-    DELIVERING = "delivering"  # results are written, not yet read back from every destination
-    COMPLETED = "completed"  # every result was read back from every destination
+    DELIVERING = "delivering"  # results are written, and have not arrived everywhere yet
+    COMPLETED = "completed"  # the results have arrived, as far as each destination can prove it
     NOT_APPLICABLE = "not applicable"  # the study holds nothing the module can analyse
     HELD = "held"  # the right series is incomplete, or it is not sure whose it is
-    PARKED = "parked"  # a destination refused a result; a person has to do something
+    PARKED = "parked"  # a result did not arrive as it should; a person has to do something
     FAILED = "failed"  # the module failed; a refusal was delivered in place of a result
     CANCELLED = "cancelled"  # superseded by a run on more images before anything was sent
     WITHDRAWN = "withdrawn"  # a person took the result back; a note in the archive says so
@@ -70,19 +70,29 @@ class DeliveryState(StrEnum):
     """How a delivery stands: the results of one workitem on their way to one destination."""
 
     WAITING = "waiting"  # due
-    DELAYED = "delayed"  # failed, due again at `next_attempt`
+    DELAYED = "delayed"  # not all of it was taken, due again at `next_attempt`
+    ASKED = "asked"  # taken; the destination is asked for it until it shows it or commits itself
     REFUSED = "refused"  # the destination will never take it as it is; a person releases it
+    NOT_SHOWN = "not shown"  # taken, but never shown; a person looks there and releases it
+    MISFILED = "misfiled"  # shown under another patient than its images; a person decides
     VERIFIED = "verified"  # the destination has shown it to us
+    COMMITTED = "committed"  # the destination has committed itself to keep it
+    ACCEPTED = "accepted"  # taken, and nothing proves that it is kept
     CANCELLED = "cancelled"  # withdrawn or cancelled before it was sent
 
     @property
     def settled(self) -> bool:
         """Whether nothing is owed any more."""
-        return self in (DeliveryState.VERIFIED, DeliveryState.CANCELLED)
+        return self in (*ARRIVED, DeliveryState.CANCELLED)
 
 
-OWED = (DeliveryState.WAITING, DeliveryState.DELAYED)  # nobody but us has to do something
-UNSENT = (*OWED, DeliveryState.REFUSED)  # what can still be cancelled
+UNTAKEN = (DeliveryState.WAITING, DeliveryState.DELAYED)  # something of it is still to be sent
+OWED = (*UNTAKEN, DeliveryState.ASKED)  # nobody but us has to do something
+PARKED = (DeliveryState.REFUSED, DeliveryState.NOT_SHOWN, DeliveryState.MISFILED)  # a person has to
+PROVEN = (DeliveryState.VERIFIED, DeliveryState.COMMITTED)
+ARRIVED = (*PROVEN, DeliveryState.ACCEPTED)
+TAKEN = (*ARRIVED, DeliveryState.ASKED, DeliveryState.NOT_SHOWN, DeliveryState.MISFILED)
+CANCELLABLE = (*UNTAKEN, DeliveryState.REFUSED)  # what was not sent, or not all of it
 
 
 class DestinationState(StrEnum):
@@ -130,8 +140,16 @@ class EventKind(StrEnum):
     DELIVERING = "delivering"
     WAITING = "waiting"
     DELAYED = "delayed"  # a delivery is tried again later
+    ASKED = "asked"  # a destination took the results and does not show them yet
+    SENT_AGAIN = "sent again"  # something that a destination may hold already
+    WARNING = "warning"  # a destination took a result with a warning
     REFUSED = "refused"  # a destination refused a result
+    NOT_SHOWN = "not shown"  # a destination took the results and never showed them
+    MISFILED = "misfiled"  # a destination shows the results under another patient
+    CAUTION = "caution"  # a destination files the results with other patient or study data
     VERIFIED = "verified"  # a destination has shown the results to us
+    COMMITTED = "committed"  # a destination has committed itself to keep the results
+    ACCEPTED = "accepted"  # a destination took the results, and nothing proves more
     COMPLETED = "completed"
     NOT_APPLICABLE = "not applicable"
     HELD = "held"

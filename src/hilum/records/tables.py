@@ -61,7 +61,30 @@ delivery = sa.Table(
     sa.Column("reason", sa.Text, nullable=False, default=""),
     sa.Column("next_attempt", sa.Float, nullable=False, default=0.0),
     sa.Column("verified_at", sa.Float),
+    sa.Column("asks", sa.Integer, nullable=False, default=0),  # since all of it was taken
+    sa.Column("accepted_at", sa.Float),
+    sa.Column("resend", sa.Boolean, nullable=False, default=False),  # a person allowed it
+    sa.Column("filed_as", sa.String(64), nullable=False, default=""),  # number of a patient
     sa.Index("ix_delivery_due", "destination", "state", "next_attempt"),
+)
+receipt = sa.Table(
+    "receipt",  # of each object at each destination: when it was sent, and what was answered
+    metadata,
+    sa.Column("workitem_id", sa.String(64), primary_key=True),
+    sa.Column("destination", sa.String(64), primary_key=True),
+    sa.Column("identity", sa.String(64), primary_key=True),
+    sa.Column("sent_at", sa.Float, nullable=False),
+    sa.Column("times", sa.Integer, nullable=False),
+    sa.Column("acceptance", sa.String(16), nullable=False),  # an Acceptance
+    sa.Column("status", sa.Integer),
+)
+commitment = sa.Table(
+    "commitment",  # what a destination was asked to commit itself to
+    metadata,
+    sa.Column("transaction_uid", sa.String(64), primary_key=True),
+    sa.Column("workitem_id", sa.String(64), index=True, nullable=False),
+    sa.Column("destination", sa.String(64), nullable=False),
+    sa.Column("asked_at", sa.Float, nullable=False),
 )
 destination = sa.Table(
     "destination",
@@ -70,6 +93,7 @@ destination = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),  # a DestinationState
     sa.Column("since", sa.Float, nullable=False),  # when it came into that state
     sa.Column("problem", sa.Text, nullable=False, default=""),  # why it is unreachable
+    sa.Column("lag_seconds", sa.Float, nullable=False, default=0.0),  # longest until it showed one
 )
 event = sa.Table(
     "event",

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import pydicom
 from pydicom.uid import UID
 
+from hilum.answers import Acceptance
 from hilum.destinations import Destination
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import derived_uid
@@ -42,24 +43,37 @@ def check_destination(destination: Destination, results: Sequence[Result]) -> No
         "`takes` has the media types of what it is sent"
     )
     assert destination.is_reachable(), "it answers when it is called"
-    assert list(destination.missing(results)) == list(results), (
+    assert list(destination.ask(results).missing) == list(results), (
         "before sending, every result is missing, in the order asked"
     )
-    destination.send(results)
+    _send(destination, results)
     _wait_until_shown(destination, results)
-    destination.send(results)  # a crash between sending and writing it down repeats the sending
+    _send(destination, results)  # a crash between sending and writing it down repeats the sending
     _wait_until_shown(destination, results)
+    destination.filing(results[0].study_uid)
+    checks = list(destination.check())
+    assert checks and all(one.good and one.what and one.text for one in checks), (
+        f"each thing that is checked is named, and goes well: {checks}"
+    )
     with TemporaryDirectory() as folder:
         sibling = _sibling(results[0], Path(folder))
-        assert destination.missing([*results, sibling]) == [sibling], (
+        assert list(destination.ask([*results, sibling]).missing) == [sibling], (
             "a result that was never sent is missing, also one beside others that were: read back "
             "each result, not its study or series"
         )
 
 
+def _send(destination: Destination, results: Sequence[Result]) -> None:
+    answers = list(destination.send(results))
+    assert [answer.result for answer in answers] == list(results), (
+        "one answer comes for each result, in the order given"
+    )
+    assert all(answer.acceptance is Acceptance.TAKEN for answer in answers), f"taken: {answers}"
+
+
 def _wait_until_shown(destination: Destination, results: Sequence[Result]) -> None:
     deadline = time.monotonic() + SHOWN_WITHIN
-    while missing := destination.missing(results):
+    while missing := destination.ask(results).missing:
         lacking = f"{len(missing)} of {counted(len(results), 'sent result')} not shown"
         assert time.monotonic() < deadline, f"{lacking} after {SHOWN_WITHIN:.0f} s"
         time.sleep(0.2)

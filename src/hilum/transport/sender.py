@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hilum.answers import Acceptance
 from hilum.transport.scu import Peer, Sent, store
 from hilum.transport.scu import echo as verify
-from hilum.transport.statuses import Acceptance, meaning_of
+from hilum.transport.statuses import meaning_of
 from hilum.wording import counted
 
 Called = tuple[str, str, int]  # AE title, host, port

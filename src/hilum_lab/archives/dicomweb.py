@@ -22,7 +22,8 @@ class DicomwebArchive:
     ----------
     mood
         "take"; "full" and "refuses" fail each instance; "drops" answers success and keeps nothing;
-        "broken" answers no search; "deaf" takes, and answers all but the call whether it is there.
+        "lags" keeps, and shows nothing yet; "hangs up" keeps, and gives no answer;
+        "broken" answers nothing but 503; "deaf" takes, and answers all but the call
     sent
         How often each instance was sent, whatever the answer, by SOP Instance UID.
     holds
@@ -71,7 +72,7 @@ class DicomwebArchive:
             assert isinstance(content, bytes)  # no part is itself of several parts
             dataset = pydicom.dcmread(BytesIO(content))
             self.sent[dataset.SOPInstanceUID] += 1
-            if self.mood in ("take", "deaf"):
+            if self.mood in ("take", "deaf", "lags", "hangs up"):
                 self.holds[dataset.SOPInstanceUID] = dataset.SeriesInstanceUID
             elif self.mood in FAILED:
                 reason = {"vr": "US", "Value": [FAILED[self.mood]]}
@@ -85,7 +86,7 @@ class DicomwebArchive:
         return [
             {"00080018": {"vr": "UI", "Value": [uid]}}
             for uid, series in self.holds.items()
-            if series in path
+            if series in path and self.mood != "lags"
         ]
 
 
@@ -94,6 +95,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.owner.mood == "broken":
+            self._answer(503, {})
+            return
+        if self.owner.mood == "hangs up":
+            self.owner.take(body, self.headers["Content-Type"])
+            self.close_connection = True
+            return
         self._answer(*self.owner.take(body, self.headers["Content-Type"]))
 
     def do_GET(self) -> None:

@@ -8,7 +8,7 @@ from hilum.config.site import Site
 from hilum.inbox import quarantined_in
 from hilum.records import Records
 from hilum.records.models import DestinationStanding, SourceStanding
-from hilum.records.states import DeliveryState, DestinationState, SourceState
+from hilum.records.states import ARRIVED, DeliveryState, DestinationState, SourceState
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def _destination(
     standing: DestinationStanding | None,
     deliveries: Mapping[DeliveryState, int],
 ) -> DestinationView:
-    proven = DeliveryState.VERIFIED in deliveries  # without ever having been unreachable
-    state = DestinationState.REACHABLE if proven else DestinationState.UNKNOWN
+    arrived = any(state in deliveries for state in ARRIVED)  # without a time without an answer
+    state = DestinationState.REACHABLE if arrived else DestinationState.UNKNOWN
     return DestinationView(
         name=settings.name,
         kind=settings.kind,

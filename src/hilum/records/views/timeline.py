@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from hilum.records import Records
-from hilum.records.states import DestinationState, EventKind
+from hilum.records.models import Delivery
+from hilum.records.states import DeliveryState, DestinationState, EventKind
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,16 @@ def _planned(records: Records, study_uid: str) -> list[TraceLine]:
         TraceLine(
             at=owed.next_attempt or owed.owed_at,
             kind=EventKind.NEXT,
-            text=f"attempt {owed.attempts + 1} at {owed.destination}"
+            text=_next(owed)
             + (", as soon as it answers" if owed.destination in unreachable else ""),
             workitem=owed.workitem_id,
             module=modules[owed.workitem_id],
         )
         for owed in records.deliveries.owed_of(modules)
     ]
+
+
+def _next(owed: Delivery) -> str:
+    if owed.state is DeliveryState.ASKED:
+        return f"{owed.destination} is asked for the results again"
+    return f"attempt {owed.attempts + 1} at {owed.destination}"

@@ -10,7 +10,7 @@ from typing import TypeVar
 from hilum.errors import HilumError
 from hilum.records import Records
 from hilum.records.models import Delivery, Removal, Study, WorkitemOutline, WrittenResult
-from hilum.records.states import DeliveryState, WorkitemKind, WorkitemState
+from hilum.records.states import PROVEN, WorkitemKind, WorkitemState
 from hilum.summary import NoteSummary, RefusalSummary, Summary
 from hilum.verdict import Verdict
 
@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class ResultView:
-    """One result object; `verified` once every destination has shown it."""
+    """One result object; `verified` once every destination has shown that it keeps it."""
 
     kind: str
     media_type: str
@@ -166,7 +166,7 @@ def _workitem(
     item: WorkitemOutline, results: Iterable[WrittenResult], deliveries: Iterable[Delivery]
 ) -> WorkitemView:
     deliveries = tuple(deliveries)
-    is_shown = bool(deliveries) and all(d.state is DeliveryState.VERIFIED for d in deliveries)
+    is_proven = bool(deliveries) and all(d.state in PROVEN for d in deliveries)
     return WorkitemView(
         id=item.id,
         kind=item.kind,
@@ -182,6 +182,6 @@ def _workitem(
         superseded_by=item.superseded_by,
         refusal=refusal_in(item.findings or ()),
         findings=item.findings or (),
-        results=tuple(ResultView(r.kind, r.media_type, r.identity, is_shown) for r in results),
+        results=tuple(ResultView(r.kind, r.media_type, r.identity, is_proven) for r in results),
         deliveries=deliveries,
     )
