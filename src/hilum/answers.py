@@ -1,7 +1,7 @@
 """What a destination answers: to what it was sent, and when it is asked what it holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -62,15 +62,15 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Filing:
-    """Where a destination files a study: under which patients, and which series it has of it.
+class Filed:
+    """A study as a destination files it under one patient; there may be several of one UID.
 
-    `patients` has what it states of `WHOSE` for every study that it lists under this Study Instance
-    UID. These are patient data; nothing records them.
+    `stated` is what it states of `WHOSE`. These are patient data; nothing records them. `series`
+    are the Series Instance UIDs that it has under this patient, none where it does not tell.
     """
 
-    patients: "tuple[Dataset, ...]" = ()
-    series: frozenset[str] = field(default=frozenset())  # Series Instance UIDs
+    stated: "Dataset"
+    series: frozenset[str]
 
 
 @dataclass(frozen=True)

@@ -201,7 +201,7 @@ def test_what_was_refused_is_released(tmp_path: Path, diary: Path) -> None:
         hilum.send(files)
         item = hilum.settled(study_of(files)).workitems[0]
         assert item.state == "parked"
-        assert item.reason.startswith("pacs: ")
+        assert item.reason == "pacs (refused)"
         parked = hilum.records.deliveries.parked
         assert parked() == parked("pacs") == [item.id]
         assert parked("out") == []

@@ -5,12 +5,13 @@ a patient (PS3.4 C.4.1.2.1). One that holds the images is compared with itself: 
 stand in the same study as they do. One that does not is compared with what is stated here.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from pydicom.dataset import Dataset
 
-from hilum.answers import Filing
+from hilum.answers import Filed
 from hilum.dicom.header import text_of
 from hilum.dicom.identity import Patient
 from hilum.dicom.uids import derived_uid
@@ -34,44 +35,54 @@ class FilingJudgement:
     correct: Dataset | None = None
 
 
-def judge(filing: Filing, ours: Dataset, images: frozenset[str]) -> FilingJudgement:
-    """Compare how a study is filed with a result of ours, and with the series of its images.
+def judge(filed: Sequence[Filed], ours: Dataset, images: frozenset[str]) -> FilingJudgement:
+    """Compare how a study is filed with a result of ours, and with its images.
 
     Parameters
     ----------
-    filing
-        What the archive said about the study.
+    filed
+        What the archive said about the study, for every patient that it has it under.
     ours
         The header of a result.
     images
-        Series Instance UIDs of the images that the result was made from.
+        Series Instance UIDs of the images of the study.
     """
-    here = Patient.of(ours)
-    there = [(Patient.of(stated), stated) for stated in filing.patients]
-    differ = {keyword for (a, _), (b, _) in combinations(there, 2) for keyword in a.filed_apart(b)}
-    if differ:
-        others = [stated for patient, stated in there if patient.filed_apart(here)]
-        text = f"{counted(len(there), 'patient')} with this Study Instance UID, {_named(differ)}"
-        correct = others[0] if len(others) == 1 else None
-        return FilingJudgement(f"there are {text}", correct=correct)
-    if not there:
+    if not filed:
         return FilingJudgement(caution="it does not say under which patient it files the study")
-    patient, stated = there[0]
-    number = derived_uid("filed", patient.id, text_of(ours, "StudyInstanceUID"))
-    apart = patient.filed_apart(here)
-    if apart and not images & filing.series:
-        text = f"it is filed under another patient, {_named(apart)}"
+    here, series = Patient.of(ours), text_of(ours, "SeriesInstanceUID")
+    holders = [one for one in filed if one.series & images]
+    of_result = [one for one in filed if series in one.series]
+    if not holders and not of_result and len(filed) == 1:
+        of_result = list(filed)
+    apart = _apart([*holders, *(of_result or filed)])
+    if apart:
+        others = [one for one in holders or filed if Patient.of(one.stated).filed_apart(here)]
+        correct = others[0].stated if len(others) == 1 else None
+        text = f"the study is there under {counted(len(filed), 'patient')}, {_named(apart)}"
+        return FilingJudgement(text, correct=correct)
+    stated = (of_result or holders or filed)[0].stated
+    there = Patient.of(stated)
+    number = derived_uid("filed", there.id, text_of(ours, "StudyInstanceUID"))
+    differs = there.filed_apart(here)
+    if differs and not holders:
+        text = f"it is filed under another patient, {_named(differs)}"
         return FilingJudgement(text, number=number)
-    caution = [*apart, *_other_differences(patient, here, stated, ours)]
+    caution = [*differs, *_other_differences(there, here, stated, ours)]
     if not caution:
         return FilingJudgement(number=number)
-    whose = "the images there, which differ from those here" if apart else "data that differ"
+    whose = "the images there, which differ from those here" if differs else "data that differ"
     return FilingJudgement(caution=f"it is filed with {whose}: {', '.join(caution)}", number=number)
 
 
-def _named(keywords: tuple[str, ...] | set[str]) -> str:
-    verb = "differs" if len(keywords) == 1 else "differ"
-    return f"whose {' and '.join(sorted(keywords, reverse=True))} {verb}"
+def _apart(filed: Iterable[Filed]) -> set[str]:
+    """What says that these are different patients, by keyword."""
+    patients = [Patient.of(one.stated) for one in filed]
+    return {keyword for a, b in combinations(patients, 2) for keyword in a.filed_apart(b)}
+
+
+def _named(keywords: Iterable[str]) -> str:
+    names = sorted(keywords, reverse=True)
+    return f"whose {' and '.join(names)} {'differs' if len(names) == 1 else 'differ'}"
 
 
 def _other_differences(there: Patient, here: Patient, stated: Dataset, ours: Dataset) -> list[str]:

@@ -4,14 +4,17 @@ Each kind is one file beside this one, or in another package: its settings and i
 an entry point of the group `hilum.destinations` (see `hilum.kinds`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from hilum.answers import Answer, Checked, Commitment, Filing, Shown
+from hilum.answers import Answer, Checked, Commitment, Filed, Shown
 from hilum.config.kinds import DestinationSettings
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.kinds import DESTINATIONS
 from hilum.results import Result
+
+if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
+    from pydicom.dataset import Dataset
 
 CALL_SECONDS = 5.0  # longest wait for the answer to a call
 
@@ -43,7 +46,7 @@ class Destination(Protocol):
     def ask(self, results: Sequence[Result]) -> Shown:
         """Which of `results` it does not show, in the same order, and what that is worth."""
 
-    def filing(self, study_uid: str) -> Filing | None:
+    def filing(self, study_uid: str) -> Sequence[Filed] | None:
         """Under which patients it files a study; None if it does not file by patients."""
 
     def check(self) -> Iterator[Checked]:
@@ -69,6 +72,22 @@ def is_answered(call: Callable[[], object]) -> bool:
     except DeliveryDelayed:
         return False
     return True
+
+
+def series_under(
+    stated: "Dataset", series: Iterable["Dataset"], patients: Sequence["Dataset"]
+) -> frozenset[str]:
+    """Those `series`, by UID, that an archive lists under the patient of one of its `patients`.
+
+    Where it has several and does not state whose a series is, the series counts for none.
+    """
+    from hilum.dicom.header import text_of
+
+    if len(patients) == 1:
+        return frozenset(text_of(one, "SeriesInstanceUID") for one in series)
+    whose = text_of(stated, "PatientID")
+    of_whom = [one for one in series if text_of(one, "PatientID") == whose]
+    return frozenset(text_of(one, "SeriesInstanceUID") for one in of_whom)
 
 
 def open_destination(settings: DestinationSettings) -> Destination:

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filing, Shown
+from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filed, Shown
 from hilum.config.fields import WebAddress
 from hilum.config.kinds import DestinationSettings, WebService
-from hilum.destinations import CALL_SECONDS, is_answered
+from hilum.destinations import CALL_SECONDS, is_answered, series_under
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, Result
 from hilum.transport.statuses import answer_of
@@ -24,7 +24,7 @@ REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
 DICOM_JSON = "application/dicom+json"
 FAILED_SOP_SEQUENCE, FAILURE_REASON = "00081198", "00081197"
 OTHER_FAILURES_SEQUENCE = "0008119A"
-SOP_INSTANCE_UID, SERIES_INSTANCE_UID = "00080018", "0020000E"
+SOP_INSTANCE_UID = "00080018"
 PROCESSING_FAILURE = 0x0110
 THERE = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED)  # no proxy answers so
 
@@ -117,16 +117,16 @@ class DicomwebDestination:
                 )
             )
 
-    def filing(self, study_uid: str) -> Filing:
+    def filing(self, study_uid: str) -> list[Filed]:
         from pydicom.dataset import Dataset
 
         with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
-            asked = {"StudyInstanceUID": study_uid, "includefield": ",".join(WHOSE)}
+            asked = {"StudyInstanceUID": study_uid, "includefield": WHOSE}
             found = _matches(peer, "studies", HTTPStatus.NOT_FOUND, params=asked)
-            series = _matches(peer, f"studies/{study_uid}/series", HTTPStatus.NOT_FOUND)
-        patients = tuple(Dataset.from_json(item) for item in found)
-        uids = (str(uid) for item in series for uid in _values(item, SERIES_INSTANCE_UID))
-        return Filing(patients, frozenset(uids))
+            asked["includefield"] = ("PatientID",)
+            listed = _matches(peer, "series", HTTPStatus.NOT_FOUND, params=asked)
+        patients, series = ([Dataset.from_json(i) for i in items] for items in (found, listed))
+        return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
 
     def check(self) -> Iterator[Checked]:
         good = self.is_reachable()

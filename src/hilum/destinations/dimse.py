@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import Field
 from pydicom.dataset import Dataset
 
-from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filing, Shown
+from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filed, Shown
 from hilum.config.kinds import DestinationSettings, DicomNode
-from hilum.destinations import CALL_SECONDS, is_answered
+from hilum.destinations import CALL_SECONDS, is_answered, series_under
 from hilum.results import DICOM, Result
 
 
@@ -61,12 +61,13 @@ class DimseDestination:
         shown = {match.get("SOPInstanceUID") for match in find(queries, self._peer)}
         return Shown(tuple(result for result in results if result.identity not in shown))
 
-    def filing(self, study_uid: str) -> Filing:
+    def filing(self, study_uid: str) -> list[Filed]:
         from hilum.transport.query import find
 
-        patients = tuple(find([_query("STUDY", study_uid, *WHOSE)], self._peer))
-        series = find([_query("SERIES", study_uid, "SeriesInstanceUID")], self._peer)
-        return Filing(patients, frozenset(str(match.get("SeriesInstanceUID")) for match in series))
+        patients = list(find([_query("STUDY", study_uid, *WHOSE)], self._peer))
+        keys = ("SeriesInstanceUID", "PatientID")
+        series = list(find([_query("SERIES", study_uid, *keys)], self._peer))
+        return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
 
     def check(self) -> Iterator[Checked]:
         good = self.is_reachable()

@@ -17,6 +17,11 @@ from hilum_lab.network.processes import LOOPBACK
 
 SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 AE_TITLE = "ARCHIVE"
+UNIQUE = {  # what tells one match from another
+    "STUDY": ("StudyInstanceUID", "PatientID", "IssuerOfPatientID"),
+    "SERIES": ("SeriesInstanceUID", "PatientID"),
+    "IMAGE": ("SOPInstanceUID",),
+}
 
 
 class DimseArchive:
@@ -83,18 +88,30 @@ class DimseArchive:
         return 0
 
     def _find(self, event: Any) -> Iterator[tuple[int, Dataset | None]]:
-        if event.identifier.QueryRetrieveLevel == "STUDY":
+        asked = event.identifier
+        level, study_uid = asked.QueryRetrieveLevel, asked.get("StudyInstanceUID")
+        if level == "STUDY" and not study_uid:
             self.asked += 1
             if self.hangs:
                 self._goes_down.wait()
             return
-        series_uid = event.identifier.SeriesInstanceUID
         with self._lock:
-            held = [d for d in self.holds.values() if series_uid == d.SeriesInstanceUID]
+            held = [d for d in self.holds.values() if study_uid == d.StudyInstanceUID]
+        if level == "IMAGE":
+            held = [d for d in held if asked.SeriesInstanceUID == d.SeriesInstanceUID]
+        shown = set()
         for header in held:
-            match = Dataset()
-            match.QueryRetrieveLevel = "IMAGE"
-            match.SOPInstanceUID = header.SOPInstanceUID
-            match.SeriesInstanceUID = header.SeriesInstanceUID
-            match.StudyInstanceUID = header.StudyInstanceUID
-            yield 0xFF00, match
+            key = tuple(str(header.get(keyword, "")) for keyword in UNIQUE[level])
+            if key not in shown:
+                shown.add(key)
+                yield 0xFF00, _match(asked, header)
+
+
+def _match(asked: Dataset, header: Dataset) -> Dataset:
+    """What a query asks for, of one instance."""
+    match = Dataset()
+    match.QueryRetrieveLevel = asked.QueryRetrieveLevel
+    for element in asked:
+        if element.keyword != "QueryRetrieveLevel" and element.tag in header:
+            match.add(header[element.tag])
+    return match
