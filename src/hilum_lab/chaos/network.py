@@ -24,6 +24,7 @@ from hilum_lab.package import write_package
 
 LISTENER = "HIPPOAI"
 PACS_NAME, ARCHIVE_NAME = "pacs", "archive"  # the two destinations
+PROOF_SECONDS = 8.0  # both show at once what they keep
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class ClinicalNetwork:
                 "kind": "dicomweb",
                 "url": f"http://127.0.0.1:{self.gate.port}/dicom-web",
                 "timeout_seconds": 10,
+                "proof_seconds": PROOF_SECONDS,
             },
             {
                 "name": ARCHIVE_NAME,
@@ -110,6 +112,7 @@ class ClinicalNetwork:
                 "port": self.archive.port,
                 "ae_title": AE_TITLE,
                 "timeout_seconds": 10,
+                "proof_seconds": PROOF_SECONDS,
             },
         ]
         rule = {

@@ -146,13 +146,6 @@ fault(
     "PACS full (0xA700)",
     "the PACS has no room for any instance, twice or more",
 )(_busy(Reply(409, FULL)))
-fault(
-    "PACS forgets",
-    "the PACS answers success to STOW-RS and keeps nothing, twice or more",
-    quick=True,
-)(_busy(Reply(200, 0)))
-
-
 @fault("archive full (0xA700)", "the archive has no room, and then has")
 def archive_full(trial: Trial) -> None:
     trial.network.archive.status = FULL
@@ -161,24 +154,14 @@ def archive_full(trial: Trial) -> None:
     trial.lifted()
 
 
-@fault("archive forgets", "the archive answers success to C-STORE and keeps nothing, then keeps it")
-def archive_forgets(trial: Trial) -> None:
-    trial.network.archive.forgets = True
-    _until_tried(trial, trial.send())
-    trial.network.archive.open()
-    trial.lifted()
-
-
 def _parked(trial: Trial, where: str, cure: str, mend: Callable[[], None]) -> None:
-    """A study is refused for good at `where`; the reason names the `cure`; then it is released."""
+    """A study is parked at `where`; the reason names the `cure`; then it is released."""
     study = trial.study(state="completed")
     trial.send(study)
     trial.until(lambda: trial.state(study) == "parked", "parked workitem")
     item = trial.workitem(study)
-    trial.require(
-        where in item.reason and cure in item.reason,
-        f"the reason does not name the cure ({cure}): {item.reason}",
-    )
+    reason = trial.hilum.records.deliveries.one(item.id, where).reason
+    trial.require(cure in reason, f"the reason does not name the cure ({cure}): {reason}")
     mend()
     trial.lifted()
     status = trial.hilum.command("release", item.id)
@@ -210,3 +193,22 @@ def wrong_title(trial: Trial) -> None:
 def class_not_accepted(trial: Trial) -> None:
     trial.network.archive.open(without_pdf=True)
     _parked(trial, ARCHIVE_NAME, "enable it there", trial.network.archive.open)
+
+
+@fault(
+    "PACS forgets",
+    "the PACS answers success to STOW-RS and keeps nothing: asked for, parked, then released",
+    quick=True,
+)
+def pacs_forgets(trial: Trial) -> None:
+    trial.network.gate.answer(Reply(200, 0))
+    _parked(trial, PACS_NAME, "`hilum release`", trial.network.gate.open)
+
+
+@fault(
+    "archive forgets",
+    "the archive answers success to C-STORE and keeps nothing: asked for, parked, then released",
+)
+def archive_forgets(trial: Trial) -> None:
+    trial.network.archive.forgets = True
+    _parked(trial, ARCHIVE_NAME, "`hilum release`", trial.network.archive.open)
