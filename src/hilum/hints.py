@@ -105,6 +105,11 @@ class Written:
 
 
 @dataclass(frozen=True)
+class Committed:
+    """An archive has answered a request for storage commitment."""
+
+
+@dataclass(frozen=True)
 class Asked:
     """Somebody wants the receiver of this hint to look now: a person has left a request in the
     records, or an archive has something new.
@@ -122,7 +127,7 @@ class Died:
 
 
 Arriving = Stored | Duplicate | Quarantined | Released | Aborted | Counted  # what a sender does
-Hint = Arriving | Rejected | Written | Asked | Started | Died
+Hint = Arriving | Rejected | Written | Committed | Asked | Started | Died
 
 _READERS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in get_args(Hint)

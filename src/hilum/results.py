@@ -8,6 +8,13 @@ from pathlib import Path
 
 DICOM = "application/dicom"  # the media type of a DICOM Part 10 file (PS3.18 8.7.3)
 TYPES = mimetypes.MimeTypes()  # without the tables of the machine: a name must not change
+SOP_CLASSES = {  # of our result objects by kind, and of the note that takes a result back
+    "seg": "1.2.840.10008.5.1.4.1.1.66.4",
+    "sr": "1.2.840.10008.5.1.4.1.1.88.34",
+    "sc": "1.2.840.10008.5.1.4.1.1.7",
+    "pdf": "1.2.840.10008.5.1.4.1.1.104.1",
+    "ko": "1.2.840.10008.5.1.4.1.1.88.59",
+}
 IMAGE = "image"  # the kind of analysed images that are sent along with a result
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from hilum.answers import Answer, Checked, Commitment, Filed, Shown
 from hilum.config.kinds import DestinationSettings
-from hilum.errors import DeliveryDelayed, DeliveryRefused
+from hilum.errors import DeliveryDelayed, DeliveryRefused, HilumError
 from hilum.kinds import DESTINATIONS
 from hilum.results import Result
 
@@ -72,6 +72,15 @@ def is_answered(call: Callable[[], object]) -> bool:
     except DeliveryDelayed:
         return False
     return True
+
+
+def tried(what: str, call: Callable[[], object], good: str) -> Checked:
+    """Whether `call`, which tries a part of what a delivery needs, raises no `HilumError`."""
+    try:
+        call()
+    except HilumError as error:
+        return Checked(what, False, str(error))
+    return Checked(what, True, good)
 
 
 def series_under(

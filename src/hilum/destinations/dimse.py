@@ -1,22 +1,38 @@
-"""Deliver by C-STORE; prove it by C-FIND at the IMAGE level."""
+"""Deliver by C-STORE; prove it by C-FIND, or by storage commitment."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 from pydicom.dataset import Dataset
 
-from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filed, Shown
+from hilum.answers import WHOSE, Acceptance, Answer, Checked, Commitment, Evidence, Filed, Shown
+from hilum.config.fields import AETitle, Port
 from hilum.config.kinds import DestinationSettings, DicomNode
-from hilum.destinations import CALL_SECONDS, is_answered, series_under
-from hilum.results import DICOM, Result
+from hilum.destinations import CALL_SECONDS, is_answered, series_under, tried
+from hilum.dicom.uids import derived_uid
+from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
+from hilum.results import DICOM, SOP_CLASSES, Result
+
+if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
+    from hilum.dicom.instance import Instance
+
+MOST_SINGLE_QUERIES = 500  # for objects that a list of the archive lacks
 
 
 class DimseDestinationSettings(DicomNode, DestinationSettings):
     """A DICOM node that stores and can be queried, such as a PACS."""
 
     kind: Literal["dimse"] = Field("dimse", description="C-STORE to a PACS, proven by C-FIND.")
+    query_host: str = Field(
+        "", description="Address that is queried, where that is another one; empty means host."
+    )
+    query_port: Port = Field(0, description="Port that is queried; 0 means port.")
+    query_ae_title: AETitle | Literal[""] = Field(
+        "", description="AE title that is queried; empty means ae_title."
+    )
 
 
 class DimseDestination:
@@ -29,7 +45,14 @@ class DimseDestination:
         from hilum.transport.scu import Peer
 
         self.name = settings.name
+        self._settings = settings
         self._peer = Peer.of(settings)
+        self._asked = replace(
+            self._peer,
+            ae_title=settings.query_ae_title or settings.ae_title,
+            host=settings.query_host or settings.host,
+            port=settings.query_port or settings.port,
+        )
 
     def is_reachable(self) -> bool:
         from hilum.transport.scu import echo
@@ -51,27 +74,123 @@ class DimseDestination:
             else:
                 yield Answer(result, Acceptance.NEVER, text=f"{sent.path.name} is {sent.reason}")
 
+    # Asking ---------------------------------------------------------------------------------------
+
     def ask(self, results: Sequence[Result]) -> Shown:
         from hilum.dicom.instance import Instance
-        from hilum.transport.query import find
+        from hilum.transport.query import QueryRefused
 
         instances = [Instance.read(result.path) for result in results]
-        series = sorted({(instance.study_uid, instance.series_uid) for instance in instances})
-        queries = [_images_of(study_uid, series_uid) for study_uid, series_uid in series]
-        shown = {match.get("SOPInstanceUID") for match in find(queries, self._peer)}
-        return Shown(tuple(result for result in results if result.identity not in shown))
+        try:
+            shown = self._listed(instances)
+        except QueryRefused:
+            return self._counted(results, instances)
+        missing = [result for result in results if result.identity not in shown]
+        if missing and not shown:
+            counted = self._counted(results, instances)
+            if counted.evidence is Evidence.COUNTED and not counted.missing:
+                return counted
+        elif missing:  # a limit of the archive may have cut its list short
+            single = [i for i in instances if i.sop_instance_uid not in shown]
+            shown |= self._listed(single[:MOST_SINGLE_QUERIES], one_by_one=True)
+            missing = [result for result in missing if result.identity not in shown]
+        return Shown(tuple(missing))
 
     def filing(self, study_uid: str) -> list[Filed]:
-        from hilum.transport.query import find
-
-        patients = list(find([_query("STUDY", study_uid, *WHOSE)], self._peer))
-        keys = ("SeriesInstanceUID", "PatientID")
-        series = list(find([_query("SERIES", study_uid, *keys)], self._peer))
+        patients = self._find(_query("STUDY", study_uid, *WHOSE))
+        series = self._find(_query("SERIES", study_uid, "SeriesInstanceUID", "PatientID"))
         return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
 
+    def _listed(self, instances: Sequence["Instance"], one_by_one: bool = False) -> set[str]:
+        """The SOP Instance UIDs that are shown in the series of `instances`, or of these alone."""
+        queries = {}
+        for instance in instances:
+            query = _query("IMAGE", instance.study_uid, "SOPInstanceUID")
+            query.SeriesInstanceUID = instance.series_uid
+            if one_by_one:
+                query.SOPInstanceUID = instance.sop_instance_uid
+            key = instance.sop_instance_uid if one_by_one else instance.series_uid
+            queries[key] = query
+        patient_id = instances[0].patient.id if instances else ""
+        found = self._find(*queries.values(), patient_id=patient_id)
+        return {str(match.get("SOPInstanceUID")) for match in found}
+
+    def _counted(self, results: Sequence[Result], instances: Sequence["Instance"]) -> Shown:
+        """What the numbers of objects in its series say (PS3.4 C.3.4)."""
+        wanted: dict[str, list[Result]] = {}
+        for result, instance in zip(results, instances, strict=True):
+            wanted.setdefault(instance.series_uid, []).append(result)
+        study_uid = instances[0].study_uid
+        keyword = "NumberOfSeriesRelatedInstances"
+        query = _query("SERIES", study_uid, "SeriesInstanceUID", keyword)
+        found = self._find(query, patient_id=instances[0].patient.id)
+        counts = {str(match.get("SeriesInstanceUID")): match.get(keyword) for match in found}
+        if not any(counts.get(uid) is not None for uid in wanted):
+            return Shown(tuple(results), Evidence.NONE)
+        missing = [
+            result
+            for uid, of_series in wanted.items()
+            if counts.get(uid) != len(of_series)
+            for result in of_series
+        ]
+        return Shown(tuple(missing), Evidence.COUNTED)
+
+    def _find(self, *queries: Dataset, patient_id: str = "") -> list[Dataset]:
+        """Every match; `DeliveryRefused`, with the cure, if it does not let us ask."""
+        from hilum.transport.query import QueryRefused, find
+        from hilum.transport.scu import echo
+
+        for is_first in (True, False):
+            began = time.monotonic()
+            try:
+                return list(find(queries, self._asked, patient_id=patient_id))
+            except QueryRefused:
+                raise
+            except DeliveryRefused as error:
+                raise DeliveryRefused(f"{error}; {self._how_to_be_asked}") from error
+            except DeliveryDelayed:
+                is_slow = time.monotonic() - began >= self._asked.timeout
+                if is_slow or not (is_first or is_answered(lambda: echo(self._asked))):
+                    raise
+        raise DeliveryRefused(f"{self._asked} breaks off every query: {self._how_to_be_asked}")
+
+    @property
+    def _how_to_be_asked(self) -> str:
+        register = f"register AE title {self._asked.calling} there as one that may query"
+        other = "name the node that answers queries (query_host, query_port, query_ae_title)"
+        return f"{register} (Orthanc: DicomModalities), or {other}, or set proof, {RESTART}"
+
+    # Commitment and trials ------------------------------------------------------------------------
+
+    def request_commitment(
+        self, results: Sequence[Result], transaction_uid: str
+    ) -> Commitment | None:
+        from hilum.dicom.instance import Instance
+        from hilum.transport.commitment import request
+
+        instances = [Instance.read(result.path) for result in results]
+        objects = [(instance.sop_class_uid, instance.sop_instance_uid) for instance in instances]
+        return request(objects, transaction_uid, self._asked)
+
     def check(self) -> Iterator[Checked]:
-        good = self.is_reachable()
-        yield Checked("C-ECHO", good, "answers" if good else "does not answer")
+        from hilum.transport.commitment import COMMITMENT
+        from hilum.transport.scu import echo, require_classes
+
+        yield tried("C-ECHO", lambda: echo(self._peer), "answers")
+        kinds = (*self._settings.objects, "ko")
+        classes = [SOP_CLASSES[kind] for kind in kinds if kind in SOP_CLASSES]
+        yield tried(
+            "C-STORE", lambda: require_classes(classes, self._peer), "accepts every kind of result"
+        )
+        if self._settings.proof == "query":
+            nothing = _query("STUDY", derived_uid("a study that nobody has"))
+            yield tried("C-FIND", lambda: self._find(nothing), "answers")
+        elif self._settings.proof == "commitment":
+            yield tried(
+                "storage commitment",
+                lambda: require_classes([COMMITMENT], self._asked),
+                "is offered",
+            )
 
 
 def _query(level: str, study_uid: str, *keywords: str) -> Dataset:
@@ -79,14 +198,5 @@ def _query(level: str, study_uid: str, *keywords: str) -> Dataset:
     query.QueryRetrieveLevel = level
     query.StudyInstanceUID = study_uid
     for keyword in keywords:
-        setattr(query, keyword, "")
-    return query
-
-
-def _images_of(study_uid: str, series_uid: str) -> Dataset:
-    query = Dataset()
-    query.QueryRetrieveLevel = "IMAGE"
-    query.StudyInstanceUID = study_uid
-    query.SeriesInstanceUID = series_uid
-    query.SOPInstanceUID = ""
+        setattr(query, keyword, None)
     return query

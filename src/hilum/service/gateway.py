@@ -13,6 +13,7 @@ from hilum.flow import Flow
 from hilum.hints import (
     Aborted,
     Asked,
+    Committed,
     Counted,
     Died,
     Duplicate,
@@ -142,6 +143,8 @@ def follow(hint: Hint, flow: Flow) -> None:
             obey(flow)
         case Written():
             flow.outbox.wake()
+        case Committed():
+            flow.outbox.hear_commitments()
         case Started() | Died() | Rejected():
             pass  # for the turn itself
         case Quarantined(reason=reason) if reason == OTHER_CONTENT:

@@ -24,7 +24,7 @@ from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_RELEASE, SOPClassCommonExtendedNegotiation
-from pynetdicom.presentation import build_context
+from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.transport import AssociationServer
 
 from hilum.config.site import Receiver
@@ -32,10 +32,18 @@ from hilum.dicom.header import identify
 from hilum.dicom.part10 import prefix
 from hilum.dicom.salvage import readable
 from hilum.dicom.structure import Buffer
-from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_uid
 from hilum.errors import RESTART, UnreadableError
-from hilum.hints import Aborted, HintSender, Quarantined, Released, hint_of
-from hilum.inbox import OTHER_CLASS, OTHER_CONTENT, OTHER_INSTANCE, Inbox, Intake, Receipt
+from hilum.hints import Aborted, Committed, HintSender, Quarantined, Released, hint_of
+from hilum.inbox import (
+    OTHER_CLASS,
+    OTHER_CONTENT,
+    OTHER_INSTANCE,
+    Inbox,
+    Intake,
+    Receipt,
+    commitments,
+)
 from hilum.inbox.growing import Growing, mapped
 from hilum.inbox.room import require_room
 from hilum.rejections import SEE_QUARANTINE, RejectionKind
@@ -43,6 +51,7 @@ from hilum.sources.arriving import ArrivingProvider, ReceivedDataSet
 from hilum.sources.connection import Connection, Cut
 from hilum.sources.refusing import Refusing, Trouble
 from hilum.sources.traffic import Traffic
+from hilum.transport.commitment import COMMITMENT, answer_in
 from hilum.transport.dimse import (
     MAXIMUM_PDU,
     TRANSFER_SYNTAXES,
@@ -65,6 +74,7 @@ REJECTIONS = {  # result, source, diagnostic of PS3.8 table 9-21
 }
 
 SUCCESS = 0x0000
+INVALID_ARGUMENT, RESOURCE_LIMITATION = 0x0115, 0x0213  # PS3.7 annex C
 OUT_OF_RESOURCES = 0xA700  # PS3.4 table B.2-1, this one and the next three
 DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
@@ -110,15 +120,16 @@ class StorageServer(AssociationServer):
             (evt.EVT_SOP_COMMON, self._unknown_classes),
             (evt.EVT_ACCEPTED, self._accepted),
             (evt.EVT_C_STORE, self._store),
+            (evt.EVT_N_EVENT_REPORT, self._commitment),
             (evt.EVT_ACSE_SENT, self._acse_sent),
         ]
         address = (settings.host, settings.port)
-        verification = [build_context(VERIFICATION)]
+        supported = [build_context(VERIFICATION), _answers_to_us()]
         super().__init__(
             _application_entity(settings),
             address,
             settings.ae_title,
-            verification,
+            supported,
             evt_handlers=handlers,
         )
 
@@ -322,8 +333,29 @@ class StorageServer(AssociationServer):
             return COERCED, stored
         return SUCCESS, replace(stored, reason=file.mended)
 
+    def _commitment(self, event: Any) -> tuple[int, None]:
+        """Keep what an archive answers to a request of ours, until the gateway has seen it."""
+        answer = answer_in(event)
+        if answer is None or not is_uid(answer.transaction_uid):
+            return INVALID_ARGUMENT, None
+        try:
+            require_room(self._data, self._settings.low_water_mb)
+            commitments.keep(self._data, answer)
+        except OSError as error:
+            self._trouble.begins(os.strerror(error.errno or 0))
+            return RESOURCE_LIMITATION, None
+        self._hints.send(Committed())
+        return SUCCESS, None
+
     def _refuse(self, kind: RejectionKind, reason: str, sender: _Sender) -> None:
         self._refusing.note(kind, reason, sender.address, sender.caller, sender.called)
+
+
+def _answers_to_us() -> PresentationContext:
+    """Archives that call us to answer serve the class themselves (PS3.4 J.3.3, PS3.7 D.3.3.4)."""
+    context = build_context(COMMITMENT)
+    context.scu_role, context.scp_role = False, True
+    return context
 
 
 def _host(address: str) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from functools import partial
 from math import inf
 from typing import Any
@@ -18,6 +19,7 @@ from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.transport.scu import Peer, associate
 
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 GET = "1.2.840.10008.5.1.4.1.2.2.3"
 PENDING = (0xFF00, 0xFF01)
 # no Deflated: nothing that grows when it is opened
@@ -27,20 +29,39 @@ LARGEST = 16 << 20  # bytes of one object
 OUT_OF_RESOURCES = 0xA700
 
 
-def find(queries: Sequence[Dataset], peer: Peer, until: float = inf) -> Iterator[Dataset]:
+class QueryRefused(DeliveryRefused):
+    """It can be asked, and does not answer this question; another one may do."""
+
+
+def find(
+    queries: Sequence[Dataset], peer: Peer, until: float = inf, patient_id: str = ""
+) -> Iterator[Dataset]:
     """Every match of `queries` by C-FIND; raises like `scu.store`.
 
-    After `until`, a time of `time.monotonic`, no more answers are waited for.
+    After `until`, a time of `time.monotonic`, no more answers are waited for. A peer that has the
+    Patient Root alone is asked that way, where the queries are about the patient `patient_id`.
     """
     if not queries:
         return
-    with associate(peer, [build_context(FIND)]) as association:
-        send = partial(association.send_c_find, query_model=FIND)
+    models = [FIND, PATIENT_ROOT_FIND] if patient_id else [FIND]
+    with associate(peer, [build_context(model) for model in models]) as association:
+        accepted = {str(context.abstract_syntax) for context in association.accepted_contexts}
+        if FIND not in accepted:
+            queries = [_of_patient(query, patient_id) for query in queries]
+        model = FIND if FIND in accepted else PATIENT_ROOT_FIND
+        send = partial(association.send_c_find, query_model=model)
         for status, match in _pending(association, send, queries, "C-FIND", peer, until):
             if match is None:
                 _require_success(status, peer, "C-FIND")
             else:
                 yield match
+
+
+def _of_patient(query: Dataset, patient_id: str) -> Dataset:
+    """The same query in the Patient Root, where the patient is a unique key (PS3.4 C.6.1)."""
+    query = deepcopy(query)
+    query.PatientID = patient_id
+    return query
 
 
 def get(
@@ -108,6 +129,5 @@ def _require_success(status: int | None, peer: Peer, what: str) -> None:
     if status is None or 0xA700 <= status <= 0xA7FF:
         raise DeliveryDelayed(f"{peer}: no complete answer to {what}")
     if status != 0:
-        raise DeliveryRefused(
-            f"{peer} answered {what} with 0x{status:04X}: its log names the cause"
-        )
+        text = f"{peer} answered {what} with 0x{status:04X}: its log names the cause"
+        raise QueryRefused(text)

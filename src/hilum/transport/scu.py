@@ -117,6 +117,16 @@ def echo(peer: Peer) -> None:
             raise DeliveryDelayed(f"{peer} did not answer C-ECHO with success")
 
 
+def require_classes(sop_classes: Sequence[str], peer: Peer) -> None:
+    """Raise `DeliveryRefused` unless `peer` accepts all these classes; nothing is sent to it."""
+    contexts = [build_context(uid, list(CONVERTIBLE)) for uid in sop_classes]
+    with associate(peer, contexts) as association:
+        refused = {str(context.abstract_syntax) for context in association.rejected_contexts}
+    if refused:
+        names = ", ".join(sorted(UID(uid).name for uid in refused))
+        raise DeliveryRefused(f"{peer} does not accept: {names}. Enable them there.")
+
+
 @contextmanager
 def associate(
     peer: Peer,

@@ -146,6 +146,8 @@ fault(
     "PACS full (0xA700)",
     "the PACS has no room for any instance, twice or more",
 )(_busy(Reply(409, FULL)))
+
+
 @fault("archive full (0xA700)", "the archive has no room, and then has")
 def archive_full(trial: Trial) -> None:
     trial.network.archive.status = FULL
