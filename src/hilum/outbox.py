@@ -188,6 +188,7 @@ class Outbox:
             deliveries.park(outcome.delivery, outcome.state, outcome.text)
         else:
             deliveries.accept(outcome.delivery, outcome.text, now + outcome.pause)
+            self.hear_commitments()  # one may have come before we waited for it
             if outcome.is_silent:
                 return not unreachable and self._still_answers(settings, outcome.text)
         return True
