@@ -192,7 +192,7 @@ def test_a_certificate_has_to_be_known_to_the_system(
         destination = DicomwebDestinationSettings(name="web", url=url)
         unknown = answer_of(settings)
         with pytest.raises(DeliveryRefused, match="add who signed it"):
-            open_destination(destination).send(results_of(write_series(tmp_path / "scan", 1)))
+            list(open_destination(destination).send(results_of(write_series(tmp_path / "scan", 1))))
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # stands for the system's store
         trusted_certificates.cache_clear()
         known = answer_of(settings)

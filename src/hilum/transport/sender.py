@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hilum.answers import Acceptance
-from hilum.transport.scu import Peer, Sent, store
+from hilum.errors import DeliveryDelayed
+from hilum.transport.scu import NO_ANSWER, Peer, Sent, store
 from hilum.transport.scu import echo as verify
 from hilum.transport.statuses import meaning_of
 from hilum.wording import counted
@@ -69,7 +70,10 @@ def send(
     """
     started = time.perf_counter()
     answers = []
-    for sent in store(files, Peer(*called, calling)):
+    peer = Peer(*called, calling)
+    for sent in store(files, peer):
+        if sent.reason == NO_ANSWER:
+            raise DeliveryDelayed(f"{peer}: {NO_ANSWER}")
         answers.append(sent)
         if progress:
             progress(sent)
