@@ -235,3 +235,16 @@ def test_the_whole_check_takes_the_python_of_debian() -> None:
             [DEBIAN, "-c", "import sys; print(sys.version)"], capture_output=True, text=True
         )
         assert own.stdout.strip() == sys.version
+
+
+def test_packages_start_no_services_and_a_policy_of_the_machine_stays(tmp_path: Path) -> None:
+    no_service_starts = runpy.run_path(str(ROOT / "hilum"))["no_service_starts"]
+    policy = tmp_path / "policy-rc.d"
+    with pytest.raises(KeyboardInterrupt), no_service_starts(policy):
+        assert subprocess.run([policy, "prometheus", "start"]).returncode == 101
+        raise KeyboardInterrupt
+    assert not policy.exists()
+    policy.write_text("its own")
+    with no_service_starts(policy):
+        assert policy.read_text() == "its own"
+    assert policy.read_text() == "its own"

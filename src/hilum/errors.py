@@ -20,6 +20,7 @@
     +-- SourceError             an archive we watch did not give what it was asked for
     |   +-- SourceDelayed       down, slow or busy: it is asked again by itself
     |   +-- SourceRefused       it will not answer; the text says the cure
+    +-- NotificationError       nobody could be told of an alarm; the text says why
     +-- DeliveryError           a result could not be handed over
         +-- DeliveryDelayed     try again later: the other side is down or busy
         +-- DeliveryRefused     trying again will not help; the text says the cure
@@ -120,6 +121,10 @@ class SourceDelayed(SourceError):  # noqa: N818
 
 class SourceRefused(SourceError):  # noqa: N818
     """The archive will not answer as things are; the text says what a person must do."""
+
+
+class NotificationError(HilumError):
+    """A notifier could not tell anybody of an alarm; the text says why, and what to do."""
 
 
 class DeliveryError(HilumError):

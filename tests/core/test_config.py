@@ -13,7 +13,7 @@ from hilum.config.kinds import SECTIONS_BY_KIND, settings_of
 from hilum.config.reference import example, table, tables_by_kind
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
-from hilum.kinds import DESTINATIONS, SOURCES
+from hilum.kinds import DESTINATIONS, NOTIFIERS, SOURCES
 
 PACS = {"name": "pacs", "kind": "dimse"}
 ORTHANC = {"name": "pacs", "kind": "orthanc", "url": "http://pacs:8042"}
@@ -135,17 +135,21 @@ def test_every_block_of_the_example_is_valid_without_its_comment_signs() -> None
     written = tomllib.loads("\n".join(uncommented(example(["hippocampal-volume"], ""))))
     assert {source["kind"] for source in written["source"]} == set(SOURCES.names)
     assert {place["kind"] for place in written["destination"]} == set(DESTINATIONS.names)
-    names = (f"{section}.{number}" for section in ("source", "destination") for number in range(3))
-    for section in ("source", "destination"):
+    assert {told["kind"] for told in written["notify"]} == set(NOTIFIERS.names)
+    named = ("source", "destination", "notify")
+    names = (f"{section}.{number}" for section in named for number in range(3))
+    for section in named:
         for block, name in zip(written[section], names, strict=False):
             block["name"] = name.replace(".", "-")
     site = parse({section: written[section] for section in SECTIONS_BY_KIND})
-    assert [type(end).__name__ for end in (*site.source, *site.destination)] == [
+    assert [type(end).__name__ for end in (*site.source, *site.destination, *site.notify)] == [
         "DicomwebSourceSettings",
         "OrthancSourceSettings",
         "DimseDestinationSettings",
         "DicomwebDestinationSettings",
         "FolderDestinationSettings",
+        "EmailNotifierSettings",
+        "WebhookNotifierSettings",
     ]
 
 
@@ -153,7 +157,7 @@ def uncommented(text: str) -> Iterator[str]:
     """The lines of `text`, with the settings that are comments."""
     for line in text.splitlines():
         plain = line.removeprefix("# ")
-        if re.fullmatch(r"\[+\w+\]+|\w+ = \S.*", plain) and "_file" not in plain:
+        if re.fullmatch(r"\[+\w+\]+|\w+ = \S.*", plain) and "password_file" not in plain:
             yield plain
 
 

@@ -16,6 +16,7 @@ from hilum.kinds import (
     HOSTS,
     LONGEST_MEDIA_TYPE,
     LONGEST_NAME,
+    NOTIFIERS,
     OBJECTS,
     SOURCES,
     Kinds,
@@ -31,6 +32,7 @@ OURS = {
     SOURCES: ("dicomweb", "orthanc"),
     OBJECTS: ("pdf", "sc", "seg", "sr"),
     HOSTS: ("child",),
+    NOTIFIERS: ("email", "webhook"),
 }
 FOLDER = {"name": "out", "kind": "folder", "folder": "out"}
 

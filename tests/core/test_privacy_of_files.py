@@ -57,7 +57,7 @@ def test_a_data_folder_that_is_open_to_others_is_an_alarm_until_it_is_not(
         (alarm,) = alarms_now(site, records)
         assert alarm.name == "folder"
         assert f"open to others (mode {rights:o})" in alarm.text
-        apply_cure(alarm.text)
+        apply_cure(f"{alarm.text}: {alarm.cure}")
         assert alarms_now(site, records) == []
     assert open_to_others(site.data) == ""
 

@@ -12,7 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from factory import OURS, a_delivery, a_result, a_workitem, as_own_result, mr_slices, put, write
-from hilum.alarms import AlarmLog, alarms_now
+from hilum.alarms import alarms_now
+from hilum.alarms.log import AlarmLog
 from hilum.arrivals import Arrivals
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.cli import app

@@ -14,7 +14,7 @@ from hilum.config import parse
 from hilum.config.reference import example
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError
-from hilum.kinds import DESTINATIONS, EVERY_GROUP, HOSTS, OBJECTS, SOURCES
+from hilum.kinds import DESTINATIONS, EVERY_GROUP, HOSTS, NOTIFIERS, OBJECTS, SOURCES
 from hilum.records.states import RequestAction
 from hilum.testing import write_series
 from hilum_lab.package import write_package
@@ -22,7 +22,13 @@ from tests.system.site import running
 
 from .package import EXAMPLE
 
-ADDED = {DESTINATIONS: "shelf", SOURCES: "drop", OBJECTS: "json", HOSTS: "fresh"}
+ADDED = {
+    DESTINATIONS: "shelf",
+    SOURCES: "drop",
+    OBJECTS: "json",
+    HOSTS: "fresh",
+    NOTIFIERS: "journal",
+}
 
 
 def test_its_own_tests_pass(example_package: Path) -> None:
@@ -31,7 +37,7 @@ def test_its_own_tests_pass(example_package: Path) -> None:
         command, cwd=EXAMPLE / "tests", capture_output=True, text=True, timeout=200
     )
     assert finished.returncode == 0, finished.stdout
-    assert "5 passed" in finished.stdout
+    assert "6 passed" in finished.stdout
 
 
 def test_each_kind_is_found_by_its_entry_point_and_is_one_file(example_package: Path) -> None:
@@ -46,7 +52,7 @@ def test_each_kind_is_found_by_its_entry_point_and_is_one_file(example_package: 
 
 def test_its_settings_are_written_explained_and_checked(example_package: Path) -> None:
     text = example([], "")
-    for kind in ("shelf", "drop", "fresh"):
+    for kind in ("shelf", "drop", "fresh", "journal"):
         assert f'# kind = "{kind}"' in text
     assert "# Where the files are put." in text
     with pytest.raises(ConfigurationError, match=r"source\.0\.foldr, did you mean 'folder'"):

@@ -67,7 +67,7 @@ def events(hilum: Running, study_uid: str, kind: str, count: int = 1) -> list[st
 def take(typed: Typed, hilum: Running, name: str) -> None:
     """The corrected version is taken by the commands that are printed."""
     (alarm,) = alarms_now(hilum.site, hilum.records)
-    status, shown = typed(cure_in(alarm.text))
+    status, shown = typed(cure_in(alarm.cure_here))
     assert status == 0
     number = next(line.split()[0] for line in shown.splitlines() if name in line)
     status, answer = typed(cure_in(shown).replace("NUMBER", number))
@@ -204,7 +204,7 @@ def test_corrections_of_a_named_sender_are_followed(tmp_path: Path, typed: Typed
         idle(hilum)
         assert states(hilum, study_uid) == ["completed"]
         (alarm,) = alarms_now(hilum.site, hilum.records)
-        _, shown = typed(cure_in(alarm.text))
+        _, shown = typed(cure_in(alarm.cure_here))
         number = next(line.split()[0] for line in shown.splitlines() if "MARKER^Two" in line)
         status, answer = typed(cure_in(shown).replace("NUMBER", number))
         assert (status, "2 of the analysed images did not come" in answer) == (1, True)
@@ -347,7 +347,7 @@ def test_a_study_that_moved_to_another_uid_is_a_correction(tmp_path: Path, typed
         hilum.send(write(images[:3], tmp_path / "late"))
         hilum.until(lambda: "held" in states(hilum, old_uid), "a late copy that is held")
         (alarm,) = alarms_now(hilum.site, hilum.records)
-        assert (alarm.name, old_uid in alarm.text) == ("patients", True)
+        assert (alarm.name, alarm.studies) == ("patients", (old_uid,))
         (note,) = notes(pacs)
         assert (note.StudyInstanceUID, note.PatientID) == (old_uid, "P1")
         made = [r for r in results(pacs) if r.StudyInstanceUID == new_uid]

@@ -124,12 +124,12 @@ def test_a_series_of_two_patients_is_held_until_a_person_decides(
         assert item.state == "held"
         assert "PatientID, PatientName, PatientBirthDate" in item.reason
         (alarm,) = alarms_now(hilum.site, hilum.records)
-        assert (alarm.name, study_uid in alarm.text) == ("patients", True)
+        assert (alarm.name, alarm.studies) == ("patients", (study_uid,))
         assert "MARKER" not in seen_by_others(hilum, study_uid)
         assert not (tmp_path / "out").exists()
 
         status, shown = typed(cure_in(item.reason))
-        assert (status, cure_in(alarm.text)) == (0, cure_in(item.reason))
+        assert (status, cure_in(alarm.cure_here)) == (0, cure_in(item.reason))
         number = next(line.split()[0] for line in shown.splitlines() if "MARKER^Two" in line)
         assert "MARKER^One" in shown
         rows = [line for line in shown.splitlines() if "MARKER" in line]

@@ -18,6 +18,7 @@ from plugin import BRIGHT, install_plugin
 from .site import running
 from .test_modules import site_for
 
+NUMBERS = ("/api/alarms", "/health", "/metrics")
 MARKERS = ("MARKERNAME", "MARKERID", "19010203")
 
 
@@ -36,7 +37,7 @@ def test_markers_stay_in_the_objects(tmp_path: Path, monkeypatch: pytest.MonkeyP
         console = f"http://127.0.0.1:{hilum.site.console.port}"
         pages = "".join(
             httpx.get(console + path).text
-            for path in ("/", "/api/studies", f"/api/studies/{study_uid}", "/api/modules")
+            for path in ("/", "/api/studies", f"/api/studies/{study_uid}", "/api/modules", *NUMBERS)
         )
     data = hilum.site.data
     results = [pydicom.dcmread(path) for path in (tmp_path / "out").rglob("*.dcm")]

@@ -19,6 +19,7 @@ from hilum.cli.app import (
 from hilum.config.kinds import DestinationSettings
 from hilum.errors import ConfigurationError, HilumError
 from hilum.records.states import PARKED, DeliveryState, DestinationState, WorkitemKind
+from hilum.severity import Severity
 from hilum.wording import counted
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the studies that came in and where their results are."""
-    from hilum.alarms import alarms_now
+    from hilum.alarms import alarms_now, views_of
     from hilum.records import views
 
     site, records = site_and_records(config)
@@ -61,7 +62,7 @@ def status(
     if as_json:
         print_json(
             {
-                "alarms": alarms,
+                "alarms": views_of(alarms),
                 "sources": sources,
                 "destinations": destinations,
                 **vars(studies),
@@ -72,7 +73,9 @@ def status(
         return
     for alarm in alarms:
         since = f" since {clock(alarm.since)}" if alarm.since else ""
-        out.print(f"[bold red]alarm{since}[/]: {escape(alarm.text)}")
+        style = "bold yellow" if alarm.severity is Severity.WARNING else "bold red"
+        said = escape(f"{alarm.text}; {alarm.cure_here}")
+        out.print(f"[{style}]alarm{since}, {alarm.severity}[/]: {said}")
     for source in sources:
         out.print(_source_line(source))
     for destination in destinations:

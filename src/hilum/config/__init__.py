@@ -50,6 +50,7 @@ def _check_names(site: Site) -> None:
     for several, names in (
         ("destinations have the same name", [destination.name for destination in site.destination]),
         ("sources have the same name", [source.name for source in site.source]),
+        ("notifiers have the same name", [notifier.name for notifier in site.notify]),
         ("hosts are for the same module", [host.module for host in site.host]),
     ):
         if repeated := [name for name, count in Counter(names).items() if count > 1]:

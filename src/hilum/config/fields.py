@@ -47,6 +47,16 @@ def _keyword(value: str) -> str:
     return value
 
 
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine, by name or address: nobody else hears what it is sent."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 Keyword = Annotated[str, AfterValidator(_keyword)]

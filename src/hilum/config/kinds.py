@@ -1,4 +1,4 @@
-"""What the settings of every source, destination and host have in common.
+"""What the settings of every source, destination, host and notifier have in common.
 
 A kind adds its own settings in its own file, see `hilum.kinds`. Parts that several kinds share,
 such as the address of a web service, stand here, too.
@@ -21,8 +21,9 @@ from pydantic_core import PydanticCustomError
 from hilum.config.fields import AETitle, Name, Port, Settings, WebAddress
 from hilum.errors import ConfigurationError
 from hilum.inbox.privacy import secret_in
-from hilum.kinds import DESTINATIONS, HOSTS, OBJECTS, SOURCES, Kinds
+from hilum.kinds import DESTINATIONS, HOSTS, NOTIFIERS, OBJECTS, SOURCES, Kinds
 from hilum.results import DICOM, is_one_of
+from hilum.severity import Severity
 from hilum.wording import suggestion
 
 UNUSABLE_KIND = "unusable_kind"  # type of the error that says why a kind cannot be used
@@ -199,6 +200,37 @@ class HostSettings(Settings):
     kind: str = Field(description="What it runs in; each kind has settings of its own.")
 
 
+class NotifierSettings(Settings):
+    """Who is told of alarms, and of which."""
+
+    name: Name = Field(
+        description="Name that the console and the records use.", examples=["operations"]
+    )
+    kind: str = Field(description="How it is told; each kind has settings of its own.")
+    severity: Severity = Field(
+        Severity.WARNING, description="Mildest alarms that are told: warning, error or critical."
+    )
+    pause_seconds: float = Field(
+        300,
+        ge=0,
+        description="Shortest time between two messages; what happens meanwhile stands in one.",
+    )
+    remind: bool = Field(True, description="Tell once a day what still stands.")
+    study_uids: bool = Field(
+        False, description="Name the studies by their UIDs; without it, only their number is told."
+    )
+    timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer, in seconds.")
+
+    def check(self) -> None:
+        """Look at what can be wrong before anything starts, such as a file with a secret.
+
+        Raises
+        ------
+        ConfigurationError
+            The settings cannot be used as they are; the text says the cure.
+        """
+
+
 class _OfKind(BaseModel):
     kind: str
 
@@ -230,4 +262,10 @@ AnyDestination = Annotated[
 ]
 AnySource = Annotated[SerializeAsAny[SourceSettings], BeforeValidator(_by_kind(SOURCES))]
 AnyHost = Annotated[SerializeAsAny[HostSettings], BeforeValidator(_by_kind(HOSTS))]
-SECTIONS_BY_KIND = {"destination": DESTINATIONS, "source": SOURCES, "host": HOSTS}
+AnyNotifier = Annotated[SerializeAsAny[NotifierSettings], BeforeValidator(_by_kind(NOTIFIERS))]
+SECTIONS_BY_KIND = {
+    "destination": DESTINATIONS,
+    "source": SOURCES,
+    "host": HOSTS,
+    "notify": NOTIFIERS,
+}

@@ -18,7 +18,13 @@ from hilum.config.fields import (
     Regex,
     Settings,
 )
-from hilum.config.kinds import AnyDestination, AnyHost, AnySource, DestinationSettings
+from hilum.config.kinds import (
+    AnyDestination,
+    AnyHost,
+    AnyNotifier,
+    AnySource,
+    DestinationSettings,
+)
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError
 
@@ -242,6 +248,7 @@ class Site(Settings):
         (), description="Where modules run that do not run in a child process of the worker."
     )
     route: tuple[Route, ...] = Field((), description="Where results are sent on to.")
+    notify: tuple[AnyNotifier, ...] = Field((), description="Who is told of alarms.")
     norms: tuple[NormsSettings, ...] = Field((), description="Norms of your own; Hilum has none.")
 
     def destinations(self, names: tuple[str, ...]) -> tuple[DestinationSettings, ...]:

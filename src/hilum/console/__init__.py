@@ -14,8 +14,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from hilum.alarms import alarms_now
+from hilum.alarms import AlarmView, alarms_now, views_of
 from hilum.config.site import Site
+from hilum.console.health import health_of
+from hilum.console.metrics import metrics_of
 from hilum.errors import HilumError
 from hilum.hints import Asked, HintSender, wake_address
 from hilum.module import ModuleFacts
@@ -68,11 +70,13 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
     return Starlette(
         routes=[
             Route("/", page),
+            Route("/health", health_of(site, records)),
+            Route("/metrics", metrics_of(site, records)),
             Route("/studies/{uid}", page),
             Route("/api/studies", studies),
             Route("/api/studies/{uid}", study),
             Route("/api/modules", modules),
-            Route("/api/alarms", _showing(alarms_now, site, records)),
+            Route("/api/alarms", _showing(_alarms, site, records)),
             Route("/api/refusals", _showing(records.rejections.since)),
             Route("/api/sources", _showing(views.sources, site, records)),
             Route("/api/destinations", _showing(views.destinations, site, records)),
@@ -80,6 +84,10 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
             Route("/api/sources/{name}/wake", wake, methods=["POST"]),
         ]
     )
+
+
+def _alarms(site: Site, records: Records) -> list[AlarmView]:
+    return views_of(alarms_now(site, records))
 
 
 def _showing(view: Callable[..., Any], *arguments: Any) -> Callable[[Request], Awaitable[Response]]:

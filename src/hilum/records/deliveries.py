@@ -67,6 +67,30 @@ class DeliveryRecords:
             query = query.where(delivery.destination == destination)
         return list(dict.fromkeys(row.workitem_id for row in select(self._database, query)))
 
+    def studies_in(self, *states: DeliveryState) -> dict[str, list[str]]:
+        """The studies with a delivery in one of these states, by destination.
+
+        Without those of results that another one has replaced.
+        """
+        workitem = tables.workitem.c
+        query = (
+            sa.select(delivery.destination, workitem.study_uid)
+            .join(tables.workitem, workitem.id == delivery.workitem_id)
+            .where(delivery.state.in_(states), workitem.superseded_by.is_(None))
+            .order_by(delivery.destination, delivery.owed_at)
+        )
+        found: dict[str, dict[str, None]] = {}
+        for row in select(self._database, query):
+            found.setdefault(row.destination, {})[row.study_uid] = None
+        return {destination: list(uids) for destination, uids in found.items()}
+
+    def oldest_owed(self) -> dict[str, float]:
+        """Since when the oldest delivery that is owed to each destination is."""
+        oldest = sa.func.min(delivery.owed_at).label("at")
+        query = sa.select(delivery.destination, oldest).where(delivery.state.in_(OWED))
+        rows = select(self._database, query.group_by(delivery.destination))
+        return {row.destination: float(row.at) for row in rows}
+
     def first_due(self, destination: str, now: float) -> Delivery | None:
         """Of the deliveries that are due, the one that was owed first."""
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))

@@ -50,6 +50,12 @@ class EventRecords:
         """Whether something was noted of this study."""
         return self._rows.first(event.study_uid == study_uid) is not None
 
+    def last_moved(self) -> float:
+        """When an analysis last began or ended; 0 if none ever did."""
+        kinds = (EventKind.RUNNING, EventKind.ANALYSED, EventKind.FAILED)
+        last = self._rows.first(event.kind.in_(kinds), order_by=event.id.desc())
+        return last.at if last else 0.0
+
     def studies_ending(self, ending: str) -> list[str]:
         """UIDs that end so, of studies that something was noted of; it looks at every event."""
         uid = event.study_uid

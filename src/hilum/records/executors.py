@@ -18,6 +18,13 @@ class ExecutorRecords:
         """All executors."""
         return self._rows.find()
 
+    def last_signs(self) -> dict[str, float]:
+        """When an executor of each role last showed that it lives."""
+        last: dict[str, float] = {}
+        for row in self.all():
+            last[row.role] = max(row.beat_at, last.get(row.role, 0.0))
+        return last
+
     def beat(self, living: Executor) -> None:
         """Note that an executor lives. It is recorded again if another process took it for dead."""
         if not self._rows.change(executor.id == living.id, beat_at=living.beat_at):

@@ -57,6 +57,12 @@ class StudyRecords:
         (row,) = select(self._database, query)
         return int(row.number)
 
+    def totals(self) -> tuple[int, int]:
+        """How many studies there are, and how many images of them."""
+        sums = [sa.func.count().label("number"), sa.func.sum(study.images).label("images")]
+        (row,) = select(self._database, sa.select(*sums).select_from(tables.study))
+        return int(row.number), int(row.images or 0)
+
     def ending(self, ending: str) -> list[str]:
         """UIDs that end so."""
         uid = study.study_uid

@@ -89,6 +89,19 @@ class WorkitemRecords:
             limit=most,
         )
 
+    def oldest_in_state(self, state: WorkitemState) -> float | None:
+        """When the oldest of the workitems in a state was made; None if there is none."""
+        query = sa.select(sa.func.min(workitem.created).label("at")).where(workitem.state == state)
+        (row,) = select(self._database, query)
+        return None if row.at is None else float(row.at)
+
+    def counts(self) -> dict[tuple[str, WorkitemState], int]:
+        """The number of workitems of each module in each state."""
+        columns = (workitem.module, workitem.state)
+        query = sa.select(*columns, sa.func.count().label("number")).group_by(*columns)
+        rows = select(self._database, query)
+        return {(row.module, WorkitemState(row.state)): row.number for row in rows}
+
     def without_subjects(self, study_uid: str = "") -> list[str]:
         """Ids of the runs, of one study or of all, whose images nothing was noted of, newest first.
 

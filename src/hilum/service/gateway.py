@@ -5,7 +5,7 @@ import threading
 import time
 from typing import assert_never
 
-from hilum.alarms import AlarmLog
+from hilum.alarms.telling import AlarmWatch
 from hilum.config.site import Site
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
@@ -73,7 +73,7 @@ class Gateway:
         self._retention = Retention(
             site, records, flow.inbox, flow.arrivals, flow.workitems, flow.own
         )
-        self._alarms = AlarmLog(site, records)
+        AlarmWatch(site, records).start()
         self._keeper = Keeper(records.database.transact, site.data)
         threading.Thread(target=self._keep_copies, name="copies", daemon=True).start()
         self._next_sweep = 0.0
@@ -129,8 +129,7 @@ class Gateway:
         self._next_sweep = time.monotonic() + SWEEP_SECONDS
 
     def _look_after(self) -> None:
-        """Note alarms, and take over what dead executors have left."""
-        self._alarms.check()
+        """Take over what dead executors have left."""
         for executor in self._pulse.reap():
             log.warning("took over the work of %s, which died", executor)
             wake_workers(self._data)

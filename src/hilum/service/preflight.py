@@ -101,9 +101,11 @@ def check_norms(site: Site) -> None:
 
 
 def check_ends(site: Site) -> None:
-    """Raise `ConfigurationError` for settings of a source or destination that cannot be used."""
+    """Raise `ConfigurationError` for a source, destination or notifier that cannot be used."""
     for end in (*site.source, *site.destination):
         end.check()
+    for notifier in site.notify:
+        notifier.check()
     for route in site.route:
         for destination in site.destinations(route.send_to if route.images else ()):
             if not destination.takes(DICOM):

@@ -7,15 +7,18 @@ kinds and modules are tested by the same functions.
 from hilum.testing.destinations import check_destination, results_of
 from hilum.testing.hosts import check_host
 from hilum.testing.modules import check_module, job_of
+from hilum.testing.notifiers import a_message, check_notifier
 from hilum.testing.objects import check_object
 from hilum.testing.samples import analysis_of, refusal_of, write_series
 from hilum.testing.sources import check_source
 
 __all__ = [
+    "a_message",
     "analysis_of",
     "check_destination",
     "check_host",
     "check_module",
+    "check_notifier",
     "check_object",
     "check_source",
     "job_of",

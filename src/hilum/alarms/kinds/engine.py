@@ -1,0 +1,50 @@
+"""Nothing moves: the gateway gives no sign of life, or analyses wait and none begins."""
+
+from collections.abc import Iterator
+
+from hilum.alarms.alarm import Alarm, Facts
+from hilum.records.states import WorkitemState
+from hilum.severity import Severity
+from hilum.wording import counted
+
+SILENT_SECONDS = 60.0  # a process gives a sign of life every ten
+STILL_SECONDS = 900.0  # for which analyses wait and none begins, with a worker alive
+
+
+def alarms(facts: Facts) -> Iterator[Alarm]:
+    """What has stopped."""
+    last = facts.records.executors.last_signs()
+    if "gateway" in last and facts.now - last["gateway"] > SILENT_SECONDS:
+        yield Alarm(
+            "gateway",
+            Severity.CRITICAL,
+            "the gateway gives no sign of life: nothing is decided, and nothing is delivered",
+            "start `hilum serve`, or restart it where it runs; the images that came meanwhile are "
+            "found then",
+            since=last["gateway"],
+        )
+    waiting = facts.records.workitems.oldest_in_state(WorkitemState.SCHEDULED)
+    if waiting is not None:
+        yield from _still(facts, waiting, last.get("worker", 0.0))
+
+
+def _still(facts: Facts, waiting: float, worker_at: float) -> Iterator[Alarm]:
+    """Analyses wait, the oldest since `waiting`; `worker_at`: the last sign of life of a worker."""
+    since = max(waiting, worker_at)
+    if facts.now - since > SILENT_SECONDS:
+        text, cure = "no worker runs", "start `hilum serve`, or `hilum serve --role worker`"
+    else:
+        patience = max(STILL_SECONDS, 2 * facts.site.worker.timeout_seconds)
+        since = max(waiting, facts.records.events.last_moved())
+        if facts.now - since <= patience:
+            return
+        text, cure = "workers run, and begin none of them", "restart `hilum serve`"
+    counts = facts.records.workitems.counts().items()
+    count = sum(number for (_, state), number in counts if state is WorkitemState.SCHEDULED)
+    yield Alarm(
+        "engine",
+        Severity.CRITICAL,
+        f"{counted(count, 'analysis')} wait{'s' if count == 1 else ''}: {text}",
+        f"{cure}; no analysis is lost",
+        since,
+    )

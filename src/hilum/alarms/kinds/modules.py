@@ -1,0 +1,39 @@
+"""A module gives no result any more: its newest analyses all failed or were refused."""
+
+from collections.abc import Iterator
+
+from hilum.alarms.alarm import Alarm, Facts
+from hilum.records.states import WorkitemState
+from hilum.records.views import refusal_in
+from hilum.severity import Severity
+
+WITHOUT_RESULT = 5  # analyses, one after the other,
+WITHIN_SECONDS = 24 * 3600.0
+ANALYSED = (
+    WorkitemState.DELIVERING,
+    WorkitemState.COMPLETED,
+    WorkitemState.PARKED,
+    WorkitemState.FAILED,
+)
+
+
+def alarms(facts: Facts) -> Iterator[Alarm]:
+    """Each module of a rule of which that is so."""
+    since = facts.now - WITHIN_SECONDS
+    workitems = facts.records.workitems
+    for module in sorted({rule.module for rule in facts.site.rule}):
+        newest = workitems.newest_of(module, since, ANALYSED, WITHOUT_RESULT)
+        failed = sum(item.failure is not None for item in newest)
+        refused = sum(
+            item.failure is None and refusal_in(item.findings or ()) is not None for item in newest
+        )
+        if failed + refused == WITHOUT_RESULT:
+            yield Alarm(
+                f"module {module}",
+                Severity.ERROR,
+                f"the last {WITHOUT_RESULT} analyses of {module} gave no result: {failed} failed, "
+                f"{refused} were refused",
+                "type `hilum trace STUDY` to see why the newest one did not; this alarm ends with "
+                "the next result",
+                studies=(newest[0].study_uid,),
+            )

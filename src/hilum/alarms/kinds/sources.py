@@ -1,0 +1,44 @@
+"""An archive cannot be watched, or nobody watches it."""
+
+from collections.abc import Iterator
+
+from hilum.alarms.alarm import Alarm, Facts
+from hilum.config.kinds import SourceSettings
+from hilum.records.models import SourceStanding
+from hilum.records.states import SourceState
+from hilum.severity import Severity
+
+A_WHILE = 300.0  # s; a restart of an archive takes less
+
+
+def alarms(facts: Facts) -> Iterator[Alarm]:
+    """Each source of the settings of which that is so for a while."""
+    standings = facts.records.sources.all()
+    for settings in facts.site.source:
+        standing = standings.get(settings.name)
+        if standing is None:  # nobody has watched it yet
+            continue
+        if standing.state is SourceState.REACHABLE:
+            yield from _unwatched(facts.now, settings, standing)
+        elif facts.now - standing.since >= A_WHILE:
+            yield _alarm(
+                settings.name,
+                f"source {settings.name} cannot be watched ({standing.state}): its new images do "
+                "not come by themselves",
+                "`hilum sources` asks it and says what is wrong; what was missed is fetched as "
+                "soon as it answers",
+                standing.since,
+            )
+
+
+def _unwatched(now: float, settings: SourceSettings, standing: SourceStanding) -> Iterator[Alarm]:
+    """It answered, but long ago: its watcher hangs, or does not run."""
+    last = standing.seen_at or standing.since
+    if now - last >= A_WHILE + 2 * max(settings.poll_seconds, settings.timeout_seconds):
+        text = f"nobody watches source {settings.name}: its new images do not come by themselves"
+        cure = "restart `hilum serve`, with the role watcher; what was missed is fetched then"
+        yield _alarm(settings.name, text, cure, last)
+
+
+def _alarm(name: str, text: str, cure: str, since: float) -> Alarm:
+    return Alarm(f"source {name}", Severity.ERROR, text, cure, since)

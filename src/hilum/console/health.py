@@ -1,0 +1,60 @@
+"""`/health`: whether Hilum does its work, as load balancers and watchdogs ask for it."""
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from functools import partial
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from hilum.alarms import Alarm, alarms_now
+from hilum.config.site import Site
+from hilum.console.patience import in_time
+from hilum.records import Records
+from hilum.records.views import as_json
+from hilum.severity import Severity
+
+Line = dict[str, str | float | None]  # of an alarm: name, severity, since
+
+
+class Health(StrEnum):
+    """Whether Hilum does its work."""
+
+    OK = "ok"  # there is no alarm
+    DEGRADED = "degraded"  # there are alarms, and none is critical
+    FAILING = "failing"  # an alarm is critical, or the records do not answer
+
+    @classmethod
+    def of(cls, alarms: list[Alarm]) -> "Health":
+        """What `alarms` make of it."""
+        if any(alarm.severity is Severity.CRITICAL for alarm in alarms):
+            return cls.FAILING
+        return cls.DEGRADED if alarms else cls.OK
+
+
+def health_of(site: Site, records: Records) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint. HTTP 503 says *failing*, 200 anything else.
+
+    It names alarms and says nothing of their text: who may ask need not see everything.
+    """
+    ask = in_time(partial(alarms_now, site, records))
+
+    async def health(_request: Request) -> Response:
+        try:
+            alarms = await ask()
+        except TimeoutError:
+            return _answer(Health.FAILING, [_line("records", Severity.CRITICAL, None)])
+        return _answer(Health.of(alarms), [_line(a.name, a.severity, a.since) for a in alarms])
+
+    return health
+
+
+def _line(name: str, severity: Severity, since: float | None) -> Line:
+    return {"name": name, "severity": severity, "since": since}
+
+
+def _answer(health: Health, alarms: list[Line]) -> Response:
+    status = HTTPStatus.SERVICE_UNAVAILABLE if health is Health.FAILING else HTTPStatus.OK
+    content = as_json({"status": health, "alarms": alarms})
+    return JSONResponse(content, status, headers={"Cache-Control": "no-store"})
