@@ -65,9 +65,10 @@ def _end(flow: Flow, item: Workitem, said: RejectionNote) -> str:
         workitems.withdraw_here(item, text)  # it is nowhere but here
         return ""
     try:
-        take_back(flow, item, said)
+        answer = take_back(flow, item, said)
     except RemovedError:
-        cure = "its images are no longer here for a note: reject it in the archive itself"
-        workitems.withdraw_here(item, f"{text}; {cure}")
-        return f"result {item.id[-8:]}: {cure}"
-    return ""
+        rest = "its images are no longer here for a note: reject it in the archive itself"
+        workitems.withdraw_here(item, f"{text}; {rest}")
+    else:
+        rest = answer.rest if answer.done else answer.text
+    return f"result {item.id[-8:]}: {rest}" if rest else ""

@@ -13,7 +13,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 
 from hilum.arrivals import Arrivals
 from hilum.assembly import (
@@ -27,7 +26,7 @@ from hilum.assembly import (
     is_same_reason,
 )
 from hilum.comparison import Comparison
-from hilum.config.kinds import STANDARD_OBJECTS, Encoding, Regions
+from hilum.config.kinds import STANDARD_OBJECTS
 from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections
 from hilum.engine import durable, exchange
@@ -38,7 +37,6 @@ from hilum.hosts import Host, Job, host_of
 from hilum.inbox import Inbox
 from hilum.inbox.room import with_room
 from hilum.module import Module, facts_of, inputs_of
-from hilum.objects import write_what_can_be
 from hilum.outbox import Outbox
 from hilum.records import Records
 from hilum.records.models import Workitem
@@ -48,11 +46,11 @@ from hilum.routing import Selection, applies, recipients, whose
 from hilum.runs import not_run_uid
 from hilum.wording import counted
 from hilum.workitems import Workitems
+from hilum.writing import Wanted, Writer
 
 MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
-Wanted = tuple[tuple[str, ...], Encoding, Regions]  # the kinds of objects, and how they are written
 FOR_NOBODY: dict[str, Wanted] = {"": (STANDARD_OBJECTS, "auto", "outlines")}
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
@@ -96,6 +94,7 @@ class Flow(durable.Workflows):
         self.arrivals = Arrivals(self.inbox, records, self.own, clock)
         self.workitems = Workitems(records, self.inbox, site.data, self.facts, self.needs, clock)
         self.corrections = Corrections(site, records, self.inbox, self.workitems)
+        self.writer = Writer(records, self.workitems, site.data)
         self.comparison = Comparison(site, records, self.workitems)
         offer = self.corrections.offer_filed
         self.outbox = Outbox(site, records, self.workitems, clock, offer=offer)
@@ -340,28 +339,17 @@ class Flow(durable.Workflows):
         """Write the result objects in every way asked for, and owe them to destinations."""
         item = self.records.workitems.one(workitem_id)
         self.ends_workers(item)
-        analysis = self.workitems.analysis(item)
-        refused = analysis.findings.refusal is not None
+        refused = exchange.load(self.workitems.result_folder(workitem_id)).refusal is not None
         images_to = recipients(self.site, item.rule, refused)
         destinations = self.site.destinations(tuple(images_to))
-        written: set[str] = set()
-        lost: dict[str, str] = {}
         variants: dict[str, Wanted]
         variants = {d.variant: (d.objects, d.segmentation, d.regions) for d in destinations}
-        for variant, wanted in sorted((variants or FOR_NOBODY).items()):
-            for document in write_what_can_be(analysis, lost, *wanted, variant):
-                keep = partial(self.workitems.keep, workitem_id, document, variant)
-                with_room(self.site.data, keep)
-                written.add(document.kind)
+        written = self.writer.write(item, variants or FOR_NOBODY)
         owed = [
             self.outbox.owed(workitem_id, d.name, d.variant, images_to[d.name])
             for d in destinations
         ]
-        for kind, place in lost.items():
-            text = f"{kind} could not be written, the others are sent: {place}"
-            log.error("workitem %s: %s", workitem_id, text)
-            self.records.events.add(item.study_uid, EventKind.FAILED, text, workitem_id)
-        text = f"results written: {', '.join(sorted(written))}"
+        text = f"results written: {', '.join(written)}"
         self.records.workitems.deliver(workitem_id, text, owed)
         self.outbox.settle(workitem_id)
         self._hints.send(Written())

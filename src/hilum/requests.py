@@ -15,8 +15,12 @@ from hilum.records.states import (
     RequestAction,
     WorkitemState,
 )
+from hilum.releasing import may_have_arrived, release
 from hilum.routing import applies
-from hilum.withdrawing import RequestAnswer, withdraw
+from hilum.runs import withdrawal_uid
+from hilum.withdrawing import RejectionNote, RequestAnswer, take_back, withdraw
+
+WHY_AGAIN = "It was cancelled while it was sent, and the images are analysed again."
 
 
 def obey(flow: Flow) -> None:
@@ -35,29 +39,11 @@ def obey(flow: Flow) -> None:
         flow.records.requests.answer(asked.id, answer.done, answer.text)
 
 
-def release(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
-    """Deliver again what a destination refused, because a person has removed the cause."""
-    parked = flow.records.deliveries.parked_of(item.id)
-    if not parked:
-        return RequestAnswer(False, f"not released: it is {item.state}, and parked nowhere")
-    defined = {destination.name for destination in flow.site.destination}
-    known = sorted({delivery.destination for delivery in parked} & defined)
-    if not known:
-        text = (
-            "not released: the settings do not define its destination; define it and restart Hilum"
-        )
-        return RequestAnswer(False, text)
-    names = ", ".join(known)
-    if not flow.records.workitems.release(item, known, f"released, goes to {names}"):
-        return RequestAnswer(False, f"not released: it is {item.state}")
-    flow.outbox.wake()
-    return RequestAnswer(True, f"released; it goes to {names}")
-
-
 def retry(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     """Analyse again what failed, as a workitem of its own; or deliver now what waits.
 
-    What was not run is judged anew.
+    What was not run is judged anew. What was cancelled is taken back first wherever a part of it
+    may have arrived.
     """
     if item.state in WITHOUT_RUN:
         return judge_anew(flow, item)
@@ -67,9 +53,16 @@ def retry(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
         text = "sent again now, or as soon as the destination answers"
         return RequestAnswer(bool(hurried), text if hurried else "it is being delivered")
     has_failed = item.failure is not None or item.state is WorkitemState.FAILED
-    if not item.is_run or not (has_failed or item.state is WorkitemState.CANCELLED):
+    is_ended = item.state is WorkitemState.CANCELLED or _was_taken_back_for(flow, item, asked)
+    if not item.is_run or not (has_failed or is_ended):
         return RequestAnswer(False, f"not tried again: it is {item.state}, not failed or cancelled")
     return run_again(flow, item, asked.at)
+
+
+def _was_taken_back_for(flow: Flow, item: Workitem, asked: Request) -> bool:
+    """Whether it was taken back for this request, before a crash."""
+    note = flow.records.workitems.get(withdrawal_uid(item.id))
+    return note is not None and note.created == asked.at
 
 
 def run_again(flow: Flow, item: Workitem, at: float) -> RequestAnswer:
@@ -79,6 +72,10 @@ def run_again(flow: Flow, item: Workitem, at: float) -> RequestAnswer:
         return RequestAnswer(False, f"not tried again: {item.superseded_by} has replaced it")
     if not all(path.exists() for path in flow.workitems.images(item)):
         return RequestAnswer(False, "not tried again: its images were removed")
+    if item.state is WorkitemState.CANCELLED and may_have_arrived(flow, item):
+        taken_back = take_back(flow, item, RejectionNote(at, WHY_AGAIN))
+        if not taken_back.done:
+            return RequestAnswer(False, f"not tried again: {taken_back.text}")
     text = f"{new.module} {new.version}, tried again"
     flow.records.corrections.repeat(item.id, new.id)
     flow.records.workitems.schedule(new, [(EventKind.SCHEDULED, text)])
@@ -124,20 +121,22 @@ def cancel(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
     """Stop an analysis, or what was not delivered yet of its results."""
     records = flow.records
     deliveries = records.deliveries.of_workitem(item.id)
-    shown = sorted(d.destination for d in deliveries if d.state in TAKEN)
+    taken = sorted(d.destination for d in deliveries if d.state in TAKEN)
     text = "cancelled by a person"
-    if shown:
-        done = records.deliveries.cancel(item.id, text) > 0
+    take_it_back = f"`hilum withdraw` takes it back from {', '.join(taken)}"
+    if taken:
+        done = records.deliveries.cancel(item, text) > 0
         flow.outbox.settle(item.id)
-        where_shown = ", ".join(shown)
-        text += f" for the other destinations; `hilum withdraw` takes it back from {where_shown}"
+        text += f" for the other destinations; {take_it_back}"
+        refusal = f"not cancelled: nothing of it is still to be sent; {take_it_back}"
     else:
         done = records.workitems.cancel(item, text) or item.state is WorkitemState.CANCELLED
         if item.state is WorkitemState.HELD:
             records.corrections.dismiss(item.study_uid)
-        if deliveries:
-            text += "; if a part of it was under way already, `hilum withdraw` takes that back"
-    return RequestAnswer(done, text if done else f"not cancelled: it is {item.state}")
+        if may_have_arrived(flow, item):
+            text += "; a part of it may have arrived, `hilum withdraw` takes that back"
+        refusal = f"not cancelled: it is {item.state}"
+    return RequestAnswer(done, text if done else refusal)
 
 
 ACTIONS: dict[RequestAction, Callable[[Flow, Workitem, Request], RequestAnswer]] = {

@@ -1,6 +1,7 @@
 """How a result is taken back: a rejection note goes wherever it went."""
 
 import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -9,9 +10,10 @@ from pydicom.sr.coding import Code
 
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
+from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
 from hilum.objects import Document, write_other_withdrawals, write_withdrawal
-from hilum.records.models import Request, Workitem, WrittenResult
+from hilum.records.models import Delivery, Request, Workitem, WrittenResult
 from hilum.records.states import REACHED_FROM, EventKind, WorkitemKind, WorkitemState
 from hilum.results import DICOM
 from hilum.runs import withdrawal_uid
@@ -20,10 +22,28 @@ log = logging.getLogger(__name__)
 
 
 class RequestAnswer(NamedTuple):
-    """Whether a request was done, and what the person is told."""
+    """Whether a request was done, and what the person is told.
+
+    `rest` is what the person has to do besides, "" if that is nothing; `text` ends with it.
+    """
 
     done: bool
     text: str
+    rest: str = ""
+
+
+@dataclass(frozen=True)
+class PartialNote:
+    """A note that takes some objects of a result back at one destination.
+
+    `kinds` are those of the objects that it takes back. `rest` is what a person has to do about
+    the others.
+    """
+
+    note: Workitem
+    owed: Delivery
+    kinds: frozenset[str]
+    rest: str
 
 
 @dataclass(frozen=True)
@@ -54,20 +74,7 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     if item.state is WorkitemState.WITHDRAWN:
         return _told(flow, item)
     flow.workitems.require_files(item)
-    note = replace(
-        item,
-        id=withdrawal_uid(item.id),
-        kind=WorkitemKind.WITHDRAWAL,
-        state=WorkitemState.DELIVERING,
-        reason="a note that takes a result back",
-        created=said.at,
-        inputs={},
-        verdicts=(),
-        failure=None,
-        predecessor=None,
-        superseded_by=None,
-        findings=(),
-    )
+    note = _note_of(item, withdrawal_uid(item.id), said)
     variants = _write_notes(flow, item, note, said)
     owed = [
         flow.outbox.owed(note.id, delivery.destination, delivery.variant, images=False)
@@ -79,29 +86,83 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     return _told(flow, item)
 
 
+def take_back_some(
+    flow: Flow,
+    item: Workitem,
+    destination: str,
+    results: Sequence[WrittenResult],
+    said: RejectionNote,
+) -> PartialNote:
+    """Write a note that takes `results` of a workitem back at one destination.
+
+    It is not on record yet, and nothing is changed of the workitem.
+    """
+    of_which = sorted(result.identity for result in results)
+    note = _note_of(item, derived_uid(item.id, "withdrawal", destination, *of_which), said)
+    _write_notes(flow, item, note, said, [replace(r, variant=destination) for r in results])
+    owed = flow.outbox.owed(note.id, destination, destination, images=False)
+    answered = {result.kind for result in flow.records.results.of_workitem(note.id)}
+    left = {r.kind for r in results if r.media_type != DICOM} - answered
+    kinds = frozenset(result.kind for result in results) - left
+    return PartialNote(note, owed, kinds, _left(left, destination))
+
+
+def _note_of(item: Workitem, note_id: str, said: RejectionNote) -> Workitem:
+    """The workitem whose result is the note."""
+    return replace(
+        item,
+        id=note_id,
+        kind=WorkitemKind.WITHDRAWAL,
+        state=WorkitemState.DELIVERING,
+        reason="a note that takes a result back",
+        created=said.at,
+        inputs={},
+        verdicts=(),
+        failure=None,
+        predecessor=None,
+        superseded_by=None,
+        findings=(),
+    )
+
+
 def _told(flow: Flow, item: Workitem) -> RequestAnswer:
     """Who is told by the note, and what no note takes back."""
     note = withdrawal_uid(item.id)
     told = sorted({d.destination for d in flow.records.deliveries.of_workitem(note)})
     text = f"withdrawn; a note goes to {', '.join(told) or 'nobody'}"
     results, records = flow.records.results, flow.records.deliveries
+    lefts = []
     for delivery in sorted(records.of_workitem(item.id), key=lambda d: d.destination):
         answered = {r.kind for r in results.of_variant(note, delivery.variant)}
         received = results.of_variant(item.id, delivery.variant)
         left = {r.kind for r in received if r.media_type != DICOM} - answered
-        if left:
-            text += f"; its {', '.join(sorted(left))} at {delivery.destination} cannot be taken"
-            text += " back by Hilum: tell whoever reads results there"
-    return RequestAnswer(True, text)
+        lefts.append(_left(left, delivery.destination))
+    rest = "; ".join(filter(None, lefts))
+    return RequestAnswer(True, f"{text}; {rest}" if rest else text, rest)
 
 
-def _write_notes(flow: Flow, item: Workitem, note: Workitem, said: RejectionNote) -> set[str]:
+def _left(kinds: Collection[str], destination: str) -> str:
+    """What a person has to do about `kinds` that no note takes back at a destination."""
+    if not kinds:
+        return ""
+    whose = f"its {', '.join(sorted(kinds))} at {destination}"
+    return f"{whose} cannot be taken back by Hilum: tell whoever reads results there"
+
+
+def _write_notes(
+    flow: Flow,
+    item: Workitem,
+    note: Workitem,
+    said: RejectionNote,
+    some: Sequence[WrittenResult] = (),
+) -> set[str]:
     """One note for each variant of the result: a destination is told of what it received only.
 
-    Gives the variants of which there is a note: not every kind of object can be taken back.
+    Or of `some` objects of the result. Gives the variants of which there is a note: not every kind
+    of object can be taken back.
     """
     written: dict[str, list[WrittenResult]] = {}
-    for result in flow.records.results.of_workitem(item.id):
+    for result in some or flow.records.results.of_workitem(item.id):
         written.setdefault(result.variant, []).append(result)
     analysis = replace(
         flow.workitems.analysis(item),

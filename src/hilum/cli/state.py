@@ -17,7 +17,7 @@ from hilum.cli.app import (
     site_and_records,
 )
 from hilum.config.kinds import DestinationSettings
-from hilum.errors import ConfigurationError, HilumError
+from hilum.errors import HilumError
 from hilum.records.states import PARKED, DeliveryState, DestinationState, WorkitemKind
 from hilum.severity import Severity
 from hilum.wording import counted
@@ -141,29 +141,29 @@ def sources(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
 @app.command()
 def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
-    """Ask every destination whether it answers, and show what it still has to take."""
+    """Try what a delivery needs at every destination, and show what it still has to take."""
     from hilum.config import load
-    from hilum.destinations import open_destination
+    from hilum.destinations import checks_of
     from hilum.records import views
 
     site = load(config)
     records = records_if_any(site)
-    asked = []
+    tried = []
     for view, settings in zip(views.destinations(site, records), site.destination, strict=True):
-        try:
-            settings.check()
-            answers = open_destination(settings).is_reachable()
-            answer = "answers" if answers else "does not answer"
-        except ConfigurationError as error:
-            answers, answer = False, f"cannot be asked: {error}"
-        asked.append({**vars(view), "answers": answers, "answer": answer})
         if not as_json:
             out.print(_destination_line(view))
             out.print(f"  receives {_received(settings)}")
-            out.print(f"  {escape(answer)}", style=None if answers else "bold red")
+        checks = []
+        for check in checks_of(settings):
+            checks.append(check)
+            if not as_json:
+                text = f"  {check.what}: {escape(check.text)}"
+                out.print(text, style=None if check.good else "bold red")
+        good = all(check.good for check in checks)
+        tried.append({**vars(view), "checks": checks, "good": good})
     if as_json:
-        print_json(asked)
-    raise typer.Exit(0 if all(view["answers"] for view in asked) else 1)
+        print_json(tried)
+    raise typer.Exit(0 if all(one["good"] for one in tried) else 1)
 
 
 @app.command()

@@ -73,7 +73,9 @@ class Handover:
         """Send `results`, note every answer, and raise as `send_rest` unless all were taken."""
         before = self.records.receipts.of(delivery)
         now = self.clock()
-        self.records.receipts.begin(delivery, [result.identity for result in results], now)
+        identities = [result.identity for result in results]
+        if not self.records.receipts.begin(delivery, identities, now):
+            raise DeliveryDelayed("it was cancelled meanwhile")
         answers: list[Answer] = []
         try:
             for answer in peer.send(results):

@@ -63,6 +63,15 @@ class CommittingDestination(Protocol):
         """Ask for storage commitment (PS3.4 J.3.2); None if the answer comes later, to us."""
 
 
+def checks_of(settings: DestinationSettings) -> Iterator[Checked]:
+    """What the destination of `settings` tells when it is checked, or why it cannot be."""
+    try:
+        settings.check()
+        yield from open_destination(settings).check()
+    except (HilumError, OSError) as error:
+        yield Checked("settings", False, str(error))
+
+
 def is_answered(call: Callable[[], object]) -> bool:
     """Whether `call`, which asks a destination for anything, is answered at all."""
     try:

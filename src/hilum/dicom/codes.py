@@ -87,6 +87,7 @@ PROCESSING_SUMMARY = Code("111017", "DCM", "CAD Processing and Findings Summary"
 NO_ALGORITHMS_SUCCEEDED = Code("111245", "DCM", "No algorithms succeeded; without findings")
 
 # a result that is taken back (CID 7010, TID 2010)
+REJECTED_FOR_QUALITY = Code("113001", "DCM", "Rejected for Quality Reasons")
 REJECTED_FOR_PATIENT_SAFETY = Code("113037", "DCM", "Rejected for Patient Safety Reasons")
 INCORRECT_WORKLIST_ENTRY = Code("113038", "DCM", "Incorrect Modality Worklist Entry")
 KEY_OBJECT_DESCRIPTION = Code("113012", "DCM", "Key Object Description")

@@ -1,12 +1,12 @@
 """What every destination still has to show, and when it is tried again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
 from hilum.records import events, tables
 from hilum.records.database import Database
-from hilum.records.models import Delivery
+from hilum.records.models import Delivery, Workitem
 from hilum.records.rows import Rows, insert, select
 from hilum.records.states import ARRIVED, CANCELLABLE, OWED, PARKED, DeliveryState, EventKind
 
@@ -160,9 +160,18 @@ class DeliveryRecords:
         """Note that it is not sent."""
         self._note(of, DeliveryState.CANCELLED, text)
 
-    def cancel(self, workitem_id: str, reason: str) -> int:
-        """Cancel what was not sent yet of a workitem; how many deliveries that is."""
-        return self._database.transact(lambda c: cancel(c, workitem_id, reason))
+    def cancel(self, item: Workitem, reason: str) -> int:
+        """Cancel what was not sent yet of a workitem, with a line; how many deliveries that is."""
+
+        def record(connection: sa.Connection) -> int:
+            unsent = (delivery.workitem_id == item.id, delivery.state.in_(CANCELLABLE))
+            rows = self._rows.select(connection, *unsent, order_by=delivery.destination)
+            if rows:
+                text = f"{', '.join(row.destination for row in rows)}: {reason}"
+                events.write(connection, item.study_uid, EventKind.CANCELLED, text, item.id)
+            return cancel(connection, item.id, reason)
+
+        return self._database.transact(record)
 
     def hurry(self, workitem_id: str) -> int:
         """Make what is owed of a workitem due at once; how many deliveries had to wait."""
@@ -217,8 +226,15 @@ def cancel(connection: sa.Connection, workitem_id: str, reason: str) -> int:
     ).rowcount
 
 
-def release(connection: sa.Connection, workitem_id: str, destinations: Iterable[str]) -> None:
+def release(
+    connection: sa.Connection,
+    workitem_id: str,
+    destinations: Iterable[str],
+    variants: Mapping[str, str],
+) -> None:
     """Make what is parked of a workitem at these destinations due at once, in the same way.
+
+    A destination among `variants` receives that variant from now on.
 
     What was taken is asked for first; what is not shown then may be sent again, because a person
     wants it.
@@ -235,3 +251,6 @@ def release(connection: sa.Connection, workitem_id: str, destinations: Iterable[
             resend=delivery.state != DeliveryState.REFUSED,
         )
     )
+    for destination, variant in variants.items():
+        one = (delivery.workitem_id == workitem_id, delivery.destination == destination)
+        connection.execute(tables.delivery.update().where(*one).values(variant=variant))

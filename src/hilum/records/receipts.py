@@ -9,6 +9,7 @@ from hilum.records import tables
 from hilum.records.database import Database
 from hilum.records.models import Delivery, DeliveryReceipt
 from hilum.records.rows import Condition, Rows, insert
+from hilum.records.states import OWED
 
 receipt = tables.receipt.c
 
@@ -24,10 +25,20 @@ class ReceiptRecords:
         """The receipts of one delivery, by the identity of the object."""
         return {one.identity: one for one in self._rows.find(*_of(delivery))}
 
-    def begin(self, delivery: Delivery, identities: Iterable[str], at: float) -> None:
-        """Note, before they are sent, that nobody knows what becomes of these objects."""
+    def begin(self, delivery: Delivery, identities: Iterable[str], at: float) -> bool:
+        """Note, before they are sent, that nobody knows what becomes of these objects.
 
-        def note(connection: sa.Connection) -> None:
+        False, and nothing is noted, if the delivery is no longer owed: a person cancelled it.
+        """
+
+        def note(connection: sa.Connection) -> bool:
+            owed = sa.select(tables.delivery.c.state).where(
+                tables.delivery.c.workitem_id == delivery.workitem_id,
+                tables.delivery.c.destination == delivery.destination,
+                tables.delivery.c.state.in_(OWED),
+            )
+            if connection.execute(owed).first() is None:
+                return False
             known = {one.identity: one for one in self._rows.select(connection, *_of(delivery))}
             for identity in identities:
                 times = known[identity].times if identity in known else 0
@@ -42,8 +53,9 @@ class ReceiptRecords:
                     Acceptance.UNKNOWN,
                 )
                 insert(connection, tables.receipt, row)
+            return True
 
-        self._database.transact(note)
+        return self._database.transact(note)
 
     def note(self, delivery: Delivery, answered: Iterable[DeliveryReceipt]) -> None:
         """Note what was answered, in the place of what was known of the same objects."""

@@ -1,6 +1,6 @@
 """The workitems on record, and what changes together with their state."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import sqlalchemy as sa
 
@@ -218,11 +218,25 @@ class WorkitemRecords:
 
         return self._move(workitem_id, WorkitemState.DELIVERING, reason, EventKind.WRITTEN, owe)
 
-    def release(self, item: Workitem, destinations: Iterable[str], reason: str) -> bool:
-        """Move a parked workitem to *delivering*; what these refused of it is due at once."""
+    def release(
+        self,
+        item: Workitem,
+        destinations: Iterable[str],
+        reason: str,
+        variants: Mapping[str, str] | None = None,
+        notes: Iterable[tuple[Workitem, Delivery]] = (),
+    ) -> bool:
+        """Move a parked workitem to *delivering*; what is parked of it there is due at once.
+
+        `variants` are those that destinations receive from now on, and `notes`, with the delivery
+        of each, take back what they took of another one.
+        """
 
         def release(connection: sa.Connection) -> None:
-            deliveries.release(connection, item.id, destinations)
+            deliveries.release(connection, item.id, destinations, variants or {})
+            for note, owed in notes:
+                insert(connection, tables.workitem, note)
+                deliveries.owe(connection, [owed])
 
         return self._move(item.id, WorkitemState.DELIVERING, reason, EventKind.RELEASED, release)
 

@@ -1,0 +1,129 @@
+"""How what is parked goes out again, as the settings want it today, and never twice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hilum.answers import Acceptance
+from hilum.config.kinds import DestinationSettings
+from hilum.dicom import codes
+from hilum.flow import Flow
+from hilum.records.models import Delivery, Request, Workitem, WrittenResult
+from hilum.records.states import TAKEN, WorkitemState
+from hilum.withdrawing import PartialNote, RejectionNote, RequestAnswer, take_back_some
+
+WHY = "The destination receives other objects of this result in its place."
+ENDED = (WorkitemState.CANCELLED, WorkitemState.WITHDRAWN)
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What one parked delivery becomes: the variant it has now, and a note where one is needed."""
+
+    delivery: Delivery
+    variant: str
+    said: str
+    note: PartialNote | None = None
+
+
+def release(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
+    """Deliver again what a destination refused, because a person has removed the cause.
+
+    It goes out as the settings of the destination want it now. What the destination took of before
+    and no longer wants is taken back there by a note.
+    """
+    parked = flow.records.deliveries.parked_of(item.id)
+    if not parked:
+        text = f"not released: it is {item.state}, and nothing of it is parked at a destination"
+        return RequestAnswer(False, text)
+    if replaced := _replacement(flow, item):
+        return RequestAnswer(False, f"not released: {replaced} has replaced it")
+    defined = {destination.name: destination for destination in flow.site.destination}
+    known = [delivery for delivery in parked if delivery.destination in defined]
+    if not known:
+        text = (
+            "not released: the settings do not define its destination; define it and restart Hilum"
+        )
+        return RequestAnswer(False, text)
+    rewritten = []
+    for delivery in known:
+        settings = defined[delivery.destination]
+        if item.is_run and settings.variant != delivery.variant:
+            flow.workitems.require_files(item)
+            wanted = (settings.objects, settings.segmentation, settings.regions)
+            flow.writer.write_also(item, settings.variant, wanted)
+            if again := _wanted_again(flow, delivery, settings):
+                return RequestAnswer(False, again)
+            rewritten.append(_rewrite(flow, item, delivery, settings, asked.at))
+    names = ", ".join(delivery.destination for delivery in known)
+    said = "".join(f"; {one.said}" for one in rewritten)
+    variants = {one.delivery.destination: one.variant for one in rewritten}
+    notes = [(one.note.note, one.note.owed) for one in rewritten if one.note]
+    destinations = [delivery.destination for delivery in known]
+    reason = f"released, goes to {names}{said}"
+    if not flow.records.workitems.release(item, destinations, reason, variants, notes):
+        return RequestAnswer(False, f"not released: it is {item.state}")
+    flow.outbox.wake()
+    return RequestAnswer(True, f"released; it goes to {names}{said}")
+
+
+def may_have_arrived(flow: Flow, item: Workitem) -> bool:
+    """Whether anything of a workitem was taken somewhere, or nobody knows."""
+    deliveries = flow.records.deliveries.of_workitem(item.id)
+    return any(d.state in TAKEN or arrived(flow, d) for d in deliveries)
+
+
+def arrived(flow: Flow, delivery: Delivery) -> frozenset[str]:
+    """The identities of the objects that a destination took, or may have taken."""
+    receipts = flow.records.receipts.of(delivery).values()
+    there = (Acceptance.TAKEN, Acceptance.UNKNOWN)
+    return frozenset(one.identity for one in receipts if one.acceptance in there)
+
+
+def _replacement(flow: Flow, item: Workitem) -> str:
+    """The id of the run that has replaced a workitem, and was not ended in turn; or ""."""
+    newer = flow.records.workitems.get(item.superseded_by) if item.superseded_by else None
+    return newer.id if newer is not None and newer.state not in ENDED else ""
+
+
+def _wanted_again(flow: Flow, delivery: Delivery, settings: DestinationSettings) -> str:
+    """Why a destination cannot be given what its settings want now; "" if it can.
+
+    An archive that was told to reject an object does not show it, even if it is sent once more.
+    """
+    results = flow.records.results
+    now = {r.identity for r in results.of_variant(delivery.workitem_id, delivery.variant)}
+    ours = results.of_workitem(delivery.workitem_id)
+    rejected = (arrived(flow, delivery) & {result.identity for result in ours}) - now
+    wanted = {r.identity for r in ours if r.variant == settings.variant}
+    if not rejected & wanted:
+        return ""
+    kinds = ", ".join(sorted({r.kind for r in ours if r.identity in rejected & wanted}))
+    return (
+        f"not released: a note has taken its {kinds} back at {settings.name}, which cannot be"
+        f" undone; set objects, segmentation and regions of {settings.name} as they were when it"
+        " was last released, or take the result back with `hilum withdraw`"
+    )
+
+
+def _rewrite(
+    flow: Flow, item: Workitem, delivery: Delivery, settings: DestinationSettings, at: float
+) -> Rewritten:
+    """Write a note for what the destination took and is no longer wanted."""
+    wanted = flow.records.results.of_variant(item.id, settings.variant)
+    gone = arrived(flow, delivery) - {result.identity for result in wanted}
+    before = flow.records.results.of_variant(item.id, delivery.variant)
+    dropped = [result for result in before if result.identity in gone]
+    said = f"{settings.name} receives {_kinds(wanted)}, as its settings want it now"
+    if not dropped:
+        return Rewritten(delivery, settings.variant, said)
+    why = RejectionNote(at, WHY, codes.REJECTED_FOR_QUALITY)
+    note = take_back_some(flow, item, settings.name, dropped, why)
+    if note.kinds:
+        said += f"; a note takes back the {', '.join(sorted(note.kinds))} of before"
+    if note.rest:
+        said += f"; {note.rest}"
+    return Rewritten(delivery, settings.variant, said, note if note.kinds else None)
+
+
+def _kinds(results: Sequence[WrittenResult]) -> str:
+    return ", ".join(sorted({result.kind for result in results})) or "nothing"

@@ -1,0 +1,68 @@
+"""Result objects are written to the disk, in every way that a destination wants them."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from hilum.config.kinds import Encoding, Regions
+from hilum.inbox.room import with_room
+from hilum.objects import Analysis, write_what_can_be
+from hilum.records import Records
+from hilum.records.models import Workitem, WrittenResult
+from hilum.records.states import EventKind
+from hilum.workitems import Workitems
+
+Wanted = tuple[tuple[str, ...], Encoding, Regions]  # the kinds of objects, and how they are written
+
+log = logging.getLogger(__name__)
+
+
+class Writer:
+    """Writes the results of workitems below the folder `data`."""
+
+    def __init__(self, records: Records, workitems: Workitems, data: Path) -> None:
+        self._records = records
+        self._workitems = workitems
+        self._data = data
+
+    def write(self, item: Workitem, variants: Mapping[str, Wanted]) -> list[str]:
+        """Write a result in every variant; the kinds of objects that it has."""
+        analysis = self._workitems.analysis(item)
+        lost: dict[str, str] = {}
+        written: set[str] = set()
+        for variant, wanted in sorted(variants.items()):
+            written |= self._write(analysis, lost, variant, wanted, {})
+        self._tell_lost(item, lost)
+        return sorted(written)
+
+    def write_also(self, item: Workitem, variant: str, wanted: Wanted) -> None:
+        """Write a result in one more variant; an object that is there already stays as it is."""
+        there = {result.identity: result for result in self._records.results.of_workitem(item.id)}
+        lost: dict[str, str] = {}
+        self._write(self._workitems.analysis(item), lost, variant, wanted, there)
+        self._tell_lost(item, lost)
+
+    def _write(
+        self,
+        analysis: Analysis,
+        lost: dict[str, str],
+        variant: str,
+        wanted: Wanted,
+        there: Mapping[str, WrittenResult],
+    ) -> set[str]:
+        documents = write_what_can_be(analysis, lost, *wanted, variant)
+        for document in documents:
+            if known := there.get(document.identity):
+                self._records.results.add(replace(known, variant=variant))
+                continue
+            keep = partial(self._workitems.keep, analysis.workitem_id, document, variant)
+            with_room(self._data, keep)
+        return {document.kind for document in documents}
+
+    def _tell_lost(self, item: Workitem, lost: Mapping[str, str]) -> None:
+        for kind, place in lost.items():
+            text = f"{kind} could not be written, the others are sent: {place}"
+            log.error("workitem %s: %s", item.id, text)
+            self._records.events.add(item.study_uid, EventKind.FAILED, text, item.id)

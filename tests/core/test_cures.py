@@ -1,0 +1,369 @@
+"""Whatever a person asks for, in whatever state and whatever dies: one result stands, sent once.
+
+A state machine over the real `Flow`, outbox and result objects, with two archives that listen for
+real. The clock is the test's; the worker writes a result that is always the same.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from pydicom.dataset import Dataset
+
+from hilum.config.kinds import DestinationSettings
+from hilum.destinations.dimse import DimseDestinationSettings
+from hilum.engine import exchange
+from hilum.findings import Findings, Note
+from hilum.records.models import Workitem
+from hilum.records.states import ARRIVED, DeliveryState, RequestAction, WorkitemState
+from hilum.requests import obey
+from hilum_lab.archives.dimse import AE_TITLE, DimseArchive
+from hilum_lab.network.processes import LOOPBACK, available_port
+from tests.core.test_order_of_arrival import HELD, Death, Gateway, contents
+
+NAMES = ("a", "b")
+KINDS = (("sr",), ("sr", "pdf"), ("sr", "sc"), ("pdf",))
+MODALITIES = ("SR", "DOC", "OT", "KO")
+ASK = (
+    RequestAction.RELEASE,
+    RequestAction.RETRY,
+    RequestAction.CANCEL,
+    RequestAction.WITHDRAW,
+)
+
+
+class Choosy(DimseArchive):
+    """An archive that refuses some kinds of objects."""
+
+    refused: frozenset[str] = frozenset()
+
+    def _store(self, event: Any) -> int:
+        if event.dataset.Modality in self.refused:
+            return 0xC000
+        return super()._store(event)
+
+    def clear(self) -> None:
+        self.refused = frozenset()
+        self.sent.clear()
+        self.holds.clear()
+
+    def standing(self) -> set[str]:
+        """What it holds that no note there takes back, by SOP Instance UID."""
+        notes = [note for note in self.holds.values() if note.Modality == "KO"]
+        rejected = {str(one) for note in notes for one in _named(note)}
+        return {uid for uid, held in self.holds.items() if held.Modality != "KO"} - rejected
+
+
+def _named(note: Dataset) -> Iterator[str]:
+    for study in note.CurrentRequestedProcedureEvidenceSequence:
+        for series in study.ReferencedSeriesSequence:
+            for one in series.ReferencedSOPSequence:
+                yield one.ReferencedSOPInstanceUID
+
+
+@pytest.fixture(scope="module", autouse=True)
+def archives() -> Iterator[dict[str, Choosy]]:
+    for name in NAMES:
+        ARCHIVES[name] = Choosy(available_port())
+        ARCHIVES[name].open()
+    yield ARCHIVES
+    for archive in ARCHIVES.values():
+        archive.close()
+
+
+ARCHIVES: dict[str, Choosy] = {}
+
+
+class Hospital:
+    """A gateway, what its settings want of each archive, and its worker."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())
+        self.wanted: dict[str, tuple[str, ...]] = dict.fromkeys(NAMES, ("sr", "pdf"))
+        for archive in ARCHIVES.values():
+            archive.clear()
+        self.hall = self._open()
+        for image in contents("one"):
+            self.hall.receive(image, "a")
+        self.hall.wait(150)
+        self.work()
+
+    def close(self) -> None:
+        self._end()
+        shutil.rmtree(self.folder)
+
+    def _open(self) -> Gateway:
+        rules = (HELD.model_copy(update={"send_to": NAMES}),)
+        return Gateway(self.folder, rule=rules, destination=tuple(map(self._settings, NAMES)))
+
+    def _end(self) -> None:
+        self.hall.flow._hints.close()
+        self.hall.records.close()
+
+    def restart(self) -> None:
+        """Hilum is started again, with the settings as they are now."""
+        self._end()
+        before, self.hall = self.hall, self._open()
+        self.hall.engine.launched |= before.engine.launched
+        self.hall.now = before.now
+        self.hall.restart()
+
+    def _settings(self, name: str) -> DestinationSettings:
+        return DimseDestinationSettings(
+            name=name,
+            objects=self.wanted[name],
+            host=LOOPBACK,
+            port=ARCHIVES[name].port,
+            ae_title=AE_TITLE,
+        )
+
+    @contextmanager
+    def mortal(self, dies_after: int | None) -> Iterator[None]:
+        """It dies after so many transactions, and is started again."""
+        self.hall.records.transactions_left = dies_after
+        try:
+            yield
+        except Death:
+            self.restart()
+        finally:
+            self.hall.records.transactions_left = None
+
+    def work(self) -> None:
+        """What the workers do with whatever waits for them."""
+        for item in self.items():
+            if item.state is WorkitemState.SCHEDULED and self.hall.flow.begin(item.id):
+                self.hall.records.workitems.set_state(item.id, WorkitemState.RUNNING)
+                found = Findings((Note("Something was found."),))
+                exchange.save(found, self.hall.flow.workitems.result_folder(item.id))
+                self.hall.flow.write(item.id)
+
+    def deliver(self, name: str) -> None:
+        """Make every attempt that is due at one archive."""
+        [destination] = [d for d in self.hall.flow.site.destination if d.name == name]
+        while self.hall.flow.outbox.deliver_next(destination) == 0:
+            pass
+
+    def quiet(self) -> None:
+        """All archives take everything; all that is owed by itself arrives."""
+        for archive in ARCHIVES.values():
+            archive.refused = frozenset()
+        for _ in range(4):
+            obey(self.hall.flow)
+            self.work()
+            self.hall.now += 3600
+            for name in NAMES:
+                self.deliver(name)
+
+    def items(self) -> list[Workitem]:
+        return self.hall.items("one")
+
+    def ask(self, number: int, action: RequestAction) -> None:
+        items = self.items()
+        item = items[number % len(items)]
+        self.hall.records.requests.add(action, item.id, "because")
+
+    def answers(self) -> list[str]:
+        """What was answered to everything that was asked for."""
+        requests = self.hall.records.requests
+        found = []
+        number = 1
+        while True:
+            try:
+                found.append(requests.one(number).answer or "")
+            except LookupError:
+                return found
+            number += 1
+
+    def check(self) -> None:
+        """One result stands at each archive, in one variant, and nothing was sent twice."""
+        results = self.hall.records.results
+        for name, archive in ARCHIVES.items():
+            stands = {results.called(uid).workitem_id for uid in archive.standing()}
+            assert len(stands) <= 1, self.story()
+            for item_id in stands:
+                assert self.hall.records.workitems.one(item_id).state is not WorkitemState.WITHDRAWN
+                delivery = self.hall.records.deliveries.one(item_id, name)
+                variant = results.of_variant(item_id, delivery.variant)
+                assert archive.standing() <= {r.identity for r in variant}, self.story()
+            assert self._arrived(name) <= archive.standing(), self.story()
+            assert set(archive.sent.values()) <= {1}, self.story()
+
+    def _arrived(self, name: str) -> set[str]:
+        """What stands at an archive, as Hilum says."""
+        records = self.hall.records
+        found = set()
+        for item in self.items():
+            for delivery in records.deliveries.of_workitem(item.id):
+                stands = item.is_run and item.state is not WorkitemState.WITHDRAWN
+                if stands and delivery.destination == name and delivery.state in ARRIVED:
+                    variant = records.results.of_variant(item.id, delivery.variant)
+                    found |= {result.identity for result in variant}
+        return found
+
+    def story(self) -> str:
+        study_uid = self.items()[0].study_uid
+        events = self.hall.records.events.of_study(study_uid)
+        return "\n".join(f"{e.workitem_id[-6:]} {e.kind}: {e.text}" for e in events)
+
+
+@settings(
+    max_examples=10,
+    stateful_step_count=14,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+class Cures(RuleBasedStateMachine):
+    @initialize()
+    def begin(self) -> None:
+        self.hospital = Hospital()
+
+    def teardown(self) -> None:
+        try:
+            self.hospital.quiet()
+            self.hospital.check()
+        finally:
+            self.hospital.close()
+
+    @rule(name=st.sampled_from(NAMES), refused=st.sets(st.sampled_from(MODALITIES)))
+    def refuse(self, name: str, refused: set[str]) -> None:
+        ARCHIVES[name].refused = frozenset(refused)
+
+    @rule(name=st.sampled_from(NAMES), dies_after=st.none() | st.integers(0, 12))
+    def deliver(self, name: str, dies_after: int | None) -> None:
+        self.hospital.hall.now += 10
+        with self.hospital.mortal(dies_after):
+            self.hospital.deliver(name)
+
+    @rule(name=st.sampled_from(NAMES), kinds=st.sampled_from(KINDS))
+    def change_settings(self, name: str, kinds: tuple[str, ...]) -> None:
+        self.hospital.wanted[name] = kinds
+        self.hospital.restart()
+
+    @rule(
+        number=st.integers(0, 5),
+        action=st.sampled_from(ASK),
+        dies_after=st.none() | st.integers(0, 12),
+    )
+    def ask(self, number: int, action: RequestAction, dies_after: int | None) -> None:
+        self.hospital.ask(number, action)
+        with self.hospital.mortal(dies_after):
+            obey(self.hospital.hall.flow)
+
+    @rule()
+    def work(self) -> None:
+        self.hospital.work()
+
+    @rule()
+    def come_to_rest(self) -> None:
+        self.hospital.quiet()
+        self.hospital.check()
+
+
+TestCures = Cures.TestCase
+
+
+@pytest.fixture
+def hospital() -> Iterator[Hospital]:
+    made = Hospital()
+    yield made
+    made.close()
+
+
+def test_a_release_sends_what_the_settings_want_today(hospital: Hospital) -> None:
+    """The SR is refused, the PDF is taken: without "sr" in `objects` nothing is left to send."""
+    archive = ARCHIVES["a"]
+    archive.refused = frozenset({"SR"})
+    hospital.deliver("a")
+    hospital.deliver("b")
+    [item] = hospital.items()
+    assert (item.state, item.reason) == (WorkitemState.PARKED, "a (refused)")
+    hospital.wanted["a"] = ("pdf",)
+    hospital.restart()
+    hospital.ask(0, RequestAction.RELEASE)
+    obey(hospital.hall.flow)
+    text = "released; it goes to a; a receives pdf, as its settings want it now"
+    assert hospital.answers() == [text]
+    hospital.deliver("a")
+    assert hospital.items()[0].state is WorkitemState.COMPLETED
+    assert [held.Modality for held in archive.holds.values()] == ["DOC"]
+    hospital.check()
+
+
+def test_a_release_takes_back_what_the_settings_no_longer_want(hospital: Hospital) -> None:
+    """The PDF is refused, the SR is taken; then only a picture is wanted, and then the SR again."""
+    archive = ARCHIVES["a"]
+    archive.refused = frozenset({"DOC", "OT"})
+    for kinds, said in ((("sc",), "a note takes back the sr of before"), (("sr", "sc"), "")):
+        hospital.deliver("a")
+        hospital.wanted["a"] = kinds
+        hospital.restart()
+        hospital.ask(0, RequestAction.RELEASE)
+        obey(hospital.hall.flow)
+        answer = hospital.answers()[-1]
+        if said:
+            assert answer.endswith(said)
+    assert answer.startswith("not released: a note has taken its sr back at a, which cannot be und")
+    hospital.wanted["a"] = ("sc",)  # as it tells
+    hospital.restart()
+    archive.refused = frozenset()
+    hospital.ask(0, RequestAction.RELEASE)
+    hospital.quiet()
+    assert hospital.answers()[-1] == "released; it goes to a"
+    assert sorted(held.Modality for held in archive.holds.values()) == ["KO", "OT", "SR"]
+    assert {archive.holds[uid].Modality for uid in archive.standing()} == {"OT"}
+    hospital.check()
+
+
+def test_what_was_cancelled_half_sent_is_taken_back_before_it_is_tried_again(
+    hospital: Hospital,
+) -> None:
+    for archive in ARCHIVES.values():
+        archive.refused = frozenset({"DOC"})
+    for name in NAMES:
+        hospital.deliver(name)
+    hospital.ask(0, RequestAction.CANCEL)
+    hospital.ask(0, RequestAction.RETRY)
+    hospital.quiet()
+    old, new = (item.state for item in hospital.items() if item.is_run)
+    assert (old, new) == (WorkitemState.WITHDRAWN, WorkitemState.COMPLETED)
+    assert "a part of it may have arrived" in hospital.answers()[0]
+    hospital.check()
+
+
+def test_what_another_run_has_replaced_is_not_released(hospital: Hospital) -> None:
+    for archive in ARCHIVES.values():
+        archive.refused = frozenset({"DOC", "SR"})
+    for name in NAMES:
+        hospital.deliver(name)
+    [item] = hospital.items()
+    newer = hospital.hall.flow.workitems.repeated(item, hospital.hall.now, "more images came")
+    hospital.hall.records.workitems.schedule(newer, [])
+    hospital.ask(0, RequestAction.RELEASE)
+    hospital.quiet()
+    assert hospital.answers() == [f"not released: {newer.id} has replaced it"]
+    hospital.check()
+
+
+def test_what_is_cancelled_for_one_destination_is_told_in_the_trace(hospital: Hospital) -> None:
+    hospital.deliver("a")
+    hospital.ask(0, RequestAction.CANCEL)
+    hospital.quiet()
+    assert "b: cancelled by a person" in hospital.story()
+    [b] = [
+        d
+        for d in hospital.hall.records.deliveries.of_workitem(hospital.items()[0].id)
+        if d.destination == "b"
+    ]
+    assert b.state is DeliveryState.CANCELLED
+    hospital.ask(0, RequestAction.CANCEL)
+    obey(hospital.hall.flow)
+    assert hospital.answers()[-1] == (
+        "not cancelled: nothing of it is still to be sent; `hilum withdraw` takes it back from a"
+    )
