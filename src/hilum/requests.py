@@ -9,6 +9,7 @@ from hilum.errors import HilumError, where
 from hilum.flow import Flow
 from hilum.records.models import Request, Workitem
 from hilum.records.states import (
+    ARRIVED,
     TAKEN,
     WITHOUT_RUN,
     EventKind,
@@ -117,6 +118,19 @@ def _runs(flow: Flow, study_uid: str, module: str) -> set[str]:
     return {item.id for item in items if item.is_run}
 
 
+def resend(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
+    """Ask a destination, which `asked` names, for what it once had; send again what it lacks."""
+    deliveries = flow.records.deliveries.of_workitem(item.id)
+    if not any(d.destination == asked.reason and d.state in ARRIVED for d in deliveries):
+        return RequestAnswer(False, f"not sent again: nothing of it has arrived at {asked.reason}")
+    flow.workitems.require_files(item)
+    reason = f"{asked.reason} is asked for it again, and receives what it lacks"
+    if not flow.records.workitems.resend(item, asked.reason, reason, asked.at):
+        return RequestAnswer(False, f"not sent again: it is {item.state}")
+    flow.outbox.wake()
+    return RequestAnswer(True, reason)
+
+
 def cancel(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
     """Stop an analysis, or what was not delivered yet of its results."""
     records = flow.records
@@ -141,6 +155,7 @@ def cancel(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
 
 ACTIONS: dict[RequestAction, Callable[[Flow, Workitem, Request], RequestAnswer]] = {
     RequestAction.RELEASE: release,
+    RequestAction.RESEND: resend,
     RequestAction.RETRY: retry,
     RequestAction.CANCEL: cancel,
     RequestAction.DECIDE: carry_out,

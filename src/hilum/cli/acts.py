@@ -1,13 +1,17 @@
 """Commands by which a person acts on one workitem while the service runs."""
 
+import math
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from hilum.cli.app import DEFAULT_CONFIG, Config, app, say, site_and_records
+from hilum.cli.app import DEFAULT_CONFIG, Config, app, out, say, site_and_records
 from hilum.records.states import RequestAction
+from hilum.terminal import progress_of_steps
+from hilum.wording import counted
 
 WorkitemId = Annotated[str, typer.Argument(help="The end of its id, as `hilum status` shows it.")]
 
@@ -31,6 +35,39 @@ def release(
     if not ids:
         say.print("nothing is parked")
     _request(RequestAction.RELEASE, ids, config)
+
+
+@app.command()
+def resend(
+    to: Annotated[str, typer.Option(help="The destination that may lack something.")],
+    since: Annotated[datetime, typer.Option(help="Only what arrived there since then.")],
+    until: Annotated[
+        datetime | None, typer.Option(help="Only what had arrived there by then.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what it lacks.")] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
+    """Send again what a destination has lost, such as by the restoring of a backup.
+
+    It is asked for everything that arrived there. What it shows is not sent.
+    """
+    from hilum.resending import lacks
+
+    site, records = site_and_records(config)
+    period = (since.timestamp(), until.timestamp() if until else math.inf)
+    with progress_of_steps(say) as progress:
+        found = list(lacks(site, records, to, period, progress))
+    for lack in found:
+        what = f"{lack.missing} of {counted(lack.of, 'object')} missing"
+        if lack.removed:
+            what = f"cannot be sent again: {lack.removed}"
+        about = f"{lack.item.module} {lack.item.id[-8:]} of study {lack.item.study_uid}"
+        out.print(escape(f"{about}: {what}"), style="bold red" if lack.removed else None)
+    to_send = [lack.item.id for lack in found if not lack.removed]
+    if not to_send:
+        say.print(f"{to} lacks nothing that is here")
+    all_done = dry_run or _ask_for_all(RequestAction.RESEND, to_send, config, to)
+    raise typer.Exit(0 if all_done and len(to_send) == len(found) else 1)
 
 
 @app.command()
@@ -66,6 +103,11 @@ def withdraw(
 
 
 def _request(action: RequestAction, workitems: list[str], config: Path, reason: str = "") -> None:
+    raise typer.Exit(0 if _ask_for_all(action, workitems, config, reason) else 1)
+
+
+def _ask_for_all(action: RequestAction, workitems: list[str], config: Path, reason: str) -> bool:
+    """Ask the gateway for the same with each of several workitems; whether it did all."""
     from hilum.asking import NOTED, PATIENCE, ask, workitem_called
 
     site, records = site_and_records(config)
@@ -77,4 +119,4 @@ def _request(action: RequestAction, workitems: list[str], config: Path, reason: 
         say.print(f"{workitem_id[-8:]}: {escape(answer)}")
         all_done = all_done and done
         patience = 0.0 if answer == NOTED else PATIENCE
-    raise typer.Exit(0 if all_done else 1)
+    return all_done

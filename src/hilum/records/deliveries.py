@@ -91,6 +91,13 @@ class DeliveryRecords:
         rows = select(self._database, query.group_by(delivery.destination))
         return {row.destination: float(row.at) for row in rows}
 
+    def arrived_in(self, destination: str, period: tuple[float, float]) -> list[Delivery]:
+        """What arrived at a destination in a period (s since 1970), in the order it was owed."""
+        first, last = period
+        at = delivery.verified_at
+        is_there = (delivery.destination == destination, delivery.state.in_(ARRIVED))
+        return self._rows.find(*is_there, at >= first, at <= last, order_by=delivery.owed_at)
+
     def first_due(self, destination: str, now: float) -> Delivery | None:
         """Of the deliveries that are due, the one that was owed first."""
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
@@ -224,6 +231,26 @@ def cancel(connection: sa.Connection, workitem_id: str, reason: str) -> int:
         .where(delivery.workitem_id == workitem_id, delivery.state.in_(CANCELLABLE))
         .values(state=DeliveryState.CANCELLED.value, reason=reason)
     ).rowcount
+
+
+def resend(connection: sa.Connection, workitem_id: str, destination: str, at: float) -> None:
+    """Make a delivery that has arrived due at once; what is not shown then is sent once more.
+
+    The time in which the destination has to show it begins `at` (s since 1970).
+    """
+    connection.execute(
+        tables.delivery.update()
+        .where(delivery.workitem_id == workitem_id, delivery.destination == destination)
+        .where(delivery.state.in_(ARRIVED))
+        .values(
+            state=DeliveryState.WAITING.value,
+            attempts=0,
+            asks=0,
+            next_attempt=0.0,
+            accepted_at=at,
+            resend=True,
+        )
+    )
 
 
 def release(

@@ -44,6 +44,8 @@ UNFINISHED = (WorkitemState.SCHEDULED, WorkitemState.RUNNING)  # a worker has it
 WRITTEN = (WorkitemState.DELIVERING, WorkitemState.PARKED)  # its deliveries decide what follows
 WITHOUT_RUN = (WorkitemState.NOT_APPLICABLE, WorkitemState.HELD)
 
+DELIVERED = (*WRITTEN, WorkitemState.COMPLETED, WorkitemState.FAILED)  # at least in part
+
 # From where each state is reached. Anything else is not done: what a worker or a delivery that was
 # under way still has to say about a workitem that a person cancelled or withdrew changes nothing.
 REACHED_FROM = {
@@ -121,7 +123,7 @@ class EventKind(StrEnum):
     RECEIVING = "receiving"  # images come, or came before
     QUARANTINED = "quarantined"  # an object was not taken in
     NOT_FETCHED = "not fetched"  # an archive lists an image and does not give it
-    RELEASED = "released"  # a sender closed its association; or a person released what was parked
+    RELEASED = "released"  # a sender closed its association; or a person had results sent again
     ABORTED = "aborted"  # an association broke off
     LATE = "late"  # images came after others of the study had been removed
     UNREADABLE = "unreadable"  # the study cannot be judged
@@ -165,6 +167,7 @@ class RequestAction(StrEnum):
     """What a person can ask the gateway for."""
 
     RELEASE = "release"
+    RESEND = "resend"
     RETRY = "retry"
     CANCEL = "cancel"
     DECIDE = "decide"

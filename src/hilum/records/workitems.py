@@ -8,7 +8,7 @@ from hilum.records import deliveries, events, tables
 from hilum.records.database import Database
 from hilum.records.models import Delivery, Workitem, WorkitemOutline
 from hilum.records.rows import Condition, Rows, insert, select
-from hilum.records.states import REACHED_FROM, EventKind, WorkitemKind, WorkitemState
+from hilum.records.states import DELIVERED, REACHED_FROM, EventKind, WorkitemKind, WorkitemState
 from hilum.summary import Summary
 
 workitem = tables.workitem.c
@@ -240,6 +240,18 @@ class WorkitemRecords:
 
         return self._move(item.id, WorkitemState.DELIVERING, reason, EventKind.RELEASED, release)
 
+    def resend(self, item: Workitem, destination: str, reason: str, at: float) -> bool:
+        """Move a workitem that is delivered to *delivering*: a destination may lack some of it.
+
+        What another destination has refused of it stays so.
+        """
+
+        def resend(connection: sa.Connection) -> None:
+            deliveries.resend(connection, item.id, destination, at)
+
+        state, kind = WorkitemState.DELIVERING, EventKind.RELEASED
+        return self._move(item.id, state, reason, kind, resend, DELIVERED)
+
     def cancel(self, item: Workitem, reason: str) -> bool:
         """Move a workitem to *cancelled*; what was not sent yet of it is not sent any more."""
 
@@ -277,11 +289,12 @@ class WorkitemRecords:
         reason: str,
         kind: EventKind | None,
         together: Callable[[sa.Connection], None],
+        reached_from: Iterable[WorkitemState] = (),
     ) -> bool:
         """Move a workitem to `state`; what is done `together` is done in the same transaction."""
         is_allowed: tuple[Condition, ...] = (
             workitem.id == workitem_id,
-            workitem.state.in_(REACHED_FROM[state]),
+            workitem.state.in_(tuple(reached_from) or REACHED_FROM[state]),
         )
 
         def move(connection: sa.Connection) -> bool:
