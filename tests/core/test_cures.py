@@ -18,12 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from pydicom.dataset import Dataset
 
 from hilum.config.kinds import DestinationSettings
+from hilum.deciding import _end
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.records.models import Workitem
 from hilum.records.states import ARRIVED, DeliveryState, RequestAction, WorkitemState
 from hilum.requests import obey
+from hilum.withdrawing import RejectionNote
 from hilum_lab.archives.dimse import AE_TITLE, DimseArchive
 from hilum_lab.network.processes import LOOPBACK, available_port
 from tests.core.test_order_of_arrival import HELD, Death, Gateway, contents
@@ -367,3 +369,19 @@ def test_what_is_cancelled_for_one_destination_is_told_in_the_trace(hospital: Ho
     assert hospital.answers()[-1] == (
         "not cancelled: nothing of it is still to be sent; `hilum withdraw` takes it back from a"
     )
+
+
+def test_what_no_note_can_reach_is_rejected_in_the_archive_itself(hospital: Hospital) -> None:
+    """As the answer to `hilum decide` tells: then nothing of it stands or comes again."""
+    hospital.deliver("a")
+    [item] = hospital.items()
+    for image in hospital.hall.flow.workitems.images(item):
+        image.unlink()
+    told = _end(hospital.hall.flow, item, RejectionNote(hospital.hall.now, "Another patient."))
+    assert told.endswith("no longer here for a note: reject it in the archive itself")
+    ARCHIVES["a"].holds.clear()
+    hospital.ask(0, RequestAction.RETRY)
+    hospital.ask(0, RequestAction.RELEASE)
+    hospital.quiet()
+    assert [answer[:4] for answer in hospital.answers()] == ["not ", "not "]
+    assert ARCHIVES["a"].holds == ARCHIVES["b"].holds == {}

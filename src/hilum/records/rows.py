@@ -4,10 +4,12 @@ Only the modules of this package use it. Outside, rows are the values of models.
 """
 
 import dataclasses
+import logging
+from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
 
 from hilum.records.database import Database, insert_once
@@ -15,6 +17,9 @@ from hilum.records.database import Database, insert_once
 Model = TypeVar("Model")
 Condition = sa.ColumnElement[bool]
 Order = sa.ColumnElement[Any]
+NONE: Mapping[str, object] = {}
+
+log = logging.getLogger(__name__)
 
 
 class Rows(Generic[Model]):
@@ -58,6 +63,34 @@ class Rows(Generic[Model]):
             lambda connection: self.select(connection, *where, order_by=order_by, limit=limit)
         )
 
+    def find_readable(
+        self, *where: Condition, order_by: Order | None = None, blank: Mapping[str, object] = NONE
+    ) -> list[Model]:
+        """As `find`, where one row that cannot be read must not hide the others.
+
+        It has the values of `blank` in its columns. If it cannot even be read so, the log says so,
+        and it is left out.
+        """
+
+        def read(connection: sa.Connection) -> list[Model]:
+            query = self.query.where(*where).order_by(order_by)
+            rows = connection.execute(query).mappings()
+            return [value for row in rows for value in self._readable(row, blank)]
+
+        return self._database.transact(read)
+
+    def _readable(self, row: sa.RowMapping, blank: Mapping[str, object]) -> Iterator[Model]:
+        problem = ""
+        for attempt in (row, {**row, **blank}):
+            try:
+                yield _value(self._model, attempt)
+            except ValidationError as error:
+                problem = ", ".join(sorted({str(one["loc"][0]) for one in error.errors()}))
+            else:
+                return
+        key = next(iter(row.values()))
+        log.error("%s %s on record cannot be read: %s", self._table.name, key, problem)
+
     def read(self, query: sa.Select[Any]) -> list[Model]:
         """The rows of a query that goes on from `query`."""
         return self._database.transact(
@@ -95,7 +128,7 @@ def select(database: Database, query: sa.Select[Any]) -> list[Any]:
     return database.transact(lambda connection: list(connection.execute(query)))
 
 
-def _value(model: type[Model], row: sa.RowMapping) -> Model:
+def _value(model: type[Model], row: Mapping[Any, Any]) -> Model:
     if model not in _READERS:
         _READERS[model] = TypeAdapter(model)
     value: Model = _READERS[model].validate_python(dict(row))

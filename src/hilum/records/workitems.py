@@ -12,6 +12,11 @@ from hilum.records.states import DELIVERED, REACHED_FROM, EventKind, WorkitemKin
 from hilum.summary import Summary
 
 workitem = tables.workitem.c
+UNREADABLE = {  # stands in the place of what a list cannot show
+    "reason": "on record, and Hilum cannot read what it decided or found",
+    "verdicts": (),
+    "findings": None,
+}
 
 
 class WorkitemRecords:
@@ -38,7 +43,8 @@ class WorkitemRecords:
 
     def outlines_of(self, study_uids: Iterable[str]) -> list[WorkitemOutline]:
         """What lists show of those of several studies, the oldest first."""
-        return self._outlines.find(workitem.study_uid.in_(study_uids), order_by=workitem.created)
+        of_them = workitem.study_uid.in_(study_uids)
+        return self._outlines.find_readable(of_them, order_by=workitem.created, blank=UNREADABLE)
 
     def of_module(self, study_uid: str, module: str) -> list[Workitem]:
         """The workitems of one study and module, the oldest first."""
@@ -46,7 +52,7 @@ class WorkitemRecords:
 
     def in_state(self, *states: WorkitemState) -> list[Workitem]:
         """The workitems in one of these states, the oldest first."""
-        return self._rows.find(workitem.state.in_(states), order_by=workitem.created)
+        return self._rows.find_readable(workitem.state.in_(states), order_by=workitem.created)
 
     def held(self, study_uid: str) -> list[Workitem]:
         """The workitems of a study that wait until a person decides, or images come."""

@@ -1,0 +1,143 @@
+"""What an error tells a person to do is done here, and then it works."""
+
+import ctypes
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from factory import a_study, a_workitem, mr_slices, put, write
+from hilum.offline import analyse_folder
+from hilum.records import Records, views
+from hilum.records.models import Workitem
+from hilum.records.states import WorkitemState
+from plugin import BRIGHT, install_plugin
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users and mounts disks")
+NOBODY = 65534
+MOUNT = """
+import ctypes, os, pathlib, subprocess, sys
+from hilum.errors import ConfigurationError
+from hilum.service.preflight import alone_in
+from hilum.service.roles import Role
+
+folder = pathlib.Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", folder], check=True)
+try:
+    with alone_in(folder, [Role.GATEWAY]):
+        raise SystemExit("it can be written")
+except ConfigurationError as error:
+    print(error)
+subprocess.run(["mount", "-o", "remount,rw", folder], check=True)  # as it tells
+with alone_in(folder, [Role.GATEWAY]):
+    print("starts")
+"""
+READ = """
+import pathlib, sys
+from hilum.inbox.privacy import secret_in
+
+try:
+    print(secret_in(pathlib.Path(sys.argv[1])))
+except Exception as error:
+    print(error)
+"""
+
+
+def test_images_of_several_patients_in_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    images = mr_slices("t1", count=16)
+    for image in images[8:]:
+        image.PatientID = "OTHER"
+    write(images, tmp_path / "exam")
+    [report] = analyse_folder("bright-volume", tmp_path / "exam", tmp_path / "out", {})
+    assert report.problem.endswith("put those of each patient into a folder of their own")
+    for name, of_one in (("one", images[:8]), ("other", images[8:])):
+        write(of_one, tmp_path / name)
+        [report] = analyse_folder("bright-volume", tmp_path / name, tmp_path / f"{name}-out", {})
+        assert (report.problem, bool(report.results)) == ("", True)
+
+
+@AS_ROOT
+def test_a_password_of_another_user(tmp_path: Path) -> None:
+    """Hilum runs as a user who does not own the file, in which others may read."""
+    file = Path("/tmp") / f"hilum-password-{os.getpid()}"
+    file.write_text("open sesame")
+    file.chmod(0o644)
+
+    def read() -> str:
+        words = [sys.executable, "-c", READ, str(file)]
+        return subprocess.run(
+            words, user=NOBODY, group=NOBODY, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        said = read()
+        cure = f"chown {NOBODY} {shlex.quote(str(file))} && chmod 600 {shlex.quote(str(file))}"
+        assert said.endswith(f": {cure}")
+        subprocess.run(cure, shell=True, check=True)
+        assert read() == "open sesame"
+    finally:
+        file.unlink()
+
+
+@AS_ROOT
+def test_a_disk_that_is_mounted_to_be_read_only(tmp_path: Path) -> None:
+    """The mount is seen by that process alone, and ends with it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    new_namespace, private = 0x00020000, 1 << 18
+    recursively = 1 << 14
+
+    def apart() -> None:
+        assert libc.unshare(new_namespace) == 0
+        assert libc.mount(None, b"/", None, private | recursively, None) == 0
+
+    words = [sys.executable, "-c", MOUNT, str(tmp_path)]
+    done = subprocess.run(words, preexec_fn=apart, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told, starts = done.stdout.splitlines()
+    assert told.endswith("Read-only file system: mount its disk so that it can be written")
+    assert starts == "starts"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("findings", '[{"kind": "of a later version"}]'), ("verdicts", '[{"odd": 1}]')],
+)
+def test_one_row_that_cannot_be_read_hides_no_other(
+    tmp_path: Path, column: str, value: str
+) -> None:
+    records = Records(f"sqlite:///{tmp_path}/hilum.db")
+    put(records, a_study(), a_workitem(id="good"), a_workitem(id="odd"))
+    statement = sa.text(f"update workitem set {column} = :value where id = 'odd'")
+    records.database.transact(lambda connection: connection.execute(statement, {"value": value}))
+    [study] = views.studies(records, 1, False).studies
+    shown = {item.id: item.reason for item in study.workitems}
+    assert shown == {
+        "good": "",
+        "odd": "on record, and Hilum cannot read what it decided or found",
+    }
+    assert _ids(records.workitems.in_state(WorkitemState.SCHEDULED)) == ["good"]
+    records.close()
+
+
+def test_a_row_that_cannot_be_shown_at_all_is_told_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = Records(f"sqlite:///{tmp_path}/hilum.db")
+    put(records, a_study(), a_workitem(id="good"), a_workitem(id="odd"))
+    statement = sa.text("update workitem set state = 'of a later version' where id = 'odd'")
+    records.database.transact(lambda connection: connection.execute(statement))
+    [study] = views.studies(records, 1, False).studies
+    assert [item.id for item in study.workitems] == ["good"]
+    assert "workitem odd on record cannot be read: state" in caplog.messages
+    records.close()
+
+
+def _ids(items: list[Workitem]) -> list[str]:
+    return [item.id for item in items]
