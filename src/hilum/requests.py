@@ -14,6 +14,7 @@ from hilum.records.states import (
     WITHOUT_RUN,
     EventKind,
     RequestAction,
+    WorkitemKind,
     WorkitemState,
 )
 from hilum.releasing import may_have_arrived, release
@@ -132,7 +133,14 @@ def resend(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
 
 
 def cancel(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
-    """Stop an analysis, or what was not delivered yet of its results."""
+    """Stop an analysis, or what was not delivered yet of its results.
+
+    Not of a note that takes a result back: that would stand, and be called withdrawn.
+    """
+    if item.kind is WorkitemKind.WITHDRAWAL:
+        return RequestAnswer(
+            False, "not cancelled: it is a note, and what it takes back would stay"
+        )
     records = flow.records
     deliveries = records.deliveries.of_workitem(item.id)
     taken = sorted(d.destination for d in deliveries if d.state in TAKEN)

@@ -66,6 +66,8 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     The note is a workitem of its own. Deliveries to one destination follow each other, so one that
     is under way comes before the note.
     """
+    if item.kind is WorkitemKind.WITHDRAWAL:
+        return RequestAnswer(False, "not withdrawn: it is itself a note that takes a result back")
     deliveries = flow.records.deliveries.of_workitem(item.id)
     if not deliveries:
         return RequestAnswer(False, "not withdrawn: no result of this workitem was delivered")

@@ -348,6 +348,18 @@ def test_what_was_cancelled_half_sent_is_taken_back_before_it_is_tried_again(
     hospital.check()
 
 
+@pytest.mark.parametrize("action", [RequestAction.CANCEL, RequestAction.WITHDRAW])
+def test_a_note_is_not_stopped_or_taken_back(hospital: Hospital, action: RequestAction) -> None:
+    hospital.deliver("a")
+    hospital.ask(0, RequestAction.WITHDRAW)
+    obey(hospital.hall.flow)
+    hospital.ask(1, action)
+    hospital.quiet()
+    assert hospital.answers()[-1].startswith("not ")
+    assert ARCHIVES["a"].standing() == set()
+    hospital.check()
+
+
 def test_what_another_run_has_replaced_is_not_released(hospital: Hospital) -> None:
     for archive in ARCHIVES.values():
         archive.refused = frozenset({"DOC", "SR"})
