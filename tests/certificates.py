@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hilum.transport.web import trusted_certificates
+from hilum.transport.tls import trusted_certificates
 
 
 @dataclass(frozen=True)

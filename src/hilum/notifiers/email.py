@@ -98,7 +98,7 @@ class EmailNotifier:
             raise NotificationError(f"{self._settings.name}: {_why(error)}") from error
 
     def _connected(self) -> smtplib.SMTP:
-        from hilum.transport.web import trusted_certificates
+        from hilum.transport.tls import trusted_certificates
 
         settings = self._settings
         to, wait = (settings.host, settings.port), settings.timeout_seconds

@@ -88,7 +88,7 @@ class WebhookNotifier:
     def send(self, message: AlarmMessage) -> None:
         import httpx
 
-        from hilum.transport.web import UNTRUSTED, trusted_certificates
+        from hilum.transport.tls import UNTRUSTED, trusted_certificates
 
         name = self._settings.name
         try:
