@@ -60,6 +60,15 @@ class DicomNode(End):
     port: Port = Field(4242, description="DICOM port of the archive.")
     ae_title: AETitle = Field("ORTHANC", description="AE title of the archive.")
     calling_ae_title: AETitle = Field("HIPPOAI", description="AE title that Hilum calls with.")
+    tls: Tls | None = Field(
+        None,
+        description="Encryption by TLS, whom we trust, and our certificate; without it the node is "
+        "called in plain.",
+    )
+
+    def check(self) -> None:
+        super().check()
+        check_tls(self.name, self.tls)
 
 
 class WebService(End):
@@ -89,11 +98,7 @@ class WebService(End):
     def check(self) -> None:
         super().check()
         self.secret()
-        try:
-            if self.tls:
-                self.tls.check()
-        except ConfigurationError as error:
-            raise ConfigurationError(f"{self.name}: tls.{error}") from error
+        check_tls(self.name, self.tls)
 
     def secret(self) -> str:
         """The password, token or client secret in the file that is named, "" if none is.
@@ -135,6 +140,15 @@ class WebService(End):
                         f"https instead of http"
                     )
         return self
+
+
+def check_tls(name: str, tls: Tls | None) -> None:
+    """Read the files of `tls`; `ConfigurationError` says which cannot be used, and the cure."""
+    try:
+        if tls:
+            tls.check()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{name}: tls.{error}") from error
 
 
 def _object(name: str) -> str:
@@ -267,6 +281,12 @@ class NotifierSettings(Settings):
     )
     timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer, in seconds.")
 
+    tls: Tls | None = Field(
+        None,
+        description="Whom an encrypted connection trusts, and our client certificate; empty means "
+        "what the system trusts.",
+    )
+
     def check(self) -> None:
         """Look at what can be wrong before anything starts, such as a file with a secret.
 
@@ -275,6 +295,7 @@ class NotifierSettings(Settings):
         ConfigurationError
             The settings cannot be used as they are; the text says the cure.
         """
+        check_tls(self.name, self.tls)
 
 
 class _OfKind(BaseModel):

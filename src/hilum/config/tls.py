@@ -2,6 +2,7 @@
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 
@@ -23,6 +24,12 @@ class Tls(Settings):
     )
     key_file: FileIfAny = Field(
         None, description="Private key of our certificate, which only our user may read."
+    )
+
+    check_host: bool = Field(
+        True,
+        description="Whether the certificate of a side that is called must be made out to the host "
+        "name or address that it is called by.",
     )
 
     @model_validator(mode="after")
@@ -54,6 +61,27 @@ class Tls(Settings):
             why = "name the key of this certificate" if other else "both must be in PEM form"
             files = f"certificate_file {self.certificate_file}, key_file {self.key_file}"
             raise ConfigurationError(f"{files}: they do not fit: {why}") from error
+
+
+class ListenerTls(Tls):
+    """Encryption of connections to us. With `ca_file`, callers must show a certificate."""
+
+    ca_file: Path | None = Field(
+        None,
+        description="Who may have signed the certificates of callers; empty lets them have none.",
+    )
+    certificate_file: Path | None = Field(description="Our certificate, which callers check.")
+    key_file: Path | None = Field(
+        description="Private key of our certificate, which only our user may read."
+    )
+
+
+def ends_at(tls: Tls) -> float | None:
+    """When our own certificate ends, in s since 1970; None if there is none."""
+    if tls.certificate_file is None:
+        return None
+    facts: Any = ssl._ssl._test_decode_cert(str(tls.certificate_file))  # type: ignore[attr-defined]
+    return float(ssl.cert_time_to_seconds(facts["notAfter"]))
 
 
 def _readable(key: str, file: Path) -> None:
