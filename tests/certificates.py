@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hilum.transport.web import trusted_certificates
+from hilum.transport import tls
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SelfSigned:
         try:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("SSL_CERT_FILE", str(self.certificate))
-                trusted_certificates.cache_clear()
+                tls._context.cache_clear()
                 yield
         finally:
-            trusted_certificates.cache_clear()
+            tls._context.cache_clear()

@@ -22,6 +22,7 @@ class RejectionKind(StrEnum):
 
     CALLED = "called AE title"  # the association: it calls somebody else
     CALLER = "calling AE title"  # the association: this sender is not on the list
+    CERTIFICATE = "certificate"  # the association: its certificate is not on the list
     ADDRESS = "address"  # the connection: this host is not on the list
     ROOM = "no room"  # connection or association: too many are open, or no memory is left
     SILENCE = "silence"  # the connection: no association request came

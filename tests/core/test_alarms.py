@@ -41,6 +41,7 @@ from hilum.records.states import (
 from hilum.rejections import Rejection, RejectionKind
 from hilum.severity import AlarmChange, Severity
 from hilum.summary import MeasurementSummary, NoteSummary, RefusalSummary
+from tests.certificates import SelfSigned
 
 REFUSAL, NOTE = RefusalSummary("c", "No."), NoteSummary("A remark.")
 REFUSED = {"state": WorkitemState.COMPLETED, "findings": (REFUSAL, NOTE)}
@@ -263,7 +264,7 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
     """Those of the disk, of modules and of certificates have tests of their own."""
     names = {kind.__module__.rpartition(".")[2] for kind in registry.every_kind()}
     tested = {"folder", "identity", "senders", "parked", "destinations", "sources", "engine"}
-    assert names == tested | {"notifiers"} | {"disk", "modules"}
+    assert names == tested | {"notifiers"} | {"disk", "modules", "certificates"}
 
 
 @pytest.mark.parametrize(
@@ -281,6 +282,22 @@ def test_what_lasts_for_a_moment_is_none(begin: Callable[[Scene], object], scene
     scene.site.data.chmod(0o700)
     begin(scene)
     assert scene.alarms() == []
+
+
+def test_a_certificate_that_ends_is_told_until_it_is_renewed(scene: Scene, tmp_path: Path) -> None:
+    scene.site.data.chmod(0o700)
+    own = SelfSigned.make(tmp_path)
+    tls = {"certificate_file": own.certificate, "key_file": own.key}
+    settings = scene.site.model_dump() | {"receiver": {"low_water_mb": 0, "tls": tls}}
+    site = Site.model_validate(settings)
+    made = time.time()  # it ends two days later
+    for now, severity in (
+        (made - 40 * DAY, None),
+        (made - 10 * DAY, Severity.WARNING),
+        (made + 3 * DAY, Severity.CRITICAL),
+    ):
+        found = [a for a in alarms_now(site, scene.records, now) if a.name[:4] == "cert"]
+        assert [alarm.severity for alarm in found] == ([severity] if severity else [])
 
 
 def test_a_result_that_is_taken_and_never_shown_is_parked(scene: Scene) -> None:

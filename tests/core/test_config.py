@@ -157,7 +157,7 @@ def uncommented(text: str) -> Iterator[str]:
     """The lines of `text`, with the settings that are comments."""
     for line in text.splitlines():
         plain = line.removeprefix("# ")
-        if re.fullmatch(r"\[+\w+\]+|\w+ = \S.*", plain) and "password_file" not in plain:
+        if re.fullmatch(r"\[+\w+\]+|\w+ = \S.*", plain):
             yield plain
 
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from hilum.answers import Acceptance
+from hilum.answers import Acceptance, Answer
 from hilum.config import parse
 from hilum.config.kinds import DestinationSettings
 from hilum.delivery.handover import require_taken
-from hilum.destinations import open_destination
+from hilum.destinations import Destination, open_destination
 from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.destinations.folder import FolderDestinationSettings
-from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
+from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.testing import results_of
 from hilum.transport.statuses import meaning_of
 from hilum_lab.network.processes import available_port
@@ -104,6 +104,12 @@ def silent_listener() -> Iterator[int]:
         yield int(listener.getsockname()[1])
 
 
+XML = (  # PS3.19 A.1
+    '<NativeDicomModel><DicomAttribute tag="00100020" vr="LO"><Value number="1">7</Value>'
+    "</DicomAttribute></NativeDicomModel>"
+)
+
+
 class _Archive(BaseHTTPRequestHandler):
     """Answers what the test says."""
 
@@ -117,13 +123,22 @@ class _Archive(BaseHTTPRequestHandler):
         self._answer()
 
     def do_GET(self) -> None:
-        if self.path.endswith("/metadata"):
+        path, _, query = self.path.partition("?")
+        if path.endswith("/metadata"):
             self.send_error(404)  # it holds no instance
+        elif self.path.startswith("/404/") and path.endswith("/instances"):
+            self.send_error(404)  # for a series that it does not hold
+        elif self.path.startswith("/400/") and "includefield" in query:
+            self.send_error(400)
+        elif self.path.startswith("/xml/") and "json" in self.headers["Accept"]:
+            self.send_error(406)
+        elif self.path.startswith("/xml/"):
+            self._answer(XML.encode())
         else:
             self._answer()
 
-    def _answer(self) -> None:
-        content = json.dumps(self.body).encode() if self.body is not None else b""
+    def _answer(self, xml: bytes = b"") -> None:
+        content = xml or (json.dumps(self.body).encode() if self.body is not None else b"")
         self.send_response(self.status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -213,6 +228,61 @@ def test_a_list_of_failures_that_is_none_is_left_to_the_reading_back(
     settings = DicomwebDestinationSettings(name="web", url=archive)
     hand_over(settings, files)
     assert len(open_destination(settings).ask(results_of(files)).missing) == len(files)
+
+
+def _web(archive: str, place: str = "") -> Destination:
+    return open_destination(DicomwebDestinationSettings(name="web", url=f"{archive}{place}"))
+
+
+def test_404_for_a_series_means_that_it_is_not_shown(archive: str, files: list[Path]) -> None:
+    _Archive.body = []
+    assert list(_web(archive, "/404").ask(results_of(files)).missing) == results_of(files)
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_an_archive_without_queries_cannot_be_asked(
+    archive: str, files: list[Path], status: int
+) -> None:
+    _Archive.status = status
+    with pytest.raises(DeliveryRefused, match=r"name the service that does \(query_url\)"):
+        _web(archive).ask(results_of(files))
+
+
+@pytest.mark.parametrize("place", ["", "/400", "/xml"])
+def test_whose_a_study_is_is_asked_as_the_archive_understands_it(archive: str, place: str) -> None:
+    _Archive.body = [{"00100020": {"vr": "LO", "Value": ["7"]}}]
+    assert [filed.stated.PatientID for filed in _web(archive, place).filing("1.2")] == ["7"]
+
+
+@pytest.mark.parametrize("body", [[{"no": 1}], [{"0010": 1}], [{"00100020": {"Value": [1]}}]])
+def test_an_answer_in_odd_json_ends_in_words(archive: str, body: object) -> None:
+    _Archive.body = body
+    with pytest.raises(DeliveryRefused, match="breaks the DICOM JSON model"):
+        _web(archive).filing("1.2")
+
+
+def test_what_is_busy_has_taken_nothing_and_what_breaks_is_not_known(
+    archive: str, files: list[Path]
+) -> None:
+    results = results_of(files)
+    expected = [
+        (503, Acceptance.LATER),
+        (429, Acceptance.LATER),
+        (500, Acceptance.UNKNOWN),
+        (504, Acceptance.UNKNOWN),
+        (400, Acceptance.NEVER),
+    ]
+    for status, acceptance in expected:
+        _Archive.status, _Archive.body = status, {"error": "Miller"}
+        answers: list[Answer] = []
+        with pytest.raises(DeliveryError) as raised:
+            for answer in _web(archive).send(results):
+                answers.append(answer)
+        assert [(one.result, one.acceptance) for one in answers] == [
+            (result, acceptance) for result in results
+        ]
+        assert all("Miller" in one.comment for one in answers)
+        assert "Miller" not in str(raised.value)
 
 
 def test_basic_authentication(archive: str, files: list[Path], tmp_path: Path) -> None:

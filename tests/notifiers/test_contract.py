@@ -146,7 +146,7 @@ def test_a_hook_is_told_by_tls_only_if_its_certificate_is_trusted(
 ) -> None:
     with web_hook(certificate) as hook:
         notifier = open_notifier(a_hook(tmp_path, hook.url))
-        with pytest.raises(NotificationError, match="certificate is not trusted: add who signed"):
+        with pytest.raises(NotificationError, match="certificate is not trusted: name who signed"):
             notifier.send(a_message())
         with certificate.trusted():
             notifier.send(a_message())

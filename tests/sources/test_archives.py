@@ -17,6 +17,7 @@ from pydicom.uid import JPEG2000Lossless, RLELossless
 from typer.testing import CliRunner
 
 from hilum.cli import app
+from hilum.config.tls import Tls
 from hilum.destinations import open_destination
 from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.errors import DeliveryRefused, SourceDelayed
@@ -24,7 +25,6 @@ from hilum.kinds import SOURCES
 from hilum.sources import Listed, Source, answer_of, open_source
 from hilum.sources.dicomweb import DicomwebSourceSettings, part_of
 from hilum.testing import check_source, results_of
-from hilum.transport.web import trusted_certificates
 from hilum_lab.network.processes import available_port
 from tests.archives import Orthanc
 from tests.sources.watching import upload
@@ -178,9 +178,7 @@ def certificate(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_certificate_has_to_be_known_to_the_system(
-    certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_certificate_has_to_be_known(certificate: Path, tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     with ThreadingHTTPServer(("127.0.0.1", 0), _Archive) as server:
@@ -188,19 +186,16 @@ def test_a_certificate_has_to_be_known_to_the_system(
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         url = f"HTTPS://127.0.0.1:{server.server_address[1]}"
-        settings = DicomwebSourceSettings(name="web", url=url)
         destination = DicomwebDestinationSettings(name="web", url=url)
-        unknown = answer_of(settings)
-        with pytest.raises(DeliveryRefused, match="add who signed it"):
+        unknown = answer_of(DicomwebSourceSettings(name="web", url=url))
+        with pytest.raises(DeliveryRefused, match="name who signed it"):
             list(open_destination(destination).send(results_of(write_series(tmp_path / "scan", 1))))
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # stands for the system's store
-        trusted_certificates.cache_clear()
-        known = answer_of(settings)
-        trusted_certificates.cache_clear()
+        tls = Tls(ca_file=certificate)
+        known = answer_of(DicomwebSourceSettings(name="web", url=url, tls=tls))
         server.shutdown()
         thread.join()
     assert not unknown[0]
-    assert "add who signed it to the system's certificates" in unknown[1]
+    assert "name who signed it as ca_file in tls" in unknown[1]
     assert known[0]
     assert "answers QIDO-RS" in known[1]
 

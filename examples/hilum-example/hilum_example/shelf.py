@@ -40,7 +40,7 @@ class ShelfDestination:
         self._settings = settings
 
     def is_reachable(self) -> bool:
-        self._settings.password()
+        self._settings.secret()
         with closing(HttpClient(self._settings, FAILURES)) as client:
             return is_answered(lambda: client.ask("HEAD", "", timeout=CALL_SECONDS))
 

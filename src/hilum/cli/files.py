@@ -9,12 +9,20 @@ from rich.table import Table
 
 from hilum.cli.app import AsJson, Models, app, out, print_json, say
 from hilum.config.fields import ae_title
+from hilum.config.tls import Tls
 from hilum.errors import HilumError
 from hilum.terminal import in_words, progress_bar, progress_of_steps
 
 if TYPE_CHECKING:
     from hilum.offline.report import StudyReport
 
+TlsCa = Annotated[
+    Path | None, typer.Option("--tls-ca", help="Speak TLS; who signed the peer's certificate.")
+]
+TlsCertificate = Annotated[
+    Path | None, typer.Option("--tls-certificate", help="Our certificate, for mutual TLS.")
+]
+TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="The key of our certificate.")]
 NOT_APPLICABLE = 3  # exit status; 2 is that of wrong words on the command line
 
 
@@ -61,9 +69,14 @@ def send(
     folder: Annotated[Path, typer.Argument(help="Folder (or file) to send.")],
     to: Annotated[str, typer.Option(help="AE@HOST:PORT of the receiver.")],
     calling: Annotated[str, typer.Option(help="Our AE title.")] = "SCANNER",
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
 ) -> None:
     """Send DICOM files by C-STORE, as a scanner does."""
     from hilum.transport import sender
+
+    tls = _tls(tls_ca, tls_certificate, tls_key)
 
     called, calling = address(to), _ae_title(calling)
     _require(folder)
@@ -72,17 +85,25 @@ def send(
         raise HilumError(f"{folder} holds no DICOM files")
     with progress_bar("sending", say) as progress:
         task = progress.add_task("sending", total=len(files))
-        report = sender.send(files, called, calling, progress=lambda _sent: progress.advance(task))
+        report = sender.send(
+            files, called, calling, progress=lambda _sent: progress.advance(task), tls=tls
+        )
     say.print(str(report))
     raise typer.Exit(1 if report.failed else 0)
 
 
 @app.command()
-def echo(to: Annotated[str, typer.Argument(help="AE@HOST:PORT of the peer.")]) -> None:
+def echo(
+    to: Annotated[str, typer.Argument(help="AE@HOST:PORT of the peer.")],
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+) -> None:
     """Ask a DICOM peer whether it answers us (C-ECHO)."""
     from hilum.transport import sender
 
-    out.print(f"{to} answers, {1000 * sender.echo(address(to)):.0f} ms")
+    tls = _tls(tls_ca, tls_certificate, tls_key)
+    out.print(f"{to} answers, {1000 * sender.echo(address(to), tls=tls):.0f} ms")
 
 
 @app.command()
@@ -153,3 +174,14 @@ def _show_report(report: "StudyReport", folder: Path) -> None:
         out.print(f"  {escape(line)}")
     for result in report.results:
         out.print(f"  {result.kind}: {result.path}")
+
+
+def _tls(ca: Path | None, certificate: Path | None, key: Path | None) -> Tls | None:
+    """What the three options say; None without any of them."""
+    if not (ca or certificate or key):
+        return None
+    if bool(certificate) != bool(key):
+        raise HilumError("--tls-certificate and --tls-key belong together: give both or none")
+    tls = Tls(ca_file=ca, certificate_file=certificate, key_file=key)
+    tls.check()
+    return tls

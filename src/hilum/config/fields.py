@@ -1,10 +1,11 @@
 """The types of single settings (AE titles, addresses, patterns), and the base of all sections."""
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydicom.datadict import tag_for_keyword
 
 from hilum.config.patterns import compiled
@@ -57,7 +58,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _file(value: object) -> object:
+    return value or None  # "" stands for none, as `hilum init` writes it
+
+
 WebAddress = Annotated[str, AfterValidator(_web_address)]
+FileIfAny = Annotated[Path | None, BeforeValidator(_file)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 Keyword = Annotated[str, AfterValidator(_keyword)]
 AETitle = Annotated[str, AfterValidator(ae_title)]

@@ -5,7 +5,6 @@ such as the address of a web service, stand here, too.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -18,7 +17,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from hilum.config.fields import AETitle, Name, Port, Settings, WebAddress
+from hilum.config.fields import AETitle, FileIfAny, Name, Port, Settings, WebAddress
+from hilum.config.logins import OAuth2, is_open
+from hilum.config.tls import Tls
 from hilum.errors import ConfigurationError
 from hilum.inbox.privacy import secret_in
 from hilum.kinds import DESTINATIONS, HOSTS, NOTIFIERS, OBJECTS, SOURCES, Kinds
@@ -59,36 +60,95 @@ class DicomNode(End):
     port: Port = Field(4242, description="DICOM port of the archive.")
     ae_title: AETitle = Field("ORTHANC", description="AE title of the archive.")
     calling_ae_title: AETitle = Field("HIPPOAI", description="AE title that Hilum calls with.")
+    tls: Tls | None = Field(
+        None,
+        description="Encryption by TLS, whom we trust, and our certificate; without it the node is "
+        "called in plain.",
+    )
+
+    def check(self) -> None:
+        super().check()
+        check_tls(self.name, self.tls)
 
 
 class WebService(End):
-    """A service that Hilum asks by HTTP, and how it logs in."""
+    """A service that Hilum asks by HTTP, and how it logs in: in one way, or not at all."""
 
     url: WebAddress = Field(
         description="Root of the service, such as http://pacs:8042.",
         examples=["http://127.0.0.1:8042"],
     )
     username: str = Field("", description="User name for HTTP Basic authentication.")
-    password_file: Path | None = Field(None, description="File holding the password.")
+    password_file: FileIfAny = Field(None, description="File holding the password.")
+    token_file: FileIfAny = Field(
+        None, description="File holding a Bearer token; it is read anew for each request."
+    )
+    oauth2: OAuth2 | None = Field(
+        None, description="Where Bearer tokens come from, by OAuth2 client credentials."
+    )
+    tls: Tls | None = Field(
+        None,
+        description="Whom https trusts, and our client certificate; empty means what the system "
+        "trusts.",
+    )
+    proxy: WebAddress | Literal[""] = Field(
+        "", description="Proxy that requests go through, such as http://proxy:3128."
+    )
 
     def check(self) -> None:
         super().check()
-        self.password()
+        self.secret()
+        check_tls(self.name, self.tls)
 
-    def password(self) -> str:
-        """The password in the file that is named, "" if none is.
+    def secret(self) -> str:
+        """The password, token or client secret in the file that is named, "" if none is.
 
         Raises
         ------
         ConfigurationError
             The file cannot be used; the text has the name of the service and the cure.
         """
-        if not self.password_file:
+        key, file, what = "password_file", self.password_file, "the password"
+        if self.token_file:
+            key, file, what = "token_file", self.token_file, "the token"
+        elif self.oauth2:
+            key, file, what = "oauth2.secret_file", self.oauth2.secret_file, "the secret"
+        if not file:
             return ""
         try:
-            return secret_in(self.password_file)
+            return secret_in(file, what)
         except ConfigurationError as error:
-            raise ConfigurationError(f"{self.name}: password_file: {error}") from error
+            raise ConfigurationError(f"{self.name}: {key}: {error}") from error
+
+    def addresses(self) -> dict[str, str]:
+        """Where the login is sent, by the name of the setting."""
+        token = {"oauth2.token_url": self.oauth2.token_url} if self.oauth2 else {}
+        return {"url": self.url, **token}
+
+    @model_validator(mode="after")
+    def _logs_in_safely(self) -> "WebService":
+        logins = (self.username, self.token_file, self.oauth2)
+        if sum(bool(login) for login in logins) > 1:
+            raise ValueError("keep one login: username and password_file, token_file, or oauth2")
+        if self.password_file and not self.username:
+            raise ValueError("password_file is of no use without username: name the user")
+        if any(logins):
+            for key, address in self.addresses().items():
+                if is_open(address, self.proxy):
+                    raise ValueError(
+                        f"{key}: a password or token would cross the network in the clear: write "
+                        f"https instead of http"
+                    )
+        return self
+
+
+def check_tls(name: str, tls: Tls | None) -> None:
+    """Read the files of `tls`; `ConfigurationError` says which cannot be used, and the cure."""
+    try:
+        if tls:
+            tls.check()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{name}: tls.{error}") from error
 
 
 def _object(name: str) -> str:
@@ -221,6 +281,12 @@ class NotifierSettings(Settings):
     )
     timeout_seconds: float = Field(30, gt=0, description="Longest wait for one answer, in seconds.")
 
+    tls: Tls | None = Field(
+        None,
+        description="Whom an encrypted connection trusts, and our client certificate; empty means "
+        "what the system trusts.",
+    )
+
     def check(self) -> None:
         """Look at what can be wrong before anything starts, such as a file with a secret.
 
@@ -229,6 +295,7 @@ class NotifierSettings(Settings):
         ConfigurationError
             The settings cannot be used as they are; the text says the cure.
         """
+        check_tls(self.name, self.tls)
 
 
 class _OfKind(BaseModel):

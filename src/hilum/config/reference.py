@@ -142,9 +142,16 @@ def tables_by_kind() -> dict[tuple[str, str], list[SettingRow]]:
         assert base is not None
         for kind, settings in _settings_by_kind(name).items():
             fields = settings.model_fields
-            rows = [_row(key, fields[key]) for key in _own_settings(settings, base)]
-            tables[name, kind] = rows
+            own = {key: fields[key] for key in _own_settings(settings, base)}
+            tables[name, kind] = [row for key in own for row in _rows(key, own[key])]
     return tables
+
+
+def _rows(key: str, field: FieldInfo) -> list[SettingRow]:
+    """A setting; if it is a section inside another one, its settings follow."""
+    inner = section_of(field)
+    fields = inner.model_fields if inner else {}
+    return [_row(key, field), *(_row(f"{key}.{name}", fields[name]) for name in fields)]
 
 
 def _row(key: str, field: FieldInfo) -> SettingRow:
@@ -157,6 +164,10 @@ def _setting(name: str, field: FieldInfo, chosen: Mapping[str, Any], mark: str =
     lines = [f"# {field.description}"]
     if name in chosen:
         return [*lines, f"{mark}{name} = {_toml(chosen[name])}"]
+    if inner := section_of(field):
+        shown = {key: f.examples[0] for key, f in inner.model_fields.items() if f.examples}
+        helped = [f"#   {key}: {f.description}" for key, f in inner.model_fields.items()]
+        return [*lines, *helped, f"# {name} = {_toml(shown)}"]
     default = "" if field.is_required() else _toml(_default(field))
     return [*lines, f"# {name} = {default}"]
 

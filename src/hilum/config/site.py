@@ -25,6 +25,7 @@ from hilum.config.kinds import (
     AnySource,
     DestinationSettings,
 )
+from hilum.config.tls import ListenerTls
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError
 
@@ -40,6 +41,14 @@ class Receiver(Settings):
     )
     allowed_hosts: tuple[Network, ...] = Field(
         (), description="Addresses or networks that may connect; empty allows every one."
+    )
+    tls: ListenerTls | None = Field(
+        None, description="Encryption by TLS; without it the receiver listens in plain."
+    )
+    allowed_certificates: tuple[str, ...] = Field(
+        (),
+        description="Subjects of certificates that may send, whole as in `CN=MR1,O=Hospital` or "
+        "the common name alone; empty allows every one that tls.ca_file trusts.",
     )
     require_called_ae_title: bool = Field(
         True, description="Reject associations that call another AE title."
@@ -65,6 +74,12 @@ class Receiver(Settings):
     low_water_mb: int = Field(
         512, ge=0, description="Free disk space in MiB below which images are refused (0xA700)."
     )
+
+    @model_validator(mode="after")
+    def _has_certificates_to_look_at(self) -> "Receiver":
+        if self.allowed_certificates and not (self.tls and self.tls.ca_file):
+            raise ValueError("allowed_certificates needs tls.ca_file: who signed them")
+        return self
 
 
 class RetentionSettings(Settings):

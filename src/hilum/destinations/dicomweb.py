@@ -1,42 +1,56 @@
 """Deliver by STOW-RS; prove it by QIDO-RS and WADO-RS metadata (PS3.18 10.4 to 10.6)."""
 
-import itertools
-import json
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from http import HTTPStatus
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filed, Shown
 from hilum.config.fields import WebAddress
 from hilum.config.kinds import DestinationSettings, WebService
-from hilum.destinations import CALL_SECONDS, is_answered, series_under
+from hilum.destinations import CALL_SECONDS, is_answered, series_under, tried
+from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, Result
-from hilum.transport.statuses import answer_of
-from hilum.transport.web import Failures, HttpClient, Response, batches
+from hilum.transport.dicom_json import Item, items_of, values
+from hilum.transport.stow import MultipartFiles, answers_in, comment_in, is_about_objects
+from hilum.transport.web import BUSY, EVERY_STATUS, Failures, HttpClient, Response, batches
+
+if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
+    from pydicom.dataset import Dataset
 
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
 DICOM_JSON = "application/dicom+json"
-FAILED_SOP_SEQUENCE, FAILURE_REASON = "00081198", "00081197"
-OTHER_FAILURES_SEQUENCE = "0008119A"
+DICOM_XML = 'multipart/related; type="application/dicom+xml"'
 SOP_INSTANCE_UID = "00080018"
-PROCESSING_FAILURE = 0x0110
+STUDIES = "/studies"
 THERE = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED)  # no proxy answers so
+NOTHING = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+NOT_OFFERED = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
+NOT_TAKEN = (*BUSY, HTTPStatus.SERVICE_UNAVAILABLE)  # the archive says itself that it did nothing
+OFFERED = (  # how an archive that stores may answer to a request without an object
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+)
 
 FAILURES = Failures(DeliveryDelayed, DeliveryRefused, DeliveryRefused)
+NO_STOW = f"the address does not take results: enable STOW-RS there, or correct url, {RESTART}"
+NO_QIDO = (
+    "it does not answer queries (QIDO-RS): enable them there, or name the service that does "
+    f'(query_url), or set proof = "accepted", {RESTART}'
+)
 CURES: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: "the archive says that the request is wrong: its log names the cause",
-    HTTPStatus.METHOD_NOT_ALLOWED: "the address does not take results: enable STOW-RS there, or "
-    f"correct url, {RESTART}",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too large for the archive or a proxy: raise the limit "
-    "there",
+    HTTPStatus.METHOD_NOT_ALLOWED: NO_STOW,
+    HTTPStatus.NOT_IMPLEMENTED: NO_STOW,
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "the archive does not take DICOM files: enable STOW-RS",
 }
+QUERY_CURES: dict[int, str] = dict.fromkeys(NOT_OFFERED, NO_QIDO)
 
 
 class DicomwebDestinationSettings(WebService, DestinationSettings):
@@ -54,6 +68,21 @@ class DicomwebDestinationSettings(WebService, DestinationSettings):
         description="DICOMweb root, such as http://pacs:8042/dicom-web.",
         examples=["http://127.0.0.1:8042/dicom-web"],
     )
+    query_url: WebAddress | Literal[""] = Field(
+        "",
+        description="DICOMweb root that is queried, with the same login, where that is another "
+        "one; empty means url.",
+    )
+
+    @field_validator("url", "query_url")
+    @classmethod
+    def _root(cls, address: str) -> str:
+        """The root, also where somebody has written the place of its studies."""
+        return address.removesuffix(STUDIES)
+
+    def addresses(self) -> dict[str, str]:
+        queried = {"query_url": self.query_url} if self.query_url else {}
+        return {**super().addresses(), **queried}
 
 
 class DicomwebDestination:
@@ -65,9 +94,10 @@ class DicomwebDestination:
     def __init__(self, settings: DicomwebDestinationSettings) -> None:
         self.name = settings.name
         self._settings = settings
+        self._asked = settings.model_copy(update={"url": settings.query_url or settings.url})
 
     def is_reachable(self) -> bool:
-        self._settings.password()  # without it nothing is asked, so nobody has refused
+        self._settings.secret()  # without it nothing is asked, so nobody has refused
         patience = min(self._settings.timeout_seconds, CALL_SECONDS)
         with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
             one = {"limit": "1"}
@@ -75,25 +105,15 @@ class DicomwebDestination:
                 lambda: peer.ask("GET", "studies", expected=THERE, params=one, timeout=patience)
             )
 
+    # Sending --------------------------------------------------------------------------------------
+
     def send(self, results: Sequence[Result]) -> Iterator[Answer]:
         by_path = {result.path: result for result in results}
         with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
             for batch in batches(by_path, lambda file: file.stat().st_size, REQUEST_BYTES):
-                sent = [by_path[path] for path in batch]
-                body, content_type = _multipart(batch)
-                headers = {"Content-Type": content_type, "Accept": DICOM_JSON}
-                try:
-                    answer = peer.ask(
-                        "POST",
-                        "studies",
-                        expected=(HTTPStatus.CONFLICT,),
-                        content=body,
-                        headers=headers,
-                    )
-                except DeliveryDelayed as error:
-                    yield from (Answer(r, Acceptance.UNKNOWN, text=str(error)) for r in sent)
-                    raise
-                yield from _answers(sent, answer)
+                yield from _stored(peer, [by_path[path] for path in batch])
+
+    # Asking ---------------------------------------------------------------------------------------
 
     def ask(self, results: Sequence[Result]) -> Shown:
         from hilum.dicom.instance import Instance
@@ -103,97 +123,146 @@ class DicomwebDestination:
             for result in results
             for i in (Instance.read(result.path),)
         }
-        with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
-            shown: set[str] = set()
-            for place in set(places.values()):
-                shown |= _instances_at(peer, place)
+        with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
+            lists = [_instances_at(peer, place) for place in set(places.values())]
+            shown = {uid for listed in lists if listed is not None for uid in listed}
             # A query may be cut short by the archive's limit: ask for the others one by one.
-            return Shown(
-                tuple(
-                    result
-                    for result in results
-                    if result.identity not in shown
-                    and not _has(peer, f"{places[result.identity]}/{result.identity}")
-                )
-            )
+            missing = [
+                result
+                for result in results
+                if result.identity not in shown
+                and not _has(peer, f"{places[result.identity]}/{result.identity}")
+            ]
+            if all(listed is None for listed in lists):  # does it answer any query?
+                _matches(peer, "studies", params={"limit": "1"})
+        return Shown(tuple(missing))
 
     def filing(self, study_uid: str) -> list[Filed]:
-        from pydicom.dataset import Dataset
-
-        with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
-            asked = {"StudyInstanceUID": study_uid, "includefield": WHOSE}
-            found = _matches(peer, "studies", HTTPStatus.NOT_FOUND, params=asked)
-            asked["includefield"] = ("PatientID",)
-            listed = _matches(peer, "series", HTTPStatus.NOT_FOUND, params=asked)
-        patients, series = ([Dataset.from_json(i) for i in items] for items in (found, listed))
+        with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
+            patients = _described(peer, "studies", study_uid, WHOSE)
+            series = _described(peer, "series", study_uid, ("PatientID",))
         return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
 
+    # Trying ---------------------------------------------------------------------------------------
+
     def check(self) -> Iterator[Checked]:
-        good = self.is_reachable()
-        yield Checked("QIDO-RS", good, "answers" if good else "does not answer")
+        with closing(HttpClient(self._settings, FAILURES, CURES)) as peer:
+            yield tried("STOW-RS", lambda: _try_to_store(peer), "answers; nothing was stored")
+        if self._settings.proof == "query":
+            with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
+                nobody = {"StudyInstanceUID": derived_uid("a study that nobody has"), "limit": "1"}
+                yield tried("QIDO-RS", lambda: _matches(peer, "studies", params=nobody), "answers")
 
 
-def _answers(sent: Sequence[Result], answer: Response) -> list[Answer]:
-    """One answer to each result of a request."""
-    reasons = _failure_reasons(answer)
-    if answer.status == HTTPStatus.CONFLICT and not reasons:
-        reasons = [PROCESSING_FAILURE] * len(sent)
-    reasons += [0] * (len(sent) - len(reasons))
-    return [answer_of(result, reason) for result, reason in zip(sent, reasons, strict=False)]
+def _stored(peer: HttpClient, sent: Sequence[Result]) -> Iterator[Answer]:
+    """Store in one request, or in one for each object where that is too large."""
+    body = MultipartFiles([result.path for result in sent])
+    headers = {**body.headers, "Accept": DICOM_JSON}
+    try:
+        answer = peer.ask("POST", "studies", expected=EVERY_STATUS, content=body, headers=headers)
+    except DeliveryDelayed as error:
+        if body.begun:
+            yield from (Answer(result, Acceptance.UNKNOWN, text=str(error)) for result in sent)
+        raise
+    if is_about_objects(answer):
+        yield from answers_in(answer, sent)
+    elif answer.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        yield from _refused(peer, answer, sent)
+    elif len(sent) > 1:
+        for result in sent:
+            yield from _stored(peer, [result])
+    else:
+        yield Answer(sent[0], Acceptance.NEVER, text=_too_large(peer, sent[0], headers))
 
 
-def _instances_at(peer: HttpClient, place: str) -> set[str]:
-    # Some archives answer 404 for a series they do not hold.
-    shown = _matches(peer, place, HTTPStatus.NOT_FOUND)
-    return {str(value) for item in shown for value in _values(item, SOP_INSTANCE_UID)}
+def _refused(peer: HttpClient, answer: Response, sent: Sequence[Result]) -> Iterator[Answer]:
+    """The answers to a request that was refused as a whole; then the refusal is raised."""
+    error = peer.failure(answer)
+    acceptance = Acceptance.NEVER
+    if isinstance(error, DeliveryDelayed):
+        acceptance = Acceptance.LATER if answer.status in NOT_TAKEN else Acceptance.UNKNOWN
+    for result in sent:
+        yield Answer(result, acceptance, text=str(error), comment=comment_in(answer))
+    raise error
+
+
+def _too_large(peer: HttpClient, result: Result, headers: dict[str, str]) -> str:
+    size = f"{int(headers['Content-Length']) / 1e6:.1f} MB"
+    cure = "raise the limit there (nginx: client_max_body_size), then `hilum release`"
+    return str(peer.refusal(f"HTTP 413: {size} is too large for the archive or a proxy: {cure}"))
+
+
+def _try_to_store(peer: HttpClient) -> None:
+    """Store no object at all; a service that stores answers that, in whichever way."""
+    body = MultipartFiles([])
+    headers = {**body.headers, "Accept": DICOM_JSON}
+    peer.ask("POST", "studies", expected=OFFERED, content=body, headers=headers)
+
+
+def _instances_at(peer: HttpClient, place: str) -> set[str] | None:
+    """The SOP Instance UIDs that are shown; None for 404, as some have for an unknown series."""
+    answer = _answer(peer, place, NOTHING)
+    if answer.status in NOTHING:
+        return None
+    return {str(value) for one in _items(peer, answer) for value in values(one, SOP_INSTANCE_UID)}
 
 
 def _has(peer: HttpClient, instance: str) -> bool:
     path = f"{instance}/metadata"
-    return bool(_matches(peer, path, HTTPStatus.NOT_FOUND, HTTPStatus.GONE))
+    return bool(_matches(peer, path, (*NOTHING, *NOT_OFFERED)))
+
+
+def _described(
+    peer: HttpClient, level: str, study_uid: str, keywords: Sequence[str]
+) -> list["Dataset"]:
+    """The studies or series with that Study Instance UID, with what they state of `keywords`.
+
+    Each keyword is a parameter of its own: a comma is written as %2C, which Orthanc does not read.
+    An archive that refuses to include what it does not know (400) is asked without.
+    """
+    asked = {"StudyInstanceUID": study_uid}
+    refused = HTTPStatus.BAD_REQUEST
+    more = {**asked, "includefield": keywords}
+    answer = _answer(peer, level, (*NOTHING, refused), params=more)
+    if answer.status == refused:
+        answer = _answer(peer, level, NOTHING, params=asked)
+    return _data_sets(peer, answer)
 
 
 def _matches(
-    peer: HttpClient, path: str, *nothing: HTTPStatus, **request: Any
-) -> list[dict[str, Any]]:
-    """The DICOM JSON at `path`; none for a status of `nothing`."""
-    answer = peer.ask("GET", path, expected=nothing, headers={"Accept": DICOM_JSON}, **request)
-    found = [] if answer.status in nothing else peer.json(answer)
-    return found if isinstance(found, list) else []
+    peer: HttpClient, path: str, nothing: Sequence[HTTPStatus] = (), **request: Any
+) -> list[Item]:
+    """The data sets at `path`; none for a status of `nothing`."""
+    answer = _answer(peer, path, nothing, **request)
+    return [] if answer.status in nothing else _items(peer, answer)
 
 
-def _multipart(files: Sequence[Path]) -> tuple[bytes, str]:
-    """Body and content type of a STOW-RS request (PS3.18 8.6.1.2)."""
-    boundary = uuid.uuid4().hex
-    part = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
-    pieces = itertools.chain.from_iterable((part, path.read_bytes(), b"\r\n") for path in files)
-    body = b"".join((*pieces, f"--{boundary}--\r\n".encode()))
-    return body, f'multipart/related; type="application/dicom"; boundary={boundary}'
+def _answer(
+    peer: HttpClient, path: str, expected: Sequence[HTTPStatus], **request: Any
+) -> Response:
+    """The answer in JSON; in XML if the archive knows no other form (406)."""
+    no_json = HTTPStatus.NOT_ACCEPTABLE
+    both = (*expected, no_json)
+    answer = peer.ask("GET", path, expected=both, headers={"Accept": DICOM_JSON}, **request)
+    if answer.status != no_json:
+        return answer
+    return peer.ask("GET", path, expected=expected, headers={"Accept": DICOM_XML}, **request)
 
 
-def _failure_reasons(answer: Response) -> list[int]:
-    """One reason for each instance that was not stored (PS3.18 I.2)."""
-    try:
-        told = json.loads(answer.content)
-    except ValueError:
-        return []  # some archives answer success with an empty or XML body; read-back decides
-    told = told[0] if isinstance(told, list) and told else told
-    if not isinstance(told, dict):
+def _items(peer: HttpClient, answer: Response) -> list[Item]:
+    items = items_of(answer)
+    if items is None:
+        raise peer.refusal(f"does not answer in DICOM JSON or XML: correct url, {RESTART}")
+    return items
+
+
+def _data_sets(peer: HttpClient, answer: Response) -> list["Dataset"]:
+    from pydicom.dataset import Dataset
+
+    if answer.status in NOTHING:
         return []
-    failed = [*_values(told, FAILED_SOP_SEQUENCE), *_values(told, OTHER_FAILURES_SEQUENCE)]
-    return [_reason(item) for item in failed]
-
-
-def _reason(failed: object) -> int:
-    """Why one instance was not stored; a processing failure where that is not said in a number."""
     try:
-        return int(_values(failed, FAILURE_REASON)[0])
-    except (IndexError, TypeError, ValueError, OverflowError):
-        return PROCESSING_FAILURE
-
-
-def _values(item: object, tag: str) -> list[Any]:
-    """The values of one attribute in DICOM JSON (PS3.18 F.2); none where it is not as it says."""
-    element = item.get(tag) if isinstance(item, dict) else None
-    values = element.get("Value") if isinstance(element, dict) else None
-    return values if isinstance(values, list) else []
+        return [Dataset.from_json(item) for item in _items(peer, answer)]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        text = "its answer breaks the DICOM JSON model (PS3.18 F): have the archive corrected"
+        raise peer.refusal(text) from error

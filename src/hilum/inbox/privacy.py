@@ -36,8 +36,10 @@ def open_to_others(folder: Path) -> str:
     )
 
 
-def secret_in(file: Path) -> str:
+def secret_in(file: Path, what: str = "the password") -> str:
     """The text in `file`, which nobody but the user who runs Hilum may read or write.
+
+    `what` it is to hold, for the cure.
 
     Raises
     ------
@@ -52,9 +54,9 @@ def secret_in(file: Path) -> str:
             raise ConfigurationError(f"{text}: {_made_private(file, status)}")
         return file.read_text().strip()
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{file} is not text: write the password into it") from error
+        raise ConfigurationError(f"{file} is not text: write {what} into it") from error
     except OSError as error:
-        cure = "write the password into it, and let nobody but the user who runs Hilum read it"
+        cure = f"write {what} into it, and let nobody but the user who runs Hilum read it"
         raise ConfigurationError(f"cannot read {file}: {error.strerror}: {cure}") from error
 
 

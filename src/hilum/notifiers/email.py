@@ -98,16 +98,16 @@ class EmailNotifier:
             raise NotificationError(f"{self._settings.name}: {_why(error)}") from error
 
     def _connected(self) -> smtplib.SMTP:
-        from hilum.transport.web import trusted_certificates
+        from hilum.transport.tls import client_context
 
         settings = self._settings
         to, wait = (settings.host, settings.port), settings.timeout_seconds
         if settings.security == "tls":
-            return smtplib.SMTP_SSL(*to, timeout=wait, context=trusted_certificates())
+            return smtplib.SMTP_SSL(*to, timeout=wait, context=client_context(self._settings.tls))
         server = smtplib.SMTP(*to, timeout=wait)
         try:
             if settings.security == "starttls":
-                server.starttls(context=trusted_certificates())
+                server.starttls(context=client_context(self._settings.tls))
         except BaseException:
             server.close()
             raise

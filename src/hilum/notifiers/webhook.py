@@ -88,7 +88,8 @@ class WebhookNotifier:
     def send(self, message: AlarmMessage) -> None:
         import httpx
 
-        from hilum.transport.web import UNTRUSTED, trusted_certificates
+        from hilum.transport.tls import client_context
+        from hilum.transport.web_faults import fault_in
 
         name = self._settings.name
         try:
@@ -98,13 +99,12 @@ class WebhookNotifier:
         try:
             with httpx.Client(
                 timeout=self._settings.timeout_seconds,
-                verify=trusted_certificates(),
+                verify=client_context(self._settings.tls),
                 trust_env=False,  # no proxy of the environment: what holds stands in hilum.toml
             ) as client:
                 answer = client.post(self._settings.url, content=body_of(message), headers=headers)
         except httpx.HTTPError as error:
-            untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
-            why = UNTRUSTED if untrusted else f"cannot be reached ({type(error).__name__})"
+            why = fault_in(error) or f"cannot be reached ({type(error).__name__})"
             raise NotificationError(f"{name}: {why}") from error
         if not answer.is_success:
             cure = f"look into the log of who receives it, or correct url, {RESTART}"

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from hilum.comparison.norms import Norms
+from hilum.config.kinds import check_tls
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
 from hilum.inbox.privacy import make_private
@@ -102,6 +103,7 @@ def check_norms(site: Site) -> None:
 
 def check_ends(site: Site) -> None:
     """Raise `ConfigurationError` for a source, destination or notifier that cannot be used."""
+    check_tls("receiver", site.receiver.tls)
     for end in (*site.source, *site.destination):
         end.check()
     for notifier in site.notify:

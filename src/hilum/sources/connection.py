@@ -1,11 +1,13 @@
 """The receiver's TCP connections, watched while bytes arrive: nothing absurd is ever allocated."""
 
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from hilum.errors import RESTART
 from hilum.rejections import RejectionKind
@@ -15,6 +17,7 @@ from hilum.transport.dimse import MAXIMUM_PDU, tune
 HEADER = 6  # PDU type, reserved byte, length of the rest (PS3.8 9.3.1)
 PDU_TYPES = range(1, 8)
 LONGEST_PDU = 2 * MAXIMUM_PDU  # association requests may exceed the maximum, absurd lengths do
+TLS_HANDSHAKE = 0x16  # first byte of a connection that begins with TLS (RFC 8446 5.1)
 PDU_SECONDS = 60.0  # longest time for one PDU to arrive
 
 
@@ -27,10 +30,13 @@ class Cut:
 
 
 class Connection(socket.socket):
-    """An accepted connection that follows the PDU framing and ends when a peer breaks it."""
+    """An accepted connection that follows the PDU framing and ends when a peer breaks it.
 
-    def __init__(self, accepted: socket.socket, host: str, traffic: Traffic) -> None:
-        super().__init__(fileno=accepted.detach())
+    Call `watch` first: with TLS it is made by an SSL context, in another way than without.
+    """
+
+    def watch(self, host: str, traffic: Traffic) -> None:
+        """Begin: count the connection of `host` in the `traffic`."""
         tune(self, PDU_SECONDS)
         self.host = host
         self.opened_at = self.last_active = time.monotonic()
@@ -45,7 +51,7 @@ class Connection(socket.socket):
         traffic.enter(self)
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
-        data = super().recv(bufsize, flags)
+        data = self._received(bufsize, flags)
         self.last_active = time.monotonic()
         if len(data) <= self._left:
             self._left -= len(data)
@@ -63,6 +69,10 @@ class Connection(socket.socket):
         self.in_message = False
         self.last_active = time.monotonic()
         return super().send(data, flags)
+
+    def subject(self) -> str:
+        """Whose certificate the caller has shown, such as "CN=MR1,O=Hospital" (RFC 4514), or ""."""
+        return ""
 
     def release(self) -> None:
         """Note that what was received so far needs no memory any longer."""
@@ -87,6 +97,9 @@ class Connection(socket.socket):
             self.on_close()
             self.on_close = lambda: None  # it refers to the association, which refers to us
 
+    def _received(self, bufsize: int, flags: int) -> bytes:
+        return super().recv(bufsize, flags)
+
     def _follow(self, data: bytes) -> None:
         while data:
             if self._left:
@@ -103,7 +116,9 @@ class Connection(socket.socket):
 
     def _begin(self, pdu_type: int, length: int) -> None:
         if pdu_type not in PDU_TYPES:
-            text = "it does not speak DICOM (TLS or HTTP, perhaps): correct the settings there"
+            text = "it speaks TLS, and this port does not: turn TLS off there, or set receiver.tls"
+            if pdu_type != TLS_HANDSHAKE:
+                text = "it does not speak DICOM (HTTP, perhaps): correct the settings there"
             self._refuse(RejectionKind.PROTOCOL, text)
         if length > LONGEST_PDU:
             text = f"it announced a PDU of more than {LONGEST_PDU} bytes"
@@ -119,3 +134,51 @@ class Connection(socket.socket):
     def _refuse(self, kind: RejectionKind, reason: str) -> None:
         self.cut(kind, reason)
         raise ConnectionAbortedError(reason)
+
+
+class TlsConnection(Connection, ssl.SSLSocket):  # type: ignore[misc] # other names of arguments
+    """The same with TLS. The handshake is made with the first bytes, in the thread that reads."""
+
+    def subject(self) -> str:
+        try:
+            facts: Any = self.getpeercert() or {}
+        except ValueError:  # the handshake has not ended
+            return ""
+        parts = [part for parts in facts.get("subject", ()) for part in parts]
+        return ",".join(f"{SHORT.get(name, name)}={value}" for name, value in reversed(parts))
+
+    def _received(self, bufsize: int, flags: int) -> bytes:
+        try:
+            return super()._received(bufsize, flags)
+        except ssl.SSLEOFError:
+            return b""
+        except ssl.SSLError as error:
+            self._refuse(RejectionKind.PROTOCOL, _in_words(error))
+            raise
+
+
+SHORT = {  # RFC 4514 3
+    "commonName": "CN",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "countryName": "C",
+    "localityName": "L",
+    "stateOrProvinceName": "ST",
+}
+
+
+def _in_words(error: ssl.SSLError) -> str:
+    """What went wrong in a handshake, with the cure."""
+    reason = error.reason or ""
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "BAD_RECORD_TYPE"):
+        return "it does not speak TLS, and this port does: turn TLS on there"
+    if "PEER_DID_NOT_RETURN_A_CERTIFICATE" in reason:
+        return "it shows no certificate: give it one that receiver.tls.ca_file trusts"
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        text = "its certificate is not trusted: name who signed it in receiver.tls.ca_file"
+        return f"{text}, {RESTART}"
+    if ("ALERT" in reason and "CERTIFICATE" in reason) or "UNKNOWN_CA" in reason:
+        return "it does not trust our certificate: name there who signed it"
+    if "PROTOCOL" in reason or "CIPHER" in reason:
+        return "it offers no TLS 1.2 or newer with a cipher of RFC 9325: update it"
+    return f"no TLS connection came about ({reason or type(error).__name__}): look into its log"

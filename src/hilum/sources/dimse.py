@@ -9,11 +9,13 @@ import logging
 import os
 import selectors
 import socket
+import ssl
 import sys
 import threading
 import time
 import uuid
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +30,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.transport import AssociationServer
 
 from hilum.config.site import Receiver
+from hilum.config.tls import ListenerTls
 from hilum.dicom.header import identify
 from hilum.dicom.part10 import prefix
 from hilum.dicom.salvage import readable
@@ -48,7 +51,7 @@ from hilum.inbox.growing import Growing, mapped
 from hilum.inbox.room import require_room
 from hilum.rejections import SEE_QUARANTINE, RejectionKind
 from hilum.sources.arriving import ArrivingProvider, ReceivedDataSet
-from hilum.sources.connection import Connection, Cut
+from hilum.sources.connection import Connection, Cut, TlsConnection
 from hilum.sources.refusing import Refusing, Trouble
 from hilum.sources.traffic import Traffic
 from hilum.transport.commitment import COMMITMENT, answer_in
@@ -58,6 +61,7 @@ from hilum.transport.dimse import (
     VERIFICATION,
     is_storage_class,
 )
+from hilum.transport.tls import listener_context
 
 GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to stop
 ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
@@ -70,6 +74,7 @@ STORAGE_SERVICE_CLASS = "1.2.840.10008.4.2"
 REJECTIONS = {  # result, source, diagnostic of PS3.8 table 9-21
     RejectionKind.CALLED: (1, 1, 7),
     RejectionKind.CALLER: (1, 1, 3),
+    RejectionKind.CERTIFICATE: (1, 1, 1),
     RejectionKind.ROOM: (2, 3, 2),
 }
 
@@ -112,6 +117,8 @@ class StorageServer(AssociationServer):
             ipaddress.ip_network(host, strict=False) for host in settings.allowed_hosts
         ]
         self._traffic = Traffic(settings)
+        if settings.tls:
+            self._last_context = listener_context(settings.tls)
         self._stopping = threading.Event()
         self._senders: weakref.WeakKeyDictionary[Association, _Sender] = weakref.WeakKeyDictionary()
         handlers: list[Any] = [
@@ -168,7 +175,23 @@ class StorageServer(AssociationServer):
                 logger.error("no connection can be accepted now: %s", error.strerror)
                 self._stopping.wait(NO_ACCEPT_SECONDS)  # or we would try again at once, for ever
             raise
-        return Connection(accepted, _host(address[0]), self._traffic), address
+        if self._settings.tls:
+            connection: Connection = self._context(self._settings.tls).wrap_socket(
+                accepted, server_side=True, do_handshake_on_connect=False
+            )  # type: ignore[assignment]
+        else:
+            connection = Connection(fileno=accepted.detach())
+        connection.watch(_host(address[0]), self._traffic)
+        return connection, address
+
+    def _context(self, tls: ListenerTls) -> ssl.SSLContext:
+        """How we are called now. Files that cannot be used leave what was used before."""
+        try:
+            self._last_context = listener_context(tls)
+        except OSError as error:
+            logger.error("receiver.tls: the new files cannot be used: %s", error.strerror)
+        self._last_context.sslsocket_class = TlsConnection
+        return self._last_context
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         host = ipaddress.ip_address(request.host)
@@ -238,6 +261,12 @@ class StorageServer(AssociationServer):
         if settings.allowed_callers and sender.caller not in settings.allowed_callers:
             text = f"calling AE title {sender.caller} is not among receiver.allowed_callers"
             return Cut(RejectionKind.CALLER, f"{text}: correct the sender, or add it, {RESTART}")
+        subject = sender.connection.subject()
+        if settings.allowed_certificates and not _is_allowed(
+            subject, settings.allowed_certificates
+        ):
+            text = f"the certificate of {subject} is not among receiver.allowed_certificates"
+            return Cut(RejectionKind.CERTIFICATE, f"{text}: add it if it may send, {RESTART}")
         if reason := self._traffic.admit(sender.connection, bool(settings.allowed_callers)):
             return Cut(RejectionKind.ROOM, reason)
         return None
@@ -356,6 +385,12 @@ def _answers_to_us() -> PresentationContext:
     context = build_context(COMMITMENT)
     context.scu_role, context.scp_role = False, True
     return context
+
+
+def _is_allowed(subject: str, allowed: Sequence[str]) -> bool:
+    """Whether a subject is one of those allowed, by its whole or its common name."""
+    common_names = {part.removeprefix("CN=") for part in subject.split(",") if part[:3] == "CN="}
+    return bool(subject) and not {subject, *common_names}.isdisjoint(allowed)
 
 
 def _host(address: str) -> str:

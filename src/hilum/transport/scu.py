@@ -19,16 +19,19 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext, build_context
 
 from hilum.config.kinds import DicomNode
+from hilum.config.tls import Tls
 from hilum.dicom.header import HOSTILE
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.transport.dimse import MAXIMUM_PDU, VERIFICATION, quieten_libraries, tune
+from hilum.transport.tls import client_context, problem_of_tls
 
 MAXIMUM_CONTEXTS = 128  # per association: context IDs are the odd numbers of one byte
 SLOWEST_LINE = 1 << 20  # bytes per second; how long a large object may take to go out
 CALLED_NOT_RECOGNISED, CALLING_NOT_RECOGNISED = (1, 1, 7), (1, 1, 3)  # PS3.8 table 9-21
 TRANSIENT = 2
 CONVERTIBLE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+PROBE_SECONDS = 3.0  # for which is tried what TLS has to do with a failure
 NO_ANSWER = "no answer to C-STORE"
 CLASS_NOT_SUPPORTED, SYNTAX_NOT_SUPPORTED = 0x0122, 0xC122
 
@@ -42,6 +45,7 @@ class Peer:
     port: int
     calling: str
     timeout: float = 30.0
+    tls: Tls | None = None  # None: in plain
 
     @classmethod
     def of(cls, settings: DicomNode) -> "Peer":
@@ -52,6 +56,7 @@ class Peer:
             settings.port,
             settings.calling_ae_title,
             settings.timeout_seconds,
+            settings.tls,
         )
 
     def __str__(self) -> str:
@@ -146,6 +151,10 @@ def associate(
     entity.network_timeout = None  # counts received bytes only: would cut off a long sending
     opened: list[socket.socket] = []
     try:
+        tls_args = (client_context(peer.tls), peer.host) if peer.tls else None
+    except OSError as error:
+        raise DeliveryRefused(f"{peer}: the files of tls cannot be used: {error}") from error
+    try:
         association = entity.associate(
             peer.host,
             peer.port,
@@ -153,6 +162,7 @@ def associate(
             peer.ae_title,
             MAXIMUM_PDU,
             ext_neg=list(roles),
+            tls_args=tls_args,
             evt_handlers=[(evt.EVT_CONN_OPEN, _opened, [opened, peer.timeout]), *handlers],
         )
         if not association.is_established:
@@ -243,6 +253,8 @@ def _explain(association: Association, peer: Peer) -> DeliveryError:
     """Why there is no association, as the error to raise."""
     answer = association.acceptor.primitive
     if answer is None:
+        if problem := problem_of_tls(peer.host, peer.port, peer.tls, PROBE_SECONDS):
+            return DeliveryRefused(f"{peer}: {problem}")
         return DeliveryDelayed(
             f"{peer} cannot be reached: check that it runs, and that host and port are right"
         )

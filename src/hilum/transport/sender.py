@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hilum.answers import Acceptance
+from hilum.config.tls import Tls
 from hilum.errors import DeliveryDelayed
 from hilum.transport.scu import NO_ANSWER, Peer, Sent, store
 from hilum.transport.scu import echo as verify
@@ -58,6 +59,7 @@ def send(
     called: Called,
     calling: str = "SCANNER",
     progress: Callable[[Sent], None] | None = None,
+    tls: Tls | None = None,
 ) -> SendReport:
     """Send `files` by C-STORE, each in its own transfer syntax; nothing is repeated.
 
@@ -70,7 +72,7 @@ def send(
     """
     started = time.perf_counter()
     answers = []
-    peer = Peer(*called, calling)
+    peer = Peer(*called, calling, tls=tls)
     for sent in store(files, peer):
         if sent.reason == NO_ANSWER:
             raise DeliveryDelayed(f"{peer}: {NO_ANSWER}")
@@ -80,10 +82,10 @@ def send(
     return SendReport(tuple(answers), time.perf_counter() - started)
 
 
-def echo(called: Called, calling: str = "SCANNER") -> float:
+def echo(called: Called, calling: str = "SCANNER", tls: Tls | None = None) -> float:
     """Seconds a C-ECHO takes, association included; raises like `send`."""
     started = time.perf_counter()
-    verify(Peer(*called, calling))
+    verify(Peer(*called, calling, tls=tls))
     return time.perf_counter() - started
 
 

@@ -10,6 +10,7 @@ from hilum.wording import counted
 NOT_HEARD = (
     RejectionKind.CALLED,
     RejectionKind.CALLER,
+    RejectionKind.CERTIFICATE,
     RejectionKind.ADDRESS,
     RejectionKind.SYNTAX,
     RejectionKind.PROTOCOL,

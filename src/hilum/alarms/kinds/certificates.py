@@ -1,0 +1,30 @@
+"""A certificate of ours ends soon, or has ended."""
+
+import time
+from collections.abc import Iterator
+
+from hilum.alarms.alarm import Alarm, Facts
+from hilum.config.tls import Tls, ends_at
+from hilum.severity import Severity
+
+SOON_SECONDS = 30 * 24 * 3600.0  # before its end
+
+
+def alarms(facts: Facts) -> Iterator[Alarm]:
+    """One for each section of the settings whose certificate ends within a month."""
+    site = facts.site
+    sections: list[tuple[str, Tls | None]] = [("receiver", site.receiver.tls)]
+    sections += [(end.name, getattr(end, "tls", None)) for end in (*site.source, *site.destination)]
+    sections += [(notifier.name, notifier.tls) for notifier in site.notify]
+    for name, tls in sections:
+        end = ends_at(tls) if tls else None
+        if end is not None and end < facts.now + SOON_SECONDS:
+            has_ended = end < facts.now
+            day = time.strftime("%F", time.localtime(end))
+            yield Alarm(
+                f"certificate {name}",
+                Severity.CRITICAL if has_ended else Severity.WARNING,
+                f"the certificate of {name} {'has ended' if has_ended else 'ends'} on {day}",
+                "put a new certificate and its key into the place of the old ones; Hilum reads "
+                "them by itself",
+            )

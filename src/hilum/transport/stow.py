@@ -1,0 +1,137 @@
+"""Storing by STOW-RS (PS3.18 10.5): the request, and what its answer says of each object."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hilum.answers import Answer
+from hilum.results import Result
+from hilum.transport.dicom_json import items_of, values
+from hilum.transport.statuses import answer_of
+from hilum.transport.web import Response
+
+CHUNK_BYTES = 1 << 18
+FAILED_SOP_SEQUENCE, FAILURE_REASON = "00081198", "00081197"
+OTHER_FAILURES_SEQUENCE = "0008119A"
+REFERENCED_SOP_SEQUENCE, WARNING_REASON = "00081199", "00081196"
+REFERENCED_SOP_INSTANCE_UID = "00081155"
+ERROR_COMMENT = "00000902"
+PROCESSING_FAILURE = 0x0110
+COERCED = 0xB000  # it was stored, with other values
+LARGEST_COMMENT = 2000  # characters
+
+
+class MultipartFiles:
+    """The body of a request that stores `files` (PS3.18 8.6.1.2), read as it is sent.
+
+    It can be sent again. `begun` says whether any of it may have left this machine.
+    """
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = files
+        self._boundary = uuid.uuid4().hex
+        self._head = f"--{self._boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+        self._end = f"--{self._boundary}--\r\n".encode()
+        self.begun = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those that describe it; with a length, because some archives do not take chunks."""
+        around = len(self._head) + len(b"\r\n")
+        length = sum(path.stat().st_size + around for path in self._files) + len(self._end)
+        media_type = f'multipart/related; type="application/dicom"; boundary={self._boundary}'
+        return {"Content-Type": media_type, "Content-Length": str(length)}
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.begun = True
+        for path in self._files:
+            yield self._head
+            with path.open("rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    yield chunk
+            yield b"\r\n"
+        yield self._end
+
+
+def is_about_objects(answer: Response) -> bool:
+    """Whether an answer says something of single objects, whatever its status is."""
+    told = _told(answer)
+    sequences = (FAILED_SOP_SEQUENCE, OTHER_FAILURES_SEQUENCE, REFERENCED_SOP_SEQUENCE)
+    stored = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
+    is_said = any(values(told, tag) for tag in sequences)
+    return stored or answer.status == HTTPStatus.CONFLICT or is_said
+
+
+def answers_in(answer: Response, sent: Sequence[Result]) -> list[Answer]:
+    """One answer to each object that was `sent`, in that order.
+
+    What is not named was stored, unless failures without a name are left, or nothing was stored
+    (409). Some archives answer success with an empty body; reading back decides.
+    """
+    told = _told(answer)
+    failures = values(told, FAILED_SOP_SEQUENCE)
+    failed = {_uid(item): item for item in failures}
+    stored = {_uid(item): item for item in values(told, REFERENCED_SOP_SEQUENCE)}
+    ours = {result.identity for result in sent}
+    nameless = [item for item in failures if _uid(item) not in ours]
+    nameless += values(told, OTHER_FAILURES_SEQUENCE)
+    rest = _Verdict(COERCED if stored.keys() - ours else 0)
+    if answer.status == HTTPStatus.CONFLICT:
+        rest = _failure(failures[0] if failures else None)
+    verdicts = []
+    for result in sent:
+        if result.identity in failed:
+            verdicts.append(_failure(failed[result.identity]))
+        elif result.identity in stored:
+            warning = _number(stored[result.identity], WARNING_REASON)
+            verdicts.append(_Verdict(warning or 0))
+        else:
+            verdicts.append(_failure(nameless.pop(0)) if nameless else rest)
+    return [
+        answer_of(result, status, comment_in(answer, item) if status else "")
+        for result, (status, item) in zip(sent, verdicts, strict=True)
+    ]
+
+
+class _Verdict(NamedTuple):
+    """A status, and what else the answer says of the object."""
+
+    status: int
+    item: object = None
+
+
+def comment_in(answer: Response, failed: object = None) -> str:
+    """What the archive itself says of a refusal. It may hold patient data."""
+    own = [str(value) for value in values(failed, ERROR_COMMENT)]
+    body = "" if values(_told(answer), FAILED_SOP_SEQUENCE) else _text(answer)
+    said = [*own, *([f"Warning: {answer.warning}"] if answer.warning else []), body]
+    return "; ".join(part for part in said if part)[:LARGEST_COMMENT]
+
+
+def _text(answer: Response) -> str:
+    is_stored = HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES
+    return "" if is_stored else answer.content[:LARGEST_COMMENT].decode("utf-8", "replace").strip()
+
+
+def _told(answer: Response) -> dict[str, Any]:
+    items = items_of(answer)
+    return items[0] if items else {}
+
+
+def _uid(item: object) -> str:
+    return str((values(item, REFERENCED_SOP_INSTANCE_UID) or [""])[0])
+
+
+def _failure(item: object) -> _Verdict:
+    """Why one object was not stored; a processing failure where that is not said in a number."""
+    return _Verdict(_number(item, FAILURE_REASON) or PROCESSING_FAILURE, item)
+
+
+def _number(item: object, tag: str) -> int | None:
+    try:
+        number = int(values(item, tag)[0])
+    except (IndexError, TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 <= number <= 0xFFFF else None
