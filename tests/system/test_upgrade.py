@@ -37,7 +37,7 @@ TOLD = {  # since the older one was killed
     "delivering": ["verified: 1 object read back from night", "completed: verified in night"],
     "parked": [
         "parked: strict (refused)",  # why stands with the delivery, no longer here
-        "released: released, goes to strict; strict receives sr, as its settings want it now",
+        "released: released, goes to strict",
         "verified: 1 object read back from strict",
         "completed: verified in strict",
     ],
