@@ -17,7 +17,7 @@ from hilum.dicom.uids import derived_uid
 from hilum.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.inbox.commitments import commitments_in
 from hilum.records.models import CommitmentRequest, Delivery, Workitem
-from hilum.records.states import DeliveryState, EventKind
+from hilum.records.states import DeliveryState, EventKind, WorkitemKind
 from hilum.results import DICOM, Result
 from hilum.transport.statuses import meaning_of
 from hilum.wording import counted
@@ -146,10 +146,8 @@ class Proving:
     def _warnings(self, missing: Sequence[Result]) -> str:
         """With which warnings the missing ones were taken, in words."""
         receipts = self._records.receipts.of(self._delivery)
-        statuses = {receipts[r.identity].status or 0 for r in missing if r.identity in receipts} - {
-            0
-        }
-        said = "; ".join(meaning_of(status)[1] for status in sorted(statuses))
+        found = {receipts[r.identity].status for r in missing if r.identity in receipts}
+        said = "; ".join(meaning_of(status)[1] for status in sorted(filter(None, found)))
         return f" (it said: {said})" if said else ""
 
     def _counted(self) -> Attempt:
@@ -231,8 +229,10 @@ class Proving:
 
     def _filed(self, state: DeliveryState, text: str) -> Attempt:
         """The outcome for what has arrived, if it is filed under the same patient as its images."""
+        item = self._records.workitems.one(self._delivery.workitem_id)
         dicom = [result for result in self._results if result.media_type == DICOM]
-        if not dicom:
+        # A note lies beside what it takes back, wherever the images are by now.
+        if not dicom or item.kind is WorkitemKind.WITHDRAWAL:
             return Attempt(self._delivery, state, text)
         try:
             filing = self._peer.filing(dicom[0].study_uid)
@@ -243,7 +243,6 @@ class Proving:
             return Attempt(self._delivery, state, text)
         if filing is None:
             return Attempt(self._delivery, state, text)
-        item = self._records.workitems.one(self._delivery.workitem_id)
         ours = Instance.read(dicom[-1].path).header
         found = judge(filing, ours, self._handover.workitems.series_of_study(item))
         self._delivery = replace(self._delivery, filed_as=found.number)

@@ -63,6 +63,6 @@ def upgrade() -> None:
     ).where(*of_delivery)
     columns = ["workitem_id", "destination", "identity", "sent_at", "times", "acceptance"]
     op.execute(sa.insert(receipt).from_select(columns, accepted))
-    for table in (result, delivery):
-        ends = sa.or_(*(table.c.variant.endswith(f",{one}") for one in ENCODINGS))
-        op.execute(table.update().where(ends).values(variant=table.c.variant + ",outlines"))
+    for rows in (result, delivery):
+        ends = sa.or_(*(rows.c.variant.endswith(f",{one}") for one in ENCODINGS))
+        op.execute(rows.update().where(ends).values(variant=rows.c.variant + ",outlines"))
