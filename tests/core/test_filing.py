@@ -42,6 +42,10 @@ CASES = {
     "another ID, without the images": Case([filed(stated("8"), RESULT)], "PatientID differs"),
     "another ID, and it does not tell the series": Case([filed(stated("8"))], "PatientID differs"),
     "another ID, with the images": Case([filed(stated("8"), *ALL)], caution="PatientID"),
+    "the images under another ID, and ours is not listed": Case(
+        [filed(stated("8"), IMAGES)], "PatientID differs", correct="8"
+    ),
+    "the same ID, and ours is not listed": Case([filed(stated("7"), IMAGES)]),
     "the images under another ID": Case(
         [filed(stated("7"), RESULT), filed(stated("8"), IMAGES)],
         "2 patients, whose PatientID differs",

@@ -16,6 +16,7 @@ from hilum.results import Result
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
 
+OF_SERIES = ("PatientID", "IssuerOfPatientID")  # asked of a series, to know whose it is
 CALL_SECONDS = 5.0  # longest wait for the answer to a call
 
 
@@ -103,8 +104,9 @@ def series_under(
 
     if len(patients) == 1:
         return frozenset(text_of(one, "SeriesInstanceUID") for one in series)
-    whose = text_of(stated, "PatientID")
-    of_whom = [one for one in series if text_of(one, "PatientID") == whose]
+    namesakes = [p for p in patients if text_of(p, "PatientID") == text_of(stated, "PatientID")]
+    keys = OF_SERIES if len(namesakes) > 1 else OF_SERIES[:1]
+    of_whom = [one for one in series if all(text_of(one, k) == text_of(stated, k) for k in keys)]
     return frozenset(text_of(one, "SeriesInstanceUID") for one in of_whom)
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filed, Shown
 from hilum.config.fields import WebAddress
 from hilum.config.kinds import DestinationSettings, WebService
-from hilum.destinations import CALL_SECONDS, is_answered, series_under, tried
+from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, series_under, tried
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, Result
@@ -140,7 +140,7 @@ class DicomwebDestination:
     def filing(self, study_uid: str) -> list[Filed]:
         with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
             patients = _described(peer, "studies", study_uid, WHOSE)
-            series = _described(peer, "series", study_uid, ("PatientID",))
+            series = _described(peer, "series", study_uid, OF_SERIES)
         return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
 
     # Trying ---------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Commitment, Evidence, Filed, Shown
 from hilum.config.fields import AETitle, Port
 from hilum.config.kinds import DestinationSettings, DicomNode
-from hilum.destinations import CALL_SECONDS, is_answered, series_under, tried
+from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, series_under, tried
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, SOP_CLASSES, Result
@@ -98,7 +98,7 @@ class DimseDestination:
 
     def filing(self, study_uid: str) -> list[Filed]:
         patients = self._find(_query("STUDY", study_uid, *WHOSE))
-        series = self._find(_query("SERIES", study_uid, "SeriesInstanceUID", "PatientID"))
+        series = self._find(_query("SERIES", study_uid, "SeriesInstanceUID", *OF_SERIES))
         return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
 
     def _listed(self, instances: Sequence["Instance"], one_by_one: bool = False) -> set[str]:
