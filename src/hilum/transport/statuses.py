@@ -44,7 +44,11 @@ MEANINGS = (  # the first one that fits
     _one(0x0213, LATER, "the archive is out of resources"),
     _one(0x0112, NEVER, "the archive does not have the object: look for it there"),
     _one(0x0119, NEVER, "the archive has the UID under another SOP class: delete that there"),
-    _one(0x0131, NEVER, "the archive was asked with this Transaction UID before"),
+    _one(
+        0x0131,
+        NEVER,
+        "the archive was asked with this Transaction UID before: `hilum release` asks with a new one",
+    ),
     _one(
         0x0122,
         NEVER,
@@ -58,14 +62,19 @@ MEANINGS = (  # the first one that fits
     ),
     Meaning(0x0105, 0x0106, NEVER, f"the archive takes an attribute for wrong: {VALIDATE}"),
     Meaning(0x0117, 0x0121, NEVER, f"the archive takes the object for wrong: {VALIDATE}"),
-    _one(0xA770, NEVER, "the archive has this rejection note already"),
+    _one(0xA770, NEVER, "the archive has this rejection note already: nothing is left to do"),
     _one(0xA771, NEVER, REJECTED_BEFORE),
     _one(
         0xA772,
         NEVER,
         "the note takes back an object that the archive does not have: nothing is left to do there",
     ),
-    _one(0xA773, NEVER, "the note names an object by another SOP class than the archive has"),
+    _one(
+        0xA773,
+        NEVER,
+        "the note names an object by another SOP class than the archive has: reject the object in the "
+        "archive itself",
+    ),
     _one(0xA774, NEVER, "the archive has rejected that object already: nothing is left to do"),
     _one(
         0xA775,
@@ -93,8 +102,8 @@ MEANINGS = (  # the first one that fits
         0xA700,
         0xA7FF,
         LATER,
-        "the archive is out of resources: look at its disk; if there is room, a rule there rejects "
-        "it: look into its log",
+        "the archive is out of resources: look at its disk; or a rule there rejects the object: look "
+        "into its log",
     ),
     Meaning(
         0xA900,
