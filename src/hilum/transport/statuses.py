@@ -47,7 +47,8 @@ MEANINGS = (  # the first one that fits
     _one(
         0x0131,
         NEVER,
-        "the archive was asked with this Transaction UID before: `hilum release` asks with a new one",
+        "the archive was asked with this Transaction UID before: `hilum release` asks with another "
+        "one",
     ),
     _one(
         0x0122,
@@ -72,8 +73,8 @@ MEANINGS = (  # the first one that fits
     _one(
         0xA773,
         NEVER,
-        "the note names an object by another SOP class than the archive has: reject the object in the "
-        "archive itself",
+        "the note names an object by another SOP class than the archive has: reject the object "
+        "in the archive itself",
     ),
     _one(0xA774, NEVER, "the archive has rejected that object already: nothing is left to do"),
     _one(
@@ -102,8 +103,8 @@ MEANINGS = (  # the first one that fits
         0xA700,
         0xA7FF,
         LATER,
-        "the archive is out of resources: look at its disk; or a rule there rejects the object: look "
-        "into its log",
+        "the archive is out of resources: look at its disk; or a rule there rejects the object: "
+        "look into its log",
     ),
     Meaning(
         0xA900,
