@@ -140,7 +140,7 @@ class DicomwebDestination:
     def filing(self, study_uid: str) -> list[Filed]:
         with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
             patients = _described(peer, "studies", study_uid, WHOSE)
-            series = _described(peer, "series", study_uid, ("PatientID",))
+            series = _described(peer, "series", study_uid, ("PatientID", "IssuerOfPatientID"))
         return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
 
     # Trying ---------------------------------------------------------------------------------------

@@ -98,7 +98,8 @@ class DimseDestination:
 
     def filing(self, study_uid: str) -> list[Filed]:
         patients = self._find(_query("STUDY", study_uid, *WHOSE))
-        series = self._find(_query("SERIES", study_uid, "SeriesInstanceUID", "PatientID"))
+        whose = ("SeriesInstanceUID", "PatientID", "IssuerOfPatientID")
+        series = self._find(_query("SERIES", study_uid, *whose))
         return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
 
     def _listed(self, instances: Sequence["Instance"], one_by_one: bool = False) -> set[str]:
