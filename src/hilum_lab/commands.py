@@ -60,3 +60,15 @@ def odd_input(
     from hilum_lab.odd_input import command
 
     raise typer.Exit(command.odd_input(out, only))
+
+
+def archives(
+    out: Annotated[Path | None, typer.Option("--out", help="File for the table.")] = None,
+    only: Annotated[
+        str, typer.Option("--only", help="Only archives whose title holds these words.")
+    ] = "",
+) -> None:
+    """Deliver to odd archives, as hospitals have them, and apply the cures that are printed."""
+    from hilum_lab.odd_archives import command
+
+    raise typer.Exit(command.archives(out, only))

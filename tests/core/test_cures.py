@@ -26,7 +26,8 @@ from hilum.records.models import Workitem
 from hilum.records.states import ARRIVED, DeliveryState, RequestAction, WorkitemState
 from hilum.requests import obey
 from hilum.withdrawing import RejectionNote
-from hilum_lab.archives.dimse import AE_TITLE, DimseArchive
+from hilum_lab.archives.behaviour import AE_TITLE
+from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import LOOPBACK, available_port
 from tests.core.test_order_of_arrival import HELD, Death, Gateway, contents
 
@@ -47,7 +48,7 @@ class Choosy(DimseArchive):
 
     refused: frozenset[str] = frozenset()
 
-    def _store(self, event: Any) -> int:
+    def _store(self, event: Any) -> int | Dataset:
         if event.dataset.Modality in self.refused:
             return 0xC000
         return super()._store(event)
@@ -55,7 +56,7 @@ class Choosy(DimseArchive):
     def clear(self) -> None:
         self.refused = frozenset()
         self.sent.clear()
-        self.holds.clear()
+        self.forget()
 
     def standing(self) -> set[str]:
         """What it holds that no note there takes back, by SOP Instance UID."""

@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 
 from hilum.answers import Filed
 from hilum.delivery.filing import judge
+from hilum.destinations import series_under
 
 IMAGES, RESULT, OTHER = "1.1", "1.2", "1.3"  # series
 
@@ -54,6 +55,9 @@ CASES = {
     "the same, and it does not tell the series": Case(
         [filed(stated("7")), filed(stated("8"))], "2 patients", correct="8"
     ),
+    "the images under another ID, and ours not in the list": Case(
+        [filed(stated("8"), IMAGES)], "its images are filed under another", correct="8"
+    ),
     "two issuers": Case(
         [filed(stated("7", "A"), RESULT), filed(stated("7", "B"), IMAGES)],
         "IssuerOfPatientID differs",
@@ -95,3 +99,13 @@ def test_archives_that_agree_give_the_same_number() -> None:
     other = judge([filed(stated("7 "), *ALL)], ours, frozenset([IMAGES]))
     third = judge([filed(stated("8"), *ALL)], ours, frozenset([IMAGES]))
     assert one.number == other.number != third.number
+
+
+def test_two_issuers_of_one_patient_id_have_their_own_series() -> None:
+    patients = [stated("7", "A"), stated("7", "B")]
+    series = [
+        stated("7", "A", SeriesInstanceUID=RESULT),
+        stated("7", "B", SeriesInstanceUID=IMAGES),
+    ]
+    found = [series_under(patient, series, patients) for patient in patients]
+    assert found == [{RESULT}, {IMAGES}]

@@ -1,8 +1,10 @@
 """The outbox, hours and days of it: the clock is the test's, the archives listen for real."""
 
+from math import inf
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset
 
 from factory import a_delivery, a_result, a_workitem, mr_slices, put, write
 from hilum import outbox as module
@@ -17,9 +19,16 @@ from hilum.records import Records, views
 from hilum.records.models import Delivery
 from hilum.records.states import DeliveryState, WorkitemState
 from hilum.workitems import Workitems
-from hilum_lab.archives.dicomweb import DicomwebArchive
+from hilum_lab.archives.behaviour import EVERY, WebBehaviour
+from hilum_lab.archives.dicomweb import WELL, DicomwebArchive
 
 HOUR = 3600.0
+FULL, REFUSES = (WebBehaviour(reasons={EVERY: reason}) for reason in (0xA700, 0xC000))
+DROPS = WebBehaviour(keeps=False)
+LAGS = WebBehaviour(lag_seconds=inf)
+HANGS_UP = WebBehaviour(drop_first=1000)
+BROKEN = WebBehaviour(stow_status=503, qido_status=503)
+DEAF = WebBehaviour(call_status=503)  # takes, and answers all but the call
 
 
 def release(desk: "Desk", name: str) -> None:
@@ -111,7 +120,7 @@ def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: DicomwebArchi
 
 def test_what_it_cannot_take_now_is_tried_for_days(desk: Desk, archive: DicomwebArchive) -> None:
     uid = desk.owe("a", "pacs")
-    archive.mood = "full"
+    archive.behaviour = FULL
     began = desk.now
     while desk.now - began < 48 * HOUR:
         desk.turn()
@@ -119,7 +128,7 @@ def test_what_it_cannot_take_now_is_tried_for_days(desk: Desk, archive: Dicomweb
     attempts = desk.delivery("a").attempts
     assert 75 < attempts < 110  # every half an hour in the end
     assert "out of resources" in desk.delivery("a").reason
-    archive.mood = "take"
+    archive.behaviour = WELL
     while desk.state("a") == "delivering":
         desk.turn()
         desk.now += 300
@@ -129,9 +138,9 @@ def test_what_it_cannot_take_now_is_tried_for_days(desk: Desk, archive: Dicomweb
 
 def test_one_that_cannot_be_taken_holds_up_no_other(desk: Desk, archive: DicomwebArchive) -> None:
     desk.owe("first", "pacs")
-    archive.mood = "full"
+    archive.behaviour = FULL
     desk.turn()
-    archive.mood = "take"
+    archive.behaviour = WELL
     desk.owe("second", "pacs")
     desk.turn()
     assert [desk.state(name) for name in ("first", "second")] == ["delivering", "completed"]
@@ -141,7 +150,7 @@ def test_a_refusal_is_parked_until_a_person_releases_it(
     desk: Desk, archive: DicomwebArchive
 ) -> None:
     desk.owe("a", "pacs")
-    archive.mood = "refuses"
+    archive.behaviour = REFUSES
     desk.turn()
     assert desk.state("a") == "parked"
     assert "cannot understand the object" in desk.delivery("a").reason
@@ -154,7 +163,7 @@ def test_what_was_accepted_and_is_not_shown_is_only_asked_for(
     desk: Desk, archive: DicomwebArchive
 ) -> None:
     uid = desk.owe("a", "pacs")
-    archive.mood = "drops"
+    archive.behaviour = DROPS
     began = desk.now
     while desk.state("a") == "delivering":
         desk.turn()
@@ -169,7 +178,7 @@ def test_what_was_accepted_and_is_not_shown_is_only_asked_for(
     desk.turn()
     assert archive.sent == {uid: 1}
 
-    archive.mood = "take"
+    archive.behaviour = WELL
     release(desk, "a")
     while desk.state("a") == "delivering":
         desk.turn()
@@ -178,11 +187,11 @@ def test_what_was_accepted_and_is_not_shown_is_only_asked_for(
 
 def test_what_is_shown_late_is_sent_once(desk: Desk, archive: DicomwebArchive) -> None:
     uid = desk.owe("a", "pacs")
-    archive.mood = "lags"
+    archive.behaviour = LAGS
     for _ in range(6):
         desk.turn()
     assert desk.state("a") == "delivering"
-    archive.mood = "take"
+    archive.behaviour = WELL
     desk.turn()
     assert (archive.sent, desk.state("a")) == ({uid: 1}, "completed")
     assert desk.records.destinations.all()["pacs"].lag_seconds > 10
@@ -190,10 +199,10 @@ def test_what_is_shown_late_is_sent_once(desk: Desk, archive: DicomwebArchive) -
 
 def test_a_release_asks_before_it_sends(desk: Desk, archive: DicomwebArchive) -> None:
     uid = desk.owe("a", "pacs")
-    archive.mood = "lags"
+    archive.behaviour = LAGS
     while desk.state("a") == "delivering":
         desk.turn()
-    archive.mood = "take"
+    archive.behaviour = WELL
     release(desk, "a")
     desk.turn()
     assert (archive.sent, desk.state("a")) == ({uid: 1}, "completed")
@@ -205,13 +214,13 @@ def test_only_the_setting_lets_it_be_sent_again_by_itself(
     settings = DicomwebDestinationSettings(name="pacs", url=archive.url, resend_after=600)
     desk = Desk(tmp_path, settings)
     uid = desk.owe("a", "pacs")
-    archive.mood = "drops"
+    archive.behaviour = DROPS
     began = desk.now
     while archive.sent.total() == 1 or not archive.sent:
         desk.turn()
     assert desk.now - began > 600
-    archive.mood = "take"
-    archive.holds[uid] = Instance.read(next(desk.folder.glob("results/a/*"))).series_uid
+    archive.behaviour = WELL
+    archive.hold(Instance.read(next(desk.folder.glob("results/a/*"))).header, WELL)
     while desk.state("a") == "delivering":
         desk.turn()
     assert (archive.sent, desk.state("a")) == ({uid: 2}, "completed")
@@ -223,11 +232,11 @@ def test_what_got_no_answer_is_asked_for_first(
     desk: Desk, archive: DicomwebArchive, is_kept: bool
 ) -> None:
     uid = desk.owe("a", "pacs")
-    archive.mood = "hangs up"
+    archive.behaviour = HANGS_UP
     desk.turn()
     if not is_kept:
         archive.holds.clear()
-    archive.mood = "take"
+    archive.behaviour = WELL
     began = desk.now
     while desk.state("a") == "delivering":
         desk.turn()
@@ -235,14 +244,14 @@ def test_what_got_no_answer_is_asked_for_first(
     assert is_kept or desk.now - began >= SHORTEST_LAG_SECONDS
 
 
-@pytest.mark.parametrize("mood", ["take", "drops"])
+@pytest.mark.parametrize("behaviour", [WELL, DROPS])
 def test_what_nobody_can_prove_is_called_accepted(
-    tmp_path: Path, archive: DicomwebArchive, mood: str
+    tmp_path: Path, archive: DicomwebArchive, behaviour: WebBehaviour
 ) -> None:
     settings = DicomwebDestinationSettings(name="pacs", url=archive.url, proof="accepted")
     desk = Desk(tmp_path, settings)
     uid = desk.owe("a", "pacs")
-    archive.mood = mood
+    archive.behaviour = behaviour
     desk.turn()
     assert desk.delivery("a").state is DeliveryState.ACCEPTED
     item = desk.records.workitems.one("a")
@@ -254,8 +263,8 @@ def test_what_nobody_can_prove_is_called_accepted(
 def test_what_arrived_before_a_crash_is_not_sent_again(
     desk: Desk, archive: DicomwebArchive
 ) -> None:
-    uid = desk.owe("a", "pacs")
-    archive.holds[uid] = Instance.read(next(desk.folder.glob("results/a/*"))).series_uid
+    desk.owe("a", "pacs")
+    archive.hold(Instance.read(next(desk.folder.glob("results/a/*"))).header, WELL)
     desk.turn()
     assert (archive.sent, desk.state("a")) == ({}, "completed")
 
@@ -264,7 +273,7 @@ def test_a_proxy_without_its_archive_is_unreachable_too(
     desk: Desk, archive: DicomwebArchive
 ) -> None:
     desk.owe("a", "pacs")
-    archive.mood = "broken"
+    archive.behaviour = BROKEN
     assert desk.turn() == module.CALL_SECONDS
     assert views.destinations(desk.site, desk.records)[0].state == "unreachable"
     asked = archive.asked
@@ -276,9 +285,9 @@ def test_an_archive_that_answers_no_call_is_not_unreachable_for_ever(
     desk: Desk, archive: DicomwebArchive
 ) -> None:
     desk.owe("a", "pacs")
-    archive.mood = "broken"
+    archive.behaviour = BROKEN
     desk.turn()
-    archive.mood = "deaf"  # takes results, and has no answer to a call
+    archive.behaviour = DEAF  # takes results, and has no answer to a call
     began = desk.now
     while desk.state("a") == "delivering":
         desk.turn()
@@ -307,16 +316,16 @@ def test_what_brings_the_archive_down_is_not_hurried_for_ever(
     take = archive.take
     deadly = Instance.read(next(desk.folder.glob("results/deadly/*"))).sop_instance_uid
 
-    def take_or_die(body: bytes, content_type: str) -> tuple[int, object]:
+    def take_or_die(body: bytes, content_type: str) -> tuple[int, Dataset]:
         if deadly.encode() in body:
-            archive.mood = "broken"
-            return 503, {}
+            archive.behaviour = BROKEN
+            return 503, Dataset()
         return take(body, content_type)
 
     monkeypatch.setattr(archive, "take", take_or_die)
     for _ in range(40):
         desk.turn()
-        archive.mood = "take"  # somebody starts it again
+        archive.behaviour = WELL  # somebody starts it again
     assert desk.state("good") == "completed"
     assert desk.delivery("deadly").attempts <= module.EAGER_ATTEMPTS + 3
 

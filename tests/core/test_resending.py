@@ -14,7 +14,7 @@ from hilum.errors import HilumError
 from hilum.records.states import DeliveryState, RequestAction, WorkitemState
 from hilum.requests import obey
 from hilum.resending import Lack, lacks
-from hilum_lab.archives.dimse import AE_TITLE
+from hilum_lab.archives.behaviour import AE_TITLE
 from hilum_lab.network.processes import LOOPBACK
 from tests.core.test_cures import ARCHIVES, NAMES, Hospital, archives
 from tests.destinations.test_checks import write_config

@@ -16,8 +16,9 @@ from hilum.cli import app
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.transport import query
 from hilum.transport.dimse import VERIFICATION
+from hilum_lab.archives.behaviour import AE_TITLE
 from hilum_lab.archives.dicomweb import DicomwebArchive
-from hilum_lab.archives.dimse import AE_TITLE, DimseArchive
+from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import LOOPBACK, available_port
 
 STORAGE = [str(context.abstract_syntax) for context in AllStoragePresentationContexts]

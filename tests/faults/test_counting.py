@@ -19,7 +19,8 @@ from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.inbox import Inbox
 from hilum.records import Records
 from hilum.testing import results_of
-from hilum_lab.archives.dimse import AE_TITLE, DimseArchive
+from hilum_lab.archives.behaviour import AE_TITLE, EVERY, DimseBehaviour
+from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.chaos import gate as steps
 from hilum_lab.chaos.exams import Exams, SentStudy
 from hilum_lab.chaos.gate import PacsProxy, Reply
@@ -155,13 +156,12 @@ def test_the_gate_answers_for_the_pacs(place: Place, study: SentStudy, tmp_path:
 
 def test_the_archive_misbehaves_as_told(place: Place, study: SentStudy, tmp_path: Path) -> None:
     path = result(study, tmp_path, "result")
-    place.archive.status = 0xC000
+    place.archive.behaviour = DimseBehaviour(statuses={EVERY: 0xC000})
     with pytest.raises(DeliveryRefused, match="cannot understand"):
         hand_over(place.to_archive, path)
-    place.archive.open()
-    place.archive.forgets = True
+    place.archive.behaviour = DimseBehaviour(keeps=False)
     hand_over(place.to_archive, path)
     assert list(place.to_archive.ask(results_of([path])).missing) == results_of([path])
-    place.archive.open(ae_title="OTHER")
+    place.archive.open(DimseBehaviour(ae_title="OTHER"))
     with pytest.raises(DeliveryRefused, match="correct ae_title"):
         hand_over(place.to_archive, path)

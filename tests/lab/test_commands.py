@@ -9,7 +9,7 @@ import pytest
 
 from hilum_lab.package import write_package
 
-LABORATORY = ("demo", "chaos", "odd-input")
+LABORATORY = ("demo", "chaos", "odd-input", "archives")
 BLOCKED = """\
 import sys
 
@@ -48,7 +48,7 @@ def listed(text: str) -> list[str]:
 def test_help_lists_them_behind_the_others(tmp_path: Path) -> None:
     names = listed(run("--help", cwd=tmp_path).stdout)
     assert names[:2] == ["serve", "init"]
-    assert names[-3:] == sorted(LABORATORY)
+    assert names[-4:] == sorted(LABORATORY)
 
 
 @pytest.mark.parametrize("command", LABORATORY)

@@ -19,7 +19,8 @@ from hilum.errors import RecordsUnusable
 from hilum.inbox import digest
 from hilum.records import copies
 from hilum.records.states import RequestAction
-from hilum_lab.archives.dimse import AE_TITLE, DimseArchive
+from hilum_lab.archives.behaviour import AE_TITLE
+from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
 from plugin import BRIGHT, install_plugin
 

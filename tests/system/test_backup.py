@@ -16,7 +16,8 @@ from hilum.backup import back_up
 from hilum.cli import main
 from hilum.config import parse
 from hilum.errors import BackupError
-from hilum_lab.archives.dimse import AE_TITLE, DimseArchive
+from hilum_lab.archives.behaviour import AE_TITLE
+from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
 from plugin import install_plugin
 from tests.records.old.work import MODULE

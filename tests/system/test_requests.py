@@ -9,7 +9,8 @@ from hilum.asking import ask, to_be_tried_again
 from hilum.dicom.instance import Instance
 from hilum.records import views
 from hilum.records.states import RequestAction
-from hilum_lab.archives.dicomweb import DicomwebArchive
+from hilum_lab.archives.behaviour import EVERY, WebBehaviour
+from hilum_lab.archives.dicomweb import WELL, DicomwebArchive
 from plugin import install_moody
 
 from .site import Running, running
@@ -192,8 +193,7 @@ def completed(hilum: Running, files: list[Path]) -> bool:
 
 def test_what_was_refused_is_released(tmp_path: Path, diary: Path) -> None:
     archive = DicomwebArchive()
-    archive.mood = "refuses"
-    archive.open()
+    archive.open(WebBehaviour(reasons={EVERY: 0xC000}))
     files = exam(tmp_path, "good")
     base = settings(tmp_path, rule(send_to=["out", "pacs"]))
     base["destination"].append({"name": "pacs", "kind": "dicomweb", "url": archive.url})
@@ -205,7 +205,7 @@ def test_what_was_refused_is_released(tmp_path: Path, diary: Path) -> None:
         parked = hilum.records.deliveries.parked
         assert parked() == parked("pacs") == [item.id]
         assert parked("out") == []
-        archive.mood = "take"  # the cure
+        archive.behaviour = WELL  # the cure
         assert asked(hilum, "release", files) == (True, "released; it goes to pacs")
         item = hilum.settled(study_of(files)).workitems[0]
         assert asked(hilum, "release", files)[0] is False

@@ -65,8 +65,8 @@ def judge(filed: Sequence[Filed], ours: Dataset, images: frozenset[str]) -> Fili
     number = derived_uid("filed", there.id, text_of(ours, "StudyInstanceUID"))
     differs = there.filed_apart(here)
     if differs and not (holders and of_result):
-        text = f"it is filed under another patient, {_named(differs)}"
-        correct = holders[0].stated if holders else None
+        whose, correct = ("its images are", stated) if holders else ("it is", None)
+        text = f"{whose} filed under another patient, {_named(differs)}"
         return FilingJudgement(text, number=number, correct=correct)
     caution = [*differs, *_other_differences(there, here, stated, ours)]
     if not caution:

@@ -98,9 +98,11 @@ def series_under(
 ) -> frozenset[str]:
     """Those `series`, by UID, that an archive lists under the patient of one of its `patients`.
 
-    Where it has several and does not state whose a series is, the series counts for none.
+    Where it has several and does not state whose a series is, the series counts for none. Two of
+    them may have one Patient ID from two issuers.
     """
     from hilum.dicom.header import text_of
+    from hilum.dicom.identity import Patient
 
     if len(patients) == 1:
         return frozenset(text_of(one, "SeriesInstanceUID") for one in series)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 from pynetdicom import build_role, evt
+from pynetdicom.dimse_messages import N_EVENT_REPORT_RSP
 from pynetdicom.presentation import build_context
 
 from hilum.answers import Commitment
@@ -35,7 +36,10 @@ def request(objects: Sequence[Object], transaction_uid: str, peer: Peer) -> Comm
     """
     heard = _Heard(transaction_uid)
     roles = [build_role(COMMITMENT, scu_role=True, scp_role=True)]
-    handlers = [(evt.EVT_N_EVENT_REPORT, heard.take)]
+    handlers: list[evt.EventHandlerType] = [
+        (evt.EVT_N_EVENT_REPORT, heard.take),
+        (evt.EVT_DIMSE_SENT, heard.note_sent),
+    ]
     try:
         with associate(peer, [build_context(COMMITMENT)], roles, handlers) as association:
             response, _ = association.send_n_action(
@@ -68,8 +72,12 @@ class _Heard:
         if answer is None or answer.transaction_uid != self._transaction_uid:
             return NO_SUCH_ARGUMENT, None
         self.answer = answer
-        self.came.set()
         return 0, None
+
+    def note_sent(self, event: Any) -> None:
+        """Go on once the peer has been told that we have its answer."""
+        if self.answer and isinstance(event.message, N_EVENT_REPORT_RSP):
+            self.came.set()
 
 
 def answer_in(event: Any) -> Commitment | None:

@@ -186,7 +186,8 @@ def _released(association: Association) -> Iterator[None]:
         raise
     finally:
         if association.is_established:
-            association.release()
+            # `release` waits for the thread that is gone, if the peer has asked us anything
+            association.acse.negotiate_release()
 
 
 def _opened(event: Any, connections: list[socket.socket], timeout: float) -> None:

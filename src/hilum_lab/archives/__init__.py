@@ -1,5 +1,5 @@
-"""Small archives that note what they get and misbehave on demand, one for each protocol.
+"""Small archives that note what they get and behave as they are told, one for each protocol.
 
-Each opens and closes on the same port. `sent` counts and `holds` tells what it shows when asked,
-both by SOP Instance UID.
+How one behaves is data (`behaviour.py`). Each opens and closes on the same port, and both count in
+the same way (`holdings.py`).
 """

@@ -1,117 +1,212 @@
-"""A small Storage and Query SCP (PS3.4 B and C)."""
+"""A small Storage, Query and Storage Commitment SCP (PS3.4 B, C and J)."""
 
 import threading
-from collections import Counter
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
-from pydicom.uid import EncapsulatedPDFStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, AllStoragePresentationContexts, evt
+from pynetdicom import AE, AllStoragePresentationContexts, build_role, evt
 
-from hilum.transport import query
+from hilum.dicom.header import text_of
+from hilum.transport.commitment import COMMITMENT, INSTANCE
 from hilum.transport.dimse import VERIFICATION, quieten_libraries
+from hilum_lab.archives.behaviour import (
+    EVERY,
+    QUERY_AE_TITLE,
+    RECEIVER_AE_TITLE,
+    Commits,
+    DimseBehaviour,
+)
+from hilum_lab.archives.holdings import ArchiveHoldings
 from hilum_lab.network.processes import LOOPBACK
 
-SYNTAXES = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
-AE_TITLE = "ARCHIVE"
-UNIQUE = {  # what tells one match from another
-    "STUDY": ("StudyInstanceUID", "PatientID", "IssuerOfPatientID"),
-    "SERIES": ("SeriesInstanceUID", "PatientID"),
-    "IMAGE": ("SOPInstanceUID",),
-}
+FULL, CANNOT_UNDERSTAND, COERCED = 0xA700, 0xC000, 0xB000
+ALL_COMMITTED, SOME_FAILED = 1, 2  # Event Type IDs
+WELL = DimseBehaviour()
 
 
-class DimseArchive:
-    """Holds instances in memory, by SOP Instance UID, each with how often it was sent.
+class DimseArchive(ArchiveHoldings):
+    """Takes and shows instances as its `behaviour` says.
+
+    Parameters
+    ----------
+    port
+        Where it listens.
+    query_port
+        Where it is asked, if that is another one; 0 means `port`.
+    commit_to
+        The port of the receiver to which commitments go that come later.
 
     Attributes
     ----------
-    status
-        What every C-STORE is answered with; nothing is kept unless it is 0.
-    forgets
-        Answer success and keep nothing.
     asked
         How often it was asked for the earlier studies of a patient, of which it has none.
-    hangs
-        Do not answer that until it goes down.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, query_port: int = 0, commit_to: int = 0) -> None:
+        super().__init__()
         self.port = port
-        self.status = 0
-        self.forgets = False
+        self.behaviour = WELL
         self.asked = 0
-        self.hangs = False
+        self._query_port = query_port
+        self._commit_to = commit_to
+        self._opened_at = 0  # how much had been sent
         self._goes_down = threading.Event()
-        self.sent: Counter[str] = Counter()  # answered with success and kept, by SOP Instance UID
-        self.holds: dict[str, Dataset] = {}
-        self._server: Any = None
-        self._lock = threading.Lock()
+        self._servers: list[Any] = []
 
-    def open(self, ae_title: str = AE_TITLE, without_pdf: bool = False) -> None:
-        """Start, or start again: behave well, but for the AE title and the missing SOP class."""
+    def open(self, behaviour: DimseBehaviour = WELL) -> None:
+        """Start, or start again, and behave like that from now on."""
         self.close()
-        self.status, self.forgets, self.hangs = 0, False, False
+        self.behaviour, self._opened_at = behaviour, self.sent.total()
         self._goes_down.clear()
         quieten_libraries()
-        entity = AE(ae_title)
-        entity.require_called_aet = True
-        entity.add_supported_context(VERIFICATION)
-        entity.add_supported_context(query.FIND)
+        storage = self._entity(behaviour.ae_title)
         for context in AllStoragePresentationContexts:
-            sop_class = str(context.abstract_syntax)
-            if not (without_pdf and sop_class == EncapsulatedPDFStorage):
-                entity.add_supported_context(sop_class, SYNTAXES)
-        handlers: list[Any] = [(evt.EVT_C_STORE, self._store), (evt.EVT_C_FIND, self._find)]
-        self._server = entity.start_server((LOOPBACK, self.port), False, evt_handlers=handlers)
+            if (sop_class := str(context.abstract_syntax)) not in behaviour.left_out:
+                storage.add_supported_context(sop_class, list(behaviour.syntaxes))
+        if behaviour.commits is not Commits.NOT:
+            storage.add_supported_context(COMMITMENT)
+        asked = self._entity(QUERY_AE_TITLE) if self._query_port else storage
+        for model in behaviour.models:
+            asked.add_supported_context(model)
+        self._listen(storage, self.port)
+        if self._query_port:
+            self._listen(asked, self._query_port)
 
     def close(self) -> None:
         """Go down."""
         self._goes_down.set()
-        if self._server is not None:
-            self._server.shutdown()
-            self._server = None
+        while self._servers:
+            self._servers.pop().shutdown()
 
-    def _store(self, event: Any) -> int:
-        if self.status:
-            return self.status
-        if not self.forgets:
-            header = pydicom.dcmread(
-                DicomBytesIO(event.encoded_dataset()), stop_before_pixels=True, force=True
-            )
-            with self._lock:
-                self.sent[str(header.SOPInstanceUID)] += 1
-                self.holds[str(header.SOPInstanceUID)] = header
-        return 0
+    def _entity(self, ae_title: str) -> AE:
+        entity = AE(ae_title)
+        entity.require_called_aet = True
+        entity.maximum_pdu_size = self.behaviour.largest_pdu
+        entity.maximum_associations = self.behaviour.most_associations
+        entity.add_supported_context(VERIFICATION)
+        return entity
+
+    def _listen(self, entity: AE, port: int) -> None:
+        handlers: list[Any] = [
+            (evt.EVT_C_STORE, self._store),
+            (evt.EVT_C_FIND, self._find),
+            (evt.EVT_N_ACTION, self._commit),
+        ]
+        self._servers.append(entity.start_server((LOOPBACK, port), False, evt_handlers=handlers))
+
+    # Storage --------------------------------------------------------------------------------------
+
+    def _store(self, event: Any) -> int | Dataset:
+        header = pydicom.dcmread(
+            DicomBytesIO(event.encoded_dataset()), stop_before_pixels=True, force=True
+        )
+        number = self.sent.total() - self._opened_at
+        status = self._status(str(header.SOPClassUID), number)
+        is_cut_off = number < self.behaviour.drop_first
+        is_taken = status == 0 or 0xB000 <= status <= 0xBFFF
+        self.note(header, is_taken and not is_cut_off)
+        if is_taken and (self.behaviour.drop_keeps or not is_cut_off):
+            self.hold(header, self.behaviour)
+        time.sleep(self.behaviour.slow_seconds)
+        if is_cut_off:
+            event.assoc.abort()
+        return self._answer(status)
+
+    def _status(self, sop_class: str, number: int) -> int:
+        """What the object is answered with; `number` came before it since the opening."""
+        statuses = self.behaviour.statuses
+        if number < self.behaviour.full_first:
+            return FULL
+        usual = COERCED if self.behaviour.coerces else 0
+        return statuses.get(sop_class, statuses.get(EVERY, usual))
+
+    def _answer(self, status: int) -> int | Dataset:
+        if not (status and self.behaviour.comment):
+            return status
+        answer = Dataset()
+        answer.Status, answer.ErrorComment = status, self.behaviour.comment
+        return answer
+
+    # Queries --------------------------------------------------------------------------------------
 
     def _find(self, event: Any) -> Iterator[tuple[int, Dataset | None]]:
-        asked = event.identifier
-        level, study_uid = asked.QueryRetrieveLevel, asked.get("StudyInstanceUID")
-        if level == "STUDY" and not study_uid:
+        asked, behaviour = event.identifier, self.behaviour
+        level = str(asked.QueryRetrieveLevel)
+        if behaviour.breaks_off_queries:
+            event.assoc.abort()
+            return
+        if level == "STUDY" and not asked.get("StudyInstanceUID"):
             self.asked += 1
-            if self.hangs:
+            if behaviour.hangs:
                 self._goes_down.wait()
             return
-        with self._lock:
-            held = [d for d in self.holds.values() if study_uid == d.StudyInstanceUID]
-        if level == "IMAGE":
-            held = [d for d in held if asked.SeriesInstanceUID == d.SeriesInstanceUID]
-        shown = set()
-        for header in held:
-            key = tuple(str(header.get(keyword, "")) for keyword in UNIQUE[level])
-            if key not in shown:
-                shown.add(key)
-                yield 0xFF00, _match(asked, header)
+        statuses = behaviour.find_statuses
+        if status := statuses.get(level, statuses.get(EVERY, 0)):
+            yield status, None
+        elif level not in behaviour.empty_levels:
+            for header in self.matches(level, asked, behaviour):
+                yield 0xFF00, self._match(asked, header)
+
+    def _match(self, asked: Dataset, header: Dataset) -> Dataset:
+        """What a query asks for, of one instance."""
+        match = Dataset()
+        match.QueryRetrieveLevel = asked.QueryRetrieveLevel
+        for element in asked:
+            if element.keyword != "QueryRetrieveLevel" and element.tag in header:
+                match.add(header[element.tag])
+        if "NumberOfSeriesRelatedInstances" in asked and self.behaviour.counts:
+            count = self.count_in_series(text_of(header, "SeriesInstanceUID"))
+            match.NumberOfSeriesRelatedInstances = count
+        return match
+
+    # Commitment -----------------------------------------------------------------------------------
+
+    def _commit(self, event: Any) -> tuple[int, None]:
+        if self.behaviour.commits is not Commits.NEVER:
+            answer = self._event_information(event.action_information)
+            at_once = self.behaviour.commits is Commits.AT_ONCE
+            call, arguments = (_report, (event.assoc,)) if at_once else (self._report_later, ())
+            threading.Thread(target=call, args=(*arguments, answer), daemon=True).start()
+        return 0, None
+
+    def _event_information(self, request: Dataset) -> Dataset:
+        """What it commits itself to, and what it does not (PS3.4 Table J.3-2)."""
+        answer = Dataset()
+        answer.TransactionUID = request.TransactionUID
+        committed: list[Dataset] = []
+        failed: list[Dataset] = []
+        failures = self.behaviour.commit_failures
+        for item in request.ReferencedSOPSequence:
+            sop_class, uid = str(item.ReferencedSOPClassUID), str(item.ReferencedSOPInstanceUID)
+            reason = failures.get(sop_class, failures.get(EVERY, 0))
+            if not reason and uid not in self.holds:
+                reason = 0x0112  # no such object instance
+            if reason:
+                item.FailureReason = reason
+            (failed if reason else committed).append(item)
+        answer.ReferencedSOPSequence = committed
+        if failed:
+            answer.FailedSOPSequence = failed
+        return answer
+
+    def _report_later(self, answer: Dataset) -> None:
+        if self._goes_down.wait(self.behaviour.commits_after_seconds):
+            return
+        entity = AE(self.behaviour.ae_title)
+        entity.add_requested_context(COMMITMENT)
+        role = build_role(COMMITMENT, scp_role=True)
+        association = entity.associate(
+            LOOPBACK, self._commit_to, ae_title=RECEIVER_AE_TITLE, ext_neg=[role]
+        )
+        if association.is_established:
+            _report(association, answer)
+            association.release()
 
 
-def _match(asked: Dataset, header: Dataset) -> Dataset:
-    """What a query asks for, of one instance."""
-    match = Dataset()
-    match.QueryRetrieveLevel = asked.QueryRetrieveLevel
-    for element in asked:
-        if element.keyword != "QueryRetrieveLevel" and element.tag in header:
-            match.add(header[element.tag])
-    return match
+def _report(association: Any, answer: Dataset) -> None:
+    kind = SOME_FAILED if "FailedSOPSequence" in answer else ALL_COMMITTED
+    association.send_n_event_report(answer, kind, COMMITMENT, INSTANCE)

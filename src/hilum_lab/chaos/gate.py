@@ -139,6 +139,8 @@ class PacsProxy:
         if reply.reason is None:
             return _Answer(reply.status, {}, b"")
         with self._lock:
+            self.sendings += [Sending(uid, reply.reason == 0) for _, uid in uids]
+        with self._lock:
             self._stowed |= {study_uid for study_uid, _ in uids}
         name, key = ("00081199", "") if reply.reason == 0 else ("00081198", "00081197")
         items = []

@@ -53,10 +53,13 @@ class RunningHilum:
 
     def command(self, *words: str) -> int:
         """Exit status of `hilum WORDS` as a person types it."""
+        return self.typed(*words).returncode
+
+    def typed(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """`hilum WORDS` as a person types it, and what it printed."""
         command = [sys.executable, "-m", "hilum", *words, "-c", str(self._file)]
-        environment = {**os.environ, **self._environment}
-        done = subprocess.run(command, env=environment, capture_output=True, check=False)
-        return done.returncode
+        environment = {**os.environ, "COLUMNS": "300", **self._environment}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     def stop(self) -> None:
         """Stop it in order."""

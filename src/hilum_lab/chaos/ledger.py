@@ -104,9 +104,9 @@ class Ledger:
         if answered:
             lost |= study.analysable - named
         taken = Counter(s.sop_instance_uid for s in self._network.gate.sendings if s.taken)
-        sent = self._network.archive.sent
+        came_again = self._network.archive.again
         again = sum(max(0, taken[result.sop_instance_uid] - 1) for result in in_pacs)
-        again += sum(max(0, sent[result.sop_instance_uid] - 1) for result in in_archive)
+        again += sum(came_again[result.sop_instance_uid] for result in in_archive)
         return Count(
             len(study.accepted),
             len(lost),

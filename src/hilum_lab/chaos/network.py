@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from hilum_lab import disk
-from hilum_lab.archives.dimse import AE_TITLE, DimseArchive
+from hilum_lab.archives.behaviour import AE_TITLE
+from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.chaos.exams import TARGET, Exams
 from hilum_lab.chaos.gate import PacsProxy, Wire
 from hilum_lab.chaos.gateway import RunningHilum

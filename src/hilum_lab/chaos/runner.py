@@ -84,7 +84,7 @@ def _judge(outcome: TrialResult) -> None:
     for number, what in (
         (count.lost, "accepted images lost"),
         (count.twice, "results twice"),
-        (count.sent_again, "results sent again"),
+        (0 if outcome.fault.released else count.sent_again, "results sent again"),
     ):
         if number:
             outcome.problems.append(f"{number} {what}")

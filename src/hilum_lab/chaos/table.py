@@ -15,7 +15,8 @@ LEGEND = """\
 *accepted*: images that the sender was told are safe (C-STORE status 0x0000). *lost*: of these, the
 ones that are not on Hilum's disk, or that no result in the PACS names though one should. *twice*:
 results beyond the first of a kind for the same images in one archive. *sent again*: sendings of a
-result to an archive that had taken it before. *inferences*: how often a module was started.
+result to an archive that had accepted it before; only a release by a person may do that.
+*inferences*: how often a module was started.
 *recovered*: seconds from the end of the fault to the last result in the PACS and in the second
 archive, read back by Hilum."""
 

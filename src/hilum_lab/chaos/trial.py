@@ -35,6 +35,7 @@ class Fault:
     plan: Plan = USUAL
     quick: bool = False  # among those that every run of the test suite injects
     limit: float = 120.0  # seconds in which everything has to be well again
+    released: bool = False  # a person has sent again what was accepted and is not shown
     skip: Callable[[], str] = lambda: ""  # why it cannot be injected on this machine
 
 

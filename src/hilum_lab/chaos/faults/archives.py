@@ -3,9 +3,12 @@
 import time
 from collections.abc import Callable
 
+from pydicom.uid import EncapsulatedPDFStorage
+
 from hilum.comparison.priors import NOT_LOOKED_UP
 from hilum.records.states import EventKind
 from hilum.summary import NoteSummary
+from hilum_lab.archives.behaviour import EVERY, DimseBehaviour
 from hilum_lab.chaos import gate
 from hilum_lab.chaos.exams import SentStudy
 from hilum_lab.chaos.gate import Reply
@@ -83,7 +86,7 @@ def one_down(trial: Trial) -> None:
 )
 def look_up_hangs(trial: Trial) -> None:
     archive = trial.network.archive
-    archive.hangs, before = True, archive.asked
+    archive.behaviour, before = DimseBehaviour(hangs=True), archive.asked
     study = trial.send()
     trial.until(lambda: trial.ledger.in_archive(study), "results in the archive")
     trial.require(archive.asked > before, "the archive was never asked for earlier exams")
@@ -129,6 +132,12 @@ def answer_lost(trial: Trial) -> None:
     trial.lifted()
 
 
+def _until_sent(trial: Trial, study: SentStudy) -> None:
+    """Until the archive has taken the results, and does not show them."""
+    trial.until(lambda: trial.ledger.in_archive(study), "results in the archive")
+    trial.until(lambda: trial.hilum.records.events.of_kind(study.uid, EventKind.ASKED), "question")
+
+
 def _busy(reply: Reply) -> Callable[[Trial], None]:
     def inject(trial: Trial) -> None:
         before = trial.network.gate.refusals
@@ -150,7 +159,7 @@ fault(
 
 @fault("archive full (0xA700)", "the archive has no room, and then has")
 def archive_full(trial: Trial) -> None:
-    trial.network.archive.status = FULL
+    trial.network.archive.behaviour = DimseBehaviour(statuses={EVERY: FULL})
     _until_tried(trial, trial.send())
     trial.network.archive.open()
     trial.lifted()
@@ -181,19 +190,19 @@ def pacs_refuses_class(trial: Trial) -> None:
 
 @fault("archive refuses (0xC000)", "the archive cannot understand a result: parked, then released")
 def archive_refuses(trial: Trial) -> None:
-    trial.network.archive.status = NOT_UNDERSTOOD
+    trial.network.archive.behaviour = DimseBehaviour(statuses={EVERY: NOT_UNDERSTOOD})
     _parked(trial, ARCHIVE_NAME, "validate the file", trial.network.archive.open)
 
 
 @fault("wrong AE title", "the archive answers to another AE title: parked, then released")
 def wrong_title(trial: Trial) -> None:
-    trial.network.archive.open(ae_title="OTHER")
+    trial.network.archive.open(DimseBehaviour(ae_title="OTHER"))
     _parked(trial, ARCHIVE_NAME, "correct ae_title", trial.network.archive.open)
 
 
 @fault("SOP class not accepted", "the archive does not negotiate PDF: parked, then released")
 def class_not_accepted(trial: Trial) -> None:
-    trial.network.archive.open(without_pdf=True)
+    trial.network.archive.open(DimseBehaviour(left_out=frozenset({EncapsulatedPDFStorage})))
     _parked(trial, ARCHIVE_NAME, "enable it there", trial.network.archive.open)
 
 
@@ -201,6 +210,7 @@ def class_not_accepted(trial: Trial) -> None:
     "PACS forgets",
     "the PACS answers success to STOW-RS and keeps nothing: asked for, parked, then released",
     quick=True,
+    released=True,
 )
 def pacs_forgets(trial: Trial) -> None:
     trial.network.gate.answer(Reply(200, 0))
@@ -210,7 +220,33 @@ def pacs_forgets(trial: Trial) -> None:
 @fault(
     "archive forgets",
     "the archive answers success to C-STORE and keeps nothing: asked for, parked, then released",
+    released=True,
 )
 def archive_forgets(trial: Trial) -> None:
-    trial.network.archive.forgets = True
+    trial.network.archive.behaviour = DimseBehaviour(keeps=False)
     _parked(trial, ARCHIVE_NAME, "`hilum release`", trial.network.archive.open)
+
+
+@fault(
+    "archive lags", "the archive shows what it took after 6 s, and Hilum is started anew meanwhile"
+)
+def archive_lags(trial: Trial) -> None:
+    trial.network.archive.behaviour = DimseBehaviour(lag_seconds=6)
+    study = trial.send()
+    _until_sent(trial, study)
+    trial.hilum.kill_everything()
+    trial.hilum.start()
+    trial.lifted()
+
+
+@fault(
+    "kill the gateway before C-STORE is answered",
+    "kill -9 of the gateway when the archive has an object and has not answered yet",
+)
+def killed_before_answer(trial: Trial) -> None:
+    trial.network.archive.behaviour = DimseBehaviour(slow_seconds=2)
+    study = trial.send()
+    trial.until(lambda: trial.ledger.in_archive(study), "the first object in the archive")
+    trial.kill("gateway")
+    trial.network.archive.behaviour = DimseBehaviour()
+    trial.lifted()
