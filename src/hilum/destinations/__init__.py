@@ -102,7 +102,6 @@ def series_under(
     them may have one Patient ID from two issuers.
     """
     from hilum.dicom.header import text_of
-    from hilum.dicom.identity import Patient
 
     if len(patients) == 1:
         return frozenset(text_of(one, "SeriesInstanceUID") for one in series)
