@@ -19,7 +19,7 @@ from hilum.alarms.log import AlarmLog
 from hilum.alarms.telling import LAST_RETRY_SECONDS, Teller
 from hilum.config import parse
 from hilum.config.site import Site
-from hilum.dicom.identity import CORRECTED, DIFFERENT
+from hilum.dicom.doubt import CORRECTED, DIFFERENT
 from hilum.errors import NotificationError
 from hilum.notifiers import AlarmMessage
 from hilum.records import Records, tables
