@@ -201,7 +201,7 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
     "parked pacs": (
         Severity.ERROR,
         lambda scene: parked(scene, DeliveryState.REFUSED),
-        lambda scene: scene.records.deliveries.cancel("1.2.3", "a person wished it"),
+        lambda scene: scene.records.deliveries.cancel(a_workitem(), "a person wished it"),
     ),
     "misfiled pacs": (
         Severity.ERROR,
