@@ -4,7 +4,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from hilum.dicom.identity import held_for
+from hilum.dicom.doubt import held_for
 from hilum.errors import HilumError
 from hilum.hints import Asked, HintSender, gateway_address
 from hilum.records import Records

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hilum.config.site import Rule
+from hilum.dicom.doubt import DIFFERENT
 from hilum.dicom.geometry import Flaw
-from hilum.dicom.identity import DIFFERENT, judge, of_patient
+from hilum.dicom.identity import judge, of_patient
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from hilum.config.site import Site
 from hilum.errors import BackupError, MissingPartError
 from hilum.inbox import sync_folder
-from hilum.inbox.privacy import make_private
+from hilum.privacy import make_private
 
 DATABASE = "hilum.db"  # of the records, on SQLite
 DUMP = "records.dump"  # the same, from PostgreSQL

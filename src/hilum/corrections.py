@@ -22,8 +22,9 @@ from hilum.assembly import Arrival, Hold
 from hilum.comparer import LATER, Comparer, FilePair
 from hilum.config.site import Site
 from hilum.delivery.filing import LOOK_THERE, FilingJudgement
+from hilum.dicom.doubt import CORRECTED, FORMER
 from hilum.dicom.header import text_of
-from hilum.dicom.identity import CORRECTED, FORMER, PATIENT_AND_STUDY, Identity, number_of
+from hilum.dicom.identity import PATIENT_AND_STUDY, Identity, number_of
 from hilum.dicom.instance import Instance
 from hilum.dicom.restating import restated
 from hilum.errors import UnreadableError

@@ -1,7 +1,8 @@
 """Do what follows when a person, or a setting, has decided whose the images of a study are."""
 
 from hilum.dicom import codes
-from hilum.dicom.identity import held_for, number_of
+from hilum.dicom.doubt import held_for
+from hilum.dicom.identity import number_of
 from hilum.errors import RemovedError
 from hilum.flow import Flow
 from hilum.older_runs import remember

@@ -15,7 +15,7 @@ from hilum.alarms.log import AlarmLog
 from hilum.cli import app
 from hilum.config import parse
 from hilum.config.site import Site
-from hilum.dicom.identity import DIFFERENT
+from hilum.dicom.doubt import DIFFERENT
 from hilum.records import Records
 from hilum.records.states import WorkitemState
 from hilum.rejections import Rejection, RejectionKind

@@ -19,7 +19,7 @@ from hilum.alarms.log import AlarmLog
 from hilum.alarms.telling import LAST_RETRY_SECONDS, Teller
 from hilum.config import parse
 from hilum.config.site import Site
-from hilum.dicom.identity import CORRECTED, DIFFERENT
+from hilum.dicom.doubt import CORRECTED, DIFFERENT
 from hilum.errors import NotificationError
 from hilum.notifiers import AlarmMessage
 from hilum.records import Records, tables
@@ -201,7 +201,7 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
     "parked pacs": (
         Severity.ERROR,
         lambda scene: parked(scene, DeliveryState.REFUSED),
-        lambda scene: scene.records.deliveries.cancel("1.2.3", "a person wished it"),
+        lambda scene: scene.records.deliveries.cancel(a_workitem(), "a person wished it"),
     ),
     "misfiled pacs": (
         Severity.ERROR,

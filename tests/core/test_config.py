@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydicom.datadict import keyword_dict
 
 from hilum.config import load, parse
+from hilum.config.fields import keywords
 from hilum.config.kinds import SECTIONS_BY_KIND, settings_of
 from hilum.config.reference import example, table, tables_by_kind
 from hilum.config.site import Site
@@ -165,3 +167,10 @@ def test_what_is_validated_by_kind_survives_writing_and_reading() -> None:
     site = parse({"destination": [{"name": "out", "kind": "folder", "folder": "out"}]})
     assert parse(site.model_dump()) == site
     assert pickle.loads(pickle.dumps(site)) == site
+
+
+def test_the_keywords_that_a_rule_may_use_are_those_of_pydicom() -> None:
+    """They are read from a file of pydicom's own, which it may move or write in another way."""
+    assert keywords() == set(keyword_dict) - {""}
+    with pytest.raises(ConfigurationError, match="not a DICOM keyword"):
+        parse({"rule": [{"module": "m", "series": {"": "x"}}]})

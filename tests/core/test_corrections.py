@@ -5,7 +5,7 @@ from pathlib import Path
 from factory import mr_slices, write
 from hilum.config import parse
 from hilum.corrections import Corrections
-from hilum.dicom.identity import CORRECTED
+from hilum.dicom.doubt import CORRECTED
 from hilum.hints import Quarantined
 from hilum.inbox import OTHER_CONTENT, Inbox, Intake, quarantined_in
 from hilum.records import Records

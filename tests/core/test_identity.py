@@ -18,9 +18,9 @@ from pydicom.tag import Tag
 from factory import instances, mr_slices
 from hilum.assembly import Arrival, Hold, Run, decide
 from hilum.config.site import Rule
+from hilum.dicom.doubt import DIFFERENT
 from hilum.dicom.header import Header
 from hilum.dicom.identity import (
-    DIFFERENT,
     MOST_SPELLINGS,
     Patient,
     attributes,

@@ -38,7 +38,7 @@ with alone_in(folder, [Role.GATEWAY]):
 """
 READ = """
 import pathlib, sys
-from hilum.inbox.privacy import secret_in
+from hilum.privacy import secret_in
 
 try:
     print(secret_in(pathlib.Path(sys.argv[1])))

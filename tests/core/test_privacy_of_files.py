@@ -21,7 +21,7 @@ from hilum.destinations import open_destination
 from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.destinations.folder import FolderDestinationSettings
 from hilum.errors import ConfigurationError, DeliveryRefused
-from hilum.inbox.privacy import OTHERS, make_private, open_to_others
+from hilum.privacy import OTHERS, make_private, open_to_others
 from hilum.records import Records
 from hilum.service.supervisor import Supervisor
 from hilum.testing import results_of

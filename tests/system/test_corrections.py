@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 
 from factory import mr_slices, write
 from hilum.alarms import alarms_now
-from hilum.dicom.identity import FORMER
+from hilum.dicom.doubt import FORMER
 from hilum.dicom.uids import derived_uid
 from hilum.inbox import OTHER_CONTENT, Inbox
 from hilum.records import views

@@ -17,11 +17,12 @@ HEAVY = {
     "httpx",
     "imagecodecs",
     "nibabel",
+    "numpy",
     "onnxruntime",
     "openvino",
     "hilum.dicom.pixels",
     "hilum_lab.demo",
-    "pydicom.sr",
+    "pydicom",
     "pynetdicom",
     "scipy",
     "sqlalchemy.dialects.postgresql",
@@ -39,6 +40,7 @@ destination = [
     { name = "web", kind = "dicomweb", url = "http://pacs/dicom-web" },
     { name = "out", kind = "folder", folder = "out" },
 ]
+rule = [{ module = "hippocampal-volume", series = { SeriesDescription = "T1" } }]
 """
 PROGRAM = """
 import json, sys

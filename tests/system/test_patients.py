@@ -13,7 +13,7 @@ from factory import mr_slices, write
 from hilum.alarms import alarms_now
 from hilum.cli import main
 from hilum.cli.app import out, say
-from hilum.dicom.identity import DIFFERENT
+from hilum.dicom.doubt import DIFFERENT
 from hilum.findings import CAUTION
 from hilum.records import views
 from plugin import BRIGHT, install_plugin

@@ -11,7 +11,7 @@ import pytest
 from factory import mr_slices, write
 from hilum.cli import main
 from hilum.dicom.instance import Instance
-from hilum.inbox.privacy import OTHERS
+from hilum.privacy import OTHERS
 from hilum.process import keep_private
 from plugin import BRIGHT, install_plugin
 

@@ -17,6 +17,7 @@ from hilum.asking import ask
 from hilum.dicom.identity import Identity
 from hilum.inbox.versions import Versions
 from hilum.records.states import RequestAction
+from hilum_lab.archives.behaviour import DimseBehaviour
 from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
 from plugin import install_plugin
@@ -52,7 +53,7 @@ def archives() -> Iterator[dict[str, DimseArchive]]:
     found = {name: DimseArchive(available_port()) for name in PLACES}
     try:
         for name, archive in found.items():
-            archive.open("OTHER" if name == "strict" else "ARCHIVE")
+            archive.open(DimseBehaviour(ae_title="OTHER") if name == "strict" else DimseBehaviour())
         found["day"].holds |= results_of("day")
         yield found
     finally:

@@ -9,7 +9,7 @@ import typer
 
 from hilum.cli.app import app, out, say
 from hilum.errors import HilumError, MissingPartError
-from hilum.inbox.privacy import make_private
+from hilum.privacy import make_private
 
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 DAYS = ("-days", "90")

@@ -1,12 +1,13 @@
 """The types of single settings (AE titles, addresses, patterns), and the base of all sections."""
 
 import ipaddress
+from functools import cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
-from pydicom.datadict import tag_for_keyword
 
 from hilum.config.patterns import compiled
 
@@ -42,8 +43,25 @@ def _web_address(value: str) -> str:
     return parts.geturl().rstrip("/")  # with the scheme in small letters
 
 
+@cache
+def keywords() -> frozenset[str]:
+    """All keywords of the data dictionary (PS3.6).
+
+    Only that file of pydicom is read: the whole of it takes as long to import as a command may
+    take, and each command reads the settings.
+    """
+    package = find_spec("pydicom")
+    assert package is not None and package.origin is not None
+    file = Path(package.origin).with_name("_dicom_dict.py")
+    found = spec_from_file_location("_dicom_dict", file)
+    assert found is not None and found.loader is not None
+    dictionary = module_from_spec(found)
+    found.loader.exec_module(dictionary)
+    return frozenset(entry[4] for entry in dictionary.DicomDictionary.values()) - {""}
+
+
 def _keyword(value: str) -> str:
-    if tag_for_keyword(value) is None:
+    if value not in keywords():
         raise ValueError("not a DICOM keyword, such as SeriesDescription")
     return value
 

@@ -21,8 +21,8 @@ from hilum.config.fields import AETitle, FileIfAny, Name, Port, Settings, WebAdd
 from hilum.config.logins import OAuth2, is_open
 from hilum.config.tls import Tls
 from hilum.errors import ConfigurationError
-from hilum.inbox.privacy import secret_in
 from hilum.kinds import DESTINATIONS, HOSTS, NOTIFIERS, OBJECTS, SOURCES, Kinds
+from hilum.privacy import secret_in
 from hilum.results import DICOM, is_one_of
 from hilum.severity import Severity
 from hilum.wording import suggestion

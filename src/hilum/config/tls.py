@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from hilum.config.fields import FileIfAny, Settings
 from hilum.errors import ConfigurationError
-from hilum.inbox.privacy import secret_in
+from hilum.privacy import secret_in
 
 
 class Tls(Settings):

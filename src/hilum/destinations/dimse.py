@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
-from pydicom.dataset import Dataset
 
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Commitment, Evidence, Filed, Shown
 from hilum.config.fields import AETitle, Port
@@ -17,6 +16,8 @@ from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, SOP_CLASSES, Result
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
+    from pydicom.dataset import Dataset
+
     from hilum.dicom.instance import Instance
 
 MOST_SINGLE_QUERIES = 500  # for objects that a list of the archive lacks
@@ -135,7 +136,7 @@ class DimseDestination:
         ]
         return Shown(tuple(missing), Evidence.COUNTED)
 
-    def _find(self, *queries: Dataset, patient_id: str = "") -> list[Dataset]:
+    def _find(self, *queries: "Dataset", patient_id: str = "") -> list["Dataset"]:
         """Every match; `DeliveryRefused`, with the cure, if it does not let us ask."""
         from hilum.transport.query import QueryRefused, find
         from hilum.transport.scu import echo
@@ -193,7 +194,9 @@ class DimseDestination:
             )
 
 
-def _query(level: str, study_uid: str, *keywords: str) -> Dataset:
+def _query(level: str, study_uid: str, *keywords: str) -> "Dataset":
+    from pydicom.dataset import Dataset
+
     query = Dataset()
     query.QueryRetrieveLevel = level
     query.StudyInstanceUID = study_uid

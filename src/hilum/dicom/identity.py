@@ -18,6 +18,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from hilum.dicom.doubt import DIFFERENT
 from hilum.dicom.header import HOSTILE, text_of
 from hilum.dicom.uids import derived_uid
 from hilum.errors import IdentityError
@@ -63,10 +64,6 @@ IDENTIFYING = (  # in a result as in its images, right or wrong: archives file b
 )
 QUALIFIERS = "IssuerOfPatientIDQualifiersSequence"
 OF_QUALIFIERS = ("UniversalEntityID", "UniversalEntityIDType")
-DIFFERENT = "not all images name the same patient"  # begins the reason of what is held, so do these
-CORRECTED = "corrected patient data were sent"
-FORMER = "the patient data of these images were corrected before"
-HELD_FOR = (DIFFERENT, CORRECTED, FORMER)
 SHOWN = 8  # of a key's last digits
 MOST_SPELLINGS = 32  # ways in which the images of one patient may write who it is
 
@@ -164,11 +161,6 @@ class Identity:
 def number_of(key: str) -> str:
     """How the key of an `Identity` is shown to a person, who may type it."""
     return key[-SHOWN:]
-
-
-def held_for(reason: str) -> str:
-    """With which of `HELD_FOR` the reason of a held workitem begins, or ""."""
-    return next((text for text in HELD_FOR if reason.startswith(text)), "")
 
 
 _OTHER_PERSON = (Patient.name_differs, Patient.birth_date_differs)

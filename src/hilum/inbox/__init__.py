@@ -15,14 +15,15 @@ import time
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hilum.dicom.identity import FORMER
-from hilum.dicom.part10 import body
-from hilum.dicom.salvage import readable
-from hilum.dicom.structure import Buffer
+from hilum.dicom.doubt import FORMER
 from hilum.errors import UnreadableError
 from hilum.inbox.growing import Growing, mapped
-from hilum.inbox.privacy import make_private
+from hilum.privacy import make_private
+
+if TYPE_CHECKING:
+    from hilum.dicom.structure import Buffer
 
 ABANDONED_AFTER = 3600.0  # seconds; a partial file this old belongs to a process that was killed
 OTHER_CONTENT = "SOP Instance UID received again with other content"
@@ -106,6 +107,8 @@ class Inbox:
 
         `sender` is who gave it to us, in a word for a person.
         """
+        from hilum.dicom.salvage import readable  # who only looks into the inbox needs no pydicom
+
         try:
             file = readable(part10)
         except UnreadableError as error:
@@ -125,7 +128,7 @@ class Inbox:
 
     def keep(
         self,
-        part10: Buffer,
+        part10: "Buffer",
         uids: dict[str, str],
         sender: str = "",
         growing: Growing | None = None,
@@ -146,7 +149,7 @@ class Inbox:
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     def _keep(
-        self, part10: Buffer, uids: dict[str, str], growing: Growing | None
+        self, part10: "Buffer", uids: dict[str, str], growing: Growing | None
     ) -> tuple[Intake, Path]:
         """Give a file its name, or compare it with the file that has the name already."""
         folder = self._durable_folder(uids["StudyInstanceUID"])
@@ -164,7 +167,7 @@ class Inbox:
 
     def quarantine(
         self,
-        content: Buffer,
+        content: "Buffer",
         reason: str,
         sender: str = "",
         study_uid: str = "",
@@ -201,7 +204,7 @@ class Inbox:
             self._durable_folders[folder] = folder.stat().st_ino
         return folder
 
-    def _publish(self, path: Path, content: Buffer, growing: Growing | None) -> bool:
+    def _publish(self, path: Path, content: "Buffer", growing: Growing | None) -> bool:
         """Write `path` durably unless it exists; a hard link never replaces another's file."""
         partial = growing.path if growing else _partial_name(self._partial, path)
         try:
@@ -276,7 +279,7 @@ def sync_file(path: Path) -> None:
 sync_folder = sync_file  # a folder's names are its content
 
 
-def _write_synced(path: Path, content: Buffer) -> None:
+def _write_synced(path: Path, content: "Buffer") -> None:
     with path.open("wb", buffering=0) as file:
         view = memoryview(content)
         while view:
@@ -297,8 +300,10 @@ def _remove_abandoned(folder: Path) -> None:
             continue  # another process was quicker
 
 
-def is_same_object(one: Buffer, other: Buffer) -> bool:
+def is_same_object(one: "Buffer", other: "Buffer") -> bool:
     """Whether two Part 10 files hold the same data set; each sender writes what is before it."""
+    from hilum.dicom.part10 import body
+
     here, there = body(one).offset, body(other).offset
     size = len(one) - here
     return size == len(other) - there and all(

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hilum.answers import Commitment
 from hilum.inbox import write_durably
-from hilum.inbox.privacy import make_private
+from hilum.privacy import make_private
 
 _COMMITMENT = TypeAdapter(Commitment)
 

@@ -5,9 +5,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hilum.dicom.structure import Buffer
 from hilum.inbox.room import MEBIBYTE, require_room
+
+if TYPE_CHECKING:
+    from hilum.dicom.structure import Buffer
 
 STEP = 64 * MEBIBYTE  # after so many bytes the disk is asked for room, and made to write
 
@@ -22,7 +25,7 @@ class Growing:
         self._file = path.open("wb", buffering=0)
         self._unwritten = 0
 
-    def write(self, data: Buffer | memoryview) -> None:
+    def write(self, data: "Buffer | memoryview") -> None:
         """Append `data`; `OSError` if there is no room."""
         view = memoryview(data)
         while view:
@@ -40,7 +43,7 @@ class Growing:
 
 
 @contextmanager
-def mapped(path: Path) -> Iterator[Buffer]:
+def mapped(path: Path) -> "Iterator[Buffer]":
     """The content of a file that is not empty, without reading it into memory."""
     with (
         path.open("rb") as file,

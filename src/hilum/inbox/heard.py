@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hilum.answers import Answer
 from hilum.inbox import digest
-from hilum.inbox.privacy import make_private
+from hilum.privacy import make_private
 from hilum.wording import printable
 
 LONGEST = 2000  # characters of one answer

@@ -13,8 +13,8 @@ from pydantic import AfterValidator, Field, model_validator
 from hilum.config.fields import Port, is_loopback
 from hilum.config.kinds import NotifierSettings
 from hilum.errors import RESTART, ConfigurationError, NotificationError
-from hilum.inbox.privacy import secret_in
 from hilum.notifiers import AlarmMessage, AlarmNews
+from hilum.privacy import secret_in
 from hilum.severity import AlarmChange, Severity
 from hilum.wording import counted
 

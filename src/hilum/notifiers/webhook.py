@@ -19,8 +19,8 @@ from pydantic import Field
 from hilum.config.fields import WebAddress
 from hilum.config.kinds import NotifierSettings
 from hilum.errors import RESTART, ConfigurationError, NotificationError
-from hilum.inbox.privacy import secret_in
 from hilum.notifiers import AlarmMessage, AlarmNews
+from hilum.privacy import secret_in
 
 PREFIX = "whsec_"
 SECRET_BYTES = range(24, 65)  # as the specification wants it

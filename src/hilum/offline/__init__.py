@@ -18,8 +18,9 @@ from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.comparison.priors import compared
 from hilum.config import parse
 from hilum.config.site import Rule, Worker
+from hilum.dicom.doubt import DIFFERENT
 from hilum.dicom.header import text_of
-from hilum.dicom.identity import DIFFERENT, attributes
+from hilum.dicom.identity import attributes
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
 from hilum.engine import exchange

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hilum.inbox import digest, write_durably
-from hilum.inbox.privacy import make_private
+from hilum.privacy import make_private
 from hilum.records import tables
 from hilum.records.schema import Transact
 

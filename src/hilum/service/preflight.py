@@ -12,8 +12,8 @@ from hilum.comparison.norms import Norms
 from hilum.config.kinds import check_tls
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
-from hilum.inbox.privacy import make_private
 from hilum.module import discover, facts_of, installed_modules
+from hilum.privacy import make_private
 from hilum.results import DICOM
 from hilum.service.roles import Role
 from hilum.wording import suggestion

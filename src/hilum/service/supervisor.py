@@ -19,8 +19,8 @@ from hilum.config.site import Site
 from hilum.engine.liveness import DEAD_SECONDS
 from hilum.errors import RECOVER, RecordsUnusable
 from hilum.hints import Died, HintSender, gateway_address, worker_address
-from hilum.inbox.privacy import make_private
 from hilum.logs import also_logging
+from hilum.privacy import make_private
 from hilum.process import (
     children_deaf_to_ctrl_c,
     fork_server,

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from hilum.errors import HilumError
-from hilum.inbox.privacy import make_private
+from hilum.privacy import make_private
 from hilum.records import Records
 from hilum.records.models import Delivery
 from hilum.records.states import PARKED, DeliveryState, EventKind, WorkitemKind

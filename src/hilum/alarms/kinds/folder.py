@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
-from hilum.inbox.privacy import open_to_others
+from hilum.privacy import open_to_others
 from hilum.severity import Severity
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
-from hilum.dicom.identity import CORRECTED, DIFFERENT, FORMER
+from hilum.dicom.doubt import CORRECTED, DIFFERENT, FORMER
 from hilum.severity import Severity
 from hilum.wording import counted
 
