@@ -298,6 +298,10 @@ def test_a_certificate_that_ends_is_told_until_it_is_renewed(scene: Scene, tmp_p
     ):
         found = [a for a in alarms_now(site, scene.records, now) if a.name[:4] == "cert"]
         assert [alarm.severity for alarm in found] == ([severity] if severity else [])
+    own.certificate.unlink()  # a renewal that stopped half way
+    (alarm,) = alarms_now(site, scene.records, made)
+    assert alarm.severity is Severity.CRITICAL
+    assert alarm.text == "the certificate of receiver cannot be read"
 
 
 def test_a_result_that_is_taken_and_never_shown_is_parked(scene: Scene) -> None:

@@ -1,6 +1,9 @@
 """DICOM over TLS: our receiver and our client, against each other and against DCMTK."""
 
+import os
+import signal
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +15,8 @@ from typer.testing import CliRunner
 from hilum.cli import app
 from hilum.config.site import Receiver
 from hilum.config.tls import ListenerTls, Tls, ends_at
-from hilum.errors import ConfigurationError, DeliveryRefused
+from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
+from hilum.sources.subject import CertificateSubject
 from hilum.transport import sender
 from hilum_lab.network.processes import available_port
 from tests.patience import until
@@ -115,6 +119,44 @@ def test_a_list_has_whole_subjects_or_common_names(
         assert sender.echo(running.called, tls=ours(trial, "mr1")) < 10
 
 
+ORGANIZATION = (("organizationName", "Hospital, North"),)
+
+
+@pytest.mark.parametrize(
+    ("parts", "allowed", "may_send"),
+    [
+        ((*ORGANIZATION, ("commonName", "mr1")), "mr1", True),
+        ((*ORGANIZATION, ("commonName", "mr1")), r"CN=mr1,O=Hospital\, North", True),
+        ((("organizationName", "Evil,CN=mr1"), ("commonName", "ct9")), "mr1", False),
+        ((("commonName", "mr1,O=Hospital"),), "CN=mr1,O=Hospital", False),
+        ((("commonName", "CN=mr1"),), "CN=mr1", False),
+        ((("commonName", " mr1 "),), r"CN=\ mr1\ ", True),
+        ((("organizationName", "mr1"),), "mr1", False),
+        ((), "", False),
+    ],
+)
+def test_nothing_inside_a_certificate_passes_for_another_one(
+    parts: tuple[tuple[str, str], ...], allowed: str, may_send: bool
+) -> None:
+    assert CertificateSubject(parts).is_among((allowed,)) == may_send
+
+
+def test_a_caller_who_is_gone_before_the_handshake_harms_nobody(
+    receiver: Running, trial: Path
+) -> None:
+    """It left the beginning of a handshake behind, and a reset."""
+    assert receiver.process.pid
+    os.kill(receiver.process.pid, signal.SIGSTOP)
+    try:
+        for rest in (b"", b"\x16", b"\x16\x03\x01"):
+            with socket.create_connection((HOST, receiver.port)) as gone:
+                gone.sendall(rest)
+                gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    finally:
+        os.kill(receiver.process.pid, signal.SIGCONT)
+    assert sender.echo(receiver.called, tls=ours(trial)) < 10
+
+
 def test_one_who_hangs_in_the_handshake_holds_up_nobody(receiver: Running, trial: Path) -> None:
     with socket.create_connection((HOST, receiver.port)) as silent:
         silent.sendall(b"\x16\x03\x01")  # the beginning of a handshake
@@ -158,6 +200,9 @@ def test_a_renewed_certificate_needs_no_restart(trial: Path, tmp_path: Path) -> 
     with running_receiver(tmp_path / "receiver", tls=listener(folder, "now")) as running:
         with pytest.raises(DeliveryRefused, match="another name"):
             sender.echo(running.called, tls=ours(folder))
+        (folder / "now.pem").write_bytes((folder / f"{HOST}.pem").read_bytes())
+        with pytest.raises(DeliveryDelayed, match="put a certificate and its own key"):
+            sender.echo(running.called, tls=ours(folder, "now"))  # the key is yet to come
         for ending in (".pem", ".key"):
             (folder / f"now{ending}").write_bytes((folder / f"{HOST}{ending}").read_bytes())
         assert sender.echo(running.called, tls=ours(folder)) < 10

@@ -11,6 +11,7 @@ from typing import Any
 
 from hilum.errors import RESTART
 from hilum.rejections import RejectionKind
+from hilum.sources.subject import CertificateSubject
 from hilum.sources.traffic import Traffic
 from hilum.transport.dimse import MAXIMUM_PDU, tune
 
@@ -32,8 +33,11 @@ class Cut:
 class Connection(socket.socket):
     """An accepted connection that follows the PDU framing and ends when a peer breaks it.
 
-    Call `watch` first: with TLS it is made by an SSL context, in another way than without.
+    Call `watch` first: with TLS it is made by an SSL context, in another way than without. That
+    one reads and closes it before, where the peer is gone already.
     """
+
+    is_watched = False
 
     def watch(self, host: str, traffic: Traffic) -> None:
         """Begin: count the connection of `host` in the `traffic`."""
@@ -48,10 +52,13 @@ class Connection(socket.socket):
         self._left = 0
         self._claimed = 0
         self._deadline = 0.0
+        self.is_watched = True
         traffic.enter(self)
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         data = self._received(bufsize, flags)
+        if not self.is_watched:
+            return data
         self.last_active = time.monotonic()
         if len(data) <= self._left:
             self._left -= len(data)
@@ -70,9 +77,9 @@ class Connection(socket.socket):
         self.last_active = time.monotonic()
         return super().send(data, flags)
 
-    def subject(self) -> str:
-        """Whose certificate the caller has shown, such as "CN=MR1,O=Hospital" (RFC 4514), or ""."""
-        return ""
+    def subject(self) -> CertificateSubject:
+        """Whose certificate the caller has shown; nobody's without TLS."""
+        return CertificateSubject()
 
     def release(self) -> None:
         """Note that what was received so far needs no memory any longer."""
@@ -90,7 +97,9 @@ class Connection(socket.socket):
             super().shutdown(how)
 
     def close(self) -> None:
-        if self.fileno() >= 0:
+        if not self.is_watched:
+            super().close()
+        elif self.fileno() >= 0:
             self._traffic.leave(self)
             self.release()
             super().close()
@@ -139,13 +148,14 @@ class Connection(socket.socket):
 class TlsConnection(Connection, ssl.SSLSocket):  # type: ignore[misc] # other names of arguments
     """The same with TLS. The handshake is made with the first bytes, in the thread that reads."""
 
-    def subject(self) -> str:
+    def subject(self) -> CertificateSubject:
         try:
             facts: Any = self.getpeercert() or {}
         except ValueError:  # the handshake has not ended
-            return ""
-        parts = [part for parts in facts.get("subject", ()) for part in parts]
-        return ",".join(f"{SHORT.get(name, name)}={value}" for name, value in reversed(parts))
+            return CertificateSubject()
+        return CertificateSubject(
+            tuple(part for parts in facts.get("subject", ()) for part in parts)
+        )
 
     def _received(self, bufsize: int, flags: int) -> bytes:
         try:
@@ -155,16 +165,6 @@ class TlsConnection(Connection, ssl.SSLSocket):  # type: ignore[misc] # other na
         except ssl.SSLError as error:
             self._refuse(RejectionKind.PROTOCOL, _in_words(error))
             raise
-
-
-SHORT = {  # RFC 4514 3
-    "commonName": "CN",
-    "organizationName": "O",
-    "organizationalUnitName": "OU",
-    "countryName": "C",
-    "localityName": "L",
-    "stateOrProvinceName": "ST",
-}
 
 
 def _in_words(error: ssl.SSLError) -> str:

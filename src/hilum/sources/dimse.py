@@ -15,7 +15,6 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -262,9 +261,7 @@ class StorageServer(AssociationServer):
             text = f"calling AE title {sender.caller} is not among receiver.allowed_callers"
             return Cut(RejectionKind.CALLER, f"{text}: correct the sender, or add it, {RESTART}")
         subject = sender.connection.subject()
-        if settings.allowed_certificates and not _is_allowed(
-            subject, settings.allowed_certificates
-        ):
+        if settings.allowed_certificates and not subject.is_among(settings.allowed_certificates):
             text = f"the certificate of {subject} is not among receiver.allowed_certificates"
             return Cut(RejectionKind.CERTIFICATE, f"{text}: add it if it may send, {RESTART}")
         if reason := self._traffic.admit(sender.connection, bool(settings.allowed_callers)):
@@ -385,12 +382,6 @@ def _answers_to_us() -> PresentationContext:
     context = build_context(COMMITMENT)
     context.scu_role, context.scp_role = False, True
     return context
-
-
-def _is_allowed(subject: str, allowed: Sequence[str]) -> bool:
-    """Whether a subject is one of those allowed, by its whole or its common name."""
-    common_names = {part.removeprefix("CN=") for part in subject.split(",") if part[:3] == "CN="}
-    return bool(subject) and not {subject, *common_names}.isdisjoint(allowed)
 
 
 def _host(address: str) -> str:

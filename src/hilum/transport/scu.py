@@ -152,8 +152,10 @@ def associate(
     opened: list[socket.socket] = []
     try:
         tls_args = (client_context(peer.tls), peer.host) if peer.tls else None
-    except OSError as error:
-        raise DeliveryRefused(f"{peer}: the files of tls cannot be used: {error}") from error
+    except OSError as error:  # half of a renewal, perhaps: the other file may come in a moment
+        why = error.strerror or "no PEM"
+        cure = "put a certificate and its own key into the places that the settings name"
+        raise DeliveryDelayed(f"{peer}: a file of tls cannot be used ({why}): {cure}") from error
     try:
         association = entity.associate(
             peer.host,

@@ -1,4 +1,4 @@
-"""A certificate of ours ends soon, or has ended."""
+"""A certificate of ours ends soon, has ended, or cannot be read."""
 
 import time
 from collections.abc import Iterator
@@ -11,13 +11,22 @@ SOON_SECONDS = 30 * 24 * 3600.0  # before its end
 
 
 def alarms(facts: Facts) -> Iterator[Alarm]:
-    """One for each section of the settings whose certificate ends within a month."""
+    """One for each section of the settings whose certificate ends within a month or is gone."""
     site = facts.site
     sections: list[tuple[str, Tls | None]] = [("receiver", site.receiver.tls)]
     sections += [(end.name, getattr(end, "tls", None)) for end in (*site.source, *site.destination)]
     sections += [(notifier.name, notifier.tls) for notifier in site.notify]
     for name, tls in sections:
-        end = ends_at(tls) if tls else None
+        try:
+            end = ends_at(tls) if tls else None
+        except OSError:  # ssl.SSLError is one, too
+            yield Alarm(
+                f"certificate {name}",
+                Severity.CRITICAL,
+                f"the certificate of {name} cannot be read",
+                "put a certificate in PEM form, and its key, into the place that the settings name",
+            )
+            continue
         if end is not None and end < facts.now + SOON_SECONDS:
             has_ended = end < facts.now
             day = time.strftime("%F", time.localtime(end))
