@@ -90,7 +90,7 @@ def test_what_init_writes_makes_an_orthanc_route_here(tmp_path: Path, images: li
     assert {rule.module for rule in site.rule} == set(installed_modules())
     assert all(rule.send_to == ("pacs",) for rule in site.rule)
     lines = [line[1:] for line in file.read_text().splitlines() if line.startswith("#   ")]
-    settings = json.loads("".join(lines))
+    settings, _ = json.JSONDecoder().raw_decode("".join(lines).lstrip())  # comments follow
     receiver = site.receiver
     [[name, written]] = settings["DicomModalities"].items()
     assert written == [receiver.ae_title, receiver.host, receiver.port]
