@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from hilum_lab import disk
-from hilum_lab.archives.behaviour import AE_TITLE
-from hilum_lab.archives.dimse import DimseArchive
+from hilum_lab.archives.behaviour import AE_TITLE, DimseBehaviour
+from hilum_lab.archives.dimse import WELL, DimseArchive
 from hilum_lab.chaos.exams import TARGET, Exams
 from hilum_lab.chaos.gate import PacsProxy, Wire
 from hilum_lab.chaos.gateway import RunningHilum
@@ -36,6 +36,8 @@ class Plan:
     rule: Mapping[str, Any] = field(default_factory=dict)  # further keys of the rule
     worker: Mapping[str, Any] = field(default_factory=dict)
     receiver: Mapping[str, Any] = field(default_factory=dict)
+    archive: Mapping[str, Any] = field(default_factory=dict)  # keys of that destination
+    archive_behaviour: DimseBehaviour = WELL
     watched: bool = True  # Hilum watches the PACS for what routing loses
     data_mb: int = 0  # size of the file system that Hilum's data lie on; 0 means the disk as it is
     moody: bool = False  # the module is `moody.py`, which misbehaves as the study asks for
@@ -62,7 +64,7 @@ class ClinicalNetwork:
             route_to=(LISTENER, "127.0.0.1", wire),
         )
         self.gate = PacsProxy(http, gate)
-        self.archive = DimseArchive(archive)
+        self.archive = DimseArchive(archive, commit_to=receiver)
         self._settings = self._site(receiver, console)
 
     def __enter__(self) -> Self:
@@ -95,7 +97,7 @@ class ClinicalNetwork:
         """Everything outside Hilum as it should be."""
         self.gate.open()
         self.wire.open()
-        self.archive.open()
+        self.archive.open(self.plan.archive_behaviour)
 
     def _site(self, receiver: int, console: int) -> dict[str, Any]:
         plan = self.plan
@@ -114,6 +116,7 @@ class ClinicalNetwork:
                 "ae_title": AE_TITLE,
                 "timeout_seconds": 10,
                 "proof_seconds": PROOF_SECONDS,
+                **plan.archive,
             },
         ]
         rule = {
