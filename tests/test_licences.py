@@ -106,11 +106,11 @@ def test_the_serial_number_tells_installations_apart() -> None:
     assert len(serial) == 2
 
 
-def test_every_font_and_network_that_is_shipped_is_listed() -> None:
+def test_every_font_script_and_network_that_is_shipped_is_listed() -> None:
     package = Path(hilum.__file__).parent
     shipped = {
         str(file.relative_to(package))
-        for kind in ("onnx", "npz", "ttf", "otf", "woff2")
+        for kind in ("onnx", "npz", "ttf", "otf", "woff2", "min.js")
         for file in package.rglob(f"*.{kind}")
     }
     assert shipped == set(FILES)

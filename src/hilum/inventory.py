@@ -73,6 +73,7 @@ FILES = {
     "modules/chest/network/network.onnx": NOT_FOR_COMMERCE,
     "modules/chest/gate.onnx": NOT_FOR_COMMERCE,
     "modules/chest/lungs.onnx": NOT_FOR_COMMERCE,
+    "console/static/htmx-4.0.1.min.js": "0BSD",
     "objects/sheet/fonts/Roboto-Regular.ttf": "Apache-2.0",
     "objects/sheet/fonts/Roboto-Bold.ttf": "Apache-2.0",
     "objects/sheet/fonts/NotoSansArabic-Regular.ttf": "OFL-1.1",

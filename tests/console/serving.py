@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from hilum.config.site import Site
-from hilum.console import application
+from hilum.console.app import application
 from hilum.records import Records
 from hilum_lab.network.processes import available_port
 from tests.patience import until

@@ -15,7 +15,7 @@ import pytest
 
 from hilum.config import parse
 from hilum.config.site import Site
-from hilum.console import serve
+from hilum.console.server import serve
 from hilum.logs import PERIOD_SECONDS, SAME_PLACE, SAME_TEXT, Repeats, SharedLog, configure_logging
 from hilum.records import Records
 from hilum_lab.network.processes import available_port

@@ -17,7 +17,7 @@ from factory import a_delivery, a_result, a_study, a_workitem, put
 from hilum.cli import app
 from hilum.config import parse
 from hilum.config.site import Site
-from hilum.console import application
+from hilum.console.app import application
 from hilum.errors import HilumError
 from hilum.records import Records, views
 from hilum.records.models import Correction, Removal
@@ -135,7 +135,7 @@ async def answers(site: Site, records: Records, *pages: dict[str, str]) -> list[
     """What the API of the console answers to requests for the list with these parameters."""
     transport = httpx.ASGITransport(application(site, records, []))
     async with httpx.AsyncClient(transport=transport, base_url="http://console") as client:
-        return [await client.get("/api/studies", params=page) for page in pages]
+        return [await client.get("/api/v1/studies", params=page) for page in pages]
 
 
 def test_the_api_gives_pages(records: Records, tmp_path: Path) -> None:
@@ -149,5 +149,4 @@ def test_the_api_gives_pages(records: Records, tmp_path: Path) -> None:
     assert [study["study_uid"] for study in last["studies"]] == ["0"]
     assert [study["study_uid"] for study in alone["studies"]] == ["0"]
     assert got[3].status_code == 404
-    assert {a.status_code for a in got[4:]} == {400}
-    assert {a.json()["error"] for a in got[4:]} == {"page must be a whole number"}
+    assert {a.status_code for a in got[4:]} == {422}

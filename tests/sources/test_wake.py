@@ -23,7 +23,7 @@ def test_a_hanging_hilum_does_not_hold_orthanc_up(tmp_path: Path) -> None:
     files = write_series(tmp_path / "scan", 3)
     seconds = []
     with silent_listener() as port:
-        address = f"http://127.0.0.1:{port}/api/sources/pacs/wake"
+        address = f"http://127.0.0.1:{port}/api/v1/sources/pacs/wake"
         with (
             Orthanc(tmp_path / "pacs", settings=hook(address)) as orthanc,
             httpx.Client(base_url=orthanc.url) as client,

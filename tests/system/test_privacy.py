@@ -18,7 +18,8 @@ from plugin import BRIGHT, install_plugin
 from .site import running
 from .test_modules import site_for
 
-NUMBERS = ("/api/alarms", "/health", "/metrics")
+LISTS = ("/api/v1/studies", "/api/v1/modules")
+NUMBERS = ("/api/v1/alarms", "/health", "/metrics")
 MARKERS = ("MARKERNAME", "MARKERID", "19010203")
 
 
@@ -37,7 +38,13 @@ def test_markers_stay_in_the_objects(tmp_path: Path, monkeypatch: pytest.MonkeyP
         console = f"http://127.0.0.1:{hilum.site.console.port}"
         pages = "".join(
             httpx.get(console + path).text
-            for path in ("/", "/api/studies", f"/api/studies/{study_uid}", "/api/modules", *NUMBERS)
+            for path in (
+                "/",
+                "/api/v1/studies",
+                f"/api/v1/studies/{study_uid}",
+                "/api/v1/modules",
+                *NUMBERS,
+            )
         )
     data = hilum.site.data
     results = [pydicom.dcmread(path) for path in (tmp_path / "out").rglob("*.dcm")]

@@ -44,7 +44,7 @@ def test_a_sender_with_a_wrong_ae_title_is_seen(tmp_path: Path) -> None:
         assert f"3 times (first {shown.split('(first ')[1][:19]})  calling AE title" in shown
         assert f"SCANNER2 at 127.0.0.1 calling HIPPOAI: calling AE title SCANNER2 {cure}" in shown
         console = f"http://127.0.0.1:{hilum.site.console.port}"
-        assert httpx.get(f"{console}/api/refusals").json() == [row]
+        assert httpx.get(f"{console}/api/v1/refusals").json() == [row]
         hilum.until(lambda: "alarm since" in status(hilum, tmp_path), "the alarm")
         assert "1 sender was rejected within the last hour, the last one SCANNER2" in shown
         log = (hilum.site.data / "logs" / "hilum.log").read_text()

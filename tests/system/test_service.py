@@ -37,7 +37,7 @@ def test_a_console_that_stands_still_slows_no_decision(
         os.kill(console, signal.SIGKILL)
         hilum.until(lambda: hilum.supervisor.processes["console"].pid != console, "another one")
         hilum.until(lambda: listens(hilum.site.console.port), "the console")
-        shown = httpx.get(f"http://127.0.0.1:{hilum.site.console.port}/api/studies").json()[
+        shown = httpx.get(f"http://127.0.0.1:{hilum.site.console.port}/api/v1/studies").json()[
             "studies"
         ]
         assert [view["study_uid"] for view in shown] == [study.study_uid]

@@ -108,7 +108,7 @@ def test_an_image_in_orthanc_is_analysed_and_its_result_stands_beside_it(tmp_pat
         last = httpx.get(f"{orthanc.url}/changes?last").json()["Last"]
         hilum.until(lambda: cursor_of(hilum) >= last, "the end of the feed")
         assert uids(kept(hilum, files)) == uids(files)  # and not the result
-        shown = httpx.get(f"http://127.0.0.1:{hilum.site.console.port}/api/sources").json()
+        shown = httpx.get(f"http://127.0.0.1:{hilum.site.console.port}/api/v1/sources").json()
         assert shown[0]["fetched"] == len(files)
         assert "cursor" not in shown[0]
         log = (hilum.site.data / "logs" / "hilum.log").read_text()
@@ -169,7 +169,7 @@ def test_the_hook_wakes_the_watch_at_once_and_nothing_depends_on_it(tmp_path: Pa
     console = available_port()
     hook = {
         "LuaScripts": [str(WAKE)],
-        "HilumWake": f"http://127.0.0.1:{console}/api/sources/pacs/wake",
+        "HilumWake": f"http://127.0.0.1:{console}/api/v1/sources/pacs/wake",
     }
     with Orthanc(tmp_path / "pacs", settings=hook) as orthanc:
         store(orthanc, files[:1])  # nobody listens
@@ -180,5 +180,5 @@ def test_the_hook_wakes_the_watch_at_once_and_nothing_depends_on_it(tmp_path: Pa
             time.sleep(3)  # until the watch is idle
             store(orthanc, files[1:])  # the next poll is further away than what `until` waits
             hilum.until(lambda: len(kept(hilum, files)) == 3, "the other images")
-            wrong = httpx.post(f"http://127.0.0.1:{console}/api/sources/other/wake")
+            wrong = httpx.post(f"http://127.0.0.1:{console}/api/v1/sources/other/wake")
             assert wrong.status_code == 404

@@ -1,47 +1,24 @@
-"""`/metrics`: how things stand as numbers, for Prometheus.
+"""How things stand as numbers, for Prometheus.
 
 They are read from the records when somebody asks, so they outlive every process. No label names a
 study, a patient or a sender. Each is explained in docs/reference/metrics.md.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
-from http import HTTPStatus
+from collections.abc import Iterator
 from importlib.metadata import version
 from itertools import product
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from starlette.requests import Request
-from starlette.responses import Response
 
 from hilum.alarms import alarms_now
 from hilum.config.site import Site
-from hilum.console.patience import in_time
 from hilum.inbox.room import MEBIBYTE, free_mib
 from hilum.records import Records
 from hilum.records.states import DeliveryState, DestinationState, SourceState, WorkitemState
 from hilum.records.views import destinations, sources
 from hilum.rejections import RejectionKind
-
-
-def metrics_of(site: Site, records: Records) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint, in the text format of Prometheus."""
-    registry = CollectorRegistry()
-    registry.register(SiteMetrics(site, records))
-
-    ask = in_time(partial(generate_latest, registry))
-
-    async def metrics(_request: Request) -> Response:
-        try:
-            text = await ask()
-        except TimeoutError:
-            return Response("the records do not answer", HTTPStatus.SERVICE_UNAVAILABLE)
-        return Response(text, headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    return metrics
 
 
 class SiteMetrics(Collector):

@@ -1,6 +1,6 @@
 """Questions to the records that nobody waits for without end, as a person would at a page."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 from anyio import CapacityLimiter, fail_after, to_thread
@@ -11,12 +11,13 @@ MOST_AT_ONCE = 2  # threads that wait for them
 Returned = TypeVar("Returned")
 
 
-def in_time(work: Callable[[], Returned]) -> Callable[[], Awaitable[Returned]]:
-    """A function that does `work` in a thread; `TimeoutError` when that takes too long."""
-    limiter = CapacityLimiter(MOST_AT_ONCE)
+class Patience:
+    """Waits for the records, but not for long, and in few threads."""
 
-    async def done() -> Returned:
+    def __init__(self) -> None:
+        self._limiter = CapacityLimiter(MOST_AT_ONCE)
+
+    async def answer_of(self, work: Callable[[], Returned]) -> Returned:
+        """What `work` returns, done in a thread; `TimeoutError` when that takes too long."""
         with fail_after(PATIENCE_SECONDS):
-            return await to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
-
-    return done
+            return await to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._limiter)

@@ -4,7 +4,7 @@ It reads the records. A page that is open, or attacked, slows no decision.
 """
 
 from hilum.config.site import Site
-from hilum.console import serve
+from hilum.console.server import serve
 from hilum.module import facts_of, installed_modules
 from hilum.service.beginning import begin, open_records
 

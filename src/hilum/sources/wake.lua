@@ -3,7 +3,7 @@
 --
 -- In the configuration of Orthanc:
 --    "LuaScripts" : [ ".../wake.lua" ],
---    "HilumWake" : "http://127.0.0.1:8040/api/sources/NAME/wake"
+--    "HilumWake" : "http://127.0.0.1:8040/api/v1/sources/NAME/wake"
 --
 -- HttpPost() is not used: while Hilum hangs it stops the REST API of Orthanc for HttpTimeout, which is
 -- 60 seconds by default. A program in the background stops nothing. One a second is enough: Hilum

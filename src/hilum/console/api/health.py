@@ -1,19 +1,19 @@
 """`/health`: whether Hilum does its work, as load balancers and watchdogs ask for it."""
 
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from functools import partial
 from http import HTTPStatus
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse
 
 from hilum.alarms import Alarm, alarms_now
-from hilum.config.site import Site
-from hilum.console.patience import in_time
-from hilum.records import Records
+from hilum.console.desk import OurDesk
+from hilum.console.endpoints import resource
+from hilum.people.roles import Permission
 from hilum.records.views import as_json
 from hilum.severity import Severity
+
+endpoints = resource()
 
 Line = dict[str, str | float | None]  # of an alarm: name, severity, since
 
@@ -33,28 +33,24 @@ class Health(StrEnum):
         return cls.DEGRADED if alarms else cls.OK
 
 
-def health_of(site: Site, records: Records) -> Callable[[Request], Awaitable[Response]]:
-    """The endpoint. HTTP 503 says *failing*, 200 anything else.
+@endpoints.get("/health", Permission.NONE)
+async def health(desk: OurDesk) -> JSONResponse:
+    """Whether Hilum does its work: HTTP 503 says *failing*, 200 anything else.
 
     It names alarms and says nothing of their text: who may ask need not see everything.
     """
-    ask = in_time(partial(alarms_now, site, records))
-
-    async def health(_request: Request) -> Response:
-        try:
-            alarms = await ask()
-        except TimeoutError:
-            return _answer(Health.FAILING, [_line("records", Severity.CRITICAL, None)])
-        return _answer(Health.of(alarms), [_line(a.name, a.severity, a.since) for a in alarms])
-
-    return health
+    try:
+        alarms = await desk.patience.answer_of(partial(alarms_now, desk.site, desk.records))
+    except TimeoutError:
+        return _answer(Health.FAILING, [_line("records", Severity.CRITICAL, None)])
+    return _answer(Health.of(alarms), [_line(a.name, a.severity, a.since) for a in alarms])
 
 
 def _line(name: str, severity: Severity, since: float | None) -> Line:
     return {"name": name, "severity": severity, "since": since}
 
 
-def _answer(health: Health, alarms: list[Line]) -> Response:
+def _answer(health: Health, alarms: list[Line]) -> JSONResponse:
     status = HTTPStatus.SERVICE_UNAVAILABLE if health is Health.FAILING else HTTPStatus.OK
     content = as_json({"status": health, "alarms": alarms})
     return JSONResponse(content, status, headers={"Cache-Control": "no-store"})

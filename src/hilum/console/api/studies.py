@@ -1,0 +1,38 @@
+"""The studies: what came, what was decided and why, and where the results are."""
+
+from typing import Annotated, Any
+
+from fastapi import HTTPException, Query
+
+from hilum.console.api import V1
+from hilum.console.desk import OurDesk
+from hilum.console.endpoints import resource
+from hilum.errors import HilumError
+from hilum.people.roles import Permission
+from hilum.records import views
+from hilum.records.views import as_json
+
+endpoints = resource()
+
+
+@endpoints.get(f"{V1}/studies", Permission.LOOK)
+def list_studies(
+    desk: OurDesk,
+    page: Annotated[int, Query(ge=1, le=1_000_000_000)] = 1,
+    unfinished: bool = False,
+) -> Any:
+    """One page of the studies, the latest first."""
+    try:
+        return as_json(views.studies(desk.records, page, unfinished))
+    except HilumError as error:
+        raise HTTPException(404, str(error)) from error
+
+
+@endpoints.get(f"{V1}/studies/{{uid}}", Permission.LOOK)
+def one_study(desk: OurDesk, uid: str) -> Any:
+    """One study with its workitems and its trace."""
+    try:
+        view = views.study(desk.records, uid)
+    except LookupError as error:
+        raise HTTPException(404, "no such study was received") from error
+    return {**as_json(view), "trace": as_json(views.trace(desk.records, uid))}

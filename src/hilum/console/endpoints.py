@@ -1,0 +1,124 @@
+"""How a page, or a resource of the API, says where it is and who may ask for it.
+
+Each file in `pages/` and `api/` has one `Endpoints`. None can be added without a permission.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Protocol, TypeVar
+
+from fastapi import FastAPI
+
+from hilum.people.roles import Permission
+
+PERMISSION = "x-permission"  # its key in the description of the API
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+class _Adds(Protocol):
+    """Takes the function below, and gives it back as it is."""
+
+    def __call__(self, answer: Handler, /) -> Handler: ...
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One address, who may ask for it, and the function that answers.
+
+    `options` are those of FastAPI's routes. A function without `async` runs in a thread.
+    """
+
+    method: str
+    path: str
+    permission: Permission
+    answer: Callable[..., Any]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class MenuEntry:
+    """One line of the menu; `place` is where, from 1."""
+
+    title: str
+    path: str
+    place: int
+    permission: Permission
+
+
+@dataclass
+class Endpoints:
+    """The endpoints of one page, or of one resource of the API.
+
+    Attributes
+    ----------
+    title
+        As the menu shows the first of them; "" if it is not in the menu.
+    place
+        In the menu, from 1.
+    in_api
+        Whether they are in the description of the API.
+    """
+
+    title: str = ""
+    place: int = 0
+    in_api: bool = False
+    found: list[Endpoint] = field(default_factory=list)
+
+    def get(self, path: str, permission: Permission, **options: Any) -> _Adds:
+        """The function below answers GET at `path` to whoever has `permission`."""
+        return self._add("GET", path, permission, options)
+
+    def post(self, path: str, permission: Permission, **options: Any) -> _Adds:
+        """The function below answers POST at `path` to whoever has `permission`."""
+        return self._add("POST", path, permission, options)
+
+    def delete(self, path: str, permission: Permission, **options: Any) -> _Adds:
+        """The function below answers DELETE at `path` to whoever has `permission`."""
+        return self._add("DELETE", path, permission, options)
+
+    def _add(
+        self, method: str, path: str, permission: Permission, options: dict[str, Any]
+    ) -> _Adds:
+        def added(answer: Handler) -> Handler:
+            self.found.append(Endpoint(method, path, permission, answer, options))
+            return answer
+
+        return added
+
+    def menu(self) -> Iterator[MenuEntry]:
+        """Its line of the menu, if it has one."""
+        if self.title:
+            first = self.found[0]
+            yield MenuEntry(self.title, first.path, self.place, first.permission)
+
+    def add_to(self, application: FastAPI) -> None:
+        """Have `application` answer at all of them."""
+        for endpoint in self.found:
+            application.add_api_route(
+                endpoint.path,
+                endpoint.answer,
+                methods=[endpoint.method],
+                include_in_schema=self.in_api,
+                openapi_extra={PERMISSION: endpoint.permission.value},
+                **endpoint.options,
+            )
+
+
+def pages(title: str = "", place: int = 0) -> Endpoints:
+    """The endpoints of a page; with a `title` it is in the menu."""
+    return Endpoints(title, place)
+
+
+def resource() -> Endpoints:
+    """The endpoints of a resource of the API."""
+    return Endpoints(in_api=True)
+
+
+def found_in(package: ModuleType) -> list[Endpoints]:
+    """The `endpoints` of every file of `package`."""
+    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    return [importlib.import_module(f"{package.__name__}.{name}").endpoints for name in names]

@@ -1,0 +1,1 @@
+"""Who uses Hilum, and who may do what."""

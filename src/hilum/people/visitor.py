@@ -1,0 +1,18 @@
+"""The person or program behind a request."""
+
+from dataclasses import dataclass
+
+from hilum.people.roles import MAY, Permission, UserRole
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who asks, in which role; `form_token` has to come with every form of theirs (CSRF)."""
+
+    name: str
+    role: UserRole
+    form_token: str = ""
+
+    def may(self, permission: Permission) -> bool:
+        """Whether their role allows it."""
+        return permission in MAY[self.role]
