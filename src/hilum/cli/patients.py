@@ -41,6 +41,6 @@ def decide(
     key = identities.key_of(patient, versions)
     is_other = bool(Versions(site.data).of(study_uid, key))
     workitem = to_be_decided(records, study_uid, is_other)
-    done, answer = ask(records, site.data, RequestAction.DECIDE, workitem, reason=key)
+    done, answer, _ = ask(records, site.data, RequestAction.DECIDE, workitem, reason=key)
     say.print(answer)
     raise typer.Exit(0 if done else 1)

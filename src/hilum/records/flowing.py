@@ -83,11 +83,17 @@ class FlowRecords:
 
     def mark(self) -> str:
         """A short text that differs once something happened: an event, an alarm, a silence."""
-        newest = sa.select(sa.func.max(tables.event.c.id)).scalar_subquery()
-        alarms = sa.select(sa.func.count(), sa.func.max(tables.alarm.c.since))
-        silent = sa.select(sa.func.max(tables.destination.c.since)).scalar_subquery()
-        watched = sa.select(sa.func.max(tables.source.c.since)).scalar_subquery()
-        query: sa.Select[Any] = alarms.add_columns(newest, silent, watched)
+        newest: list[sa.ColumnElement[Any]] = [
+            sa.select(sa.func.max(column)).scalar_subquery()
+            for column in (
+                tables.event.c.id,
+                tables.alarm.c.since,
+                tables.destination.c.since,
+                tables.source.c.since,
+            )
+        ]
+        count = sa.select(sa.func.count()).select_from(tables.alarm).scalar_subquery()
+        query = sa.select(*newest, count)
         (row,) = select(self._database, query)
         return "-".join("" if value is None else f"{value:.15g}" for value in row)
 
@@ -97,8 +103,7 @@ class FlowRecords:
     def _backlog(
         self, table: sa.Table, since: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]
     ) -> Backlog:
-        query = sa.select(
-            sa.func.count().label("number"), sa.func.min(since).label("oldest")
-        ).select_from(table)
-        (row,) = select(self._database, query.where(*where))
+        columns = [sa.func.count().label("number"), sa.func.min(since).label("oldest")]
+        query = sa.select(*columns).select_from(table).where(*where)
+        (row,) = select(self._database, query)
         return Backlog(int(row.number), row.oldest)

@@ -1,4 +1,4 @@
-"""The page of all studies, and of one."""
+"""The page of all studies."""
 
 from importlib.resources import files
 
@@ -11,7 +11,6 @@ endpoints = pages("Studies", place=2)
 
 
 @endpoints.get("/studies", Permission.LOOK, response_class=HTMLResponse)
-@endpoints.get("/studies/{uid}", Permission.LOOK, response_class=HTMLResponse)
 def page() -> str:
     """The page; its script asks the API for what it shows."""
     return files("hilum.console").joinpath("index.html").read_text()

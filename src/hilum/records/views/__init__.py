@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from hilum.records.views.course import Span, course
 from hilum.records.views.now import NowView, now_view
 from hilum.records.views.places import (
     DestinationView,
@@ -38,11 +39,13 @@ __all__ = [
     "QuarantinedView",
     "ResultView",
     "SourceView",
+    "Span",
     "StudyPage",
     "StudyView",
     "TraceLine",
     "WorkitemView",
     "as_json",
+    "course",
     "destinations",
     "events",
     "now_view",
