@@ -1,6 +1,8 @@
 """What every page and every resource of the API works with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -16,13 +18,14 @@ from hilum.records import Records
 class Desk:
     """The settings, the records and the installed modules.
 
-    `rendering` makes pages. `patience` is that of watchdogs and monitoring, which must not wait
-    behind people.
+    `cards` are the model cards by the name of their module. `rendering` makes pages. `patience` is
+    that of watchdogs and monitoring, which must not wait behind people.
     """
 
     site: Site
     records: Records
     modules: tuple[ModuleFacts, ...]
+    cards: Mapping[str, Path]
     rendering: Rendering
     patience: Patience = field(default_factory=Patience)
 
