@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from hilum.records.views.finding import PAGE, FoundPage, find
 from hilum.records.views.places import (
     DestinationView,
     QuarantinedView,
@@ -18,12 +19,10 @@ from hilum.records.views.places import (
 )
 from hilum.records.views.timeline import TraceLine, events, trace
 from hilum.records.views.worklist import (
-    PAGE,
     ResultView,
     StudyPage,
     StudyView,
     WorkitemView,
-    refusal_in,
     studies,
     study,
     study_called,
@@ -32,6 +31,7 @@ from hilum.records.views.worklist import (
 __all__ = [
     "PAGE",
     "DestinationView",
+    "FoundPage",
     "QuarantineView",
     "QuarantinedView",
     "ResultView",
@@ -43,8 +43,8 @@ __all__ = [
     "as_json",
     "destinations",
     "events",
+    "find",
     "quarantine",
-    "refusal_in",
     "sources",
     "studies",
     "study",
