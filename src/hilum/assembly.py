@@ -52,6 +52,7 @@ class Arrival:
     removed: set[str] = field(default_factory=set)  # names of images that a rule has removed
     _built: dict[str, Series] = field(default_factory=dict)  # as they were at the last look
     decided: str = ""  # key of the identity whose images a person has chosen
+    identified: frozenset[str] = frozenset()  # series by which the study can be found already
 
     def add(self, instance: Instance, at: float, association: str = "", late: bool = False) -> None:
         """Take in one image at time `at`; own results that come back do not count as news.

@@ -55,7 +55,15 @@ finally:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["status"], ["status", "--json"], ["trace", "1.2.3"], ["quarantine"]]
+    "words",
+    [
+        ["--help"],
+        ["status"],
+        ["status", "--json"],
+        ["trace", "1.2.3"],
+        ["quarantine"],
+        ["find", "x"],
+    ],
 )
 def test_a_command_imports_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
     (tmp_path / "hilum.toml").write_text(f'data = "{tmp_path}"\n{EVERY_KIND}')

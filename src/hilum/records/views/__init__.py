@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from hilum.records.views.course import Span, course
+from hilum.records.views.finding import PAGE, FoundPage, find
 from hilum.records.views.now import NowView, now_view
 from hilum.records.views.places import (
     DestinationView,
@@ -20,12 +21,10 @@ from hilum.records.views.places import (
 )
 from hilum.records.views.timeline import TraceLine, events, trace
 from hilum.records.views.worklist import (
-    PAGE,
     ResultView,
     StudyPage,
     StudyView,
     WorkitemView,
-    refusal_in,
     studies,
     study,
     study_called,
@@ -34,6 +33,7 @@ from hilum.records.views.worklist import (
 __all__ = [
     "PAGE",
     "DestinationView",
+    "FoundPage",
     "NowView",
     "QuarantineView",
     "QuarantinedView",
@@ -48,9 +48,9 @@ __all__ = [
     "course",
     "destinations",
     "events",
+    "find",
     "now_view",
     "quarantine",
-    "refusal_in",
     "sources",
     "studies",
     "study",
