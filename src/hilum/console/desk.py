@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from hilum.config.site import Site
+from hilum.console.finds import Finds
 from hilum.console.patience import Patience
 from hilum.console.rendering import Rendering
 from hilum.module import ModuleFacts
@@ -28,6 +29,7 @@ class Desk:
     cards: Mapping[str, Path]
     rendering: Rendering
     patience: Patience = field(default_factory=Patience)
+    finds: Finds = field(default_factory=Finds)
 
 
 def _desk_of(request: Request) -> Any:
