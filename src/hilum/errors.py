@@ -17,6 +17,7 @@
     +-- BackupError             no backup was made
     +-- OtherVersionError       our database was made by another version of Hilum
     +-- RecordsUnusable         our database is lost, damaged, read-only or too old; see the cure
+    +-- AuditUnavailable        who did what cannot be written down or read; see the cure
     +-- SourceError             an archive we watch did not give what it was asked for
     |   +-- SourceDelayed       down, slow or busy: it is asked again by itself
     |   +-- SourceRefused       it will not answer; the text says the cure
@@ -109,6 +110,10 @@ class OtherVersionError(HilumError):
 
 class RecordsUnusable(HilumError):  # noqa: N818
     """Our own database is lost, damaged, read-only or older than what lies on disk beside it."""
+
+
+class AuditUnavailable(HilumError):  # noqa: N818
+    """The audit trail cannot be written or read; the text says why, and what to do."""
 
 
 class SourceError(HilumError):

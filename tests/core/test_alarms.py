@@ -261,10 +261,10 @@ def test_an_alarm_begins_says_what_to_do_and_ends(name: str, scene: Scene) -> No
 
 
 def test_the_table_above_has_every_kind_of_alarm() -> None:
-    """Those of the disk, of modules and of certificates have tests of their own."""
+    """Those of disk, modules, certificates and audit trail have tests of their own."""
     names = {kind.__module__.rpartition(".")[2] for kind in registry.every_kind()}
     tested = {"folder", "identity", "senders", "parked", "destinations", "sources", "engine"}
-    assert names == tested | {"notifiers"} | {"disk", "modules", "certificates"}
+    assert names == tested | {"notifiers"} | {"disk", "modules", "certificates", "audit"}
 
 
 @pytest.mark.parametrize(

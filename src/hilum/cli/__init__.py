@@ -12,6 +12,7 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     acts,
     patients,
     backup,
+    audit,
     certificates,
     kinds,
     notify,

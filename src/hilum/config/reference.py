@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -130,7 +130,7 @@ def table() -> list[SettingRow]:
         fields = {name: field}
         if section:
             fields = {f"{name}.{key}": inner for key, inner in section.model_fields.items()}
-        rows += [_row(key, inner) for key, inner in fields.items()]
+        rows += [row for key, inner in fields.items() for row in _rows(key, inner)]
     return rows
 
 
@@ -167,7 +167,8 @@ def _setting(name: str, field: FieldInfo, chosen: Mapping[str, Any], mark: str =
     if inner := section_of(field):
         shown = {key: f.examples[0] for key, f in inner.model_fields.items() if f.examples}
         helped = [f"#   {key}: {f.description}" for key, f in inner.model_fields.items()]
-        return [*lines, *helped, f"# {name} = {_toml(shown)}"]
+        of_several = get_origin(field.annotation) is tuple
+        return [*lines, *helped, f"# {name} = {_toml([shown] if of_several else shown)}"]
     default = "" if field.is_required() else _toml(_default(field))
     return [*lines, f"# {name} = {default}"]
 

@@ -70,18 +70,23 @@ def _problem(plain: socket.socket, host: str, tls: Tls | None) -> str:
                 return f"it speaks TLS, and we call it in plain: set tls, {RESTART}"
             connection.recv(1)  # TLS 1.3 says only now what it lacks of us
             return ""
-    except ssl.SSLCertVerificationError as error:
-        if "match" in error.verify_message:
-            cure = "call it by the name in its certificate, or set tls.check_host = false"
-            return f"its certificate is made out to another name: {cure}, {RESTART}"
-        if "expired" in error.verify_message:
-            return "its certificate has expired: renew it there"
-        cure = f"name who signed it in tls.ca_file, {RESTART}"
-        return f"its certificate is not trusted ({error.verify_message}): {cure}"
     except ssl.SSLError as error:
-        return _alert(error.reason or "", tls)
+        return meaning_of(error, tls)
     except OSError:
         return "" if tls is None else f"{NO_TLS}, {RESTART}"
+
+
+def meaning_of(error: ssl.SSLError, tls: Tls | None) -> str:
+    """What an error of TLS says about the other side, or about us; with the cure."""
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return _alert(error.reason or "", tls)
+    if "match" in error.verify_message:
+        cure = "call it by the name in its certificate, or set tls.check_host = false"
+        return f"its certificate is made out to another name: {cure}, {RESTART}"
+    if "expired" in error.verify_message:
+        return "its certificate has expired: renew it there"
+    cure = f"name who signed it in tls.ca_file, {RESTART}"
+    return f"its certificate is not trusted ({error.verify_message}): {cure}"
 
 
 def _alert(reason: str, tls: Tls | None) -> str:

@@ -16,6 +16,7 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
     sections: list[tuple[str, Tls | None]] = [("receiver", site.receiver.tls)]
     sections += [(end.name, getattr(end, "tls", None)) for end in (*site.source, *site.destination)]
     sections += [(notifier.name, notifier.tls) for notifier in site.notify]
+    sections += [(collector.name, collector.tls) for collector in site.audit.syslog]
     for name, tls in sections:
         try:
             end = ends_at(tls) if tls else None
