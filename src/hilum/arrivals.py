@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
-from hilum.assembly import WHOLE_AGAIN, Arrival
+from hilum.assembly import Arrival
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import UnreadableError
@@ -18,7 +18,7 @@ from hilum.inbox.removed import Removed
 from hilum.records import Records
 from hilum.records.models import Decision, Study
 from hilum.records.states import EventKind
-from hilum.wording import counted
+from hilum.wording import WHOLE_AGAIN, counted
 
 MOST_COUNTS = 1000  # studies
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
@@ -131,7 +131,14 @@ class Arrivals:
         arrival.last_review = now
         arrival.review_seconds = cost
         settled = len(arrival.instances) if wait is None else 0
-        self._records.studies.reviewed(arrival.study_uid, arrival.images, arrival.last, settled)
+        self._records.studies.reviewed(
+            arrival.study_uid,
+            images=arrival.images,
+            last_at=arrival.last,
+            settled_images=settled,
+            reason=arrival.reason,
+            patience=arrival.patience,
+        )
         if wait is not None:
             arrival.next_review = now + wait
             return

@@ -28,6 +28,10 @@ class StudyRecords:
         """Record a study; False if it was recorded before."""
         return self._rows.add(new)
 
+    def get(self, study_uid: str) -> Study | None:
+        """The study with this UID; None if none of its images came."""
+        return self._rows.first(study.study_uid == study_uid)
+
     def one(self, study_uid: str) -> Study:
         """The study with this UID; `LookupError` if none of its images came."""
         return self._rows.one(study.study_uid == study_uid)
@@ -80,9 +84,11 @@ class StudyRecords:
         query = sa.select(study.folder, study.settled_images).where(study.settled_images > 0)
         return {row.folder: row.settled_images for row in select(self._database, query)}
 
-    def reviewed(self, study_uid: str, images: int, last_at: float, settled_images: int) -> None:
-        """Note what is here of it after the rules have looked at it."""
-        values = {"images": images, "last_at": last_at, "settled_images": settled_images}
+    def reviewed(self, study_uid: str, **values: float | str) -> None:
+        """Note what is here of it after the rules have looked at it.
+
+        `values` are the fields of a `Study` that have changed.
+        """
         self._rows.change(study.study_uid == study_uid, **values)
 
     def settle(self, folder: str, images: int) -> None:
