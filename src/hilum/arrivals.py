@@ -13,9 +13,11 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import UnreadableError
 from hilum.hints import Aborted, Arriving, Counted, Duplicate, Quarantined, Released, Stored
+from hilum.identifying import identifiers_of, representatives
 from hilum.inbox import Inbox
 from hilum.inbox.removed import Removed
 from hilum.records import Records
+from hilum.records.listed import StudyIdentifiers
 from hilum.records.models import Decision, Study
 from hilum.records.states import EventKind
 from hilum.wording import WHOLE_AGAIN, counted
@@ -131,13 +133,15 @@ class Arrivals:
         arrival.last_review = now
         arrival.review_seconds = cost
         settled = len(arrival.instances) if wait is None else 0
+        said = _identifiers(arrival, is_settled=wait is None)
         self._records.studies.reviewed(
             arrival.study_uid,
-            images=arrival.images,
-            last_at=arrival.last,
-            settled_images=settled,
-            reason=arrival.reason,
-            patience=arrival.patience,
+            arrival.images,
+            arrival.last,
+            settled,
+            said,
+            arrival.reason,
+            arrival.patience,
         )
         if wait is not None:
             arrival.next_review = now + wait
@@ -269,6 +273,17 @@ class Arrivals:
             self._inbox.quarantine(path.read_bytes(), str(error))
             path.unlink()
             return None
+
+
+def _identifiers(arrival: Arrival, is_settled: bool) -> StudyIdentifiers | None:
+    """What the images say about the study where that may be news: series came, or it is settled."""
+    images = [image for image in arrival.instances.values() if not image.is_own_result]
+    series = {image.series_uid: image for image in reversed(images)}
+    if not is_settled and arrival.identified == frozenset(series):
+        return None
+    arrival.identified = frozenset(series)
+    some = representatives(images) if is_settled else list(series.values())
+    return identifiers_of(some, arrival.decided)
 
 
 def is_due(arrival: Arrival, now: float) -> bool:

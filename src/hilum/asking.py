@@ -3,6 +3,7 @@
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from hilum.dicom.doubt import held_for
 from hilum.errors import HilumError
@@ -16,6 +17,14 @@ WITHOUT_RESULT = (*WITHOUT_RUN, WorkitemState.FAILED, WorkitemState.CANCELLED)
 NOTED = "noted; the gateway will do it when it runs and has time"
 
 
+class GatewayReply(NamedTuple):
+    """The gateway's answer to request `number`: whether it did it, and what it says."""
+
+    done: bool
+    text: str
+    number: int
+
+
 def ask(
     records: Records,
     data: Path,
@@ -23,8 +32,8 @@ def ask(
     workitem_id: str,
     reason: str = "",
     patience: float = PATIENCE,
-) -> tuple[bool, str]:
-    """Whether the gateway did it, and its answer; what it does not do in `patience` s comes later.
+) -> GatewayReply:
+    """What the gateway answers; what it does not do in `patience` s comes later.
 
     That may be because it does not run, or is busy.
     """
@@ -35,9 +44,9 @@ def ask(
     while time.monotonic() < deadline:
         request = records.requests.one(number)
         if request.answer:
-            return request.done, request.answer
+            return GatewayReply(request.done, request.answer, number)
         time.sleep(0.05)
-    return True, NOTED
+    return GatewayReply(True, NOTED, number)
 
 
 def workitem_called(records: Records, ending: str) -> str:

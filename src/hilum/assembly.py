@@ -51,6 +51,7 @@ class Arrival:
     removed: set[str] = field(default_factory=set)  # names of images that a rule has removed
     _built: dict[str, Series] = field(default_factory=dict)  # as they were at the last look
     decided: str = ""  # key of the identity whose images a person has chosen
+    identified: frozenset[str] = frozenset()  # series by which the study can be found already
     reason: str = ""  # what it waits for, or why no rule applies, as at the last look
     patience: float = 0.0  # s of silence that it waits for; 0 where it waits for none
 

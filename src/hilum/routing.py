@@ -150,11 +150,13 @@ def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:
         ):
             if against := misnamed(series, patterns):
                 said = (*against, *need.objections(series), *series.aside)
-                verdicts.append(_verdict(name, series, False, said, is_named=False))
+                fits = need.is_for(series)
+                verdict = _verdict(name, series, False, said, is_named=False, fits_modality=fits)
+                verdicts.append(verdict)
             elif objections := tuple(need.objections(series)):
                 said = (*objections, *_cure(series, need), *series.aside)
-                is_named = need.is_for(series)
-                verdicts.append(_verdict(name, series, False, said, is_named))
+                fits = need.is_for(series)
+                verdicts.append(_verdict(name, series, False, said, fits, fits_modality=fits))
             else:
                 fitting.append(series)
                 reservations[series] = _reservations(series, need)
@@ -222,7 +224,13 @@ def _preference(series: Series) -> tuple[int, int, str]:
 
 
 def _verdict(
-    name: str, series: Series, accepted: bool, reasons: tuple[str, ...], is_named: bool = True
+    name: str,
+    series: Series,
+    accepted: bool,
+    reasons: tuple[str, ...],
+    is_named: bool = True,
+    fits_modality: bool = True,
 ) -> Verdict:
     images = len(series.frames) or len(series.instances)
-    return Verdict(name, series.uid, series.name, images, accepted, reasons, is_named)
+    verdict = Verdict(name, series.uid, series.name, images, accepted, reasons, is_named)
+    return replace(verdict, fits_modality=fits_modality)

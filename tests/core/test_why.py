@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -32,12 +33,13 @@ from hilum.rejections import Rejection, RejectionKind
 from hilum.searching import StudySearch
 from hilum.summary import RefusalSummary
 from hilum.verdict import Verdict
-from hilum.why.archives import ArchiveAnswer, Holding, ask_archives, with_answer
+from hilum.why.archives import ASKING, ArchiveAnswer, Holding, ask_archives, with_answer
 from hilum.why.deliveries import CAUSE_OF
 from hilum.why.explanation import Cause, CureKind, Explanation
 from hilum.why.items import OF_STATE
 from hilum.why.question import explain, search_for
 from hilum.wording import WHOLE_AGAIN
+from tests.patience import until
 
 UID = "1.2.840.77"
 NOW = 1_000_000.0
@@ -77,6 +79,11 @@ def told(site: Site, records: Records, what: str = UID) -> Explanation:
 def has_come(records: Records, **values: object) -> None:
     put(records, a_study(study_uid=UID, last_at=NOW - 12, **values))
     records.events.add(UID, EventKind.RECEIVING, "first image received from CT1")
+
+
+def looked_at(records: Records, **values: object) -> None:
+    known = {"images": 3, "last_at": NOW - 12, "settled_images": 0}
+    records.studies.reviewed(UID, **{**known, **values})  # type: ignore[arg-type]
 
 
 # Nothing has no cause, and the worst one is told --------------------------------------------------
@@ -299,7 +306,7 @@ def test_a_study_that_waits_says_for_what_and_how_long_it_is_quiet(
 ) -> None:
     has_come(records, settled_images=0)
     assert told(site, records).sentence.startswith("Images are coming: 3 images so far, the last")
-    records.studies.reviewed(UID, reason="118 of 120 images", patience=20.0)
+    looked_at(records, reason="118 of 120 images", patience=20.0)
     said = told(site, records)
     assert said.cause is Cause.WAITING
     assert said.sentence == "More images are waited for: 118 of 120 images, silent for 12 of 20 s."
@@ -307,7 +314,7 @@ def test_a_study_that_waits_says_for_what_and_how_long_it_is_quiet(
     late = explain(site, records, UID, NOW + 60)
     assert late.sentence.startswith("It is to be decided on since ")
     assert [cure.command for cure in late.cures] == ["hilum status"]
-    records.studies.reviewed(UID, reason="cannot be judged: TypeError in a.py", patience=0.0)
+    looked_at(records, reason="cannot be judged: TypeError in a.py", patience=0.0)
     said = told(site, records)
     assert said.cause is Cause.UNJUDGED
     assert said.sentence == "The study cannot be judged: TypeError in a.py."
@@ -316,7 +323,7 @@ def test_a_study_that_waits_says_for_what_and_how_long_it_is_quiet(
 def test_no_rule_and_the_nearest(site: Site, records: Records) -> None:
     has_come(records)
     assert told(site, records).sentence == "No rule takes the study."
-    records.studies.reviewed(UID, reason="m: StudyDescription does not match")
+    looked_at(records, reason="m: StudyDescription does not match", settled_images=3)
     said = told(site, records)
     assert said.cause is Cause.NO_RULE
     near = "the nearest is that of m: StudyDescription does not match."
@@ -435,6 +442,10 @@ def test_archives_are_asked_by_uid_where_the_study_is_known(records: Records) ->
 # What archives answer -----------------------------------------------------------------------------
 
 
+def still_asked() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(ASKING)]
+
+
 def test_archives_that_do_not_answer_cost_no_more_than_the_time_for_all() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         port = deaf.getsockname()[1]
@@ -446,6 +457,7 @@ def test_archives_that_do_not_answer_cost_no_more_than_the_time_for_all() -> Non
         began = time.monotonic()
         answers = list(ask_archives(site, StudySearch(("1.2.3",)), altogether=1.0))
         assert time.monotonic() - began < 2.5
+        until(lambda: not still_asked(), "the end of the threads, which nobody waits for")
     assert {one.archive for one in answers} == {"d0", "d1", "d2", "web"}
     assert {one.holding for one in answers} <= {Holding.SILENT, Holding.REFUSES}
     assert "d0 has not answered within 1 s." in map(str, answers)

@@ -62,6 +62,7 @@ finally:
         ["status", "--json"],
         ["trace", "1.2.3"],
         ["quarantine"],
+        ["find", "x"],
         ["why", "1.2.3", "--records-only"],
     ],
 )

@@ -72,7 +72,9 @@ def resend(
 
 @app.command()
 def retry(
-    workitem: Annotated[str, typer.Argument(help="The end of its id, or of its study's UID.")],
+    workitem: Annotated[
+        str, typer.Argument(help="The end of its id, its study's address, or the end of its UID.")
+    ],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Analyse again what failed, or send again now what waits for its next attempt.
@@ -115,7 +117,7 @@ def _ask_for_all(action: RequestAction, workitems: list[str], config: Path, reas
     patience = PATIENCE
     for workitem in workitems:
         workitem_id = workitem_called(records, workitem)
-        done, answer = ask(records, site.data, action, workitem_id, reason, patience)
+        done, answer, _ = ask(records, site.data, action, workitem_id, reason, patience)
         say.print(f"{workitem_id[-8:]}: {escape(answer)}")
         all_done = all_done and done
         patience = 0.0 if answer == NOTED else PATIENCE

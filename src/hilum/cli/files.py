@@ -11,7 +11,8 @@ from hilum.cli.app import AsJson, Models, app, out, print_json, say
 from hilum.config.fields import ae_title
 from hilum.config.tls import Tls
 from hilum.errors import HilumError
-from hilum.terminal import in_words, progress_bar, progress_of_steps
+from hilum.summary import in_words
+from hilum.terminal import progress_bar, progress_of_steps
 
 if TYPE_CHECKING:
     from hilum.offline.report import StudyReport

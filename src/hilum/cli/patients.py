@@ -1,6 +1,6 @@
 """The command by which a person says whose images a result is made from.
 
-No other command shows names, birth dates or patient IDs, and nothing here is logged or recorded.
+Nothing that it shows is logged or recorded.
 """
 
 from typing import Annotated
@@ -13,7 +13,7 @@ from hilum.records.states import RequestAction
 
 @app.command()
 def decide(
-    study: Annotated[str, typer.Argument(help="Study Instance UID, or its end.")],
+    study: Annotated[str, typer.Argument(help="Address, Study Instance UID, or its end.")],
     patient: Annotated[
         str, typer.Option(help="Number of the right patient, as shown without this option.")
     ] = "",
@@ -24,7 +24,7 @@ def decide(
     Images that were sent again with corrected data take the place of the former ones, and results
     that were made of those are taken back.
 
-    This shows patient data. It is the only command that does.
+    This shows patient data.
     """
     from hilum.asking import ask, to_be_decided
     from hilum.cli import identities
@@ -41,6 +41,6 @@ def decide(
     key = identities.key_of(patient, versions)
     is_other = bool(Versions(site.data).of(study_uid, key))
     workitem = to_be_decided(records, study_uid, is_other)
-    done, answer = ask(records, site.data, RequestAction.DECIDE, workitem, reason=key)
+    done, answer, _ = ask(records, site.data, RequestAction.DECIDE, workitem, reason=key)
     say.print(answer)
     raise typer.Exit(0 if done else 1)

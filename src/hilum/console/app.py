@@ -1,7 +1,8 @@
 """The application: every page and every resource of the API, put together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
+from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -10,12 +11,20 @@ from hilum.config.site import Site
 from hilum.console import api, pages
 from hilum.console.desk import Desk
 from hilum.console.endpoints import found_in
+from hilum.console.rendering import Rendering
 from hilum.module import ModuleFacts
 from hilum.records import Records
 
+NO_CARDS: Mapping[str, Path] = {}
 
-def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> FastAPI:
-    """The ASGI application of one site."""
+
+def application(
+    site: Site,
+    records: Records,
+    installed: Iterable[ModuleFacts],
+    cards: Mapping[str, Path] = NO_CARDS,
+) -> FastAPI:
+    """The ASGI application of one site; `cards` are model cards by the name of their module."""
     made = FastAPI(
         title="Hilum",
         version=version("hilum"),
@@ -25,8 +34,10 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
     )
-    made.state.desk = Desk(site, records, tuple(installed))
-    for endpoints in (*found_in(api), *found_in(pages)):
+    parts = [*found_in(api), *found_in(pages)]
+    menu = [entry for endpoints in parts for entry in endpoints.menu()]
+    made.state.desk = Desk(site, records, tuple(installed), cards, Rendering(menu))
+    for endpoints in parts:
         endpoints.add_to(made)
     made.mount("/static", StaticFiles(packages=[(__package__, "static")]))
     return made

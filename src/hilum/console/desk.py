@@ -1,12 +1,15 @@
 """What every page and every resource of the API works with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
 from hilum.config.site import Site
 from hilum.console.patience import Patience
+from hilum.console.rendering import Rendering
 from hilum.module import ModuleFacts
 from hilum.records import Records
 
@@ -15,12 +18,15 @@ from hilum.records import Records
 class Desk:
     """The settings, the records and the installed modules.
 
-    `patience` is that of watchdogs and monitoring, which must not wait behind people.
+    `cards` are the model cards by the name of their module. `rendering` makes pages. `patience` is
+    that of watchdogs and monitoring, which must not wait behind people.
     """
 
     site: Site
     records: Records
-    modules: tuple[ModuleFacts, ...] = ()
+    modules: tuple[ModuleFacts, ...]
+    cards: Mapping[str, Path]
+    rendering: Rendering
     patience: Patience = field(default_factory=Patience)
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
 from hilum.config.site import Site
-from hilum.console.app import application
+from hilum.console.app import NO_CARDS, application
 from hilum.module import ModuleFacts
 from hilum.records import Records
 
@@ -31,11 +32,16 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(1.0)
 
 
-def serve(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> None:
+def serve(
+    site: Site,
+    records: Records,
+    installed: Iterable[ModuleFacts],
+    cards: Mapping[str, Path] = NO_CARDS,
+) -> None:
     """Serve the console until SIGTERM."""
     server = _Server(
         uvicorn.Config(
-            application(site, records, installed),
+            application(site, records, installed, cards),
             host=site.console.host,
             port=site.console.port,
             log_config=None,

@@ -16,12 +16,15 @@ from hilum.records.database import Database, raise_it
 from hilum.records.deliveries import DeliveryRecords
 from hilum.records.events import EventRecords
 from hilum.records.executors import ExecutorRecords
+from hilum.records.flowing import FlowRecords
+from hilum.records.identifiers import IdentifierRecords
 from hilum.records.notices import NoticeRecords
 from hilum.records.receipts import ReceiptRecords
 from hilum.records.rejections import RejectionRecords
 from hilum.records.requests import RequestRecords
 from hilum.records.results import ResultRecords
 from hilum.records.schema import Transact, make_or_require
+from hilum.records.search import SearchRecords
 from hilum.records.standings import DestinationRecords, SourceRecords
 from hilum.records.studies import StudyRecords
 from hilum.records.workitems import WorkitemRecords
@@ -65,6 +68,8 @@ class Records:
             database.close()
             raise
         self.studies = StudyRecords(database)
+        self.identifiers = IdentifierRecords(database)
+        self.search = SearchRecords(database)
         self.events = EventRecords(database)
         self.workitems = WorkitemRecords(database)
         self.results = ResultRecords(database)
@@ -78,6 +83,7 @@ class Records:
         self.rejections = RejectionRecords(database)
         self.alarms = AlarmRecords(database)
         self.notices = NoticeRecords(database)
+        self.flow = FlowRecords(database)
         self.executors = ExecutorRecords(database)
 
     def close(self) -> None:

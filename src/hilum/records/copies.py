@@ -3,7 +3,8 @@
 Below the data folder, `records/<study>.json` holds all rows of one study, and `records/last.json`
 which line of all traces was copied last and how far each archive was watched. The copies follow the
 database within about a second and are never read but by `hilum recover`, and at a start, to see
-whether the database is as new as they are. Like the database they hold no names and no patient IDs.
+whether the database is as new as they are. They hold no names and no patient IDs: those come from
+the images again.
 """
 
 import json
@@ -24,6 +25,7 @@ Copy = tuple[str, StudyRows]  # the UID of the study, and its rows
 
 BY_STUDY = (  # in this order they are put back
     tables.study,
+    tables.address,
     tables.workitem,
     tables.event,
     tables.removal,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from hilum.records import events, tables
+from hilum.records import events, listing, tables
 from hilum.records.database import Database
 from hilum.records.models import Delivery, Workitem
 from hilum.records.rows import Rows, insert, select
@@ -176,7 +176,9 @@ class DeliveryRecords:
             if rows:
                 text = f"{', '.join(row.destination for row in rows)}: {reason}"
                 events.write(connection, item.study_uid, EventKind.CANCELLED, text, item.id)
-            return cancel(connection, item.id, reason)
+            cancelled = cancel(connection, item.id, reason)
+            listing.refresh(connection, item.study_uid)
+            return cancelled
 
         return self._database.transact(record)
 
@@ -214,6 +216,7 @@ class DeliveryRecords:
                 query = sa.select(workitem.study_uid).where(workitem.id == of.workitem_id)
                 study_uid = connection.execute(query).scalar_one()
                 events.write(connection, study_uid, EventKind(state), line, of.workitem_id)
+                listing.refresh(connection, study_uid)
 
         self._database.transact(note)
 

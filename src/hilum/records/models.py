@@ -1,8 +1,8 @@
 """The rows of our records as values: one frozen dataclass a table (tables.py).
 
-Times are seconds since 1970. Identities and labels are hashes (hilum.dicom.identity): nothing here
-holds a name, a birth date or a patient ID. What the receiver refused is a
-`hilum.rejections.Rejection`.
+Times are seconds since 1970. Identities and labels are hashes (hilum.dicom.identity). Nothing here
+holds a name, a birth date or a patient ID: those stand in `listing` alone (listed.py). What the
+receiver refused is a `hilum.rejections.Rejection`.
 """
 
 from collections.abc import Mapping
@@ -94,6 +94,13 @@ class WorkitemOutline:
     findings: tuple[Summary, ...] | None
 
 
+UNREADABLE: Mapping[str, Any] = {  # stands in the place of what a list cannot show
+    "reason": "on record, and Hilum cannot read what it decided or found",
+    "verdicts": (),
+    "findings": None,
+}
+
+
 @dataclass(frozen=True)
 class WrittenResult:
     """One result object, written for the destinations of one variant.
@@ -170,6 +177,14 @@ class Study:
     last_at: float
     reason: str = ""
     patience: float = 0.0
+
+
+@dataclass(frozen=True)
+class StudyAddress:
+    """What a study is called in URLs; it tells nothing about the study."""
+
+    study_uid: str
+    address: str
 
 
 @dataclass(frozen=True)

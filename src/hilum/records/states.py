@@ -68,6 +68,36 @@ REACHED_FROM = {
 }
 
 
+class StudyState(StrEnum):
+    """How a study stands: as its workitem that most needs somebody; those come first here."""
+
+    PARKED = "parked"
+    HELD = "held"  # or a person has to decide on corrected patient data
+    FAILED = "failed"
+    RUNNING = "running"
+    SCHEDULED = "scheduled"
+    DELIVERING = "delivering"
+    RECEIVING = "receiving"  # no rule has been decided on yet
+    COMPLETED = "completed"
+    WITHDRAWN = "withdrawn"
+    CANCELLED = "cancelled"
+    NOT_APPLICABLE = "not applicable"
+    NO_RULE = "no rule applies"
+
+    @property
+    def urgency(self) -> int:
+        """The greater, the more it needs somebody."""
+        return len(StudyState) - list(StudyState).index(self)
+
+
+class StudyOrder(StrEnum):
+    """How studies are sorted."""
+
+    NEWEST = "newest"  # the one whose last image came last is the first
+    OLDEST = "oldest"
+    STATE = "state"  # those that need somebody first, the newest of them first
+
+
 class DeliveryState(StrEnum):
     """How a delivery stands: the results of one workitem on their way to one destination."""
 

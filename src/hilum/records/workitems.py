@@ -4,19 +4,14 @@ from collections.abc import Callable, Iterable, Mapping
 
 import sqlalchemy as sa
 
-from hilum.records import deliveries, events, tables
+from hilum.records import deliveries, events, listing, tables
 from hilum.records.database import Database
-from hilum.records.models import Delivery, Workitem, WorkitemOutline
+from hilum.records.models import UNREADABLE, Delivery, Workitem, WorkitemOutline
 from hilum.records.rows import Condition, Rows, insert, select
 from hilum.records.states import DELIVERED, REACHED_FROM, EventKind, WorkitemKind, WorkitemState
 from hilum.summary import Summary
 
 workitem = tables.workitem.c
-UNREADABLE = {  # stands in the place of what a list cannot show
-    "reason": "on record, and Hilum cannot read what it decided or found",
-    "verdicts": (),
-    "findings": None,
-}
 
 
 class WorkitemRecords:
@@ -152,6 +147,7 @@ class WorkitemRecords:
                 before = workitem.id == item.predecessor
                 self._rows.update(connection, before, superseded_by=item.id)
             events.write_lines(connection, item.study_uid, lines, item.id)
+            listing.refresh(connection, item.study_uid)
             return True
 
         return self._database.transact(record)
@@ -163,12 +159,20 @@ class WorkitemRecords:
             self._rows.delete(connection, workitem.id == item.id)
             insert(connection, tables.workitem, item)
             events.write_lines(connection, item.study_uid, lines, item.id)
+            listing.refresh(connection, item.study_uid)
 
         self._database.transact(replace)
 
     def remove(self, workitem_id: str) -> None:
         """Forget a workitem that says why a module was not run."""
-        self._rows.remove(workitem.id == workitem_id)
+        forget = tables.workitem.delete().where(workitem.id == workitem_id)
+
+        def remove(connection: sa.Connection) -> None:
+            of = connection.execute(forget.returning(workitem.study_uid)).scalar()
+            if of is not None:
+                listing.refresh(connection, of)
+
+        self._database.transact(remove)
 
     def count_launch(self, workitem_id: str) -> int:
         """Count that the engine is given a workitem once more; how often that makes."""
@@ -188,6 +192,7 @@ class WorkitemRecords:
         def note(connection: sa.Connection) -> None:
             self._rows.update(connection, workitem.id == item.id, findings=findings)
             events.write(connection, item.study_uid, EventKind.ANALYSED, text, item.id)
+            listing.refresh(connection, item.study_uid)
 
         self._database.transact(note)
 
@@ -203,6 +208,7 @@ class WorkitemRecords:
             values = {"failure": failure, "findings": findings}
             self._rows.update(connection, workitem.id == item.id, **values)
             events.write(connection, item.study_uid, EventKind.FAILED, failure, item.id)
+            listing.refresh(connection, item.study_uid)
 
         self._database.transact(note)
 
@@ -315,6 +321,7 @@ class WorkitemRecords:
             said = kind or EventKind(state)
             events.write(connection, study_uid, said, reason or state, workitem_id)
             together(connection)
+            listing.refresh(connection, study_uid)
             return True
 
         return self._database.transact(move)

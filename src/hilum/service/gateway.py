@@ -28,6 +28,7 @@ from hilum.hints import (
     gateway_address,
     wake_workers,
 )
+from hilum.identifying import note_older
 from hilum.inbox import OTHER_CONTENT
 from hilum.logs import going_on
 from hilum.module import installed_modules
@@ -70,6 +71,12 @@ class Gateway:
         flow.outbox.start()
         older = (records, flow.workitems)
         threading.Thread(target=remember_all, args=older, name="older runs", daemon=True).start()
+        threading.Thread(
+            target=note_older,
+            args=(records, flow.inbox, flow.own),
+            name="older studies",
+            daemon=True,
+        ).start()
         self._retention = Retention(
             site, records, flow.inbox, flow.arrivals, flow.workitems, flow.own
         )

@@ -17,6 +17,7 @@ from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.wording import counted
 
 ALTOGETHER = 5.0  # seconds for all archives together
+ASKING = "asking"  # begins the names of the threads
 
 
 class Holding(StrEnum):
@@ -58,7 +59,8 @@ def ask_archives(
             if issubclass(group.load(settings.kind), SearchedArchive):
                 missing.append(settings.name)
                 words = (group, settings, wanted, altogether, answers)
-                threading.Thread(target=_ask, args=words, daemon=True).start()
+                asking = f"{ASKING} {settings.name}"
+                threading.Thread(target=_ask, args=words, name=asking, daemon=True).start()
     while missing:
         try:
             answer = answers.get(timeout=max(0.0, until - time.monotonic()))

@@ -7,7 +7,7 @@ from hilum.dicom.doubt import held_for
 from hilum.errors import RESTART
 from hilum.records.models import Workitem
 from hilum.records.states import DELIVERED, EventKind, WorkitemKind, WorkitemState
-from hilum.records.views import refusal_in
+from hilum.summary import refusal_in
 from hilum.verdict import Verdict
 from hilum.why.deliveries import ALL_IS_WELL, of_deliveries
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
 from hilum.records.states import WorkitemState
-from hilum.records.views import refusal_in
 from hilum.severity import Severity
+from hilum.summary import refusal_in
 
 WITHOUT_RESULT = 5  # analyses, one after the other,
 WITHIN_SECONDS = 24 * 3600.0

@@ -1,4 +1,4 @@
-"""The page of all studies, and of one."""
+"""The page of all studies."""
 
 from importlib.resources import files
 
@@ -10,8 +10,7 @@ from hilum.people.roles import Permission
 endpoints = pages("Studies", place=2)
 
 
-@endpoints.get("/", Permission.LOOK, response_class=HTMLResponse)
-@endpoints.get("/studies/{uid}", Permission.LOOK, response_class=HTMLResponse)
+@endpoints.get("/studies", Permission.LOOK, response_class=HTMLResponse)
 def page() -> str:
     """The page; its script asks the API for what it shows."""
     return files("hilum.console").joinpath("index.html").read_text()

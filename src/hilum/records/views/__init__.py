@@ -7,6 +7,9 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from hilum.records.views.course import Span, course
+from hilum.records.views.finding import PAGE, FoundPage, find
+from hilum.records.views.now import NowView, now_view
 from hilum.records.views.places import (
     DestinationView,
     QuarantinedView,
@@ -18,12 +21,10 @@ from hilum.records.views.places import (
 )
 from hilum.records.views.timeline import TraceLine, events, trace
 from hilum.records.views.worklist import (
-    PAGE,
     ResultView,
     StudyPage,
     StudyView,
     WorkitemView,
-    refusal_in,
     studies,
     study,
     study_called,
@@ -32,19 +33,24 @@ from hilum.records.views.worklist import (
 __all__ = [
     "PAGE",
     "DestinationView",
+    "FoundPage",
+    "NowView",
     "QuarantineView",
     "QuarantinedView",
     "ResultView",
     "SourceView",
+    "Span",
     "StudyPage",
     "StudyView",
     "TraceLine",
     "WorkitemView",
     "as_json",
+    "course",
     "destinations",
     "events",
+    "find",
+    "now_view",
     "quarantine",
-    "refusal_in",
     "sources",
     "studies",
     "study",

@@ -1,0 +1,163 @@
+"""The page of one study: results, deliveries, series, what happened, and what to do."""
+
+import time
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Form, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+
+from hilum.asking import ask
+from hilum.console.acts import OFFERED
+from hilum.console.desk import Desk, OurDesk
+from hilum.console.endpoints import pages
+from hilum.console.pictures import picture_of
+from hilum.people.roles import Permission
+from hilum.records import views
+from hilum.records.models import Request as Asked
+from hilum.records.models import WrittenResult
+from hilum.records.states import PARKED, EventKind, RequestAction, WorkitemState
+from hilum.records.views import Span, StudyView, WorkitemView
+
+ANSWERED_IN = 3.0  # s for which a person waits for the gateway's answer to an act
+TROUBLE = {
+    EventKind.QUARANTINED,
+    EventKind.NOT_FETCHED,
+    EventKind.ABORTED,
+    EventKind.UNREADABLE,
+    EventKind.DELAYED,
+    EventKind.REFUSED,
+    EventKind.NOT_SHOWN,
+    EventKind.MISFILED,
+    EventKind.WARNING,
+    EventKind.HELD,
+    EventKind.PARKED,
+    EventKind.FAILED,
+}
+SUFFIX = {"application/dicom": ".dcm", "application/pdf": ".pdf"}
+
+endpoints = pages()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the timeline: a span and where its bar lies, in parts of a thousand."""
+
+    span: Span
+    left: float
+    width: float
+    seconds: float
+
+
+@endpoints.get("/studies/{uid}", Permission.LOOK, response_class=HTMLResponse)
+def study(
+    request: Request, desk: OurDesk, uid: str, asked: int | None = None, trouble: bool = False
+) -> HTMLResponse:
+    """The page; `asked` is the number of a request whose answer is shown."""
+    view = _found(desk, uid)
+    trace = views.trace(desk.records, uid)
+    now = time.time()
+    standing = [item for item in view.workitems if item.superseded_by is None]
+    return desk.rendering.page(
+        request,
+        "study.html",
+        now=now,
+        study=view,
+        told=[item for item in standing if item.state is not WorkitemState.NOT_APPLICABLE],
+        passed_over=[item for item in standing if item.state is WorkitemState.NOT_APPLICABLE],
+        earlier=[item for item in view.workitems if item.superseded_by is not None],
+        lines=_lines(views.course(view, trace), now),
+        trace=[line for line in trace if not trouble or line.kind in TROUBLE],
+        trouble=trouble,
+        troubles=sum(line.kind in TROUBLE for line in trace),
+        offered=OFFERED,
+        answer=_answer(desk, view, asked),
+        parked=_parked(standing),
+    )
+
+
+@endpoints.post("/studies/{uid}/acts", Permission.ACT)
+def act(
+    desk: OurDesk,
+    uid: str,
+    workitem: Annotated[str, Form(max_length=64)],
+    action: Annotated[RequestAction, Form()],
+    reason: Annotated[str, Form(max_length=500)] = "",
+) -> Response:
+    """Ask the gateway to do something, and show what it says."""
+    item = next((item for item in _found(desk, uid).workitems if item.id == workitem), None)
+    if item is None:
+        raise HTTPException(404, "this study has no such workitem")
+    act = next((act for act in OFFERED[item.state] if act.action is action), None)
+    if act is None:
+        raise HTTPException(409, f"it is {item.state} now: look at it again")
+    if act.needs_reason and not reason.strip():
+        raise HTTPException(422, "say the reason: people read it in the archive")
+    number = ask(desk.records, desk.site.data, action, workitem, reason.strip(), ANSWERED_IN).number
+    return RedirectResponse(f"/studies/{uid}?asked={number}", 303)
+
+
+@endpoints.get("/studies/{uid}/results/{identity}", Permission.SEE_PATIENTS)
+def download(desk: OurDesk, uid: str, identity: str) -> FileResponse:
+    """The file of a result object."""
+    result = _result(desk, uid, identity)
+    name = f"{result.kind}{SUFFIX.get(result.media_type, '')}"
+    return FileResponse(desk.site.data / result.path, media_type=result.media_type, filename=name)
+
+
+@endpoints.get("/studies/{uid}/results/{identity}/picture", Permission.SEE_PATIENTS)
+def picture(desk: OurDesk, uid: str, identity: str) -> Response:
+    """The picture of a result as PNG."""
+    result = _result(desk, uid, identity)
+    return Response(picture_of(desk.site.data / result.path), media_type="image/png")
+
+
+def _found(desk: Desk, uid: str) -> StudyView:
+    try:
+        return views.study(desk.records, uid)
+    except LookupError as error:
+        raise HTTPException(404, "no such study was received") from error
+
+
+def _result(desk: Desk, uid: str, identity: str) -> WrittenResult:
+    result = desk.records.results.called(identity)
+    item = desk.records.workitems.get(result.workitem_id) if result else None
+    if result is None or item is None or item.study_uid != uid:
+        raise HTTPException(404, "this study has no such result")
+    if not (desk.site.data / result.path).exists():
+        raise HTTPException(410, "its file was removed from this disk by a rule")
+    return result
+
+
+def _answer(desk: Desk, view: StudyView, number: int | None) -> Asked | None:
+    """The request with this number, if it is about this study."""
+    if number is None:
+        return None
+    try:
+        asked = desk.records.requests.one(number)
+    except LookupError:
+        return None
+    return asked if asked.workitem_id in {item.id for item in view.workitems} else None
+
+
+def _parked(items: list[WorkitemView]) -> list[tuple[str, str]]:
+    """What waits for a person at which destination, and why."""
+    return [
+        (delivery.destination, delivery.reason)
+        for item in items
+        for delivery in item.deliveries
+        if delivery.state in PARKED
+    ]
+
+
+def _lines(spans: tuple[Span, ...], now: float) -> list[Line]:
+    """Bars over the time from the first image to the last thing that happened."""
+    begin = min(span.begin for span in spans)
+    end = max(max(span.end or now, span.begin) for span in spans)
+    whole = max(end - begin, 1e-3)
+    lines = []
+    for span in spans:
+        seconds = max(0.0, (span.end or now) - span.begin)
+        left = 1000 * (span.begin - begin) / whole
+        lines.append(Line(span, left, max(4.0, 1000 * seconds / whole), seconds))
+    return lines
