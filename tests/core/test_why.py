@@ -21,7 +21,8 @@ from hilum.dicom.doubt import CORRECTED, DIFFERENT
 from hilum.errors import HilumError
 from hilum.inbox import Inbox
 from hilum.records import Records
-from hilum.records.models import Correction, DestinationStanding, Removal, Workitem
+from hilum.records.listed import StudyIdentifiers
+from hilum.records.models import Correction, DestinationStanding, Removal, Study, Workitem
 from hilum.records.states import (
     DeliveryState,
     DestinationState,
@@ -33,7 +34,14 @@ from hilum.rejections import Rejection, RejectionKind
 from hilum.searching import StudySearch
 from hilum.summary import RefusalSummary
 from hilum.verdict import Verdict
-from hilum.why.archives import ASKING, ArchiveAnswer, Holding, ask_archives, with_answer
+from hilum.why.archives import (
+    ASKING,
+    ArchiveAnswer,
+    Holding,
+    archives_of,
+    ask_archives,
+    with_answer,
+)
 from hilum.why.deliveries import CAUSE_OF
 from hilum.why.explanation import Cause, CureKind, Explanation
 from hilum.why.items import OF_STATE
@@ -140,6 +148,7 @@ def test_a_result_that_one_destination_lacks_is_not_well(
 # Each cause, from the records ---------------------------------------------------------------------
 
 LACKS = a_verdict("MR as the module needs", accepted=True, lacks="112 of 120 images")
+OTHER = {"is_named": False, "fits_modality": False}
 ITEMS = [
     (an_item(WorkitemState.HELD, f"{DIFFERENT} (PatientID): `hilum decide {UID}` shows"),
      Cause.WHOSE, "The study is held, for m: not all images name the same patient (PatientID).",
@@ -154,13 +163,13 @@ ITEMS = [
     (an_item(WorkitemState.NOT_APPLICABLE, "x", verdicts=(a_verdict("slice spacing 6.5 mm"),)),
      Cause.NOT_APPLICABLE, "Nothing in the study fits m: T1: slice spacing 6.5 mm.", []),
     (an_item(WorkitemState.NOT_APPLICABLE, "x", verdicts=(
-        a_verdict("modality is CT, module needs MR", is_named=False),
+        a_verdict("modality is CT, module needs MR", **OTHER),
         a_verdict("SeriesDescription is 'a'", "it is a localizer", is_named=False),
         a_verdict("SeriesDescription is 'crop 1mm', the rule asks for '^crop$'", is_named=False))),
      Cause.NO_RULE, "No rule takes the study; the nearest is that of m: T1: SeriesDescription is "
      "'crop 1mm', the rule asks for '^crop$'.", ["hilum retry 23456789"]),
     (an_item(WorkitemState.NOT_APPLICABLE, "x", verdicts=(
-        a_verdict("modality is CT, module needs MR", is_named=False),)),
+        a_verdict("modality is CT, module needs MR", **OTHER),)),
      Cause.NO_RULE, "No rule takes the study; the nearest is that of m: T1: modality is CT, module "
      "needs MR.", []),
     (an_item(WorkitemState.SCHEDULED),
@@ -425,6 +434,25 @@ def test_a_study_is_meant_by_its_uid_or_the_end_of_it(site: Site, records: Recor
             told(site, records, nothing)
 
 
+def test_studies_are_meant_by_accession_number_patient_id_and_address(
+    site: Site, records: Records
+) -> None:
+    for number in range(3):
+        uid = f"{UID}.{number}"
+        new = Study(uid, str(number), 3, 3, first_at=NOW, last_at=NOW + number)
+        records.studies.add(new)
+        who = StudyIdentifiers(patient_id="Marker-7", accession_number=f"A{number}")
+        records.studies.reviewed(uid, 3, NOW + number, 3, who)
+    assert told(site, records, "a1").study_uid == f"{UID}.1"
+    (address,) = records.identifiers.addresses([f"{UID}.2"]).values()
+    assert told(site, records, address).study_uid == f"{UID}.2"
+    said = told(site, records, "marker-7")
+    assert [one.study_uid for one in (said, *said.others)] == [f"{UID}.{n}" for n in (2, 1, 0)]
+    assert search_for(records, "Marker-7").study_uids == (f"{UID}.2", f"{UID}.1", f"{UID}.0")
+    assert told(site, records, "Marker-*").cause is Cause.NEVER_ARRIVED
+    assert "arker" not in repr(said)
+
+
 def test_archives_are_asked_by_uid_where_the_study_is_known(records: Records) -> None:
     has_come(records)
     assert search_for(records, UID).keys == (("StudyInstanceUID", UID),)
@@ -455,7 +483,7 @@ def test_archives_that_do_not_answer_cost_no_more_than_the_time_for_all() -> Non
         ends.append({"name": "out", "kind": "folder", "folder": "out"})
         site = parse({"data": "/nowhere", "destination": ends})
         began = time.monotonic()
-        answers = list(ask_archives(site, StudySearch(("1.2.3",)), altogether=1.0))
+        answers = list(ask_archives(archives_of(site), StudySearch(("1.2.3",)), altogether=1.0))
         assert time.monotonic() - began < 2.5
         until(lambda: not still_asked(), "the end of the threads, which nobody waits for")
     assert {one.archive for one in answers} == {"d0", "d1", "d2", "web"}

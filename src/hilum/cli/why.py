@@ -58,10 +58,10 @@ def why(
         _show(explanation)
     answers: list[ArchiveAnswer] = []
     if not records_only:
-        from hilum.why.archives import ask_archives, with_answer
+        from hilum.why.archives import archives_of, ask_archives, with_answer
         from hilum.why.question import search_for
 
-        for answer in ask_archives(site, search_for(records, wanted)):
+        for answer in ask_archives(archives_of(site), search_for(records, wanted)):
             answers.append(answer)
             explanation = with_answer(explanation, answer, site)
             if not as_json:

@@ -112,7 +112,7 @@ class DimseDestination:
             setattr(query, keyword, value)
             patient_id = value if keyword == "PatientID" else ""
             for match in self._find(query, patient_id=patient_id):
-                if text_of(match, keyword) in (value, ""):  # others do not understand the key
+                if text_of(match, keyword) == value:  # others do not understand the key
                     found.append(text_of(match, "StudyInstanceUID"))
         return found
 

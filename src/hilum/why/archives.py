@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
@@ -18,6 +18,15 @@ from hilum.wording import counted
 
 ALTOGETHER = 5.0  # seconds for all archives together
 ASKING = "asking"  # begins the names of the threads
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One source or destination that can be asked."""
+
+    name: str
+    group: Kinds
+    settings: End
 
 
 class Holding(StrEnum):
@@ -44,23 +53,32 @@ class ArchiveAnswer:
 Answers: TypeAlias = "queue.SimpleQueue[ArchiveAnswer]"
 
 
+def archives_of(site: Site) -> list[Archive]:
+    """Every source and destination that can be asked for studies."""
+    ends: list[tuple[Kinds, End]] = [(DESTINATIONS, end) for end in site.destination]
+    ends += [(SOURCES, end) for end in site.source]
+    return [
+        Archive(end.name, group, end)
+        for group, end in ends
+        if issubclass(group.load(end.kind), SearchedArchive)
+    ]
+
+
 def ask_archives(
-    site: Site, wanted: StudySearch, altogether: float = ALTOGETHER
+    archives: Iterable[Archive], wanted: StudySearch, altogether: float = ALTOGETHER
 ) -> Iterator[ArchiveAnswer]:
-    """The answers of all archives that can be asked, as they come.
+    """The answers of `archives`, as they come.
 
     Those that have none after `altogether` seconds are told as silent; nobody waits for them.
     """
     until = time.monotonic() + altogether
     answers: Answers = queue.SimpleQueue()
     missing = []
-    for group, ends in ((DESTINATIONS, site.destination), (SOURCES, site.source)):
-        for settings in ends:
-            if issubclass(group.load(settings.kind), SearchedArchive):
-                missing.append(settings.name)
-                words = (group, settings, wanted, altogether, answers)
-                asking = f"{ASKING} {settings.name}"
-                threading.Thread(target=_ask, args=words, name=asking, daemon=True).start()
+    for archive in archives:
+        missing.append(archive.name)
+        words = (archive, wanted, altogether, answers)
+        name = f"{ASKING} {archive.name}"
+        threading.Thread(target=_ask, args=words, name=name, daemon=True).start()
     while missing:
         try:
             answer = answers.get(timeout=max(0.0, until - time.monotonic()))
@@ -73,27 +91,24 @@ def ask_archives(
         yield ArchiveAnswer(name, Holding.SILENT, text)
 
 
-def _ask(
-    group: Kinds, settings: End, wanted: StudySearch, altogether: float, answers: Answers
-) -> None:
+def _ask(archive: Archive, wanted: StudySearch, altogether: float, answers: Answers) -> None:
     """Have one archive answer, whatever comes of it."""
     try:
-        answers.put(_answer(group, settings, wanted, altogether))
+        answers.put(_answer(archive, wanted, altogether))
     except HilumError as error:
-        answers.put(_refusing(settings.name, str(error)))
+        answers.put(_refusing(archive.name, str(error)))
     except Exception as error:  # noqa: BLE001 - around one archive: the others are asked as well
-        answers.put(_refusing(settings.name, f"its answer cannot be used ({where(error)})"))
+        answers.put(_refusing(archive.name, f"its answer cannot be used ({where(error)})"))
 
 
-def _answer(group: Kinds, settings: End, wanted: StudySearch, altogether: float) -> ArchiveAnswer:
-    name = settings.name
+def _answer(archive: Archive, wanted: StudySearch, altogether: float) -> ArchiveAnswer:
+    name = archive.name
     if not wanted.keys:
         return _refusing(name, "it can be asked for nothing that holds *, ? or a backslash")
-    patience = min(settings.timeout_seconds, altogether)
-    archive: SearchedArchive = group.load(settings.kind)(
-        settings.model_copy(update={"timeout_seconds": patience})
-    )
-    found = set(archive.search(wanted))
+    patience = min(archive.settings.timeout_seconds, altogether)
+    settings = archive.settings.model_copy(update={"timeout_seconds": patience})
+    opened: SearchedArchive = archive.group.load(settings.kind)(settings)
+    found = set(opened.search(wanted))
     if not found:
         return ArchiveAnswer(name, Holding.LACKS, "does not have it")
     asked = len(wanted.study_uids)

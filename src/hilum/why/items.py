@@ -127,19 +127,14 @@ def _no_rule(item: Workitem, changed: tuple[Cure, ...]) -> Explanation:
     cure = retry(
         item, f"if it should, correct that rule in hilum.toml, {RESTART}, and judge it anew"
     )
-    cures = changed or ((cure,) if fits_modality(nearest) else ())
+    cures = changed or ((cure,) if nearest.fits_modality else ())
     return Explanation(Cause.NO_RULE, text, cures=cures)
 
 
 def nearest_verdict(verdicts: Iterable[Verdict]) -> Verdict | None:
     """The series with the fewest objections, of the right modality if there is one."""
     against = [verdict for verdict in verdicts if not verdict.accepted]
-    return min(against, key=lambda v: (not fits_modality(v), len(v.reasons)), default=None)
-
-
-def fits_modality(verdict: Verdict) -> bool:
-    """Whether a series is of a modality that the module takes."""
-    return not any(reason.startswith("modality is ") for reason in verdict.reasons)
+    return min(against, key=lambda v: (not v.fits_modality, len(v.reasons)), default=None)
 
 
 def said_against(verdict: Verdict) -> str:

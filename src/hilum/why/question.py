@@ -5,6 +5,7 @@ from dataclasses import replace
 from hilum.config.site import Site
 from hilum.errors import HilumError
 from hilum.records import Records
+from hilum.records.search import ANY, StudyQuery
 from hilum.searching import StudySearch
 from hilum.why.absence import never_arrived
 from hilum.why.explanation import Explanation
@@ -32,7 +33,7 @@ def explain(site: Site, records: Records, wanted: str, now: float) -> Explanatio
     if studies := studies_meant(records, wanted):
         found = [
             one
-            for study_uid in studies[:MOST_STUDIES]
+            for study_uid in studies
             for one in of_study(Known.of(site, records, study_uid, now))
         ]
         found.sort(key=lambda one: one.cause.rank)  # the newest study first where that is equal
@@ -58,14 +59,24 @@ def search_for(records: Records, wanted: str) -> StudySearch:
     """What archives are asked for: the studies by UID where they are known here, else by all."""
     studies = studies_meant(records, wanted)
     if studies:
-        return StudySearch(study_uids=tuple(studies[:MOST_STUDIES]))
+        return StudySearch(study_uids=tuple(studies))
     return StudySearch.by_any(wanted)
 
 
 def studies_meant(records: Records, wanted: str) -> list[str]:
-    """UIDs of the studies that are meant, the newest first."""
+    """UIDs of the studies that are meant, the newest first and no more than `MOST_STUDIES`.
+
+    By what names one study at first, then by accession number, and then by patient ID.
+    """
     if records.events.has_study(wanted):
         return [wanted]
+    if (study_uid := records.identifiers.study_at(wanted)) is not None:
+        return [study_uid]
+    if not wanted.endswith(ANY):
+        for query in (StudyQuery(accession_number=wanted), StudyQuery(patient_id=wanted)):
+            if total := records.search.count(query):
+                found = records.search.page(query, total, 0, MOST_STUDIES)
+                return [study.study_uid for study in found]
     return _ending(records, wanted)
 
 
