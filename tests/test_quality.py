@@ -40,6 +40,7 @@ def test_every_benchmark_finds_what_it_imports(path: Path) -> None:
 
 TWO_MEANINGS = {  # a class and its fellow, and why both bear the name
     "Study": "the images of a study, and its row in the records",
+    "Cure": "what a person can do about a cause, and what the laboratory does to try a printed one",
     "Film": "a film, and the block of a sheet that shows one",
 }
 

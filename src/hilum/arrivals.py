@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
-from hilum.assembly import WHOLE_AGAIN, Arrival
+from hilum.assembly import Arrival
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import UnreadableError
@@ -20,7 +20,7 @@ from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
 from hilum.records.models import Decision, Study
 from hilum.records.states import EventKind
-from hilum.wording import counted
+from hilum.wording import WHOLE_AGAIN, counted
 
 MOST_COUNTS = 1000  # studies
 REVIEW_SECONDS = 0.2  # a study in full flow is looked at this often, not at every image
@@ -135,7 +135,13 @@ class Arrivals:
         settled = len(arrival.instances) if wait is None else 0
         said = _identifiers(arrival, is_settled=wait is None)
         self._records.studies.reviewed(
-            arrival.study_uid, arrival.images, arrival.last, settled, said
+            arrival.study_uid,
+            arrival.images,
+            arrival.last,
+            settled,
+            said,
+            arrival.reason,
+            arrival.patience,
         )
         if wait is not None:
             arrival.next_review = now + wait

@@ -19,12 +19,11 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Input, Need
 from hilum.routing import Selection, misnamed, select, whose
-from hilum.wording import counted, how_to_decide
+from hilum.wording import WHOLE_AGAIN, counted, how_to_decide
 
 PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
 FINISHED_QUIET_SECONDS = 0.3  # enough once the sender released, or began another series
 AFTER = ", after "  # before the silence in a reason
-WHOLE_AGAIN = "nothing is run on a part; to have the study analysed anew, send all of it again"
 
 
 @dataclass
@@ -53,6 +52,8 @@ class Arrival:
     _built: dict[str, Series] = field(default_factory=dict)  # as they were at the last look
     decided: str = ""  # key of the identity whose images a person has chosen
     identified: frozenset[str] = frozenset()  # series by which the study can be found already
+    reason: str = ""  # what it waits for, or why no rule applies, as at the last look
+    patience: float = 0.0  # s of silence that it waits for; 0 where it waits for none
 
     def add(self, instance: Instance, at: float, association: str = "", late: bool = False) -> None:
         """Take in one image at time `at`; own results that come back do not count as news.
@@ -173,10 +174,27 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Wait:
-    """It is too early to decide; ask again after `seconds`."""
+    """It is too early to decide; ask again after `seconds`.
+
+    `what` is there so far, silent for `silence` of the `patience` s after which it is decided on.
+    `has_series`: a series is there that is meant, so this is no wait for any that may still come.
+    """
 
     seconds: float
-    reason: str
+    what: str
+    silence: float
+    patience: float
+    has_series: bool = True
+
+    @classmethod
+    def until(cls, patience: float, silence: float, what: str, has_series: bool = True) -> "Wait":
+        """Wait for more images, which may come at any moment."""
+        return cls(min(1.0, patience - silence), what, silence, patience, has_series)
+
+    @property
+    def reason(self) -> str:
+        """The same as one part of a sentence."""
+        return f"{self.what}, silent for {self.silence:.1f} of {self.patience:.1f} s"
 
 
 @dataclass(frozen=True)
@@ -218,7 +236,8 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
         missing = "no better series" if selection.complete else selection.objection
         what = f"{gap.name}: {gap.stack.problem}" if gap else missing or "no matching series"
         if silence < patience:
-            return Wait(min(1.0, patience - silence), f"waiting for more images, {what}")
+            is_meant = bool(gap or missing)
+            return Wait.until(patience, silence, f"waiting for more images, {what}", is_meant)
         if not selection.complete:
             after = "" if missing and not gap else _after(silence)  # silence cures no objection
             reason = f"{what}{after}"
@@ -228,7 +247,7 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
         all_of_it = counted(arrival.images, "image")
         reason = f"{here} of {all_of_it} are here, the others were removed before"
         if silence < rule.give_up_seconds:
-            return Wait(min(1.0, rule.give_up_seconds - silence), reason)
+            return Wait.until(rule.give_up_seconds, silence, reason)
         return Hold(selection, f"{reason}: {WHOLE_AGAIN}")
     chosen = [series for several in selection.chosen.values() for series in several]
     judgements = [_judge(arrival, series, rule, now) for series in chosen]
@@ -267,12 +286,12 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
     if expected is not None and count < expected:
         text = f"{count} of {counted(expected, 'image')} the series is to have"
         if silence < rule.give_up_seconds:
-            return Wait(min(1.0, rule.give_up_seconds - silence), text)
+            return Wait.until(rule.give_up_seconds, silence, text)
         return _Short(series.uid, f"{text}{_after(silence)}")
     if series.uid in arrival.broken_off:
         text = f"the association broke off after {counted(count, 'image')}"
         if silence < rule.give_up_seconds:
-            return Wait(min(1.0, rule.give_up_seconds - silence), text)
+            return Wait.until(rule.give_up_seconds, silence, text)
         return _Short(series.uid, text)
     if known := arrival.short.get(series.uid):
         return _Short(series.uid, known)
@@ -280,8 +299,7 @@ def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _
     base = min(FINISHED_QUIET_SECONDS, rule.quiet_seconds) if finished else rule.quiet_seconds
     quiet = min(max(base, PACE_FACTOR * arrival.longest_pause), rule.give_up_seconds)
     if silence < quiet:
-        text = f"{counted(count, 'image')}, silent for {silence:.1f} of {quiet:.1f} s"
-        return Wait(quiet - silence, text)
+        return Wait(quiet - silence, counted(count, "image"), silence, quiet)
     sign = f"silent for {silence:.1f} s" if silence < math.inf else "there are no more"
     if finished:
         went_on = arrival.last_series != series.uid

@@ -42,7 +42,7 @@ from hilum.records import Records
 from hilum.records.models import Workitem
 from hilum.records.own import own_results
 from hilum.records.states import UNFINISHED, WRITTEN, EventKind, WorkitemState
-from hilum.routing import Selection, applies, recipients, whose
+from hilum.routing import Selection, applies, nearest_rule, recipients, whose
 from hilum.runs import not_run_uid
 from hilum.wording import counted
 from hilum.workitems import Workitems
@@ -117,6 +117,7 @@ class Flow(durable.Workflows):
         except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
             wait = UNJUDGED_SECONDS
             text = f"cannot be judged: {where(error)}"
+            arrival.reason, arrival.patience = text, 0.0
             self.records.events.add(arrival.study_uid, EventKind.UNREADABLE, text)
             log.error("study %s %s", arrival.study_uid, text)
         self.arrivals.reviewed(arrival, wait, max(0.0, self._clock() - began))
@@ -130,16 +131,22 @@ class Flow(durable.Workflows):
         rules = [rule for rule in self.site.rule if applies(rule, study)]
         now = self._clock()
         decisions = [decide(arrival, self.needs[rule.module], rule, now) for rule in rules]
-        waits = [decision.seconds for decision in decisions if isinstance(decision, Wait)]
+        waits = [decision for decision in decisions if isinstance(decision, Wait)]
         if len(waits) < len(rules) and self.arrivals.catch_up(arrival):
             return 0.0
         for rule, decision in zip(rules, decisions, strict=True):
             self.follow(decision, rule, arrival)
+        arrival.reason, arrival.patience = "", 0.0
         if waits:
-            return min(waits)
+            main = max(waits, key=lambda wait: (wait.has_series, wait.patience))
+            arrival.reason, arrival.patience = main.what, main.patience
+            return min(wait.seconds for wait in waits)
         quiet = max((rule.study_quiet_seconds for rule in rules), default=SETTLED_QUIET_SECONDS)
         rest = quiet - (self._clock() - arrival.last)
-        return rest if rest > 0 else None
+        if rest > 0:
+            return rest
+        arrival.reason = "" if rules else nearest_rule(self.site.rule, study)
+        return None
 
     def sweep(self) -> None:
         """Find what no hint told of, and hand over again what the engine does not work on."""

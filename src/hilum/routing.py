@@ -1,6 +1,6 @@
 """Which series a module gets, and why: every candidate gets a verdict with reasons (pure)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
@@ -71,21 +71,37 @@ def applies(rule: Rule, study: Study) -> bool:
     What its first image leaves empty comes from other series of the same patient. One series has to
     meet all conditions: attributes of several patients never make a match together.
     """
-    if not rule.study:
-        return True
+    return not rule.study or not all(_unmet_conditions(rule, study))
+
+
+def nearest_rule(rules: Iterable[Rule], study: Study) -> str:
+    """The rule with the fewest conditions that the study does not meet, and what they are.
+
+    "" without any rule. It holds no value, as these are patient and study attributes.
+    """
+    unmet = [(rule, of_one) for rule in rules for of_one in _unmet_conditions(rule, study)]
+    if not unmet:
+        return ""
+    rule, differs = min(unmet, key=lambda pair: len(pair[1]))
+    return f"{rule.module}: {'; '.join(differs)}"
+
+
+def _unmet_conditions(rule: Rule, study: Study) -> Iterator[tuple[str, ...]]:
+    """For one image of each series and patient, the conditions on the study that it fails."""
     by_label: dict[str, Instance] = {}
     for series in study.series:
         by_label.setdefault(series.instances[0].label, series.instances[0])
     images = list(by_label.values())
-    others = images[:MOST_ASKED]
-    return any(_meets(rule.study, attributes([image], others)) for image in images)
+    for image in images:
+        yield tuple(_failed(rule.study, attributes([image], images[:MOST_ASKED])))
 
 
-def _meets(conditions: Mapping[str, str], stated: Dataset) -> bool:
-    return all(
-        matches(pattern, str(stated.get(keyword) or "")[:LONGEST_VALUE])
-        for keyword, pattern in conditions.items()
-    )
+def _failed(conditions: Mapping[str, str], stated: Dataset) -> Iterator[str]:
+    for keyword, pattern in conditions.items():
+        value = str(stated.get(keyword) or "")[:LONGEST_VALUE]
+        if not matches(pattern, value):
+            what = "does not match" if value else "is empty"
+            yield f"{keyword} {what}, the rule asks for {pattern!r}"
 
 
 def whose(selection: Selection, images: Iterable[Instance]) -> Judgement:

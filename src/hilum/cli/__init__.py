@@ -9,6 +9,7 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     files,
     state,
     finding,
+    why,
     acts,
     patients,
     backup,

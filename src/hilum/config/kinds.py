@@ -142,6 +142,17 @@ class WebService(End):
         return self
 
 
+class DicomwebService(WebService):
+    """A service that answers QIDO-RS (PS3.18 10.6)."""
+
+    query_identifiers: bool = Field(
+        False,
+        description="Whether `hilum why` may look for studies here by patient ID and accession "
+        "number, which then stand in addresses and so in the logs of servers on the way; the UID "
+        "of a study always may.",
+    )
+
+
 def check_tls(name: str, tls: Tls | None) -> None:
     """Read the files of `tls`; `ConfigurationError` says which cannot be used, and the cure."""
     try:

@@ -14,6 +14,7 @@ from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, series_unde
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, SOP_CLASSES, Result
+from hilum.searching import StudySearch
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
@@ -101,6 +102,19 @@ class DimseDestination:
         patients = self._find(_query("STUDY", study_uid, *WHOSE))
         series = self._find(_query("SERIES", study_uid, "SeriesInstanceUID", *OF_SERIES))
         return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
+
+    def search(self, wanted: StudySearch) -> list[str]:
+        from hilum.dicom.header import text_of
+
+        found = []
+        for keyword, value in wanted.keys:
+            query = _query("STUDY", "", "StudyInstanceUID", keyword)
+            setattr(query, keyword, value)
+            patient_id = value if keyword == "PatientID" else ""
+            for match in self._find(query, patient_id=patient_id):
+                if text_of(match, keyword) == value:  # others do not understand the key
+                    found.append(text_of(match, "StudyInstanceUID"))
+        return found
 
     def _listed(self, instances: Sequence["Instance"], one_by_one: bool = False) -> set[str]:
         """The SOP Instance UIDs that are shown in the series of `instances`, or of these alone."""

@@ -163,7 +163,11 @@ class CommitmentRequest:
 
 @dataclass(frozen=True)
 class Study:
-    """A study of which images came; `settled_images` are those decided on, 0 while it is open."""
+    """A study of which images came; `settled_images` are those decided on, 0 while it is open.
+
+    `reason` is what it waits for, or why no rule applies; `patience` are the seconds of silence
+    after which it is decided on, 0 where it does not wait.
+    """
 
     study_uid: str
     folder: str
@@ -171,6 +175,8 @@ class Study:
     settled_images: int
     first_at: float
     last_at: float
+    reason: str = ""
+    patience: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,10 @@ class StudyRecords:
 
         return self._database.transact(record)
 
+    def get(self, study_uid: str) -> Study | None:
+        """The study with this UID; None if none of its images came."""
+        return self._rows.first(study.study_uid == study_uid)
+
     def one(self, study_uid: str) -> Study:
         """The study with this UID; `LookupError` if none of its images came."""
         return self._rows.one(study.study_uid == study_uid)
@@ -103,15 +107,19 @@ class StudyRecords:
         last_at: float,
         settled_images: int,
         identifiers: StudyIdentifiers | None = None,
+        reason: str = "",
+        patience: float = 0.0,
     ) -> None:
         """Note what is here of it after the rules have looked at it.
 
-        `identifiers` are what its images say, where that may be news.
+        `identifiers` are what its images say, where that may be news; the others are the fields of
+        a `Study`.
         """
         values = {"images": images, "last_at": last_at, "settled_images": settled_images}
+        about = {"reason": reason, "patience": patience}
 
         def note(connection: sa.Connection) -> None:
-            self._rows.update(connection, study.study_uid == study_uid, **values)
+            self._rows.update(connection, study.study_uid == study_uid, **values, **about)
             listing.follow(connection, study_uid, last_at)
             if identifiers:
                 listing.note(connection, study_uid, identifiers)

@@ -116,6 +116,8 @@ study = sa.Table(
     sa.Column("settled_images", sa.Integer, nullable=False, default=0),
     sa.Column("first_at", sa.Float, nullable=False),
     sa.Column("last_at", sa.Float, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, default=""),  # what it waits for, or why no rule
+    sa.Column("patience", sa.Float, nullable=False, default=0.0),
     sa.Index("ix_study_last_at", "last_at", "study_uid"),  # the list of studies
 )
 address = sa.Table(

@@ -15,9 +15,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from hilum.config.fields import WebAddress
-from hilum.config.kinds import SourceSettings, WebService
+from hilum.config.kinds import DicomwebService, SourceSettings
 from hilum.dicom.uids import is_uid
 from hilum.errors import SourceDelayed
+from hilum.searching import StudySearch
 from hilum.sources import Holdings, Listed, Portion
 from hilum.sources.http import ArchiveClient
 
@@ -31,7 +32,7 @@ STUDY_INSTANCES = "00201208"  # Number of Study Related Instances; some archives
 Attributes = dict[str, Any]  # the DICOM JSON model, PS3.18 F.2
 
 
-class DicomwebSourceSettings(SourceSettings, WebService):
+class DicomwebSourceSettings(SourceSettings, DicomwebService):
     """An archive with a DICOMweb service, watched by asking again and again."""
 
     kind: Literal["dicomweb"] = Field(
@@ -93,6 +94,9 @@ class DicomwebSource:
     def fetch(self, instance: Listed, largest: int) -> bytes | None:
         answer = self._archive.file(instance.key, largest, ORIGINAL)
         return part_of(answer.content, answer.media_type) if answer else None
+
+    def search(self, wanted: StudySearch) -> list[str]:
+        return self._archive.studies(wanted, self._settings.query_identifiers)
 
     def close(self) -> None:
         self._archive.close()
