@@ -84,8 +84,13 @@ def parse(words: list[str], is_mention: bool = False) -> None:
     if words in (["--help"], ["--version"]):
         return
     assert words[0] in commands(), f"there is no command {words[0]}"
+    command = commands()[words[0]]
+    while isinstance(command, TyperGroup) and words[1:]:
+        words = words[1:]
+        assert words[0] in command.commands, f"there is no command {words[0]}"
+        command = command.commands[words[0]]
     try:
-        commands()[words[0]].make_context(words[0], words[1:])
+        command.make_context(words[0], words[1:])
     except typer.Exit:
         assert "--help" in words
     except typer.BadParameter as error:

@@ -130,7 +130,7 @@ def table() -> list[SettingRow]:
         fields = {name: field}
         if section:
             fields = {f"{name}.{key}": inner for key, inner in section.model_fields.items()}
-        rows += [_row(key, inner) for key, inner in fields.items()]
+        rows += [row for key, inner in fields.items() for row in _rows(key, inner)]
     return rows
 
 
