@@ -10,6 +10,7 @@ from hilum.config.site import Site
 from hilum.console import api, pages
 from hilum.console.desk import Desk
 from hilum.console.endpoints import found_in
+from hilum.console.rendering import Rendering
 from hilum.module import ModuleFacts
 from hilum.records import Records
 
@@ -25,8 +26,10 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
     )
-    made.state.desk = Desk(site, records, tuple(installed))
-    for endpoints in (*found_in(api), *found_in(pages)):
+    parts = [*found_in(api), *found_in(pages)]
+    menu = [entry for endpoints in parts for entry in endpoints.menu()]
+    made.state.desk = Desk(site, records, tuple(installed), Rendering(menu))
+    for endpoints in parts:
         endpoints.add_to(made)
     made.mount("/static", StaticFiles(packages=[(__package__, "static")]))
     return made

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from hilum.config.site import Site
 from hilum.console.patience import Patience
+from hilum.console.rendering import Rendering
 from hilum.module import ModuleFacts
 from hilum.records import Records
 
@@ -15,12 +16,14 @@ from hilum.records import Records
 class Desk:
     """The settings, the records and the installed modules.
 
-    `patience` is that of watchdogs and monitoring, which must not wait behind people.
+    `rendering` makes pages. `patience` is that of watchdogs and monitoring, which must not wait
+    behind people.
     """
 
     site: Site
     records: Records
-    modules: tuple[ModuleFacts, ...] = ()
+    modules: tuple[ModuleFacts, ...]
+    rendering: Rendering
     patience: Patience = field(default_factory=Patience)
 
 
