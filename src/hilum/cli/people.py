@@ -1,7 +1,5 @@
 """Commands for accounts and tokens, and the link that opens the console of this machine."""
 
-import os
-import pwd
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -149,20 +147,12 @@ def remove_token(name: TokenName, config: Config = DEFAULT_CONFIG) -> None:
 def console(config: Config = DEFAULT_CONFIG) -> None:
     """Print a link that opens the console in a browser of this machine, once."""
     from hilum.config import load
-    from hilum.people.entrance import entrance
+    from hilum.people.entrance import entrance, system_user
 
     site = load(config)
     link = entrance(site, 60 * LINK_MINUTES, system_user())
     say.print(f"this link signs you in as administrator, once, within {LINK_MINUTES} minutes:")
     out.print(link)
-
-
-def system_user() -> str:
-    """The name of the user who runs this command, as the system has it."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"user {os.getuid()}"
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class OpenId(Settings):
         "groups", min_length=1, description="Claim of the ID token that says what somebody is."
     )
     roles: dict[str, RoleName] = Field(
-        default_factory=dict,
+        min_length=1,
         description="Value of that claim = role; the first one that fits counts, and nobody gets "
         "in without one.",
         examples=[{"radiology": "reader"}],

@@ -16,7 +16,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 
 
 @dataclass(frozen=True)
-class Account:
+class Person:
     """Who may sign in, in which role; `created` in s since 1970."""
 
     name: str
@@ -32,14 +32,14 @@ class Accounts:
         self._database = database
         self._clock = clock
 
-    def add(self, name: str, role: UserRole, password: str) -> Account:
+    def add(self, name: str, role: UserRole, password: str) -> Person:
         """Add an account; `HilumError` if there is one, or name or password cannot be used."""
         name = normal(name)
         if not _NAME.fullmatch(name):
             text = "a name has 1 to 64 letters and digits, with . _ @ - between them"
             raise HilumError(f"{name!r}: {text}")
         require_usable(password, name)
-        made = Account(name, role, disabled=False, created=self._clock())
+        made = Person(name, role, disabled=False, created=self._clock())
 
         def work(connection: sa.Connection) -> None:
             if connection.scalar(sa.select(account.c.name).where(account.c.name == name)):
@@ -50,12 +50,12 @@ class Accounts:
         self._database.change(work)
         return made
 
-    def all(self) -> list[Account]:
+    def all(self) -> list[Person]:
         """Every account, by name."""
         rows = self._database.ask(lambda c: c.execute(account.select()).all())
         return sorted((_account(row) for row in rows), key=lambda one: one.name)
 
-    def get(self, name: str) -> Account | None:
+    def get(self, name: str) -> Person | None:
         """The account of `name`, if there is one."""
         found = self._database.ask(lambda c: c.execute(_of(name)).first())
         return _account(found) if found else None
@@ -124,5 +124,5 @@ def _update(name: str, **values: object) -> sa.Update:
     return account.update().where(account.c.name == normal(name)).values(**values)
 
 
-def _account(row: sa.Row[tuple[object, ...]]) -> Account:
-    return Account(row.name, UserRole(row.role), bool(row.disabled), row.created)
+def _account(row: sa.Row[tuple[object, ...]]) -> Person:
+    return Person(row.name, UserRole(row.role), bool(row.disabled), row.created)

@@ -1,5 +1,7 @@
 """The link that opens the console for whoever sits at the machine and may read its data folder."""
 
+import os
+import pwd
 from contextlib import closing
 
 from hilum.config.site import Site
@@ -27,8 +29,16 @@ def entrance(site: Site, seconds: float, user: str) -> str:
 
 
 def address_of(site: Site) -> str:
-    """Where the console of this machine is."""
+    """Where the console is, as seen from this machine."""
     console = site.console
     scheme = "https" if console.tls else "http"
-    host = f"[{console.host}]" if ":" in console.host else console.host
-    return f"{scheme}://{host}:{console.port}"
+    host = console.names[0] if console.names and not console.is_local else console.host
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{console.port}"
+
+
+def system_user() -> str:
+    """The name of the user who runs this command, as the system has it."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"

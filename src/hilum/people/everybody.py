@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hilum.config.console import Console
-from hilum.people.accounts import Account, Accounts
+from hilum.people.accounts import Accounts, Person
 from hilum.people.attempts import Attempts
 from hilum.people.database import PeopleDatabase
 from hilum.people.links import Links
@@ -39,7 +39,7 @@ class Everybody:
         self.links = Links(self._database, clock)
         self._attempts = Attempts(self._database, clock)
 
-    def sign_in(self, name: str, password: str, address: str) -> Account | Pause | None:
+    def sign_in(self, name: str, password: str, address: str) -> Person | Pause | None:
         """The account of `name` if the password is right, None if it is not.
 
         It takes the time and memory of one hash, unless too many attempts for the name, or from the
