@@ -46,7 +46,6 @@ NEWEST = 10_000  # quarantined objects that a sweep looks at
 
 WITHOUT_RESULT = (
     WorkitemState.WITHDRAWN,
-    WorkitemState.CANCELLED,
     WorkitemState.HELD,
     WorkitemState.NOT_APPLICABLE,
 )
@@ -265,6 +264,8 @@ class Corrections:
         """Whether a result of the workitem is, or will be, somewhere and was not taken back."""
         if item.state is WorkitemState.FAILED:  # a refusal, if anything was written
             return bool(self._records.deliveries.of_workitem(item.id))
+        if item.state is WorkitemState.CANCELLED:  # perhaps when a part of it was sent
+            return self._records.receipts.may_have_arrived(item.id)
         return item.state not in WITHOUT_RESULT
 
     # Before a workitem is made --------------------------------------------------------------------

@@ -117,7 +117,7 @@ class Outbox:
             return self._pause(settings.name)
         item = self._records.workitems.one(delivery.workitem_id)
         if item.state in (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED):
-            text = "not sent, because the result was taken back"
+            text = "no longer sent or asked for, because the result was taken back"
             self._records.deliveries.note_cancelled(delivery, text)
             return 0.0
         answers = self._attempt(delivery, settings, unreachable)
@@ -161,12 +161,13 @@ class Outbox:
         peer = open_destination(settings)
         handover = Handover(settings, self._records, self._workitems, self._site.data, self._clock)
         results = self._workitems.results_for(delivery)
-        if handover.send_rest(delivery, peer, results) or delivery.accepted_at is None:
+        was_sent = handover.send_rest(delivery, peer, results)
+        if was_sent or delivery.accepted_at is None:
             delivery = replace(
                 delivery,
                 attempts=delivery.attempts + 1,
                 accepted_at=self._clock(),
-                resend=False,
+                resend=delivery.resend and not was_sent,
             )
         waited = 0.0 if unreachable else self._clock() - self._answers_since(delivery)
         proving = Proving(
@@ -194,15 +195,21 @@ class Outbox:
         return True
 
     def hear_commitments(self) -> None:
-        """Have the deliveries go on for which an archive has answered to us."""
+        """Have the deliveries go on for which an archive has answered to us.
+
+        An answer that nobody waits for is dropped, or we would hear it for ever.
+        """
+        committing = {one.name for one in self._site.destination if one.proof == "commitment"}
         for path, answer in commitments_in(self._site.data):
             request = self._records.commitments.get(answer.transaction_uid)
             if request is None:
                 log.warning("an answer to a request for commitment that was not made is dropped")
-                path.unlink(missing_ok=True)
-            else:
-                self._records.deliveries.hurry_one(request.workitem_id, request.destination)
+            elif request.destination in committing and self._records.deliveries.note_commitment(
+                request.workitem_id, request.destination
+            ):
                 self.wake()
+                continue
+            path.unlink(missing_ok=True)
 
     def settle(self, workitem_id: str) -> None:
         """Work out the state of a written workitem from its deliveries.

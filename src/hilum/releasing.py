@@ -60,7 +60,7 @@ def release(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     notes = [(one.note.note, one.note.owed) for one in rewritten if one.note]
     destinations = [delivery.destination for delivery in known]
     reason = f"released, goes to {names}{said}"
-    if not flow.records.workitems.release(item, destinations, reason, variants, notes):
+    if not flow.records.workitems.release(item, destinations, reason, asked.at, variants, notes):
         return RequestAnswer(False, f"not released: it is {item.state}")
     flow.outbox.wake()
     return RequestAnswer(True, f"released; it goes to {names}{said}")
@@ -69,7 +69,9 @@ def release(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
 def may_have_arrived(flow: Flow, item: Workitem) -> bool:
     """Whether anything of a workitem was taken somewhere, or nobody knows."""
     deliveries = flow.records.deliveries.of_workitem(item.id)
-    return any(d.state in TAKEN or arrived(flow, d) for d in deliveries)
+    return any(d.state in TAKEN for d in deliveries) or flow.records.receipts.may_have_arrived(
+        item.id
+    )
 
 
 def arrived(flow: Flow, delivery: Delivery) -> frozenset[str]:

@@ -52,7 +52,7 @@ def retry(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     if item.state is WorkitemState.DELIVERING:
         hurried = flow.records.deliveries.hurry(item.id)
         flow.outbox.wake()
-        text = "sent again now, or as soon as the destination answers"
+        text = "tried again now, or as soon as the destination answers"
         return RequestAnswer(bool(hurried), text if hurried else "it is being delivered")
     has_failed = item.failure is not None or item.state is WorkitemState.FAILED
     is_ended = item.state is WorkitemState.CANCELLED or _was_taken_back_for(flow, item, asked)

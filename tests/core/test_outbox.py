@@ -15,12 +15,13 @@ from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.outbox import Outbox
-from hilum.records import Records, views
+from hilum.records import views
 from hilum.records.models import Delivery
 from hilum.records.states import DeliveryState, WorkitemState
 from hilum.workitems import Workitems
 from hilum_lab.archives.behaviour import EVERY, WebBehaviour
 from hilum_lab.archives.dicomweb import WELL, DicomwebArchive
+from tests.core.test_order_of_arrival import Mortal
 
 HOUR = 3600.0
 FULL, REFUSES = (WebBehaviour(reasons={EVERY: reason}) for reason in (0xA700, 0xC000))
@@ -34,7 +35,7 @@ DEAF = WebBehaviour(call_status=503)  # takes, and answers all but the call
 def release(desk: "Desk", name: str) -> None:
     """As a person does."""
     item = desk.records.workitems.one(name)
-    assert desk.records.workitems.release(item, ["pacs"], "released")
+    assert desk.records.workitems.release(item, ["pacs"], "released", desk.now)
 
 
 class Desk:
@@ -43,7 +44,7 @@ class Desk:
     def __init__(self, folder: Path, *destinations: DestinationSettings) -> None:
         self.folder = folder
         self.now = 1e9
-        self.records = Records(f"sqlite:///{folder}/hilum.db")
+        self.records = Mortal(f"sqlite:///{folder}/hilum.db")
         self.site = Site(data=folder, destination=destinations)
         workitems = Workitems(self.records, Inbox(folder), folder, {}, {})
         self.outbox = Outbox(

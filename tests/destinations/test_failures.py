@@ -254,6 +254,13 @@ def test_whose_a_study_is_is_asked_as_the_archive_understands_it(archive: str, p
     assert [filed.stated.PatientID for filed in _web(archive, place).filing("1.2")] == ["7"]
 
 
+def test_other_studies_that_an_archive_lists_do_not_count(archive: str) -> None:
+    """Some archives do not know a key of the query, and answer as if it were not there."""
+    stated = {uid: {"0020000D": {"vr": "UI", "Value": [uid]}} for uid in ("1.2", "1.3")}
+    _Archive.body = list(stated.values())
+    assert [filed.stated.StudyInstanceUID for filed in _web(archive).filing("1.2")] == ["1.2"]
+
+
 @pytest.mark.parametrize("body", [[{"no": 1}], [{"0010": 1}], [{"00100020": {"Value": [1]}}]])
 def test_an_answer_in_odd_json_ends_in_words(archive: str, body: object) -> None:
     _Archive.body = body

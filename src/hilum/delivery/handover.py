@@ -53,7 +53,7 @@ class Handover:
         if not rest:
             return False
         doubtful = [r for r in rest if _acceptance(receipts, r) is Acceptance.UNKNOWN]
-        missing, could_ask = self._missing(peer, rest, bool(doubtful))
+        missing, could_ask = self._missing(peer, results, rest, bool(doubtful))
         self._note_there(delivery, [r for r in rest if r not in missing], receipts)
         doubtful = [r for r in doubtful if r in missing]
         new = [r for r in missing if r not in doubtful]
@@ -83,8 +83,7 @@ class Handover:
         except DeliveryError:
             answered = {answer.result.identity for answer in answers}
             kept = [r.identity for r in results if r.identity not in answered]
-            self.records.receipts.forget(delivery, kept)
-            self.records.receipts.note(delivery, [before[i] for i in kept if i in before])
+            self.records.receipts.undo(delivery, kept, before)
             raise
         finally:
             self._note_answers(delivery, answers, before, now)
@@ -97,21 +96,26 @@ class Handover:
         self.records.events.add(study_uid, kind, line, delivery.workitem_id)
 
     def _missing(
-        self, peer: Destination, rest: Sequence[Result], is_doubtful: bool
+        self,
+        peer: Destination,
+        results: Sequence[Result],
+        rest: Sequence[Result],
+        is_doubtful: bool,
     ) -> tuple[list[Result], bool]:
         """Those of `rest` that the destination does not show, and whether it could be asked.
 
-        What was never sent is sent all the same where it cannot; the proof comes later.
+        It is asked for all `results`, because one that only counts shows all of a series or none.
+        What was never sent is sent all the same where it cannot be asked; the proof comes later.
         """
         if self.settings.proof != "accepted":
             try:
-                shown = peer.ask(rest)
+                shown = peer.ask(results)
             except DeliveryError:
                 if is_doubtful and self.settings.proof == "query":
                     raise
             else:
-                if shown.evidence is Evidence.READ_BACK:
-                    return list(shown.missing), True
+                if shown.evidence is not Evidence.NONE:
+                    return [result for result in rest if result in shown.missing], True
         return list(rest), False
 
     def _seconds_to_wait(self, doubtful: Sequence[Result], receipts: Receipts) -> float:

@@ -93,6 +93,13 @@ def tried(what: str, call: Callable[[], object], good: str) -> Checked:
     return Checked(what, True, good)
 
 
+def of_study(study_uid: str, matches: Iterable["Dataset"]) -> list["Dataset"]:
+    """Those `matches` that state no other study: some archives give more than was asked for."""
+    from hilum.dicom.header import text_of
+
+    return [one for one in matches if text_of(one, "StudyInstanceUID") in ("", study_uid)]
+
+
 def series_under(
     stated: "Dataset", series: Iterable["Dataset"], patients: Sequence["Dataset"]
 ) -> frozenset[str]:

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filed, Shown
 from hilum.config.fields import WebAddress
 from hilum.config.kinds import DestinationSettings, WebService
-from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, series_under, tried
+from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, Result
@@ -226,7 +226,7 @@ def _described(
     answer = _answer(peer, level, (*NOTHING, refused), params=more)
     if answer.status == refused:
         answer = _answer(peer, level, NOTHING, params=asked)
-    return _data_sets(peer, answer)
+    return of_study(study_uid, _data_sets(peer, answer))
 
 
 def _matches(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +11,7 @@ from pydantic import Field
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Commitment, Evidence, Filed, Shown
 from hilum.config.fields import AETitle, Port
 from hilum.config.kinds import DestinationSettings, DicomNode
-from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, series_under, tried
+from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, SOP_CLASSES, Result
@@ -88,9 +89,10 @@ class DimseDestination:
             return self._counted(results, instances)
         missing = [result for result in results if result.identity not in shown]
         if missing and not shown:
-            counted = self._counted(results, instances)
-            if counted.evidence is Evidence.COUNTED and not counted.missing:
-                return counted
+            with suppress(QueryRefused):  # then it has answered all the same
+                counted = self._counted(results, instances)
+                if counted.evidence is Evidence.COUNTED and not counted.missing:
+                    return counted
         elif missing:  # a limit of the archive may have cut its list short
             single = [i for i in instances if i.sop_instance_uid not in shown]
             shown |= self._listed(single[:MOST_SINGLE_QUERIES], one_by_one=True)
@@ -98,8 +100,10 @@ class DimseDestination:
         return Shown(tuple(missing))
 
     def filing(self, study_uid: str) -> list[Filed]:
-        patients = self._find(_query("STUDY", study_uid, *WHOSE))
-        series = self._find(_query("SERIES", study_uid, "SeriesInstanceUID", *OF_SERIES))
+        asked = _query("STUDY", study_uid, *WHOSE)
+        patients = of_study(study_uid, self._find(asked))
+        asked = _query("SERIES", study_uid, "SeriesInstanceUID", *OF_SERIES)
+        series = of_study(study_uid, self._find(asked))
         return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
 
     def _listed(self, instances: Sequence["Instance"], one_by_one: bool = False) -> set[str]:
@@ -138,14 +142,14 @@ class DimseDestination:
 
     def _find(self, *queries: "Dataset", patient_id: str = "") -> list["Dataset"]:
         """Every match; `DeliveryRefused`, with the cure, if it does not let us ask."""
-        from hilum.transport.query import QueryRefused, find
+        from hilum.transport.query import QueryDelayed, QueryRefused, find
         from hilum.transport.scu import echo
 
         for is_first in (True, False):
             began = time.monotonic()
             try:
                 return list(find(queries, self._asked, patient_id=patient_id))
-            except QueryRefused:
+            except (QueryRefused, QueryDelayed):
                 raise
             except DeliveryRefused as error:
                 raise DeliveryRefused(f"{error}; {self._how_to_be_asked}") from error

@@ -156,7 +156,8 @@ class DeliveryRecords:
 
     def park(self, of: Delivery, state: DeliveryState, text: str) -> None:
         """Note that a person has to do something, by a state of `PARKED`."""
-        self._note(of, state, text, filed_as=of.filed_as, resend=False)
+        values = {"filed_as": of.filed_as, "accepted_at": of.accepted_at}
+        self._note(of, state, text, resend=False, **values)
 
     def arrive(self, of: Delivery, state: DeliveryState, text: str, at: float) -> None:
         """Note that it has arrived, by a state of `ARRIVED`."""
@@ -185,10 +186,20 @@ class DeliveryRecords:
         waits = (delivery.state.in_(OWED), delivery.next_attempt > 0.0)
         return self._rows.change(delivery.workitem_id == workitem_id, *waits, next_attempt=0.0)
 
-    def hurry_one(self, workitem_id: str, destination: str) -> None:
-        """Make one delivery due at once."""
+    def note_commitment(self, workitem_id: str, destination: str) -> bool:
+        """Make one delivery due at once, because an answer to a request for commitment came.
+
+        That may be after we have given up asking for it. False if nobody waits for it any more.
+        """
         of_one = (delivery.workitem_id == workitem_id, delivery.destination == destination)
-        self._rows.change(*of_one, delivery.state.in_(OWED), next_attempt=0.0)
+
+        def note(connection: sa.Connection) -> bool:
+            given_up = delivery.state == DeliveryState.NOT_SHOWN
+            self._rows.update(connection, *of_one, given_up, state=DeliveryState.ASKED)
+            is_owed = delivery.state.in_(OWED)
+            return self._rows.update(connection, *of_one, is_owed, next_attempt=0.0) > 0
+
+        return self._database.transact(note)
 
     def hurry_all(self, destination: str, most_attempts: int) -> None:
         """Make what is owed to a destination due at once, unless it failed more often."""
@@ -224,11 +235,32 @@ def owe(connection: sa.Connection, owed: Iterable[Delivery]) -> None:
         insert(connection, tables.delivery, one)
 
 
-def cancel(connection: sa.Connection, workitem_id: str, reason: str) -> int:
-    """Cancel what was not sent yet of a workitem, in the same way; how many deliveries that is."""
+def begin_sending(connection: sa.Connection, of: Delivery, at: float) -> bool:
+    """Note, in the same way, that objects of an owed delivery are sent; False if it is not owed."""
+    is_taken = delivery.accepted_at.is_not(None)
+    of_one = (delivery.workitem_id == of.workitem_id, delivery.destination == of.destination)
+    return bool(
+        connection.execute(
+            tables.delivery.update()
+            .where(*of_one, delivery.state.in_(OWED))
+            .values(resend=False, accepted_at=sa.case((is_taken, at), else_=None))
+        ).rowcount
+    )
+
+
+def cancel(
+    connection: sa.Connection,
+    workitem_id: str,
+    reason: str,
+    states: Iterable[DeliveryState] = CANCELLABLE,
+) -> int:
+    """Cancel what was not sent yet of a workitem, in the same way; how many deliveries that is.
+
+    Or what is in one of `states`.
+    """
     return connection.execute(
         tables.delivery.update()
-        .where(delivery.workitem_id == workitem_id, delivery.state.in_(CANCELLABLE))
+        .where(delivery.workitem_id == workitem_id, delivery.state.in_(states))
         .values(state=DeliveryState.CANCELLED.value, reason=reason)
     ).rowcount
 
@@ -258,13 +290,14 @@ def release(
     workitem_id: str,
     destinations: Iterable[str],
     variants: Mapping[str, str],
+    at: float,
 ) -> None:
     """Make what is parked of a workitem at these destinations due at once, in the same way.
 
     A destination among `variants` receives that variant from now on.
 
     What was taken is asked for first; what is not shown then may be sent again, because a person
-    wants it.
+    wants it. The time in which the destination has to show it begins `at` (s since 1970).
     """
     connection.execute(
         tables.delivery.update()
@@ -275,6 +308,7 @@ def release(
             attempts=0,
             asks=0,
             next_attempt=0.0,
+            accepted_at=sa.case((delivery.accepted_at.is_not(None), at), else_=None),
             resend=delivery.state != DeliveryState.REFUSED,
         )
     )

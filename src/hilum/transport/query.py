@@ -33,6 +33,10 @@ class QueryRefused(DeliveryRefused):
     """It can be asked, and does not answer this question; another one may do."""
 
 
+class QueryDelayed(DeliveryDelayed):
+    """It answers, and cannot answer this question now."""
+
+
 def find(
     queries: Sequence[Dataset], peer: Peer, until: float = inf, patient_id: str = ""
 ) -> Iterator[Dataset]:
@@ -126,8 +130,12 @@ class _Kept:
 
 
 def _require_success(status: int | None, peer: Peer, what: str) -> None:
-    if status is None or 0xA700 <= status <= 0xA7FF:
+    if status is None:
         raise DeliveryDelayed(f"{peer}: no complete answer to {what}")
+    if 0xA700 <= status <= 0xA7FF:
+        raise QueryDelayed(
+            f"{peer} is out of resources and does not answer {what} (0x{status:04X})"
+        )
     if status != 0:
         text = f"{peer} answered {what} with 0x{status:04X}: its log names the cause"
         raise QueryRefused(text)
