@@ -11,6 +11,19 @@ from hilum.records.rows import Rows, insert, select
 from hilum.records.states import ARRIVED, CANCELLABLE, OWED, PARKED, DeliveryState, EventKind
 
 delivery = tables.delivery.c
+UNREADABLE = {  # stands in the place of what cannot be read; so it waits for a person
+    "images": False,
+    "state": DeliveryState.REFUSED,
+    "owed_at": 0.0,
+    "attempts": 0,
+    "reason": "on record, and Hilum cannot read how it stands",
+    "next_attempt": 0.0,
+    "verified_at": None,
+    "asks": 0,
+    "accepted_at": None,
+    "resend": False,
+    "filed_as": "",
+}
 
 
 class DeliveryRecords:
@@ -34,22 +47,23 @@ class DeliveryRecords:
 
     def of_workitems(self, workitem_ids: Iterable[str]) -> list[Delivery]:
         """The deliveries of several workitems, by the name of the destination."""
-        return self._rows.find(
-            delivery.workitem_id.in_(workitem_ids), order_by=delivery.destination
-        )
+        of_them = delivery.workitem_id.in_(workitem_ids)
+        return self._rows.find_readable(of_them, order_by=delivery.destination, blank=UNREADABLE)
 
     def owed(self) -> list[Delivery]:
         """The deliveries that are still owed."""
-        return self._rows.find(delivery.state.in_(OWED))
+        return self._rows.find_readable(delivery.state.in_(OWED))
 
     def owed_of(self, workitem_ids: Iterable[str]) -> list[Delivery]:
         """The owed deliveries of several workitems, the oldest first."""
         of_them = delivery.workitem_id.in_(workitem_ids)
-        return self._rows.find(of_them, delivery.state.in_(OWED), order_by=delivery.owed_at)
+        is_owed = delivery.state.in_(OWED)
+        return self._rows.find_readable(of_them, is_owed, order_by=delivery.owed_at)
 
     def parked_of(self, workitem_id: str) -> list[Delivery]:
         """The deliveries of a workitem that wait until a person has done something."""
-        return self._rows.find(delivery.workitem_id == workitem_id, delivery.state.in_(PARKED))
+        is_parked = delivery.state.in_(PARKED)
+        return self._rows.find_readable(delivery.workitem_id == workitem_id, is_parked)
 
     def parked(self, destination: str = "") -> list[str]:
         """Ids of the workitems that are parked at a destination, or at this one if it is named.
@@ -96,12 +110,14 @@ class DeliveryRecords:
         first, last = period
         at = delivery.verified_at
         is_there = (delivery.destination == destination, delivery.state.in_(ARRIVED))
-        return self._rows.find(*is_there, at >= first, at <= last, order_by=delivery.owed_at)
+        in_period = (at >= first, at <= last)
+        return self._rows.find_readable(*is_there, *in_period, order_by=delivery.owed_at)
 
     def first_due(self, destination: str, now: float) -> Delivery | None:
         """Of the deliveries that are due, the one that was owed first."""
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
-        return self._rows.first(*is_owed, delivery.next_attempt <= now, order_by=delivery.owed_at)
+        is_due = delivery.next_attempt <= now
+        return self._rows.first_readable(*is_owed, is_due, order_by=delivery.owed_at)
 
     def next_due(self, destination: str) -> float | None:
         """The time at which the next one is due; None if nothing is owed."""
@@ -173,9 +189,9 @@ class DeliveryRecords:
 
         def record(connection: sa.Connection) -> int:
             unsent = (delivery.workitem_id == item.id, delivery.state.in_(CANCELLABLE))
-            rows = self._rows.select(connection, *unsent, order_by=delivery.destination)
-            if rows:
-                text = f"{', '.join(row.destination for row in rows)}: {reason}"
+            query = sa.select(delivery.destination).where(*unsent).order_by(delivery.destination)
+            if destinations := connection.execute(query).scalars().all():
+                text = f"{', '.join(destinations)}: {reason}"
                 events.write(connection, item.study_uid, EventKind.CANCELLED, text, item.id)
             return cancel(connection, item.id, reason)
 

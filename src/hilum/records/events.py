@@ -35,25 +35,25 @@ class EventRecords:
 
     def of_study(self, study_uid: str) -> list[Event]:
         """The events of a study in order."""
-        return self._rows.find(event.study_uid == study_uid, order_by=event.id)
+        return self._rows.find_readable(event.study_uid == study_uid, order_by=event.id)
 
     def of_kind(self, study_uid: str, kind: EventKind) -> list[Event]:
         """The events of a study of one kind, in order."""
         of_kind = event.kind == kind
-        return self._rows.find(event.study_uid == study_uid, of_kind, order_by=event.id)
+        return self._rows.find_readable(event.study_uid == study_uid, of_kind, order_by=event.id)
 
     def is_said(self, study_uid: str, text: str) -> bool:
         """Whether an event of the study says exactly this."""
-        return self._rows.first(event.study_uid == study_uid, event.text == text) is not None
+        return self._rows.are_there(event.study_uid == study_uid, event.text == text)
 
     def has_study(self, study_uid: str) -> bool:
         """Whether something was noted of this study."""
-        return self._rows.first(event.study_uid == study_uid) is not None
+        return self._rows.are_there(event.study_uid == study_uid)
 
     def last_moved(self) -> float:
         """When an analysis last began or ended; 0 if none ever did."""
         kinds = (EventKind.RUNNING, EventKind.ANALYSED, EventKind.FAILED)
-        last = self._rows.first(event.kind.in_(kinds), order_by=event.id.desc())
+        last = self._rows.first_readable(event.kind.in_(kinds), order_by=event.id.desc())
         return last.at if last else 0.0
 
     def studies_ending(self, ending: str) -> list[str]:

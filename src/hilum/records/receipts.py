@@ -28,7 +28,7 @@ class ReceiptRecords:
     def may_have_arrived(self, workitem_id: str) -> bool:
         """Whether any destination took an object of a workitem, or nobody knows."""
         there = receipt.acceptance.in_((Acceptance.TAKEN, Acceptance.UNKNOWN))
-        return self._rows.first(receipt.workitem_id == workitem_id, there) is not None
+        return self._rows.are_there(receipt.workitem_id == workitem_id, there)
 
     def begin(self, delivery: Delivery, identities: Iterable[str], at: float) -> bool:
         """Note, before they are sent, that nobody knows what becomes of these objects.
