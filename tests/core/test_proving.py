@@ -13,8 +13,9 @@ import pytest
 from hilum.answers import Commitment
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.inbox.commitments import keep
+from hilum.outbox import ANYWAY_SECONDS
 from hilum.records.models import CommitmentRequest
-from hilum.records.states import DeliveryState
+from hilum.records.states import DeliveryState, EventKind
 from hilum.transport import commitment
 from hilum_lab.archives.behaviour import AE_TITLE, EVERY, Commits, DimseBehaviour
 from hilum_lab.archives.dimse import WELL, DimseArchive
@@ -170,6 +171,29 @@ def test_wherever_it_dies_what_was_sent_again_is_not_sent_a_third_time(
         assert archive.sent[uid] == 2 + unknown, (dies_after, said)
         assert desk.state(name) == "parked"
     assert deaths == 14
+    desk.records.close()
+
+
+@pytest.mark.parametrize("proof", ["accepted", "commitment"])
+def test_only_what_was_sent_again_is_said_to_be(
+    tmp_path: Path, archive: Archive, proof: str
+) -> None:
+    """It breaks off, and is down for a while; then it has no query."""
+    desk = desk_for(tmp_path, archive, proof=proof)
+    uid = desk.owe("a", "pacs")
+    archive.open(DimseBehaviour(drop_first=1, drop_keeps=False))
+    desk.turn()
+    archive.close()
+    for _ in range(4):
+        desk.turn()
+        desk.now += ANYWAY_SECONDS
+    said = desk.records.events.of_kind("1.2", EventKind.SENT_AGAIN)
+    assert (archive.sent, said) == ({uid: 1}, [])
+    archive.open(DimseBehaviour(commits=Commits.AT_ONCE, models=()))
+    until_settled(desk)
+    [said_again] = desk.records.events.of_kind("1.2", EventKind.SENT_AGAIN)
+    assert said_again.text.endswith("had no answer: it cannot be asked and may hold both")
+    assert (archive.sent, desk.state("a")) == ({uid: 2}, "completed")
     desk.records.close()
 
 

@@ -58,12 +58,12 @@ class Handover:
         doubtful = [r for r in doubtful if r in missing]
         new = [r for r in missing if r not in doubtful]
         wait = self._seconds_to_wait(doubtful, receipts) if could_ask else 0.0
-        if doubtful and wait <= 0:
-            why = "it does not show them" if could_ask else "it cannot be asked and may hold both"
-            what = f"{counted(len(doubtful), 'object')} whose sending had no answer"
-            self.tell(delivery, EventKind.SENT_AGAIN, f"{what}: {why}")
         if to_send := new if wait > 0 else missing:
-            self.send(delivery, peer, to_send)
+            why = "it does not show them" if could_ask else "it cannot be asked and may hold both"
+            try:
+                self.send(delivery, peer, to_send)
+            finally:
+                self._tell_sent_again(delivery, doubtful, receipts, why)
         if doubtful and wait > 0:
             objects = counted(len(doubtful), "object")
             raise DeliveryDelayed(f"{NOT_KNOWN} {objects} arrived; the destination is asked again")
@@ -95,6 +95,16 @@ class Handover:
         line = f"{delivery.destination}: {text}"
         self.records.events.add(study_uid, kind, line, delivery.workitem_id)
 
+    def _tell_sent_again(
+        self, delivery: Delivery, doubtful: Sequence[Result], before: Receipts, why: str
+    ) -> None:
+        """Tell of those that were handed over once more; not all are where it broke off."""
+        now = self.records.receipts.of(delivery)
+        again = [r for r in doubtful if now[r.identity].times > before[r.identity].times]
+        if again:
+            what = f"{counted(len(again), 'object')} whose sending had no answer"
+            self.tell(delivery, EventKind.SENT_AGAIN, f"{what}: {why}")
+
     def _missing(
         self,
         peer: Destination,
@@ -110,7 +120,10 @@ class Handover:
         if self.settings.proof != "accepted":
             try:
                 shown = peer.ask(results)
-            except DeliveryError:
+            except DeliveryDelayed:
+                if is_doubtful:
+                    raise
+            except DeliveryRefused:
                 if is_doubtful and self.settings.proof == "query":
                     raise
             else:
