@@ -257,6 +257,18 @@ def test_what_the_archive_does_not_have_is_sent_when_a_person_releases_it(
     assert archive.sent == {uid: 2}
 
 
+def test_what_the_archive_shows_is_not_sent_whatever_it_says_of_it(
+    committed: Desk, archive: Archive
+) -> None:
+    uid = committed.owe("a", "pacs")
+    archive.open(DimseBehaviour(commits=Commits.AT_ONCE, commit_failures={EVERY: 0x0112}))
+    for _ in range(2):
+        until_parked(committed)
+        release(committed, "a")
+    until_parked(committed)
+    assert archive.sent == {uid: 1}
+
+
 def test_an_archive_that_is_too_busy_to_commit_itself_is_asked_again(
     committed: Desk, archive: Archive
 ) -> None:

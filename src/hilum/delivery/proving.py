@@ -189,6 +189,8 @@ class Proving:
     # Asking for commitment ------------------------------------------------------------------------
 
     def _by_commitment(self) -> Attempt:
+        if self._delivery.resend:
+            self._send_what_is_missing()
         for path, answer in commitments_in(self._handover.data):
             request = self._records.commitments.get(answer.transaction_uid)
             if request and (request.workitem_id, request.destination) == (
@@ -197,8 +199,6 @@ class Proving:
             ):
                 path.unlink(missing_ok=True)
                 return self._committed(answer)
-        if self._delivery.resend:
-            self._send_what_is_missing()
         uid = derived_uid("commitment", uuid4().hex)  # a new one for each request: PS3.4 J.3.2.1.1
         now = self._handover.clock()
         of_delivery = (self._delivery.workitem_id, self._delivery.destination)
@@ -237,8 +237,11 @@ class Proving:
             shown = self._peer.ask(self._results)
         except DeliveryError:
             return  # it commits itself or not: that tells
-        if shown.missing and shown.evidence is Evidence.READ_BACK:
+        if shown.evidence is not Evidence.READ_BACK:
+            return
+        if shown.missing:
             self._go_on(shown.missing)
+        self._delivery = replace(self._delivery, resend=False)
 
     # Where it is filed ----------------------------------------------------------------------------
 
