@@ -169,9 +169,13 @@ class Outbox:
                 accepted_at=self._clock(),
                 resend=delivery.resend and not was_sent,
             )
+        shown = handover.to_prove(delivery, results)
+        if results and not shown:
+            text = f"{settings.name} needs none of it: nothing is left to do there"
+            return Attempt(delivery, DeliveryState.ACCEPTED, text)
         waited = 0.0 if unreachable else self._clock() - self._answers_since(delivery)
         proving = Proving(
-            handover, delivery, peer, results, waited, self._read_back_pauses, self._offer
+            handover, delivery, peer, shown, waited, self._read_back_pauses, self._offer
         )
         return proving.prove()
 

@@ -25,8 +25,16 @@ from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.records.models import Workitem
-from hilum.records.states import ARRIVED, PARKED, DeliveryState, RequestAction, WorkitemState
+from hilum.records.states import (
+    ARRIVED,
+    PARKED,
+    DeliveryState,
+    RequestAction,
+    WorkitemKind,
+    WorkitemState,
+)
 from hilum.requests import obey
+from hilum.results import SOP_CLASSES
 from hilum.withdrawing import RejectionNote
 from hilum_lab.archives.behaviour import AE_TITLE, DimseBehaviour
 from hilum_lab.archives.dimse import WELL, DimseArchive
@@ -403,6 +411,23 @@ def test_a_note_is_not_stopped_or_taken_back(hospital: Hospital, action: Request
     assert hospital.answers()[-1].startswith("not ")
     assert ARCHIVES["a"].standing() == set()
     hospital.check()
+
+
+@pytest.mark.parametrize("status", [0xA770, 0xA774])
+def test_a_note_that_an_archive_does_not_need_waits_for_nobody(
+    hospital: Hospital, status: int
+) -> None:
+    """A person has rejected the result there already."""
+    hospital.deliver("a")
+    hospital.deliver("b")
+    ARCHIVES["a"].behaviour = DimseBehaviour(statuses={SOP_CLASSES["ko"]: status})
+    hospital.ask(0, RequestAction.WITHDRAW)
+    hospital.quiet()
+    [note] = [item for item in hospital.items() if item.kind is WorkitemKind.WITHDRAWAL]
+    assert note.state is WorkitemState.COMPLETED
+    assert "nothing is left to do" in hospital.story()
+    assert ARCHIVES["b"].standing() == set()
+    assert set(ARCHIVES["a"].sent.values()) == {1}
 
 
 def test_what_another_run_has_replaced_is_not_released(hospital: Hospital) -> None:

@@ -23,6 +23,7 @@ from hilum.wording import counted
 from hilum.workitems import Workitems
 
 SHORTEST_LAG_SECONDS = 5.0  # for which a destination is asked whether something arrived, at least
+DONE = (Acceptance.TAKEN, Acceptance.NEEDLESS)
 NOT_KNOWN = "it is not known whether"
 
 Receipts = Mapping[str, DeliveryReceipt]  # by the identity of the object
@@ -49,7 +50,8 @@ class Handover:
             Not all of them were taken, and a person has to do something first.
         """
         receipts = self.records.receipts.of(delivery)
-        rest = [r for r in results if _acceptance(receipts, r) is not Acceptance.TAKEN]
+        done = (Acceptance.TAKEN,) if delivery.resend else DONE
+        rest = [r for r in results if _acceptance(receipts, r) not in done]
         if not rest:
             return False
         doubtful = [r for r in rest if _acceptance(receipts, r) is Acceptance.UNKNOWN]
@@ -68,6 +70,11 @@ class Handover:
             objects = counted(len(doubtful), "object")
             raise DeliveryDelayed(f"{NOT_KNOWN} {objects} arrived; the destination is asked again")
         return True
+
+    def to_prove(self, delivery: Delivery, results: Sequence[Result]) -> list[Result]:
+        """Those of `results` that the destination is to show: not what it said it does not need."""
+        receipts = self.records.receipts.of(delivery)
+        return [r for r in results if _acceptance(receipts, r) is not Acceptance.NEEDLESS]
 
     def send(self, delivery: Delivery, peer: Destination, results: Sequence[Result]) -> None:
         """Send `results`, note every answer, and raise as `send_rest` unless all were taken."""
@@ -161,7 +168,7 @@ class Handover:
             noted.append(DeliveryReceipt(*of_one, at, times + 1, answer.acceptance, answer.status))
         self.records.receipts.note(delivery, noted)
         heard.note(self.data, delivery.destination, answers, at)
-        warnings = Counter(a.text for a in answers if a.acceptance is Acceptance.TAKEN and a.text)
+        warnings = Counter(a.text for a in answers if a.acceptance in DONE and a.text)
         for text, count in warnings.items():
             told = f"{count} of {counted(len(answers), 'object')}: {text}"
             self.tell(delivery, EventKind.WARNING, told)
