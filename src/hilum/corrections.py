@@ -99,14 +99,14 @@ class Corrections:
 
     def turn(self) -> bool:
         """Go on comparing; True if something was decided that the gateway is to do now."""
-        refused = []
+        rejected = []
         for pair, differs in self._comparer.results():
             came = self._came.pop(pair.new, None)
             item = self._queue.pop(pair.new, None)
             if item and self._judge(item, pair.old, differs) and came:
                 reason = f"{OTHER_CONTENT}: {differs}: {SEE_QUARANTINE}"
-                refused.append(replace(came, reason=reason))
-        self._records.rejections.note(refused)
+                rejected.append(replace(came, reason=reason))
+        self._records.rejections.note(rejected)
         if self._comparer.is_busy:
             return False
         if pairs := list(islice(self._pairs(), AT_ONCE)):

@@ -41,7 +41,7 @@ MODELS: dict[str, type] = {
     "alarm": models.BegunAlarm,
     "notice": models.Notice,
     "notifier": models.NotifierStanding,
-    "refused": Rejection,
+    "rejection": Rejection,
     "executor": models.Executor,
     "request": models.Request,
 }

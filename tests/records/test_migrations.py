@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from hilum.process import own_start_time
 from hilum.records import Records, migrations, schema, tables
 from hilum.records.migrations.others import still_there
 from hilum.records.schema import SchemaAge
+from hilum.rejections import Rejection, RejectionKind
 
 from .databases import BETWEEN, OLD, make_old, run
 
@@ -153,6 +154,17 @@ def test_rows_keep_their_meaning(database: str) -> None:
     reached = {n: place.state.value for n, place in records.destinations.all().items()}
     assert reached == {"answers": "reachable", "silent": "unreachable"}
     records.close()
+
+
+def test_what_was_rejected_is_still_listed(database: str) -> None:
+    make_old(database, BETWEEN[-1])
+    values = "'calling AE title', '10.0.0.7', 'CT2', 'HILUM', 'not allowed', 1.0, 2.0, 3"
+    run(database, f"INSERT INTO refused VALUES ({values})")
+    upgraded(database)
+    with closing(Records(database)) as records:
+        caller = RejectionKind.CALLER
+        row = Rejection(caller, "10.0.0.7", "CT2", "HILUM", "not allowed", 1.0, 2.0, 3)
+        assert records.rejections.since() == [row]
 
 
 def test_an_empty_database_gets_the_tables_and_their_version(database: str) -> None:

@@ -1,7 +1,7 @@
 """The rows of our records as values: one frozen dataclass a table (tables.py).
 
 Times are seconds since 1970. Identities and labels are hashes (hilum.dicom.identity): nothing here
-holds a name, a birth date or a patient ID. What the receiver refused is a
+holds a name, a birth date or a patient ID. What the receiver rejected is a
 `hilum.rejections.Rejection`.
 """
 
