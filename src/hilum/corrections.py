@@ -41,10 +41,10 @@ from hilum.wording import how_to_decide
 from hilum.workitems import Workitems
 
 SAMPLE = 8  # images by which a workitem is known again in another study
-AT_ONCE = 500  # images that are compared in one go
+PAIRS_AT_ONCE = 500  # of images that are compared in one go
 NEWEST = 10_000  # quarantined objects that a sweep looks at
 
-WITHOUT_RESULT = (
+NOTHING_TO_TAKE_BACK = (
     WorkitemState.WITHDRAWN,
     WorkitemState.CANCELLED,
     WorkitemState.HELD,
@@ -109,7 +109,7 @@ class Corrections:
         self._records.rejections.note(rejected)
         if self._comparer.is_busy:
             return False
-        if pairs := list(islice(self._pairs(), AT_ONCE)):
+        if pairs := list(islice(self._pairs(), PAIRS_AT_ONCE)):
             self._comparer.start(pairs)
             return False
         is_news, self._is_news = self._is_news, False
@@ -265,7 +265,7 @@ class Corrections:
         """Whether a result of the workitem is, or will be, somewhere and was not taken back."""
         if item.state is WorkitemState.FAILED:  # a refusal, if anything was written
             return bool(self._records.deliveries.of_workitem(item.id))
-        return item.state not in WITHOUT_RESULT
+        return item.state not in NOTHING_TO_TAKE_BACK
 
     # Before a workitem is made --------------------------------------------------------------------
 

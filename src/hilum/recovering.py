@@ -32,7 +32,7 @@ from hilum.records.restoring import (
 )
 from hilum.records.soundness import ENGINE, RECORDS, damage_of, require_writable
 
-AT_ONCE = 100  # studies in one transaction
+STUDIES_AT_ONCE = 100  # in one transaction
 SIDE_FILES = ("", "-wal", "-shm")  # of a database of SQLite
 Progress = Callable[[str, int, int], None]  # the step, and how many of how many are done
 
@@ -73,8 +73,8 @@ def recover(site: Site, progress: Progress, dead_seconds: float = DEAD_SECONDS) 
         copies = Copies(site.data)
         files = copies.files()
         outcomes: list[bool | None] = []
-        for start in range(0, len(files), AT_ONCE):
-            read = [copies.read(file) for file in files[start : start + AT_ONCE]]
+        for start in range(0, len(files), STUDIES_AT_ONCE):
+            read = [copies.read(file) for file in files[start : start + STUDIES_AT_ONCE]]
             outcomes += _put_back(records, read)
             progress("studies", len(outcomes), len(files))
         transact(go_on_counting)

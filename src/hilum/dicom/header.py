@@ -40,7 +40,7 @@ HOSTILE = (  # what pydicom raises on broken bytes, found by fuzzing it
     struct.error,
     zlib.error,
 )
-IDENTIFYING: dict[str, BaseTag] = {
+REQUIRED_UIDS: dict[str, BaseTag] = {
     keyword: Tag(keyword)
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 }
@@ -228,11 +228,11 @@ def uids_of(part10: Buffer, elements: list[Element]) -> dict[str, str]:
     """The four identifying UIDs by keyword; `UnreadableError` if one is missing or is none."""
     place = {element.tag: element for element in elements}
     uids = {}
-    for keyword, tag in IDENTIFYING.items():
+    for keyword, tag in REQUIRED_UIDS.items():
         if found := place.get(tag):
             value = part10[found.value : min(found.end, found.value + 128)]
             uids[keyword] = value.decode("ascii", "replace").rstrip("\0 ")
-    missing = [keyword for keyword in IDENTIFYING if not uids.get(keyword)]
+    missing = [keyword for keyword in REQUIRED_UIDS if not uids.get(keyword)]
     if missing:
         raise UnreadableError(f"the object has no {', '.join(missing)}")
     broken = [keyword for keyword, uid in uids.items() if not is_uid(uid)]
