@@ -72,7 +72,7 @@ def going_on(what: str, log: logging.Logger) -> Iterator[None]:
     """Log an error and go on: one thing that fails must not end what does all the others."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - see above
+    except Exception as error:  # noqa: BLE001 - around one task of many
         log.error("%s: %s", what, where(error))
 
 

@@ -233,7 +233,7 @@ class Fetching:
         """What is wrong with the archive itself, if anything."""
         try:
             self._source.describe()
-        except Exception as error:  # noqa: BLE001 - the caller raises it
+        except Exception as error:  # noqa: BLE001 - around one look at a plug-in: it is the answer
             return error
         return None
 
