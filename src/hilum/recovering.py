@@ -21,7 +21,6 @@ from hilum.engine.liveness import DEAD_SECONDS
 from hilum.errors import ConfigurationError, RecordsUnusable
 from hilum.records import PATIENCE_OF_COMMANDS, Records, records_url
 from hilum.records.copies import Copies, Copy, newest_event
-from hilum.records.database import Database
 from hilum.records.migrations.others import still_there
 from hilum.records.restoring import (
     go_on_counting,
@@ -60,6 +59,8 @@ def recover(site: Site, progress: Progress, dead_seconds: float = DEAD_SECONDS) 
     ------
     ConfigurationError
         A process still works on the records, here or on another machine.
+    OtherVersionError
+        Another version of Hilum, or another program, made the tables.
     RecordsUnusable
         Nothing can be read or written there; the text says the cure.
     """
@@ -108,8 +109,8 @@ def _require_alone(site: Site, dead_seconds: float) -> None:
     """
     if not (site.database or (site.data / RECORDS).exists()):
         return
-    with closing(Database(records_url(site), PATIENCE_OF_COMMANDS)) as database:
-        if others := still_there(database.transact, dead_seconds):
+    with closing(Records(records_url(site), PATIENCE_OF_COMMANDS)) as records:
+        if others := still_there(records.database.transact, dead_seconds):
             text = f"Hilum still works on these records ({others}): stop it on every machine"
             raise ConfigurationError(f"{text}, then type `hilum recover` again")
 

@@ -207,7 +207,7 @@ def test_tables_that_no_step_leads_from_are_refused(
         upgraded(database)
 
 
-@pytest.mark.parametrize("missing", sorted(migrations.FIRST_TABLES))
+@pytest.mark.parametrize("missing", sorted(schema.FIRST_TABLES))
 def test_tables_that_are_too_old_are_refused(database: str, missing: str) -> None:
     make_old(database)
     run(database, f"DROP TABLE {missing}")
@@ -215,10 +215,15 @@ def test_tables_that_are_too_old_are_refused(database: str, missing: str) -> Non
         upgraded(database)
 
 
-def test_a_table_of_another_program_with_a_name_of_ours_is_refused(database: str) -> None:
-    run(database, "CREATE TABLE event (what TEXT)")
-    with pytest.raises(OtherVersionError, match=r"missing: .*executor.*a database of its own"):
+@pytest.mark.parametrize("table", ["event", "executor"])
+def test_a_table_of_another_program_with_a_name_of_ours_is_refused(
+    database: str, table: str
+) -> None:
+    run(database, f"CREATE TABLE {table} (what TEXT)")
+    with pytest.raises(OtherVersionError, match=r"missing: .*workitem.*a database of its own"):
         upgraded(database)
+    with pytest.raises(OtherVersionError, match=r"missing: .*workitem.*a database of its own"):
+        Records(database)
 
 
 def test_an_old_database_is_not_touched_but_by_the_service(database: str) -> None:
