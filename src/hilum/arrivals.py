@@ -15,6 +15,7 @@ from hilum.errors import UnreadableError
 from hilum.hints import Aborted, Arriving, Counted, Duplicate, Quarantined, Released, Stored
 from hilum.inbox import Inbox
 from hilum.inbox.removed import Removed
+from hilum.inbox.starts import Starts
 from hilum.records import Records
 from hilum.records.models import Decision, Study
 from hilum.records.states import EventKind
@@ -48,6 +49,7 @@ class Arrivals:
         self._inbox = inbox
         self._own = own
         self._records = records
+        self._starts = Starts(inbox.incoming.parent)
         self._open: dict[str, Arrival] = {}
         self._counts: dict[str, dict[str, int]] = {}  # of studies that are not open yet
 
@@ -102,7 +104,9 @@ class Arrivals:
             return  # sent back to us by the PACS; the next sweep counts it
         if arrival is None:
             arrival = self._open_study(instance.study_uid, path.parent, caller)
-        arrival.add(instance, path.stat().st_mtime, association, late)
+        at = path.stat().st_mtime
+        late = late or self._starts.lie_between(arrival.last, at)
+        arrival.add(instance, at, association, late)
 
     def _again(self, path: Path, association: str) -> None:
         """Note that an image came again: the sender repeats what broke off.
