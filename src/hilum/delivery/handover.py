@@ -49,25 +49,28 @@ class Handover:
             Not all of them were taken, and a person has to do something first.
         """
         receipts = self.records.receipts.of(delivery)
-        rest = [r for r in results if _acceptance(receipts, r) is not Acceptance.TAKEN]
+        rest = _without(results, _accepted(results, receipts, Acceptance.TAKEN))
         if not rest:
             return False
-        doubtful = [r for r in rest if _acceptance(receipts, r) is Acceptance.UNKNOWN]
-        missing, could_ask = self._missing(peer, rest, bool(doubtful))
-        self._note_there(delivery, [r for r in rest if r not in missing], receipts)
-        doubtful = [r for r in doubtful if r in missing]
-        new = [r for r in missing if r not in doubtful]
-        wait = self._seconds_to_wait(doubtful, receipts) if could_ask else 0.0
-        if doubtful and wait <= 0:
-            why = "it does not show them" if could_ask else "it cannot be asked and may hold both"
-            what = f"{counted(len(doubtful), 'object')} whose sending had no answer"
-            self.tell(delivery, EventKind.SENT_AGAIN, f"{what}: {why}")
-        if to_send := new if wait > 0 else missing:
-            self.send(delivery, peer, to_send)
-        if doubtful and wait > 0:
+        is_doubtful = bool(_accepted(rest, receipts, Acceptance.UNKNOWN))
+        missing, could_ask = self._missing(peer, rest, is_doubtful)
+        self._note_there(delivery, _without(rest, missing), receipts)
+        doubtful = _accepted(missing, receipts, Acceptance.UNKNOWN)
+        if could_ask and self._seconds_to_wait(doubtful, receipts) > 0:
+            if new := _without(missing, doubtful):
+                self.send(delivery, peer, new)
             objects = counted(len(doubtful), "object")
             raise DeliveryDelayed(f"{NOT_KNOWN} {objects} arrived; the destination is asked again")
+        if doubtful:
+            self._tell_of_sending_again(delivery, len(doubtful), could_ask)
+        if missing:
+            self.send(delivery, peer, missing)
         return True
+
+    def _tell_of_sending_again(self, delivery: Delivery, objects: int, could_ask: bool) -> None:
+        why = "it does not show them" if could_ask else "it cannot be asked and may hold both"
+        what = f"{counted(objects, 'object')} whose sending had no answer"
+        self.tell(delivery, EventKind.SENT_AGAIN, f"{what}: {why}")
 
     def send(self, delivery: Delivery, peer: Destination, results: Sequence[Result]) -> None:
         """Send `results`, note every answer, and raise as `send_rest` unless all were taken."""
@@ -150,9 +153,16 @@ class Handover:
             self.tell(delivery, EventKind.WARNING, told)
 
 
-def _acceptance(receipts: Receipts, result: Result) -> Acceptance | None:
-    receipt = receipts.get(result.identity)
-    return receipt.acceptance if receipt else None
+def _accepted(
+    results: Sequence[Result], receipts: Receipts, acceptance: Acceptance
+) -> list[Result]:
+    """Those whose receipt says `acceptance`."""
+    found = ((result, receipts.get(result.identity)) for result in results)
+    return [result for result, receipt in found if receipt and receipt.acceptance is acceptance]
+
+
+def _without(results: Sequence[Result], others: Sequence[Result]) -> list[Result]:
+    return [result for result in results if result not in others]
 
 
 def require_taken(answers: Sequence[Answer], sent: int) -> None:
