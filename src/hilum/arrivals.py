@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
@@ -178,11 +178,15 @@ class Arrivals:
         for folder in self._folders():
             files = [path for path in folder.glob("*.dcm") if path not in loaded]
             if files and len(files) + known[folder] > settled.get(folder.name, 0):
-                for path in sorted(files, key=lambda p: p.stat().st_mtime):
-                    self.add(path)
-                if folder not in map(self._inbox.study_folder, self._open):  # only own results
-                    here = sum(path.exists() for path in files)
-                    self._records.studies.settle(folder.name, here)
+                self._take_in(folder, files)
+
+    def _take_in(self, folder: Path, files: Sequence[Path]) -> None:
+        """Take in files of one study; settle it if they are our own results and nothing else."""
+        for path in sorted(files, key=lambda p: p.stat().st_mtime):
+            self.add(path)
+        if folder not in map(self._inbox.study_folder, self._open):
+            here = sum(path.exists() for path in files)
+            self._records.studies.settle(folder.name, here)
 
     def catch_up(self, arrival: Arrival, association: str = "") -> bool:
         """Take in the images of an open study that no hint told of; whether there were any.

@@ -52,13 +52,16 @@ def judge(filed: Sequence[Filed], ours: Dataset, images: frozenset[str]) -> Fili
     holders = [one for one in filed if one.series & images]
     of_result = _of_result(filed, text_of(ours, "SeriesInstanceUID"), not holders)
     if apart := _apart([*holders, *(of_result or filed)]):
-        here = Patient.of(ours)
-        others = [one for one in holders or filed if Patient.of(one.stated).filed_apart(here)]
-        correct = others[0].stated if len(others) == 1 else None
         text = f"the study is there under {counted(len(filed), 'patient')}, {_named(apart)}"
-        return FilingJudgement(text, correct=correct)
+        return FilingJudgement(text, correct=_only_other(holders or filed, Patient.of(ours)))
     stated = (of_result or holders or filed)[0].stated
     return _under_one_patient(stated, ours, bool(holders), bool(of_result))
+
+
+def _only_other(filed: Iterable[Filed], here: Patient) -> Dataset | None:
+    """The patient of `filed` who is not the one `here`, if there is only one."""
+    others = [one.stated for one in filed if Patient.of(one.stated).filed_apart(here)]
+    return others[0] if len(others) == 1 else None
 
 
 def _of_result(filed: Sequence[Filed], series: str, alone: bool) -> list[Filed]:

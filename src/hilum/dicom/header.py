@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Mapping
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -235,9 +236,13 @@ def uids_of(part10: Buffer, elements: list[Element]) -> dict[str, str]:
     missing = [keyword for keyword in REQUIRED_UIDS if not uids.get(keyword)]
     if missing:
         raise UnreadableError(f"the object has no {', '.join(missing)}")
+    _require_uids(uids)
+    return uids
+
+
+def _require_uids(uids: Mapping[str, str]) -> None:
     broken = [keyword for keyword, uid in uids.items() if not is_uid(uid)]
     if broken:  # its value may be anything, so it is not shown
         long = all(len(uids[keyword]) > LONGEST_UID for keyword in broken)
         why = f"longer than {LONGEST_UID} characters" if long else "not a UID"
         raise UnreadableError(f"{why}: {', '.join(broken)}")
-    return uids
