@@ -12,7 +12,7 @@ steps; images, findings and results lie on disk.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hilum.arrivals import Arrivals
 from hilum.assembly import (
@@ -135,8 +135,10 @@ class Flow(durable.Workflows):
             return 0.0
         for rule, decision in zip(rules, decisions, strict=True):
             self.follow(decision, rule, arrival)
-        if waits:
-            return min(waits)
+        return min(waits) if waits else self._rest(arrival, rules)
+
+    def _rest(self, arrival: Arrival, rules: Sequence[Rule]) -> float | None:
+        """Seconds until a decided study counts as silent; None if it is."""
         quiet = max((rule.study_quiet_seconds for rule in rules), default=SETTLED_QUIET_SECONDS)
         rest = quiet - (self._clock() - arrival.last)
         return rest if rest > 0 else None

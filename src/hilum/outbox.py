@@ -35,7 +35,7 @@ from hilum.records.states import (
 from hilum.workitems import Workitems
 
 READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0)  # an archive may need a moment to index
-CALL_SECONDS = 3.0  # between two calls to a destination that is unreachable
+CALL_AGAIN_SECONDS = 3.0  # between two calls to a destination that is unreachable
 ANYWAY_SECONDS = 600.0  # without an answer, before one delivery is attempted all the same
 IDLE_SECONDS = 10.0  # whoever has something to deliver wakes us
 LOOK_SECONDS = 1.0  # where several machines may work: a worker elsewhere cannot wake us
@@ -111,7 +111,7 @@ class Outbox:
             self._note_answer(settings.name)
             unreachable = False
         if unreachable and not self._try_anyway(settings.name):
-            return CALL_SECONDS
+            return CALL_AGAIN_SECONDS
         delivery = self._records.deliveries.first_due(settings.name, self._clock())
         if delivery is None:
             return self._pause(settings.name)
@@ -124,7 +124,7 @@ class Outbox:
         if unreachable and answers:
             self._note_answer(settings.name)
         self.settle(item.id)
-        return 0.0 if answers else CALL_SECONDS
+        return 0.0 if answers else CALL_AGAIN_SECONDS
 
     def _attempt(
         self, delivery: Delivery, settings: DestinationSettings, unreachable: bool
@@ -252,7 +252,7 @@ class Outbox:
         waker = self._wakers[settings.name]
         while not self._stopping:
             waker.clear()
-            pause = CALL_SECONDS
+            pause = CALL_AGAIN_SECONDS
             with going_on(
                 f"delivery to {settings.name}", log
             ):  # or nothing would be delivered there

@@ -111,7 +111,7 @@ def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: DicomwebArchi
     back = desk.now
     while (pause := desk.turn()) == 0:
         pass
-    assert desk.now - pause - back <= module.CALL_SECONDS
+    assert desk.now - pause - back <= module.CALL_AGAIN_SECONDS
     assert set(archive.holds) == uids
     assert set(archive.sent.values()) == {1}
     assert [desk.state(name) for name in "abc"] == ["completed"] * 3
@@ -275,7 +275,7 @@ def test_a_proxy_without_its_archive_is_unreachable_too(
 ) -> None:
     desk.owe("a", "pacs")
     archive.behaviour = BROKEN
-    assert desk.turn() == module.CALL_SECONDS
+    assert desk.turn() == module.CALL_AGAIN_SECONDS
     assert views.destinations(desk.site, desk.records)[0].state == "unreachable"
     asked = archive.asked
     desk.turn()
@@ -292,7 +292,7 @@ def test_an_archive_that_answers_no_call_is_not_unreachable_for_ever(
     began = desk.now
     while desk.state("a") == "delivering":
         desk.turn()
-    assert desk.now - began < module.ANYWAY_SECONDS + 2 * module.CALL_SECONDS
+    assert desk.now - began < module.ANYWAY_SECONDS + 2 * module.CALL_AGAIN_SECONDS
     assert desk.delivery("a").attempts == 2
     assert views.destinations(desk.site, desk.records)[0].state == "reachable"
 

@@ -266,12 +266,16 @@ class Proving:
         if found.misfiled:
             cure = self._offer(self._item, found, self._settings.name)
             return Attempt(self._delivery, DeliveryState.MISFILED, f"{found.misfiled}; {cure}")
+        self._tell_what_differs(found)
+        return Attempt(self._delivery, state, text)
+
+    def _tell_what_differs(self, found: FilingJudgement) -> None:
+        """Tell of other data there, and of another patient in another archive."""
         if found.caution:
             self._caution(found.caution)
         for other in self._records.deliveries.of_workitem(self._item.id):
             if found.number and other.filed_as not in ("", found.number):
                 self._caution(f"the study has another patient in {other.destination}")
-        return Attempt(self._delivery, state, text)
 
     def _caution(self, text: str) -> None:
         self._handover.tell(self._delivery, EventKind.CAUTION, text)

@@ -118,14 +118,14 @@ class DicomwebDestination:
     def ask(self, results: Sequence[Result]) -> Shown:
         from hilum.dicom.instance import Instance
 
+        read = {result.identity: Instance.read(result.path) for result in results}
         places = {
-            result.identity: f"studies/{i.study_uid}/series/{i.series_uid}/instances"
-            for result in results
-            for i in (Instance.read(result.path),)
+            identity: f"studies/{image.study_uid}/series/{image.series_uid}/instances"
+            for identity, image in read.items()
         }
         with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
             lists = [_instances_at(peer, place) for place in set(places.values())]
-            shown = {uid for listed in lists if listed is not None for uid in listed}
+            shown = {uid for listed in filter(None, lists) for uid in listed}
             # A query may be cut short by the archive's limit: ask for the others one by one.
             missing = [
                 result

@@ -87,17 +87,22 @@ class DimseDestination:
             shown = self._listed(instances)
         except QueryRefused:
             return self._counted(results, instances)
-        missing = [result for result in results if result.identity not in shown]
-        if missing and not shown:
-            with suppress(QueryRefused):  # then it has answered all the same
-                counted = self._counted(results, instances)
-                if counted.evidence is Evidence.COUNTED and not counted.missing:
-                    return counted
-        elif missing:  # a limit of the archive may have cut its list short
-            single = [i for i in instances if i.sop_instance_uid not in shown]
-            shown |= self._listed(single[:MOST_SINGLE_QUERIES], one_by_one=True)
-            missing = [result for result in missing if result.identity not in shown]
-        return Shown(tuple(missing))
+        if results and not shown:
+            return self._unlisted(results, instances)
+        if unseen := [i for i in instances if i.sop_instance_uid not in shown]:
+            # a limit of the archive may have cut its list short
+            shown |= self._listed(unseen[:MOST_SINGLE_QUERIES], one_by_one=True)
+        return Shown(tuple(result for result in results if result.identity not in shown))
+
+    def _unlisted(self, results: Sequence[Result], instances: "Sequence[Instance]") -> Shown:
+        """What is known of results of which no list shows any: they may be counted all the same."""
+        from hilum.transport.query import QueryRefused
+
+        with suppress(QueryRefused):  # then it has answered all the same
+            counted = self._counted(results, instances)
+            if counted.evidence is Evidence.COUNTED and not counted.missing:
+                return counted
+        return Shown(tuple(results))
 
     def filing(self, study_uid: str) -> list[Filed]:
         asked = _query("STUDY", study_uid, *WHOSE)

@@ -140,8 +140,6 @@ class EventKind(StrEnum):
     NORMS = "norms"  # norms that could not be used
     ANALYSED = "analysed"
     WRITTEN = "written"  # the result objects are on the disk
-    DELIVERING = "delivering"
-    WAITING = "waiting"
     DELAYED = "delayed"  # a delivery is tried again later
     ASKED = "asked"  # a destination took the results and does not show them yet
     SENT_AGAIN = "sent again"  # something that a destination may hold already

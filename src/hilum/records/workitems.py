@@ -216,7 +216,8 @@ class WorkitemRecords:
     def set_state(self, workitem_id: str, state: WorkitemState, reason: str = "") -> bool:
         """Move a workitem to `state` and write the line to its trace, in one transaction.
 
-        False, and nothing is done, where `state` is not reached from the one it is in.
+        False, and nothing is done, where `state` is not reached from the one it is in. To
+        *delivering* it is moved by `deliver`, `release` and `resend`.
         """
         return self._move(workitem_id, state, reason, None, lambda _connection: None)
 

@@ -92,8 +92,8 @@ class Gateway:
                 follow(hint, self._flow)
             if isinstance(hint, Started):
                 self._next_sweep = 0.0  # its predecessor may have died before it told of everything
-        if refused := [hint.rejection for hint in news if isinstance(hint, Rejected)]:
-            self._records.rejections.note(refused)
+        if rejected := [hint.rejection for hint in news if isinstance(hint, Rejected)]:
+            self._records.rejections.note(rejected)
         if time.monotonic() >= self._next_sweep:
             self._sweep()
         with going_on("corrections", log):

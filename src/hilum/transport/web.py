@@ -268,14 +268,8 @@ class HttpClient:
     ) -> Response:
         is_wanted = response.is_success or response.status_code in expected
         largest = largest if is_wanted else LARGEST_REFUSAL
-        chunks = []
-        for chunk in response.iter_bytes():
-            chunks.append(chunk)
-            largest -= len(chunk)
-            if largest < 0:
-                break
-        content = b"".join(chunks)
-        if largest < 0 and is_wanted:
+        content = _content_of(response, largest)
+        if len(content) > largest and is_wanted:
             text = "its answer is too large for receiver.memory_mb"
             raise self._failures.too_large(f"{self._account.name}: {text}")
         headers = response.headers
@@ -314,3 +308,13 @@ def batches(
         size += length
     if batch:
         yield batch
+
+
+def _content_of(response: "httpx.Response", most: int) -> bytes:
+    """The content of an answer; if it has more than `most` bytes, a little more than these."""
+    content = bytearray()
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > most:
+            break
+    return bytes(content)

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email import message_from_bytes
 from email.policy import HTTP
 from http import HTTPStatus
@@ -103,13 +103,7 @@ class DicomwebArchive(ArchiveHoldings):
             (failed if reason else taken).append(item)
         if is_cut_off:
             raise ConnectionAbortedError
-        answer = Dataset()
-        if taken:
-            answer.ReferencedSOPSequence = taken
-        if failed:
-            answer.FailedSOPSequence = failed
-            return HTTPStatus.ACCEPTED if taken else HTTPStatus.CONFLICT, answer
-        return HTTPStatus.OK, answer
+        return _answer(taken, failed)
 
     def refusal(self, size: int) -> int:
         """With which status a STOW-RS request is refused before it is read; 0 if it is not."""
@@ -231,3 +225,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing."""
+
+
+def _answer(taken: Sequence[Dataset], failed: Sequence[Dataset]) -> tuple[int, Dataset]:
+    answer = Dataset()
+    if taken:
+        answer.ReferencedSOPSequence = taken
+    if failed:
+        answer.FailedSOPSequence = failed
+        return HTTPStatus.ACCEPTED if taken else HTTPStatus.CONFLICT, answer
+    return HTTPStatus.OK, answer
