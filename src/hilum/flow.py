@@ -32,7 +32,7 @@ from hilum.corrections import Corrections
 from hilum.engine import durable, exchange
 from hilum.errors import ModuleCancelled, ModuleError, where
 from hilum.findings import Findings, Refusal
-from hilum.hints import HintSender, Written, gateway_address, wake_workers
+from hilum.hints import HintSender, Renewed, Written, gateway_address, wake_workers
 from hilum.hosts import Host, Job, host_of
 from hilum.inbox import Inbox
 from hilum.inbox.room import with_room
@@ -270,7 +270,7 @@ class Flow(durable.Workflows):
         """Whether it waits for a module that was replaced: then today's gets a workitem instead.
 
         Hilum was upgraded, or a model exchanged, since it was scheduled. A result names its model,
-        so it cannot be that of another. The next sweep hands the new workitem to the workers.
+        so it cannot be that of another. The gateway hands the new workitem to the workers.
         """
         item = self.records.workitems.one(workitem_id)
         if self.workitems.is_of_today(item):
@@ -280,6 +280,7 @@ class Flow(durable.Workflows):
         self.records.corrections.repeat(item.id, new.id)
         lines = [(EventKind.SCHEDULED, f"{new.module} {new.version}: {why}")]
         self.records.workitems.schedule(new, lines)
+        self._hints.send(Renewed(new.id))
         self.is_wanted(workitem_id)
         return True
 

@@ -22,6 +22,7 @@ from hilum.hints import (
     Quarantined,
     Rejected,
     Released,
+    Renewed,
     Started,
     Stored,
     Written,
@@ -142,6 +143,8 @@ def follow(hint: Hint, flow: Flow) -> None:
             obey(flow)
         case Written():
             flow.outbox.wake()
+        case Renewed(workitem=workitem):
+            flow.launch(flow.records.workitems.one(workitem))
         case Committed():
             flow.outbox.hear_commitments()
         case Started() | Died() | Rejected():
