@@ -182,9 +182,8 @@ class HttpClient:
         self._secret()
         try:
             context = client_context(account.tls)
-        except OSError as error:  # the files were changed since the start; SSLError is one, too
-            text = f"a file of tls cannot be used ({error.strerror or 'no PEM'}): correct it"
-            raise self.refusal(f"{text}, {RESTART}") from error
+        except ConfigurationError as error:
+            raise self._delay(str(error)) from error
         of_proxy = context if account.proxy.startswith("https:") else None
         return httpx.Client(
             auth=self._login(),
