@@ -132,7 +132,7 @@ def checks(destination: Destination) -> dict[str, Checked]:
     [
         ("{0.url}/pacs", "HTTP 401: the login is wrong: correct username, password_file"),
         ("{0.url}/nothing", "HTTP 404: there is no such service at that address: correct url"),
-        ("{0.url}/busy", "HTTP 503, and wants 7 s of peace"),
+        ("{0.url}/busy", "HTTP 503, and asks us to wait 7 s"),
         ("{0.url}/round", "redirects again and again: correct url"),
         ("{0.url}/login", "HTTP 302: it redirects to http://127.0.0.1:{0.port}/form:"),
         ("{0.https}/open", "name who signed it as ca_file in tls"),
@@ -286,6 +286,7 @@ OAUTH = {"token_url": "https://login", "client_id": "hilum", "secret_file": "sec
         ({"token_file": "t", "oauth2": OAUTH}, "keep one login", {"oauth2": OAUTH}),
         ({"password_file": "p"}, "name the user", {"password_file": "p", "username": "me"}),
         ({"url": "http://pacs", "username": "me"}, "write https", {"username": "me"}),
+        ({"url": "http://:secret@pacs"}, "only scheme, host, port and path", {}),
         ({"url": "http://pacs", "token_file": "t"}, "write https", {"token_file": "t"}),
         (
             {"query_url": "http://pacs", "token_file": "t"},

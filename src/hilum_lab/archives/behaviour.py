@@ -140,7 +140,9 @@ class WebBehaviour(Keeping):
     stow_status
         Of the answer to every STOW-RS request, 0 as the standard has it; nothing is taken then.
     busy_first
-        How many STOW-RS requests are answered with 503 and `Retry-After`.
+        How many STOW-RS requests are answered with 503 and `retry_after`.
+    retry_after
+        The header `Retry-After` of such an answer.
     largest_bytes
         Of a request; larger ones are answered with 413. 0 means no limit.
     redirects, redirect_to
@@ -161,6 +163,7 @@ class WebBehaviour(Keeping):
     warning: str = ""
     stow_status: int = 0
     busy_first: int = 0
+    retry_after: str = "1"
     largest_bytes: int = 0
     redirects: int = 0
     redirect_to: str = ""

@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         behaviour = self.owner.behaviour
         if status := self.owner.refusal(len(body)):
-            self._answer(status, b"", {"Retry-After": "1"} if status == 503 else {})
+            self._answer(status, b"", self._pause(status))
             return
         try:
             status, said = self.owner.take(body, self.headers["Content-Type"])
@@ -198,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         is_call = "limit=1" in self.path
         status = (behaviour.call_status if is_call else 0) or behaviour.qido_status
         if status and not is_elsewhere:
-            self._answer(status, b"", {})
+            self._answer(status, b"", self._pause(status))
             return
         found = self.owner.show(self.path)
         if not found and self.path.endswith("/metadata"):
@@ -219,6 +219,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.UNAUTHORIZED, b"", {"WWW-Authenticate": "Bearer"})
             return True
         return False
+
+    def _pause(self, status: int) -> dict[str, str]:
+        """The header that says when to ask again, where it is busy."""
+        is_busy = status == HTTPStatus.SERVICE_UNAVAILABLE and self.owner.behaviour.busy_first
+        return {"Retry-After": self.owner.behaviour.retry_after} if is_busy else {}
 
     def _answer(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
