@@ -1,5 +1,6 @@
 """Every alarm begins and ends by itself, and each change is told once to each notifier."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,6 +20,7 @@ from hilum.alarms.log import AlarmLog
 from hilum.alarms.telling import LAST_RETRY_SECONDS, Teller
 from hilum.config import parse
 from hilum.config.site import Site
+from hilum.deaths import Death, deaths_in, note_death
 from hilum.dicom.doubt import CORRECTED, DIFFERENT
 from hilum.errors import NotificationError
 from hilum.notifiers import AlarmMessage
@@ -171,6 +173,11 @@ def moving_engine(scene: Scene) -> None:
     scene.records.database.transact(lambda c: c.execute(tables.event.update().values(at=NOW - 60)))
 
 
+def dies(scene: Scene, times: int, seconds: float) -> None:
+    for _ in range(times):
+        note_death(scene.site.data, Death("worker-0", NOW - seconds, -signal.SIGKILL))
+
+
 # name of the alarm -> how grave it is, what makes it begin, and what makes it end
 EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], object]]] = {
     "folder": (
@@ -228,6 +235,11 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
         lambda scene: waits(scene, 61),
         lambda scene: scene.put(tables.executor, an_executor("worker", NOW)),
     ),
+    "process worker-0": (
+        Severity.ERROR,
+        lambda scene: dies(scene, 5, 60),
+        lambda scene: [file.unlink() for file in scene.site.data.glob("deaths-*")],
+    ),
     "notifier ops": (
         Severity.ERROR,
         failing_notifier,
@@ -264,6 +276,7 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
     """Those of the disk, of modules and of certificates have tests of their own."""
     names = {kind.__module__.rpartition(".")[2] for kind in registry.every_kind()}
     tested = {"folder", "identity", "senders", "parked", "destinations", "sources", "engine"}
+    tested |= {"processes"}
     assert names == tested | {"notifiers"} | {"disk", "modules", "certificates"}
 
 
@@ -275,6 +288,8 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
         lambda scene: source(scene, SourceState.REACHABLE, 319),
         lambda scene: waits(scene, 59),
         lambda scene: scene.put(tables.executor, an_executor("gateway", NOW - 59)),
+        lambda scene: dies(scene, 4, 1),
+        lambda scene: (dies(scene, 4, 601), dies(scene, 4, 1)),
         lambda scene: (moving_engine(scene), waits(scene, 36_000)),
     ],
 )
@@ -282,6 +297,25 @@ def test_what_lasts_for_a_moment_is_none(begin: Callable[[Scene], object], scene
     scene.site.data.chmod(0o700)
     begin(scene)
     assert scene.alarms() == []
+
+
+def test_a_process_that_lives_again_is_no_alarm_ten_minutes_later(scene: Scene) -> None:
+    scene.site.data.chmod(0o700)
+    dies(scene, 7, 0)
+    (alarm,) = scene.alarms(NOW + 599)
+    assert "worker-0 of Hilum has died 7 times within 10 minutes, the last time by SIGKILL" in (
+        alarm.text
+    )
+    assert scene.alarms(NOW + 601) == []
+    for file in scene.site.data.glob("deaths-*"):
+        file.write_text("half of i")  # by a power cut
+    assert scene.alarms() == []
+    note_death(scene.site.data, Death("gateway", NOW, 1))
+    assert [death.exit_code for death in deaths_in(scene.site.data, NOW)] == [1]
+
+
+def test_a_disk_without_room_ends_no_supervisor(scene: Scene) -> None:
+    note_death(scene.site.data / "none", Death("gateway", NOW, 1))
 
 
 def test_a_certificate_that_ends_is_told_until_it_is_renewed(scene: Scene, tmp_path: Path) -> None:
