@@ -25,6 +25,7 @@ from tests.web_front import (
     WITH_LOGIN,
     Nginx,
     TokenService,
+    connect_proxy,
     token_service,
 )
 
@@ -151,6 +152,7 @@ def test_a_trial_says_what_is_wrong(nginx: Nginx, place: str, cure: str) -> None
     [
         ("{0.mutual}/open", "asks for a client certificate that it trusts"),
         ("{0.wrong}/open", "certificate is not for this address"),
+        ("{0.expired}/open", "its certificate has expired: have it renewed there"),
         ("{0.https}/down", "it redirects to http://127.0.0.1:{0.port}/pacs/dicom-web: "),
     ],
 )
@@ -159,6 +161,22 @@ def test_a_trial_by_https_says_what_is_wrong(nginx: Nginx, place: str, cure: str
     tried = checks(destination)["STOW-RS"]
     assert not tried.good
     assert cure.format(nginx) in tried.text
+
+
+def test_https_goes_through_a_proxy_that_sees_nothing_of_it(nginx: Nginx, tmp_path: Path) -> None:
+    files, results = nginx.certificates, scan(tmp_path)
+    ours = {"ca_file": files.ca, "certificate_file": files.client, "key_file": files.client_key}
+    with connect_proxy() as proxy:
+        destination = web(f"{nginx.mutual}/pacs", tls=ours, proxy=proxy.url, **basic(tmp_path))
+        assert {one.acceptance for one in destination.send(results)} == {Acceptance.TAKEN}
+        assert destination.ask(results).missing == ()
+        assert set(proxy.asked) == {f"127.0.0.1:{nginx.mutual_port}"}
+        stranger = web(f"{nginx.https}/pacs", proxy=proxy.url, **basic(tmp_path))
+        with pytest.raises(DeliveryRefused, match="certificate is not trusted"):
+            list(stranger.send(results))
+        proxy.is_closed = True
+        with pytest.raises(DeliveryDelayed, match=f"the proxy {proxy.url} does not let us through"):
+            list(destination.send(results))
 
 
 def test_a_redirect_to_another_host_is_told_and_not_followed(nginx: Nginx, tmp_path: Path) -> None:
