@@ -161,6 +161,11 @@ def parked(scene: Scene, state: DeliveryState) -> None:
     put(scene.records, a_delivery("1.2.3", state=state))
 
 
+def late(scene: Scene, seconds: float) -> None:
+    put(scene.records, a_workitem(state=WorkitemState.DELIVERING))
+    put(scene.records, a_delivery("1.2.3", state=DeliveryState.DELAYED, owed_at=NOW - seconds))
+
+
 def failing_notifier(scene: Scene) -> None:
     scene.records.notices.begin("ops", ())
     standing = replace(scene.records.notices.standing("ops"), failing_since=NOW - 1000)
@@ -214,6 +219,11 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
         Severity.ERROR,
         lambda scene: parked(scene, DeliveryState.MISFILED),
         lambda scene: scene.empty(tables.delivery),
+    ),
+    "late pacs": (
+        Severity.ERROR,
+        lambda scene: late(scene, 3601),
+        lambda scene: scene.records.deliveries.cancel(a_workitem(), "a person wished it"),
     ),
     "destination pacs": (
         Severity.ERROR,
@@ -276,7 +286,7 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
     """Those of the disk, of modules and of certificates have tests of their own."""
     names = {kind.__module__.rpartition(".")[2] for kind in registry.every_kind()}
     tested = {"folder", "identity", "senders", "parked", "destinations", "sources", "engine"}
-    tested |= {"processes"}
+    tested |= {"processes", "late"}
     assert names == tested | {"notifiers"} | {"disk", "modules", "certificates"}
 
 
@@ -288,6 +298,8 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
         lambda scene: source(scene, SourceState.REACHABLE, 319),
         lambda scene: waits(scene, 59),
         lambda scene: scene.put(tables.executor, an_executor("gateway", NOW - 59)),
+        lambda scene: late(scene, 3599),
+        lambda scene: (late(scene, 3601), destination(scene, DestinationState.UNREACHABLE, 1)),
         lambda scene: dies(scene, 4, 1),
         lambda scene: (dies(scene, 4, 601), dies(scene, 4, 1)),
         lambda scene: (moving_engine(scene), waits(scene, 36_000)),
@@ -336,6 +348,21 @@ def test_a_certificate_that_ends_is_told_until_it_is_renewed(scene: Scene, tmp_p
     (alarm,) = alarms_now(site, scene.records, made)
     assert alarm.severity is Severity.CRITICAL
     assert alarm.text == "the certificate of receiver cannot be read"
+
+
+def test_a_source_and_a_destination_of_one_name_are_two_alarms(
+    scene: Scene, tmp_path: Path
+) -> None:
+    own = SelfSigned.make(tmp_path)
+    tls = {"tls": {"certificate_file": own.certificate, "key_file": own.key}}
+    archive = {"name": "archive", **tls}
+    ends = {
+        "source": [{**archive, "kind": "orthanc", "url": "https://127.0.0.1"}],
+        "destination": [{**archive, "kind": "dimse"}],
+    }
+    site = parse({**SITE, "data": str(tmp_path), **ends})
+    found = {a.name for a in alarms_now(site, scene.records) if a.name[:4] == "cert"}
+    assert found == {"certificate source archive", "certificate destination archive"}
 
 
 def test_a_result_that_is_taken_and_never_shown_is_parked(scene: Scene) -> None:

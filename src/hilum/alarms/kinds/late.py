@@ -1,0 +1,30 @@
+"""A destination answers, and has not taken a result for long: it is full, busy or not in order."""
+
+from collections.abc import Iterator
+
+from hilum.alarms.alarm import Alarm, Facts
+from hilum.records.states import DeliveryState, DestinationState
+from hilum.severity import Severity
+from hilum.wording import counted
+
+LATE_SECONDS = 3600.0
+
+
+def alarms(facts: Facts) -> Iterator[Alarm]:
+    """Each destination of the settings of which that is so."""
+    standings = facts.records.destinations.all()
+    before = facts.now - LATE_SECONDS
+    late = facts.records.deliveries.studies_in(DeliveryState.DELAYED, owed_before=before)
+    for settings in facts.site.destination:
+        standing = standings.get(settings.name)
+        if standing and standing.state is DestinationState.UNREACHABLE:
+            continue  # that is an alarm of its own
+        if studies := late.get(settings.name, []):
+            yield Alarm(
+                f"late {settings.name}",
+                Severity.ERROR,
+                f"destination {settings.name} answers, and has not taken the results of "
+                f"{counted(len(studies), 'study')} for more than an hour: they are tried again",
+                "type `hilum trace STUDY` to see what it answers, and have that put right there",
+                studies=tuple(studies),
+            )
