@@ -42,6 +42,15 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("name", ["ca", "../elsewhere", "a/CN=b", "", "-days"])
+def test_a_certificate_is_made_for_machines_only(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "trial"
+    refused = CliRunner().invoke(app, ["certificates", str(folder), f"--host={name}"])
+    assert refused.exit_code != 0
+    assert "no name or address of a machine" in str(refused.exception)
+    assert not folder.exists()
+
+
 def ours(folder: Path, name: str = HOST, **values: object) -> Tls:
     files = {"certificate_file": folder / f"{name}.pem", "key_file": folder / f"{name}.key"}
     return Tls(ca_file=folder / "ca.pem", **files, **values)

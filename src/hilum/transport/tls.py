@@ -79,8 +79,8 @@ def problem_of_tls(host: str, port: int, tls: Tls | None, seconds: float) -> Tls
     try:
         with socket.create_connection((host, port), seconds) as plain:
             return _problem(plain, host, tls)
-    except OSError:
-        return None  # nobody listens: it has nothing to do with TLS
+    except (OSError, ConfigurationError):
+        return None  # nobody listens, or our files are renewed just now
 
 
 def _problem(plain: socket.socket, host: str, tls: Tls | None) -> TlsProblem | None:
