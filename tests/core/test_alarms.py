@@ -300,6 +300,7 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
         lambda scene: scene.put(tables.executor, an_executor("gateway", NOW - 59)),
         lambda scene: late(scene, 3599),
         lambda scene: (late(scene, 3601), destination(scene, DestinationState.UNREACHABLE, 1)),
+        lambda scene: (late(scene, 9999), destination(scene, DestinationState.REACHABLE, 3599)),
         lambda scene: dies(scene, 4, 1),
         lambda scene: (dies(scene, 4, 601), dies(scene, 4, 1)),
         lambda scene: (moving_engine(scene), waits(scene, 36_000)),

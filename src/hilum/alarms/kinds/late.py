@@ -17,8 +17,9 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
     late = facts.records.deliveries.studies_in(DeliveryState.DELAYED, owed_before=before)
     for settings in facts.site.destination:
         standing = standings.get(settings.name)
-        if standing and standing.state is DestinationState.UNREACHABLE:
-            continue  # that is an alarm of its own
+        is_away = standing and standing.state is DestinationState.UNREACHABLE
+        if is_away or (standing and standing.since > before):
+            continue  # being away is an alarm of its own, and what waited meanwhile takes its time
         if studies := late.get(settings.name, []):
             yield Alarm(
                 f"late {settings.name}",
