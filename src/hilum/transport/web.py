@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # imported when the first request is made: who only reads set
 
 LARGEST_ANSWER = 64 << 20  # bytes, unless more is asked for
 LARGEST_REFUSAL = 4096  # bytes that are read of an answer that was not expected
+SLOWEST_LINE = 10_000  # bytes per second; what comes more slowly holds up a thread for ever
 EVERY_STATUS = range(200, 600)
 BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 CURES: dict[int, str] = {
@@ -277,7 +278,7 @@ class HttpClient:
         is_wanted = response.is_success or response.status_code in expected
         largest = largest if is_wanted else LARGEST_REFUSAL
         chunks = []
-        for chunk in response.iter_bytes():
+        for chunk in _in_time(response):
             chunks.append(chunk)
             largest -= len(chunk)
             if largest < 0:
@@ -301,6 +302,19 @@ class HttpClient:
         if not is_wanted:
             raise self.failure(answer)
         return answer
+
+
+def _in_time(response: "httpx.Response") -> Iterator[bytes]:
+    """What comes of an answer; `httpx.ReadTimeout` where it only trickles in."""
+    import httpx
+
+    patience = float(response.request.extensions["timeout"]["read"])  # s, for the next bytes
+    began = time.monotonic()
+    for chunk in response.iter_bytes():
+        patience += len(chunk) / SLOWEST_LINE
+        if time.monotonic() - began > patience:
+            raise httpx.ReadTimeout("it trickles in", request=response.request)
+        yield chunk
 
 
 Item = TypeVar("Item")
