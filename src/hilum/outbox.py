@@ -72,6 +72,7 @@ class Outbox:
         self._tried: dict[
             str, float
         ] = {}  # unreachable ones, and when they were last sent something
+        self._held_until: dict[str, float] = {}  # those that asked us to wait
         self._stopping = False
 
     def start(self) -> None:
@@ -106,6 +107,8 @@ class Outbox:
 
     def deliver_next(self, settings: DestinationSettings) -> float:
         """Attempt the first delivery that is due at a destination; seconds until the next turn."""
+        if (pause := self._held_until.get(settings.name, 0.0) - self._clock()) > 0:
+            return pause
         unreachable = self._is_unreachable(settings.name)
         if unreachable and _answers(settings):
             self._note_answer(settings.name)
@@ -138,8 +141,8 @@ class Outbox:
         except (DeliveryDelayed, OSError) as error:
             if unreachable:
                 return False
+            pause = max(pause_seconds(number), self._hold(settings.name, error))
             answers = self._still_answers(settings, str(error))
-            pause = pause_seconds(number)
             then = f"again in {pause:.0f} s" if answers else "sent as soon as it answers"
             text = f"attempt {number}: {error}; {then}"
             deliveries.delay(tried, text, self._clock() + pause)
@@ -261,6 +264,13 @@ class Outbox:
                 time.sleep(pause)  # a new result does not make it answer
             else:
                 waker.wait(pause)
+
+    def _hold(self, name: str, error: Exception) -> float:
+        """Leave a destination alone for as long as it asks us to; how long that is, in s."""
+        pause = error.pause_seconds if isinstance(error, DeliveryDelayed) else 0.0
+        if pause:
+            self._held_until[name] = self._clock() + pause
+        return pause
 
     def _is_unreachable(self, name: str) -> bool:
         standing = self._records.destinations.get(name)

@@ -147,6 +147,24 @@ def test_one_that_cannot_be_taken_holds_up_no_other(desk: Desk, archive: Dicomwe
     assert [desk.state(name) for name in ("first", "second")] == ["delivering", "completed"]
 
 
+@pytest.mark.parametrize(("asked", "pause"), [("600", 600.0), ("864000", 1800.0)])
+def test_one_that_asks_us_to_wait_is_left_alone_and_is_not_unreachable(
+    desk: Desk, archive: DicomwebArchive, asked: str, pause: float
+) -> None:
+    archive.open(WebBehaviour(busy_first=2, qido_status=503, retry_after=asked))
+    uids = {desk.owe(name, "pacs") for name in "ab"}
+    assert desk.turn() == 0, "it has answered"
+    assert f"asks us to wait {pause:.0f} s; again in {pause:.0f} s" in desk.delivery("a").reason
+    assert views.destinations(desk.site, desk.records)[0].state != "unreachable"
+    archive.asked = 0
+    assert desk.turn() == pause, "the other result waits, too"
+    assert archive.asked == 0
+    archive.open()
+    while desk.turn() == 0:
+        pass
+    assert set(archive.holds) == uids
+
+
 def test_a_refusal_is_parked_until_a_person_releases_it(
     desk: Desk, archive: DicomwebArchive
 ) -> None:

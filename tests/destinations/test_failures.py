@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from hilum.destinations.folder import FolderDestinationSettings
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.testing import results_of
 from hilum.transport.statuses import meaning_of
+from hilum_lab.archives.behaviour import AE_TITLE, DimseBehaviour
+from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
 from tests.synthetic import DCMTK, running_receiver, uid, wait_for_port, write_series
 
@@ -348,3 +350,52 @@ def test_verdicts(status: int, expected: Acceptance) -> None:
     meaning, text = meaning_of(status)
     assert meaning is expected
     assert f"0x{status:04X}" in text
+
+
+@pytest.mark.parametrize("status", [0xA700, 0xC001])
+def test_a_list_that_the_archive_cuts_short_by_a_status_shows_what_is_on_it(
+    files: list[Path], status: int
+) -> None:
+    results = results_of(files)
+    archive = DimseArchive(available_port())
+    archive.open(DimseBehaviour(limit=1, limit_status=status))
+    try:
+        destination = open_destination(
+            _dimse(archive.port).model_copy(update={"ae_title": AE_TITLE})
+        )
+        assert {one.acceptance for one in destination.send(results)} == {Acceptance.TAKEN}
+        assert destination.ask(results).missing == ()
+        archive.open(DimseBehaviour(find_statuses={"IMAGE": 0xA700}))
+        with pytest.raises(
+            DeliveryDelayed, match="answered C-FIND with 0xA700: it lacks resources"
+        ):
+            destination.ask(results)
+    finally:
+        archive.close()
+
+
+def test_an_answer_that_only_trickles_in_is_not_waited_for(files: list[Path]) -> None:
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            with suppress(OSError):  # nobody waits for the rest
+                while not over.wait(0.05):
+                    self.wfile.write(b" ")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep the test's output clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        settings = DicomwebDestinationSettings(name="web", url=url, timeout_seconds=0.5)
+        try:
+            with pytest.raises(DeliveryDelayed, match="web: no answer in time"):
+                open_destination(settings).ask(results_of(files))
+        finally:
+            over.set()
+            server.shutdown()

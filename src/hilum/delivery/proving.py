@@ -98,7 +98,7 @@ class Proving:
         except DeliveryRefused as error:
             return self._not_shown(f"it cannot be asked: {error}")
         except DeliveryDelayed as error:
-            return self._later(str(error), is_silent=True)
+            return self._later(str(error), is_silent=True, shortest=error.pause_seconds)
         if shown.evidence is Evidence.NONE:
             return self._accepted("it says nothing about single objects when it is asked")
         if shown.missing:
@@ -209,7 +209,7 @@ class Proving:
         except DeliveryRefused as error:
             return self._not_shown(str(error))
         except DeliveryDelayed as error:
-            return self._later(str(error), is_silent=True)
+            return self._later(str(error), is_silent=True, shortest=error.pause_seconds)
         if immediate is None:
             text = "accepted, and asked for a commitment that has not come yet"
             return self._later(text, shortest=COMMITMENT_SECONDS)

@@ -79,8 +79,8 @@ def is_answered(call: Callable[[], object]) -> bool:
         call()
     except DeliveryRefused:
         return True  # it does not want us, but it is there
-    except DeliveryDelayed:
-        return False
+    except DeliveryDelayed as error:
+        return error.pause_seconds > 0  # it is there, and says when it wants to be asked
     return True
 
 

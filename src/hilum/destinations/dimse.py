@@ -80,13 +80,15 @@ class DimseDestination:
 
     def ask(self, results: Sequence[Result]) -> Shown:
         from hilum.dicom.instance import Instance
-        from hilum.transport.query import QueryRefused
+        from hilum.transport.query import QueryBusy, QueryRefused
 
         instances = [Instance.read(result.path) for result in results]
         try:
             shown = self._listed(instances)
         except QueryRefused:
             return self._counted(results, instances)
+        except QueryBusy:  # there may be too much in the series for one answer
+            shown = self._listed(instances[:MOST_SINGLE_QUERIES], one_by_one=True)
         if results and not shown:
             return self._unlisted(results, instances)
         if unseen := [i for i in instances if i.sop_instance_uid not in shown]:
@@ -122,7 +124,8 @@ class DimseDestination:
             key = instance.sop_instance_uid if one_by_one else instance.series_uid
             queries[key] = query
         patient_id = instances[0].patient.id if instances else ""
-        found = self._find(*queries.values(), patient_id=patient_id)
+        # A list that the archive cuts short shows what is on it.
+        found = self._find(*queries.values(), patient_id=patient_id, part_will_do=True)
         return {str(match.get("SOPInstanceUID")) for match in found}
 
     def _counted(self, results: Sequence[Result], instances: Sequence["Instance"]) -> Shown:
@@ -145,16 +148,25 @@ class DimseDestination:
         ]
         return Shown(tuple(missing), Evidence.COUNTED)
 
-    def _find(self, *queries: "Dataset", patient_id: str = "") -> list["Dataset"]:
-        """Every match; `DeliveryRefused`, with the cure, if it does not let us ask."""
-        from hilum.transport.query import QueryDelayed, QueryRefused, find
+    def _find(
+        self, *queries: "Dataset", patient_id: str = "", part_will_do: bool = False
+    ) -> list["Dataset"]:
+        """Every match; `DeliveryRefused`, with the cure, if it does not let us ask.
+
+        If a part will do, an error after the first match ends the list.
+        """
+        from hilum.transport.query import QueryBusy, QueryRefused, find
         from hilum.transport.scu import echo
 
         for is_first in (True, False):
             began = time.monotonic()
+            found: list[Dataset] = []
             try:
-                return list(find(queries, self._asked, patient_id=patient_id))
-            except (QueryRefused, QueryDelayed):
+                found.extend(find(queries, self._asked, patient_id=patient_id))
+                return found
+            except (QueryRefused, QueryBusy):
+                if found and part_will_do:
+                    return found
                 raise
             except DeliveryRefused as error:
                 raise DeliveryRefused(f"{error}; {self._how_to_be_asked}") from error

@@ -81,10 +81,13 @@ class DeliveryRecords:
             query = query.where(delivery.destination == destination)
         return list(dict.fromkeys(row.workitem_id for row in select(self._database, query)))
 
-    def studies_in(self, *states: DeliveryState) -> dict[str, list[str]]:
+    def studies_in(
+        self, *states: DeliveryState, owed_before: float | None = None
+    ) -> dict[str, list[str]]:
         """The studies with a delivery in one of these states, by destination.
 
-        Without those of results that another one has replaced.
+        Without those of results that another one has replaced. `owed_before` (s since 1970) leaves
+        out what is owed since later.
         """
         workitem = tables.workitem.c
         query = (
@@ -93,6 +96,8 @@ class DeliveryRecords:
             .where(delivery.state.in_(states), workitem.superseded_by.is_(None))
             .order_by(delivery.destination, delivery.owed_at)
         )
+        if owed_before is not None:
+            query = query.where(delivery.owed_at < owed_before)
         found: dict[str, dict[str, None]] = {}
         for row in select(self._database, query):
             found.setdefault(row.destination, {})[row.study_uid] = None

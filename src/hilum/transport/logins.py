@@ -15,8 +15,10 @@ import httpx
 
 from hilum.config.logins import OAuth2
 from hilum.errors import RESTART, HilumError
+from hilum.transport.retry_after import seconds_in
 
 Error = Callable[[str], HilumError]
+Delay = Callable[[str, float], HilumError]  # with a pause in s
 MARGIN_SECONDS = 30.0  # before its end a token is no longer used
 DEFAULT_SECONDS = 300.0  # how long a token holds that does not say so
 KNOWN_ERRORS = {  # RFC 6749 5.2
@@ -45,7 +47,7 @@ class ClientCredentials(httpx.Auth):
     """Sends a token that an OAuth2 service gives for client credentials (RFC 6749 4.4)."""
 
     def __init__(
-        self, settings: OAuth2, read: Callable[[], str], refused: Error, delayed: Error
+        self, settings: OAuth2, read: Callable[[], str], refused: Error, delayed: Delay
     ) -> None:
         self._settings = settings
         self._read = read
@@ -90,7 +92,8 @@ class ClientCredentials(httpx.Auth):
     def _keep(self, answer: httpx.Response) -> None:
         told = _told(answer)
         if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise self._delayed(f"its token service answers HTTP {answer.status_code}")
+            pause = seconds_in(answer.headers.get("Retry-After", ""), time.time())
+            raise self._delayed(f"its token service answers HTTP {answer.status_code}", pause)
         token = told.get("access_token")
         if not answer.is_success or not isinstance(token, str) or not is_token(token):
             said = str(told.get("error", ""))

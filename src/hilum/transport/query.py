@@ -33,8 +33,8 @@ class QueryRefused(DeliveryRefused):
     """It can be asked, and does not answer this question; another one may do."""
 
 
-class QueryDelayed(DeliveryDelayed):
-    """It answers, and cannot answer this question now."""
+class QueryBusy(DeliveryDelayed):
+    """It answers that it has no resources for all of this question now (0xA7xx)."""
 
 
 def find(
@@ -133,9 +133,8 @@ def _require_success(status: int | None, peer: Peer, what: str) -> None:
     if status is None:
         raise DeliveryDelayed(f"{peer}: no complete answer to {what}")
     if 0xA700 <= status <= 0xA7FF:
-        raise QueryDelayed(
-            f"{peer} is out of resources and does not answer {what} (0x{status:04X})"
-        )
+        why = "it lacks resources, or has more than its limit lets it give: raise that there"
+        raise QueryBusy(f"{peer} answered {what} with 0x{status:04X}: {why}")
     if status != 0:
         text = f"{peer} answered {what} with 0x{status:04X}: its log names the cause"
         raise QueryRefused(text)
