@@ -5,6 +5,7 @@ import json
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -219,6 +220,7 @@ class TokenService:
     seconds: int = 3600
     status: int = 200
     error: str = ""
+    is_endless: bool = False  # the answer
     asked: list[tuple[str, str]] = field(default_factory=list)  # Authorization, form
 
 
@@ -235,9 +237,14 @@ def token_service() -> Iterator[TokenService]:
             told = {"access_token": token, "token_type": "Bearer", "expires_in": service.seconds}
             content = json.dumps({"error": service.error} if service.error else told).encode()
             self.send_response(service.status)
-            self.send_header("Content-Length", str(len(content)))
+            if not service.is_endless:
+                self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+            with suppress(OSError):  # nobody waits for more
+                while service.is_endless:
+                    self.wfile.write(b" ")
+                    time.sleep(0.05)
 
         def log_message(self, format: str, *args: object) -> None:
             """Keep the test's output clean."""

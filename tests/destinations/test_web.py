@@ -1,6 +1,7 @@
 """DICOMweb as hospitals have it: behind nginx, with logins, certificates, limits and redirects."""
 
 import base64
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -284,6 +285,27 @@ def test_a_token_service_that_gives_none(
         list(destination.send(scan(tmp_path)))
     assert text in str(raised.value)
     assert "Müller" not in str(raised.value)
+
+
+def test_a_token_service_that_is_silent_is_not_waited_for_without_end(
+    nginx: Nginx, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        service = TokenService(url=f"http://127.0.0.1:{silent.getsockname()[1]}/token")
+        destination = web(f"{nginx.url}/token", **oauth2(tmp_path, service), timeout_seconds=0.5)
+        with pytest.raises(DeliveryDelayed, match="no answer in time"):
+            list(destination.send(scan(tmp_path)))
+
+
+def test_a_token_service_whose_answer_has_no_end_holds_up_nobody(
+    nginx: Nginx, tokens: TokenService, tmp_path: Path
+) -> None:
+    tokens.is_endless = True
+    destination = web(f"{nginx.url}/token", **oauth2(tmp_path, tokens), timeout_seconds=0.5)
+    with pytest.raises(DeliveryDelayed, match="no answer in time"):
+        list(destination.send(scan(tmp_path)))
+    tokens.is_endless = False
+    assert {one.acceptance for one in destination.send(scan(tmp_path / "2"))} == {Acceptance.TAKEN}
 
 
 def test_a_token_service_that_is_down_is_waited_for(nginx: Nginx, tmp_path: Path) -> None:
