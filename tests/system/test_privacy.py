@@ -4,7 +4,6 @@ import os
 import sys
 from pathlib import Path
 
-import httpx
 import pydicom
 import pytest
 
@@ -14,6 +13,7 @@ from hilum.dicom.instance import Instance
 from hilum.privacy import OTHERS
 from hilum.process import keep_private
 from plugin import BRIGHT, install_plugin
+from tests.signing_in import asked
 
 from .site import running
 from .test_modules import site_for
@@ -35,9 +35,8 @@ def test_markers_stay_in_the_objects(tmp_path: Path, monkeypatch: pytest.MonkeyP
         hilum.send(files)
         study_uid = Instance.read(files[0]).study_uid
         hilum.settled(study_uid)
-        console = f"http://127.0.0.1:{hilum.site.console.port}"
         pages = "".join(
-            httpx.get(console + path).text
+            asked(hilum.site, path).text
             for path in (
                 "/",
                 "/api/v1/studies",

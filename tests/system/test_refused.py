@@ -5,12 +5,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import httpx
 from typer.testing import CliRunner
 
 from hilum.cli import app
 from hilum_lab.network.processes import available_port
 from tests.patience import PATIENCE
+from tests.signing_in import asked
 from tests.system.site import Running, running
 
 
@@ -43,8 +43,7 @@ def test_a_sender_with_a_wrong_ae_title_is_seen(tmp_path: Path) -> None:
         shown = status(hilum, tmp_path)
         assert f"3 times (first {shown.split('(first ')[1][:19]})  calling AE title" in shown
         assert f"SCANNER2 at 127.0.0.1 calling HIPPOAI: calling AE title SCANNER2 {cure}" in shown
-        console = f"http://127.0.0.1:{hilum.site.console.port}"
-        assert httpx.get(f"{console}/api/v1/refusals").json() == [row]
+        assert asked(hilum.site, "/api/v1/refusals").json() == [row]
         hilum.until(lambda: "alarm since" in status(hilum, tmp_path), "the alarm")
         assert "1 sender was rejected within the last hour, the last one SCANNER2" in shown
         log = (hilum.site.data / "logs" / "hilum.log").read_text()

@@ -5,7 +5,6 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
 import pytest
 
 from factory import mr_slices, write
@@ -17,6 +16,7 @@ from hilum.service.roles import Role
 from hilum.service.supervisor import EVERY_ROLE, Supervisor, tasks
 from hilum_lab.network.processes import available_port, listens
 from plugin import BRIGHT, install_plugin
+from tests.signing_in import asked
 
 from .site import running
 from .test_modules import site_for
@@ -37,9 +37,7 @@ def test_a_console_that_stands_still_slows_no_decision(
         os.kill(console, signal.SIGKILL)
         hilum.until(lambda: hilum.supervisor.processes["console"].pid != console, "another one")
         hilum.until(lambda: listens(hilum.site.console.port), "the console")
-        shown = httpx.get(f"http://127.0.0.1:{hilum.site.console.port}/api/v1/studies").json()[
-            "studies"
-        ]
+        shown = asked(hilum.site, "/api/v1/studies").json()["studies"]
         assert [view["study_uid"] for view in shown] == [study.study_uid]
 
 

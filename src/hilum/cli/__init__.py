@@ -13,6 +13,7 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     backup,
     audit,
     certificates,
+    people,
     kinds,
     notify,
     licences,

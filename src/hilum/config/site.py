@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from hilum.config.audit import AuditSettings
+from hilum.config.console import Console
 from hilum.config.fields import (
     AETitle,
     Keyword,
@@ -215,13 +216,6 @@ class NormsSettings(Settings):
         description="CSV file with the columns what, sex, age_from, age_to, mean_ml and sd_ml."
     )
     citation: str = Field(min_length=1, description="Source that is named beside every comparison.")
-
-
-class Console(Settings):
-    """The web page and API."""
-
-    host: str = Field("127.0.0.1", description="Address of the console.")
-    port: Port = Field(8040, description="HTTP port of the console.")
 
 
 class Worker(Settings):

@@ -1,7 +1,9 @@
 """The application: every page and every resource of the API, put together."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -9,14 +11,40 @@ from fastapi.staticfiles import StaticFiles
 from hilum.config.site import Site
 from hilum.console import api, pages
 from hilum.console.desk import Desk
-from hilum.console.endpoints import found_in
+from hilum.console.endpoints import COOKIE, TOKEN, found_in
+from hilum.console.guard import GuardedRoute, cookie_name
+from hilum.console.protection import Protection
+from hilum.console.rendering import Rendering
 from hilum.module import ModuleFacts
+from hilum.people.everybody import Everybody
 from hilum.records import Records
+
+LARGEST_BODY = 1024 * 1024  # bytes; an endpoint that takes more says so with `max_body_size`
+
+
+class _Application(FastAPI):
+    """Describes, too, how one signs in."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description of the API (OpenAPI 3.1)."""
+        described = super().openapi()
+        cookie = cookie_name(self.state.desk.site.console)
+        described.setdefault("components", {})["securitySchemes"] = {
+            COOKIE: {"type": "apiKey", "in": "cookie", "name": cookie},
+            TOKEN: {"type": "http", "scheme": "bearer"},
+        }
+        return described
+
+
+@asynccontextmanager
+async def _closing(made: FastAPI) -> AsyncIterator[None]:
+    yield
+    made.state.desk.everybody.close()
 
 
 def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> FastAPI:
     """The ASGI application of one site."""
-    made = FastAPI(
+    made = _Application(
         title="Hilum",
         version=version("hilum"),
         description="The AI gateway for the hospital imaging network. "
@@ -24,9 +52,16 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
         openapi_url=f"{api.V1}/openapi.json",
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        lifespan=_closing,
+        max_body_size=LARGEST_BODY,
     )
-    made.state.desk = Desk(site, records, tuple(installed))
-    for endpoints in (*found_in(api), *found_in(pages)):
+    made.router.route_class = GuardedRoute
+    made.add_middleware(Protection, console=site.console)
+    parts = [*found_in(api), *found_in(pages)]
+    menu = [entry for endpoints in parts for entry in endpoints.menu()]
+    everybody = Everybody(site.data, site.console)
+    made.state.desk = Desk(site, records, tuple(installed), Rendering(menu), everybody)
+    for endpoints in parts:
         endpoints.add_to(made)
     made.mount("/static", StaticFiles(packages=[(__package__, "static")]))
     return made

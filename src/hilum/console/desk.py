@@ -3,24 +3,36 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from hilum.config.site import Site
 from hilum.console.patience import Patience
+from hilum.console.rendering import Rendering
 from hilum.module import ModuleFacts
+from hilum.people.everybody import Everybody
 from hilum.records import Records
+
+HASHES_AT_ONCE = 2  # each takes 64 MiB
+LOOKUPS_AT_ONCE = 4  # of sessions and tokens; they never wait for pages
 
 
 @dataclass(frozen=True)
 class Desk:
     """The settings, the records and the installed modules.
 
-    `patience` is that of watchdogs and monitoring, which must not wait behind people.
+    `rendering` makes pages. `patience` is that of watchdogs and monitoring, which must not wait
+    behind people. `everybody` is asked in few threads: `hashing` for passwords, `lookups` for the
+    rest.
     """
 
     site: Site
     records: Records
-    modules: tuple[ModuleFacts, ...] = ()
+    modules: tuple[ModuleFacts, ...]
+    rendering: Rendering
+    everybody: Everybody
+    hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
+    lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE))
     patience: Patience = field(default_factory=Patience)
 
 

@@ -16,6 +16,7 @@ from hilum.records.database import Database, raise_it
 from hilum.records.deliveries import DeliveryRecords
 from hilum.records.events import EventRecords
 from hilum.records.executors import ExecutorRecords
+from hilum.records.flowing import FlowRecords
 from hilum.records.notices import NoticeRecords
 from hilum.records.receipts import ReceiptRecords
 from hilum.records.rejections import RejectionRecords
@@ -78,6 +79,7 @@ class Records:
         self.rejections = RejectionRecords(database)
         self.alarms = AlarmRecords(database)
         self.notices = NoticeRecords(database)
+        self.flow = FlowRecords(database)
         self.executors = ExecutorRecords(database)
 
     def close(self) -> None:

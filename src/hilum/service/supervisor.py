@@ -20,6 +20,7 @@ from hilum.engine.liveness import DEAD_SECONDS
 from hilum.errors import RECOVER, RecordsUnusable
 from hilum.hints import Died, HintSender, gateway_address, worker_address
 from hilum.logs import also_logging
+from hilum.people.entrance import address_of
 from hilum.privacy import make_private
 from hilum.process import (
     children_deaf_to_ctrl_c,
@@ -35,6 +36,7 @@ from hilum.service.console import show
 from hilum.service.gateway import run_gateway
 from hilum.service.preflight import (
     alone_in,
+    check_console,
     check_ends,
     check_norms,
     check_rules,
@@ -88,6 +90,8 @@ class Supervisor:
         check_rules(site)
         check_norms(site)
         check_ends(site)
+        if Role.CONSOLE in roles:
+            check_console(site)
         self.site = site
         self.roles = roles
         make_private(site.data)
@@ -196,7 +200,8 @@ def _supervise(supervisor: Supervisor, stop: threading.Event) -> None:
         receiver = site.receiver
         log.info("listening as %s on %s:%d", receiver.ae_title, receiver.host, receiver.port)
     if Role.CONSOLE in supervisor.roles:
-        log.info("console on http://%s:%d", site.console.host, site.console.port)
+        how = "; `hilum console` prints a link that opens it" if site.console.is_local else ""
+        log.info("console on %s%s", address_of(site), how)
     try:
         while not stop.is_set():
             supervisor.wait()

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
@@ -63,11 +63,12 @@ class ArchiveHoldings:
                 self.holds[here] = header
                 self._since.setdefault(here, time.monotonic())
 
-    def forget(self) -> None:
-        """Hold nothing any more, as after a backup from long ago; the counts stay."""
+    def forget(self, study_uids: Collection[str]) -> None:
+        """Hold nothing of these studies, as after a backup from before them; the counts stay."""
         with self._lock:
-            self.holds.clear()
-            self._since.clear()
+            for uid, header in list(self.holds.items()):
+                if text_of(header, "StudyInstanceUID") in study_uids:
+                    del self.holds[uid], self._since[uid]
 
     def matches(self, level: str, asked: Dataset, behaviour: Keeping) -> Iterator[Dataset]:
         """A header for each match of a query: UIDs and the Patient ID are matched."""

@@ -10,7 +10,7 @@ from hilum.people.roles import Permission
 endpoints = pages("Studies", place=2)
 
 
-@endpoints.get("/", Permission.LOOK, response_class=HTMLResponse)
+@endpoints.get("/studies", Permission.LOOK, response_class=HTMLResponse)
 @endpoints.get("/studies/{uid}", Permission.LOOK, response_class=HTMLResponse)
 def page() -> str:
     """The page; its script asks the API for what it shows."""

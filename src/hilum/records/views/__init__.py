@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from hilum.records.views.now import NowView, now_view
 from hilum.records.views.places import (
     DestinationView,
     QuarantinedView,
@@ -32,6 +33,7 @@ from hilum.records.views.worklist import (
 __all__ = [
     "PAGE",
     "DestinationView",
+    "NowView",
     "QuarantineView",
     "QuarantinedView",
     "ResultView",
@@ -43,6 +45,7 @@ __all__ = [
     "as_json",
     "destinations",
     "events",
+    "now_view",
     "quarantine",
     "refusal_in",
     "sources",

@@ -1,7 +1,7 @@
 """Archives that commit themselves late, and one that loses what it had shown."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hilum.records.states import DeliveryState, EventKind
 from hilum_lab.archives.behaviour import Commits, DimseBehaviour
@@ -68,12 +68,12 @@ def commitment_lost(trial: Trial) -> None:
     released=True,
 )
 def archive_restored(trial: Trial) -> None:
-    since = datetime.now() - timedelta(seconds=1)
+    since = datetime.now()
     studies = [trial.send(), trial.send()]
     trial.until(lambda: all(map(trial.is_done, studies)), "end of the deliveries")
-    trial.network.archive.forget()
+    trial.network.archive.forget({study.uid for study in studies})
     trial.lifted()
-    words = ("resend", "--to", ARCHIVE_NAME, "--since", since.isoformat(timespec="seconds"))
+    words = ("resend", "--to", ARCHIVE_NAME, "--since", since.isoformat())
     for _ in range(2):  # the second finds nothing to send
         ended = trial.hilum.typed(*words)
         trial.require(ended.returncode == 0, f"`hilum resend` says {ended.stdout}{ended.stderr}")

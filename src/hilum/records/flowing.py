@@ -1,0 +1,104 @@
+"""How the work flows: how much waits at each step, since when, and what came of the last hours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from hilum.records import tables
+from hilum.records.database import Database
+from hilum.records.rows import select
+from hilum.records.states import ARRIVED, OWED, PARKED, DeliveryState, WorkitemState
+
+study = tables.study.c
+workitem = tables.workitem.c
+delivery = tables.delivery.c
+removal = tables.removal.c
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How many wait at one step, and since when the oldest does (s since 1970)."""
+
+    count: int
+    oldest: float | None
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Results that arrived: when the last image of the study had come, and when they were shown."""
+
+    complete_at: float
+    shown_at: float
+
+
+class FlowRecords:
+    """Looks over all studies, workitems and deliveries; it changes nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def assembling(self) -> Backlog:
+        """Studies of which images may still come."""
+        gone = sa.exists().where(removal.study_uid == study.study_uid)
+        return self._backlog(tables.study, study.first_at, study.settled_images == 0, ~gone)
+
+    def in_state(self, state: WorkitemState) -> Backlog:
+        """Workitems in a state."""
+        return self._backlog(tables.workitem, workitem.created, workitem.state == state)
+
+    def owed(self) -> Backlog:
+        """Deliveries that nobody but Hilum has to do something about."""
+        return self._deliveries(OWED)
+
+    def parked(self) -> Backlog:
+        """Deliveries that wait for a person."""
+        return self._deliveries(PARKED)
+
+    def first_images(self, since: float) -> list[float]:
+        """When the first image came of each study of which the last one came after `since`."""
+        query = sa.select(study.first_at).where(study.last_at >= since, study.first_at >= since)
+        return [row.first_at for row in select(self._database, query)]
+
+    def arrivals(self, since: float) -> list[Arrival]:
+        """Results that arrived after `since`, as far as their destination can prove it."""
+        shown_at = sa.func.coalesce(delivery.verified_at, delivery.accepted_at).label("shown_at")
+        query = (
+            sa.select(study.last_at, shown_at)
+            .select_from(tables.delivery)
+            .join(tables.workitem, workitem.id == delivery.workitem_id)
+            .join(tables.study, study.study_uid == workitem.study_uid)
+            .where(delivery.state.in_(ARRIVED), shown_at >= since, study.last_at >= since)
+        )
+        return [Arrival(row.last_at, row.shown_at) for row in select(self._database, query)]
+
+    def troubles(self, since: float) -> list[float]:
+        """When the workitems came up that failed, or wait for a person, after `since`."""
+        states = (WorkitemState.FAILED, WorkitemState.HELD, WorkitemState.PARKED)
+        query = sa.select(workitem.created).where(
+            workitem.state.in_(states), workitem.created >= since
+        )
+        return [row.created for row in select(self._database, query)]
+
+    def mark(self) -> str:
+        """A short text that differs once something happened: an event, an alarm, a silence."""
+        newest = sa.select(sa.func.max(tables.event.c.id)).scalar_subquery()
+        alarms = sa.select(sa.func.count(), sa.func.max(tables.alarm.c.since))
+        silent = sa.select(sa.func.max(tables.destination.c.since)).scalar_subquery()
+        watched = sa.select(sa.func.max(tables.source.c.since)).scalar_subquery()
+        query: sa.Select[Any] = alarms.add_columns(newest, silent, watched)
+        (row,) = select(self._database, query)
+        return "-".join("" if value is None else f"{value:.15g}" for value in row)
+
+    def _deliveries(self, states: Sequence[DeliveryState]) -> Backlog:
+        return self._backlog(tables.delivery, delivery.owed_at, delivery.state.in_(states))
+
+    def _backlog(
+        self, table: sa.Table, since: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]
+    ) -> Backlog:
+        query = sa.select(
+            sa.func.count().label("number"), sa.func.min(since).label("oldest")
+        ).select_from(table)
+        (row,) = select(self._database, query.where(*where))
+        return Backlog(int(row.number), row.oldest)

@@ -1,0 +1,96 @@
+"""How things stand at this moment: what waits where, and how the last hour and day went."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import median
+
+from hilum.records import Records
+from hilum.records.flowing import Backlog
+from hilum.records.states import WorkitemState
+
+HOUR = 3600.0
+BARS = {HOUR: 12, 24 * HOUR: 24}  # how many bars each chart has, by the time it covers (s)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step on the way to the archive; `waits_for_person` says whose turn it is."""
+
+    name: str
+    backlog: Backlog
+    explanation: str
+    waits_for_person: bool = False
+
+
+@dataclass(frozen=True)
+class Chart:
+    """How many there were in each of equal parts of the last `seconds`, the latest last."""
+
+    title: str
+    seconds: float
+    bars: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return sum(self.bars)
+
+
+@dataclass(frozen=True)
+class Period:
+    """The last hour or day: charts, and the usual time from last image to shown result (s)."""
+
+    title: str
+    charts: tuple[Chart, ...]
+    median_seconds: float | None
+
+
+@dataclass(frozen=True)
+class NowView:
+    """All of it; the steps stand in the order of the way."""
+
+    steps: tuple[Step, ...]
+    periods: tuple[Period, ...]
+
+
+def now_view(records: Records, now: float) -> NowView:
+    """How things stand at `now` (s since 1970)."""
+    flow = records.flow
+    steps = (
+        Step("assembling", flow.assembling(), "studies of which images may still come"),
+        Step("waiting", flow.in_state(WorkitemState.SCHEDULED), "analyses that wait for a worker"),
+        Step("running", flow.in_state(WorkitemState.RUNNING), "analyses that a module works on"),
+        Step("delivering", flow.owed(), "results on their way, or asked for"),
+        Step("held", flow.in_state(WorkitemState.HELD), "studies that wait for a person", True),
+        Step("parked", flow.parked(), "results that wait for a person", True),
+    )
+    periods = tuple(
+        _period(records, title, now, seconds)
+        for title, seconds in (("Last hour", HOUR), ("Last day", 24 * HOUR))
+    )
+    return NowView(steps, periods)
+
+
+def _period(records: Records, title: str, now: float, seconds: float) -> Period:
+    since = now - seconds
+    arrivals = records.flow.arrivals(since)
+    bars = _bars_of(seconds, since)
+    charts = (
+        bars("studies", records.flow.first_images(since)),
+        bars("results shown", (arrival.shown_at for arrival in arrivals)),
+        bars("failed or waiting for a person", records.flow.troubles(since)),
+    )
+    waited = [max(0.0, arrival.shown_at - arrival.complete_at) for arrival in arrivals]
+    return Period(title, charts, median(waited) if waited else None)
+
+
+def _bars_of(seconds: float, since: float) -> Callable[[str, Iterable[float]], Chart]:
+    number = BARS[seconds]
+
+    def chart(title: str, times: Iterable[float]) -> Chart:
+        bars = [0] * number
+        for at in times:
+            bars[min(number - 1, max(0, int((at - since) / seconds * number)))] += 1
+        return Chart(title, seconds, tuple(bars))
+
+    return chart
