@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from hilum.audit import Auditor
 from hilum.config.site import Site
 from hilum.console import api, pages
 from hilum.console.desk import Desk
@@ -40,6 +41,7 @@ class _Application(FastAPI):
 async def _closing(made: FastAPI) -> AsyncIterator[None]:
     yield
     made.state.desk.everybody.close()
+    made.state.desk.auditor.close()
 
 
 def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> FastAPI:
@@ -60,7 +62,8 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
     parts = [*found_in(api), *found_in(pages)]
     menu = [entry for endpoints in parts for entry in endpoints.menu()]
     everybody = Everybody(site.data, site.console)
-    made.state.desk = Desk(site, records, tuple(installed), Rendering(menu), everybody)
+    shared = (Rendering(menu), everybody, Auditor(site.data))
+    made.state.desk = Desk(site, records, tuple(installed), *shared)
     for endpoints in parts:
         endpoints.add_to(made)
     made.mount("/static", StaticFiles(packages=[(__package__, "static")]))

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from hilum.audit import Auditor
 from hilum.config.site import Site
 from hilum.console.patience import Patience
 from hilum.console.rendering import Rendering
@@ -23,7 +24,7 @@ class Desk:
 
     `rendering` makes pages. `patience` is that of watchdogs and monitoring, which must not wait
     behind people. `everybody` is asked in few threads: `hashing` for passwords, `lookups` for the
-    rest.
+    rest. Whatever a person does, and each page with patient data, is noted by `auditor`.
     """
 
     site: Site
@@ -31,6 +32,7 @@ class Desk:
     modules: tuple[ModuleFacts, ...]
     rendering: Rendering
     everybody: Everybody
+    auditor: Auditor
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE))
     patience: Patience = field(default_factory=Patience)

@@ -11,6 +11,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from hilum.audit.sending import AuditKeeper
 from hilum.config.console import Console
 from hilum.config.site import Site
 from hilum.config.tls import ListenerTls
@@ -46,6 +47,7 @@ def serve(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> Non
     few = 0 <= most < MOST_FILES
     resource.setrlimit(resource.RLIMIT_NOFILE, (most if few else MOST_FILES, most))
     made = application(site, records, installed)
+    AuditKeeper(site.audit, made.state.desk.auditor).start()
     _Server(configuration(made, site.console, site.console.port)).run()
 
 
