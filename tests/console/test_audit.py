@@ -14,6 +14,7 @@ from hilum.audit.store import AuditFilter, AuditStore
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.console.guard import cookie_name
+from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
 from hilum.records import Records
 from tests.audit.trails import a_note, auditor, fill
@@ -142,6 +143,29 @@ def test_a_trail_that_cannot_be_read_is_said(site: Site, url: str) -> None:
         for answer in (client.get("/audit"), client.get("/audit")):
             assert answer.status_code == 503
             assert "no such table: entry: keep it, as evidence: mkdir " in answer.text
+
+
+def test_who_signs_in_who_tries_to_and_who_signs_out(site: Site, url: str) -> None:
+    with closing(Everybody(site.data, site.console)) as everybody:
+        everybody.accounts.add("carol", UserRole.READER, "correct horse battery staple")
+    with httpx.Client(base_url=url, headers={"Origin": url}) as client:
+        wrong = {"name": "carol", "password": "guessed"}
+        assert client.post("/login", data=wrong).status_code == 401
+        right = {"name": "carol", "password": "correct horse battery staple"}
+        assert client.post("/login", data=right).status_code == 303
+        page = client.get("/", follow_redirects=True).text
+        assert client.post("/logout", data={"form_token": token_in(page)}).status_code == 303
+        assert client.post("/enter", data={"key": "no key"}).status_code == 403
+    acts = (AuditedAct.LOGIN, AuditedAct.LOGOUT)
+    said = [(e.person, e.act.value, e.outcome.value) for e in entries(site) if e.act in acts]
+    assert said[::-1] == [
+        ("carol", "login", "failed"),
+        ("carol", "login", "done"),
+        ("carol", "logout", "done"),
+        ("unknown", "login", "failed"),
+    ]
+    done, failed = entries(site, person="carol", act=AuditedAct.LOGIN)
+    assert (done.role, done.address, failed.role) == ("reader", "127.0.0.1", "")
 
 
 @pytest.mark.browser

@@ -56,7 +56,7 @@ class AuditOutcome(StrEnum):
     """What came of an act."""
 
     DONE = "done"
-    ASKED = "asked"  # the gateway does it; if it refuses, that is an entry of its own
+    ASKED = "asked"  # it is done after it was noted; if it fails, that is an entry of its own
     FAILED = "failed"
     DENIED = "denied"  # the role does not allow it
 
