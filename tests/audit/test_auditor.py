@@ -51,7 +51,7 @@ def test_an_entry_says_who_did_what_to_what_and_why(tmp_path: Path) -> None:
         first, second = everything(made)
     assert (first.person, first.role, first.account) == ("alice", "operator", "local:alice")
     assert (first.address, first.origin, first.at) == ("10.1.2.3", Origin.CONSOLE, Clock().now)
-    assert (first.act, first.outcome) == (AuditedAct.WITHDRAW, AuditOutcome.DONE)
+    assert (first.act, first.outcome) == (AuditedAct.WITHDRAW, AuditOutcome.ASKED)
     assert (first.object_type, first.object) == (ObjectType.WORKITEM, "w1")
     assert (first.study_uid, first.patient_id, first.reason) == ("1.2.3", "P1", "wrong side")
     assert (second.origin, second.outcome) == (Origin.API, AuditOutcome.DENIED)

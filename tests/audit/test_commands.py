@@ -149,9 +149,33 @@ def test_a_backup_and_a_recovery_are_on_record(site: Console, tmp_path: Path) ->
         assert copy.head()
     again = site.type("backup", str(tmp_path / "backup"))
     assert again.exit_code == 1
-    assert [e.outcome for e in site.entries()][1:] == [AuditOutcome.DONE, AuditOutcome.FAILED]
+    assert [e.outcome for e in site.entries()][1:] == [AuditOutcome.ASKED, AuditOutcome.FAILED]
     site.type("recover")
     assert site.entries()[-1].act is AuditedAct.RECOVERED
+
+
+def test_who_changes_people_is_on_record_without_any_password(
+    site: Console, tmp_path: Path
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("correct horse battery staple")
+    secret.chmod(0o600)
+    words = ("people", "add", "dora", "--role", "reader", "--password-file", str(secret))
+    assert site.type(*words).exit_code == 0
+    assert site.type("people", "role", "dora", "operator").exit_code == 0
+    assert site.type("people", "role", "nobody", "operator").exit_code == 1
+    assert site.type("people", "token", "add", "ris", "--role", "viewer").exit_code == 0
+    assert site.type("people", "list").exit_code == 0
+    said = [(e.object, e.reason, e.outcome.value) for e in site.entries()]
+    assert said[:3] == [
+        ("dora", "add, role reader", "asked"),
+        ("dora", "role, new operator", "asked"),
+        ("nobody", "role, new operator", "asked"),
+    ]
+    assert said[3][2] == "failed"
+    assert said[4:] == [("ris", "add, role viewer, days 365", "asked")]
+    assert {e.act for e in site.entries()} == {AuditedAct.PEOPLE_CHANGED}
+    assert b"battery" not in (site.data / "audit.db").read_bytes()
 
 
 def test_sudo_names_who_typed_it() -> None:

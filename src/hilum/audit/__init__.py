@@ -5,7 +5,7 @@ each is sealed with the one before; `chain.py` verifies that. `auditor.py` is wh
 commands note through. `messages.py`, `syslog.py` and `sending.py` tell a hospital's own collector.
 """
 
-from hilum.audit.auditor import Auditor, audit_file
+from hilum.audit.auditor import Actor, Auditor, audit_file
 from hilum.audit.entry import (
     AuditedAct,
     AuditedObject,
@@ -18,6 +18,7 @@ from hilum.audit.entry import (
 from hilum.audit.store import AuditStore
 
 __all__ = [
+    "Actor",
     "AuditEntry",
     "AuditNote",
     "AuditOutcome",

@@ -94,10 +94,13 @@ class Auditor:
         object: AuditedObject = NOTHING,
         patient_id: str = "",
         reason: str = "",
-        outcome: AuditOutcome = AuditOutcome.DONE,
+        outcome: AuditOutcome | None = None,
         address: str = "",
     ) -> AuditEntry | None:
         """Write down what a visitor of the console or of the API does, before it is done.
+
+        Without an `outcome`, a look is *done*, and whatever changes something is *asked*: if it
+        fails, note that as well, with the reason.
 
         A page that the same session opens again within a quarter of an hour is not noted again;
         then, and where a look cannot be noted, the answer is None.
@@ -109,7 +112,7 @@ class Auditor:
         """
         origin = Origin.CONSOLE if visitor.form_token else Origin.API
         actor = Actor(visitor.name, visitor.role.value, visitor.identity, address, origin)
-        look = (visitor.form_token, visitor.name, act, object.type, object.id, outcome)
+        look = (visitor.form_token, visitor.name, act, object.type, object.id, outcome or "")
         if act in LOOKS and self._is_same_look(look):
             return None
         return self.note_of(actor, act, object, patient_id, reason, outcome)
@@ -121,9 +124,11 @@ class Auditor:
         object: AuditedObject = NOTHING,
         patient_id: str = "",
         reason: str = "",
-        outcome: AuditOutcome = AuditOutcome.DONE,
+        outcome: AuditOutcome | None = None,
     ) -> AuditEntry | None:
         """The same for whoever it is, such as the user of a command; every look is noted."""
+        if outcome is None:
+            outcome = AuditOutcome.DONE if act in GO_ON else AuditOutcome.ASKED
         note = self._made(actor, act, object, patient_id, reason, outcome)
         try:
             entry = self._add_after(self._gap(), note)

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
+
+from hilum.errors import HilumError
 
 FORM = 1  # of what is hashed; another number once the fields change
 LONGEST = {"reason": 2000}  # characters; whoever writes a name that long fills no disk
@@ -54,7 +56,7 @@ class AuditOutcome(StrEnum):
     """What came of an act."""
 
     DONE = "done"
-    ASKED = "asked"  # the gateway does it; if it refuses, that is an entry of its own
+    ASKED = "asked"  # it is done after it was noted; if it fails, that is an entry of its own
     FAILED = "failed"
     DENIED = "denied"  # the role does not allow it
 
@@ -141,7 +143,7 @@ class AuditNote:
     object_type: ObjectType
     object: str
     study_uid: str
-    patient_id: str
+    patient_id: str = field(repr=False)
     reason: str
     outcome: AuditOutcome
 
@@ -167,6 +169,15 @@ class ChainHead:
 
     def __str__(self) -> str:
         return f"{self.number}:{self.hash}"
+
+    @classmethod
+    def parse(cls, text: str) -> "ChainHead":
+        """What `str` gives, read back; `HilumError` if it is none."""
+        number, _, sealed = text.strip().partition(":")
+        if not number.isdecimal() or not sealed:
+            text = f"{text} is no head: it is what `hilum audit head` printed, NUMBER:HASH"
+            raise HilumError(text)
+        return cls(int(number), sealed)
 
 
 def seal(content: tuple[Value, ...], number: int, previous: str) -> str:

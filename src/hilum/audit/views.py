@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from hilum.audit.entry import AuditEntry
+from hilum.audit.auditor import Auditor, Person
+from hilum.audit.entry import AuditedAct, AuditedObject, AuditEntry, ObjectType
 from hilum.audit.store import AuditFilter, AuditStore
 from hilum.errors import HilumError
 
@@ -31,3 +32,14 @@ class AuditPage:
     def without_patients(self) -> "AuditPage":
         """The same for those who are not to see patient IDs."""
         return replace(self, entries=tuple(replace(e, patient_id="") for e in self.entries))
+
+
+def read_audit(
+    auditor: Auditor, person: Person, wanted: AuditFilter, page: int, address: str
+) -> AuditPage:
+    """One page for a visitor of the console or of the API; that they read it is an entry."""
+    about = AuditedObject(ObjectType.AUDIT_TRAIL, wanted.patient_id and "of one patient")
+    auditor.note(
+        AuditedAct.AUDIT_READ, person, about, patient_id=wanted.patient_id, address=address
+    )
+    return AuditPage.of(auditor.store, wanted, page)

@@ -20,7 +20,6 @@ from hilum.wording import counted
 
 if TYPE_CHECKING:
     from hilum.audit import AuditEntry, AuditStore
-    from hilum.audit.entry import ChainHead
     from hilum.audit.store import AuditFilter
     from hilum.config.site import Site
 
@@ -64,9 +63,10 @@ def verify(
 
     Only with a head that was kept elsewhere, that the end was not cut off.
     """
+    from hilum.audit.entry import ChainHead
     from hilum.config import load
 
-    known = _head_in(head) if head else None
+    known = ChainHead.parse(head) if head else None
     with closing(_store(load(config))) as store:
         report = store.verify(known)
     for fault in report.faults:
@@ -140,15 +140,6 @@ def _all(store: "AuditStore", wanted: "AuditFilter") -> "Iterator[AuditEntry]":
     while portion := store.after(last, PORTION):
         last = portion[-1].number
         yield from (entry for entry in portion if wanted.since is None or entry.at >= wanted.since)
-
-
-def _head_in(text: str) -> "ChainHead":
-    from hilum.audit.entry import ChainHead
-
-    number, _, sealed = text.strip().partition(":")
-    if not number.isdecimal() or not sealed:
-        raise HilumError(f"{text} is no head: it is what `hilum audit head` printed, NUMBER:HASH")
-    return ChainHead(int(number), sealed)
 
 
 def _table(entries: "tuple[AuditEntry, ...]") -> Table:

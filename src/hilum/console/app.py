@@ -9,8 +9,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from hilum.audit import Auditor
 from hilum.config.site import Site
-from hilum.console import api, pages
+from hilum.console import api, mishaps, pages
 from hilum.console.desk import Desk
 from hilum.console.endpoints import COOKIE, TOKEN, found_in
 from hilum.console.guard import GuardedRoute, cookie_name
@@ -42,6 +43,7 @@ class _Application(FastAPI):
 async def _closing(made: FastAPI) -> AsyncIterator[None]:
     yield
     made.state.desk.everybody.close()
+    made.state.desk.auditor.close()
 
 
 def application(
@@ -67,7 +69,9 @@ def application(
     parts = [*found_in(api), *found_in(pages)]
     menu = [entry for endpoints in parts for entry in endpoints.menu()]
     everybody = Everybody(site.data, site.console)
-    made.state.desk = Desk(site, records, tuple(installed), cards, Rendering(menu), everybody)
+    shared = (Rendering(menu), everybody, Auditor(site.data))
+    made.state.desk = Desk(site, records, tuple(installed), cards, *shared)
+    mishaps.add_to(made)
     for endpoints in parts:
         endpoints.add_to(made)
     made.mount("/static", StaticFiles(packages=[(__package__, "static")]))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from hilum.audit import Auditor
 from hilum.config.site import Site
 from hilum.console.finds import Finds
 from hilum.console.patience import Patience
@@ -26,7 +27,8 @@ class Desk:
 
     `cards` are the model cards by the name of their module. `rendering` makes pages. `patience` is
     that of watchdogs and monitoring, which must not wait behind people. `everybody` is asked in few
-    threads: `hashing` for passwords, `lookups` for the rest.
+    threads: `hashing` for passwords, `lookups` for the rest. Whatever a person does, and each page
+    with patient data, is noted by `auditor`.
     """
 
     site: Site
@@ -35,6 +37,7 @@ class Desk:
     cards: Mapping[str, Path]
     rendering: Rendering
     everybody: Everybody
+    auditor: Auditor
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE))
     patience: Patience = field(default_factory=Patience)

@@ -12,6 +12,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from hilum.audit.sending import AuditKeeper
 from hilum.config.console import Console
 from hilum.config.site import Site
 from hilum.config.tls import ListenerTls
@@ -52,6 +53,7 @@ def serve(
     few = 0 <= most < MOST_FILES
     resource.setrlimit(resource.RLIMIT_NOFILE, (most if few else MOST_FILES, most))
     made = application(site, records, installed, cards)
+    AuditKeeper(site.audit, made.state.desk.auditor).start()
     _Server(configuration(made, site.console, site.console.port)).run()
 
 

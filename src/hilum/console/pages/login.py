@@ -10,9 +10,11 @@ from anyio import fail_after, to_thread
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from hilum.audit import AuditOutcome
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
-from hilum.console.guard import cookie_name, signed_in
+from hilum.console.guard import OurVisitor, cookie_name, signed_in
+from hilum.console.noting import note_login, note_logout
 from hilum.console.protection import is_from_this_machine
 from hilum.people.everybody import Pause
 from hilum.people.roles import Permission, UserRole
@@ -59,9 +61,11 @@ async def sign_in(
     except TimeoutError:
         return _page(request, desk, next, BUSY, HTTPStatus.SERVICE_UNAVAILABLE)
     if isinstance(found, Pause):
+        await note_login(request, desk, name, AuditOutcome.DENIED, "too many wrong passwords")
         return _pause(request, desk, next, found.seconds)
     if found is None:
         log.warning("a wrong name or password came from %s", address)
+        await note_login(request, desk, name, AuditOutcome.FAILED, WRONG)
         return _page(request, desk, next, WRONG, HTTPStatus.UNAUTHORIZED)
     log.info("%s signed in from %s", found.name, address)
     return await begin(request, desk, SignInWay.PASSWORD, found.name, found.role, next)
@@ -80,6 +84,7 @@ async def enter(request: Request, desk: OurDesk, key: Annotated[str, Form()] = "
         return _no_entrance(request, desk, ELSEWHERE)
     name = await to_thread.run_sync(desk.everybody.links.use, key, limiter=desk.lookups)
     if name is None:
+        await note_login(request, desk, "unknown", AuditOutcome.FAILED, NO_LINK)
         return _no_entrance(request, desk, NO_LINK)
     log.info("%s signed in with a link", name)
     role, identity = UserRole.ADMINISTRATOR, f"system user {name}"
@@ -87,8 +92,9 @@ async def enter(request: Request, desk: OurDesk, key: Annotated[str, Form()] = "
 
 
 @endpoints.post("/logout", Permission.LOOK)
-async def sign_out(request: Request, desk: OurDesk) -> Response:
+async def sign_out(request: Request, desk: OurDesk, visitor: OurVisitor) -> Response:
     """End the session."""
+    await note_logout(request, desk, visitor)
     await _end(request, desk)
     answer = _go_to("/login")
     answer.delete_cookie(cookie_name(desk.site.console), secure=desk.site.console.is_encrypted)
@@ -106,6 +112,7 @@ async def begin(
 ) -> Response:
     """Begin a session, with a new key, and go on to `next`."""
     await _end(request, desk)
+    await note_login(request, desk, name, AuditOutcome.DONE, way, role, identity)
     begun = desk.everybody.sessions.begin
     key = await to_thread.run_sync(begun, way, name, role, identity, limiter=desk.lookups)
     answer = _go_to(next)
