@@ -14,6 +14,7 @@ from hilum.people.everybody import Everybody
 from hilum.records import Records
 
 HASHES_AT_ONCE = 2  # each takes 64 MiB
+ABROAD_AT_ONCE = 4  # questions to the provider of OpenID Connect, which may be slow
 LOOKUPS_AT_ONCE = 4  # of sessions and tokens; they never wait for pages
 
 
@@ -23,7 +24,7 @@ class Desk:
 
     `rendering` makes pages. `patience` is that of watchdogs and monitoring, which must not wait
     behind people. `everybody` is asked in few threads: `hashing` for passwords, `lookups` for the
-    rest.
+    rest; `abroad` is for the provider that people may sign in at.
     """
 
     site: Site
@@ -32,6 +33,7 @@ class Desk:
     rendering: Rendering
     everybody: Everybody
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
+    abroad: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(ABROAD_AT_ONCE))
     lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE))
     patience: Patience = field(default_factory=Patience)
 

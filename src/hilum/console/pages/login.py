@@ -5,6 +5,7 @@ import math
 import re
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from anyio import fail_after, to_thread
 from fastapi import Form, Request
@@ -35,7 +36,7 @@ async def ask(request: Request, desk: OurDesk, next: str = "/") -> Response:
     """The page; whoever has signed in goes on."""
     if await signed_in(request):
         return _go_to(next)
-    return _page(request, desk, next)
+    return page(request, desk, next)
 
 
 @endpoints.post("/login", Permission.NONE)
@@ -47,7 +48,7 @@ async def sign_in(
     next: Annotated[str, Form()] = "/",
 ) -> Response:
     """Sign in with a password."""
-    address = _address(request)
+    address = address_of_browser(request)
     try:
         with fail_after(LONGEST_WAIT):
             found = await to_thread.run_sync(
@@ -57,12 +58,12 @@ async def sign_in(
                 limiter=desk.hashing,
             )
     except TimeoutError:
-        return _page(request, desk, next, BUSY, HTTPStatus.SERVICE_UNAVAILABLE)
+        return page(request, desk, next, BUSY, HTTPStatus.SERVICE_UNAVAILABLE)
     if isinstance(found, Pause):
         return _pause(request, desk, next, found.seconds)
     if found is None:
         log.warning("a wrong name or password came from %s", address)
-        return _page(request, desk, next, WRONG, HTTPStatus.UNAUTHORIZED)
+        return page(request, desk, next, WRONG, HTTPStatus.UNAUTHORIZED)
     log.info("%s signed in from %s", found.name, address)
     return await begin(request, desk, SignInWay.PASSWORD, found.name, found.role, next)
 
@@ -76,7 +77,7 @@ def show_entrance(request: Request, desk: OurDesk) -> Response:
 @endpoints.post("/enter", Permission.NONE)
 async def enter(request: Request, desk: OurDesk, key: Annotated[str, Form()] = "") -> Response:
     """Sign in with the key of a link."""
-    if not is_from_this_machine(_address(request), request.headers):
+    if not is_from_this_machine(address_of_browser(request), request.headers):
         return _no_entrance(request, desk, ELSEWHERE)
     name = await to_thread.run_sync(desk.everybody.links.use, key, limiter=desk.lookups)
     if name is None:
@@ -130,29 +131,38 @@ def _go_to(path: str) -> RedirectResponse:
     return RedirectResponse(local_path(path), HTTPStatus.SEE_OTHER)
 
 
-def _page(
+def page(
     request: Request,
     desk: Desk,
     next: str,
     problem: str = "",
     status: HTTPStatus = HTTPStatus.OK,
 ) -> HTMLResponse:
+    """The page to sign in at, with what went wrong."""
+    openid = desk.site.console.openid
+    provider = urlsplit(openid.issuer).hostname if openid else None
     return desk.rendering.page(
-        request, "login.html", status, next=local_path(next), problem=problem
+        request,
+        "login.html",
+        status,
+        next=local_path(next),
+        problem=problem,
+        provider=provider,
     )
 
 
 def _pause(request: Request, desk: Desk, next: str, seconds: float) -> HTMLResponse:
     left = math.ceil(seconds)
     problem = f"Too many wrong passwords. Try again in {counted(left, 'second')}."
-    page = _page(request, desk, next, problem, HTTPStatus.TOO_MANY_REQUESTS)
-    page.headers["Retry-After"] = str(left)
-    return page
+    shown = page(request, desk, next, problem, HTTPStatus.TOO_MANY_REQUESTS)
+    shown.headers["Retry-After"] = str(left)
+    return shown
 
 
 def _no_entrance(request: Request, desk: Desk, problem: str) -> HTMLResponse:
     return desk.rendering.page(request, "enter.html", HTTPStatus.FORBIDDEN, problem=problem)
 
 
-def _address(request: Request) -> str:
+def address_of_browser(request: Request) -> str:
+    """Where a request comes from, "" if that is not known."""
     return request.client.host if request.client else ""
