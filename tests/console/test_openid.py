@@ -10,6 +10,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
+from hilum.audit import AuditedAct, AuditOutcome
+from hilum.audit.store import AuditFilter, AuditStore
 from hilum.config import parse
 from hilum.config.console import RoleName
 from hilum.config.site import Site
@@ -122,6 +124,9 @@ def test_nobody_has_a_role_but_by_the_settings(
     else:
         assert (answer.status_code, visitor(browser, site)) == (403, "")
         assert NO_ROLE in answer.text
+        with closing(AuditStore(site.data / "audit.db")) as store:
+            (entry,) = store.latest(AuditFilter(), 10)
+        assert (entry.act, entry.outcome) == (AuditedAct.LOGIN, AuditOutcome.DENIED)
 
 
 def test_a_role_may_stand_below_other_claims_or_apart_from_the_token(

@@ -8,9 +8,12 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     start,
     files,
     state,
+    finding,
+    why,
     acts,
     patients,
     backup,
+    audit,
     certificates,
     people,
     kinds,
@@ -19,10 +22,15 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     further,
 )
 from hilum.cli.app import app, say
+from hilum.cli.audited import put_on_record
 from hilum.errors import HilumError
 from hilum.process import keep_private
 
 __all__ = ["app", "main"]
+
+put_on_record(people.people, "add", "remove", "disable", "role", "password")
+put_on_record(people.tokens, "add", "remove")
+put_on_record(app, "console")
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from hilum.config.audit import AuditSettings
 from hilum.config.console import Console
 from hilum.config.fields import (
     AETitle,
@@ -250,6 +251,9 @@ class Site(Settings):
     )
     priors: Priors = Field(Priors(), description="Comparison with earlier results of a patient.")
     console: Console = Field(Console(), description="The web page and API.")
+    audit: AuditSettings = Field(
+        AuditSettings(), description="The audit trail: who did what, and who is told of it."
+    )
     source: tuple[AnySource, ...] = Field((), description="Archives to watch for new images.")
     destination: tuple[AnyDestination, ...] = Field((), description="Where results go.")
     rule: tuple[Rule, ...] = Field((), description="Which module analyses what.")

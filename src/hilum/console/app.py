@@ -1,15 +1,17 @@
 """The application: every page and every resource of the API, put together."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from hilum.audit import Auditor
 from hilum.config.site import Site
-from hilum.console import api, pages
+from hilum.console import api, mishaps, pages
 from hilum.console.desk import Desk
 from hilum.console.endpoints import COOKIE, TOKEN, found_in
 from hilum.console.guard import GuardedRoute, cookie_name
@@ -19,6 +21,7 @@ from hilum.module import ModuleFacts
 from hilum.people.everybody import Everybody
 from hilum.records import Records
 
+NO_CARDS: Mapping[str, Path] = {}
 LARGEST_BODY = 1024 * 1024  # bytes; an endpoint that takes more says so with `max_body_size`
 
 
@@ -40,10 +43,16 @@ class _Application(FastAPI):
 async def _closing(made: FastAPI) -> AsyncIterator[None]:
     yield
     made.state.desk.everybody.close()
+    made.state.desk.auditor.close()
 
 
-def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> FastAPI:
-    """The ASGI application of one site."""
+def application(
+    site: Site,
+    records: Records,
+    installed: Iterable[ModuleFacts],
+    cards: Mapping[str, Path] = NO_CARDS,
+) -> FastAPI:
+    """The ASGI application of one site; `cards` are model cards by the name of their module."""
     made = _Application(
         title="Hilum",
         version=version("hilum"),
@@ -60,7 +69,9 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
     parts = [*found_in(api), *found_in(pages)]
     menu = [entry for endpoints in parts for entry in endpoints.menu()]
     everybody = Everybody(site.data, site.console)
-    made.state.desk = Desk(site, records, tuple(installed), Rendering(menu), everybody)
+    shared = (Rendering(menu), everybody, Auditor(site.data))
+    made.state.desk = Desk(site, records, tuple(installed), cards, *shared)
+    mishaps.add_to(made)
     for endpoints in parts:
         endpoints.add_to(made)
     made.mount("/static", StaticFiles(packages=[(__package__, "static")]))

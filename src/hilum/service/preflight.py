@@ -127,12 +127,14 @@ def check_console(site: Site) -> None:
 
 
 def check_ends(site: Site) -> None:
-    """Raise `ConfigurationError` for a source, destination or notifier that cannot be used."""
+    """Raise `ConfigurationError` for what we connect to if it cannot be used."""
     check_tls("receiver", site.receiver.tls)
     for end in (*site.source, *site.destination):
         end.check()
     for notifier in site.notify:
         notifier.check()
+    for collector in site.audit.syslog:
+        check_tls(collector.name, collector.tls)
     for route in site.route:
         for destination in site.destinations(route.send_to if route.images else ()):
             if not destination.takes(DICOM):

@@ -11,9 +11,11 @@ from anyio import fail_after, to_thread
 from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from hilum.audit import AuditOutcome
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
-from hilum.console.guard import cookie_name, signed_in
+from hilum.console.guard import OurVisitor, cookie_name, signed_in
+from hilum.console.noting import note_login, note_logout
 from hilum.console.protection import is_from_this_machine
 from hilum.people.everybody import Pause
 from hilum.people.roles import Permission, UserRole
@@ -22,6 +24,7 @@ from hilum.wording import counted
 
 LONGEST_WAIT = 10.0  # seconds for a turn to check a password
 WRONG = "Name or password is wrong."
+MANY = "Too many wrong passwords."
 BUSY = "Too many people sign in at this moment. Try again."
 NO_LINK = "This link was used, or is too old. Type `hilum console` for another one."
 ELSEWHERE = "Such a link works in a browser of the machine that Hilum runs on, and only there."
@@ -60,9 +63,12 @@ async def sign_in(
     except TimeoutError:
         return page(request, desk, next, BUSY, HTTPStatus.SERVICE_UNAVAILABLE)
     if isinstance(found, Pause):
+        if found.is_first:  # the rest could fill the disk
+            await _note_failure(request, desk, name, AuditOutcome.DENIED, MANY)
         return _pause(request, desk, next, found.seconds)
     if found is None:
         log.warning("a wrong name or password came from %s", address)
+        await _note_failure(request, desk, name, AuditOutcome.FAILED, WRONG)
         return page(request, desk, next, WRONG, HTTPStatus.UNAUTHORIZED)
     log.info("%s signed in from %s", found.name, address)
     return await begin(request, desk, SignInWay.PASSWORD, found.name, found.role, next)
@@ -88,8 +94,9 @@ async def enter(request: Request, desk: OurDesk, key: Annotated[str, Form()] = "
 
 
 @endpoints.post("/logout", Permission.LOOK)
-async def sign_out(request: Request, desk: OurDesk) -> Response:
+async def sign_out(request: Request, desk: OurDesk, visitor: OurVisitor) -> Response:
     """End the session."""
+    await note_logout(request, desk, visitor)
     await _end(request, desk)
     answer = _go_to("/login")
     answer.delete_cookie(cookie_name(desk.site.console), secure=desk.site.console.is_encrypted)
@@ -107,6 +114,7 @@ async def begin(
 ) -> Response:
     """Begin a session, with a new key, and go on to `next`."""
     await _end(request, desk)
+    await note_login(request, desk, name, AuditOutcome.DONE, way, role, identity)
     begun = desk.everybody.sessions.begin
     key = await to_thread.run_sync(begun, way, name, role, identity, limiter=desk.lookups)
     answer = _go_to(next)
@@ -120,6 +128,14 @@ async def begin(
 def local_path(text: str) -> str:
     """`text` if it is a path of ours, else "/": nobody is led to another site."""
     return text if _LOCAL.fullmatch(text) else "/"
+
+
+async def _note_failure(
+    request: Request, desk: Desk, name: str, outcome: AuditOutcome, reason: str
+) -> None:
+    """Note whose account it was about. A name that is none may be a password, and stays out."""
+    found = await to_thread.run_sync(desk.everybody.accounts.get, name, limiter=desk.lookups)
+    await note_login(request, desk, found.name if found else "unknown", outcome, reason)
 
 
 async def _end(request: Request, desk: Desk) -> None:
@@ -153,7 +169,7 @@ def page(
 
 def _pause(request: Request, desk: Desk, next: str, seconds: float) -> HTMLResponse:
     left = math.ceil(seconds)
-    problem = f"Too many wrong passwords. Try again in {counted(left, 'second')}."
+    problem = f"{MANY} Try again in {counted(left, 'second')}."
     shown = page(request, desk, next, problem, HTTPStatus.TOO_MANY_REQUESTS)
     shown.headers["Retry-After"] = str(left)
     return shown

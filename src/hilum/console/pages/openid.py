@@ -8,9 +8,11 @@ from anyio import to_thread
 from fastapi import HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
+from hilum.audit import AuditOutcome
 from hilum.config.console import Console
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
+from hilum.console.noting import note_login
 from hilum.console.pages.login import address_of_browser, begin, local_path, page
 from hilum.errors import HilumError
 from hilum.people.keys import new_key
@@ -62,6 +64,8 @@ async def come_back(request: Request, desk: OurDesk) -> Response:
         return _problem(request, desk, next, error)
     if found.role is None:
         log.warning("somebody whom the provider knows has no role here")
+        denied = (AuditOutcome.DENIED, NO_ROLE, "", found.identity)
+        await note_login(request, desk, found.name, *denied)
         return page(request, desk, next, NO_ROLE, HTTPStatus.FORBIDDEN)
     log.info("%s signed in at the provider, from %s", found.name, address_of_browser(request))
     done = await begin(
