@@ -15,9 +15,7 @@ class StudyAct:
     needs_reason: bool = False
 
 
-RUN_AGAIN = StudyAct(
-    RequestAction.RETRY, "Run again", "Judge or analyse it again, by today's rules."
-)
+RUN_AGAIN = StudyAct(RequestAction.RETRY, "Run again", "Judge or analyse it by today's rules.")
 TRY_NOW = StudyAct(RequestAction.RETRY, "Try now", "Do not wait for the next attempt.")
 SEND_AGAIN = StudyAct(
     RequestAction.RELEASE,

@@ -58,12 +58,8 @@ def now_view(records: Records, now: float) -> NowView:
     flow = records.flow
     steps = (
         FlowStep("assembling", flow.assembling(), "studies of which images may still come"),
-        FlowStep(
-            "waiting", flow.in_state(WorkitemState.SCHEDULED), "analyses that wait for a worker"
-        ),
-        FlowStep(
-            "running", flow.in_state(WorkitemState.RUNNING), "analyses that a module works on"
-        ),
+        FlowStep("waiting", flow.in_state(WorkitemState.SCHEDULED), "analyses that wait"),
+        FlowStep("running", flow.in_state(WorkitemState.RUNNING), "analyses under way"),
         FlowStep("delivering", flow.owed(), "results on their way, or asked for"),
         FlowStep("held", flow.in_state(WorkitemState.HELD), "studies that wait for a person", True),
         FlowStep("parked", flow.parked(), "results that wait for a person", True),
