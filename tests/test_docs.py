@@ -12,6 +12,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import typer
+from typer.models import CommandInfo
 
 import hilum
 from hilum import errors, inventory
@@ -36,11 +38,20 @@ def test_settings_page_is_the_settings() -> None:
     )
 
 
+def commands_of(group: typer.Typer, before: str = "") -> Iterator[tuple[str, CommandInfo]]:
+    """Every command below `group`, with the words that call it."""
+    for command in group.registered_commands:
+        assert command.callback
+        yield before + (command.name or command.callback.__name__), command
+    for inner in group.registered_groups:
+        assert inner.typer_instance
+        yield from commands_of(inner.typer_instance, f"{before}{inner.name} ")
+
+
 def test_every_command_and_option() -> None:
     text = page("reference/commands.md")
-    for command in app.registered_commands:
+    for name, command in commands_of(app):
         assert command.callback
-        name = command.name or command.callback.__name__
         assert f"| `{name}" in text, name
         for parameter in inspect.signature(command.callback).parameters.values():
             for metadata in getattr(parameter.annotation, "__metadata__", ()):

@@ -10,6 +10,8 @@ import csv
 import json
 import re
 import shlex
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -26,6 +28,8 @@ from hilum.comparison.norms import COLUMNS
 from hilum.config import load
 from hilum.config.site import Rule
 from hilum.modules.chest.card import ModelCard
+from hilum_lab.network.processes import available_port
+from tests.certificates import SelfSigned
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(
@@ -35,6 +39,7 @@ PAGES_OF_THE_PACKAGE = sorted((ROOT / "docs" / "how-to").glob("add-a-*.md"))
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`]+)`")
+COMMAND = re.compile(r"`(\./)?hilum\b")
 PROGRAMS = (
     "git",
     "cd",
@@ -84,8 +89,13 @@ def parse(words: list[str], is_mention: bool = False) -> None:
     if words in (["--help"], ["--version"]):
         return
     assert words[0] in commands(), f"there is no command {words[0]}"
+    command = commands()[words[0]]
+    while isinstance(command, TyperGroup) and words[1:]:
+        words = words[1:]
+        assert words[0] in command.commands, f"there is no command {words[0]}"
+        command = command.commands[words[0]]
     try:
-        commands()[words[0]].make_context(words[0], words[1:])
+        command.make_context(words[0], words[1:])
     except typer.Exit:
         assert "--help" in words
     except typer.BadParameter as error:
@@ -163,6 +173,32 @@ def run_csv(example: Example) -> None:
     assert all(tuple(row) == COLUMNS and all(row.values()) for row in rows)
 
 
+def run_nginx(example: Example) -> None:
+    """nginx takes it, with a certificate that is there, at a port that everybody may have."""
+    if shutil.which("nginx") is None:
+        pytest.skip("no nginx")
+    made = SelfSigned.make(Path.cwd())
+    server = re.sub(r"ssl_certificate (\S+);", f"ssl_certificate {made.certificate};", example.text)
+    server = re.sub(r"ssl_certificate_key (\S+);", f"ssl_certificate_key {made.key};", server)
+    server = server.replace("listen 443", f"listen 127.0.0.1:{available_port()}")
+    temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    paths = " ".join(f"{name}_temp_path {name};" for name in temporary)
+    head = "pid nginx.pid; error_log stderr; events {}"
+    Path("nginx.conf").write_text(f"{head} http {{ access_log off; {paths} {server} }}")
+    words = [
+        "nginx",
+        "-t",
+        "-p",
+        f"{Path.cwd()}/",
+        "-e",
+        "stderr",
+        "-c",
+        Path("nginx.conf").resolve(),
+    ]
+    tried = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stderr
+
+
 def run_text(example: Example) -> None:
     """A drawing: nothing in it can be run."""
 
@@ -175,6 +211,7 @@ RUNNERS = {
     "ini": run_ini,
     "csv": run_csv,
     "text": run_text,
+    "nginx": run_nginx,
 }
 
 
@@ -201,9 +238,12 @@ def spans_of_pages() -> Iterator[tuple[str, str]]:
 
 
 def texts_of_code() -> Iterator[tuple[str, str]]:
-    """Every text in the code, with X where a value is put in."""
+    """Every text in code that names a command, with X where a value is put in."""
     for path in (ROOT / "src").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        code = path.read_text()
+        if not COMMAND.search(code):
+            continue  # most do not, and to parse all of them takes each process a second
+        for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.JoinedStr):
                 parts = (v.value if isinstance(v, ast.Constant) else "X" for v in node.values)
                 yield path.stem, "".join(map(str, parts))

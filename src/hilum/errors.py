@@ -17,6 +17,7 @@
     +-- BackupError             no backup was made
     +-- OtherVersionError       our database was made by another version of Hilum
     +-- RecordsUnusable         our database is lost, damaged, read-only or too old; see the cure
+    +-- AuditUnavailable        who did what cannot be written down or read; see the cure
     +-- SourceError             an archive we watch did not give what it was asked for
     |   +-- SourceDelayed       down, slow or busy: it is asked again by itself
     |   +-- SourceRefused       it will not answer; the text says the cure
@@ -111,11 +112,23 @@ class RecordsUnusable(HilumError):  # noqa: N818
     """Our own database is lost, damaged, read-only or older than what lies on disk beside it."""
 
 
+class AuditUnavailable(HilumError):  # noqa: N818
+    """The audit trail cannot be written or read; the text says why, and what to do."""
+
+
 class SourceError(HilumError):
     """An archive that Hilum watches did not give what it was asked for."""
 
 
-class SourceDelayed(SourceError):  # noqa: N818
+class _AsksToWait(Exception):  # noqa: N818
+    """`pause_seconds`: how long the other side wants not to be asked; 0 where it does not say."""
+
+    def __init__(self, text: str, pause_seconds: float = 0.0) -> None:
+        super().__init__(text)
+        self.pause_seconds = pause_seconds
+
+
+class SourceDelayed(_AsksToWait, SourceError):  # noqa: N818
     """The archive is unreachable, slow or busy; it is asked again by itself."""
 
 
@@ -131,7 +144,7 @@ class DeliveryError(HilumError):
     """A destination did not take a result."""
 
 
-class DeliveryDelayed(DeliveryError):  # noqa: N818
+class DeliveryDelayed(_AsksToWait, DeliveryError):  # noqa: N818
     """The destination is unreachable or busy; delivery is repeated later by itself."""
 
 

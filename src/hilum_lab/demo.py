@@ -16,16 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import tomlkit
 from rich.console import Console
 from rich.markup import escape
 
-from hilum.config import parse
+from hilum.config import load
 from hilum.config.site import Site
 from hilum.dicom.instance import Instance
 from hilum.errors import HilumError
 from hilum.logs import silence_libraries
 from hilum.module import installed_modules, own_results_of
 from hilum.offline.reading import read_folder
+from hilum.people.entrance import entrance, system_user
 from hilum.process import is_alive, own_start_time
 from hilum.records import Records, records_url, views
 from hilum.records.views import StudyView, TraceLine, as_json
@@ -49,6 +51,7 @@ NAMES = {
 }
 CROP = "HippoCrop"  # what the seed calls the series to be measured
 READY_SECONDS = 60
+LINK_SECONDS = 3600.0  # somebody may look at the rest first
 RESULT_SECONDS = 300
 SILENCE_SECONDS = 1.5  # after the last image: until then there may be a run on more images to come
 
@@ -126,6 +129,7 @@ class Demo:
         self.say = Console(stderr=as_json, highlight=False)
         self.seconds: dict[str, float] = {}
         self.folder = session_folder(Path(".demo"))
+        self._config = self.folder / "hilum.toml"
 
     def run(self) -> int:
         """Start everything, send the exam, follow it, and stop everything again."""
@@ -153,6 +157,7 @@ class Demo:
 
         for line in network.listeners():
             self.say.print(f"[dim]{line}[/]", soft_wrap=True)
+        self._show_entrance(network.site)
         reports = [self._through(exam, network) for exam in exams]
         self._lap("total", began)
         for exam, report in zip(exams, reports, strict=True):
@@ -175,11 +180,19 @@ class Demo:
                 time.sleep(0.25)
         return 0 if good else 1
 
+    def _show_entrance(self, site: Site) -> None:
+        link = entrance(site, LINK_SECONDS, system_user())
+        again = f"`hilum console -c {self._config}` prints another one"
+        self.say.print(f"the console opens with this link, once; {again}:", soft_wrap=True)
+        self.say.print(escape(link), soft_wrap=True)
+
     def _start(
         self, stack: ExitStack, exams: list[Exam], ports: dict[str, int], ohif: Path
     ) -> DemoNetwork:
         has_crop = self.exam is None or all(exam.has_series(CROP) for exam in exams)
-        site = demo_site(self.folder, ports, series=f"^{CROP}$" if has_crop else "")
+        settings = demo_settings(self.folder, ports, series=f"^{CROP}$" if has_crop else "")
+        self._config.write_text(tomlkit.dumps(settings))  # for every other command
+        site = load(self._config)
         supervisor = Supervisor(site)
         stack.callback(supervisor.stop)  # first: Ctrl-C may come at any moment
         supervisor.start()
@@ -302,14 +315,14 @@ def exams_in(folder: Path) -> Iterator[Exam]:
         yield Exam(f"exam {number}" if len(exams) > 1 else "exam", files)
 
 
-def demo_site(folder: Path, ports: dict[str, int], series: str) -> Site:
+def demo_settings(folder: Path, ports: dict[str, int], series: str) -> dict[str, Any]:
     """The settings of the demo: the network of both seeds, results back by C-STORE.
 
     `series` is what the series to be measured is called, as a regular expression.
     """
     pacs = f"http://127.0.0.1:{ports['pacs_http']}"
     settings: dict[str, Any] = {
-        "data": folder / "hilum",
+        "data": str(folder / "hilum"),
         "receiver": {"port": ports["receiver"]},
         "console": {"port": ports["console"]},
         "source": [
@@ -327,7 +340,7 @@ def demo_site(folder: Path, ports: dict[str, int], series: str) -> Site:
             {"module": "chest-radiograph", "send_to": ["pacs"]},
         ],
     }
-    return parse(settings)
+    return settings
 
 
 def event_line(line: TraceLine, start: float) -> str:

@@ -1,30 +1,33 @@
 """The console of a site in this process, on a free port."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import uvicorn
 
 from hilum.config.site import Site
 from hilum.console.app import application
+from hilum.console.endpoints import Endpoints
+from hilum.console.server import configuration
 from hilum.records import Records
 from hilum_lab.network.processes import available_port
 from tests.patience import until
 
 
 @contextmanager
-def serving(site: Site, records: Records) -> Iterator[str]:
-    """Its address."""
+def serving(site: Site, records: Records, further: Iterable[Endpoints] = ()) -> Iterator[str]:
+    """Its address; `further` are endpoints of the test, beside ours."""
     port = available_port()
-    server = uvicorn.Server(
-        uvicorn.Config(application(site, records, []), port=port, log_config=None)
-    )
+    made = application(site, records, [])
+    for endpoints in further:
+        endpoints.add_to(made)
+    server = uvicorn.Server(configuration(made, site.console, port))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         until(lambda: server.started, "the console")
-        yield f"http://127.0.0.1:{port}"
+        yield f"{'https' if site.console.tls else 'http'}://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join()

@@ -21,6 +21,7 @@ from hilum.records.states import WorkitemState
 from hilum.rejections import Rejection, RejectionKind
 from tests.browser import CHROMIUM, Reader
 from tests.patience import until
+from tests.signing_in import browse_as
 
 from .serving import serving
 
@@ -119,7 +120,8 @@ def test_the_page_shows_alarms_also_many_of_them_on_a_narrow_screen(
 ) -> None:
     with serving(site, records) as url, Reader(width=1200) as reader:
         page = reader.page
-        page.goto(url)
+        browse_as(page, site, url=url)
+        page.goto(f"{url}/studies")
         page.wait_for_selector("text=No study has arrived yet.")
         assert page.locator(".alarms").count() == 0
         reader.screenshot(tmp_path / "none.png")

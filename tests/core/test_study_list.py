@@ -22,6 +22,7 @@ from hilum.errors import HilumError
 from hilum.records import Records, views
 from hilum.records.models import Correction, Removal
 from hilum.records.states import DeliveryState, WorkitemKind, WorkitemState
+from tests.signing_in import signed_in
 
 HELD, DONE = WorkitemState.HELD, WorkitemState.COMPLETED
 
@@ -134,7 +135,11 @@ def test_status_names_the_command_for_the_next_page(records: Records, tmp_path: 
 async def answers(site: Site, records: Records, *pages: dict[str, str]) -> list[httpx.Response]:
     """What the API of the console answers to requests for the list with these parameters."""
     transport = httpx.ASGITransport(application(site, records, []))
-    async with httpx.AsyncClient(transport=transport, base_url="http://console") as client:
+    with signed_in(site) as known:
+        headers = known.headers
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://localhost", headers=headers
+    ) as client:
         return [await client.get("/api/v1/studies", params=page) for page in pages]
 
 

@@ -8,7 +8,6 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pydicom
 import pytest
 
@@ -20,6 +19,7 @@ from hilum.process import keep_private
 from hilum.records import Records, records_url, views
 from hilum.records.search import StudyQuery
 from plugin import BRIGHT, install_plugin
+from tests.signing_in import asked
 
 from .site import running
 from .test_modules import site_for
@@ -46,9 +46,8 @@ def test_markers_stay_in_the_objects(tmp_path: Path, monkeypatch: pytest.MonkeyP
             (line,) = views.find(records, StudyQuery(words=("markername", "MARKERACC"))).studies
         assert line.study_uid == study_uid
         assert (line.patient_id, line.description) == ("MARKERID", "MARKERDESC")
-        console = f"http://127.0.0.1:{hilum.site.console.port}"
         pages = "".join(
-            httpx.get(console + path).text
+            asked(hilum.site, path).text
             for path in (
                 "/",
                 "/api/v1/studies",

@@ -17,6 +17,7 @@ from hilum.service.roles import Role
 from hilum.service.supervisor import EVERY_ROLE, Supervisor, tasks
 from hilum_lab.network.processes import available_port, listens
 from plugin import BRIGHT, install_plugin
+from tests.signing_in import asked
 
 from .site import running
 from .test_modules import site_for
@@ -37,10 +38,22 @@ def test_a_console_that_stands_still_slows_no_decision(
         os.kill(console, signal.SIGKILL)
         hilum.until(lambda: hilum.supervisor.processes["console"].pid != console, "another one")
         hilum.until(lambda: listens(hilum.site.console.port), "the console")
-        shown = httpx.get(f"http://127.0.0.1:{hilum.site.console.port}/api/v1/studies").json()[
-            "studies"
-        ]
+        shown = asked(hilum.site, "/api/v1/studies").json()["studies"]
         assert [view["study_uid"] for view in shown] == [study.study_uid]
+
+
+def test_a_process_that_dies_again_and_again_is_an_alarm(tmp_path: Path) -> None:
+    with running(tmp_path, [Role.RECEIVER, Role.CONSOLE]) as hilum:
+        url = f"http://127.0.0.1:{hilum.site.console.port}/health"
+        for _ in range(5):
+            console = hilum.supervisor.processes["console"]
+            assert console.pid
+            os.kill(console.pid, signal.SIGKILL)
+            console.join()
+            hilum.supervisor._deaths["console"] = []  # no pause here
+            hilum.until(lambda old=console: hilum.supervisor.processes["console"] != old, "it")
+        hilum.until(lambda: listens(hilum.site.console.port), "the console")
+        assert [alarm["name"] for alarm in httpx.get(url).json()["alarms"]] == ["process console"]
 
 
 def test_roles_that_are_started_alone_work_together(

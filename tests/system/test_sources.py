@@ -20,6 +20,7 @@ from tests.archives import Orthanc
 from tests.factory import mr_slices, write
 from tests.patience import until
 from tests.plugin import BRIGHT, install_plugin
+from tests.signing_in import asked
 
 from .site import Running, running
 
@@ -108,7 +109,7 @@ def test_an_image_in_orthanc_is_analysed_and_its_result_stands_beside_it(tmp_pat
         last = httpx.get(f"{orthanc.url}/changes?last").json()["Last"]
         hilum.until(lambda: cursor_of(hilum) >= last, "the end of the feed")
         assert uids(kept(hilum, files)) == uids(files)  # and not the result
-        shown = httpx.get(f"http://127.0.0.1:{hilum.site.console.port}/api/v1/sources").json()
+        shown = asked(hilum.site, "/api/v1/sources").json()
         assert shown[0]["fetched"] == len(files)
         assert "cursor" not in shown[0]
         log = (hilum.site.data / "logs" / "hilum.log").read_text()

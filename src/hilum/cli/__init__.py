@@ -13,17 +13,24 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     acts,
     patients,
     backup,
+    audit,
     certificates,
+    people,
     kinds,
     notify,
     licences,
     further,
 )
 from hilum.cli.app import app, say
+from hilum.cli.audited import put_on_record
 from hilum.errors import HilumError
 from hilum.process import keep_private
 
 __all__ = ["app", "main"]
+
+put_on_record(people.people, "add", "remove", "disable", "role", "password")
+put_on_record(people.tokens, "add", "remove")
+put_on_record(app, "console")
 
 
 def main() -> None:

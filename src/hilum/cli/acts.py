@@ -110,14 +110,15 @@ def _request(action: RequestAction, workitems: list[str], config: Path, reason: 
 
 def _ask_for_all(action: RequestAction, workitems: list[str], config: Path, reason: str) -> bool:
     """Ask the gateway for the same with each of several workitems; whether it did all."""
-    from hilum.asking import NOTED, PATIENCE, ask, workitem_called
+    from hilum.asking import NOTED, PATIENCE, workitem_called
+    from hilum.cli.audited import ask_on_record
 
     site, records = site_and_records(config)
     all_done = True
     patience = PATIENCE
     for workitem in workitems:
         workitem_id = workitem_called(records, workitem)
-        done, answer, _ = ask(records, site.data, action, workitem_id, reason, patience)
+        done, answer = ask_on_record(site, records, action, workitem_id, reason, patience)
         say.print(f"{workitem_id[-8:]}: {escape(answer)}")
         all_done = all_done and done
         patience = 0.0 if answer == NOTED else PATIENCE

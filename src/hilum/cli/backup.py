@@ -19,11 +19,14 @@ def backup(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Copy records, images, results and settings to a new folder, also while Hilum runs."""
+    from hilum.audit import AuditedAct, AuditedObject, ObjectType
     from hilum.backup import back_up, restoring
+    from hilum.cli.audited import audited
     from hilum.config import load
 
     site = load(config)
-    with say.status("backup: files") as status:
+    about = AuditedObject(ObjectType.BACKUP, str(folder))
+    with audited(site, AuditedAct.EXPORTED, about), say.status("backup: files") as status:
 
         def progress(files: int) -> None:
             status.update(f"backup: {counted(files, 'file')}")
@@ -43,13 +46,16 @@ def backup(
 @app.command()
 def recover(config: Config = DEFAULT_CONFIG) -> None:
     """Make the records again from what lies on disk; the service must not run meanwhile."""
+    from hilum.audit import AuditedAct, AuditedObject, ObjectType
+    from hilum.cli.audited import audited
     from hilum.config import load
     from hilum.recovering import recover as make_again
     from hilum.service.preflight import alone_in
     from hilum.service.roles import Role
 
     site = load(config)
-    with alone_in(site.data, tuple(Role)), progress_of_steps(say) as progress:
+    act = audited(site, AuditedAct.RECOVERED, AuditedObject(ObjectType.RECORDS))
+    with alone_in(site.data, tuple(Role)), act, progress_of_steps(say) as progress:
         found = make_again(site, progress)
     for file in found.set_aside:
         out.print(f"put aside: {escape(str(file))}; delete it when all is well")

@@ -18,6 +18,7 @@ PANEL = "Further commands"  # their heading in --help
 def register_all() -> None:
     """Register every further command, by name. One that does not load is named and left out."""
     taken = {_name_of(command) for command in app.registered_commands}
+    taken |= {str(group.name) for group in app.registered_groups}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         try:
             function = entry.load()

@@ -39,6 +39,11 @@ class Version:
     what: str
     images: tuple[Instance, ...]
 
+    @property
+    def patient_id(self) -> str:
+        """Patient ID (0010,0020) of its images."""
+        return self.images[0].header.text("PatientID")
+
 
 def versions_of(site: Site, records: Records, study_uid: str) -> list[Version]:
     """The images of a study that are here: those that count, then the others, the latest first."""

@@ -1,6 +1,6 @@
 """The command by which a person says whose images a result is made from.
 
-Nothing that it shows is logged or recorded.
+Nothing here is logged; the audit trail holds who looked, or decided, and the patient IDs.
 """
 
 from typing import Annotated
@@ -26,8 +26,10 @@ def decide(
 
     This shows patient data.
     """
-    from hilum.asking import ask, to_be_decided
+    from hilum.asking import to_be_decided
+    from hilum.audit import AuditedAct, AuditedObject
     from hilum.cli import identities
+    from hilum.cli.audited import ask_on_record, audited
     from hilum.inbox.versions import Versions
     from hilum.records import views
 
@@ -35,12 +37,17 @@ def decide(
     study_uid = views.study_called(records, study)
     versions = identities.versions_of(site, records, study_uid)
     if not patient:
-        out.print(identities.table(versions))
-        out.print(identities.what_choosing_does(records, study_uid, versions))
+        ids = ", ".join(sorted({version.patient_id for version in versions}))
+        about = AuditedObject.study(study_uid)
+        with audited(site, AuditedAct.OPENED, about, patient_id=ids):
+            out.print(identities.table(versions))
+            out.print(identities.what_choosing_does(records, study_uid, versions))
         return
     key = identities.key_of(patient, versions)
     is_other = bool(Versions(site.data).of(study_uid, key))
     workitem = to_be_decided(records, study_uid, is_other)
-    done, answer, _ = ask(records, site.data, RequestAction.DECIDE, workitem, reason=key)
+    (patient_id, *_) = [v.patient_id for v in versions if v.identity.key == key]
+    asked = (RequestAction.DECIDE, workitem, key)
+    done, answer = ask_on_record(site, records, *asked, patient_id=patient_id)
     say.print(answer)
     raise typer.Exit(0 if done else 1)

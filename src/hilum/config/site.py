@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from hilum.config.audit import AuditSettings
+from hilum.config.console import Console
 from hilum.config.fields import (
     AETitle,
     Keyword,
@@ -216,13 +218,6 @@ class NormsSettings(Settings):
     citation: str = Field(min_length=1, description="Source that is named beside every comparison.")
 
 
-class Console(Settings):
-    """The web page and API."""
-
-    host: str = Field("127.0.0.1", description="Address of the console.")
-    port: Port = Field(8040, description="HTTP port of the console.")
-
-
 class Worker(Settings):
     """Where modules run."""
 
@@ -256,6 +251,9 @@ class Site(Settings):
     )
     priors: Priors = Field(Priors(), description="Comparison with earlier results of a patient.")
     console: Console = Field(Console(), description="The web page and API.")
+    audit: AuditSettings = Field(
+        AuditSettings(), description="The audit trail: who did what, and who is told of it."
+    )
     source: tuple[AnySource, ...] = Field((), description="Archives to watch for new images.")
     destination: tuple[AnyDestination, ...] = Field((), description="Where results go.")
     rule: tuple[Rule, ...] = Field((), description="Which module analyses what.")

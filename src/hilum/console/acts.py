@@ -42,3 +42,6 @@ OFFERED: dict[WorkitemState, tuple[Act, ...]] = {
     WorkitemState.CANCELLED: (RUN_AGAIN,),
     WorkitemState.WITHDRAWN: (),
 }
+
+# What can be done with several studies at once, each of them where it is offered.
+BULK = (RUN_AGAIN, SEND_AGAIN, STOP)

@@ -1,21 +1,49 @@
 """The application: every page and every resource of the API, put together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from hilum.audit import Auditor
 from hilum.config.site import Site
-from hilum.console import api, pages
+from hilum.console import api, mishaps, pages
 from hilum.console.desk import Desk
-from hilum.console.endpoints import found_in
+from hilum.console.endpoints import COOKIE, TOKEN, found_in
+from hilum.console.guard import GuardedRoute, cookie_name
+from hilum.console.protection import Protection
 from hilum.console.rendering import Rendering
 from hilum.module import ModuleFacts
+from hilum.people.everybody import Everybody
 from hilum.records import Records
 
 NO_CARDS: Mapping[str, Path] = {}
+LARGEST_BODY = 1024 * 1024  # bytes; an endpoint that takes more says so with `max_body_size`
+
+
+class _Application(FastAPI):
+    """Describes, too, how one signs in."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description of the API (OpenAPI 3.1)."""
+        described = super().openapi()
+        cookie = cookie_name(self.state.desk.site.console)
+        described.setdefault("components", {})["securitySchemes"] = {
+            COOKIE: {"type": "apiKey", "in": "cookie", "name": cookie},
+            TOKEN: {"type": "http", "scheme": "bearer"},
+        }
+        return described
+
+
+@asynccontextmanager
+async def _closing(made: FastAPI) -> AsyncIterator[None]:
+    yield
+    made.state.desk.everybody.close()
+    made.state.desk.auditor.close()
 
 
 def application(
@@ -25,7 +53,7 @@ def application(
     cards: Mapping[str, Path] = NO_CARDS,
 ) -> FastAPI:
     """The ASGI application of one site; `cards` are model cards by the name of their module."""
-    made = FastAPI(
+    made = _Application(
         title="Hilum",
         version=version("hilum"),
         description="The AI gateway for the hospital imaging network. "
@@ -33,10 +61,17 @@ def application(
         openapi_url=f"{api.V1}/openapi.json",
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        lifespan=_closing,
+        max_body_size=LARGEST_BODY,
     )
+    made.router.route_class = GuardedRoute
+    made.add_middleware(Protection, console=site.console)
     parts = [*found_in(api), *found_in(pages)]
     menu = [entry for endpoints in parts for entry in endpoints.menu()]
-    made.state.desk = Desk(site, records, tuple(installed), cards, Rendering(menu))
+    everybody = Everybody(site.data, site.console)
+    shared = (Rendering(menu), everybody, Auditor(site.data))
+    made.state.desk = Desk(site, records, tuple(installed), cards, *shared)
+    mishaps.add_to(made)
     for endpoints in parts:
         endpoints.add_to(made)
     made.mount("/static", StaticFiles(packages=[(__package__, "static")]))

@@ -5,13 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
+from hilum.audit import Auditor
 from hilum.config.site import Site
+from hilum.console.finds import Finds
 from hilum.console.patience import Patience
 from hilum.console.rendering import Rendering
 from hilum.module import ModuleFacts
+from hilum.people.everybody import Everybody
 from hilum.records import Records
+
+HASHES_AT_ONCE = 2  # each takes 64 MiB
+LOOKUPS_AT_ONCE = 4  # of sessions and tokens; they never wait for pages
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,9 @@ class Desk:
     """The settings, the records and the installed modules.
 
     `cards` are the model cards by the name of their module. `rendering` makes pages. `patience` is
-    that of watchdogs and monitoring, which must not wait behind people.
+    that of watchdogs and monitoring, which must not wait behind people. `everybody` is asked in few
+    threads: `hashing` for passwords, `lookups` for the rest. Whatever a person does, and each page
+    with patient data, is noted by `auditor`.
     """
 
     site: Site
@@ -27,7 +36,12 @@ class Desk:
     modules: tuple[ModuleFacts, ...]
     cards: Mapping[str, Path]
     rendering: Rendering
+    everybody: Everybody
+    auditor: Auditor
+    hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
+    lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE))
     patience: Patience = field(default_factory=Patience)
+    finds: Finds = field(default_factory=Finds)
 
 
 def _desk_of(request: Request) -> Any:

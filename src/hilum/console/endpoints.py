@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from hilum.people.roles import Permission
 
 PERMISSION = "x-permission"  # its key in the description of the API
+COOKIE, TOKEN = "session", "token"  # the ways to show who one is, as the description calls them
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
@@ -103,9 +104,15 @@ class Endpoints:
                 endpoint.answer,
                 methods=[endpoint.method],
                 include_in_schema=self.in_api,
-                openapi_extra={PERMISSION: endpoint.permission.value},
+                openapi_extra=_description(endpoint.permission),
                 **endpoint.options,
             )
+
+
+def _description(permission: Permission) -> dict[str, Any]:
+    ways: list[dict[str, list[str]]] = [{COOKIE: []}, {TOKEN: []}]
+    is_open = permission is Permission.NONE
+    return {PERMISSION: permission.value, "security": [] if is_open else ways}
 
 
 def pages(title: str = "", place: int = 0) -> Endpoints:

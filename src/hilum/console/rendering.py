@@ -148,8 +148,10 @@ class Rendering:
     def page(
         self, request: Request, template: str, status: int = 200, **values: Any
     ) -> HTMLResponse:
-        """The page that `template` makes of `values`."""
+        """The page that `template` makes of `values`; its menu has what the visitor may open."""
+        visitor = getattr(request.state, "visitor", None)
+        menu = [entry for entry in self._menu if visitor and visitor.may(entry.permission)]
         text = self._environment.get_template(template).render(
-            path=request.url.path, menu=self._menu, **values
+            path=request.url.path, menu=menu, visitor=visitor, **values
         )
         return HTMLResponse(text, status)

@@ -2,21 +2,31 @@
 
 import asyncio
 import os
+import resource
+import ssl
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
+from hilum.audit.sending import AuditKeeper
+from hilum.config.console import Console
 from hilum.config.site import Site
+from hilum.config.tls import ListenerTls
 from hilum.console.app import NO_CARDS, application
+from hilum.console.connections import LARGEST_HEAD, BoundedConnection
 from hilum.module import ModuleFacts
 from hilum.records import Records
+from hilum.transport.tls import listener_context
 
 # Connections that wait. Where no more files can be opened, asyncio tries to accept so many of them
 # one after the other, once a second, and logs every failure: with uvicorn's 2048 that was 136 MB in
 # a minute.
 BACKLOG = 32
+MOST_FILES = 4096  # that may be open, where the system allows it: handshakes of TLS are counted
 
 
 class _Server(uvicorn.Server):
@@ -39,14 +49,47 @@ def serve(
     cards: Mapping[str, Path] = NO_CARDS,
 ) -> None:
     """Serve the console until SIGTERM."""
-    server = _Server(
-        uvicorn.Config(
-            application(site, records, installed, cards),
-            host=site.console.host,
-            port=site.console.port,
-            log_config=None,
-            access_log=False,  # URLs hold study UIDs, and nobody reads this log
-            backlog=BACKLOG,
-        )
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = 0 <= most < MOST_FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most if few else MOST_FILES, most))
+    made = application(site, records, installed, cards)
+    AuditKeeper(site.audit, made.state.desk.auditor).start()
+    _Server(configuration(made, site.console, site.console.port)).run()
+
+
+def configuration(made: FastAPI, console: Console, port: int) -> uvicorn.Config:
+    """How the application is served at `port`."""
+    tls = console.tls
+    return uvicorn.Config(
+        made,
+        host=console.host,
+        port=port,
+        loop="hilum.console.connections:Loop",
+        http=BoundedConnection,
+        ws="none",
+        log_config=None,
+        access_log=False,  # URLs hold study UIDs, and nobody reads this log
+        server_header=False,
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+        proxy_headers=bool(console.proxies),  # nobody else may say who asks
+        forwarded_allow_ips=list(console.proxies),
+        ssl_context_factory=(lambda *_: _renewing(tls)) if tls else None,
     )
-    server.run()
+
+
+def _renewing(tls: ListenerTls) -> ssl.SSLContext:
+    """The context of `tls`; each connection has the files as they are now.
+
+    Where they cannot be used, as in the middle of a renewal, it has those from before.
+    """
+    first = last = listener_context(tls)
+
+    def renew(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        nonlocal last
+        with suppress(OSError):  # errors of TLS are such, too
+            last = listener_context(tls)
+        connection.context = last
+
+    first.sni_callback = renew  # called whether or not a name was given
+    return first

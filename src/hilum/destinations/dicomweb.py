@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filed, Shown
 from hilum.config.fields import WebAddress
 from hilum.config.kinds import DestinationSettings, DicomwebService
-from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, series_under, tried
+from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, Result
@@ -29,6 +29,8 @@ from hilum.transport.web import BUSY, EVERY_STATUS, Failures, HttpClient, Respon
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
+
+    from hilum.dicom.instance import Instance
 
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
 SOP_INSTANCE_UID = "00080018"
@@ -124,14 +126,10 @@ class DicomwebDestination:
     def ask(self, results: Sequence[Result]) -> Shown:
         from hilum.dicom.instance import Instance
 
-        places = {
-            result.identity: f"studies/{i.study_uid}/series/{i.series_uid}/instances"
-            for result in results
-            for i in (Instance.read(result.path),)
-        }
+        places = {result.identity: _place_of(Instance.read(result.path)) for result in results}
         with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
             lists = [_instances_at(peer, place) for place in set(places.values())]
-            shown = {uid for listed in lists if listed is not None for uid in listed}
+            shown = {uid for listed in filter(None, lists) for uid in listed}
             # A query may be cut short by the archive's limit: ask for the others one by one.
             missing = [
                 result
@@ -209,6 +207,10 @@ def _try_to_store(peer: HttpClient) -> None:
     peer.ask("POST", "studies", expected=OFFERED, content=body, headers=headers)
 
 
+def _place_of(image: "Instance") -> str:
+    return f"studies/{image.study_uid}/series/{image.series_uid}/instances"
+
+
 def _instances_at(peer: HttpClient, place: str) -> set[str] | None:
     """The SOP Instance UIDs that are shown; None for 404, as some have for an unknown series."""
     answer = answer_at(peer, place, NOTHING)
@@ -236,7 +238,7 @@ def _described(
     answer = answer_at(peer, level, (*NOTHING, refused), params=more)
     if answer.status == refused:
         answer = answer_at(peer, level, NOTHING, params=asked)
-    return _data_sets(peer, answer)
+    return of_study(study_uid, _data_sets(peer, answer))
 
 
 def _data_sets(peer: HttpClient, answer: Response) -> list["Dataset"]:

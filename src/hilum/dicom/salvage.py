@@ -7,6 +7,7 @@ file is refused.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from struct import unpack_from
 
@@ -87,16 +88,8 @@ def readable(content: Buffer) -> Readable:
         # A few megabytes can grow to gigabytes; nobody in imaging sends it.
         raise UnreadableError("Deflated Explicit VR Little Endian is not taken in")
     reading = _reading(content, meta.end, stated)
-    lacks_uids = _lacks_uids(meta, reading.uids)
-    what = [] if prefixed else ["it has no preamble"]
-    if not meta.values:
-        what.append("it has no file meta group")
-    elif lacks_uids:
-        what.append("its file meta group lacks the SOP Class or Instance UID")
-    if not stated:
-        what.append(f"its data set is {reading.syntax.name}")
-    elif stated != reading.syntax:
-        what.append(f"it says {stated.name}, its data set is {reading.syntax.name}")
+    what = ["it has no preamble"] if not prefixed else []
+    what += _put_right(meta, stated, reading)
     if not what:
         return Readable(reading.uids)
     uids = reading.uids
@@ -121,6 +114,19 @@ def _lacks_uids(meta: Meta, uids: dict[str, str]) -> bool:
     return not all(in_meta for in_meta, _ in stated.values())
 
 
+def _put_right(meta: Meta, stated: UID, reading: _Reading) -> Iterator[str]:
+    """What is wrong with a file meta group beside the data set, and is put right."""
+    lacks_uids = _lacks_uids(meta, reading.uids)
+    if not meta.values:
+        yield "it has no file meta group"
+    elif lacks_uids:
+        yield "its file meta group lacks the SOP Class or Instance UID"
+    if not stated:
+        yield f"its data set is {reading.syntax.name}"
+    elif stated != reading.syntax:
+        yield f"it says {stated.name}, its data set is {reading.syntax.name}"
+
+
 def _reading(content: Buffer, offset: int, stated: UID) -> _Reading:
     """The data set in the stated syntax, or in the only one that fits where that does not."""
     problem = UnreadableError("not a DICOM file: its data set cannot be read to the end")
@@ -134,11 +140,8 @@ def _reading(content: Buffer, offset: int, stated: UID) -> _Reading:
         else:
             if _is_plausible(content, offset, stated, elements):
                 return lenient
-    if not stated or _may_be_wrong(stated):
-        candidates = [syntax for syntax in GUESSED if syntax != stated]
-        fitting = [r for s in candidates if (r := _strict_reading(content, offset, s))]
-        if len(fitting) == 1:
-            return fitting[0]
+    if (not stated or _may_be_wrong(stated)) and (other := _only_other(content, offset, stated)):
+        return other
     if lenient is None:
         raise problem
     if _are_compressed(content, elements, offset) and not stated.is_encapsulated:
@@ -163,20 +166,32 @@ def _is_plausible(content: Buffer, offset: int, stated: UID, elements: list[Elem
     return compressed is None or compressed == stated.is_encapsulated
 
 
+def _all_elements(walker: Walker, size: int) -> list[Element]:
+    """The elements up to the pixel data; `UnreadableError` unless what follows ends at `size`."""
+    elements = list(walker.elements())
+    while walker.position < size:
+        before = walker.position
+        deque(walker.elements(), maxlen=0)
+        if walker.position == before:
+            raise UnreadableError("its elements do not end where the file does")
+    return elements
+
+
+def _only_other(content: Buffer, offset: int, stated: UID) -> _Reading | None:
+    """The data set in the only other syntax that fits; None if none does, or several do."""
+    candidates = [syntax for syntax in GUESSED if syntax != stated]
+    fitting = [r for s in candidates if (r := _strict_reading(content, offset, s))]
+    return fitting[0] if len(fitting) == 1 else None
+
+
 def _strict_reading(content: Buffer, offset: int, syntax: UID) -> _Reading | None:
     """The data set if every byte of it makes sense in `syntax`, else None.
 
     Tags ascend, every VR is one of the standard's, lengths end exactly at the end of the file, the
     identifying UIDs are there, an image has pixel data, and they are not compressed.
     """
-    walker = Walker(content, offset, syntax)
     try:
-        elements = list(walker.elements())
-        while walker.position < len(content):  # what follows the pixel data
-            before = walker.position
-            deque(walker.elements(), maxlen=0)
-            if walker.position == before:
-                return None
+        elements = _all_elements(Walker(content, offset, syntax), len(content))
         uids = uids_of(content, elements)
     except UnreadableError:
         return None

@@ -27,10 +27,19 @@ class Backlog:
 
 @dataclass(frozen=True)
 class Arrival:
-    """Results that arrived: when the last image of the study had come, and when they were shown."""
+    """A result that arrived: when the last image of its study had come, and when it was shown."""
 
     complete_at: float
     shown_at: float
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A workitem of a module that failed, or waits for a person; `at` is when it was made."""
+
+    at: float
+    module: str
+    state: WorkitemState
 
 
 class FlowRecords:
@@ -73,13 +82,16 @@ class FlowRecords:
         )
         return [Arrival(row.last_at, row.shown_at) for row in select(self._database, query)]
 
-    def troubles(self, since: float) -> list[float]:
-        """When the workitems came up that failed, or wait for a person, after `since`."""
+    def troubles(self, since: float) -> list[Trouble]:
+        """The workitems made after `since` that failed, or wait for a person."""
         states = (WorkitemState.FAILED, WorkitemState.HELD, WorkitemState.PARKED)
-        query = sa.select(workitem.created).where(
+        query = sa.select(workitem.created, workitem.module, workitem.state).where(
             workitem.state.in_(states), workitem.created >= since
         )
-        return [row.created for row in select(self._database, query)]
+        return [
+            Trouble(row.created, row.module, WorkitemState(row.state))
+            for row in select(self._database, query)
+        ]
 
     def mark(self) -> str:
         """A short text that differs once something happened: an event, an alarm, a silence."""

@@ -5,7 +5,7 @@ import fcntl
 import logging
 import socket
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from hilum.comparison.norms import Norms
@@ -13,6 +13,7 @@ from hilum.config.kinds import check_tls
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
 from hilum.module import discover, facts_of, installed_modules
+from hilum.people.everybody import Everybody
 from hilum.privacy import make_private
 from hilum.results import DICOM
 from hilum.service.roles import Role
@@ -101,13 +102,39 @@ def check_norms(site: Site) -> None:
             log.warning(sentence)
 
 
+ENCRYPT = (
+    "console.host: beyond this machine, passwords and patient data would cross the network in the "
+    "clear: set console.tls, or console.behind_proxy = true where a reverse proxy encrypts"
+)
+NOBODY = (
+    "console.host: beyond this machine everybody signs in, and nobody could: "
+    "`hilum people add NAME --role administrator` adds an account, or set console.openid"
+)
+
+
+def check_console(site: Site) -> None:
+    """Raise `ConfigurationError` if strangers could read along, or nobody could sign in."""
+    console = site.console
+    console.check()
+    if console.is_local:
+        return
+    if not console.is_encrypted:
+        raise ConfigurationError(ENCRYPT)
+    if console.openid is None:
+        with closing(Everybody(site.data, console)) as everybody:
+            if not everybody.accounts.has_administrator():
+                raise ConfigurationError(NOBODY)
+
+
 def check_ends(site: Site) -> None:
-    """Raise `ConfigurationError` for a source, destination or notifier that cannot be used."""
+    """Raise `ConfigurationError` for what we connect to if it cannot be used."""
     check_tls("receiver", site.receiver.tls)
     for end in (*site.source, *site.destination):
         end.check()
     for notifier in site.notify:
         notifier.check()
+    for collector in site.audit.syslog:
+        check_tls(collector.name, collector.tls)
     for route in site.route:
         for destination in site.destinations(route.send_to if route.images else ()):
             if not destination.takes(DICOM):

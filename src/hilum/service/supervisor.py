@@ -16,10 +16,12 @@ from multiprocessing import connection
 from typing import Any, assert_never
 
 from hilum.config.site import Site
+from hilum.deaths import Death, note_death
 from hilum.engine.liveness import DEAD_SECONDS
 from hilum.errors import RECOVER, RecordsUnusable
 from hilum.hints import Died, HintSender, gateway_address, worker_address
 from hilum.logs import also_logging
+from hilum.people.entrance import address_of
 from hilum.privacy import make_private
 from hilum.process import (
     children_deaf_to_ctrl_c,
@@ -35,6 +37,7 @@ from hilum.service.console import show
 from hilum.service.gateway import run_gateway
 from hilum.service.preflight import (
     alone_in,
+    check_console,
     check_ends,
     check_norms,
     check_rules,
@@ -88,6 +91,8 @@ class Supervisor:
         check_rules(site)
         check_norms(site)
         check_ends(site)
+        if Role.CONSOLE in roles:
+            check_console(site)
         self.site = site
         self.roles = roles
         make_private(site.data)
@@ -138,6 +143,7 @@ class Supervisor:
                 continue
             log.error("%s died with exit code %s, starting it again", name, process.exitcode)
             deaths.append(now)
+            note_death(self.site.data, Death(name, time.time(), process.exitcode))
             try:
                 self._start(name)
                 with closing(HintSender(gateway_address(self.site.data))) as hints:
@@ -196,7 +202,8 @@ def _supervise(supervisor: Supervisor, stop: threading.Event) -> None:
         receiver = site.receiver
         log.info("listening as %s on %s:%d", receiver.ae_title, receiver.host, receiver.port)
     if Role.CONSOLE in supervisor.roles:
-        log.info("console on http://%s:%d", site.console.host, site.console.port)
+        how = "; `hilum console` prints a link that opens it" if site.console.is_local else ""
+        log.info("console on %s%s", address_of(site), how)
     try:
         while not stop.is_set():
             supervisor.wait()

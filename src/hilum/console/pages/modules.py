@@ -47,8 +47,10 @@ def modules(request: Request, desk: OurDesk) -> HTMLResponse:
         for facts in desk.modules
     ]
     worker = desk.site.worker
+    uids = {item.study_uid for module in shown for item in module.failures}
+    addresses = desk.records.identifiers.addresses(uids)
     return desk.rendering.page(
-        request, "modules.html", now=time.time(), modules=shown, gone=counts, worker=worker
+        request, "modules.html", modules=shown, addresses=addresses, gone=counts, worker=worker
     )
 
 

@@ -20,6 +20,8 @@ endpoints = pages("Network", place=5)
 def network(request: Request, desk: OurDesk) -> HTMLResponse:
     """The page."""
     site, records = desk.site, desk.records
+    parked = records.deliveries.studies_in(*PARKED)
+    uids = {uid for studies in parked.values() for uid in studies}
     return desk.rendering.page(
         request,
         "network.html",
@@ -29,7 +31,8 @@ def network(request: Request, desk: OurDesk) -> HTMLResponse:
         destinations=views.destinations(site, records),
         arrived=ARRIVED,
         settled=(*ARRIVED, DeliveryState.CANCELLED),
-        parked=records.deliveries.studies_in(*PARKED),
+        parked=parked,
+        addresses=records.identifiers.addresses(uids),
         rejections=records.rejections.since(),
         quarantine=views.quarantine(site),
     )

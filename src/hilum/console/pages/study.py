@@ -7,13 +7,20 @@ from typing import Annotated
 from fastapi import Form, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
-from hilum.asking import ask
+from hilum.audit import AuditedAct, AuditedObject
+from hilum.console.acting import ask_for, study_at
 from hilum.console.acts import OFFERED
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
-from hilum.console.pictures import picture_of
+from hilum.console.guard import OurVisitor
+from hilum.console.pictures import picture_of, series_of
+from hilum.console.thumbnails import thumbnail_of
+from hilum.errors import HilumError
+from hilum.inbox import Inbox
 from hilum.people.roles import Permission
+from hilum.people.visitor import Visitor
 from hilum.records import views
+from hilum.records.listed import ListedStudy
 from hilum.records.models import Request as Asked
 from hilum.records.models import WrittenResult
 from hilum.records.states import PARKED, EventKind, RequestAction, WorkitemState
@@ -49,20 +56,30 @@ class Line:
     seconds: float
 
 
-@endpoints.get("/studies/{uid}", Permission.LOOK, response_class=HTMLResponse)
+@endpoints.get("/studies/{address}", Permission.LOOK, response_class=HTMLResponse)
 def study(
-    request: Request, desk: OurDesk, uid: str, asked: int | None = None, trouble: bool = False
+    request: Request,
+    desk: OurDesk,
+    visitor: OurVisitor,
+    address: str,
+    asked: int | None = None,
+    trouble: bool = False,
 ) -> HTMLResponse:
     """The page; `asked` is the number of a request whose answer is shown."""
-    view = _found(desk, uid)
-    trace = views.trace(desk.records, uid)
+    view = _found(desk, address)
+    trace = views.trace(desk.records, view.study_uid)
     now = time.time()
+    listed = study_at(desk, address)
+    if visitor.may(Permission.SEE_PATIENTS):
+        _note_look(desk, visitor, listed)
     standing = [item for item in view.workitems if item.superseded_by is None]
     return desk.rendering.page(
         request,
         "study.html",
         now=now,
         study=view,
+        address=address,
+        listed=listed,
         told=[item for item in standing if item.state is not WorkitemState.NOT_APPLICABLE],
         passed_over=[item for item in standing if item.state is WorkitemState.NOT_APPLICABLE],
         earlier=[item for item in view.workitems if item.superseded_by is not None],
@@ -76,53 +93,81 @@ def study(
     )
 
 
-@endpoints.post("/studies/{uid}/acts", Permission.ACT)
+@endpoints.post("/studies/{address}/acts", Permission.ACT)
 def act(
     desk: OurDesk,
-    uid: str,
+    visitor: OurVisitor,
+    address: str,
     workitem: Annotated[str, Form(max_length=64)],
     action: Annotated[RequestAction, Form()],
     reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Ask the gateway to do something, and show what it says."""
-    item = next((item for item in _found(desk, uid).workitems if item.id == workitem), None)
-    if item is None:
+    listed = study_at(desk, address)
+    item = next((item for item in _found(desk, address).workitems if item.id == workitem), None)
+    if listed is None or item is None:
         raise HTTPException(404, "this study has no such workitem")
     act = next((act for act in OFFERED[item.state] if act.action is action), None)
     if act is None:
         raise HTTPException(409, f"it is {item.state} now: look at it again")
     if act.needs_reason and not reason.strip():
         raise HTTPException(422, "say the reason: people read it in the archive")
-    number = ask(desk.records, desk.site.data, action, workitem, reason.strip(), ANSWERED_IN).number
-    return RedirectResponse(f"/studies/{uid}?asked={number}", 303)
+    number = ask_for(desk, visitor, listed, item, act, reason.strip(), ANSWERED_IN).number
+    return RedirectResponse(f"/studies/{address}?asked={number}", 303)
 
 
-@endpoints.get("/studies/{uid}/results/{identity}", Permission.SEE_PATIENTS)
-def download(desk: OurDesk, uid: str, identity: str) -> FileResponse:
+@endpoints.get("/studies/{address}/results/{identity}", Permission.SEE_PATIENTS)
+def download(desk: OurDesk, visitor: OurVisitor, address: str, identity: str) -> FileResponse:
     """The file of a result object."""
-    result = _result(desk, uid, identity)
+    result = _result(desk, address, identity)
+    _note_look(desk, visitor, study_at(desk, address))
     name = f"{result.kind}{SUFFIX.get(result.media_type, '')}"
     return FileResponse(desk.site.data / result.path, media_type=result.media_type, filename=name)
 
 
-@endpoints.get("/studies/{uid}/results/{identity}/picture", Permission.SEE_PATIENTS)
-def picture(desk: OurDesk, uid: str, identity: str) -> Response:
+@endpoints.get("/studies/{address}/results/{identity}/picture", Permission.SEE_PATIENTS)
+def picture(desk: OurDesk, address: str, identity: str) -> Response:
     """The picture of a result as PNG."""
-    result = _result(desk, uid, identity)
+    result = _result(desk, address, identity)
     return Response(picture_of(desk.site.data / result.path), media_type="image/png")
 
 
-def _found(desk: Desk, uid: str) -> StudyView:
+@endpoints.get("/studies/{address}/series/{series_uid}", Permission.SEE_PATIENTS)
+def thumbnail(desk: OurDesk, address: str, series_uid: str) -> Response:
+    """A small picture of one of its series."""
+    study_uid = _found(desk, address).study_uid
+    folder = Inbox(desk.site.data).study_folder(study_uid)
+    for name in sorted(desk.records.identifiers.siblings_of(study_uid)):
+        if series_of(folder / name) == series_uid:
+            try:
+                picture = thumbnail_of(folder / name)
+            except HilumError as error:
+                raise HTTPException(404, str(error)) from error
+            return Response(picture, media_type="image/png")
+    raise HTTPException(404, "no image of this series is here")
+
+
+def _note_look(desk: Desk, visitor: Visitor, study: ListedStudy | None) -> None:
+    """Have it on record that somebody saw this patient."""
+    if study is not None:
+        of = AuditedObject.study(study.study_uid)
+        desk.auditor.note(AuditedAct.OPENED, visitor, of, study.patient_id)
+
+
+def _found(desk: Desk, address: str) -> StudyView:
+    uid = desk.records.identifiers.study_at(address)
     try:
-        return views.study(desk.records, uid)
+        return views.study(desk.records, uid or "")
     except LookupError as error:
-        raise HTTPException(404, "no such study was received") from error
+        raise HTTPException(404, "there is no study at this address") from error
 
 
-def _result(desk: Desk, uid: str, identity: str) -> WrittenResult:
+def _result(desk: Desk, address: str, identity: str) -> WrittenResult:
     result = desk.records.results.called(identity)
     item = desk.records.workitems.get(result.workitem_id) if result else None
-    if result is None or item is None or item.study_uid != uid:
+    if result is None or item is None:
+        raise HTTPException(404, "this study has no such result")
+    if item.study_uid != desk.records.identifiers.study_at(address):
         raise HTTPException(404, "this study has no such result")
     if not (desk.site.data / result.path).exists():
         raise HTTPException(410, "its file was removed from this disk by a rule")

@@ -2,6 +2,8 @@
 // that it marks with hx-trigger="changed from:body". One connection a tab; none while it is hidden.
 "use strict";
 
+const refresh = {"X-Hilum-Refresh": "1"}; // nobody needs to sit before the page: it keeps no session
+
 let changes = null;
 let known = null;
 
@@ -10,10 +12,26 @@ function listen() {
   changes = new EventSource("/live");
   changes.onmessage = event => {
     answers(true);
-    if (known !== null && known !== event.data) document.body.dispatchEvent(new Event("changed"));
+    if (known === event.data || isBusy()) return;
+    if (known !== null) document.body.dispatchEvent(new Event("changed"));
     known = event.data;
   };
-  changes.onerror = () => answers(false);
+  changes.onerror = () => {
+    if (changes.readyState === EventSource.CLOSED) seeWhetherSignedOut();
+    answers(false);
+  };
+}
+
+// Whoever is signed out is led to the page to sign in, and back here.
+async function seeWhetherSignedOut() {
+  const answer = await fetch(location.href, {headers: refresh, redirect: "manual"});
+  if (answer.type === "opaqueredirect") location.reload();
+}
+
+// Whoever has ticked a line, or types, is not disturbed: the page catches up afterwards.
+function isBusy() {
+  const typing = document.activeElement?.matches("main input:not([type=checkbox]), main textarea");
+  return typing || document.querySelector("main input[type=checkbox]:checked") !== null;
 }
 
 function answers(well) {
@@ -28,6 +46,11 @@ document.addEventListener("visibilitychange", () => {
   } else listen();
 });
 if (document.querySelector("[hx-trigger*='changed from:body']")) listen();
+
+document.addEventListener("htmx:config:request", event => {
+  const asked = event.detail.ctx;
+  if (asked.sourceEvent?.type === "changed") Object.assign(asked.request.headers, refresh);
+});
 
 // The key / goes to the box that finds studies, as on other sites.
 document.addEventListener("keydown", event => {

@@ -19,6 +19,7 @@ from hilum.records.views.places import (
     quarantine,
     sources,
 )
+from hilum.records.views.statistics import DayOfWork, Statistics, statistics_of
 from hilum.records.views.timeline import TraceLine, events, trace
 from hilum.records.views.worklist import (
     ResultView,
@@ -32,6 +33,7 @@ from hilum.records.views.worklist import (
 
 __all__ = [
     "PAGE",
+    "DayOfWork",
     "DestinationView",
     "FoundPage",
     "NowView",
@@ -40,6 +42,7 @@ __all__ = [
     "ResultView",
     "SourceView",
     "Span",
+    "Statistics",
     "StudyPage",
     "StudyView",
     "TraceLine",
@@ -52,6 +55,7 @@ __all__ = [
     "now_view",
     "quarantine",
     "sources",
+    "statistics_of",
     "studies",
     "study",
     "study_called",

@@ -1,0 +1,100 @@
+"""The audit trail: who did what, and whether it is as it was written."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from fastapi import HTTPException, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from hilum.audit import AuditedAct
+from hilum.audit.entry import ChainHead
+from hilum.audit.store import AuditFilter
+from hilum.audit.views import read_audit
+from hilum.console.api import V1
+from hilum.console.desk import Desk, OurDesk
+from hilum.console.endpoints import resource
+from hilum.console.guard import OurVisitor
+from hilum.errors import AuditUnavailable, HilumError
+from hilum.people.roles import Permission
+from hilum.people.visitor import Visitor
+from hilum.records.views import as_json
+
+endpoints = resource()
+
+Text = Annotated[str, Query(max_length=256)]
+Moment = Annotated[float | None, Query(ge=0, le=1e11)]
+Number = Annotated[int, Query(ge=1, le=1_000_000_000)]
+
+
+class AuditQuestion(BaseModel):
+    """Which entries are wanted; what is left out means any. Times in s since 1970."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    patient_id: str = Field("", max_length=256)
+    person: str = Field("", max_length=256)
+    act: AuditedAct | None = None
+    study_uid: str = Field("", max_length=256)
+    since: float | None = Field(None, ge=0, le=1e11)
+    until: float | None = Field(None, ge=0, le=1e11)
+    page: int = Field(1, ge=1, le=1_000_000_000)
+
+
+class KnownHead(BaseModel):
+    """A head that was exported once, NUMBER:HASH, or nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    head: str = Field("", max_length=128)
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """An error inside becomes an answer: 503 if the trail cannot be read, else 404."""
+    try:
+        yield
+    except AuditUnavailable as error:
+        raise HTTPException(503, str(error)) from error
+    except HilumError as error:
+        raise HTTPException(404, str(error)) from error
+
+
+@endpoints.get(f"{V1}/audit", Permission.ADMINISTER)
+def list_audit(
+    request: Request,
+    desk: OurDesk,
+    visitor: OurVisitor,
+    person: Text = "",
+    act: AuditedAct | None = None,
+    study_uid: Text = "",
+    since: Moment = None,
+    until: Moment = None,
+    page: Number = 1,
+) -> Any:
+    """One page of who did what, the latest first."""
+    wanted = AuditFilter(person, act, study_uid, since=since, until=until)
+    return _page(request, desk, visitor, wanted, page)
+
+
+@endpoints.post(f"{V1}/audit/search", Permission.ADMINISTER)
+def search_audit(
+    request: Request, desk: OurDesk, visitor: OurVisitor, question: AuditQuestion
+) -> Any:
+    """The same, also for one patient, whose ID then stands in no address."""
+    values = question.model_dump(exclude={"page"})
+    return _page(request, desk, visitor, AuditFilter(**values), question.page)
+
+
+@endpoints.post(f"{V1}/audit/verify", Permission.ADMINISTER)
+def verify_audit(desk: OurDesk, known: KnownHead) -> Any:
+    """Whether every entry is as it was written, and the head that is `known` among them."""
+    with in_words():
+        report = desk.auditor.store.verify(ChainHead.parse(known.head) if known.head else None)
+    return {**as_json(report), "is_whole": report.is_whole}
+
+
+def _page(request: Request, desk: Desk, visitor: Visitor, wanted: AuditFilter, page: int) -> Any:
+    address = request.client.host if request.client else ""
+    with in_words():
+        return as_json(read_audit(desk.auditor, visitor, wanted, page, address))

@@ -1,0 +1,128 @@
+"""The accounts of people who sign in with a password."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hilum.errors import HilumError
+from hilum.people.database import PeopleDatabase, account, session
+from hilum.people.passwords import hashed, require_usable
+from hilum.people.roles import UserRole
+from hilum.wording import suggestion
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who may sign in, in which role; `created` in s since 1970."""
+
+    name: str
+    role: UserRole
+    disabled: bool
+    created: float
+
+
+class Accounts:
+    """All accounts. A name is the same in capital letters."""
+
+    def __init__(self, database: PeopleDatabase, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def add(self, name: str, role: UserRole, password: str) -> Person:
+        """Add an account; `HilumError` if there is one, or name or password cannot be used."""
+        name = normal(name)
+        if not _NAME.fullmatch(name):
+            text = "a name has 1 to 64 letters and digits, with . _ @ - between them"
+            raise HilumError(f"{name!r}: {text}")
+        require_usable(password, name)
+        made = Person(name, role, disabled=False, created=self._clock())
+
+        def work(connection: sa.Connection) -> None:
+            if connection.scalar(sa.select(account.c.name).where(account.c.name == name)):
+                raise HilumError(f"there is an account {name} already")
+            row = {**vars(made), "password": hashed(password)}
+            connection.execute(account.insert().values(row))
+
+        self._database.change(work)
+        return made
+
+    def all(self) -> list[Person]:
+        """Every account, by name."""
+        rows = self._database.ask(lambda c: c.execute(account.select()).all())
+        return sorted((_account(row) for row in rows), key=lambda one: one.name)
+
+    def get(self, name: str) -> Person | None:
+        """The account of `name`, if there is one."""
+        found = self._database.ask(lambda c: c.execute(_of(name)).first())
+        return _account(found) if found else None
+
+    def password_of(self, name: str) -> str | None:
+        """What is kept of the password; None where nobody of that name may sign in."""
+        found = self._database.ask(lambda c: c.execute(_of(name)).first())
+        return str(found.password) if found and not found.disabled else None
+
+    def remove(self, name: str) -> None:
+        """Remove an account, and sign its person out."""
+        self._change(name, account.delete().where(account.c.name == normal(name)))
+        self._sign_out(name)
+
+    def disable(self, name: str, disabled: bool = True) -> None:
+        """Keep somebody out without removing the account, or let them in again."""
+        self._change(name, _update(name, disabled=disabled))
+        if disabled:
+            self._sign_out(name)
+
+    def set_role(self, name: str, role: UserRole) -> None:
+        """Give somebody another role; it counts from their next request on."""
+        self._change(name, _update(name, role=role))
+
+    def set_password(self, name: str, password: str) -> None:
+        """Give somebody another password, and sign them out everywhere."""
+        require_usable(password, normal(name))
+        self.renew_hash(name, password)
+        self._sign_out(name)
+
+    def renew_hash(self, name: str, password: str) -> None:
+        """Keep the same password as today's hashes do."""
+        self._change(name, _update(name, password=hashed(password)))
+
+    def has_administrator(self) -> bool:
+        """Whether somebody may sign in as administrator."""
+        is_one = (account.c.role == UserRole.ADMINISTRATOR) & ~account.c.disabled
+        found = self._database.ask(lambda c: c.execute(account.select().where(is_one)).first())
+        return found is not None
+
+    def _change(self, name: str, statement: sa.Update | sa.Delete) -> None:
+        if not self._database.change(lambda c: c.execute(statement).rowcount):
+            known = [one.name for one in self.all()]
+            raise HilumError(f"there is no account {name}{suggestion(name, known)}")
+
+    def _sign_out(self, name: str) -> None:
+        theirs = session.c.identity == identity_of(name)
+        self._database.change(lambda c: c.execute(session.delete().where(theirs)))
+
+
+def normal(name: str) -> str:
+    """How `name` is kept."""
+    return name.strip().lower()
+
+
+def identity_of(name: str) -> str:
+    """The identity of the person who has the account `name`."""
+    return f"account {normal(name)}"
+
+
+def _of(name: str) -> sa.Select[tuple[object, ...]]:
+    return account.select().where(account.c.name == normal(name))
+
+
+def _update(name: str, **values: object) -> sa.Update:
+    return account.update().where(account.c.name == normal(name)).values(**values)
+
+
+def _account(row: sa.Row[tuple[object, ...]]) -> Person:
+    return Person(row.name, UserRole(row.role), bool(row.disabled), row.created)

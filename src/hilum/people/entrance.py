@@ -1,0 +1,44 @@
+"""The link that opens the console for whoever sits at the machine and may read its data folder."""
+
+import os
+import pwd
+from contextlib import closing
+
+from hilum.config.site import Site
+from hilum.errors import HilumError
+from hilum.people.everybody import Everybody
+
+
+def entrance(site: Site, seconds: float, user: str) -> str:
+    """A link that signs `user` in as administrator, once, within so many `seconds`.
+
+    The key stands behind `#`, which browsers send to nobody.
+
+    Raises
+    ------
+    HilumError
+        Others reach the console, too: there, everybody signs in with a name.
+    """
+    console = site.console
+    if not console.is_local:
+        text = "the console listens beyond this machine, where everybody signs in with a name: "
+        raise HilumError(text + "`hilum people add NAME --role administrator` makes an account")
+    with closing(Everybody(site.data, console)) as everybody:
+        key = everybody.links.make(user, seconds)
+    return f"{address_of(site)}/enter#{key}"
+
+
+def address_of(site: Site) -> str:
+    """Where the console is, as seen from this machine."""
+    console = site.console
+    scheme = "https" if console.tls else "http"
+    host = console.names[0] if console.names and not console.is_local else console.host
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{console.port}"
+
+
+def system_user() -> str:
+    """The name of the user who runs this command, as the system has it."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"

@@ -1,0 +1,232 @@
+"""Signing in and out with a password or a link, and what attackers try there."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from hilum.config import parse
+from hilum.config.site import Site
+from hilum.console.guard import cookie_name
+from hilum.console.pages.login import ELSEWHERE, NO_LINK, WRONG, local_path
+from hilum.people.attempts import FREE_PER_NAME
+from hilum.people.entrance import entrance
+from hilum.people.everybody import Everybody
+from hilum.people.roles import UserRole
+from hilum.people.sessions import form_token
+from hilum.records import Records
+from tests.browser import CHROMIUM, Reader
+from tests.signing_in import session_of
+
+from .serving import serving
+
+GOOD = "correct horse battery"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return parse({"data": str(tmp_path / "data"), "receiver": {"low_water_mb": 0}})
+
+
+@pytest.fixture
+def everybody(site: Site) -> Iterator[Everybody]:
+    with closing(Everybody(site.data, site.console)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def url(site: Site, everybody: Everybody) -> Iterator[str]:
+    everybody.accounts.add("anna", UserRole.READER, GOOD)
+    with (
+        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
+        serving(site, records) as url,
+    ):
+        yield url
+
+
+def sign_in(
+    client: httpx.Client, password: str = GOOD, name: str = "anna", next: str = "/"
+) -> httpx.Response:
+    return client.post("/login", data={"name": name, "password": password, "next": next})
+
+
+def test_who_is_not_signed_in_is_led_there_and_back(url: str, site: Site) -> None:
+    with httpx.Client(base_url=url) as client:
+        led = client.get("/studies?page=2&unfinished=1")
+        assert led.status_code == 303
+        assert led.headers["location"] == "/login?next=/studies%3Fpage%3D2%26unfinished%3D1"
+        form = client.get(led.headers["location"])
+        assert 'value="/studies?page=2&amp;unfinished=1"' in form.text
+        assert "/studies" not in form.text.replace("/studies?page", "")  # no menu for strangers
+        done = sign_in(client, next="/studies?page=2&unfinished=1")
+        assert (done.status_code, done.headers["location"]) == (303, "/studies?page=2&unfinished=1")
+        cookie = done.headers["set-cookie"]
+        assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(cookie.split("; "))
+        assert not {"Secure", "Domain"} & {part.partition("=")[0] for part in cookie.split("; ")}
+        shown = client.get("/")
+        assert "anna, reader" in shown.text
+        assert client.get("/login", params={"next": "/studies"}).headers["location"] == "/studies"
+        key = client.cookies[cookie_name(site.console)]
+        out = client.post("/logout", data={"form_token": form_token(key)})
+        assert out.headers["location"] == "/login"
+        assert cookie_name(site.console) not in client.cookies
+        old = {"Cookie": f"{cookie_name(site.console)}={key}"}  # as somebody who has kept it
+        assert client.get("/", headers=old).status_code == 303
+        part = client.get("/", headers={"HX-Request": "true"})
+        assert (part.status_code, part.headers["hx-refresh"]) == (401, "true")
+
+
+def test_a_wrong_password_a_wrong_name_and_a_disabled_account_look_the_same(
+    url: str, everybody: Everybody
+) -> None:
+    everybody.accounts.add("bert", UserRole.READER, GOOD)
+    everybody.accounts.disable("bert")
+    with httpx.Client(base_url=url) as client:
+        answers = [sign_in(client, "wrong"), sign_in(client, GOOD, "nobody")]
+        answers.append(sign_in(client, GOOD, "bert"))
+        assert {answer.status_code for answer in answers} == {401}
+        assert WRONG in answers[0].text
+        assert len({answer.text for answer in answers}) == 1
+        assert not client.cookies
+
+
+def test_a_wrong_name_takes_as_long_as_a_wrong_password(url: str) -> None:
+    def seconds(name: str) -> float:
+        began = time.perf_counter()
+        assert sign_in(client, "wrong", name).status_code == 401
+        return time.perf_counter() - began
+
+    with httpx.Client(base_url=url, timeout=30) as client:
+        seconds("first")  # makes the hash of nobody
+        known, unknown = (sorted(seconds(n) for _ in range(4)) for n in ("anna", "nobody"))
+    assert unknown[0] > known[0] / 2  # both hash; a look-up takes a hundredth of it
+
+
+def test_who_guesses_has_to_wait(url: str) -> None:
+    with httpx.Client(base_url=url, timeout=30) as client:
+        for _ in range(FREE_PER_NAME):
+            assert sign_in(client, "wrong").status_code == 401
+        waits = sign_in(client)  # right, and yet
+        assert (waits.status_code, waits.headers["retry-after"]) == (429, "1")
+        assert "Too many wrong passwords. Try again in 1 second." in waits.text
+        assert sign_in(client, GOOD, "nobody").status_code == 401  # nobody else waits
+
+
+def test_many_guesses_at_once_gain_nothing(url: str, everybody: Everybody) -> None:
+    def guess(_number: int) -> int:
+        with httpx.Client(base_url=url, timeout=60) as client:
+            return sign_in(client, "wrong").status_code
+
+    with ThreadPoolExecutor(12) as threads:
+        codes = list(threads.map(guess, range(12)))
+    assert codes.count(401) <= FREE_PER_NAME + 1  # one more if a second has passed
+    assert set(codes) == {401, 429}
+
+
+def test_a_session_that_an_attacker_has_fixed_is_not_the_one_that_begins(
+    url: str, site: Site
+) -> None:
+    name = cookie_name(site.console)
+    for planted in ("chosen-by-the-attacker", session_of(site, UserRole.VIEWER)):
+        with httpx.Client(base_url=url, cookies={name: planted}) as client:
+            done = sign_in(client)
+            key = done.cookies[name]
+            assert key != planted
+        with httpx.Client(base_url=url, cookies={name: planted}) as attacker:
+            assert attacker.get("/").status_code == 303
+        with httpx.Client(base_url=url, cookies={name: key}) as ours:
+            assert "anna, reader" in ours.get("/").text
+
+
+ELSEWHERE_ON_THE_NET = [
+    "https://evil.example",
+    "//evil.example",
+    "/\\evil.example",
+    "\\/evil.example",
+    "/\t/evil.example",
+    "/\n/evil.example",
+    "/ /evil.example",
+    "/studies\r\nSet-Cookie: a=b",
+    "javascript:alert(1)",
+    "evil.example",
+    "",
+]
+
+
+@pytest.mark.parametrize("next", ELSEWHERE_ON_THE_NET, ids=repr)
+def test_nobody_is_led_to_another_site(next: str) -> None:
+    assert local_path(next) == "/"
+
+
+def test_nobody_is_led_to_another_site_by_signing_in(url: str) -> None:
+    with httpx.Client(base_url=url) as client:
+        for next in ELSEWHERE_ON_THE_NET:
+            assert 'name="next" value="/"' in client.get("/login", params={"next": next}).text
+        assert sign_in(client, next="//evil.example").headers["location"] == "/"
+        assert client.get("/login?next=//evil.example").headers["location"] == "/"
+
+
+def test_a_page_of_a_stranger_cannot_sign_us_in_as_somebody_else(url: str) -> None:
+    with httpx.Client(base_url=url, headers={"Origin": "https://evil.example"}) as client:
+        assert sign_in(client).status_code == 403
+        assert client.post("/enter", data={"key": "x"}).status_code == 403
+
+
+def test_a_link_signs_in_once_and_only_on_this_machine(url: str, site: Site) -> None:
+    key = entrance(site, 60, "root").partition("#")[2]
+    with httpx.Client(base_url=url) as client:
+        for proxied in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Host"):
+            refused = client.post("/enter", data={"key": key}, headers={proxied: "127.0.0.1"})
+            assert (refused.status_code, ELSEWHERE in refused.text) == (403, True)
+        assert client.post("/enter", data={"key": "x"}).status_code == 403
+        done = client.post("/enter", data={"key": key})
+        assert (done.status_code, done.headers["location"]) == (303, "/")
+        assert "root, administrator" in client.get("/").text
+    with httpx.Client(base_url=url) as client:
+        again = client.post("/enter", data={"key": key})
+        assert again.status_code == 403
+        assert NO_LINK.partition("`")[0] in again.text
+    log = site.data / "logs" / "hilum.log"
+    assert not log.exists() or key not in log.read_text()
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+def test_in_a_browser_by_link_and_by_password(url: str, site: Site, tmp_path: Path) -> None:
+    with Reader(width=1200) as reader:
+        page = reader.page
+        key = entrance(site, 60, "root").partition("#")[2]
+        page.goto(f"{url}/enter#{key}")
+        page.wait_for_selector("text=root, administrator")
+        assert key not in page.url
+        page.go_back()
+        assert key not in page.url
+        page.goto(f"{url}/studies")
+        page.goto(url)
+        page.click("text=Sign out")
+        page.wait_for_selector("h1:has-text('Sign in')")
+        reader.screenshot(tmp_path / "sign-in.png")
+        page.goto(f"{url}/studies?page=1")
+        page.wait_for_selector("h1:has-text('Sign in')")
+        page.keyboard.type("anna")  # the field of the name has the focus
+        page.keyboard.press("Tab")
+        page.keyboard.type("wrong")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f"text={WRONG}")
+        page.keyboard.type("anna")
+        page.keyboard.press("Tab")
+        page.keyboard.type(GOOD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{url}/studies?page=1")
+        page.wait_for_selector("text=No study has arrived yet.")
+        page.emulate_media(color_scheme="dark")
+        page.set_viewport_size({"width": 320, "height": 800})
+        page.context.clear_cookies()
+        page.goto(f"{url}/login")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        reader.screenshot(tmp_path / "sign-in-dark.png")
+        assert [e for e in reader.errors if "401" not in e] == []
