@@ -207,6 +207,25 @@ def test_a_workitem_gives_its_cause(
     assert (said.workitem, said.module, said.since) == (item.id, "m", NOW - 60)
 
 
+def test_the_nearest_rule_is_told_and_none_where_another_takes_the_study(
+    site: Site, records: Records
+) -> None:
+    has_come(records)
+    verdicts = {
+        "far": a_verdict("modality is CT, module needs MR", **OTHER),
+        "near": a_verdict("SeriesDescription is 'a', the rule asks for 'b'", is_named=False),
+        "middle": a_verdict("SeriesDescription is 'a'", "it is a localizer", is_named=False),
+    }
+    for name, verdict in verdicts.items():
+        state = WorkitemState.NOT_APPLICABLE
+        put(records, an_item(state, id=f"9.{name}", module=name, verdicts=(verdict,)))
+    said = told(site, records)
+    assert (said.cause, said.module, said.others) == (Cause.NO_RULE, "near", ())
+    put(records, an_item(WorkitemState.CANCELLED))
+    said = told(site, records)
+    assert (said.cause, said.others) == (Cause.CANCELLED, ())
+
+
 def test_a_rule_that_has_changed_since_is_told(site: Site, records: Records) -> None:
     has_come(records)
     before = Rule(module="m", series={"SeriesDescription": "^crop$"})

@@ -9,7 +9,7 @@ from hilum.inbox import QuarantinedObject, quarantined_in
 from hilum.records.models import Study, Workitem
 from hilum.records.states import EventKind, WorkitemKind
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
-from hilum.why.items import of_item
+from hilum.why.items import distance, is_not_meant, of_item
 from hilum.why.known import Known, moment
 from hilum.wording import counted, sentence
 
@@ -26,9 +26,15 @@ MAY_BE_FOR_WHAT_IS_MISSING = (  # images that were not taken in may be the cause
 
 
 def of_study(known: Known) -> list[Explanation]:
-    """Everything that is to be said of a study, what most needs a person first."""
+    """Everything that is to be said of a study, what most needs a person first.
+
+    A rule that means none of its series is told only if no other does, and then the nearest one.
+    """
     current = [item for item in known.items if not item.superseded_by and not _is_done(item)]
-    found = [*_of_images(known), *(of_item(known, item) for item in current)]
+    taken = [item for item in current if not is_not_meant(item)]
+    found = [*_of_images(known), *(of_item(known, item) for item in taken)]
+    if not found and current:
+        found = [of_item(known, min(current, key=distance))]
     if not found and known.study is not None:
         found = [_without_workitem(known, known.study)]
     found.sort(key=lambda one: one.cause.rank)
