@@ -15,7 +15,7 @@ from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.dicom.uids import derived_uid
-from hilum.records import Records, tables
+from hilum.records import Records, listing, tables
 from hilum.records.models import Delivery, Study, Workitem, WrittenResult
 from hilum.records.rows import insert
 from hilum.records.states import DeliveryState, WorkitemKind, WorkitemState
@@ -109,6 +109,19 @@ def put(records: Records, *rows: Any) -> None:
     for row in rows:
         table = TABLES[type(row)]
         assert records.database.transact(partial(insert, table=table, row=row)), row
+        records.database.transact(partial(_list, row=row))
+
+
+def _list(connection: sa.Connection, row: Any) -> None:
+    """Have the line of the study follow, as every method of the records does."""
+    if isinstance(row, Study):
+        listing.add(connection, row.study_uid, row.last_at)
+    if isinstance(row, Study | Workitem):
+        listing.refresh(connection, row.study_uid)
+    if isinstance(row, Delivery):
+        of = tables.workitem.c.id == row.workitem_id
+        for uid in connection.execute(sa.select(tables.workitem.c.study_uid).where(of)).scalars():
+            listing.refresh(connection, uid)
 
 
 def a_workitem(**values: Any) -> Workitem:

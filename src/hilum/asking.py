@@ -3,6 +3,7 @@
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 from hilum.dicom.doubt import held_for
 from hilum.errors import HilumError
@@ -12,8 +13,16 @@ from hilum.records.states import WITHOUT_RUN, RequestAction, WorkitemState
 from hilum.records.views import study_called
 
 PATIENCE = 10.0  # seconds; a gateway that runs answers at once
-WITHOUT_RESULT = (*WITHOUT_RUN, WorkitemState.FAILED, WorkitemState.CANCELLED)
+HAVE_NO_RESULT = (*WITHOUT_RUN, WorkitemState.FAILED, WorkitemState.CANCELLED)
 NOTED = "noted; the gateway will do it when it runs and has time"
+
+
+class GatewayReply(NamedTuple):
+    """The gateway's answer to request `number`: whether it did it, and what it says."""
+
+    done: bool
+    text: str
+    number: int
 
 
 def ask(
@@ -23,8 +32,8 @@ def ask(
     workitem_id: str,
     reason: str = "",
     patience: float = PATIENCE,
-) -> tuple[bool, str]:
-    """Whether the gateway did it, and its answer; what it does not do in `patience` s comes later.
+) -> GatewayReply:
+    """What the gateway answers; what it does not do in `patience` s comes later.
 
     That may be because it does not run, or is busy.
     """
@@ -35,9 +44,9 @@ def ask(
     while time.monotonic() < deadline:
         request = records.requests.one(number)
         if request.answer:
-            return request.done, request.answer
+            return GatewayReply(request.done, request.answer, number)
         time.sleep(0.05)
-    return True, NOTED
+    return GatewayReply(True, NOTED, number)
 
 
 def workitem_called(records: Records, ending: str) -> str:
@@ -55,7 +64,7 @@ def to_be_tried_again(records: Records, ending: str) -> list[str]:
         return [workitem_called(records, ending)]
     items = records.workitems.of_study(study_called(records, ending))
     current = [item for item in items if item.superseded_by is None]
-    found = [item.id for item in current if item.failure or item.state in WITHOUT_RESULT]
+    found = [item.id for item in current if item.failure or item.state in HAVE_NO_RESULT]
     if not found:
         raise HilumError("nothing of this study can be tried again; `hilum status` shows it")
     return found

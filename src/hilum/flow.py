@@ -12,7 +12,7 @@ steps; images, findings and results lie on disk.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hilum.arrivals import Arrivals
 from hilum.assembly import (
@@ -32,7 +32,7 @@ from hilum.corrections import Corrections
 from hilum.engine import durable, exchange
 from hilum.errors import ModuleCancelled, ModuleError, where
 from hilum.findings import Findings, Refusal
-from hilum.hints import HintSender, Written, gateway_address, wake_workers
+from hilum.hints import HintSender, Renewed, Written, gateway_address, wake_workers
 from hilum.hosts import Host, Job, host_of
 from hilum.inbox import Inbox
 from hilum.inbox.room import with_room
@@ -42,7 +42,7 @@ from hilum.records import Records
 from hilum.records.models import Workitem
 from hilum.records.own import own_results
 from hilum.records.states import UNFINISHED, WRITTEN, EventKind, WorkitemState
-from hilum.routing import Selection, applies, recipients, whose
+from hilum.routing import Selection, applies, nearest_rule, recipients, whose
 from hilum.runs import not_run_uid
 from hilum.wording import counted
 from hilum.workitems import Workitems
@@ -117,6 +117,7 @@ class Flow(durable.Workflows):
         except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
             wait = UNJUDGED_SECONDS
             text = f"cannot be judged: {where(error)}"
+            arrival.reason, arrival.patience = text, 0.0
             self.records.events.add(arrival.study_uid, EventKind.UNREADABLE, text)
             log.error("study %s %s", arrival.study_uid, text)
         self.arrivals.reviewed(arrival, wait, max(0.0, self._clock() - began))
@@ -130,16 +131,25 @@ class Flow(durable.Workflows):
         rules = [rule for rule in self.site.rule if applies(rule, study)]
         now = self._clock()
         decisions = [decide(arrival, self.needs[rule.module], rule, now) for rule in rules]
-        waits = [decision.seconds for decision in decisions if isinstance(decision, Wait)]
+        waits = [decision for decision in decisions if isinstance(decision, Wait)]
         if len(waits) < len(rules) and self.arrivals.catch_up(arrival):
             return 0.0
         for rule, decision in zip(rules, decisions, strict=True):
             self.follow(decision, rule, arrival)
+        arrival.reason, arrival.patience = "", 0.0
         if waits:
-            return min(waits)
+            main = max(waits, key=lambda wait: (wait.has_series, wait.patience))
+            arrival.reason, arrival.patience = main.what, main.patience
+            return min(wait.seconds for wait in waits)
+        if rest := self._rest(arrival, rules):
+            return rest
+        arrival.reason = "" if rules else nearest_rule(self.site.rule, study)
+        return None
+
+    def _rest(self, arrival: Arrival, rules: Sequence[Rule]) -> float:
+        """Seconds until a decided study counts as silent; 0 if it does."""
         quiet = max((rule.study_quiet_seconds for rule in rules), default=SETTLED_QUIET_SECONDS)
-        rest = quiet - (self._clock() - arrival.last)
-        return rest if rest > 0 else None
+        return max(0.0, quiet - (self._clock() - arrival.last))
 
     def sweep(self) -> None:
         """Find what no hint told of, and hand over again what the engine does not work on."""
@@ -268,7 +278,7 @@ class Flow(durable.Workflows):
         """Whether it waits for a module that was replaced: then today's gets a workitem instead.
 
         Hilum was upgraded, or a model exchanged, since it was scheduled. A result names its model,
-        so it cannot be that of another. The next sweep hands the new workitem to the workers.
+        so it cannot be that of another. The gateway hands the new workitem to the workers.
         """
         item = self.records.workitems.one(workitem_id)
         if self.workitems.is_of_today(item):
@@ -278,6 +288,7 @@ class Flow(durable.Workflows):
         self.records.corrections.repeat(item.id, new.id)
         lines = [(EventKind.SCHEDULED, f"{new.module} {new.version}: {why}")]
         self.records.workitems.schedule(new, lines)
+        self._hints.send(Renewed(new.id))
         self.is_wanted(workitem_id)
         return True
 

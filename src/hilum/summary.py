@@ -4,11 +4,14 @@ The fields are those of the JSON; `image` is the SOP Instance UID of the film th
 None where it is of the whole study.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from textwrap import shorten
+from typing import Annotated, Literal, assert_never
 
 from pydantic import Field
+
+LONGEST_REFUSAL = 300  # characters
 
 
 @dataclass(frozen=True)
@@ -102,3 +105,41 @@ Summary = Annotated[
     | NoteSummary,
     Field(discriminator="kind"),
 ]
+
+
+def in_words(finding: Summary) -> str:
+    """One finding of the records as a line of text; nothing for those that are pictures only."""
+    match finding:
+        case MeasurementSummary():
+            digits = 0 if finding.unit == "%" else 2
+            value = f"{finding.value:.{digits}f}"
+            if finding.uncertainty:
+                value += f" ± {finding.uncertainty:.{digits}f}"
+            subject = f"{finding.of}, {finding.what.lower()}" if finding.of else finding.what
+            return f"{subject}: {value} {_shown(finding.unit)}"
+        case ChangeSummary():
+            difference = round(finding.value, 2) + 0.0  # no zero with a minus
+            text = f"{difference:+.2f} ± {finding.uncertainty:.2f} {_shown(finding.unit)}"
+            if finding.percent_per_year is not None:
+                rate = round(finding.percent_per_year, 1) + 0.0
+                text += f", {rate:+.1f} ± {finding.percent_per_year_uncertainty:.1f} % per year"
+            return f"{finding.of}, change since {finding.since}: {text}"
+        case ClassificationSummary() | RefusalSummary() | NoteSummary():
+            return finding.text
+        case SegmentSummary() | HeatMapSummary():
+            return ""
+    assert_never(finding)
+
+
+def refusal_in(findings: Iterable[Summary]) -> str | None:
+    """The sentence, shortened, that says why there is no result; None if there is one."""
+    findings = tuple(findings)
+    said = [finding.text for finding in findings if isinstance(finding, RefusalSummary)]
+    if not said or not all(isinstance(f, RefusalSummary | NoteSummary) for f in findings):
+        return None
+    return shorten(said[0], LONGEST_REFUSAL, placeholder=" ...")
+
+
+def _shown(unit: str) -> str:
+    """A UCUM unit as people write it."""
+    return "mL" if unit == "ml" else unit

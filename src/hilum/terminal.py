@@ -2,21 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hilum.summary import (
-    ChangeSummary,
-    ClassificationSummary,
-    HeatMapSummary,
-    MeasurementSummary,
-    NoteSummary,
-    RefusalSummary,
-    SegmentSummary,
-    Summary,
-)
+from hilum.summary import in_words
 
 if TYPE_CHECKING:
     from hilum.records.views import StudyView
@@ -51,30 +42,6 @@ def progress_of_steps(console: Console) -> Iterator[Callable[[str, int, int], No
         yield told
 
 
-def in_words(finding: Summary) -> str:
-    """One finding of the records as a line of text; nothing for those that are pictures only."""
-    match finding:
-        case MeasurementSummary():
-            digits = 0 if finding.unit == "%" else 2
-            value = f"{finding.value:.{digits}f}"
-            if finding.uncertainty:
-                value += f" ± {finding.uncertainty:.{digits}f}"
-            subject = f"{finding.of}, {finding.what.lower()}" if finding.of else finding.what
-            return f"{subject}: {value} {_shown(finding.unit)}"
-        case ChangeSummary():
-            difference = round(finding.value, 2) + 0.0  # no zero with a minus
-            text = f"{difference:+.2f} ± {finding.uncertainty:.2f} {_shown(finding.unit)}"
-            if finding.percent_per_year is not None:
-                rate = round(finding.percent_per_year, 1) + 0.0
-                text += f", {rate:+.1f} ± {finding.percent_per_year_uncertainty:.1f} % per year"
-            return f"{finding.of}, change since {finding.since}: {text}"
-        case ClassificationSummary() | RefusalSummary() | NoteSummary():
-            return finding.text
-        case SegmentSummary() | HeatMapSummary():
-            return ""
-    assert_never(finding)
-
-
 def outcome_lines(study: "StudyView") -> list[str]:
     """The findings that stand, in words; where there are none, why.
 
@@ -84,8 +51,3 @@ def outcome_lines(study: "StudyView") -> list[str]:
     if any(item.results for item in items):
         return [line for item in items for line in map(in_words, item.findings) if line]
     return [f"no result of {item.module}: {item.state}, {item.reason}" for item in items]
-
-
-def _shown(unit: str) -> str:
-    """A UCUM unit as people write it."""
-    return "mL" if unit == "ml" else unit

@@ -11,6 +11,7 @@ class Verdict:
 
     `is_named`: the patterns of the rule and the modality fit, so it is the series that is meant.
     `lacks`: what is not there of one that was chosen, whether it is held for that or not.
+    `fits_modality`: whether it is of a modality that the module takes at all.
     """
 
     input: str
@@ -21,6 +22,7 @@ class Verdict:
     reasons: tuple[str, ...]
     is_named: bool = True
     lacks: str = ""
+    fits_modality: bool = True
 
     def __str__(self) -> str:
         word = "chosen" if self.accepted else "rejected"

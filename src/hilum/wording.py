@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Collection
 
+WHOLE_AGAIN = "nothing is run on a part; to have the study analysed anew, send all of it again"
+
 
 def counted(number: int, noun: str) -> str:
     """`number` and `noun`, given as of one, in the right form: "1 image", "0 studies"."""
@@ -23,6 +25,11 @@ def printable(text: str, instead: str = " ") -> str:
     Control characters in a received text could otherwise act on the terminal that shows it.
     """
     return text if text.isprintable() else "".join(c if c.isprintable() else instead for c in text)
+
+
+def sentence(text: str) -> str:
+    """`text` as a sentence of its own: with a capital letter, and with a full stop at its end."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
 
 
 def how_to_decide(study_uid: str) -> str:

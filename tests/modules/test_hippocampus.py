@@ -15,7 +15,7 @@ from hilum.module import facts_of, installed_modules
 from hilum.modules.hippocampus import HippocampalVolume
 from hilum.modules.hippocampus.network import MULTIPLE
 from hilum.offline import analyse_folder
-from hilum.terminal import in_words
+from hilum.summary import in_words
 from hilum_lab.network import exam
 from visits import a_year_later
 

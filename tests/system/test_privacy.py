@@ -1,7 +1,11 @@
-"""Patient data reach the results, and nothing else: no log, record, page or file name."""
+"""Patient data reach the results and the line of the study in the records, and nothing else.
+
+No log, page, number or file name holds them.
+"""
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pydicom
@@ -12,6 +16,8 @@ from hilum.cli import main
 from hilum.dicom.instance import Instance
 from hilum.privacy import OTHERS
 from hilum.process import keep_private
+from hilum.records import Records, records_url, views
+from hilum.records.search import StudyQuery
 from plugin import BRIGHT, install_plugin
 from tests.signing_in import asked
 
@@ -20,7 +26,7 @@ from .test_modules import site_for
 
 LISTS = ("/api/v1/studies", "/api/v1/modules")
 NUMBERS = ("/api/v1/alarms", "/health", "/metrics")
-MARKERS = ("MARKERNAME", "MARKERID", "19010203")
+MARKERS = ("MARKERNAME", "MARKERID", "MARKERACC", "MARKERDESC", "19010203")
 
 
 def test_markers_stay_in_the_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +34,7 @@ def test_markers_stay_in_the_objects(tmp_path: Path, monkeypatch: pytest.MonkeyP
     slices = mr_slices(patient="MARKERNAME^X")
     for ds in slices:
         ds.PatientID, ds.PatientBirthDate = "MARKERID", "19010203"
+        ds.AccessionNumber, ds.StudyDescription = "MARKERACC", "MARKERDESC"
         with pydicom.config.disable_value_validation():
             ds.PatientAge = "MARKERID"  # wrong on purpose: libraries warn with the value
     files = write(slices, tmp_path / "exam")
@@ -35,6 +42,10 @@ def test_markers_stay_in_the_objects(tmp_path: Path, monkeypatch: pytest.MonkeyP
         hilum.send(files)
         study_uid = Instance.read(files[0]).study_uid
         hilum.settled(study_uid)
+        with closing(Records(records_url(hilum.site))) as records:
+            (line,) = views.find(records, StudyQuery(words=("markername", "MARKERACC"))).studies
+        assert line.study_uid == study_uid
+        assert (line.patient_id, line.description) == ("MARKERID", "MARKERDESC")
         pages = "".join(
             asked(hilum.site, path).text
             for path in (
@@ -50,7 +61,9 @@ def test_markers_stay_in_the_objects(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert {str(ds.PatientName) for ds in results} == {"MARKERNAME^X"}
     kept = [p for p in data.rglob("*") if p.is_file() and p.suffix != ".dcm"]
     assert any(p.name == "hilum.log" for p in kept)
-    assert any(p.name == "hilum.db" for p in kept)
+    assert any(p.name == "engine.db" for p in kept)
+    assert any(p.parent.name == "records" for p in kept)  # copies of what is on record
+    kept = [p for p in kept if p.name.partition("-")[0] != "hilum.db"]
     for marker in MARKERS:
         assert marker not in pages
         assert not [p for p in data.rglob("*") if marker in str(p)]

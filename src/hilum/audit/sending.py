@@ -18,7 +18,6 @@ from hilum.audit.messages import AuditSource, message
 from hilum.audit.store import AuditStore, CollectorStanding
 from hilum.audit.syslog import send, syslog_message
 from hilum.config.audit import AuditSettings, SyslogSettings
-from hilum.config.tls import Tls
 from hilum.errors import RESTART
 from hilum.logs import going_on
 from hilum.transport.tls import meaning_of
@@ -151,7 +150,7 @@ class AuditSender:
         if isinstance(self._listener, Path):
             return f"{said}: see that its folder is there, and that Hilum may write to it"
         if isinstance(error, ssl.SSLError):
-            return meaning_of(error, self._listener.tls or Tls())
+            return meaning_of(error)
         if isinstance(error, ConnectionResetError | BrokenPipeError | TimeoutError):
             return f"{UNPROVEN} ({said}): see that it runs, and that it answers close_notify"
         return f"it cannot be reached ({said}): correct audit.syslog, {RESTART}"

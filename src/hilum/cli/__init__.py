@@ -8,6 +8,8 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     start,
     files,
     state,
+    finding,
+    why,
     acts,
     patients,
     backup,

@@ -72,7 +72,9 @@ def resend(
 
 @app.command()
 def retry(
-    workitem: Annotated[str, typer.Argument(help="The end of its id, or of its study's UID.")],
+    workitem: Annotated[
+        str, typer.Argument(help="The end of its id, its study's address, or the end of its UID.")
+    ],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Analyse again what failed, or send again now what waits for its next attempt.

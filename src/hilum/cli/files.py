@@ -1,5 +1,6 @@
 """Commands that need no running Hilum: analyse a folder, send, echo, list the modules."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,8 @@ from hilum.cli.app import AsJson, Models, app, out, print_json, say
 from hilum.config.fields import ae_title
 from hilum.config.tls import Tls
 from hilum.errors import HilumError
-from hilum.terminal import in_words, progress_bar, progress_of_steps
+from hilum.summary import in_words
+from hilum.terminal import progress_bar, progress_of_steps
 
 if TYPE_CHECKING:
     from hilum.offline.report import StudyReport
@@ -24,6 +26,14 @@ TlsCertificate = Annotated[
 ]
 TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="The key of our certificate.")]
 NOT_APPLICABLE = 3  # exit status; 2 is that of wrong words on the command line
+
+
+def _patterns(pairs: Iterable[str]) -> dict[str, str]:
+    """What the series are called: each of `pairs` is KEYWORD=REGEX."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 @app.command()
@@ -48,10 +58,7 @@ def run(
     from hilum.offline import analyse_folder
 
     _require(folder)
-    for pair in series or []:
-        if "=" not in pair:
-            raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
-    patterns = dict(pair.split("=", 1) for pair in series or [])
+    patterns = _patterns(series or [])
     with progress_of_steps(say) as progress:
         reports = analyse_folder(module, folder, output, patterns, models, progress, tilt)
     if as_json:

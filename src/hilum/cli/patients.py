@@ -1,7 +1,6 @@
 """The command by which a person says whose images a result is made from.
 
-No other command shows names, birth dates or patient IDs. Nothing here is logged; the audit trail
-holds who looked, or decided, and the patient IDs.
+Nothing here is logged; the audit trail holds who looked, or decided, and the patient IDs.
 """
 
 from typing import Annotated
@@ -14,7 +13,7 @@ from hilum.records.states import RequestAction
 
 @app.command()
 def decide(
-    study: Annotated[str, typer.Argument(help="Study Instance UID, or its end.")],
+    study: Annotated[str, typer.Argument(help="Address, Study Instance UID, or its end.")],
     patient: Annotated[
         str, typer.Option(help="Number of the right patient, as shown without this option.")
     ] = "",
@@ -25,7 +24,7 @@ def decide(
     Images that were sent again with corrected data take the place of the former ones, and results
     that were made of those are taken back.
 
-    This shows patient data. It is the only command that does.
+    This shows patient data.
     """
     from hilum.asking import to_be_decided
     from hilum.audit import AuditedAct, AuditedObject

@@ -16,14 +16,30 @@ from hilum.cli.app import (
     records_if_any,
     site_and_records,
 )
+from hilum.cli.finding import (
+    Modalities,
+    Modules,
+    Page,
+    Reason,
+    Sort,
+    States,
+    command_for,
+)
 from hilum.config.kinds import DestinationSettings
 from hilum.errors import HilumError
-from hilum.records.states import PARKED, DeliveryState, DestinationState, WorkitemKind
+from hilum.records.states import (
+    PARKED,
+    DeliveryState,
+    DestinationState,
+    StudyOrder,
+    WorkitemKind,
+)
 from hilum.severity import Severity
 from hilum.wording import counted
 
 if TYPE_CHECKING:
     from hilum.records.models import Delivery
+    from hilum.records.search import StudyQuery
     from hilum.records.views import (
         DestinationView,
         QuarantinedView,
@@ -41,23 +57,36 @@ UNSETTLED = (DeliveryState.DELAYED, DeliveryState.ASKED, *PARKED)
 
 @app.command()
 def status(
-    page: Annotated[int, typer.Option(min=1, help="Page to show; page 1 holds the latest.")] = 1,
+    page: Page = 1,
     unfinished: Annotated[
         bool, typer.Option("--unfinished", help="Only studies that are not finished, or wait.")
     ] = False,
+    state: States = None,
+    module: Modules = None,
+    modality: Modalities = None,
+    reason: Reason = "",
+    sort: Sort = StudyOrder.NEWEST,
     config: Config = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
     """Show the studies that came in and where their results are."""
     from hilum.alarms import alarms_now, views_of
     from hilum.records import views
+    from hilum.records.search import StudyQuery
 
+    query = StudyQuery(
+        states=tuple(state or ()),
+        modules=tuple(module or ()),
+        modalities=tuple(modality or ()),
+        reason=reason,
+        order=sort,
+    )
     site, records = site_and_records(config)
     alarms = alarms_now(site, records)
     sources = views.sources(site, records)
     destinations = views.destinations(site, records)
-    studies = views.studies(records, page, unfinished)
-    refusals = records.rejections.since()
+    studies = views.studies(records, page, unfinished, query=query)
+    rejections = records.rejections.since()
     quarantine = views.quarantine(site, newest=10)
     if as_json:
         print_json(
@@ -66,7 +95,7 @@ def status(
                 "sources": sources,
                 "destinations": destinations,
                 **vars(studies),
-                "refusals": refusals,
+                "rejections": rejections,
                 "quarantine": quarantine,
             }
         )
@@ -80,14 +109,14 @@ def status(
         out.print(_source_line(source))
     for destination in destinations:
         out.print(_destination_line(destination))
-    _show_studies(studies, unfinished)
-    _show_refusals(refusals)
+    _show_studies(studies, query, unfinished)
+    _show_rejections(rejections)
     _show_quarantine(quarantine)
 
 
 @app.command()
 def quarantine(
-    page: Annotated[int, typer.Option(min=1, help="Page to show; page 1 holds the latest.")] = 1,
+    page: Page = 1,
     config: Config = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -168,7 +197,7 @@ def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> No
 
 @app.command()
 def trace(
-    study: Annotated[str, typer.Argument(help="Study Instance UID, or its end.")],
+    study: Annotated[str, typer.Argument(help="Address, Study Instance UID, or its end.")],
     config: Config = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
@@ -186,7 +215,7 @@ def trace(
         out.print(f"{clock(line.at)}  +{since:8.2f} s  {line.kind:<14} {whose}{escape(line.text)}")
 
 
-def _show_studies(shown: "StudyPage", unfinished: bool) -> None:
+def _show_studies(shown: "StudyPage", query: "StudyQuery", unfinished: bool) -> None:
     for study in shown.studies:
         about = f"{clock(study.last_at)}  {study.study_uid}  {counted(study.images, 'image')}"
         if not study.workitems:
@@ -198,18 +227,20 @@ def _show_studies(shown: "StudyPage", unfinished: bool) -> None:
                 if delivery.state in UNSETTLED:
                     out.print(f"    {_delivery_line(delivery)}")
 
-    if shown.pages > 1:
-        _show_pages(shown, unfinished)
+    is_all = shown.found == shown.total
+    if shown.pages > 1 or not (is_all or unfinished):
+        _show_pages(shown, query, unfinished)
 
 
-def _show_pages(shown: "StudyPage", unfinished: bool) -> None:
+def _show_pages(shown: "StudyPage", query: "StudyQuery", unfinished: bool) -> None:
     """Say how many studies there are, and which commands show the others."""
-    total = counted(shown.unfinished if unfinished else shown.total, "study")
     besides = "" if unfinished else f", {shown.unfinished} unfinished"
+    besides = besides if shown.found == shown.total else f" of {shown.total}"
+    total = counted(shown.found, "study")
     out.print(f"[bold]{total}[/], page {shown.page}/{shown.pages}{besides}")
     if shown.page < shown.pages:
-        command = "hilum status --unfinished" if unfinished else "hilum status"
-        out.print(f"`{command} --page {shown.page + 1}` shows the next ones")
+        command = command_for(query, "status", shown.page + 1, unfinished)
+        out.print(f"`{command}` shows the next ones")
     if shown.unfinished and not unfinished:
         out.print("`hilum status --unfinished` shows the unfinished ones alone")
 
@@ -224,11 +255,11 @@ def _workitem_line(item: "WorkitemView") -> str:
     return "  ".join(parts)
 
 
-def _show_refusals(refusals: "list[Rejection]") -> None:
-    if not refusals:
+def _show_rejections(rejections: "list[Rejection]") -> None:
+    if not rejections:
         return
     out.print("[bold]rejected by the receiver[/], the latest first:")
-    for row in refusals:
+    for row in rejections:
         whose = f"{row.caller or 'no AE title'} at {row.address}"
         times = f"{row.count} times" if row.count > 1 else "once"
         since = f" (first {clock(row.first_at)})" if row.count > 1 else ""

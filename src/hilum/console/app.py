@@ -1,8 +1,9 @@
 """The application: every page and every resource of the API, put together."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from hilum.module import ModuleFacts
 from hilum.people.everybody import Everybody
 from hilum.records import Records
 
+NO_CARDS: Mapping[str, Path] = {}
 LARGEST_BODY = 1024 * 1024  # bytes; an endpoint that takes more says so with `max_body_size`
 
 
@@ -44,8 +46,13 @@ async def _closing(made: FastAPI) -> AsyncIterator[None]:
     made.state.desk.auditor.close()
 
 
-def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> FastAPI:
-    """The ASGI application of one site."""
+def application(
+    site: Site,
+    records: Records,
+    installed: Iterable[ModuleFacts],
+    cards: Mapping[str, Path] = NO_CARDS,
+) -> FastAPI:
+    """The ASGI application of one site; `cards` are model cards by the name of their module."""
     made = _Application(
         title="Hilum",
         version=version("hilum"),
@@ -63,7 +70,7 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
     menu = [entry for endpoints in parts for entry in endpoints.menu()]
     everybody = Everybody(site.data, site.console)
     shared = (Rendering(menu), everybody, Auditor(site.data))
-    made.state.desk = Desk(site, records, tuple(installed), *shared)
+    made.state.desk = Desk(site, records, tuple(installed), cards, *shared)
     for endpoints in parts:
         endpoints.add_to(made)
     made.mount("/static", StaticFiles(packages=[(__package__, "static")]))

@@ -1,6 +1,8 @@
 """What every page and every resource of the API works with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter
@@ -8,6 +10,7 @@ from fastapi import Depends, Request
 
 from hilum.audit import Auditor
 from hilum.config.site import Site
+from hilum.console.finds import Finds
 from hilum.console.patience import Patience
 from hilum.console.rendering import Rendering
 from hilum.module import ModuleFacts
@@ -22,20 +25,23 @@ LOOKUPS_AT_ONCE = 4  # of sessions and tokens; they never wait for pages
 class Desk:
     """The settings, the records and the installed modules.
 
-    `rendering` makes pages. `patience` is that of watchdogs and monitoring, which must not wait
-    behind people. `everybody` is asked in few threads: `hashing` for passwords, `lookups` for the
-    rest. Whatever a person does, and each page with patient data, is noted by `auditor`.
+    `cards` are the model cards by the name of their module. `rendering` makes pages. `patience` is
+    that of watchdogs and monitoring, which must not wait behind people. `everybody` is asked in few
+    threads: `hashing` for passwords, `lookups` for the rest. Whatever a person does, and each page
+    with patient data, is noted by `auditor`.
     """
 
     site: Site
     records: Records
     modules: tuple[ModuleFacts, ...]
+    cards: Mapping[str, Path]
     rendering: Rendering
     everybody: Everybody
     auditor: Auditor
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE))
     patience: Patience = field(default_factory=Patience)
+    finds: Finds = field(default_factory=Finds)
 
 
 def _desk_of(request: Request) -> Any:

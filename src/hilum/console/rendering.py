@@ -11,11 +11,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from hilum.console.endpoints import MenuEntry
-from hilum.wording import counted
+from hilum.wording import counted, sentence
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 LOOKS = {  # the look of a state on a page: colour and sign
-    "well": ("completed", "verified", "committed", "reachable", "accepted", "ok"),
+    "well": (
+        "completed",
+        "verified",
+        "committed",
+        "reachable",
+        "accepted",
+        "ok",
+        "shown",
+        "has it",
+    ),
     "working": (
         "receiving",
         "assembling",
@@ -25,9 +34,40 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "waiting",
         "asked",
         "starting",
+        "waiting for images",
+        "waiting for a worker",
+        "on its way",
     ),
-    "caution": ("held", "parked", "delayed", "not shown", "warning", "misfiled", "degraded"),
-    "failed": ("failed", "refused", "unreachable", "no room", "no records", "critical", "error"),
+    "caution": (
+        "held",
+        "parked",
+        "delayed",
+        "not shown",
+        "warning",
+        "misfiled",
+        "degraded",
+        "whose it is",
+        "image not taken in",
+        "slices missing",
+        "shorter than announced",
+        "no longer shown",
+        "never arrived",
+        "sent nowhere",
+        "refused by the module",
+        "does not have it",
+        "no answer in time",
+    ),
+    "failed": (
+        "failed",
+        "refused",
+        "unreachable",
+        "no room",
+        "no records",
+        "critical",
+        "error",
+        "cannot be judged",
+        "cannot be asked",
+    ),
     "stopped": ("cancelled", "withdrawn"),
 }
 LOOK_OF = {state: look for look, states in LOOKS.items() for state in states}
@@ -93,6 +133,7 @@ def _environment() -> Environment:
         "code": code,
         "look": look,
         "counted": counted,
+        "sentence": sentence,
     }
     return made
 

@@ -4,8 +4,9 @@ import asyncio
 import os
 import resource
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 import uvicorn
@@ -15,7 +16,7 @@ from hilum.audit.sending import AuditKeeper
 from hilum.config.console import Console
 from hilum.config.site import Site
 from hilum.config.tls import ListenerTls
-from hilum.console.app import application
+from hilum.console.app import NO_CARDS, application
 from hilum.console.connections import LARGEST_HEAD, BoundedConnection
 from hilum.module import ModuleFacts
 from hilum.records import Records
@@ -41,12 +42,17 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(1.0)
 
 
-def serve(site: Site, records: Records, installed: Iterable[ModuleFacts]) -> None:
+def serve(
+    site: Site,
+    records: Records,
+    installed: Iterable[ModuleFacts],
+    cards: Mapping[str, Path] = NO_CARDS,
+) -> None:
     """Serve the console until SIGTERM."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = 0 <= most < MOST_FILES
     resource.setrlimit(resource.RLIMIT_NOFILE, (most if few else MOST_FILES, most))
-    made = application(site, records, installed)
+    made = application(site, records, installed, cards)
     AuditKeeper(site.audit, made.state.desk.auditor).start()
     _Server(configuration(made, site.console, site.console.port)).run()
 

@@ -3,18 +3,27 @@
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filed, Shown
 from hilum.config.fields import WebAddress
-from hilum.config.kinds import DestinationSettings, WebService
-from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, series_under, tried
+from hilum.config.kinds import DestinationSettings, DicomwebService
+from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, Result
-from hilum.transport.dicom_json import Item, items_of, values
+from hilum.searching import StudySearch
+from hilum.transport.dicom_json import values
+from hilum.transport.qido import (
+    DICOM_JSON,
+    NOTHING,
+    answer_at,
+    items_in,
+    matches,
+    studies_of,
+)
 from hilum.transport.stow import MultipartFiles, answers_in, comment_in, is_about_objects
 from hilum.transport.web import BUSY, EVERY_STATUS, Failures, HttpClient, Response, batches
 
@@ -22,12 +31,9 @@ if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
 
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
-DICOM_JSON = "application/dicom+json"
-DICOM_XML = 'multipart/related; type="application/dicom+xml"'
 SOP_INSTANCE_UID = "00080018"
 STUDIES = "/studies"
 THERE = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED)  # no proxy answers so
-NOTHING = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 NOT_OFFERED = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
 NOT_TAKEN = (*BUSY, HTTPStatus.SERVICE_UNAVAILABLE)  # the archive says itself that it did nothing
 OFFERED = (  # how an archive that stores may answer to a request without an object
@@ -53,7 +59,7 @@ CURES: dict[int, str] = {
 QUERY_CURES: dict[int, str] = dict.fromkeys(NOT_OFFERED, NO_QIDO)
 
 
-class DicomwebDestinationSettings(WebService, DestinationSettings):
+class DicomwebDestinationSettings(DicomwebService, DestinationSettings):
     """An archive with a DICOMweb service."""
 
     kind: Literal["dicomweb"] = Field(
@@ -118,14 +124,14 @@ class DicomwebDestination:
     def ask(self, results: Sequence[Result]) -> Shown:
         from hilum.dicom.instance import Instance
 
+        read = {result.identity: Instance.read(result.path) for result in results}
         places = {
-            result.identity: f"studies/{i.study_uid}/series/{i.series_uid}/instances"
-            for result in results
-            for i in (Instance.read(result.path),)
+            identity: f"studies/{image.study_uid}/series/{image.series_uid}/instances"
+            for identity, image in read.items()
         }
         with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
             lists = [_instances_at(peer, place) for place in set(places.values())]
-            shown = {uid for listed in lists if listed is not None for uid in listed}
+            shown = {uid for listed in filter(None, lists) for uid in listed}
             # A query may be cut short by the archive's limit: ask for the others one by one.
             missing = [
                 result
@@ -134,7 +140,7 @@ class DicomwebDestination:
                 and not _has(peer, f"{places[result.identity]}/{result.identity}")
             ]
             if all(listed is None for listed in lists):  # does it answer any query?
-                _matches(peer, "studies", params={"limit": "1"})
+                matches(peer, "studies", params={"limit": "1"})
         return Shown(tuple(missing))
 
     def filing(self, study_uid: str) -> list[Filed]:
@@ -142,6 +148,10 @@ class DicomwebDestination:
             patients = _described(peer, "studies", study_uid, WHOSE)
             series = _described(peer, "series", study_uid, OF_SERIES)
         return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
+
+    def search(self, wanted: StudySearch) -> list[str]:
+        with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
+            return list(studies_of(peer, wanted, self._settings.query_identifiers))
 
     # Trying ---------------------------------------------------------------------------------------
 
@@ -151,7 +161,7 @@ class DicomwebDestination:
         if self._settings.proof == "query":
             with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
                 nobody = {"StudyInstanceUID": derived_uid("a study that nobody has"), "limit": "1"}
-                yield tried("QIDO-RS", lambda: _matches(peer, "studies", params=nobody), "answers")
+                yield tried("QIDO-RS", lambda: matches(peer, "studies", params=nobody), "answers")
 
 
 def _stored(peer: HttpClient, sent: Sequence[Result]) -> Iterator[Answer]:
@@ -201,15 +211,15 @@ def _try_to_store(peer: HttpClient) -> None:
 
 def _instances_at(peer: HttpClient, place: str) -> set[str] | None:
     """The SOP Instance UIDs that are shown; None for 404, as some have for an unknown series."""
-    answer = _answer(peer, place, NOTHING)
+    answer = answer_at(peer, place, NOTHING)
     if answer.status in NOTHING:
         return None
-    return {str(value) for one in _items(peer, answer) for value in values(one, SOP_INSTANCE_UID)}
+    return {str(value) for one in items_in(peer, answer) for value in values(one, SOP_INSTANCE_UID)}
 
 
 def _has(peer: HttpClient, instance: str) -> bool:
     path = f"{instance}/metadata"
-    return bool(_matches(peer, path, (*NOTHING, *NOT_OFFERED)))
+    return bool(matches(peer, path, (*NOTHING, *NOT_OFFERED)))
 
 
 def _described(
@@ -223,37 +233,10 @@ def _described(
     asked = {"StudyInstanceUID": study_uid}
     refused = HTTPStatus.BAD_REQUEST
     more = {**asked, "includefield": keywords}
-    answer = _answer(peer, level, (*NOTHING, refused), params=more)
+    answer = answer_at(peer, level, (*NOTHING, refused), params=more)
     if answer.status == refused:
-        answer = _answer(peer, level, NOTHING, params=asked)
-    return _data_sets(peer, answer)
-
-
-def _matches(
-    peer: HttpClient, path: str, nothing: Sequence[HTTPStatus] = (), **request: Any
-) -> list[Item]:
-    """The data sets at `path`; none for a status of `nothing`."""
-    answer = _answer(peer, path, nothing, **request)
-    return [] if answer.status in nothing else _items(peer, answer)
-
-
-def _answer(
-    peer: HttpClient, path: str, expected: Sequence[HTTPStatus], **request: Any
-) -> Response:
-    """The answer in JSON; in XML if the archive knows no other form (406)."""
-    no_json = HTTPStatus.NOT_ACCEPTABLE
-    both = (*expected, no_json)
-    answer = peer.ask("GET", path, expected=both, headers={"Accept": DICOM_JSON}, **request)
-    if answer.status != no_json:
-        return answer
-    return peer.ask("GET", path, expected=expected, headers={"Accept": DICOM_XML}, **request)
-
-
-def _items(peer: HttpClient, answer: Response) -> list[Item]:
-    items = items_of(answer)
-    if items is None:
-        raise peer.refusal(f"does not answer in DICOM JSON or XML: correct url, {RESTART}")
-    return items
+        answer = answer_at(peer, level, NOTHING, params=asked)
+    return of_study(study_uid, _data_sets(peer, answer))
 
 
 def _data_sets(peer: HttpClient, answer: Response) -> list["Dataset"]:
@@ -262,7 +245,7 @@ def _data_sets(peer: HttpClient, answer: Response) -> list["Dataset"]:
     if answer.status in NOTHING:
         return []
     try:
-        return [Dataset.from_json(item) for item in _items(peer, answer)]
+        return [Dataset.from_json(item) for item in items_in(peer, answer)]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         text = "its answer breaks the DICOM JSON model (PS3.18 F): have the archive corrected"
         raise peer.refusal(text) from error

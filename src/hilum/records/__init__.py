@@ -5,6 +5,7 @@ together in one transaction is one method here.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import NoReturn
 
 from hilum.config.site import Site
@@ -17,12 +18,14 @@ from hilum.records.deliveries import DeliveryRecords
 from hilum.records.events import EventRecords
 from hilum.records.executors import ExecutorRecords
 from hilum.records.flowing import FlowRecords
+from hilum.records.identifiers import IdentifierRecords
 from hilum.records.notices import NoticeRecords
 from hilum.records.receipts import ReceiptRecords
 from hilum.records.rejections import RejectionRecords
 from hilum.records.requests import RequestRecords
 from hilum.records.results import ResultRecords
 from hilum.records.schema import Transact, make_or_require
+from hilum.records.search import SearchRecords
 from hilum.records.standings import DestinationRecords, SourceRecords
 from hilum.records.studies import StudyRecords
 from hilum.records.workitems import WorkitemRecords
@@ -60,12 +63,13 @@ class Records:
         on_damage: Callable[[RecordsUnusable], NoReturn] = raise_it,
     ) -> None:
         self.database = database = Database(url, patience, on_damage)
-        try:
+        with ExitStack() as unprepared:
+            unprepared.callback(database.close)
             prepare(database.transact)
-        except Exception:
-            database.close()
-            raise
+            unprepared.pop_all()
         self.studies = StudyRecords(database)
+        self.identifiers = IdentifierRecords(database)
+        self.search = SearchRecords(database)
         self.events = EventRecords(database)
         self.workitems = WorkitemRecords(database)
         self.results = ResultRecords(database)

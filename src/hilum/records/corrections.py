@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from hilum.records import tables
+from hilum.records import listing, tables
 from hilum.records.database import Database
 from hilum.records.models import Correction, Decision, FormerLabel, Subject
 from hilum.records.rows import Rows, insert, select
 
-AT_ONCE = 500  # images that one query asks for
+IMAGES_IN_A_QUERY = 500  # images that one query asks for
 
 correction = tables.correction.c
 decision = tables.decision.c
@@ -36,11 +36,17 @@ class CorrectionRecords:
 
     def note(self, sent: Correction) -> bool:
         """Record what was sent, once more or for the first time; whether it is new."""
-        if self._sent.add(sent):
-            return True
         key = (correction.study_uid == sent.study_uid, correction.identity == sent.identity)
-        self._sent.change(*key, senders=sent.senders, at=sent.at, is_open=sent.is_open)
-        return False
+        values = {"senders": sent.senders, "at": sent.at, "is_open": sent.is_open}
+
+        def note(connection: sa.Connection) -> bool:
+            is_new = insert(connection, tables.correction, sent)
+            if not is_new:
+                self._sent.update(connection, *key, **values)
+            listing.refresh(connection, sent.study_uid)
+            return is_new
+
+        return self._database.transact(note)
 
     def open_ones(self) -> list[Correction]:
         """The corrections that nobody has decided on yet."""
@@ -59,7 +65,12 @@ class CorrectionRecords:
 
     def dismiss(self, study_uid: str) -> None:
         """Note that a person has decided about what was sent, so that nobody is asked again."""
-        self._sent.change(correction.study_uid == study_uid, is_open=False)
+
+        def dismiss(connection: sa.Connection) -> None:
+            self._sent.update(connection, correction.study_uid == study_uid, is_open=False)
+            listing.refresh(connection, study_uid)
+
+        self._database.transact(dismiss)
 
     # What was decided -----------------------------------------------------------------------------
 
@@ -122,8 +133,10 @@ class CorrectionRecords:
         """
         names = sorted(labels)
         found: dict[str, None] = {}
-        for start in range(0, len(names), AT_ONCE):
-            for one in self._subjects.find(subject.image.in_(names[start : start + AT_ONCE])):
+        for start in range(0, len(names), IMAGES_IN_A_QUERY):
+            for one in self._subjects.find(
+                subject.image.in_(names[start : start + IMAGES_IN_A_QUERY])
+            ):
                 if one.label != labels[one.image]:
                     found[one.workitem_id] = None
         return list(found)

@@ -54,7 +54,8 @@ class Database:
         self._patience = patience
         self._on_damage = on_damage
         try:
-            self.engine = sa.create_engine(url)
+            # no error that is logged may show a value: some are patient data
+            self.engine = sa.create_engine(url, hide_parameters=True)
         except (ImportError, ValueError, sa.exc.ArgumentError) as error:
             raise ConfigurationError(f"database: {error}") from error
         if self.engine.dialect.name == "sqlite":
@@ -129,7 +130,11 @@ def _is_transient(error: sa.exc.DBAPIError) -> bool:
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
-    """Write-ahead log, so readers never wait; full fsync, so a commit survives a power cut."""
+    """Write-ahead log, so readers never wait; full fsync, so a commit survives a power cut.
+
+    What is deleted is overwritten, because it may name a patient (SQLite's manual, secure_delete).
+    """
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA busy_timeout=5000")
+    connection.execute("PRAGMA secure_delete=ON")

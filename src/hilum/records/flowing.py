@@ -27,10 +27,19 @@ class Backlog:
 
 @dataclass(frozen=True)
 class Arrival:
-    """Results that arrived: when the last image of the study had come, and when they were shown."""
+    """A result that arrived: when the last image of its study had come, and when it was shown."""
 
     complete_at: float
     shown_at: float
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A workitem of a module that failed, or waits for a person; `at` is when it was made."""
+
+    at: float
+    module: str
+    state: WorkitemState
 
 
 class FlowRecords:
@@ -73,21 +82,30 @@ class FlowRecords:
         )
         return [Arrival(row.last_at, row.shown_at) for row in select(self._database, query)]
 
-    def troubles(self, since: float) -> list[float]:
-        """When the workitems came up that failed, or wait for a person, after `since`."""
+    def troubles(self, since: float) -> list[Trouble]:
+        """The workitems made after `since` that failed, or wait for a person."""
         states = (WorkitemState.FAILED, WorkitemState.HELD, WorkitemState.PARKED)
-        query = sa.select(workitem.created).where(
+        query = sa.select(workitem.created, workitem.module, workitem.state).where(
             workitem.state.in_(states), workitem.created >= since
         )
-        return [row.created for row in select(self._database, query)]
+        return [
+            Trouble(row.created, row.module, WorkitemState(row.state))
+            for row in select(self._database, query)
+        ]
 
     def mark(self) -> str:
         """A short text that differs once something happened: an event, an alarm, a silence."""
-        newest = sa.select(sa.func.max(tables.event.c.id)).scalar_subquery()
-        alarms = sa.select(sa.func.count(), sa.func.max(tables.alarm.c.since))
-        silent = sa.select(sa.func.max(tables.destination.c.since)).scalar_subquery()
-        watched = sa.select(sa.func.max(tables.source.c.since)).scalar_subquery()
-        query: sa.Select[Any] = alarms.add_columns(newest, silent, watched)
+        newest: list[sa.ColumnElement[Any]] = [
+            sa.select(sa.func.max(column)).scalar_subquery()
+            for column in (
+                tables.event.c.id,
+                tables.alarm.c.since,
+                tables.destination.c.since,
+                tables.source.c.since,
+            )
+        ]
+        count = sa.select(sa.func.count()).select_from(tables.alarm).scalar_subquery()
+        query = sa.select(*newest, count)
         (row,) = select(self._database, query)
         return "-".join("" if value is None else f"{value:.15g}" for value in row)
 
@@ -97,8 +115,7 @@ class FlowRecords:
     def _backlog(
         self, table: sa.Table, since: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]
     ) -> Backlog:
-        query = sa.select(
-            sa.func.count().label("number"), sa.func.min(since).label("oldest")
-        ).select_from(table)
-        (row,) = select(self._database, query.where(*where))
+        columns = [sa.func.count().label("number"), sa.func.min(since).label("oldest")]
+        query = sa.select(*columns).select_from(table).where(*where)
+        (row,) = select(self._database, query)
         return Backlog(int(row.number), row.oldest)

@@ -1,8 +1,8 @@
 """The rows of our records as values: one frozen dataclass a table (tables.py).
 
-Times are seconds since 1970. Identities and labels are hashes (hilum.dicom.identity): nothing here
-holds a name, a birth date or a patient ID. What the receiver refused is a
-`hilum.rejections.Rejection`.
+Times are seconds since 1970. Identities and labels are hashes (hilum.dicom.identity). Nothing here
+holds a name, a birth date or a patient ID: those stand in `listing` alone (listed.py). What the
+receiver rejected is a `hilum.rejections.Rejection`.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,10 @@ from hilum.verdict import Verdict
 
 
 def _known_settings(rule: Any) -> Any:
-    """A rule that was recorded by another version, without settings that this one does not know."""
+    """A rule that was recorded by another version, without settings that this one does not know.
+
+    Settings that the other version did not know have their defaults: so it behaved.
+    """
     if not isinstance(rule, dict):
         return rule
     return {name: value for name, value in rule.items() if name in Rule.model_fields}
@@ -94,6 +97,13 @@ class WorkitemOutline:
     findings: tuple[Summary, ...] | None
 
 
+UNREADABLE: Mapping[str, Any] = {  # stands in the place of what a list cannot show
+    "reason": "on record, and Hilum cannot read what it decided or found",
+    "verdicts": (),
+    "findings": None,
+}
+
+
 @dataclass(frozen=True)
 class WrittenResult:
     """One result object, written for the destinations of one variant.
@@ -156,7 +166,11 @@ class CommitmentRequest:
 
 @dataclass(frozen=True)
 class Study:
-    """A study of which images came; `settled_images` are those decided on, 0 while it is open."""
+    """A study of which images came; `settled_images` are those decided on, 0 while it is open.
+
+    `reason` is what it waits for, or why no rule applies; `patience` are the seconds of silence
+    after which it is decided on, 0 where it does not wait.
+    """
 
     study_uid: str
     folder: str
@@ -164,6 +178,16 @@ class Study:
     settled_images: int
     first_at: float
     last_at: float
+    reason: str = ""
+    patience: float = 0.0
+
+
+@dataclass(frozen=True)
+class StudyAddress:
+    """What a study is called in URLs; it tells nothing about the study."""
+
+    study_uid: str
+    address: str
 
 
 @dataclass(frozen=True)

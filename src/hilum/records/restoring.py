@@ -5,7 +5,7 @@ import time
 import sqlalchemy as sa
 
 from hilum.inbox import digest
-from hilum.records import tables
+from hilum.records import listing, tables
 from hilum.records.copies import BY_STUDY, BY_WORKITEM, StudyRows, newest_event
 from hilum.records.database import insert_once
 from hilum.records.states import ARRIVED, OWED, PARKED, SourceState
@@ -30,6 +30,12 @@ def put_back(connection: sa.Connection, study_uid: str, rows: StudyRows) -> bool
     delivery = tables.delivery.c
     of_study = delivery.workitem_id.in_([item["id"] for item in rows["workitem"]])
     connection.execute(tables.delivery.update().where(of_study).values(next_attempt=0.0))
+    for study in rows[tables.study.name]:
+        listing.add(connection, study_uid, study["last_at"])
+        listing.follow(connection, study_uid, study["last_at"])
+        listing.refresh(connection, study_uid)
+    if rows[tables.removal.name]:
+        listing.forget_patient(connection, study_uid)
     return True
 
 

@@ -4,6 +4,7 @@ Only the modules of this package use it. Outside, rows are the values of models.
 """
 
 import dataclasses
+import itertools
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
@@ -22,15 +23,13 @@ NONE: Mapping[str, object] = {}
 log = logging.getLogger(__name__)
 
 
-class Rows(Generic[Model]):
+class TableRows(Generic[Model]):
     """The rows of `table` as values of `model`, which may have fields for some columns only.
 
-    `select`, `update` and `delete` take part in the transaction of a connection, as `insert` below
-    does; `find`, `first`, `add`, `change` and `remove` do the same in a transaction of their own.
+    All methods take part in the transaction of a connection, as `insert` below does.
     """
 
-    def __init__(self, database: Database, table: sa.Table, model: type[Model]) -> None:
-        self._database = database
+    def __init__(self, table: sa.Table, model: type[Model]) -> None:
         self._table = table
         self._model = model
         names = [field.name for field in dataclasses.fields(model)]  # type: ignore[arg-type]
@@ -47,37 +46,20 @@ class Rows(Generic[Model]):
         query = self.query.where(*where).order_by(order_by).limit(limit)
         return [_value(self._model, row) for row in connection.execute(query).mappings()]
 
-    def update(self, connection: sa.Connection, *where: Condition, **values: object) -> int:
-        """Change columns of the rows that meet all conditions; how many did."""
-        statement = sa.update(self._table).where(*where).values(to_jsonable_python(values))
-        return connection.execute(statement).rowcount
-
-    def delete(self, connection: sa.Connection, *where: Condition) -> None:
-        """Delete the rows that meet all conditions."""
-        connection.execute(sa.delete(self._table).where(*where))
-
-    def find(
-        self, *where: Condition, order_by: Order | None = None, limit: int | None = None
+    def select_readable(
+        self,
+        connection: sa.Connection,
+        *where: Condition,
+        order_by: Order | None = None,
+        blank: Mapping[str, object] = NONE,
     ) -> list[Model]:
-        return self._database.transact(
-            lambda connection: self.select(connection, *where, order_by=order_by, limit=limit)
-        )
-
-    def find_readable(
-        self, *where: Condition, order_by: Order | None = None, blank: Mapping[str, object] = NONE
-    ) -> list[Model]:
-        """As `find`, where one row that cannot be read must not hide the others.
+        """The same, where one row that cannot be read must not hide the others.
 
         It has the values of `blank` in its columns. If it cannot even be read so, the log says so,
         and it is left out.
         """
-
-        def read(connection: sa.Connection) -> list[Model]:
-            query = self.query.where(*where).order_by(order_by)
-            rows = connection.execute(query).mappings()
-            return [value for row in rows for value in self._readable(row, blank)]
-
-        return self._database.transact(read)
+        rows = connection.execute(self.query.where(*where).order_by(order_by)).mappings()
+        return [value for row in rows for value in self._readable(row, blank)]
 
     def _readable(self, row: sa.RowMapping, blank: Mapping[str, object]) -> Iterator[Model]:
         problem = ""
@@ -90,6 +72,59 @@ class Rows(Generic[Model]):
                 return
         key = next(iter(row.values()))
         log.error("%s %s on record cannot be read: %s", self._table.name, key, problem)
+
+    def update(self, connection: sa.Connection, *where: Condition, **values: object) -> int:
+        """Change columns of the rows that meet all conditions; how many did."""
+        statement = sa.update(self._table).where(*where).values(to_jsonable_python(values))
+        return connection.execute(statement).rowcount
+
+    def delete(self, connection: sa.Connection, *where: Condition) -> None:
+        """Delete the rows that meet all conditions."""
+        connection.execute(sa.delete(self._table).where(*where))
+
+
+class Rows(TableRows[Model]):
+    """The same with methods that do it in a transaction of their own."""
+
+    def __init__(self, database: Database, table: sa.Table, model: type[Model]) -> None:
+        super().__init__(table, model)
+        self._database = database
+
+    def find(
+        self, *where: Condition, order_by: Order | None = None, limit: int | None = None
+    ) -> list[Model]:
+        return self._database.transact(
+            lambda connection: self.select(connection, *where, order_by=order_by, limit=limit)
+        )
+
+    def find_readable(
+        self, *where: Condition, order_by: Order | None = None, blank: Mapping[str, object] = NONE
+    ) -> list[Model]:
+        return self._database.transact(
+            lambda connection: self.select_readable(
+                connection, *where, order_by=order_by, blank=blank
+            )
+        )
+
+    def first_readable(self, *where: Condition, order_by: Order | None = None) -> Model | None:
+        """The first row that can be read, in the same way; None if there is none."""
+
+        def read(connection: sa.Connection) -> Model | None:
+            query = self.query.where(*where).order_by(order_by).limit(1)
+            for skip in itertools.count():
+                row = connection.execute(query.offset(skip)).mappings().first()
+                if row is None:
+                    return None
+                for value in self._readable(row, NONE):
+                    return value
+            return None
+
+        return self._database.transact(read)
+
+    def are_there(self, *where: Condition) -> bool:
+        """Whether any row meets all conditions, whatever else it holds."""
+        query = sa.select(sa.literal(1)).select_from(self._table).where(*where).limit(1)
+        return bool(select(self._database, query))
 
     def read(self, query: sa.Select[Any]) -> list[Model]:
         """The rows of a query that goes on from `query`."""
@@ -121,6 +156,13 @@ class Rows(Generic[Model]):
 def insert(connection: sa.Connection, table: sa.Table, row: object) -> bool:
     """Insert a value of models.py unless its primary key is there already; whether it was new."""
     return insert_once(connection, table, to_jsonable_python(row))
+
+
+def read(database: Database, model: type[Model], query: sa.Select[Any]) -> list[Model]:
+    """The rows of a query of several tables as values of `model`."""
+    return database.transact(
+        lambda connection: [_value(model, row) for row in connection.execute(query).mappings()]
+    )
 
 
 def select(database: Database, query: sa.Select[Any]) -> list[Any]:

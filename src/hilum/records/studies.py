@@ -1,9 +1,12 @@
 """The studies of which images came, and those whose images a rule has removed."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
-from hilum.records import events, tables
+from hilum.records import events, listing, tables
 from hilum.records.database import Database
+from hilum.records.listed import StudyIdentifiers
 from hilum.records.models import Removal, Study
 from hilum.records.rows import Rows, insert, select
 from hilum.records.states import EventKind, WorkitemState
@@ -26,7 +29,19 @@ class StudyRecords:
 
     def add(self, new: Study) -> bool:
         """Record a study; False if it was recorded before."""
-        return self._rows.add(new)
+
+        def record(connection: sa.Connection) -> bool:
+            is_new = insert(connection, tables.study, new)
+            if is_new:
+                listing.add(connection, new.study_uid, new.last_at)
+                listing.refresh(connection, new.study_uid)
+            return is_new
+
+        return self._database.transact(record)
+
+    def get(self, study_uid: str) -> Study | None:
+        """The study with this UID; None if none of its images came."""
+        return self._rows.first(study.study_uid == study_uid)
 
     def one(self, study_uid: str) -> Study:
         """The study with this UID; `LookupError` if none of its images came."""
@@ -47,6 +62,11 @@ class StudyRecords:
             query = query.where(study.last_at < before)
         order = study.last_at.desc(), study.study_uid.desc()  # as the index has them
         return self._rows.read(query.order_by(*order).limit(most).offset(skip))
+
+    def several(self, study_uids: Sequence[str]) -> list[Study]:
+        """Those with these UIDs, in the same order."""
+        rows = {row.study_uid: row for row in self._rows.find(study.study_uid.in_(study_uids))}
+        return [rows[uid] for uid in study_uids if uid in rows]
 
     def count(self, unfinished: bool = False) -> int:
         """How many there are, or how many of them are unfinished."""
@@ -80,14 +100,43 @@ class StudyRecords:
         query = sa.select(study.folder, study.settled_images).where(study.settled_images > 0)
         return {row.folder: row.settled_images for row in select(self._database, query)}
 
-    def reviewed(self, study_uid: str, images: int, last_at: float, settled_images: int) -> None:
-        """Note what is here of it after the rules have looked at it."""
+    def reviewed(
+        self,
+        study_uid: str,
+        images: int,
+        last_at: float,
+        settled_images: int,
+        identifiers: StudyIdentifiers | None = None,
+        reason: str = "",
+        patience: float = 0.0,
+    ) -> None:
+        """Note what is here of it after the rules have looked at it.
+
+        `identifiers` are what its images say, where that may be news; the others are the fields of
+        a `Study`.
+        """
         values = {"images": images, "last_at": last_at, "settled_images": settled_images}
-        self._rows.change(study.study_uid == study_uid, **values)
+        about = {"reason": reason, "patience": patience}
+
+        def note(connection: sa.Connection) -> None:
+            self._rows.update(connection, study.study_uid == study_uid, **values, **about)
+            listing.follow(connection, study_uid, last_at)
+            if identifiers:
+                listing.note(connection, study_uid, identifiers)
+            if identifiers or settled_images:  # in between, its state does not change
+                listing.refresh(connection, study_uid)
+
+        self._database.transact(note)
 
     def settle(self, folder: str, images: int) -> None:
         """Note how many images in this folder are decided on."""
-        self._rows.change(study.folder == folder, settled_images=images)
+        here = tables.study.update().where(study.folder == folder).values(settled_images=images)
+
+        def settle(connection: sa.Connection) -> None:
+            for study_uid in connection.execute(here.returning(study.study_uid)).scalars().all():
+                listing.refresh(connection, study_uid)
+
+        self._database.transact(settle)
 
     # Of which images were removed -----------------------------------------------------------------
 
@@ -107,9 +156,16 @@ class StudyRecords:
             self._removals.delete(connection, removal.study_uid == gone.study_uid)
             insert(connection, tables.removal, gone)
             events.write(connection, gone.study_uid, EventKind.REMOVED, text)
+            listing.forget_patient(connection, gone.study_uid)
+            listing.refresh(connection, gone.study_uid)
 
         self._database.transact(note)
 
     def forget_removal(self, study_uid: str) -> None:
         """Forget that its images were removed, because they have come again."""
-        self._removals.remove(removal.study_uid == study_uid)
+
+        def forget(connection: sa.Connection) -> None:
+            self._removals.delete(connection, removal.study_uid == study_uid)
+            listing.refresh(connection, study_uid)
+
+        self._database.transact(forget)

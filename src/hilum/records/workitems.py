@@ -4,19 +4,21 @@ from collections.abc import Callable, Iterable, Mapping
 
 import sqlalchemy as sa
 
-from hilum.records import deliveries, events, tables
+from hilum.records import deliveries, events, listing, tables
 from hilum.records.database import Database
-from hilum.records.models import Delivery, Workitem, WorkitemOutline
+from hilum.records.models import UNREADABLE, Delivery, Workitem, WorkitemOutline
 from hilum.records.rows import Condition, Rows, insert, select
-from hilum.records.states import DELIVERED, REACHED_FROM, EventKind, WorkitemKind, WorkitemState
+from hilum.records.states import (
+    DELIVERED,
+    REACHED_FROM,
+    UNSETTLED,
+    EventKind,
+    WorkitemKind,
+    WorkitemState,
+)
 from hilum.summary import Summary
 
 workitem = tables.workitem.c
-UNREADABLE = {  # stands in the place of what a list cannot show
-    "reason": "on record, and Hilum cannot read what it decided or found",
-    "verdicts": (),
-    "findings": None,
-}
 
 
 class WorkitemRecords:
@@ -152,6 +154,7 @@ class WorkitemRecords:
                 before = workitem.id == item.predecessor
                 self._rows.update(connection, before, superseded_by=item.id)
             events.write_lines(connection, item.study_uid, lines, item.id)
+            listing.refresh(connection, item.study_uid)
             return True
 
         return self._database.transact(record)
@@ -163,12 +166,20 @@ class WorkitemRecords:
             self._rows.delete(connection, workitem.id == item.id)
             insert(connection, tables.workitem, item)
             events.write_lines(connection, item.study_uid, lines, item.id)
+            listing.refresh(connection, item.study_uid)
 
         self._database.transact(replace)
 
     def remove(self, workitem_id: str) -> None:
         """Forget a workitem that says why a module was not run."""
-        self._rows.remove(workitem.id == workitem_id)
+        forget = tables.workitem.delete().where(workitem.id == workitem_id)
+
+        def remove(connection: sa.Connection) -> None:
+            of = connection.execute(forget.returning(workitem.study_uid)).scalar()
+            if of is not None:
+                listing.refresh(connection, of)
+
+        self._database.transact(remove)
 
     def count_launch(self, workitem_id: str) -> int:
         """Count that the engine is given a workitem once more; how often that makes."""
@@ -188,6 +199,7 @@ class WorkitemRecords:
         def note(connection: sa.Connection) -> None:
             self._rows.update(connection, workitem.id == item.id, findings=findings)
             events.write(connection, item.study_uid, EventKind.ANALYSED, text, item.id)
+            listing.refresh(connection, item.study_uid)
 
         self._database.transact(note)
 
@@ -203,13 +215,15 @@ class WorkitemRecords:
             values = {"failure": failure, "findings": findings}
             self._rows.update(connection, workitem.id == item.id, **values)
             events.write(connection, item.study_uid, EventKind.FAILED, failure, item.id)
+            listing.refresh(connection, item.study_uid)
 
         self._database.transact(note)
 
     def set_state(self, workitem_id: str, state: WorkitemState, reason: str = "") -> bool:
         """Move a workitem to `state` and write the line to its trace, in one transaction.
 
-        False, and nothing is done, where `state` is not reached from the one it is in.
+        False, and nothing is done, where `state` is not reached from the one it is in. To
+        *delivering* it is moved by `deliver`, `release` and `resend`.
         """
         return self._move(workitem_id, state, reason, None, lambda _connection: None)
 
@@ -229,17 +243,19 @@ class WorkitemRecords:
         item: Workitem,
         destinations: Iterable[str],
         reason: str,
+        at: float,
         variants: Mapping[str, str] | None = None,
         notes: Iterable[tuple[Workitem, Delivery]] = (),
     ) -> bool:
         """Move a parked workitem to *delivering*; what is parked of it there is due at once.
 
+        `at` is when a person asked for that (s since 1970).
         `variants` are those that destinations receive from now on, and `notes`, with the delivery
         of each, take back what they took of another one.
         """
 
         def release(connection: sa.Connection) -> None:
-            deliveries.release(connection, item.id, destinations, variants or {})
+            deliveries.release(connection, item.id, destinations, variants or {}, at)
             for note, owed in notes:
                 insert(connection, tables.workitem, note)
                 deliveries.owe(connection, [owed])
@@ -269,22 +285,22 @@ class WorkitemRecords:
     def withdraw(self, item: Workitem, note: Workitem, owed: Iterable[Delivery]) -> bool:
         """Move a workitem that is taken back to *withdrawn*, with the note and its deliveries.
 
-        What was not sent yet of its result is not sent any more.
+        Nothing of its result is sent or asked for any more, or waits for a person.
         """
 
         def take_back(connection: sa.Connection) -> None:
             insert(connection, tables.workitem, note)
             deliveries.owe(connection, owed)
-            deliveries.cancel(connection, item.id, "the result was taken back")
+            deliveries.cancel(connection, item.id, "the result was taken back", UNSETTLED)
 
         reason = f"taken back by note {note.id}"
         return self._move(item.id, WorkitemState.WITHDRAWN, reason, None, take_back)
 
     def withdraw_here(self, item: Workitem, reason: str) -> bool:
-        """Move a workitem to *withdrawn* without a note; what was not sent yet is not sent."""
+        """Move a workitem to *withdrawn* without a note, as `withdraw` does with one."""
 
         def cancel(connection: sa.Connection) -> None:
-            deliveries.cancel(connection, item.id, reason)
+            deliveries.cancel(connection, item.id, reason, UNSETTLED)
 
         return self._move(item.id, WorkitemState.WITHDRAWN, reason, None, cancel)
 
@@ -315,6 +331,7 @@ class WorkitemRecords:
             said = kind or EventKind(state)
             events.write(connection, study_uid, said, reason or state, workitem_id)
             together(connection)
+            listing.refresh(connection, study_uid)
             return True
 
         return self._database.transact(move)

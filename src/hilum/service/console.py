@@ -3,6 +3,8 @@
 It reads the records. A page that is open, or attacked, slows no decision.
 """
 
+from pathlib import Path
+
 from hilum.config.site import Site
 from hilum.console.server import serve
 from hilum.module import facts_of, installed_modules
@@ -12,5 +14,6 @@ from hilum.service.beginning import begin, open_records
 def show(site: Site) -> None:
     """Serve the console until SIGTERM."""
     begin(site.data)
-    modules = installed_modules(site.models)
-    serve(site, open_records(site), [facts_of(module) for module in modules.values()])
+    modules = installed_modules(site.models).values()
+    cards = {module.name: Path(module.card) for module in modules if hasattr(module, "card")}
+    serve(site, open_records(site), [facts_of(module) for module in modules], cards)

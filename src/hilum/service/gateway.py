@@ -22,12 +22,14 @@ from hilum.hints import (
     Quarantined,
     Rejected,
     Released,
+    Renewed,
     Started,
     Stored,
     Written,
     gateway_address,
     wake_workers,
 )
+from hilum.identifying import note_older
 from hilum.inbox import OTHER_CONTENT
 from hilum.logs import going_on
 from hilum.module import installed_modules
@@ -70,6 +72,12 @@ class Gateway:
         flow.outbox.start()
         older = (records, flow.workitems)
         threading.Thread(target=remember_all, args=older, name="older runs", daemon=True).start()
+        threading.Thread(
+            target=note_older,
+            args=(records, flow.inbox, flow.own),
+            name="older studies",
+            daemon=True,
+        ).start()
         self._retention = Retention(
             site, records, flow.inbox, flow.arrivals, flow.workitems, flow.own
         )
@@ -92,8 +100,8 @@ class Gateway:
                 follow(hint, self._flow)
             if isinstance(hint, Started):
                 self._next_sweep = 0.0  # its predecessor may have died before it told of everything
-        if refused := [hint.rejection for hint in news if isinstance(hint, Rejected)]:
-            self._records.rejections.note(refused)
+        if rejected := [hint.rejection for hint in news if isinstance(hint, Rejected)]:
+            self._records.rejections.note(rejected)
         if time.monotonic() >= self._next_sweep:
             self._sweep()
         with going_on("corrections", log):
@@ -142,6 +150,8 @@ def follow(hint: Hint, flow: Flow) -> None:
             obey(flow)
         case Written():
             flow.outbox.wake()
+        case Renewed(workitem=workitem):
+            flow.launch(flow.records.workitems.one(workitem))
         case Committed():
             flow.outbox.hear_commitments()
         case Started() | Died() | Rejected():

@@ -6,6 +6,8 @@ from typing import Any
 
 from hilum.config.kinds import WebService
 from hilum.errors import SourceDelayed, SourceError, SourceRefused
+from hilum.searching import StudySearch
+from hilum.transport.qido import studies_of
 from hilum.transport.web import Failures, HttpClient, Response
 
 GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
@@ -59,6 +61,10 @@ class ArchiveClient:
             headers={"Accept": JSON, "Content-Type": "application/json"},
         )
         return None if asked.status in NOT_OFFERED else self._client.json(asked)
+
+    def studies(self, wanted: StudySearch, may_name_patients: bool) -> list[str]:
+        """The Study Instance UIDs of studies that are looked for by QIDO-RS."""
+        return list(studies_of(self._client, wanted, may_name_patients))
 
     def _found(self, answer: Response) -> Response | None:
         return None if answer.status in GONE else answer

@@ -13,6 +13,8 @@ from typing import Any, Literal, NamedTuple
 from pydantic import Field
 
 from hilum.config.kinds import SourceSettings, WebService
+from hilum.errors import SourceRefused
+from hilum.searching import StudySearch
 from hilum.sources import Holdings, Listed, Portion
 from hilum.sources.http import ArchiveClient
 from hilum.wording import counted
@@ -121,6 +123,16 @@ class OrthancSource:
     def fetch(self, instance: Listed, largest: int) -> bytes | None:
         answer = self._archive.file(f"instances/{instance.key}/file", largest)
         return answer.content if answer else None
+
+    def search(self, wanted: StudySearch) -> list[str]:
+        found: list[str] = []
+        for keyword, value in wanted.keys:  # in the body of the request, so nobody logs it
+            question = {"Level": "Study", "Expand": True, "Query": {keyword: value}}
+            answer = self._archive.json_to("tools/find", {**question, "CaseSensitive": True})
+            if answer is None:
+                raise SourceRefused(f"{self.name}: it does not let us use tools/find: allow it")
+            found += [str(study["MainDicomTags"]["StudyInstanceUID"]) for study in answer]
+        return found
 
     def close(self) -> None:
         self._archive.close()

@@ -63,11 +63,11 @@ class ArchiveHoldings:
                 self.holds[here] = header
                 self._since.setdefault(here, time.monotonic())
 
-    def forget(self, study_uids: Collection[str]) -> None:
-        """Hold nothing of these studies, as after a backup from before them; the counts stay."""
+    def forget(self, study_uids: Collection[str] | None = None) -> None:
+        """Hold nothing of these studies, or of any, as after an old backup; the counts stay."""
         with self._lock:
             for uid, header in list(self.holds.items()):
-                if text_of(header, "StudyInstanceUID") in study_uids:
+                if study_uids is None or text_of(header, "StudyInstanceUID") in study_uids:
                     del self.holds[uid], self._since[uid]
 
     def matches(self, level: str, asked: Dataset, behaviour: Keeping) -> Iterator[Dataset]:

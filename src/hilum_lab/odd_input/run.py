@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 from hilum.offline import analyse_folder
 from hilum.offline.reading import Progress, in_lines, untold
 from hilum.offline.report import StudyReport
-from hilum.terminal import in_words
+from hilum.summary import in_words
 from hilum_lab.odd_input.case import Case
 from hilum_lab.odd_input.classic import CaseFiles
 from hilum_lab.odd_input.installed import modules_installed

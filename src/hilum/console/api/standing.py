@@ -1,4 +1,4 @@
-"""How things stand: alarms, sources, destinations, refusals, quarantine, modules."""
+"""How things stand: alarms, sources, destinations, rejections, quarantine, modules."""
 
 from typing import Any
 
@@ -31,9 +31,9 @@ def list_destinations(desk: OurDesk) -> Any:
     return as_json(views.destinations(desk.site, desk.records))
 
 
-@endpoints.get(f"{V1}/refusals", Permission.LOOK)
-def list_refusals(desk: OurDesk) -> Any:
-    """What the receiver refused, by sender and reason."""
+@endpoints.get(f"{V1}/rejections", Permission.LOOK)
+def list_rejections(desk: OurDesk) -> Any:
+    """What the receiver rejected, by sender and reason."""
     return as_json(desk.records.rejections.since())
 
 

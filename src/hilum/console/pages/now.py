@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from hilum.alarms import Alarm, alarms_now, views_of
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
+from hilum.console.rendering import look
 from hilum.inbox.room import free_mib
 from hilum.people.roles import Permission
 from hilum.records import views
@@ -26,16 +27,21 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
     moment = time.time()
     alarms = alarms_now(site, records, moment)
     studies, images = records.studies.totals()
+    sources = views.sources(site, records)
+    destinations = views.destinations(site, records)
+    silent = [source.name for source in sources if look(source.state) == "failed"]
+    silent += [place.name for place in destinations if look(place.state) == "failed"]
+    sentence, seen = _sentence(alarms, silent)
     return desk.rendering.page(
         request,
         "now.html",
         now=moment,
-        look=_look(alarms),
-        sentence=_sentence(alarms),
+        sentence=sentence,
+        seen=seen,
         list_of_alarms=views_of(alarms),
         view=views.now_view(records, moment),
-        sources=views.sources(site, records),
-        destinations=views.destinations(site, records),
+        sources=sources,
+        destinations=destinations,
         receiver=f"{site.receiver.ae_title} on {site.receiver.host}:{site.receiver.port}",
         free=f"{free_mib(site.data) / 1024:.0f} GiB",
         workers=site.worker.count,
@@ -46,17 +52,16 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
     )
 
 
-def _look(alarms: Sequence[Alarm]) -> str:
-    if any(alarm.severity is not Severity.WARNING for alarm in alarms):
-        return "failed"
-    return "caution" if alarms else "well"
-
-
-def _sentence(alarms: Sequence[Alarm]) -> str:
-    """How things stand, in one sentence."""
-    if not alarms:
-        return "All is well."
-    worst = [alarm for alarm in alarms if alarm.severity is alarms[0].severity]
-    rest = len(alarms) - 1
-    more = f", and {counted(rest, 'more alarm')}" if rest else ""
-    return f"Something needs a person: {worst[0].name}{more}."
+def _sentence(alarms: Sequence[Alarm], silent: Sequence[str]) -> tuple[str, str]:
+    """How things stand in one sentence, and how that looks; `silent` do not answer."""
+    if alarms:
+        rest = len(alarms) - 1
+        more = f", and {counted(rest, 'more alarm')}" if rest else ""
+        seen = "caution" if alarms[0].severity is Severity.WARNING else "failed"
+        return f"Something needs a person: {alarms[0].name}{more}.", seen
+    if silent:
+        return (
+            f"Nothing needs a person, but there is no answer from {', '.join(silent)}.",
+            "caution",
+        )
+    return "All is well.", "well"

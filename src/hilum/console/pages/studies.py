@@ -1,17 +1,173 @@
-"""The page of all studies, and of one."""
+"""The page of all studies: one line each, searched, sorted, a page at a time."""
 
-from importlib.resources import files
+import re
+import time
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi.responses import HTMLResponse
+from fastapi import Form, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
 
+from hilum.asking import ask
+from hilum.console.acts import BULK, OFFERED
+from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
+from hilum.console.guard import OurVisitor
+from hilum.errors import HilumError
 from hilum.people.roles import Permission
+from hilum.records import views
+from hilum.records.search import StudyQuery
+from hilum.records.states import RequestAction, StudyOrder, StudyState
+from hilum.wording import counted
+
+PAGE = 50  # studies
+MOST_AT_ONCE = 200  # studies of one act
+LONGEST = 300  # characters of what is looked for
+OURS = re.compile(r"/(?:studies|finds/[\w-]+)(?:\?[\w=&%+-]*)?")  # where an act goes back to
 
 endpoints = pages("Studies", place=2)
 
+Text = Annotated[str, Form(max_length=LONGEST)]
+
+
+@dataclass(frozen=True)
+class ListAddress:
+    """Where a list is: without anything that names a patient."""
+
+    path: str
+    state: str = ""
+    module: str = ""
+    modality: str = ""
+    sort: str = StudyOrder.NEWEST.value
+    page: int = 1
+
+    def __str__(self) -> str:
+        usual = ListAddress(self.path)
+        given = {k: v for k, v in vars(self).items() if k != "path" and v != getattr(usual, k)}
+        return f"{self.path}?{urlencode(given)}" if given else self.path
+
+    def at(self, **changes: str | int) -> str:
+        """The same list, changed; from its first page unless a `page` is said."""
+        return str(replace(self, **{"page": 1, **changes}))  # type: ignore[arg-type]
+
 
 @endpoints.get("/studies", Permission.LOOK, response_class=HTMLResponse)
-@endpoints.get("/studies/{uid}", Permission.LOOK, response_class=HTMLResponse)
-def page() -> str:
-    """The page; its script asks the API for what it shows."""
-    return files("hilum.console").joinpath("index.html").read_text()
+def studies(
+    request: Request,
+    desk: OurDesk,
+    visitor: OurVisitor,
+    state: Annotated[str, Query(max_length=32)] = "",
+    module: Annotated[str, Query(max_length=64)] = "",
+    modality: Annotated[str, Query(max_length=16)] = "",
+    sort: StudyOrder = StudyOrder.NEWEST,
+    page: Annotated[int, Query(ge=1, le=10**9)] = 1,
+) -> HTMLResponse:
+    """The list, by what names nobody."""
+    address = ListAddress("/studies", state, module, modality, sort.value, page)
+    return _list(request, desk, address, StudyQuery())
+
+
+@endpoints.post("/finds", Permission.SEE_PATIENTS)
+def find(
+    desk: OurDesk,
+    visitor: OurVisitor,
+    words: Text = "",
+    patient_id: Text = "",
+    patient_name: Text = "",
+    accession_number: Text = "",
+    description: Text = "",
+    reason: Text = "",
+    first_date: Annotated[date | None, Form()] = None,
+    last_date: Annotated[date | None, Form()] = None,
+) -> RedirectResponse:
+    """Search; the address of the answer says nothing of what was looked for."""
+    try:
+        query = StudyQuery(
+            words=tuple(words.split()),
+            patient_id=patient_id.strip(),
+            patient_name=patient_name.strip(),
+            accession_number=accession_number.strip(),
+            description=description.strip(),
+            reason=reason.strip(),
+            first_date=first_date,
+            last_date=last_date,
+        )
+    except HilumError as error:
+        raise HTTPException(422, str(error)) from error
+    if query == StudyQuery():
+        return RedirectResponse("/studies", 303)
+    return RedirectResponse(f"/finds/{desk.finds.keep(visitor.identity, query)}", 303)
+
+
+@endpoints.get("/finds/{number}", Permission.SEE_PATIENTS, response_class=HTMLResponse)
+def found(
+    request: Request,
+    desk: OurDesk,
+    visitor: OurVisitor,
+    number: str,
+    state: Annotated[str, Query(max_length=32)] = "",
+    module: Annotated[str, Query(max_length=64)] = "",
+    modality: Annotated[str, Query(max_length=16)] = "",
+    sort: StudyOrder = StudyOrder.NEWEST,
+    page: Annotated[int, Query(ge=1, le=10**9)] = 1,
+) -> HTMLResponse:
+    """The list of what a search finds."""
+    query = desk.finds.query(visitor.identity, number)
+    if query is None:
+        raise HTTPException(404, "this search is over: search again")
+    address = ListAddress(f"/finds/{number}", state, module, modality, sort.value, page)
+    return _list(request, desk, address, query)
+
+
+@endpoints.post("/studies/acts", Permission.ACT)
+def act_on_many(
+    desk: OurDesk,
+    action: Annotated[RequestAction, Form()],
+    study: Annotated[list[str], Form(max_length=MOST_AT_ONCE)],
+    back: Annotated[str, Form(max_length=300)] = "/studies",
+) -> RedirectResponse:
+    """Ask the gateway for the same with each of several studies, where it can be done."""
+    if action not in {act.action for act in BULK}:
+        raise HTTPException(422, "this is done with one study at a time")
+    number = 0
+    for address in study:
+        uid = desk.records.identifiers.study_at(address)
+        for item in views.study(desk.records, uid).workitems if uid else ():
+            offered = {act.action for act in OFFERED[item.state]}
+            if item.superseded_by is None and action in offered:
+                ask(desk.records, desk.site.data, action, item.id, patience=0.0)
+                number += 1
+    place = back if OURS.fullmatch(back) else "/studies"
+    return RedirectResponse(f"{place}{'&' if '?' in place else '?'}asked={number}", 303)
+
+
+def _list(request: Request, desk: Desk, address: ListAddress, query: StudyQuery) -> HTMLResponse:
+    known = {state.value for state in StudyState}
+    query = replace(
+        query,
+        states=(StudyState(address.state),) if address.state in known else (),
+        modules=(address.module,) if address.module else (),
+        modalities=(address.modality,) if address.modality else (),
+        order=StudyOrder(address.sort),
+    )
+    try:
+        shown = views.find(desk.records, query, address.page, PAGE)
+    except HilumError as error:
+        raise HTTPException(404, str(error)) from error
+    asked = request.query_params.get("asked", "")
+    return desk.rendering.page(
+        request,
+        "studies.html",
+        now=time.time(),
+        shown=shown,
+        address=address,
+        query=query,
+        is_search=address.path != "/studies",
+        states=list(StudyState),
+        orders=list(StudyOrder),
+        modules=sorted({module.name for module in desk.modules}),
+        bulk=BULK,
+        said=f"Asked for {counted(int(asked), 'analysis')}." if asked.isdecimal() else "",
+    )

@@ -12,7 +12,8 @@ function listen() {
   changes = new EventSource("/live");
   changes.onmessage = event => {
     answers(true);
-    if (known !== null && known !== event.data) document.body.dispatchEvent(new Event("changed"));
+    if (known === event.data || isBusy()) return;
+    if (known !== null) document.body.dispatchEvent(new Event("changed"));
     known = event.data;
   };
   changes.onerror = () => {
@@ -25,6 +26,12 @@ function listen() {
 async function seeWhetherSignedOut() {
   const answer = await fetch(location.href, {headers: refresh, redirect: "manual"});
   if (answer.type === "opaqueredirect") location.reload();
+}
+
+// Whoever has ticked a line, or types, is not disturbed: the page catches up afterwards.
+function isBusy() {
+  const typing = document.activeElement?.matches("main input:not([type=checkbox]), main textarea");
+  return typing || document.querySelector("main input[type=checkbox]:checked") !== null;
 }
 
 function answers(well) {

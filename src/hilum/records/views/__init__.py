@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from hilum.records.views.course import Span, course
+from hilum.records.views.finding import PAGE, FoundPage, find
 from hilum.records.views.now import NowView, now_view
 from hilum.records.views.places import (
     DestinationView,
@@ -17,14 +19,13 @@ from hilum.records.views.places import (
     quarantine,
     sources,
 )
+from hilum.records.views.statistics import DayOfWork, Statistics, statistics_of
 from hilum.records.views.timeline import TraceLine, events, trace
 from hilum.records.views.worklist import (
-    PAGE,
     ResultView,
     StudyPage,
     StudyView,
     WorkitemView,
-    refusal_in,
     studies,
     study,
     study_called,
@@ -32,23 +33,29 @@ from hilum.records.views.worklist import (
 
 __all__ = [
     "PAGE",
+    "DayOfWork",
     "DestinationView",
+    "FoundPage",
     "NowView",
     "QuarantineView",
     "QuarantinedView",
     "ResultView",
     "SourceView",
+    "Span",
+    "Statistics",
     "StudyPage",
     "StudyView",
     "TraceLine",
     "WorkitemView",
     "as_json",
+    "course",
     "destinations",
     "events",
+    "find",
     "now_view",
     "quarantine",
-    "refusal_in",
     "sources",
+    "statistics_of",
     "studies",
     "study",
     "study_called",

@@ -74,11 +74,12 @@ def now_view(records: Records, now: float) -> NowView:
 def _period(records: Records, title: str, now: float, seconds: float) -> Period:
     since = now - seconds
     arrivals = records.flow.arrivals(since)
+    troubles = records.flow.troubles(since)
     bars = _bars_of(seconds, since)
     charts = (
         bars("studies", records.flow.first_images(since)),
         bars("results shown", (arrival.shown_at for arrival in arrivals)),
-        bars("failed or waiting for a person", records.flow.troubles(since)),
+        bars("failed or waiting for a person", (trouble.at for trouble in troubles)),
     )
     waited = [max(0.0, arrival.shown_at - arrival.complete_at) for arrival in arrivals]
     return Period(title, charts, median(waited) if waited else None)

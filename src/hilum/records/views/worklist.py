@@ -1,21 +1,21 @@
 """The studies with all that belongs to them: a page of the list, or one of them."""
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
-from textwrap import shorten
 from typing import TypeVar
 
 from hilum.errors import HilumError
 from hilum.records import Records
 from hilum.records.models import Delivery, Removal, Study, WorkitemOutline, WrittenResult
-from hilum.records.states import PROVEN, WorkitemKind, WorkitemState
-from hilum.summary import NoteSummary, RefusalSummary, Summary
+from hilum.records.search import StudyQuery
+from hilum.records.states import PROVEN, StudyState, WorkitemKind, WorkitemState
+from hilum.records.views.finding import PAGE, find, page_count
+from hilum.summary import Summary, refusal_in
 from hilum.verdict import Verdict
 
-LONGEST_REFUSAL = 300  # characters
-PAGE = 100  # studies
+ALL = StudyQuery()
+OPEN = tuple(StudyState(state) for state in WorkitemState if not state.final)
 Item = TypeVar("Item")
 
 
@@ -55,11 +55,12 @@ class WorkitemView:
 class StudyView:
     """One study: how many images, when, and every workitem in full.
 
-    It is `settled` once all its images are decided on, and `corrected` where a person has to decide
-    on corrected patient data.
+    Its `address` stands for it in URLs. It is `settled` once all its images are decided on, and
+    `corrected` where a person has to decide on corrected patient data.
     """
 
     study_uid: str
+    address: str
     images: int
     first_at: float
     last_at: float
@@ -71,30 +72,45 @@ class StudyView:
 
 @dataclass(frozen=True)
 class StudyPage:
-    """Some of the studies, the latest first: how many there are in all, and how many unfinished."""
+    """Some of the studies, the latest first: how many there are in all, and how many unfinished.
+
+    `found` is how many meet the conditions, all where there are none.
+    """
 
     page: int
     pages: int
     total: int
     unfinished: int
+    found: int
     studies: tuple[StudyView, ...]
 
 
 def studies(
-    records: Records, page: int = 1, unfinished: bool = False, size: int = PAGE
+    records: Records,
+    page: int = 1,
+    unfinished: bool = False,
+    size: int = PAGE,
+    query: StudyQuery = ALL,
 ) -> StudyPage:
     """One page of the studies, or of the unfinished ones alone; `HilumError` if there is no such.
 
-    After the latest ones, the first page shows `size` of the unfinished ones that came before.
+    After the latest ones, the first page shows `size` of the unfinished ones that came before. With
+    a `query`, only what it finds is shown, in its order.
     """
     total, open_ones = records.studies.count(), records.studies.count(unfinished=True)
-    pages = max(1, math.ceil((open_ones if unfinished else total) / size))
-    if not 1 <= page <= pages:
-        raise HilumError(f"there is no page {page}; the last one is {pages}")
+    if query != ALL:
+        if unfinished:
+            query = replace(query, states=query.states or OPEN)
+        found = find(records, query, page, size)
+        uids = [one.study_uid for one in found.studies]
+        views = tuple(_views(records, records.studies.several(uids)))
+        return StudyPage(page, found.pages, total, open_ones, found.total, views)
+    shown = open_ones if unfinished else total
+    pages = page_count(shown, page, size)
     rows = records.studies.latest(size, (page - 1) * size, unfinished)
     if page == 1 and not unfinished and pages > 1:
         rows += records.studies.latest(size, unfinished=True, before=rows[-1].last_at)
-    return StudyPage(page, pages, total, open_ones, tuple(_views(records, rows)))
+    return StudyPage(page, pages, total, open_ones, shown, tuple(_views(records, rows)))
 
 
 def study(records: Records, study_uid: str) -> StudyView:
@@ -106,24 +122,18 @@ def study(records: Records, study_uid: str) -> StudyView:
 def study_called(records: Records, ending: str) -> str:
     """The UID that is `ending`, or else the one that ends so; `HilumError` without exactly one.
 
-    Where no study of which images came ends so, those are looked at of which none was taken in.
+    An address is as good as a UID. Where no study of which images came ends so, those are looked
+    at of which none was taken in.
     """
     if records.events.has_study(ending):
         return ending
+    if (study_uid := records.identifiers.study_at(ending)) is not None:
+        return study_uid
     found = records.studies.ending(ending) or records.events.studies_ending(ending)
     if len(found) != 1:
         many = "several studies end" if found else "no study ends"
         raise HilumError(f"{many} in {ending}; `hilum status` lists those that came in")
     return found[0]
-
-
-def refusal_in(findings: Iterable[Summary]) -> str | None:
-    """The sentence, shortened, that says why there is no result; None if there is one."""
-    findings = tuple(findings)
-    said = [finding.text for finding in findings if isinstance(finding, RefusalSummary)]
-    if not said or not all(isinstance(f, RefusalSummary | NoteSummary) for f in findings):
-        return None
-    return shorten(said[0], LONGEST_REFUSAL, placeholder=" ...")
 
 
 def _views(records: Records, rows: Iterable[Study]) -> list[StudyView]:
@@ -134,12 +144,14 @@ def _views(records: Records, rows: Iterable[Study]) -> list[StudyView]:
     ids = [item.id for item in items]
     results = _grouped(records.results.of_workitems(ids), "workitem_id")
     deliveries = _grouped(records.deliveries.of_workitems(ids), "workitem_id")
+    addresses = records.identifiers.addresses(uids)
     removals = {removal.study_uid: removal for removal in records.studies.removals(uids)}
     corrected = records.corrections.open_studies(uids)
     of_study = _grouped(items, "study_uid")
     return [
         StudyView(
             study_uid=row.study_uid,
+            address=addresses.get(row.study_uid, ""),
             images=row.images,
             first_at=row.first_at,
             last_at=row.last_at,

@@ -1,0 +1,146 @@
+"""Many studies on record, as a hospital has them after years: for the benches that read them.
+
+    python bench/many_studies.py --database URL [--studies 100000] [--events 50]
+
+Every study has a workitem that ran, with five verdicts, four results, a delivery and as many events
+as are asked for, and one that was not applicable. Two in a hundred wait for a person. Names,
+numbers and dates are made up, and the same in each run.
+"""
+
+import argparse
+import random
+import time
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic_core import to_jsonable_python
+
+from hilum.config.site import Rule
+from hilum.records import Records, listing, tables
+from hilum.records.listed import StudyIdentifiers
+from hilum.records.models import Delivery, Study, StudyAddress, Workitem, WrittenResult
+from hilum.records.states import DeliveryState, EventKind, WorkitemKind, WorkitemState
+from hilum.summary import MeasurementSummary
+from hilum.verdict import Verdict
+
+STUDIES = 100_000
+EVENTS = 50  # of each study: five million of all
+BATCH = 2000  # studies that are written at a time
+SERIES = 5
+DICOM = "application/dicom"
+KINDS = ("seg", "sr", "sc", "pdf")
+RULE = Rule(module="hippocampal-volume", send_to=("pacs",))
+SYLLABLES = ("ba", "de", "fi", "gro", "hü", "jan", "ke", "lo", "mül", "ne", "so", "ta", "wei", "zo")
+DESCRIPTIONS = ("Brain MR", "MR Schädel nativ", "Head routine", "Thorax p.a.", "Neuro dementia")
+FIRST_DAY = date(2016, 1, 1)
+DAYS = 3650
+REASONS = (
+    "forms no volume: 3 slices are missing inside",
+    "112 of 120 images the series is to have, after 60 s of silence",
+    "the images name different patients (PatientID)",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--database", required=True, help="SQLAlchemy URL of an empty database")
+    parser.add_argument("--studies", type=int, default=STUDIES)
+    parser.add_argument("--events", type=int, default=EVENTS, help="of each study")
+    options = parser.parse_args()
+    records = Records(options.database)
+    began = time.perf_counter()
+    fill(records, options.studies, options.events)
+    records.close()
+    print(f"{options.studies} studies in {time.perf_counter() - began:.0f} s")
+
+
+def fill(records: Records, studies: int, events: int) -> None:
+    """Put so many studies on record, the last one last."""
+    choose = random.Random(14)
+    for start in range(0, studies, BATCH):
+        rows: dict[sa.Table, list[Any]] = {table: [] for table in tables.metadata.sorted_tables}
+        for number in range(start, min(start + BATCH, studies)):
+            add(rows, number, float(number), events, choose)
+        records.database.transact(lambda c, rows=rows: write(c, rows))  # type: ignore[misc]
+    records.database.transact(lambda c: c.exec_driver_sql("ANALYZE"))
+
+
+def identifiers(choose: random.Random) -> StudyIdentifiers:
+    """What the images of one study might say."""
+    name = ["".join(choose.choices(SYLLABLES, k=3)).capitalize() for _ in range(2)]
+    return StudyIdentifiers(
+        patient_id=f"P{choose.randrange(10**8):08}",
+        issuer="HOSPITAL",
+        patient_name="^".join(name),
+        accession_number=f"A{choose.randrange(10**9):09}",
+        study_date=f"{FIRST_DAY + timedelta(days=choose.randrange(DAYS)):%Y%m%d}",
+        description=choose.choice(DESCRIPTIONS),
+        modalities=("MR",) if choose.random() < 0.7 else ("CR", "SR"),
+    )
+
+
+def write(connection: sa.Connection, rows: dict[sa.Table, list[Any]]) -> None:
+    for table, values in rows.items():
+        if values:
+            connection.execute(table.insert(), to_jsonable_python(values))
+
+
+def add(
+    rows: dict[sa.Table, list[Any]], number: int, at: float, events: int, choose: random.Random
+) -> None:
+    """All that is on record of one study."""
+    uid = f"1.2.826.0.1.3680043.8.498.{number:020d}"
+    rows[tables.study].append(Study(uid, uid[-40:], 200, 200, at - 60, at))
+    waits = number % 50 == 0
+    state = WorkitemState.HELD if waits else WorkitemState.COMPLETED
+    reasons = ("SeriesDescription matches", "MR as the module needs", "160 evenly spaced slices")
+    verdicts = tuple(
+        Verdict("series", f"{uid}.{n}", f"T1 number {n}", 160, n == 0, reasons)
+        for n in range(SERIES)
+    )
+    run = Workitem(
+        id=f"{uid}.1",
+        kind=WorkitemKind.RUN,
+        study_uid=uid,
+        module="hippocampal-volume",
+        version="1.0",
+        title="Hippocampal volume",
+        weights_sha256="ab" * 32,
+        rule=RULE,
+        rule_key="hippocampus",
+        state=state,
+        reason=choose.choice(REASONS) if waits else "verified in pacs",
+        created=at,
+        inputs={"series": tuple(f"{n:064x}.dcm" for n in range(160))},
+        siblings=(f"{0:064x}.dcm",),
+        verdicts=verdicts,
+        findings=(MeasurementSummary("Volume", 3.1, "ml", "Hippocampus", 0.1),) * 3,
+    )
+    chest = {"id": f"{uid}.2", "module": "chest-radiograph", "rule_key": "chest", "inputs": {}}
+    not_run = {"kind": WorkitemKind.NOT_RUN, "state": WorkitemState.NOT_APPLICABLE}
+    not_applicable = replace(run, **chest, **not_run, findings=None)
+    rows[tables.workitem] += [run, not_applicable]
+    rows[tables.result] += [
+        WrittenResult(
+            f"{run.id}.{kind}", "all", run.id, kind, DICOM, "1.2.840", Path(f"{kind}.dcm")
+        )
+        for kind in KINDS
+    ]
+    verified = Delivery(run.id, "pacs", "all", False, DeliveryState.VERIFIED, at, verified_at=at)
+    rows[tables.delivery].append(verified)
+    rows[tables.event] += [
+        {"at": at, "study_uid": uid, "workitem_id": "", "kind": EventKind.SERIES, "text": "a line"}
+    ] * events
+    facts = listing.StudyFacts(True, False, False, [run, not_applicable], [verified])
+    line = {"study_uid": uid, "last_at": at, "removed": False}
+    line |= listing.columns_of_standing(listing.standing_of(facts))
+    line |= listing.columns_of_identifiers(identifiers(choose))
+    rows[tables.address].append(StudyAddress(uid, listing.new_address()))
+    rows[tables.listing].append(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What a person can do about a workitem, by its state, in the words of the pages."""
+
+from dataclasses import dataclass
+
+from hilum.records.states import RequestAction, WorkitemState
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing to do; a reason has to be given where people elsewhere read it."""
+
+    action: RequestAction
+    label: str
+    explanation: str
+    needs_reason: bool = False
+
+
+RUN_AGAIN = Act(RequestAction.RETRY, "Run again", "Judge or analyse it again, by today's rules.")
+TRY_NOW = Act(RequestAction.RETRY, "Try now", "Do not wait for the next attempt.")
+SEND_AGAIN = Act(
+    RequestAction.RELEASE,
+    "Send again",
+    "Ask each destination, and send what it does not have, by today's settings.",
+)
+STOP = Act(RequestAction.CANCEL, "Stop", "Stop the analysis, or what has not been sent yet.")
+TAKE_BACK = Act(
+    RequestAction.WITHDRAW,
+    "Take back",
+    "A note in each archive rejects the result. The reason stands in the note.",
+    needs_reason=True,
+)
+
+OFFERED: dict[WorkitemState, tuple[Act, ...]] = {
+    WorkitemState.SCHEDULED: (STOP,),
+    WorkitemState.RUNNING: (STOP,),
+    WorkitemState.DELIVERING: (TRY_NOW, STOP, TAKE_BACK),
+    WorkitemState.COMPLETED: (TAKE_BACK,),
+    WorkitemState.NOT_APPLICABLE: (RUN_AGAIN,),
+    WorkitemState.HELD: (RUN_AGAIN,),
+    WorkitemState.PARKED: (SEND_AGAIN, TAKE_BACK),
+    WorkitemState.FAILED: (RUN_AGAIN, TAKE_BACK),
+    WorkitemState.CANCELLED: (RUN_AGAIN,),
+    WorkitemState.WITHDRAWN: (),
+}
+
+# What can be done with several studies at once, each of them where it is offered.
+BULK = (RUN_AGAIN, SEND_AGAIN, STOP)

@@ -1,0 +1,60 @@
+"""Why there is no result of a study. What is asked for stands in the body: URLs name no patient."""
+
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from fastapi import HTTPException
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, StringConstraints
+from pydantic_core import to_json
+
+from hilum.console.api import V1
+from hilum.console.desk import Desk, OurDesk
+from hilum.console.endpoints import resource
+from hilum.errors import HilumError
+from hilum.people.roles import Permission
+from hilum.records.views import as_json
+from hilum.why.archives import archives_of, ask_archives, with_answer
+from hilum.why.explanation import Explanation
+from hilum.why.question import LONGEST, explain, search_for
+
+Wanted = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
+
+endpoints = resource()
+
+
+class WhyQuestion(BaseModel):
+    """What is asked for: an accession number, patient ID, address, UID or id of a workitem."""
+
+    wanted: Wanted
+
+
+@endpoints.post(f"{V1}/why", Permission.SEE_PATIENTS)
+def why(desk: OurDesk, question: WhyQuestion) -> Any:
+    """The cause in one sentence, with what to do, as the records have it."""
+    return as_json(explained(desk, question.wanted))
+
+
+@endpoints.post(f"{V1}/why/archives", Permission.SEE_PATIENTS, response_class=StreamingResponse)
+def archives(desk: OurDesk, question: WhyQuestion) -> StreamingResponse:
+    """What archives answer, one JSON object a line as they come, within 5 seconds.
+
+    Each has the `answer` of one archive, and the `explanation` as it is to be told from then on.
+    """
+    said = explained(desk, question.wanted)
+    return StreamingResponse(_lines(desk, question.wanted, said), media_type="application/x-ndjson")
+
+
+def explained(desk: Desk, wanted: str) -> Explanation:
+    """The answer from the records; HTTP 422 where it cannot be asked so."""
+    try:
+        return explain(desk.site, desk.records, wanted, time.time())
+    except HilumError as error:
+        raise HTTPException(422, str(error)) from error
+
+
+def _lines(desk: Desk, wanted: str, said: Explanation) -> Iterator[bytes]:
+    for answer in ask_archives(archives_of(desk.site), search_for(desk.records, wanted)):
+        said = with_answer(said, answer, desk.site)
+        yield to_json({"answer": answer, "explanation": said}) + b"\n"

@@ -1,0 +1,198 @@
+"""The page of one study: results, deliveries, series, what happened, and what to do."""
+
+import time
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Form, HTTPException, Request
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+
+from hilum.asking import ask
+from hilum.console.acts import OFFERED
+from hilum.console.desk import Desk, OurDesk
+from hilum.console.endpoints import pages
+from hilum.console.pictures import picture_of, series_of
+from hilum.console.thumbnails import thumbnail_of
+from hilum.errors import HilumError
+from hilum.inbox import Inbox
+from hilum.people.roles import Permission
+from hilum.records import views
+from hilum.records.listed import ListedStudy
+from hilum.records.models import Request as Asked
+from hilum.records.models import WrittenResult
+from hilum.records.search import StudyQuery
+from hilum.records.states import PARKED, EventKind, RequestAction, WorkitemState
+from hilum.records.views import Span, StudyView, WorkitemView
+
+ANSWERED_IN = 3.0  # s for which a person waits for the gateway's answer to an act
+TROUBLE = {
+    EventKind.QUARANTINED,
+    EventKind.NOT_FETCHED,
+    EventKind.ABORTED,
+    EventKind.UNREADABLE,
+    EventKind.DELAYED,
+    EventKind.REFUSED,
+    EventKind.NOT_SHOWN,
+    EventKind.MISFILED,
+    EventKind.WARNING,
+    EventKind.HELD,
+    EventKind.PARKED,
+    EventKind.FAILED,
+}
+SUFFIX = {"application/dicom": ".dcm", "application/pdf": ".pdf"}
+
+endpoints = pages()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the timeline: a span and where its bar lies, in parts of a thousand."""
+
+    span: Span
+    left: float
+    width: float
+    seconds: float
+
+
+@endpoints.get("/studies/{address}", Permission.LOOK, response_class=HTMLResponse)
+def study(
+    request: Request,
+    desk: OurDesk,
+    address: str,
+    asked: int | None = None,
+    trouble: bool = False,
+) -> HTMLResponse:
+    """The page; `asked` is the number of a request whose answer is shown."""
+    view = _found(desk, address)
+    trace = views.trace(desk.records, view.study_uid)
+    now = time.time()
+    standing = [item for item in view.workitems if item.superseded_by is None]
+    return desk.rendering.page(
+        request,
+        "study.html",
+        now=now,
+        study=view,
+        address=address,
+        listed=_listed(desk, address),
+        told=[item for item in standing if item.state is not WorkitemState.NOT_APPLICABLE],
+        passed_over=[item for item in standing if item.state is WorkitemState.NOT_APPLICABLE],
+        earlier=[item for item in view.workitems if item.superseded_by is not None],
+        lines=_lines(views.course(view, trace), now),
+        trace=[line for line in trace if not trouble or line.kind in TROUBLE],
+        trouble=trouble,
+        troubles=sum(line.kind in TROUBLE for line in trace),
+        offered=OFFERED,
+        answer=_answer(desk, view, asked),
+        parked=_parked(standing),
+    )
+
+
+@endpoints.post("/studies/{address}/acts", Permission.ACT)
+def act(
+    desk: OurDesk,
+    address: str,
+    workitem: Annotated[str, Form(max_length=64)],
+    action: Annotated[RequestAction, Form()],
+    reason: Annotated[str, Form(max_length=500)] = "",
+) -> Response:
+    """Ask the gateway to do something, and show what it says."""
+    item = next((item for item in _found(desk, address).workitems if item.id == workitem), None)
+    if item is None:
+        raise HTTPException(404, "this study has no such workitem")
+    act = next((act for act in OFFERED[item.state] if act.action is action), None)
+    if act is None:
+        raise HTTPException(409, f"it is {item.state} now: look at it again")
+    if act.needs_reason and not reason.strip():
+        raise HTTPException(422, "say the reason: people read it in the archive")
+    number = ask(desk.records, desk.site.data, action, workitem, reason.strip(), ANSWERED_IN).number
+    return RedirectResponse(f"/studies/{address}?asked={number}", 303)
+
+
+@endpoints.get("/studies/{address}/results/{identity}", Permission.SEE_PATIENTS)
+def download(desk: OurDesk, address: str, identity: str) -> FileResponse:
+    """The file of a result object."""
+    result = _result(desk, address, identity)
+    name = f"{result.kind}{SUFFIX.get(result.media_type, '')}"
+    return FileResponse(desk.site.data / result.path, media_type=result.media_type, filename=name)
+
+
+@endpoints.get("/studies/{address}/results/{identity}/picture", Permission.SEE_PATIENTS)
+def picture(desk: OurDesk, address: str, identity: str) -> Response:
+    """The picture of a result as PNG."""
+    result = _result(desk, address, identity)
+    return Response(picture_of(desk.site.data / result.path), media_type="image/png")
+
+
+@endpoints.get("/studies/{address}/series/{series_uid}", Permission.SEE_PATIENTS)
+def thumbnail(desk: OurDesk, address: str, series_uid: str) -> Response:
+    """A small picture of one of its series."""
+    study_uid = _found(desk, address).study_uid
+    folder = Inbox(desk.site.data).study_folder(study_uid)
+    for name in sorted(desk.records.identifiers.siblings_of(study_uid)):
+        if series_of(folder / name) == series_uid:
+            try:
+                picture = thumbnail_of(folder / name)
+            except HilumError as error:
+                raise HTTPException(404, str(error)) from error
+            return Response(picture, media_type="image/png")
+    raise HTTPException(404, "no image of this series is here")
+
+
+def _found(desk: Desk, address: str) -> StudyView:
+    uid = desk.records.identifiers.study_at(address)
+    try:
+        return views.study(desk.records, uid or "")
+    except LookupError as error:
+        raise HTTPException(404, "there is no study at this address") from error
+
+
+def _listed(desk: Desk, address: str) -> ListedStudy | None:
+    """What the list says of it: patient, order, description."""
+    rows = views.find(desk.records, StudyQuery(words=(address,))).studies
+    return next((row for row in rows if row.address == address), None)
+
+
+def _result(desk: Desk, address: str, identity: str) -> WrittenResult:
+    result = desk.records.results.called(identity)
+    item = desk.records.workitems.get(result.workitem_id) if result else None
+    if result is None or item is None:
+        raise HTTPException(404, "this study has no such result")
+    if item.study_uid != desk.records.identifiers.study_at(address):
+        raise HTTPException(404, "this study has no such result")
+    if not (desk.site.data / result.path).exists():
+        raise HTTPException(410, "its file was removed from this disk by a rule")
+    return result
+
+
+def _answer(desk: Desk, view: StudyView, number: int | None) -> Asked | None:
+    """The request with this number, if it is about this study."""
+    if number is None:
+        return None
+    try:
+        asked = desk.records.requests.one(number)
+    except LookupError:
+        return None
+    return asked if asked.workitem_id in {item.id for item in view.workitems} else None
+
+
+def _parked(items: list[WorkitemView]) -> list[tuple[str, str]]:
+    """What waits for a person at which destination, and why."""
+    return [
+        (delivery.destination, delivery.reason)
+        for item in items
+        for delivery in item.deliveries
+        if delivery.state in PARKED
+    ]
+
+
+def _lines(spans: tuple[Span, ...], now: float) -> list[Line]:
+    """Bars over the time from the first image to the last thing that happened."""
+    begin = min(span.begin for span in spans)
+    end = max(max(span.end or now, span.begin) for span in spans)
+    whole = max(end - begin, 1e-3)
+    lines = []
+    for span in spans:
+        seconds = max(0.0, (span.end or now) - span.begin)
+        left = 1000 * (span.begin - begin) / whole
+        lines.append(Line(span, left, max(4.0, 1000 * seconds / whole), seconds))
+    return lines

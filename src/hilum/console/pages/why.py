@@ -1,0 +1,68 @@
+"""The page Why not?: why there is no result of a study, in one sentence, and what to do."""
+
+import time
+from typing import Annotated
+
+from fastapi import Form, HTTPException, Request
+from fastapi.responses import HTMLResponse
+
+from hilum.console.desk import OurDesk
+from hilum.console.endpoints import pages
+from hilum.errors import HilumError
+from hilum.people.roles import Permission
+from hilum.why.archives import archives_of, ask_archives, with_answer
+from hilum.why.question import LONGEST, explain, search_for
+
+MOST_OTHERS = 20
+
+endpoints = pages("Why not?", place=3)
+
+Wanted = Annotated[str, Form(max_length=LONGEST)]
+
+
+@endpoints.get("/why", Permission.SEE_PATIENTS, response_class=HTMLResponse)
+def ask(request: Request, desk: OurDesk) -> HTMLResponse:
+    """The page with nothing but the question."""
+    return desk.rendering.page(
+        request, "why.html", wanted="", said=None, problem="", archives=[], others=[], more=0
+    )
+
+
+@endpoints.post("/why", Permission.SEE_PATIENTS, response_class=HTMLResponse)
+def answer(request: Request, desk: OurDesk, wanted: Wanted = "") -> HTMLResponse:
+    """The page with the answer of the records; it asks for that of each archive by itself."""
+    said, problem = None, ""
+    try:
+        said = explain(desk.site, desk.records, wanted, time.time())
+    except HilumError as error:
+        problem = str(error)
+    others = said.others if said else ()
+    return desk.rendering.page(
+        request,
+        "why.html",
+        status=422 if problem else 200,
+        wanted=wanted.strip(),
+        said=said,
+        problem=problem,
+        archives=[archive.name for archive in archives_of(desk.site)] if said else [],
+        others=others[:MOST_OTHERS],
+        more=max(0, len(others) - MOST_OTHERS),
+    )
+
+
+@endpoints.post("/why/archives/{name}", Permission.SEE_PATIENTS, response_class=HTMLResponse)
+def ask_archive(request: Request, desk: OurDesk, name: str, wanted: Wanted) -> HTMLResponse:
+    """What one archive answers, as a part of the page."""
+    archives = [archive for archive in archives_of(desk.site) if archive.name == name]
+    if not archives:
+        raise HTTPException(404, "there is no such archive")
+    try:
+        said = explain(desk.site, desk.records, wanted, time.time())
+        answers = list(ask_archives(archives, search_for(desk.records, wanted)))
+    except HilumError as error:
+        raise HTTPException(422, str(error)) from error
+    now = said
+    for one in answers:
+        now = with_answer(now, one, desk.site)
+    changed = now if now != said else None
+    return desk.rendering.page(request, "why_archive.html", answers=answers, changed=changed)

@@ -1,0 +1,148 @@
+"""Ask archives whether they have a study: all at once, and each answer is told as it comes."""
+
+import queue
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TypeAlias
+
+from hilum.config.kinds import End
+from hilum.config.site import Site
+from hilum.errors import HilumError, where
+from hilum.kinds import DESTINATIONS, SOURCES, Kinds
+from hilum.searching import SearchedArchive, StudySearch
+from hilum.why.explanation import Cause, Cure, CureKind, Explanation
+from hilum.wording import counted
+
+ALTOGETHER = 5.0  # seconds for all archives together
+ASKING = "asking"  # begins the names of the threads
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One source or destination that can be asked."""
+
+    name: str
+    group: Kinds
+    settings: End
+
+
+class Holding(StrEnum):
+    """Whether an archive has what is looked for."""
+
+    HAS = "has it"
+    LACKS = "does not have it"
+    REFUSES = "cannot be asked"  # or gave an answer that cannot be used
+    SILENT = "no answer in time"
+
+
+@dataclass(frozen=True)
+class ArchiveAnswer:
+    """What one archive says of a study; nothing of it holds patient data."""
+
+    archive: str
+    holding: Holding
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.archive} {self.text}."
+
+
+Answers: TypeAlias = "queue.SimpleQueue[ArchiveAnswer]"
+
+
+def archives_of(site: Site) -> list[Archive]:
+    """Every source and destination that can be asked for studies."""
+    ends: list[tuple[Kinds, End]] = [(DESTINATIONS, end) for end in site.destination]
+    ends += [(SOURCES, end) for end in site.source]
+    return [
+        Archive(end.name, group, end)
+        for group, end in ends
+        if issubclass(group.load(end.kind), SearchedArchive)
+    ]
+
+
+def ask_archives(
+    archives: Iterable[Archive], wanted: StudySearch, altogether: float = ALTOGETHER
+) -> Iterator[ArchiveAnswer]:
+    """The answers of `archives`, as they come.
+
+    Those that have none after `altogether` seconds are told as silent; nobody waits for them.
+    """
+    until = time.monotonic() + altogether
+    answers: Answers = queue.SimpleQueue()
+    missing = []
+    for archive in archives:
+        missing.append(archive.name)
+        words = (archive, wanted, altogether, answers)
+        name = f"{ASKING} {archive.name}"
+        threading.Thread(target=_ask, args=words, name=name, daemon=True).start()
+    while missing:
+        try:
+            answer = answers.get(timeout=max(0.0, until - time.monotonic()))
+        except queue.Empty:
+            break
+        missing.remove(answer.archive)
+        yield answer
+    for name in missing:
+        text = f"has not answered within {altogether:.0f} s"
+        yield ArchiveAnswer(name, Holding.SILENT, text)
+
+
+def _ask(archive: Archive, wanted: StudySearch, altogether: float, answers: Answers) -> None:
+    """Have one archive answer, whatever comes of it."""
+    try:
+        answers.put(_answer(archive, wanted, altogether))
+    except HilumError as error:
+        answers.put(_refusing(archive.name, str(error)))
+    except Exception as error:  # noqa: BLE001 - around one archive: the others are asked as well
+        answers.put(_refusing(archive.name, f"its answer cannot be used ({where(error)})"))
+
+
+def _answer(archive: Archive, wanted: StudySearch, altogether: float) -> ArchiveAnswer:
+    name = archive.name
+    if not wanted.keys:
+        return _refusing(name, "it can be asked for nothing that holds *, ? or a backslash")
+    patience = min(archive.settings.timeout_seconds, altogether)
+    settings = archive.settings.model_copy(update={"timeout_seconds": patience})
+    opened: SearchedArchive = archive.group.load(settings.kind)(settings)
+    found = set(opened.search(wanted))
+    if not found:
+        return ArchiveAnswer(name, Holding.LACKS, "does not have it")
+    asked = len(wanted.study_uids)
+    studies = f"{len(found)} of {asked} studies" if asked > 1 else counted(len(found), "study")
+    text = "has it" if len(found) == 1 and asked <= 1 else f"has {studies}"
+    return ArchiveAnswer(name, Holding.HAS, text)
+
+
+def _refusing(name: str, why: str) -> ArchiveAnswer:
+    said = why.removeprefix(f"{name}: ").removesuffix(".")
+    return ArchiveAnswer(name, Holding.REFUSES, f"cannot be asked: {said}")
+
+
+def with_answer(explanation: Explanation, answer: ArchiveAnswer, site: Site) -> Explanation:
+    """What is to be said now that an archive has answered."""
+    name = answer.archive
+    if explanation.cause is Cause.NEVER_ARRIVED and answer.holding is Holding.HAS:
+        receiver = site.receiver
+        text = f"have {name} send it to {receiver.ae_title}, port {receiver.port}"
+        here = explanation.sentence.replace(
+            "has arrived", f"has arrived here, but {name} has it", 1
+        )
+        cure = Cure(CureKind.SEND, text)
+        return replace(explanation, sentence=here, cures=(cure, *explanation.cures[:-1]))
+    is_gone = name in explanation.shown_in and answer.holding is Holding.LACKS
+    if explanation.cause is Cause.SHOWN and is_gone:
+        since = time.strftime("%FT%T", time.localtime(explanation.shown_in[name]))
+        command = f"hilum resend --to {name} --since {since}"
+        text = f"see what {name} has lost; then ask it for its results, and send what it lacks"
+        return replace(
+            explanation,
+            cause=Cause.NO_LONGER_SHOWN,
+            sentence=f"{name} has shown the result and does not have the study any more.",
+            cures=(Cure(CureKind.RESEND, text, command),),
+            evidence=(explanation.sentence, *explanation.evidence),
+        )
+    return explanation

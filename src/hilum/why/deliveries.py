@@ -1,0 +1,121 @@
+"""How far a result has come to the destinations that are to have it (pure)."""
+
+from collections.abc import Sequence
+
+from hilum.errors import RESTART
+from hilum.records.models import Delivery, Workitem
+from hilum.records.states import ARRIVED, DeliveryState, DestinationState, WorkitemState
+from hilum.why.explanation import Cause, Cure, CureKind, Explanation
+from hilum.why.known import Known, moment
+
+ALL_IS_WELL = "all is well: "
+CAUSE_OF = {
+    DeliveryState.WAITING: Cause.DELIVERING,
+    DeliveryState.DELAYED: Cause.DELIVERING,
+    DeliveryState.ASKED: Cause.DELIVERING,
+    DeliveryState.REFUSED: Cause.PARKED,
+    DeliveryState.NOT_SHOWN: Cause.NOT_SHOWN,
+    DeliveryState.MISFILED: Cause.MISFILED,
+    DeliveryState.VERIFIED: Cause.SHOWN,
+    DeliveryState.COMMITTED: Cause.SHOWN,
+    DeliveryState.ACCEPTED: Cause.SHOWN,
+    DeliveryState.CANCELLED: Cause.CANCELLED,
+}
+ARRIVED_WORDS = {
+    DeliveryState.VERIFIED: "is shown in {}",
+    DeliveryState.COMMITTED: "is kept by {}, which has committed itself",
+    DeliveryState.ACCEPTED: "was accepted by {}, which cannot prove that it shows it",
+}
+TO_DO = {
+    Cause.PARKED: "do what is said of {}, then send it again",
+    Cause.NOT_SHOWN: "look for it in {}; then ask once more, which sends what is not shown",
+    Cause.MISFILED: "correct it in {}, then ask once more",
+}
+
+
+def of_deliveries(known: Known, item: Workitem, what: str) -> Explanation:
+    """What is to be said of the deliveries of `item`, the worst of them first."""
+    deliveries = known.deliveries.get(item.id, ())
+    if not deliveries:
+        return _owed_to_nobody(item, what)
+    ranked = sorted(deliveries, key=lambda d: CAUSE_OF[d.state].rank)
+    worst = CAUSE_OF[ranked[0].state]
+    arrived = [delivery for delivery in deliveries if delivery.state in ARRIVED]
+    shown_in = {d.destination: d.verified_at or d.owed_at for d in arrived}
+    if worst is Cause.SHOWN:
+        text = ALL_IS_WELL + ", and ".join(_arrived(what, arrived))
+        return Explanation(worst, text, since=max(shown_in.values()), shown_in=shown_in)
+    of_worst = [delivery for delivery in ranked if CAUSE_OF[delivery.state] is worst]
+    others = [delivery for delivery in ranked if delivery not in of_worst]
+    said = "; ".join(_said(known, delivery) for delivery in of_worst)
+    return Explanation(
+        worst,
+        f"{what} {HOW[worst]}: {said}",
+        cures=_cures(known, item, worst, of_worst),
+        evidence=tuple(_said(known, delivery) for delivery in others),
+        shown_in=shown_in,
+    )
+
+
+HOW = {
+    Cause.DELIVERING: "is on its way",
+    Cause.PARKED: "is parked",
+    Cause.NOT_SHOWN: "is not shown",
+    Cause.MISFILED: "is filed under another patient",
+    Cause.CANCELLED: "is not sent",
+}
+
+
+def _owed_to_nobody(item: Workitem, what: str) -> Explanation:
+    if item.state is WorkitemState.DELIVERING:
+        return Explanation(Cause.DELIVERING, f"{what} is written, and will be delivered")
+    text = f"name destinations in send_to of its rule, {RESTART}: later results go there"
+    cure = Cure(CureKind.CONFIGURE, text)
+    said = f"{what} lies here, and no destination is to have it"
+    return Explanation(Cause.NOWHERE, said, cures=(cure,))
+
+
+def _arrived(what: str, deliveries: Sequence[Delivery]) -> list[str]:
+    """Where it has arrived, one part of a sentence for each state."""
+    parts: list[str] = []
+    for state, words in ARRIVED_WORDS.items():
+        places = [_place(delivery) for delivery in deliveries if delivery.state is state]
+        if places:
+            parts.append(f"{what if not parts else 'it'} {words.format(' and '.join(places))}")
+    return parts
+
+
+def _place(delivery: Delivery) -> str:
+    at = delivery.verified_at
+    return delivery.destination if at is None else f"{delivery.destination} since {moment(at)}"
+
+
+def _said(known: Known, delivery: Delivery) -> str:
+    """How one delivery stands, in words."""
+    name, state = delivery.destination, delivery.state
+    standing = known.destinations.get(name)
+    is_away = standing is not None and standing.state is DestinationState.UNREACHABLE
+    if state in ARRIVED:
+        return f"it {ARRIVED_WORDS[state].format(_place(delivery))}"
+    if CAUSE_OF[state] is Cause.DELIVERING and is_away and standing:
+        problem = f" ({standing.problem})" if standing.problem else ""
+        away = f"{name} does not answer since {moment(standing.since)}{problem}"
+        return f"{away}; it is sent as soon as {name} does"
+    if state is DeliveryState.WAITING:
+        return f"{name} gets it now"
+    return f"{name}: {delivery.reason}" if delivery.reason else f"{name}: {state}"
+
+
+def _cures(
+    known: Known, item: Workitem, worst: Cause, deliveries: Sequence[Delivery]
+) -> tuple[Cure, ...]:
+    if worst in TO_DO:
+        names = " and ".join(delivery.destination for delivery in deliveries)
+        command = f"hilum release {item.id[-8:]}"
+        return (Cure(CureKind.RELEASE, TO_DO[worst].format(names), command),)
+    standings = (known.destinations.get(delivery.destination) for delivery in deliveries)
+    away = [s.name for s in standings if s and s.state is DestinationState.UNREACHABLE]
+    if worst is Cause.DELIVERING and away:
+        text = f"see what is wrong with {' and '.join(away)}"
+        return (Cure(CureKind.LOOK, text, "hilum destinations"),)
+    return ()

@@ -1,0 +1,270 @@
+"""The pages: empty, busy, in trouble; what each role sees; and nothing received acts in them."""
+
+import itertools
+import re
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from factory import a_delivery, a_study, a_workitem, put
+from hilum.config import parse
+from hilum.config.site import Site
+from hilum.people.roles import UserRole
+from hilum.records import Records
+from hilum.records.listed import StudyIdentifiers
+from hilum.records.models import DestinationStanding
+from hilum.records.states import DeliveryState, DestinationState, RequestAction, WorkitemState
+from hilum.rejections import Rejection, RejectionKind
+from hilum.summary import MeasurementSummary, NoteSummary
+from hilum.verdict import Verdict
+from tests.signing_in import signed_in
+
+from .serving import serving
+
+HIDDEN = "<script>document.title = 'mine'</script>"
+NUMBERS = itertools.count(1)
+PAGES = ("/", "/studies", "/modules", "/network", "/statistics", "/about")
+
+
+@dataclass(frozen=True)
+class House:
+    """A site with its console."""
+
+    site: Site
+    records: Records
+    url: str
+
+    def client(self, role: UserRole = UserRole.ADMINISTRATOR) -> httpx.Client:
+        return signed_in(self.site, role, self.url)
+
+    def get(self, path: str, role: UserRole = UserRole.ADMINISTRATOR) -> str:
+        with self.client(role) as client:
+            answer = client.get(path)
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.text
+
+    def study(self, state: WorkitemState, said: StudyIdentifiers | None = None) -> str:
+        """The address of a new study whose workitem is in `state`."""
+        uid = f"1.2.{next(NUMBERS)}"
+        at = time.time()
+        put(
+            self.records,
+            a_study(study_uid=uid, folder=uid, images=3, settled_images=3, first_at=at, last_at=at),
+            a_workitem(
+                id=f"{uid}.1", study_uid=uid, state=state, created=at, reason=f"so {HIDDEN}"
+            ),
+        )
+        if said:
+            assert self.records.identifiers.note_older(uid, said)
+        return self.records.identifiers.addresses([uid])[uid]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    (tmp_path / "data").mkdir(mode=0o700)
+    site = parse(
+        {
+            "data": str(tmp_path / "data"),
+            "receiver": {"low_water_mb": 0},
+            "destination": [{"name": "out", "kind": "folder", "folder": str(tmp_path / "out")}],
+        }
+    )
+    with (
+        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
+        serving(site, records) as url,
+    ):
+        yield House(site, records, url)
+
+
+def text_of(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_an_empty_house_says_what_to_expect(house: House) -> None:
+    now = text_of(house.get("/"))
+    assert "All is well." in now
+    assert f"No study yet. Hilum listens as HIPPOAI on 127.0.0.1:{house.site.receiver.port}" in now
+    assert "No study has come yet." in text_of(house.get("/studies"))
+    for page in PAGES:
+        assert "Research use only, not for diagnosis" in house.get(page)
+
+
+@pytest.mark.parametrize("state", list(WorkitemState))
+def test_every_state_has_its_page(house: House, state: WorkitemState) -> None:
+    address = house.study(state)
+    for page in (*PAGES, f"/studies/{address}"):
+        shown = house.get(page)
+        assert HIDDEN not in shown
+        assert "<script>" not in shown
+    words = "had nothing to analyse" if state is WorkitemState.NOT_APPLICABLE else f">{state}<"
+    assert words in house.get(f"/studies/{address}")
+
+
+def test_the_way_of_a_study_counts_what_waits(house: House) -> None:
+    for state in (WorkitemState.SCHEDULED, WorkitemState.SCHEDULED, WorkitemState.HELD):
+        house.study(state)
+    shown = text_of(house.get("/"))
+    assert re.search(r"2 waiting oldest \d s", shown)
+    assert re.search(r"1 held : studies that wait for a person, the oldest for \d s", shown)
+
+
+def test_a_silent_destination_is_no_alarm_yet_and_not_well_either(house: House) -> None:
+    standing = DestinationStanding("out", DestinationState.UNREACHABLE, time.time(), f"no {HIDDEN}")
+    house.records.destinations.note(standing)
+    assert "there is no answer from out" in text_of(house.get("/"))
+    shown = house.get("/network")
+    assert "no &lt;script&gt;" in shown
+
+
+def test_a_rejected_sender_cannot_act_in_the_page(house: House) -> None:
+    at = (
+        time.time(),
+        RejectionKind.CALLER,
+        "10.0.0.1",
+        HIDDEN[:16],
+        "HILUM",
+        f"not known {HIDDEN}",
+    )
+    house.records.rejections.note([Rejection.at(*at)])
+    for page in ("/", "/network"):
+        shown = house.get(page)
+        assert "10.0.0.1" in shown
+        assert "<script>" not in shown
+    assert "Something needs a person: " in house.get("/")
+
+
+SAID = StudyIdentifiers(
+    patient_id="MARKERID",
+    patient_name=f"MARKER^{HIDDEN}",
+    accession_number="ACC7",
+    study_date="20260102",
+    description="Brain",
+    modalities=("MR",),
+)
+
+
+@pytest.mark.parametrize("role", list(UserRole))
+def test_patients_are_shown_to_roles_that_may_see_them(house: House, role: UserRole) -> None:
+    address = house.study(WorkitemState.COMPLETED, SAID)
+    pages = house.get("/studies", role) + house.get(f"/studies/{address}", role)
+    for marker in ("MARKERID", "MARKER ", "ACC7"):
+        assert (marker in pages) is (role is not UserRole.VIEWER), marker
+    assert "<script>" not in pages
+
+
+def test_a_search_is_not_in_its_address_and_belongs_to_its_maker(house: House) -> None:
+    address = house.study(WorkitemState.COMPLETED, SAID)
+    house.study(WorkitemState.COMPLETED)
+    with house.client() as client, house.client(UserRole.READER) as other:
+        found = client.post("/finds", data={"patient_id": "markerid"})
+        assert found.status_code == 303
+        place = found.headers["location"]
+        assert re.fullmatch(r"/finds/[\w-]{12}", place)
+        shown = client.get(place).text
+        assert address in shown
+        assert "1 study" in text_of(shown)
+        assert other.get(place).status_code == 404
+        assert client.get(place, params={"state": "failed"}).text.count("study-") == 0
+        assert client.post("/finds", data={}).headers["location"] == "/studies"
+
+
+def test_a_list_has_pages_and_filters(house: House) -> None:
+    addresses = [house.study(WorkitemState.COMPLETED) for _ in range(51)]
+    held = house.study(WorkitemState.HELD)
+    first, last = house.get("/studies"), house.get("/studies?page=2")
+    assert "52 studies, page 1 of 2" in text_of(first)
+    assert addresses[0] not in first
+    assert addresses[0] in last
+    only = house.get("/studies?state=held")
+    assert held in only
+    assert addresses[0] not in only
+    with house.client() as client:
+        assert client.get("/studies?page=3").status_code == 404
+
+
+def test_an_act_reaches_the_gateway_with_its_reason(house: House) -> None:
+    address = house.study(WorkitemState.COMPLETED)
+    uid = house.records.identifiers.study_at(address)
+    form = {"workitem": f"{uid}.1", "action": "withdraw"}
+    with house.client(UserRole.OPERATOR) as client:
+        path = f"/studies/{address}/acts"
+        assert client.post(path, data=form).status_code == 422  # no reason
+        assert client.post(path, data={**form, "action": "release"}).status_code == 409
+        assert client.post(path, data={**form, "workitem": "1.2"}).status_code == 404
+        assert house.records.requests.waiting() == []
+        done = client.post(path, data={**form, "reason": "wrong side"}, timeout=30)
+        assert done.status_code == 303
+        assert "noted; the gateway will do it" in client.get(done.headers["location"]).text
+    [asked] = house.records.requests.waiting()
+    assert (asked.action, asked.reason) == (RequestAction.WITHDRAW, "wrong side")
+
+
+def test_the_same_for_several_studies_where_it_can_be_done(house: House) -> None:
+    addresses = [house.study(state) for state in (WorkitemState.FAILED, WorkitemState.HELD)]
+    addresses.append(house.study(WorkitemState.COMPLETED))
+    form = {"action": "retry", "study": addresses, "back": "/studies?state=held"}
+    with house.client() as client:
+        done = client.post("/studies/acts", data=form)
+        assert done.headers["location"] == "/studies?state=held&asked=2"
+        elsewhere = {**form, "back": "//elsewhere.example/studies"}
+        assert (
+            client.post("/studies/acts", data=elsewhere).headers["location"].startswith("/studies?")
+        )
+        assert client.post("/studies/acts", data={**form, "action": "withdraw"}).status_code == 422
+
+
+def test_a_result_is_told_with_numbers_cautions_deliveries_and_verdicts(house: House) -> None:
+    uid, at = f"1.2.{next(NUMBERS)}", time.time()
+    item = a_workitem(
+        id=f"{uid}.1",
+        study_uid=uid,
+        state=WorkitemState.PARKED,
+        findings=(
+            MeasurementSummary(
+                "Volume", 3.379, "ml", of="Hippocampus", uncertainty=0.17, followed=True
+            ),
+            NoteSummary("Much motion.", caution=True),
+        ),
+        verdicts=(Verdict("series", "1.9", "T1 crop", 32, True, ("it matches",)),),
+    )
+    sent = a_delivery(item.id, "out", state=DeliveryState.REFUSED, reason="enable SEG there")
+    study = a_study(
+        study_uid=uid, folder=uid, images=32, settled_images=32, first_at=at, last_at=at
+    )
+    put(house.records, study, item, sent)
+    address = house.records.identifiers.addresses([uid])[uid]
+    shown = text_of(house.get(f"/studies/{address}"))
+    for words in (
+        "3.38 ± 0.17 mL",
+        "Much motion.",
+        "out : enable SEG there",
+        "T1 crop 32 m used it matches",
+    ):
+        assert words in shown
+    assert "Send again" in shown
+    assert "Send again" not in text_of(house.get(f"/studies/{address}", UserRole.READER))
+
+
+def test_statistics_are_the_same_as_a_picture_a_table_and_csv(house: House) -> None:
+    house.study(WorkitemState.COMPLETED)
+    house.study(WorkitemState.HELD)
+    shown = text_of(house.get("/statistics"))
+    assert "2 studies" in shown
+    assert "m ! held 1" in shown.replace("held", "! held", 1) or "held 1" in shown
+    lines = house.get("/statistics.csv?days=7").splitlines()
+    assert len(lines) == 8
+    day = time.strftime("%Y-%m-%d")
+    assert lines[-1] == f"{day},2,0,,,1"
+
+
+def test_a_destination_is_tested_from_its_page(house: House) -> None:
+    with house.client() as client:
+        answer = client.post("/network/destinations/out/test", timeout=30)
+        assert answer.status_code == 200
+        assert 'class="state well"' in answer.text
+        assert client.post("/network/destinations/none/test").status_code == 404
