@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from factory import a_delivery, a_study, a_workitem, put
+from hilum.audit import AuditedAct, AuditStore, ObjectType, audit_file
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.people.roles import UserRole
@@ -28,6 +29,7 @@ from .serving import serving
 
 HIDDEN = "<script>document.title = 'mine'</script>"
 NUMBERS = itertools.count(1)
+SIGNING_IN = (AuditedAct.LOGIN, AuditedAct.LOGOUT, AuditedAct.PEOPLE_CHANGED)
 PAGES = ("/", "/studies", "/modules", "/network", "/statistics", "/about")
 
 
@@ -268,3 +270,44 @@ def test_a_destination_is_tested_from_its_page(house: House) -> None:
         assert answer.status_code == 200
         assert 'class="state well"' in answer.text
         assert client.post("/network/destinations/none/test").status_code == 404
+
+
+def test_looks_searches_and_acts_are_on_record(house: House) -> None:
+    address = house.study(WorkitemState.FAILED, SAID)
+    uid = house.records.identifiers.study_at(address)
+    with house.client(UserRole.OPERATOR) as client:
+        for _ in range(2):  # the same page again is the same look
+            client.get(f"/studies/{address}")
+        client.post("/finds", data={"patient_id": "MARKERID"})
+        form = {"workitem": f"{uid}.1", "action": "retry"}
+        client.post(f"/studies/{address}/acts", data=form, timeout=30)
+    with house.client(UserRole.VIEWER) as client:
+        client.get(f"/studies/{address}")  # sees no patient
+    with closing(AuditStore(audit_file(house.site.data))) as store:
+        entries = [entry for entry in store.after(0, 100) if entry.act not in SIGNING_IN]
+    noted = [(entry.act, entry.object_type, entry.patient_id) for entry in entries]
+    assert noted == [
+        (AuditedAct.OPENED, ObjectType.STUDY, "MARKERID"),
+        (AuditedAct.SEARCHED, ObjectType.SEARCH, "MARKERID"),
+        (AuditedAct.RETRY, ObjectType.WORKITEM, "MARKERID"),
+    ]
+    assert {entry.study_uid for entry in entries} == {uid, ""}
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/studies/zzzzzzzzzzzz", 404, "there is no study at this address"),
+        ("/nothing", 404, "Not Found"),
+        ("/studies?page=7", 404, "there is no page 7"),
+        ("/studies?page=x", 422, "this cannot be right: page"),
+        ("/finds/unknown", 404, "this search is over"),
+        ("/modules/unknown/card", 404, "this module has no model card"),
+    ],
+)
+def test_a_mishap_is_a_page_for_people(house: House, path: str, status: int, words: str) -> None:
+    with house.client() as client:
+        answer = client.get(path, headers={"Accept": "text/html"})
+    assert answer.status_code == status
+    assert words in text_of(answer.text)
+    assert "Go to the first page" in answer.text

@@ -208,7 +208,9 @@ acts = st.one_of(
         PACS,
     ),
     st.builds(
-        lambda name, to: lambda r: r.workitems.release(item_called(name), [to], "so"), NAMES, PACS
+        lambda name, to: lambda r: r.workitems.release(item_called(name), [to], "so", 0.0),
+        NAMES,
+        PACS,
     ),
     st.builds(
         lambda name, to: lambda r: r.workitems.resend(item_called(name), to, "so", 1.0),

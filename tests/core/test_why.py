@@ -398,6 +398,18 @@ def test_images_in_quarantine_are_the_cause_of_what_is_missing_and_of_nothing_el
     assert [cure.text for cure in told(site, records).cures] == ["have it sent again"]
 
 
+def test_what_is_missing_may_be_what_could_not_be_read(site: Site, records: Records) -> None:
+    has_come(records)
+    put(records, an_item(WorkitemState.HELD, "T1: 3 slices missing"))
+    assert len(told(site, records).cures) == 1
+    Inbox(site.data).quarantine(b"cut off", "not a readable DICOM object", "CT1")
+    said = told(site, records)
+    assert said.cause is Cause.GAPS
+    assert said.evidence[0].startswith("Meanwhile, 1 object came that cannot be read, so nobody")
+    assert ": not a readable DICOM object." in said.evidence[0]
+    assert said.cures[1].command == "hilum quarantine"
+
+
 def test_what_never_arrived_names_who_was_refused_meanwhile(site: Site, records: Records) -> None:
     said = told(site, records)
     assert (said.cause, said.sentence) == (Cause.NEVER_ARRIVED, "Nothing of it has arrived.")

@@ -11,7 +11,7 @@ from fastapi.staticfiles import StaticFiles
 
 from hilum.audit import Auditor
 from hilum.config.site import Site
-from hilum.console import api, pages
+from hilum.console import api, mishaps, pages
 from hilum.console.desk import Desk
 from hilum.console.endpoints import COOKIE, TOKEN, found_in
 from hilum.console.guard import GuardedRoute, cookie_name
@@ -71,6 +71,7 @@ def application(
     everybody = Everybody(site.data, site.console)
     shared = (Rendering(menu), everybody, Auditor(site.data))
     made.state.desk = Desk(site, records, tuple(installed), cards, *shared)
+    mishaps.add_to(made)
     for endpoints in parts:
         endpoints.add_to(made)
     made.mount("/static", StaticFiles(packages=[(__package__, "static")]))

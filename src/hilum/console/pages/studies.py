@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from fastapi import Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from hilum.asking import ask
+from hilum.audit import AuditedAct, AuditedObject, ObjectType
+from hilum.console.acting import ask_for, study_at
 from hilum.console.acts import BULK, OFFERED
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
@@ -66,6 +67,8 @@ def studies(
 ) -> HTMLResponse:
     """The list, by what names nobody."""
     address = ListAddress("/studies", state, module, modality, sort.value, page)
+    if visitor.may(Permission.SEE_PATIENTS):
+        desk.auditor.note(AuditedAct.OPENED, visitor, AuditedObject(ObjectType.SEARCH, "studies"))
     return _list(request, desk, address, StudyQuery())
 
 
@@ -98,7 +101,10 @@ def find(
         raise HTTPException(422, str(error)) from error
     if query == StudyQuery():
         return RedirectResponse("/studies", 303)
-    return RedirectResponse(f"/finds/{desk.finds.keep(visitor.identity, query)}", 303)
+    number = desk.finds.keep(visitor.identity, query)
+    searched = AuditedObject(ObjectType.SEARCH, number)
+    desk.auditor.note(AuditedAct.SEARCHED, visitor, searched, query.patient_id)
+    return RedirectResponse(f"/finds/{number}", 303)
 
 
 @endpoints.get("/finds/{number}", Permission.SEE_PATIENTS, response_class=HTMLResponse)
@@ -124,6 +130,7 @@ def found(
 @endpoints.post("/studies/acts", Permission.ACT)
 def act_on_many(
     desk: OurDesk,
+    visitor: OurVisitor,
     action: Annotated[RequestAction, Form()],
     study: Annotated[list[str], Form(max_length=MOST_AT_ONCE)],
     back: Annotated[str, Form(max_length=300)] = "/studies",
@@ -133,11 +140,11 @@ def act_on_many(
         raise HTTPException(422, "this is done with one study at a time")
     number = 0
     for address in study:
-        uid = desk.records.identifiers.study_at(address)
-        for item in views.study(desk.records, uid).workitems if uid else ():
-            offered = {act.action for act in OFFERED[item.state]}
-            if item.superseded_by is None and action in offered:
-                ask(desk.records, desk.site.data, action, item.id, patience=0.0)
+        listed = study_at(desk, address)
+        for item in views.study(desk.records, listed.study_uid).workitems if listed else ():
+            act = next((act for act in OFFERED[item.state] if act.action is action), None)
+            if listed and act and item.superseded_by is None:
+                ask_for(desk, visitor, listed, item, act)
                 number += 1
     place = back if OURS.fullmatch(back) else "/studies"
     return RedirectResponse(f"{place}{'&' if '?' in place else '?'}asked={number}", 303)

@@ -7,20 +7,22 @@ from typing import Annotated
 from fastapi import Form, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
-from hilum.asking import ask
+from hilum.audit import AuditedAct, AuditedObject
+from hilum.console.acting import ask_for, study_at
 from hilum.console.acts import OFFERED
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
+from hilum.console.guard import OurVisitor
 from hilum.console.pictures import picture_of, series_of
 from hilum.console.thumbnails import thumbnail_of
 from hilum.errors import HilumError
 from hilum.inbox import Inbox
 from hilum.people.roles import Permission
+from hilum.people.visitor import Visitor
 from hilum.records import views
 from hilum.records.listed import ListedStudy
 from hilum.records.models import Request as Asked
 from hilum.records.models import WrittenResult
-from hilum.records.search import StudyQuery
 from hilum.records.states import PARKED, EventKind, RequestAction, WorkitemState
 from hilum.records.views import Span, StudyView, WorkitemView
 
@@ -58,6 +60,7 @@ class Line:
 def study(
     request: Request,
     desk: OurDesk,
+    visitor: OurVisitor,
     address: str,
     asked: int | None = None,
     trouble: bool = False,
@@ -66,6 +69,9 @@ def study(
     view = _found(desk, address)
     trace = views.trace(desk.records, view.study_uid)
     now = time.time()
+    listed = study_at(desk, address)
+    if visitor.may(Permission.SEE_PATIENTS):
+        _note_look(desk, visitor, listed)
     standing = [item for item in view.workitems if item.superseded_by is None]
     return desk.rendering.page(
         request,
@@ -73,7 +79,7 @@ def study(
         now=now,
         study=view,
         address=address,
-        listed=_listed(desk, address),
+        listed=listed,
         told=[item for item in standing if item.state is not WorkitemState.NOT_APPLICABLE],
         passed_over=[item for item in standing if item.state is WorkitemState.NOT_APPLICABLE],
         earlier=[item for item in view.workitems if item.superseded_by is not None],
@@ -90,28 +96,31 @@ def study(
 @endpoints.post("/studies/{address}/acts", Permission.ACT)
 def act(
     desk: OurDesk,
+    visitor: OurVisitor,
     address: str,
     workitem: Annotated[str, Form(max_length=64)],
     action: Annotated[RequestAction, Form()],
     reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Ask the gateway to do something, and show what it says."""
+    listed = study_at(desk, address)
     item = next((item for item in _found(desk, address).workitems if item.id == workitem), None)
-    if item is None:
+    if listed is None or item is None:
         raise HTTPException(404, "this study has no such workitem")
     act = next((act for act in OFFERED[item.state] if act.action is action), None)
     if act is None:
         raise HTTPException(409, f"it is {item.state} now: look at it again")
     if act.needs_reason and not reason.strip():
         raise HTTPException(422, "say the reason: people read it in the archive")
-    number = ask(desk.records, desk.site.data, action, workitem, reason.strip(), ANSWERED_IN).number
+    number = ask_for(desk, visitor, listed, item, act, reason.strip(), ANSWERED_IN).number
     return RedirectResponse(f"/studies/{address}?asked={number}", 303)
 
 
 @endpoints.get("/studies/{address}/results/{identity}", Permission.SEE_PATIENTS)
-def download(desk: OurDesk, address: str, identity: str) -> FileResponse:
+def download(desk: OurDesk, visitor: OurVisitor, address: str, identity: str) -> FileResponse:
     """The file of a result object."""
     result = _result(desk, address, identity)
+    _note_look(desk, visitor, study_at(desk, address))
     name = f"{result.kind}{SUFFIX.get(result.media_type, '')}"
     return FileResponse(desk.site.data / result.path, media_type=result.media_type, filename=name)
 
@@ -138,18 +147,19 @@ def thumbnail(desk: OurDesk, address: str, series_uid: str) -> Response:
     raise HTTPException(404, "no image of this series is here")
 
 
+def _note_look(desk: Desk, visitor: Visitor, study: ListedStudy | None) -> None:
+    """Have it on record that somebody saw this patient."""
+    if study is not None:
+        of = AuditedObject.study(study.study_uid)
+        desk.auditor.note(AuditedAct.OPENED, visitor, of, study.patient_id)
+
+
 def _found(desk: Desk, address: str) -> StudyView:
     uid = desk.records.identifiers.study_at(address)
     try:
         return views.study(desk.records, uid or "")
     except LookupError as error:
         raise HTTPException(404, "there is no study at this address") from error
-
-
-def _listed(desk: Desk, address: str) -> ListedStudy | None:
-    """What the list says of it: patient, order, description."""
-    rows = views.find(desk.records, StudyQuery(words=(address,))).studies
-    return next((row for row in rows if row.address == address), None)
 
 
 def _result(desk: Desk, address: str, identity: str) -> WrittenResult:

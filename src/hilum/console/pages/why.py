@@ -6,11 +6,15 @@ from typing import Annotated
 from fastapi import Form, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from hilum.console.desk import OurDesk
+from hilum.audit import AuditedAct, AuditedObject, ObjectType
+from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
+from hilum.console.guard import OurVisitor
 from hilum.errors import HilumError
 from hilum.people.roles import Permission
+from hilum.people.visitor import Visitor
 from hilum.why.archives import archives_of, ask_archives, with_answer
+from hilum.why.explanation import Explanation
 from hilum.why.question import LONGEST, explain, search_for
 
 MOST_OTHERS = 20
@@ -29,18 +33,23 @@ def ask(request: Request, desk: OurDesk) -> HTMLResponse:
 
 
 @endpoints.post("/why", Permission.SEE_PATIENTS, response_class=HTMLResponse)
-def answer(request: Request, desk: OurDesk, wanted: Wanted = "") -> HTMLResponse:
+def answer(
+    request: Request, desk: OurDesk, visitor: OurVisitor, wanted: Wanted = ""
+) -> HTMLResponse:
     """The page with the answer of the records; it asks for that of each archive by itself."""
     said, problem = None, ""
     try:
         said = explain(desk.site, desk.records, wanted, time.time())
     except HilumError as error:
         problem = str(error)
+    _note_search(desk, visitor, said)
     others = said.others if said else ()
+    uids = {said.study_uid, *(one.study_uid for one in others)} if said else ()
     return desk.rendering.page(
         request,
         "why.html",
         status=422 if problem else 200,
+        addresses=desk.records.identifiers.addresses(uids),
         wanted=wanted.strip(),
         said=said,
         problem=problem,
@@ -66,3 +75,10 @@ def ask_archive(request: Request, desk: OurDesk, name: str, wanted: Wanted) -> H
         now = with_answer(now, one, desk.site)
     changed = now if now != said else None
     return desk.rendering.page(request, "why_archive.html", answers=answers, changed=changed)
+
+
+def _note_search(desk: Desk, visitor: Visitor, said: Explanation | None) -> None:
+    """Have it on record that somebody asked for a study."""
+    searched = AuditedObject(ObjectType.SEARCH, "why not")
+    found = AuditedObject.study(said.study_uid) if said and said.study_uid else searched
+    desk.auditor.note(AuditedAct.SEARCHED, visitor, found)

@@ -1,0 +1,41 @@
+"""Asks the gateway for what a person wants, after it is on record who wants it."""
+
+from hilum.asking import GatewayReply, ask
+from hilum.audit import AuditedAct, AuditedObject, AuditOutcome
+from hilum.console.acts import Act
+from hilum.console.desk import Desk
+from hilum.people.visitor import Visitor
+from hilum.records.listed import ListedStudy
+from hilum.records.search import StudyQuery
+from hilum.records.views import WorkitemView
+
+
+def ask_for(
+    desk: Desk,
+    visitor: Visitor,
+    study: ListedStudy,
+    item: WorkitemView,
+    act: Act,
+    reason: str = "",
+    patience: float = 0.0,
+) -> GatewayReply:
+    """What the gateway says within `patience` s; what it refuses is on record, too.
+
+    Raises
+    ------
+    AuditUnavailable
+        It cannot be written down, so it is not done.
+    """
+    done = (AuditedAct(act.action.value), visitor, AuditedObject.workitem(item.id, study.study_uid))
+    desk.auditor.note(*done, study.patient_id, reason, AuditOutcome.ASKED)
+    reply = ask(desk.records, desk.site.data, act.action, item.id, reason, patience)
+    if not reply.done:
+        desk.auditor.note(*done, study.patient_id, reply.text, AuditOutcome.FAILED)
+    return reply
+
+
+def study_at(desk: Desk, address: str) -> ListedStudy | None:
+    """What the list says of the study with this address: patient, order, state."""
+    query = StudyQuery(words=(address,))
+    rows = desk.records.search.page(query, desk.records.search.count(query), 0, 10)
+    return next((row for row in rows if row.address == address), None)

@@ -1,0 +1,56 @@
+"""What somebody sees when their request cannot be done: a page, or JSON for a program."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from hilum.console.api import V1
+from hilum.console.desk import Desk
+from hilum.errors import AuditUnavailable
+
+TITLES = {
+    HTTPStatus.NOT_FOUND: "Not here",
+    HTTPStatus.GONE: "No longer here",
+    HTTPStatus.CONFLICT: "Not any more",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Not understood",
+}
+
+
+def add_to(application: FastAPI) -> None:
+    """Have `application` say in plain words what is wrong."""
+    application.add_exception_handler(HTTPException, _refused)
+    application.add_exception_handler(RequestValidationError, _not_understood)
+    application.add_exception_handler(AuditUnavailable, _not_on_record)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if _is_page(request):
+        return _page(request, error.status_code, str(error.detail))
+    return await http_exception_handler(request, error)
+
+
+async def _not_understood(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    if _is_page(request):
+        fields = sorted({str(one["loc"][-1]) for one in error.errors()})
+        text = f"this cannot be right: {', '.join(fields)}"
+        return _page(request, HTTPStatus.UNPROCESSABLE_ENTITY, text)
+    return await request_validation_exception_handler(request, error)
+
+
+async def _not_on_record(request: Request, error: Exception) -> Response:
+    return await _refused(request, HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)))
+
+
+def _is_page(request: Request) -> bool:
+    return not request.url.path.startswith(V1) and "text/html" in request.headers.get("accept", "")
+
+
+def _page(request: Request, status: int, text: str) -> Response:
+    desk: Desk = request.app.state.desk
+    title = TITLES.get(HTTPStatus(status), "Not done")
+    return desk.rendering.page(request, "mishap.html", status, title=title, text=text)
