@@ -1,5 +1,6 @@
 """The line of a study says the worst that stands, and why; and it follows every change."""
 
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -7,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -271,3 +273,25 @@ def test_the_line_is_as_new_as_what_it_is_made_of(done: list[Act]) -> None:
 
 def line_of(records: Records) -> Any:
     return records.database.transact(lambda c: c.execute(tables.listing.select()).one())
+
+
+def test_of_two_changes_at_once_the_line_says_both(database: str) -> None:
+    """The second waits for the first, or it would not see what that one has not committed."""
+    with closing(Records(database)) as records:
+        put(records, a_study(study_uid=STUDY), item_called("w0"), item_called("w1"))
+        second = threading.Thread(
+            target=records.workitems.set_state, args=("w1", WorkitemState.FAILED, "second")
+        )
+
+        def first(connection: sa.Connection) -> None:
+            item = tables.workitem.update().where(tables.workitem.c.id == "w0")
+            connection.execute(item.values(state="held", reason="first"))
+            listing.refresh(connection, STUDY)
+            second.start()
+            second.join(timeout=1.0)
+            assert second.is_alive()
+
+        records.database.transact(first)
+        second.join(timeout=60)
+        line = line_of(records)
+        assert (line.state, line.states) == ("held", "|failed|held|")
