@@ -27,6 +27,10 @@ settings.load_profile("suite")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos", action="store_true", help="inject every fault, for half an hour")
+    parser.addoption("--whole", action="store_true", help="take all cases, where a sample is usual")
+
+
+ONLY_ASKED_FOR = ("chaos", "whole")  # markers, and the options that ask for what has them
 
 
 # Folders and files that take long: begun first, or one process works alone at the end.
@@ -39,12 +43,12 @@ def _place(item: pytest.Item) -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the longest first, leave out what only `--chaos` runs."""
+    """Put the longest first, leave out what only `--chaos` or `--whole` runs."""
     items.sort(key=_place)
-    if not config.getoption("--chaos"):
-        left_out = [item for item in items if item.get_closest_marker("chaos")]
-        items[:] = [item for item in items if item not in left_out]
-        config.hook.pytest_deselected(items=left_out)
+    unasked = [name for name in ONLY_ASKED_FOR if not config.getoption(f"--{name}")]
+    left_out = {item for item in items for name in unasked if item.get_closest_marker(name)}
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=[*left_out])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -35,6 +35,7 @@ PAGES_OF_THE_PACKAGE = sorted((ROOT / "docs" / "how-to").glob("add-a-*.md"))
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`]+)`")
+COMMAND = re.compile(r"`(\./)?hilum\b")
 PROGRAMS = (
     "git",
     "cd",
@@ -201,9 +202,12 @@ def spans_of_pages() -> Iterator[tuple[str, str]]:
 
 
 def texts_of_code() -> Iterator[tuple[str, str]]:
-    """Every text in the code, with X where a value is put in."""
+    """Every text in code that names a command, with X where a value is put in."""
     for path in (ROOT / "src").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        code = path.read_text()
+        if not COMMAND.search(code):
+            continue  # most do not, and to parse all of them takes each process a second
+        for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.JoinedStr):
                 parts = (v.value if isinstance(v, ast.Constant) else "X" for v in node.values)
                 yield path.stem, "".join(map(str, parts))

@@ -89,10 +89,10 @@ def environment(clone: Path) -> dict[str, str]:
     }
 
 
-def start(clone: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def start(clone: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [PYTHON, clone / "hilum", *words],
-        env=environment(clone),
+        env={**environment(clone), **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -118,6 +118,16 @@ def test_odd_input_gets_what_reads_it_independently(clone: Path) -> None:
     assert not list((clone / ".venv").glob("lib/*/site-packages/simpleitk.py"))
     assert start(clone, "odd-input").stdout == "started odd-input\n"
     assert list((clone / ".venv").glob("lib/*/site-packages/simpleitk.py"))
+
+
+def test_the_suite_keeps_what_is_compiled(same_clone: Path) -> None:
+    launcher = same_clone / "hilum"
+    no_system_packages = 'SYSTEM: dict = {"demo": {}, "test": {}}\n'
+    launcher.write_text(re.sub(r"(?s)SYSTEM = .*?\n}\n", no_system_packages, launcher.read_text()))
+    more = wheel(same_clone / "wheels", "pytest", "import sys; print(sys.dont_write_bytecode)")
+    lock = (same_clone / "requirements.lock").read_text()
+    (same_clone / "requirements-test.lock").write_text(lock + more)
+    assert start(same_clone, "test", PYTHONDONTWRITEBYTECODE="1").stdout == "False\n"
 
 
 def test_a_failed_step_says_why_and_the_same_command_goes_on_once_it_is_mended(clone: Path) -> None:

@@ -54,6 +54,27 @@ def test_a_name_stands_for_one_class() -> None:
     assert {name: double[name] for name in double.keys() - TWO_MEANINGS} == {}
 
 
+def test_whatever_catches_everything_says_why() -> None:
+    """It stands at the border of a plug-in, or around one study, delivery or request."""
+    without = []
+    for path in (ROOT / "src").rglob("*.py"):
+        text = path.read_text()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ExceptHandler) and _catches_everything(node):
+                comment = text.splitlines()[node.lineno - 1].partition("#")[2]
+                if len(comment.replace("noqa: BLE001", "").strip(" -")) < 10:
+                    without.append(f"{path.name}:{node.lineno}")
+    assert without == []
+
+
+def _catches_everything(handler: ast.ExceptHandler) -> bool:
+    """Whether it ends any error; one that cleans up and raises it again does not."""
+    named = "" if handler.type is None else ast.unparse(handler.type)
+    last = handler.body[-1]
+    raises_again = isinstance(last, ast.Raise) and last.exc is None
+    return named in ("", "Exception", "BaseException") and not raises_again
+
+
 def test_only_weights_are_large() -> None:
     """A wheel, an image or an exam that slips into a commit stays in its history for ever."""
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)

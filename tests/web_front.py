@@ -2,11 +2,14 @@
 
 import base64
 import json
+import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
@@ -32,6 +35,12 @@ class Certificates:
         _openssl("req", "-x509", *_new("authority", ca_key), "-out", self.ca)
         self.server, self.server_key = self._signed("server", "IP:127.0.0.1", ca_key)
         self.client, self.client_key = self._signed("client", "DNS:hilum", ca_key)
+        self.expired = folder / "expired.pem"  # of the key of the server
+        request, name = folder / "expired.request", ("-addext", "subjectAltName=IP:127.0.0.1")
+        _openssl("req", "-new", "-key", self.server_key, "-subj", "/CN=x", *name, "-out", request)
+        signer = ("-CA", self.ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "-1")
+        copied = ("-copy_extensions", "copy")
+        _openssl("x509", "-req", "-in", request, *signer, *copied, "-out", self.expired)
         self.wrong_name, self.wrong_name_key = self._signed("wrong", "DNS:other", ca_key)
 
     def _signed(self, name: str, who: str, ca_key: Path) -> tuple[Path, Path]:
@@ -63,8 +72,8 @@ class Nginx(Service):
         self.folder = folder
         self.orthanc = orthanc
         self.certificates = Certificates(folder / "certificates")
-        self.port, self.tls_port, self.mutual_port, self.wrong_port = (
-            available_port() for _ in range(4)
+        self.port, self.tls_port, self.mutual_port, self.wrong_port, self.expired_port = (
+            available_port() for _ in range(5)
         )
 
     @property
@@ -85,12 +94,18 @@ class Nginx(Service):
         """Where the certificate is for another name."""
         return f"https://127.0.0.1:{self.wrong_port}"
 
+    @property
+    def expired(self) -> str:
+        """Where the certificate has expired."""
+        return f"https://127.0.0.1:{self.expired_port}"
+
     def start(self) -> Self:
         file = self.folder / "nginx.conf"
         file.write_text(self._configuration())
         command = ["nginx", "-p", f"{self.folder}/", "-e", "stderr", "-c", file]
         self._child = Child("nginx", command, self.folder / "nginx.log")
-        for port in (self.port, self.tls_port, self.mutual_port, self.wrong_port):
+        ports = (self.port, self.tls_port, self.mutual_port, self.wrong_port, self.expired_port)
+        for port in ports:
             wait_for_port(port)
         return self
 
@@ -99,12 +114,14 @@ class Nginx(Service):
         ours = f"ssl_certificate {files.server}; ssl_certificate_key {files.server_key};"
         asks = f"{ours} ssl_verify_client on; ssl_client_certificate {files.ca};"
         wrong = f"ssl_certificate {files.wrong_name}; ssl_certificate_key {files.wrong_name_key};"
+        expired = f"ssl_certificate {files.expired}; ssl_certificate_key {files.server_key};"
         temporary = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         servers = (
             (f"{self.port}", ""),
             (f"{self.tls_port} ssl", ours),
             (f"{self.mutual_port} ssl", asks),
             (f"{self.wrong_port} ssl", wrong),
+            (f"{self.expired_port} ssl", expired),
         )
         lines = [
             "daemon off; master_process off; pid nginx.pid; error_log stderr;",
@@ -141,6 +158,60 @@ class Nginx(Service):
 
 
 @dataclass
+class ConnectProxy:
+    """A proxy for https (CONNECT, RFC 9110 9.3.6): what it was asked for, and what it refuses."""
+
+    url: str = ""
+    is_closed: bool = False
+    asked: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def connect_proxy() -> Iterator[ConnectProxy]:
+    """A running one."""
+    proxy = ConnectProxy()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_CONNECT(self) -> None:
+            proxy.asked.append(self.path)
+            assert "Authorization" not in self.headers
+            if proxy.is_closed:
+                self.send_error(HTTPStatus.FORBIDDEN)
+                return
+            host, _, port = self.path.rpartition(":")
+            with socket.create_connection((host, int(port))) as there:
+                self.send_response(HTTPStatus.OK)
+                self.end_headers()
+                back = threading.Thread(target=_pass_on, args=(there, self.connection))
+                back.start()
+                _pass_on(self.connection, there)
+                back.join()
+            self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep the test's output clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
+        try:
+            yield proxy
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _pass_on(one: socket.socket, other: socket.socket) -> None:
+    """What comes from one goes to the other, until one of them ends."""
+    with suppress(OSError):
+        while data := one.recv(1 << 16):
+            other.sendall(data)
+    with suppress(OSError):
+        other.shutdown(socket.SHUT_WR)
+
+
+@dataclass
 class TokenService:
     """An OAuth2 service for client credentials (RFC 6749 4.4); gives each of `tokens` in turn."""
 
@@ -149,6 +220,7 @@ class TokenService:
     seconds: int = 3600
     status: int = 200
     error: str = ""
+    is_endless: bool = False  # the answer
     asked: list[tuple[str, str]] = field(default_factory=list)  # Authorization, form
 
 
@@ -165,9 +237,14 @@ def token_service() -> Iterator[TokenService]:
             told = {"access_token": token, "token_type": "Bearer", "expires_in": service.seconds}
             content = json.dumps({"error": service.error} if service.error else told).encode()
             self.send_response(service.status)
-            self.send_header("Content-Length", str(len(content)))
+            if not service.is_endless:
+                self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+            with suppress(OSError):  # nobody waits for more
+                while service.is_endless:
+                    self.wfile.write(b" ")
+                    time.sleep(0.05)
 
         def log_message(self, format: str, *args: object) -> None:
             """Keep the test's output clean."""

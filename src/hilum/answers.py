@@ -26,6 +26,7 @@ class Acceptance(StrEnum):
     TAKEN = "taken"  # with or without a warning; from now on it is only asked for
     LATER = "later"  # not taken, and the same sending may succeed later
     NEVER = "never"  # not taken, and a person has to do something first
+    NEEDLESS = "needless"  # not taken, and nothing is left to do there
     UNKNOWN = "unknown"  # handed over, and no answer came
 
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
@@ -16,6 +16,7 @@ from hilum.hints import Aborted, Arriving, Counted, Duplicate, Quarantined, Rele
 from hilum.identifying import identifiers_of, representatives
 from hilum.inbox import Inbox
 from hilum.inbox.removed import Removed
+from hilum.inbox.starts import Starts
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
 from hilum.records.models import Decision, Study
@@ -50,6 +51,7 @@ class Arrivals:
         self._inbox = inbox
         self._own = own
         self._records = records
+        self._starts = Starts(inbox.incoming.parent)
         self._open: dict[str, Arrival] = {}
         self._counts: dict[str, dict[str, int]] = {}  # of studies that are not open yet
 
@@ -104,7 +106,9 @@ class Arrivals:
             return  # sent back to us by the PACS; the next sweep counts it
         if arrival is None:
             arrival = self._open_study(instance.study_uid, path.parent, caller)
-        arrival.add(instance, path.stat().st_mtime, association, late)
+        at = path.stat().st_mtime
+        late = late or self._starts.lie_between(arrival.last, at)
+        arrival.add(instance, at, association, late)
 
     def _again(self, path: Path, association: str) -> None:
         """Note that an image came again: the sender repeats what broke off.
@@ -179,11 +183,15 @@ class Arrivals:
         for folder in self._folders():
             files = [path for path in folder.glob("*.dcm") if path not in loaded]
             if files and len(files) + known[folder] > settled.get(folder.name, 0):
-                for path in sorted(files, key=lambda p: p.stat().st_mtime):
-                    self.add(path)
-                if folder not in map(self._inbox.study_folder, self._open):  # only own results
-                    here = sum(path.exists() for path in files)
-                    self._records.studies.settle(folder.name, here)
+                self._take_in(folder, files)
+
+    def _take_in(self, folder: Path, files: Sequence[Path]) -> None:
+        """Take in files of one study; settle it if they are our own results and nothing else."""
+        for path in sorted(files, key=lambda p: p.stat().st_mtime):
+            self.add(path)
+        if folder not in map(self._inbox.study_folder, self._open):
+            here = sum(path.exists() for path in files)
+            self._records.studies.settle(folder.name, here)
 
     def catch_up(self, arrival: Arrival, association: str = "") -> bool:
         """Take in the images of an open study that no hint told of; whether there were any.

@@ -12,7 +12,7 @@ from hilum.records.states import WITHOUT_RUN, RequestAction, WorkitemState
 from hilum.records.views import study_called
 
 PATIENCE = 10.0  # seconds; a gateway that runs answers at once
-WITHOUT_RESULT = (*WITHOUT_RUN, WorkitemState.FAILED, WorkitemState.CANCELLED)
+HAVE_NO_RESULT = (*WITHOUT_RUN, WorkitemState.FAILED, WorkitemState.CANCELLED)
 NOTED = "noted; the gateway will do it when it runs and has time"
 
 
@@ -55,7 +55,7 @@ def to_be_tried_again(records: Records, ending: str) -> list[str]:
         return [workitem_called(records, ending)]
     items = records.workitems.of_study(study_called(records, ending))
     current = [item for item in items if item.superseded_by is None]
-    found = [item.id for item in current if item.failure or item.state in WITHOUT_RESULT]
+    found = [item.id for item in current if item.failure or item.state in HAVE_NO_RESULT]
     if not found:
         raise HilumError("nothing of this study can be tried again; `hilum status` shows it")
     return found

@@ -7,18 +7,17 @@ archive does that they are fetched from.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hilum.config.site import Rule
 from hilum.dicom.doubt import DIFFERENT
-from hilum.dicom.geometry import Flaw
 from hilum.dicom.identity import judge, of_patient
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
-from hilum.module import Input, Need
-from hilum.routing import Selection, misnamed, select, whose
+from hilum.module import Need
+from hilum.routing import Selection, select, whose, with_gaps
 from hilum.wording import counted, how_to_decide
 
 PACE_FACTOR = 4.0  # silence is judged against the longest pause between two images
@@ -155,16 +154,21 @@ class Arrival:
         """Which images of the series do not count because a person named the patient, in words."""
         if not self.decided:
             return ""
+        kept, others = self._divided(series_uid)
+        if not others:
+            return ""
+        beside = judge((i.patient for i in kept), (i.patient for i in others)).beside
+        text = f"{len(others)} of {counted(len(kept) + len(others), 'image')} of this series"
+        text = f"{text} name another patient ({', '.join(beside)})"
+        return f"{text} and were left out, as a person decided"
+
+    def _divided(self, series_uid: str) -> tuple[list[Instance], list[Instance]]:
+        """The images of the series that count, and those that do not, as a person decided."""
         images = [i for i in self.instances.values() if not i.is_own_result]
         ours = {i.sop_instance_uid for i in of_patient(self.decided, images)}
         of_series = [i for i in images if i.series_uid == series_uid]
-        others = [i for i in of_series if i.sop_instance_uid not in ours]
-        if not others:
-            return ""
-        kept = (i.patient for i in of_series if i.sop_instance_uid in ours)
-        names = ", ".join(judge(kept, (i.patient for i in others)).beside)
-        text = f"{len(others)} of {counted(len(of_series), 'image')} of this series"
-        return f"{text} name another patient ({names}) and were left out, as a person decided"
+        kept = [i for i in of_series if i.sop_instance_uid in ours]
+        return kept, [i for i in of_series if i.sop_instance_uid not in ours]
 
     def finished(self, series_uid: str) -> bool:
         """Whether the sender gave a sign that `series_uid` is done: released, or went on."""
@@ -213,38 +217,64 @@ def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) 
     selection = select(study, needs, rule)
     silence = now - arrival.last
     if not selection.complete or selection.reserved:
-        gap = next(_with_gaps(study, needs, rule), None)
-        patience = rule.give_up_seconds if gap else rule.study_quiet_seconds
-        missing = "no better series" if selection.complete else selection.objection
-        what = f"{gap.name}: {gap.stack.problem}" if gap else missing or "no matching series"
-        if silence < patience:
-            return Wait(min(1.0, patience - silence), f"waiting for more images, {what}")
-        if not selection.complete:
-            after = "" if missing and not gap else _after(silence)  # silence cures no objection
-            reason = f"{what}{after}"
-            return Hold(selection, reason) if gap else NotApplicable(selection, reason)
+        gap = next(with_gaps(study, needs, rule), None)
+        if more_may_come := _without_the_best(selection, gap, rule, silence):
+            return more_may_come
     if arrival.removed:
-        here = arrival.images - len(arrival.removed)
-        all_of_it = counted(arrival.images, "image")
-        reason = f"{here} of {all_of_it} are here, the others were removed before"
-        if silence < rule.give_up_seconds:
-            return Wait(min(1.0, rule.give_up_seconds - silence), reason)
-        return Hold(selection, f"{reason}: {WHOLE_AGAIN}")
-    chosen = [series for several in selection.chosen.values() for series in several]
-    judgements = [_judge(arrival, series, rule, now) for series in chosen]
-    for judgement in judgements:
+        return _on_a_part(arrival, selection, rule, silence)
+    judgements: list[_Short | str] = []
+    for series in selection.series:
+        judgement = _judge(arrival, series, rule, now)
         if isinstance(judgement, Wait):
             return judgement
-    short = [j for j in judgements if isinstance(j, _Short)]
+        judgements.append(judgement)
+    return _on_the_whole(arrival, selection, rule, judgements)
+
+
+def _without_the_best(
+    selection: Selection, gap: Series | None, rule: Rule, silence: float
+) -> Wait | Hold | NotApplicable | None:
+    """What to do while a series is missing, or a better one may come; None to take what is here.
+
+    `gap` is a volume whose slices are not all there.
+    """
+    patience = rule.give_up_seconds if gap else rule.study_quiet_seconds
+    missing = "no better series" if selection.complete else selection.objection
+    what = f"{gap.name}: {gap.stack.problem}" if gap else missing or "no matching series"
+    if silence < patience:
+        return Wait(min(1.0, patience - silence), f"waiting for more images, {what}")
+    if selection.complete:
+        return None
+    if gap:
+        return Hold(selection, f"{what}{_after(silence)}")
+    after = "" if missing else _after(silence)  # silence cures no objection
+    return NotApplicable(selection, f"{what}{after}")
+
+
+def _on_a_part(arrival: Arrival, selection: Selection, rule: Rule, silence: float) -> Wait | Hold:
+    """What to do with the rest of a study of which a rule has removed images."""
+    here = arrival.images - len(arrival.removed)
+    all_of_it = counted(arrival.images, "image")
+    reason = f"{here} of {all_of_it} are here, the others were removed before"
+    if silence < rule.give_up_seconds:
+        return Wait(min(1.0, rule.give_up_seconds - silence), reason)
+    return Hold(selection, f"{reason}: {WHOLE_AGAIN}")
+
+
+def _on_the_whole(
+    arrival: Arrival, selection: Selection, rule: Rule, judgements: Sequence["_Short | str"]
+) -> Run | Hold:
+    """What to do with the chosen series, for each of which there is one of `judgements`."""
+    short = {j.series_uid: j.text for j in judgements if isinstance(j, _Short)}
     if short and rule.incomplete == "hold":
-        return Hold(selection.lacking({j.series_uid: j.text for j in short}), short[0].text)
+        return Hold(selection.lacking(short), next(iter(short.values())))
     if differ := whose(selection, arrival.instances.values()).within:
         cure = how_to_decide(arrival.study_uid)
         return Hold(selection, f"{DIFFERENT} ({', '.join(differ)}): {cure}")
     return Run(
-        selection.lacking({series.uid: arrival.left_out(series.uid) for series in chosen}),
+        selection.lacking({one.uid: arrival.left_out(one.uid) for one in selection.series}),
         "; ".join(str(j) for j in judgements),
-        incomplete="; ".join(j.text for j in short) or None,
+        incomplete="; ".join(short.values()) or None,
     )
 
 
@@ -262,36 +292,44 @@ class _Short:
 def _judge(arrival: Arrival, series: Series, rule: Rule, now: float) -> Wait | _Short | str:
     """Wait, or a sentence saying why the chosen `series` counts as complete (or stays short)."""
     silence = now - arrival.last_of_series.get(series.uid, arrival.last)
-    count = arrival.images_of(series.uid)
-    expected = arrival.images_to_come(series.uid)
-    if expected is not None and count < expected:
-        text = f"{count} of {counted(expected, 'image')} the series is to have"
-        if silence < rule.give_up_seconds:
-            return Wait(min(1.0, rule.give_up_seconds - silence), text)
-        return _Short(series.uid, f"{text}{_after(silence)}")
-    if series.uid in arrival.broken_off:
-        text = f"the association broke off after {counted(count, 'image')}"
-        if silence < rule.give_up_seconds:
-            return Wait(min(1.0, rule.give_up_seconds - silence), text)
-        return _Short(series.uid, text)
-    if known := arrival.short.get(series.uid):
-        return _Short(series.uid, known)
+    if short := _shortage(arrival, series.uid, rule, silence):
+        return short
     finished = arrival.finished(series.uid)
     base = min(FINISHED_QUIET_SECONDS, rule.quiet_seconds) if finished else rule.quiet_seconds
     quiet = min(max(base, PACE_FACTOR * arrival.longest_pause), rule.give_up_seconds)
     if silence < quiet:
-        text = f"{counted(count, 'image')}, silent for {silence:.1f} of {quiet:.1f} s"
+        images = counted(arrival.images_of(series.uid), "image")
+        text = f"{images}, silent for {silence:.1f} of {quiet:.1f} s"
         return Wait(quiet - silence, text)
     sign = f"silent for {silence:.1f} s" if silence < math.inf else "there are no more"
     if finished:
         went_on = arrival.last_series != series.uid
         sign = "sender went on to another series" if went_on else "sender released"
-    said = [counted(count, "image"), sign, "no gap"]
-    if expected:
-        said.append(f"{expected} announced")
-    if left_out := arrival.images_left_out(series.uid):
-        said.append(f"{left_out} of them left out because a person decided so")
-    return ", ".join(said)
+    return ", ".join(_said(arrival, series.uid, sign))
+
+
+def _shortage(arrival: Arrival, uid: str, rule: Rule, silence: float) -> Wait | _Short | None:
+    """What is known to be missing of a series: more may come, or it stays short."""
+    count, expected = arrival.images_of(uid), arrival.images_to_come(uid)
+    text, after = "", ""
+    if expected is not None and count < expected:
+        text = f"{count} of {counted(expected, 'image')} the series is to have"
+        after = _after(silence)
+    elif uid in arrival.broken_off:
+        text = f"the association broke off after {counted(count, 'image')}"
+    if text and silence < rule.give_up_seconds:
+        return Wait(min(1.0, rule.give_up_seconds - silence), text)
+    lacks = f"{text}{after}" or arrival.short.get(uid, "")
+    return _Short(uid, lacks) if lacks else None
+
+
+def _said(arrival: Arrival, uid: str, sign: str) -> Iterator[str]:
+    """Why a series counts as complete, of which `sign` tells that nothing more comes."""
+    yield from (counted(arrival.images_of(uid), "image"), sign, "no gap")
+    if expected := arrival.images_to_come(uid):
+        yield f"{expected} announced"
+    if left_out := arrival.images_left_out(uid):
+        yield f"{left_out} of them left out because a person decided so"
 
 
 def _after(silence: float) -> str:
@@ -301,22 +339,3 @@ def _after(silence: float) -> str:
 def is_same_reason(one: str, other: str) -> bool:
     """Whether two reasons of a `Hold` or `NotApplicable` differ in the silence alone, if at all."""
     return one.partition(AFTER)[0] == other.partition(AFTER)[0]
-
-
-def _with_gaps(study: Study, needs: Mapping[str, Need], rule: Rule) -> Iterator[Series]:
-    """Volumes that are rejected only because slices inside or at their ends may still come."""
-    for name, need in needs.items():
-        if not isinstance(need, Input) or not need.volume:
-            continue
-        patterns = rule.series if name == "series" else rule.inputs.get(name, {})
-        lasting = Input(need.modality, need.sop_classes, volume=False)
-        for series in study.series:
-            if series.instances[0].is_own_result:
-                continue
-            for volume in need.candidates(series, rule.tilt == "resample"):
-                flaw = volume.stack.flaw
-                is_first = flaw is Flaw.SINGLE and not volume.label
-                if not (is_first or flaw is Flaw.MISSING) or misnamed(volume, patterns):
-                    continue
-                if not any(lasting.objections(volume)):
-                    yield volume

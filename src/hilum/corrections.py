@@ -41,12 +41,11 @@ from hilum.wording import how_to_decide
 from hilum.workitems import Workitems
 
 SAMPLE = 8  # images by which a workitem is known again in another study
-AT_ONCE = 500  # images that are compared in one go
+PAIRS_AT_ONCE = 500  # of images that are compared in one go
 NEWEST = 10_000  # quarantined objects that a sweep looks at
 
-WITHOUT_RESULT = (
+NOTHING_TO_TAKE_BACK = (
     WorkitemState.WITHDRAWN,
-    WorkitemState.CANCELLED,
     WorkitemState.HELD,
     WorkitemState.NOT_APPLICABLE,
 )
@@ -99,17 +98,17 @@ class Corrections:
 
     def turn(self) -> bool:
         """Go on comparing; True if something was decided that the gateway is to do now."""
-        refused = []
+        rejected = []
         for pair, differs in self._comparer.results():
             came = self._came.pop(pair.new, None)
             item = self._queue.pop(pair.new, None)
             if item and self._judge(item, pair.old, differs) and came:
                 reason = f"{OTHER_CONTENT}: {differs}: {SEE_QUARANTINE}"
-                refused.append(replace(came, reason=reason))
-        self._records.rejections.note(refused)
+                rejected.append(replace(came, reason=reason))
+        self._records.rejections.note(rejected)
         if self._comparer.is_busy:
             return False
-        if pairs := list(islice(self._pairs(), AT_ONCE)):
+        if pairs := list(islice(self._pairs(), PAIRS_AT_ONCE)):
             self._comparer.start(pairs)
             return False
         is_news, self._is_news = self._is_news, False
@@ -265,7 +264,9 @@ class Corrections:
         """Whether a result of the workitem is, or will be, somewhere and was not taken back."""
         if item.state is WorkitemState.FAILED:  # a refusal, if anything was written
             return bool(self._records.deliveries.of_workitem(item.id))
-        return item.state not in WITHOUT_RESULT
+        if item.state is WorkitemState.CANCELLED:  # perhaps when a part of it was sent
+            return self._records.receipts.may_have_arrived(item.id)
+        return item.state not in NOTHING_TO_TAKE_BACK
 
     # Before a workitem is made --------------------------------------------------------------------
 

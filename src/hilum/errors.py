@@ -115,7 +115,15 @@ class SourceError(HilumError):
     """An archive that Hilum watches did not give what it was asked for."""
 
 
-class SourceDelayed(SourceError):  # noqa: N818
+class _AsksToWait(Exception):  # noqa: N818
+    """`pause_seconds`: how long the other side wants not to be asked; 0 where it does not say."""
+
+    def __init__(self, text: str, pause_seconds: float = 0.0) -> None:
+        super().__init__(text)
+        self.pause_seconds = pause_seconds
+
+
+class SourceDelayed(_AsksToWait, SourceError):  # noqa: N818
     """The archive is unreachable, slow or busy; it is asked again by itself."""
 
 
@@ -131,7 +139,7 @@ class DeliveryError(HilumError):
     """A destination did not take a result."""
 
 
-class DeliveryDelayed(DeliveryError):  # noqa: N818
+class DeliveryDelayed(_AsksToWait, DeliveryError):  # noqa: N818
     """The destination is unreachable or busy; delivery is repeated later by itself."""
 
 

@@ -12,7 +12,7 @@ steps; images, findings and results lie on disk.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from hilum.arrivals import Arrivals
 from hilum.assembly import (
@@ -32,7 +32,7 @@ from hilum.corrections import Corrections
 from hilum.engine import durable, exchange
 from hilum.errors import ModuleCancelled, ModuleError, where
 from hilum.findings import Findings, Refusal
-from hilum.hints import HintSender, Written, gateway_address, wake_workers
+from hilum.hints import HintSender, Renewed, Written, gateway_address, wake_workers
 from hilum.hosts import Host, Job, host_of
 from hilum.inbox import Inbox
 from hilum.inbox.room import with_room
@@ -135,8 +135,10 @@ class Flow(durable.Workflows):
             return 0.0
         for rule, decision in zip(rules, decisions, strict=True):
             self.follow(decision, rule, arrival)
-        if waits:
-            return min(waits)
+        return min(waits) if waits else self._rest(arrival, rules)
+
+    def _rest(self, arrival: Arrival, rules: Sequence[Rule]) -> float | None:
+        """Seconds until a decided study counts as silent; None if it is."""
         quiet = max((rule.study_quiet_seconds for rule in rules), default=SETTLED_QUIET_SECONDS)
         rest = quiet - (self._clock() - arrival.last)
         return rest if rest > 0 else None
@@ -268,7 +270,7 @@ class Flow(durable.Workflows):
         """Whether it waits for a module that was replaced: then today's gets a workitem instead.
 
         Hilum was upgraded, or a model exchanged, since it was scheduled. A result names its model,
-        so it cannot be that of another. The next sweep hands the new workitem to the workers.
+        so it cannot be that of another. The gateway hands the new workitem to the workers.
         """
         item = self.records.workitems.one(workitem_id)
         if self.workitems.is_of_today(item):
@@ -278,6 +280,7 @@ class Flow(durable.Workflows):
         self.records.corrections.repeat(item.id, new.id)
         lines = [(EventKind.SCHEDULED, f"{new.module} {new.version}: {why}")]
         self.records.workitems.schedule(new, lines)
+        self._hints.send(Renewed(new.id))
         self.is_wanted(workitem_id)
         return True
 

@@ -105,6 +105,13 @@ class Written:
 
 
 @dataclass(frozen=True)
+class Renewed:
+    """A worker has put the run `workitem` in the place of one whose module was replaced."""
+
+    workitem: str
+
+
+@dataclass(frozen=True)
 class Committed:
     """An archive has answered a request for storage commitment."""
 
@@ -127,7 +134,7 @@ class Died:
 
 
 Arriving = Stored | Duplicate | Quarantined | Released | Aborted | Counted  # what a sender does
-Hint = Arriving | Rejected | Written | Committed | Asked | Started | Died
+Hint = Arriving | Rejected | Written | Renewed | Committed | Asked | Started | Died
 
 _READERS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in get_args(Hint)

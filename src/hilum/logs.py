@@ -72,7 +72,7 @@ def going_on(what: str, log: logging.Logger) -> Iterator[None]:
     """Log an error and go on: one thing that fails must not end what does all the others."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - see above
+    except Exception as error:  # noqa: BLE001 - around one task of many
         log.error("%s: %s", what, where(error))
 
 
@@ -114,11 +114,10 @@ class SharedLog(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write the line, and what was counted since."""
         try:
-            lines = [self.format(said) for said in self._repeats.told_of(record)]
-        except (TypeError, ValueError):  # a text of a library that does not fit its values
-            self.handleError(record)
-        else:
-            self._write(lines)
+            record.getMessage()
+        except Exception as error:  # noqa: BLE001 - around one line: its values may raise anything
+            record = _without_text(record, type(error).__name__)
+        self._write([self.format(said) for said in self._repeats.told_of(record)])
 
     def close(self) -> None:
         """Write what was counted, and close the file."""
@@ -179,6 +178,13 @@ class SharedLog(logging.Handler):
 
     def _opened(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+
+def _without_text(record: logging.LogRecord, problem: str) -> logging.LogRecord:
+    """A line in the place of one whose text does not fit its values, which may be patient data."""
+    text = f"a line cannot be told ({problem}): {Path(record.pathname).name}, line {record.lineno}"
+    place = (record.pathname, record.lineno)
+    return logging.LogRecord(record.name, record.levelno, *place, text, None, None)
 
 
 class Repeats:

@@ -99,12 +99,14 @@ class Input:
             yield f"forms no volume: {series.stack.problem}"
         if series.problem:
             yield series.problem
-        if series.stack.spacing is None:
-            return
+        if series.stack.spacing is not None:
+            yield from self._objections_to_grid(series, series.stack.spacing)
+
+    def _objections_to_grid(self, series: Series, slice_spacing: float) -> Iterator[str]:
         first = series.frames[0]
         assert first.pixel_spacing is not None
         if self.slice_spacing:
-            yield from _outside(series.stack.spacing, self.slice_spacing, "slice spacing")
+            yield from _outside(slice_spacing, self.slice_spacing, "slice spacing")
         if self.pixel_spacing:
             for spacing in sorted(set(first.pixel_spacing)):
                 yield from _outside(spacing, self.pixel_spacing, "pixel spacing")
@@ -113,7 +115,7 @@ class Input:
             sides = (
                 rows * first.pixel_spacing[0],
                 columns * first.pixel_spacing[1],
-                len(series.frames) * series.stack.spacing,
+                len(series.frames) * slice_spacing,
             )
             if not all(self.extent[0] <= side <= self.extent[1] for side in sides):
                 size = " x ".join(f"{side:.0f}" for side in sides)

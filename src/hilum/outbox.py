@@ -35,7 +35,7 @@ from hilum.records.states import (
 from hilum.workitems import Workitems
 
 READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0)  # an archive may need a moment to index
-CALL_SECONDS = 3.0  # between two calls to a destination that is unreachable
+CALL_AGAIN_SECONDS = 3.0  # between two calls to a destination that is unreachable
 ANYWAY_SECONDS = 600.0  # without an answer, before one delivery is attempted all the same
 IDLE_SECONDS = 10.0  # whoever has something to deliver wakes us
 LOOK_SECONDS = 1.0  # where several machines may work: a worker elsewhere cannot wake us
@@ -72,6 +72,7 @@ class Outbox:
         self._tried: dict[
             str, float
         ] = {}  # unreachable ones, and when they were last sent something
+        self._held_until: dict[str, float] = {}  # those that asked us to wait
         self._stopping = False
 
     def start(self) -> None:
@@ -106,25 +107,27 @@ class Outbox:
 
     def deliver_next(self, settings: DestinationSettings) -> float:
         """Attempt the first delivery that is due at a destination; seconds until the next turn."""
+        if (pause := self._held_until.get(settings.name, 0.0) - self._clock()) > 0:
+            return pause
         unreachable = self._is_unreachable(settings.name)
         if unreachable and _answers(settings):
             self._note_answer(settings.name)
             unreachable = False
         if unreachable and not self._try_anyway(settings.name):
-            return CALL_SECONDS
+            return CALL_AGAIN_SECONDS
         delivery = self._records.deliveries.first_due(settings.name, self._clock())
         if delivery is None:
             return self._pause(settings.name)
         item = self._records.workitems.one(delivery.workitem_id)
         if item.state in (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED):
-            text = "not sent, because the result was taken back"
+            text = "no longer sent or asked for, because the result was taken back"
             self._records.deliveries.note_cancelled(delivery, text)
             return 0.0
         answers = self._attempt(delivery, settings, unreachable)
         if unreachable and answers:
             self._note_answer(settings.name)
         self.settle(item.id)
-        return 0.0 if answers else CALL_SECONDS
+        return 0.0 if answers else CALL_AGAIN_SECONDS
 
     def _attempt(
         self, delivery: Delivery, settings: DestinationSettings, unreachable: bool
@@ -138,8 +141,8 @@ class Outbox:
         except (DeliveryDelayed, OSError) as error:
             if unreachable:
                 return False
+            pause = max(pause_seconds(number), self._hold(settings.name, error))
             answers = self._still_answers(settings, str(error))
-            pause = pause_seconds(number)
             then = f"again in {pause:.0f} s" if answers else "sent as soon as it answers"
             text = f"attempt {number}: {error}; {then}"
             deliveries.delay(tried, text, self._clock() + pause)
@@ -161,16 +164,21 @@ class Outbox:
         peer = open_destination(settings)
         handover = Handover(settings, self._records, self._workitems, self._site.data, self._clock)
         results = self._workitems.results_for(delivery)
-        if handover.send_rest(delivery, peer, results) or delivery.accepted_at is None:
+        was_sent = handover.send_rest(delivery, peer, results)
+        if was_sent or delivery.accepted_at is None:
             delivery = replace(
                 delivery,
                 attempts=delivery.attempts + 1,
                 accepted_at=self._clock(),
-                resend=False,
+                resend=delivery.resend and not was_sent,
             )
+        shown = handover.to_prove(delivery, results)
+        if results and not shown:
+            text = f"{settings.name} needs none of it: nothing is left to do there"
+            return Attempt(delivery, DeliveryState.ACCEPTED, text)
         waited = 0.0 if unreachable else self._clock() - self._answers_since(delivery)
         proving = Proving(
-            handover, delivery, peer, results, waited, self._read_back_pauses, self._offer
+            handover, delivery, peer, shown, waited, self._read_back_pauses, self._offer
         )
         return proving.prove()
 
@@ -194,15 +202,21 @@ class Outbox:
         return True
 
     def hear_commitments(self) -> None:
-        """Have the deliveries go on for which an archive has answered to us."""
+        """Have the deliveries go on for which an archive has answered to us.
+
+        An answer that nobody waits for is dropped, or we would hear it for ever.
+        """
+        committing = {one.name for one in self._site.destination if one.proof == "commitment"}
         for path, answer in commitments_in(self._site.data):
             request = self._records.commitments.get(answer.transaction_uid)
             if request is None:
                 log.warning("an answer to a request for commitment that was not made is dropped")
-                path.unlink(missing_ok=True)
-            else:
-                self._records.deliveries.hurry_one(request.workitem_id, request.destination)
+            elif request.destination in committing and self._records.deliveries.note_commitment(
+                request.workitem_id, request.destination
+            ):
                 self.wake()
+                continue
+            path.unlink(missing_ok=True)
 
     def settle(self, workitem_id: str) -> None:
         """Work out the state of a written workitem from its deliveries.
@@ -241,7 +255,7 @@ class Outbox:
         waker = self._wakers[settings.name]
         while not self._stopping:
             waker.clear()
-            pause = CALL_SECONDS
+            pause = CALL_AGAIN_SECONDS
             with going_on(
                 f"delivery to {settings.name}", log
             ):  # or nothing would be delivered there
@@ -250,6 +264,13 @@ class Outbox:
                 time.sleep(pause)  # a new result does not make it answer
             else:
                 waker.wait(pause)
+
+    def _hold(self, name: str, error: Exception) -> float:
+        """Leave a destination alone for as long as it asks us to; how long that is, in s."""
+        pause = error.pause_seconds if isinstance(error, DeliveryDelayed) else 0.0
+        if pause:
+            self._held_until[name] = self._clock() + pause
+        return pause
 
     def _is_unreachable(self, name: str) -> bool:
         standing = self._records.destinations.get(name)

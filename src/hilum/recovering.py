@@ -21,7 +21,6 @@ from hilum.engine.liveness import DEAD_SECONDS
 from hilum.errors import ConfigurationError, RecordsUnusable
 from hilum.records import PATIENCE_OF_COMMANDS, Records, records_url
 from hilum.records.copies import Copies, Copy, newest_event
-from hilum.records.database import Database
 from hilum.records.migrations.others import still_there
 from hilum.records.restoring import (
     go_on_counting,
@@ -32,7 +31,7 @@ from hilum.records.restoring import (
 )
 from hilum.records.soundness import ENGINE, RECORDS, damage_of, require_writable
 
-AT_ONCE = 100  # studies in one transaction
+STUDIES_AT_ONCE = 100  # in one transaction
 SIDE_FILES = ("", "-wal", "-shm")  # of a database of SQLite
 Progress = Callable[[str, int, int], None]  # the step, and how many of how many are done
 
@@ -60,6 +59,8 @@ def recover(site: Site, progress: Progress, dead_seconds: float = DEAD_SECONDS) 
     ------
     ConfigurationError
         A process still works on the records, here or on another machine.
+    OtherVersionError
+        Another version of Hilum, or another program, made the tables.
     RecordsUnusable
         Nothing can be read or written there; the text says the cure.
     """
@@ -73,8 +74,8 @@ def recover(site: Site, progress: Progress, dead_seconds: float = DEAD_SECONDS) 
         copies = Copies(site.data)
         files = copies.files()
         outcomes: list[bool | None] = []
-        for start in range(0, len(files), AT_ONCE):
-            read = [copies.read(file) for file in files[start : start + AT_ONCE]]
+        for start in range(0, len(files), STUDIES_AT_ONCE):
+            read = [copies.read(file) for file in files[start : start + STUDIES_AT_ONCE]]
             outcomes += _put_back(records, read)
             progress("studies", len(outcomes), len(files))
         transact(go_on_counting)
@@ -108,8 +109,8 @@ def _require_alone(site: Site, dead_seconds: float) -> None:
     """
     if not (site.database or (site.data / RECORDS).exists()):
         return
-    with closing(Database(records_url(site), PATIENCE_OF_COMMANDS)) as database:
-        if others := still_there(database.transact, dead_seconds):
+    with closing(Records(records_url(site), PATIENCE_OF_COMMANDS)) as records:
+        if others := still_there(records.database.transact, dead_seconds):
             text = f"Hilum still works on these records ({others}): stop it on every machine"
             raise ConfigurationError(f"{text}, then type `hilum recover` again")
 

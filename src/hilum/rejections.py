@@ -1,11 +1,9 @@
 """What the receiver rejected, why and how often: a list that stays short, whatever comes."""
 
-import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 from hilum.wording import printable
 
@@ -57,12 +55,6 @@ class Rejection:
         caller, called = (_shortened(title, LONGEST_AE_TITLE) for title in (caller, called))
         return cls(kind, address, caller, called, _shortened(reason, LONGEST_REASON), now, now)
 
-    @classmethod
-    def read(cls, fields: Mapping[str, Any]) -> "Rejection":
-        """The row as it stands in a hint of the receiver, or in the records."""
-        values = {field.name: fields[field.name] for field in dataclasses.fields(cls)}
-        return cls(**{**values, "kind": RejectionKind(values["kind"])})
-
     @property
     def key(self) -> RejectionKey:
         """Two rejections with the same key are one row."""
@@ -98,10 +90,10 @@ class Rejections:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, refusal: Rejection) -> None:
+    def add(self, rejection: Rejection) -> None:
         """Count `rejection` in its row."""
-        known = self._rows.get(refusal.key)
-        self._rows[refusal.key] = known.and_then(refusal) if known else refusal
+        known = self._rows.get(rejection.key)
+        self._rows[rejection.key] = known.and_then(rejection) if known else rejection
         if len(self._rows) > MOST_ROWS:
             (address, _), *_ = Counter(row.address for row in self).most_common(1)
             oldest = min((r for r in self if r.address == address), key=lambda r: r.last_at)

@@ -32,18 +32,10 @@ def release(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     and no longer wants is taken back there by a note.
     """
     parked = flow.records.deliveries.parked_of(item.id)
-    if not parked:
-        text = f"not released: it is {item.state}, and nothing of it is parked at a destination"
-        return RequestAnswer(False, text)
-    if replaced := _replacement(flow, item):
-        return RequestAnswer(False, f"not released: {replaced} has replaced it")
     defined = {destination.name: destination for destination in flow.site.destination}
     known = [delivery for delivery in parked if delivery.destination in defined]
-    if not known:
-        text = (
-            "not released: the settings do not define its destination; define it and restart Hilum"
-        )
-        return RequestAnswer(False, text)
+    if objection := _objection(flow, item, parked, known):
+        return _no(objection)
     rewritten = []
     for delivery in known:
         settings = defined[delivery.destination]
@@ -52,24 +44,52 @@ def release(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
             wanted = (settings.objects, settings.segmentation, settings.regions)
             flow.writer.write_also(item, settings.variant, wanted)
             if again := _wanted_again(flow, delivery, settings):
-                return RequestAnswer(False, again)
+                return _no(again)
             rewritten.append(_rewrite(flow, item, delivery, settings, asked.at))
-    names = ", ".join(delivery.destination for delivery in known)
-    said = "".join(f"; {one.said}" for one in rewritten)
+    return _released(flow, item, [delivery.destination for delivery in known], rewritten, asked.at)
+
+
+def _objection(
+    flow: Flow, item: Workitem, parked: Sequence[Delivery], known: Sequence[Delivery]
+) -> str:
+    """Why nothing of a workitem can go out; `known` are those of `parked` that have settings."""
+    if not parked:
+        return f"it is {item.state}, and nothing of it is parked at a destination"
+    if replaced := _replacement(flow, item):
+        return f"{replaced} has replaced it"
+    return (
+        "" if known else "the settings do not define its destination; define it and restart Hilum"
+    )
+
+
+def _released(
+    flow: Flow,
+    item: Workitem,
+    destinations: Sequence[str],
+    rewritten: Sequence[Rewritten],
+    at: float,
+) -> RequestAnswer:
+    """Note all of it at once, and begin to deliver."""
+    said = "".join([", ".join(destinations), *(f"; {one.said}" for one in rewritten)])
     variants = {one.delivery.destination: one.variant for one in rewritten}
     notes = [(one.note.note, one.note.owed) for one in rewritten if one.note]
-    destinations = [delivery.destination for delivery in known]
-    reason = f"released, goes to {names}{said}"
-    if not flow.records.workitems.release(item, destinations, reason, variants, notes):
-        return RequestAnswer(False, f"not released: it is {item.state}")
+    reason = f"released, goes to {said}"
+    if not flow.records.workitems.release(item, destinations, reason, at, variants, notes):
+        return _no(f"it is {item.state}")
     flow.outbox.wake()
-    return RequestAnswer(True, f"released; it goes to {names}{said}")
+    return RequestAnswer(True, f"released; it goes to {said}")
+
+
+def _no(why: str) -> RequestAnswer:
+    return RequestAnswer(False, f"not released: {why}")
 
 
 def may_have_arrived(flow: Flow, item: Workitem) -> bool:
     """Whether anything of a workitem was taken somewhere, or nobody knows."""
     deliveries = flow.records.deliveries.of_workitem(item.id)
-    return any(d.state in TAKEN or arrived(flow, d) for d in deliveries)
+    return any(d.state in TAKEN for d in deliveries) or flow.records.receipts.may_have_arrived(
+        item.id
+    )
 
 
 def arrived(flow: Flow, delivery: Delivery) -> frozenset[str]:
@@ -99,7 +119,7 @@ def _wanted_again(flow: Flow, delivery: Delivery, settings: DestinationSettings)
         return ""
     kinds = ", ".join(sorted({r.kind for r in ours if r.identity in rejected & wanted}))
     return (
-        f"not released: a note has taken its {kinds} back at {settings.name}, which cannot be"
+        f"a note has taken its {kinds} back at {settings.name}, which cannot be"
         f" undone; set objects, segmentation and regions of {settings.name} as they were when it"
         " was last released, or take the result back with `hilum withdraw`"
     )

@@ -1,10 +1,12 @@
 """Do what people ask the running gateway for (`asking.py` is the side of the command line)."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from hilum.assembly import Wait, decide
+from hilum.assembly import RuleDecision, Wait, decide
+from hilum.config.site import Rule
 from hilum.deciding import carry_out
+from hilum.dicom.study import Study
 from hilum.errors import HilumError, where
 from hilum.flow import Flow
 from hilum.records.models import Request, Workitem
@@ -52,7 +54,7 @@ def retry(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     if item.state is WorkitemState.DELIVERING:
         hurried = flow.records.deliveries.hurry(item.id)
         flow.outbox.wake()
-        text = "sent again now, or as soon as the destination answers"
+        text = "tried again now, or as soon as the destination answers"
         return RequestAnswer(bool(hurried), text if hurried else "it is being delivered")
     has_failed = item.failure is not None or item.state is WorkitemState.FAILED
     is_ended = item.state is WorkitemState.CANCELLED or _was_taken_back_for(flow, item, asked)
@@ -91,27 +93,34 @@ def run_again(flow: Flow, item: Workitem, at: float) -> RequestAnswer:
 def judge_anew(flow: Flow, item: Workitem) -> RequestAnswer:
     """Have today's rules decide again, at once, on the study of a workitem that was not run."""
     study_uid, module = item.study_uid, item.module
-    rules = [rule for rule in flow.site.rule if rule.module == module]
-    if not rules:
+    if all(rule.module != module for rule in flow.site.rule):
         return RequestAnswer(False, f"not tried again: no rule of the settings names {module}")
     flow.workitems.require_files(item)
     arrival = flow.arrivals.reopen(study_uid)
-    rules = [rule for rule in rules if applies(rule, arrival.study())]
+    rules = _rules_for(flow, module, arrival.study())
     before = _runs(flow, study_uid, module)
     decisions = [decide(arrival, flow.needs[module], rule, time.time()) for rule in rules]
     flow.look_at(arrival)
-    new = sorted(_runs(flow, study_uid, module) - before)
-    if rules and item.rule_key not in {rule.key for rule in rules}:
+    if not rules:
+        return RequestAnswer(False, "not tried again: no rule applies")
+    if item.rule_key not in {rule.key for rule in rules}:
         flow.records.workitems.remove(item.id)  # other rules have judged instead
-    if new:
+    if new := sorted(_runs(flow, study_uid, module) - before):
         return RequestAnswer(True, f"judged anew: analysed as workitem {', '.join(new)}")
+    return _without_run(flow, item, decisions)
+
+
+def _rules_for(flow: Flow, module: str, study: Study) -> list[Rule]:
+    return [rule for rule in flow.site.rule if rule.module == module and applies(rule, study)]
+
+
+def _without_run(flow: Flow, item: Workitem, decisions: Iterable[RuleDecision]) -> RequestAnswer:
+    """Say what the `decisions` on the study of a workitem are, none of which is to run."""
     if waits := [decision.reason for decision in decisions if isinstance(decision, Wait)]:
         return RequestAnswer(True, f"judged anew: {'; '.join(waits)}")
-    items = flow.records.workitems.of_module(study_uid, module)
+    items = flow.records.workitems.of_module(item.study_uid, item.module)
     said = "; ".join(f"{i.state}, {i.reason}" for i in items if i.state in WITHOUT_RUN)
-    return RequestAnswer(
-        False, f"judged anew: {said}" if rules else "not tried again: no rule applies"
-    )
+    return RequestAnswer(False, f"judged anew: {said}")
 
 
 def _runs(flow: Flow, study_uid: str, module: str) -> set[str]:

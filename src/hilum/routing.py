@@ -1,17 +1,18 @@
 """Which series a module gets, and why: every candidate gets a verdict with reasons (pure)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
 from hilum.config.patterns import matches
 from hilum.config.site import Rule, Site
+from hilum.dicom.geometry import Flaw
 from hilum.dicom.identity import PATIENT_AND_STUDY, Judgement, attributes, judge
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
-from hilum.module import Films, Need
+from hilum.module import Films, Input, Need
 from hilum.verdict import Verdict
 
 MOST_ASKED = 50  # images with other patient or study data that fill what one of them leaves empty
@@ -33,10 +34,14 @@ class Selection:
     reserved: bool  # there is a reservation to one that was chosen: a better one may still come
 
     @property
+    def series(self) -> tuple[Series, ...]:
+        """The chosen series of all inputs."""
+        return tuple(one for several in self.chosen.values() for one in several)
+
+    @property
     def images(self) -> dict[str, Instance]:
         """The chosen images of all inputs, by SOP Instance UID."""
-        series = (one for several in self.chosen.values() for one in several)
-        return {image.sop_instance_uid: image for one in series for image in one.instances}
+        return {image.sop_instance_uid: image for one in self.series for image in one.instances}
 
     @property
     def objection(self) -> str:
@@ -126,40 +131,78 @@ def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:
     reserved = False
     candidates = [s for s in study.series if not s.instances[0].is_own_result]
     for name, need in needs.items():
-        patterns = rule.series if name == "series" else rule.inputs.get(name, {})
-        fitting = []
-        reservations: dict[Series, tuple[str, ...]] = {}
-        for series in (
-            found for one in candidates for found in need.candidates(one, rule.tilt == "resample")
-        ):
-            if against := misnamed(series, patterns):
-                said = (*against, *need.objections(series), *series.aside)
-                fits = need.is_for(series)
-                verdict = _verdict(name, series, False, said, is_named=False, fits_modality=fits)
-                verdicts.append(verdict)
-            elif objections := tuple(need.objections(series)):
-                said = (*objections, *_cure(series, need), *series.aside)
-                fits = need.is_for(series)
-                verdicts.append(_verdict(name, series, False, said, fits, fits_modality=fits))
-            else:
-                fitting.append(series)
-                reservations[series] = _reservations(series, need)
-        fitting.sort(key=lambda s: (not reservations[s], *_preference(s)), reverse=True)
-        wanted = fitting if isinstance(need, Films) else fitting[:1]
+        patterns = patterns_of(rule, name)
+        fitting: dict[Series, tuple[str, ...]] = {}  # with what is to be said against each
+        for one in candidates:
+            for series in need.candidates(one, rule.tilt == "resample"):
+                if unfit := _unfit(name, series, need, patterns):
+                    verdicts.append(unfit)
+                else:
+                    fitting[series] = _reservations(series, need)
+        ranked = sorted(fitting, key=lambda s: (not fitting[s], *_preference(s)), reverse=True)
+        wanted = ranked if isinstance(need, Films) else ranked[:1]
         if wanted:
             chosen[name] = tuple(wanted)
-        for rank, series in enumerate(fitting):
-            against = reservations[series]
-            if rank < len(wanted):
-                others = rank < len(fitting) - 1
-                why = _why(series, patterns, against, others)
-                verdicts.append(_verdict(name, series, True, why))
-                reserved = reserved or bool(against)
-            else:
-                better = fitting[0].name if fitting[0].uid != series.uid else fitting[0].label
-                reasons = (*against, f"fits, but {better} fits first")
-                verdicts.append(_verdict(name, series, False, reasons))
+        reserved |= any(map(fitting.get, wanted))
+        verdicts += _ranking(name, ranked, len(wanted), fitting, patterns)
     return Selection(chosen, tuple(verdicts), set(chosen) == set(needs), reserved)
+
+
+def patterns_of(rule: Rule, name: str) -> Mapping[str, str]:
+    """What the rule says of the series for the input called `name`."""
+    return rule.series if name == "series" else rule.inputs.get(name, {})
+
+
+def _unfit(name: str, series: Series, need: Need, patterns: Mapping[str, str]) -> Verdict | None:
+    """Why `series` cannot be the input called `name`; None if it can."""
+    fits = need.is_for(series)
+    if against := misnamed(series, patterns):
+        said = (*against, *need.objections(series), *series.aside)
+        return _verdict(name, series, False, said, is_named=False, fits_modality=fits)
+    if objections := tuple(need.objections(series)):
+        said = (*objections, *_cure(series, need), *series.aside)
+        return _verdict(name, series, False, said, is_named=fits, fits_modality=fits)
+    return None
+
+
+def _ranking(
+    name: str,
+    ranked: Sequence[Series],
+    wanted: int,
+    reservations: Mapping[Series, tuple[str, ...]],
+    patterns: Mapping[str, str],
+) -> Iterator[Verdict]:
+    """A verdict for each series that fits, the best first, of which so many are `wanted`."""
+    for rank, series in enumerate(ranked):
+        against = reservations[series]
+        if rank < wanted:
+            why = _why(series, patterns, against, others=rank < len(ranked) - 1)
+            yield _verdict(name, series, True, why)
+        else:
+            better = ranked[0].name if ranked[0].uid != series.uid else ranked[0].label
+            reasons = (*against, f"fits, but {better} fits first")
+            yield _verdict(name, series, False, reasons)
+
+
+def with_gaps(study: Study, needs: Mapping[str, Need], rule: Rule) -> Iterator[Series]:
+    """Volumes that are rejected only because slices inside or at their ends may still come."""
+    for name, need in needs.items():
+        if not isinstance(need, Input) or not need.volume:
+            continue
+        patterns = patterns_of(rule, name)
+        for series in study.series:
+            if not series.instances[0].is_own_result:
+                volumes = need.candidates(series, rule.tilt == "resample")
+                yield from (v for v in volumes if _lacks_slices_only(v, need, patterns))
+
+
+def _lacks_slices_only(volume: Series, need: Input, patterns: Mapping[str, str]) -> bool:
+    flaw = volume.stack.flaw
+    is_first = flaw is Flaw.SINGLE and not volume.label
+    if not (is_first or flaw is Flaw.MISSING) or misnamed(volume, patterns):
+        return False
+    lasting = Input(need.modality, need.sop_classes, volume=False)
+    return not any(lasting.objections(volume))
 
 
 def misnamed(series: Series, patterns: Mapping[str, str]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from hilum.dicom import codes
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
-from hilum.objects import Document, write_other_withdrawals, write_withdrawal
+from hilum.objects import Analysis, Document, write_other_withdrawals, write_withdrawal
 from hilum.records.models import Delivery, Request, Workitem, WrittenResult
 from hilum.records.states import REACHED_FROM, EventKind, WorkitemKind, WorkitemState
 from hilum.results import DICOM
@@ -151,6 +151,25 @@ def _left(kinds: Collection[str], destination: str) -> str:
     return f"{whose} cannot be taken back by Hilum: tell whoever reads results there"
 
 
+def _notes(
+    flow: Flow,
+    analysis: Analysis,
+    results: Sequence[WrittenResult],
+    said: RejectionNote,
+    lost: dict[str, str],
+) -> list[Document]:
+    """What takes the `results` of one variant back; why a kind cannot be is put into `lost`."""
+    variant = results[0].variant
+    files = (flow.site.data / r.path for r in results if r.media_type == DICOM)
+    instances = [Instance.read(file) for file in files]
+    others = {r.identity: r.kind for r in results if r.media_type != DICOM}
+    documents = write_other_withdrawals(analysis, others, lost, said.reason, variant)
+    if not instances:
+        return documents
+    dataset = write_withdrawal(analysis, instances, said.reason, variant, said.title)
+    return [Document("ko", DICOM, str(dataset.SOPInstanceUID), dataset), *documents]
+
+
 def _write_notes(
     flow: Flow,
     item: Workitem,
@@ -175,15 +194,7 @@ def _write_notes(
     told = set()
     lost: dict[str, str] = {}
     for variant, results in written.items():
-        files = (flow.site.data / r.path for r in results if r.media_type == DICOM)
-        instances = [Instance.read(file) for file in files]
-        documents = []
-        if instances:
-            dataset = write_withdrawal(analysis, instances, said.reason, variant, said.title)
-            documents.append(Document("ko", DICOM, str(dataset.SOPInstanceUID), dataset))
-        others = {r.identity: r.kind for r in results if r.media_type != DICOM}
-        documents += write_other_withdrawals(analysis, others, lost, said.reason, variant)
-        for document in documents:
+        for document in _notes(flow, analysis, results, said, lost):
             flow.workitems.keep(note.id, document, variant)
             told.add(variant)
     for kind, place in lost.items():

@@ -129,7 +129,7 @@ class Workitems:
             for item in runs
             if (came < item.created or self.is_of_today(item))
             and item.inputs == inputs
-            and _has_tilt(item.rule, rule.tilt)
+            and item.rule.tilt == rule.tilt
             and self._is_of(item, labels)
         ]
 
@@ -305,11 +305,6 @@ class Workitems:
             if results := self._records.results.of_workitem(item.id):
                 return results
         return []
-
-
-def _has_tilt(rule: Rule, tilt: str) -> bool:
-    """Whether a rule on record had this parameter; a version that did not know it states none."""
-    return rule.tilt == tilt or "tilt" not in rule.model_fields_set
 
 
 def _witnesses(images: Iterable[Instance], selection: Selection) -> tuple[str, ...]:

@@ -14,10 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from factory import a_workitem, mr_slices, put, write
 from hilum.config import parse
+from hilum.console.durations import AnalysisTimes
 from hilum.console.metrics import SiteMetrics
 from hilum.records import Records, tables
 from hilum.records.models import Correction
-from hilum.records.states import DeliveryState, WorkitemState
+from hilum.records.states import DeliveryState, EventKind, WorkitemState
 from hilum_lab.network.processes import available_port
 from plugin import BRIGHT, install_plugin
 from tests.patience import until
@@ -114,7 +115,7 @@ def test_no_metric_names_a_study_or_a_sender(hilum: Running) -> None:
     labels = {name for line in text.splitlines() for name in re.findall(r"(\w+)=\"", line)}
     assert labels == {
         *("version", "kind", "module", "state", "role", "destination", "source"),
-        *("name", "severity"),
+        *("name", "severity", "le"),
     }
 
 
@@ -128,7 +129,34 @@ def test_every_metric_is_documented_and_nothing_else(tmp_path: Path) -> None:
         assert family.documentation in row, row
     names = set(re.findall(r"hilum_\w+", " ".join(queries_of_the_dashboard())))
     names |= set(re.findall(r"hilum_\w+", " ".join(queries_of_the_rules())))
+    names = {re.sub("_bucket$", "", name) for name in names}
     assert names <= {family.name for family in families}
+
+
+def test_the_time_of_each_analysis_is_counted_once() -> None:
+    with closing(Records("sqlite://")) as records:
+        times = AnalysisTimes(records)
+        ended: dict[str, tuple[float, float]] = {"a": (100.0, 100.2), "b": (101.0, 141.0)}
+        for name, (began, end) in ended.items():
+            put(records, a_workitem(id=name, module="tiny"))
+            for kind, at in (("running", began - 50), ("running", began), ("analysed", end)):
+                number = records.events.add("1.2", EventKind(kind), "", name)
+                write_time = tables.event.update().where(tables.event.c.id == number)
+                records.database.transact(
+                    lambda c, change=write_time, at=at: c.execute(change.values(at=at))
+                )
+
+        def counted(now: float) -> dict[str, float]:
+            samples = times.family(["tiny", "other"], now).samples
+            of_tiny = [s for s in samples if s.labels["module"] == "tiny"]
+            found = {s.labels.get("le", s.name.rpartition("_")[2]): s.value for s in of_tiny}
+            return {key: found[key] for key in ("0.1", "0.25", "30.0", "60.0", "+Inf", "sum")}
+
+        before = {"0.1": 0, "0.25": 1, "30.0": 1, "60.0": 1, "+Inf": 1}
+        assert counted(140.0) == before | {"sum": pytest.approx(0.2)}
+        after = {"0.1": 0, "0.25": 1, "30.0": 1, "60.0": 2, "+Inf": 2, "sum": pytest.approx(40.2)}
+        assert counted(150.0) == after
+        assert counted(160.0) == after
 
 
 @pytest.fixture(scope="module")

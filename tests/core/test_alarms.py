@@ -1,5 +1,6 @@
 """Every alarm begins and ends by itself, and each change is told once to each notifier."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -19,6 +20,7 @@ from hilum.alarms.log import AlarmLog
 from hilum.alarms.telling import LAST_RETRY_SECONDS, Teller
 from hilum.config import parse
 from hilum.config.site import Site
+from hilum.deaths import Death, deaths_in, note_death
 from hilum.dicom.doubt import CORRECTED, DIFFERENT
 from hilum.errors import NotificationError
 from hilum.notifiers import AlarmMessage
@@ -159,6 +161,11 @@ def parked(scene: Scene, state: DeliveryState) -> None:
     put(scene.records, a_delivery("1.2.3", state=state))
 
 
+def late(scene: Scene, seconds: float) -> None:
+    put(scene.records, a_workitem(state=WorkitemState.DELIVERING))
+    put(scene.records, a_delivery("1.2.3", state=DeliveryState.DELAYED, owed_at=NOW - seconds))
+
+
 def failing_notifier(scene: Scene) -> None:
     scene.records.notices.begin("ops", ())
     standing = replace(scene.records.notices.standing("ops"), failing_since=NOW - 1000)
@@ -169,6 +176,11 @@ def moving_engine(scene: Scene) -> None:
     scene.put(tables.executor, an_executor("worker", NOW))
     scene.records.events.add("1.2", EventKind.RUNNING, "")
     scene.records.database.transact(lambda c: c.execute(tables.event.update().values(at=NOW - 60)))
+
+
+def dies(scene: Scene, times: int, seconds: float) -> None:
+    for _ in range(times):
+        note_death(scene.site.data, Death("worker-0", NOW - seconds, -signal.SIGKILL))
 
 
 # name of the alarm -> how grave it is, what makes it begin, and what makes it end
@@ -208,6 +220,11 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
         lambda scene: parked(scene, DeliveryState.MISFILED),
         lambda scene: scene.empty(tables.delivery),
     ),
+    "late pacs": (
+        Severity.ERROR,
+        lambda scene: late(scene, 3601),
+        lambda scene: scene.records.deliveries.cancel(a_workitem(), "a person wished it"),
+    ),
     "destination pacs": (
         Severity.ERROR,
         lambda scene: destination(scene, DestinationState.UNREACHABLE, 301),
@@ -227,6 +244,11 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
         Severity.CRITICAL,
         lambda scene: waits(scene, 61),
         lambda scene: scene.put(tables.executor, an_executor("worker", NOW)),
+    ),
+    "process worker-0": (
+        Severity.ERROR,
+        lambda scene: dies(scene, 5, 60),
+        lambda scene: [file.unlink() for file in scene.site.data.glob("deaths-*")],
     ),
     "notifier ops": (
         Severity.ERROR,
@@ -264,6 +286,7 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
     """Those of the disk, of modules and of certificates have tests of their own."""
     names = {kind.__module__.rpartition(".")[2] for kind in registry.every_kind()}
     tested = {"folder", "identity", "senders", "parked", "destinations", "sources", "engine"}
+    tested |= {"processes", "late"}
     assert names == tested | {"notifiers"} | {"disk", "modules", "certificates"}
 
 
@@ -275,6 +298,11 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
         lambda scene: source(scene, SourceState.REACHABLE, 319),
         lambda scene: waits(scene, 59),
         lambda scene: scene.put(tables.executor, an_executor("gateway", NOW - 59)),
+        lambda scene: late(scene, 3599),
+        lambda scene: (late(scene, 3601), destination(scene, DestinationState.UNREACHABLE, 1)),
+        lambda scene: (late(scene, 9999), destination(scene, DestinationState.REACHABLE, 3599)),
+        lambda scene: dies(scene, 4, 1),
+        lambda scene: (dies(scene, 4, 601), dies(scene, 4, 1)),
         lambda scene: (moving_engine(scene), waits(scene, 36_000)),
     ],
 )
@@ -282,6 +310,25 @@ def test_what_lasts_for_a_moment_is_none(begin: Callable[[Scene], object], scene
     scene.site.data.chmod(0o700)
     begin(scene)
     assert scene.alarms() == []
+
+
+def test_a_process_that_lives_again_is_no_alarm_ten_minutes_later(scene: Scene) -> None:
+    scene.site.data.chmod(0o700)
+    dies(scene, 7, 0)
+    (alarm,) = scene.alarms(NOW + 599)
+    assert "worker-0 of Hilum has died 7 times within 10 minutes, the last time by SIGKILL" in (
+        alarm.text
+    )
+    assert scene.alarms(NOW + 601) == []
+    for file in scene.site.data.glob("deaths-*"):
+        file.write_text("half of i")  # by a power cut
+    assert scene.alarms() == []
+    note_death(scene.site.data, Death("gateway", NOW, 1))
+    assert [death.exit_code for death in deaths_in(scene.site.data, NOW)] == [1]
+
+
+def test_a_disk_without_room_ends_no_supervisor(scene: Scene) -> None:
+    note_death(scene.site.data / "none", Death("gateway", NOW, 1))
 
 
 def test_a_certificate_that_ends_is_told_until_it_is_renewed(scene: Scene, tmp_path: Path) -> None:
@@ -302,6 +349,21 @@ def test_a_certificate_that_ends_is_told_until_it_is_renewed(scene: Scene, tmp_p
     (alarm,) = alarms_now(site, scene.records, made)
     assert alarm.severity is Severity.CRITICAL
     assert alarm.text == "the certificate of receiver cannot be read"
+
+
+def test_a_source_and_a_destination_of_one_name_are_two_alarms(
+    scene: Scene, tmp_path: Path
+) -> None:
+    own = SelfSigned.make(tmp_path)
+    tls = {"tls": {"certificate_file": own.certificate, "key_file": own.key}}
+    archive = {"name": "archive", **tls}
+    ends = {
+        "source": [{**archive, "kind": "orthanc", "url": "https://127.0.0.1"}],
+        "destination": [{**archive, "kind": "dimse"}],
+    }
+    site = parse({**SITE, "data": str(tmp_path), **ends})
+    found = {a.name for a in alarms_now(site, scene.records) if a.name[:4] == "cert"}
+    assert found == {"certificate source archive", "certificate destination archive"}
 
 
 def test_a_result_that_is_taken_and_never_shown_is_parked(scene: Scene) -> None:

@@ -8,11 +8,15 @@ import pytest
 
 from factory import a_study, a_workitem, mr_slices, put, write
 from hilum.arrivals import MOST_COUNTS, Arrivals
+from hilum.assembly import Run, Wait, decide
+from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import HilumError
 from hilum.hints import Aborted, Counted, Quarantined, Released, Stored
 from hilum.inbox import Inbox
+from hilum.inbox.starts import MOST_STARTS, Starts
+from hilum.module import Input
 from hilum.records import Records, views
 from hilum.records.states import WorkitemState
 from hilum.verdict import Verdict
@@ -73,6 +77,63 @@ def test_an_image_no_hint_told_of_is_seen_when_the_association_ends(
     (arrival,) = arrivals.due(float("inf"))
     assert arrival.images == len(kept)
     assert arrival.finished(kept[0].series_uid) is not bool(others)
+
+
+STOPPED, STARTED = 1e9 + 2, 1e9 + 500
+NEEDS = {"series": Input("MR")}
+
+
+def second_half(kept: list[Instance], began: float) -> None:
+    """The first two images came before the stop, a second apart, the last one since `began`."""
+    for instance, at in zip(kept, (STOPPED - 1, STOPPED, began), strict=True):
+        os.utime(instance.path, (at, at))
+
+
+@pytest.mark.parametrize("by_hint", [True, False])
+@pytest.mark.parametrize("starts", [(), (STARTED,), (1e8, STARTED, 2e9), (STARTED, 2e9)])
+def test_a_pause_in_which_the_receiver_began_anew_is_not_the_senders(
+    arrivals: Arrivals, tmp_path: Path, kept: list[Instance], by_hint: bool, starts: tuple[float]
+) -> None:
+    """Without that, a study that had half arrived waits as if its sender paused for minutes."""
+    second_half(kept, STARTED + 1)
+    for at in starts:
+        Starts(tmp_path).note(at)
+    if by_hint:
+        for instance in kept:
+            arrivals.take(Stored(instance.path, "a"))
+    else:
+        arrivals.sweep()
+    (arrival,) = arrivals.due(float("inf"))
+    assert arrival.longest_pause == (1.0 if starts else STARTED + 1 - STOPPED)
+    decision = decide(arrival, NEEDS, Rule(module="m"), STARTED + 1 + 5)
+    assert isinstance(decision, Run if starts else Wait)
+
+
+def test_a_pause_before_or_after_a_start_is_the_senders(
+    arrivals: Arrivals, tmp_path: Path, kept: list[Instance]
+) -> None:
+    Starts(tmp_path).note(STOPPED - 2)
+    second_half(kept, STOPPED + 30)
+    Starts(tmp_path).note(STOPPED + 31)
+    arrivals.sweep()
+    (arrival,) = arrivals.due(float("inf"))
+    assert arrival.longest_pause == 30.0
+
+
+@pytest.mark.parametrize("damage", ["", "half a numb", "\0\0\0"])
+def test_starts_are_bounded_and_begin_anew_where_they_are_damaged(
+    tmp_path: Path, damage: str
+) -> None:
+    starts = Starts(tmp_path)
+    for at in range(2 * MOST_STARTS):
+        starts.note(float(at))
+    assert not starts.lie_between(0.0, MOST_STARTS - 1.0)
+    assert starts.lie_between(0.0, float(MOST_STARTS))
+    (tmp_path / "receiver.starts").write_text(damage)
+    assert not starts.lie_between(0.0, 1e9)
+    Starts(tmp_path).note(7.0)
+    assert starts.lie_between(6.9, 7.0)
+    assert not starts.lie_between(7.0, 8.0)
 
 
 def test_a_study_came_when_its_first_file_did_not_when_it_was_found(

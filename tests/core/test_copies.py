@@ -135,7 +135,7 @@ def test_the_copies_follow_each_line_and_that_a_study_is_settled(
 def test_a_keeper_goes_on_where_the_last_one_ended(
     records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(copies, "AT_ONCE", 3)
+    monkeypatch.setattr(copies, "LINES_AT_ONCE", 3)
     for number in range(10):
         add_study(records, f"1.{number}")
     assert Keeper(records.database.transact, tmp_path).follow()  # there is more

@@ -4,6 +4,7 @@ A state machine over the real `Flow`, outbox and result objects, with two archiv
 real. The clock is the test's; the worker writes a result that is always the same.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,15 +20,24 @@ from pydicom.dataset import Dataset
 
 from hilum.config.kinds import DestinationSettings
 from hilum.deciding import _end
+from hilum.delivery.filing import FilingJudgement
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.records.models import Workitem
-from hilum.records.states import ARRIVED, DeliveryState, RequestAction, WorkitemState
+from hilum.records.states import (
+    ARRIVED,
+    PARKED,
+    DeliveryState,
+    RequestAction,
+    WorkitemKind,
+    WorkitemState,
+)
 from hilum.requests import obey
+from hilum.results import SOP_CLASSES
 from hilum.withdrawing import RejectionNote
-from hilum_lab.archives.behaviour import AE_TITLE
-from hilum_lab.archives.dimse import DimseArchive
+from hilum_lab.archives.behaviour import AE_TITLE, DimseBehaviour
+from hilum_lab.archives.dimse import WELL, DimseArchive
 from hilum_lab.network.processes import LOOPBACK, available_port
 from tests.core.test_order_of_arrival import HELD, Death, Gateway, contents
 
@@ -41,6 +51,7 @@ ASK = (
     RequestAction.CANCEL,
     RequestAction.WITHDRAW,
 )
+PAIRED = (*ASK, RequestAction.DECIDE)
 
 
 class Choosy(DimseArchive):
@@ -55,6 +66,7 @@ class Choosy(DimseArchive):
 
     def clear(self) -> None:
         self.refused = frozenset()
+        self.behaviour = WELL
         self.sent.clear()
         self.forget()
 
@@ -91,6 +103,7 @@ class Hospital:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.wanted: dict[str, tuple[str, ...]] = dict.fromkeys(NAMES, ("sr", "pdf"))
+        self.identity = ""  # of the patient under whom the images came again
         for archive in ARCHIVES.values():
             archive.clear()
         self.hall = self._open()
@@ -160,6 +173,7 @@ class Hospital:
             archive.refused = frozenset()
         for _ in range(3):
             obey(self.hall.flow)
+            self.hall.wait(30)
             self.work()
             self.hall.now += 3600
             for name in NAMES:
@@ -171,7 +185,20 @@ class Hospital:
     def ask(self, number: int, action: RequestAction) -> None:
         items = self.items()
         item = items[number % len(items)]
-        self.hall.records.requests.add(action, item.id, "because")
+        reason = self.identity if action is RequestAction.DECIDE else "because"
+        self.hall.records.requests.add(action, item.id, reason)
+
+    def correct(self) -> None:
+        """An archive files the study under another patient, whom a person may decide for."""
+        there = Dataset()
+        there.PatientID = "CORRECTED"
+        [item] = self.items()
+        found = FilingJudgement("filed under another patient", correct=there)
+        assert "hilum decide" in self.hall.flow.corrections.offer_filed(item, found, "a")
+        [sent] = self.hall.records.corrections.open_ones()
+        self.identity = sent.identity
+        for image in self.hall.flow.corrections.versions.all_of(item.study_uid):
+            os.utime(image, (self.hall.now, self.hall.now))
 
     def answers(self) -> list[str]:
         """What was answered to everything that was asked for."""
@@ -270,8 +297,8 @@ def hospital() -> Iterator[Hospital]:
     made.close()
 
 
-@pytest.mark.parametrize("first", ASK)
-@pytest.mark.parametrize("then", ASK)
+@pytest.mark.parametrize("first", PAIRED)
+@pytest.mark.parametrize("then", PAIRED)
 def test_any_two_requests_about_what_was_half_taken(
     hospital: Hospital, first: RequestAction, then: RequestAction
 ) -> None:
@@ -281,10 +308,35 @@ def test_any_two_requests_about_what_was_half_taken(
         hospital.deliver(name)
     hospital.wanted["a"] = ("sc",)
     hospital.restart()
+    hospital.correct()
     for action in (first, then):
         hospital.ask(0, action)
         obey(hospital.hall.flow)
     hospital.quiet()
+    hospital.check()
+    if RequestAction.DECIDE in (first, then):
+        assert any(answer.startswith("decided; ") for answer in hospital.answers())
+        for archive in ARCHIVES.values():
+            patients = {archive.holds[uid].PatientID for uid in archive.standing()}
+            assert patients == {"CORRECTED"}, hospital.story()
+
+
+def test_what_is_taken_back_waits_for_nobody(hospital: Hospital) -> None:
+    """One archive has refused it, and the other has never shown it."""
+    ARCHIVES["a"].refused = frozenset({"DOC", "SR"})
+    ARCHIVES["b"].behaviour = DimseBehaviour(keeps=False)
+    for _ in range(20):
+        for name in NAMES:
+            hospital.deliver(name)
+        hospital.hall.now += 1800
+    records = hospital.hall.records.deliveries
+    assert set(records.studies_in(*PARKED)) == {"a", "b"}
+    for archive in ARCHIVES.values():
+        archive.behaviour = WELL
+    hospital.ask(0, RequestAction.WITHDRAW)
+    hospital.quiet()
+    assert records.studies_in(*PARKED) == {}
+    assert all(d.state.settled for i in hospital.items() for d in records.of_workitem(i.id))
     hospital.check()
 
 
@@ -359,6 +411,23 @@ def test_a_note_is_not_stopped_or_taken_back(hospital: Hospital, action: Request
     assert hospital.answers()[-1].startswith("not ")
     assert ARCHIVES["a"].standing() == set()
     hospital.check()
+
+
+@pytest.mark.parametrize("status", [0xA770, 0xA774])
+def test_a_note_that_an_archive_does_not_need_waits_for_nobody(
+    hospital: Hospital, status: int
+) -> None:
+    """A person has rejected the result there already."""
+    hospital.deliver("a")
+    hospital.deliver("b")
+    ARCHIVES["a"].behaviour = DimseBehaviour(statuses={SOP_CLASSES["ko"]: status})
+    hospital.ask(0, RequestAction.WITHDRAW)
+    hospital.quiet()
+    [note] = [item for item in hospital.items() if item.kind is WorkitemKind.WITHDRAWAL]
+    assert note.state is WorkitemState.COMPLETED
+    assert "nothing is left to do" in hospital.story()
+    assert ARCHIVES["b"].standing() == set()
+    assert set(ARCHIVES["a"].sent.values()) == {1}
 
 
 def test_what_another_run_has_replaced_is_not_released(hospital: Hospital) -> None:

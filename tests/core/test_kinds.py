@@ -2,13 +2,16 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from factory import a_delivery, put
 from hilum.cli import app
 from hilum.config import load, parse
+from hilum.config.kinds import LONGEST_VARIANT
 from hilum.errors import ConfigurationError
 from hilum.kinds import (
     DESTINATIONS,
@@ -22,7 +25,7 @@ from hilum.kinds import (
     Kinds,
 )
 from hilum.objects import write_other_withdrawals, write_what_can_be
-from hilum.records import tables
+from hilum.records import Records, tables
 from hilum.service.preflight import check_ends
 from hilum.testing import analysis_of, write_series
 from hilum_lab.package import write_package
@@ -148,6 +151,27 @@ def test_the_columns_of_the_records_are_as_wide_as_kinds_may_be() -> None:
     columns = tables.result.c
     widths = (columns.kind.type.length, columns.media_type.type.length)
     assert widths == (LONGEST_NAME, LONGEST_MEDIA_TYPE)
+    variants = {tables.result.c.variant.type.length, tables.delivery.c.variant.type.length}
+    assert variants == {LONGEST_VARIANT}
+
+
+def test_more_objects_than_the_records_can_name_are_refused(
+    register: Callable[..., None], database: str
+) -> None:
+    names = [f"{n}".ljust(LONGEST_NAME, "k") for n in range(8)]
+    source = "class Kind:\n    media_type, refers_to, write = 'text/plain', (), None\n"
+    register(OBJECTS, "their-package", source, **dict.fromkeys(names, "Kind"))
+    with pytest.raises(
+        ConfigurationError, match=r"too long together, by [0-9]+ characters: leave one out"
+    ):
+        parse({"destination": [{**FOLDER, "objects": names}]})
+    two = [{**FOLDER, "objects": names[1:]}, {**FOLDER, "name": "two", "objects": names[:1]}]
+    places = parse({"destination": two}).destination  # the cure that is printed
+    with closing(Records(database)) as records:
+        for place in places:
+            put(records, a_delivery("1.2.3", place.name, variant=place.variant))
+        kept = {one.variant for one in records.deliveries.of_workitem("1.2.3")}
+    assert kept == {place.variant for place in places}
 
 
 @pytest.mark.parametrize("name", ["", "a b", "ö", "x" * 33, "../out"])

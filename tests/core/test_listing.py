@@ -16,7 +16,7 @@ from factory import a_delivery, a_study, a_workitem, put
 from hilum.records import Records, listing, tables
 from hilum.records.listing import Standing, StudyFacts, standing_of
 from hilum.records.models import Correction, Delivery, Removal, Workitem, WorkitemOutline
-from hilum.records.states import DeliveryState, StudyState, WorkitemKind, WorkitemState
+from hilum.records.states import PARKED, DeliveryState, StudyState, WorkitemKind, WorkitemState
 from hilum.summary import (
     ClassificationSummary,
     MeasurementSummary,
@@ -210,7 +210,9 @@ acts = st.one_of(
         PACS,
     ),
     st.builds(
-        lambda name, to: lambda r: r.workitems.release(item_called(name), [to], "so"), NAMES, PACS
+        lambda name, to: lambda r: r.workitems.release(item_called(name), [to], "so", 1.0),
+        NAMES,
+        PACS,
     ),
     st.builds(
         lambda name, to: lambda r: r.workitems.resend(item_called(name), to, "so", 1.0),
@@ -227,11 +229,10 @@ acts = st.one_of(
         lambda name, to: lambda r: r.deliveries.accept(owed(name, to), "asked", 5.0), NAMES, PACS
     ),
     st.builds(
-        lambda name, to: (
-            lambda r: r.deliveries.park(owed(name, to), DeliveryState.REFUSED, "never")
-        ),
+        lambda name, to, state: lambda r: r.deliveries.park(owed(name, to), state, "never"),
         NAMES,
         PACS,
+        st.sampled_from(PARKED),
     ),
     st.builds(
         lambda name, to: (
@@ -244,6 +245,7 @@ acts = st.one_of(
         lambda name, to: lambda r: r.deliveries.note_cancelled(owed(name, to), "so"), NAMES, PACS
     ),
     st.builds(lambda name: lambda r: r.deliveries.cancel(item_called(name), "so"), NAMES),
+    st.builds(lambda name, to: lambda r: r.deliveries.hurry_one(name, to), NAMES, PACS),
     st.just(lambda r: r.corrections.note(Correction(STUDY, "k", 1.0, ("CT1",), True))),
     st.just(lambda r: r.corrections.dismiss(STUDY)),
     st.just(lambda r: r.studies.reviewed(STUDY, 3, 5.0, 3)),

@@ -123,6 +123,42 @@ def test_an_error_is_one_line_without_its_text(tmp_path: Path) -> None:
     assert "MARKER" not in line
 
 
+class Odd:
+    """A value that cannot be told."""
+
+    def __str__(self) -> str:
+        raise AttributeError("MARKER^PATIENT")
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "problem"),
+    [
+        ("%d images", ("MARKER^PATIENT",), "TypeError"),
+        ("%(name)s", ({"patient": "MARKER^PATIENT"},), "KeyError"),
+        ("%q of %s", (1, "MARKER^PATIENT"), "ValueError"),
+        ("%s %s", ("MARKER^PATIENT",), "TypeError"),
+        ("%s", (Odd(),), "AttributeError"),
+    ],
+)
+def test_a_text_that_does_not_fit_its_values_is_a_line_without_them(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    text: str,
+    values: tuple[object, ...],
+    problem: str,
+) -> None:
+    log = logging.Logger("odd")
+    log.addHandler(handler := SharedLog(tmp_path / "hilum.log"))
+    for _ in range(10 * SAME_TEXT):
+        log.warning(text, *values)
+    lines = (tmp_path / "hilum.log").read_text().splitlines()
+    handler.close()
+    assert len(lines) == SAME_TEXT
+    assert f"WARNING odd a line cannot be told ({problem}): test_logs.py, line " in lines[0]
+    assert "MARKER" not in (tmp_path / "hilum.log").read_text()
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_full_disk_costs_lines_and_says_how_many(
     small_disk: Callable[..., object], tmp_path: Path
 ) -> None:

@@ -43,7 +43,7 @@ MODELS: dict[str, type] = {
     "alarm": models.BegunAlarm,
     "notice": models.Notice,
     "notifier": models.NotifierStanding,
-    "refused": Rejection,
+    "rejection": Rejection,
     "executor": models.Executor,
     "request": models.Request,
 }
@@ -121,5 +121,6 @@ def test_a_row_of_another_version_is_read_too() -> None:
         records.database.transact(lambda c: c.execute(statement))
         item = records.workitems.one("1.2.3")
     assert item.rule == Rule(module="m", send_to=("pacs",))
+    assert item.rule.tilt == "refuse"  # as that version did
     assert item.verdicts[0].is_named
     assert item.findings == (NoteSummary("A remark."),)

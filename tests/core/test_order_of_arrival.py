@@ -152,7 +152,7 @@ class Gateway:
             if state is WorkitemState.SCHEDULED and self.flow.begin(workitem):
                 self.records.workitems.set_state(workitem, WorkitemState.RUNNING)
             elif state is WorkitemState.RUNNING and self.flow.is_wanted(workitem):
-                self.records.workitems.set_state(workitem, WorkitemState.DELIVERING)
+                self.records.workitems.deliver(workitem, "", [])
             elif state is WorkitemState.DELIVERING:
                 self.records.workitems.set_state(workitem, WorkitemState.COMPLETED)
 
@@ -241,12 +241,12 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(writes=st.integers(0, 12), seconds=st.sampled_from([1.0, 10.0, 30.0]))
     def die(self, writes: int, seconds: float) -> None:
         """Between any two lines that are written down."""
-        self.gateway.records.writes_left = writes
+        self.gateway.records.transactions_left = writes
         try:
             self.gateway.wait(seconds)
         except Death:
             self.gateway.restart()
-        self.gateway.records.writes_left = None
+        self.gateway.records.transactions_left = None
 
     @rule(steps=st.integers(1, 6))
     def analyse(self, steps: int) -> None:

@@ -15,12 +15,13 @@ from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.outbox import Outbox
-from hilum.records import Records, views
+from hilum.records import views
 from hilum.records.models import Delivery
 from hilum.records.states import DeliveryState, WorkitemState
 from hilum.workitems import Workitems
 from hilum_lab.archives.behaviour import EVERY, WebBehaviour
 from hilum_lab.archives.dicomweb import WELL, DicomwebArchive
+from tests.core.test_order_of_arrival import Mortal
 
 HOUR = 3600.0
 FULL, REFUSES = (WebBehaviour(reasons={EVERY: reason}) for reason in (0xA700, 0xC000))
@@ -34,7 +35,7 @@ DEAF = WebBehaviour(call_status=503)  # takes, and answers all but the call
 def release(desk: "Desk", name: str) -> None:
     """As a person does."""
     item = desk.records.workitems.one(name)
-    assert desk.records.workitems.release(item, ["pacs"], "released")
+    assert desk.records.workitems.release(item, ["pacs"], "released", desk.now)
 
 
 class Desk:
@@ -43,7 +44,7 @@ class Desk:
     def __init__(self, folder: Path, *destinations: DestinationSettings) -> None:
         self.folder = folder
         self.now = 1e9
-        self.records = Records(f"sqlite:///{folder}/hilum.db")
+        self.records = Mortal(f"sqlite:///{folder}/hilum.db")
         self.site = Site(data=folder, destination=destinations)
         workitems = Workitems(self.records, Inbox(folder), folder, {}, {})
         self.outbox = Outbox(
@@ -110,7 +111,7 @@ def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: DicomwebArchi
     back = desk.now
     while (pause := desk.turn()) == 0:
         pass
-    assert desk.now - pause - back <= module.CALL_SECONDS
+    assert desk.now - pause - back <= module.CALL_AGAIN_SECONDS
     assert set(archive.holds) == uids
     assert set(archive.sent.values()) == {1}
     assert [desk.state(name) for name in "abc"] == ["completed"] * 3
@@ -144,6 +145,24 @@ def test_one_that_cannot_be_taken_holds_up_no_other(desk: Desk, archive: Dicomwe
     desk.owe("second", "pacs")
     desk.turn()
     assert [desk.state(name) for name in ("first", "second")] == ["delivering", "completed"]
+
+
+@pytest.mark.parametrize(("asked", "pause"), [("600", 600.0), ("864000", 1800.0)])
+def test_one_that_asks_us_to_wait_is_left_alone_and_is_not_unreachable(
+    desk: Desk, archive: DicomwebArchive, asked: str, pause: float
+) -> None:
+    archive.open(WebBehaviour(busy_first=2, qido_status=503, retry_after=asked))
+    uids = {desk.owe(name, "pacs") for name in "ab"}
+    assert desk.turn() == 0, "it has answered"
+    assert f"asks us to wait {pause:.0f} s; again in {pause:.0f} s" in desk.delivery("a").reason
+    assert views.destinations(desk.site, desk.records)[0].state != "unreachable"
+    archive.asked = 0
+    assert desk.turn() == pause, "the other result waits, too"
+    assert archive.asked == 0
+    archive.open()
+    while desk.turn() == 0:
+        pass
+    assert set(archive.holds) == uids
 
 
 def test_a_refusal_is_parked_until_a_person_releases_it(
@@ -274,7 +293,7 @@ def test_a_proxy_without_its_archive_is_unreachable_too(
 ) -> None:
     desk.owe("a", "pacs")
     archive.behaviour = BROKEN
-    assert desk.turn() == module.CALL_SECONDS
+    assert desk.turn() == module.CALL_AGAIN_SECONDS
     assert views.destinations(desk.site, desk.records)[0].state == "unreachable"
     asked = archive.asked
     desk.turn()
@@ -291,7 +310,7 @@ def test_an_archive_that_answers_no_call_is_not_unreachable_for_ever(
     began = desk.now
     while desk.state("a") == "delivering":
         desk.turn()
-    assert desk.now - began < module.ANYWAY_SECONDS + 2 * module.CALL_SECONDS
+    assert desk.now - began < module.ANYWAY_SECONDS + 2 * module.CALL_AGAIN_SECONDS
     assert desk.delivery("a").attempts == 2
     assert views.destinations(desk.site, desk.records)[0].state == "reachable"
 

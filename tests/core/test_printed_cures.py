@@ -11,15 +11,18 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from pydantic import ValidationError
 
-from factory import a_study, a_workitem, mr_slices, put, write
+from factory import a_result, a_study, a_workitem, mr_slices, put, write
+from hilum.destinations.folder import FolderDestinationSettings
 from hilum.errors import ConfigurationError
 from hilum.offline import analyse_folder
 from hilum.privacy import secret_in
 from hilum.records import Records, views
 from hilum.records.models import Workitem
-from hilum.records.states import WorkitemState
+from hilum.records.states import EventKind, WorkitemState
 from plugin import BRIGHT, install_plugin
+from tests.core.test_outbox import Desk
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users and mounts disks")
 NOBODY = 65534
@@ -144,6 +147,49 @@ def test_a_row_that_cannot_be_shown_at_all_is_told_in_the_log(
     [study] = views.studies(records, 1, False).studies
     assert [item.id for item in study.workitems] == ["good"]
     assert "workitem odd on record cannot be read: state" in caplog.messages
+    records.close()
+
+
+def test_a_delivery_that_cannot_be_read_waits_for_a_person_and_holds_up_no_other(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path, FolderDestinationSettings(name="pacs", folder=tmp_path / "pacs"))
+    for name in ("odd", "good"):  # the odd one was owed first
+        desk.owe(name, "pacs")
+        desk.now += 1
+    statement = sa.text("update delivery set attempts = 'many' where workitem_id = 'odd'")
+    desk.records.database.transact(lambda connection: connection.execute(statement))
+    desk.turn()
+    assert [desk.state(name) for name in ("odd", "good")] == ["delivering", "completed"]
+    desk.outbox.settle("odd")
+    assert desk.records.workitems.one("odd").reason == "pacs (refused)"
+    assert desk.delivery("odd").reason == "on record, and Hilum cannot read how it stands"
+    assert (
+        views.trace(desk.records, "1.2")[-1].kind == "parked"
+    )  # what is tried again leaves it out
+    desk.records.close()
+
+
+def test_a_line_or_result_that_cannot_be_read_hides_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = Records(f"sqlite:///{tmp_path}/hilum.db")
+    put(records, a_study(), a_workitem(id="a"))
+    for name in ("good", "odd"):
+        put(records, a_result("a", identity=name, path=Path(name)))
+        records.events.add("1.2", EventKind.SERIES, name)
+    for change in (
+        "update event set kind = 'of a later version' where text = 'odd'",
+        "update result set media_type = x'ff' where identity = 'odd'",
+    ):
+        records.database.transact(lambda c, change=change: c.execute(sa.text(change)))
+    assert [line.text for line in views.trace(records, "1.2")] == ["good"]
+    [study] = views.studies(records, 1, False).studies
+    assert [result.identity for result in study.workitems[0].results] == ["good"]
+    assert "event 2 on record cannot be read: kind" in caplog.messages
+    assert "result odd on record cannot be read: media_type" in caplog.messages
+    with pytest.raises(ValidationError):  # or a note would not name it
+        records.results.of_workitem("a")
     records.close()
 
 

@@ -21,6 +21,7 @@ from hilum_lab.archives.dicomweb import DicomwebArchive
 from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import LOOPBACK, available_port
 
+SOON = 0.2  # seconds: enough for those that never answer
 STORAGE = [str(context.abstract_syntax) for context in AllStoragePresentationContexts]
 
 
@@ -52,8 +53,11 @@ def silent() -> Iterator[int]:
 
 
 @pytest.fixture
-def wrong(tmp_path: Path) -> Iterator[dict[str, tuple[dict[str, Any], str]]]:
+def wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, tuple[dict[str, Any], str]]]:
     """Settings by name, each with one mistake, and what must be said about it."""
+    monkeypatch.setattr("hilum.transport.scu.PROBE_SECONDS", SOON)
     archive, web = DimseArchive(available_port()), DicomwebArchive()
     archive.open()
     web.open()
@@ -80,8 +84,8 @@ def wrong(tmp_path: Path) -> Iterator[dict[str, tuple[dict[str, Any], str]]]:
             "title": (dimse(ae_title="OTHER"), "C-ECHO"),
             "host": (dimse(host="nowhere.invalid"), "C-ECHO"),
             "port": (dimse(nobody), "C-ECHO"),
-            "silent": (dimse(port_of(silent())), "C-ECHO"),
-            "http": (dimse(web.port), "C-ECHO"),
+            "silent": (dimse(port_of(silent()), timeout_seconds=SOON), "C-ECHO"),
+            "http": (dimse(web.port, timeout_seconds=SOON), "C-ECHO"),
             "caller": (dimse(port_of(entity(calling="KNOWN"))), "C-ECHO"),
             "pdf": (dimse(port_of(entity(EncapsulatedPDFStorage))), "C-STORE"),
             "stores-nothing": (dimse(port_of(entity(*STORAGE))), "C-STORE"),

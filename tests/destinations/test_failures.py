@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from hilum.destinations.folder import FolderDestinationSettings
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.testing import results_of
 from hilum.transport.statuses import meaning_of
+from hilum_lab.archives.behaviour import AE_TITLE, DimseBehaviour
+from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
 from tests.synthetic import DCMTK, running_receiver, uid, wait_for_port, write_series
 
@@ -254,6 +256,13 @@ def test_whose_a_study_is_is_asked_as_the_archive_understands_it(archive: str, p
     assert [filed.stated.PatientID for filed in _web(archive, place).filing("1.2")] == ["7"]
 
 
+def test_other_studies_that_an_archive_lists_do_not_count(archive: str) -> None:
+    """Some archives do not know a key of the query, and answer as if it were not there."""
+    stated = {uid: {"0020000D": {"vr": "UI", "Value": [uid]}} for uid in ("1.2", "1.3")}
+    _Archive.body = list(stated.values())
+    assert [filed.stated.StudyInstanceUID for filed in _web(archive).filing("1.2")] == ["1.2"]
+
+
 @pytest.mark.parametrize("body", [[{"no": 1}], [{"0010": 1}], [{"00100020": {"Value": [1]}}]])
 def test_an_answer_in_odd_json_ends_in_words(archive: str, body: object) -> None:
     _Archive.body = body
@@ -341,3 +350,52 @@ def test_verdicts(status: int, expected: Acceptance) -> None:
     meaning, text = meaning_of(status)
     assert meaning is expected
     assert f"0x{status:04X}" in text
+
+
+@pytest.mark.parametrize("status", [0xA700, 0xC001])
+def test_a_list_that_the_archive_cuts_short_by_a_status_shows_what_is_on_it(
+    files: list[Path], status: int
+) -> None:
+    results = results_of(files)
+    archive = DimseArchive(available_port())
+    archive.open(DimseBehaviour(limit=1, limit_status=status))
+    try:
+        destination = open_destination(
+            _dimse(archive.port).model_copy(update={"ae_title": AE_TITLE})
+        )
+        assert {one.acceptance for one in destination.send(results)} == {Acceptance.TAKEN}
+        assert destination.ask(results).missing == ()
+        archive.open(DimseBehaviour(find_statuses={"IMAGE": 0xA700}))
+        with pytest.raises(
+            DeliveryDelayed, match="answered C-FIND with 0xA700: it lacks resources"
+        ):
+            destination.ask(results)
+    finally:
+        archive.close()
+
+
+def test_an_answer_that_only_trickles_in_is_not_waited_for(files: list[Path]) -> None:
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "100000")
+            self.end_headers()
+            with suppress(OSError):  # nobody waits for the rest
+                while not over.wait(0.05):
+                    self.wfile.write(b" ")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Keep the test's output clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        settings = DicomwebDestinationSettings(name="web", url=url, timeout_seconds=0.5)
+        try:
+            with pytest.raises(DeliveryDelayed, match="web: no answer in time"):
+                open_destination(settings).ask(results_of(files))
+        finally:
+            over.set()
+            server.shutdown()

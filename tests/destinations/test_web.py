@@ -1,6 +1,7 @@
 """DICOMweb as hospitals have it: behind nginx, with logins, certificates, limits and redirects."""
 
 import base64
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from tests.web_front import (
     WITH_LOGIN,
     Nginx,
     TokenService,
+    connect_proxy,
     token_service,
 )
 
@@ -132,7 +134,7 @@ def checks(destination: Destination) -> dict[str, Checked]:
     [
         ("{0.url}/pacs", "HTTP 401: the login is wrong: correct username, password_file"),
         ("{0.url}/nothing", "HTTP 404: there is no such service at that address: correct url"),
-        ("{0.url}/busy", "HTTP 503, and wants 7 s of peace"),
+        ("{0.url}/busy", "HTTP 503, and asks us to wait 7 s"),
         ("{0.url}/round", "redirects again and again: correct url"),
         ("{0.url}/login", "HTTP 302: it redirects to http://127.0.0.1:{0.port}/form:"),
         ("{0.https}/open", "name who signed it as ca_file in tls"),
@@ -151,6 +153,7 @@ def test_a_trial_says_what_is_wrong(nginx: Nginx, place: str, cure: str) -> None
     [
         ("{0.mutual}/open", "asks for a client certificate that it trusts"),
         ("{0.wrong}/open", "certificate is not for this address"),
+        ("{0.expired}/open", "its certificate has expired: have it renewed there"),
         ("{0.https}/down", "it redirects to http://127.0.0.1:{0.port}/pacs/dicom-web: "),
     ],
 )
@@ -159,6 +162,22 @@ def test_a_trial_by_https_says_what_is_wrong(nginx: Nginx, place: str, cure: str
     tried = checks(destination)["STOW-RS"]
     assert not tried.good
     assert cure.format(nginx) in tried.text
+
+
+def test_https_goes_through_a_proxy_that_sees_nothing_of_it(nginx: Nginx, tmp_path: Path) -> None:
+    files, results = nginx.certificates, scan(tmp_path)
+    ours = {"ca_file": files.ca, "certificate_file": files.client, "key_file": files.client_key}
+    with connect_proxy() as proxy:
+        destination = web(f"{nginx.mutual}/pacs", tls=ours, proxy=proxy.url, **basic(tmp_path))
+        assert {one.acceptance for one in destination.send(results)} == {Acceptance.TAKEN}
+        assert destination.ask(results).missing == ()
+        assert set(proxy.asked) == {f"127.0.0.1:{nginx.mutual_port}"}
+        stranger = web(f"{nginx.https}/pacs", proxy=proxy.url, **basic(tmp_path))
+        with pytest.raises(DeliveryRefused, match="certificate is not trusted"):
+            list(stranger.send(results))
+        proxy.is_closed = True
+        with pytest.raises(DeliveryDelayed, match=f"the proxy {proxy.url} does not let us through"):
+            list(destination.send(results))
 
 
 def test_a_redirect_to_another_host_is_told_and_not_followed(nginx: Nginx, tmp_path: Path) -> None:
@@ -268,6 +287,27 @@ def test_a_token_service_that_gives_none(
     assert "Müller" not in str(raised.value)
 
 
+def test_a_token_service_that_is_silent_is_not_waited_for_without_end(
+    nginx: Nginx, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        service = TokenService(url=f"http://127.0.0.1:{silent.getsockname()[1]}/token")
+        destination = web(f"{nginx.url}/token", **oauth2(tmp_path, service), timeout_seconds=0.5)
+        with pytest.raises(DeliveryDelayed, match="no answer in time"):
+            list(destination.send(scan(tmp_path)))
+
+
+def test_a_token_service_whose_answer_has_no_end_holds_up_nobody(
+    nginx: Nginx, tokens: TokenService, tmp_path: Path
+) -> None:
+    tokens.is_endless = True
+    destination = web(f"{nginx.url}/token", **oauth2(tmp_path, tokens), timeout_seconds=0.5)
+    with pytest.raises(DeliveryDelayed, match="no answer in time"):
+        list(destination.send(scan(tmp_path)))
+    tokens.is_endless = False
+    assert {one.acceptance for one in destination.send(scan(tmp_path / "2"))} == {Acceptance.TAKEN}
+
+
 def test_a_token_service_that_is_down_is_waited_for(nginx: Nginx, tmp_path: Path) -> None:
     away = TokenService(url=f"http://127.0.0.1:{available_port()}")
     with pytest.raises(DeliveryDelayed, match="its token service cannot be reached"):
@@ -286,6 +326,7 @@ OAUTH = {"token_url": "https://login", "client_id": "hilum", "secret_file": "sec
         ({"token_file": "t", "oauth2": OAUTH}, "keep one login", {"oauth2": OAUTH}),
         ({"password_file": "p"}, "name the user", {"password_file": "p", "username": "me"}),
         ({"url": "http://pacs", "username": "me"}, "write https", {"username": "me"}),
+        ({"url": "http://:secret@pacs"}, "only scheme, host, port and path", {}),
         ({"url": "http://pacs", "token_file": "t"}, "write https", {"token_file": "t"}),
         (
             {"query_url": "http://pacs", "token_file": "t"},

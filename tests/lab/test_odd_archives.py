@@ -17,10 +17,13 @@ SAMPLE = (
     "DICOM: under which patient and UIDs it is filed: has the images under another issuer of the "
     "Patient ID",
     "DICOM: how it can be asked: has no C-FIND; another node answers for it",
+    "DICOM: how it can be asked: gives one match of each query, and ends longer lists with 0xA700",
+    "DICOM: how it can be asked: is asked at another node, which rejects our association",
     "DICOM: storage commitment: commits itself on the same association",
     "DICOMweb: what STOW-RS is answered with: breaks off in place of an answer, and has not kept "
     "it",
     "DICOMweb: what STOW-RS is answered with: has moved to another host (308)",
+    "DICOMweb: what STOW-RS is answered with: has moved from https to http (308)",
 )
 
 

@@ -17,7 +17,7 @@ from hilum.findings import Findings
 from hilum.hosts import Job, Place, in_child, open_host
 from hilum.module import discover, facts_of, installed_modules
 from hilum.modules.chest import ChestRadiograph
-from hilum.modules.chest.network import Classifier
+from hilum.modules.chest.networks import Classifier
 from hilum.service.preflight import check_rules
 
 from .films import film_of, held_out

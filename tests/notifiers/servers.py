@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -22,6 +22,7 @@ class Hook:
 
     url: str = ""
     status: int = 204
+    is_endless: bool = False  # what stands in the body of the answer
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
 
@@ -36,6 +37,9 @@ def web_hook(certificate: SelfSigned | None = None) -> Iterator[Hook]:
             self.send_response(hook.status)
             self.send_header("Location", "/elsewhere")
             self.end_headers()
+            with suppress(OSError):  # nobody reads it
+                while hook.is_endless:
+                    self.wfile.write(b"more and more")
 
         def log_message(self, *_arguments: Any) -> None:
             pass

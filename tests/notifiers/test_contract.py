@@ -153,6 +153,30 @@ def test_a_hook_is_told_by_tls_only_if_its_certificate_is_trusted(
     assert len(hook.posts) == 1
 
 
+def test_an_answer_without_an_end_is_not_waited_for(tmp_path: Path) -> None:
+    with web_hook() as hook:
+        hook.is_endless = True
+        open_notifier(a_hook(tmp_path, hook.url)).send(a_message())
+    assert len(hook.posts) == 1
+
+
+@pytest.mark.parametrize("kind", ["email", "webhook"])
+def test_half_of_a_renewed_certificate_is_told_with_the_cure(
+    tmp_path: Path, certificate: SelfSigned, kind: str
+) -> None:
+    own = tmp_path / "own.pem"
+    own.write_bytes(certificate.certificate.read_bytes())
+    tls = {"tls": {"certificate_file": own, "key_file": certificate.key}}
+    settings = (
+        settings_of(**MAIL, **tls, port=available_port(), security="tls")
+        if kind == "email"
+        else a_hook(tmp_path, f"https://127.0.0.1:{available_port()}", **tls)
+    )
+    own.write_text("half")
+    with pytest.raises(NotificationError, match=r"^\w+: a file of tls cannot be used .*: put a"):
+        open_notifier(settings).send(a_message())
+
+
 @pytest.mark.parametrize(
     "text", [None, "", "secret", "whsec_", "whsec_AAAA", "whsec_!", SECRET[6:]]
 )
@@ -215,7 +239,7 @@ def test_a_password_goes_by_tls_and_only_to_whom_we_trust(
 
 
 def test_what_is_wrong_with_the_mail_server_is_said(
-    tmp_path: Path, certificate: SelfSigned
+    certificate: SelfSigned, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refused(**values: Any) -> str:
         with pytest.raises(NotificationError) as error:
@@ -234,6 +258,11 @@ def test_what_is_wrong_with_the_mail_server_is_said(
         assert "takes mail to none of recipients: correct recipients" in refused(**to, **alone)
         open_notifier(settings_of(**MAIL, **to, security="plain")).send(a_message())
         assert len(post.taken) == 1, "who is known is told"
+        both = {"recipients": [post.refused, "known@hospital.example"], "security": "plain"}
+        open_notifier(settings_of(**{**MAIL, **to, **both})).send(a_message())
+        assert len(post.taken) == 2
+        assert "takes no mail to 1 of the recipients: correct recipients" in caplog.text
+        assert "hospital.example" not in caplog.text
     assert "cannot be reached (ConnectionRefusedError): correct host" in refused(**to)
     with mail_server(certificate, password="right") as post:
         said = refused(port=post.port, security="plain")

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from hilum.process import own_start_time
 from hilum.records import Records, migrations, schema, tables
 from hilum.records.migrations.others import still_there
 from hilum.records.schema import SchemaAge
+from hilum.rejections import Rejection, RejectionKind
 
 from .databases import BETWEEN, OLD, make_old, run
 
@@ -155,6 +156,17 @@ def test_rows_keep_their_meaning(database: str) -> None:
     records.close()
 
 
+def test_what_was_rejected_is_still_listed(database: str) -> None:
+    make_old(database, BETWEEN[-1])
+    values = "'calling AE title', '10.0.0.7', 'CT2', 'HILUM', 'not allowed', 1.0, 2.0, 3"
+    run(database, f"INSERT INTO refused VALUES ({values})")
+    upgraded(database)
+    with closing(Records(database)) as records:
+        caller = RejectionKind.CALLER
+        row = Rejection(caller, "10.0.0.7", "CT2", "HILUM", "not allowed", 1.0, 2.0, 3)
+        assert records.rejections.since() == [row]
+
+
 def test_an_empty_database_gets_the_tables_and_their_version(database: str) -> None:
     Records(database).close()
     with connected(database) as connection:
@@ -195,7 +207,7 @@ def test_tables_that_no_step_leads_from_are_refused(
         upgraded(database)
 
 
-@pytest.mark.parametrize("missing", sorted(migrations.FIRST_TABLES))
+@pytest.mark.parametrize("missing", sorted(schema.FIRST_TABLES))
 def test_tables_that_are_too_old_are_refused(database: str, missing: str) -> None:
     make_old(database)
     run(database, f"DROP TABLE {missing}")
@@ -203,10 +215,15 @@ def test_tables_that_are_too_old_are_refused(database: str, missing: str) -> Non
         upgraded(database)
 
 
-def test_a_table_of_another_program_with_a_name_of_ours_is_refused(database: str) -> None:
-    run(database, "CREATE TABLE event (what TEXT)")
-    with pytest.raises(OtherVersionError, match=r"missing: .*executor.*a database of its own"):
+@pytest.mark.parametrize("table", ["event", "executor"])
+def test_a_table_of_another_program_with_a_name_of_ours_is_refused(
+    database: str, table: str
+) -> None:
+    run(database, f"CREATE TABLE {table} (what TEXT)")
+    with pytest.raises(OtherVersionError, match=r"missing: .*workitem.*a database of its own"):
         upgraded(database)
+    with pytest.raises(OtherVersionError, match=r"missing: .*workitem.*a database of its own"):
+        Records(database)
 
 
 def test_an_old_database_is_not_touched_but_by_the_service(database: str) -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from hilum.config.site import Site
-from hilum.errors import ConfigurationError
+from hilum.errors import ConfigurationError, OtherVersionError
 from hilum.process import own_start_time
 from hilum.records import Records
 from hilum.records.models import Executor
 from hilum.recovering import recover
+
+from .databases import run
 
 DEAD_SECONDS = 0.5
 
@@ -44,6 +46,18 @@ def test_recover_is_refused_while_a_process_of_any_role_runs(
         records.executors.remove("1")
         records.executors.beat(Executor("2", role, "elsewhere", 1, "1", time.time()))
     assert recover(site, progress, DEAD_SECONDS).put_back == 0  # it gave no sign of life for long
+
+
+def test_tables_of_another_program_are_not_touched(database: str, tmp_path: Path) -> None:
+    site = site_at(database, tmp_path)
+    run(database, "CREATE TABLE executor (what TEXT)")
+    (tmp_path / "engine.db").touch()
+    with pytest.raises(OtherVersionError, match=r"another program.*a database of its own"):
+        recover(site, progress, DEAD_SECONDS)
+    assert (tmp_path / "engine.db").exists()
+    fresh = Site(data=tmp_path / "fresh")  # the cure that is printed
+    fresh.data.mkdir()
+    assert recover(fresh, progress, DEAD_SECONDS).put_back == 0
 
 
 def test_recover_works_in_an_empty_database(database: str, tmp_path: Path) -> None:

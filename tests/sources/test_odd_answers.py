@@ -34,6 +34,8 @@ class Pacs:
             self.asked[last] += 1
             plain = {"Content-Type": "application/dicom"}
             return self.odd.get(last) or (200, plain, self.files[last].read_bytes())
+        if last in self.odd:
+            return self.odd[last]
         instances = [Instance.read(file) for file in self.files.values()]
         tag, values = {
             "studies": ("0020000D", {i.study_uid for i in instances}),
@@ -126,5 +128,20 @@ def test_what_is_added_is_noticed_where_no_number_is_stated(
         assert watch.received() == set()
         archive.hold(files[2:])
         watch.until(lambda: watch.received() == uids(files), "the whole study")
+    finally:
+        watch.close()
+
+
+def test_an_archive_that_asks_us_to_wait_is_left_alone(
+    pacs: tuple[Pacs, str], tmp_path: Path
+) -> None:
+    archive, url = pacs
+    archive.odd["studies"] = (429, {"Retry-After": "90"}, b"")
+    watch = watch_of(tmp_path / "site", url)
+    try:
+        assert watch.watch.turn() == 90.0
+        assert "asks us to wait 90 s" in watch.row.problem
+        del archive.odd["studies"]
+        assert watch.watch.turn() < 90.0
     finally:
         watch.close()

@@ -26,6 +26,7 @@ from pydicom.uid import (
 from hilum.errors import DeliveryDelayed
 from hilum.hints import Aborted, Quarantined, Rejected, Released, Stored
 from hilum.inbox import quarantined_in
+from hilum.inbox.starts import Starts
 from hilum.transport import sender
 from hilum_lab.disk import Mount, filled
 from hilum_lab.network.processes import available_port, listens
@@ -108,6 +109,15 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path) -> None:
         sent = _by_uid(files)
         assert set(answered) <= set(kept)
         assert all(sent[instance] == content for instance, content in kept.items())
+
+
+def test_a_pause_between_two_receivers_is_known_as_ours(tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 2)
+    for count in (1, 2):
+        with running_receiver(tmp_path / "receiver") as receiver:
+            sender.send(files[count - 1 : count], receiver.called)
+            first, *rest = sorted(path.stat().st_mtime for path in receiver.images())
+    assert Starts(receiver.data).lie_between(first, *rest)
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def states(hilum: Running, study_uid: str) -> list[str]:
     return [item.state for item in hilum.records.workitems.of_study(study_uid)]
 
 
-def refusals(hilum: Running, count: int) -> list[Rejection]:
+def rejections(hilum: Running, count: int) -> list[Rejection]:
     """The rows of rejections, once so many were counted in them."""
     rows = hilum.records.rejections.since()
     return rows if sum(row.count for row in rows) == count else []
@@ -374,15 +374,15 @@ def test_other_pixels_stay_refused(tmp_path: Path, typed: Typed) -> None:
         said = f"{len(others)} images came again with other content (pixels)"
         said += "; they are in quarantine"
         hilum.until(lambda: said in texts(hilum, study_uid, "quarantined"), "one counted event")
-        refused = hilum.until(lambda: refusals(hilum, len(others) + 1), "both reasons")
+        rejected = hilum.until(lambda: rejections(hilum, len(others) + 1), "both reasons")
         reasons = {item.reason for item in views.quarantine(hilum.site).objects}
         assert texts(hilum, study_uid, "corrected") == []
         assert alarms_now(hilum.site, hilum.records) == []
     assert f"{OTHER_CONTENT}: pixels" in reasons
     assert len(reasons) == 2
-    by_reason = {row.reason.rpartition(": `")[0]: row.count for row in refused}
+    by_reason = {row.reason.rpartition(": `")[0]: row.count for row in rejected}
     assert by_reason == {reason: 4 if OTHER_CONTENT in reason else 1 for reason in reasons}
-    assert {(row.kind, row.caller, row.called) for row in refused} == {
+    assert {(row.kind, row.caller, row.called) for row in rejected} == {
         ("content", "SCANNER", "HIPPOAI")
     }
 

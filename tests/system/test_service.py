@@ -43,6 +43,20 @@ def test_a_console_that_stands_still_slows_no_decision(
         assert [view["study_uid"] for view in shown] == [study.study_uid]
 
 
+def test_a_process_that_dies_again_and_again_is_an_alarm(tmp_path: Path) -> None:
+    with running(tmp_path, [Role.RECEIVER, Role.CONSOLE]) as hilum:
+        url = f"http://127.0.0.1:{hilum.site.console.port}/health"
+        for _ in range(5):
+            console = hilum.supervisor.processes["console"]
+            assert console.pid
+            os.kill(console.pid, signal.SIGKILL)
+            console.join()
+            hilum.supervisor._deaths["console"] = []  # no pause here
+            hilum.until(lambda old=console: hilum.supervisor.processes["console"] != old, "it")
+        hilum.until(lambda: listens(hilum.site.console.port), "the console")
+        assert [alarm["name"] for alarm in httpx.get(url).json()["alarms"]] == ["process console"]
+
+
 def test_roles_that_are_started_alone_work_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

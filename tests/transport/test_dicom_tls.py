@@ -1,12 +1,16 @@
 """DICOM over TLS: our receiver and our client, against each other and against DCMTK."""
 
 import os
+import shlex
 import signal
 import socket
+import ssl
 import struct
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +22,8 @@ from hilum.config.tls import ListenerTls, Tls, ends_at
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
 from hilum.sources.subject import CertificateSubject
 from hilum.transport import sender
+from hilum.transport.scu import Peer, echo
+from hilum.transport.tls import client_context
 from hilum_lab.network.processes import available_port
 from tests.patience import until
 from tests.synthetic import DCMTK, Running, running_receiver, wait_for_port, write_series
@@ -34,6 +40,15 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert made.exit_code == 0, made.output
     assert {file.stat().st_mode & 0o077 for file in folder.glob("*.key")} == {0}
     return folder
+
+
+@pytest.mark.parametrize("name", ["ca", "../elsewhere", "a/CN=b", "", "-days"])
+def test_a_certificate_is_made_for_machines_only(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "trial"
+    refused = CliRunner().invoke(app, ["certificates", str(folder), f"--host={name}"])
+    assert refused.exit_code != 0
+    assert "no name or address of a machine" in str(refused.exception)
+    assert not folder.exists()
 
 
 def ours(folder: Path, name: str = HOST, **values: object) -> Tls:
@@ -183,12 +198,76 @@ def test_who_is_not_trusted_or_named_otherwise_is_said(
 
 def test_tls_to_a_plain_port_is_told_on_both_sides(trial: Path, tmp_path: Path) -> None:
     with running_receiver(tmp_path) as running:
-        with pytest.raises(DeliveryRefused, match="does not speak TLS, and we do"):
+        with pytest.raises(DeliveryDelayed, match="perhaps it does not speak TLS, and we do"):
             sender.echo(running.called, tls=ours(trial))
         until(
             lambda: any("set receiver.tls" in reason for reason in reasons(running)),
             lambda: f"the rejection among {reasons(running)}",
         )
+
+
+def greets(context: ssl.SSLContext, connection: socket.socket) -> ssl.SSLSocket:
+    return context.wrap_socket(connection, server_side=True)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda _context, _connection: None,  # it is stopped, and the kernel has taken the call
+        greets,  # and is silent from then on
+        lambda context, connection: greets(context, connection).close(),  # stunnel: no archive
+        lambda _context, connection: connection.close(),  # a proxy without its archive
+    ],
+)
+def test_one_that_is_busy_or_starts_is_waited_for(
+    trial: Path, answer: Callable[[ssl.SSLContext, socket.socket], object]
+) -> None:
+    """It speaks TLS, as far as one can know: a refusal would wait for a person."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(trial / f"{HOST}.pem", trial / f"{HOST}.key")
+    with socket.create_server((HOST, 0)) as archive:
+        held: list[object] = []
+
+        def serve() -> None:
+            with suppress(OSError):  # the test is over, or the caller is gone
+                while True:
+                    connection, _ = archive.accept()
+                    held.extend((connection, answer(context, connection)))
+
+        threading.Thread(target=serve, daemon=True).start()
+        peer = Peer("PACS", HOST, archive.getsockname()[1], "HILUM", 0.5, ours(trial))
+        with pytest.raises(DeliveryDelayed):
+            echo(peer)
+
+
+def test_one_that_speaks_only_old_tls_is_not_called_plain(trial: Path) -> None:
+    words = ["openssl", "s_server", "-accept", str(port := available_port()), "-tls1_1", "-quiet"]
+    words += ["-cert", str(trial / f"{HOST}.pem"), "-key", str(trial / f"{HOST}.key")]
+    with subprocess.Popen([*words, "-cipher", "DEFAULT@SECLEVEL=0"]) as server:
+        try:
+            wait_for_port(port)
+            with pytest.raises(DeliveryRefused, match=r"offers no TLS 1\.2 or newer: update it"):
+                sender.echo(("PACS", HOST, port), tls=ours(trial))
+        finally:
+            server.kill()
+
+
+def test_a_key_with_a_passphrase_is_refused_and_nobody_is_asked_for_it(
+    trial: Path, tmp_path: Path
+) -> None:
+    key = tmp_path / "secret key"
+    plain = trial / f"{HOST}.key"
+    locked = ["openssl", "pkey", "-in", plain, "-aes256", "-passout", "pass:sesame", "-out", key]
+    subprocess.run(locked, check=True)
+    tls = Tls(certificate_file=trial / f"{HOST}.pem", key_file=key)
+    with pytest.raises(ConfigurationError, match=r"^key_file: .* has a passphrase") as refused:
+        tls.check()
+    with pytest.raises(ConfigurationError, match="a file of tls cannot be used"):
+        client_context(tls)
+    cure = str(refused.value).split("`")[1]
+    subprocess.run([*shlex.split(cure), "-passin", "pass:sesame"], check=True)
+    cured = tmp_path / "secret key.plain"
+    Tls(certificate_file=trial / f"{HOST}.pem", key_file=cured).check()
 
 
 def test_a_renewed_certificate_needs_no_restart(trial: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 from scipy.ndimage import gaussian_filter, rotate
 
 from augment import intensity
-from hilum.modules.chest.network import LungSegmenter
+from hilum.modules.chest.networks import LungSegmenter
 from hilum.modules.chest.preprocess import bilinear, prepare
 
 LUNGS_LOST = (0.25, 0.7)  # share of the lungs that is left on a cropped film

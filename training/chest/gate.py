@@ -20,8 +20,8 @@ from torch.nn import functional as F
 import changes
 from export import write
 from films import Film, load, odd, read
-from hilum.modules.chest.gates import CALIBRATION_KEY, KINDS, GateBounds, PixelGate
-from hilum.modules.chest.network import LungSegmenter
+from hilum.modules.chest.gates import CALIBRATION_KEY, FILM_KINDS, GateBounds, PixelGate
+from hilum.modules.chest.networks import LungSegmenter
 from hilum.modules.chest.preprocess import prepare, squared
 from lite import GATE, Trunk
 from views import FrozenTrunk
@@ -49,7 +49,7 @@ class Gate(nn.Module):
             nn.Linear(size + 256, HIDDEN),
             nn.ReLU(),
             nn.Dropout(0.3),
-            nn.Linear(HIDDEN, len(KINDS)),
+            nn.Linear(HIDDEN, len(FILM_KINDS)),
         )
 
     def standard(self, features: torch.Tensor) -> torch.Tensor:
@@ -130,7 +130,7 @@ class Seen:
             images.append(squared(image, PixelGate.side))
             lungs.append(squared(found, PixelGate.lung_side))
         features = self._trunk(torch.from_numpy(np.stack(images))[:, None])
-        kinds = np.array([KINDS.index(kind) for kind, _ in kinds_and_values])
+        kinds = np.array([FILM_KINDS.index(kind) for kind, _ in kinds_and_values])
         return features, np.stack(lungs)[:, None].astype(np.float16), kinds
 
 
@@ -158,7 +158,7 @@ def gather(films: list[Film], data: Path, out: Path) -> dict[str, np.ndarray]:
 def fit(gate: Gate, standard: torch.Tensor, lungs: torch.Tensor, kinds: torch.Tensor) -> None:
     """Train the heads; every kind is drawn equally often, good films as often as all others."""
     rng = np.random.default_rng(0)
-    counts = np.bincount(kinds.numpy(), minlength=len(KINDS))
+    counts = np.bincount(kinds.numpy(), minlength=len(FILM_KINDS))
     weight = 1 / counts[kinds.numpy()]
     weight[kinds.numpy() == 0] *= 3
     weight /= weight.sum()
@@ -194,7 +194,7 @@ def calibrate(
     refused = (frontal < bounds.least_frontal) | (distance > bounds.largest_distance)
     refused |= share < bounds.least_lungs
     print(bounds)
-    for index, kind in enumerate(KINDS):
+    for index, kind in enumerate(FILM_KINDS):
         of = kinds.numpy() == index
         if of.any():
             print(f"{kind}: {refused[of].mean():.1%} of {of.sum()} refused", flush=True)

@@ -12,7 +12,7 @@ from pydicom.errors import InvalidDicomError
 import changes
 from films import Film, odd, read
 from hilum.modules.chest.gates import Look, Objection, PixelGate
-from hilum.modules.chest.network import LungSegmenter
+from hilum.modules.chest.networks import LungSegmenter
 from hilum.modules.chest.preprocess import prepare
 
 EVERY_SLICE = 4  # of the series of a study

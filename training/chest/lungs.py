@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from augment import affine, intensity
 from export import write
 from films import Film, load, read
-from hilum.modules.chest.network import LungSegmenter
+from hilum.modules.chest.networks import LungSegmenter
 from hilum.modules.chest.preprocess import bilinear, cropped, prepare, squared
 
 SIDE = LungSegmenter.side

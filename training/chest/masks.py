@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from films import load, read
-from hilum.modules.chest.network import LungSegmenter
+from hilum.modules.chest.networks import LungSegmenter
 from hilum.modules.chest.preprocess import bilinear, prepare
 
 SIDE = 96

@@ -10,7 +10,7 @@ from scipy.special import softmax as _softmax
 from films import Film
 from hilum.modules.chest import BUILT_IN, inside_share
 from hilum.modules.chest.gates import PixelGate
-from hilum.modules.chest.network import Classifier, LungSegmenter
+from hilum.modules.chest.networks import Classifier, LungSegmenter
 from hilum.modules.chest.preprocess import prepare
 
 

@@ -14,7 +14,7 @@ from scipy.ndimage import binary_dilation
 from augment import affine, erased, intensity
 from export import write
 from films import Film
-from hilum.modules.chest.network import LungSegmenter, session_of
+from hilum.modules.chest.networks import LungSegmenter, session_of
 from hilum.modules.chest.preprocess import bilinear, cropped, lung_box, prepare, squared
 from lite import FROZEN, Trunk
 

@@ -1,5 +1,6 @@
 """The command that makes certificates for a trial of TLS."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,8 @@ from hilum.privacy import make_private
 
 KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 DAYS = ("-days", "90")
+CA = "ca"  # its own files are called so
+HOST_NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9._:-]*")
 
 
 @app.command()
@@ -31,6 +34,8 @@ def certificates(
         raise MissingPartError("openssl is missing: sudo apt-get install openssl")
     if folder.exists():
         raise HilumError(f"{folder} is there already: name a folder that does not exist yet")
+    if odd := [name for name in host if name == CA or not HOST_NAME.fullmatch(name)]:
+        raise HilumError(f"{odd[0]!r} is no name or address of a machine: write another --host")
     make_private(folder)
     authority = ("-keyout", folder / "ca.key", "-out", folder / "ca.pem")
     _openssl("req", "-x509", *KEY, *DAYS, "-subj", "/CN=Trial of Hilum", *authority)

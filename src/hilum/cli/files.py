@@ -1,5 +1,6 @@
 """Commands that need no running Hilum: analyse a folder, send, echo, list the modules."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,14 @@ TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="The key of our c
 NOT_APPLICABLE = 3  # exit status; 2 is that of wrong words on the command line
 
 
+def _patterns(pairs: Iterable[str]) -> dict[str, str]:
+    """What the series are called: each of `pairs` is KEYWORD=REGEX."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
 @app.command()
 def run(
     module: Annotated[str, typer.Argument(help="Name, as `hilum modules` lists it.")],
@@ -49,10 +58,7 @@ def run(
     from hilum.offline import analyse_folder
 
     _require(folder)
-    for pair in series or []:
-        if "=" not in pair:
-            raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
-    patterns = dict(pair.split("=", 1) for pair in series or [])
+    patterns = _patterns(series or [])
     with progress_of_steps(say) as progress:
         reports = analyse_folder(module, folder, output, patterns, models, progress, tilt)
     if as_json:

@@ -3,13 +3,30 @@
 import json
 import sys
 import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Column, Table
 
 from hilum.cli.app import AsJson, app, out, print_json
 
+if TYPE_CHECKING:
+    from hilum.inventory import Component, Copyleft
+
 SHOWN = ("kind", "name", "version", "licence")
+
+
+def _table(title: str, parts: "Iterable[Component]") -> Table:
+    table = Table(Column(title, no_wrap=True), "version", "licence", box=None)
+    for part in parts:
+        version = part.version or ("" if part.file else "not installed")
+        table.add_row(escape(part.name), version, escape(part.licence))
+    return table
+
+
+def _names_under(family: "Copyleft", parts: "Iterable[Component]") -> str:
+    return ", ".join(part.name for part in parts if part.copyleft is family)
 
 
 @app.command()
@@ -21,17 +38,12 @@ def licences(as_json: AsJson = False) -> None:
     if as_json:
         print_json([{key: str(getattr(part, key)) for key in SHOWN} for part in parts])
         return
-    for kind in ComponentKind:
-        table = Table(Column(f"{kind}", no_wrap=True), "version", "licence", box=None)
-        for part in parts:
-            if part.kind is kind:
-                version = part.version or ("" if part.file else "not installed")
-                table.add_row(escape(part.name), version, escape(part.licence))
-        out.print(table)
-    packages = [part for part in parts if part.kind is ComponentKind.PYTHON]
+    by_kind = {kind: [part for part in parts if part.kind is kind] for kind in ComponentKind}
+    for kind, some in by_kind.items():
+        out.print(_table(f"{kind}", some))
     for family in sorted(Copyleft, reverse=True)[:-1]:
-        names = [part.name for part in packages if part.copyleft is family]
-        out.print(f"Python packages under the {family.name}: {', '.join(names) or 'none'}")
+        names = _names_under(family, by_kind[ComponentKind.PYTHON])
+        out.print(f"Python packages under the {family.name}: {names or 'none'}")
 
 
 @app.command()

@@ -3,7 +3,7 @@
 import socket
 import time
 import uuid
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -12,24 +12,17 @@ from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, out, print_json
 from hilum.errors import ConfigurationError, HilumError, NotificationError
 from hilum.severity import AlarmChange, Severity
 
+if TYPE_CHECKING:
+    from hilum.config.kinds import NotifierSettings
+    from hilum.notifiers import AlarmMessage
+
 TRIAL = "This is a message on trial: nothing is wrong."
 
 
-@app.command()
-def notify(
-    name: Annotated[str, typer.Argument(help="Name of one notifier; without it, all.")] = "",
-    config: Config = DEFAULT_CONFIG,
-    as_json: AsJson = False,
-) -> None:
-    """Send a message on trial to those who are told of alarms, and say whether it arrived."""
-    from hilum.config import load
-    from hilum.notifiers import AlarmMessage, AlarmNews, open_notifier
+def _on_trial() -> "AlarmMessage":
+    """A message that an alarm has begun which is none."""
+    from hilum.notifiers import AlarmMessage, AlarmNews
 
-    site = load(config)
-    chosen = [settings for settings in site.notify if name in ("", settings.name)]
-    if not chosen:
-        what = f"called {name!r}" if name else "at all"
-        raise HilumError(f"{config} defines no [[notify]] {what}: add one to have alarms told")
     now = time.time()
     news = AlarmNews(
         id=uuid.uuid4().hex,
@@ -41,15 +34,38 @@ def notify(
         text=TRIAL,
         cure="nothing",
     )
-    message = AlarmMessage(f"msg_{uuid.uuid4().hex}", now, (news,), socket.gethostname())
+    return AlarmMessage(f"msg_{uuid.uuid4().hex}", now, (news,), socket.gethostname())
+
+
+def _tell(settings: "NotifierSettings", message: "AlarmMessage") -> tuple[bool, str]:
+    """Whether it was told, and what it answered."""
+    from hilum.notifiers import open_notifier
+
+    try:
+        settings.check()
+        open_notifier(settings).send(message)
+    except (ConfigurationError, NotificationError) as error:
+        return False, str(error)
+    return True, "has taken a message"
+
+
+@app.command()
+def notify(
+    name: Annotated[str, typer.Argument(help="Name of one notifier; without it, all.")] = "",
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Send a message on trial to those who are told of alarms, and say whether it arrived."""
+    from hilum.config import load
+
+    chosen = [settings for settings in load(config).notify if name in ("", settings.name)]
+    if not chosen:
+        what = f"called {name!r}" if name else "at all"
+        raise HilumError(f"{config} defines no [[notify]] {what}: add one to have alarms told")
+    message = _on_trial()
     outcomes = []
     for settings in chosen:
-        try:
-            settings.check()
-            open_notifier(settings).send(message)
-            told, answer = True, "has taken a message"
-        except (ConfigurationError, NotificationError) as error:
-            told, answer = False, str(error)
+        told, answer = _tell(settings, message)
         about = {"name": settings.name, "kind": settings.kind}
         outcomes.append({**about, "told": told, "answer": answer})
         if not as_json:
@@ -57,4 +73,4 @@ def notify(
             out.print(f"  {escape(answer)}", style=None if told else "bold red")
     if as_json:
         print_json(outcomes)
-    raise typer.Exit(0 if all(outcome["told"] for outcome in outcomes) else 1)
+    raise typer.Exit(int(not all(outcome["told"] for outcome in outcomes)))

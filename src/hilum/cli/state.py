@@ -86,7 +86,7 @@ def status(
     sources = views.sources(site, records)
     destinations = views.destinations(site, records)
     studies = views.studies(records, page, unfinished, query=query)
-    refusals = records.rejections.since()
+    rejections = records.rejections.since()
     quarantine = views.quarantine(site, newest=10)
     if as_json:
         print_json(
@@ -95,7 +95,7 @@ def status(
                 "sources": sources,
                 "destinations": destinations,
                 **vars(studies),
-                "refusals": refusals,
+                "rejections": rejections,
                 "quarantine": quarantine,
             }
         )
@@ -110,7 +110,7 @@ def status(
     for destination in destinations:
         out.print(_destination_line(destination))
     _show_studies(studies, query, unfinished)
-    _show_refusals(refusals)
+    _show_rejections(rejections)
     _show_quarantine(quarantine)
 
 
@@ -255,11 +255,11 @@ def _workitem_line(item: "WorkitemView") -> str:
     return "  ".join(parts)
 
 
-def _show_refusals(refusals: "list[Rejection]") -> None:
-    if not refusals:
+def _show_rejections(rejections: "list[Rejection]") -> None:
+    if not rejections:
         return
     out.print("[bold]rejected by the receiver[/], the latest first:")
-    for row in refusals:
+    for row in rejections:
         whose = f"{row.caller or 'no AE title'} at {row.address}"
         times = f"{row.count} times" if row.count > 1 else "once"
         since = f" (first {clock(row.first_at)})" if row.count > 1 else ""

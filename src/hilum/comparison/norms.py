@@ -6,7 +6,7 @@ So a table is used only for the weights it was made with, and none comes with Hi
 
 import csv
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -139,14 +139,14 @@ class Norms:
 
         And one on what is followed in `findings`, but has no row in any: a name may be misspelt.
         """
+        known: dict[str, None] = {}  # what there are rows for, in their order
         for table in self.tables:
-            if table.settings.module == module.name and not table.is_for(module):
+            if table.is_for(module):
+                known |= {row.what: None for row in table.rows}
+            elif table.settings.module == module.name:
                 yield _not_used(table.settings, module)
-        used = (table for table in self.tables if table.is_for(module))
-        known = dict.fromkeys(row.what for table in used for row in table.rows)
-        labels = [each.label for each in _volumes(findings)] if findings else []
-        if known and (lacks := [label for label in labels if label not in known]):
-            yield f"no row of the norms for {', '.join(lacks)}, but for {', '.join(known)}"
+        if known and findings:
+            yield from _without_row(findings, known)
 
 
 def _not_used(made: NormsSettings, module: ModuleFacts) -> str:
@@ -170,6 +170,12 @@ def compare_with_norms(
     except ConfigurationError as error:
         return (), [str(error)]
     return norms.notes(module, patient, findings), list(norms.remarks(module, findings))
+
+
+def _without_row(findings: Findings, known: Collection[str]) -> Iterator[str]:
+    labels = [each.label for each in _volumes(findings)]
+    if lacks := [label for label in labels if label not in known]:
+        yield f"no row of the norms for {', '.join(lacks)}, but for {', '.join(known)}"
 
 
 def _volumes(findings: Findings) -> list[Measurement]:

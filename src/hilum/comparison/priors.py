@@ -92,16 +92,22 @@ def look_up(
     """
     until = time.monotonic() + altogether
     patient_id, day = text_of(about, "PatientID"), day_of(about.get("StudyDate"))
-    several = about["PatientID"].VM > 1  # a backslash divides values
-    if not patient_id or day is None or several or WILDCARDS & set(patient_id):
+    if day is None or not _can_be_asked_for(about, patient_id):
         return []
     matches = islice(find([_studies_of(patient_id)], peer, until), MOST_MATCHES)
     studies = _studies_before(day, (m for m in matches if _may_hold_reports(m, patient_id)))
     queries = [_series_of(uid, of) for uid in studies[:MOST_STUDIES] for of in ("SR", "KO")]
-    ours = {"", *(description(module.title, kind) for kind in ("sr", "ko"))}  # an optional key
+    title = module.title
+    ours = ("", description(title, "sr"), description(title, "ko"))  # it is an optional key
     series = [m for m in find(queries, peer, until) if text_of(m, "SeriesDescription") in ours]
     classes = (Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage)
     return get([_whole(match) for match in series[:MOST_MATCHES]], classes, peer, until)
+
+
+def _can_be_asked_for(about: Dataset, patient_id: str) -> bool:
+    """Whether a query for this Patient ID asks for one patient."""
+    several = about["PatientID"].VM > 1  # a backslash divides values
+    return bool(patient_id) and not several and not WILDCARDS & set(patient_id)
 
 
 def _studies_before(day: date, matches: Iterable[Dataset]) -> list[str]:
@@ -129,12 +135,9 @@ def compared(
     reports = list(_comparable(before, about, module, notes))
     changes: list[Finding] = []
     followed = [m for m in findings.measurements if _is_followed(m)]
-    for of_study in _by_study(reports):
-        if followed and _is_of_other_structures(of_study, followed):
-            notes[OTHER_STRUCTURES] = of_study[0].day
+    _note_other_structures(reports, followed, notes)
     for measurement in followed:
-        earlier = tuple(_earlier(measurement, reports, notes))
-        if earlier:
+        if earlier := tuple(_earlier(measurement, reports, notes)):
             changes.append(Change(measurement, day, earlier))
     said = [Note(text.format(day=on)) for text, on in notes.items()]
     return Findings((*findings.items, *changes, *said))
@@ -189,6 +192,15 @@ def _earlier(
             notes[CAUTIOUS] = report.day
         uids = (report.study_uid, report.series_uid, report.sop_instance_uid)
         yield Earlier(report.day, number.value, number.uncertainty, *uids)
+
+
+def _note_other_structures(
+    reports: Iterable[EarlierDocument], followed: Sequence[Measurement], notes: dict[str, date]
+) -> None:
+    """Note the latest study whose report measured other structures than those `followed`."""
+    for of_study in _by_study(reports):
+        if followed and _is_of_other_structures(of_study, followed):
+            notes[OTHER_STRUCTURES] = of_study[0].day
 
 
 def _by_study(reports: Iterable[EarlierDocument]) -> Iterator[list[EarlierDocument]]:

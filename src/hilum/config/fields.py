@@ -36,7 +36,7 @@ def _web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("an address such as http://pacs:8042")
-    if parts.username or parts.query or parts.fragment:
+    if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError(
             "only scheme, host, port and path; username and password_file are settings of their own"
         )

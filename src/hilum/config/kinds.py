@@ -25,8 +25,9 @@ from hilum.kinds import DESTINATIONS, HOSTS, NOTIFIERS, OBJECTS, SOURCES, Kinds
 from hilum.privacy import secret_in
 from hilum.results import DICOM, is_one_of
 from hilum.severity import Severity
-from hilum.wording import suggestion
+from hilum.wording import counted, suggestion
 
+LONGEST_VARIANT = 255  # characters of the columns `variant` of our records
 UNUSABLE_KIND = "unusable_kind"  # type of the error that says why a kind cannot be used
 STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf")
 Encoding = Literal["auto", "binary", "fractional"]
@@ -210,6 +211,15 @@ class DestinationSettings(End):
                     f"destination {self.name!r}: {name!r} is {media_type}, which kind"
                     f" {self.kind!r} does not take: leave it out of objects"
                 )
+
+    @model_validator(mode="after")
+    def _fits_into_the_records(self) -> "DestinationSettings":
+        if (excess := len(self.variant) - LONGEST_VARIANT) > 0:
+            raise ValueError(
+                f"the names in objects are too long together, by {counted(excess, 'character')}: "
+                "leave one out, and have it sent to a destination of its own"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_what_regions_refer_to(self) -> "DestinationSettings":

@@ -1,12 +1,11 @@
 """How Hilum logs in at a web service by OAuth2, and where a login may be sent."""
 
-import ipaddress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from hilum.config.fields import Settings, WebAddress
+from hilum.config.fields import Settings, WebAddress, is_loopback
 
 
 class OAuth2(Settings):
@@ -32,11 +31,4 @@ def is_open(address: str, proxy: str = "") -> bool:
     """Whether others could read what is sent to `address`: plain http beyond this machine."""
     if urlsplit(address).scheme == "https":
         return False
-    return not all(_is_loopback(urlsplit(hop).hostname or "") for hop in (address, proxy) if hop)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return not all(is_loopback(urlsplit(hop).hostname or "") for hop in (address, proxy) if hop)

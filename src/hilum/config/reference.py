@@ -42,21 +42,27 @@ def example(modules: Sequence[str], note: str) -> str:
             sections[name] = (field, found)
         else:
             lines += _setting(name, field, {})
-    rules = [_rule(module) for module in modules]
     for name, (field, section) in sections.items():
         lines += ["", f"# {field.description}"]
         if name in SECTIONS_BY_KIND:
             lines += _blocks_by_kind(name, section)
         elif name == "rule":
-            mark = "" if rules else COMMENT
-            lines += _block("[[rule]]", section, rules[0] if rules else {}, mark)
-            for rule in rules[1:]:
-                lines += ["", "[[rule]]", *(f"{key} = {_toml(rule[key])}" for key in rule)]
+            lines += _rules(section, [_rule(module) for module in modules])
         elif field.annotation is section:
             lines += _block(f"[{name}]", section, {})
         else:
             lines += _block(f"[[{name}]]", section, SKETCHES[name], COMMENT)
     return "\n".join(lines) + "\n"
+
+
+def _rules(section: type[Settings], rules: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A block for each of `rules`, the first of which explains the settings."""
+    if not rules:
+        return _block("[[rule]]", section, {}, COMMENT)
+    lines = _block("[[rule]]", section, rules[0])
+    for rule in rules[1:]:
+        lines += ["", "[[rule]]", *(f"{key} = {_toml(rule[key])}" for key in rule)]
+    return lines
 
 
 def _block(
@@ -75,13 +81,13 @@ def _blocks_by_kind(name: str, base: type[Settings]) -> list[str]:
         own = _own_settings(settings, base)
         shared = [key for key in base.model_fields if key not in own]
         required = [key for key in shared if base.model_fields[key].is_required()]
-        first = [] if lines else [key for key in shared if key not in required]
         is_pacs = name == "destination" and kind == PACS["kind"]
         chosen, mark = (PACS, "") if is_pacs else (_sketch(kind, settings), COMMENT)
-        lines += ["", f"{mark}[[{name}]]"] if lines else [f"{mark}[[{name}]]"]
-        for key in (*required, *own, *first):
+        keys = dict.fromkeys((*required, *own, *(() if lines else shared)))
+        lines += ["", f"{mark}[[{name}]]"]
+        for key in keys:
             lines += _setting(key, settings.model_fields[key], chosen, mark)
-    return lines
+    return lines[1:]
 
 
 def _sketch(kind: str, settings: type[Settings]) -> dict[str, Any]:

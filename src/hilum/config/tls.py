@@ -1,5 +1,6 @@
 """TLS as a section of hilum.toml has it: whom to trust, and who we are."""
 
+import shlex
 import ssl
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ class Tls(Settings):
         _readable("certificate_file", self.certificate_file)
         try:
             secret_in(self.key_file, "the key")
-            context.load_cert_chain(self.certificate_file, self.key_file)
+            context.load_cert_chain(self.certificate_file, self.key_file, self._passphrase)
         except ConfigurationError as error:
             raise ConfigurationError(f"key_file: {error}") from error
         except ssl.SSLError as error:
@@ -61,6 +62,15 @@ class Tls(Settings):
             why = "name the key of this certificate" if other else "both must be in PEM form"
             files = f"certificate_file {self.certificate_file}, key_file {self.key_file}"
             raise ConfigurationError(f"{files}: they do not fit: {why}") from error
+
+    def _passphrase(self) -> str:
+        """Asked for where the key has one."""
+        key = shlex.quote(str(self.key_file))
+        plain = shlex.quote(f"{self.key_file}.plain")
+        raise ConfigurationError(
+            f"{self.key_file} has a passphrase, which nobody types at the start of a service: "
+            f"write the key without it (`openssl pkey -in {key} -out {plain}`), and name that file"
+        )
 
 
 class ListenerTls(Tls):

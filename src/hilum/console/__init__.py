@@ -77,7 +77,7 @@ def application(site: Site, records: Records, installed: Iterable[ModuleFacts]) 
             Route("/api/studies/{uid}", study),
             Route("/api/modules", modules),
             Route("/api/alarms", _showing(_alarms, site, records)),
-            Route("/api/refusals", _showing(records.rejections.since)),
+            Route("/api/rejections", _showing(records.rejections.since)),
             Route("/api/sources", _showing(views.sources, site, records)),
             Route("/api/destinations", _showing(views.destinations, site, records)),
             Route("/api/quarantine", _showing(views.quarantine, site)),

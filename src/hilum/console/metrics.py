@@ -13,12 +13,14 @@ from itertools import product
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hilum.alarms import alarms_now
 from hilum.config.site import Site
+from hilum.console.durations import AnalysisTimes
 from hilum.console.patience import in_time
 from hilum.inbox.room import MEBIBYTE, free_mib
 from hilum.records import Records
@@ -45,17 +47,18 @@ def metrics_of(site: Site, records: Records) -> Callable[[Request], Awaitable[Re
 
 
 class SiteMetrics(Collector):
-    """The metrics of one site. All are gauges: what the records say now."""
+    """The metrics of one site: gauges of what the records say now, and one histogram."""
 
     def __init__(self, site: Site, records: Records) -> None:
         self._site = site
         self._records = records
+        self._times = AnalysisTimes(records)
 
-    def describe(self) -> Iterator[GaugeMetricFamily]:
+    def describe(self) -> Iterator[Metric]:
         """Nothing, so that registering it asks for nothing."""
         return iter(())
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         """Every metric, as things stand."""
         yield _gauge(
             "hilum_build_info", "Version of Hilum.", ["version"], [([version("hilum")], 1)]
@@ -65,7 +68,7 @@ class SiteMetrics(Collector):
         yield from self._ends()
         yield from self._alarms()
 
-    def _images(self) -> Iterator[GaugeMetricFamily]:
+    def _images(self) -> Iterator[Metric]:
         studies, images = self._records.studies.totals()
         yield _gauge("hilum_studies", "Studies that ever came in.", [], [([], studies)])
         yield _gauge("hilum_images", "Images that ever came in.", [], [([], images)])
@@ -86,7 +89,7 @@ class SiteMetrics(Collector):
         text = "Room below which images are refused."
         yield _gauge("hilum_disk_low_water_bytes", text, [], [([], least)])
 
-    def _work(self) -> Iterator[GaugeMetricFamily]:
+    def _work(self) -> Iterator[Metric]:
         modules = {rule.module for rule in self._site.rule}
         counts = dict.fromkeys(product(modules, WorkitemState), 0)
         counts |= self._records.workitems.counts()
@@ -96,6 +99,7 @@ class SiteMetrics(Collector):
             ["module", "state"],
             [([module, state], number) for (module, state), number in counts.items()],
         )
+        yield self._times.family(modules, time.time())
         signs = self._records.executors.last_signs().items()
         yield _gauge(
             "hilum_last_sign_of_life_timestamp_seconds",
@@ -104,7 +108,7 @@ class SiteMetrics(Collector):
             [([role], at) for role, at in signs],
         )
 
-    def _ends(self) -> Iterator[GaugeMetricFamily]:
+    def _ends(self) -> Iterator[Metric]:
         shown = destinations(self._site, self._records)
         yield _gauge(
             "hilum_destination_up",
@@ -145,7 +149,7 @@ class SiteMetrics(Collector):
             [([s.name], s.behind) for s in watched],
         )
 
-    def _alarms(self) -> Iterator[GaugeMetricFamily]:
+    def _alarms(self) -> Iterator[Metric]:
         alarms, now = alarms_now(self._site, self._records), time.time()
         yield _gauge(
             "hilum_alarm_since_timestamp_seconds",

@@ -49,23 +49,36 @@ def judge(filed: Sequence[Filed], ours: Dataset, images: frozenset[str]) -> Fili
     """
     if not filed:
         return FilingJudgement(caution="it does not say under which patient it files the study")
-    here, series = Patient.of(ours), text_of(ours, "SeriesInstanceUID")
     holders = [one for one in filed if one.series & images]
-    of_result = [one for one in filed if series in one.series]
-    if not holders and not of_result and len(filed) == 1:
-        of_result = list(filed)
-    apart = _apart([*holders, *(of_result or filed)])
-    if apart:
-        others = [one for one in holders or filed if Patient.of(one.stated).filed_apart(here)]
-        correct = others[0].stated if len(others) == 1 else None
+    of_result = _of_result(filed, text_of(ours, "SeriesInstanceUID"), not holders)
+    if apart := _apart([*holders, *(of_result or filed)]):
         text = f"the study is there under {counted(len(filed), 'patient')}, {_named(apart)}"
-        return FilingJudgement(text, correct=correct)
+        return FilingJudgement(text, correct=_only_other(holders or filed, Patient.of(ours)))
     stated = (of_result or holders or filed)[0].stated
-    there = Patient.of(stated)
+    return _under_one_patient(stated, ours, bool(holders), bool(of_result))
+
+
+def _only_other(filed: Iterable[Filed], here: Patient) -> Dataset | None:
+    """The patient of `filed` who is not the one `here`, if there is only one."""
+    others = [one.stated for one in filed if Patient.of(one.stated).filed_apart(here)]
+    return others[0] if len(others) == 1 else None
+
+
+def _of_result(filed: Sequence[Filed], series: str, alone: bool) -> list[Filed]:
+    """Those with our result; if its series is not said and it is `alone`, the only one there is."""
+    found = [one for one in filed if series in one.series]
+    return list(filed) if alone and not found and len(filed) == 1 else found
+
+
+def _under_one_patient(
+    stated: Dataset, ours: Dataset, has_images: bool, has_result: bool
+) -> FilingJudgement:
+    """Compare the one patient that is `stated` there with `ours`; it may have both or neither."""
+    there, here = Patient.of(stated), Patient.of(ours)
     number = derived_uid("filed", there.id, text_of(ours, "StudyInstanceUID"))
     differs = there.filed_apart(here)
-    if differs and not (holders and of_result):
-        whose, correct = ("its images are", stated) if holders else ("it is", None)
+    if differs and not (has_images and has_result):
+        whose, correct = ("its images are", stated) if has_images else ("it is", None)
         text = f"{whose} filed under another patient, {_named(differs)}"
         return FilingJudgement(text, number=number, correct=correct)
     caution = [*differs, *_other_differences(there, here, stated, ours)]

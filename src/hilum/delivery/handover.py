@@ -23,6 +23,7 @@ from hilum.wording import counted
 from hilum.workitems import Workitems
 
 SHORTEST_LAG_SECONDS = 5.0  # for which a destination is asked whether something arrived, at least
+DONE = (Acceptance.TAKEN, Acceptance.NEEDLESS)
 NOT_KNOWN = "it is not known whether"
 
 Receipts = Mapping[str, DeliveryReceipt]  # by the identity of the object
@@ -49,25 +50,31 @@ class Handover:
             Not all of them were taken, and a person has to do something first.
         """
         receipts = self.records.receipts.of(delivery)
-        rest = [r for r in results if _acceptance(receipts, r) is not Acceptance.TAKEN]
+        done = (Acceptance.TAKEN,) if delivery.resend else DONE
+        rest = [r for r in results if _acceptance(receipts, r) not in done]
         if not rest:
             return False
         doubtful = [r for r in rest if _acceptance(receipts, r) is Acceptance.UNKNOWN]
-        missing, could_ask = self._missing(peer, rest, bool(doubtful))
+        missing, could_ask = self._missing(peer, results, rest, bool(doubtful))
         self._note_there(delivery, [r for r in rest if r not in missing], receipts)
         doubtful = [r for r in doubtful if r in missing]
         new = [r for r in missing if r not in doubtful]
         wait = self._seconds_to_wait(doubtful, receipts) if could_ask else 0.0
-        if doubtful and wait <= 0:
-            why = "it does not show them" if could_ask else "it cannot be asked and may hold both"
-            what = f"{counted(len(doubtful), 'object')} whose sending had no answer"
-            self.tell(delivery, EventKind.SENT_AGAIN, f"{what}: {why}")
         if to_send := new if wait > 0 else missing:
-            self.send(delivery, peer, to_send)
+            why = "it does not show them" if could_ask else "it cannot be asked and may hold both"
+            try:
+                self.send(delivery, peer, to_send)
+            finally:
+                self._tell_sent_again(delivery, doubtful, receipts, why)
         if doubtful and wait > 0:
             objects = counted(len(doubtful), "object")
             raise DeliveryDelayed(f"{NOT_KNOWN} {objects} arrived; the destination is asked again")
         return True
+
+    def to_prove(self, delivery: Delivery, results: Sequence[Result]) -> list[Result]:
+        """Those of `results` that the destination is to show: not what it said it does not need."""
+        receipts = self.records.receipts.of(delivery)
+        return [r for r in results if _acceptance(receipts, r) is not Acceptance.NEEDLESS]
 
     def send(self, delivery: Delivery, peer: Destination, results: Sequence[Result]) -> None:
         """Send `results`, note every answer, and raise as `send_rest` unless all were taken."""
@@ -83,8 +90,7 @@ class Handover:
         except DeliveryError:
             answered = {answer.result.identity for answer in answers}
             kept = [r.identity for r in results if r.identity not in answered]
-            self.records.receipts.forget(delivery, kept)
-            self.records.receipts.note(delivery, [before[i] for i in kept if i in before])
+            self.records.receipts.undo(delivery, kept, before)
             raise
         finally:
             self._note_answers(delivery, answers, before, now)
@@ -96,22 +102,40 @@ class Handover:
         line = f"{delivery.destination}: {text}"
         self.records.events.add(study_uid, kind, line, delivery.workitem_id)
 
+    def _tell_sent_again(
+        self, delivery: Delivery, doubtful: Sequence[Result], before: Receipts, why: str
+    ) -> None:
+        """Tell of those that were handed over once more; not all are where it broke off."""
+        now = self.records.receipts.of(delivery)
+        again = [r for r in doubtful if now[r.identity].times > before[r.identity].times]
+        if again:
+            what = f"{counted(len(again), 'object')} whose sending had no answer"
+            self.tell(delivery, EventKind.SENT_AGAIN, f"{what}: {why}")
+
     def _missing(
-        self, peer: Destination, rest: Sequence[Result], is_doubtful: bool
+        self,
+        peer: Destination,
+        results: Sequence[Result],
+        rest: Sequence[Result],
+        is_doubtful: bool,
     ) -> tuple[list[Result], bool]:
         """Those of `rest` that the destination does not show, and whether it could be asked.
 
-        What was never sent is sent all the same where it cannot; the proof comes later.
+        It is asked for all `results`, because one that only counts shows all of a series or none.
+        What was never sent is sent all the same where it cannot be asked; the proof comes later.
         """
         if self.settings.proof != "accepted":
             try:
-                shown = peer.ask(rest)
-            except DeliveryError:
+                shown = peer.ask(results)
+            except DeliveryDelayed:
+                if is_doubtful:
+                    raise
+            except DeliveryRefused:
                 if is_doubtful and self.settings.proof == "query":
                     raise
             else:
-                if shown.evidence is Evidence.READ_BACK:
-                    return list(shown.missing), True
+                if shown.evidence is not Evidence.NONE:
+                    return [result for result in rest if result in shown.missing], True
         return list(rest), False
 
     def _seconds_to_wait(self, doubtful: Sequence[Result], receipts: Receipts) -> float:
@@ -144,7 +168,7 @@ class Handover:
             noted.append(DeliveryReceipt(*of_one, at, times + 1, answer.acceptance, answer.status))
         self.records.receipts.note(delivery, noted)
         heard.note(self.data, delivery.destination, answers, at)
-        warnings = Counter(a.text for a in answers if a.acceptance is Acceptance.TAKEN and a.text)
+        warnings = Counter(a.text for a in answers if a.acceptance in DONE and a.text)
         for text, count in warnings.items():
             told = f"{count} of {counted(len(answers), 'object')}: {text}"
             self.tell(delivery, EventKind.WARNING, told)

@@ -7,6 +7,7 @@ or the setting `resend_after`, wants sent again.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from uuid import uuid4
 
 from hilum.answers import Commitment, Evidence, Shown
 from hilum.delivery.filing import FilingJudgement, judge
@@ -25,8 +26,11 @@ from hilum.wording import counted
 FIRST_PAUSE_SECONDS = 2.0
 LAST_PAUSE_SECONDS = 1800.0
 COMMITMENT_SECONDS = 60.0  # before an archive that does not answer is asked once more
-PASSING = (0x0110, 0x0213)  # processing failure, resource limitation: PS3.3 C.14.1.1
+NO_SUCH_OBJECT = 0x0112  # Failure Reasons: PS3.3 C.14.1.1
+PASSING = (0x0110, 0x0213)  # processing failure, resource limitation
 ASK_AGAIN = "`hilum release` asks once more, and sends what is not shown then"
+
+BY_SETTING = "the setting resend_after wants it"
 
 Offer = Callable[[Workitem, FilingJudgement, str], str]  # what a person can do, or ""
 
@@ -76,6 +80,7 @@ class Proving:
         self._offer = offer
         self._settings = handover.settings
         self._records = handover.records
+        self._item = handover.records.workitems.one(delivery.workitem_id)
 
     def prove(self) -> Attempt:
         """Show, as the settings want it, that everything has arrived."""
@@ -93,7 +98,7 @@ class Proving:
         except DeliveryRefused as error:
             return self._not_shown(f"it cannot be asked: {error}")
         except DeliveryDelayed as error:
-            return self._later(str(error), is_silent=True)
+            return self._later(str(error), is_silent=True, shortest=error.pause_seconds)
         if shown.evidence is Evidence.NONE:
             return self._accepted("it says nothing about single objects when it is asked")
         if shown.missing:
@@ -118,17 +123,30 @@ class Proving:
     def _go_on(self, missing: Sequence[Result]) -> Attempt:
         """What follows where some results are taken and not shown."""
         objects = f"{len(missing)} of {counted(len(self._results), 'object')}"
-        resend_after = self._settings.resend_after
-        if self._delivery.resend or (resend_after and self._waited >= resend_after):
-            who = "a person" if self._delivery.resend else "the setting resend_after"
-            text = f"{objects} that it took and does not show: {who} wants it"
+        if who := self._who_wants_it_again():
+            text = f"{objects} that it took and does not show: {who}"
             self._handover.tell(self._delivery, EventKind.SENT_AGAIN, text)
+            self._handover.send(self._delivery, self._peer, missing)
             self._delivery = replace(
                 self._delivery, resend=False, asks=0, accepted_at=self._handover.clock()
             )
             self._waited = 0.0
-            self._handover.send(self._delivery, self._peer, missing)
         return self._later(f"accepted, and {objects} not shown{self._warnings(missing)}")
+
+    def _who_wants_it_again(self) -> str:
+        """Who wants that what is not shown is sent again, in words; "" if nobody does.
+
+        The setting does so once: what is not shown even then is for a person.
+        """
+        if self._delivery.resend:
+            return "a person wants it"
+        resend_after, item = self._settings.resend_after, self._item
+        if not resend_after or self._waited < resend_after:
+            return ""
+        said = self._records.events.of_kind(item.study_uid, EventKind.SENT_AGAIN)
+        mine = [event.text for event in said if event.workitem_id == item.id]
+        of_here = [text for text in mine if text.startswith(f"{self._settings.name}: ")]
+        return "" if any(text.endswith(BY_SETTING) for text in of_here) else BY_SETTING
 
     def _later(self, text: str, is_silent: bool = False, shortest: float = 0.0) -> Attempt:
         """Ask again after a growing pause, as long as the settings want it."""
@@ -165,13 +183,14 @@ class Proving:
 
     def _note_lag(self) -> None:
         """Remember how long it took until it was shown, if that was not at once."""
-        if self._delivery.asks and self._delivery.accepted_at is not None:
-            lag = self._handover.clock() - self._delivery.accepted_at
-            self._records.destinations.note_lag(self._settings.name, lag)
+        if self._delivery.asks:
+            self._records.destinations.note_lag(self._settings.name, self._waited)
 
     # Asking for commitment ------------------------------------------------------------------------
 
     def _by_commitment(self) -> Attempt:
+        if self._delivery.resend:
+            self._send_what_is_missing()
         for path, answer in commitments_in(self._handover.data):
             request = self._records.commitments.get(answer.transaction_uid)
             if request and (request.workitem_id, request.destination) == (
@@ -180,14 +199,7 @@ class Proving:
             ):
                 path.unlink(missing_ok=True)
                 return self._committed(answer)
-        if self._delivery.resend:
-            self._send_what_is_missing()
-        uid = derived_uid(
-            "commitment",
-            self._delivery.workitem_id,
-            self._delivery.destination,
-            f"{self._delivery.accepted_at} {self._delivery.asks}",
-        )
+        uid = derived_uid("commitment", uuid4().hex)  # a new one for each request: PS3.4 J.3.2.1.1
         now = self._handover.clock()
         of_delivery = (self._delivery.workitem_id, self._delivery.destination)
         self._records.commitments.add(CommitmentRequest(uid, *of_delivery, now))
@@ -197,7 +209,7 @@ class Proving:
         except DeliveryRefused as error:
             return self._not_shown(str(error))
         except DeliveryDelayed as error:
-            return self._later(str(error), is_silent=True)
+            return self._later(str(error), is_silent=True, shortest=error.pause_seconds)
         if immediate is None:
             text = "accepted, and asked for a commitment that has not come yet"
             return self._later(text, shortest=COMMITMENT_SECONDS)
@@ -205,6 +217,9 @@ class Proving:
 
     def _committed(self, answer: Commitment) -> Attempt:
         wanted = {result.identity for result in self._results}
+        lost = {uid for uid, reason in answer.failed.items() if reason == NO_SUCH_OBJECT}
+        if self._delivery.resend and (gone := [r for r in self._results if r.identity in lost]):
+            return self._go_on(gone)
         if wanted <= set(answer.committed):
             objects = counted(len(wanted), "object")
             text = f"{self._settings.name} has committed itself to keep {objects}"
@@ -222,17 +237,19 @@ class Proving:
             shown = self._peer.ask(self._results)
         except DeliveryError:
             return  # it commits itself or not: that tells
-        if shown.missing and shown.evidence is Evidence.READ_BACK:
+        if shown.evidence is not Evidence.READ_BACK:
+            return
+        if shown.missing:
             self._go_on(shown.missing)
+        self._delivery = replace(self._delivery, resend=False)
 
     # Where it is filed ----------------------------------------------------------------------------
 
     def _filed(self, state: DeliveryState, text: str) -> Attempt:
         """The outcome for what has arrived, if it is filed under the same patient as its images."""
-        item = self._records.workitems.one(self._delivery.workitem_id)
         dicom = [result for result in self._results if result.media_type == DICOM]
         # A note lies beside what it takes back, wherever the images are by now.
-        if not dicom or item.kind is WorkitemKind.WITHDRAWAL:
+        if not dicom or self._item.kind is WorkitemKind.WITHDRAWAL:
             return Attempt(self._delivery, state, text)
         try:
             filing = self._peer.filing(dicom[0].study_uid)
@@ -244,17 +261,21 @@ class Proving:
         if filing is None:
             return Attempt(self._delivery, state, text)
         ours = Instance.read(dicom[-1].path).header
-        found = judge(filing, ours, self._handover.workitems.series_of_study(item))
+        found = judge(filing, ours, self._handover.workitems.series_of_study(self._item))
         self._delivery = replace(self._delivery, filed_as=found.number)
         if found.misfiled:
-            cure = self._offer(item, found, self._settings.name)
+            cure = self._offer(self._item, found, self._settings.name)
             return Attempt(self._delivery, DeliveryState.MISFILED, f"{found.misfiled}; {cure}")
+        self._tell_what_differs(found)
+        return Attempt(self._delivery, state, text)
+
+    def _tell_what_differs(self, found: FilingJudgement) -> None:
+        """Tell of other data there, and of another patient in another archive."""
         if found.caution:
             self._caution(found.caution)
-        for other in self._records.deliveries.of_workitem(item.id):
+        for other in self._records.deliveries.of_workitem(self._item.id):
             if found.number and other.filed_as not in ("", found.number):
                 self._caution(f"the study has another patient in {other.destination}")
-        return Attempt(self._delivery, state, text)
 
     def _caution(self, text: str) -> None:
         self._handover.tell(self._delivery, EventKind.CAUTION, text)

@@ -79,8 +79,8 @@ def is_answered(call: Callable[[], object]) -> bool:
         call()
     except DeliveryRefused:
         return True  # it does not want us, but it is there
-    except DeliveryDelayed:
-        return False
+    except DeliveryDelayed as error:
+        return error.pause_seconds > 0  # it is there, and says when it wants to be asked
     return True
 
 
@@ -91,6 +91,13 @@ def tried(what: str, call: Callable[[], object], good: str) -> Checked:
     except HilumError as error:
         return Checked(what, False, str(error))
     return Checked(what, True, good)
+
+
+def of_study(study_uid: str, matches: Iterable["Dataset"]) -> list["Dataset"]:
+    """Those `matches` that state no other study: some archives give more than was asked for."""
+    from hilum.dicom.header import text_of
+
+    return [one for one in matches if text_of(one, "StudyInstanceUID") in ("", study_uid)]
 
 
 def series_under(

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filed, Shown
 from hilum.config.fields import WebAddress
 from hilum.config.kinds import DestinationSettings, WebService
-from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, series_under, tried
+from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, Result
@@ -118,14 +118,14 @@ class DicomwebDestination:
     def ask(self, results: Sequence[Result]) -> Shown:
         from hilum.dicom.instance import Instance
 
+        read = {result.identity: Instance.read(result.path) for result in results}
         places = {
-            result.identity: f"studies/{i.study_uid}/series/{i.series_uid}/instances"
-            for result in results
-            for i in (Instance.read(result.path),)
+            identity: f"studies/{image.study_uid}/series/{image.series_uid}/instances"
+            for identity, image in read.items()
         }
         with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
             lists = [_instances_at(peer, place) for place in set(places.values())]
-            shown = {uid for listed in lists if listed is not None for uid in listed}
+            shown = {uid for listed in filter(None, lists) for uid in listed}
             # A query may be cut short by the archive's limit: ask for the others one by one.
             missing = [
                 result
@@ -226,7 +226,7 @@ def _described(
     answer = _answer(peer, level, (*NOTHING, refused), params=more)
     if answer.status == refused:
         answer = _answer(peer, level, NOTHING, params=asked)
-    return _data_sets(peer, answer)
+    return of_study(study_uid, _data_sets(peer, answer))
 
 
 def _matches(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -10,7 +11,7 @@ from pydantic import Field
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Commitment, Evidence, Filed, Shown
 from hilum.config.fields import AETitle, Port
 from hilum.config.kinds import DestinationSettings, DicomNode
-from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, series_under, tried
+from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, SOP_CLASSES, Result
@@ -79,27 +80,37 @@ class DimseDestination:
 
     def ask(self, results: Sequence[Result]) -> Shown:
         from hilum.dicom.instance import Instance
-        from hilum.transport.query import QueryRefused
+        from hilum.transport.query import QueryBusy, QueryRefused
 
         instances = [Instance.read(result.path) for result in results]
         try:
             shown = self._listed(instances)
         except QueryRefused:
             return self._counted(results, instances)
-        missing = [result for result in results if result.identity not in shown]
-        if missing and not shown:
+        except QueryBusy:  # there may be too much in the series for one answer
+            shown = self._listed(instances[:MOST_SINGLE_QUERIES], one_by_one=True)
+        if results and not shown:
+            return self._unlisted(results, instances)
+        if unseen := [i for i in instances if i.sop_instance_uid not in shown]:
+            # a limit of the archive may have cut its list short
+            shown |= self._listed(unseen[:MOST_SINGLE_QUERIES], one_by_one=True)
+        return Shown(tuple(result for result in results if result.identity not in shown))
+
+    def _unlisted(self, results: Sequence[Result], instances: "Sequence[Instance]") -> Shown:
+        """What is known of results of which no list shows any: they may be counted all the same."""
+        from hilum.transport.query import QueryRefused
+
+        with suppress(QueryRefused):  # then it has answered all the same
             counted = self._counted(results, instances)
             if counted.evidence is Evidence.COUNTED and not counted.missing:
                 return counted
-        elif missing:  # a limit of the archive may have cut its list short
-            single = [i for i in instances if i.sop_instance_uid not in shown]
-            shown |= self._listed(single[:MOST_SINGLE_QUERIES], one_by_one=True)
-            missing = [result for result in missing if result.identity not in shown]
-        return Shown(tuple(missing))
+        return Shown(tuple(results))
 
     def filing(self, study_uid: str) -> list[Filed]:
-        patients = self._find(_query("STUDY", study_uid, *WHOSE))
-        series = self._find(_query("SERIES", study_uid, "SeriesInstanceUID", *OF_SERIES))
+        asked = _query("STUDY", study_uid, *WHOSE)
+        patients = of_study(study_uid, self._find(asked))
+        asked = _query("SERIES", study_uid, "SeriesInstanceUID", *OF_SERIES)
+        series = of_study(study_uid, self._find(asked))
         return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
 
     def _listed(self, instances: Sequence["Instance"], one_by_one: bool = False) -> set[str]:
@@ -113,7 +124,8 @@ class DimseDestination:
             key = instance.sop_instance_uid if one_by_one else instance.series_uid
             queries[key] = query
         patient_id = instances[0].patient.id if instances else ""
-        found = self._find(*queries.values(), patient_id=patient_id)
+        # A list that the archive cuts short shows what is on it.
+        found = self._find(*queries.values(), patient_id=patient_id, part_will_do=True)
         return {str(match.get("SOPInstanceUID")) for match in found}
 
     def _counted(self, results: Sequence[Result], instances: Sequence["Instance"]) -> Shown:
@@ -136,16 +148,25 @@ class DimseDestination:
         ]
         return Shown(tuple(missing), Evidence.COUNTED)
 
-    def _find(self, *queries: "Dataset", patient_id: str = "") -> list["Dataset"]:
-        """Every match; `DeliveryRefused`, with the cure, if it does not let us ask."""
-        from hilum.transport.query import QueryRefused, find
+    def _find(
+        self, *queries: "Dataset", patient_id: str = "", part_will_do: bool = False
+    ) -> list["Dataset"]:
+        """Every match; `DeliveryRefused`, with the cure, if it does not let us ask.
+
+        If a part will do, an error after the first match ends the list.
+        """
+        from hilum.transport.query import QueryBusy, QueryRefused, find
         from hilum.transport.scu import echo
 
         for is_first in (True, False):
             began = time.monotonic()
+            found: list[Dataset] = []
             try:
-                return list(find(queries, self._asked, patient_id=patient_id))
-            except QueryRefused:
+                found.extend(find(queries, self._asked, patient_id=patient_id))
+                return found
+            except (QueryRefused, QueryBusy):
+                if found and part_will_do:
+                    return found
                 raise
             except DeliveryRefused as error:
                 raise DeliveryRefused(f"{error}; {self._how_to_be_asked}") from error

@@ -222,18 +222,23 @@ def _uneven(steps: np.ndarray) -> str:
     return f"uneven slice spacing ({low:.3g} to {high:.3g} mm)"
 
 
+def _unstated(frames: Sequence[Frame]) -> str:
+    """What some of the frames do not state of their place; "" if all state everything."""
+    if any(f.position is None or f.orientation is None for f in frames):
+        return "position or orientation"
+    if any(f.pixel_spacing is None for f in frames):
+        return "pixel spacing"
+    return "rows or columns" if any(f.size is None for f in frames) else ""
+
+
 def _unplaced(frames: Sequence[Frame]) -> tuple[Flaw, str] | None:
     """Why the frames cannot be sorted at all."""
     if not frames:
         return Flaw.UNPLACED, "no image with pixels"
     if len(frames) < 2:
         return Flaw.SINGLE, "a single slice"
-    if any(f.position is None or f.orientation is None for f in frames):
-        return Flaw.UNPLACED, "slices without position or orientation"
-    if any(f.pixel_spacing is None for f in frames):
-        return Flaw.UNPLACED, "slices without pixel spacing"
-    if any(f.size is None for f in frames):
-        return Flaw.UNPLACED, "slices without rows or columns"
+    if unstated := _unstated(frames):
+        return Flaw.UNPLACED, f"slices without {unstated}"
     orientation = np.array([f.orientation for f in frames], float)
     lengths = np.linalg.norm(orientation.reshape(-1, 2, 3), axis=2)
     cosine = np.einsum("ij,ij->i", orientation[:, :3], orientation[:, 3:])

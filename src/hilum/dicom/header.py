@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from collections.abc import Mapping
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, NamedTuple
@@ -40,7 +41,7 @@ HOSTILE = (  # what pydicom raises on broken bytes, found by fuzzing it
     struct.error,
     zlib.error,
 )
-IDENTIFYING: dict[str, BaseTag] = {
+REQUIRED_UIDS: dict[str, BaseTag] = {
     keyword: Tag(keyword)
     for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 }
@@ -228,16 +229,20 @@ def uids_of(part10: Buffer, elements: list[Element]) -> dict[str, str]:
     """The four identifying UIDs by keyword; `UnreadableError` if one is missing or is none."""
     place = {element.tag: element for element in elements}
     uids = {}
-    for keyword, tag in IDENTIFYING.items():
+    for keyword, tag in REQUIRED_UIDS.items():
         if found := place.get(tag):
             value = part10[found.value : min(found.end, found.value + 128)]
             uids[keyword] = value.decode("ascii", "replace").rstrip("\0 ")
-    missing = [keyword for keyword in IDENTIFYING if not uids.get(keyword)]
+    missing = [keyword for keyword in REQUIRED_UIDS if not uids.get(keyword)]
     if missing:
         raise UnreadableError(f"the object has no {', '.join(missing)}")
+    _require_uids(uids)
+    return uids
+
+
+def _require_uids(uids: Mapping[str, str]) -> None:
     broken = [keyword for keyword, uid in uids.items() if not is_uid(uid)]
     if broken:  # its value may be anything, so it is not shown
         long = all(len(uids[keyword]) > LONGEST_UID for keyword in broken)
         why = f"longer than {LONGEST_UID} characters" if long else "not a UID"
         raise UnreadableError(f"{why}: {', '.join(broken)}")
-    return uids

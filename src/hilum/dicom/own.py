@@ -16,7 +16,7 @@ from pydicom.uid import (
 
 from hilum.dicom.header import HOSTILE, Header
 
-SOP_CLASSES = frozenset(
+RESULT_SOP_CLASSES = frozenset(
     (
         SegmentationStorage,
         Comprehensive3DSRStorage,
@@ -41,7 +41,7 @@ class OwnResults:
 
     def hold(self, uids: Mapping[str, str], header: Header) -> bool:
         """Whether the object with the identifying `uids` is one of them."""
-        if uids["SOPClassUID"] not in SOP_CLASSES:
+        if uids["SOPClassUID"] not in RESULT_SOP_CLASSES:
             return False
         return self._made(header) or self.is_recorded(uids["SOPInstanceUID"])
 

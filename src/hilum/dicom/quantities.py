@@ -63,16 +63,18 @@ def real_world_maps(items: Iterable[Dataset]) -> tuple[RealWorldMap, ...]:
     return tuple(found)
 
 
+def _end(item: Dataset, end: str) -> float:
+    """One end of the range of stored values; not a number if it is not stated."""
+    keywords = (f"DoubleFloatRealWorldValue{end}", f"RealWorldValue{end}")
+    return next((float(item[k].value) for k in keywords if k in item), math.nan)
+
+
 def _map(item: Dataset) -> RealWorldMap:
     unit = item.MeasurementUnitsCodeSequence[0]
     code = Code(
         str(unit.CodeValue), str(unit.CodingSchemeDesignator), str(unit.get("CodeMeaning", ""))
     )
-    keywords = ("DoubleFloatRealWorldValue", "RealWorldValue")
-    first, last = (
-        next((float(item[f"{k}{end}"].value) for k in keywords if f"{k}{end}" in item), math.nan)
-        for end in ("FirstValueMapped", "LastValueMapped")
-    )
+    first, last = _end(item, "FirstValueMapped"), _end(item, "LastValueMapped")
     if math.isnan(first) or math.isnan(last):
         raise ValueError("it does not say for which stored values it holds")
     label = str(item.get("LUTLabel", ""))

@@ -134,11 +134,8 @@ def _reading(content: Buffer, offset: int, stated: UID) -> _Reading:
         else:
             if _is_plausible(content, offset, stated, elements):
                 return lenient
-    if not stated or _may_be_wrong(stated):
-        candidates = [syntax for syntax in GUESSED if syntax != stated]
-        fitting = [r for s in candidates if (r := _strict_reading(content, offset, s))]
-        if len(fitting) == 1:
-            return fitting[0]
+    if (not stated or _may_be_wrong(stated)) and (other := _only_other(content, offset, stated)):
+        return other
     if lenient is None:
         raise problem
     if _are_compressed(content, elements, offset) and not stated.is_encapsulated:
@@ -163,20 +160,32 @@ def _is_plausible(content: Buffer, offset: int, stated: UID, elements: list[Elem
     return compressed is None or compressed == stated.is_encapsulated
 
 
+def _all_elements(walker: Walker, size: int) -> list[Element]:
+    """The elements up to the pixel data; `UnreadableError` unless what follows ends at `size`."""
+    elements = list(walker.elements())
+    while walker.position < size:
+        before = walker.position
+        deque(walker.elements(), maxlen=0)
+        if walker.position == before:
+            raise UnreadableError("its elements do not end where the file does")
+    return elements
+
+
+def _only_other(content: Buffer, offset: int, stated: UID) -> _Reading | None:
+    """The data set in the only other syntax that fits; None if none does, or several do."""
+    candidates = [syntax for syntax in GUESSED if syntax != stated]
+    fitting = [r for s in candidates if (r := _strict_reading(content, offset, s))]
+    return fitting[0] if len(fitting) == 1 else None
+
+
 def _strict_reading(content: Buffer, offset: int, syntax: UID) -> _Reading | None:
     """The data set if every byte of it makes sense in `syntax`, else None.
 
     Tags ascend, every VR is one of the standard's, lengths end exactly at the end of the file, the
     identifying UIDs are there, an image has pixel data, and they are not compressed.
     """
-    walker = Walker(content, offset, syntax)
     try:
-        elements = list(walker.elements())
-        while walker.position < len(content):  # what follows the pixel data
-            before = walker.position
-            deque(walker.elements(), maxlen=0)
-            if walker.position == before:
-                return None
+        elements = _all_elements(Walker(content, offset, syntax), len(content))
         uids = uids_of(content, elements)
     except UnreadableError:
         return None

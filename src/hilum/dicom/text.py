@@ -6,7 +6,7 @@ received is never changed; this is how it is read, and what results say of it.
 
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -60,13 +60,18 @@ def character_set(declared: bytes, texts: Iterable[bytes]) -> CharacterSet:
     """
     terms = declared_terms(declared)
     odd = [text for text in texts if ESCAPE in text or not text.isascii()]
-    if terms is not None and (terms or not odd) and all(_can_be_read(t, terms) for t in odd):
-        return CharacterSet(terms)
     if not odd:
-        return CharacterSet(())
-    if not any(ESCAPE in text for text in odd) and all(_can_be_read(t, (UTF_8,)) for t in odd):
+        return CharacterSet(terms or ())
+    if terms and _can_all_be_read(odd, terms):
+        return CharacterSet(terms)
+    if _are_utf_8(odd):
         return CharacterSet((UTF_8,))
     return CharacterSet((LATIN_1,), is_assumed=True)
+
+
+def _are_utf_8(texts: Collection[bytes]) -> bool:
+    has_escape = any(ESCAPE in text for text in texts)  # to a set of ISO 2022
+    return not has_escape and _can_all_be_read(texts, (UTF_8,))
 
 
 @lru_cache(maxsize=256)
@@ -100,6 +105,10 @@ def _term(name: str, alone: bool) -> str | None:
         term = UTF_8 if match[2] == "192" else term
         return term if term in python_encoding else None
     return None
+
+
+def _can_all_be_read(texts: Iterable[bytes], terms: tuple[str, ...]) -> bool:
+    return all(_can_be_read(text, terms) for text in texts)
 
 
 def _can_be_read(text: bytes, terms: tuple[str, ...]) -> bool:

@@ -44,10 +44,7 @@ class Rescale:
                 missing.append(keyword)
                 continue
             numbers[keyword] = stated[0]
-            if not math.isfinite(stated[0]) or len(stated) > 1:
-                problem = problem or f"{keyword} is not a usable number"
-            elif keyword == "RescaleSlope" and stated[0] == 0:
-                problem = problem or f"{keyword} is 0"
+            problem = problem or _problem(keyword, stated)
         return cls(numbers["RescaleSlope"], numbers["RescaleIntercept"], problem, tuple(missing))
 
     def __call__(self, stored: np.ndarray) -> np.ndarray:
@@ -83,6 +80,13 @@ def _entries(data: object, count: int, bits: int, order: str) -> np.ndarray:
     if bits <= 8 and len(data) in (count, count + 1):
         return np.frombuffer(data, np.uint8)
     return np.frombuffer(data[: len(data) // 2 * 2], f"{order}u2").astype(np.uint16)
+
+
+def _problem(keyword: str, stated: tuple[float, ...]) -> str | None:
+    """Why nothing can be rescaled by these values of an attribute."""
+    if not math.isfinite(stated[0]) or len(stated) > 1:
+        return f"{keyword} is not a usable number"
+    return f"{keyword} is 0" if keyword == "RescaleSlope" and stated[0] == 0 else None
 
 
 def _has_value(header: Dataset | None, keyword: str) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 from highdicom import Volume
 from pydicom.sr.coding import Code
 
-from hilum.findings import KINDS, Finding
+from hilum.findings import FINDING_KINDS, Finding
 
 Arrays = dict[str, np.ndarray]
 FRAME = "frame_of_reference_uid"
@@ -43,7 +43,7 @@ def from_json(
     item: Mapping[str, Any], before: Sequence[Finding], arrays: Mapping[str, np.ndarray]
 ) -> Finding:
     """What `as_json` was given."""
-    kind, index = KINDS[item["kind"]], len(before)
+    kind, index = FINDING_KINDS[item["kind"]], len(before)
     values: dict[str, Any] = {}
     for name, hint in _hints(kind).items():
         key = f"{index}.{name}"

@@ -5,7 +5,7 @@ A finding that cannot be written is refused where it is made: `FindingError`, wh
 
 from hilum.findings.classification import Classification, Score
 from hilum.findings.collection import Findings
-from hilum.findings.finding import KINDS, Finding, image_of, referred_to
+from hilum.findings.finding import FINDING_KINDS, Finding, image_of, referred_to
 from hilum.findings.heat_map import HeatMap
 from hilum.findings.measurement import TELLING, Change, Earlier, Measurement
 from hilum.findings.remarks import CAUTION, Note, Refusal
@@ -13,7 +13,7 @@ from hilum.findings.segment import Segment
 
 __all__ = [
     "CAUTION",
-    "KINDS",
+    "FINDING_KINDS",
     "TELLING",
     "Change",
     "Classification",

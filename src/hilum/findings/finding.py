@@ -9,7 +9,7 @@ from pydicom.sr.coding import Code
 
 from hilum.summary import Summary
 
-KINDS: dict[str, type["Finding"]] = {}  # by name: so they are told apart on disk
+FINDING_KINDS: dict[str, type["Finding"]] = {}  # by name: so they are told apart on disk
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class Finding(ABC):
     """
 
     def __init_subclass__(cls) -> None:
-        KINDS[cls.__name__] = cls
+        FINDING_KINDS[cls.__name__] = cls
 
     @abstractmethod
     def summary(self) -> Summary:

@@ -251,7 +251,7 @@ def _run(module: Module, job: Job) -> ChildAnswer:
     try:
         try:
             run_here(module, job)
-        except Exception as error:
+        except Exception as error:  # around one workitem: a module may raise anything
             if is_full(error):
                 raise
             _keep_traceback(error, job.out)

@@ -4,10 +4,12 @@ Each kind is one file beside this one, or in another package: its settings and i
 an entry point of the group `hilum.notifiers` (see `hilum.kinds`).
 """
 
+import ssl
 from dataclasses import dataclass
 from typing import Protocol
 
 from hilum.config.kinds import NotifierSettings
+from hilum.errors import ConfigurationError, NotificationError
 from hilum.kinds import NOTIFIERS
 from hilum.severity import AlarmChange, Severity
 
@@ -57,6 +59,22 @@ class Notifier(Protocol):
 
         The text of the error is ours: it holds nothing that another program has said.
         """
+
+
+def encryption_of(settings: NotifierSettings) -> ssl.SSLContext:
+    """Whom an encrypted connection trusts, and our certificate.
+
+    Raises
+    ------
+    NotificationError
+        A file of `tls` was changed since the start, and cannot be used.
+    """
+    from hilum.transport.tls import client_context
+
+    try:
+        return client_context(settings.tls)
+    except ConfigurationError as error:
+        raise NotificationError(f"{settings.name}: {error}") from error
 
 
 def open_notifier(settings: NotifierSettings) -> Notifier:

@@ -1,5 +1,6 @@
 """Tell alarms to people, by e-mail."""
 
+import logging
 import smtplib
 import ssl
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from hilum.config.fields import Port, is_loopback
 from hilum.config.kinds import NotifierSettings
 from hilum.errors import RESTART, ConfigurationError, NotificationError
-from hilum.notifiers import AlarmMessage, AlarmNews
+from hilum.notifiers import AlarmMessage, AlarmNews, encryption_of
 from hilum.privacy import secret_in
 from hilum.severity import AlarmChange, Severity
 from hilum.wording import counted
@@ -27,6 +28,8 @@ def _mail_address(value: str) -> str:
 
 
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
+log = logging.getLogger(__name__)
+
 Security = Literal["starttls", "tls", "plain"]
 
 
@@ -91,23 +94,29 @@ class EmailNotifier:
             with self._connected() as server:
                 if self._settings.username:
                     server.login(self._settings.username, self._settings.password())
-                server.send_message(self._mail(message))
+                refused = server.send_message(self._mail(message))
         except ConfigurationError as error:  # the file was changed since the start
             raise NotificationError(str(error)) from error
         except (OSError, smtplib.SMTPException) as error:  # the second is one of the first
             raise NotificationError(f"{self._settings.name}: {_why(error)}") from error
+        if refused:  # the others have been told, and would be told once more
+            log.warning(
+                "notifier %s: the server takes no mail to %d of the recipients: correct "
+                "recipients, %s",
+                self._settings.name,
+                len(refused),
+                RESTART,
+            )
 
     def _connected(self) -> smtplib.SMTP:
-        from hilum.transport.tls import client_context
-
         settings = self._settings
         to, wait = (settings.host, settings.port), settings.timeout_seconds
         if settings.security == "tls":
-            return smtplib.SMTP_SSL(*to, timeout=wait, context=client_context(self._settings.tls))
+            return smtplib.SMTP_SSL(*to, timeout=wait, context=encryption_of(settings))
         server = smtplib.SMTP(*to, timeout=wait)
         try:
             if settings.security == "starttls":
-                server.starttls(context=client_context(self._settings.tls))
+                server.starttls(context=encryption_of(settings))
         except BaseException:
             server.close()
             raise
@@ -170,6 +179,10 @@ def _why(error: Exception) -> str:
             return f"the server takes mail to none of recipients: correct recipients, {RESTART}"
         case smtplib.SMTPResponseException(smtp_code=code):
             return f"the mail server answers {code}: look into its log"
+        case ssl.SSLCertVerificationError() if "match" in error.verify_message:
+            return f"its certificate is for another name: write that name in host, {RESTART}"
+        case ssl.SSLCertVerificationError() if "expired" in error.verify_message:
+            return "its certificate has expired: have it renewed there"
         case ssl.SSLCertVerificationError():
             return UNTRUSTED_SERVER
         case ssl.SSLError():
@@ -179,6 +192,6 @@ def _why(error: Exception) -> str:
 
 
 UNTRUSTED_SERVER = (
-    "the certificate of the mail server is not trusted: add who signed it to the system's "
-    f"certificates, {RESTART}"
+    "the certificate of the mail server is not trusted: name who signed it as ca_file in tls, or "
+    f"add it to the system's certificates, {RESTART}"
 )

@@ -19,7 +19,7 @@ from pydantic import Field
 from hilum.config.fields import WebAddress
 from hilum.config.kinds import NotifierSettings
 from hilum.errors import RESTART, ConfigurationError, NotificationError
-from hilum.notifiers import AlarmMessage, AlarmNews
+from hilum.notifiers import AlarmMessage, AlarmNews, encryption_of
 from hilum.privacy import secret_in
 
 PREFIX = "whsec_"
@@ -88,7 +88,6 @@ class WebhookNotifier:
     def send(self, message: AlarmMessage) -> None:
         import httpx
 
-        from hilum.transport.tls import client_context
         from hilum.transport.web_faults import fault_in
 
         name = self._settings.name
@@ -97,12 +96,18 @@ class WebhookNotifier:
         except ConfigurationError as error:  # the file was changed since the start
             raise NotificationError(str(error)) from error
         try:
-            with httpx.Client(
-                timeout=self._settings.timeout_seconds,
-                verify=client_context(self._settings.tls),
-                trust_env=False,  # no proxy of the environment: what holds stands in hilum.toml
-            ) as client:
-                answer = client.post(self._settings.url, content=body_of(message), headers=headers)
+            with (
+                httpx.Client(
+                    timeout=self._settings.timeout_seconds,
+                    verify=encryption_of(self._settings),
+                    trust_env=False,  # no proxy of the environment: what holds stands in hilum.toml
+                ) as client,
+                # what else it answers is not read: there may be no end of it
+                client.stream(
+                    "POST", self._settings.url, content=body_of(message), headers=headers
+                ) as answer,
+            ):
+                pass
         except httpx.HTTPError as error:
             why = fault_in(error) or f"cannot be reached ({type(error).__name__})"
             raise NotificationError(f"{name}: {why}") from error

@@ -4,7 +4,7 @@ import math
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from pydicom.dataset import Dataset
 
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
@@ -25,20 +26,22 @@ from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError, HilumError, where
+from hilum.findings import Findings
 from hilum.hosts import Host, Job, Place, in_child, open_host
 from hilum.hosts.child import TRACEBACK
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import Module, ModuleFacts, discover, facts_of, inputs_of, own_results_of
 from hilum.objects import Analysis, Document, write_what_can_be
-from hilum.offline.reading import Progress, Reading, in_lines, read_folder, untold
+from hilum.offline.reading import Progress, Reading, Remark, in_lines, read_folder, untold
 from hilum.offline.report import ReportState, ResultFile, StudyReport
 from hilum.results import suffix_of
-from hilum.routing import whose
+from hilum.routing import Selection, whose
 from hilum.runs import run_uid
 
 # a person waits for it, who can end it
 UNLIMITED = Worker(timeout_seconds=math.inf, memory_mb=1 << 30)
+NO_STUDY = ""  # stands for the UID of what belongs to none
 _STATES = {
     Run: ReportState.ANALYSED,
     Hold: ReportState.HELD,
@@ -94,8 +97,9 @@ def _analyse_all(
     facts = facts_of(module)
     empty = StudyReport("", facts.name, facts.version, facts.weights_sha256)
     reports = []
-    if others := tuple(r for r in reading.remarks if r.study_uid not in exams):
-        reports.append(replace(empty, files=others))
+    remarks = _by_study(reading.remarks, exams)
+    if NO_STUDY in remarks:
+        reports.append(replace(empty, files=tuple(remarks[NO_STUDY])))
     for number, uid in enumerate(_oldest_first(exams.values()), start=1):
         decision = decide(exams[uid], inputs_of(module), rule, now=math.inf)
         assert not isinstance(decision, Wait), "nothing is waited for after infinity"
@@ -105,7 +109,7 @@ def _analyse_all(
             state=_STATES[type(decision)],
             reason=decision.reason,
             verdicts=decision.selection.reasons,
-            files=tuple(r for r in reading.remarks if r.study_uid == uid),
+            files=tuple(remarks.get(uid, ())),
         )
         study = exams[uid].study()
         if isinstance(decision, Run):
@@ -168,6 +172,40 @@ def _contained(report: StudyReport, analyse: Callable[[], StudyReport]) -> Study
     return replace(report, seconds=round(time.monotonic() - started, 3))
 
 
+def _by_study(remarks: Iterable[Remark], exams: Collection[str]) -> dict[str, list[Remark]]:
+    """The remarks by the UID of the exam that they are about."""
+    found: dict[str, list[Remark]] = {}
+    for remark in remarks:
+        uid = remark.study_uid if remark.study_uid in exams else NO_STUDY
+        found.setdefault(uid, []).append(remark)
+    return found
+
+
+def _run(
+    host: Host, inputs: Mapping[str, Sequence[Part]], facts: ModuleFacts, out: Path
+) -> tuple[Findings, dict[str, np.ndarray]]:
+    """The findings and pictures of a module; where it raises, its traceback is kept in `out`."""
+    with TemporaryDirectory(dir=out) as between:  # what a module hands over is no result
+        try:
+            host.run(Job(inputs, Path(between), facts.weights_sha256))
+        except BaseException:
+            host.close()  # or it would go on writing there
+            for traceback in Path(between).glob(TRACEBACK):
+                shutil.copy(traceback, out)
+            raise
+        return exchange.load(Path(between)), exchange.load_pictures(Path(between))
+
+
+def _reasons(selection: Selection) -> tuple[str, ...]:
+    said = ("; ".join(v.reasons) for v in selection.verdicts if v.accepted)
+    return tuple(dict.fromkeys(said))
+
+
+def _reports(written: Iterable[Document]) -> list[Dataset]:
+    contents = (document.content for document in written if document.kind == "sr")
+    return [content for content in contents if isinstance(content, Dataset)]
+
+
 def _analysed(
     report: StudyReport,
     facts: ModuleFacts,
@@ -186,16 +224,7 @@ def _analysed(
         for name, chosen in selection.chosen.items()
     }
     out.mkdir()
-    with TemporaryDirectory(dir=out) as between:  # what a module hands over is no result
-        try:
-            host.run(Job(inputs, Path(between), facts.weights_sha256))
-        except BaseException:
-            host.close()  # or it would go on writing there
-            for traceback in Path(between).glob(TRACEBACK):
-                shutil.copy(traceback, out)
-            raise
-        found = exchange.load(Path(between))
-        pictures = exchange.load_pictures(Path(between))
+    found, pictures = _run(host, inputs, facts, out)
     findings = compared(found, about, facts, earlier)
     analysis = Analysis(
         workitem_id=run_uid(rule, facts, selection.chosen),
@@ -205,15 +234,12 @@ def _analysed(
         inputs=selection.chosen,
         findings=findings,
         pictures=pictures,
-        reasons=tuple(
-            dict.fromkeys("; ".join(v.reasons) for v in selection.verdicts if v.accepted)
-        ),
+        reasons=_reasons(selection),
         incomplete=decision.incomplete,
     )
     lost: dict[str, str] = {}
     written = write_what_can_be(analysis, lost)
-    structured = (document.content for document in written if document.kind == "sr")
-    earlier += [content for content in structured if isinstance(content, Dataset)]
+    earlier += _reports(written)
     return replace(
         report,
         state=ReportState.REFUSED if findings.refusal else ReportState.ANALYSED,

@@ -5,6 +5,7 @@ together in one transaction is one method here.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import NoReturn
 
 from hilum.config.site import Site
@@ -61,11 +62,10 @@ class Records:
         on_damage: Callable[[RecordsUnusable], NoReturn] = raise_it,
     ) -> None:
         self.database = database = Database(url, patience, on_damage)
-        try:
+        with ExitStack() as unprepared:
+            unprepared.callback(database.close)
             prepare(database.transact)
-        except Exception:
-            database.close()
-            raise
+            unprepared.pop_all()
         self.studies = StudyRecords(database)
         self.identifiers = IdentifierRecords(database)
         self.search = SearchRecords(database)

@@ -35,7 +35,7 @@ BY_STUDY = (  # in this order they are put back
     tables.subject,
 )
 BY_WORKITEM = (tables.result, tables.delivery, tables.receipt, tables.commitment)
-AT_ONCE = 500  # lines of traces that are followed in one go
+LINES_AT_ONCE = 500  # lines of traces that are followed in one go
 LATE = 500  # lines: PostgreSQL may show one so far behind others, as it was committed after them
 MOST_STUDIES = 50  # that are read in one transaction
 
@@ -123,9 +123,11 @@ class Keeper:
             self._event = max(self._event, lines[-1][0])
             followed = self._seen.union(event for event, _ in lines)
             self._seen = {event for event in followed if event > self._event - LATE}
-        if len(lines) < AT_ONCE:  # else there is more to come, and the copies are not complete
+        if (
+            len(lines) < LINES_AT_ONCE
+        ):  # else there is more to come, and the copies are not complete
             self._copies.write_last(self._event, self._transact(_cursors))
-        return len(lines) == AT_ONCE
+        return len(lines) == LINES_AT_ONCE
 
     def _copy(self, studies: Collection[str]) -> None:
         assert self._open is not None, "they are looked up first"
@@ -138,8 +140,10 @@ class Keeper:
         event = tables.event.c
         late = LATE if connection.dialect.name == "postgresql" else 0
         query = sa.select(event.id, event.study_uid).where(event.id > self._event - late)
-        found = connection.execute(query.order_by(event.id).limit(late + AT_ONCE))
-        return [(row.id, row.study_uid) for row in found if row.id not in self._seen][:AT_ONCE]
+        found = connection.execute(query.order_by(event.id).limit(late + LINES_AT_ONCE))
+        return [(row.id, row.study_uid) for row in found if row.id not in self._seen][
+            :LINES_AT_ONCE
+        ]
 
     def _settled(self) -> set[str]:
         return self._open - self._transact(_open_studies) if self._open else set()

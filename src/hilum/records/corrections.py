@@ -10,7 +10,7 @@ from hilum.records.database import Database
 from hilum.records.models import Correction, Decision, FormerLabel, Subject
 from hilum.records.rows import Rows, insert, select
 
-AT_ONCE = 500  # images that one query asks for
+IMAGES_IN_A_QUERY = 500  # images that one query asks for
 
 correction = tables.correction.c
 decision = tables.decision.c
@@ -133,8 +133,10 @@ class CorrectionRecords:
         """
         names = sorted(labels)
         found: dict[str, None] = {}
-        for start in range(0, len(names), AT_ONCE):
-            for one in self._subjects.find(subject.image.in_(names[start : start + AT_ONCE])):
+        for start in range(0, len(names), IMAGES_IN_A_QUERY):
+            for one in self._subjects.find(
+                subject.image.in_(names[start : start + IMAGES_IN_A_QUERY])
+            ):
                 if one.label != labels[one.image]:
                     found[one.workitem_id] = None
         return list(found)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from hilum.records import events, listing, tables
+from hilum.records import events, listing, tables, unreadable
 from hilum.records.database import Database
 from hilum.records.models import Delivery, Workitem
 from hilum.records.rows import Rows, insert, select
@@ -34,22 +34,25 @@ class DeliveryRecords:
 
     def of_workitems(self, workitem_ids: Iterable[str]) -> list[Delivery]:
         """The deliveries of several workitems, by the name of the destination."""
-        return self._rows.find(
-            delivery.workitem_id.in_(workitem_ids), order_by=delivery.destination
+        of_them = delivery.workitem_id.in_(workitem_ids)
+        return self._rows.find_readable(
+            of_them, order_by=delivery.destination, blank=unreadable.DELIVERY
         )
 
     def owed(self) -> list[Delivery]:
         """The deliveries that are still owed."""
-        return self._rows.find(delivery.state.in_(OWED))
+        return self._rows.find_readable(delivery.state.in_(OWED))
 
     def owed_of(self, workitem_ids: Iterable[str]) -> list[Delivery]:
         """The owed deliveries of several workitems, the oldest first."""
         of_them = delivery.workitem_id.in_(workitem_ids)
-        return self._rows.find(of_them, delivery.state.in_(OWED), order_by=delivery.owed_at)
+        is_owed = delivery.state.in_(OWED)
+        return self._rows.find_readable(of_them, is_owed, order_by=delivery.owed_at)
 
     def parked_of(self, workitem_id: str) -> list[Delivery]:
         """The deliveries of a workitem that wait until a person has done something."""
-        return self._rows.find(delivery.workitem_id == workitem_id, delivery.state.in_(PARKED))
+        is_parked = delivery.state.in_(PARKED)
+        return self._rows.find_readable(delivery.workitem_id == workitem_id, is_parked)
 
     def parked(self, destination: str = "") -> list[str]:
         """Ids of the workitems that are parked at a destination, or at this one if it is named.
@@ -67,10 +70,13 @@ class DeliveryRecords:
             query = query.where(delivery.destination == destination)
         return list(dict.fromkeys(row.workitem_id for row in select(self._database, query)))
 
-    def studies_in(self, *states: DeliveryState) -> dict[str, list[str]]:
+    def studies_in(
+        self, *states: DeliveryState, owed_before: float | None = None
+    ) -> dict[str, list[str]]:
         """The studies with a delivery in one of these states, by destination.
 
-        Without those of results that another one has replaced.
+        Without those of results that another one has replaced. `owed_before` (s since 1970) leaves
+        out what is owed since later.
         """
         workitem = tables.workitem.c
         query = (
@@ -79,6 +85,8 @@ class DeliveryRecords:
             .where(delivery.state.in_(states), workitem.superseded_by.is_(None))
             .order_by(delivery.destination, delivery.owed_at)
         )
+        if owed_before is not None:
+            query = query.where(delivery.owed_at < owed_before)
         found: dict[str, dict[str, None]] = {}
         for row in select(self._database, query):
             found.setdefault(row.destination, {})[row.study_uid] = None
@@ -96,12 +104,14 @@ class DeliveryRecords:
         first, last = period
         at = delivery.verified_at
         is_there = (delivery.destination == destination, delivery.state.in_(ARRIVED))
-        return self._rows.find(*is_there, at >= first, at <= last, order_by=delivery.owed_at)
+        in_period = (at >= first, at <= last)
+        return self._rows.find_readable(*is_there, *in_period, order_by=delivery.owed_at)
 
     def first_due(self, destination: str, now: float) -> Delivery | None:
         """Of the deliveries that are due, the one that was owed first."""
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
-        return self._rows.first(*is_owed, delivery.next_attempt <= now, order_by=delivery.owed_at)
+        is_due = delivery.next_attempt <= now
+        return self._rows.first_readable(*is_owed, is_due, order_by=delivery.owed_at)
 
     def next_due(self, destination: str) -> float | None:
         """The time at which the next one is due; None if nothing is owed."""
@@ -156,7 +166,8 @@ class DeliveryRecords:
 
     def park(self, of: Delivery, state: DeliveryState, text: str) -> None:
         """Note that a person has to do something, by a state of `PARKED`."""
-        self._note(of, state, text, filed_as=of.filed_as, resend=False)
+        values = {"filed_as": of.filed_as, "accepted_at": of.accepted_at}
+        self._note(of, state, text, resend=False, **values)
 
     def arrive(self, of: Delivery, state: DeliveryState, text: str, at: float) -> None:
         """Note that it has arrived, by a state of `ARRIVED`."""
@@ -172,9 +183,9 @@ class DeliveryRecords:
 
         def record(connection: sa.Connection) -> int:
             unsent = (delivery.workitem_id == item.id, delivery.state.in_(CANCELLABLE))
-            rows = self._rows.select(connection, *unsent, order_by=delivery.destination)
-            if rows:
-                text = f"{', '.join(row.destination for row in rows)}: {reason}"
+            query = sa.select(delivery.destination).where(*unsent).order_by(delivery.destination)
+            if destinations := connection.execute(query).scalars().all():
+                text = f"{', '.join(destinations)}: {reason}"
                 events.write(connection, item.study_uid, EventKind.CANCELLED, text, item.id)
             cancelled = cancel(connection, item.id, reason)
             listing.refresh(connection, item.study_uid)
@@ -187,10 +198,21 @@ class DeliveryRecords:
         waits = (delivery.state.in_(OWED), delivery.next_attempt > 0.0)
         return self._rows.change(delivery.workitem_id == workitem_id, *waits, next_attempt=0.0)
 
-    def hurry_one(self, workitem_id: str, destination: str) -> None:
-        """Make one delivery due at once."""
+    def note_commitment(self, workitem_id: str, destination: str) -> bool:
+        """Make one delivery due at once, because an answer to a request for commitment came.
+
+        That may be after we have given up asking for it. False if nobody waits for it any more.
+        """
         of_one = (delivery.workitem_id == workitem_id, delivery.destination == destination)
-        self._rows.change(*of_one, delivery.state.in_(OWED), next_attempt=0.0)
+
+        def note(connection: sa.Connection) -> bool:
+            given_up = delivery.state == DeliveryState.NOT_SHOWN
+            if self._rows.update(connection, *of_one, given_up, state=DeliveryState.ASKED):
+                listing.refresh(connection, _study_of(connection, workitem_id))
+            is_owed = delivery.state.in_(OWED)
+            return self._rows.update(connection, *of_one, is_owed, next_attempt=0.0) > 0
+
+        return self._database.transact(note)
 
     def hurry_all(self, destination: str, most_attempts: int) -> None:
         """Make what is owed to a destination due at once, unless it failed more often."""
@@ -212,13 +234,17 @@ class DeliveryRecords:
 
         def note(connection: sa.Connection) -> None:
             if self._rows.update(connection, *key, state=state, reason=text, **values):
-                workitem = tables.workitem.c
-                query = sa.select(workitem.study_uid).where(workitem.id == of.workitem_id)
-                study_uid = connection.execute(query).scalar_one()
+                study_uid = _study_of(connection, of.workitem_id)
                 events.write(connection, study_uid, EventKind(state), line, of.workitem_id)
                 listing.refresh(connection, study_uid)
 
         self._database.transact(note)
+
+
+def _study_of(connection: sa.Connection, workitem_id: str) -> str:
+    workitem = tables.workitem.c
+    query = sa.select(workitem.study_uid).where(workitem.id == workitem_id)
+    return str(connection.execute(query).scalar_one())
 
 
 def owe(connection: sa.Connection, owed: Iterable[Delivery]) -> None:
@@ -227,11 +253,32 @@ def owe(connection: sa.Connection, owed: Iterable[Delivery]) -> None:
         insert(connection, tables.delivery, one)
 
 
-def cancel(connection: sa.Connection, workitem_id: str, reason: str) -> int:
-    """Cancel what was not sent yet of a workitem, in the same way; how many deliveries that is."""
+def begin_sending(connection: sa.Connection, of: Delivery, at: float) -> bool:
+    """Note, in the same way, that objects of an owed delivery are sent; False if it is not owed."""
+    is_taken = delivery.accepted_at.is_not(None)
+    of_one = (delivery.workitem_id == of.workitem_id, delivery.destination == of.destination)
+    return bool(
+        connection.execute(
+            tables.delivery.update()
+            .where(*of_one, delivery.state.in_(OWED))
+            .values(resend=False, accepted_at=sa.case((is_taken, at), else_=None))
+        ).rowcount
+    )
+
+
+def cancel(
+    connection: sa.Connection,
+    workitem_id: str,
+    reason: str,
+    states: Iterable[DeliveryState] = CANCELLABLE,
+) -> int:
+    """Cancel what was not sent yet of a workitem, in the same way; how many deliveries that is.
+
+    Or what is in one of `states`.
+    """
     return connection.execute(
         tables.delivery.update()
-        .where(delivery.workitem_id == workitem_id, delivery.state.in_(CANCELLABLE))
+        .where(delivery.workitem_id == workitem_id, delivery.state.in_(states))
         .values(state=DeliveryState.CANCELLED.value, reason=reason)
     ).rowcount
 
@@ -261,13 +308,14 @@ def release(
     workitem_id: str,
     destinations: Iterable[str],
     variants: Mapping[str, str],
+    at: float,
 ) -> None:
     """Make what is parked of a workitem at these destinations due at once, in the same way.
 
     A destination among `variants` receives that variant from now on.
 
     What was taken is asked for first; what is not shown then may be sent again, because a person
-    wants it.
+    wants it. The time in which the destination has to show it begins `at` (s since 1970).
     """
     connection.execute(
         tables.delivery.update()
@@ -278,6 +326,7 @@ def release(
             attempts=0,
             asks=0,
             next_attempt=0.0,
+            accepted_at=sa.case((delivery.accepted_at.is_not(None), at), else_=None),
             resend=delivery.state != DeliveryState.REFUSED,
         )
     )

@@ -2,7 +2,7 @@
 
 Times are seconds since 1970. Identities and labels are hashes (hilum.dicom.identity). Nothing here
 holds a name, a birth date or a patient ID: those stand in `listing` alone (listed.py). What the
-receiver refused is a `hilum.rejections.Rejection`.
+receiver rejected is a `hilum.rejections.Rejection`.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,10 @@ from hilum.verdict import Verdict
 
 
 def _known_settings(rule: Any) -> Any:
-    """A rule that was recorded by another version, without settings that this one does not know."""
+    """A rule that was recorded by another version, without settings that this one does not know.
+
+    Settings that the other version did not know have their defaults: so it behaved.
+    """
     if not isinstance(rule, dict):
         return rule
     return {name: value for name, value in rule.items() if name in Rule.model_fields}
@@ -92,13 +95,6 @@ class WorkitemOutline:
     predecessor: str | None
     superseded_by: str | None
     findings: tuple[Summary, ...] | None
-
-
-UNREADABLE: Mapping[str, Any] = {  # stands in the place of what a list cannot show
-    "reason": "on record, and Hilum cannot read what it decided or found",
-    "verdicts": (),
-    "findings": None,
-}
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """Of every object at every destination: when it was sent, and what was answered."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import sqlalchemy as sa
 
 from hilum.answers import Acceptance
-from hilum.records import tables
+from hilum.records import deliveries, tables
 from hilum.records.database import Database
 from hilum.records.models import Delivery, DeliveryReceipt
 from hilum.records.rows import Condition, Rows, insert
-from hilum.records.states import OWED
 
 receipt = tables.receipt.c
 
@@ -25,19 +25,21 @@ class ReceiptRecords:
         """The receipts of one delivery, by the identity of the object."""
         return {one.identity: one for one in self._rows.find(*_of(delivery))}
 
+    def may_have_arrived(self, workitem_id: str) -> bool:
+        """Whether any destination took an object of a workitem, or nobody knows."""
+        there = receipt.acceptance.in_((Acceptance.TAKEN, Acceptance.UNKNOWN))
+        return self._rows.are_there(receipt.workitem_id == workitem_id, there)
+
     def begin(self, delivery: Delivery, identities: Iterable[str], at: float) -> bool:
         """Note, before they are sent, that nobody knows what becomes of these objects.
 
-        False, and nothing is noted, if the delivery is no longer owed: a person cancelled it.
+        What allowed to send them again is used up by that, and the time in which the destination
+        has to show them begins anew: a death after the sending must not lead to another one. False,
+        and nothing is noted, if the delivery is no longer owed: a person cancelled it.
         """
 
         def note(connection: sa.Connection) -> bool:
-            owed = sa.select(tables.delivery.c.state).where(
-                tables.delivery.c.workitem_id == delivery.workitem_id,
-                tables.delivery.c.destination == delivery.destination,
-                tables.delivery.c.state.in_(OWED),
-            )
-            if connection.execute(owed).first() is None:
+            if not deliveries.begin_sending(connection, delivery, at):
                 return False
             known = {one.identity: one for one in self._rows.select(connection, *_of(delivery))}
             for identity in identities:
@@ -67,9 +69,24 @@ class ReceiptRecords:
 
         self._database.transact(note)
 
-    def forget(self, delivery: Delivery, identities: Iterable[str]) -> None:
-        """Forget what was begun and never handed over."""
-        self._rows.remove(*_of(delivery), receipt.identity.in_(identities))
+    def undo(
+        self, delivery: Delivery, begun: Iterable[str], before: Mapping[str, DeliveryReceipt]
+    ) -> None:
+        """Put what was known `before` in the place of what was begun and never handed over.
+
+        What had been taken before may have arrived, and is to be sent again if it is not shown.
+        """
+
+        def note(connection: sa.Connection) -> None:
+            for identity in begun:
+                self._rows.delete(connection, *_of(delivery), receipt.identity == identity)
+                known = before.get(identity)
+                if known and known.acceptance is Acceptance.TAKEN:
+                    known = replace(known, acceptance=Acceptance.UNKNOWN)
+                if known:
+                    insert(connection, tables.receipt, known)
+
+        self._database.transact(note)
 
 
 def _of(delivery: Delivery) -> tuple[Condition, ...]:

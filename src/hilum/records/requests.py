@@ -41,10 +41,7 @@ class RequestRecords:
 
     def is_waiting(self, workitem_id: str) -> bool:
         """Whether a request about this workitem has no answer yet."""
-        return (
-            self._rows.first(request.workitem_id == workitem_id, request.answer.is_(None))
-            is not None
-        )
+        return self._rows.are_there(request.workitem_id == workitem_id, request.answer.is_(None))
 
     def answer(self, number: int, done: bool, text: str) -> None:
         """Note what the gateway has done.

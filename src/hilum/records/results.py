@@ -22,11 +22,11 @@ class ResultRecords:
 
     def of_workitem(self, workitem_id: str) -> list[WrittenResult]:
         """The results of one workitem, in all variants."""
-        return self.of_workitems([workitem_id])
+        return self._rows.find(result.workitem_id == workitem_id)
 
     def of_workitems(self, workitem_ids: Iterable[str]) -> list[WrittenResult]:
-        """The results of several workitems."""
-        return self._rows.find(result.workitem_id.in_(workitem_ids))
+        """The results of several workitems, for lists: without one that cannot be read."""
+        return self._rows.find_readable(result.workitem_id.in_(workitem_ids))
 
     def of_variant(self, workitem_id: str, variant: str) -> list[WrittenResult]:
         """The results that destinations of one variant receive."""

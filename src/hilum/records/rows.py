@@ -4,6 +4,7 @@ Only the modules of this package use it. Outside, rows are the values of models.
 """
 
 import dataclasses
+import itertools
 import logging
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
@@ -104,6 +105,26 @@ class Rows(TableRows[Model]):
                 connection, *where, order_by=order_by, blank=blank
             )
         )
+
+    def first_readable(self, *where: Condition, order_by: Order | None = None) -> Model | None:
+        """The first row that can be read, in the same way; None if there is none."""
+
+        def read(connection: sa.Connection) -> Model | None:
+            query = self.query.where(*where).order_by(order_by).limit(1)
+            for skip in itertools.count():
+                row = connection.execute(query.offset(skip)).mappings().first()
+                if row is None:
+                    return None
+                for value in self._readable(row, NONE):
+                    return value
+            return None
+
+        return self._database.transact(read)
+
+    def are_there(self, *where: Condition) -> bool:
+        """Whether any row meets all conditions, whatever else it holds."""
+        query = sa.select(sa.literal(1)).select_from(self._table).where(*where).limit(1)
+        return bool(select(self._database, query))
 
     def read(self, query: sa.Select[Any]) -> list[Model]:
         """The rows of a query that goes on from `query`."""

@@ -34,15 +34,24 @@ class SchemaAge(Enum):
     CURRENT = "current"
     OLDER = "older"
     NEWER = "newer"
+    INCOMPLETE = "incomplete"  # from before the first version, or another program's
     FOREIGN = "foreign"  # another program keeps its tables there
 
 
+FIRST_TABLES = {  # of commit 6b943b8; before 2026-11 no version stood in a database
+    *("alarm", "delivery", "destination", "event", "executor", "removal", "request", "result"),
+    *("source", "study", "workitem"),
+}
 WORDS = {
     SchemaAge.OLDER: "the records were made by an older Hilum: `hilum serve` brings them up to "
     "date at its start",
     SchemaAge.NEWER: "the records were made by a newer Hilum (their version is {found}, this one "
     "knows {head}): install that Hilum again, or restore the backup that was made before it was "
     "installed",
+    SchemaAge.INCOMPLETE: "the records were made before 2026-11-23, are incomplete, or are another "
+    "program's (missing: {missing}): this Hilum cannot bring them up to date; start with an empty "
+    "data folder, or name a database of its own in the setting `database`, and have the studies "
+    "sent again",
     SchemaAge.FOREIGN: "the database holds tables that Hilum has not made (version {found!r} of "
     "another program): name a database of its own in the setting `database`",
 }
@@ -54,20 +63,30 @@ def make_or_require(transact: Transact) -> None:
     if found is SchemaAge.EMPTY:
         found = transact(_make)
     if text := WORDS.get(found):
-        raise OtherVersionError(text.format(found=transact(version), head=HEAD))
+        missing = ", ".join(sorted(FIRST_TABLES - transact(_names)))
+        raise OtherVersionError(text.format(found=transact(version), head=HEAD, missing=missing))
 
 
 def age_of(connection: sa.Connection) -> SchemaAge:
     """How the tables of the database stand."""
     found = version(connection)
     if found is None:
-        ours = set(tables.metadata.tables) & set(sa.inspect(connection).get_table_names())
-        return SchemaAge.OLDER if ours else SchemaAge.EMPTY
+        return _age_without_version(_names(connection))
     if found == HEAD:
         return SchemaAge.CURRENT
     if not (found.isdigit() and len(found) == len(HEAD)):
         return SchemaAge.FOREIGN
     return SchemaAge.NEWER if found > HEAD else SchemaAge.OLDER
+
+
+def _age_without_version(names: set[str]) -> SchemaAge:
+    if not names & set(tables.metadata.tables):
+        return SchemaAge.EMPTY
+    return SchemaAge.OLDER if names >= FIRST_TABLES else SchemaAge.INCOMPLETE
+
+
+def _names(connection: sa.Connection) -> set[str]:
+    return set(sa.inspect(connection).get_table_names())
 
 
 def version(connection: sa.Connection) -> str | None:

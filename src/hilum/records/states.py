@@ -110,7 +110,7 @@ class DeliveryState(StrEnum):
     VERIFIED = "verified"  # the destination has shown it to us
     COMMITTED = "committed"  # the destination has committed itself to keep it
     ACCEPTED = "accepted"  # taken, and nothing proves that it is kept
-    CANCELLED = "cancelled"  # withdrawn or cancelled before it was sent
+    CANCELLED = "cancelled"  # a person cancelled it, or took the result back, before it was shown
 
     @property
     def settled(self) -> bool:
@@ -123,6 +123,7 @@ OWED = (*UNTAKEN, DeliveryState.ASKED)  # nobody but us has to do something
 PARKED = (DeliveryState.REFUSED, DeliveryState.NOT_SHOWN, DeliveryState.MISFILED)  # a person has to
 PROVEN = (DeliveryState.VERIFIED, DeliveryState.COMMITTED)
 ARRIVED = (*PROVEN, DeliveryState.ACCEPTED)
+UNSETTLED = (*OWED, *PARKED)  # somebody has to do something
 TAKEN = (*ARRIVED, DeliveryState.ASKED, DeliveryState.NOT_SHOWN, DeliveryState.MISFILED)
 CANCELLABLE = (*UNTAKEN, DeliveryState.REFUSED)  # what was not sent, or not all of it
 
@@ -169,8 +170,6 @@ class EventKind(StrEnum):
     NORMS = "norms"  # norms that could not be used
     ANALYSED = "analysed"
     WRITTEN = "written"  # the result objects are on the disk
-    DELIVERING = "delivering"
-    WAITING = "waiting"
     DELAYED = "delayed"  # a delivery is tried again later
     ASKED = "asked"  # a destination took the results and does not show them yet
     SENT_AGAIN = "sent again"  # something that a destination may hold already

@@ -250,7 +250,7 @@ notifier = sa.Table(
     sa.Column("problem", sa.Text, nullable=False, default=""),  # of the last attempt
 )
 rejection = sa.Table(
-    "refused",  # a hilum.rejections.Rejection: who was refused by the receiver, why, how often
+    "rejection",  # a hilum.rejections.Rejection: whom the receiver rejected, why, how often
     metadata,
     sa.Column("kind", sa.String(32), primary_key=True),  # a RejectionKind
     sa.Column("address", sa.String(64), primary_key=True),

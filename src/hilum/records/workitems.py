@@ -4,11 +4,18 @@ from collections.abc import Callable, Iterable, Mapping
 
 import sqlalchemy as sa
 
-from hilum.records import deliveries, events, listing, tables
+from hilum.records import deliveries, events, listing, tables, unreadable
 from hilum.records.database import Database
-from hilum.records.models import UNREADABLE, Delivery, Workitem, WorkitemOutline
+from hilum.records.models import Delivery, Workitem, WorkitemOutline
 from hilum.records.rows import Condition, Rows, insert, select
-from hilum.records.states import DELIVERED, REACHED_FROM, EventKind, WorkitemKind, WorkitemState
+from hilum.records.states import (
+    DELIVERED,
+    REACHED_FROM,
+    UNSETTLED,
+    EventKind,
+    WorkitemKind,
+    WorkitemState,
+)
 from hilum.summary import Summary
 
 workitem = tables.workitem.c
@@ -39,7 +46,9 @@ class WorkitemRecords:
     def outlines_of(self, study_uids: Iterable[str]) -> list[WorkitemOutline]:
         """What lists show of those of several studies, the oldest first."""
         of_them = workitem.study_uid.in_(study_uids)
-        return self._outlines.find_readable(of_them, order_by=workitem.created, blank=UNREADABLE)
+        return self._outlines.find_readable(
+            of_them, order_by=workitem.created, blank=unreadable.WORKITEM
+        )
 
     def of_module(self, study_uid: str, module: str) -> list[Workitem]:
         """The workitems of one study and module, the oldest first."""
@@ -215,7 +224,8 @@ class WorkitemRecords:
     def set_state(self, workitem_id: str, state: WorkitemState, reason: str = "") -> bool:
         """Move a workitem to `state` and write the line to its trace, in one transaction.
 
-        False, and nothing is done, where `state` is not reached from the one it is in.
+        False, and nothing is done, where `state` is not reached from the one it is in. To
+        *delivering* it is moved by `deliver`, `release` and `resend`.
         """
         return self._move(workitem_id, state, reason, None, lambda _connection: None)
 
@@ -235,17 +245,19 @@ class WorkitemRecords:
         item: Workitem,
         destinations: Iterable[str],
         reason: str,
+        at: float,
         variants: Mapping[str, str] | None = None,
         notes: Iterable[tuple[Workitem, Delivery]] = (),
     ) -> bool:
         """Move a parked workitem to *delivering*; what is parked of it there is due at once.
 
+        `at` is when a person asked for that (s since 1970).
         `variants` are those that destinations receive from now on, and `notes`, with the delivery
         of each, take back what they took of another one.
         """
 
         def release(connection: sa.Connection) -> None:
-            deliveries.release(connection, item.id, destinations, variants or {})
+            deliveries.release(connection, item.id, destinations, variants or {}, at)
             for note, owed in notes:
                 insert(connection, tables.workitem, note)
                 deliveries.owe(connection, [owed])
@@ -275,22 +287,22 @@ class WorkitemRecords:
     def withdraw(self, item: Workitem, note: Workitem, owed: Iterable[Delivery]) -> bool:
         """Move a workitem that is taken back to *withdrawn*, with the note and its deliveries.
 
-        What was not sent yet of its result is not sent any more.
+        Nothing of its result is sent or asked for any more, or waits for a person.
         """
 
         def take_back(connection: sa.Connection) -> None:
             insert(connection, tables.workitem, note)
             deliveries.owe(connection, owed)
-            deliveries.cancel(connection, item.id, "the result was taken back")
+            deliveries.cancel(connection, item.id, "the result was taken back", UNSETTLED)
 
         reason = f"taken back by note {note.id}"
         return self._move(item.id, WorkitemState.WITHDRAWN, reason, None, take_back)
 
     def withdraw_here(self, item: Workitem, reason: str) -> bool:
-        """Move a workitem to *withdrawn* without a note; what was not sent yet is not sent."""
+        """Move a workitem to *withdrawn* without a note, as `withdraw` does with one."""
 
         def cancel(connection: sa.Connection) -> None:
-            deliveries.cancel(connection, item.id, reason)
+            deliveries.cancel(connection, item.id, reason, UNSETTLED)
 
         return self._move(item.id, WorkitemState.WITHDRAWN, reason, None, cancel)
 

@@ -22,6 +22,7 @@ from hilum.hints import (
     Quarantined,
     Rejected,
     Released,
+    Renewed,
     Started,
     Stored,
     Written,
@@ -99,8 +100,8 @@ class Gateway:
                 follow(hint, self._flow)
             if isinstance(hint, Started):
                 self._next_sweep = 0.0  # its predecessor may have died before it told of everything
-        if refused := [hint.rejection for hint in news if isinstance(hint, Rejected)]:
-            self._records.rejections.note(refused)
+        if rejected := [hint.rejection for hint in news if isinstance(hint, Rejected)]:
+            self._records.rejections.note(rejected)
         if time.monotonic() >= self._next_sweep:
             self._sweep()
         with going_on("corrections", log):
@@ -149,6 +150,8 @@ def follow(hint: Hint, flow: Flow) -> None:
             obey(flow)
         case Written():
             flow.outbox.wake()
+        case Renewed(workitem=workitem):
+            flow.launch(flow.records.workitems.one(workitem))
         case Committed():
             flow.outbox.hear_commitments()
         case Started() | Died() | Rejected():

@@ -5,12 +5,14 @@ import os
 import resource
 import signal
 import threading
+import time
 import warnings
 from pathlib import Path
 
 from hilum.config.site import Receiver
 from hilum.hints import HintSender
 from hilum.inbox.room import MEBIBYTE
+from hilum.inbox.starts import Starts
 from hilum.logs import configure_logging
 from hilum.process import data_bytes, die_with_parent
 from hilum.sources.dimse import StorageServer
@@ -34,6 +36,7 @@ def receive(settings: Receiver, data: Path, hints: Path) -> None:
     stop, stopped = os.pipe()
     signal.signal(signal.SIGTERM, lambda *_: os.write(stopped, b"."))
 
+    Starts(data).note(time.time())
     server = StorageServer(settings, data, HintSender(hints))
     tidying = threading.Thread(target=server.tidy, name="tidying")
     tidying.start()

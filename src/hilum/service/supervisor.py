@@ -16,6 +16,7 @@ from multiprocessing import connection
 from typing import Any, assert_never
 
 from hilum.config.site import Site
+from hilum.deaths import Death, note_death
 from hilum.engine.liveness import DEAD_SECONDS
 from hilum.errors import RECOVER, RecordsUnusable
 from hilum.hints import Died, HintSender, gateway_address, worker_address
@@ -138,6 +139,7 @@ class Supervisor:
                 continue
             log.error("%s died with exit code %s, starting it again", name, process.exitcode)
             deaths.append(now)
+            note_death(self.site.data, Death(name, time.time(), process.exitcode))
             try:
                 self._start(name)
                 with closing(HintSender(gateway_address(self.site.data))) as hints:

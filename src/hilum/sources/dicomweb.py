@@ -8,7 +8,7 @@ does not state that number, the instances themselves are listed each time.
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -106,19 +106,15 @@ class DicomwebSource:
     def _changed(self, study: Attributes) -> Iterator[Portion]:
         """What is missing of `study`, unless it is as it was when all of it was here."""
         uid, count = _text(study, STUDY_UID), _number(study, STUDY_INSTANCES)
-        modalities = study.get(MODALITIES_IN_STUDY, {}).get("Value")
-        if modalities and not any(self._is_wanted(modality) for modality in modalities):
+        if not self._may_be_wanted(study):
             return
         if count is not None and count in (self._known.get(uid), self._here.get(uid)):
             return
         listed = self._instances(uid)
         if count is None and len(listed) == self._known.get(uid):
             return
-        missing = [instance for instance in listed if not self._holdings.holds(instance)]
-        images = Counter((i.study_uid, i.series_uid) for i in listed)
-        counts = {(i.study_uid, i.series_uid): images[i.study_uid, i.series_uid] for i in missing}
-        if missing:
-            yield Portion(tuple(missing), self._cursor(), counts)
+        if missing := [instance for instance in listed if not self._holdings.holds(instance)]:
+            yield Portion(tuple(missing), self._cursor(), _counts(listed, missing))
         elif count is not None:
             self._here[uid] = count
 
@@ -142,6 +138,10 @@ class DicomwebSource:
         pages = self._pages(f"studies/{study_uid}/series", SERIES_UID)
         series = [attributes for page in pages for attributes in page]
         return [_text(s, SERIES_UID) for s in series if self._is_wanted(_text(s, MODALITY))]
+
+    def _may_be_wanted(self, study: Attributes) -> bool:
+        modalities = study.get(MODALITIES_IN_STUDY, {}).get("Value")
+        return not modalities or any(map(self._is_wanted, modalities))
 
     def _is_wanted(self, modality: str) -> bool:
         return not self._settings.modalities or modality in self._settings.modalities
@@ -183,6 +183,12 @@ def part_of(body: bytes, content_type: str) -> bytes:
     if start < 0 or end < 0:
         raise SourceDelayed("the archive's answer was cut short")
     return body[start + 4 : end]
+
+
+def _counts(listed: Iterable[Listed], missing: Iterable[Listed]) -> dict[tuple[str, str], int]:
+    """How many images are `listed` of each series that lacks some, by study and series."""
+    images = Counter((i.study_uid, i.series_uid) for i in listed)
+    return {(i.study_uid, i.series_uid): images[i.study_uid, i.series_uid] for i in missing}
 
 
 def _text(attributes: Attributes, tag: str) -> str:

@@ -51,7 +51,7 @@ from hilum.inbox.room import require_room
 from hilum.rejections import SEE_QUARANTINE, RejectionKind
 from hilum.sources.arriving import ArrivingProvider, ReceivedDataSet
 from hilum.sources.connection import Connection, Cut, TlsConnection
-from hilum.sources.refusing import Refusing, Trouble
+from hilum.sources.rejecting import Rejecting, Trouble
 from hilum.sources.traffic import Traffic
 from hilum.transport.commitment import COMMITMENT, answer_in
 from hilum.transport.dimse import (
@@ -111,7 +111,7 @@ class StorageServer(AssociationServer):
         self._hints = hints
         self._inbox = Inbox(data)
         self._trouble = Trouble()
-        self._refusing = Refusing(hints)
+        self._rejecting = Rejecting(hints)
         self._networks = [
             ipaddress.ip_network(host, strict=False) for host in settings.allowed_hosts
         ]
@@ -152,7 +152,7 @@ class StorageServer(AssociationServer):
         """End what stays silent and report what was rejected, until the receiver stops."""
         while not self._stopping.wait(TIDY_SECONDS if self._senders else IDLE_TIDY_SECONDS):
             self._traffic.cut_silent()
-            self._refusing.tell()
+            self._rejecting.tell()
 
     def stop(self) -> None:
         """Accept no more. What runs may finish for a while, then it is ended."""
@@ -162,7 +162,7 @@ class StorageServer(AssociationServer):
             time.sleep(0.02)
         self._traffic.cut_all()
         self._stopping.set()
-        self._refusing.tell()
+        self._rejecting.tell()
 
     # Connections
 
@@ -196,10 +196,10 @@ class StorageServer(AssociationServer):
         host = ipaddress.ip_address(request.host)
         if self._networks and not any(host in network for network in self._networks):
             text = f"address {host} is not among receiver.allowed_hosts: add it if it may send"
-            self._refusing.note(RejectionKind.ADDRESS, f"{text}, {RESTART}", request.host)
+            self._rejecting.note(RejectionKind.ADDRESS, f"{text}, {RESTART}", request.host)
             return False
         if reason := self._traffic.crowded(request):
-            self._refusing.note(RejectionKind.ROOM, reason, request.host)
+            self._rejecting.note(RejectionKind.ROOM, reason, request.host)
             return False
         return True
 
@@ -374,7 +374,7 @@ class StorageServer(AssociationServer):
         return SUCCESS, None
 
     def _refuse(self, kind: RejectionKind, reason: str, sender: _Sender) -> None:
-        self._refusing.note(kind, reason, sender.address, sender.caller, sender.called)
+        self._rejecting.note(kind, reason, sender.address, sender.caller, sender.called)
 
 
 def _answers_to_us() -> PresentationContext:

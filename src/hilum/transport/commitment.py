@@ -9,10 +9,11 @@ from pynetdicom import build_role, evt
 from pynetdicom.dimse_messages import N_EVENT_REPORT_RSP
 from pynetdicom.presentation import build_context
 
-from hilum.answers import Commitment
+from hilum.answers import Acceptance, Commitment
 from hilum.dicom.header import HOSTILE, text_of
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.transport.scu import Peer, associate
+from hilum.transport.statuses import meaning_of
 
 COMMITMENT = "1.2.840.10008.1.20.1"
 INSTANCE = "1.2.840.10008.1.20.1.1"  # the well-known instance of that class
@@ -50,7 +51,9 @@ def request(objects: Sequence[Object], transaction_uid: str, peer: Peer) -> Comm
                 raise DeliveryDelayed(f"{peer}: no answer to the request for commitment")
             if status != 0:
                 text = f"{peer} answered the request for commitment with 0x{status:04X}"
-                raise DeliveryRefused(f"{text}: its log names the cause")
+                passes = meaning_of(status)[0] is Acceptance.LATER
+                error = DeliveryDelayed if passes else DeliveryRefused
+                raise error(f"{text}: its log names the cause")
             heard.came.wait(AT_ONCE_SECONDS)
     except DeliveryRefused as error:
         cure = 'enable storage commitment for us there, or set proof = "query"'

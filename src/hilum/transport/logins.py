@@ -7,7 +7,7 @@ module, so whoever only reads settings must not import it.
 import functools
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -15,8 +15,11 @@ import httpx
 
 from hilum.config.logins import OAuth2
 from hilum.errors import RESTART, HilumError
+from hilum.transport.retry_after import seconds_in
 
 Error = Callable[[str], HilumError]
+Delay = Callable[[str, float], HilumError]  # with a pause in s
+LARGEST_ANSWER = 1 << 20  # bytes
 MARGIN_SECONDS = 30.0  # before its end a token is no longer used
 DEFAULT_SECONDS = 300.0  # how long a token holds that does not say so
 KNOWN_ERRORS = {  # RFC 6749 5.2
@@ -45,7 +48,7 @@ class ClientCredentials(httpx.Auth):
     """Sends a token that an OAuth2 service gives for client credentials (RFC 6749 4.4)."""
 
     def __init__(
-        self, settings: OAuth2, read: Callable[[], str], refused: Error, delayed: Error
+        self, settings: OAuth2, read: Callable[[], str], refused: Error, delayed: Delay
     ) -> None:
         self._settings = settings
         self._read = read
@@ -58,19 +61,22 @@ class ClientCredentials(httpx.Auth):
     ) -> Generator[httpx.Request, httpx.Response, None]:
         with self._token.lock:
             if not self._token.holds():
-                self._keep((yield self._question()))
+                self._keep((yield self._question(request)))
             value = self._token.value
         answer = yield _bearing(request, value)
         if answer.status_code != httpx.codes.UNAUTHORIZED:
             return
         with self._token.lock:
             if self._token.value == value:  # nobody else has renewed it meanwhile
-                self._keep((yield self._question()))
+                self._keep((yield self._question(request)))
             value = self._token.value
         yield _bearing(request, value)
 
-    def _question(self) -> httpx.Request:
-        """The request for a token; the client logs in with HTTP Basic (RFC 6749 2.3.1)."""
+    def _question(self, of: httpx.Request) -> httpx.Request:
+        """The request for a token; the client logs in with HTTP Basic (RFC 6749 2.3.1).
+
+        It is waited for as long as the request that it is for: else it would be without end.
+        """
         settings = self._settings
         form = {
             "grant_type": "client_credentials",
@@ -82,6 +88,7 @@ class ClientCredentials(httpx.Auth):
             settings.token_url,
             data={key: value for key, value in form.items() if value},
             headers={"Accept": "application/json"},
+            extensions={"timeout": of.extensions["timeout"]},
         )
         # Both are encoded before Basic joins them, so that they may hold a colon.
         client = (quote(settings.client_id, safe=""), quote(self._read(), safe=""))
@@ -90,7 +97,8 @@ class ClientCredentials(httpx.Auth):
     def _keep(self, answer: httpx.Response) -> None:
         told = _told(answer)
         if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-            raise self._delayed(f"its token service answers HTTP {answer.status_code}")
+            pause = seconds_in(answer.headers.get("Retry-After", ""), time.time())
+            raise self._delayed(f"its token service answers HTTP {answer.status_code}", pause)
         token = told.get("access_token")
         if not answer.is_success or not isinstance(token, str) or not is_token(token):
             said = str(told.get("error", ""))
@@ -133,8 +141,33 @@ def kept_token(_settings: OAuth2) -> _Token:
     return _Token()
 
 
+class _InTime(httpx.SyncByteStream):
+    """An answer of a token service that has to come whole within `seconds`, and be small.
+
+    All who log in there wait for it.
+    """
+
+    def __init__(self, stream: httpx.SyncByteStream, seconds: float) -> None:
+        self._stream = stream
+        self._until = time.monotonic() + seconds
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = LARGEST_ANSWER
+        for chunk in self._stream:
+            left -= len(chunk)
+            if left < 0 or time.monotonic() > self._until:
+                raise httpx.ReadTimeout("it has no end")
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
 def _told(answer: httpx.Response) -> dict[str, Any]:
     """The JSON object in the answer of a token service; empty where there is none."""
+    assert isinstance(answer.stream, httpx.SyncByteStream), "nobody has read it"
+    seconds = answer.request.extensions["timeout"]["read"]
+    answer.stream = _InTime(answer.stream, float(seconds))
     answer.read()
     try:
         told = answer.json()

@@ -33,6 +33,10 @@ class QueryRefused(DeliveryRefused):
     """It can be asked, and does not answer this question; another one may do."""
 
 
+class QueryBusy(DeliveryDelayed):
+    """It answers that it has no resources for all of this question now (0xA7xx)."""
+
+
 def find(
     queries: Sequence[Dataset], peer: Peer, until: float = inf, patient_id: str = ""
 ) -> Iterator[Dataset]:
@@ -126,8 +130,11 @@ class _Kept:
 
 
 def _require_success(status: int | None, peer: Peer, what: str) -> None:
-    if status is None or 0xA700 <= status <= 0xA7FF:
+    if status is None:
         raise DeliveryDelayed(f"{peer}: no complete answer to {what}")
+    if 0xA700 <= status <= 0xA7FF:
+        why = "it lacks resources, or has more than its limit lets it give: raise that there"
+        raise QueryBusy(f"{peer} answered {what} with 0x{status:04X}: {why}")
     if status != 0:
         text = f"{peer} answered {what} with 0x{status:04X}: its log names the cause"
         raise QueryRefused(text)

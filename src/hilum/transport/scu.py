@@ -22,7 +22,13 @@ from hilum.config.kinds import DicomNode
 from hilum.config.tls import Tls
 from hilum.dicom.header import HOSTILE
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from hilum.errors import RESTART, DeliveryDelayed, DeliveryError, DeliveryRefused
+from hilum.errors import (
+    RESTART,
+    ConfigurationError,
+    DeliveryDelayed,
+    DeliveryError,
+    DeliveryRefused,
+)
 from hilum.transport.dimse import MAXIMUM_PDU, VERIFICATION, quieten_libraries, tune
 from hilum.transport.tls import client_context, problem_of_tls
 
@@ -152,10 +158,8 @@ def associate(
     opened: list[socket.socket] = []
     try:
         tls_args = (client_context(peer.tls), peer.host) if peer.tls else None
-    except OSError as error:  # half of a renewal, perhaps: the other file may come in a moment
-        why = error.strerror or "no PEM"
-        cure = "put a certificate and its own key into the places that the settings name"
-        raise DeliveryDelayed(f"{peer}: a file of tls cannot be used ({why}): {cure}") from error
+    except ConfigurationError as error:
+        raise DeliveryDelayed(f"{peer}: {error}") from error
     try:
         association = entity.associate(
             peer.host,
@@ -257,7 +261,8 @@ def _explain(association: Association, peer: Peer) -> DeliveryError:
     answer = association.acceptor.primitive
     if answer is None:
         if problem := problem_of_tls(peer.host, peer.port, peer.tls, PROBE_SECONDS):
-            return DeliveryRefused(f"{peer}: {problem}")
+            error = DeliveryRefused if problem.is_certain else DeliveryDelayed
+            return error(f"{peer}: {problem.text}")
         return DeliveryDelayed(
             f"{peer} cannot be reached: check that it runs, and that host and port are right"
         )

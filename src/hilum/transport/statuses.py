@@ -9,6 +9,7 @@ from hilum.answers import Acceptance, Answer
 from hilum.results import Result
 
 TAKEN, LATER, NEVER = Acceptance.TAKEN, Acceptance.LATER, Acceptance.NEVER
+NEEDLESS = Acceptance.NEEDLESS
 VALIDATE = "validate the file; the log of the archive names the attribute"
 CORRECT_PATIENT = "correct the patient data there or here, then `hilum release`"
 REJECTED_BEFORE = (
@@ -63,12 +64,13 @@ MEANINGS = (  # the first one that fits
     ),
     Meaning(0x0105, 0x0106, NEVER, f"the archive takes an attribute for wrong: {VALIDATE}"),
     Meaning(0x0117, 0x0121, NEVER, f"the archive takes the object for wrong: {VALIDATE}"),
-    _one(0xA770, NEVER, "the archive has this rejection note already: nothing is left to do"),
+    _one(0xA770, NEEDLESS, "the archive has this rejection note already: nothing is left to do"),
     _one(0xA771, NEVER, REJECTED_BEFORE),
     _one(
         0xA772,
         NEVER,
-        "the note takes back an object that the archive does not have: nothing is left to do there",
+        "the note names an object that the archive does not have, so all of it is refused: reject "
+        "in the archive itself what it has of that result",
     ),
     _one(
         0xA773,
@@ -76,7 +78,7 @@ MEANINGS = (  # the first one that fits
         "the note names an object by another SOP class than the archive has: reject the object "
         "in the archive itself",
     ),
-    _one(0xA774, NEVER, "the archive has rejected that object already: nothing is left to do"),
+    _one(0xA774, NEEDLESS, "the archive has rejected that object already: nothing is left to do"),
     _one(
         0xA775,
         NEVER,

@@ -70,29 +70,34 @@ def answers_in(answer: Response, sent: Sequence[Result]) -> list[Answer]:
     What is not named was stored, unless failures without a name are left, or nothing was stored
     (409). Some archives answer success with an empty body; reading back decides.
     """
-    told = _told(answer)
-    failures = values(told, FAILED_SOP_SEQUENCE)
-    failed = {_uid(item): item for item in failures}
-    stored = {_uid(item): item for item in values(told, REFERENCED_SOP_SEQUENCE)}
-    ours = {result.identity for result in sent}
-    nameless = [item for item in failures if _uid(item) not in ours]
-    nameless += values(told, OTHER_FAILURES_SEQUENCE)
-    rest = _Verdict(COERCED if stored.keys() - ours else 0)
-    if answer.status == HTTPStatus.CONFLICT:
-        rest = _failure(failures[0] if failures else None)
-    verdicts = []
-    for result in sent:
-        if result.identity in failed:
-            verdicts.append(_failure(failed[result.identity]))
-        elif result.identity in stored:
-            warning = _number(stored[result.identity], WARNING_REASON)
-            verdicts.append(_Verdict(warning or 0))
-        else:
-            verdicts.append(_failure(nameless.pop(0)) if nameless else rest)
+    verdicts = _verdicts(answer, [result.identity for result in sent])
     return [
         answer_of(result, status, comment_in(answer, item) if status else "")
         for result, (status, item) in zip(sent, verdicts, strict=True)
     ]
+
+
+def _verdicts(answer: Response, sent: Sequence[str]) -> Iterator["_Verdict"]:
+    """One for each of the objects with these identities, in that order."""
+    told = _told(answer)
+    failures = values(told, FAILED_SOP_SEQUENCE)
+    failed = _by_uid(failures)
+    stored = _by_uid(values(told, REFERENCED_SOP_SEQUENCE))
+    nameless = [item for item in failures if _uid(item) not in sent]
+    nameless += values(told, OTHER_FAILURES_SEQUENCE)
+    if answer.status == HTTPStatus.CONFLICT:
+        rest = _failure(next(iter(failures), None))
+    else:
+        rest = _Verdict(COERCED if stored.keys() - set(sent) else 0)
+    for identity in sent:
+        if identity in failed:
+            yield _failure(failed[identity])
+        elif identity in stored:
+            yield _Verdict(_number(stored[identity], WARNING_REASON) or 0)
+        elif nameless:
+            yield _failure(nameless.pop(0))
+        else:
+            yield rest
 
 
 class _Verdict(NamedTuple):
@@ -122,6 +127,10 @@ def _told(answer: Response) -> dict[str, Any]:
 
 def _uid(item: object) -> str:
     return str((values(item, REFERENCED_SOP_INSTANCE_UID) or [""])[0])
+
+
+def _by_uid(items: Sequence[object]) -> dict[str, object]:
+    return {_uid(item): item for item in items}
 
 
 def _failure(item: object) -> _Verdict:

@@ -4,11 +4,14 @@ import functools
 import socket
 import ssl
 from pathlib import Path
+from typing import NamedTuple
 
 from hilum.config.tls import ListenerTls, Tls
-from hilum.errors import RESTART
+from hilum.errors import RESTART, ConfigurationError
 
-NO_TLS = "it does not speak TLS, and we do: turn TLS on there, or leave tls out here"
+NO_TLS = f"it does not speak TLS, and we do: turn TLS on there, or leave tls out here, {RESTART}"
+TOO_OLD = "it offers no TLS 1.2 or newer: update it, or have its maker do so"
+ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"  # of TLS 1.2; RFC 9325 4.2
 
 
@@ -17,9 +20,19 @@ def client_context(tls: Tls | None) -> ssl.SSLContext:
 
     Without `ca_file` the system's store is trusted, where a hospital adds its own. Files that have
     changed are read anew.
+
+    Raises
+    ------
+    ConfigurationError
+        A file cannot be used now; it may be half of a renewal, whose other half comes in a moment.
     """
     tls = tls or Tls()
-    return _context(ssl.Purpose.SERVER_AUTH, tls, *map(_version, _files(tls)))
+    try:
+        return _context(ssl.Purpose.SERVER_AUTH, tls, *map(_version, _files(tls)))
+    except OSError as error:  # SSLError is one, too
+        text = f"a file of tls cannot be used ({error.strerror or 'no PEM'})"
+        cure = "put a certificate and its own key into the places that the settings name"
+        raise ConfigurationError(f"{text}: {cure}") from error
 
 
 def listener_context(tls: ListenerTls) -> ssl.SSLContext:
@@ -42,7 +55,8 @@ def _context(purpose: ssl.Purpose, tls: Tls, *_versions: tuple[int, int]) -> ssl
     else:
         context.check_hostname = tls.check_host
     if tls.certificate_file:
-        context.load_cert_chain(tls.certificate_file, tls.key_file)
+        # without a password, OpenSSL would ask for one at the terminal and wait
+        context.load_cert_chain(tls.certificate_file, tls.key_file, password="")
     return context
 
 
@@ -53,49 +67,81 @@ def _version(file: Path | None) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_ino
 
 
-def problem_of_tls(host: str, port: int, tls: Tls | None, seconds: float) -> str:
-    """Why no connection to a DICOM node comes about, if it has to do with TLS; with the cure."""
+class TlsProblem(NamedTuple):
+    """What is wrong with the encryption of a connection, in words with the cure."""
+
+    text: str
+    is_certain: bool = True  # else the other side may only be busy, or about to start
+
+
+def problem_of_tls(host: str, port: int, tls: Tls | None, seconds: float) -> TlsProblem | None:
+    """Why no connection to a DICOM node comes about, if it has to do with TLS."""
     try:
         with socket.create_connection((host, port), seconds) as plain:
             return _problem(plain, host, tls)
-    except OSError:
-        return ""  # nobody listens: it has nothing to do with TLS
+    except (OSError, ConfigurationError):
+        return None  # nobody listens, or our files are renewed just now
 
 
-def _problem(plain: socket.socket, host: str, tls: Tls | None) -> str:
+def _problem(plain: socket.socket, host: str, tls: Tls | None) -> TlsProblem | None:
     context = client_context(tls) if tls else _trusts_everybody()
     try:
         with context.wrap_socket(plain, server_hostname=host) as connection:
             if tls is None:
-                return f"it speaks TLS, and we call it in plain: set tls, {RESTART}"
-            connection.recv(1)  # TLS 1.3 says only now what it lacks of us
-            return ""
+                return TlsProblem(f"it speaks TLS, and we call it in plain: set tls, {RESTART}")
+            return _said_afterwards(connection)
     except ssl.SSLCertVerificationError as error:
-        if "match" in error.verify_message:
-            cure = "call it by the name in its certificate, or set tls.check_host = false"
-            return f"its certificate is made out to another name: {cure}, {RESTART}"
-        if "expired" in error.verify_message:
-            return "its certificate has expired: renew it there"
-        cure = f"name who signed it in tls.ca_file, {RESTART}"
-        return f"its certificate is not trusted ({error.verify_message}): {cure}"
+        return TlsProblem(_distrust(error))
     except ssl.SSLError as error:
-        return _alert(error.reason or "", tls)
+        if tls is None:
+            return None  # it does not speak TLS either
+        if isinstance(error, ENDED):
+            return _broken_off()
+        return TlsProblem(_alert(error.reason or ""))
+    except TimeoutError:
+        return None  # it is too busy even for a greeting
     except OSError:
-        return "" if tls is None else f"{NO_TLS}, {RESTART}"
+        return _broken_off() if tls else None
 
 
-def _alert(reason: str, tls: Tls | None) -> str:
+def _said_afterwards(connection: ssl.SSLSocket) -> TlsProblem | None:
+    """TLS 1.3 says only after the handshake what it lacks of us."""
+    try:
+        connection.recv(1)
+    except ssl.SSLError as error:
+        return None if isinstance(error, ENDED) else TlsProblem(_alert(error.reason or ""))
+    except OSError:
+        return None  # it is silent, or gone: what it does with TLS is right
+    return None
+
+
+def _broken_off() -> TlsProblem:
+    """What answers in plain, or a proxy whose archive is down, ends the connection."""
+    return TlsProblem(f"it broke off the TLS handshake; perhaps {NO_TLS}", False)
+
+
+def _distrust(error: ssl.SSLCertVerificationError) -> str:
+    if "match" in error.verify_message:
+        cure = "call it by the name in its certificate, or set tls.check_host = false"
+        return f"its certificate is made out to another name: {cure}, {RESTART}"
+    if "expired" in error.verify_message:
+        return "its certificate has expired: renew it there"
+    cure = f"name who signed it in tls.ca_file, {RESTART}"
+    return f"its certificate is not trusted ({error.verify_message}): {cure}"
+
+
+def _alert(reason: str) -> str:
     """What follows from the reason of an error of TLS."""
-    if tls is None:
-        return ""  # it does not speak TLS either
     if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
         cure = f"set tls.certificate_file and tls.key_file, {RESTART}"
         return f"it wants a certificate of ours: {cure}"
     if "UNKNOWN_CA" in reason or "BAD_CERTIFICATE" in reason:
         return "it does not trust our certificate: name there who signed it"
     if "EXPIRED" in reason:
-        return f"our certificate has expired: put a new one into its place, {RESTART}"
-    return f"{NO_TLS}, {RESTART}" if "VERSION" in reason or not reason else f"TLS failed: {reason}"
+        return "our certificate has expired: put a new one into its place"
+    if "PROTOCOL" in reason:
+        return TOO_OLD
+    return NO_TLS if "VERSION" in reason or not reason else f"TLS failed: {reason}"
 
 
 def _trusts_everybody() -> ssl.SSLContext:

@@ -1,6 +1,7 @@
 """HTTP for the archives we fetch from and deliver to."""
 
 import json
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
@@ -9,7 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from hilum.config.logins import OAuth2
 from hilum.config.tls import Tls
-from hilum.errors import RESTART, ConfigurationError, HilumError
+from hilum.errors import (
+    RESTART,
+    ConfigurationError,
+    DeliveryDelayed,
+    HilumError,
+    SourceDelayed,
+)
+from hilum.transport.retry_after import seconds_in
 from hilum.transport.web_faults import cure_said_in, fault_in
 
 if TYPE_CHECKING:  # imported when the first request is made: who only reads settings needs none
@@ -17,6 +25,7 @@ if TYPE_CHECKING:  # imported when the first request is made: who only reads set
 
 LARGEST_ANSWER = 64 << 20  # bytes, unless more is asked for
 LARGEST_REFUSAL = 4096  # bytes that are read of an answer that was not expected
+SLOWEST_LINE = 10_000  # bytes per second; what comes more slowly holds up a thread for ever
 EVERY_STATUS = range(200, 600)
 BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS)
 CURES: dict[int, str] = {
@@ -60,7 +69,7 @@ class Account(Protocol):
 class Failures(NamedTuple):
     """The errors that an `HttpClient` raises."""
 
-    delayed: type[HilumError]  # the same request may well succeed later
+    delayed: type[DeliveryDelayed | SourceDelayed]  # the same request may well succeed later
     refused: type[HilumError]  # a person must act; the text says the cure
     too_large: type[HilumError]  # the answer was not read to its end
 
@@ -72,7 +81,7 @@ class Response(NamedTuple):
     content: bytes
     media_type: str
     warning: str = ""  # its header of that name
-    retry_after: str = ""  # seconds, or ""
+    pause_seconds: float = 0.0  # for which it wants not to be asked again
 
 
 class HttpClient:
@@ -146,8 +155,9 @@ class HttpClient:
         is_server_error = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         if answer.status in self._cures or not (is_server_error or answer.status in BUSY):
             return self.refusal(answer.status)
-        pause = f", and wants {answer.retry_after} s of peace" if answer.retry_after else ""
-        return self._delay(f"the archive answers HTTP {answer.status}{pause}")
+        pause = answer.pause_seconds
+        asks = f", and asks us to wait {pause:.0f} s" if pause else ""
+        return self._delay(f"the archive answers HTTP {answer.status}{asks}", pause)
 
     def refusal(self, reason: str | int) -> HilumError:
         """The error for an HTTP status, or for a reason in words, that a person must act on."""
@@ -158,8 +168,8 @@ class HttpClient:
             reason = f"HTTP {int(reason)}: {cure}"
         return self._failures.refused(f"{self._account.name}: {reason}")
 
-    def _delay(self, text: str) -> HilumError:
-        return self._failures.delayed(f"{self._account.name}: {text}")
+    def _delay(self, text: str, pause_seconds: float = 0.0) -> HilumError:
+        return self._failures.delayed(f"{self._account.name}: {text}", pause_seconds)
 
     def _unreachable(self, error: "httpx.HTTPError") -> str:
         import httpx
@@ -182,9 +192,8 @@ class HttpClient:
         self._secret()
         try:
             context = client_context(account.tls)
-        except OSError as error:  # the files were changed since the start; SSLError is one, too
-            text = f"a file of tls cannot be used ({error.strerror or 'no PEM'}): correct it"
-            raise self.refusal(f"{text}, {RESTART}") from error
+        except ConfigurationError as error:
+            raise self._delay(str(error)) from error
         of_proxy = context if account.proxy.startswith("https:") else None
         return httpx.Client(
             auth=self._login(),
@@ -268,24 +277,17 @@ class HttpClient:
     ) -> Response:
         is_wanted = response.is_success or response.status_code in expected
         largest = largest if is_wanted else LARGEST_REFUSAL
-        chunks = []
-        for chunk in response.iter_bytes():
-            chunks.append(chunk)
-            largest -= len(chunk)
-            if largest < 0:
-                break
-        content = b"".join(chunks)
-        if largest < 0 and is_wanted:
+        content = _content_of(response, largest)
+        if len(content) > largest and is_wanted:
             text = "its answer is too large for receiver.memory_mb"
             raise self._failures.too_large(f"{self._account.name}: {text}")
         headers = response.headers
-        pause = headers.get("Retry-After", "")
         answer = Response(
             response.status_code,
             content,
             headers.get("Content-Type", ""),
             headers.get("Warning", ""),
-            pause if pause.isdecimal() and len(pause) < 7 else "",
+            seconds_in(headers.get("Retry-After", ""), time.time()),
         )
         if answer.status == HTTPStatus.BAD_REQUEST and (
             cure := cure_said_in(content[:LARGEST_REFUSAL])
@@ -294,6 +296,19 @@ class HttpClient:
         if not is_wanted:
             raise self.failure(answer)
         return answer
+
+
+def _in_time(response: "httpx.Response") -> Iterator[bytes]:
+    """What comes of an answer; `httpx.ReadTimeout` where it only trickles in."""
+    import httpx
+
+    patience = float(response.request.extensions["timeout"]["read"])  # s, for the next bytes
+    began = time.monotonic()
+    for chunk in response.iter_bytes():
+        patience += len(chunk) / SLOWEST_LINE
+        if time.monotonic() - began > patience:
+            raise httpx.ReadTimeout("it trickles in", request=response.request)
+        yield chunk
 
 
 Item = TypeVar("Item")
@@ -314,3 +329,13 @@ def batches(
         size += length
     if batch:
         yield batch
+
+
+def _content_of(response: "httpx.Response", most: int) -> bytes:
+    """The content of an answer; if it has more than `most` bytes, a little more than these."""
+    content = bytearray()
+    for chunk in _in_time(response):
+        content += chunk
+        if len(content) > most:
+            break
+    return bytes(content)

@@ -1,12 +1,14 @@
 """What is wrong with the encryption of a web service, in words with the cure."""
 
 from hilum.errors import RESTART
+from hilum.transport.tls import TOO_OLD
 
 WANTS_TLS = f"it expects TLS at that port: write https instead of http in url, {RESTART}"
 WANTS_CERTIFICATE = (
     "it asks for a client certificate that it trusts: name one as certificate_file and key_file in "
     f"tls, {RESTART}"
 )
+OUR_END = "our certificate has expired: put a new one into its place"
 TLS_FAULTS = (  # what OpenSSL and h11 say; the first that is found counts
     ("Hostname mismatch", "its certificate is for another name: write that name in url"),
     ("IP address mismatch", "its certificate is not for this address: write its name in url"),
@@ -19,6 +21,9 @@ TLS_FAULTS = (  # what OpenSSL and h11 say; the first that is found counts
     ("CERTIFICATE_REQUIRED", WANTS_CERTIFICATE),
     ("ALERT_HANDSHAKE_FAILURE", WANTS_CERTIFICATE),
     ("ALERT_UNKNOWN_CA", WANTS_CERTIFICATE),
+    ("ALERT_CERTIFICATE_EXPIRED", OUR_END),
+    ("UNSUPPORTED_PROTOCOL", TOO_OLD),
+    ("ALERT_PROTOCOL_VERSION", TOO_OLD),
     ("WRONG_VERSION_NUMBER", f"it speaks plain http at that port: write another in url, {RESTART}"),
     ("RECORD_LAYER_FAILURE", f"it speaks plain http at that port: write another in url, {RESTART}"),
     ("illegal status line: bytearray(b'\\x15", WANTS_TLS),  # a TLS alert (RFC 8446 5.1)

@@ -73,7 +73,8 @@ class Watch:
         except SourceError as error:
             is_delayed = isinstance(error, SourceDelayed)
             state = SourceState.UNREACHABLE if is_delayed else SourceState.REFUSED
-            return self._failed(state, str(error))
+            asked = error.pause_seconds if isinstance(error, SourceDelayed) else 0.0
+            return max(self._failed(state, str(error)), asked)
         except OSError as error:
             text = f"{name}: cannot be stored here: {error.strerror}"
             return self._failed(SourceState.NO_ROOM, text)

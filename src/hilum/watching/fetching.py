@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
@@ -193,14 +193,17 @@ class Fetching:
         for batch in batches(instances, lambda i: i.size or limit // FETCHERS, limit):
             require_room(self._site.data, self._site.receiver.low_water_mb)
             self._association = self._association or uuid.uuid4().hex[:12]
-            outcomes = list(self._pool.map(self._take, batch, repeat(threading.Event())))
-            if stored := sum(outcome is Intake.STORED for outcome in outcomes):
-                self.last_fetch = time.monotonic()
-                self._standing.stored(stored)
-            for instance, outcome in zip(batch, outcomes, strict=True):
-                self._settle(instance, outcome, counts)
-            if error := next((o for o in outcomes if isinstance(o, Exception)), None):
-                raise error
+            self._fetch_batch(batch, counts)
+
+    def _fetch_batch(self, batch: Sequence[Listed], counts: Counter[tuple[str, str]]) -> None:
+        outcomes = list(self._pool.map(self._take, batch, repeat(threading.Event())))
+        if stored := outcomes.count(Intake.STORED):
+            self.last_fetch = time.monotonic()
+            self._standing.stored(stored)
+        for instance, outcome in zip(batch, outcomes, strict=True):
+            self._settle(instance, outcome, counts)
+        if error := next((o for o in outcomes if isinstance(o, Exception)), None):
+            raise error
 
     def _take(self, instance: Listed, halt: threading.Event) -> _Taken:
         """Fetch and store one instance, in a thread of its own.
@@ -233,7 +236,7 @@ class Fetching:
         """What is wrong with the archive itself, if anything."""
         try:
             self._source.describe()
-        except Exception as error:  # noqa: BLE001 - the caller raises it
+        except Exception as error:  # noqa: BLE001 - around one look at a plug-in: it is the answer
             return error
         return None
 

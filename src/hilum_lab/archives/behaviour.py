@@ -97,6 +97,11 @@ class DimseBehaviour(Keeping):
         Levels at which it says that it has nothing.
     counts
         Tell NumberOfSeriesRelatedInstances.
+    limit_status
+        What ends a query that has more than `limit` matches, 0 for success.
+    rejects_queries
+        Reject the association of whoever calls to query, at a port of its own, because it does not
+        know us.
     breaks_off_queries
         Break off the association of whoever queries, as those do that do not know us.
     commits, commit_failures, commits_after_seconds
@@ -118,6 +123,8 @@ class DimseBehaviour(Keeping):
     find_statuses: Mapping[str, int] = field(default_factory=dict)
     empty_levels: frozenset[str] = frozenset()
     counts: bool = True
+    limit_status: int = 0
+    rejects_queries: bool = False
     breaks_off_queries: bool = False
     commits: Commits = Commits.NOT
     commit_failures: Mapping[str, int] = field(default_factory=dict)
@@ -140,12 +147,16 @@ class WebBehaviour(Keeping):
     stow_status
         Of the answer to every STOW-RS request, 0 as the standard has it; nothing is taken then.
     busy_first
-        How many STOW-RS requests are answered with 503 and `Retry-After`.
+        How many STOW-RS requests are answered with 503 and `retry_after`.
+    retry_after
+        The header `Retry-After` of such an answer.
     largest_bytes
         Of a request; larger ones are answered with 413. 0 means no limit.
     redirects, redirect_to
         A status that sends whoever asks below `/old` on to `/new` at that address; empty means its
-        own.
+        own, the plain one if it `is_encrypted`.
+    is_encrypted
+        Speak https, too, at a port of its own.
     token
         Bearer token without which everything is answered with 401.
     qido_status
@@ -161,9 +172,11 @@ class WebBehaviour(Keeping):
     warning: str = ""
     stow_status: int = 0
     busy_first: int = 0
+    retry_after: str = "1"
     largest_bytes: int = 0
     redirects: int = 0
     redirect_to: str = ""
+    is_encrypted: bool = False
     token: str = ""
     qido_status: int = 0
     call_status: int = 0

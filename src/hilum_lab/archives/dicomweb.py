@@ -1,13 +1,16 @@
 """A small DICOMweb origin server (PS3.18 10): STOW-RS and QIDO-RS."""
 
 import json
+import ssl
+import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email import message_from_bytes
 from email.policy import HTTP
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pydicom
@@ -47,17 +50,30 @@ class DicomwebArchive(ArchiveHoldings):
         Where it can be asked, too, if it is asked elsewhere than it is sent to.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, folder: Path | None = None) -> None:
         super().__init__()
         self.behaviour = WELL
         self.asked = 0
         self.port = port or available_port()
+        self._tls_port = available_port() if folder else 0
+        self._folder = folder
         self._requests = 0  # of STOW-RS, since the opening
-        self._server: ThreadingHTTPServer | None = None
+        self._servers: list[ThreadingHTTPServer] = []
 
     @property
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def https_url(self) -> str:
+        """The same by https; `certificate` is trusted."""
+        return f"https://{LOOPBACK}:{self._tls_port}"
+
+    @property
+    def certificate(self) -> Path:
+        """Of the archive, signed by itself, in the folder that was given."""
+        assert self._folder
+        return self._folder / "archive.pem"
 
     @property
     def query_url(self) -> str:
@@ -72,15 +88,34 @@ class DicomwebArchive(ArchiveHoldings):
         class Handler(_Handler):
             owner = archive
 
-        self._server = ThreadingHTTPServer((LOOPBACK, self.port), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._listen(ThreadingHTTPServer((LOOPBACK, self.port), Handler))
+        if behaviour.is_encrypted:
+            server = ThreadingHTTPServer((LOOPBACK, self._tls_port), Handler)
+            server.socket = self._context().wrap_socket(server.socket, server_side=True)
+            self._listen(server)
 
     def close(self) -> None:
         """Go down."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        while self._servers:
+            server = self._servers.pop()
+            server.shutdown()
+            server.server_close()
+
+    def _listen(self, server: ThreadingHTTPServer) -> None:
+        self._servers.append(server)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def _context(self) -> ssl.SSLContext:
+        key = self.certificate.with_suffix(".key")
+        if not self.certificate.exists():
+            words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+            words += ["-nodes", "-days", "2", "-subj", f"/CN={LOOPBACK}"]
+            words += ["-addext", f"subjectAltName=IP:{LOOPBACK}"]
+            files = ["-keyout", str(key), "-out", str(self.certificate)]
+            subprocess.run(["openssl", *words, *files], check=True, capture_output=True)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.certificate, key)
+        return context
 
     def take(self, body: bytes, content_type: str) -> tuple[int, Dataset]:
         """Store the parts of a STOW-RS request; HTTP status, and what it says of them."""
@@ -103,13 +138,7 @@ class DicomwebArchive(ArchiveHoldings):
             (failed if reason else taken).append(item)
         if is_cut_off:
             raise ConnectionAbortedError
-        answer = Dataset()
-        if taken:
-            answer.ReferencedSOPSequence = taken
-        if failed:
-            answer.FailedSOPSequence = failed
-            return HTTPStatus.ACCEPTED if taken else HTTPStatus.CONFLICT, answer
-        return HTTPStatus.OK, answer
+        return _answer(taken, failed)
 
     def refusal(self, size: int) -> int:
         """With which status a STOW-RS request is refused before it is read; 0 if it is not."""
@@ -172,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         behaviour = self.owner.behaviour
         if status := self.owner.refusal(len(body)):
-            self._answer(status, b"", {"Retry-After": "1"} if status == 503 else {})
+            self._answer(status, b"", self._pause(status))
             return
         try:
             status, said = self.owner.take(body, self.headers["Content-Type"])
@@ -198,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
         is_call = "limit=1" in self.path
         status = (behaviour.call_status if is_call else 0) or behaviour.qido_status
         if status and not is_elsewhere:
-            self._answer(status, b"", {})
+            self._answer(status, b"", self._pause(status))
             return
         found = self.owner.show(self.path)
         if not found and self.path.endswith("/metadata"):
@@ -220,6 +249,11 @@ class _Handler(BaseHTTPRequestHandler):
             return True
         return False
 
+    def _pause(self, status: int) -> dict[str, str]:
+        """The header that says when to ask again, where it is busy."""
+        is_busy = status == HTTPStatus.SERVICE_UNAVAILABLE and self.owner.behaviour.busy_first
+        return {"Retry-After": self.owner.behaviour.retry_after} if is_busy else {}
+
     def _answer(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
         for name, value in headers.items():
@@ -231,3 +265,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """Log nothing."""
+
+
+def _answer(taken: Sequence[Dataset], failed: Sequence[Dataset]) -> tuple[int, Dataset]:
+    answer = Dataset()
+    if taken:
+        answer.ReferencedSOPSequence = taken
+    if failed:
+        answer.FailedSOPSequence = failed
+        return HTTPStatus.ACCEPTED if taken else HTTPStatus.CONFLICT, answer
+    return HTTPStatus.OK, answer

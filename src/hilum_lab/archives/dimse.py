@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pydicom
@@ -70,6 +71,8 @@ class DimseArchive(ArchiveHoldings):
         if behaviour.commits is not Commits.NOT:
             storage.add_supported_context(COMMITMENT)
         asked = self._entity(QUERY_AE_TITLE) if self._query_port else storage
+        if behaviour.rejects_queries:
+            asked.require_calling_aet = ["SOMEBODY"]
         for model in behaviour.models:
             asked.add_supported_context(model)
         self._listen(storage, self.port)
@@ -148,8 +151,11 @@ class DimseArchive(ArchiveHoldings):
         if status := statuses.get(level, statuses.get(EVERY, 0)):
             yield status, None
         elif level not in behaviour.empty_levels:
-            for header in self.matches(level, asked, behaviour):
+            found = list(self.matches(level, asked, replace(behaviour, limit=0)))
+            for header in found[: behaviour.limit or None]:
                 yield 0xFF00, self._match(asked, header)
+            if behaviour.limit_status and len(found) > behaviour.limit:
+                yield behaviour.limit_status, None
 
     def _match(self, asked: Dataset, header: Dataset) -> Dataset:
         """What a query asks for, of one instance."""

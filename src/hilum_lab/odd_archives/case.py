@@ -20,6 +20,8 @@ class KnownLater(StrEnum):
     QUERY_URL = "query url"
     QUERY_PORT = "query port"
     TOKEN_FILE = "token file"
+    OLD_HTTPS_URL = "https url of old"
+    CERTIFICATE = "certificate"
 
 
 class Act(StrEnum):

@@ -15,7 +15,6 @@ from hilum_lab.archives.dicomweb import DicomwebArchive
 from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
 from hilum_lab.odd_archives.case import ArchiveCase, Behaviour, Cure, KnownLater, Settings
-from hilum_lab.odd_archives.cases.queries import ELSEWHERE
 from hilum_lab.odd_input.classic import Maker
 from hilum_lab.odd_input.run import write
 
@@ -56,8 +55,13 @@ class OddArchive:
         self.case = case
         self.name = f"archive-{number:02d}"
         self._token_file = work / "token"
-        self._query_port = available_port() if case.cure is ELSEWHERE else 0
-        self._web = DicomwebArchive()
+        of_cure = case.cure.settings if case.cure else {}
+        has_node = KnownLater.QUERY_PORT in [*of_cure.values(), *case.settings.values()]
+        self._query_port = available_port() if has_node else 0
+        self.folder = work / "exams" / self.name
+        certificates = work / "certificates" / self.name
+        certificates.mkdir(parents=True)
+        self._web = DicomwebArchive(folder=certificates)
         self._dimse = DimseArchive(available_port(), self._query_port, receiver)
         maker = Maker(f"{case.group}: {case.name}", "MR")
         exam = maker.exam(
@@ -68,7 +72,6 @@ class OddArchive:
         )
         self.images = exam.datasets
         self.study_uid = str(self.images[0].StudyInstanceUID)
-        self.folder = work / "exams" / self.name
         write(exam, self.folder)
 
     @property
@@ -124,6 +127,8 @@ class OddArchive:
             KnownLater.QUERY_URL: self._web.query_url,
             KnownLater.QUERY_PORT: self._query_port,
             KnownLater.TOKEN_FILE: str(self._token_file),
+            KnownLater.OLD_HTTPS_URL: f"{self._web.https_url}/old",
+            KnownLater.CERTIFICATE: {"ca_file": str(self._web.certificate)},
         }
         is_place = {key: isinstance(value, KnownLater) for key, value in settings.items()}
         return {key: places[v] if is_place[key] else v for key, v in settings.items()}

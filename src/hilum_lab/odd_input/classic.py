@@ -19,6 +19,7 @@ from pydicom.uid import (
 from hilum.dicom.uids import derived_uid
 from hilum_lab.odd_input.phantom import PhantomPlane, planes
 
+USUAL_RESCALING = {"CT": (1, -1024), "PT": (1, 0)}  # slope and intercept
 CLASSIC = {
     "MR": MRImageStorage,
     "CT": CTImageStorage,
@@ -88,13 +89,9 @@ class Maker:
         dataset.ImageOrientationPatient = [f"{x:.12f}"[:16] for x in plane.orientation]
         dataset.PixelSpacing = list(plane.spacing)
         dataset.SliceThickness = 1.0
-        if self.modality == "CT" and (slope, intercept) == (None, None):
-            slope, intercept = 1, -1024
-        if self.modality == "PT" and (slope, intercept) == (None, None):
-            slope, intercept = 1, 0
-        factor = slope if isinstance(slope, int | float) and slope == slope and slope else 1
-        summand = intercept if isinstance(intercept, int | float) else 0
-        put_pixels(dataset, (plane.values() - summand) / factor)
+        if (slope, intercept) == (None, None):
+            slope, intercept = USUAL_RESCALING.get(self.modality, (None, None))
+        put_pixels(dataset, _stored(plane.values(), slope, intercept))
         for keyword, value in {"RescaleSlope": slope, "RescaleIntercept": intercept}.items():
             if value is not None:
                 setattr(dataset, keyword, value)
@@ -140,3 +137,10 @@ def changed(dataset: Dataset, **attributes: Any) -> Dataset:
         elif keyword in dataset:
             del dataset[keyword]
     return dataset
+
+
+def _stored(values: np.ndarray, slope: Any, intercept: Any) -> np.ndarray:
+    """The stored values that give `values`, as far as slope and intercept are usable."""
+    factor = slope if isinstance(slope, int | float) and slope == slope and slope else 1
+    summand = intercept if isinstance(intercept, int | float) else 0
+    return np.asarray((values - summand) / factor)

@@ -1,8 +1,9 @@
 """Was it right? What a module received, against the phantom and against an independent reader."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -115,10 +116,27 @@ def _unsaid(words: Sequence[str], heard: Heard) -> list[str]:
     return [f"it does not say /{w}/" for w in words if not re.search(w, heard.words, re.DOTALL)]
 
 
+def _nearest(
+    planes: Sequence[PhantomPlane], places: np.ndarray, values: np.ndarray
+) -> PhantomPlane:
+    """The plane whose corners lie at `places`; of several, the one with these values."""
+    apart = [_apart(plane, places) for plane in planes]
+    near = [p for p, mm in zip(planes, apart, strict=True) if mm <= min(apart) + 0.01]
+    return min(near, key=lambda p: float(np.abs(values - p.values()).max()))
+
+
+def _too_far(affine: np.ndarray, worst_mm: float, worst_value: float) -> Iterator[str]:
+    smallest = float(np.linalg.norm(affine[:3, :3], axis=0).min())
+    if worst_mm > SHARE_OF_VOXEL * smallest:
+        yield f"{worst_mm:.2f} mm beside its place"
+    if worst_value > ROUNDING + float(np.linalg.norm(GRADIENT)) * SHARE_OF_VOXEL * smallest:
+        yield f"values {worst_value:.0f} off"
+
+
 def _errors(array: np.ndarray, affine: np.ndarray, scanned: Sequence[PhantomPlane]) -> Errors:
     """Find for each received slice the plane that it is, and compare corners and values."""
     slices, rows, columns = array.shape
-    corners = [(r, c) for r in (0, rows - 1) for c in (0, columns - 1)]
+    corners = list(product((0, rows - 1), (0, columns - 1)))
     faults: list[str] = []
     used: list[PhantomPlane] = []
     worst_mm = worst_value = 0.0
@@ -128,20 +146,14 @@ def _errors(array: np.ndarray, affine: np.ndarray, scanned: Sequence[PhantomPlan
         fitting = [plane for plane in scanned if plane.size == (rows, columns)]
         if not fitting:
             return Errors(np.inf, np.inf, ("no plane of that size was scanned",))
-        apart = [_apart(plane, places) for plane in fitting]
-        near = [p for p, mm in zip(fitting, apart, strict=True) if mm <= min(apart) + 0.01]
-        plane = min(near, key=lambda p: float(np.abs(array[number] - p.values()).max()))
+        plane = _nearest(fitting, places, array[number])
         used.append(plane)
         worst_mm = max(worst_mm, _apart(plane, places))
         by_affine = field(_grid(affine, number, rows, columns)) + plane.offset
         worst_value = max(worst_value, float(np.abs(array[number] - by_affine).max()))
         if float(np.abs(array[number] - plane.values()).max()) > ROUNDING:
             faults.append("values are not those of the plane")
-    smallest = float(np.linalg.norm(affine[:3, :3], axis=0).min())
-    if worst_mm > SHARE_OF_VOXEL * smallest:
-        faults.append(f"{worst_mm:.2f} mm beside its place")
-    if worst_value > ROUNDING + float(np.linalg.norm(GRADIENT)) * SHARE_OF_VOXEL * smallest:
-        faults.append(f"values {worst_value:.0f} off")
+    faults += _too_far(affine, worst_mm, worst_value)
     if len({plane.offset for plane in used}) > 1:
         faults.append("what was scanned apart is mixed")
     if len(set(used)) != slices:

@@ -46,12 +46,13 @@ def as_markdown(rows: Sequence[JudgedCase]) -> str:
             "| | input | files | received, or the words of the refusal | mm | value | judges | |"
         )
         parts.append("|--:|---|--:|---|--:|--:|---|---|")
-        parts += [_line(number, row) for number, row in group]
+        parts += [line_of(number, row) for number, row in group]
         parts.append("")
     return "\n".join(parts)
 
 
-def _line(number: int, row: JudgedCase) -> str:
+def line_of(number: int, row: JudgedCase) -> str:
+    """The line of one case, the `number`th of all."""
     case = row.case
     name = case.name if case.modality == "MR" else f"{case.name} ({case.modality})"
     cells = (

@@ -83,7 +83,7 @@ def settings(ports: dict[str, int]) -> dict[str, Any]:
                 "series": {"SeriesDescription": f"^{study}$"},
                 "send_to": [destination],
                 "quiet_seconds": 1.0,
-                "give_up_seconds": 30.0,  # the pause between the halves is that of the restart
+                "give_up_seconds": 5.0,  # less than the pause of the restart between the halves
                 "study_quiet_seconds": QUIET.get(study, 2.0),
             }
             for study, (destination, _) in STUDIES.items()

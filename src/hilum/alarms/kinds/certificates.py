@@ -14,8 +14,10 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
     """One for each section of the settings whose certificate ends within a month or is gone."""
     site = facts.site
     sections: list[tuple[str, Tls | None]] = [("receiver", site.receiver.tls)]
-    sections += [(end.name, getattr(end, "tls", None)) for end in (*site.source, *site.destination)]
-    sections += [(notifier.name, notifier.tls) for notifier in site.notify]
+    # a source and a destination may have one name: an archive is often both
+    sections += [(f"source {end.name}", getattr(end, "tls", None)) for end in site.source]
+    sections += [(f"destination {end.name}", getattr(end, "tls", None)) for end in site.destination]
+    sections += [(f"notifier {end.name}", end.tls) for end in site.notify]
     for name, tls in sections:
         try:
             end = ends_at(tls) if tls else None

@@ -7,7 +7,7 @@ from hilum.records.states import WorkitemState
 from hilum.severity import Severity
 from hilum.summary import refusal_in
 
-WITHOUT_RESULT = 5  # analyses, one after the other,
+NEWEST_ANALYSES = 5  # one after the other,
 WITHIN_SECONDS = 24 * 3600.0
 ANALYSED = (
     WorkitemState.DELIVERING,
@@ -22,16 +22,16 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
     since = facts.now - WITHIN_SECONDS
     workitems = facts.records.workitems
     for module in sorted({rule.module for rule in facts.site.rule}):
-        newest = workitems.newest_of(module, since, ANALYSED, WITHOUT_RESULT)
+        newest = workitems.newest_of(module, since, ANALYSED, NEWEST_ANALYSES)
         failed = sum(item.failure is not None for item in newest)
         refused = sum(
             item.failure is None and refusal_in(item.findings or ()) is not None for item in newest
         )
-        if failed + refused == WITHOUT_RESULT:
+        if failed + refused == NEWEST_ANALYSES:
             yield Alarm(
                 f"module {module}",
                 Severity.ERROR,
-                f"the last {WITHOUT_RESULT} analyses of {module} gave no result: {failed} failed, "
+                f"the last {NEWEST_ANALYSES} analyses of {module} gave no result: {failed} failed, "
                 f"{refused} were refused",
                 "type `hilum trace STUDY` to see why the newest one did not; this alarm ends with "
                 "the next result",

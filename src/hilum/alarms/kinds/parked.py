@@ -7,14 +7,14 @@ from hilum.records.states import DeliveryState
 from hilum.severity import Severity
 from hilum.wording import counted
 
-PARKED = (DeliveryState.REFUSED, DeliveryState.NOT_SHOWN)
+NOT_TAKEN_OR_SHOWN = (DeliveryState.REFUSED, DeliveryState.NOT_SHOWN)
 LOOK = "type `hilum trace STUDY` to see why, and what to do"
 
 
 def alarms(facts: Facts) -> Iterator[Alarm]:
     """Those that no newer result has replaced, by destination."""
     deliveries = facts.records.deliveries
-    for destination, studies in deliveries.studies_in(*PARKED).items():
+    for destination, studies in deliveries.studies_in(*NOT_TAKEN_OR_SHOWN).items():
         text = f"destination {destination} refuses the results of {_studies(studies)}, or has taken"
         text += " them and does not show them: they are not sent again until a person acts"
         yield Alarm(f"parked {destination}", Severity.ERROR, text, LOOK, studies=tuple(studies))

@@ -19,7 +19,7 @@ from hilum.modules.chest.gates import (
     PixelGate,
     header_objection,
 )
-from hilum.modules.chest.network import Classifier, LungSegmenter, Prediction
+from hilum.modules.chest.networks import Classifier, LungSegmenter, Prediction
 from hilum.modules.chest.preprocess import Prepared, prepare
 
 HERE = Path(__file__).parent

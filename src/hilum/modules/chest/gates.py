@@ -14,7 +14,7 @@ from pydicom.multival import MultiValue
 
 from hilum.dicom.film import Film
 from hilum.dicom.header import HOSTILE
-from hilum.modules.chest.network import session_of
+from hilum.modules.chest.networks import session_of
 from hilum.modules.chest.preprocess import squared
 
 CALIBRATION_KEY = "calibration"  # in the metadata of the ONNX file
@@ -49,7 +49,7 @@ REASONS = {  # code: what a clinician reads
     "other": "it does not look like a frontal chest film",
     "unfamiliar": "it is unlike every film that the model knows",
 }
-KINDS = ("frontal", "rotated", "upside-down", "inverted", "cropped", "lateral", "other")
+FILM_KINDS = ("frontal", "rotated", "upside-down", "inverted", "cropped", "lateral", "other")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class PixelGate:
         }
         kinds, distance = self._session.run(["kinds", "distance"], feed)
         return Look(
-            kinds=dict(zip(KINDS, map(float, np.asarray(kinds)[0]), strict=True)),
+            kinds=dict(zip(FILM_KINDS, map(float, np.asarray(kinds)[0]), strict=True)),
             distance=float(np.asarray(distance).ravel()[0]),
             lungs=float((lungs > 0.5).mean()),
         )

@@ -94,9 +94,9 @@ def assess(
     far = [name for name in GATES if _outside(numbers[name], bounds[name].refuses)]
     texts = {name: GATES[name].text.format(value=numbers[name]) for name in unusual}
     if far or len(unusual) >= SEVERAL:
-        first = (far or unusual)[0]
-        others = [texts[name] for name in unusual if name != first]
-        return Refusal(GATES[first].code, "; ".join([texts[first], *others]) + ".")
+        first = [*far, *unusual][0]
+        texts = {first: texts[first], **texts}
+        return Refusal(GATES[first].code, "; ".join(texts.values()) + ".")
     return tuple(Note(text, caution=True) for text in texts.values())
 
 

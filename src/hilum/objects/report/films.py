@@ -1,6 +1,6 @@
 """What is said of each film, and of all of them together; picture, page and SR only lay it out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
@@ -162,16 +162,18 @@ def conclusion(findings: Findings, films: Sequence[FilmReport]) -> Outcome:
     analysed = {film.name: outcome for film in films if (outcome := _own_outcome(film))}
     if not analysed:
         return Outcome(NO_RESULT, Tone.REFUSED, "None of the films could be analysed.")
-    said = {outcome.words: outcome for outcome in analysed.values()}
+    said = list({outcome.words: outcome for outcome in analysed.values()}.values())
     detail = f"{len(analysed)} of {counted(len(films), 'film')} analysed."
     if len(said) > 1:
-        each = ", ".join(f"{name} {outcome.name}" for name, outcome in analysed.items())
-        detail = f"{detail} They do not say the same: {each}."
-    stated = next(map(outcome_of, findings.about(None).classifications), None)
-    if stated is None and len(said) == 1:
-        stated = next(iter(said.values()))
-    results = [outcome for outcome in said.values() if outcome.tone is Tone.RESULT]
+        detail = f"{detail} They do not say the same: {_each(analysed)}."
+    agreed = said[0] if len(said) == 1 else None
+    stated = next(map(outcome_of, findings.about(None).classifications), agreed)
+    results = [outcome for outcome in said if outcome.tone is Tone.RESULT]
     return replace(_of_study(stated, results), detail=detail)
+
+
+def _each(analysed: Mapping[str, Outcome]) -> str:
+    return ", ".join(f"{name} {outcome.name}" for name, outcome in analysed.items())
 
 
 def _of_study(stated: Outcome | None, results: Sequence[Outcome]) -> Outcome:

@@ -100,19 +100,23 @@ def _fits(structure: Sequence[Segment], volumes: Mapping[Segment, Row]) -> bool:
     return 1 < len(structure) == len(places) and is_sided_or_not and in_ml
 
 
+def _name_of_whole(structure: Sequence[Segment]) -> str:
+    # The code says less than a label, but a label with a side would stand before both columns.
+    whole = next((s.label for s in structure if not s.modifier and not s.side), None)
+    return whole or structure[0].code.meaning
+
+
 def _lines(
     structure: Sequence[Segment], sides: Sequence[Code | None], volumes: Mapping[Segment, Row]
 ) -> list[GridLine]:
     """The whole first, then its parts in the order they were given."""
     cells = {(s.modifier, s.side): volumes[s] for s in structure}
-    parts = [None, *dict.fromkeys(s.modifier for s in structure if s.modifier)]
-    rows = {part: tuple(cells.get((part, side)) for side in sides) for part in parts}
-    # The code says less than a label, but a label with a side would stand before both columns.
-    whole = next((s.label for s in structure if not s.modifier and not s.side), None)
-    name = whole or structure[0].code.meaning
+    parts = list(dict.fromkeys(s.modifier for s in structure if s.modifier))
+    rows = {part: tuple(cells.get((part, side)) for side in sides) for part in (None, *parts)}
+    name = _name_of_whole(structure)
     if not any(rows[None]):  # parts without a whole: each line stands for itself
-        return [GridLine(f"{name}, {_words(part)}", rows[part]) for part in parts if part]
-    below = [GridLine(_words(part), rows[part], is_part=True) for part in parts if part]
+        return [GridLine(f"{name}, {_words(part)}", rows[part]) for part in parts]
+    below = [GridLine(_words(part), rows[part], is_part=True) for part in parts]
     return [GridLine(name, rows[None]), *below]
 
 

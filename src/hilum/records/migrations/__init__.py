@@ -29,15 +29,7 @@ from hilum.records.schema import (
 
 log = logging.getLogger(__name__)
 
-FIRST = "0001"  # the tables of commit 6b943b8; before 2026-11 no version stood in a database
-FIRST_TABLES = {"alarm", "delivery", "destination", "event", "executor", "removal", "request"}
-FIRST_TABLES |= {"result", "source", "study", "workitem"}
-TOO_OLD = (
-    "the records were made before 2026-11-23, or are incomplete (missing: {missing}): this Hilum "
-    "cannot bring them up to date; start with an empty data folder, or name a "
-    "database of its own in the setting `database`, and have the studies sent again"
-)
-
+FIRST = "0001"  # the tables of commit 6b943b8
 STILL_THERE = (
     "an older Hilum still works on these records ({others}): stop it on every machine, "
     "then start this one"
@@ -56,7 +48,6 @@ def upgrade(transact: Transact, dead_seconds: float) -> None:
         The database is newer than this Hilum, not ours, or a process of the older one still runs.
     """
     if transact(age_of) is SchemaAge.OLDER:
-        transact(_require_known)
         others = still_there(transact, dead_seconds)
         if others and transact(age_of) is SchemaAge.OLDER:  # else they were as new as we are
             raise OtherVersionError(STILL_THERE.format(others=others))
@@ -68,7 +59,6 @@ def _upgrade(connection: sa.Connection) -> None:
     lock(connection)
     if age_of(connection) is not SchemaAge.OLDER:
         return  # another process has done it
-    _require_known(connection)
     if version(connection) is None:
         VERSION.create(connection)
         connection.execute(VERSION.insert().values(version_num=FIRST))
@@ -87,12 +77,3 @@ def run_steps(connection: sa.Connection) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-
-
-def _require_known(connection: sa.Connection) -> None:
-    """Raise `OtherVersionError` unless a version or all tables of the first one are there."""
-    if version(connection) is not None:
-        return
-    there = set(sa.inspect(connection).get_table_names())
-    if missing := sorted(FIRST_TABLES - there):
-        raise OtherVersionError(TOO_OLD.format(missing=", ".join(missing)))

@@ -96,6 +96,26 @@ CASES = (
     ArchiveCase(GROUP, "gives one match of each query", DimseBehaviour(limit=1)),
     ArchiveCase(
         GROUP,
+        "gives one match of each query, and ends longer lists with 0xA700",
+        DimseBehaviour(limit=1, limit_status=0xA700),
+        NOT_SHOWN,
+        cure=Cure("its limit lets it give: raise that", "the limit is raised", WELL),
+    ),
+    ArchiveCase(
+        GROUP,
+        "gives one match of each query, and ends longer lists with 0xC001",
+        DimseBehaviour(limit=1, limit_status=0xC001),
+    ),
+    ArchiveCase(
+        GROUP,
+        "is asked at another node, which rejects our association",
+        DimseBehaviour(rejects_queries=True),
+        NOT_SHOWN,
+        settings=ELSEWHERE.settings,
+        cure=Cure("does not know us: register AE title", "registered", WELL),
+    ),
+    ArchiveCase(
+        GROUP,
         "can be asked by the Patient Root only",
         DimseBehaviour(models=(PATIENT_ROOT_FIND,)),
     ),

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 FIRST = string.ascii_lowercase  # so that none looks like the end of a UID
 LETTERS = FIRST + string.digits

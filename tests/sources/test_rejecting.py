@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hilum.hints import HintReceiver, HintSender, Rejected
 from hilum.records import Records
 from hilum.rejections import MOST_ROWS, Rejection, RejectionKind, Rejections
-from hilum.sources.refusing import MOST_LINES, Refusing
+from hilum.sources.rejecting import MOST_LINES, Rejecting
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def records(tmp_path: Path) -> Iterator[Records]:
 
 
 @pytest.fixture
-def refusing(tmp_path: Path) -> Iterator[Refusing]:
+def rejecting(tmp_path: Path) -> Iterator[Rejecting]:
     with closing(HintSender(tmp_path / "hints")) as hints:
-        yield Refusing(hints)
+        yield Rejecting(hints)
 
 
 @contextmanager
@@ -35,18 +35,20 @@ def hearing(tmp_path: Path) -> Iterator[HintReceiver]:
 
 
 def test_a_flood_is_one_row_with_a_count_and_one_line(
-    tmp_path: Path, records: Records, refusing: Refusing, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, records: Records, rejecting: Rejecting, caplog: pytest.LogCaptureFixture
 ) -> None:
     news: list[Rejection] = []
     with hearing(tmp_path) as listening, caplog.at_level(logging.WARNING):
         for number in range(10_000):
-            refusing.note(RejectionKind.CALLER, "not allowed: allow it", "10.0.0.7", "CT2", "HILUM")
+            rejecting.note(
+                RejectionKind.CALLER, "not allowed: allow it", "10.0.0.7", "CT2", "HILUM"
+            )
             if number % 100 == 0:
-                refusing.tell()
+                rejecting.tell()
                 news += [
                     hint.rejection for hint in listening.receive(5) if isinstance(hint, Rejected)
                 ]
-        refusing.tell()
+        rejecting.tell()
         news += [hint.rejection for hint in listening.receive(5) if isinstance(hint, Rejected)]
     records.rejections.note(news)
     (row,) = records.rejections.since()
@@ -57,19 +59,19 @@ def test_a_flood_is_one_row_with_a_count_and_one_line(
     assert "CT2 (10.0.0.7): not allowed: allow it" in caplog.text
 
 
-def test_what_the_gateway_does_not_hear_is_told_later(tmp_path: Path, refusing: Refusing) -> None:
+def test_what_the_gateway_does_not_hear_is_told_later(tmp_path: Path, rejecting: Rejecting) -> None:
     for _ in range(3):
-        refusing.note(RejectionKind.ADDRESS, "not allowed", "10.0.0.7")
-        refusing.tell()
+        rejecting.note(RejectionKind.ADDRESS, "not allowed", "10.0.0.7")
+        rejecting.tell()
     with hearing(tmp_path) as listening:
-        refusing.tell()
+        rejecting.tell()
         (hint,) = listening.receive(5)
     assert isinstance(hint, Rejected)
     assert hint.rejection.count == 3
 
 
 def test_ever_new_senders_fill_neither_log_nor_records(
-    records: Records, refusing: Refusing, caplog: pytest.LogCaptureFixture
+    records: Records, rejecting: Rejecting, caplog: pytest.LogCaptureFixture
 ) -> None:
     victim = Rejection.at(1.0, RejectionKind.CALLER, "10.0.0.7", "CT2", "HILUM", "not allowed")
     records.rejections.note([victim])
@@ -83,17 +85,17 @@ def test_ever_new_senders_fill_neither_log_nor_records(
     assert victim in rows
     assert flood[-1] in rows
     with caplog.at_level(logging.WARNING):
-        for refusal in flood:
-            refusing.note(refusal.kind, refusal.reason, refusal.address, refusal.caller)
-        refusing.tell()
-        refusing.tell()
+        for rejection in flood:
+            rejecting.note(rejection.kind, rejection.reason, rejection.address, rejection.caller)
+        rejecting.tell()
+        rejecting.tell()
     assert len(caplog.records) <= MOST_LINES
 
 
 @given(text=st.text(max_size=400))
 def test_what_a_sender_wrote_acts_on_no_terminal(text: str) -> None:
-    refusal = Rejection.at(0.0, RejectionKind.CALLED, "10.0.0.7", text, text, text)
-    for shown in (refusal.caller, refusal.called, refusal.reason):
+    rejection = Rejection.at(0.0, RejectionKind.CALLED, "10.0.0.7", text, text, text)
+    for shown in (rejection.caller, rejection.called, rejection.reason):
         assert shown.isprintable()
         assert len(shown) <= 300
 
@@ -105,8 +107,8 @@ def test_every_reason_of_a_sender_has_a_row_and_a_count_of_its_own(
     rows = Rejections()
     with closing(Records("sqlite://")) as records:
         for now, (kind, reason) in enumerate(told, 1):
-            refusal = Rejection.at(float(now), kind, "10.0.0.7", "CT1", "HILUM", reason)
-            rows.add(refusal)
+            rejection = Rejection.at(float(now), kind, "10.0.0.7", "CT1", "HILUM", reason)
+            rows.add(rejection)
         records.rejections.note(list(rows))
         kept = {(row.kind, row.reason): row.count for row in records.rejections.since()}
     assert kept == Counter(told)

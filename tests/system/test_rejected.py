@@ -1,4 +1,4 @@
-"""A sender that is refused is seen: in `hilum status`, the log, the records and the console."""
+"""A sender that is rejected is seen: in `hilum status`, the log, the records and the console."""
 
 import json
 import subprocess
@@ -29,11 +29,11 @@ def test_a_sender_with_a_wrong_ae_title_is_seen(tmp_path: Path) -> None:
         for _ in range(3):
             assert subprocess.run(echo, capture_output=True, timeout=PATIENCE).returncode != 0
 
-        def refused() -> dict[str, Any] | None:
-            rows = json.loads(status(hilum, tmp_path, "--json"))["refusals"]
+        def rejected() -> dict[str, Any] | None:
+            rows = json.loads(status(hilum, tmp_path, "--json"))["rejections"]
             return next((row for row in rows if row["count"] == 3), None)
 
-        row = hilum.until(refused, "three refusals on record")
+        row = hilum.until(rejected, "three rejections on record")
         assert (row["caller"], row["called"], row["address"]) == (
             "SCANNER2",
             "HIPPOAI",
@@ -44,7 +44,7 @@ def test_a_sender_with_a_wrong_ae_title_is_seen(tmp_path: Path) -> None:
         assert f"3 times (first {shown.split('(first ')[1][:19]})  calling AE title" in shown
         assert f"SCANNER2 at 127.0.0.1 calling HIPPOAI: calling AE title SCANNER2 {cure}" in shown
         console = f"http://127.0.0.1:{hilum.site.console.port}"
-        assert httpx.get(f"{console}/api/refusals").json() == [row]
+        assert httpx.get(f"{console}/api/rejections").json() == [row]
         hilum.until(lambda: "alarm since" in status(hilum, tmp_path), "the alarm")
         assert "1 sender was rejected within the last hour, the last one SCANNER2" in shown
         log = (hilum.site.data / "logs" / "hilum.log").read_text()

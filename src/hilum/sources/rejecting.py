@@ -14,12 +14,12 @@ from hilum.rejections import MOST_ROWS, Rejection, RejectionKey, RejectionKind, 
 LOG_AGAIN_SECONDS = 600.0
 MOST_LINES = 20  # new rows in the log within `LINES_SECONDS`
 LINES_SECONDS = 60.0
-CALM_SECONDS = 2.0  # without a refusal, before trouble counts as over
+CALM_SECONDS = 2.0  # without a rejection, before trouble counts as over
 
 logger = logging.getLogger(__name__)
 
 
-class Refusing:
+class Rejecting:
     """Notes rejections as they come. `tell`, called about once a second, passes them on."""
 
     def __init__(self, hints: HintSender) -> None:
@@ -32,10 +32,10 @@ class Refusing:
         self, kind: RejectionKind, reason: str, address: str, caller: str = "", called: str = ""
     ) -> None:
         """Count one rejection. `reason` says the cure."""
-        refusal = Rejection.at(time.time(), kind, address, caller, called, reason)
+        rejection = Rejection.at(time.time(), kind, address, caller, called, reason)
         with self._lock:
-            self._unlogged.add(refusal)
-            self._untold.add(refusal)
+            self._unlogged.add(rejection)
+            self._untold.add(rejection)
 
     def tell(self) -> None:
         """Log and send what was noted since. What the gateway does not take now, it gets later."""
@@ -43,12 +43,12 @@ class Refusing:
             unlogged, self._unlogged = self._unlogged, Rejections()
             news, self._untold = self._untold, Rejections()
         now = time.monotonic()
-        for refusal in unlogged:
-            self._log.write(refusal, now)
+        for rejection in unlogged:
+            self._log.write(rejection, now)
         untold = [row for row in news if not self._hints.send(Rejected(row))]
         with self._lock:
-            for refusal in untold:
-                self._untold.add(refusal)
+            for rejection in untold:
+                self._untold.add(rejection)
 
 
 class _BoundedLog:
@@ -57,21 +57,21 @@ class _BoundedLog:
     def __init__(self) -> None:
         self._rows: dict[
             RejectionKey, tuple[float, int]
-        ] = {}  # last line, and how many refusals since
+        ] = {}  # last line, and how many rejections since
         self._minute_began = 0.0
         self._lines = 0
         self._left_out = 0
 
-    def write(self, refusal: Rejection, now: float) -> None:
+    def write(self, rejection: Rejection, now: float) -> None:
         """`now` is monotonic, in seconds."""
-        last, count = self._rows.pop(refusal.key, (-LOG_AGAIN_SECONDS, 0))
-        count += refusal.count
+        last, count = self._rows.pop(rejection.key, (-LOG_AGAIN_SECONDS, 0))
+        count += rejection.count
         if now - last < LOG_AGAIN_SECONDS:
-            self._keep(refusal.key, last, count)
+            self._keep(rejection.key, last, count)
         elif self._has_room(now):
             times = f"{count} times" if count > 1 else "once"
-            logger.warning("refused %s: %s: %s", times, refusal.sender, refusal.reason)
-            self._keep(refusal.key, now, 0)
+            logger.warning("rejected %s: %s: %s", times, rejection.sender, rejection.reason)
+            self._keep(rejection.key, now, 0)
         else:
             self._left_out += count
 
@@ -84,7 +84,7 @@ class _BoundedLog:
         if now - self._minute_began > LINES_SECONDS:
             if self._left_out:
                 logger.warning(
-                    "%d more refusals are not in this log: `hilum status` lists them",
+                    "%d more rejections are not in this log: `hilum status` lists them",
                     self._left_out,
                 )
             self._minute_began, self._lines, self._left_out = now, 0, 0
