@@ -16,7 +16,14 @@ from factory import a_delivery, a_study, a_workitem, put
 from hilum.records import Records, listing, tables
 from hilum.records.listing import Standing, StudyFacts, standing_of
 from hilum.records.models import Correction, Delivery, Removal, Workitem, WorkitemOutline
-from hilum.records.states import PARKED, DeliveryState, StudyState, WorkitemKind, WorkitemState
+from hilum.records.states import (
+    PARKED,
+    DeliveryState,
+    EventKind,
+    StudyState,
+    WorkitemKind,
+    WorkitemState,
+)
 from hilum.summary import (
     ClassificationSummary,
     MeasurementSummary,
@@ -151,7 +158,7 @@ def test_a_study_without_workitems() -> None:
 # It follows every change --------------------------------------------------------------------------
 
 STUDY = "1.2"
-SETTLED_STATES = st.sampled_from(list(WorkitemState))
+REACHED_ALONE = st.sampled_from([s for s in WorkitemState if s in list(EventKind)])
 NAMES = st.sampled_from(["w0", "w1"])
 PACS = st.sampled_from(["pacs", "pacs2"])
 Act = Callable[[Records], object]
@@ -202,7 +209,7 @@ acts = st.one_of(
     st.builds(
         lambda name, state: lambda r: r.workitems.set_state(name, state, "so"),
         NAMES,
-        SETTLED_STATES,
+        REACHED_ALONE,
     ),
     st.builds(
         lambda name, to: lambda r: r.workitems.deliver(name, "written", [owed(name, to)]),
@@ -245,7 +252,7 @@ acts = st.one_of(
         lambda name, to: lambda r: r.deliveries.note_cancelled(owed(name, to), "so"), NAMES, PACS
     ),
     st.builds(lambda name: lambda r: r.deliveries.cancel(item_called(name), "so"), NAMES),
-    st.builds(lambda name, to: lambda r: r.deliveries.hurry_one(name, to), NAMES, PACS),
+    st.builds(lambda name, to: lambda r: r.deliveries.note_commitment(name, to), NAMES, PACS),
     st.just(lambda r: r.corrections.note(Correction(STUDY, "k", 1.0, ("CT1",), True))),
     st.just(lambda r: r.corrections.dismiss(STUDY)),
     st.just(lambda r: r.studies.reviewed(STUDY, 3, 5.0, 3)),
