@@ -24,6 +24,8 @@ FLAGS = (
     "--use-angle=swiftshader",  # WebGL2 without a graphics card
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
+    "--disable-gpu-rasterization",  # the page around it is drawn by the processor at half the cost
+    "--disable-gpu-compositing",
     "--no-sandbox",
 )
 

@@ -109,10 +109,7 @@ class Outbox:
         """Attempt the first delivery that is due at a destination; seconds until the next turn."""
         if (pause := self._held_until.get(settings.name, 0.0) - self._clock()) > 0:
             return pause
-        unreachable = self._is_unreachable(settings.name)
-        if unreachable and _answers(settings):
-            self._note_answer(settings.name)
-            unreachable = False
+        unreachable = self._is_still_unreachable(settings)
         if unreachable and not self._try_anyway(settings.name):
             return CALL_AGAIN_SECONDS
         delivery = self._records.deliveries.first_due(settings.name, self._clock())
@@ -128,6 +125,15 @@ class Outbox:
             self._note_answer(settings.name)
         self.settle(item.id)
         return 0.0 if answers else CALL_AGAIN_SECONDS
+
+    def _is_still_unreachable(self, settings: DestinationSettings) -> bool:
+        """Whether a destination was unreachable, and does not answer now either."""
+        if not self._is_unreachable(settings.name):
+            return False
+        if _answers(settings):
+            self._note_answer(settings.name)
+            return False
+        return True
 
     def _attempt(
         self, delivery: Delivery, settings: DestinationSettings, unreachable: bool

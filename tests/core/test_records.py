@@ -100,7 +100,10 @@ TOGETHER: dict[str, tuple[WorkitemState, Callable[[WorkitemRecords, Workitem], b
         WorkitemState.RUNNING,
         lambda items, item: items.deliver(item.id, "written", [a_delivery(item.id, "other")]),
     ),
-    "release": (WorkitemState.PARKED, lambda items, item: items.release(item, ["pacs"], "cured")),
+    "release": (
+        WorkitemState.PARKED,
+        lambda items, item: items.release(item, ["pacs"], "cured", 1.0),
+    ),
     "cancel": (WorkitemState.PARKED, lambda items, item: items.cancel(item, "wrong")),
     "withdraw": (
         WorkitemState.PARKED,

@@ -207,6 +207,25 @@ def test_a_workitem_gives_its_cause(
     assert (said.workitem, said.module, said.since) == (item.id, "m", NOW - 60)
 
 
+def test_the_nearest_rule_is_told_and_none_where_another_takes_the_study(
+    site: Site, records: Records
+) -> None:
+    has_come(records)
+    verdicts = {
+        "far": a_verdict("modality is CT, module needs MR", **OTHER),
+        "near": a_verdict("SeriesDescription is 'a', the rule asks for 'b'", is_named=False),
+        "middle": a_verdict("SeriesDescription is 'a'", "it is a localizer", is_named=False),
+    }
+    for name, verdict in verdicts.items():
+        state = WorkitemState.NOT_APPLICABLE
+        put(records, an_item(state, id=f"9.{name}", module=name, verdicts=(verdict,)))
+    said = told(site, records)
+    assert (said.cause, said.module, said.others) == (Cause.NO_RULE, "near", ())
+    put(records, an_item(WorkitemState.CANCELLED))
+    said = told(site, records)
+    assert (said.cause, said.others) == (Cause.CANCELLED, ())
+
+
 def test_a_rule_that_has_changed_since_is_told(site: Site, records: Records) -> None:
     has_come(records)
     before = Rule(module="m", series={"SeriesDescription": "^crop$"})
@@ -396,6 +415,18 @@ def test_images_in_quarantine_are_the_cause_of_what_is_missing_and_of_nothing_el
         file.unlink()  # by its retention
     records.workitems.remove("1.9")
     assert [cure.text for cure in told(site, records).cures] == ["have it sent again"]
+
+
+def test_what_is_missing_may_be_what_could_not_be_read(site: Site, records: Records) -> None:
+    has_come(records)
+    put(records, an_item(WorkitemState.HELD, "T1: 3 slices missing"))
+    assert len(told(site, records).cures) == 1
+    Inbox(site.data).quarantine(b"cut off", "not a readable DICOM object", "CT1")
+    said = told(site, records)
+    assert said.cause is Cause.GAPS
+    assert said.evidence[0].startswith("Meanwhile, 1 object came that cannot be read, so nobody")
+    assert ": not a readable DICOM object." in said.evidence[0]
+    assert said.cures[1].command == "hilum quarantine"
 
 
 def test_what_never_arrived_names_who_was_refused_meanwhile(site: Site, records: Records) -> None:

@@ -10,7 +10,7 @@ LOOK_SECONDS = 1.0
 ALIVE_SECONDS = 5.0  # between two signs of life
 
 
-class Changes:
+class ChangeStream:
     """Tells listeners of each new value of `look`, a short text.
 
     They are cut off when `look` raises `TimeoutError`: what they show may be out of date.

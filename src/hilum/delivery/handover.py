@@ -51,16 +51,15 @@ class Handover:
         """
         receipts = self.records.receipts.of(delivery)
         done = (Acceptance.TAKEN,) if delivery.resend else DONE
-        rest = [r for r in results if _acceptance(receipts, r) not in done]
+        rest = _without(results, _accepted(results, receipts, *done))
         if not rest:
             return False
-        doubtful = [r for r in rest if _acceptance(receipts, r) is Acceptance.UNKNOWN]
-        missing, could_ask = self._missing(peer, results, rest, bool(doubtful))
-        self._note_there(delivery, [r for r in rest if r not in missing], receipts)
-        doubtful = [r for r in doubtful if r in missing]
-        new = [r for r in missing if r not in doubtful]
+        is_doubtful = bool(_accepted(rest, receipts, Acceptance.UNKNOWN))
+        missing, could_ask = self._missing(peer, results, rest, is_doubtful)
+        self._note_there(delivery, _without(rest, missing), receipts)
+        doubtful = _accepted(missing, receipts, Acceptance.UNKNOWN)
         wait = self._seconds_to_wait(doubtful, receipts) if could_ask else 0.0
-        if to_send := new if wait > 0 else missing:
+        if to_send := _without(missing, doubtful) if wait > 0 else missing:
             why = "it does not show them" if could_ask else "it cannot be asked and may hold both"
             try:
                 self.send(delivery, peer, to_send)
@@ -74,7 +73,7 @@ class Handover:
     def to_prove(self, delivery: Delivery, results: Sequence[Result]) -> list[Result]:
         """Those of `results` that the destination is to show: not what it said it does not need."""
         receipts = self.records.receipts.of(delivery)
-        return [r for r in results if _acceptance(receipts, r) is not Acceptance.NEEDLESS]
+        return _without(results, _accepted(results, receipts, Acceptance.NEEDLESS))
 
     def send(self, delivery: Delivery, peer: Destination, results: Sequence[Result]) -> None:
         """Send `results`, note every answer, and raise as `send_rest` unless all were taken."""
@@ -174,9 +173,16 @@ class Handover:
             self.tell(delivery, EventKind.WARNING, told)
 
 
-def _acceptance(receipts: Receipts, result: Result) -> Acceptance | None:
-    receipt = receipts.get(result.identity)
-    return receipt.acceptance if receipt else None
+def _accepted(
+    results: Sequence[Result], receipts: Receipts, *acceptances: Acceptance
+) -> list[Result]:
+    """Those whose receipt says one of `acceptances`."""
+    found = ((result, receipts.get(result.identity)) for result in results)
+    return [result for result, receipt in found if receipt and receipt.acceptance in acceptances]
+
+
+def _without(results: Sequence[Result], others: Sequence[Result]) -> list[Result]:
+    return [result for result in results if result not in others]
 
 
 def require_taken(answers: Sequence[Answer], sent: int) -> None:

@@ -217,19 +217,23 @@ class Proving:
 
     def _committed(self, answer: Commitment) -> Attempt:
         wanted = {result.identity for result in self._results}
-        lost = {uid for uid, reason in answer.failed.items() if reason == NO_SUCH_OBJECT}
-        if self._delivery.resend and (gone := [r for r in self._results if r.identity in lost]):
-            return self._go_on(gone)
+        if self._delivery.resend and (lost := self._lost(answer)):
+            return self._go_on(lost)
         if wanted <= set(answer.committed):
             objects = counted(len(wanted), "object")
             text = f"{self._settings.name} has committed itself to keep {objects}"
             return self._filed(DeliveryState.COMMITTED, text)
-        failed = {i: answer.failed.get(i, 0x0110) for i in wanted - set(answer.committed)}
-        reasons = "; ".join(meaning_of(reason)[1] for reason in sorted(set(failed.values())))
+        failed = [answer.failed.get(uid, 0x0110) for uid in wanted - set(answer.committed)]
+        reasons = "; ".join(meaning_of(reason)[1] for reason in sorted(set(failed)))
         text = f"no commitment for {len(failed)} of {counted(len(wanted), 'object')}: {reasons}"
-        if set(failed.values()) <= set(PASSING):
+        if set(failed) <= set(PASSING):
             return self._later(f"accepted, and {text}", shortest=COMMITMENT_SECONDS)
         return self._not_shown(text)
+
+    def _lost(self, answer: Commitment) -> list[Result]:
+        """The results of which it says that it has no such object."""
+        failed = answer.failed
+        return [r for r in self._results if failed.get(r.identity) == NO_SUCH_OBJECT]
 
     def _send_what_is_missing(self) -> None:
         """Send again what it does not show, because a person wants it; what it shows is there."""

@@ -30,6 +30,8 @@ from hilum.transport.web import BUSY, EVERY_STATUS, Failures, HttpClient, Respon
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
 
+    from hilum.dicom.instance import Instance
+
 REQUEST_BYTES = 64 << 20  # archives hold a whole request in memory
 SOP_INSTANCE_UID = "00080018"
 STUDIES = "/studies"
@@ -124,11 +126,7 @@ class DicomwebDestination:
     def ask(self, results: Sequence[Result]) -> Shown:
         from hilum.dicom.instance import Instance
 
-        read = {result.identity: Instance.read(result.path) for result in results}
-        places = {
-            identity: f"studies/{image.study_uid}/series/{image.series_uid}/instances"
-            for identity, image in read.items()
-        }
+        places = {result.identity: _place_of(Instance.read(result.path)) for result in results}
         with closing(HttpClient(self._asked, FAILURES, QUERY_CURES)) as peer:
             lists = [_instances_at(peer, place) for place in set(places.values())]
             shown = {uid for listed in filter(None, lists) for uid in listed}
@@ -207,6 +205,10 @@ def _try_to_store(peer: HttpClient) -> None:
     body = MultipartFiles([])
     headers = {**body.headers, "Accept": DICOM_JSON}
     peer.ask("POST", "studies", expected=OFFERED, content=body, headers=headers)
+
+
+def _place_of(image: "Instance") -> str:
+    return f"studies/{image.study_uid}/series/{image.series_uid}/instances"
 
 
 def _instances_at(peer: HttpClient, place: str) -> set[str] | None:

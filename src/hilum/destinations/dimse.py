@@ -92,10 +92,12 @@ class DimseDestination:
             shown = self._listed(instances[:MOST_SINGLE_QUERIES], one_by_one=True)
         if results and not shown:
             return self._unlisted(results, instances)
-        if unseen := [i for i in instances if i.sop_instance_uid not in shown]:
-            # a limit of the archive may have cut its list short
-            shown |= self._listed(unseen[:MOST_SINGLE_QUERIES], one_by_one=True)
+        shown |= self._cut_off([i for i in instances if i.sop_instance_uid not in shown])
         return Shown(tuple(result for result in results if result.identity not in shown))
+
+    def _cut_off(self, unseen: Sequence["Instance"]) -> set[str]:
+        """Those that are shown after all: a limit of the archive may have cut its list short."""
+        return self._listed(unseen[:MOST_SINGLE_QUERIES], one_by_one=True) if unseen else set()
 
     def _unlisted(self, results: Sequence[Result], instances: "Sequence[Instance]") -> Shown:
         """What is known of results of which no list shows any: they may be counted all the same."""

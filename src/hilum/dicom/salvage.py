@@ -7,6 +7,7 @@ file is refused.
 """
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from struct import unpack_from
 
@@ -87,16 +88,8 @@ def readable(content: Buffer) -> Readable:
         # A few megabytes can grow to gigabytes; nobody in imaging sends it.
         raise UnreadableError("Deflated Explicit VR Little Endian is not taken in")
     reading = _reading(content, meta.end, stated)
-    lacks_uids = _lacks_uids(meta, reading.uids)
-    what = [] if prefixed else ["it has no preamble"]
-    if not meta.values:
-        what.append("it has no file meta group")
-    elif lacks_uids:
-        what.append("its file meta group lacks the SOP Class or Instance UID")
-    if not stated:
-        what.append(f"its data set is {reading.syntax.name}")
-    elif stated != reading.syntax:
-        what.append(f"it says {stated.name}, its data set is {reading.syntax.name}")
+    what = ["it has no preamble"] if not prefixed else []
+    what += _put_right(meta, stated, reading)
     if not what:
         return Readable(reading.uids)
     uids = reading.uids
@@ -119,6 +112,19 @@ def _lacks_uids(meta: Meta, uids: dict[str, str]) -> bool:
         if in_meta and in_meta != in_data:
             raise UnreadableError(f"{what} UID of the file meta group and of the data set differ")
     return not all(in_meta for in_meta, _ in stated.values())
+
+
+def _put_right(meta: Meta, stated: UID, reading: _Reading) -> Iterator[str]:
+    """What is wrong with a file meta group beside the data set, and is put right."""
+    lacks_uids = _lacks_uids(meta, reading.uids)
+    if not meta.values:
+        yield "it has no file meta group"
+    elif lacks_uids:
+        yield "its file meta group lacks the SOP Class or Instance UID"
+    if not stated:
+        yield f"its data set is {reading.syntax.name}"
+    elif stated != reading.syntax:
+        yield f"it says {stated.name}, its data set is {reading.syntax.name}"
 
 
 def _reading(content: Buffer, offset: int, stated: UID) -> _Reading:

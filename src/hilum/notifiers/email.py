@@ -166,6 +166,15 @@ def _moment(at: float) -> str:
     return datetime.fromtimestamp(at).astimezone().strftime("%F %T %Z")
 
 
+def _distrust(problem: str) -> str:
+    """What to do about a certificate that OpenSSL does not trust for this reason."""
+    if "match" in problem:
+        return f"its certificate is for another name: write that name in host, {RESTART}"
+    if "expired" in problem:
+        return "its certificate has expired: have it renewed there"
+    return UNTRUSTED_SERVER
+
+
 def _why(error: Exception) -> str:
     """What went wrong and what to do, without the words of the server: they may hold addresses."""
     match error:
@@ -179,12 +188,8 @@ def _why(error: Exception) -> str:
             return f"the server takes mail to none of recipients: correct recipients, {RESTART}"
         case smtplib.SMTPResponseException(smtp_code=code):
             return f"the mail server answers {code}: look into its log"
-        case ssl.SSLCertVerificationError() if "match" in error.verify_message:
-            return f"its certificate is for another name: write that name in host, {RESTART}"
-        case ssl.SSLCertVerificationError() if "expired" in error.verify_message:
-            return "its certificate has expired: have it renewed there"
         case ssl.SSLCertVerificationError():
-            return UNTRUSTED_SERVER
+            return _distrust(error.verify_message)
         case ssl.SSLError():
             return f"it does not speak TLS there: correct port or security, {RESTART}"
     cure = f"correct host, port or security, {RESTART}"

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from typing import assert_never
 
 from hilum.alarms.telling import AlarmWatch
@@ -95,13 +96,7 @@ class Gateway:
     def turn(self, patience: float) -> None:
         """Wait up to `patience` seconds for hints, follow them, do what is due."""
         news = self._hints.receive(timeout=patience)
-        for hint in news:
-            with going_on(f"hint {type(hint).__name__}", log):
-                follow(hint, self._flow)
-            if isinstance(hint, Started):
-                self._next_sweep = 0.0  # its predecessor may have died before it told of everything
-        if rejected := [hint.rejection for hint in news if isinstance(hint, Rejected)]:
-            self._records.rejections.note(rejected)
+        self._follow(news)
         if time.monotonic() >= self._next_sweep:
             self._sweep()
         with going_on("corrections", log):
@@ -112,6 +107,15 @@ class Gateway:
         died = any(isinstance(hint, Died) for hint in news)
         if self._pulse.beat() or died:
             self._look_after()
+
+    def _follow(self, news: Iterable[Hint]) -> None:
+        for hint in news:
+            with going_on(f"hint {type(hint).__name__}", log):
+                follow(hint, self._flow)
+            if isinstance(hint, Started):
+                self._next_sweep = 0.0  # its predecessor may have died before it told of everything
+        rejected = [hint.rejection for hint in news if isinstance(hint, Rejected)]
+        self._records.rejections.note(rejected)  # at once, as there may be thousands
 
     def stop(self) -> None:
         """Begin nothing more."""

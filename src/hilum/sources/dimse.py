@@ -346,8 +346,9 @@ class StorageServer(AssociationServer):
         try:
             file = readable(part10)
         except UnreadableError as error:
-            if reason := _contradiction(event, part10):
-                return DOES_NOT_MATCH, apart(reason)
+            reason, study_uid = _contradiction(event, part10)
+            if reason:
+                return DOES_NOT_MATCH, apart(reason, study_uid=study_uid)
             return CANNOT_UNDERSTAND, apart(str(error))
         if reason := _difference(event, file.uids):
             return DOES_NOT_MATCH, apart(reason, study_uid=file.uids["StudyInstanceUID"])
@@ -390,12 +391,16 @@ def _host(address: str) -> str:
     return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
-def _contradiction(event: Any, part10: Buffer) -> str:
-    """How an object that is not to be read as negotiated contradicts its request, or ""."""
+def _contradiction(event: Any, part10: Buffer) -> tuple[str, str]:
+    """How an object that is not to be read as negotiated contradicts its request, or "".
+
+    And the UID of its study, where it states one.
+    """
     try:
-        return _difference(event, identify(part10))
+        uids = identify(part10)
     except UnreadableError:
-        return ""
+        return "", ""
+    return _difference(event, uids), uids.get("StudyInstanceUID", "")
 
 
 def _difference(event: Any, uids: dict[str, str]) -> str:

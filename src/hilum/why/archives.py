@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
@@ -107,8 +108,11 @@ def _answer(archive: Archive, wanted: StudySearch, altogether: float) -> Archive
         return _refusing(name, "it can be asked for nothing that holds *, ? or a backslash")
     patience = min(archive.settings.timeout_seconds, altogether)
     settings = archive.settings.model_copy(update={"timeout_seconds": patience})
-    opened: SearchedArchive = archive.group.load(settings.kind)(settings)
-    found = set(opened.search(wanted))
+    opened = archive.group.load(settings.kind)(settings)
+    with ExitStack() as ending:
+        if archive.group is SOURCES:  # a destination holds nothing open
+            ending.callback(opened.close)
+        found = set(opened.search(wanted))
     if not found:
         return ArchiveAnswer(name, Holding.LACKS, "does not have it")
     asked = len(wanted.study_uids)

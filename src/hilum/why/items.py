@@ -93,10 +93,23 @@ def _short(item: Workitem) -> Explanation:
     return Explanation(Cause.SHORT, f"{_held_for(item)}: {said}", cures=cures)
 
 
+def is_not_meant(item: Workitem) -> bool:
+    """Whether its rule means none of the series of the study."""
+    is_not_run = item.state is WorkitemState.NOT_APPLICABLE
+    return is_not_run and not any(v.is_named and not v.accepted for v in item.verdicts)
+
+
+def distance(item: Workitem) -> tuple[bool, int]:
+    """How far such a rule is from taking the study: the less, the nearer."""
+    nearest = nearest_verdict(item.verdicts)
+    return (True, 0) if nearest is None else (not nearest.fits_modality, len(nearest.reasons))
+
+
 def _not_applicable(known: Known, item: Workitem) -> Explanation:
     has_changed = item.rule not in known.site.rule
     changed = (retry(item, "the rules have changed since: judge it anew"),) if has_changed else ()
-    if meant := [v for v in item.verdicts if v.is_named and not v.accepted]:
+    if not is_not_meant(item):
+        meant = [v for v in item.verdicts if v.is_named and not v.accepted]
         nearest = min(meant, key=lambda verdict: len(verdict.reasons))
         found = Explanation(
             Cause.NOT_APPLICABLE,

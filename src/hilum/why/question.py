@@ -84,7 +84,9 @@ def _ending(records: Records, wanted: str) -> list[str]:
     """The one study whose UID ends so; none where `wanted` is no end of a UID."""
     if len(wanted) < SHORTEST_END or set(wanted) - set("0123456789."):
         return []
-    found = records.studies.ending(wanted) or records.events.studies_ending(wanted)
+    found = records.studies.ending(wanted)
+    if not found and "." in wanted:  # only then: it looks at every event
+        found = records.events.studies_ending(wanted)
     if len(found) > 1:
         raise HilumError("several studies end so: name the whole UID")
     return found

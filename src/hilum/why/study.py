@@ -9,7 +9,7 @@ from hilum.inbox import QuarantinedObject, quarantined_in
 from hilum.records.models import Study, Workitem
 from hilum.records.states import EventKind, WorkitemKind
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
-from hilum.why.items import of_item
+from hilum.why.items import distance, is_not_meant, of_item
 from hilum.why.known import Known, moment
 from hilum.wording import counted, sentence
 
@@ -26,14 +26,22 @@ MAY_BE_FOR_WHAT_IS_MISSING = (  # images that were not taken in may be the cause
 
 
 def of_study(known: Known) -> list[Explanation]:
-    """Everything that is to be said of a study, what most needs a person first."""
+    """Everything that is to be said of a study, what most needs a person first.
+
+    A rule that means none of its series is told only if no other does, and then the nearest one.
+    """
     current = [item for item in known.items if not item.superseded_by and not _is_done(item)]
-    found = [*_of_images(known), *(of_item(known, item) for item in current)]
+    taken = [item for item in current if not is_not_meant(item)]
+    found = [*_of_images(known), *(of_item(known, item) for item in taken)]
+    if not found and current:
+        found = [of_item(known, min(current, key=distance))]
     if not found and known.study is not None:
         found = [_without_workitem(known, known.study)]
     found.sort(key=lambda one: one.cause.rank)
     if not found or found[0].cause in MAY_BE_FOR_WHAT_IS_MISSING:
         found = [*_not_taken_in(known), *found]
+    if found and found[0].cause in (Cause.GAPS, Cause.SHORT):
+        found[0] = _with_unknown(known, found[0])
     replaced = (of_item(known, item) for item in known.items if item.superseded_by)
     return [_of(known, one) for one in (*found, *replaced)]
 
@@ -139,6 +147,26 @@ def _not_taken_in(known: Known) -> Iterator[Explanation]:
         cures=_cures(there),
         evidence=tuple(f"{moment(one.at)}: {one.reason}" for one in there[:MOST_NAMED]),
     )
+
+
+def _with_unknown(known: Known, one: Explanation) -> Explanation:
+    """What is missing may lie in quarantine, unreadable, so that nobody knows of which study it is.
+
+    Told are those objects that came since the first image of the study did.
+    """
+    _, listed = quarantined_in(known.site.data, MOST_LOOKED_AT)
+    first_at = known.study.first_at if known.study else known.now
+    unknown = [each for each in listed if not each.study_uid and each.at >= first_at]
+    if not unknown:
+        return one
+    objects = counted(len(unknown), "object")
+    last = unknown[0]
+    text = (
+        f"meanwhile, {objects} came that cannot be read, so nobody knows of which study; the last"
+        f" one from {last.sender or 'an unknown sender'}, {moment(last.at)}: {last.reason}"
+    )
+    cure = Cure(CureKind.LOOK, "see what could not be read, and from whom", "hilum quarantine")
+    return replace(one, evidence=(text, *one.evidence), cures=(*one.cures, cure))
 
 
 def _cures(there: list[QuarantinedObject]) -> tuple[Cure, ...]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
+from hilum.config.site import Site
 from hilum.config.tls import Tls, ends_at
 from hilum.severity import Severity
 
@@ -12,14 +13,7 @@ SOON_SECONDS = 30 * 24 * 3600.0  # before its end
 
 def alarms(facts: Facts) -> Iterator[Alarm]:
     """One for each section of the settings whose certificate ends within a month or is gone."""
-    site = facts.site
-    sections: list[tuple[str, Tls | None]] = [("receiver", site.receiver.tls)]
-    # a source and a destination may have one name: an archive is often both
-    sections += [(f"source {end.name}", getattr(end, "tls", None)) for end in site.source]
-    sections += [(f"destination {end.name}", getattr(end, "tls", None)) for end in site.destination]
-    sections += [(f"notifier {end.name}", end.tls) for end in site.notify]
-    sections += [(f"audit {end.name}", end.tls) for end in site.audit.syslog]
-    for name, tls in sections:
+    for name, tls in _sections(facts.site):
         try:
             end = ends_at(tls) if tls else None
         except OSError:  # ssl.SSLError is one, too
@@ -40,3 +34,13 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
                 "put a new certificate and its key into the place of the old ones; Hilum reads "
                 "them by itself",
             )
+
+
+def _sections(site: Site) -> Iterator[tuple[str, Tls | None]]:
+    """What each of our certificates is for."""
+    yield "receiver", site.receiver.tls
+    # a source and a destination may have one name: an archive is often both
+    yield from ((f"source {end.name}", getattr(end, "tls", None)) for end in site.source)
+    yield from ((f"destination {end.name}", getattr(end, "tls", None)) for end in site.destination)
+    yield from ((f"notifier {end.name}", end.tls) for end in site.notify)
+    yield from ((f"audit {end.name}", end.tls) for end in site.audit.syslog)
