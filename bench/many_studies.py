@@ -65,7 +65,8 @@ def fill(records: Records, studies: int, events: int) -> None:
         for number in range(start, min(start + BATCH, studies)):
             add(rows, number, float(number), events, choose)
         records.database.transact(lambda c, rows=rows: write(c, rows))  # type: ignore[misc]
-    records.database.transact(lambda c: c.exec_driver_sql("ANALYZE"))
+    if records.database.engine.dialect.name == "postgresql":  # as it does by itself
+        records.database.transact(lambda c: c.exec_driver_sql("ANALYZE"))
 
 
 def identifiers(choose: random.Random) -> StudyIdentifiers:

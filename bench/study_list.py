@@ -45,11 +45,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=STUDIES)
     parser.add_argument("--events", type=int, default=EVENTS, help="of each study")
-    parser.add_argument("--database", default="", help="SQLAlchemy URL of an empty database")
+    parser.add_argument("--database", default="", help="SQLAlchemy URL; filled if it is empty")
     options = parser.parse_args()
     with TemporaryDirectory() as name:
         records = Records(options.database or f"sqlite:///{name}/hilum.db")
-        fill(records, options.studies, options.events)
+        if not records.studies.count():
+            fill(records, options.studies, options.events)
         show(records, site_in(Path(name)))
         search(records)
         records.close()

@@ -1,5 +1,6 @@
 """Fixtures and options shared by all tests."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -16,6 +17,9 @@ from tests import leftovers, samples
 from tests.examples.package import example_package, installed_example  # noqa: F401 - fixtures
 from tests.postgres import Postgres
 from tests.postgres import server as postgres_server
+
+# What is imported and collected lasts: to look through it for garbage again and again is in vain.
+gc.disable()
 
 ROOT = Path(__file__).parents[1]
 USUAL_UMASK = 0o022
@@ -49,6 +53,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = {item for item in items for name in unasked if item.get_closest_marker(name)}
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=[*left_out])
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

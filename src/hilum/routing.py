@@ -177,7 +177,7 @@ def _unfit(name: str, series: Series, need: Need, patterns: Mapping[str, str]) -
         return _verdict(name, series, False, said, is_named=False, fits_modality=fits)
     if objections := tuple(need.objections(series)):
         said = (*objections, *_cure(series, need), *series.aside)
-        return _verdict(name, series, False, said, fits, fits_modality=fits)
+        return _verdict(name, series, False, said, is_named=fits, fits_modality=fits)
     return None
 
 

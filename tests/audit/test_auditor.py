@@ -245,6 +245,23 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     assert modes == dict.fromkeys(("audit.db", "audit.db-shm", "audit.db-wal", "audit.gap"), 0o600)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for others")
+def test_a_command_of_root_does_not_shut_out_whoever_runs_hilum(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    os.chown(tmp_path / "data", 65534, 65534)
+    with auditor(tmp_path / "data") as made:
+        fill(made, 1)
+        owners = {file.name: file.stat().st_uid for file in (tmp_path / "data").iterdir()}
+    assert owners == dict.fromkeys(("audit.db", "audit.db-shm", "audit.db-wal", "audit.gap"), 65534)
+
+
+def test_half_of_a_note_of_a_gap_is_none(tmp_path: Path) -> None:
+    (tmp_path / "audit.gap").write_bytes(b'{"count": 3, "since"')
+    assert Gaps(tmp_path).now().count == 0
+    Gaps(tmp_path).note(1.0, "a reason")
+    assert Gaps(tmp_path).now().count == 1
+
+
 def test_where_nothing_was_ever_written_there_is_nothing(tmp_path: Path) -> None:
     with auditor(tmp_path / "data") as made:
         assert made.store.head() is None

@@ -23,6 +23,7 @@ from hilum.audit.system_user import actor_here
 from hilum.cli import app
 from hilum.inbox import Inbox
 from hilum.records import Records
+from hilum.records.listed import StudyIdentifiers
 from hilum.records.states import RequestAction
 from hilum_lab.disk import Mount, filled
 
@@ -138,6 +139,25 @@ def test_who_looks_at_patients_and_decides_is_on_record(site: Console, tmp_path:
     (entry,) = site.entries()
     assert (entry.act, entry.study_uid) == (AuditedAct.OPENED, uid)
     assert entry.patient_id == images[0].PatientID
+
+
+def test_who_searches_is_on_record_without_the_name_searched_for(site: Console) -> None:
+    found = site.type("find", "--name", "SECRETNAME", "--patient", "P4711")
+    assert found.exit_code == 0, found.output
+    (entry,) = site.entries()
+    assert (entry.act, entry.outcome) == (AuditedAct.SEARCHED, AuditOutcome.DONE)
+    assert (entry.object, entry.patient_id) == ("patient_id, patient_name, order", "P4711")
+    assert b"SECRETNAME" not in (site.data / "audit.db").read_bytes()
+
+
+def test_the_patient_of_an_act_is_the_one_on_record(site: Console) -> None:
+    put(site.records, a_study(study_uid="1.2.3"))
+    said = StudyIdentifiers(patient_id="P4711")
+    assert site.records.identifiers.patient_of("1.2.3") == ""
+    assert site.records.identifiers.note_older("1.2.3", said)
+    site.type("retry", ITEM.id)
+    assert [entry.patient_id for entry in site.entries()] == ["P4711"]
+    assert site.records.identifiers.patient_of("9.9") == ""
 
 
 def test_a_backup_and_a_recovery_are_on_record(site: Console, tmp_path: Path) -> None:

@@ -16,9 +16,11 @@ from tests.patience import until
 
 
 @contextmanager
-def serving(site: Site, records: Records, further: Iterable[Endpoints] = ()) -> Iterator[str]:
+def serving(
+    site: Site, records: Records, further: Iterable[Endpoints] = (), port: int = 0
+) -> Iterator[str]:
     """Its address; `further` are endpoints of the test, beside ours."""
-    port = available_port()
+    port = port or available_port()
     made = application(site, records, [])
     for endpoints in further:
         endpoints.add_to(made)

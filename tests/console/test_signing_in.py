@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from hilum.audit import AuditedAct, AuditOutcome
+from hilum.audit.store import AuditFilter, AuditStore
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.console.guard import cookie_name
@@ -194,6 +196,28 @@ def test_a_link_signs_in_once_and_only_on_this_machine(url: str, site: Site) -> 
     assert not log.exists() or key not in log.read_text()
 
 
+def test_signing_in_is_on_record_and_what_is_typed_for_a_name_is_not(
+    url: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = 300.0
+    monkeypatch.setattr("hilum.people.attempts.pause_after", lambda many: long * (many >= 0))
+    with httpx.Client(base_url=url, timeout=30) as client:
+        assert sign_in(client).status_code == 303
+        assert sign_in(client, "wrong", GOOD).status_code == 401  # the password as the name
+        for _ in range(FREE_PER_NAME):
+            assert sign_in(client, "wrong").status_code == 401
+        for _ in range(20):
+            assert sign_in(client).status_code == 429
+    with closing(AuditStore(site.data / "audit.db")) as store:
+        found = [e for e in store.latest(AuditFilter(), 1000) if e.act is AuditedAct.LOGIN]
+    assert [(e.person, e.outcome) for e in reversed(found)] == [
+        ("anna", AuditOutcome.DONE),
+        ("unknown", AuditOutcome.FAILED),
+        *[("anna", AuditOutcome.FAILED)] * FREE_PER_NAME,
+        ("anna", AuditOutcome.DENIED),  # and not twenty times: it would fill the disk
+    ]
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 def test_in_a_browser_by_link_and_by_password(url: str, site: Site, tmp_path: Path) -> None:
@@ -222,7 +246,7 @@ def test_in_a_browser_by_link_and_by_password(url: str, site: Site, tmp_path: Pa
         page.keyboard.type(GOOD)
         page.keyboard.press("Enter")
         page.wait_for_url(f"{url}/studies?page=1")
-        page.wait_for_selector("text=No study has arrived yet.")
+        page.wait_for_selector("h1:has-text('Studies')")
         page.emulate_media(color_scheme="dark")
         page.set_viewport_size({"width": 320, "height": 800})
         page.context.clear_cookies()

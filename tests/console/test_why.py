@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -24,6 +23,7 @@ from hilum.records.states import DeliveryState, WorkitemState
 from hilum.transport.sender import send
 from tests.archives import Orthanc
 from tests.browser import CHROMIUM, Reader
+from tests.signing_in import browse_as, signed_in
 
 from .serving import serving
 
@@ -79,16 +79,16 @@ def test_the_api_says_what_the_command_says(site: Site, records: Records) -> Non
     assert said.pop("archives") == [
         {"archive": "pacs", "holding": "does not have it", "text": "does not have it"}
     ]
-    with serving(site, records) as url:
-        assert httpx.post(f"{url}/api/v1/why", json={"wanted": " A77 "}).json() == said
-        asked = httpx.post(f"{url}/api/v1/why/archives", json={"wanted": "A99"})
+    with serving(site, records) as url, signed_in(site, url=url) as client:
+        assert client.post("/api/v1/why", json={"wanted": " A77 "}).json() == said
+        asked = client.post("/api/v1/why/archives", json={"wanted": "A99"}, timeout=60)
         (line,) = map(json.loads, asked.text.splitlines())
         assert line["answer"]["holding"] == "has it"
         assert line["explanation"]["sentence"].startswith(
             "Nothing of it has arrived here, but pacs"
         )
         for wanted in ("", " ", "1" * 65):
-            answer = httpx.post(f"{url}/api/v1/why", json={"wanted": wanted})
+            answer = client.post("/api/v1/why", json={"wanted": wanted})
             assert answer.status_code == 422
     assert said["cause"] == "parked"
     assert "Marker" not in typed.stdout
@@ -109,8 +109,9 @@ def test_the_page_answers_and_adds_what_archives_say(
         page = reader.page
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
+        browse_as(page, site, url=url)
         page.goto(f"{url}/why")
-        page.wait_for_function("document.activeElement.name === 'wanted'")
+        page.wait_for_selector("input[name=wanted]:focus")
         page.keyboard.type("A77")
         page.keyboard.press("Enter")
         page.wait_for_selector("text=The result of m is parked: pacs: refused")

@@ -1,5 +1,6 @@
 """The line of a study says the worst that stands, and why; and it follows every change."""
 
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -7,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +16,14 @@ from factory import a_delivery, a_study, a_workitem, put
 from hilum.records import Records, listing, tables
 from hilum.records.listing import Standing, StudyFacts, standing_of
 from hilum.records.models import Correction, Delivery, Removal, Workitem, WorkitemOutline
-from hilum.records.states import DeliveryState, StudyState, WorkitemKind, WorkitemState
+from hilum.records.states import (
+    PARKED,
+    DeliveryState,
+    EventKind,
+    StudyState,
+    WorkitemKind,
+    WorkitemState,
+)
 from hilum.summary import (
     ClassificationSummary,
     MeasurementSummary,
@@ -149,7 +158,7 @@ def test_a_study_without_workitems() -> None:
 # It follows every change --------------------------------------------------------------------------
 
 STUDY = "1.2"
-SETTLED_STATES = st.sampled_from(list(WorkitemState))
+REACHED_ALONE = st.sampled_from([s for s in WorkitemState if s in list(EventKind)])
 NAMES = st.sampled_from(["w0", "w1"])
 PACS = st.sampled_from(["pacs", "pacs2"])
 Act = Callable[[Records], object]
@@ -200,7 +209,7 @@ acts = st.one_of(
     st.builds(
         lambda name, state: lambda r: r.workitems.set_state(name, state, "so"),
         NAMES,
-        SETTLED_STATES,
+        REACHED_ALONE,
     ),
     st.builds(
         lambda name, to: lambda r: r.workitems.deliver(name, "written", [owed(name, to)]),
@@ -208,7 +217,7 @@ acts = st.one_of(
         PACS,
     ),
     st.builds(
-        lambda name, to: lambda r: r.workitems.release(item_called(name), [to], "so", 0.0),
+        lambda name, to: lambda r: r.workitems.release(item_called(name), [to], "so", 1.0),
         NAMES,
         PACS,
     ),
@@ -227,11 +236,10 @@ acts = st.one_of(
         lambda name, to: lambda r: r.deliveries.accept(owed(name, to), "asked", 5.0), NAMES, PACS
     ),
     st.builds(
-        lambda name, to: (
-            lambda r: r.deliveries.park(owed(name, to), DeliveryState.REFUSED, "never")
-        ),
+        lambda name, to, state: lambda r: r.deliveries.park(owed(name, to), state, "never"),
         NAMES,
         PACS,
+        st.sampled_from(PARKED),
     ),
     st.builds(
         lambda name, to: (
@@ -244,6 +252,7 @@ acts = st.one_of(
         lambda name, to: lambda r: r.deliveries.note_cancelled(owed(name, to), "so"), NAMES, PACS
     ),
     st.builds(lambda name: lambda r: r.deliveries.cancel(item_called(name), "so"), NAMES),
+    st.builds(lambda name, to: lambda r: r.deliveries.note_commitment(name, to), NAMES, PACS),
     st.just(lambda r: r.corrections.note(Correction(STUDY, "k", 1.0, ("CT1",), True))),
     st.just(lambda r: r.corrections.dismiss(STUDY)),
     st.just(lambda r: r.studies.reviewed(STUDY, 3, 5.0, 3)),
@@ -273,3 +282,25 @@ def test_the_line_is_as_new_as_what_it_is_made_of(done: list[Act]) -> None:
 
 def line_of(records: Records) -> Any:
     return records.database.transact(lambda c: c.execute(tables.listing.select()).one())
+
+
+def test_of_two_changes_at_once_the_line_says_both(database: str) -> None:
+    """The second waits for the first, or it would not see what that one has not committed."""
+    with closing(Records(database)) as records:
+        put(records, a_study(study_uid=STUDY), item_called("w0"), item_called("w1"))
+        second = threading.Thread(
+            target=records.workitems.set_state, args=("w1", WorkitemState.FAILED, "second")
+        )
+
+        def first(connection: sa.Connection) -> None:
+            item = tables.workitem.update().where(tables.workitem.c.id == "w0")
+            connection.execute(item.values(state="held", reason="first"))
+            listing.refresh(connection, STUDY)
+            second.start()
+            second.join(timeout=1.0)
+            assert second.is_alive()
+
+        records.database.transact(first)
+        second.join(timeout=60)
+        line = line_of(records)
+        assert (line.state, line.states) == ("held", "|failed|held|")

@@ -14,6 +14,7 @@ from .databases import make_old, run
 COMMANDS = (
     ["status"],
     ["status", "--json"],
+    ["find", "x"],
     ["trace", "1.2.3"],
     ["destinations"],
     ["release", "1.2.3"],

@@ -19,6 +19,7 @@ from hilum.dicom.doubt import FORMER
 from hilum.dicom.uids import derived_uid
 from hilum.inbox import OTHER_CONTENT, Inbox
 from hilum.records import views
+from hilum.records.search import StudyQuery
 from hilum.rejections import Rejection
 from hilum.transport import sender
 from tests.archives import Orthanc
@@ -133,6 +134,9 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
         assert "Only the images of that patient" not in shown
         take(typed, hilum, "MARKER^Two")
         hilum.until(lambda: states(hilum, study_uid).count("completed") == 2, "note and result")
+        for patient, total in (("P2", 1), ("P1", 0)):
+            query = StudyQuery(patient_id=patient)
+            assert views.find(hilum.records, query).total == total
         shown = typed(f"hilum decide {study_uid}")[1]
         assert re.search(r"present +MARKER\^Two", shown)
         assert re.search(r"before a correction +MARKER\^One", shown)

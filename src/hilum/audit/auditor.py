@@ -35,7 +35,7 @@ NOT_DONE = "not done, because it cannot be written down who did it"
 log = logging.getLogger(__name__)
 
 
-class Person(Protocol):
+class AuditedPerson(Protocol):
     """Who acts: a `Visitor` of the console."""
 
     @property
@@ -90,7 +90,7 @@ class Auditor:
     def note(
         self,
         act: AuditedAct,
-        visitor: Person,
+        visitor: AuditedPerson,
         object: AuditedObject = NOTHING,
         patient_id: str = "",
         reason: str = "",

@@ -106,6 +106,14 @@ class AuditedObject:
         """A workitem of a study."""
         return cls(ObjectType.WORKITEM, id, study_uid)
 
+    @classmethod
+    def search(cls, query: object) -> "AuditedObject":
+        """A search, by the names of those fields of `query` that say something.
+
+        What they say is left out: it may be a name.
+        """
+        return cls(ObjectType.SEARCH, ", ".join(n for n, value in vars(query).items() if value))
+
 
 NOTHING = AuditedObject()
 

@@ -68,7 +68,7 @@ class Gaps:
 
     @contextmanager
     def _open(self) -> Iterator[int]:
-        file = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600)
+        file = opened_privately(self._file)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file
@@ -78,7 +78,23 @@ class Gaps:
 
 def _read(file: int) -> AuditGap:
     text = os.pread(file, LENGTH, 0).decode(errors="replace").strip()
-    return AuditGap(**json.loads(text)) if text else AuditGap()
+    try:
+        return AuditGap(**json.loads(text)) if text else AuditGap()
+    except (ValueError, TypeError):  # the machine went down in the middle
+        return AuditGap()
+
+
+def opened_privately(file: Path) -> int:
+    """A file that only its owner may read, for reading and writing; it is made if need be.
+
+    Root makes it for the owner of the folder, who is to write it, too. `OSError` if it cannot be
+    opened.
+    """
+    opened = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    if os.geteuid() == 0:
+        owner = file.parent.stat()
+        os.chown(opened, owner.st_uid, owner.st_gid)
+    return opened
 
 
 def _write(file: int, gap: AuditGap) -> None:

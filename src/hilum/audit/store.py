@@ -29,6 +29,7 @@ from hilum.audit.entry import (
     content_of,
     seal,
 )
+from hilum.audit.gaps import opened_privately
 from hilum.audit.schema import COLUMNS, require_tables, why, write
 from hilum.errors import AuditUnavailable
 
@@ -169,7 +170,7 @@ class AuditStore:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            os.close(os.open(self.file, os.O_RDWR | os.O_CREAT, 0o600))
+            os.close(opened_privately(self.file))
             self._connection = sqlite3.connect(
                 self.file, self._patience, isolation_level=None, check_same_thread=False
             )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from hilum.audit.auditor import Auditor, Person
+from hilum.audit.auditor import AuditedPerson, Auditor
 from hilum.audit.entry import AuditedAct, AuditedObject, AuditEntry, ObjectType
 from hilum.audit.store import AuditFilter, AuditStore
 from hilum.errors import HilumError
@@ -35,7 +35,7 @@ class AuditPage:
 
 
 def read_audit(
-    auditor: Auditor, person: Person, wanted: AuditFilter, page: int, address: str
+    auditor: Auditor, person: AuditedPerson, wanted: AuditFilter, page: int, address: str
 ) -> AuditPage:
     """One page for a visitor of the console or of the API; that they read it is an entry."""
     about = AuditedObject(ObjectType.AUDIT_TRAIL, wanted.patient_id and "of one patient")

@@ -108,15 +108,20 @@ def ask_on_record(
     workitem_id: str,
     reason: str = "",
     patience: float | None = None,
-    patient_id: str = "",
+    patient_id: str | None = None,
 ) -> tuple[bool, str]:
-    """Ask the gateway for something, as `hilum.asking.ask` does; the trail has it before."""
+    """Ask the gateway for something, as `hilum.asking.ask` does; the trail has it before.
+
+    `patient_id` is the one on record if it is None.
+    """
     from hilum.asking import PATIENCE, ask
     from hilum.audit import AuditedAct, AuditedObject
 
     study_uid = records.workitems.one(workitem_id).study_uid
     object = AuditedObject.workitem(workitem_id, study_uid)
     act = AuditedAct(action.value)
+    if patient_id is None:
+        patient_id = records.identifiers.patient_of(study_uid)
     with audited(site, act, object, reason, patient_id) as acting:
         limit = PATIENCE if patience is None else patience
         done, answer, _ = ask(records, site.data, action, workitem_id, reason, limit)

@@ -84,6 +84,8 @@ def find(
     Neither case nor accents count. Each study is shown with its address, which `hilum trace` and
     other commands take.
     """
+    from hilum.audit import AuditedAct, AuditedObject
+    from hilum.cli.audited import audited
     from hilum.records import views
     from hilum.records.search import StudyQuery
 
@@ -102,7 +104,10 @@ def find(
         reason=reason,
         order=sort,
     )
-    found = views.find(site_and_records(config)[1], query, page, PAGE)
+    site, records = site_and_records(config)
+    about = AuditedObject.search(query)
+    with audited(site, AuditedAct.SEARCHED, about, patient_id=patient):
+        found = views.find(records, query, page, PAGE)
     again = replace(query, words=tuple(words or []))
     if as_json:
         print_json(found)

@@ -2,7 +2,7 @@
 
 from hilum.asking import GatewayReply, ask
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome
-from hilum.console.acts import Act
+from hilum.console.acts import StudyAct
 from hilum.console.desk import Desk
 from hilum.people.visitor import Visitor
 from hilum.records.listed import ListedStudy
@@ -15,7 +15,7 @@ def ask_for(
     visitor: Visitor,
     study: ListedStudy,
     item: WorkitemView,
-    act: Act,
+    act: StudyAct,
     reason: str = "",
     patience: float = 0.0,
 ) -> GatewayReply:

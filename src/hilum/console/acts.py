@@ -6,7 +6,7 @@ from hilum.records.states import RequestAction, WorkitemState
 
 
 @dataclass(frozen=True)
-class Act:
+class StudyAct:
     """One thing to do; a reason has to be given where people elsewhere read it."""
 
     action: RequestAction
@@ -15,22 +15,22 @@ class Act:
     needs_reason: bool = False
 
 
-RUN_AGAIN = Act(RequestAction.RETRY, "Run again", "Judge or analyse it again, by today's rules.")
-TRY_NOW = Act(RequestAction.RETRY, "Try now", "Do not wait for the next attempt.")
-SEND_AGAIN = Act(
+RUN_AGAIN = StudyAct(RequestAction.RETRY, "Run again", "Judge or analyse it by today's rules.")
+TRY_NOW = StudyAct(RequestAction.RETRY, "Try now", "Do not wait for the next attempt.")
+SEND_AGAIN = StudyAct(
     RequestAction.RELEASE,
     "Send again",
     "Ask each destination, and send what it does not have, by today's settings.",
 )
-STOP = Act(RequestAction.CANCEL, "Stop", "Stop the analysis, or what has not been sent yet.")
-TAKE_BACK = Act(
+STOP = StudyAct(RequestAction.CANCEL, "Stop", "Stop the analysis, or what has not been sent yet.")
+TAKE_BACK = StudyAct(
     RequestAction.WITHDRAW,
     "Take back",
     "A note in each archive rejects the result. The reason stands in the note.",
     needs_reason=True,
 )
 
-OFFERED: dict[WorkitemState, tuple[Act, ...]] = {
+OFFERED: dict[WorkitemState, tuple[StudyAct, ...]] = {
     WorkitemState.SCHEDULED: (STOP,),
     WorkitemState.RUNNING: (STOP,),
     WorkitemState.DELIVERING: (TRY_NOW, STOP, TAKE_BACK),

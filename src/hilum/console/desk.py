@@ -18,6 +18,7 @@ from hilum.people.everybody import Everybody
 from hilum.records import Records
 
 HASHES_AT_ONCE = 2  # each takes 64 MiB
+ABROAD_AT_ONCE = 4  # questions to the provider of OpenID Connect, which may be slow
 LOOKUPS_AT_ONCE = 4  # of sessions and tokens; they never wait for pages
 
 
@@ -27,8 +28,9 @@ class Desk:
 
     `cards` are the model cards by the name of their module. `rendering` makes pages. `patience` is
     that of watchdogs and monitoring, which must not wait behind people. `everybody` is asked in few
-    threads: `hashing` for passwords, `lookups` for the rest. Whatever a person does, and each page
-    with patient data, is noted by `auditor`.
+    threads: `hashing` for passwords, `lookups` for the rest; `abroad` is for the provider that
+    people may sign in at. Whatever a person does, and each page with patient data, is noted by
+    `auditor`.
     """
 
     site: Site
@@ -39,6 +41,7 @@ class Desk:
     everybody: Everybody
     auditor: Auditor
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
+    abroad: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(ABROAD_AT_ONCE))
     lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE))
     patience: Patience = field(default_factory=Patience)
     finds: Finds = field(default_factory=Finds)

@@ -94,12 +94,19 @@ async def signed_in(request: Request, is_use: bool = True) -> Visitor | None:
     )
 
 
-async def _visitor(request: Request, permission: Permission) -> Visitor | Barred:
-    """Who asks, if they may."""
+async def still_admitted(request: Request, permission: Permission) -> bool:
+    """Whether whoever has asked may still have the answer, which goes on."""
+    return not isinstance(await _visitor(request, permission, is_use=False), Barred)
+
+
+async def _visitor(
+    request: Request, permission: Permission, is_use: bool = True
+) -> Visitor | Barred:
+    """Who asks, if they may; `is_use`: a person asks, unless the request says otherwise."""
     try:
         token = _bearer(request)
         visitor = await (
-            _program(request, token) if token else signed_in(request, _is_use(request))
+            _program(request, token) if token else signed_in(request, is_use and _is_use(request))
         )
     except HilumError as error:
         return Barred(HTTPStatus.SERVICE_UNAVAILABLE, str(error))

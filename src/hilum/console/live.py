@@ -10,7 +10,7 @@ LOOK_SECONDS = 1.0
 ALIVE_SECONDS = 5.0  # between two signs of life
 
 
-class Changes:
+class ChangeStream:
     """Tells listeners of each new value of `look`, a short text.
 
     They are cut off when `look` raises `TimeoutError`: what they show may be out of date.
@@ -23,8 +23,11 @@ class Changes:
         self._value = ""
         self._task: asyncio.Task[None] | None = None
 
-    async def stream(self) -> AsyncIterator[str]:
-        """Server-sent events (WHATWG HTML 9.2): the value now, and each one that follows."""
+    async def stream(self, may_go_on: Callable[[], Awaitable[bool]]) -> AsyncIterator[str]:
+        """Server-sent events (WHATWG HTML 9.2): the value now, and each one that follows.
+
+        It ends, at the next sign of life at the latest, when whoever listens `may_go_on` no longer.
+        """
         values: asyncio.Queue[str | None] = asyncio.Queue()
         self._listeners.add(values)
         if self._task is None or self._task.done():
@@ -37,10 +40,12 @@ class Changes:
                 try:
                     value = await asyncio.wait_for(values.get(), ALIVE_SECONDS)
                 except TimeoutError:
+                    value = ""
+                if value is None or not await may_go_on():
+                    return
+                if not value:
                     yield ":\n\n"  # a comment, so that proxies do not close the connection
                     continue
-                if value is None:
-                    return
                 yield f"data: {value}\n\n"
         finally:
             self._listeners.discard(values)

@@ -34,10 +34,7 @@ class Accounts:
 
     def add(self, name: str, role: UserRole, password: str) -> Person:
         """Add an account; `HilumError` if there is one, or name or password cannot be used."""
-        name = normal(name)
-        if not _NAME.fullmatch(name):
-            text = "a name has 1 to 64 letters and digits, with . _ @ - between them"
-            raise HilumError(f"{name!r}: {text}")
+        name = usable_name(name)
         require_usable(password, name)
         made = Person(name, role, disabled=False, created=self._clock())
 
@@ -104,6 +101,14 @@ class Accounts:
     def _sign_out(self, name: str) -> None:
         theirs = session.c.identity == identity_of(name)
         self._database.change(lambda c: c.execute(session.delete().where(theirs)))
+
+
+def usable_name(name: str) -> str:
+    """How `name` is kept; `HilumError` if it cannot be one of a person or a program."""
+    name = normal(name)
+    if not _NAME.fullmatch(name):
+        raise HilumError("a name has 1 to 64 letters and digits, with . _ @ - between them")
+    return name
 
 
 def normal(name: str) -> str:

@@ -22,10 +22,14 @@ FORGOTTEN_AFTER = 86400.0  # seconds
 
 @dataclass(frozen=True)
 class Try:
-    """One attempt to sign in. `pause` is how many s it comes too early; 0 if it may be made."""
+    """One attempt to sign in. `pause` is how many s it comes too early; 0 if it may be made.
+
+    `is_first` says that nobody was told of this pause yet.
+    """
 
     targets: tuple[str, ...]
-    pause: float
+    pause: float = 0.0
+    is_first: bool = False
 
 
 class Attempts:
@@ -47,10 +51,14 @@ class Attempts:
             rows = connection.execute(attempt.select().where(attempt.c.target.in_(free))).all()
             ends = [row.last + pause_after(row.failures - free[row.target]) for row in rows]
             pause = max([end - now for end in ends], default=0.0)
-            if pause <= 0:
-                for target in free:
-                    _count(connection, target, now)
-            return Try(tuple(free), max(0.0, pause))
+            if pause > 0:
+                told = [row.told == row.last for row in rows]
+                mine = attempt.update().where(attempt.c.target.in_(free))
+                connection.execute(mine.values(told=attempt.c.last))
+                return Try(tuple(free), pause, is_first=not all(told))
+            for target in free:
+                _count(connection, target, now)
+            return Try(tuple(free))
 
         return self._database.change(work)
 

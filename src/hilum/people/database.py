@@ -55,6 +55,7 @@ attempt = sa.Table(
     sa.Column("target", sa.String(64), primary_key=True),  # hash of a name or an address
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("last", sa.Float, nullable=False),
+    sa.Column("told", sa.Float),  # the failure after which somebody was told to pause
 )
 link = sa.Table(
     "link",

@@ -17,9 +17,13 @@ from hilum.people.tokens import Tokens
 
 @dataclass(frozen=True)
 class Pause:
-    """Too many attempts failed; the next one may come in so many `seconds`."""
+    """Too many attempts failed; the next one may come in so many `seconds`.
+
+    `is_first` says that nobody was told of this pause yet.
+    """
 
     seconds: float
+    is_first: bool
 
 
 class Everybody:
@@ -47,7 +51,7 @@ class Everybody:
         """
         made = self._attempts.begin(name, address)
         if made.pause:
-            return Pause(made.pause)
+            return Pause(made.pause, made.is_first)
         kept = self.accounts.password_of(name)
         if not fits(password, kept) or kept is None:
             return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hilum.errors import HilumError
+from hilum.people.accounts import normal, usable_name
 from hilum.people.database import PeopleDatabase, token
 from hilum.people.keys import kept, new_key
 from hilum.people.roles import UserRole
@@ -37,7 +38,7 @@ class Tokens:
 
     def add(self, name: str, role: UserRole, days: float) -> str:
         """A new token for the program `name`, which ends after `days`; it is not kept here."""
-        text, now = PREFIX + new_key(), self._clock()
+        name, text, now = usable_name(name), PREFIX + new_key(), self._clock()
         made = Token(name, role, created=now, ends=now + days * DAY, used=None)
         row = {**vars(made), "secret_hash": kept(text, "token")}
 
@@ -70,7 +71,7 @@ class Tokens:
 
     def remove(self, name: str) -> None:
         """Remove a token; it opens nothing from now on."""
-        mine = token.delete().where(token.c.name == name)
+        mine = token.delete().where(token.c.name == normal(name))
         if not self._database.change(lambda c: c.execute(mine).rowcount):
             known = [one.name for one in self.all()]
             raise HilumError(f"there is no token {name}{suggestion(name, known)}")

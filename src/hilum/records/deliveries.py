@@ -4,26 +4,13 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from hilum.records import events, listing, tables
+from hilum.records import events, listing, tables, unreadable
 from hilum.records.database import Database
 from hilum.records.models import Delivery, Workitem
 from hilum.records.rows import Rows, insert, select
 from hilum.records.states import ARRIVED, CANCELLABLE, OWED, PARKED, DeliveryState, EventKind
 
 delivery = tables.delivery.c
-UNREADABLE = {  # stands in the place of what cannot be read; so it waits for a person
-    "images": False,
-    "state": DeliveryState.REFUSED,
-    "owed_at": 0.0,
-    "attempts": 0,
-    "reason": "on record, and Hilum cannot read how it stands",
-    "next_attempt": 0.0,
-    "verified_at": None,
-    "asks": 0,
-    "accepted_at": None,
-    "resend": False,
-    "filed_as": "",
-}
 
 
 class DeliveryRecords:
@@ -48,7 +35,9 @@ class DeliveryRecords:
     def of_workitems(self, workitem_ids: Iterable[str]) -> list[Delivery]:
         """The deliveries of several workitems, by the name of the destination."""
         of_them = delivery.workitem_id.in_(workitem_ids)
-        return self._rows.find_readable(of_them, order_by=delivery.destination, blank=UNREADABLE)
+        return self._rows.find_readable(
+            of_them, order_by=delivery.destination, blank=unreadable.DELIVERY
+        )
 
     def owed(self) -> list[Delivery]:
         """The deliveries that are still owed."""
@@ -218,7 +207,8 @@ class DeliveryRecords:
 
         def note(connection: sa.Connection) -> bool:
             given_up = delivery.state == DeliveryState.NOT_SHOWN
-            self._rows.update(connection, *of_one, given_up, state=DeliveryState.ASKED)
+            if self._rows.update(connection, *of_one, given_up, state=DeliveryState.ASKED):
+                listing.refresh(connection, _study_of(connection, workitem_id))
             is_owed = delivery.state.in_(OWED)
             return self._rows.update(connection, *of_one, is_owed, next_attempt=0.0) > 0
 
@@ -244,13 +234,17 @@ class DeliveryRecords:
 
         def note(connection: sa.Connection) -> None:
             if self._rows.update(connection, *key, state=state, reason=text, **values):
-                workitem = tables.workitem.c
-                query = sa.select(workitem.study_uid).where(workitem.id == of.workitem_id)
-                study_uid = connection.execute(query).scalar_one()
+                study_uid = _study_of(connection, of.workitem_id)
                 events.write(connection, study_uid, EventKind(state), line, of.workitem_id)
                 listing.refresh(connection, study_uid)
 
         self._database.transact(note)
+
+
+def _study_of(connection: sa.Connection, workitem_id: str) -> str:
+    workitem = tables.workitem.c
+    query = sa.select(workitem.study_uid).where(workitem.id == workitem_id)
+    return str(connection.execute(query).scalar_one())
 
 
 def owe(connection: sa.Connection, owed: Iterable[Delivery]) -> None:

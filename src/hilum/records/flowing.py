@@ -26,7 +26,7 @@ class Backlog:
 
 
 @dataclass(frozen=True)
-class Arrival:
+class ShownResult:
     """A result that arrived: when the last image of its study had come, and when it was shown."""
 
     complete_at: float
@@ -34,7 +34,7 @@ class Arrival:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class TroubledWorkitem:
     """A workitem of a module that failed, or waits for a person; `at` is when it was made."""
 
     at: float
@@ -70,7 +70,7 @@ class FlowRecords:
         query = sa.select(study.first_at).where(study.last_at >= since, study.first_at >= since)
         return [row.first_at for row in select(self._database, query)]
 
-    def arrivals(self, since: float) -> list[Arrival]:
+    def arrivals(self, since: float) -> list[ShownResult]:
         """Results that arrived after `since`, as far as their destination can prove it."""
         shown_at = sa.func.coalesce(delivery.verified_at, delivery.accepted_at).label("shown_at")
         query = (
@@ -80,16 +80,16 @@ class FlowRecords:
             .join(tables.study, study.study_uid == workitem.study_uid)
             .where(delivery.state.in_(ARRIVED), shown_at >= since, study.last_at >= since)
         )
-        return [Arrival(row.last_at, row.shown_at) for row in select(self._database, query)]
+        return [ShownResult(row.last_at, row.shown_at) for row in select(self._database, query)]
 
-    def troubles(self, since: float) -> list[Trouble]:
+    def troubles(self, since: float) -> list[TroubledWorkitem]:
         """The workitems made after `since` that failed, or wait for a person."""
         states = (WorkitemState.FAILED, WorkitemState.HELD, WorkitemState.PARKED)
         query = sa.select(workitem.created, workitem.module, workitem.state).where(
             workitem.state.in_(states), workitem.created >= since
         )
         return [
-            Trouble(row.created, row.module, WorkitemState(row.state))
+            TroubledWorkitem(row.created, row.module, WorkitemState(row.state))
             for row in select(self._database, query)
         ]
 

@@ -30,6 +30,11 @@ class IdentifierRecords:
         rows = select(self._database, query.where(address.study_uid.in_(study_uids)))
         return {row.study_uid: row.address for row in rows}
 
+    def patient_of(self, study_uid: str) -> str:
+        """The patient ID that its images state; "" where none does, or they were removed."""
+        query = sa.select(line.patient_id).where(line.study_uid == study_uid)
+        return next((str(row.patient_id) for row in select(self._database, query)), "")
+
     # What an older Hilum did not note -------------------------------------------------------------
 
     def not_listed(self) -> list[str]:

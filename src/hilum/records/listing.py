@@ -11,10 +11,14 @@ from textwrap import shorten
 
 import sqlalchemy as sa
 
-from hilum.records import tables
+from hilum.records import tables, unreadable
 from hilum.records.database import insert_once
 from hilum.records.listed import StudyIdentifiers, key_of, marked, words_of_name
-from hilum.records.models import UNREADABLE, Delivery, StudyAddress, WorkitemOutline
+from hilum.records.models import (
+    Delivery,
+    StudyAddress,
+    WorkitemOutline,
+)
 from hilum.records.rows import TableRows, insert
 from hilum.records.states import (
     PARKED,
@@ -238,11 +242,11 @@ def _facts(connection: sa.Connection, study_uid: str) -> StudyFacts:
     workitem = tables.workitem.c
     current = (workitem.study_uid == study_uid, workitem.superseded_by.is_(None))
     items = OUTLINES.select_readable(
-        connection, *current, order_by=workitem.created, blank=UNREADABLE
+        connection, *current, order_by=workitem.created, blank=unreadable.WORKITEM
     )
     ours = tables.delivery.c.workitem_id.in_([item.id for item in items])
     wanted = (ours, tables.delivery.c.state != DeliveryState.CANCELLED)
-    deliveries = DELIVERIES.select(connection, *wanted)
+    deliveries = DELIVERIES.select_readable(connection, *wanted, blank=unreadable.DELIVERY)
     return StudyFacts(bool(settled), bool(removed), bool(corrected), items, deliveries)
 
 

@@ -97,13 +97,6 @@ class WorkitemOutline:
     findings: tuple[Summary, ...] | None
 
 
-UNREADABLE: Mapping[str, Any] = {  # stands in the place of what a list cannot show
-    "reason": "on record, and Hilum cannot read what it decided or found",
-    "verdicts": (),
-    "findings": None,
-}
-
-
 @dataclass(frozen=True)
 class WrittenResult:
     """One result object, written for the destinations of one variant.

@@ -157,6 +157,7 @@ listing = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),  # of the one that its state is of
     sa.Column("caution", sa.Text, nullable=False),
     sa.Index("ix_listing_last_at", "last_at", "study_uid"),
+    sa.Index("ix_listing_noted", "noted"),
     sa.Index("ix_listing_urgency", "urgency", "last_at", "study_uid"),
 )
 source = sa.Table(

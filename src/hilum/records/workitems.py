@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 import sqlalchemy as sa
 
-from hilum.records import deliveries, events, listing, tables
+from hilum.records import deliveries, events, listing, tables, unreadable
 from hilum.records.database import Database
-from hilum.records.models import UNREADABLE, Delivery, Workitem, WorkitemOutline
+from hilum.records.models import Delivery, Workitem, WorkitemOutline
 from hilum.records.rows import Condition, Rows, insert, select
 from hilum.records.states import (
     DELIVERED,
@@ -46,7 +46,9 @@ class WorkitemRecords:
     def outlines_of(self, study_uids: Iterable[str]) -> list[WorkitemOutline]:
         """What lists show of those of several studies, the oldest first."""
         of_them = workitem.study_uid.in_(study_uids)
-        return self._outlines.find_readable(of_them, order_by=workitem.created, blank=UNREADABLE)
+        return self._outlines.find_readable(
+            of_them, order_by=workitem.created, blank=unreadable.WORKITEM
+        )
 
     def of_module(self, study_uid: str, module: str) -> list[Workitem]:
         """The workitems of one study and module, the oldest first."""

@@ -8,7 +8,8 @@ from fastapi.responses import StreamingResponse
 
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
-from hilum.console.live import Changes
+from hilum.console.guard import still_admitted
+from hilum.console.live import ChangeStream
 from hilum.people.roles import Permission
 
 TICK_SECONDS = 20  # after which a page is made again even if nothing happened: it says how long ago
@@ -22,9 +23,10 @@ async def live(request: Request, desk: OurDesk) -> StreamingResponse:
     changes = getattr(request.app.state, "changes", None)
     if changes is None:
         look = partial(desk.patience.answer_of, partial(_mark, desk))
-        changes = request.app.state.changes = Changes(look)
+        changes = request.app.state.changes = ChangeStream(look)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(changes.stream(), media_type="text/event-stream", headers=headers)
+    stream = changes.stream(partial(still_admitted, request, Permission.LOOK))
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
 def _mark(desk: Desk) -> str:

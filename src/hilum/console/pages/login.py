@@ -5,6 +5,7 @@ import math
 import re
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from anyio import fail_after, to_thread
 from fastapi import Form, Request
@@ -23,6 +24,7 @@ from hilum.wording import counted
 
 LONGEST_WAIT = 10.0  # seconds for a turn to check a password
 WRONG = "Name or password is wrong."
+MANY = "Too many wrong passwords."
 BUSY = "Too many people sign in at this moment. Try again."
 NO_LINK = "This link was used, or is too old. Type `hilum console` for another one."
 ELSEWHERE = "Such a link works in a browser of the machine that Hilum runs on, and only there."
@@ -37,7 +39,7 @@ async def ask(request: Request, desk: OurDesk, next: str = "/") -> Response:
     """The page; whoever has signed in goes on."""
     if await signed_in(request):
         return _go_to(next)
-    return _page(request, desk, next)
+    return page(request, desk, next)
 
 
 @endpoints.post("/login", Permission.NONE)
@@ -49,7 +51,7 @@ async def sign_in(
     next: Annotated[str, Form()] = "/",
 ) -> Response:
     """Sign in with a password."""
-    address = _address(request)
+    address = address_of_browser(request)
     try:
         with fail_after(LONGEST_WAIT):
             found = await to_thread.run_sync(
@@ -59,14 +61,15 @@ async def sign_in(
                 limiter=desk.hashing,
             )
     except TimeoutError:
-        return _page(request, desk, next, BUSY, HTTPStatus.SERVICE_UNAVAILABLE)
+        return page(request, desk, next, BUSY, HTTPStatus.SERVICE_UNAVAILABLE)
     if isinstance(found, Pause):
-        await note_login(request, desk, name, AuditOutcome.DENIED, "too many wrong passwords")
+        if found.is_first:  # the rest could fill the disk
+            await _note_failure(request, desk, name, AuditOutcome.DENIED, MANY)
         return _pause(request, desk, next, found.seconds)
     if found is None:
         log.warning("a wrong name or password came from %s", address)
-        await note_login(request, desk, name, AuditOutcome.FAILED, WRONG)
-        return _page(request, desk, next, WRONG, HTTPStatus.UNAUTHORIZED)
+        await _note_failure(request, desk, name, AuditOutcome.FAILED, WRONG)
+        return page(request, desk, next, WRONG, HTTPStatus.UNAUTHORIZED)
     log.info("%s signed in from %s", found.name, address)
     return await begin(request, desk, SignInWay.PASSWORD, found.name, found.role, next)
 
@@ -80,11 +83,10 @@ def show_entrance(request: Request, desk: OurDesk) -> Response:
 @endpoints.post("/enter", Permission.NONE)
 async def enter(request: Request, desk: OurDesk, key: Annotated[str, Form()] = "") -> Response:
     """Sign in with the key of a link."""
-    if not is_from_this_machine(_address(request), request.headers):
+    if not is_from_this_machine(address_of_browser(request), request.headers):
         return _no_entrance(request, desk, ELSEWHERE)
     name = await to_thread.run_sync(desk.everybody.links.use, key, limiter=desk.lookups)
     if name is None:
-        await note_login(request, desk, "unknown", AuditOutcome.FAILED, NO_LINK)
         return _no_entrance(request, desk, NO_LINK)
     log.info("%s signed in with a link", name)
     role, identity = UserRole.ADMINISTRATOR, f"system user {name}"
@@ -128,6 +130,14 @@ def local_path(text: str) -> str:
     return text if _LOCAL.fullmatch(text) else "/"
 
 
+async def _note_failure(
+    request: Request, desk: Desk, name: str, outcome: AuditOutcome, reason: str
+) -> None:
+    """Note whose account it was about. A name that is none may be a password, and stays out."""
+    found = await to_thread.run_sync(desk.everybody.accounts.get, name, limiter=desk.lookups)
+    await note_login(request, desk, found.name if found else "unknown", outcome, reason)
+
+
 async def _end(request: Request, desk: Desk) -> None:
     if key := request.cookies.get(cookie_name(desk.site.console)):
         await to_thread.run_sync(desk.everybody.sessions.end, key, limiter=desk.lookups)
@@ -137,29 +147,38 @@ def _go_to(path: str) -> RedirectResponse:
     return RedirectResponse(local_path(path), HTTPStatus.SEE_OTHER)
 
 
-def _page(
+def page(
     request: Request,
     desk: Desk,
     next: str,
     problem: str = "",
     status: HTTPStatus = HTTPStatus.OK,
 ) -> HTMLResponse:
+    """The page to sign in at, with what went wrong."""
+    openid = desk.site.console.openid
+    provider = urlsplit(openid.issuer).hostname if openid else None
     return desk.rendering.page(
-        request, "login.html", status, next=local_path(next), problem=problem
+        request,
+        "login.html",
+        status,
+        next=local_path(next),
+        problem=problem,
+        provider=provider,
     )
 
 
 def _pause(request: Request, desk: Desk, next: str, seconds: float) -> HTMLResponse:
     left = math.ceil(seconds)
-    problem = f"Too many wrong passwords. Try again in {counted(left, 'second')}."
-    page = _page(request, desk, next, problem, HTTPStatus.TOO_MANY_REQUESTS)
-    page.headers["Retry-After"] = str(left)
-    return page
+    problem = f"{MANY} Try again in {counted(left, 'second')}."
+    shown = page(request, desk, next, problem, HTTPStatus.TOO_MANY_REQUESTS)
+    shown.headers["Retry-After"] = str(left)
+    return shown
 
 
 def _no_entrance(request: Request, desk: Desk, problem: str) -> HTMLResponse:
     return desk.rendering.page(request, "enter.html", HTTPStatus.FORBIDDEN, problem=problem)
 
 
-def _address(request: Request) -> str:
+def address_of_browser(request: Request) -> str:
+    """Where a request comes from, "" if that is not known."""
     return request.client.host if request.client else ""

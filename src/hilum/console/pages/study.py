@@ -24,7 +24,7 @@ from hilum.records.listed import ListedStudy
 from hilum.records.models import Request as Asked
 from hilum.records.models import WrittenResult
 from hilum.records.states import PARKED, EventKind, RequestAction, WorkitemState
-from hilum.records.views import Span, StudyView, WorkitemView
+from hilum.records.views import CourseSpan, StudyView, WorkitemView
 
 ANSWERED_IN = 3.0  # s for which a person waits for the gateway's answer to an act
 TROUBLE = {
@@ -47,10 +47,10 @@ endpoints = pages()
 
 
 @dataclass(frozen=True)
-class Line:
+class CourseLine:
     """One line of the timeline: a span and where its bar lies, in parts of a thousand."""
 
-    span: Span
+    span: CourseSpan
     left: float
     width: float
     seconds: float
@@ -195,7 +195,7 @@ def _parked(items: list[WorkitemView]) -> list[tuple[str, str]]:
     ]
 
 
-def _lines(spans: tuple[Span, ...], now: float) -> list[Line]:
+def _lines(spans: tuple[CourseSpan, ...], now: float) -> list[CourseLine]:
     """Bars over the time from the first image to the last thing that happened."""
     begin = min(span.begin for span in spans)
     end = max(max(span.end or now, span.begin) for span in spans)
@@ -204,5 +204,5 @@ def _lines(spans: tuple[Span, ...], now: float) -> list[Line]:
     for span in spans:
         seconds = max(0.0, (span.end or now) - span.begin)
         left = 1000 * (span.begin - begin) / whole
-        lines.append(Line(span, left, max(4.0, 1000 * seconds / whole), seconds))
+        lines.append(CourseLine(span, left, max(4.0, 1000 * seconds / whole), seconds))
     return lines

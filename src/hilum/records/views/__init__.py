@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from hilum.records.views.course import Span, course
+from hilum.records.views.course import CourseSpan, course
 from hilum.records.views.finding import PAGE, FoundPage, find
 from hilum.records.views.now import NowView, now_view
 from hilum.records.views.places import (
@@ -33,6 +33,7 @@ from hilum.records.views.worklist import (
 
 __all__ = [
     "PAGE",
+    "CourseSpan",
     "DayOfWork",
     "DestinationView",
     "FoundPage",
@@ -41,7 +42,6 @@ __all__ = [
     "QuarantinedView",
     "ResultView",
     "SourceView",
-    "Span",
     "Statistics",
     "StudyPage",
     "StudyView",

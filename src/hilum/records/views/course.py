@@ -10,7 +10,7 @@ from hilum.records.views.worklist import StudyView, WorkitemView
 
 
 @dataclass(frozen=True)
-class Span:
+class CourseSpan:
     """One part of the course; `end` (s since 1970) is None while it lasts, `state` its outcome."""
 
     name: str
@@ -20,38 +20,38 @@ class Span:
     text: str = ""
 
 
-def course(study: StudyView, trace: Sequence[TraceLine]) -> tuple[Span, ...]:
+def course(study: StudyView, trace: Sequence[TraceLine]) -> tuple[CourseSpan, ...]:
     """The spans of `study` in the order in which they began."""
-    spans = [Span("images came", study.first_at, study.last_at, "completed")]
+    spans = [CourseSpan("images came", study.first_at, study.last_at, "completed")]
     for item in study.workitems:
         spans += _of_workitem(item, [line for line in trace if line.workitem == item.id])
     if not study.settled:
-        spans.append(Span("waits for more images", study.last_at, None, "assembling"))
+        spans.append(CourseSpan("waits for more images", study.last_at, None, "assembling"))
     return tuple(sorted(spans, key=lambda span: span.begin))
 
 
-def _of_workitem(item: WorkitemView, lines: Sequence[TraceLine]) -> Iterator[Span]:
+def _of_workitem(item: WorkitemView, lines: Sequence[TraceLine]) -> Iterator[CourseSpan]:
     begun: float | None = None
     for line in lines:
         if line.kind is EventKind.RUNNING:
             if begun is not None:
-                yield Span(f"{item.module} ran", begun, line.at, "failed", "begun again")
+                yield CourseSpan(f"{item.module} ran", begun, line.at, "failed", "begun again")
             begun = line.at
         elif line.kind in (EventKind.ANALYSED, EventKind.FAILED) and begun is not None:
             state = "completed" if line.kind is EventKind.ANALYSED else "failed"
-            yield Span(f"{item.module} ran", begun, line.at, state, line.text)
+            yield CourseSpan(f"{item.module} ran", begun, line.at, state, line.text)
             begun = None
     if begun is not None:
-        yield Span(f"{item.module} runs", begun, None, "running")
+        yield CourseSpan(f"{item.module} runs", begun, None, "running")
     for delivery in item.deliveries:
         yield _of_delivery(delivery)
 
 
-def _of_delivery(delivery: Delivery) -> Span:
+def _of_delivery(delivery: Delivery) -> CourseSpan:
     arrived = delivery.state in ARRIVED
     end = delivery.verified_at or delivery.accepted_at if arrived else None
     if delivery.state is DeliveryState.CANCELLED:
         end = delivery.owed_at
     attempts = f"{delivery.attempts} attempts" if delivery.attempts > 1 else ""
     text = "; ".join(part for part in (attempts, delivery.reason) if part)
-    return Span(f"to {delivery.destination}", delivery.owed_at, end, delivery.state, text)
+    return CourseSpan(f"to {delivery.destination}", delivery.owed_at, end, delivery.state, text)

@@ -13,7 +13,7 @@ BARS = {HOUR: 12, 24 * HOUR: 24}  # how many bars each chart has, by the time it
 
 
 @dataclass(frozen=True)
-class Step:
+class FlowStep:
     """One step on the way to the archive; `waits_for_person` says whose turn it is."""
 
     name: str
@@ -49,7 +49,7 @@ class Period:
 class NowView:
     """All of it; the steps stand in the order of the way."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[FlowStep, ...]
     periods: tuple[Period, ...]
 
 
@@ -57,12 +57,12 @@ def now_view(records: Records, now: float) -> NowView:
     """How things stand at `now` (s since 1970)."""
     flow = records.flow
     steps = (
-        Step("assembling", flow.assembling(), "studies of which images may still come"),
-        Step("waiting", flow.in_state(WorkitemState.SCHEDULED), "analyses that wait for a worker"),
-        Step("running", flow.in_state(WorkitemState.RUNNING), "analyses that a module works on"),
-        Step("delivering", flow.owed(), "results on their way, or asked for"),
-        Step("held", flow.in_state(WorkitemState.HELD), "studies that wait for a person", True),
-        Step("parked", flow.parked(), "results that wait for a person", True),
+        FlowStep("assembling", flow.assembling(), "studies of which images may still come"),
+        FlowStep("waiting", flow.in_state(WorkitemState.SCHEDULED), "analyses that wait"),
+        FlowStep("running", flow.in_state(WorkitemState.RUNNING), "analyses under way"),
+        FlowStep("delivering", flow.owed(), "results on their way, or asked for"),
+        FlowStep("held", flow.in_state(WorkitemState.HELD), "studies that wait for a person", True),
+        FlowStep("parked", flow.parked(), "results that wait for a person", True),
     )
     periods = tuple(
         _period(records, title, now, seconds)

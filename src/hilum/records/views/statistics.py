@@ -9,7 +9,7 @@ from math import ceil
 from statistics import median
 
 from hilum.records import Records
-from hilum.records.flowing import Arrival, Trouble
+from hilum.records.flowing import ShownResult, TroubledWorkitem
 
 DAY = 86400.0
 
@@ -44,7 +44,7 @@ def statistics_of(records: Records, days: int, now: float | None = None) -> Stat
     first = today - timedelta(days=days - 1)
     since = datetime(first.year, first.month, first.day).timestamp()
     studies = Counter(map(date.fromtimestamp, records.flow.first_images(since)))
-    arrivals: dict[date, list[Arrival]] = defaultdict(list)
+    arrivals: dict[date, list[ShownResult]] = defaultdict(list)
     for arrival in records.flow.arrivals(since):
         arrivals[date.fromtimestamp(arrival.shown_at)].append(arrival)
     troubles = records.flow.troubles(since)
@@ -56,7 +56,7 @@ def statistics_of(records: Records, days: int, now: float | None = None) -> Stat
     )
 
 
-def _day(day: date, studies: int, arrivals: Sequence[Arrival], troubles: int) -> DayOfWork:
+def _day(day: date, studies: int, arrivals: Sequence[ShownResult], troubles: int) -> DayOfWork:
     waited = sorted(max(0.0, one.shown_at - one.complete_at) for one in arrivals)
     return DayOfWork(
         day,
@@ -68,6 +68,6 @@ def _day(day: date, studies: int, arrivals: Sequence[Arrival], troubles: int) ->
     )
 
 
-def _causes(troubles: Iterable[Trouble]) -> tuple[tuple[str, str, int], ...]:
+def _causes(troubles: Iterable[TroubledWorkitem]) -> tuple[tuple[str, str, int], ...]:
     counts = Counter((trouble.module, trouble.state.value) for trouble in troubles)
     return tuple((module, state, number) for (module, state), number in counts.most_common())

@@ -71,6 +71,7 @@ def upgrade() -> None:
         connection.execute(address.insert(), named)
         connection.execute(listing.insert(), lines)
     op.create_index("ix_listing_last_at", "listing", ["last_at", "study_uid"])
+    op.create_index("ix_listing_noted", "listing", ["noted"])
     op.create_index("ix_listing_urgency", "listing", ["urgency", "last_at", "study_uid"])
 
 

@@ -1,0 +1,139 @@
+"""Accounts of people, and tokens of programs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from hilum.console.api import V1
+from hilum.console.desk import OurDesk
+from hilum.console.endpoints import resource
+from hilum.console.guard import OurVisitor
+from hilum.console.peopling import Peopling
+from hilum.errors import AuditUnavailable, HilumError
+from hilum.people.passwords import LONGEST
+from hilum.people.roles import Permission, UserRole
+from hilum.records.views import as_json
+
+MOST_DAYS = 3660  # that a token may last
+
+endpoints = resource()
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewPerson(_Body):
+    """An account to be added."""
+
+    name: str = Field(max_length=64)
+    role: UserRole
+    password: str = Field(max_length=LONGEST)
+
+
+class NewRole(_Body):
+    """Another role."""
+
+    role: UserRole
+
+
+class NewPassword(_Body):
+    """Another password."""
+
+    password: str = Field(max_length=LONGEST)
+
+
+class Disabling(_Body):
+    """Whether somebody is kept out."""
+
+    disabled: bool
+
+
+class NewToken(_Body):
+    """A token to be made, which lasts so many `days`."""
+
+    name: str = Field(min_length=1, max_length=64)
+    role: UserRole
+    days: int = Field(365, ge=1, le=MOST_DAYS)
+
+
+def _peopling(request: Request, desk: OurDesk, visitor: OurVisitor) -> Peopling:
+    return Peopling(desk, visitor, request.client.host if request.client else "")
+
+
+OurPeopling = Annotated[Peopling, Depends(_peopling)]
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """An error inside becomes an answer: 503 if it cannot be put on record, else 409."""
+    try:
+        yield
+    except AuditUnavailable as error:
+        raise HTTPException(503, str(error)) from error
+    except HilumError as error:
+        raise HTTPException(409, str(error)) from error
+
+
+@endpoints.get(f"{V1}/people", Permission.ADMINISTER)
+def list_people(desk: OurDesk) -> Any:
+    """The accounts."""
+    return as_json(desk.everybody.accounts.all())
+
+
+@endpoints.post(f"{V1}/people", Permission.ADMINISTER, status_code=201)
+def add_person(peopling: OurPeopling, new: NewPerson) -> Any:
+    """Add an account."""
+    with _in_words():
+        return as_json(peopling.add(new.name, new.role, new.password))
+
+
+@endpoints.post(f"{V1}/people/{{name}}/role", Permission.ADMINISTER, status_code=204)
+def set_role(peopling: OurPeopling, name: str, new: NewRole) -> None:
+    """Give somebody else another role."""
+    with _in_words():
+        peopling.set_role(name, new.role)
+
+
+@endpoints.post(f"{V1}/people/{{name}}/disabled", Permission.ADMINISTER, status_code=204)
+def set_disabled(peopling: OurPeopling, name: str, wanted: Disabling) -> None:
+    """Keep somebody else out, or let them in again."""
+    with _in_words():
+        peopling.disable(name, wanted.disabled)
+
+
+@endpoints.post(f"{V1}/people/{{name}}/password", Permission.ADMINISTER, status_code=204)
+def set_password(peopling: OurPeopling, name: str, new: NewPassword) -> None:
+    """Give somebody another password, and sign them out everywhere."""
+    with _in_words():
+        peopling.set_password(name, new.password)
+
+
+@endpoints.delete(f"{V1}/people/{{name}}", Permission.ADMINISTER, status_code=204)
+def remove_person(peopling: OurPeopling, name: str) -> None:
+    """Remove somebody else's account."""
+    with _in_words():
+        peopling.remove(name)
+
+
+@endpoints.get(f"{V1}/tokens", Permission.ADMINISTER)
+def list_tokens(desk: OurDesk) -> Any:
+    """The tokens, without what they are."""
+    return as_json(desk.everybody.tokens.all())
+
+
+@endpoints.post(f"{V1}/tokens", Permission.ADMINISTER, status_code=201)
+def add_token(peopling: OurPeopling, new: NewToken) -> dict[str, str]:
+    """Make a token; this answer is the only place where it stands."""
+    with _in_words():
+        return {"token": peopling.add_token(new.name, new.role, new.days)}
+
+
+@endpoints.delete(f"{V1}/tokens/{{name}}", Permission.ADMINISTER, status_code=204)
+def remove_token(peopling: OurPeopling, name: str) -> None:
+    """Remove a token; it opens nothing from then on."""
+    with _in_words():
+        peopling.remove_token(name)
