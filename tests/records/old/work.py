@@ -83,7 +83,7 @@ def settings(ports: dict[str, int]) -> dict[str, Any]:
                 "series": {"SeriesDescription": f"^{study}$"},
                 "send_to": [destination],
                 "quiet_seconds": 1.0,
-                "give_up_seconds": 5.0,  # the pause between the halves, that of the restart, is longer
+                "give_up_seconds": 5.0,  # the pause between the halves is longer: a restart
                 "study_quiet_seconds": QUIET.get(study, 2.0),
             }
             for study, (destination, _) in STUDIES.items()
