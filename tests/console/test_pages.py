@@ -246,3 +246,25 @@ def test_a_mishap_is_a_page_for_people(house: House, path: str, status: int, wor
     assert answer.status_code == status
     assert words in text_of(answer.text)
     assert "Go to the first page" in answer.text
+
+
+def test_programs_find_and_act_as_people_do(house: House) -> None:
+    address = house.study(WorkitemState.FAILED, SAID)
+    house.study(WorkitemState.COMPLETED)
+    uid = house.records.identifiers.study_at(address)
+    with house.client(UserRole.OPERATOR) as client:
+        found = client.post("/api/v1/finds", json={"patient_id": "markerid"}).json()
+        assert [study["address"] for study in found["studies"]] == [address]
+        assert client.post("/api/v1/finds", json={"page": 9}).status_code == 422
+        path = f"/api/v1/studies/{address}/acts"
+        [offered] = client.get(path).json()
+        assert offered["actions"] == ["retry", "withdraw"]
+        wanted = {"workitem": offered["workitem"], "action": "retry"}
+        reply = client.post(path, json=wanted, timeout=30).json()
+        assert (reply["done"], reply["request"]) == (True, 1)
+        assert client.post(path, json={**wanted, "action": "withdraw"}).status_code == 422
+        assert client.post(path, json={**wanted, "action": "cancel"}).status_code == 409
+        assert client.post(path, json={**wanted, "workitem": "x"}).status_code == 404
+        assert client.get("/api/v1/studies/zzzzzzzzzzzz/acts").status_code == 404
+    [asked] = house.records.requests.waiting()
+    assert (asked.action, asked.workitem_id) == (RequestAction.RETRY, f"{uid}.1")
