@@ -318,3 +318,25 @@ def test_in_a_browser_by_link_and_by_password(url: str, site: Site, tmp_path: Pa
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
         reader.screenshot(tmp_path / "sign-in-dark.png")
         assert [e for e in reader.errors if "401" not in e] == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+def test_an_open_page_says_that_it_renews_itself_and_leaves_when_signed_out(
+    url: str, site: Site, everybody: Everybody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hilum.console.live.ALIVE_SECONDS", 0.5)
+    key = everybody.sessions.begin(SignInWay.PASSWORD, "anna", UserRole.READER)
+    with Reader(width=1200) as reader:
+        page = reader.page
+        cookie = {"name": cookie_name(site.console), "value": key, "url": url}
+        page.context.add_cookies([cookie])
+        page.goto(url)
+        page.wait_for_selector("text=anna, reader")
+        with page.expect_request(lambda request: "hx-request" in request.headers) as renewed:
+            page.evaluate("document.body.dispatchEvent(new Event('changed'))")
+        assert renewed.value.headers["x-hilum-refresh"] == "1"
+        assert renewed.value.headers["x-hilum-token"] == form_token(key)
+        everybody.accounts.disable("anna")
+        page.wait_for_selector("h1:has-text('Sign in')")
+        assert reader.errors == []
