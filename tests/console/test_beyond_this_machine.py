@@ -21,6 +21,8 @@ from hilum.people.roles import UserRole
 from hilum.people.sessions import form_token
 from hilum.records import Records
 from hilum.service.preflight import check_console
+from hilum.service.roles import Role
+from hilum.service.supervisor import Supervisor
 from hilum_lab.network.processes import Child, available_port
 from tests.certificates import SelfSigned
 from tests.synthetic import wait_for_port
@@ -73,6 +75,15 @@ def test_what_is_wanted_first_and_each_cure_cures(tmp_path: Path) -> None:
     assert refusal(**everywhere, tls=files).endswith(f"chmod 600 {made.key}")
     CliRunner().invoke(app, ["people", "disable", "anna", "-c", str(config)])
     assert "nobody could" in refusal(**everywhere, behind_proxy="true")
+
+
+def test_hilum_does_not_start_a_console_that_others_could_read_along(tmp_path: Path) -> None:
+    console = {"host": "0.0.0.0", "port": available_port()}
+    receiver = {"port": available_port(), "low_water_mb": 0}
+    site = parse({"data": str(tmp_path / "data"), "console": console, "receiver": receiver})
+    with pytest.raises(ConfigurationError, match="in the clear"):
+        Supervisor(site)
+    Supervisor(site, [Role.WORKER])  # where there is no console, it does not matter
 
 
 @contextmanager

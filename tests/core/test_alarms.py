@@ -331,11 +331,15 @@ def test_a_disk_without_room_ends_no_supervisor(scene: Scene) -> None:
     note_death(scene.site.data / "none", Death("gateway", NOW, 1))
 
 
-def test_a_certificate_that_ends_is_told_until_it_is_renewed(scene: Scene, tmp_path: Path) -> None:
+@pytest.mark.parametrize("section", ["receiver", "console"])
+def test_a_certificate_that_ends_is_told_until_it_is_renewed(
+    section: str, scene: Scene, tmp_path: Path
+) -> None:
     scene.site.data.chmod(0o700)
     own = SelfSigned.make(tmp_path)
     tls = {"certificate_file": own.certificate, "key_file": own.key}
-    settings = scene.site.model_dump() | {"receiver": {"low_water_mb": 0, "tls": tls}}
+    settings = scene.site.model_dump() | {"receiver": {"low_water_mb": 0}}
+    settings[section] = settings[section] | {"tls": tls}
     site = Site.model_validate(settings)
     made = time.time()  # it ends two days later
     for now, severity in (
@@ -348,7 +352,7 @@ def test_a_certificate_that_ends_is_told_until_it_is_renewed(scene: Scene, tmp_p
     own.certificate.unlink()  # a renewal that stopped half way
     (alarm,) = alarms_now(site, scene.records, made)
     assert alarm.severity is Severity.CRITICAL
-    assert alarm.text == "the certificate of receiver cannot be read"
+    assert alarm.text == f"the certificate of {section} cannot be read"
 
 
 def test_a_source_and_a_destination_of_one_name_are_two_alarms(

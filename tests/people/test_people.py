@@ -189,6 +189,15 @@ def test_a_link_opens_once_and_not_for_ever(everybody: Everybody, clock: Clock) 
     assert everybody.links.use(key) is None
 
 
+def test_keys_that_open_nothing_are_counted_and_keep_nobody_out(everybody: Everybody) -> None:
+    tried = [everybody.open_link("x") for _ in range(FREE_PER_NAME + 3)]
+    assert tried[:FREE_PER_NAME] == [None] * FREE_PER_NAME
+    first, *more = tried[FREE_PER_NAME:]
+    assert first == Pause(1.0, is_first=True)
+    assert set(more) == {Pause(1.0, is_first=False)}
+    assert everybody.open_link(everybody.links.make("root", 60)) == "root"
+
+
 def test_a_newer_or_damaged_database_says_what_to_do(tmp_path: Path) -> None:
     Everybody(tmp_path, Console()).close()
     with closing(sqlite3.connect(tmp_path / "people.db")) as database:

@@ -14,6 +14,8 @@ from hilum.people.passwords import fits, is_outdated
 from hilum.people.sessions import Limits, Sessions
 from hilum.people.tokens import Tokens
 
+_LINKS = "#"  # no name of a person, and no address
+
 
 @dataclass(frozen=True)
 class Pause:
@@ -59,6 +61,17 @@ class Everybody:
         if is_outdated(kept):
             self.accounts.renew_hash(name, password)
         return self.accounts.get(name)
+
+    def open_link(self, key: str) -> str | Pause | None:
+        """The name that a link signs in, None if `key` opens nothing.
+
+        Or a pause, once too many keys opened nothing: a right key opens at any time, so that nobody
+        keeps others out.
+        """
+        if name := self.links.use(key):
+            return name
+        made = self._attempts.begin(_LINKS, _LINKS)
+        return Pause(made.pause, made.is_first) if made.pause else None
 
     def close(self) -> None:
         """Close all connections."""

@@ -39,6 +39,7 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
 def _sections(site: Site) -> Iterator[tuple[str, Tls | None]]:
     """What each of our certificates is for."""
     yield "receiver", site.receiver.tls
+    yield "console", site.console.tls
     # a source and a destination may have one name: an archive is often both
     yield from ((f"source {end.name}", getattr(end, "tls", None)) for end in site.source)
     yield from ((f"destination {end.name}", getattr(end, "tls", None)) for end in site.destination)

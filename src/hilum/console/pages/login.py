@@ -85,8 +85,10 @@ async def enter(request: Request, desk: OurDesk, key: Annotated[str, Form()] = "
     """Sign in with the key of a link."""
     if not is_from_this_machine(address_of_browser(request), request.headers):
         return _no_entrance(request, desk, ELSEWHERE)
-    name = await to_thread.run_sync(desk.everybody.links.use, key, limiter=desk.lookups)
-    if name is None:
+    name = await to_thread.run_sync(desk.everybody.open_link, key, limiter=desk.lookups)
+    if not isinstance(name, str):
+        if name is None or name.is_first:  # the rest could fill the disk
+            await note_login(request, desk, "unknown", AuditOutcome.FAILED, NO_LINK)
         return _no_entrance(request, desk, NO_LINK)
     log.info("%s signed in with a link", name)
     role, identity = UserRole.ADMINISTRATOR, f"system user {name}"
