@@ -94,6 +94,9 @@ def parse(words: list[str], is_mention: bool = False) -> None:
         words = words[1:]
         assert words[0] in command.commands, f"there is no command {words[0]}"
         command = command.commands[words[0]]
+    if isinstance(command, TyperGroup):
+        assert is_mention, f"{words[0]} needs a further word"
+        return
     try:
         command.make_context(words[0], words[1:])
     except typer.Exit:

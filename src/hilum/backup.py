@@ -26,7 +26,7 @@ from hilum.inbox import sync_folder
 from hilum.privacy import make_private
 
 DATABASE = "hilum.db"  # of the records, on SQLite
-AUDIT = "audit.db"  # who did what
+APART = ("audit.db", "people.db")  # who did what; who may sign in
 DUMP = "records.dump"  # the same, from PostgreSQL
 COPIES = "records"  # folder of the copies of single records
 MOVING = ("quarantine", "versions")  # a corrected image goes from the first to the second, and on
@@ -89,8 +89,9 @@ def restoring(site: Site, folder: Path) -> list[str]:
         )
     )
     commands = [f"mv {data} {aside}", f"cp -a {copy} {data}"]
-    if (site.data / AUDIT).exists():
-        commands.append(f"cp -p {aside}/{AUDIT}* {data}")  # what people did is not undone
+    for name in APART:  # what people did is not undone, and no old password comes back
+        if (site.data / name).exists():
+            commands.append(f"cp -p {aside}/{name}* {data}")
     if site.database:
         url = shlex.quote(_without_password(site.database))
         restore = "pg_restore --clean --if-exists --no-owner --single-transaction"
@@ -117,8 +118,9 @@ def _fill(site: Site, config: Path, folder: Path, progress: Callable[[int], None
         _dump(site.database, folder / DUMP)
     elif (site.data / DATABASE).exists():
         _copy_database(site.data / DATABASE, tree.target / DATABASE)
-    if (site.data / AUDIT).exists():
-        _copy_database(site.data / AUDIT, tree.target / AUDIT)
+    for name in APART:
+        if (site.data / name).exists():
+            _copy_database(site.data / name, tree.target / name)
     others = sorted({path.name for path in site.data.iterdir()} - {COPIES, *MOVING, *PASSING})
     for name in (*MOVING, *others, *MOVING):
         tree.take(name)

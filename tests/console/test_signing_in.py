@@ -1,5 +1,6 @@
 """Signing in and out with a password or a link, and what attackers try there."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from hilum.people.attempts import FREE_PER_NAME
 from hilum.people.entrance import entrance
 from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
-from hilum.people.sessions import form_token
+from hilum.people.sessions import SignInWay, form_token
 from hilum.records import Records
 from tests.browser import CHROMIUM, Reader
 from tests.signing_in import session_of
@@ -194,6 +195,62 @@ def test_a_link_signs_in_once_and_only_on_this_machine(url: str, site: Site) -> 
         assert NO_LINK.partition("`")[0] in again.text
     log = site.data / "logs" / "hilum.log"
     assert not log.exists() or key not in log.read_text()
+
+
+def test_everybody_may_set_another_password_for_themselves(
+    url: str, site: Site, everybody: Everybody
+) -> None:
+    other = everybody.sessions.begin(SignInWay.PASSWORD, "anna", UserRole.READER)
+    with httpx.Client(base_url=url, timeout=30) as client:
+        sign_in(client)
+
+        def change(present: str, password: str, again: str) -> httpx.Response:
+            token = form_token(client.cookies[cookie_name(site.console)])
+            form = {"present": present, "password": password, "again": again, "form_token": token}
+            return client.post("/account/password", data=form)
+
+        assert "you may look, see patients, assess" in client.get("/account").text
+        new = GOOD + " staple"
+        for present, password, again, said in (
+            ("wrong", new, new, "The password that you have now is another one."),
+            (GOOD, new, new + "x", "the two passwords differ"),
+            (GOOD, "short", "short", "a password has 12 to 1024 characters"),
+        ):
+            refused = change(present, password, again)
+            assert (refused.status_code, said in refused.text) == (409, True)
+        assert everybody.sessions.visitor(other)
+        assert change(GOOD, new, new).status_code == 303
+        assert client.get("/account").status_code == 200
+    assert everybody.sessions.visitor(other) is None
+    with httpx.Client(base_url=url, timeout=30) as client:
+        assert sign_in(client, GOOD).status_code == 401
+        assert sign_in(client, new).status_code == 303
+    with httpx.Client(base_url=url, timeout=30) as client:  # who came by a link has none
+        client.post("/enter", data={"key": entrance(site, 60, "anna").partition("#")[2]})
+        assert "Another password" not in client.get("/account").text
+        assert change(new, GOOD, GOOD).status_code == 409
+    assert getattr(everybody.sign_in("anna", new, "192.0.2.9"), "name", "") == "anna"
+
+
+def test_a_page_that_renews_itself_keeps_nobody_signed_in(
+    url: str, everybody: Everybody, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hilum.people.sessions.NOTE_SECONDS", -1.0)  # each use is written down
+    key = session_of(site)
+
+    def used() -> float:
+        with closing(sqlite3.connect(site.data / "people.db")) as database:
+            rows = database.execute("SELECT used FROM session").fetchall()
+        return float(rows[0][0])
+
+    with httpx.Client(base_url=url, cookies={cookie_name(site.console): key}) as client:
+        began = used()
+        assert client.get("/studies", headers={"X-Hilum-Refresh": "1"}).status_code == 200
+        with client.stream("GET", "/live", headers={"Accept": "text/event-stream"}) as answer:
+            assert answer.status_code == 200
+        assert used() == began
+        assert client.get("/studies").status_code == 200
+        assert used() > began
 
 
 def test_signing_in_is_on_record_and_what_is_typed_for_a_name_is_not(

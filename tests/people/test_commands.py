@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hilum.config.console import Console
 from hilum.errors import HilumError
 from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
+from hilum.records import Records
 
 GOOD = "correct horse battery"
 
@@ -112,3 +114,19 @@ def test_the_link_is_for_this_machine_only(config: Path) -> None:
     refused = hilum(config, "console").exception
     assert isinstance(refused, HilumError)
     assert "`hilum people add NAME --role administrator` makes an account" in str(refused)
+
+
+def test_a_backup_holds_the_accounts_and_a_restore_keeps_those_of_now(
+    config: Path, password: Path
+) -> None:
+    words = ("people", "add", "anna", "--role", "reader", "--password-file", password)
+    assert hilum(config, *words).exit_code == 0
+    with closing(Records(f"sqlite:///{config.parent}/data/hilum.db")):
+        backup = config.parent / "backup"
+        said = hilum(config, "backup", backup).stdout
+        with closing(Everybody(backup / "data", Console())) as copy:
+            assert [one.name for one in copy.accounts.all()] == ["anna"]
+        assert hilum(config, "people", "remove", "anna").exit_code == 0
+    commands = said.partition("then type:\n")[2].replace("\n  ", "\n")
+    subprocess.run(commands, shell=True, check=True, cwd=config.parent)
+    assert "there are no accounts" in hilum(config, "people", "list").stdout

@@ -137,6 +137,14 @@ def test_the_demo_from_scanner_to_viewer_and_nothing_is_left_of_it(
     assert re.search(r"Hilum, DICOM, HIPPOAI +port \d+ on 127\.0\.0\.1\n", said)
     assert "chosen HippoCrop (35 images)" in said
     assert "\x1b" not in said  # no colours where nobody sees them
+    (link,) = re.findall(r"^(http://127\.0\.0\.1:\d+/enter#[\w-]{40,})$", said, re.MULTILINE)
+    (words,) = re.findall(r"`hilum (console -c \S+)` prints another one", said)
+    folder = Path(f"/proc/{demo.pid}/cwd").readlink()
+    command = [sys.executable, "-m", "hilum", *words.split()]
+    other = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    address, _, key = other.stdout.strip().partition("#")
+    assert link.partition("#")[0] == address
+    assert httpx.post(address, data={"key": key}).status_code == 303
 
     assert any("Orthanc" in name for name in descendants(demo.pid).values())
     assert "Traceback" not in ended_by_ctrl_c(demo)

@@ -1,7 +1,7 @@
 """Who uses Hilum, and who may do what.
 
-People and programs are kept apart from the records, in `people.db` in the data folder: a backup of
-the records that is restored brings no old password back.
+People and programs are kept apart from the records, in `people.db` in the data folder: when the
+records are restored from a backup, no old password comes back.
 
 | part          | what is in it                                                         |
 |---------------|-----------------------------------------------------------------------|

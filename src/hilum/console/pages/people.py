@@ -41,7 +41,7 @@ def add(
     """Add an account."""
 
     def work() -> str:
-        _require_same(password, again)
+        require_same(password, again)
         made = peopling.add(name, role, password)
         return f"{made.name} may sign in as {made.role}."
 
@@ -73,7 +73,7 @@ def set_password(
     """Give somebody another password."""
 
     def work() -> str:
-        _require_same(password, again)
+        require_same(password, again)
         peopling.set_password(name, password)
         return f"{name} has a new password, and is signed out everywhere."
 
@@ -138,7 +138,8 @@ def remove_token(
     return _done(request, desk, work)
 
 
-def _require_same(password: str, again: str) -> None:
+def require_same(password: str, again: str) -> None:
+    """Raise `HilumError` unless the same was typed twice."""
     if password != again:
         raise HilumError("the two passwords differ; nothing was changed")
 
