@@ -1,4 +1,4 @@
-"""What the gateway notes of a study for `hilum why`: what it waits for, and why no rule takes it."""
+"""What the gateway notes of a study for `hilum why`: what it waits for; why no rule takes it."""
 
 import itertools
 from collections.abc import Callable, Iterator
