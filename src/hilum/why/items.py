@@ -191,8 +191,15 @@ def _cancelled(known: Known, item: Workitem) -> Explanation:
     )
 
 
-def _withdrawn(_known: Known, item: Workitem) -> Explanation:
-    text = f"the result of {item.module} was taken back: {item.reason}"
+def _withdrawn(known: Known, item: Workitem) -> Explanation:
+    """What the person wrote stands in the note alone: it may name the patient."""
+    text = f"the result of {item.module} was taken back"
+    notes = [one for one in known.items if item.reason.endswith(f"note {one.id}")]
+    places = [delivery.destination for note in notes for delivery in known.deliveries[note.id]]
+    if places:
+        text = f"{text}; the note in {' and '.join(places)} says why"
+    elif not notes and item.reason:
+        text = f"{text}: {item.reason}"
     return Explanation(Cause.WITHDRAWN, text)
 
 
