@@ -10,6 +10,7 @@ from pydicom.sr.coding import Code
 
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
+from hilum.dicom.part10 import as_file
 from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
 from hilum.objects import Document, write_other_withdrawals, write_withdrawal
@@ -180,7 +181,8 @@ def _write_notes(
         documents = []
         if instances:
             dataset = write_withdrawal(analysis, instances, said.reason, variant, said.title)
-            documents.append(Document("ko", DICOM, str(dataset.SOPInstanceUID), dataset))
+            uid = str(dataset.SOPInstanceUID)
+            documents.append(Document("ko", DICOM, uid, dataset, as_file(dataset)))
         others = {r.identity: r.kind for r in results if r.media_type != DICOM}
         documents += write_other_withdrawals(analysis, others, lost, said.reason, variant)
         for document in documents:
