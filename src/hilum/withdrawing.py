@@ -10,6 +10,7 @@ from pydicom.sr.coding import Code
 
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
+from hilum.dicom.part10 import as_file
 from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
 from hilum.objects import Analysis, Document, write_other_withdrawals, write_withdrawal
@@ -167,7 +168,8 @@ def _notes(
     if not instances:
         return documents
     dataset = write_withdrawal(analysis, instances, said.reason, variant, said.title)
-    return [Document("ko", DICOM, str(dataset.SOPInstanceUID), dataset), *documents]
+    uid = str(dataset.SOPInstanceUID)
+    return [Document("ko", DICOM, uid, dataset, as_file(dataset)), *documents]
 
 
 def _write_notes(

@@ -280,7 +280,7 @@ class Workitems:
         name = f"{document.kind}-{digest(document.identity)}{suffix_of(document.media_type)}"
         path = self.result_folder(workitem_id) / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(path, document.encoded())
+        write_durably(path, document.encoded)
         self._records.results.add(
             WrittenResult(
                 document.identity,

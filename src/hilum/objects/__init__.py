@@ -77,6 +77,18 @@ def write_objects(
         a refusal whose report or picture is lost, one is made that says the same and nothing of the
         images' headers but whose they are.
     """
+    written = _with_bare(analysis, kinds, segmentation, regions, on_loss)
+    return [(kind, content) for kind, content, _ in written]
+
+
+def _with_bare(
+    analysis: Analysis,
+    kinds: Sequence[str],
+    segmentation: Encoding,
+    regions: Regions,
+    on_loss: OnLoss | None,
+) -> list[tuple[str, Dataset | bytes, bytes]]:
+    """As `_written`, and a bare report and picture of a refusal that has lost its own."""
     lost: list[str] = []
 
     def note(kind: str, error: Exception) -> None:
@@ -106,15 +118,15 @@ def write_what_can_be(
     UID of its own for each. Raises what was raised last if there is none at all.
     """
     errors: dict[str, Exception] = {}
-    written = write_objects(analysis, kinds, segmentation, regions, errors.__setitem__)
+    written = _with_bare(analysis, kinds, segmentation, regions, errors.__setitem__)
     if errors and not written:
         raise next(reversed(errors.values()))
     lost |= {kind: where(error) for kind, error in errors.items()}
     numbers: Counter[str] = Counter()
     documents = []
-    for kind, content in written:
+    for kind, content, encoded in written:
         numbers[kind] += 1
-        documents.append(_document(analysis, kind, content, variant, numbers[kind]))
+        documents.append(_document(analysis, kind, content, encoded, variant, numbers[kind]))
     return documents
 
 
@@ -137,19 +149,24 @@ def write_other_withdrawals(
             writer = OBJECTS.load(kind)()
             if isinstance(writer, Withdrawable):
                 content = writer.write_withdrawal(analysis, identities, reason)
-                documents.append(_document(analysis, kind, content, variant))
+                documents.append(_document(analysis, kind, content, content, variant))
         except Exception as error:  # noqa: BLE001 - around one kind: the others are taken back
             lost[kind] = where(error)
     return documents
 
 
 def _document(
-    analysis: Analysis, kind: str, content: Dataset | bytes, variant: str, number: int = 1
+    analysis: Analysis,
+    kind: str,
+    content: Dataset | bytes,
+    encoded: bytes,
+    variant: str,
+    number: int = 1,
 ) -> Document:
     if isinstance(content, Dataset):
-        return Document(kind, DICOM, str(content.SOPInstanceUID), content, number)
+        return Document(kind, DICOM, str(content.SOPInstanceUID), content, encoded, number)
     identity = sop_instance_uid(analysis, kind, variant, number)
-    return Document(kind, OBJECTS.load(kind).media_type, identity, content, number)
+    return Document(kind, OBJECTS.load(kind).media_type, identity, content, encoded, number)
 
 
 def _written(
@@ -158,21 +175,28 @@ def _written(
     segmentation: Encoding,
     regions: Regions,
     on_loss: OnLoss,
-) -> list[tuple[str, Dataset | bytes]]:
-    """What can be written of `kinds`; `on_loss` is told of each that cannot."""
+) -> list[tuple[str, Dataset | bytes, bytes]]:
+    """What can be written of `kinds`, with the content of its file: each is encoded once.
+
+    `on_loss` is told of each kind that cannot be written, or whose values cannot be encoded.
+    """
     made: dict[str, Sequence[Dataset | bytes]] = {}
+    files: dict[str, list[bytes]] = {}
     writing = Writing(_as_told(analysis), segmentation, regions, made)
     for kind, writer in _writers(kinds, on_loss).items():
         try:
             contents = writer().write(writing)
-            for content in contents:
-                if isinstance(content, Dataset):
-                    as_file(content)  # whose values can be encoded, too
+            files[kind] = [as_file(c) if isinstance(c, Dataset) else c for c in contents]
         except Exception as error:  # noqa: BLE001 - around one kind of object: the others go out
             on_loss(kind, error)
         else:
             made[kind] = contents
-    return [(kind, content) for kind in kinds for content in made.get(kind, ())]
+    return [
+        (kind, content, encoded)
+        for kind in kinds
+        if kind in made
+        for content, encoded in zip(made[kind], files[kind], strict=True)
+    ]
 
 
 def _writers(kinds: Sequence[str], on_loss: OnLoss) -> dict[str, type[ResultObject]]:

@@ -11,7 +11,6 @@ from typing import Protocol, runtime_checkable
 from pydicom.dataset import Dataset
 
 from hilum.config.kinds import Encoding, Regions
-from hilum.dicom.part10 import as_file
 from hilum.objects.analysis import Analysis
 from hilum.objects.report import Report
 
@@ -37,7 +36,7 @@ class Writing:
 
 @dataclass(frozen=True)
 class Document:
-    """One result object as it was written.
+    """One result object as it was written; `encoded` is the content of its file.
 
     `identity` is the SOP Instance UID of a DICOM object, and a derived UID of any other.
     """
@@ -46,16 +45,13 @@ class Document:
     media_type: str
     identity: str
     content: Dataset | bytes
+    encoded: bytes
     number: int = 1  # among those of its kind in one result
 
     @property
     def sop_class_uid(self) -> str:
         """ "" of what is no DICOM object."""
         return str(self.content.SOPClassUID) if isinstance(self.content, Dataset) else ""
-
-    def encoded(self) -> bytes:
-        """The bytes of its file."""
-        return as_file(self.content) if isinstance(self.content, Dataset) else self.content
 
 
 class ResultObject(Protocol):

@@ -257,7 +257,7 @@ def _kept(document: Document, out: Path) -> ResultFile:
     """Write one result object; what the report says of it."""
     name = document.kind if document.number == 1 else f"{document.kind}-{document.number}"
     path = out / f"{name}{suffix_of(document.media_type)}"
-    write_durably(path, document.encoded())
+    write_durably(path, document.encoded)
     return ResultFile(document.kind, document.media_type, document.identity, path)
 
 

@@ -82,6 +82,6 @@ def _job(module: type[Module], run: Run, out: Path) -> Job:
 
 def _contents(analysis: Analysis) -> list[bytes]:
     lost: dict[str, str] = {}
-    contents = [document.encoded() for document in write_what_can_be(analysis, lost)]
+    contents = [document.encoded for document in write_what_can_be(analysis, lost)]
     assert not lost, f"every result object can be written: {lost}"
     return contents
