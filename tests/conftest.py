@@ -37,12 +37,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 ONLY_ASKED_FOR = ("chaos", "whole")  # markers, and the options that ask for what has them
 
 
-# Folders and files that take long: begun first, or one process works alone at the end.
-LONGEST = ("faults", "system", "test_quality.py", "lab", "sources", "modules", "objects")
+# Folders and files that take long are begun first, and the many short ones of the core last: or one
+# process works alone at the end. What is not named stands between them.
+LONGEST = (
+    *("faults", "system", "test_quality.py", "test_launcher.py", "lab", "hosts", "records"),
+    *("sources", "objects", "modules", "console"),
+)
+SHORTEST = "core"
 
 
 def _place(item: pytest.Item) -> int:
     names = (item.path.parent.name, item.path.name)
+    if SHORTEST in names:
+        return len(LONGEST) + 1
     return min((LONGEST.index(name) for name in names if name in LONGEST), default=len(LONGEST))
 
 

@@ -55,15 +55,32 @@ def wheel(folder: Path, name: str, content: str = "") -> str:
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Path:
+def new_clone(tmp_path: Path) -> Path:
     """A clone of its own for one test."""
     return cloned(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def same_clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone whose set-up ended after its first step, which takes longest: an empty `.venv`."""
+    folder = cloned(tmp_path_factory.mktemp("begun"))
+    subprocess.run([PYTHON, "-m", "venv", folder / ".venv"], check=True)
+    return folder
+
+
+@pytest.fixture
+def clone(begun: Path, new_clone: Path) -> Path:
+    """A clone of its own for one test, in which the set-up goes on after that first step."""
+    shutil.copytree(begun / ".venv", new_clone / ".venv", symlinks=True)
+    return new_clone
+
+
+@pytest.fixture(scope="module")
+def same_clone(tmp_path_factory: pytest.TempPathFactory, begun: Path) -> Path:
     """One for tests that may find it set up."""
-    return cloned(tmp_path_factory.mktemp("clone"))
+    folder = cloned(tmp_path_factory.mktemp("clone"))
+    shutil.copytree(begun / ".venv", folder / ".venv", symlinks=True)
+    return folder
 
 
 def cloned(folder: Path) -> Path:
@@ -99,14 +116,16 @@ def start(clone: Path, *words: str, **variables: str) -> subprocess.CompletedPro
     )
 
 
-def test_a_new_clone_is_set_up_and_started_and_the_second_start_says_nothing(clone: Path) -> None:
-    first = start(clone, "--version", "x")
+def test_a_new_clone_is_set_up_and_started_and_the_second_start_says_nothing(
+    new_clone: Path,
+) -> None:
+    first = start(new_clone, "--version", "x")
     assert (first.returncode, first.stdout) == (0, "started --version x\n"), first.stderr
     said = first.stderr.splitlines()
     assert len(said) < 10, first.stderr
     assert all(line.startswith(("hilum: ", "  [")) for line in said), first.stderr
-    assert list((clone / ".venv").glob("lib/*/site-packages/second.py"))
-    again = start(clone)
+    assert list((new_clone / ".venv").glob("lib/*/site-packages/second.py"))
+    again = start(new_clone)
     assert (again.returncode, again.stdout, again.stderr) == (0, "started\n", "")
 
 

@@ -55,6 +55,7 @@ def test_an_entry_says_who_did_what_to_what_and_why(tmp_path: Path) -> None:
     assert (first.object_type, first.object) == (ObjectType.WORKITEM, "w1")
     assert (first.study_uid, first.patient_id, first.reason) == ("1.2.3", "P1", "wrong side")
     assert (second.origin, second.outcome) == (Origin.API, AuditOutcome.DENIED)
+    assert second.address == ""
 
 
 def test_a_page_that_is_opened_again_is_one_look(tmp_path: Path) -> None:

@@ -117,6 +117,12 @@ def test_a_look_names_the_study_and_the_patient() -> None:
     assert patient == ("1", "1", "2", "P1")
 
 
+def test_an_address_that_is_not_known_is_left_out() -> None:
+    person, hilum = document(address="").findall("ActiveParticipant")
+    assert "NetworkAccessPointID" not in person.attrib
+    assert hilum.attrib["NetworkAccessPointTypeCode"] == "1"
+
+
 def test_a_login_that_failed() -> None:
     """PS3.15 A.5.3.12, User Authentication."""
     nothing = AuditedObject()

@@ -1,86 +1,31 @@
 """The pages: empty, busy, in trouble; what each role sees; and nothing received acts in them."""
 
-import itertools
 import re
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from factory import a_delivery, a_study, a_workitem, put
 from hilum.audit import AuditedAct, AuditStore, ObjectType, audit_file
-from hilum.config import parse
-from hilum.config.site import Site
 from hilum.people.roles import UserRole
-from hilum.records import Records
-from hilum.records.listed import StudyIdentifiers
 from hilum.records.models import DestinationStanding
 from hilum.records.states import DeliveryState, DestinationState, RequestAction, WorkitemState
 from hilum.rejections import Rejection, RejectionKind
 from hilum.summary import MeasurementSummary, NoteSummary
 from hilum.verdict import Verdict
-from tests.signing_in import signed_in
 
-from .serving import serving
+from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
 
-HIDDEN = "<script>document.title = 'mine'</script>"
-NUMBERS = itertools.count(1)
 SIGNING_IN = (AuditedAct.LOGIN, AuditedAct.LOGOUT, AuditedAct.PEOPLE_CHANGED)
-PAGES = ("/", "/studies", "/modules", "/network", "/statistics", "/about")
-
-
-@dataclass(frozen=True)
-class House:
-    """A site with its console."""
-
-    site: Site
-    records: Records
-    url: str
-
-    def client(self, role: UserRole = UserRole.ADMINISTRATOR) -> httpx.Client:
-        return signed_in(self.site, role, self.url)
-
-    def get(self, path: str, role: UserRole = UserRole.ADMINISTRATOR) -> str:
-        with self.client(role) as client:
-            answer = client.get(path)
-        assert answer.status_code == 200, (path, answer.text)
-        return answer.text
-
-    def study(self, state: WorkitemState, said: StudyIdentifiers | None = None) -> str:
-        """The address of a new study whose workitem is in `state`."""
-        uid = f"1.2.{next(NUMBERS)}"
-        at = time.time()
-        put(
-            self.records,
-            a_study(study_uid=uid, folder=uid, images=3, settled_images=3, first_at=at, last_at=at),
-            a_workitem(
-                id=f"{uid}.1", study_uid=uid, state=state, created=at, reason=f"so {HIDDEN}"
-            ),
-        )
-        if said:
-            assert self.records.identifiers.note_older(uid, said)
-        return self.records.identifiers.addresses([uid])[uid]
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    (tmp_path / "data").mkdir(mode=0o700)
-    site = parse(
-        {
-            "data": str(tmp_path / "data"),
-            "receiver": {"low_water_mb": 0},
-            "destination": [{"name": "out", "kind": "folder", "folder": str(tmp_path / "out")}],
-        }
-    )
-    with (
-        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
-        serving(site, records) as url,
-    ):
-        yield House(site, records, url)
+    with a_house(tmp_path) as made:
+        yield made
 
 
 def text_of(page: str) -> str:
@@ -138,16 +83,6 @@ def test_a_rejected_sender_cannot_act_in_the_page(house: House) -> None:
         assert "10.0.0.1" in shown
         assert "<script>" not in shown
     assert "Something needs a person: " in house.get("/")
-
-
-SAID = StudyIdentifiers(
-    patient_id="MARKERID",
-    patient_name=f"MARKER^{HIDDEN}",
-    accession_number="ACC7",
-    study_date="20260102",
-    description="Brain",
-    modalities=("MR",),
-)
 
 
 @pytest.mark.parametrize("role", list(UserRole))
@@ -311,3 +246,25 @@ def test_a_mishap_is_a_page_for_people(house: House, path: str, status: int, wor
     assert answer.status_code == status
     assert words in text_of(answer.text)
     assert "Go to the first page" in answer.text
+
+
+def test_programs_find_and_act_as_people_do(house: House) -> None:
+    address = house.study(WorkitemState.FAILED, SAID)
+    house.study(WorkitemState.COMPLETED)
+    uid = house.records.identifiers.study_at(address)
+    with house.client(UserRole.OPERATOR) as client:
+        found = client.post("/api/v1/finds", json={"patient_id": "markerid"}).json()
+        assert [study["address"] for study in found["studies"]] == [address]
+        assert client.post("/api/v1/finds", json={"page": 9}).status_code == 422
+        path = f"/api/v1/studies/{address}/acts"
+        [offered] = client.get(path).json()
+        assert offered["actions"] == ["retry", "withdraw"]
+        wanted = {"workitem": offered["workitem"], "action": "retry"}
+        reply = client.post(path, json=wanted, timeout=30).json()
+        assert (reply["done"], reply["request"]) == (True, 1)
+        assert client.post(path, json={**wanted, "action": "withdraw"}).status_code == 422
+        assert client.post(path, json={**wanted, "action": "cancel"}).status_code == 409
+        assert client.post(path, json={**wanted, "workitem": "x"}).status_code == 404
+        assert client.get("/api/v1/studies/zzzzzzzzzzzz/acts").status_code == 404
+    [asked] = house.records.requests.waiting()
+    assert (asked.action, asked.workitem_id) == (RequestAction.RETRY, f"{uid}.1")

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from factory import a_delivery, a_workitem, mr_slices, put, write
+from hilum.audit.store import AuditStore
 from hilum.cli import app
 from hilum.config import parse
 from hilum.config.site import Site
@@ -92,6 +93,9 @@ def test_the_api_says_what_the_command_says(site: Site, records: Records) -> Non
             assert answer.status_code == 422
     assert said["cause"] == "parked"
     assert "Marker" not in typed.stdout
+    with closing(AuditStore(site.data / "audit.db")) as store:
+        noted = [(entry.object, entry.origin.value) for entry in store.after(0, 9)]
+    assert noted == [("why not", "command line"), (UID, "API"), ("why not", "API")]
 
 
 def test_who_asks_must_be_allowed_to_see_patients() -> None:
@@ -109,6 +113,7 @@ def test_the_page_answers_and_adds_what_archives_say(
         page = reader.page
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
+        browse_as(page, site, url=url)
         browse_as(page, site, url=url)
         page.goto(f"{url}/why")
         page.wait_for_selector("input[name=wanted]:focus")

@@ -181,8 +181,8 @@ ITEMS = [
     (an_item(WorkitemState.CANCELLED, "cancelled by a person"),
      Cause.CANCELLED, "The analysis by m was cancelled: cancelled by a person.",
      ["hilum retry 23456789"]),
-    (an_item(WorkitemState.WITHDRAWN, "taken back by note 1.2"),
-     Cause.WITHDRAWN, "The result of m was taken back: taken back by note 1.2.", []),
+    (an_item(WorkitemState.WITHDRAWN, "the patient data were corrected"),
+     Cause.WITHDRAWN, "The result of m was taken back: the patient data were corrected.", []),
     (an_item(WorkitemState.FAILED, "it died", failure="out of memory"),
      Cause.FAILED, "The analysis by m failed: out of memory.", ["hilum retry 23456789"]),
     (an_item(WorkitemState.COMPLETED, "verified"),
@@ -309,7 +309,9 @@ def test_a_note_is_told_until_it_has_arrived(site: Site, records: Records) -> No
     said = told(site, records)
     assert said.sentence == "The note that takes back a result of m is parked: pacs: no KO."
     records.workitems.set_state("1.2", WorkitemState.COMPLETED)
-    assert told(site, records).cause is Cause.WITHDRAWN
+    said = told(site, records)
+    text = "The result of m was taken back; the note in pacs says why."
+    assert (said.cause, said.sentence) == (Cause.WITHDRAWN, text)
 
 
 def test_what_was_replaced_is_told_when_it_is_asked_for(site: Site, records: Records) -> None:

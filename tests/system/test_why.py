@@ -320,7 +320,7 @@ def test_replaced_and_then_taken_back(network: Network) -> None:
     assert said["sentence"].startswith(f"The run {second[-8:]} of moody, made ")
     network.type(f"hilum withdraw {second[-8:]} --reason wrong")
     said = network.until("A-MORE", "withdrawn")
-    assert said["sentence"].startswith("The result of moody was taken back: ")
+    assert said["sentence"] == "The result of moody was taken back; the note in pacs says why."
 
 
 # Results ------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ class Actor:
     origin: Origin = Origin.SERVICE
 
 
-SERVICE = Actor("hilum")
+SERVICE = Actor("hilum", address=socket.gethostname())
 
 
 class Auditor:
@@ -168,7 +168,7 @@ class Auditor:
             person=actor.person,
             role=actor.role,
             account=actor.account,
-            address=actor.address or socket.gethostname(),
+            address=actor.address,
             origin=actor.origin,
             act=act,
             object_type=object.type,

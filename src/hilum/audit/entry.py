@@ -134,7 +134,7 @@ class AuditNote:
         Who that is for sure: the identity of a `Visitor`, or the user of the operating system that
         a command ran as.
     address
-        Address of the person's machine, or the name of this one.
+        Address of the person's machine, "" if it is not known; of a command the name of this one.
     patient_id
         Patient ID (0010,0020). It stands nowhere else but here and in what is exported or sent.
     reason

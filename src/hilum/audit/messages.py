@@ -194,8 +194,9 @@ def _person(root: ET.Element, entry: AuditEntry) -> ET.Element:
     person = _participant(root, entry.person, is_requestor=entry.origin is not Origin.SERVICE)
     if entry.account:
         person.set("AlternativeUserID", _clean(entry.account))
-    person.set("NetworkAccessPointID", _clean(entry.address))
-    person.set("NetworkAccessPointTypeCode", _type_of(entry.address))
+    if entry.address:
+        person.set("NetworkAccessPointID", _clean(entry.address))
+        person.set("NetworkAccessPointTypeCode", _type_of(entry.address))
     if entry.role:
         _coded(person, "RoleIDCode", Coded(entry.role, OURS, entry.role))
     return person

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import socket
 from collections.abc import Mapping
 
 from hilum.audit.auditor import Actor
@@ -16,7 +17,8 @@ def actor_here(environment: Mapping[str, str] = os.environ) -> Actor:
     """
     user = _name_of(os.geteuid())
     person = environment.get("SUDO_USER") or user
-    return Actor(person, account=f"system user {user}", origin=Origin.COMMAND_LINE)
+    account, here = f"system user {user}", socket.gethostname()
+    return Actor(person, account=account, address=here, origin=Origin.COMMAND_LINE)
 
 
 def _name_of(user: int) -> str:

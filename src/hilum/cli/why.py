@@ -15,7 +15,7 @@ from hilum.cli.app import (
     clock,
     out,
     print_json,
-    records_if_any,
+    site_and_records,
 )
 from hilum.wording import sentence
 
@@ -47,13 +47,14 @@ def why(
     What is on record is said at once; what archives answer is added as it comes, within 5 s. The
     exit status is 0 where all is well, 1 where it is not.
     """
-    from hilum.config import load
+    from hilum.audit import AuditedAct, AuditedObject, ObjectType
+    from hilum.cli.audited import audited
     from hilum.why.question import explain
 
     wanted = sys.stdin.readline() if what == FROM_INPUT else what
-    site = load(config)
-    records = records_if_any(site)
-    first = explanation = explain(site, records, wanted, time.time())
+    site, records = site_and_records(config)
+    with audited(site, AuditedAct.SEARCHED, AuditedObject(ObjectType.SEARCH, "why not")):
+        first = explanation = explain(site, records, wanted, time.time())
     if not as_json:
         _show(explanation)
     answers: list[ArchiveAnswer] = []

@@ -18,6 +18,7 @@ from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.wording import counted
 
 ALTOGETHER = 5.0  # seconds for all archives together
+MARGIN = 1.0  # s before that end at which an archive is given up: some take long to hang up
 ASKING = "asking"  # begins the names of the threads
 
 
@@ -77,7 +78,7 @@ def ask_archives(
     missing = []
     for archive in archives:
         missing.append(archive.name)
-        words = (archive, wanted, altogether, answers)
+        words = (archive, wanted, until, answers)
         name = f"{ASKING} {archive.name}"
         threading.Thread(target=_ask, args=words, name=name, daemon=True).start()
     while missing:
@@ -92,23 +93,24 @@ def ask_archives(
         yield ArchiveAnswer(name, Holding.SILENT, text)
 
 
-def _ask(archive: Archive, wanted: StudySearch, altogether: float, answers: Answers) -> None:
+def _ask(archive: Archive, wanted: StudySearch, until: float, answers: Answers) -> None:
     """Have one archive answer, whatever comes of it."""
     try:
-        answers.put(_answer(archive, wanted, altogether))
+        answers.put(_answer(archive, wanted, until))
     except HilumError as error:
         answers.put(_refusing(archive.name, str(error)))
     except Exception as error:  # noqa: BLE001 - around one archive: the others are asked as well
         answers.put(_refusing(archive.name, f"its answer cannot be used ({where(error)})"))
 
 
-def _answer(archive: Archive, wanted: StudySearch, altogether: float) -> ArchiveAnswer:
+def _answer(archive: Archive, wanted: StudySearch, until: float) -> ArchiveAnswer:
     name = archive.name
     if not wanted.keys:
         return _refusing(name, "it can be asked for nothing that holds *, ? or a backslash")
-    patience = min(archive.settings.timeout_seconds, altogether)
-    settings = archive.settings.model_copy(update={"timeout_seconds": patience})
-    opened = archive.group.load(settings.kind)(settings)
+    kind = archive.group.load(archive.settings.kind)
+    left = until - time.monotonic() - MARGIN
+    patience = min(archive.settings.timeout_seconds, max(MARGIN, left))
+    opened = kind(archive.settings.model_copy(update={"timeout_seconds": patience}))
     with ExitStack() as ending:
         if archive.group is SOURCES:  # a destination holds nothing open
             ending.callback(opened.close)

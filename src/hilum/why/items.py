@@ -14,6 +14,9 @@ from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.known import Known, moment
 from hilum.wording import WHOLE_AGAIN, sentence
 
+BEGINS = {  # the lines of the trace that tell it where they are not called like the state
+    WorkitemState.DELIVERING: (EventKind.WRITTEN, EventKind.RELEASED),
+}
 SHOWN_DIGITS = 8  # of an id, as `hilum status` shows it
 
 
@@ -35,8 +38,9 @@ def of_item(known: Known, item: Workitem) -> Explanation:
 
 def since(known: Known, item: Workitem) -> float:
     """Since when it is in its state, as the trace tells; else when it was made."""
-    at = known.last(EventKind(item.state), item.id)
-    return item.created if at is None else at
+    kinds = BEGINS.get(item.state) or (EventKind(item.state),)
+    times = [at for kind in kinds if (at := known.last(kind, item.id)) is not None]
+    return max(times, default=item.created)
 
 
 def retry(item: Workitem, text: str) -> Cure:
@@ -187,8 +191,15 @@ def _cancelled(known: Known, item: Workitem) -> Explanation:
     )
 
 
-def _withdrawn(_known: Known, item: Workitem) -> Explanation:
-    text = f"the result of {item.module} was taken back: {item.reason}"
+def _withdrawn(known: Known, item: Workitem) -> Explanation:
+    """What the person wrote stands in the note alone: it may name the patient."""
+    text = f"the result of {item.module} was taken back"
+    notes = [one for one in known.items if item.reason.endswith(f"note {one.id}")]
+    places = [delivery.destination for note in notes for delivery in known.deliveries[note.id]]
+    if places:
+        text = f"{text}; the note in {' and '.join(places)} says why"
+    elif not notes and item.reason:
+        text = f"{text}: {item.reason}"
     return Explanation(Cause.WITHDRAWN, text)
 
 

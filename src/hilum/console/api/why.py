@@ -9,11 +9,14 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, StringConstraints
 from pydantic_core import to_json
 
+from hilum.audit import AuditedAct, AuditedObject, ObjectType
 from hilum.console.api import V1
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import resource
+from hilum.console.guard import OurVisitor
 from hilum.errors import HilumError
 from hilum.people.roles import Permission
+from hilum.people.visitor import Visitor
 from hilum.records.views import as_json
 from hilum.why.archives import archives_of, ask_archives, with_answer
 from hilum.why.explanation import Explanation
@@ -31,27 +34,36 @@ class WhyQuestion(BaseModel):
 
 
 @endpoints.post(f"{V1}/why", Permission.SEE_PATIENTS)
-def why(desk: OurDesk, question: WhyQuestion) -> Any:
+def why(desk: OurDesk, visitor: OurVisitor, question: WhyQuestion) -> Any:
     """The cause in one sentence, with what to do, as the records have it."""
-    return as_json(explained(desk, question.wanted))
+    return as_json(_explained(desk, visitor, question.wanted))
 
 
 @endpoints.post(f"{V1}/why/archives", Permission.SEE_PATIENTS, response_class=StreamingResponse)
-def archives(desk: OurDesk, question: WhyQuestion) -> StreamingResponse:
+def archives(desk: OurDesk, visitor: OurVisitor, question: WhyQuestion) -> StreamingResponse:
     """What archives answer, one JSON object a line as they come, within 5 seconds.
 
     Each has the `answer` of one archive, and the `explanation` as it is to be told from then on.
     """
-    said = explained(desk, question.wanted)
+    said = _explained(desk, visitor, question.wanted)
     return StreamingResponse(_lines(desk, question.wanted, said), media_type="application/x-ndjson")
 
 
-def explained(desk: Desk, wanted: str) -> Explanation:
+def note_search(desk: Desk, visitor: Visitor, said: Explanation | None) -> None:
+    """Have it on record that somebody asked for a study."""
+    searched = AuditedObject(ObjectType.SEARCH, "why not")
+    found = AuditedObject.study(said.study_uid) if said and said.study_uid else searched
+    desk.auditor.note(AuditedAct.SEARCHED, visitor, found)
+
+
+def _explained(desk: Desk, visitor: Visitor, wanted: str) -> Explanation:
     """The answer from the records; HTTP 422 where it cannot be asked so."""
     try:
-        return explain(desk.site, desk.records, wanted, time.time())
+        said = explain(desk.site, desk.records, wanted, time.time())
     except HilumError as error:
         raise HTTPException(422, str(error)) from error
+    note_search(desk, visitor, said)
+    return said
 
 
 def _lines(desk: Desk, wanted: str, said: Explanation) -> Iterator[bytes]:

@@ -6,15 +6,13 @@ from typing import Annotated
 from fastapi import Form, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from hilum.audit import AuditedAct, AuditedObject, ObjectType
-from hilum.console.desk import Desk, OurDesk
+from hilum.console.api.why import note_search
+from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.errors import HilumError
 from hilum.people.roles import Permission
-from hilum.people.visitor import Visitor
 from hilum.why.archives import archives_of, ask_archives, with_answer
-from hilum.why.explanation import Explanation
 from hilum.why.question import LONGEST, explain, search_for
 
 MOST_OTHERS = 20
@@ -42,7 +40,7 @@ def answer(
         said = explain(desk.site, desk.records, wanted, time.time())
     except HilumError as error:
         problem = str(error)
-    _note_search(desk, visitor, said)
+    note_search(desk, visitor, said)
     others = said.others if said else ()
     uids = {said.study_uid, *(one.study_uid for one in others)} if said else ()
     return desk.rendering.page(
@@ -75,10 +73,3 @@ def ask_archive(request: Request, desk: OurDesk, name: str, wanted: Wanted) -> H
         now = with_answer(now, one, desk.site)
     changed = now if now != said else None
     return desk.rendering.page(request, "why_archive.html", answers=answers, changed=changed)
-
-
-def _note_search(desk: Desk, visitor: Visitor, said: Explanation | None) -> None:
-    """Have it on record that somebody asked for a study."""
-    searched = AuditedObject(ObjectType.SEARCH, "why not")
-    found = AuditedObject.study(said.study_uid) if said and said.study_uid else searched
-    desk.auditor.note(AuditedAct.SEARCHED, visitor, found)

@@ -1,0 +1,84 @@
+"""A site with its console, filled as a test wants it."""
+
+import itertools
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from factory import a_study, a_workitem, put
+from hilum.config import parse
+from hilum.config.site import Site
+from hilum.people.roles import UserRole
+from hilum.records import Records
+from hilum.records.listed import StudyIdentifiers
+from hilum.records.states import WorkitemState
+from tests.signing_in import signed_in
+
+from .serving import serving
+
+HIDDEN = "<script>document.title = 'mine'</script>"
+PAGES = ("/", "/studies", "/modules", "/network", "/statistics", "/about")
+NUMBERS = itertools.count(1)
+SAID = StudyIdentifiers(
+    patient_id="MARKERID",
+    patient_name=f"MARKER^{HIDDEN}",
+    accession_number="ACC7",
+    study_date="20260102",
+    description="Brain",
+    modalities=("MR",),
+)
+
+
+@dataclass(frozen=True)
+class House:
+    """A site with its console."""
+
+    site: Site
+    records: Records
+    url: str
+
+    def client(self, role: UserRole = UserRole.ADMINISTRATOR) -> httpx.Client:
+        return signed_in(self.site, role, self.url)
+
+    def get(self, path: str, role: UserRole = UserRole.ADMINISTRATOR) -> str:
+        with self.client(role) as client:
+            answer = client.get(path)
+        assert answer.status_code == 200, (path, answer.text)
+        return answer.text
+
+    def study(self, state: WorkitemState, said: StudyIdentifiers | None = None) -> str:
+        """The address of a new study whose workitem is in `state`."""
+        uid = f"1.2.{next(NUMBERS)}"
+        at = time.time()
+        put(
+            self.records,
+            a_study(study_uid=uid, folder=uid, images=3, settled_images=3, first_at=at, last_at=at),
+            a_workitem(
+                id=f"{uid}.1", study_uid=uid, state=state, created=at, reason=f"so {HIDDEN}"
+            ),
+        )
+        if said:
+            assert self.records.identifiers.note_older(uid, said)
+        return self.records.identifiers.addresses([uid])[uid]
+
+
+@contextmanager
+def a_house(tmp_path: Path) -> Iterator[House]:
+    """A site below `tmp_path` with one destination, a folder."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    site = parse(
+        {
+            "data": str(tmp_path / "data"),
+            "receiver": {"low_water_mb": 0},
+            "destination": [{"name": "out", "kind": "folder", "folder": str(tmp_path / "out")}],
+        }
+    )
+    with (
+        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
+        serving(site, records) as url,
+    ):
+        yield House(site, records, url)

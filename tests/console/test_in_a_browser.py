@@ -1,0 +1,151 @@
+"""The pages in a real browser: nothing keeps anybody from using them, and they keep up to date."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from factory import a_delivery, a_study, a_workitem, put
+from hilum.people.roles import UserRole
+from hilum.records.models import DestinationStanding
+from hilum.records.states import DeliveryState, DestinationState, EventKind, WorkitemState
+from hilum.rejections import Rejection, RejectionKind
+from hilum.summary import ClassificationSummary, MeasurementSummary, NoteSummary
+from hilum.verdict import Verdict
+from tests.browser import CHROMIUM, Reader
+from tests.signing_in import browse_as
+
+from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium"),
+]
+GRAVE = ("serious", "critical")
+FURTHER_PAGES = ("/why", "/people", "/audit", "/login")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with a_house(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def page(house: House) -> Iterator[Page]:
+    with Reader(width=1280) as reader:
+        browse_as(reader.page, house.site, url=house.url)
+        yield reader.page
+        assert reader.errors == []
+
+
+def make_busy(house: House) -> str:
+    """Studies in every state, trouble of each kind; the address of a study with a result."""
+    for state in WorkitemState:
+        house.study(state, SAID)
+    uid, at = f"1.2.{next(NUMBERS)}", time.time()
+    item = a_workitem(
+        id=f"{uid}.1",
+        study_uid=uid,
+        state=WorkitemState.PARKED,
+        findings=(
+            MeasurementSummary("Volume", 3.379, "ml", of="Hippocampus", uncertainty=0.17),
+            ClassificationSummary("normal", "normal", scores={"normal": 0.7, "pneumonia": 0.3}),
+            NoteSummary(f"Much motion {HIDDEN}.", caution=True),
+        ),
+        verdicts=(Verdict("series", "1.9", "T1 crop", 32, True, ("it matches",)),),
+    )
+    study = a_study(study_uid=uid, folder=uid, images=3, settled_images=3, first_at=at, last_at=at)
+    put(house.records, study, item)
+    put(house.records, a_delivery(item.id, "out", state=DeliveryState.REFUSED, reason="enable SEG"))
+    standing = DestinationStanding("out", DestinationState.UNREACHABLE, at - 7200, "no answer")
+    house.records.destinations.note(standing)
+    rejected = (at, RejectionKind.CALLER, "10.0.0.1", "MR1", "HILUM", f"not known {HIDDEN}")
+    house.records.rejections.note([Rejection.at(*rejected)])
+    return house.records.identifiers.addresses([uid])[uid]
+
+
+def grave_faults(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{page.url}: {one['id']}: {node['html'][:120]}"
+        for one in found
+        if one["impact"] in GRAVE
+        for node in one["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("busy", [False, True], ids=["empty", "busy"])
+def test_nothing_grave_keeps_anybody_from_using_a_page(
+    house: House, page: Page, theme: str, busy: bool
+) -> None:
+    paths = [*PAGES, *FURTHER_PAGES]
+    if busy:
+        paths.append(f"/studies/{make_busy(house)}")
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+    faults = []
+    for path in paths:
+        page.goto(house.url + path)
+        faults += grave_faults(page)
+        for width in (1280, 320):
+            page.set_viewport_size({"width": width, "height": 900})
+            wide = int(page.evaluate("document.documentElement.scrollWidth"))
+            faults += [f"{path} is {wide} wide on {width}"] if wide > width else []
+    assert faults == []
+
+
+def test_a_page_keeps_up_to_date_and_leaves_what_one_does(house: House, page: Page) -> None:
+    first = house.study(WorkitemState.HELD)
+    page.goto(f"{house.url}/studies")
+    page.wait_for_selector(f"#study-{first}")
+    house.study(WorkitemState.HELD)
+    house.records.events.add("1.2.1", EventKind.HELD, "something happened")
+    page.wait_for_selector("text=2 studies, page 1 of 1")
+    page.check(f"#study-{first} input")
+    house.study(WorkitemState.HELD)
+    house.records.events.add("1.2.1", EventKind.HELD, "something else happened")
+    page.wait_for_timeout(2500)  # longer than between two looks
+    assert page.is_checked(f"#study-{first} input")
+    assert page.locator("tbody tr").count() == 2
+    page.uncheck(f"#study-{first} input")
+    house.records.events.add("1.2.1", EventKind.HELD, "and again")
+    page.wait_for_selector("text=3 studies, page 1 of 1")
+
+
+def test_everything_can_be_reached_by_keyboard(house: House, page: Page) -> None:
+    address = house.study(WorkitemState.FAILED, SAID)
+    page.goto(house.url)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.get_by_role("link", name="Studies", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/studies")
+    page.get_by_role("link", name="Brain").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/studies/{address}")
+    page.get_by_role("button", name="Run again").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=the gateway will do it when it runs")
+    [asked] = house.records.requests.waiting()
+    assert asked.action == "retry"
+
+
+def test_a_reader_has_no_buttons_that_are_not_for_them(house: House) -> None:
+    address = make_busy(house)
+    with Reader() as reader:
+        browse_as(reader.page, house.site, UserRole.READER, house.url)
+        reader.page.goto(f"{house.url}/studies/{address}")
+        assert reader.page.get_by_role("button").all_inner_texts() == ["Sign out"]
+        assert reader.page.locator("nav[aria-label=Pages] a").all_inner_texts() == [
+            "Now",
+            "Studies",
+            "Why not?",
+            "Modules",
+            "Network",
+            "Statistics",
+            "About",
+        ]
