@@ -6,6 +6,7 @@ as through its web page, which is not routed: Hilum, which watches the PACS, fin
 
 import json
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -182,8 +183,9 @@ class Demo:
 
     def _show_entrance(self, site: Site) -> None:
         link = entrance(site, LINK_SECONDS, system_user())
-        again = f"`hilum console -c {self._config}` prints another one"
-        self.say.print(f"the console opens with this link, once; {again}:", soft_wrap=True)
+        again = f"`hilum console -c {shlex.quote(str(self._config))}` prints another one"
+        said = f"the console opens with this link, once; {again}:"
+        self.say.print(escape(said), soft_wrap=True)
         self.say.print(escape(link), soft_wrap=True)
 
     def _start(

@@ -128,6 +128,24 @@ def test_who_guesses_has_to_wait(url: str) -> None:
         assert sign_in(client, GOOD, "nobody").status_code == 401  # nobody else waits
 
 
+def test_a_damaged_database_lets_nobody_in_and_says_what_to_do(url: str, site: Site) -> None:
+    with httpx.Client(base_url=url, timeout=60) as client:
+        sign_in(client)
+        assert client.get("/").status_code == 200
+        for file in site.data.glob("people.db*"):
+            file.write_bytes(b"no database at all" * 1000)
+        assert client.get("/").status_code == 503
+        answer = sign_in(client)
+        assert (answer.status_code, "people.db is damaged: remove it" in answer.text) == (503, True)
+        assert client.get("/health").status_code == 200
+        for file in site.data.glob("people.db*"):  # the cure
+            file.unlink()
+        with closing(Everybody(site.data, site.console)) as everybody:
+            everybody.accounts.add("anna", UserRole.READER, GOOD)
+        assert sign_in(client).status_code == 303
+        assert client.get("/").status_code == 200
+
+
 @pytest.mark.usefixtures("long_pauses")
 def test_many_guesses_at_once_gain_nothing(url: str, everybody: Everybody) -> None:
     def guess(_number: int) -> int:
@@ -264,7 +282,10 @@ def test_a_page_that_renews_itself_keeps_nobody_signed_in(
 
 
 @pytest.mark.usefixtures("long_pauses")
-def test_signing_in_is_on_record_and_what_is_typed_for_a_name_is_not(url: str, site: Site) -> None:
+def test_signing_in_is_on_record_and_what_is_typed_for_a_name_is_not(
+    url: str, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
     with httpx.Client(base_url=url, timeout=30) as client:
         assert sign_in(client).status_code == 303
         assert sign_in(client, "wrong", GOOD).status_code == 401  # the password as the name
@@ -280,6 +301,8 @@ def test_signing_in_is_on_record_and_what_is_typed_for_a_name_is_not(url: str, s
         *[("anna", AuditOutcome.FAILED)] * FREE_PER_NAME,
         ("anna", AuditOutcome.DENIED),  # and not twenty times: it would fill the disk
     ]
+    assert "a wrong name or password came from 127.0.0.1" in caplog.text
+    assert GOOD not in caplog.text
 
 
 @pytest.mark.browser

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -138,9 +139,9 @@ def test_the_demo_from_scanner_to_viewer_and_nothing_is_left_of_it(
     assert "chosen HippoCrop (35 images)" in said
     assert "\x1b" not in said  # no colours where nobody sees them
     (link,) = re.findall(r"^(http://127\.0\.0\.1:\d+/enter#[\w-]{40,})$", said, re.MULTILINE)
-    (words,) = re.findall(r"`hilum (console -c \S+)` prints another one", said)
+    (words,) = re.findall(r"`hilum (console -c .+)` prints another one", said)
     folder = Path(f"/proc/{demo.pid}/cwd").readlink()
-    command = [sys.executable, "-m", "hilum", *words.split()]
+    command = [sys.executable, "-m", "hilum", *shlex.split(words)]
     other = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     address, _, key = other.stdout.strip().partition("#")
     assert link.partition("#")[0] == address

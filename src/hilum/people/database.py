@@ -115,5 +115,6 @@ class PeopleDatabase:
         connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
 
     def _end(self, error: Exception) -> NoReturn:
+        self.close()  # the next connection is to the file that is there then
         text = f"{self._file} is damaged: remove it, and add people anew with `hilum people add`"
         raise HilumError(text) from error

@@ -17,6 +17,7 @@ from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor, cookie_name, signed_in
 from hilum.console.noting import note_login, note_logout
 from hilum.console.protection import is_from_this_machine
+from hilum.errors import HilumError
 from hilum.people.everybody import Pause
 from hilum.people.roles import Permission, UserRole
 from hilum.people.sessions import SignInWay
@@ -62,6 +63,8 @@ async def sign_in(
             )
     except TimeoutError:
         return page(request, desk, next, BUSY, HTTPStatus.SERVICE_UNAVAILABLE)
+    except HilumError as error:
+        return page(request, desk, next, f"{error}.", HTTPStatus.SERVICE_UNAVAILABLE)
     if isinstance(found, Pause):
         if found.is_first:  # the rest could fill the disk
             await _note_failure(request, desk, name, AuditOutcome.DENIED, MANY)
