@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import certifi
 import pytest
 from hypothesis import settings
 
@@ -79,6 +80,20 @@ def _no_process_is_left_behind() -> Iterator[None]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     assert not left, f"these processes were left behind, and are killed now: {left}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One authority is trusted, not 150, here and in all that is started: none of them is ours.
+
+    To read all of them takes every `httpx.get` 0.02 s, and there are hundreds that only ask whether
+    a server of ours has started.
+    """
+    end = "-----END CERTIFICATE-----\n"
+    first = Path(certifi.where()).read_text().partition(end)[0] + end
+    file = tmp_path_factory.mktemp("authorities") / "one.pem"
+    file.write_text(first)
+    os.environ["SSL_CERT_FILE"] = str(file)
 
 
 @pytest.fixture

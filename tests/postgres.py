@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from hilum_lab.network.processes import available_port
@@ -31,25 +32,28 @@ class Postgres:
     def database(self) -> str:
         """The URL of a new, empty database."""
         name = f"hilum{next(self._names)}"
-        self._run("createdb", "-h", self._folder, "-p", self._port, "-U", "hilum", name)
+        self._tell(f"CREATE DATABASE {name}")
         return f"postgresql+psycopg://hilum@127.0.0.1:{self._port}/{name}"
 
     def start(self) -> None:
-        options = f"-p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1"
+        # it survives its own crash, which is all that is tried
+        options = f"-p {self._port} -k {self._folder} -c listen_addresses=127.0.0.1 -c fsync=off"
         log = self._folder / "log"
         self._run("pg_ctl", "-D", self._folder / "db", "-o", options, "-l", log, "-w", "start")
 
     def empty(self, url: str) -> None:
         """Make the database at `url` anew, with nothing in it."""
-        name, address = (
-            url.rpartition("/")[2],
-            ("-h", self._folder, "-p", self._port, "-U", "hilum"),
-        )
-        self._run("dropdb", *address, "--force", name)
-        self._run("createdb", *address, name)
+        name = url.rpartition("/")[2]
+        self._tell(f"DROP DATABASE {name} WITH (FORCE)")
+        self._tell(f"CREATE DATABASE {name}")
 
     def crash(self) -> None:
         self._run("pg_ctl", "-D", self._folder / "db", "-m", "immediate", "-w", "stop")
+
+    def _tell(self, statement: str) -> None:
+        address = {"host": "127.0.0.1", "port": self._port, "user": "hilum", "dbname": "postgres"}
+        with psycopg.connect(**address, autocommit=True) as connection:
+            connection.execute(statement)
 
     def _run(self, program: str, *arguments: object) -> None:
         command = [*self._user, str(self._programs / program), *map(str, arguments)]

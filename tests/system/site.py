@@ -11,6 +11,7 @@ from hilum.config import parse
 from hilum.config.site import Site
 from hilum.process import descendants, fork_server
 from hilum.records import Records, records_url, tables, views
+from hilum.records.states import WorkitemState
 from hilum.service.roles import Role
 from hilum.service.supervisor import EVERY_ROLE, Supervisor
 from hilum.transport import sender
@@ -50,17 +51,19 @@ class Running:
         report = sender.send(files, self.listener)
         assert not report.failed, str(report)
 
-    def settled(self, study_uid: str, workitems: int = 1, revised: bool = False) -> views.StudyView:
+    def settled(self, study_uid: str, workitems: int = 1) -> views.StudyView:
         """The study once it has `workitems` workitems and all of them are settled."""
 
+        def are_done(states: list[WorkitemState]) -> bool:
+            return len(states) >= workitems and all(state.settled for state in states)
+
         def view() -> views.StudyView | None:
-            try:
-                view = views.study(self.records, study_uid)
-            except LookupError:
+            # one query while it is waited for: the view of a study takes seven
+            outlines = self.records.workitems.outlines_of([study_uid])
+            if not are_done([item.state for item in outlines]):
                 return None
-            states = [item.state for item in view.workitems]
-            done = len(states) >= workitems and all(state.settled for state in states)
-            return view if done else None
+            view = views.study(self.records, study_uid)
+            return view if are_done([item.state for item in view.workitems]) else None
 
         return self.until(view, f"study {study_uid[-8:]}")
 
