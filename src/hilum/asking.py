@@ -3,7 +3,6 @@
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
 
 from hilum.dicom.doubt import held_for
 from hilum.errors import HilumError
@@ -17,12 +16,28 @@ HAVE_NO_RESULT = (*WITHOUT_RUN, WorkitemState.FAILED, WorkitemState.CANCELLED)
 NOTED = "noted; the gateway will do it when it runs and has time"
 
 
-class GatewayReply(NamedTuple):
-    """The gateway's answer to request `number`: whether it did it, and what it says."""
+def request(
+    records: Records, data: Path, action: RequestAction, workitem_id: str, reason: str = ""
+) -> int:
+    """Have the gateway asked for something; the number of the request."""
+    number = records.requests.add(action, workitem_id, reason)
+    with closing(HintSender(gateway_address(data))) as hints:
+        hints.send(Asked())
+    return number
 
-    done: bool
-    text: str
-    number: int
+
+def answer_to(records: Records, number: int, patience: float = PATIENCE) -> tuple[bool, str]:
+    """Whether the gateway did it, and its answer; what it does not do in `patience` s comes later.
+
+    That may be because it does not run, or is busy.
+    """
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        asked = records.requests.one(number)
+        if asked.answer:
+            return asked.done, asked.answer
+        time.sleep(0.05)
+    return True, NOTED
 
 
 def ask(
@@ -32,21 +47,9 @@ def ask(
     workitem_id: str,
     reason: str = "",
     patience: float = PATIENCE,
-) -> GatewayReply:
-    """What the gateway answers; what it does not do in `patience` s comes later.
-
-    That may be because it does not run, or is busy.
-    """
-    number = records.requests.add(action, workitem_id, reason)
-    with closing(HintSender(gateway_address(data))) as hints:
-        hints.send(Asked())
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        request = records.requests.one(number)
-        if request.answer:
-            return GatewayReply(request.done, request.answer, number)
-        time.sleep(0.05)
-    return GatewayReply(True, NOTED, number)
+) -> tuple[bool, str]:
+    """The same in one go."""
+    return answer_to(records, request(records, data, action, workitem_id, reason), patience)
 
 
 def workitem_called(records: Records, ending: str) -> str:

@@ -101,7 +101,7 @@ def test_an_archive_that_is_too_busy_for_a_query_is_asked_again(
     for _ in range(3):
         desk.turn()
     assert desk.delivery("a").state is DeliveryState.ASKED
-    assert "out of resources" in desk.delivery("a").reason
+    assert "it lacks resources" in desk.delivery("a").reason
     archive.open(WELL)
     until_settled(desk)
     assert (archive.sent, desk.state("a")) == ({uid: 1}, "completed")

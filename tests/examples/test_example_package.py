@@ -128,7 +128,7 @@ def test_a_study_goes_through_all_of_them(
             assert in_folder.read_bytes() == content
 
             reason = "Of another structure."
-            done, answer, _ = ask(
+            done, answer = ask(
                 hilum.records, hilum.site.data, RequestAction.WITHDRAW, item.id, reason
             )
             assert done

@@ -106,7 +106,7 @@ def test_a_result_under_another_patient_is_misfiled_and_made_anew(
 
     study_uid = Instance.read(files[0]).study_uid
     (sent,) = hilum.records.corrections.open_ones()
-    done, answer, _ = ask(
+    done, answer = ask(
         hilum.records,
         hilum.site.data,
         RequestAction.DECIDE,

@@ -2,6 +2,7 @@
 a path in front, and a Bearer token that nginx checks; the Orthanc behind it wants a login.
 """
 
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def test_a_study_arrives_with_a_token_and_is_proven(
             hilum.until(lambda: hilum.records.deliveries.parked(), "the refusal of the old token")
             token.write_text(TOKEN)  # the cure
             (item,) = hilum.records.workitems.of_study(study_uid)
-            assert hilum.records.workitems.release(item, ["pacs"], "released")
+            assert hilum.records.workitems.release(item, ["pacs"], "released", time.time())
             with closing(HintSender(gateway_address(hilum.site.data))) as hints:
                 hints.send(Written())
             (item_view,) = hilum.settled(study_uid).workitems

@@ -124,7 +124,7 @@ def ask_on_record(
         patient_id = records.identifiers.patient_of(study_uid)
     with audited(site, act, object, reason, patient_id) as acting:
         limit = PATIENCE if patience is None else patience
-        done, answer, _ = ask(records, site.data, action, workitem_id, reason, limit)
+        done, answer = ask(records, site.data, action, workitem_id, reason, limit)
         if not done:
             acting.failure = answer
     return done, answer

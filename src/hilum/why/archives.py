@@ -118,7 +118,8 @@ def _answer(archive: Archive, wanted: StudySearch, until: float) -> ArchiveAnswe
     if not found:
         return ArchiveAnswer(name, Holding.LACKS, "does not have it")
     asked = len(wanted.study_uids)
-    studies = f"{len(found)} of {asked} studies" if asked > 1 else counted(len(found), "study")
+    number = f"{len(found)} of " if asked > 1 else ""
+    studies = f"{number}{counted(max(asked, len(found)), 'study')}"
     text = "has it" if len(found) == 1 and asked <= 1 else f"has {studies}"
     return ArchiveAnswer(name, Holding.HAS, text)
 
