@@ -1,7 +1,7 @@
 """Archives that commit themselves late, and one that loses what it had shown."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hilum.records.states import DeliveryState, EventKind
 from hilum_lab.archives.behaviour import Commits, DimseBehaviour
@@ -68,7 +68,8 @@ def commitment_lost(trial: Trial) -> None:
     released=True,
 )
 def archive_restored(trial: Trial) -> None:
-    since = datetime.now() - timedelta(seconds=1)
+    time.sleep(1.0)  # `--since` takes whole seconds: what came before this one is not meant
+    since = datetime.now()
     studies = [trial.send(), trial.send()]
     trial.until(lambda: all(map(trial.is_done, studies)), "end of the deliveries")
     trial.network.archive.forget()
