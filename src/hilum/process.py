@@ -1,6 +1,7 @@
 """Small facts about operating system processes (Linux)."""
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import resource
@@ -33,10 +34,13 @@ def keep_private() -> None:
 def die_with_parent() -> None:
     """Ask the kernel to kill this process when its parent dies, so that none is left behind.
 
-    And to show what it is ("hilum gateway", at most 15 characters) where `ps` and `top` list it,
-    and to keep it private (`keep_private`): this is what every child does first.
+    And to show what it is ("hilum gateway", at most 15 characters) where `ps` and `top` list it, to
+    keep it private (`keep_private`), and to look for garbage only among what it makes itself, not
+    among what was imported before: this is what every child does first.
     """
     keep_private()
+    gc.freeze()  # what was imported before lasts
+    gc.enable()
     kernel = ctypes.CDLL(None, use_errno=True)
     kernel.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     kernel.prctl(_PR_SET_NAME, multiprocessing.current_process().name.encode())

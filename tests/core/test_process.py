@@ -1,5 +1,6 @@
 """No process outlives its parent, however early that dies."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -84,6 +85,21 @@ def test_a_sigterm_to_all_of_us_leaves_what_forks_us_until_we_are_done() -> None
         assert child.exitcode == -signal.SIGTERM
         os.kill(server, signal.SIGKILL)
         os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)
+
+
+def _collecting(pipe) -> None:
+    die_with_parent()
+    pipe.send((gc.isenabled(), gc.get_freeze_count()))
+
+
+def test_what_is_forked_looks_for_garbage_only_among_its_own() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    child = fork_server("hilum.service.supervisor").Process(target=_collecting, args=(theirs,))
+    child.start()
+    is_looking, left_out = ours.recv()
+    child.join(PATIENCE)
+    assert is_looking
+    assert left_out > 10_000
 
 
 def test_the_folder_for_temporary_files_may_be_deep(

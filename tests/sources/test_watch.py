@@ -236,6 +236,7 @@ def test_what_routing_brings_in_time_is_not_fetched(orthanc: Orthanc, tmp_path: 
             watch.inbox.store(path.read_bytes())
         arrived(watch, files)
         study = Instance.read(files[0]).study_uid
+        watch.until(lambda: study in {hint.study for hint in watch.told(Stored)}, "the hint")
         assert [hint.study for hint in watch.told(Stored)].count(study) == 1
         assert watch.told(Counted)[0].images == 4
 

@@ -68,6 +68,7 @@ def commitment_lost(trial: Trial) -> None:
     released=True,
 )
 def archive_restored(trial: Trial) -> None:
+    time.sleep(1.0)  # `--since` takes whole seconds: what came before this one is not meant
     since = datetime.now()
     studies = [trial.send(), trial.send()]
     trial.until(lambda: all(map(trial.is_done, studies)), "end of the deliveries")
