@@ -57,6 +57,17 @@ def die_with_parent() -> None:
         os._exit(1)  # it died before we asked; the kernel will not tell us any more
 
 
+@contextmanager
+def lasting_imports() -> Iterator[None]:
+    """What is imported inside lasts: it is not looked through for garbage, then or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def fork_server(preload: str) -> ForkServerContext:
     """The server that makes lasting processes: it has imported `preload`, and forks.
 

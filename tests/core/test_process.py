@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from hilum.process import descendants, die_with_parent, fork_server, is_alive, start_time
+from hilum.process import (
+    descendants,
+    die_with_parent,
+    fork_server,
+    is_alive,
+    lasting_imports,
+    start_time,
+)
 from tests.patience import PATIENCE, until
 
 
@@ -100,6 +107,15 @@ def test_what_is_forked_looks_for_garbage_only_among_its_own() -> None:
     child.join(PATIENCE)
     assert is_looking
     assert left_out > 10_000
+
+
+def test_what_is_imported_to_last_is_not_looked_through_again() -> None:
+    before = gc.get_freeze_count()
+    with lasting_imports():
+        assert not gc.isenabled()
+        made = [[] for _ in range(1000)]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() >= before + len(made)
 
 
 def test_the_folder_for_temporary_files_may_be_deep(

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from hilum.cli.app import DEFAULT_CONFIG, Config, app, say
 from hilum.errors import HilumError
-from hilum.process import fork_server
+from hilum.process import fork_server, lasting_imports
 from hilum.service.roles import Role
 
 
@@ -26,7 +26,8 @@ def serve(
 
     site = load(config)
     fork_server(preload="hilum.service.supervisor")  # it imports beside us
-    from hilum.service.supervisor import EVERY_ROLE, serve_until_stopped
+    with lasting_imports():
+        from hilum.service.supervisor import EVERY_ROLE, serve_until_stopped
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     serve_until_stopped(site, [role] if role else EVERY_ROLE)
