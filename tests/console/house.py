@@ -21,7 +21,7 @@ from tests.signing_in import signed_in
 from .serving import serving
 
 HIDDEN = "<script>document.title = 'mine'</script>"
-PAGES = ("/", "/studies", "/modules", "/network", "/statistics", "/about")
+PAGES = ("/", "/studies", "/rules", "/modules", "/network", "/statistics", "/about")
 NUMBERS = itertools.count(1)
 SAID = StudyIdentifiers(
     patient_id="MARKERID",

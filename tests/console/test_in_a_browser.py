@@ -144,6 +144,7 @@ def test_a_reader_has_no_buttons_that_are_not_for_them(house: House) -> None:
             "Now",
             "Studies",
             "Why not?",
+            "Rules",
             "Modules",
             "Network",
             "Statistics",

@@ -268,3 +268,17 @@ def test_programs_find_and_act_as_people_do(house: House) -> None:
         assert client.get("/api/v1/studies/zzzzzzzzzzzz/acts").status_code == 404
     [asked] = house.records.requests.waiting()
     assert (asked.action, asked.workitem_id) == (RequestAction.RETRY, f"{uid}.1")
+
+
+def test_rules_are_sentences_and_others_can_be_tried(house: House) -> None:
+    shown = text_of(house.get("/rules", UserRole.OPERATOR))
+    assert "There is no rule: nothing is analysed." in shown
+    assert "Try other rules" not in shown
+    with house.client() as client:
+        tried = client.post("/rules", data={"text": '[[rule]]\nmodule = "m"', "studies": 3})
+        assert tried.status_code == 200
+        assert "0 of 0 studies would be treated otherwise" in text_of(tried.text)
+        wrong = client.post("/rules", data={"text": f"[[rule {HIDDEN}"})
+        assert wrong.status_code == 422
+        assert "this is no TOML" in wrong.text
+        assert "<script>" not in wrong.text

@@ -17,11 +17,12 @@ from hilum.console.endpoints import COOKIE, TOKEN, found_in
 from hilum.console.guard import GuardedRoute, cookie_name
 from hilum.console.protection import Protection
 from hilum.console.rendering import Rendering
-from hilum.module import ModuleFacts
+from hilum.module import ModuleFacts, Need
 from hilum.people.everybody import Everybody
 from hilum.records import Records
 
 NO_CARDS: Mapping[str, Path] = {}
+NO_NEEDS: Mapping[str, Mapping[str, Need]] = {}
 LARGEST_BODY = 1024 * 1024  # bytes; an endpoint that takes more says so with `max_body_size`
 
 
@@ -51,8 +52,9 @@ def application(
     records: Records,
     installed: Iterable[ModuleFacts],
     cards: Mapping[str, Path] = NO_CARDS,
+    needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
 ) -> FastAPI:
-    """The ASGI application of one site; `cards` are model cards by the name of their module."""
+    """The ASGI application of one site; `cards` and `needs` are by the name of their module."""
     made = _Application(
         title="Hilum",
         version=version("hilum"),
@@ -70,7 +72,7 @@ def application(
     menu = [entry for endpoints in parts for entry in endpoints.menu()]
     everybody = Everybody(site.data, site.console)
     shared = (Rendering(menu), everybody, Auditor(site.data))
-    made.state.desk = Desk(site, records, tuple(installed), cards, *shared)
+    made.state.desk = Desk(site, records, tuple(installed), cards, needs, *shared)
     mishaps.add_to(made)
     for endpoints in parts:
         endpoints.add_to(made)

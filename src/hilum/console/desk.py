@@ -13,7 +13,7 @@ from hilum.config.site import Site
 from hilum.console.finds import Finds
 from hilum.console.patience import Patience
 from hilum.console.rendering import Rendering
-from hilum.module import ModuleFacts
+from hilum.module import ModuleFacts, Need
 from hilum.people.everybody import Everybody
 from hilum.records import Records
 
@@ -26,17 +26,18 @@ LOOKUPS_AT_ONCE = 4  # of sessions and tokens; they never wait for pages
 class Desk:
     """The settings, the records and the installed modules.
 
-    `cards` are the model cards by the name of their module. `rendering` makes pages. `patience` is
-    that of watchdogs and monitoring, which must not wait behind people. `everybody` is asked in few
-    threads: `hashing` for passwords, `lookups` for the rest; `abroad` is for the provider that
-    people may sign in at. Whatever a person does, and each page with patient data, is noted by
-    `auditor`.
+    `cards` and `needs` (inputs) are by the name of their module. `rendering` makes pages.
+    `patience` is that of watchdogs and monitoring, which must not wait behind people. `everybody`
+    is asked in few threads: `hashing` for passwords, `lookups` for the rest; `abroad` is for the
+    provider that people may sign in at. Whatever a person does, and each page with patient data, is
+    noted by `auditor`.
     """
 
     site: Site
     records: Records
     modules: tuple[ModuleFacts, ...]
     cards: Mapping[str, Path]
+    needs: Mapping[str, Mapping[str, Need]]
     rendering: Rendering
     everybody: Everybody
     auditor: Auditor

@@ -16,9 +16,9 @@ from hilum.audit.sending import AuditKeeper
 from hilum.config.console import Console
 from hilum.config.site import Site
 from hilum.config.tls import ListenerTls
-from hilum.console.app import NO_CARDS, application
+from hilum.console.app import NO_CARDS, NO_NEEDS, application
 from hilum.console.connections import LARGEST_HEAD, BoundedConnection
-from hilum.module import ModuleFacts
+from hilum.module import ModuleFacts, Need
 from hilum.records import Records
 from hilum.transport.tls import listener_context
 
@@ -47,12 +47,13 @@ def serve(
     records: Records,
     installed: Iterable[ModuleFacts],
     cards: Mapping[str, Path] = NO_CARDS,
+    needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
 ) -> None:
     """Serve the console until SIGTERM."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = 0 <= most < MOST_FILES
     resource.setrlimit(resource.RLIMIT_NOFILE, (most if few else MOST_FILES, most))
-    made = application(site, records, installed, cards)
+    made = application(site, records, installed, cards, needs)
     AuditKeeper(site.audit, made.state.desk.auditor).start()
     _Server(configuration(made, site.console, site.console.port)).run()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hilum.config.site import Site
 from hilum.console.server import serve
-from hilum.module import facts_of, installed_modules
+from hilum.module import facts_of, inputs_of, installed_modules
 from hilum.service.beginning import begin, open_records
 
 
@@ -16,4 +16,5 @@ def show(site: Site) -> None:
     begin(site.data)
     modules = installed_modules(site.models).values()
     cards = {module.name: Path(module.card) for module in modules if hasattr(module, "card")}
-    serve(site, open_records(site), [facts_of(module) for module in modules], cards)
+    needs = {module.name: inputs_of(module) for module in modules}
+    serve(site, open_records(site), [facts_of(module) for module in modules], cards, needs)

@@ -16,7 +16,7 @@ from hilum.records.states import WorkitemState
 DAY = 86400.0
 SHOWN_FAILURES = 5
 
-endpoints = pages("Modules", place=4)
+endpoints = pages("Modules", place=5)
 
 
 @dataclass(frozen=True)

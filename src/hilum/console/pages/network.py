@@ -13,7 +13,7 @@ from hilum.records import views
 from hilum.records.states import ARRIVED, PARKED, DeliveryState
 from hilum.sources import answer_of
 
-endpoints = pages("Network", place=5)
+endpoints = pages("Network", place=6)
 
 
 @endpoints.get("/network", Permission.LOOK, response_class=HTMLResponse)

@@ -16,7 +16,7 @@ from hilum.records.views.now import Chart
 DAY = 86400.0
 SPANS = (7, 30, 90)  # days to choose from
 
-endpoints = pages("Statistics", place=6)
+endpoints = pages("Statistics", place=7)
 
 Days = Annotated[int, Query(ge=1, le=366)]
 
