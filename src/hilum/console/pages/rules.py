@@ -16,7 +16,7 @@ from hilum.errors import ConfigurationError
 from hilum.inbox import Inbox
 from hilum.people.roles import Permission
 from hilum.records.search import StudyQuery
-from hilum.trying import RuleTrial, rules_in, study_on_disk, try_rules
+from hilum.trying import RuleTrial, TrialOutcome, rules_in, study_on_disk, try_rules
 
 MOST_STUDIES = 20
 LONGEST = 50_000  # characters of rules
@@ -101,7 +101,9 @@ def _trials(desk: Desk, wanted: tuple[Rule, ...], studies: int) -> list[StudyTri
 
 
 def _done(trials: tuple[RuleTrial, ...]) -> set[tuple[str, str, tuple[str, ...]]]:
-    return {(one.module, one.outcome, one.series) for one in trials}
+    """What comes of it; why a rule does nothing is not a difference."""
+    done = (TrialOutcome.ANALYSE, TrialOutcome.HOLD)
+    return {(one.module, one.outcome, one.series) for one in trials if one.outcome in done}
 
 
 def as_toml(rules: tuple[Rule, ...]) -> str:
