@@ -211,8 +211,10 @@ class Corrections:
             identities = set()
         if not identities:
             return LOOK_THERE
+        # no AE title or source is called so: to follow a sender is not to follow an archive
+        sender = f"{destination} (as it files them)"
         for identity in identities:
-            self._note(item.study_uid, identity, destination, ["PatientID"])
+            self._note(item.study_uid, identity, sender, ["PatientID"])
         return f"{how_to_decide(item.study_uid)}; or {LOOK_THERE}"
 
     def _restate(self, study_uid: str, patient: Dataset) -> set[str]:

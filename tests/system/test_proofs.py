@@ -106,6 +106,7 @@ def test_a_result_under_another_patient_is_misfiled_and_made_anew(
 
     study_uid = Instance.read(files[0]).study_uid
     (sent,) = hilum.records.corrections.open_ones()
+    assert sent.senders == ("query (as it files them)",)  # which no sender to be followed is called
     done, answer = ask(
         hilum.records,
         hilum.site.data,
