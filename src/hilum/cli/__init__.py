@@ -6,6 +6,7 @@ from rich.markup import escape
 
 from hilum.cli import (  # noqa: F401 - in the order of --help
     start,
+    check,
     files,
     state,
     finding,

@@ -1,0 +1,64 @@
+"""The command that checks settings before they are used."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+from rich.markup import escape
+
+from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, out, print_json
+from hilum.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from hilum.config.site import Site
+
+
+@dataclass(frozen=True)
+class CheckedPart:
+    """One part of the settings; `problem` says what is wrong and what to do, or is ""."""
+
+    part: str
+    problem: str
+
+
+@app.command()
+def check(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
+    """Check the settings as `hilum serve` does, and all parts of them; nothing is started.
+
+    Whether archives answer is not asked: `hilum destinations` and `hilum sources` do that.
+    """
+    from hilum.config import load
+    from hilum.service.preflight import check_console, check_ends, check_norms, check_rules
+
+    site = None
+    try:
+        site = load(config)
+        checked = [CheckedPart("settings", "")]
+    except ConfigurationError as error:
+        checked = [CheckedPart("settings", str(error))]
+    if site is not None:
+        checked += [
+            _checked("rules and modules", check_rules, site),
+            _checked("norms", check_norms, site),
+            _checked("console", check_console, site),
+            _checked("archives, notifiers and certificates", check_ends, site),
+        ]
+    if as_json:
+        print_json(checked)
+    else:
+        for one in checked:
+            out.print(f"{one.part}: {escape(one.problem) or 'good'}", style=_style(one))
+    raise typer.Exit(1 if any(one.problem for one in checked) else 0)
+
+
+def _checked(part: str, look: Callable[["Site"], None], site: "Site") -> CheckedPart:
+    try:
+        look(site)
+    except ConfigurationError as error:
+        return CheckedPart(part, str(error))
+    return CheckedPart(part, "")
+
+
+def _style(one: CheckedPart) -> str | None:
+    return "bold red" if one.problem else None
