@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from factory import a_delivery, a_study, a_workitem, put
-from hilum.audit import AuditedAct, AuditStore, ObjectType, audit_file
+from hilum.audit import AuditedAct, AuditOutcome, AuditStore, ObjectType, audit_file
 from hilum.people.roles import UserRole
 from hilum.records.models import DestinationStanding
 from hilum.records.states import DeliveryState, DestinationState, RequestAction, WorkitemState
@@ -282,3 +282,12 @@ def test_rules_are_sentences_and_others_can_be_tried(house: House) -> None:
         assert wrong.status_code == 422
         assert "this is no TOML" in wrong.text
         assert "<script>" not in wrong.text
+
+
+def test_what_a_role_does_not_allow_is_on_record_once(house: House) -> None:
+    with house.client(UserRole.VIEWER) as client:
+        for _ in range(3):
+            assert client.get("/people").status_code == 403
+    with closing(AuditStore(audit_file(house.site.data))) as store:
+        denied = [e for e in store.after(0, 100) if e.outcome is AuditOutcome.DENIED]
+    assert [(entry.object, entry.role) for entry in denied] == [("/people", "viewer")]

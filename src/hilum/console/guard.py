@@ -9,6 +9,7 @@ has to show the token of their session, in the header `X-Hilum-Token` or the for
 import hmac
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -18,6 +19,7 @@ from fastapi import Depends, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
+from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, ObjectType
 from hilum.config.console import Console
 from hilum.console.desk import Desk
 from hilum.console.endpoints import PERMISSION
@@ -113,12 +115,24 @@ async def _visitor(
     if visitor is None:
         return UNKNOWN
     if not visitor.may(permission):
+        denied = partial(_note_denied, request, visitor, permission)
+        await to_thread.run_sync(denied, limiter=request.app.state.desk.lookups)
         return Barred(HTTPStatus.FORBIDDEN, _lacks(visitor, permission))
     if not token and request.method not in SAFE:
         shown = await _form_token(request)
         if not hmac.compare_digest(shown.encode(), visitor.form_token.encode()):
             return OUTDATED
     return visitor
+
+
+def _note_denied(request: Request, visitor: Visitor, permission: Permission) -> None:
+    """Have it on record that somebody wanted what their role does not allow."""
+    desk: Desk = request.app.state.desk
+    wanted = AuditedObject(ObjectType.NOTHING, request.url.path)
+    reason = f"needs the permission to {permission}"
+    address = request.client.host if request.client else ""
+    outcome = AuditOutcome.DENIED
+    desk.auditor.note(AuditedAct.OPENED, visitor, wanted, "", reason, outcome, address)
 
 
 def _bearer(request: Request) -> str:
