@@ -290,4 +290,5 @@ def test_what_a_role_does_not_allow_is_on_record_once(house: House) -> None:
             assert client.get("/people").status_code == 403
     with closing(AuditStore(audit_file(house.site.data))) as store:
         denied = [e for e in store.after(0, 100) if e.outcome is AuditOutcome.DENIED]
-    assert [(entry.object, entry.role) for entry in denied] == [("/people", "viewer")]
+    told = [(entry.object, entry.role, entry.address) for entry in denied]
+    assert told == [("/people", "viewer", "127.0.0.1")]

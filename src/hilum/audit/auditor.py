@@ -51,6 +51,10 @@ class AuditedPerson(Protocol):
         """Who it is for sure: two may have one name."""
 
     @property
+    def address(self) -> str:
+        """That of their machine."""
+
+    @property
     def form_token(self) -> str:
         """That of their session; "" for a program, which has none."""
 
@@ -111,7 +115,9 @@ class Auditor:
             It cannot be written down, and so must not be done; looking at something may.
         """
         origin = Origin.CONSOLE if visitor.form_token else Origin.API
-        actor = Actor(visitor.name, visitor.role.value, visitor.identity, address, origin)
+        actor = Actor(
+            visitor.name, visitor.role.value, visitor.identity, address or visitor.address, origin
+        )
         look = (visitor.form_token, visitor.name, act, object.type, object.id, outcome or "")
         if act in LOOKS and self._is_same_look(look):
             return None

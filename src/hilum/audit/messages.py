@@ -229,16 +229,16 @@ def _objects(root: ET.Element, entry: AuditEntry) -> None:
         _object(root, study, entry.study_uid, name="study", reason=entry.reason)
     if known := PARTICIPANTS.get(entry.object_type):
         _object(root, known, *_named(entry), entry.reason)
-    if entry.patient_id:
+    if patient_id := _clean(entry.patient_id).strip():
         patient = Participant(PATIENT_NUMBER, "1", "1")
-        _object(root, patient, entry.patient_id, name="")  # no name is on record
+        _object(root, patient, patient_id, name="")  # no name is on record
 
 
 def _named(entry: AuditEntry) -> tuple[str, str]:
     """ID and name of an object."""
     if entry.object_type is ObjectType.AUDIT_TRAIL:
         return AUDIT_LOG_URI, AUDIT_LOG_NAME
-    return entry.object or entry.object_type, entry.object_type
+    return _clean(entry.object).strip() or entry.object_type, entry.object_type
 
 
 def _object(root: ET.Element, known: Participant, id: str, name: str, reason: str = "") -> None:

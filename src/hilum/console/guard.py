@@ -8,7 +8,7 @@ has to show the token of their session, in the header `X-Hilum-Token` or the for
 
 import hmac
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -114,6 +114,7 @@ async def _visitor(
         return Barred(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
     if visitor is None:
         return UNKNOWN
+    visitor = replace(visitor, address=request.client.host if request.client else "")
     if not visitor.may(permission):
         denied = partial(_note_denied, request, visitor, permission)
         await to_thread.run_sync(denied, limiter=request.app.state.desk.lookups)
@@ -130,9 +131,7 @@ def _note_denied(request: Request, visitor: Visitor, permission: Permission) -> 
     desk: Desk = request.app.state.desk
     wanted = AuditedObject(ObjectType.NOTHING, request.url.path)
     reason = f"needs the permission to {permission}"
-    address = request.client.host if request.client else ""
-    outcome = AuditOutcome.DENIED
-    desk.auditor.note(AuditedAct.OPENED, visitor, wanted, "", reason, outcome, address)
+    desk.auditor.note(AuditedAct.OPENED, visitor, wanted, "", reason, AuditOutcome.DENIED)
 
 
 def _bearer(request: Request) -> str:

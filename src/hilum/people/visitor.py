@@ -17,6 +17,7 @@ class Visitor:
     role: UserRole
     form_token: str = ""
     identity: str = ""
+    address: str = ""  # of their machine
 
     def may(self, permission: Permission) -> bool:
         """Whether their role allows it."""
