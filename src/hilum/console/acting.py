@@ -8,7 +8,6 @@ from hilum.console.acts import StudyAct
 from hilum.console.desk import Desk
 from hilum.people.visitor import Visitor
 from hilum.records.listed import ListedStudy
-from hilum.records.search import StudyQuery
 from hilum.records.views import WorkitemView
 
 
@@ -43,10 +42,3 @@ def ask_for(
     if not reply.done:
         desk.auditor.note(*done, study.patient_id, reply.text, AuditOutcome.FAILED)
     return reply
-
-
-def study_at(desk: Desk, address: str) -> ListedStudy | None:
-    """What the list says of the study with this address: patient, order, state."""
-    query = StudyQuery(words=(address,))
-    rows = desk.records.search.page(query, desk.records.search.count(query), 0, 10)
-    return next((row for row in rows if row.address == address), None)

@@ -90,6 +90,11 @@ class SearchRecords:
         (row,) = select(self._database, sa.select(_NUMBER).where(older))
         return int(row.number)
 
+    def at(self, place: str) -> ListedStudy | None:
+        """The study with the address `place`, if there is one."""
+        found = read(self._database, ListedStudy, _LINES.where(address.address == place))
+        return found[0] if found else None
+
     def page(self, query: StudyQuery, total: int, skip: int, most: int) -> list[ListedStudy]:
         """The `most` that follow the first `skip` of the `total` ones that are found.
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Body, HTTPException
 
-from hilum.console.acting import ask_for, study_at
+from hilum.console.acting import ask_for
 from hilum.console.acts import OFFERED
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
@@ -51,7 +51,7 @@ class OfferedAct:
 @endpoints.get(f"{V1}/studies/{{address}}/acts", Permission.ACT)
 def list_acts(desk: OurDesk, address: str) -> list[OfferedAct]:
     """What can be done with the workitems of the study at this address."""
-    listed = study_at(desk, address)
+    listed = desk.records.search.at(address)
     if listed is None:
         raise HTTPException(404, "there is no study at this address")
     return [
@@ -66,7 +66,7 @@ def act(
     desk: OurDesk, visitor: OurVisitor, address: str, wanted: Annotated[WantedAct, Body()]
 ) -> ActReply:
     """Ask the gateway to do something with a workitem of the study at this address."""
-    listed = study_at(desk, address)
+    listed = desk.records.search.at(address)
     items = views.study(desk.records, listed.study_uid).workitems if listed else ()
     item = next((item for item in items if item.id == wanted.workitem), None)
     if listed is None or item is None:

@@ -11,7 +11,7 @@ from fastapi import Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from hilum.audit import AuditedAct, AuditedObject, ObjectType
-from hilum.console.acting import ask_for, study_at
+from hilum.console.acting import ask_for
 from hilum.console.acts import BULK, OFFERED
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
@@ -140,7 +140,7 @@ def act_on_many(
         raise HTTPException(422, "this is done with one study at a time")
     number = 0
     for address in study:
-        listed = study_at(desk, address)
+        listed = desk.records.search.at(address)
         for item in views.study(desk.records, listed.study_uid).workitems if listed else ():
             act = next((act for act in OFFERED[item.state] if act.action is action), None)
             if listed and act and item.superseded_by is None:

@@ -8,7 +8,7 @@ from fastapi import Form, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from hilum.audit import AuditedAct, AuditedObject
-from hilum.console.acting import ask_for, study_at
+from hilum.console.acting import ask_for
 from hilum.console.acts import OFFERED
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
@@ -69,7 +69,7 @@ def study(
     view = _found(desk, address)
     trace = views.trace(desk.records, view.study_uid)
     now = time.time()
-    listed = study_at(desk, address)
+    listed = desk.records.search.at(address)
     if visitor.may(Permission.SEE_PATIENTS):
         _note_look(desk, visitor, listed)
     standing = [item for item in view.workitems if item.superseded_by is None]
@@ -103,7 +103,7 @@ def act(
     reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Ask the gateway to do something, and show what it says."""
-    listed = study_at(desk, address)
+    listed = desk.records.search.at(address)
     item = next((item for item in _found(desk, address).workitems if item.id == workitem), None)
     if listed is None or item is None:
         raise HTTPException(404, "this study has no such workitem")
@@ -120,7 +120,7 @@ def act(
 def download(desk: OurDesk, visitor: OurVisitor, address: str, identity: str) -> FileResponse:
     """The file of a result object."""
     result = _result(desk, address, identity)
-    _note_look(desk, visitor, study_at(desk, address))
+    _note_look(desk, visitor, desk.records.search.at(address))
     name = f"{result.kind}{SUFFIX.get(result.media_type, '')}"
     return FileResponse(desk.site.data / result.path, media_type=result.media_type, filename=name)
 
