@@ -22,7 +22,9 @@ def _moody(mood: str) -> Callable[[Trial], None]:
     def inject(trial: Trial) -> None:
         if mood == "kills":
             trial.most_inferences = MOST_RUNS + 1  # the last one only writes the refusal
-        bad = trial.study(mood, refusal=True, state="failed")
+        # one that keeps nearly all memory may just get by itself: that is right, too
+        told = {"refusal": None} if mood == "hoards" else {"refusal": True, "state": "failed"}
+        bad = trial.study(mood, **told)
         good = trial.study(state="completed")
         trial.send(bad, good)
         trial.lifted()
