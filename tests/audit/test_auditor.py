@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from hilum.audit import (
     AuditNote,
     Auditor,
     AuditOutcome,
+    AuditStore,
     ObjectType,
     Origin,
+    audit_file,
 )
 from hilum.audit.auditor import MOST_LOOKS, NOT_DONE, SAME_LOOK_SECONDS
 from hilum.audit.entry import LONGEST
@@ -278,3 +281,23 @@ def test_notes_are_written_down_together_or_not_at_all(tmp_path: Path) -> None:
         with pytest.raises(sqlite3.IntegrityError):
             made.store.add(a_note(), broken)
         assert made.store.head() is None
+
+
+def test_another_look_at_the_file_in_this_process_loses_nothing(tmp_path: Path) -> None:
+    """Alarms and `verify` open the trail beside the console, while commands come and go."""
+    head = (
+        "import sys; from pathlib import Path; from hilum.audit import AuditStore;"
+        "store = AuditStore(Path(sys.argv[1])); print(store.head().number); store.close()"
+    )
+    file = audit_file(tmp_path)
+
+    def seen_elsewhere() -> int:
+        command = [sys.executable, "-c", head, str(file)]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    with closing(Auditor(tmp_path)) as made:
+        for number in range(1, 4):
+            made.note(AuditedAct.SEARCHED, ALICE, AuditedObject(ObjectType.SEARCH, "finds"))
+            with closing(AuditStore(file)) as beside:
+                assert beside.count(AuditFilter()) == number
+            assert seen_elsewhere() == number  # as the last one to leave, if our locks were gone

@@ -34,7 +34,7 @@ def text_of(page: str) -> str:
 
 def test_an_empty_house_says_what_to_expect(house: House) -> None:
     now = text_of(house.get("/"))
-    assert "All is well." in now
+    assert "Nothing needs a person. Nothing was sent to out yet" in now
     assert f"No study yet. Hilum listens as HIPPOAI on 127.0.0.1:{house.site.receiver.port}" in now
     assert "No study has come yet." in text_of(house.get("/studies"))
     for page in PAGES:

@@ -49,7 +49,7 @@ GO_ON = frozenset(
         AuditedAct.LOGOUT,
     }
 )
-LOOKS = frozenset({AuditedAct.OPENED, AuditedAct.SEARCHED, AuditedAct.AUDIT_READ})
+LOOKS = frozenset({AuditedAct.OPENED, AuditedAct.AUDIT_READ})
 
 
 class AuditOutcome(StrEnum):

@@ -170,7 +170,7 @@ class AuditStore:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            os.close(opened_privately(self.file))
+            self._make()
             self._connection = sqlite3.connect(
                 self.file, self._patience, isolation_level=None, check_same_thread=False
             )
@@ -179,6 +179,15 @@ class AuditStore:
             self._connection.execute("PRAGMA secure_delete=ON")  # patient IDs that were purged
             require_tables(self._connection)
         return self._connection
+
+    def _make(self) -> None:
+        """Make the file, readable by its owner only, if it is not there.
+
+        One that is there is left alone: whoever closes any descriptor of it takes away the locks of
+        every connection that this process has to it (https://sqlite.org/howtocorrupt.html, 2.2).
+        """
+        if not self.file.exists():
+            os.close(opened_privately(self.file))
 
     def _drop(self) -> None:
         if self._connection is not None:

@@ -64,7 +64,9 @@ def resend(
         about = f"{lack.item.module} {lack.item.id[-8:]} of study {lack.item.study_uid}"
         out.print(escape(f"{about}: {what}"), style="bold red" if lack.removed else None)
     to_send = [lack.item.id for lack in found if not lack.removed]
-    if not to_send:
+    if not records.deliveries.arrived_in(to, period):
+        say.print(f"nothing had arrived at {to} in this time, so it was not asked")
+    elif not to_send:
         say.print(f"{to} lacks nothing that is here")
     all_done = dry_run or _ask_for_all(RequestAction.RESEND, to_send, config, to)
     raise typer.Exit(0 if all_done and len(to_send) == len(found) else 1)

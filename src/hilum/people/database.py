@@ -83,8 +83,10 @@ class PeopleDatabase:
         self._file = data / FILE
         try:
             make_private(data)
-            # its log and index beside it get the same mode
-            os.close(os.open(self._file, os.O_CREAT | os.O_RDWR, 0o600))
+            # its log and index beside it get the same mode; one that is there is left alone, since
+            # closing it would take away the locks of other connections of this process
+            if not self._file.exists():
+                os.close(os.open(self._file, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise HilumError(f"{self._file}: {error.strerror}") from error
         self._database = Database(f"sqlite:///{self._file}", PATIENCE, self._end)

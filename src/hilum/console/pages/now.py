@@ -14,6 +14,7 @@ from hilum.console.rendering import look
 from hilum.inbox.room import free_mib
 from hilum.people.roles import Permission
 from hilum.records import views
+from hilum.records.states import DestinationState
 from hilum.severity import Severity
 from hilum.wording import counted
 
@@ -31,7 +32,8 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
     destinations = views.destinations(site, records)
     silent = [source.name for source in sources if look(source.state) == "failed"]
     silent += [place.name for place in destinations if look(place.state) == "failed"]
-    sentence, seen = _sentence(alarms, silent)
+    unknown = [p.name for p in destinations if p.state is DestinationState.UNKNOWN]
+    sentence, seen = _sentence(alarms, silent, unknown)
     return desk.rendering.page(
         request,
         "now.html",
@@ -52,8 +54,13 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
     )
 
 
-def _sentence(alarms: Sequence[Alarm], silent: Sequence[str]) -> tuple[str, str]:
-    """How things stand in one sentence, and how that looks; `silent` do not answer."""
+def _sentence(
+    alarms: Sequence[Alarm], silent: Sequence[str], unknown: Sequence[str]
+) -> tuple[str, str]:
+    """How things stand in one sentence, and how that looks.
+
+    `silent` do not answer; of `unknown` nobody knows yet, because nothing was sent there.
+    """
     if alarms:
         rest = len(alarms) - 1
         more = f", and {counted(rest, 'more alarm')}" if rest else ""
@@ -64,4 +71,9 @@ def _sentence(alarms: Sequence[Alarm], silent: Sequence[str]) -> tuple[str, str]
             f"Nothing needs a person, but there is no answer from {', '.join(silent)}.",
             "caution",
         )
+    if unknown:
+        text = (
+            f"Nothing needs a person. Nothing was sent to {', '.join(unknown)} yet: test it there."
+        )
+        return text, "working"
     return "All is well.", "well"

@@ -132,7 +132,7 @@ def act_on_many(
     desk: OurDesk,
     visitor: OurVisitor,
     action: Annotated[RequestAction, Form()],
-    study: Annotated[list[str], Form(max_length=MOST_AT_ONCE)],
+    study: Annotated[list[str], Form(max_length=MOST_AT_ONCE)] = [],  # noqa: B006 - read only
     back: Annotated[str, Form(max_length=300)] = "/studies",
 ) -> RedirectResponse:
     """Ask the gateway for the same with each of several studies, where it can be done."""
@@ -176,5 +176,14 @@ def _list(request: Request, desk: Desk, address: ListAddress, query: StudyQuery)
         orders=list(StudyOrder),
         modules=sorted({module.name for module in desk.modules}),
         bulk=BULK,
-        said=f"Asked for {counted(int(asked), 'analysis')}." if asked.isdecimal() else "",
+        said=_said(asked),
     )
+
+
+def _said(asked: str) -> str:
+    """How often something was asked for, in words; "" where nothing was."""
+    if not asked.isdecimal():
+        return ""
+    if not int(asked):
+        return "Nothing was asked for: choose studies in which this can be done."
+    return f"The gateway was asked to do it with {counted(int(asked), 'workitem')}."
