@@ -73,7 +73,7 @@ def _sentence(
         )
     if unknown:
         text = (
-            f"Nothing needs a person. Nothing was sent to {', '.join(unknown)} yet: test it there."
+            f"Nothing needs a person. Nothing was sent to {', '.join(unknown)} yet; Network tests it."
         )
         return text, "working"
     return "All is well.", "well"
