@@ -72,8 +72,7 @@ def _sentence(
             "caution",
         )
     if unknown:
-        text = (
-            f"Nothing needs a person. Nothing was sent to {', '.join(unknown)} yet; Network tests it."
-        )
+        places = ", ".join(unknown)
+        text = f"Nothing needs a person. Nothing was sent to {places} yet; Network tests it."
         return text, "working"
     return "All is well.", "well"
