@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def the_alarms(data: Path, **settings: object) -> list[str]:
 def test_an_entry_says_who_did_what_to_what_and_why(tmp_path: Path) -> None:
     with auditor(tmp_path / "data") as made:
         about = AuditedObject.workitem("w1", "1.2.3")
-        made.note(AuditedAct.WITHDRAW, ALICE, about, "P1", "wrong side", address="10.1.2.3")
+        alice = replace(ALICE, address="10.1.2.3")
+        made.note(AuditedAct.WITHDRAW, alice, about, "P1", "wrong side")
         made.note(AuditedAct.RETRY, PROGRAM, STUDY, outcome=AuditOutcome.DENIED)
         first, second = everything(made)
     assert (first.person, first.role, first.account) == ("alice", "operator", "local:alice")

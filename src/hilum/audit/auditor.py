@@ -99,7 +99,6 @@ class Auditor:
         patient_id: str = "",
         reason: str = "",
         outcome: AuditOutcome | None = None,
-        address: str = "",
     ) -> AuditEntry | None:
         """Write down what a visitor of the console or of the API does, before it is done.
 
@@ -115,9 +114,7 @@ class Auditor:
             It cannot be written down, and so must not be done; looking at something may.
         """
         origin = Origin.CONSOLE if visitor.form_token else Origin.API
-        actor = Actor(
-            visitor.name, visitor.role.value, visitor.identity, address or visitor.address, origin
-        )
+        actor = Actor(visitor.name, visitor.role.value, visitor.identity, visitor.address, origin)
         look = (visitor.form_token, visitor.name, act, object.type, object.id, outcome or "")
         if act in LOOKS and self._is_same_look(look):
             return None

@@ -35,11 +35,9 @@ class AuditPage:
 
 
 def read_audit(
-    auditor: Auditor, person: AuditedPerson, wanted: AuditFilter, page: int, address: str
+    auditor: Auditor, person: AuditedPerson, wanted: AuditFilter, page: int
 ) -> AuditPage:
     """One page for a visitor of the console or of the API; that they read it is an entry."""
     about = AuditedObject(ObjectType.AUDIT_TRAIL, wanted.patient_id and "of one patient")
-    auditor.note(
-        AuditedAct.AUDIT_READ, person, about, patient_id=wanted.patient_id, address=address
-    )
+    auditor.note(AuditedAct.AUDIT_READ, person, about, patient_id=wanted.patient_id)
     return AuditPage.of(auditor.store, wanted, page)

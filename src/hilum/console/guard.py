@@ -85,6 +85,11 @@ def cookie_name(console: Console) -> str:
     return "__Host-hilum" if console.is_encrypted else f"hilum-{console.port}"
 
 
+def address_of_browser(request: Request) -> str:
+    """Where a request comes from, "" if that is not known."""
+    return request.client.host if request.client else ""
+
+
 async def signed_in(request: Request, is_use: bool = True) -> Visitor | None:
     """Who has signed in with this browser; `is_use` says that a person asks."""
     desk: Desk = request.app.state.desk
@@ -114,7 +119,7 @@ async def _visitor(
         return Barred(HTTPStatus.SERVICE_UNAVAILABLE, str(error))
     if visitor is None:
         return UNKNOWN
-    visitor = replace(visitor, address=request.client.host if request.client else "")
+    visitor = replace(visitor, address=address_of_browser(request))
     if not visitor.may(permission):
         denied = partial(_note_denied, request, visitor, permission)
         await to_thread.run_sync(denied, limiter=request.app.state.desk.lookups)

@@ -7,6 +7,7 @@ from fastapi import Request
 
 from hilum.audit import Actor, AuditedAct, AuditOutcome, Origin
 from hilum.console.desk import Desk
+from hilum.console.guard import address_of_browser
 from hilum.people.visitor import Visitor
 
 
@@ -20,16 +21,11 @@ async def note_login(
     identity: str = "",
 ) -> None:
     """Somebody signs in as `person`, or tries to; `reason` says how, or why it fails."""
-    actor = Actor(person, role, identity, _address(request), Origin.CONSOLE)
+    actor = Actor(person, role, identity, address_of_browser(request), Origin.CONSOLE)
     note = partial(desk.auditor.note_of, actor, AuditedAct.LOGIN, reason=reason, outcome=outcome)
     await to_thread.run_sync(note)
 
 
-async def note_logout(request: Request, desk: Desk, visitor: Visitor) -> None:
+async def note_logout(desk: Desk, visitor: Visitor) -> None:
     """Somebody signs out."""
-    note = partial(desk.auditor.note, AuditedAct.LOGOUT, visitor, address=_address(request))
-    await to_thread.run_sync(note)
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client else ""
+    await to_thread.run_sync(partial(desk.auditor.note, AuditedAct.LOGOUT, visitor))

@@ -19,14 +19,13 @@ Returned = TypeVar("Returned")
 
 @dataclass(frozen=True)
 class Peopling:
-    """Acts of `visitor`, who asks from `address`.
+    """Acts of `visitor`.
 
     Each raises `HilumError`, with the reason, if it was not done.
     """
 
     desk: Desk
     visitor: Visitor
-    address: str
 
     def add(self, name: str, role: UserRole, password: str) -> Person:
         """Add an account."""
@@ -74,9 +73,9 @@ class Peopling:
         what = AuditedObject(ObjectType.PERSON, name)
         note = self.desk.auditor.note
         done = (AuditedAct.PEOPLE_CHANGED, self.visitor, what, "")
-        note(*done, reason, address=self.address)
+        note(*done, reason)
         try:
             return work()
         except HilumError as error:
-            note(*done, str(error), AuditOutcome.FAILED, self.address)
+            note(*done, str(error), AuditOutcome.FAILED)
             raise

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import HTTPException, Query, Request
+from fastapi import HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.audit import AuditedAct
@@ -62,7 +62,6 @@ def in_words() -> Iterator[None]:
 
 @endpoints.get(f"{V1}/audit", Permission.ADMINISTER)
 def list_audit(
-    request: Request,
     desk: OurDesk,
     visitor: OurVisitor,
     person: Text = "",
@@ -74,16 +73,14 @@ def list_audit(
 ) -> Any:
     """One page of who did what, the latest first."""
     wanted = AuditFilter(person, act, study_uid, since=since, until=until)
-    return _page(request, desk, visitor, wanted, page)
+    return _page(desk, visitor, wanted, page)
 
 
 @endpoints.post(f"{V1}/audit/search", Permission.ADMINISTER)
-def search_audit(
-    request: Request, desk: OurDesk, visitor: OurVisitor, question: AuditQuestion
-) -> Any:
+def search_audit(desk: OurDesk, visitor: OurVisitor, question: AuditQuestion) -> Any:
     """The same, also for one patient, whose ID then stands in no address."""
     values = question.model_dump(exclude={"page"})
-    return _page(request, desk, visitor, AuditFilter(**values), question.page)
+    return _page(desk, visitor, AuditFilter(**values), question.page)
 
 
 @endpoints.post(f"{V1}/audit/verify", Permission.ADMINISTER)
@@ -94,7 +91,6 @@ def verify_audit(desk: OurDesk, known: KnownHead) -> Any:
     return {**as_json(report), "is_whole": report.is_whole}
 
 
-def _page(request: Request, desk: Desk, visitor: Visitor, wanted: AuditFilter, page: int) -> Any:
-    address = request.client.host if request.client else ""
+def _page(desk: Desk, visitor: Visitor, wanted: AuditFilter, page: int) -> Any:
     with in_words():
-        return as_json(read_audit(desk.auditor, visitor, wanted, page, address))
+        return as_json(read_audit(desk.auditor, visitor, wanted, page))

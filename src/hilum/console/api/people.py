@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.console.api import V1
@@ -60,8 +60,8 @@ class NewToken(_Body):
     days: int = Field(365, ge=1, le=MOST_DAYS)
 
 
-def _peopling(request: Request, desk: OurDesk, visitor: OurVisitor) -> Peopling:
-    return Peopling(desk, visitor, request.client.host if request.client else "")
+def _peopling(desk: OurDesk, visitor: OurVisitor) -> Peopling:
+    return Peopling(desk, visitor)
 
 
 OurPeopling = Annotated[Peopling, Depends(_peopling)]

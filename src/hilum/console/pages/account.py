@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse, Response
 from hilum.console.api.people import OurPeopling
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
-from hilum.console.guard import OurVisitor
-from hilum.console.pages.login import BUSY, LONGEST_WAIT, MANY, address_of_browser, begin
+from hilum.console.guard import OurVisitor, address_of_browser
+from hilum.console.pages.login import BUSY, LONGEST_WAIT, MANY, begin
 from hilum.console.pages.people import require_same
 from hilum.errors import HilumError
 from hilum.people.accounts import identity_of

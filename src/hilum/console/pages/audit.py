@@ -84,9 +84,8 @@ def _page(
     page: int,
     report: ChainReport | None = None,
 ) -> HTMLResponse:
-    address = request.client.host if request.client else ""
     with in_words():
-        shown = read_audit(desk.auditor, visitor, wanted, page, address)
+        shown = read_audit(desk.auditor, visitor, wanted, page)
     return desk.rendering.page(
         request,
         "audit.html",

@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from hilum.audit import AuditOutcome
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
-from hilum.console.guard import OurVisitor, cookie_name, signed_in
+from hilum.console.guard import OurVisitor, address_of_browser, cookie_name, signed_in
 from hilum.console.noting import note_login, note_logout
 from hilum.console.protection import is_from_this_machine
 from hilum.errors import HilumError
@@ -101,7 +101,7 @@ async def enter(request: Request, desk: OurDesk, key: Annotated[str, Form()] = "
 @endpoints.post("/logout", Permission.LOOK)
 async def sign_out(request: Request, desk: OurDesk, visitor: OurVisitor) -> Response:
     """End the session."""
-    await note_logout(request, desk, visitor)
+    await note_logout(desk, visitor)
     await _end(request, desk)
     answer = _go_to("/login")
     answer.delete_cookie(cookie_name(desk.site.console), secure=desk.site.console.is_encrypted)
@@ -182,8 +182,3 @@ def _pause(request: Request, desk: Desk, next: str, seconds: float) -> HTMLRespo
 
 def _no_entrance(request: Request, desk: Desk, problem: str) -> HTMLResponse:
     return desk.rendering.page(request, "enter.html", HTTPStatus.FORBIDDEN, problem=problem)
-
-
-def address_of_browser(request: Request) -> str:
-    """Where a request comes from, "" if that is not known."""
-    return request.client.host if request.client else ""

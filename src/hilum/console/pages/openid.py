@@ -12,8 +12,9 @@ from hilum.audit import AuditOutcome
 from hilum.config.console import Console
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
+from hilum.console.guard import address_of_browser
 from hilum.console.noting import note_login
-from hilum.console.pages.login import address_of_browser, begin, local_path, page
+from hilum.console.pages.login import begin, local_path, page
 from hilum.errors import HilumError
 from hilum.people.keys import new_key
 from hilum.people.openid import Provider, Way
