@@ -2,12 +2,16 @@
 
 from typing import NamedTuple
 
+from fastapi import HTTPException
+
 from hilum.asking import answer_to, request
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome
-from hilum.console.acts import StudyAct
+from hilum.console.acts import StudyAct, offered
 from hilum.console.desk import Desk
 from hilum.people.visitor import Visitor
+from hilum.records import views
 from hilum.records.listed import ListedStudy
+from hilum.records.states import RequestAction
 from hilum.records.views import WorkitemView
 
 
@@ -42,3 +46,34 @@ def ask_for(
     if not reply.done:
         desk.auditor.note(*done, study.patient_id, reply.text, AuditOutcome.FAILED)
     return reply
+
+
+def ask_at(
+    desk: Desk,
+    visitor: Visitor,
+    address: str,
+    workitem: str,
+    action: RequestAction,
+    reason: str,
+    patience: float,
+) -> GatewayReply:
+    """The same for a workitem of the study at `address`, by its id, if it is offered now.
+
+    Raises
+    ------
+    HTTPException
+        404: there is no such study or workitem; 409: not in this state; 422: the reason is missing.
+    """
+    study = desk.records.search.at(address)
+    if study is None:
+        raise HTTPException(404, "there is no study at this address")
+    items = views.study(desk.records, study.study_uid).workitems
+    item = next((item for item in items if item.id == workitem), None)
+    if item is None:
+        raise HTTPException(404, "this study has no such workitem")
+    act = offered(item.state, action)
+    if act is None:
+        raise HTTPException(409, f"it is {item.state} now: look at it again")
+    if act.needs_reason and not reason:
+        raise HTTPException(422, "say the reason: people read it in the archive")
+    return ask_for(desk, visitor, study, item, act, reason, patience)

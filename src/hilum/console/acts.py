@@ -45,3 +45,8 @@ OFFERED: dict[WorkitemState, tuple[StudyAct, ...]] = {
 
 # What can be done with several studies at once, each of them where it is offered.
 BULK = (RUN_AGAIN, SEND_AGAIN, STOP)
+
+
+def offered(state: WorkitemState, action: RequestAction) -> StudyAct | None:
+    """What is offered under `action` for a workitem in `state`, if anything is."""
+    return next((act for act in OFFERED[state] if act.action is action), None)

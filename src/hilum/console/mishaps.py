@@ -1,5 +1,7 @@
 """What somebody sees when their request cannot be done: a page, or JSON for a program."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
@@ -9,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from hilum.console.api import V1
 from hilum.console.desk import Desk
-from hilum.errors import AuditUnavailable
+from hilum.errors import AuditUnavailable, HilumError
 
 TITLES = {
     HTTPStatus.NOT_FOUND: "Not here",
@@ -17,6 +19,20 @@ TITLES = {
     HTTPStatus.CONFLICT: "Not any more",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Not understood",
 }
+
+
+@contextmanager
+def told_as(status: int) -> Iterator[None]:
+    """An error of ours inside becomes an answer with this HTTP status and its own words.
+
+    What cannot be put on record stays what it is: 503.
+    """
+    try:
+        yield
+    except AuditUnavailable:
+        raise
+    except HilumError as error:
+        raise HTTPException(status, str(error)) from error
 
 
 def add_to(application: FastAPI) -> None:

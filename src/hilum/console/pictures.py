@@ -7,6 +7,9 @@ from pathlib import Path
 import pydicom
 from PIL import Image
 
+from hilum.dicom.instance import Instance
+from hilum.errors import UnreadableError
+
 
 def picture_of(path: Path) -> bytes:
     """The Secondary Capture at `path`, one of Hilum's own, as PNG."""
@@ -16,16 +19,13 @@ def picture_of(path: Path) -> bytes:
 
 
 def series_of(path: Path) -> str:
-    """The Series Instance UID of the received image at `path`; "" if it is not there."""
+    """The Series Instance UID of the received image at `path`; "" if it cannot be read."""
     try:
         return _series_uid(path, path.stat().st_mtime_ns)
-    except FileNotFoundError:
+    except (FileNotFoundError, UnreadableError):
         return ""
 
 
 @lru_cache(5000)
 def _series_uid(path: Path, _changed: int) -> str:
-    header = pydicom.dcmread(
-        path, stop_before_pixels=True, force=True, specific_tags=["SeriesInstanceUID"]
-    )
-    return str(header.get("SeriesInstanceUID", ""))
+    return Instance.read(path).series_uid

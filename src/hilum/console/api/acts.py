@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Body, HTTPException
 
-from hilum.console.acting import ask_for
+from hilum.console.acting import ask_at
 from hilum.console.acts import OFFERED
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
@@ -16,6 +16,7 @@ from hilum.records import views
 from hilum.records.states import RequestAction, WorkitemState
 
 PATIENCE = 5.0  # s; a gateway that runs answers at once
+LONGEST_REASON = 500  # characters; what follows is left out
 
 endpoints = resource()
 
@@ -66,16 +67,6 @@ def act(
     desk: OurDesk, visitor: OurVisitor, address: str, wanted: Annotated[WantedAct, Body()]
 ) -> ActReply:
     """Ask the gateway to do something with a workitem of the study at this address."""
-    listed = desk.records.search.at(address)
-    items = views.study(desk.records, listed.study_uid).workitems if listed else ()
-    item = next((item for item in items if item.id == wanted.workitem), None)
-    if listed is None or item is None:
-        raise HTTPException(404, "the study at this address has no such workitem")
-    offered = next((a for a in OFFERED[item.state] if a.action is wanted.action), None)
-    if offered is None:
-        raise HTTPException(409, f"it is {item.state} now, so this cannot be done")
-    reason = wanted.reason.strip()[:500]
-    if offered.needs_reason and not reason:
-        raise HTTPException(422, "say the reason: people read it in the archive")
-    reply = ask_for(desk, visitor, listed, item, offered, reason, PATIENCE)
-    return ActReply(*reply)
+    reason = wanted.reason.strip()[:LONGEST_REASON]
+    asked = (address, wanted.workitem, wanted.action, reason, PATIENCE)
+    return ActReply(*ask_at(desk, visitor, *asked))

@@ -1,10 +1,8 @@
 """The audit trail: who did what, and whether it is as it was written."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import HTTPException, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.audit import AuditedAct
@@ -15,7 +13,7 @@ from hilum.console.api import V1
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import resource
 from hilum.console.guard import OurVisitor
-from hilum.errors import AuditUnavailable, HilumError
+from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
 from hilum.people.visitor import Visitor
 from hilum.records.views import as_json
@@ -49,17 +47,6 @@ class KnownHead(BaseModel):
     head: str = Field("", max_length=128)
 
 
-@contextmanager
-def in_words() -> Iterator[None]:
-    """An error inside becomes an answer: 503 if the trail cannot be read, else 404."""
-    try:
-        yield
-    except AuditUnavailable as error:
-        raise HTTPException(503, str(error)) from error
-    except HilumError as error:
-        raise HTTPException(404, str(error)) from error
-
-
 @endpoints.get(f"{V1}/audit", Permission.ADMINISTER)
 def list_audit(
     desk: OurDesk,
@@ -86,11 +73,11 @@ def search_audit(desk: OurDesk, visitor: OurVisitor, question: AuditQuestion) ->
 @endpoints.post(f"{V1}/audit/verify", Permission.ADMINISTER)
 def verify_audit(desk: OurDesk, known: KnownHead) -> Any:
     """Whether every entry is as it was written, and the head that is `known` among them."""
-    with in_words():
+    with told_as(404):
         report = desk.auditor.store.verify(ChainHead.parse(known.head) if known.head else None)
     return {**as_json(report), "is_whole": report.is_whole}
 
 
 def _page(desk: Desk, visitor: Visitor, wanted: AuditFilter, page: int) -> Any:
-    with in_words():
+    with told_as(404):
         return as_json(read_audit(desk.auditor, visitor, wanted, page))

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import Body, HTTPException
+from fastapi import Body
 
 from hilum.audit import AuditedAct, AuditedObject, ObjectType
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
 from hilum.console.guard import OurVisitor
-from hilum.errors import HilumError
+from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.search import StudyQuery
@@ -48,7 +48,5 @@ def find_studies(
     values = {name: value for name, value in vars(wanted).items() if name != "page"}
     searched = AuditedObject(ObjectType.SEARCH, "finds")
     desk.auditor.note(AuditedAct.SEARCHED, visitor, searched, wanted.patient_id)
-    try:
+    with told_as(422):
         return as_json(views.find(desk.records, StudyQuery(**values), wanted.page))
-    except HilumError as error:
-        raise HTTPException(422, str(error)) from error

@@ -1,18 +1,16 @@
 """Accounts of people, and tokens of programs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
 from hilum.console.guard import OurVisitor
+from hilum.console.mishaps import told_as
 from hilum.console.peopling import Peopling
-from hilum.errors import AuditUnavailable, HilumError
 from hilum.people.passwords import LONGEST
 from hilum.people.roles import Permission, UserRole
 from hilum.records.views import as_json
@@ -67,17 +65,6 @@ def _peopling(desk: OurDesk, visitor: OurVisitor) -> Peopling:
 OurPeopling = Annotated[Peopling, Depends(_peopling)]
 
 
-@contextmanager
-def _in_words() -> Iterator[None]:
-    """An error inside becomes an answer: 503 if it cannot be put on record, else 409."""
-    try:
-        yield
-    except AuditUnavailable as error:
-        raise HTTPException(503, str(error)) from error
-    except HilumError as error:
-        raise HTTPException(409, str(error)) from error
-
-
 @endpoints.get(f"{V1}/people", Permission.ADMINISTER)
 def list_people(desk: OurDesk) -> Any:
     """The accounts."""
@@ -87,35 +74,35 @@ def list_people(desk: OurDesk) -> Any:
 @endpoints.post(f"{V1}/people", Permission.ADMINISTER, status_code=201)
 def add_person(peopling: OurPeopling, new: NewPerson) -> Any:
     """Add an account."""
-    with _in_words():
+    with told_as(409):
         return as_json(peopling.add(new.name, new.role, new.password))
 
 
 @endpoints.post(f"{V1}/people/{{name}}/role", Permission.ADMINISTER, status_code=204)
 def set_role(peopling: OurPeopling, name: str, new: NewRole) -> None:
     """Give somebody else another role."""
-    with _in_words():
+    with told_as(409):
         peopling.set_role(name, new.role)
 
 
 @endpoints.post(f"{V1}/people/{{name}}/disabled", Permission.ADMINISTER, status_code=204)
 def set_disabled(peopling: OurPeopling, name: str, wanted: Disabling) -> None:
     """Keep somebody else out, or let them in again."""
-    with _in_words():
+    with told_as(409):
         peopling.disable(name, wanted.disabled)
 
 
 @endpoints.post(f"{V1}/people/{{name}}/password", Permission.ADMINISTER, status_code=204)
 def set_password(peopling: OurPeopling, name: str, new: NewPassword) -> None:
     """Give somebody another password, and sign them out everywhere."""
-    with _in_words():
+    with told_as(409):
         peopling.set_password(name, new.password)
 
 
 @endpoints.delete(f"{V1}/people/{{name}}", Permission.ADMINISTER, status_code=204)
 def remove_person(peopling: OurPeopling, name: str) -> None:
     """Remove somebody else's account."""
-    with _in_words():
+    with told_as(409):
         peopling.remove(name)
 
 
@@ -128,12 +115,12 @@ def list_tokens(desk: OurDesk) -> Any:
 @endpoints.post(f"{V1}/tokens", Permission.ADMINISTER, status_code=201)
 def add_token(peopling: OurPeopling, new: NewToken) -> dict[str, str]:
     """Make a token; this answer is the only place where it stands."""
-    with _in_words():
+    with told_as(409):
         return {"token": peopling.add_token(new.name, new.role, new.days)}
 
 
 @endpoints.delete(f"{V1}/tokens/{{name}}", Permission.ADMINISTER, status_code=204)
 def remove_token(peopling: OurPeopling, name: str) -> None:
     """Remove a token; it opens nothing from then on."""
-    with _in_words():
+    with told_as(409):
         peopling.remove_token(name)

@@ -7,7 +7,7 @@ from fastapi import HTTPException, Query
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
-from hilum.errors import HilumError
+from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.views import as_json
@@ -22,10 +22,8 @@ def list_studies(
     unfinished: bool = False,
 ) -> Any:
     """One page of the studies, the latest first."""
-    try:
+    with told_as(404):
         return as_json(views.studies(desk.records, page, unfinished))
-    except HilumError as error:
-        raise HTTPException(404, str(error)) from error
 
 
 @endpoints.get(f"{V1}/studies/{{uid}}", Permission.LOOK)

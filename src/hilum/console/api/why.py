@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import HTTPException
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, StringConstraints
 from pydantic_core import to_json
@@ -14,7 +13,7 @@ from hilum.console.api import V1
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import resource
 from hilum.console.guard import OurVisitor
-from hilum.errors import HilumError
+from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
 from hilum.people.visitor import Visitor
 from hilum.records.views import as_json
@@ -58,10 +57,8 @@ def note_search(desk: Desk, visitor: Visitor, said: Explanation | None) -> None:
 
 def _explained(desk: Desk, visitor: Visitor, wanted: str) -> Explanation:
     """The answer from the records; HTTP 422 where it cannot be asked so."""
-    try:
+    with told_as(422):
         said = explain(desk.site, desk.records, wanted, time.time())
-    except HilumError as error:
-        raise HTTPException(422, str(error)) from error
     note_search(desk, visitor, said)
     return said
 

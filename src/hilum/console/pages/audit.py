@@ -14,10 +14,10 @@ from hilum.audit.chain import ChainReport
 from hilum.audit.entry import ChainHead
 from hilum.audit.store import AuditFilter
 from hilum.audit.views import read_audit
-from hilum.console.api.audit import in_words
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
+from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
 from hilum.people.visitor import Visitor
 
@@ -71,7 +71,7 @@ def verify(
     request: Request, desk: OurDesk, visitor: OurVisitor, head: FormText = ""
 ) -> HTMLResponse:
     """Whether the trail is as it was written, and holds `head`, if one is given."""
-    with in_words():
+    with told_as(404):
         report = desk.auditor.store.verify(ChainHead.parse(head) if head.strip() else None)
     return _page(request, desk, visitor, AuditFilter(), 1, report)
 
@@ -84,7 +84,7 @@ def _page(
     page: int,
     report: ChainReport | None = None,
 ) -> HTMLResponse:
-    with in_words():
+    with told_as(404):
         shown = read_audit(desk.auditor, visitor, wanted, page)
     return desk.rendering.page(
         request,

@@ -12,11 +12,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from hilum.audit import AuditedAct, AuditedObject, ObjectType
 from hilum.console.acting import ask_for
-from hilum.console.acts import BULK, OFFERED
+from hilum.console.acts import BULK, offered
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
-from hilum.errors import HilumError
+from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.search import StudyQuery
@@ -86,7 +86,7 @@ def find(
     last_date: Annotated[date | None, Form()] = None,
 ) -> RedirectResponse:
     """Search; the address of the answer says nothing of what was looked for."""
-    try:
+    with told_as(422):
         query = StudyQuery(
             words=tuple(words.split()),
             patient_id=patient_id.strip(),
@@ -97,8 +97,6 @@ def find(
             first_date=first_date,
             last_date=last_date,
         )
-    except HilumError as error:
-        raise HTTPException(422, str(error)) from error
     if query == StudyQuery():
         return RedirectResponse("/studies", 303)
     number = desk.finds.keep(visitor.identity, query)
@@ -142,7 +140,7 @@ def act_on_many(
     for address in study:
         listed = desk.records.search.at(address)
         for item in views.study(desk.records, listed.study_uid).workitems if listed else ():
-            act = next((act for act in OFFERED[item.state] if act.action is action), None)
+            act = offered(item.state, action)
             if listed and act and item.superseded_by is None:
                 ask_for(desk, visitor, listed, item, act)
                 number += 1
@@ -159,10 +157,8 @@ def _list(request: Request, desk: Desk, address: ListAddress, query: StudyQuery)
         modalities=(address.modality,) if address.modality else (),
         order=StudyOrder(address.sort),
     )
-    try:
+    with told_as(404):
         shown = views.find(desk.records, query, address.page, PAGE)
-    except HilumError as error:
-        raise HTTPException(404, str(error)) from error
     asked = request.query_params.get("asked", "")
     return desk.rendering.page(
         request,

@@ -8,14 +8,14 @@ from fastapi import Form, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from hilum.audit import AuditedAct, AuditedObject
-from hilum.console.acting import ask_for
+from hilum.console.acting import ask_at
 from hilum.console.acts import OFFERED
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
+from hilum.console.mishaps import told_as
 from hilum.console.pictures import picture_of, series_of
 from hilum.console.thumbnails import thumbnail_of
-from hilum.errors import HilumError
 from hilum.inbox import Inbox
 from hilum.people.roles import Permission
 from hilum.people.visitor import Visitor
@@ -66,10 +66,10 @@ def study(
     trouble: bool = False,
 ) -> HTMLResponse:
     """The page; `asked` is the number of a request whose answer is shown."""
-    view = _found(desk, address)
+    listed = _found(desk, address)
+    view = views.study(desk.records, listed.study_uid)
     trace = views.trace(desk.records, view.study_uid)
     now = time.time()
-    listed = desk.records.search.at(address)
     if visitor.may(Permission.SEE_PATIENTS):
         _note_look(desk, visitor, listed)
     standing = [item for item in view.workitems if item.superseded_by is None]
@@ -103,16 +103,8 @@ def act(
     reason: Annotated[str, Form(max_length=500)] = "",
 ) -> Response:
     """Ask the gateway to do something, and show what it says."""
-    listed = desk.records.search.at(address)
-    item = next((item for item in _found(desk, address).workitems if item.id == workitem), None)
-    if listed is None or item is None:
-        raise HTTPException(404, "this study has no such workitem")
-    act = next((act for act in OFFERED[item.state] if act.action is action), None)
-    if act is None:
-        raise HTTPException(409, f"it is {item.state} now: look at it again")
-    if act.needs_reason and not reason.strip():
-        raise HTTPException(422, "say the reason: people read it in the archive")
-    number = ask_for(desk, visitor, listed, item, act, reason.strip(), ANSWERED_IN).number
+    asked = (address, workitem, action, reason.strip(), ANSWERED_IN)
+    number = ask_at(desk, visitor, *asked).number
     return RedirectResponse(f"/studies/{address}?asked={number}", 303)
 
 
@@ -120,7 +112,7 @@ def act(
 def download(desk: OurDesk, visitor: OurVisitor, address: str, identity: str) -> FileResponse:
     """The file of a result object."""
     result = _result(desk, address, identity)
-    _note_look(desk, visitor, desk.records.search.at(address))
+    _note_look(desk, visitor, _found(desk, address))
     name = f"{result.kind}{SUFFIX.get(result.media_type, '')}"
     return FileResponse(desk.site.data / result.path, media_type=result.media_type, filename=name)
 
@@ -137,29 +129,25 @@ def thumbnail(desk: OurDesk, address: str, series_uid: str) -> Response:
     """A small picture of one of its series."""
     study_uid = _found(desk, address).study_uid
     folder = Inbox(desk.site.data).study_folder(study_uid)
-    for name in sorted(desk.records.identifiers.siblings_of(study_uid)):
-        if series_of(folder / name) == series_uid:
-            try:
-                picture = thumbnail_of(folder / name)
-            except HilumError as error:
-                raise HTTPException(404, str(error)) from error
-            return Response(picture, media_type="image/png")
-    raise HTTPException(404, "no image of this series is here")
+    files = (folder / name for name in sorted(desk.records.identifiers.siblings_of(study_uid)))
+    file = next((file for file in files if series_of(file) == series_uid), None)
+    if file is None:
+        raise HTTPException(404, "no image of this series is here")
+    with told_as(404):
+        return Response(thumbnail_of(file), media_type="image/png")
 
 
-def _note_look(desk: Desk, visitor: Visitor, study: ListedStudy | None) -> None:
+def _note_look(desk: Desk, visitor: Visitor, study: ListedStudy) -> None:
     """Have it on record that somebody saw this patient."""
-    if study is not None:
-        of = AuditedObject.study(study.study_uid)
-        desk.auditor.note(AuditedAct.OPENED, visitor, of, study.patient_id)
+    of = AuditedObject.study(study.study_uid)
+    desk.auditor.note(AuditedAct.OPENED, visitor, of, study.patient_id)
 
 
-def _found(desk: Desk, address: str) -> StudyView:
-    uid = desk.records.identifiers.study_at(address)
-    try:
-        return views.study(desk.records, uid or "")
-    except LookupError as error:
-        raise HTTPException(404, "there is no study at this address") from error
+def _found(desk: Desk, address: str) -> ListedStudy:
+    study = desk.records.search.at(address)
+    if study is None:
+        raise HTTPException(404, "there is no study at this address")
+    return study
 
 
 def _result(desk: Desk, address: str, identity: str) -> WrittenResult:

@@ -10,6 +10,7 @@ from hilum.console.api.why import note_search
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
+from hilum.console.mishaps import told_as
 from hilum.errors import HilumError
 from hilum.people.roles import Permission
 from hilum.why.archives import archives_of, ask_archives, with_answer
@@ -63,11 +64,9 @@ def ask_archive(request: Request, desk: OurDesk, name: str, wanted: Wanted) -> H
     archives = [archive for archive in archives_of(desk.site) if archive.name == name]
     if not archives:
         raise HTTPException(404, "there is no such archive")
-    try:
+    with told_as(422):
         said = explain(desk.site, desk.records, wanted, time.time())
         answers = list(ask_archives(archives, search_for(desk.records, wanted)))
-    except HilumError as error:
-        raise HTTPException(422, str(error)) from error
     now = said
     for one in answers:
         now = with_answer(now, one, desk.site)
