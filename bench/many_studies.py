@@ -10,9 +10,12 @@ numbers and dates are made up, and the same in each run.
 import argparse
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,6 +58,22 @@ def main() -> None:
     fill(records, options.studies, options.events)
     records.close()
     print(f"{options.studies} studies in {time.perf_counter() - began:.0f} s")
+
+
+@contextmanager
+def many_studies(about: str) -> Iterator[tuple[Records, Path]]:
+    """The records that a bench is asked for on its command line, and a folder; filled if empty."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--studies", type=int, default=STUDIES)
+    parser.add_argument("--events", type=int, default=EVENTS, help="of each study")
+    parser.add_argument("--database", default="", help="SQLAlchemy URL; filled if it is empty")
+    options = parser.parse_args()
+    with TemporaryDirectory() as name:
+        records = Records(options.database or f"sqlite:///{name}/hilum.db")
+        if not records.studies.count():
+            fill(records, options.studies, options.events)
+        yield records, Path(name)
+        records.close()
 
 
 def fill(records: Records, studies: int, events: int) -> None:

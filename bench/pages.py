@@ -5,13 +5,11 @@
 The studies are those of many_studies.py. Each page is asked for 20 times by one person.
 """
 
-import argparse
 import time
 from pathlib import Path
 from statistics import median, quantiles
-from tempfile import TemporaryDirectory
 
-from many_studies import EVENTS, STUDIES, fill
+from many_studies import many_studies
 from starlette.testclient import TestClient
 from study_list import site_in
 
@@ -25,17 +23,8 @@ SEARCHES = {"name": {"patient_name": "an"}, "patient ID": {"patient_id": "P12*"}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=STUDIES)
-    parser.add_argument("--events", type=int, default=EVENTS, help="of each study")
-    parser.add_argument("--database", default="", help="SQLAlchemy URL; filled if it is empty")
-    options = parser.parse_args()
-    with TemporaryDirectory() as name:
-        records = Records(options.database or f"sqlite:///{name}/hilum.db")
-        if not records.studies.count():
-            fill(records, options.studies, options.events)
-        show(records, Path(name))
-        records.close()
+    with many_studies(__doc__) as (records, folder):
+        show(records, folder)
 
 
 def show(records: Records, folder: Path) -> None:

@@ -5,17 +5,15 @@
 The studies are those of many_studies.py. Of five times the smallest counts.
 """
 
-import argparse
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
-from many_studies import EVENTS, STUDIES, fill
+from many_studies import many_studies
 
 from hilum.alarms import alarms_now
 from hilum.config import parse
@@ -42,18 +40,9 @@ SEARCHES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=STUDIES)
-    parser.add_argument("--events", type=int, default=EVENTS, help="of each study")
-    parser.add_argument("--database", default="", help="SQLAlchemy URL; filled if it is empty")
-    options = parser.parse_args()
-    with TemporaryDirectory() as name:
-        records = Records(options.database or f"sqlite:///{name}/hilum.db")
-        if not records.studies.count():
-            fill(records, options.studies, options.events)
-        show(records, site_in(Path(name)))
+    with many_studies(__doc__) as (records, folder):
+        show(records, site_in(folder))
         search(records)
-        records.close()
 
 
 def site_in(folder: Path) -> Site:

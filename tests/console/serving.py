@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import uvicorn
 
@@ -33,3 +33,13 @@ def serving(
     finally:
         server.should_exit = True
         thread.join()
+
+
+@contextmanager
+def serving_empty(site: Site) -> Iterator[str]:
+    """The same with records of its own, in which nothing is."""
+    with (
+        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
+        serving(site, records) as url,
+    ):
+        yield url

@@ -12,7 +12,6 @@ import pytest
 
 from hilum.audit import AuditedAct, AuditOutcome
 from hilum.audit.store import AuditFilter, AuditStore
-from hilum.config import parse
 from hilum.config.site import Site
 from hilum.console.guard import cookie_name
 from hilum.console.pages.login import ELSEWHERE, NO_LINK, WRONG, local_path
@@ -21,33 +20,18 @@ from hilum.people.entrance import entrance
 from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
 from hilum.people.sessions import SignInWay, form_token
-from hilum.records import Records
 from tests.browser import CHROMIUM, Reader
 from tests.signing_in import session_of
 
-from .serving import serving
+from .serving import serving_empty
 
 GOOD = "correct horse battery"
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return parse({"data": str(tmp_path / "data"), "receiver": {"low_water_mb": 0}})
-
-
-@pytest.fixture
-def everybody(site: Site) -> Iterator[Everybody]:
-    with closing(Everybody(site.data, site.console)) as opened:
-        yield opened
-
-
-@pytest.fixture
 def url(site: Site, everybody: Everybody) -> Iterator[str]:
     everybody.accounts.add("anna", UserRole.READER, GOOD)
-    with (
-        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
-        serving(site, records) as url,
-    ):
+    with serving_empty(site) as url:
         yield url
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from fastapi import Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import BaseModel, Field
 
 from hilum.audit import AuditedAct, AuditedObject, ObjectType
 from hilum.console.acting import ask_for
@@ -33,43 +34,39 @@ endpoints = pages("Studies", place=2)
 Text = Annotated[str, Form(max_length=LONGEST)]
 
 
+class ListFilter(BaseModel):
+    """What of a list is shown, without anything that names a patient: the query of its address."""
+
+    state: str = Field("", max_length=32)
+    module: str = Field("", max_length=64)
+    modality: str = Field("", max_length=16)
+    sort: StudyOrder = StudyOrder.NEWEST
+    page: int = Field(1, ge=1, le=10**9)
+
+
 @dataclass(frozen=True)
 class ListAddress:
-    """Where a list is: without anything that names a patient."""
+    """Where a list is, and what of it is shown."""
 
     path: str
-    state: str = ""
-    module: str = ""
-    modality: str = ""
-    sort: str = StudyOrder.NEWEST.value
-    page: int = 1
+    chosen: ListFilter
 
-    def __str__(self) -> str:
-        usual = ListAddress(self.path)
-        given = {k: v for k, v in vars(self).items() if k != "path" and v != getattr(usual, k)}
+    def at(self, page: int) -> str:
+        """The address of one of its pages."""
+        there = self.chosen.model_copy(update={"page": page})
+        given = there.model_dump(mode="json", exclude_defaults=True)
         return f"{self.path}?{urlencode(given)}" if given else self.path
 
-    def at(self, **changes: str | int) -> str:
-        """The same list, changed; from its first page unless a `page` is said."""
-        return str(replace(self, **{"page": 1, **changes}))  # type: ignore[arg-type]
+
+Chosen = Annotated[ListFilter, Query()]
 
 
 @endpoints.get("/studies", Permission.LOOK, response_class=HTMLResponse)
-def studies(
-    request: Request,
-    desk: OurDesk,
-    visitor: OurVisitor,
-    state: Annotated[str, Query(max_length=32)] = "",
-    module: Annotated[str, Query(max_length=64)] = "",
-    modality: Annotated[str, Query(max_length=16)] = "",
-    sort: StudyOrder = StudyOrder.NEWEST,
-    page: Annotated[int, Query(ge=1, le=10**9)] = 1,
-) -> HTMLResponse:
+def studies(request: Request, desk: OurDesk, visitor: OurVisitor, chosen: Chosen) -> HTMLResponse:
     """The list, by what names nobody."""
-    address = ListAddress("/studies", state, module, modality, sort.value, page)
     if visitor.may(Permission.SEE_PATIENTS):
         desk.auditor.note(AuditedAct.OPENED, visitor, AuditedObject(ObjectType.SEARCH, "studies"))
-    return _list(request, desk, address, StudyQuery())
+    return _list(request, desk, ListAddress("/studies", chosen), StudyQuery())
 
 
 @endpoints.post("/finds", Permission.SEE_PATIENTS)
@@ -107,22 +104,13 @@ def find(
 
 @endpoints.get("/finds/{number}", Permission.SEE_PATIENTS, response_class=HTMLResponse)
 def found(
-    request: Request,
-    desk: OurDesk,
-    visitor: OurVisitor,
-    number: str,
-    state: Annotated[str, Query(max_length=32)] = "",
-    module: Annotated[str, Query(max_length=64)] = "",
-    modality: Annotated[str, Query(max_length=16)] = "",
-    sort: StudyOrder = StudyOrder.NEWEST,
-    page: Annotated[int, Query(ge=1, le=10**9)] = 1,
+    request: Request, desk: OurDesk, visitor: OurVisitor, number: str, chosen: Chosen
 ) -> HTMLResponse:
     """The list of what a search finds."""
     query = desk.finds.query(visitor.identity, number)
     if query is None:
         raise HTTPException(404, "this search is over: search again")
-    address = ListAddress(f"/finds/{number}", state, module, modality, sort.value, page)
-    return _list(request, desk, address, query)
+    return _list(request, desk, ListAddress(f"/finds/{number}", chosen), query)
 
 
 @endpoints.post("/studies/acts", Permission.ACT)
@@ -149,16 +137,17 @@ def act_on_many(
 
 
 def _list(request: Request, desk: Desk, address: ListAddress, query: StudyQuery) -> HTMLResponse:
+    chosen = address.chosen
     known = {state.value for state in StudyState}
     query = replace(
         query,
-        states=(StudyState(address.state),) if address.state in known else (),
-        modules=(address.module,) if address.module else (),
-        modalities=(address.modality,) if address.modality else (),
-        order=StudyOrder(address.sort),
+        states=(StudyState(chosen.state),) if chosen.state in known else (),
+        modules=(chosen.module,) if chosen.module else (),
+        modalities=(chosen.modality,) if chosen.modality else (),
+        order=chosen.sort,
     )
     with told_as(404):
-        shown = views.find(desk.records, query, address.page, PAGE)
+        shown = views.find(desk.records, query, chosen.page, PAGE)
     asked = request.query_params.get("asked", "")
     return desk.rendering.page(
         request,
@@ -166,6 +155,7 @@ def _list(request: Request, desk: Desk, address: ListAddress, query: StudyQuery)
         now=time.time(),
         shown=shown,
         address=address,
+        chosen=chosen,
         query=query,
         is_search=address.path != "/studies",
         states=list(StudyState),

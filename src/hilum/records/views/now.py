@@ -1,11 +1,12 @@
 """How things stand at this moment: what waits where, and how the last hour and day went."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 from hilum.records import Records
-from hilum.records.flowing import Backlog
+from hilum.records.flowing import Backlog, ShownResult, TroubledWorkitem
 from hilum.records.states import WorkitemState
 
 HOUR = 3600.0
@@ -64,24 +65,33 @@ def now_view(records: Records, now: float) -> NowView:
         FlowStep("held", flow.in_state(WorkitemState.HELD), "studies that wait for a person", True),
         FlowStep("parked", flow.parked(), "results that wait for a person", True),
     )
-    periods = tuple(
-        _period(records, title, now, seconds)
-        for title, seconds in (("Last hour", HOUR), ("Last day", 24 * HOUR))
+    since = now - max(BARS)  # the longest period holds the others
+    lately = _Lately(flow.first_images(since), flow.arrivals(since), flow.troubles(since))
+    periods = (
+        _period(lately, "Last hour", now, HOUR),
+        _period(lately, "Last day", now, 24 * HOUR),
     )
     return NowView(steps, periods)
 
 
-def _period(records: Records, title: str, now: float, seconds: float) -> Period:
+class _Lately(NamedTuple):
+    """What came and what became of it: times of first images, shown results, and troubles."""
+
+    first_images: Sequence[float]
+    results: Sequence[ShownResult]
+    troubles: Sequence[TroubledWorkitem]
+
+
+def _period(lately: _Lately, title: str, now: float, seconds: float) -> Period:
     since = now - seconds
-    arrivals = records.flow.arrivals(since)
-    troubles = records.flow.troubles(since)
+    results = [r for r in lately.results if r.complete_at >= since and r.shown_at >= since]
     bars = _bars_of(seconds, since)
     charts = (
-        bars("studies", records.flow.first_images(since)),
-        bars("results shown", (arrival.shown_at for arrival in arrivals)),
-        bars("failed or waiting for a person", (trouble.at for trouble in troubles)),
+        bars("studies", (at for at in lately.first_images if at >= since)),
+        bars("results shown", (result.shown_at for result in results)),
+        bars("failed or waiting for a person", (t.at for t in lately.troubles if t.at >= since)),
     )
-    waited = [max(0.0, arrival.shown_at - arrival.complete_at) for arrival in arrivals]
+    waited = [max(0.0, result.shown_at - result.complete_at) for result in results]
     return Period(title, charts, median(waited) if waited else None)
 
 
