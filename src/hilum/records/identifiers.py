@@ -39,10 +39,7 @@ class IdentifierRecords:
 
     def not_listed(self) -> list[str]:
         """UIDs of the studies whose line does not say yet how they stand, the newest first."""
-        query = sa.select(line.study_uid).where(line.urgency == 0)
-        return [
-            row.study_uid for row in select(self._database, query.order_by(line.last_at.desc()))
-        ]
+        return self._newest(line.urgency == 0)
 
     def list_older(self, study_uid: str) -> None:
         """Have the line of a study say how it stands."""
@@ -50,10 +47,7 @@ class IdentifierRecords:
 
     def not_noted(self) -> list[str]:
         """UIDs of the studies whose line does not say yet what their images do, newest first."""
-        query = sa.select(line.study_uid).where(line.noted.is_(False))
-        return [
-            row.study_uid for row in select(self._database, query.order_by(line.last_at.desc()))
-        ]
+        return self._newest(line.noted.is_(False))
 
     def siblings_of(self, study_uid: str) -> set[str]:
         """Files of one image of each series and patient, as far as workitems name them."""

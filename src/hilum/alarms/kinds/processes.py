@@ -17,7 +17,7 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
     """Each process of which that is so."""
     deaths = sorted(deaths_in(facts.site.data, facts.now), key=lambda death: death.process)
     for process, group in groupby(deaths, key=lambda death: death.process):
-        of_it = sorted(group, key=lambda death: death.at)
+        of_it = list(group)  # in their order, as sorting keeps it
         if len(of_it) < AGAIN_AND_AGAIN:
             continue
         severe = process in WITHOUT_THEM_NOTHING_GOES
