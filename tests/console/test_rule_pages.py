@@ -16,48 +16,17 @@ from hilum.config.file import SettingsFile
 from hilum.config.versions import SettingsVersions
 from hilum.inbox import Inbox
 from hilum.people.roles import UserRole
-from hilum.records import Records
 
-from .house import HIDDEN, House
-from .serving import serving
+from .house import HIDDEN, House, a_house_with_rules
 
-TEXT = """\
-# Our network
-data = "{folder}/data"
-database = "sqlite:///{folder}/data/hilum.db?password=hunter2" # ours
-
-[[destination]]
-name = "out"
-kind = "folder"
-folder = "{folder}/out"
-
-# Heads come from MR1.
-[[rule]]
-module = "hippocampal-volume" # the module
-series = {{ SeriesDescription = "^Crop" }}
-send_to = ["out"]
-
-# Chests.
-[[rule]]
-module = "chest-radiograph"
-send_to = ["out"]
-"""
 MISSED = "/rules/missed"
 EDIT = "/rules/edit/hippocampal-volume"
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    (tmp_path / "data").mkdir(mode=0o700)
-    file = SettingsFile(tmp_path / "hilum.toml")
-    file.path.write_text(TEXT.format(folder=tmp_path))
-    site = load(file.path)
-    SettingsVersions(site.data).keep(file.read().text, 1.0)
-    with (
-        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
-        serving(site, records, file=file) as url,
-    ):
-        yield House(site, records, url)
+    with a_house_with_rules(tmp_path) as made:
+        yield made
 
 
 def file_of(house: House) -> SettingsFile:
