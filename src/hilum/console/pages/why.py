@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Form, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
+from hilum.console.acts import cures_of
 from hilum.console.api.why import note_search
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
@@ -14,9 +15,11 @@ from hilum.console.mishaps import told_as
 from hilum.errors import HilumError
 from hilum.people.roles import Permission
 from hilum.why.archives import archives_of, ask_archives, with_answer
+from hilum.why.explanation import Cause
 from hilum.why.question import LONGEST, explain, search_for
 
 MOST_OTHERS = 20
+FETCHED_FOR = (Cause.NEVER_ARRIVED, Cause.REMOVED, Cause.SHORT, Cause.GAPS)  # more images may help
 
 endpoints = pages("Why not?", place=3)
 
@@ -51,6 +54,7 @@ def answer(
         addresses=desk.records.identifiers.addresses(uids),
         wanted=wanted.strip(),
         said=said,
+        acts=cures_of(said) if said else (),
         problem=problem,
         archives=[archive.name for archive in archives_of(desk.site)] if said else [],
         others=others[:MOST_OTHERS],
@@ -71,4 +75,12 @@ def ask_archive(request: Request, desk: OurDesk, name: str, wanted: Wanted) -> H
     for one in answers:
         now = with_answer(now, one, desk.site)
     changed = now if now != said else None
-    return desk.rendering.page(request, "why_archive.html", answers=answers, changed=changed)
+    fetchable = [
+        (one.archive, uid)
+        for one in answers
+        for uid in one.study_uids
+        if one.can_be_fetched and said.cause in FETCHED_FOR
+    ]
+    return desk.rendering.page(
+        request, "why_archive.html", answers=answers, changed=changed, fetchable=fetchable
+    )

@@ -28,10 +28,10 @@ async function seeWhetherSignedOut() {
   if (answer.type === "opaqueredirect") location.reload();
 }
 
-// Whoever has ticked a line, or types, is not disturbed: the page catches up afterwards.
+// Whoever has ticked a line, chooses, or types, is not disturbed: the page catches up afterwards.
 function isBusy() {
   const typing = document.activeElement?.matches("main input:not([type=checkbox]), main textarea");
-  return typing || document.querySelector("main input[type=checkbox]:checked") !== null;
+  return typing || document.querySelector("main input[type=checkbox]:checked, main .acts details[open]") !== null;
 }
 
 function answers(well) {

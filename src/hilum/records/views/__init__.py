@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from hilum.records.views.calling import studies_named, studies_of_patient, study_called
 from hilum.records.views.course import CourseSpan, course
 from hilum.records.views.finding import PAGE, FoundPage, find
 from hilum.records.views.now import NowView, now_view
@@ -28,7 +29,6 @@ from hilum.records.views.worklist import (
     WorkitemView,
     studies,
     study,
-    study_called,
 )
 
 __all__ = [
@@ -57,6 +57,8 @@ __all__ = [
     "sources",
     "statistics_of",
     "studies",
+    "studies_named",
+    "studies_of_patient",
     "study",
     "study_called",
     "trace",
