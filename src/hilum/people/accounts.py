@@ -14,8 +14,8 @@ from hilum.wording import suggestion
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 LAST = (
-    "{} is the last administrator, and nobody could manage people any more: give another person "
-    "that role first, such as with `hilum people add NAME --role administrator`"
+    "{} is the last administrator, and nobody could manage people any more: give that role to "
+    "another person first"
 )
 
 
