@@ -10,6 +10,7 @@ from hilum.records.models import Delivery, DestinationStanding, Event, Removal, 
 from hilum.records.states import EventKind
 
 SILENT_SECONDS = 60.0  # a process gives a sign of life every ten
+SHOWN_DIGITS = 8  # of an id, as `hilum status` shows it
 
 
 @dataclass(frozen=True)
