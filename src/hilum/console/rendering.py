@@ -56,6 +56,8 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "refused by the module",
         "does not have it",
         "no answer in time",
+        "supplemented",
+        "readers disagree",
     ),
     "failed": (
         "failed",
@@ -67,6 +69,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "error",
         "cannot be judged",
         "cannot be asked",
+        "rejected",
     ),
     "stopped": ("cancelled", "withdrawn"),
 }
