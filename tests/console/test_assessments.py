@@ -165,6 +165,25 @@ def test_programs_assess_and_read_what_was_said(house: House) -> None:
         assert client.get(path).status_code == 403
 
 
+def test_statistics_say_what_readers_say_of_each_module(house: House) -> None:
+    address, item = a_result_in(house)
+    form = {"workitem": item, "decision": "rejected", "reason": "of the statistics"}
+    with house.client(UserRole.READER) as client:
+        client.post(f"/studies/{address}/assessments", data=form)
+    for role in UserRole:
+        shown = house.get("/statistics", role)
+        assert "What readers say of the results" in shown
+        assert ("of the statistics" in shown) is (role is not UserRole.VIEWER)
+    with house.client(UserRole.VIEWER) as client:
+        head, row = client.get("/statistics/assessments.csv?days=7").text.splitlines()
+    said = dict(zip(head.split(","), row.split(","), strict=True))
+    assert (said["module"], said["version"]) == ("m", "1")
+    counts = ("accepted", "rejected", "supplemented", "readers_disagree")
+    assert sum(int(said[name]) for name in counts) == int(said["assessed"])
+    assert int(said["rejected"]) >= 1
+    assert 0 < float(said["rejected_low"]) < float(said["rejected_share"])
+
+
 # The command -------------------------------------------------------------------------------------
 
 

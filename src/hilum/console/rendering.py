@@ -37,6 +37,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "waiting for images",
         "waiting for a worker",
         "on its way",
+        "supplemented",
     ),
     "caution": (
         "held",
@@ -56,7 +57,6 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "refused by the module",
         "does not have it",
         "no answer in time",
-        "supplemented",
         "readers disagree",
     ),
     "failed": (

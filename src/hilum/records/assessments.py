@@ -24,7 +24,7 @@ workitem = tables.workitem.c
 _HAD_RESULT = (*ASSESSABLE, WorkitemState.WITHDRAWN)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class ResultVersion:
     """Which module, version and weights a result is of."""
 
