@@ -11,6 +11,7 @@ from typing import NoReturn
 from hilum.config.site import Site
 from hilum.errors import RecordsUnusable
 from hilum.records.alarms import AlarmRecords
+from hilum.records.assessments import AssessmentRecords
 from hilum.records.commitments import CommitmentRecords
 from hilum.records.corrections import CorrectionRecords
 from hilum.records.database import Database, raise_it
@@ -73,6 +74,7 @@ class Records:
         self.events = EventRecords(database)
         self.workitems = WorkitemRecords(database)
         self.results = ResultRecords(database)
+        self.assessments = AssessmentRecords(database)
         self.deliveries = DeliveryRecords(database)
         self.receipts = ReceiptRecords(database)
         self.commitments = CommitmentRecords(database)
