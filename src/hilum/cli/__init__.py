@@ -12,6 +12,8 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     finding,
     why,
     acts,
+    pausing,
+    modules,
     patients,
     backup,
     audit,
