@@ -73,7 +73,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "cannot be asked",
         "rejected",
     ),
-    "stopped": ("cancelled", "withdrawn"),
+    "stopped": ("cancelled", "withdrawn", "paused", "disabled", "information"),
 }
 LOOK_OF = {state: look for look, states in LOOKS.items() for state in states}
 
