@@ -157,7 +157,7 @@ ITEMS = [
      Cause.REMOVED, "The study is held, for m: 8 of 120 images are here.", [""]),
     (an_item(WorkitemState.HELD, "short", verdicts=(LACKS,)),
      Cause.SHORT, "The study is held, for m: T1: 112 of 120 images.",
-     ["", f"hilum analyse {UID} --incomplete"]),
+     ["", f"hilum analyse --incomplete {UID}"]),
     (an_item(WorkitemState.HELD, "T1: 3 slices missing after 120 s of silence"),
      Cause.GAPS, "The study is held, for m: T1: 3 slices missing after 120 s of silence.", [""]),
     (an_item(WorkitemState.NOT_APPLICABLE, "x", verdicts=(a_verdict("slice spacing 6.5 mm"),)),
@@ -343,7 +343,7 @@ def test_a_study_that_waits_says_for_what_and_how_long_it_is_quiet(
     assert said.since == 1.0
     late = explain(site, records, UID, NOW + 60)
     assert late.sentence.startswith("It is to be decided on since ")
-    assert [cure.command for cure in late.cures] == ["hilum status"]
+    assert [cure.command for cure in late.cures] == ["hilum serve"]
     looked_at(records, reason="cannot be judged: TypeError in a.py", patience=0.0)
     said = told(site, records)
     assert said.cause is Cause.UNJUDGED
