@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Path
 from pydantic import StringConstraints
 
 from hilum.asking import answer_to, request, said
@@ -21,6 +21,7 @@ from hilum.why.archives import archives_of
 LONGEST_REASON = 500  # characters
 
 Id = Annotated[str, StringConstraints(max_length=64)]
+RequestNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @dataclass(frozen=True)
