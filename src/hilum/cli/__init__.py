@@ -15,6 +15,7 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     assess,
     patients,
     backup,
+    export,
     audit,
     certificates,
     people,

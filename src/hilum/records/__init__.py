@@ -18,6 +18,7 @@ from hilum.records.database import Database, raise_it
 from hilum.records.deliveries import DeliveryRecords
 from hilum.records.events import EventRecords
 from hilum.records.executors import ExecutorRecords
+from hilum.records.exports import ExportRecords
 from hilum.records.flowing import FlowRecords
 from hilum.records.identifiers import IdentifierRecords
 from hilum.records.notices import NoticeRecords
@@ -86,6 +87,7 @@ class Records:
         self.alarms = AlarmRecords(database)
         self.notices = NoticeRecords(database)
         self.flow = FlowRecords(database)
+        self.exports = ExportRecords(database)
         self.executors = ExecutorRecords(database)
 
     def close(self) -> None:
