@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -53,8 +54,8 @@ class ExportRecords:
     def runs(self, wanted: ExportFilter) -> Iterator[ExportedRun]:
         """The runs that are wanted, by their ids; those made meanwhile may be among them."""
         last = ""
-        while ids := self._database.transact(lambda c, after=last: _ids(c, wanted, after)):  # type: ignore[misc]
-            yield from self._database.transact(lambda c, some=ids: _portion(c, some))  # type: ignore[misc]
+        while ids := self._database.transact(partial(_ids, wanted=wanted, after=last)):
+            yield from self._database.transact(partial(_portion, ids=ids))
             last = ids[-1]
 
 

@@ -1,7 +1,7 @@
 """The tables of our records. models.py says what their rows mean.
 
 Names of patients, their IDs, accession numbers and descriptions stand in `listing` alone. The other
-tables hold UIDs and our own ids.
+tables hold UIDs and our own ids. What a reader gives as reason is free text (`assessment`).
 """
 
 import sqlalchemy as sa
