@@ -13,6 +13,8 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     why,
     acts,
     assess,
+    pausing,
+    modules,
     patients,
     backup,
     export,

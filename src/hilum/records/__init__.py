@@ -22,6 +22,7 @@ from hilum.records.exports import ExportRecords
 from hilum.records.flowing import FlowRecords
 from hilum.records.identifiers import IdentifierRecords
 from hilum.records.notices import NoticeRecords
+from hilum.records.pauses import PauseRecords
 from hilum.records.receipts import ReceiptRecords
 from hilum.records.rejections import RejectionRecords
 from hilum.records.requests import RequestRecords
@@ -83,6 +84,7 @@ class Records:
         self.requests = RequestRecords(database)
         self.sources = SourceRecords(database)
         self.destinations = DestinationRecords(database)
+        self.pauses = PauseRecords(database)
         self.rejections = RejectionRecords(database)
         self.alarms = AlarmRecords(database)
         self.notices = NoticeRecords(database)

@@ -167,6 +167,14 @@ class SourceState(StrEnum):
     NO_RECORDS = "no records"  # our own records fail
 
 
+class PausedKind(StrEnum):
+    """What a person can pause."""
+
+    DESTINATION = "destination"  # nothing is sent there, and it is asked for nothing
+    SOURCE = "source"  # it is not watched
+    MODULE = "module"  # no analysis by it begins; people say that it is disabled
+
+
 class EventKind(StrEnum):
     """What a line in the trace of a study tells of."""
 

@@ -68,6 +68,7 @@ delivery = sa.Table(
     sa.Column("resend", sa.Boolean, nullable=False, default=False),  # a person allowed it
     sa.Column("filed_as", sa.String(64), nullable=False, default=""),  # number of a patient
     sa.Index("ix_delivery_due", "destination", "state", "next_attempt"),
+    sa.Index("ix_delivery_owed", "destination", "owed_at"),  # what became of the last day
 )
 receipt = sa.Table(
     "receipt",  # of each object at each destination: when it was sent, and what was answered
@@ -274,6 +275,16 @@ rejection = sa.Table(
     sa.Column("first_at", sa.Float, nullable=False),
     sa.Column("last_at", sa.Float, nullable=False),
     sa.Column("count", sa.BigInteger, nullable=False),
+)
+pause = sa.Table(
+    "pause",  # of a destination, a source or a module: the last one of each
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),  # a PausedKind
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("ended_at", sa.Float),
 )
 executor = sa.Table(
     "executor",
