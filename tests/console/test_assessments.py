@@ -251,11 +251,9 @@ def test_a_command_assesses_for_whoever_has_an_account_as_reader(
 def test_a_command_assesses_nothing_for_others(house: House, config: Path) -> None:
     address, item = a_result_in(house)
     with closing(Everybody(house.site.data, house.site.console)) as everybody:
-        everybody.accounts.add("anna", UserRole.ADMINISTRATOR, "correct horse battery")
+        everybody.accounts.add("anna", UserRole.OPERATOR, "correct horse battery")
         words = ("assess", address, "accepted")
-        assert "anna is administrator here, and only readers" in str(
-            hilum(config, *words).exception
-        )
+        assert "anna is operator here, and only readers" in str(hilum(config, *words).exception)
         everybody.accounts.set_role("anna", UserRole.READER)
         everybody.accounts.disable("anna")
         assert "is disabled" in str(hilum(config, *words).exception)

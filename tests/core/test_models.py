@@ -43,6 +43,7 @@ MODELS: dict[str, type] = {
     "former": models.FormerLabel,
     "subject": models.Subject,
     "alarm": models.BegunAlarm,
+    "pause": models.NotedPause,
     "notice": models.Notice,
     "notifier": models.NotifierStanding,
     "rejection": Rejection,
