@@ -124,6 +124,11 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """A person lets a destination or a module go on that was paused."""
+
+
+@dataclass(frozen=True)
 class Started:
     """The watcher of a source has started; the one before may not have told of everything."""
 
@@ -134,7 +139,7 @@ class Died:
 
 
 Arriving = Stored | Duplicate | Quarantined | Released | Aborted | Counted  # what a sender does
-Hint = Arriving | Rejected | Written | Renewed | Committed | Asked | Started | Died
+Hint = Arriving | Rejected | Written | Renewed | Committed | Asked | Resumed | Started | Died
 
 _READERS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in get_args(Hint)

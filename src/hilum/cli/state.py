@@ -25,6 +25,7 @@ from hilum.cli.finding import (
     States,
     command_for,
 )
+from hilum.cli.pausing import pause_words
 from hilum.config.kinds import DestinationSettings
 from hilum.errors import HilumError
 from hilum.records.states import (
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from hilum.rejections import Rejection
 
 PAGE = 50  # objects
+STYLES = {Severity.INFORMATION: "bold", Severity.WARNING: "bold yellow"}  # of alarms
 UNSETTLED = (DeliveryState.DELAYED, DeliveryState.ASKED, *PARKED)
 
 
@@ -103,7 +105,7 @@ def status(
         return
     for alarm in alarms:
         since = f" since {clock(alarm.since)}" if alarm.since else ""
-        style = "bold yellow" if alarm.severity is Severity.WARNING else "bold red"
+        style = STYLES.get(alarm.severity, "bold red")
         said = escape(clauses(alarm.text, alarm.cure_here))
         out.print(f"[{style}]alarm{since}, {alarm.severity}[/]: {said}")
     for source in sources:
@@ -290,7 +292,9 @@ def _besides(study: "StudyView") -> str:
 
 def _source_line(source: "SourceView") -> str:
     parts = [f"source {source.name} ({source.kind})  [bold]{source.state}[/]"]
-    if source.since is not None:
+    if source.paused:
+        parts = [f"source {source.name} ({source.kind})", pause_words(source.paused)]
+    elif source.since is not None:
         parts.append(f"since {clock(source.since)}")
         behind = counted(source.behind, "change")
         parts.append(f"{counted(source.fetched, 'image')} fetched, {behind} behind")
@@ -319,7 +323,9 @@ def _quarantined_line(item: "QuarantinedView") -> str:
 
 def _destination_line(destination: "DestinationView") -> str:
     parts = [f"destination {destination.name} ({destination.kind})"]
-    if destination.state is DestinationState.UNREACHABLE and destination.since is not None:
+    if destination.paused:
+        parts.append(pause_words(destination.paused))
+    elif destination.state is DestinationState.UNREACHABLE and destination.since is not None:
         since = clock(destination.since)
         parts.append(f"[bold red]unreachable since {since}[/], called every few seconds")
         parts.append(escape(destination.problem))

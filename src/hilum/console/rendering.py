@@ -39,6 +39,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "waiting for images",
         "waiting for a worker",
         "on its way",
+        "supplemented",
     ),
     "caution": (
         "held",
@@ -58,6 +59,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "refused by the module",
         "does not have it",
         "no answer in time",
+        "readers disagree",
     ),
     "failed": (
         "failed",
@@ -69,8 +71,9 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "error",
         "cannot be judged",
         "cannot be asked",
+        "rejected",
     ),
-    "stopped": ("cancelled", "withdrawn"),
+    "stopped": ("cancelled", "withdrawn", "paused", "disabled", "information"),
 }
 LOOK_OF = {state: look for look, states in LOOKS.items() for state in states}
 

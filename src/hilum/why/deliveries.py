@@ -4,7 +4,13 @@ from collections.abc import Sequence
 
 from hilum.errors import RESTART
 from hilum.records.models import Delivery, Workitem
-from hilum.records.states import ARRIVED, DeliveryState, DestinationState, WorkitemState
+from hilum.records.states import (
+    ARRIVED,
+    DeliveryState,
+    DestinationState,
+    PausedKind,
+    WorkitemState,
+)
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.known import SHOWN_DIGITS, Known, moment
 
@@ -104,6 +110,10 @@ def _said(known: Known, delivery: Delivery) -> str:
     is_away = standing is not None and standing.state is DestinationState.UNREACHABLE
     if state in ARRIVED:
         return f"it {ARRIVED_WORDS[state].format(_place(delivery))}"
+    pause = known.pause(PausedKind.DESTINATION, name)
+    if CAUSE_OF[state] is Cause.DELIVERING and pause:
+        paused = f"{name} is paused since {moment(pause.since)} by {pause.person}: {pause.reason}"
+        return f"{paused}; it waits until {name} goes on"
     if CAUSE_OF[state] is Cause.DELIVERING and is_away and standing:
         problem = f" ({standing.problem})" if standing.problem else ""
         away = f"{name} does not answer since {moment(standing.since)}{problem}"
@@ -120,6 +130,13 @@ def _cures(
         names = " and ".join(delivery.destination for delivery in deliveries)
         command = f"hilum release {item.id[-SHOWN_DIGITS:]}"
         return (Cure(CureKind.RELEASE, TO_DO[worst].format(names), command),)
+    places = [delivery.destination for delivery in deliveries]
+    paused = [name for name in places if known.pause(PausedKind.DESTINATION, name)]
+    if worst is Cause.DELIVERING and paused:
+        return tuple(
+            Cure(CureKind.RESUME, f"let {name} go on", f"hilum resume {name} --kind destination")
+            for name in paused
+        )
     standings = (known.destinations.get(delivery.destination) for delivery in deliveries)
     away = [s.name for s in standings if s and s.state is DestinationState.UNREACHABLE]
     if worst is Cause.DELIVERING and away:

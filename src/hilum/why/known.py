@@ -6,8 +6,16 @@ from dataclasses import dataclass
 
 from hilum.config.site import Site
 from hilum.records import Records
-from hilum.records.models import Delivery, DestinationStanding, Event, Removal, Study, Workitem
-from hilum.records.states import EventKind
+from hilum.records.models import (
+    Delivery,
+    DestinationStanding,
+    Event,
+    NotedPause,
+    Removal,
+    Study,
+    Workitem,
+)
+from hilum.records.states import EventKind, PausedKind
 
 SILENT_SECONDS = 60.0  # a process gives a sign of life every ten
 SHOWN_DIGITS = 8  # of an id, as `hilum status` shows it
@@ -31,6 +39,7 @@ class Known:
     items: tuple[Workitem, ...]
     deliveries: Mapping[str, tuple[Delivery, ...]]  # by the id of their workitem
     destinations: Mapping[str, DestinationStanding]
+    pauses: tuple[NotedPause, ...]
     workers_at: float
 
     @classmethod
@@ -51,6 +60,7 @@ class Known:
             items=tuple(items),
             deliveries={workitem: tuple(several) for workitem, several in owed.items()},
             destinations=records.destinations.all(),
+            pauses=tuple(records.pauses.all()),
             workers_at=records.executors.last_signs().get("worker", 0.0),
         )
 
@@ -58,6 +68,10 @@ class Known:
     def has_worker(self) -> bool:
         """Whether any worker gives signs of life."""
         return self.now - self.workers_at <= SILENT_SECONDS
+
+    def pause(self, kind: PausedKind, name: str) -> NotedPause | None:
+        """The pause of this one; None if it is not paused."""
+        return next((p for p in self.pauses if (p.kind, p.name) == (kind, name)), None)
 
     def last(self, kind: EventKind, workitem_id: str = "") -> float | None:
         """When something of this kind happened last, of a workitem or of the study."""

@@ -20,8 +20,8 @@ endpoints = resource()
 class Health(StrEnum):
     """Whether Hilum does its work."""
 
-    OK = "ok"  # there is no alarm
-    DEGRADED = "degraded"  # there are alarms, and none is critical
+    OK = "ok"  # there is no alarm, or none that is more than information
+    DEGRADED = "degraded"  # there are others, and none is critical
     FAILING = "failing"  # an alarm is critical, or the records do not answer
 
     @classmethod
@@ -29,7 +29,8 @@ class Health(StrEnum):
         """What `alarms` make of it."""
         if any(alarm.severity is Severity.CRITICAL for alarm in alarms):
             return cls.FAILING
-        return cls.DEGRADED if alarms else cls.OK
+        is_well = all(alarm.severity is Severity.INFORMATION for alarm in alarms)
+        return cls.OK if is_well else cls.DEGRADED
 
 
 @dataclass(frozen=True)
