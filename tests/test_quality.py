@@ -31,7 +31,7 @@ def test_tool_is_content(command: list[str]) -> None:
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
-@pytest.mark.filterwarnings("default")  # as where a person runs it
+@pytest.mark.filterwarnings("ignore")  # which are theirs, not those of what they import
 @pytest.mark.parametrize("path", sorted((ROOT / "bench").glob("*.py")), ids=lambda path: path.stem)
 def test_every_benchmark_finds_what_it_imports(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
