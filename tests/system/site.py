@@ -19,15 +19,16 @@ from hilum_lab.network.processes import available_port, listens
 from tests.archives import Orthanc
 from tests.patience import until
 
-from . import warm
-
+WARM = f"{__package__}.warm"  # nothing for this process to load
+# What a study meets. A console takes its time to start; most tests look at no page.
+WITHOUT_CONSOLE = tuple(role for role in EVERY_ROLE if role is not Role.CONSOLE)
 PATIENT = {"quiet_seconds": 5}  # a busy machine may pause in the middle of a series
 
 
 class Running:
     """A Hilum with all its processes; `send` is the scanner, `settled` waits for the outcome."""
 
-    def __init__(self, site: Site, roles: Collection[Role] = EVERY_ROLE) -> None:
+    def __init__(self, site: Site, roles: Collection[Role]) -> None:
         self.site = site
         self.supervisor = Supervisor(site, roles)
         self.listener = (site.receiver.ae_title, "127.0.0.1", site.receiver.port)
@@ -87,7 +88,7 @@ class Running:
 
 @contextmanager
 def running(
-    folder: Path, roles: Collection[Role] = EVERY_ROLE, **settings: Any
+    folder: Path, roles: Collection[Role] = WITHOUT_CONSOLE, **settings: Any
 ) -> Iterator[Running]:
     """Hilum with `settings` on free ports, its data below `folder`; its rules are patient."""
     base = {
@@ -96,7 +97,7 @@ def running(
         "console": {"port": available_port()},
     }
     rules = [PATIENT | rule for rule in settings.pop("rule", [])]
-    fork_server(preload=warm.__name__)
+    fork_server(preload=WARM)
     hilum = Running(parse({**base, **settings, "rule": rules}), roles)
     try:
         hilum.start()
