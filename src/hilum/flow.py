@@ -336,6 +336,7 @@ class Flow(durable.Workflows):
         except ModuleCancelled:
             return
         except ModuleError as error:
+            log.error("workitem %s: module %s failed: %s", workitem_id, item.module, error)
             self.refuse(item, str(error))
             return
         seconds = time.monotonic() - started
