@@ -24,6 +24,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "ok",
         "shown",
         "has it",
+        "taken in",
     ),
     "working": (
         "receiving",
@@ -37,6 +38,8 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "waiting for images",
         "waiting for a worker",
         "on its way",
+        "coming",
+        "reading",
     ),
     "caution": (
         "held",
@@ -56,6 +59,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "refused by the module",
         "does not have it",
         "no answer in time",
+        "quarantined",
     ),
     "failed": (
         "failed",
@@ -68,7 +72,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "cannot be judged",
         "cannot be asked",
     ),
-    "stopped": ("cancelled", "withdrawn"),
+    "stopped": ("cancelled", "withdrawn", "stopped"),
 }
 LOOK_OF = {state: look for look, states in LOOKS.items() for state in states}
 

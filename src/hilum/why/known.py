@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 from hilum.config.site import Site
 from hilum.records import Records
-from hilum.records.models import Delivery, DestinationStanding, Event, Removal, Study, Workitem
+from hilum.records.models import (
+    Delivery,
+    DestinationStanding,
+    Event,
+    Removal,
+    Study,
+    UploadedStudy,
+    Workitem,
+)
 from hilum.records.states import EventKind
 
 SILENT_SECONDS = 60.0  # a process gives a sign of life every ten
@@ -25,6 +33,7 @@ class Known:
     study_uid: str
     study: Study | None
     removal: Removal | None
+    upload: UploadedStudy | None  # what a person chose who uploaded it
     is_corrected: bool  # a person has to decide on corrected patient data
     events: tuple[Event, ...]
     items: tuple[Workitem, ...]
@@ -45,6 +54,7 @@ class Known:
             study_uid=study_uid,
             study=records.studies.get(study_uid),
             removal=records.studies.removal(study_uid),
+            upload=records.uploads.get(study_uid),
             is_corrected=records.corrections.is_open(study_uid),
             events=tuple(records.events.of_study(study_uid)),
             items=tuple(items),

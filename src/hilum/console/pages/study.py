@@ -90,6 +90,7 @@ def study(
         offered=OFFERED,
         answer=_answer(desk, view, asked),
         parked=_parked(standing),
+        upload=desk.records.uploads.get(view.study_uid),
     )
 
 
