@@ -32,7 +32,7 @@ class Endpoint:
     """One address, who may ask for it, and the function that answers.
 
     `options` are those of FastAPI's routes. A function without `async` runs in a thread. One that
-    is `streamed` takes forms that are larger than memory, see `hilum.console.forms`.
+    is `streamed` takes forms that are larger than memory, see `hilum.console.multipart`.
     """
 
     method: str

@@ -23,7 +23,7 @@ from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, ObjectType
 from hilum.config.console import Console
 from hilum.console.desk import Desk
 from hilum.console.endpoints import PERMISSION, STREAMED
-from hilum.console.forms import MULTIPART, MultipartForm
+from hilum.console.multipart import MULTIPART, MultipartForm
 from hilum.console.protection import SAFE
 from hilum.errors import HilumError
 from hilum.people.roles import Permission

@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
-from hilum.console.forms import FormPart, MultipartForm
 from hilum.console.guard import OurVisitor
+from hilum.console.multipart import FormPart, MultipartForm
 from hilum.console.uploading import UNBOUNDED, WantedUpload, begin, receive, upload_of
 from hilum.people.roles import Permission
 from hilum.uploading.talk import FileFate

@@ -9,7 +9,7 @@ let known = null;
 
 function listen() {
   if (changes || document.hidden) return;
-  changes = new EventSource("/live");
+  changes = new EventSource(document.body.dataset.stream);
   changes.onmessage = event => {
     answers(true);
     if (known === event.data || isBusy()) return;
@@ -28,8 +28,10 @@ async function seeWhetherSignedOut() {
   if (answer.type === "opaqueredirect") location.reload();
 }
 
-// Whoever has ticked a line, or types, is not disturbed: the page catches up afterwards.
+// Whoever has ticked a line, types, or reads further down what grows at its top, is not disturbed:
+// the page catches up afterwards.
 function isBusy() {
+  if (document.querySelector("[data-newest-first]") && scrollY > 200) return true;
   const typing = document.activeElement?.matches("main input:not([type=checkbox]), main textarea");
   return typing || document.querySelector("main input[type=checkbox]:checked") !== null;
 }
