@@ -41,7 +41,7 @@ from hilum.outbox import Outbox
 from hilum.records import Records
 from hilum.records.models import Workitem
 from hilum.records.own import own_results
-from hilum.records.states import UNFINISHED, WRITTEN, EventKind, WorkitemState
+from hilum.records.states import UNFINISHED, WRITTEN, EventKind, PausedKind, WorkitemState
 from hilum.routing import Selection, applies, nearest_rule, whose
 from hilum.runs import not_run_uid
 from hilum.wording import counted
@@ -193,7 +193,12 @@ class Flow(durable.Workflows):
         self.launch(item)
 
     def launch(self, item: Workitem) -> None:
-        """Hand a workitem to the workers; doing so again changes nothing while they have it."""
+        """Hand a workitem to the workers; doing so again changes nothing while they have it.
+
+        It waits while a person has disabled its module. The sweep after that hands it over.
+        """
+        if self.waits_for_module(item):
+            return
         launch = item.launch
         # Where the workflow is over and the workitem is not, the engine gave up.
         if self._engine.is_over(f"{item.id}.{launch}"):
@@ -264,7 +269,11 @@ class Flow(durable.Workflows):
         After `MOST_RUNS` deaths the module is not run again and a refusal is written; if even that
         ends the worker as often, nothing is.
         """
-        if not self.is_wanted(workitem_id) or self.is_renewed(workitem_id):
+        if not self.is_wanted(workitem_id):
+            return False
+        if self.waits_for_module(self.records.workitems.one(workitem_id)):
+            return False  # the sweep hands it over again
+        if self.is_renewed(workitem_id):
             return False
         runs = self.records.workitems.count_run(workitem_id)
         if runs > 2 * MOST_RUNS:
@@ -273,6 +282,11 @@ class Flow(durable.Workflows):
             self.records.workitems.set_state(workitem_id, WorkitemState.FAILED, text)
             return False
         return True
+
+    def waits_for_module(self, item: Workitem) -> bool:
+        """Whether a person has disabled its module before it began; what has begun is finished."""
+        is_new = item.state is WorkitemState.SCHEDULED
+        return is_new and self.records.pauses.get(PausedKind.MODULE, item.module) is not None
 
     def is_renewed(self, workitem_id: str) -> bool:
         """Whether it waits for a module that was replaced: then today's gets a workitem instead.

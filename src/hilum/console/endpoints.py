@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
 from hilum.people.roles import Permission
 
@@ -18,6 +19,28 @@ PERMISSION = "x-permission"  # its key in the description of the API
 STREAMED = "x-streamed"  # the same of an endpoint that reads its form piece by piece
 COOKIE, TOKEN = "session", "token"  # the ways to show who one is, as the description calls them
 
+
+class ApiRefusal(BaseModel):
+    """Why something was not done, in a sentence."""
+
+    detail: str
+
+
+class NotUnderstood(BaseModel):
+    """What of the request cannot be right: a sentence, or each value and what is wrong with it."""
+
+    detail: str | list[dict[str, Any]]
+
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ApiRefusal, "description": "The body cannot be read"},
+    401: {"model": ApiRefusal, "description": "Nobody has signed in, or the token has ended"},
+    403: {"model": ApiRefusal, "description": "The role does not allow it"},
+    404: {"model": ApiRefusal, "description": "There is no such thing"},
+    409: {"model": ApiRefusal, "description": "It cannot be done as things are"},
+    422: {"model": NotUnderstood, "description": "The request cannot be right"},
+    503: {"model": ApiRefusal, "description": "The records, or the audit trail, cannot be used"},
+}
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
@@ -107,15 +130,16 @@ class Endpoints:
             yield MenuEntry(self.title, first.path, self.place, first.permission)
 
     def add_to(self, application: FastAPI) -> None:
-        """Have `application` answer at all of them."""
+        """Have `application` answer at all of them; the description tells refusals, too."""
         for endpoint in self.found:
+            responses = (REFUSALS if self.in_api else {}) | endpoint.options.get("responses", {})
             application.add_api_route(
                 endpoint.path,
                 endpoint.answer,
                 methods=[endpoint.method],
                 include_in_schema=self.in_api,
                 openapi_extra=_description(endpoint),
-                **endpoint.options,
+                **endpoint.options | {"responses": responses},
             )
 
 
@@ -138,6 +162,11 @@ def pages(title: str = "", place: int = 0) -> Endpoints:
 def resource() -> Endpoints:
     """The endpoints of a resource of the API."""
     return Endpoints(in_api=True)
+
+
+def answers(model: Any, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The option `responses` of an endpoint that answers with the JSON of `model`, a type."""
+    return {status: {"model": model}}
 
 
 def found_in(package: ModuleType) -> list[Endpoints]:

@@ -26,12 +26,12 @@ class WantedUpload:
 
 
 def begin(desk: Desk, visitor: Visitor, wanted: WantedUpload) -> Upload:
-    """Begin an upload for `visitor`; 422 for a destination that is none, 429 for too many."""
+    """Begin an upload for `visitor`; 422 for a destination that is none, 409 for too many."""
     known = {destination.name for destination in desk.site.destination}
     if unknown := [name for name in wanted.destinations if name not in known]:
         raise HTTPException(422, f"there is no destination {', '.join(unknown)[:100]}")
     chosen = tuple(dict.fromkeys(wanted.destinations))
-    with told_as(429):
+    with told_as(409):
         return desk.uploads.begin(UploadWish(visitor, chosen, wanted.images))
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 from hilum.config.site import Site
 from hilum.errors import RecordsUnusable
 from hilum.records.alarms import AlarmRecords
+from hilum.records.assessments import AssessmentRecords
 from hilum.records.commitments import CommitmentRecords
 from hilum.records.corrections import CorrectionRecords
 from hilum.records.database import Database, raise_it
@@ -20,6 +21,7 @@ from hilum.records.executors import ExecutorRecords
 from hilum.records.flowing import FlowRecords
 from hilum.records.identifiers import IdentifierRecords
 from hilum.records.notices import NoticeRecords
+from hilum.records.pauses import PauseRecords
 from hilum.records.receipts import ReceiptRecords
 from hilum.records.rejections import RejectionRecords
 from hilum.records.requests import RequestRecords
@@ -74,6 +76,7 @@ class Records:
         self.events = EventRecords(database)
         self.workitems = WorkitemRecords(database)
         self.results = ResultRecords(database)
+        self.assessments = AssessmentRecords(database)
         self.deliveries = DeliveryRecords(database)
         self.receipts = ReceiptRecords(database)
         self.commitments = CommitmentRecords(database)
@@ -82,6 +85,7 @@ class Records:
         self.uploads = UploadRecords(database)
         self.sources = SourceRecords(database)
         self.destinations = DestinationRecords(database)
+        self.pauses = PauseRecords(database)
         self.rejections = RejectionRecords(database)
         self.alarms = AlarmRecords(database)
         self.notices = NoticeRecords(database)

@@ -94,7 +94,7 @@ class FlowRecords:
         ]
 
     def mark(self) -> str:
-        """A short text that differs once something happened: an event, an alarm, a silence."""
+        """A short text that differs once something happened: an event, an alarm, a pause."""
         newest: list[sa.ColumnElement[Any]] = [
             sa.select(sa.func.max(column)).scalar_subquery()
             for column in (
@@ -102,6 +102,8 @@ class FlowRecords:
                 tables.alarm.c.since,
                 tables.destination.c.since,
                 tables.source.c.since,
+                tables.pause.c.since,
+                tables.pause.c.ended_at,
             )
         ]
         count = sa.select(sa.func.count()).select_from(tables.alarm).scalar_subquery()

@@ -18,6 +18,7 @@ from hilum.records.states import (
     DeliveryState,
     DestinationState,
     EventKind,
+    PausedKind,
     RequestAction,
     SourceState,
     WorkitemKind,
@@ -220,6 +221,21 @@ class SourceStanding:
     behind: int = 0  # of what the archive lists
     fetched: int = 0  # instances, ever
     fetched_at: float | None = None
+
+
+@dataclass(frozen=True)
+class NotedPause:
+    """A person has paused a destination, a source or a module; `ended_at` is None while it lasts.
+
+    People who see no patients read the reason.
+    """
+
+    kind: PausedKind
+    name: str
+    since: float
+    person: str
+    reason: str
+    ended_at: float | None = None
 
 
 @dataclass(frozen=True)

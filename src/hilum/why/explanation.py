@@ -50,6 +50,7 @@ class CureKind(StrEnum):
     SEND = "send the images"
     RETRY = "run again"
     RELEASE = "release"
+    RESUME = "resume"
     RESEND = "send again"
     DECIDE = "decide"
     CONFIGURE = "change the settings"

@@ -10,14 +10,16 @@ from hilum.records.models import (
     Delivery,
     DestinationStanding,
     Event,
+    NotedPause,
     Removal,
     Study,
     UploadedStudy,
     Workitem,
 )
-from hilum.records.states import EventKind
+from hilum.records.states import EventKind, PausedKind
 
 SILENT_SECONDS = 60.0  # a process gives a sign of life every ten
+SHOWN_DIGITS = 8  # of an id, as `hilum status` shows it
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Known:
     items: tuple[Workitem, ...]
     deliveries: Mapping[str, tuple[Delivery, ...]]  # by the id of their workitem
     destinations: Mapping[str, DestinationStanding]
+    pauses: tuple[NotedPause, ...]
     workers_at: float
 
     @classmethod
@@ -60,6 +63,7 @@ class Known:
             items=tuple(items),
             deliveries={workitem: tuple(several) for workitem, several in owed.items()},
             destinations=records.destinations.all(),
+            pauses=tuple(records.pauses.all()),
             workers_at=records.executors.last_signs().get("worker", 0.0),
         )
 
@@ -67,6 +71,10 @@ class Known:
     def has_worker(self) -> bool:
         """Whether any worker gives signs of life."""
         return self.now - self.workers_at <= SILENT_SECONDS
+
+    def pause(self, kind: PausedKind, name: str) -> NotedPause | None:
+        """The pause of this one; None if it is not paused."""
+        return next((p for p in self.pauses if (p.kind, p.name) == (kind, name)), None)
 
     def last(self, kind: EventKind, workitem_id: str = "") -> float | None:
         """When something of this kind happened last, of a workitem or of the study."""

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from hilum.audit import AuditedAct, AuditedObject
 from hilum.console.acting import ask_at
 from hilum.console.acts import OFFERED
+from hilum.console.assessing import readings_of
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
@@ -91,6 +92,7 @@ def study(
         answer=_answer(desk, view, asked),
         parked=_parked(standing),
         upload=desk.records.uploads.get(view.study_uid),
+        readings=readings_of(desk.records, view.workitems),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from hilum.records.views.agreement import Agreement, ModuleAgreement, Share, agreement_of
 from hilum.records.views.course import CourseSpan, course
 from hilum.records.views.finding import PAGE, FoundPage, find
 from hilum.records.views.now import NowView, now_view
@@ -33,20 +34,24 @@ from hilum.records.views.worklist import (
 
 __all__ = [
     "PAGE",
+    "Agreement",
     "CourseSpan",
     "DayOfWork",
     "DestinationView",
     "FoundPage",
+    "ModuleAgreement",
     "NowView",
     "QuarantineView",
     "QuarantinedView",
     "ResultView",
+    "Share",
     "SourceView",
     "Statistics",
     "StudyPage",
     "StudyView",
     "TraceLine",
     "WorkitemView",
+    "agreement_of",
     "as_json",
     "course",
     "destinations",
