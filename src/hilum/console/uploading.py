@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from hilum.console.desk import Desk
 from hilum.console.mishaps import told_as
+from hilum.console.uploads_door import bounds_of
 from hilum.errors import UploadError
 from hilum.people.visitor import Visitor
 from hilum.uploading.uploads import Upload, UploadWish
@@ -32,7 +33,7 @@ def begin(desk: Desk, visitor: Visitor, wanted: WantedUpload) -> Upload:
         raise HTTPException(422, f"there is no destination {', '.join(unknown)[:100]}")
     chosen = tuple(dict.fromkeys(wanted.destinations))
     with told_as(409):
-        return desk.uploads.begin(UploadWish(visitor, chosen, wanted.images))
+        return desk.uploads.begin(UploadWish(visitor, chosen, wanted.images), bounds_of(desk.site))
 
 
 def upload_of(desk: Desk, visitor: Visitor, number: str) -> Upload:

@@ -181,9 +181,8 @@ class Doorkeeper(Protocol):
 class Uploads:
     """All uploads since this console started, below `data`; `door` lets their studies in."""
 
-    def __init__(self, data: Path, bounds: UploadBounds, door: Doorkeeper) -> None:
+    def __init__(self, data: Path, door: Doorkeeper) -> None:
         self._data = data
-        self._bounds = bounds
         self._door = door
         self._lock = threading.Lock()
         self._all: dict[str, Upload] = {}
@@ -193,8 +192,8 @@ class Uploads:
         shutil.rmtree(self._data / FOLDER, ignore_errors=True)
         self._door.forget_unused()
 
-    def begin(self, wish: UploadWish) -> Upload:
-        """Begin an upload; `UploadError` if too many are under way."""
+    def begin(self, wish: UploadWish, bounds: UploadBounds) -> Upload:
+        """Begin an upload within `bounds`; `UploadError` if too many are under way."""
         with self._lock:
             if sum(not one.state.is_over for one in self._all.values()) >= MOST_OPEN:
                 raise UploadError(f"{MOST_OPEN} uploads are under way: wait until one has ended")
@@ -202,7 +201,7 @@ class Uploads:
             folder = self._data / FOLDER / number
             make_private(folder.parent)
             folder.mkdir(mode=0o700)
-            upload = Upload(number, wish, folder, self._bounds, time.time())
+            upload = Upload(number, wish, folder, bounds, time.time())
             self._all[number] = upload
             over = [one.number for one in self._all.values() if one.state.is_over]
             for old in over[: max(0, len(over) - MOST_KEPT)]:
