@@ -31,6 +31,7 @@ from hilum.records.schema import Transact, make_or_require
 from hilum.records.search import SearchRecords
 from hilum.records.standings import DestinationRecords, SourceRecords
 from hilum.records.studies import StudyRecords
+from hilum.records.uploads import UploadRecords
 from hilum.records.workitems import WorkitemRecords
 
 PATIENCE_OF_COMMANDS = 10.0  # in s, with a database that does not answer
@@ -82,6 +83,7 @@ class Records:
         self.commitments = CommitmentRecords(database)
         self.corrections = CorrectionRecords(database)
         self.requests = RequestRecords(database)
+        self.uploads = UploadRecords(database)
         self.sources = SourceRecords(database)
         self.destinations = DestinationRecords(database)
         self.pauses = PauseRecords(database)
