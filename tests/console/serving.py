@@ -6,10 +6,12 @@ from contextlib import closing, contextmanager
 
 import uvicorn
 
+from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.console.app import application
 from hilum.console.endpoints import Endpoints
 from hilum.console.server import configuration
+from hilum.module import facts_of, inputs_of, installed_modules
 from hilum.records import Records
 from hilum_lab.network.processes import available_port
 from tests.patience import until
@@ -17,11 +19,20 @@ from tests.patience import until
 
 @contextmanager
 def serving(
-    site: Site, records: Records, further: Iterable[Endpoints] = (), port: int = 0
+    site: Site,
+    records: Records,
+    further: Iterable[Endpoints] = (),
+    port: int = 0,
+    file: SettingsFile | None = None,
 ) -> Iterator[str]:
-    """Its address; `further` are endpoints of the test, beside ours."""
+    """Its address; `further` are endpoints of the test, beside ours.
+
+    Where the `file` of its settings is given, they can be changed, and the installed modules used.
+    """
     port = port or available_port()
-    made = application(site, records, [])
+    modules = installed_modules().values() if file else ()
+    needs = {module.name: inputs_of(module) for module in modules}
+    made = application(site, records, map(facts_of, modules), needs=needs, file=file)
     for endpoints in further:
         endpoints.add_to(made)
     server = uvicorn.Server(configuration(made, site.console, port))
