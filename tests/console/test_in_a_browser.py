@@ -116,6 +116,22 @@ def test_a_page_keeps_up_to_date_and_leaves_what_one_does(house: House, page: Pa
     page.wait_for_selector("text=3 studies, page 1 of 1")
 
 
+def test_the_menu_of_a_phone_takes_one_line_until_it_is_opened(house: House, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"{house.url}/studies")
+    assert page.locator("header.top").bounding_box()["height"] < 70  # type: ignore[index]
+    page.keyboard.press("Tab")  # the way over the menu
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.get_attribute("#menu", "aria-expanded") == "true"
+    page.click("nav >> text=Statistics")
+    page.wait_for_selector("h1:text('Statistics')")
+    assert not page.is_visible("nav >> text=Statistics")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert page.is_visible("nav >> text=Statistics") and not page.is_visible("#menu")
+
+
 def test_everything_can_be_reached_by_keyboard(house: House, page: Page) -> None:
     address = house.study(WorkitemState.FAILED, SAID)
     page.goto(house.url)

@@ -280,7 +280,7 @@ def test_rules_are_sentences_and_others_can_be_tried(house: House) -> None:
         assert "0 of 0 studies would be treated otherwise" in text_of(tried.text)
         wrong = client.post("/rules", data={"text": f"[[rule {HIDDEN}"})
         assert wrong.status_code == 422
-        assert "this is no TOML" in wrong.text
+        assert "this is not TOML" in wrong.text
         assert "<script>" not in wrong.text
 
 

@@ -387,7 +387,10 @@ def test_a_result_that_is_taken_and_never_shown_is_parked(scene: Scene) -> None:
     parked(scene, DeliveryState.NOT_SHOWN)
     (alarm,) = scene.alarms()
     assert alarm.name == "parked pacs"
-    assert alarm.cure_here == "type `hilum trace 1.2` to see why, and what to do"
+    assert alarm.cure_here == (
+        "see in `hilum trace 1.2` why, and what to do; after that, "
+        "`hilum release --destination pacs` sends them again"
+    )
 
 
 def test_a_source_that_nobody_watches_is_an_alarm(scene: Scene) -> None:
@@ -416,9 +419,9 @@ def test_a_cure_names_the_first_studies_and_how_many_more(scene: Scene) -> None:
         put(scene.records, replace(item, state=WorkitemState.HELD))
     (alarm,) = scene.alarms()
     (view,) = views_of([alarm])
-    assert view.cure.startswith("type `hilum decide 1.0`, `hilum decide 1.1`, ")
-    assert "`hilum decide 1.4` and 2 more to see whose they are" in view.cure
-    assert alarm.cure.startswith("type `hilum decide STUDY` to see")
+    assert view.cure.startswith("see by `hilum decide 1.0`, `hilum decide 1.1`, ")
+    assert "`hilum decide 1.4` and 2 more whose they are" in view.cure
+    assert alarm.cure.startswith("see by `hilum decide STUDY` whose")
     assert "in 7 studies; they wait" in alarm.text
     assert view.studies == 7
 

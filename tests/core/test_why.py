@@ -343,7 +343,7 @@ def test_a_study_that_waits_says_for_what_and_how_long_it_is_quiet(
     assert said.since == 1.0
     late = explain(site, records, UID, NOW + 60)
     assert late.sentence.startswith("It is to be decided on since ")
-    assert [cure.command for cure in late.cures] == ["hilum status"]
+    assert [cure.command for cure in late.cures] == ["hilum serve"]
     looked_at(records, reason="cannot be judged: TypeError in a.py", patience=0.0)
     said = told(site, records)
     assert said.cause is Cause.UNJUDGED

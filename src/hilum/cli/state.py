@@ -36,9 +36,10 @@ from hilum.records.states import (
     WorkitemKind,
 )
 from hilum.severity import Severity
-from hilum.wording import counted
+from hilum.wording import clauses, counted
 
 if TYPE_CHECKING:
+    from hilum.config.site import Site
     from hilum.records.models import Delivery
     from hilum.records.search import StudyQuery
     from hilum.records.views import (
@@ -105,13 +106,15 @@ def status(
     for alarm in alarms:
         since = f" since {clock(alarm.since)}" if alarm.since else ""
         style = STYLES.get(alarm.severity, "bold red")
-        said = escape(f"{alarm.text}; {alarm.cure_here}")
+        said = escape(clauses(alarm.text, alarm.cure_here))
         out.print(f"[{style}]alarm{since}, {alarm.severity}[/]: {said}")
     for source in sources:
         out.print(_source_line(source))
     for destination in destinations:
         out.print(_destination_line(destination))
     _show_studies(studies, query, unfinished)
+    if not studies.found:
+        out.print(_nothing(site, studies.total))
     _show_rejections(rejections)
     _show_quarantine(quarantine)
 
@@ -232,6 +235,13 @@ def _show_studies(shown: "StudyPage", query: "StudyQuery", unfinished: bool) -> 
     is_all = shown.found == shown.total
     if shown.pages > 1 or not (is_all or unfinished):
         _show_pages(shown, query, unfinished)
+
+
+def _nothing(site: "Site", studies: int) -> str:
+    """What is said where the list is empty."""
+    if studies:
+        return f"none of {counted(studies, 'study')} is like that"
+    return f"no study has come yet; `hilum serve` listens as {site.receiver.title_and_place}"
 
 
 def _show_pages(shown: "StudyPage", query: "StudyQuery", unfinished: bool) -> None:

@@ -114,6 +114,11 @@ class Console(Settings):
         """Whether browsers speak https, to us or to a proxy before us."""
         return self.tls is not None or self.behind_proxy
 
+    @property
+    def has_other_administrators(self) -> bool:
+        """Whether somebody may be administrator without an account of Hilum."""
+        return self.openid is not None and "administrator" in self.openid.roles.values()
+
     def check(self) -> None:
         """Read the files; `ConfigurationError`, with the cure, if one cannot be used."""
         for key, section in (("tls", self.tls), ("openid", self.openid)):

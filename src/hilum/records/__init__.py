@@ -12,6 +12,7 @@ from hilum.config.site import Site
 from hilum.errors import RecordsUnusable
 from hilum.records.alarms import AlarmRecords
 from hilum.records.analyses import AnalysisRecords
+from hilum.records.assessments import AssessmentRecords
 from hilum.records.commitments import CommitmentRecords
 from hilum.records.corrections import CorrectionRecords
 from hilum.records.database import Database, raise_it
@@ -75,6 +76,7 @@ class Records:
         self.events = EventRecords(database)
         self.workitems = WorkitemRecords(database)
         self.results = ResultRecords(database)
+        self.assessments = AssessmentRecords(database)
         self.deliveries = DeliveryRecords(database)
         self.receipts = ReceiptRecords(database)
         self.commitments = CommitmentRecords(database)

@@ -4,7 +4,7 @@ Below the data folder, `records/<study>.json` holds all rows of one study, and `
 which line of all traces was copied last, how far each archive was watched, and what is paused. The
 copies follow the database within about a second and are never read but by `hilum recover`, and at a
 start, to see whether the database is as new as they are. They hold no names and no patient IDs:
-those come from the images again.
+those come from the images again. What a reader gave as reason is in them.
 """
 
 import json
@@ -34,7 +34,13 @@ BY_STUDY = (  # in this order they are put back
     tables.former,
     tables.subject,
 )
-BY_WORKITEM = (tables.result, tables.delivery, tables.receipt, tables.commitment)
+BY_WORKITEM = (
+    tables.result,
+    tables.delivery,
+    tables.receipt,
+    tables.commitment,
+    tables.assessment,
+)
 LINES_AT_ONCE = 500  # lines of traces that are followed in one go
 LATE = 500  # lines: PostgreSQL may show one so far behind others, as it was committed after them
 MOST_STUDIES = 50  # that are read in one transaction

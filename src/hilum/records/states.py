@@ -45,6 +45,7 @@ WRITTEN = (WorkitemState.DELIVERING, WorkitemState.PARKED)  # its deliveries dec
 WITHOUT_RUN = (WorkitemState.NOT_APPLICABLE, WorkitemState.HELD)
 
 DELIVERED = (*WRITTEN, WorkitemState.COMPLETED, WorkitemState.FAILED)  # at least in part
+ASSESSABLE = (*WRITTEN, WorkitemState.COMPLETED)  # there is a result, and it was not taken back
 
 # From where each state is reached. Anything else is not done: what a worker or a delivery that was
 # under way still has to say about a workitem that a person cancelled or withdrew changes nothing.
@@ -96,6 +97,24 @@ class StudyOrder(StrEnum):
     NEWEST = "newest"  # the one whose last image came last is the first
     OLDEST = "oldest"
     STATE = "state"  # those that need somebody first, the newest of them first
+
+
+class AssessmentDecision(StrEnum):
+    """What a reader says of a result, in the words of IHE AIRAI as far as they are published."""
+
+    ACCEPTED = "accepted"  # it is right; of a refusal: the module refused rightly
+    REJECTED = "rejected"  # it is wrong, or must not be used
+    SUPPLEMENTED = "supplemented"  # it is right, and something was added or corrected
+
+
+class AssessmentStanding(StrEnum):
+    """How a result stands with its readers; of each of them the last word counts."""
+
+    NOT_ASSESSED = "not assessed"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    SUPPLEMENTED = "supplemented"
+    DISAGREED = "readers disagree"
 
 
 class DeliveryState(StrEnum):
@@ -196,6 +215,7 @@ class EventKind(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     WITHDRAWN = "withdrawn"
+    ASSESSED = "assessed"  # a reader said whether a result is right
     REMOVED = "removed"  # a rule has removed the images
     NEXT = "next"  # not in the records: what is tried again, and when
 

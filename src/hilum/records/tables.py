@@ -89,6 +89,17 @@ commitment = sa.Table(
     sa.Column("destination", sa.String(64), nullable=False),
     sa.Column("asked_at", sa.Float, nullable=False),
 )
+assessment = sa.Table(
+    "assessment",  # what readers said of results; rows are added and never changed
+    metadata,
+    sa.Column("workitem_id", sa.String(64), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),  # of those of one result, from 1
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("reader", sa.String(64), nullable=False),  # name, for people
+    sa.Column("identity", sa.Text, nullable=False),  # who that is for sure
+    sa.Column("decision", sa.String(16), nullable=False),  # an AssessmentDecision
+    sa.Column("reason", sa.Text, nullable=False),  # free text, for those who see patients
+)
 destination = sa.Table(
     "destination",
     metadata,
@@ -140,6 +151,7 @@ listing = sa.Table(
     sa.Column("removed", sa.Boolean, nullable=False),  # its images
     sa.Column("modules", sa.Text, nullable=False),  # marked
     sa.Column("states", sa.Text, nullable=False),  # of its workitems and itself, marked
+    sa.Column("assessments", sa.Text, nullable=False),  # how its results stand, marked
     # What its images say; patient data go with them.
     sa.Column("noted", sa.Boolean, nullable=False),  # that was written
     sa.Column("modalities", sa.Text, nullable=False),  # marked

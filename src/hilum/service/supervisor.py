@@ -15,6 +15,7 @@ from functools import partial
 from multiprocessing import connection
 from typing import Any, assert_never
 
+from hilum.checking import check_console, check_ends, check_norms, check_rules
 from hilum.config.site import Site
 from hilum.deaths import Death, note_death
 from hilum.engine.liveness import DEAD_SECONDS
@@ -35,14 +36,7 @@ from hilum.records.soundness import Files, require_as_new, require_present, requ
 from hilum.service.beginning import UNUSABLE
 from hilum.service.console import show
 from hilum.service.gateway import run_gateway
-from hilum.service.preflight import (
-    alone_in,
-    check_console,
-    check_ends,
-    check_norms,
-    check_rules,
-    require_free_ports,
-)
+from hilum.service.preflight import alone_in, require_free_ports
 from hilum.service.receiver import receive
 from hilum.service.roles import Role
 from hilum.service.watcher import watch

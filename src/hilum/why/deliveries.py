@@ -12,7 +12,7 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
-from hilum.why.known import Known, moment
+from hilum.why.known import SHOWN_DIGITS, Known, moment
 
 ALL_IS_WELL = "all is well: "
 CAUSE_OF = {
@@ -53,14 +53,21 @@ def of_deliveries(known: Known, item: Workitem, what: str) -> Explanation:
         return Explanation(worst, text, since=max(shown_in.values()), shown_in=shown_in)
     of_worst = [delivery for delivery in ranked if CAUSE_OF[delivery.state] is worst]
     others = [delivery for delivery in ranked if delivery not in of_worst]
-    said = "; ".join(_said(known, delivery) for delivery in of_worst)
+    whole = [_said(known, delivery) for delivery in of_worst]
+    said = [_begin(text) for text in whole] if worst in TO_DO else whole
+    longer = [text for text in whole if text not in said]
     return Explanation(
         worst,
-        f"{what} {HOW[worst]}: {said}",
+        f"{what} {HOW[worst]}: {'; '.join(said)}",
         cures=_cures(known, item, worst, of_worst),
-        evidence=tuple(_said(known, delivery) for delivery in others),
+        evidence=(*longer, *(_said(known, delivery) for delivery in others)),
         shown_in=shown_in,
     )
+
+
+def _begin(text: str) -> str:
+    """The first clause, which says what is wrong; what follows says what to do about it."""
+    return text.partition("; ")[0]
 
 
 HOW = {
@@ -121,7 +128,7 @@ def _cures(
 ) -> tuple[Cure, ...]:
     if worst in TO_DO:
         names = " and ".join(delivery.destination for delivery in deliveries)
-        command = f"hilum release {item.id[-8:]}"
+        command = f"hilum release {item.id[-SHOWN_DIGITS:]}"
         return (Cure(CureKind.RELEASE, TO_DO[worst].format(names), command),)
     places = [delivery.destination for delivery in deliveries]
     paused = [name for name in places if known.pause(PausedKind.DESTINATION, name)]

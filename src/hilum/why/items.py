@@ -11,13 +11,12 @@ from hilum.summary import refusal_in
 from hilum.verdict import Verdict
 from hilum.why.deliveries import ALL_IS_WELL, of_deliveries
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
-from hilum.why.known import Known, moment
+from hilum.why.known import SHOWN_DIGITS, Known, moment
 from hilum.wording import WHOLE_AGAIN, sentence
 
 BEGINS = {  # the lines of the trace that tell it where they are not called like the state
     WorkitemState.DELIVERING: (EventKind.WRITTEN, EventKind.RELEASED),
 }
-SHOWN_DIGITS = 8  # of an id, as `hilum status` shows it
 
 
 def of_item(known: Known, item: Workitem) -> Explanation:

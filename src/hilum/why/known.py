@@ -18,6 +18,7 @@ from hilum.records.models import (
 from hilum.records.states import EventKind, PausedKind
 
 SILENT_SECONDS = 60.0  # a process gives a sign of life every ten
+SHOWN_DIGITS = 8  # of an id, as `hilum status` shows it
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,6 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
                 Severity.ERROR,
                 f"destination {settings.name} answers, and has not taken the results of "
                 f"{counted(len(studies), 'study')} for more than an hour: they are tried again",
-                "type `hilum trace STUDY` to see what it answers, and have that put right there",
+                "see in `hilum trace STUDY` what it answers, and have that put right there",
                 studies=tuple(studies),
             )

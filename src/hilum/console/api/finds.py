@@ -15,7 +15,7 @@ from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.search import StudyQuery
-from hilum.records.states import StudyOrder, StudyState
+from hilum.records.states import AssessmentStanding, StudyOrder, StudyState
 from hilum.records.views import as_json
 
 endpoints = resource()
@@ -35,6 +35,7 @@ class WantedStudies:
     modalities: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     states: tuple[StudyState, ...] = ()
+    assessments: tuple[AssessmentStanding, ...] = ()
     reason: str = ""
     order: StudyOrder = StudyOrder.NEWEST
     page: int = 1

@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from hilum.alarms import Alarm, alarms_now, views_of
+from hilum.alarms.alarm import MOST_NAMED
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.rendering import look
@@ -36,6 +37,7 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
     silent = [place.name for place in at_work if look(place.state) == "failed"]
     unknown = [place.name for place in at_work if place.state is DestinationState.UNKNOWN]
     sentence, seen = _sentence(alarms, silent, unknown)
+    named = {uid for alarm in alarms for uid in alarm.studies[:MOST_NAMED]}
     return desk.rendering.page(
         request,
         "now.html",
@@ -43,10 +45,11 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
         sentence=sentence,
         seen=seen,
         list_of_alarms=views_of(alarms),
+        addresses=records.identifiers.addresses(named),
         view=views.now_view(records, moment),
         sources=sources,
         destinations=destinations,
-        receiver=f"{site.receiver.ae_title} on {site.receiver.host}:{site.receiver.port}",
+        receiver=site.receiver.title_and_place,
         free=f"{free_mib(site.data) / 1024:.0f} GiB",
         workers=site.worker.count,
         studies=studies,

@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Resp
 from hilum.audit import AuditedAct, AuditedObject
 from hilum.console.acting import ask_at
 from hilum.console.acts import OFFERED
+from hilum.console.assessing import readings_of
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
@@ -90,6 +91,7 @@ def study(
         offered=OFFERED,
         answer=_answer(desk, view, asked),
         parked=_parked(standing),
+        readings=readings_of(desk.records, view.workitems),
     )
 
 

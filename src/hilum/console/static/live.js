@@ -52,6 +52,18 @@ document.addEventListener("htmx:config:request", event => {
   if (asked.sourceEvent?.type === "changed") Object.assign(asked.request.headers, refresh);
 });
 
+// On a phone the menu is folded, so that the page begins near the top; without this script it is open.
+const menu = document.getElementById("menu");
+if (menu) {
+  const top = menu.closest("header");
+  menu.hidden = false;
+  top.classList.add("folded");
+  menu.addEventListener("click", () => {
+    const open = !top.classList.toggle("folded");
+    menu.setAttribute("aria-expanded", open);
+  });
+}
+
 // The key / goes to the box that finds studies, as on other sites.
 document.addEventListener("keydown", event => {
   const find = document.getElementById("find");

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from hilum.records.views.agreement import Agreement, ModuleAgreement, Share, agreement_of
 from hilum.records.views.course import CourseSpan, course
 from hilum.records.views.finding import PAGE, FoundPage, find
 from hilum.records.views.modules import ModuleHistory, module_history
@@ -35,23 +36,27 @@ from hilum.records.views.worklist import (
 
 __all__ = [
     "PAGE",
+    "Agreement",
     "CourseSpan",
     "DayOfWork",
     "DestinationStrip",
     "DestinationView",
     "FoundPage",
     "HourOfDeliveries",
+    "ModuleAgreement",
     "ModuleHistory",
     "NowView",
     "QuarantineView",
     "QuarantinedView",
     "ResultView",
+    "Share",
     "SourceView",
     "Statistics",
     "StudyPage",
     "StudyView",
     "TraceLine",
     "WorkitemView",
+    "agreement_of",
     "as_json",
     "course",
     "destinations",

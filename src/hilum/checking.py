@@ -1,0 +1,98 @@
+"""Whether settings can be used on this machine: what `hilum check` says of them.
+
+`hilum serve` looks at the same before it starts, and before a changed file takes effect.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import closing
+
+from hilum.comparison.norms import Norms
+from hilum.config.kinds import check_tls
+from hilum.config.site import Site
+from hilum.errors import ConfigurationError
+from hilum.module import discover, facts_of, installed_modules
+from hilum.people.everybody import Everybody
+from hilum.results import DICOM
+from hilum.wording import suggestion
+
+log = logging.getLogger(__name__)
+
+
+def check_rules(site: Site) -> None:
+    """Raise `ConfigurationError` for a rule, route or host of a module that cannot be used."""
+    modules, problems = discover(site.models)
+    wanted = [("rule", rule.module) for rule in site.rule]
+    wanted += [("route", name) for route in site.route for name in route.modules]
+    wanted += [("host", host.module) for host in site.host]
+    for place, name in wanted:
+        if name not in modules:
+            why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
+            raise ConfigurationError(f"{place}: module {name!r}: {why}")
+
+
+def check_norms(site: Site) -> None:
+    """Raise `ConfigurationError` for norms that cannot be read; warn of those for other weights."""
+    norms = Norms(site.norms)
+    installed = installed_modules(site.models) if norms.tables else {}
+    for name in dict.fromkeys(table.settings.module for table in norms.tables):
+        if name not in installed:
+            text = f"norms: module {name!r} is not installed{suggestion(name, installed)}"
+            raise ConfigurationError(text)
+        for sentence in norms.remarks(facts_of(installed[name])):
+            log.warning(sentence)
+
+
+ENCRYPT = (
+    "console.host: beyond this machine, passwords and patient data would cross the network in the "
+    "clear: set console.tls, or console.behind_proxy = true where a reverse proxy encrypts"
+)
+NOBODY = (
+    "console.host: beyond this machine everybody signs in, and nobody could: "
+    "`hilum people add NAME --role administrator` adds an account, or set console.openid"
+)
+
+
+def check_console(site: Site) -> None:
+    """Raise `ConfigurationError` if strangers could read along, or nobody could sign in."""
+    console = site.console
+    console.check()
+    if console.is_local:
+        return
+    if not console.is_encrypted:
+        raise ConfigurationError(ENCRYPT)
+    if console.openid is None:
+        with closing(Everybody(site.data, console)) as everybody:
+            if not everybody.accounts.has_administrator():
+                raise ConfigurationError(NOBODY)
+
+
+def check_ends(site: Site) -> None:
+    """Raise `ConfigurationError` for what we connect to if it cannot be used."""
+    check_tls("receiver", site.receiver.tls)
+    for end in (*site.source, *site.destination):
+        end.check()
+    for notifier in site.notify:
+        notifier.check()
+    for collector in site.audit.syslog:
+        check_tls(collector.name, collector.tls)
+    for route in site.route:
+        for destination in site.destinations(route.send_to if route.images else ()):
+            if not destination.takes(DICOM):
+                raise ConfigurationError(
+                    f"route: destination {destination.name!r} takes no images: set images = false"
+                )
+
+
+CHECKS: dict[str, Callable[[Site], None]] = {
+    "rules and modules": check_rules,
+    "norms": check_norms,
+    "console": check_console,
+    "archives, notifiers and certificates": check_ends,
+}
+
+
+def check_all(site: Site) -> None:
+    """Raise `ConfigurationError` for the first thing that cannot be used; nothing is connected."""
+    for check in CHECKS.values():
+        check(site)
