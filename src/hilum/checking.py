@@ -92,7 +92,11 @@ CHECKS: dict[str, Callable[[Site], None]] = {
 }
 
 
-def check_all(site: Site) -> None:
-    """Raise `ConfigurationError` for the first thing that cannot be used; nothing is connected."""
+def check_for(site: Site, *, has_console: bool) -> None:
+    """Raise `ConfigurationError` for the first thing that cannot be used; nothing is connected.
+
+    A service without the console does not look at its settings.
+    """
     for check in CHECKS.values():
-        check(site)
+        if has_console or check is not check_console:
+            check(site)

@@ -14,7 +14,8 @@ from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError
 from hilum.service.preflight import alone_in
 from hilum.service.roles import Role
-from hilum.service.supervisor import EVERY_ROLE, Supervisor, tasks
+from hilum.service.supervisor import EVERY_ROLE, Supervisor
+from hilum.service.tasks import tasks
 from hilum_lab.network.processes import available_port, listens
 from plugin import BRIGHT, install_plugin
 from tests.signing_in import asked

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from hilum.audit import Auditor
+from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.console import api, mishaps, pages
 from hilum.console.desk import Desk
@@ -53,8 +54,12 @@ def application(
     installed: Iterable[ModuleFacts],
     cards: Mapping[str, Path] = NO_CARDS,
     needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
+    file: SettingsFile | None = None,
 ) -> FastAPI:
-    """The ASGI application of one site; `cards` and `needs` are by the name of their module."""
+    """The ASGI application of one site; `cards` and `needs` are by the name of their module.
+
+    `file` is where its settings stand, None where they are not to be changed.
+    """
     made = _Application(
         title="Hilum",
         version=version("hilum"),
@@ -72,7 +77,7 @@ def application(
     menu = [entry for endpoints in parts for entry in endpoints.menu()]
     everybody = Everybody(site.data, site.console)
     shared = (Rendering(menu), everybody, Auditor(site.data))
-    made.state.desk = Desk(site, records, tuple(installed), cards, needs, *shared)
+    made.state.desk = Desk(site, records, tuple(installed), cards, needs, *shared, file)
     mishaps.add_to(made)
     for endpoints in parts:
         endpoints.add_to(made)

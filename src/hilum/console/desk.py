@@ -9,7 +9,9 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from hilum.audit import Auditor
+from hilum.config.file import SettingsFile
 from hilum.config.site import Site
+from hilum.config.versions import SettingsVersions
 from hilum.console.finds import Finds
 from hilum.console.patience import Patience
 from hilum.console.rendering import Rendering
@@ -26,6 +28,7 @@ LOOKUPS_AT_ONCE = 4  # of sessions and tokens; they never wait for pages
 class Desk:
     """The settings, the records and the installed modules.
 
+    `file` is where the settings stand, None where Hilum was given them otherwise.
     `cards` and `needs` (inputs) are by the name of their module. `rendering` makes pages.
     `patience` is that of watchdogs and monitoring, which must not wait behind people. `everybody`
     is asked in few threads: `hashing` for passwords, `lookups` for the rest; `abroad` is for the
@@ -41,11 +44,17 @@ class Desk:
     rendering: Rendering
     everybody: Everybody
     auditor: Auditor
+    file: SettingsFile | None = None
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     abroad: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(ABROAD_AT_ONCE))
     lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE))
     patience: Patience = field(default_factory=Patience)
     finds: Finds = field(default_factory=Finds)
+
+    @property
+    def versions(self) -> SettingsVersions:
+        """The settings that were followed so far."""
+        return SettingsVersions(self.site.data)
 
 
 def _desk_of(request: Request) -> Any:
