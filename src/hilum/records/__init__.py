@@ -11,6 +11,7 @@ from typing import NoReturn
 from hilum.config.site import Site
 from hilum.errors import RecordsUnusable
 from hilum.records.alarms import AlarmRecords
+from hilum.records.analyses import AnalysisRecords
 from hilum.records.assessments import AssessmentRecords
 from hilum.records.commitments import CommitmentRecords
 from hilum.records.corrections import CorrectionRecords
@@ -90,6 +91,7 @@ class Records:
         self.rejections = RejectionRecords(database)
         self.alarms = AlarmRecords(database)
         self.notices = NoticeRecords(database)
+        self.analyses = AnalysisRecords(database)
         self.flow = FlowRecords(database)
         self.exports = ExportRecords(database)
         self.executors = ExecutorRecords(database)
