@@ -99,8 +99,10 @@ def test_a_study_goes_through_all_of_them(
     files = write_series(tmp_path / "exam")
     study = Instance.read(files[0]).study_uid
     with running_shelf() as server:
+        # The files may lie there before the source is first used.
+        watched = {"folder": drop, "since": "beginning", "poll_seconds": 0.2}
         settings = {
-            "source": [{"name": "drop", "kind": "drop", "folder": drop, "poll_seconds": 0.2}],
+            "source": [{"name": "drop", "kind": "drop", **watched}],
             "destination": [
                 {"name": "shelf", "kind": "shelf", "url": server.url},
                 {"name": "out", "kind": "folder", "folder": tmp_path / "out", "objects": ["json"]},
