@@ -16,6 +16,7 @@ from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError
 from hilum.kinds import DESTINATIONS, EVERY_GROUP, HOSTS, NOTIFIERS, OBJECTS, SOURCES
 from hilum.records.states import RequestAction
+from hilum.service.supervisor import EVERY_ROLE
 from hilum.testing import write_series
 from hilum_lab.package import write_package
 from tests.system.site import running
@@ -108,7 +109,7 @@ def test_a_study_goes_through_all_of_them(
             "host": [{"module": "bright-part", "kind": "fresh"}],
             "rule": [{"module": "bright-part", "send_to": ["shelf", "out", "mute"]}],
         }
-        with running(tmp_path, **settings) as hilum:
+        with running(tmp_path, EVERY_ROLE, **settings) as hilum:
             for path in files:
                 shutil.copy(path, drop)
             [item] = hilum.settled(study).workitems

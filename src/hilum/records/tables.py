@@ -228,6 +228,14 @@ subject = sa.Table(
     sa.Column("study_uid", sa.String(64), nullable=False),
     sa.Column("label", sa.String(64), nullable=False),
 )
+upload = sa.Table(
+    "upload",  # where the results of a study go that a person has uploaded
+    metadata,
+    sa.Column("study_uid", sa.String(64), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("destinations", sa.JSON, nullable=False),  # their names
+    sa.Column("images", sa.Boolean, nullable=False),  # whether the analysed images go along
+)
 alarm = sa.Table(
     "alarm",  # since when something is wrong; whether it still is, is asked anew each time
     metadata,

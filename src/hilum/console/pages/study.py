@@ -91,6 +91,7 @@ def study(
         offered=OFFERED,
         answer=_answer(desk, view, asked),
         parked=_parked(standing),
+        upload=desk.records.uploads.get(view.study_uid),
         readings=readings_of(desk.records, view.workitems),
     )
 
