@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium"),
 ]
 GRAVE = ("serious", "critical")
-FURTHER_PAGES = ("/why", "/people", "/audit", "/login")
+FURTHER_PAGES = ("/why", "/people", "/audit", "/login", "/upload", "/log", "/settings")
 
 
 @pytest.fixture
