@@ -19,7 +19,10 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium"),
 ]
 GRAVE = ("serious", "critical")
-FURTHER_PAGES = ("/why", "/people", "/audit", "/login", "/network/destinations/out")
+FURTHER_PAGES = (
+    *("/why", "/people", "/audit", "/login", "/upload", "/log", "/settings"),
+    "/network/destinations/out",
+)
 
 
 @pytest.fixture
