@@ -7,6 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
+from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.console.app import NO_CARDS, NO_NEEDS, application
 from hilum.console.endpoints import Endpoints
@@ -26,10 +27,14 @@ def serving(
     modules: Iterable[ModuleFacts] = (),
     cards: Mapping[str, Path] = NO_CARDS,
     needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
+    file: SettingsFile | None = None,
 ) -> Iterator[str]:
-    """Its address; `further` are endpoints of the test, beside ours."""
+    """Its address; `further` are endpoints of the test, beside ours.
+
+    Where the `file` of its settings is given, they can be changed.
+    """
     port = port or available_port()
-    made = application(site, records, modules, cards, needs)
+    made = application(site, records, modules, cards, needs, file)
     for endpoints in further:
         endpoints.add_to(made)
     server = uvicorn.Server(configuration(made, site.console, port))

@@ -9,6 +9,7 @@ from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
 from hilum.people.roles import Permission
 from hilum.records import views
+from hilum.records.models import NotifierStanding
 from hilum.records.states import PARKED
 
 endpoints = pages("Network", place=6)
@@ -18,6 +19,7 @@ endpoints = pages("Network", place=6)
 def network(request: Request, desk: OurDesk) -> HTMLResponse:
     """The page."""
     site, records, now = desk.site, desk.records, time.time()
+    told = records.notices.standings()
     names = [settings.name for settings in site.destination]
     return desk.rendering.page(
         request,
@@ -26,6 +28,7 @@ def network(request: Request, desk: OurDesk) -> HTMLResponse:
         site=site,
         sources=views.sources(site, records),
         destinations=views.destinations(site, records),
+        notifiers=[(one, told.get(one.name, NotifierStanding(one.name))) for one in site.notify],
         strips=views.strips_of(records, names, now),
         parked={name: len(uids) for name, uids in records.deliveries.studies_in(*PARKED).items()},
         rejections=records.rejections.since(),
