@@ -25,7 +25,7 @@ from hilum.records.models import Delivery, Workitem, WrittenResult
 from hilum.records.states import EventKind, WorkitemKind, WorkitemState
 from hilum.results import DICOM, IMAGE, Result, suffix_of
 from hilum.routing import Selection
-from hilum.runs import not_run_uid, repeated_uid, run_uid
+from hilum.runs import files_of, not_run_uid, repeated_uid, run_uid
 from hilum.wording import counted
 
 ENDED_WITHOUT_RESULT = (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED, WorkitemState.FAILED)
@@ -59,10 +59,7 @@ class Workitems:
         A run that ended without a result, or whose result was taken back, before a person decided
         whose the images are, is not that run: it is one more that was taken back.
         """
-        inputs = {
-            name: tuple(sorted(str(part) for series in chosen for part in Part.of(series)))
-            for name, chosen in run.selection.chosen.items()
-        }
+        inputs = files_of(run.selection)
         of_rule = self._records.workitems.runs_of(arrival.study_uid, rule.key)
         runs = self._same(of_rule, rule, arrival, run.selection, inputs)
         undone = [item for item in runs if self._is_undone(item)]

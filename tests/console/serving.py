@@ -12,7 +12,7 @@ from hilum.config.site import Site
 from hilum.console.app import NO_CARDS, NO_NEEDS, application
 from hilum.console.endpoints import Endpoints
 from hilum.console.server import configuration
-from hilum.module import ModuleFacts, Need
+from hilum.module import ModuleFacts, Need, facts_of, inputs_of, installed_modules
 from hilum.records import Records
 from hilum_lab.network.processes import available_port
 from tests.patience import until
@@ -31,9 +31,13 @@ def serving(
 ) -> Iterator[str]:
     """Its address; `further` are endpoints of the test, beside ours.
 
-    Where the `file` of its settings is given, they can be changed.
+    Where the `file` of its settings is given, they can be changed, and the installed modules used.
     """
     port = port or available_port()
+    if file:
+        installed = installed_modules().values()
+        modules = map(facts_of, installed)
+        needs = {module.name: inputs_of(module) for module in installed}
     made = application(site, records, modules, cards, needs, file)
     for endpoints in further:
         endpoints.add_to(made)
