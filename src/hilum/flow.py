@@ -49,11 +49,11 @@ from hilum.records.states import (
     PausedKind,
     WorkitemState,
 )
-from hilum.routing import Selection, applies, nearest_rule, recipients, whose
+from hilum.routing import Selection, applies, nearest_rule, whose
 from hilum.runs import not_run_uid
 from hilum.wording import counted
 from hilum.workitems import Workitems
-from hilum.writing import Wanted, Writer
+from hilum.writing import Wanted, Writer, recipients_of
 
 MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
@@ -361,6 +361,7 @@ class Flow(durable.Workflows):
         except ModuleCancelled:
             return
         except ModuleError as error:
+            log.error("workitem %s: module %s failed: %s", workitem_id, item.module, error)
             self.refuse(item, str(error))
             return
         seconds = time.monotonic() - started
@@ -390,9 +391,7 @@ class Flow(durable.Workflows):
         item = self.records.workitems.one(workitem_id)
         self.ends_workers(item)
         refused = exchange.load(self.workitems.result_folder(workitem_id)).refusal is not None
-        images_to = recipients(self.site, item.rule, refused)
-        if item.asked:  # it goes where the person said, and nowhere else
-            images_to = dict.fromkeys(item.rule.send_to, False)
+        images_to = recipients_of(self.site, self.records, item, refused)
         destinations = self.site.destinations(tuple(images_to))
         variants: dict[str, Wanted]
         variants = {d.variant: (d.objects, d.segmentation, d.regions) for d in destinations}

@@ -25,7 +25,7 @@ from hilum.records.models import Delivery, Workitem, WrittenResult
 from hilum.records.states import EventKind, WorkitemKind, WorkitemState
 from hilum.results import DICOM, IMAGE, Result, suffix_of
 from hilum.routing import Selection
-from hilum.runs import not_run_uid, repeated_uid, run_uid
+from hilum.runs import files_of, not_run_uid, repeated_uid, run_uid
 from hilum.wording import counted
 
 ASKED_FOR = "a person asked for this analysis, no rule chose it"
@@ -63,10 +63,7 @@ class Workitems:
         whose the images are, is not that run: it is one more that was taken back. `of_today`: nor
         is one of an earlier version of the module.
         """
-        inputs = {
-            name: tuple(sorted(str(part) for series in chosen for part in Part.of(series)))
-            for name, chosen in run.selection.chosen.items()
-        }
+        inputs = files_of(run.selection)
         of_rule = self._records.workitems.runs_of(arrival.study_uid, rule.key)
         runs = self._same(of_rule, rule, arrival, run.selection, inputs)
         runs = [item for item in runs if not of_today or self.is_of_today(item)]

@@ -34,7 +34,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ("hilum fetch", "Why not?", "/why"),
         ("hilum fetch 1.2.3 --from pacs", "Fetch it from pacs", ""),
         ("hilum release", "Send again", ""),
-        ("hilum release --destination pacs", "Send again", "/studies?state=parked"),
+        ("hilum release --destination pacs", "Send again", "/network/destinations/pacs#parked"),
+        (
+            "hilum resume pacs --kind source",
+            "Let pacs go on",
+            "/network/sources/pacs#pause-title",
+        ),
+        ("hilum modules enable m", "Enable m", "/modules/m"),
     ],
 )
 def test_a_place_of_the_console_stands_for_a_command(command: str, label: str, path: str) -> None:
@@ -64,8 +70,9 @@ def test_an_alarm_leads_to_its_study_and_to_what_sends_it_again(house: House) ->
     put(house.records, a_delivery(item.id, destination="out", state=DeliveryState.REFUSED))
     text = house.get("/", UserRole.VIEWER)
     assert f'see in <a href="/studies/{address}">Study {address}</a> why, and what to do' in text
-    assert '<a href="/studies?state=parked">Send again</a> sends them again' in text
-    assert address in house.get("/studies?state=parked")
+    place = "/network/destinations/out"
+    assert f'<a href="{place}#parked">Send again</a> sends them again' in text
+    assert address in house.get(place) and 'id="parked"' in house.get(place)
     assert "hilum trace" not in text and "hilum release" not in text
 
 

@@ -259,7 +259,7 @@ def test_looks_searches_and_acts_are_on_record(house: House) -> None:
         ("/studies?page=7", 404, "there is no page 7"),
         ("/studies?page=x", 422, "this cannot be right: page"),
         ("/finds/unknown", 404, "this search is over"),
-        ("/modules/unknown/card", 404, "this module has no model card"),
+        ("/modules/unknown", 404, "no such module is installed"),
     ],
 )
 def test_a_mishap_is_a_page_for_people(house: House, path: str, status: int, words: str) -> None:

@@ -18,6 +18,7 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     modules,
     patients,
     backup,
+    export,
     audit,
     certificates,
     people,

@@ -4,6 +4,7 @@ A cure is written once, with the command that does it in backticks. The command 
 people print it so; pages show the name of their own place, with a link where there is one.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,6 +41,8 @@ ACTS: dict[str, StudyAct] = {
 OF_STUDY = "hilum trace"
 OF_PARKED = "hilum release --destination"
 FETCH = "hilum fetch "  # its button stands beside what the archive answers
+OF_DISABLED = "hilum modules enable"
+PAUSED = re.compile(r"hilum resume (?P<name>\S+) --kind (?P<kind>destination|source)")
 
 
 def in_place_of(command: str, addresses: Mapping[str, str] = NO_ADDRESSES) -> ConsolePlace | None:
@@ -58,5 +61,10 @@ def in_place_of(command: str, addresses: Mapping[str, str] = NO_ADDRESSES) -> Co
     if what in ACTS and named in addresses:
         return ConsolePlace(ACTS[what].label, f"/studies/{addresses[named]}")
     if what == OF_PARKED:
-        return ConsolePlace(SEND_AGAIN.label, "/studies?state=parked")
+        return ConsolePlace(SEND_AGAIN.label, f"/network/destinations/{named}#parked")
+    if paused := PAUSED.fullmatch(command):
+        kind, name = paused["kind"], paused["name"]
+        return ConsolePlace(f"Let {name} go on", f"/network/{kind}s/{name}#pause-title")
+    if what == OF_DISABLED:
+        return ConsolePlace(f"Enable {named}", f"/modules/{named}")
     return ConsolePlace(ACTS[command].label) if command in ACTS else None

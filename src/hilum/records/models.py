@@ -292,6 +292,24 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class UploadedStudy:
+    """A person has uploaded a study: its results go to these destinations, or stay here.
+
+    `images` says that the analysed images go along.
+    """
+
+    study_uid: str
+    at: float
+    destinations: tuple[str, ...]
+    images: bool
+
+    def __str__(self) -> str:
+        along = ", with the images" if self.images else ""
+        where = f"go to {', '.join(self.destinations)}{along}" if self.destinations else "stay here"
+        return f"uploaded in the console: its results {where}"
+
+
+@dataclass(frozen=True)
 class BegunAlarm:
     """Since when something is wrong, and what was said of it when it was last told."""
 

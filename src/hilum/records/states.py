@@ -181,6 +181,7 @@ class EventKind(StrEnum):
     """What a line in the trace of a study tells of."""
 
     RECEIVING = "receiving"  # images come, or came before
+    UPLOADED = "uploaded"  # a person hands images over, and says where results go
     QUARANTINED = "quarantined"  # an object was not taken in
     NOT_FETCHED = "not fetched"  # an archive lists an image and does not give it
     RELEASED = "released"  # a sender closed its association; or a person had results sent again

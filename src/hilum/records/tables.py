@@ -2,7 +2,7 @@
 
 Names of patients, their IDs, accession numbers and descriptions stand in `listing` alone; what a
 person wrote of a `request` may be one, until it is answered. The other tables hold UIDs and our own
-ids.
+ids. What a reader gives as reason is free text (`assessment`).
 """
 
 import sqlalchemy as sa
@@ -229,6 +229,14 @@ subject = sa.Table(
     sa.Column("image", sa.String(64), primary_key=True, index=True),  # name of the file
     sa.Column("study_uid", sa.String(64), nullable=False),
     sa.Column("label", sa.String(64), nullable=False),
+)
+upload = sa.Table(
+    "upload",  # where the results of a study go that a person has uploaded
+    metadata,
+    sa.Column("study_uid", sa.String(64), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("destinations", sa.JSON, nullable=False),  # their names
+    sa.Column("images", sa.Boolean, nullable=False),  # whether the analysed images go along
 )
 alarm = sa.Table(
     "alarm",  # since when something is wrong; whether it still is, is asked anew each time

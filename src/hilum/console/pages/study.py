@@ -98,6 +98,7 @@ def study(
         answer=_answer(desk, view, asked),
         parked=_parked(standing),
         taken_back=_taken_back(trace, view),
+        upload=desk.records.uploads.get(view.study_uid),
         readings=readings_of(desk.records, view.workitems),
     )
 
