@@ -41,12 +41,19 @@ from hilum.outbox import Outbox
 from hilum.records import Records
 from hilum.records.models import Workitem
 from hilum.records.own import own_results
-from hilum.records.states import ENDED, UNFINISHED, WRITTEN, EventKind, WorkitemState
-from hilum.routing import Selection, applies, nearest_rule, recipients, whose
+from hilum.records.states import (
+    ENDED,
+    UNFINISHED,
+    WRITTEN,
+    EventKind,
+    PausedKind,
+    WorkitemState,
+)
+from hilum.routing import Selection, applies, nearest_rule, whose
 from hilum.runs import not_run_uid
 from hilum.wording import counted
 from hilum.workitems import Workitems
-from hilum.writing import Wanted, Writer
+from hilum.writing import Wanted, Writer, recipients_of
 
 MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
@@ -202,7 +209,12 @@ class Flow(durable.Workflows):
         self.launch(item)
 
     def launch(self, item: Workitem) -> None:
-        """Hand a workitem to the workers; doing so again changes nothing while they have it."""
+        """Hand a workitem to the workers; doing so again changes nothing while they have it.
+
+        It waits while a person has disabled its module. The sweep after that hands it over.
+        """
+        if self.waits_for_module(item):
+            return
         launch = item.launch
         # Where the workflow is over and the workitem is not, the engine gave up.
         if self._engine.is_over(f"{item.id}.{launch}"):
@@ -282,7 +294,11 @@ class Flow(durable.Workflows):
         After `MOST_RUNS` deaths the module is not run again and a refusal is written; if even that
         ends the worker as often, nothing is.
         """
-        if not self.is_wanted(workitem_id) or self.is_renewed(workitem_id):
+        if not self.is_wanted(workitem_id):
+            return False
+        if self.waits_for_module(self.records.workitems.one(workitem_id)):
+            return False  # the sweep hands it over again
+        if self.is_renewed(workitem_id):
             return False
         runs = self.records.workitems.count_run(workitem_id)
         if runs > 2 * MOST_RUNS:
@@ -291,6 +307,11 @@ class Flow(durable.Workflows):
             self.records.workitems.set_state(workitem_id, WorkitemState.FAILED, text)
             return False
         return True
+
+    def waits_for_module(self, item: Workitem) -> bool:
+        """Whether a person has disabled its module before it began; what has begun is finished."""
+        is_new = item.state is WorkitemState.SCHEDULED
+        return is_new and self.records.pauses.get(PausedKind.MODULE, item.module) is not None
 
     def is_renewed(self, workitem_id: str) -> bool:
         """Whether it waits for a module that was replaced: then today's gets a workitem instead.
@@ -340,6 +361,7 @@ class Flow(durable.Workflows):
         except ModuleCancelled:
             return
         except ModuleError as error:
+            log.error("workitem %s: module %s failed: %s", workitem_id, item.module, error)
             self.refuse(item, str(error))
             return
         seconds = time.monotonic() - started
@@ -369,9 +391,7 @@ class Flow(durable.Workflows):
         item = self.records.workitems.one(workitem_id)
         self.ends_workers(item)
         refused = exchange.load(self.workitems.result_folder(workitem_id)).refusal is not None
-        images_to = recipients(self.site, item.rule, refused)
-        if item.asked:  # it goes where the person said, and nowhere else
-            images_to = dict.fromkeys(item.rule.send_to, False)
+        images_to = recipients_of(self.site, self.records, item, refused)
         destinations = self.site.destinations(tuple(images_to))
         variants: dict[str, Wanted]
         variants = {d.variant: (d.objects, d.segmentation, d.regions) for d in destinations}

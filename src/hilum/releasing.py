@@ -7,6 +7,7 @@ from hilum.answers import Acceptance
 from hilum.config.kinds import DestinationSettings
 from hilum.dicom import codes
 from hilum.flow import Flow
+from hilum.pausing import waiting_for
 from hilum.records.models import Delivery, Request, Workitem, WrittenResult
 from hilum.records.states import ENDED, TAKEN
 from hilum.withdrawing import PartialNote, RejectionNote, RequestAnswer, take_back_some
@@ -76,7 +77,8 @@ def _released(
     if not flow.records.workitems.release(item, destinations, reason, at, variants, notes):
         return _no(f"it is {item.state}")
     flow.outbox.wake()
-    return RequestAnswer(True, f"released; it goes to {said}")
+    waits = waiting_for(flow.records, destinations)
+    return RequestAnswer(True, f"released; it goes to {said}{waits}")
 
 
 def _no(why: str) -> RequestAnswer:

@@ -6,6 +6,7 @@ from hilum.assembly import Arrival, RuleDecision, Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.dicom.study import Study
 from hilum.flow import Flow
+from hilum.pausing import waiting_for
 from hilum.records.models import Request, Workitem
 from hilum.records.states import (
     UNFINISHED,
@@ -34,7 +35,9 @@ def retry(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     if item.state is WorkitemState.DELIVERING:
         hurried = flow.records.deliveries.hurry(item.id)
         flow.outbox.wake()
-        text = "tried again now, or as soon as the destination answers"
+        owed = flow.records.deliveries.owed_of([item.id])
+        waits = waiting_for(flow.records, (delivery.destination for delivery in owed))
+        text = f"tried again now, or as soon as the destination answers{waits}"
         return RequestAnswer(bool(hurried), text if hurried else "it is being delivered")
     has_failed = item.failure is not None or item.state is WorkitemState.FAILED
     is_ended = item.state is WorkitemState.CANCELLED or _was_taken_back_for(flow, item, asked)

@@ -2,6 +2,7 @@
 
 from hilum.config.kinds import DestinationSettings
 from hilum.flow import Flow
+from hilum.pausing import waiting_for
 from hilum.records.models import Delivery, Request, Workitem
 from hilum.records.states import DELIVERED, DeliveryState, WorkitemKind
 from hilum.releasing import replacement, wanted_again
@@ -42,7 +43,8 @@ def send(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     if not flow.records.workitems.send(item, owed, answer.text):
         return _no(f"it is {flow.records.workitems.one(item.id).state}")
     flow.outbox.wake()
-    return answer
+    waits = waiting_for(flow.records, asked.wish.destinations)
+    return RequestAnswer(True, f"{answer.text}{waits}")
 
 
 def _owed(item: Workitem, settings: DestinationSettings, asked: Request) -> Delivery:

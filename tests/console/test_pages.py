@@ -259,7 +259,7 @@ def test_looks_searches_and_acts_are_on_record(house: House) -> None:
         ("/studies?page=7", 404, "there is no page 7"),
         ("/studies?page=x", 422, "this cannot be right: page"),
         ("/finds/unknown", 404, "this search is over"),
-        ("/modules/unknown/card", 404, "this module has no model card"),
+        ("/modules/unknown", 404, "no such module is installed"),
     ],
 )
 def test_a_mishap_is_a_page_for_people(house: House, path: str, status: int, words: str) -> None:
@@ -346,13 +346,3 @@ def test_a_program_has_a_study_fetched_and_sees_how_far_it_is(tmp_path: Path) ->
     with closing(AuditStore(audit_file(house.site.data))) as store:
         [noted] = [entry for entry in store.after(0, 100) if entry.act is AuditedAct.FETCH]
     assert (noted.object_type, noted.object) == (ObjectType.SOURCE, "archive")
-
-
-def test_what_the_answer_tells_can_be_done_beside_it(house: House) -> None:
-    address = house.study(WorkitemState.FAILED, SAID)
-    with house.client(UserRole.OPERATOR) as client:
-        shown = client.post("/why", data={"wanted": "ACC7"}).text
-    assert f'action="/studies/{address}/acts"' in shown
-    assert "Run again" in text_of(shown)
-    with house.client(UserRole.READER) as client:
-        assert "Run again" not in text_of(client.post("/why", data={"wanted": "ACC7"}).text)

@@ -32,6 +32,8 @@ class AuditedAct(StrEnum):
     UPLOADED = "uploaded"
     EXPORTED = "exported"
     RECOVERED = "recovered"
+    PAUSED = "paused"  # a destination, a source or a module
+    RESUMED = "resumed"
     SETTINGS_CHANGED = "settings changed"
     PEOPLE_CHANGED = "people changed"
     LOGIN = "login"

@@ -78,6 +78,8 @@ EVENTS: Mapping[AuditedAct, AuditEvent] = {
     AuditedAct.UPLOADED: AuditEvent(_IMPORT, "C"),
     AuditedAct.EXPORTED: AuditEvent(_EXPORT, "R"),
     AuditedAct.RECOVERED: AuditEvent(_ALERT, "E", Coded("110131", DCM, "Software Configuration")),
+    AuditedAct.PAUSED: AuditEvent(_ALERT, "E", Coded("110131", DCM, "Software Configuration")),
+    AuditedAct.RESUMED: AuditEvent(_ALERT, "E", Coded("110131", DCM, "Software Configuration")),
     AuditedAct.SETTINGS_CHANGED: AuditEvent(
         _ALERT, "E", Coded("110131", DCM, "Software Configuration")
     ),

@@ -26,6 +26,7 @@ from hilum.cli.finding import (
     States,
     command_for,
 )
+from hilum.cli.pausing import pause_words
 from hilum.config.kinds import DestinationSettings
 from hilum.errors import HilumError
 from hilum.records.states import (
@@ -36,9 +37,10 @@ from hilum.records.states import (
     WorkitemKind,
 )
 from hilum.severity import Severity
-from hilum.wording import counted
+from hilum.wording import clauses, counted
 
 if TYPE_CHECKING:
+    from hilum.config.site import Site
     from hilum.records.models import Delivery
     from hilum.records.search import StudyQuery
     from hilum.records.views import (
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from hilum.rejections import Rejection
 
 PAGE = 50  # objects
+STYLES = {Severity.INFORMATION: "bold", Severity.WARNING: "bold yellow"}  # of alarms
 UNSETTLED = (DeliveryState.DELAYED, DeliveryState.ASKED, *PARKED)
 
 
@@ -103,14 +106,16 @@ def status(
         return
     for alarm in alarms:
         since = f" since {clock(alarm.since)}" if alarm.since else ""
-        style = "bold yellow" if alarm.severity is Severity.WARNING else "bold red"
-        said = escape(f"{alarm.text}; {alarm.cure_here}")
+        style = STYLES.get(alarm.severity, "bold red")
+        said = escape(clauses(alarm.text, alarm.cure_here))
         out.print(f"[{style}]alarm{since}, {alarm.severity}[/]: {said}")
     for source in sources:
         out.print(_source_line(source))
     for destination in destinations:
         out.print(_destination_line(destination))
     _show_studies(studies, query, unfinished)
+    if not studies.found:
+        out.print(_nothing(site, studies.total))
     _show_rejections(rejections)
     _show_quarantine(quarantine)
 
@@ -238,6 +243,13 @@ def _show_studies(shown: "StudyPage", query: "StudyQuery", unfinished: bool) -> 
         _show_pages(shown, query, unfinished)
 
 
+def _nothing(site: "Site", studies: int) -> str:
+    """What is said where the list is empty."""
+    if studies:
+        return f"none of {counted(studies, 'study')} is like that"
+    return f"no study has come yet; `hilum serve` listens as {site.receiver.title_and_place}"
+
+
 def _show_pages(shown: "StudyPage", query: "StudyQuery", unfinished: bool) -> None:
     """Say how many studies there are, and which commands show the others."""
     besides = "" if unfinished else f", {shown.unfinished} unfinished"
@@ -286,7 +298,9 @@ def _besides(study: "StudyView") -> str:
 
 def _source_line(source: "SourceView") -> str:
     parts = [f"source {source.name} ({source.kind})  [bold]{source.state}[/]"]
-    if source.since is not None:
+    if source.paused:
+        parts = [f"source {source.name} ({source.kind})", pause_words(source.paused)]
+    elif source.since is not None:
         parts.append(f"since {clock(source.since)}")
         behind = counted(source.behind, "change")
         parts.append(f"{counted(source.fetched, 'image')} fetched, {behind} behind")
@@ -315,7 +329,9 @@ def _quarantined_line(item: "QuarantinedView") -> str:
 
 def _destination_line(destination: "DestinationView") -> str:
     parts = [f"destination {destination.name} ({destination.kind})"]
-    if destination.state is DestinationState.UNREACHABLE and destination.since is not None:
+    if destination.paused:
+        parts.append(pause_words(destination.paused))
+    elif destination.state is DestinationState.UNREACHABLE and destination.since is not None:
         since = clock(destination.since)
         parts.append(f"[bold red]unreachable since {since}[/], called every few seconds")
         parts.append(escape(destination.problem))

@@ -77,6 +77,11 @@ class Receiver(Settings):
         512, ge=0, description="Free disk space in MiB below which images are refused (0xA700)."
     )
 
+    @property
+    def title_and_place(self) -> str:
+        """How a sender calls it, in words."""
+        return f"{self.ae_title} on {self.host}:{self.port}"
+
     @model_validator(mode="after")
     def _has_certificates_to_look_at(self) -> "Receiver":
         if self.allowed_certificates and not (self.tls and self.tls.ca_file):

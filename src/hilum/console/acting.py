@@ -1,9 +1,10 @@
 """Asks the gateway for what a person wants, after it is on record who wants it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Path
 from pydantic import StringConstraints
 
 from hilum.asking import answer_to, request, said
@@ -21,6 +22,7 @@ from hilum.why.archives import archives_of
 LONGEST_REASON = 500  # characters
 
 Id = Annotated[str, StringConstraints(max_length=64)]
+RequestNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,26 @@ def ask_for(
     if not reply.done:
         desk.auditor.note(*done, study.patient_id, reply.text, AuditOutcome.FAILED)
     return reply
+
+
+def ask_for_each(
+    desk: Desk, visitor: Visitor, action: RequestAction, workitems: Iterable[str]
+) -> int:
+    """Ask for the same with each of several workitems, by id; how many. Each is on record before.
+
+    Raises
+    ------
+    AuditUnavailable
+        It cannot be written down, so it, and what follows, is not done.
+    """
+    number = 0
+    for number, workitem in enumerate(workitems, 1):  # noqa: B007 - it is the answer
+        study_uid = desk.records.workitems.one(workitem).study_uid
+        about = AuditedObject.workitem(workitem, study_uid)
+        patient = desk.records.identifiers.patient_of(study_uid)
+        desk.auditor.note(AuditedAct(action.value), visitor, about, patient)
+        request(desk.records, desk.site.data, action, workitem)
+    return number
 
 
 def ask_at(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from hilum.records.states import RequestAction, WorkitemState
 from hilum.records.views import WorkitemView
-from hilum.why.explanation import CureKind, Explanation
 
 
 @dataclass(frozen=True)
@@ -78,20 +77,6 @@ OF_STUDY = (RUN_AGAIN, RUN_MODULE)  # whatever state its workitems are in
 
 # What can be done with several studies at once, each of them where it is offered.
 BULK = (RUN_AGAIN, SEND_AGAIN, STOP)
-
-
-# The act that does what the answer to "why not?" tells, where there is one.
-CURED_BY = {
-    CureKind.RETRY: RUN_AGAIN,
-    CureKind.ANALYSE: ANALYSE_SHORT,
-    CureKind.RELEASE: SEND_AGAIN,
-}
-
-
-def cures_of(said: Explanation) -> tuple[StudyAct, ...]:
-    """What can be done at once about what is said of a study."""
-    acts = (CURED_BY.get(cure.kind) for cure in said.cures)
-    return tuple(dict.fromkeys(act for act in acts if act))
 
 
 def acts_on(item: WorkitemView) -> tuple[StudyAct, ...]:

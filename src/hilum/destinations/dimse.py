@@ -17,6 +17,7 @@ from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, SOP_CLASSES, Result
 from hilum.retrieving import Moved
 from hilum.searching import StudySearch
+from hilum.wording import clauses
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
@@ -191,7 +192,7 @@ class DimseDestination:
                     return found
                 raise
             except DeliveryRefused as error:
-                raise DeliveryRefused(f"{error}; {self._how_to_be_asked}") from error
+                raise DeliveryRefused(clauses(str(error), self._how_to_be_asked)) from error
             except DeliveryDelayed:
                 is_slow = time.monotonic() - began >= self._asked.timeout
                 if is_slow or not (is_first or is_answered(lambda: echo(self._asked))):

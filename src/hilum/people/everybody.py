@@ -39,7 +39,7 @@ class Everybody:
     ) -> None:
         limits = Limits(60 * settings.idle_minutes, 3600 * settings.session_hours)
         self._database = PeopleDatabase(data)
-        self.accounts = Accounts(self._database, clock)
+        self.accounts = Accounts(self._database, clock, settings.has_other_administrators)
         self.sessions = Sessions(self._database, limits, clock)
         self.tokens = Tokens(self._database, clock)
         self.links = Links(self._database, clock)

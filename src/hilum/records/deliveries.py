@@ -70,6 +70,13 @@ class DeliveryRecords:
             query = query.where(delivery.destination == destination)
         return list(dict.fromkeys(row.workitem_id for row in select(self._database, query)))
 
+    def postponed(self, destination: str) -> list[str]:
+        """Ids of the workitems of which a delivery there waits for its next attempt or question."""
+        waits = (delivery.state.in_(OWED), delivery.next_attempt > 0.0)
+        query = sa.select(delivery.workitem_id).where(delivery.destination == destination, *waits)
+        rows = select(self._database, query.order_by(delivery.owed_at))
+        return [row.workitem_id for row in rows]
+
     def studies_in(
         self, *states: DeliveryState, owed_before: float | None = None
     ) -> dict[str, list[str]]:

@@ -18,6 +18,7 @@ from hilum.records.states import (
     DeliveryState,
     DestinationState,
     EventKind,
+    PausedKind,
     RequestAction,
     SourceState,
     WorkitemKind,
@@ -225,6 +226,21 @@ class SourceStanding:
 
 
 @dataclass(frozen=True)
+class NotedPause:
+    """A person has paused a destination, a source or a module; `ended_at` is None while it lasts.
+
+    People who see no patients read the reason.
+    """
+
+    kind: PausedKind
+    name: str
+    since: float
+    person: str
+    reason: str
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True)
 class Removal:
     """The images of a study were removed by a rule; gone when they come again."""
 
@@ -273,6 +289,24 @@ class Subject:
     image: str
     study_uid: str
     label: str
+
+
+@dataclass(frozen=True)
+class UploadedStudy:
+    """A person has uploaded a study: its results go to these destinations, or stay here.
+
+    `images` says that the analysed images go along.
+    """
+
+    study_uid: str
+    at: float
+    destinations: tuple[str, ...]
+    images: bool
+
+    def __str__(self) -> str:
+        along = ", with the images" if self.images else ""
+        where = f"go to {', '.join(self.destinations)}{along}" if self.destinations else "stay here"
+        return f"uploaded in the console: its results {where}"
 
 
 @dataclass(frozen=True)

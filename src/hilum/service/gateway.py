@@ -25,6 +25,7 @@ from hilum.hints import (
     Rejected,
     Released,
     Renewed,
+    Resumed,
     Started,
     Stored,
     Written,
@@ -115,8 +116,9 @@ class Gateway:
         for hint in news:
             with going_on(f"hint {type(hint).__name__}", log):
                 follow(hint, self._flow)
-            if isinstance(hint, Started):
-                self._next_sweep = 0.0  # its predecessor may have died before it told of everything
+            # what a watcher that died had not told of yet; what waited for a module
+            if isinstance(hint, Started | Resumed):
+                self._next_sweep = 0.0
             if isinstance(hint, Asked):
                 self._fetches.wake()
         rejected = [hint.rejection for hint in news if isinstance(hint, Rejected)]
@@ -157,7 +159,7 @@ def follow(hint: Hint, flow: Flow) -> None:
     match hint:
         case Asked():
             obey(flow)
-        case Written():
+        case Written() | Resumed():
             flow.outbox.wake()
         case Renewed(workitem=workitem):
             flow.launch(flow.records.workitems.one(workitem))

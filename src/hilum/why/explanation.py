@@ -52,6 +52,7 @@ class CureKind(StrEnum):
     RETRY = "run again"
     ANALYSE = "analyse what is here"
     RELEASE = "release"
+    RESUME = "resume"
     RESEND = "send again"
     DECIDE = "decide"
     CONFIGURE = "change the settings"

@@ -85,7 +85,7 @@ def _waiting(known: Known, study: Study) -> Explanation:
             since=study.first_at,
             evidence=(came,),
         )
-    cure = Cure(CureKind.START, "see whether the gateway runs, and start it", "hilum status")
+    cure = Cure(CureKind.START, "see whether the gateway runs, and start it", "hilum serve")
     said = f"it is to be decided on since {moment(study.last_at + study.patience)}: {text}"
     return Explanation(Cause.WAITING, said, since=study.first_at, cures=(cure,), evidence=(came,))
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import HTTPException
 from pydantic import BaseModel, StringConstraints
 
-from hilum.console.acting import fetch_from
+from hilum.console.acting import RequestNumber, fetch_from
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
@@ -48,7 +48,7 @@ def fetch(desk: OurDesk, visitor: OurVisitor, wanted: WantedStudy) -> FetchProgr
 
 
 @endpoints.get(f"{V1}/fetches/{{number}}", Permission.ACT)
-def progress(desk: OurDesk, number: int) -> FetchProgress:
+def progress(desk: OurDesk, number: RequestNumber) -> FetchProgress:
     """How far it is."""
     try:
         asked = desk.records.requests.one(number)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from hilum.console.acting import fetch_from
+from hilum.console.acting import RequestNumber, fetch_from
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
@@ -29,7 +29,7 @@ def fetch(
 
 
 @endpoints.get("/fetches/{number}", Permission.ACT, response_class=HTMLResponse)
-def progress(request: Request, desk: OurDesk, number: int) -> HTMLResponse:
+def progress(request: Request, desk: OurDesk, number: RequestNumber) -> HTMLResponse:
     """How far it is; the page asks again until it is answered."""
     try:
         asked = desk.records.requests.one(number)

@@ -23,7 +23,7 @@ from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.listed import ListedStudy
 from hilum.records.search import StudyQuery
-from hilum.records.states import RequestAction, StudyOrder, StudyState
+from hilum.records.states import AssessmentStanding, RequestAction, StudyOrder, StudyState
 from hilum.records.views import WorkitemView
 from hilum.wording import counted
 
@@ -43,6 +43,7 @@ class ListFilter(BaseModel):
     state: str = Field("", max_length=32)
     module: str = Field("", max_length=64)
     modality: str = Field("", max_length=16)
+    assessment: str = Field("", max_length=32)
     sort: StudyOrder = StudyOrder.NEWEST
     page: int = Field(1, ge=1, le=10**9)
 
@@ -146,10 +147,10 @@ def _meant(desk: Desk, study: ListedStudy, action: RequestAction) -> Sequence[Wo
 
 def _list(request: Request, desk: Desk, address: ListAddress, query: StudyQuery) -> HTMLResponse:
     chosen = address.chosen
-    known = {state.value for state in StudyState}
     query = replace(
         query,
-        states=(StudyState(chosen.state),) if chosen.state in known else (),
+        states=tuple(one for one in StudyState if one == chosen.state),
+        assessments=tuple(one for one in AssessmentStanding if one == chosen.assessment),
         modules=(chosen.module,) if chosen.module else (),
         modalities=(chosen.modality,) if chosen.modality else (),
         order=chosen.sort,
@@ -167,6 +168,7 @@ def _list(request: Request, desk: Desk, address: ListAddress, query: StudyQuery)
         query=query,
         is_search=address.path != "/studies",
         states=list(StudyState),
+        assessments=list(AssessmentStanding),
         orders=list(StudyOrder),
         modules=sorted({module.name for module in desk.modules}),
         bulk=BULK,

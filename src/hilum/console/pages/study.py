@@ -12,6 +12,7 @@ from hilum.asked import trace_with_people
 from hilum.audit import AuditedAct, AuditedObject
 from hilum.console.acting import LONGEST_REASON, WantedAct, ask_at
 from hilum.console.acts import OF_STUDY, acts_on
+from hilum.console.assessing import readings_of
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
@@ -97,6 +98,8 @@ def study(
         answer=_answer(desk, view, asked),
         parked=_parked(standing),
         taken_back=_taken_back(trace, view),
+        upload=desk.records.uploads.get(view.study_uid),
+        readings=readings_of(desk.records, view.workitems),
     )
 
 
