@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from hilum.errors import RESTART
 from hilum.records.models import Delivery, Workitem
 from hilum.records.states import (
     ARRIVED,
@@ -85,7 +84,7 @@ def _owed_to_nobody(known: Known, item: Workitem, what: str) -> Explanation:
     if known.upload and not known.upload.destinations:
         said = f"{what} stays here, as was chosen when the study was uploaded"
         return Explanation(Cause.NOWHERE, said)
-    text = f"name destinations in send_to of its rule, {RESTART}: later results go there"
+    text = "name destinations in send_to of its rule: later results go there"
     cure = Cure(CureKind.CONFIGURE, text)
     said = f"{what} lies here, and no destination is to have it"
     return Explanation(Cause.NOWHERE, said, cures=(cure,))
