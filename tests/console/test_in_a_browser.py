@@ -124,7 +124,7 @@ def test_everything_can_be_reached_by_keyboard(house: House, page: Page) -> None
     page.keyboard.press("Enter")
     page.wait_for_selector("text=the gateway will do it when it runs")
     [asked] = house.records.requests.waiting()
-    assert asked.action == "retry"
+    assert asked.action == "rerun"
 
 
 def test_a_reader_has_no_buttons_that_are_not_for_them(house: House, browser: Browser) -> None:

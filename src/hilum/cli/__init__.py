@@ -12,6 +12,7 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     finding,
     why,
     acts,
+    asks,
     assess,
     pausing,
     modules,
