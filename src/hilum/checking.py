@@ -16,6 +16,8 @@ from hilum.people.everybody import Everybody
 from hilum.results import DICOM
 from hilum.wording import suggestion
 
+AT_A_START = ("data", "database")  # what cannot change while Hilum runs
+
 log = logging.getLogger(__name__)
 
 
@@ -100,3 +102,12 @@ def check_for(site: Site, *, has_console: bool) -> None:
     for check in CHECKS.values():
         if has_console or check is not check_console:
             check(site)
+
+
+def check_change(running: Site, site: Site, *, has_console: bool) -> None:
+    """The same for settings that are to be followed while Hilum runs by `running`."""
+    fixed = [name for name in AT_A_START if getattr(site, name) != getattr(running, name)]
+    if fixed:
+        text = f"{' and '.join(fixed)} cannot change while Hilum runs: restart `hilum serve`"
+        raise ConfigurationError(text)
+    check_for(site, has_console=has_console)

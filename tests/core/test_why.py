@@ -164,7 +164,7 @@ ITEMS = [
      Cause.REMOVED, "The study is held, for m: 8 of 120 images are here.", [""]),
     (an_item(WorkitemState.HELD, "short", verdicts=(LACKS,)),
      Cause.SHORT, "The study is held, for m: T1: 112 of 120 images.",
-     ["", "hilum retry 23456789"]),
+     ["", f"hilum analyse --incomplete {UID}"]),
     (an_item(WorkitemState.HELD, "T1: 3 slices missing after 120 s of silence"),
      Cause.GAPS, "The study is held, for m: T1: 3 slices missing after 120 s of silence.", [""]),
     (an_item(WorkitemState.NOT_APPLICABLE, "x", verdicts=(a_verdict("slice spacing 6.5 mm"),)),

@@ -9,10 +9,19 @@ import re
 MASK = "******"
 _IN_ADDRESS = re.compile(r"(://[^\s/@:\"']*:)([^\s@\"']+)(@)")
 _SECRET = r"(?:pass|passwd|password|passphrase|secret|token|api_?key)"
-_VALUE = r"""("[^"\n]*"|'[^'\n]*'|[^\s,}#]+)"""
-_BY_NAME = re.compile(rf"""((?:^|[\s{{,."'])[\w-]*{_SECRET}["']?\s*=\s*){_VALUE}""", re.IGNORECASE)
+_VALUE = r"""("[^"\n]*"|'[^'\n]*'|[^\s,}#&"']+)"""
+_BY_NAME = re.compile(
+    rf"""((?:^|[\s{{,."'?&])[\w-]*{_SECRET}["']?\s*=\s*){_VALUE}""", re.IGNORECASE
+)
 
 
 def masked(text: str) -> str:
     """`text` with stars in the place of what looks like a secret."""
-    return _BY_NAME.sub(rf'\g<1>"{MASK}"', _IN_ADDRESS.sub(rf"\g<1>{MASK}\g<3>", text))
+    without = _IN_ADDRESS.sub(rf"\g<1>{MASK}\g<3>", text)
+    return _BY_NAME.sub(lambda found: f"{found[1]}{_stars_for(found[2])}", without)
+
+
+def _stars_for(value: str) -> str:
+    """As many quotes as before."""
+    quote = value[0] if value[0] in "\"'" else ""
+    return f"{quote}{MASK}{quote}"

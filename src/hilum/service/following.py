@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 
-from hilum.checking import check_for
+from hilum.checking import check_change
 from hilum.config import site_in
 from hilum.config.file import SettingsFile, SettingsText
 from hilum.config.masking import masked
@@ -23,7 +23,6 @@ from hilum.logs import configure_logging
 from hilum.process import children_deaf_to_ctrl_c, die_with_parent
 from hilum.service.preflight import require_free_ports
 from hilum.service.roles import Role
-from hilum.service.tasks import AT_A_START
 
 LOOK_SECONDS = 0.5  # between two looks at the file; it is read once two of them have found the same
 CHECK_SECONDS = 60.0  # longest time that a check may take
@@ -47,14 +46,7 @@ def check_text(file: SettingsFile, running: Site, roles: Collection[Role]) -> Ch
     try:
         text = file.read().text
         site = site_in(text)
-        if changed := [
-            name for name in AT_A_START if getattr(site, name) != getattr(running, name)
-        ]:
-            problem = (
-                f"{' and '.join(changed)} cannot change while Hilum runs: restart `hilum serve`"
-            )
-            return CheckedText(text, None, problem)
-        check_for(site, has_console=Role.CONSOLE in roles)
+        check_change(running, site, has_console=Role.CONSOLE in roles)
         moved = {
             role
             for role, here, there in (

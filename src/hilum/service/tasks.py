@@ -21,7 +21,6 @@ WORKED_BY = (
     *("destination", "rule", "host", "route", "norms"),
 )
 SHOWN_BY = ("data", "database", "models", "console", "audit")  # the rest is exchanged as it runs
-AT_A_START = ("data", "database")  # what cannot change while Hilum runs
 
 
 @dataclass(frozen=True)

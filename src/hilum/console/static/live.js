@@ -56,6 +56,7 @@ function isBusy() {
   if (chosen.toString() && chosen.anchorNode.parentElement?.closest(PARTS)) return true;
   return [...document.querySelectorAll(PARTS)].some(part =>
     part.querySelector("input:not([type=checkbox]):focus, textarea:focus, select:focus") ||
+    part.querySelector(".acts details[open]") ||
     [...part.querySelectorAll("input, textarea, select")].some(isChanged));
 }
 
