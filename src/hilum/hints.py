@@ -180,6 +180,20 @@ def gateway_address(data: Path) -> Path:
     return data / "hints.sock"
 
 
+def is_abandoned(address: Path) -> bool:
+    """Whether a process has listened at `address`, and none does now; nothing is sent there."""
+    with (
+        contextlib.suppress(OSError),
+        contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as probe,
+        _short(address) as short,
+    ):
+        try:
+            probe.connect(short)
+        except ConnectionRefusedError:
+            return True
+    return False
+
+
 def wake_address(data: Path, source: str) -> Path:
     """The socket at which the process of a source waits to be woken up."""
     return data / f"wake-{source}.sock"

@@ -24,10 +24,10 @@ def serving(
     records: Records,
     further: Iterable[Endpoints] = (),
     port: int = 0,
+    file: SettingsFile | None = None,
     modules: Iterable[ModuleFacts] = (),
     cards: Mapping[str, Path] = NO_CARDS,
     needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
-    file: SettingsFile | None = None,
 ) -> Iterator[str]:
     """Its address; `further` are endpoints of the test, beside ours.
 
@@ -36,9 +36,9 @@ def serving(
     port = port or available_port()
     if file:
         installed = installed_modules().values()
-        modules = map(facts_of, installed)
+        modules = [facts_of(module) for module in installed]
         needs = {module.name: inputs_of(module) for module in installed}
-    made = application(site, records, modules, cards, needs, file)
+    made = application(site, records, modules, cards, needs, file=file)
     for endpoints in further:
         endpoints.add_to(made)
     server = uvicorn.Server(configuration(made, site.console, port))

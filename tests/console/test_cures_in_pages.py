@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from factory import a_delivery, put
-from hilum.console.acts import OFFERED
+from hilum.console.acts import OF_STUDY, OFFERED
 from hilum.console.commands import ACTS, PAGES, in_place_of
 from hilum.people.roles import UserRole
 from hilum.records.states import DeliveryState, WorkitemState
@@ -29,6 +29,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ("hilum trace 1.2.3", "Study k7q2", "/studies/k7q2"),
         ("hilum release 12345678", "Send again", "/studies/k7q2"),
         ("hilum retry 12345678", "Run again", "/studies/k7q2"),
+        ("hilum rerun 1.2.3", "Run again", "/studies/k7q2"),
+        ("hilum analyse --incomplete 1.2.3", "Analyse what is here", "/studies/k7q2"),
+        ("hilum fetch", "Why not?", "/why"),
+        ("hilum fetch 1.2.3 --from pacs", "Fetch it from pacs", ""),
         ("hilum release", "Send again", ""),
         ("hilum release --destination pacs", "Send again", "/network/destinations/pacs#parked"),
         (
@@ -56,7 +60,7 @@ def test_every_place_is_there_and_every_button_is_offered(house: House) -> None:
     for place in PAGES.values():
         path, _, part = place.path.partition("#")
         assert not part or f'id="{part}"' in house.get(path)
-    on_pages = {act for acts in OFFERED.values() for act in acts}
+    on_pages = {act for acts in (*OFFERED.values(), OF_STUDY) for act in acts}
     assert set(ACTS.values()) <= on_pages
 
 

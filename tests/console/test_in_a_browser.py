@@ -1,31 +1,28 @@
 """The pages in a real browser: nothing keeps anybody from using them, and they keep up to date."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
-from factory import a_delivery, a_study, a_workitem, put
 from hilum.people.roles import UserRole
-from hilum.records.models import DestinationStanding
-from hilum.records.states import DeliveryState, DestinationState, EventKind, WorkitemState
-from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import ClassificationSummary, MeasurementSummary, NoteSummary
-from hilum.verdict import Verdict
-from tests.browser import CHROMIUM, Reader
+from hilum.records.states import EventKind, WorkitemState
+from tests.browser import CHROMIUM, Reader, chromium
 from tests.signing_in import browse_as
 
-from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
+from .house import PAGES, SAID, House, a_house, make_busy
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium"),
 ]
 GRAVE = ("serious", "critical")
-FURTHER_PAGES = ("/why", "/people", "/audit", "/login", "/network/destinations/out")
+FURTHER_PAGES = (
+    *("/why", "/people", "/audit", "/login", "/upload", "/log", "/settings"),
+    "/network/destinations/out",
+)
 
 
 @pytest.fixture
@@ -34,38 +31,18 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
-def page(house: House) -> Iterator[Page]:
-    with Reader(width=1280) as reader:
+def page(house: House, browser: Browser) -> Iterator[Page]:
+    with Reader(width=1280, within=browser) as reader:
         browse_as(reader.page, house.site, url=house.url)
         yield reader.page
         assert reader.errors == []
-
-
-def make_busy(house: House) -> str:
-    """Studies in every state, trouble of each kind; the address of a study with a result."""
-    for state in WorkitemState:
-        house.study(state, SAID)
-    uid, at = f"1.2.{next(NUMBERS)}", time.time()
-    item = a_workitem(
-        id=f"{uid}.1",
-        study_uid=uid,
-        state=WorkitemState.PARKED,
-        findings=(
-            MeasurementSummary("Volume", 3.379, "ml", of="Hippocampus", uncertainty=0.17),
-            ClassificationSummary("normal", "normal", scores={"normal": 0.7, "pneumonia": 0.3}),
-            NoteSummary(f"Much motion {HIDDEN}.", caution=True),
-        ),
-        verdicts=(Verdict("series", "1.9", "T1 crop", 32, True, ("it matches",)),),
-    )
-    study = a_study(study_uid=uid, folder=uid, images=3, settled_images=3, first_at=at, last_at=at)
-    put(house.records, study, item)
-    put(house.records, a_delivery(item.id, "out", state=DeliveryState.REFUSED, reason="enable SEG"))
-    standing = DestinationStanding("out", DestinationState.UNREACHABLE, at - 7200, "no answer")
-    house.records.destinations.note(standing)
-    rejected = (at, RejectionKind.CALLER, "10.0.0.1", "MR1", "HILUM", f"not known {HIDDEN}")
-    house.records.rejections.note([Rejection.at(*rejected)])
-    return house.records.identifiers.addresses([uid])[uid]
 
 
 def grave_faults(page: Page) -> list[str]:
@@ -147,15 +124,16 @@ def test_everything_can_be_reached_by_keyboard(house: House, page: Page) -> None
     page.keyboard.press("Enter")
     page.wait_for_selector("text=the gateway will do it when it runs")
     [asked] = house.records.requests.waiting()
-    assert asked.action == "retry"
+    assert asked.action == "rerun"
 
 
-def test_a_reader_has_no_buttons_that_are_not_for_them(house: House) -> None:
+def test_a_reader_has_no_buttons_that_are_not_for_them(house: House, browser: Browser) -> None:
     address = make_busy(house)
-    with Reader() as reader:
+    with Reader(within=browser) as reader:
         browse_as(reader.page, house.site, UserRole.READER, house.url)
         reader.page.goto(f"{house.url}/studies/{address}")
-        assert reader.page.get_by_role("button").all_inner_texts() == ["Sign out"]
+        ours = ["Sign out", "Accept", "Reject", "Supplement"]
+        assert reader.page.get_by_role("button").all_inner_texts() == ours
         assert reader.page.locator("nav[aria-label=Pages] a").all_inner_texts() == [
             "Now",
             "Studies",

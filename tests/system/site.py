@@ -22,8 +22,9 @@ from hilum_lab.network.processes import available_port, listens
 from tests.archives import Orthanc
 from tests.patience import until
 
-from . import warm
-
+WARM = f"{__package__}.warm"  # nothing for this process to load
+# What a study meets. A console takes its time to start; most tests look at no page.
+WITHOUT_CONSOLE = tuple(role for role in EVERY_ROLE if role is not Role.CONSOLE)
 PATIENT = {"quiet_seconds": 5}  # a busy machine may pause in the middle of a series
 
 
@@ -31,10 +32,7 @@ class Running:
     """A Hilum with all its processes; `send` is the scanner, `settled` waits for the outcome."""
 
     def __init__(
-        self,
-        site: Site,
-        roles: Collection[Role] = EVERY_ROLE,
-        said: SettingsText | None = None,
+        self, site: Site, roles: Collection[Role], said: SettingsText | None = None
     ) -> None:
         self.site = site
         self.supervisor = Supervisor(site, roles, said)
@@ -109,7 +107,10 @@ class Running:
 
 @contextmanager
 def running(
-    folder: Path, roles: Collection[Role] = EVERY_ROLE, in_file: bool = False, **settings: Any
+    folder: Path,
+    roles: Collection[Role] = WITHOUT_CONSOLE,
+    in_file: bool = False,
+    **settings: Any,
 ) -> Iterator[Running]:
     """Hilum with `settings` on free ports, its data below `folder`; its rules are patient.
 
@@ -121,7 +122,7 @@ def running(
         "console": {"port": available_port()},
     }
     rules = [PATIENT | rule for rule in settings.pop("rule", [])]
-    fork_server(preload=warm.__name__)
+    fork_server(preload=WARM)
     values = {**base, **settings, "rule": rules}
     said = None
     if in_file:

@@ -29,7 +29,7 @@ def test_a_console_that_stands_still_slows_no_decision(
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
     files = write(mr_slices(), tmp_path / "scan")
-    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+    with running(tmp_path, EVERY_ROLE, **site_for(tmp_path, "bright-volume")) as hilum:
         console = hilum.supervisor.processes["console"].pid
         assert console
         os.kill(console, signal.SIGSTOP)

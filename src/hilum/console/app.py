@@ -18,9 +18,12 @@ from hilum.console.endpoints import COOKIE, TOKEN, found_in
 from hilum.console.guard import GuardedRoute, cookie_name
 from hilum.console.protection import Protection
 from hilum.console.rendering import Rendering
+from hilum.console.uploads_door import Admission
+from hilum.inbox import Inbox
 from hilum.module import ModuleFacts, Need
 from hilum.people.everybody import Everybody
 from hilum.records import Records
+from hilum.uploading.uploads import Uploads
 
 NO_CARDS: Mapping[str, Path] = {}
 NO_NEEDS: Mapping[str, Mapping[str, Need]] = {}
@@ -44,6 +47,7 @@ class _Application(FastAPI):
 @asynccontextmanager
 async def _closing(made: FastAPI) -> AsyncIterator[None]:
     yield
+    made.state.desk.uploads.close()
     made.state.desk.everybody.close()
     made.state.desk.auditor.close()
 
@@ -76,7 +80,9 @@ def application(
     parts = [*found_in(api), *found_in(pages)]
     menu = [entry for endpoints in parts for entry in endpoints.menu()]
     everybody = Everybody(site.data, site.console)
-    shared = (Rendering(menu), everybody, Auditor(site.data))
+    auditor = Auditor(site.data)
+    uploads = Uploads(site.data, Admission(records, auditor, Inbox(site.data)))
+    shared = (Rendering(menu), everybody, auditor, uploads)
     made.state.desk = Desk(site, records, tuple(installed), cards, needs, *shared, file)
     mishaps.add_to(made)
     for endpoints in parts:

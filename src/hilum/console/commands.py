@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hilum.console.acts import RUN_AGAIN, SEND_AGAIN, STOP, TAKE_BACK, StudyAct
+from hilum.console.acts import ANALYSE_SHORT, RUN_AGAIN, SEND_AGAIN, STOP, TAKE_BACK, StudyAct
 
 NO_ADDRESSES: Mapping[str, str] = {}
 
@@ -27,10 +27,13 @@ PAGES = {
     "hilum destinations": ConsolePlace("Network", "/network#to"),
     "hilum quarantine": ConsolePlace("Network", "/network#quarantine"),
     "hilum modules": ConsolePlace("Modules", "/modules"),
+    "hilum fetch": ConsolePlace("Why not?", "/why"),
     "hilum audit verify": ConsolePlace("Audit", "/audit"),
 }
 ACTS: dict[str, StudyAct] = {
     "hilum retry": RUN_AGAIN,
+    "hilum rerun": RUN_AGAIN,
+    "hilum analyse --incomplete": ANALYSE_SHORT,
     "hilum release": SEND_AGAIN,
     "hilum cancel": STOP,
     "hilum withdraw": TAKE_BACK,
@@ -39,6 +42,7 @@ OF_STUDY = "hilum trace"
 OF_PARKED = "hilum release --destination"
 OF_DISABLED = "hilum modules enable"
 PAUSED = re.compile(r"hilum resume (?P<name>\S+) --kind (?P<kind>destination|source)")
+FETCH = "hilum fetch "  # its button stands beside what the archive answers
 
 
 def in_place_of(command: str, addresses: Mapping[str, str] = NO_ADDRESSES) -> ConsolePlace | None:
@@ -49,6 +53,8 @@ def in_place_of(command: str, addresses: Mapping[str, str] = NO_ADDRESSES) -> Co
     """
     if command in PAGES:
         return PAGES[command]
+    if command.startswith(FETCH):
+        return ConsolePlace(f"Fetch it from {command.rpartition(' ')[2]}")
     what, _, named = command.rpartition(" ")
     if what == OF_STUDY and named in addresses:
         return ConsolePlace(f"Study {addresses[named]}", f"/studies/{addresses[named]}")

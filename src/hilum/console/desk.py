@@ -18,6 +18,7 @@ from hilum.console.rendering import Rendering
 from hilum.module import ModuleFacts, Need
 from hilum.people.everybody import Everybody
 from hilum.records import Records
+from hilum.uploading.uploads import Uploads
 
 HASHES_AT_ONCE = 2  # each takes 64 MiB
 ABROAD_AT_ONCE = 4  # questions to the provider of OpenID Connect, which may be slow
@@ -33,7 +34,7 @@ class Desk:
     `patience` is that of watchdogs and monitoring, which must not wait behind people. `everybody`
     is asked in few threads: `hashing` for passwords, `lookups` for the rest; `abroad` is for the
     provider that people may sign in at. Whatever a person does, and each page with patient data, is
-    noted by `auditor`.
+    noted by `auditor`. `uploads` are those under way.
     """
 
     site: Site
@@ -44,6 +45,7 @@ class Desk:
     rendering: Rendering
     everybody: Everybody
     auditor: Auditor
+    uploads: Uploads
     file: SettingsFile | None = None
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     abroad: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(ABROAD_AT_ONCE))

@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import ssl
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -66,6 +67,7 @@ def serve(
     resource.setrlimit(resource.RLIMIT_NOFILE, (most if few else MOST_FILES, most))
     made = application(site, records, installed, cards, needs, file)
     AuditKeeper(site.audit, made.state.desk.auditor).start()
+    threading.Thread(target=made.state.desk.uploads.tidy, name="tidying", daemon=True).start()
     _Server(configuration(made, site.console, site.console.port), Exchange(made).turn).run()
 
 

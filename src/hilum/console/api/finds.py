@@ -9,7 +9,7 @@ from fastapi import Body
 from hilum.audit import AuditedAct, AuditedObject, ObjectType
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
-from hilum.console.endpoints import resource
+from hilum.console.endpoints import answers, resource
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
@@ -41,7 +41,7 @@ class WantedStudies:
     page: int = 1
 
 
-@endpoints.post(f"{V1}/finds", Permission.SEE_PATIENTS)
+@endpoints.post(f"{V1}/finds", Permission.SEE_PATIENTS, responses=answers(views.FoundPage))
 def find_studies(
     desk: OurDesk, visitor: OurVisitor, wanted: Annotated[WantedStudies, Body()]
 ) -> Any:
