@@ -35,7 +35,9 @@ ACTS: dict[str, StudyAct] = {
     "hilum withdraw": TAKE_BACK,
 }
 OF_STUDY = "hilum trace"
-OF_PARKED = "hilum release --destination"
+WITH_NAME = {  # what follows is the name of a destination, source or module
+    "hilum release --destination": ConsolePlace(SEND_AGAIN.label, "/studies?state=parked"),
+}
 
 
 def in_place_of(command: str, addresses: Mapping[str, str] = NO_ADDRESSES) -> ConsolePlace | None:
@@ -51,6 +53,8 @@ def in_place_of(command: str, addresses: Mapping[str, str] = NO_ADDRESSES) -> Co
         return ConsolePlace(f"Study {addresses[named]}", f"/studies/{addresses[named]}")
     if what in ACTS and named in addresses:
         return ConsolePlace(ACTS[what].label, f"/studies/{addresses[named]}")
-    if what == OF_PARKED:
-        return ConsolePlace(SEND_AGAIN.label, "/studies?state=parked")
-    return ConsolePlace(ACTS[command].label) if command in ACTS else None
+    if command in ACTS:
+        return ConsolePlace(ACTS[command].label)
+    return next(
+        (place for begin, place in WITH_NAME.items() if command.startswith(f"{begin} ")), None
+    )
