@@ -16,6 +16,8 @@ from hilum.people.everybody import Everybody
 from hilum.results import DICOM
 from hilum.wording import suggestion
 
+AT_A_START = ("data", "database")  # what cannot change while Hilum runs
+
 log = logging.getLogger(__name__)
 
 
@@ -92,7 +94,20 @@ CHECKS: dict[str, Callable[[Site], None]] = {
 }
 
 
-def check_all(site: Site) -> None:
-    """Raise `ConfigurationError` for the first thing that cannot be used; nothing is connected."""
+def check_for(site: Site, *, has_console: bool) -> None:
+    """Raise `ConfigurationError` for the first thing that cannot be used; nothing is connected.
+
+    A service without the console does not look at its settings.
+    """
     for check in CHECKS.values():
-        check(site)
+        if has_console or check is not check_console:
+            check(site)
+
+
+def check_change(running: Site, site: Site, *, has_console: bool) -> None:
+    """The same for settings that are to be followed while Hilum runs by `running`."""
+    fixed = [name for name in AT_A_START if getattr(site, name) != getattr(running, name)]
+    if fixed:
+        text = f"{' and '.join(fixed)} cannot change while Hilum runs: restart `hilum serve`"
+        raise ConfigurationError(text)
+    check_for(site, has_console=has_console)

@@ -10,8 +10,10 @@ from pathlib import Path
 import httpx
 
 from factory import a_delivery, a_study, a_workitem, put
-from hilum.config import parse
+from hilum.config import load, parse
+from hilum.config.file import SettingsFile
 from hilum.config.site import Site
+from hilum.config.versions import SettingsVersions
 from hilum.people.roles import UserRole
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
@@ -35,6 +37,34 @@ SAID = StudyIdentifiers(
     description="Brain",
     modalities=("MR",),
 )
+
+
+SETTINGS = """\
+# Our network
+data = "{folder}/data"
+database = "sqlite:///{folder}/data/hilum.db?password=hunter2" # ours
+
+[[destination]]
+name = "out"
+kind = "folder"
+folder = "{folder}/out"
+
+[[destination]]
+name = "research"
+kind = "folder"
+folder = "{folder}/research"
+
+# Heads come from MR1.
+[[rule]]
+module = "hippocampal-volume" # the module
+series = {{ SeriesDescription = "^Crop" }}
+send_to = ["out"]
+
+# Chests.
+[[rule]]
+module = "chest-radiograph"
+send_to = ["out"]
+"""
 
 
 @dataclass(frozen=True)
@@ -71,14 +101,15 @@ class House:
 
 
 @contextmanager
-def a_house(tmp_path: Path) -> Iterator[House]:
-    """A site below `tmp_path` with one destination, a folder."""
+def a_house(tmp_path: Path, **settings: object) -> Iterator[House]:
+    """A site below `tmp_path` with one destination, a folder; and with these `settings`."""
     (tmp_path / "data").mkdir(mode=0o700)
     site = parse(
         {
             "data": str(tmp_path / "data"),
             "receiver": {"low_water_mb": 0},
             "destination": [{"name": "out", "kind": "folder", "folder": str(tmp_path / "out")}],
+            **settings,
         }
     )
     with (
@@ -112,3 +143,18 @@ def make_busy(house: House) -> str:
     rejected = (at, RejectionKind.CALLER, "10.0.0.1", "MR1", "HILUM", f"not known {HIDDEN}")
     house.records.rejections.note([Rejection.at(*rejected)])
     return house.records.identifiers.addresses([uid])[uid]
+
+
+@contextmanager
+def a_house_with_rules(tmp_path: Path) -> Iterator[House]:
+    """One whose settings stand in a file that can be changed."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    file = SettingsFile(tmp_path / "hilum.toml")
+    file.path.write_text(SETTINGS.format(folder=tmp_path))
+    site = load(file.path)
+    SettingsVersions(site.data).keep(file.read().text, 1.0)
+    with (
+        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
+        serving(site, records, file=file) as url,
+    ):
+        yield House(site, records, url)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from hilum.people.roles import UserRole
 from hilum.records.states import EventKind, WorkitemState
-from tests.browser import CHROMIUM, Reader
+from tests.browser import CHROMIUM, Reader, chromium
 from tests.signing_in import browse_as
 
 from .house import PAGES, SAID, House, a_house, make_busy
@@ -19,7 +19,10 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium"),
 ]
 GRAVE = ("serious", "critical")
-FURTHER_PAGES = ("/why", "/people", "/audit", "/login")
+FURTHER_PAGES = (
+    *("/why", "/people", "/audit", "/login", "/upload", "/log", "/settings"),
+    "/network/destinations/out",
+)
 
 
 @pytest.fixture
@@ -28,9 +31,15 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
-def page(house: House) -> Iterator[Page]:
-    with Reader(width=1280) as reader:
+def page(house: House, browser: Browser) -> Iterator[Page]:
+    with Reader(width=1280, within=browser) as reader:
         browse_as(reader.page, house.site, url=house.url)
         yield reader.page
         assert reader.errors == []
@@ -115,15 +124,16 @@ def test_everything_can_be_reached_by_keyboard(house: House, page: Page) -> None
     page.keyboard.press("Enter")
     page.wait_for_selector("text=the gateway will do it when it runs")
     [asked] = house.records.requests.waiting()
-    assert asked.action == "retry"
+    assert asked.action == "rerun"
 
 
-def test_a_reader_has_no_buttons_that_are_not_for_them(house: House) -> None:
+def test_a_reader_has_no_buttons_that_are_not_for_them(house: House, browser: Browser) -> None:
     address = make_busy(house)
-    with Reader() as reader:
+    with Reader(within=browser) as reader:
         browse_as(reader.page, house.site, UserRole.READER, house.url)
         reader.page.goto(f"{house.url}/studies/{address}")
-        assert reader.page.get_by_role("button").all_inner_texts() == ["Sign out"]
+        ours = ["Sign out", "Accept", "Reject", "Supplement"]
+        assert reader.page.get_by_role("button").all_inner_texts() == ours
         assert reader.page.locator("nav[aria-label=Pages] a").all_inner_texts() == [
             "Now",
             "Studies",

@@ -20,6 +20,7 @@ from hilum.alarms.log import AlarmLog
 from hilum.alarms.telling import LAST_RETRY_SECONDS, Teller
 from hilum.config import parse
 from hilum.config.site import Site
+from hilum.config.versions import SettingsVersions
 from hilum.deaths import Death, deaths_in, note_death
 from hilum.dicom.doubt import CORRECTED, DIFFERENT
 from hilum.errors import NotificationError
@@ -261,6 +262,11 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
         lambda scene: pause(scene, PausedKind.DESTINATION, "pacs"),
         lambda scene: scene.records.pauses.end(PausedKind.DESTINATION, "pacs", NOW),
     ),
+    "settings": (
+        Severity.ERROR,
+        lambda scene: SettingsVersions(scene.site.data).refuse("no such module", NOW),
+        lambda scene: SettingsVersions(scene.site.data).accept(),
+    ),
     "notifier ops": (
         Severity.ERROR,
         failing_notifier,
@@ -298,7 +304,7 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
     """Those of disk, modules, certificates and audit trail have tests of their own."""
     names = {kind.__module__.rpartition(".")[2] for kind in registry.every_kind()}
     tested = {"folder", "identity", "senders", "parked", "destinations", "sources", "engine"}
-    tested |= {"processes", "late", "notifiers", "paused"}
+    tested |= {"processes", "late", "notifiers", "paused", "settings"}
     assert names == tested | {"disk", "modules", "certificates", "audit"}
 
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from highdicom import Volume
 
 from hilum import Classification, HeatMap, Measurement, Note, Refusal, Score, Segment, codes
 from hilum.engine import exchange
+from hilum.errors import ModuleError
 from hilum.findings import Change, Earlier, Findings
 
 
@@ -147,3 +149,101 @@ def test_what_an_older_version_wrote_is_read(tmp_path: Path) -> None:
     assert back.heat_maps[0].region is None
     exchange.save(back, tmp_path / "again")
     assert exchange.summary(exchange.load(tmp_path / "again")) == exchange.summary(back)
+
+
+NOTE = {"kind": "Note", "text": "Fine.", "image": None, "caution": False}
+CODE = {"code": ["1", "99X", "One"]}
+SEGMENT = {
+    "kind": "Segment",
+    "frame_of_reference_uid": "1.2.3",
+    "code": CODE,
+    "label": "One",
+    "modifier": None,
+    "side": None,
+    "category": CODE,
+    "colour": [1, 2, 3],
+}
+MEASURED = {
+    "kind": "Measurement",
+    "code": CODE,
+    "value": 1.5,
+    "unit": CODE,
+    "of": 0,
+    "uncertainty": None,
+    "image": None,
+    "followed": True,
+}
+BOX = [[0, 0, 0], [1, 2, 4], [2, 3, 4]]
+ARRAYS = {
+    "0.mask": np.packbits(np.ones(8, bool)),
+    "0.box": np.array(BOX),
+    "0.affine": np.eye(4),
+}
+
+
+def crafted_box(*sides: list[int], bits: int = 1) -> dict[str, np.ndarray]:
+    return ARRAYS | {"0.box": np.array(sides), "0.mask": np.zeros(bits, np.uint8)}
+
+
+CRAFTED: dict[str, tuple[list[Any], dict[str, np.ndarray]]] = {
+    "no kind": ([{}], {}),
+    "an unknown kind": ([{"kind": "Evil"}], {}),
+    "a kind that is a list": ([{"kind": []}], {}),
+    "a base class": ([{"kind": "Finding"}], {}),
+    "a lack": ([{"kind": "Note"}], {}),
+    "a number for a text": ([NOTE | {"text": 5}], {}),
+    "an object for a text": ([NOTE | {"text": {"a": 1}}], {}),
+    "a control character": ([NOTE | {"text": "\x00"}], {}),
+    "a text for a truth": ([NOTE | {"caution": "yes"}], {}),
+    "no image": ([NOTE | {"image": "../etc"}], {}),
+    "no arrays": ([SEGMENT], {}),
+    "no number": ([SEGMENT, MEASURED | {"value": float("nan")}], ARRAYS),
+    "a huge number": ([SEGMENT, MEASURED | {"value": 10**400}], ARRAYS),
+    "of itself": ([SEGMENT, MEASURED | {"of": 1}], ARRAYS),
+    "of one from the end": ([SEGMENT, MEASURED | {"of": -1}], ARRAYS),
+    "of no segment": ([NOTE, MEASURED], ARRAYS),
+    "half a code": ([SEGMENT | {"code": {"code": ["1"]}}], ARRAYS),
+    "a code of numbers": ([SEGMENT | {"code": {"code": [1, 2, 3]}}], ARRAYS),
+    "a long label": ([SEGMENT | {"label": "x" * 65}], ARRAYS),
+    "no colour": ([SEGMENT | {"colour": [1, 2, 300]}], ARRAYS),
+    "no affine": ([SEGMENT], ARRAYS | {"0.affine": np.zeros(3)}),
+    "an affine of nothing": ([SEGMENT], ARRAYS | {"0.affine": np.full((4, 4), np.nan)}),
+    "a frame that is no text": ([SEGMENT | {"frame_of_reference_uid": [1]}], ARRAYS),
+    "a box beyond its volume": ([SEGMENT], crafted_box([0] * 3, [9, 2, 4], [2, 3, 4])),
+    "a box that is turned": ([SEGMENT], crafted_box([1, 0, 0], [0, 2, 4], [2, 3, 4])),
+    "a box from below nothing": ([SEGMENT], crafted_box([-1, 0, 0], [1, 2, 4], [2, 3, 4])),
+    "a box of fractions": ([SEGMENT], ARRAYS | {"0.box": np.array(BOX, float)}),
+    "a box of one line": ([SEGMENT], ARRAYS | {"0.box": np.array(BOX[0])}),
+    "a mask of two axes": ([SEGMENT], crafted_box([0, 0], [2, 4], [2, 4])),
+    "too few bits": ([SEGMENT], crafted_box(*BOX, bits=0)),
+    "too many bits": ([SEGMENT], crafted_box(*BOX, bits=2)),
+    "a mask larger than the memory": ([SEGMENT], crafted_box([0] * 3, [1, 2, 4], [1 << 40] * 3)),
+}
+
+
+def test_the_letter_that_the_crafted_ones_are_made_of_is_read() -> None:
+    found = exchange.judged([SEGMENT, MEASURED], ARRAYS, 1 << 20)
+    assert found.measurements[0].of is found.segments[0]
+
+
+@pytest.mark.parametrize(("items", "arrays"), CRAFTED.values(), ids=CRAFTED.keys())
+def test_crafted_findings_are_the_module_s_failure(
+    items: list[Any], arrays: dict[str, np.ndarray]
+) -> None:
+    with pytest.raises(ModuleError) as raised:
+        exchange.judged(items, arrays, 1 << 20)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_crafted_picture_is_the_module_s_failure() -> None:
+    grey = np.zeros((2, 3), np.uint8)
+    assert exchange.judged_pictures({"1.2.3": grey}) == {"1.2.3": grey}
+    for uid, picture in (
+        ("../1", grey),
+        ("1.2.3", grey[0]),
+        ("1.2.3", grey[:0]),
+        ("1.2.3", grey.astype(float)),
+        ("1.2.3", np.zeros((4097, 1), np.uint8)),
+    ):
+        with pytest.raises(ModuleError, match="as a picture is none"):
+            exchange.judged_pictures({uid: picture})

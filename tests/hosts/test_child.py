@@ -49,6 +49,38 @@ OWN_LINES = """
         def helper(self, value):
             return int.from_bytes(json.loads("{"), "big")  # in a library again
 """
+LIAR = """
+    import os, socket, stat
+    from hilum import Input, Note
+
+    def pipe():
+        for name in os.listdir("/proc/self/fd"):
+            number = int(name)
+            try:
+                if stat.S_ISSOCK(os.fstat(number).st_mode):
+                    found = socket.socket(fileno=os.dup(number))
+                    if found.type == socket.SOCK_SEQPACKET:
+                        return found
+            except OSError:
+                pass  # it was that of the listing
+
+    class Module:
+        name, version, needs = "liar", "1", Input("MR")
+        runs = 0
+
+        def run(self, series):
+            self.runs += 1
+            mood = series.description.split()[-1]
+            if mood == "pickles":
+                pipe().send(b"\\x80\\x04.")
+            if mood == "early":
+                pipe().send(b'{"number": 9, "ended": "well", "length": 5}')
+            if mood == "empty":
+                pipe().send(b'{"number": %d, "ended": "well", "length": 5}' % self.runs)
+            if mood == "twice":
+                pipe().send(b'{"number": %d, "ended": "failed", "text": "lie"}' % self.runs)
+            yield Note(f"run {self.runs}")
+"""
 FILMS = """
     from hilum import Films
 
@@ -190,6 +222,27 @@ def test_an_answer_is_never_taken_for_that_of_another_run(host: Host, tmp_path: 
         host.run(job(tmp_path, "hangs"), not_known)
     host.run(job(tmp_path, "calm"))
     assert exchange.load(tmp_path / "out-calm").refusal is None
+
+
+def test_a_module_that_lies_to_the_worker_harms_its_own_study_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, LIAR, "liar")
+    host = child("liar", timeout_seconds=30)
+    try:
+        for mood, words in (
+            ("pickles", "gave an answer that is none; a fresh process failed, too"),
+            ("early", "gave an answer to another run; a fresh process failed, too"),
+            ("empty", "left cannot be read: .*; a fresh process failed, too"),
+            ("twice", "^lie$"),
+        ):
+            with pytest.raises(ModuleError, match=words):
+                host.run(job(tmp_path, mood, mood, "liar"))
+            assert not (tmp_path / f"out-{mood}" / exchange.FINDINGS).exists()
+        host.run(job(tmp_path, "calm", "calm", "liar"))  # the rest of its words is not heard
+    finally:
+        host.close()
+    assert exchange.load(tmp_path / "out-calm").notes[0].text == "run 1"
 
 
 def test_what_the_machine_lacks_twice_is_a_failure_and_no_refusal(

@@ -77,7 +77,8 @@ def resend(
 @app.command()
 def retry(
     workitem: Annotated[
-        str, typer.Argument(help="The end of its id, its study's address, or the end of its UID.")
+        str,
+        typer.Argument(help="The end of its id; or its study's address, accession number or UID."),
     ],
     config: Config = DEFAULT_CONFIG,
 ) -> None:

@@ -61,6 +61,7 @@ def _check_names(site: Site) -> None:
     for several, names in (
         ("destinations have the same name", [destination.name for destination in site.destination]),
         ("sources have the same name", [source.name for source in site.source]),
+        ("rules have the same name", [rule.name for rule in site.rule if rule.name]),
         ("notifiers have the same name", [notifier.name for notifier in site.notify]),
         ("hosts are for the same module", [host.module for host in site.host]),
     ):

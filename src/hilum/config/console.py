@@ -100,6 +100,10 @@ class Console(Settings):
     session_hours: float = Field(
         12, gt=0, description="Sign people out after so many hours in any case."
     )
+    upload_gib: float = Field(
+        20, gt=0, description="Most GiB of one upload, as it comes and as it is unpacked."
+    )
+    upload_files: int = Field(100_000, gt=0, description="Most files of one upload.")
     openid: OpenId | None = Field(
         None, description="Sign-in by OpenID Connect; without it only by accounts of Hilum."
     )

@@ -249,6 +249,8 @@ def _wholes(layout: Layout, blocks: list[Block]) -> Iterator[TextSpan]:
             if text[end:following].strip():
                 break
             end = following
+        while end == len(text) and text[:start].endswith(("\n\n", "\n\r\n")):
+            start = text.rindex("\n", 0, start - 1) + 1
         yield TextSpan(start, end)
 
 

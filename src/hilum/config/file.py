@@ -22,6 +22,7 @@ from hilum.config.site import Site
 from hilum.errors import ConfigurationError
 from hilum.inbox import sync_folder
 
+Fingerprint = tuple[int, int, int]
 MOST_RACES = 100
 MOUNTED_ALONE = "it is mounted by itself and cannot be replaced: mount the folder that it lies in"
 
@@ -31,26 +32,23 @@ class ChangedMeanwhile(ConfigurationError):  # noqa: N818
 
 
 @dataclass(frozen=True)
-class SettingsText:
-    """What the file said when it was read."""
-
-    text: str
-
-    @property
-    def digest(self) -> str:
-        """What tells it from any other text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
 class SettingsFile:
     """The settings file at `path`, which may be a symbolic link."""
 
     path: Path
 
-    def read(self) -> SettingsText:
+    def read(self) -> "SettingsText":
         """What it says now, byte for byte; raises `ConfigurationError`."""
-        return SettingsText(text_of(self.path))
+        fingerprint = self.fingerprint()  # first: a change meanwhile is one that is still to come
+        return SettingsText(self, text_of(self.path), fingerprint)
+
+    def fingerprint(self) -> Fingerprint | None:
+        """What is another one whenever the file was written; None where there is none."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
 
     def why_read_only(self) -> str:
         """Why Hilum cannot change it, and the cure; "" if it can."""
@@ -73,7 +71,7 @@ class SettingsFile:
             return f"{self.path} belongs to {_user(owner)}, and would not any more: {cure}"
         return ""
 
-    def replace(self, before: SettingsText, after: str, check: Callable[[Site], None]) -> Site:
+    def replace(self, before: "SettingsText", after: str, check: Callable[[Site], None]) -> Site:
         """Have it say `after`, if it still says `before` and `after` passes; the settings it gives.
 
         It is whole at any time, and keeps its owner and its rights.
@@ -102,6 +100,20 @@ class SettingsFile:
             why = MOUNTED_ALONE if error.errno == errno.EBUSY else error.strerror
             raise ConfigurationError(f"{self.path} was not changed: {why}") from error
         return site
+
+
+@dataclass(frozen=True)
+class SettingsText:
+    """What a settings file said when it was read."""
+
+    file: SettingsFile
+    text: str
+    fingerprint: Fingerprint | None
+
+    @property
+    def digest(self) -> str:
+        """What tells the text from any other one."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 @contextmanager

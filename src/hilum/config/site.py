@@ -145,6 +145,9 @@ class Rule(Settings):
     """Which module analyses what, and where its results go."""
 
     module: str = Field(description="Name of the module, as `hilum modules` lists it.")
+    name: Name | Literal[""] = Field(
+        "", description="What the console and commands call the rule; empty means its module."
+    )
     series: dict[Keyword, Regex] = Field(
         default_factory=dict,
         description="What this site calls the series: DICOM keyword = regular expression.",
@@ -268,6 +271,22 @@ class Site(Settings):
     route: tuple[Route, ...] = Field((), description="Where results are sent on to.")
     notify: tuple[AnyNotifier, ...] = Field((), description="Who is told of alarms.")
     norms: tuple[NormsSettings, ...] = Field((), description="Norms of your own; Hilum has none.")
+
+    @property
+    def rules_by_name(self) -> dict[str, Rule]:
+        """The rules by what they are called.
+
+        One without a name is called as its module, or `module-2` where that is taken.
+        """
+        taken = {rule.name for rule in self.rule}
+        found = {}
+        for rule in self.rule:
+            called, number = rule.name or rule.module, 2
+            while not rule.name and called in taken:
+                called, number = f"{rule.module}-{number}", number + 1
+            taken.add(called)
+            found[called] = rule
+        return found
 
     def destinations(self, names: tuple[str, ...]) -> tuple[DestinationSettings, ...]:
         """The settings of the destinations called `names`."""

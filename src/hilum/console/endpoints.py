@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from hilum.people.roles import Permission
 
 PERMISSION = "x-permission"  # its key in the description of the API
+STREAMED = "x-streamed"  # the same of an endpoint that reads its form piece by piece
 COOKIE, TOKEN = "session", "token"  # the ways to show who one is, as the description calls them
 
 
@@ -53,7 +54,8 @@ class _Adds(Protocol):
 class Endpoint:
     """One address, who may ask for it, and the function that answers.
 
-    `options` are those of FastAPI's routes. A function without `async` runs in a thread.
+    `options` are those of FastAPI's routes. A function without `async` runs in a thread. One that
+    is `streamed` takes forms that are larger than memory, see `hilum.console.multipart`.
     """
 
     method: str
@@ -61,6 +63,7 @@ class Endpoint:
     permission: Permission
     answer: Callable[..., Any]
     options: dict[str, Any]
+    streamed: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,19 +99,26 @@ class Endpoints:
         """The function below answers GET at `path` to whoever has `permission`."""
         return self._add("GET", path, permission, options)
 
-    def post(self, path: str, permission: Permission, **options: Any) -> _Adds:
+    def post(
+        self, path: str, permission: Permission, streamed: bool = False, **options: Any
+    ) -> _Adds:
         """The function below answers POST at `path` to whoever has `permission`."""
-        return self._add("POST", path, permission, options)
+        return self._add("POST", path, permission, options, streamed)
 
     def delete(self, path: str, permission: Permission, **options: Any) -> _Adds:
         """The function below answers DELETE at `path` to whoever has `permission`."""
         return self._add("DELETE", path, permission, options)
 
     def _add(
-        self, method: str, path: str, permission: Permission, options: dict[str, Any]
+        self,
+        method: str,
+        path: str,
+        permission: Permission,
+        options: dict[str, Any],
+        streamed: bool = False,
     ) -> _Adds:
         def added(answer: Handler) -> Handler:
-            self.found.append(Endpoint(method, path, permission, answer, options))
+            self.found.append(Endpoint(method, path, permission, answer, options, streamed))
             return answer
 
         return added
@@ -128,15 +138,20 @@ class Endpoints:
                 endpoint.answer,
                 methods=[endpoint.method],
                 include_in_schema=self.in_api,
-                openapi_extra=_description(endpoint.permission),
+                openapi_extra=_description(endpoint),
                 **endpoint.options | {"responses": responses},
             )
 
 
-def _description(permission: Permission) -> dict[str, Any]:
+def _description(endpoint: Endpoint) -> dict[str, Any]:
     ways: list[dict[str, list[str]]] = [{COOKIE: []}, {TOKEN: []}]
-    is_open = permission is Permission.NONE
-    return {PERMISSION: permission.value, "security": [] if is_open else ways}
+    is_open = endpoint.permission is Permission.NONE
+    streamed = {STREAMED: True} if endpoint.streamed else {}
+    return {
+        PERMISSION: endpoint.permission.value,
+        "security": [] if is_open else ways,
+        **streamed,
+    }
 
 
 def pages(title: str = "", place: int = 0) -> Endpoints:

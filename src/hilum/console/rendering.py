@@ -26,6 +26,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "ok",
         "shown",
         "has it",
+        "taken in",
     ),
     "working": (
         "receiving",
@@ -39,6 +40,8 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "waiting for images",
         "waiting for a worker",
         "on its way",
+        "coming",
+        "reading",
         "supplemented",
     ),
     "caution": (
@@ -59,6 +62,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "refused by the module",
         "does not have it",
         "no answer in time",
+        "quarantined",
         "readers disagree",
     ),
     "failed": (
@@ -73,7 +77,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "cannot be asked",
         "rejected",
     ),
-    "stopped": ("cancelled", "withdrawn", "paused", "disabled", "information"),
+    "stopped": ("cancelled", "withdrawn", "stopped", "paused", "disabled", "information"),
 }
 LOOK_OF = {state: look for look, states in LOOKS.items() for state in states}
 

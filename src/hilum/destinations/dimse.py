@@ -15,6 +15,7 @@ from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, s
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, SOP_CLASSES, Result
+from hilum.retrieving import Moved
 from hilum.searching import StudySearch
 from hilum.wording import clauses
 
@@ -129,6 +130,11 @@ class DimseDestination:
                 if text_of(match, keyword) == value:  # others do not understand the key
                     found.append(text_of(match, "StudyInstanceUID"))
         return found
+
+    def send_to(self, study_uid: str, ae_title: str) -> Iterator[Moved]:
+        from hilum.transport.query import move
+
+        return move(study_uid, ae_title, self._asked)
 
     def _listed(self, instances: Sequence["Instance"], one_by_one: bool = False) -> set[str]:
         """The SOP Instance UIDs that are shown in the series of `instances`, or of these alone."""

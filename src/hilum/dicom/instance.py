@@ -215,7 +215,8 @@ class Instance:
 
     def dataset(self) -> Dataset:
         """The complete data set, pixel data included, read afresh from disk."""
-        return pydicom.dcmread(self.path)
+        with self.path.open("rb") as file:
+            return pydicom.dcmread(file)
 
 
 class _Groups(NamedTuple):

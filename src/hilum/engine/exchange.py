@@ -2,12 +2,15 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from hilum.engine.storing import Arrays, as_json, from_json
+from hilum.dicom.uids import is_uid
+from hilum.engine.storing import Arrays, as_json, from_json, unpacked_bytes
+from hilum.errors import FindingError, ModuleError
 from hilum.findings import Finding, Findings
 from hilum.inbox import write_durably
 from hilum.summary import Summary
@@ -15,13 +18,21 @@ from hilum.summary import Summary
 FINDINGS = "findings.json"
 ARRAYS = "arrays.npz"
 PICTURES = "pictures.npz"
+WIDEST_PICTURE = 4096  # pixels
+NOT_FINDINGS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 def save(findings: Findings, folder: Path) -> None:
     """Write `findings` to `folder`, arrays first, so that a readable JSON means all is there."""
-    arrays: Arrays = {}
-    given = findings.items
-    items = [as_json(finding, given[:index], arrays) for index, finding in enumerate(given)]
+    items, arrays = as_items(findings)
     buffer = io.BytesIO()
     # Not compressed: that took longer for the heat map of one film than the network itself.
     np.savez(buffer, allow_pickle=False, **arrays)
@@ -32,11 +43,46 @@ def save(findings: Findings, folder: Path) -> None:
 
 def load(folder: Path) -> Findings:
     """Read what `save` wrote."""
-    items: list[Finding] = []
     with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-        for item in json.loads((folder / FINDINGS).read_text()):
-            items.append(from_json(item, items, arrays))
-    return Findings(tuple(items))
+        return from_items(json.loads((folder / FINDINGS).read_text()), arrays)
+
+
+def as_items(findings: Findings) -> tuple[list[dict[str, Any]], Arrays]:
+    """Each finding as JSON, and the arrays of all by the names that the JSON knows them by."""
+    arrays: Arrays = {}
+    given = findings.items
+    items = [as_json(finding, given[:index], arrays) for index, finding in enumerate(given)]
+    return items, arrays
+
+
+def from_items(items: Iterable[Mapping[str, Any]], arrays: Mapping[str, np.ndarray]) -> Findings:
+    """What `as_items` was given; raises as `hilum.engine.storing.from_json`."""
+    found: list[Finding] = []
+    for item in items:
+        found.append(from_json(item, found, arrays))
+    return Findings(tuple(found))
+
+
+def judged(
+    items: Iterable[Mapping[str, Any]], arrays: Mapping[str, np.ndarray], most_bytes: int
+) -> Findings:
+    """The findings that another process says it has, whoever wrote it.
+
+    Raises
+    ------
+    ModuleError
+        They are none, or their masks take more than `most_bytes` of memory.
+    """
+    try:
+        if (size := unpacked_bytes(arrays)) > most_bytes:
+            lengths = f"{size >> 20} MiB of memory; {most_bytes >> 20} MiB are allowed"
+            raise ModuleError(f"the masks of its findings take {lengths}")
+        return from_items(items, arrays)
+    except FindingError:
+        raise
+    except NOT_FINDINGS as error:
+        kind = type(error).__name__
+        raise ModuleError(f"what the module's process gave are no findings ({kind})") from error
 
 
 def save_pictures(pictures: Mapping[str, np.ndarray], folder: Path) -> None:
@@ -54,6 +100,15 @@ def load_pictures(folder: Path) -> dict[str, np.ndarray]:
         return {}
     with np.load(folder / PICTURES, allow_pickle=False) as arrays:
         return {str(uid): arrays[str(number)] for number, uid in enumerate(arrays["uids"])}
+
+
+def judged_pictures(pictures: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """The pictures that another process says it has; `ModuleError` where they are none."""
+    for uid, picture in pictures.items():
+        grey = picture.dtype == np.uint8 and picture.ndim == 2 and picture.size
+        if not grey or max(picture.shape) > WIDEST_PICTURE or not is_uid(uid):
+            raise ModuleError("what the module's process gave as a picture is none")
+    return pictures
 
 
 def summary(findings: Findings) -> tuple[Summary, ...]:

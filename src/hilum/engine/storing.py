@@ -1,5 +1,6 @@
 """A finding as JSON and arrays, by the types of its fields: no kind needs code of its own here."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date
@@ -15,6 +16,16 @@ from hilum.findings import FINDING_KINDS, Finding
 
 Arrays = dict[str, np.ndarray]
 FRAME = "frame_of_reference_uid"
+# What JSON may hold for a type; of another type, such as a Literal, any plain value is judged by
+# the finding itself.
+JSON_TYPES: dict[Any, tuple[type, ...]] = {
+    str: (str,),
+    bool: (bool,),
+    int: (int,),
+    float: (float, int),
+    list: (list,),
+    dict: (dict,),
+}
 
 
 def as_json(finding: Finding, before: Sequence[Finding], arrays: Arrays) -> dict[str, Any]:
@@ -42,7 +53,13 @@ def as_json(finding: Finding, before: Sequence[Finding], arrays: Arrays) -> dict
 def from_json(
     item: Mapping[str, Any], before: Sequence[Finding], arrays: Mapping[str, np.ndarray]
 ) -> Finding:
-    """What `as_json` was given."""
+    """What `as_json` was given.
+
+    Raises
+    ------
+    LookupError, TypeError, ValueError
+        It was given nothing of the kind: each value has to be of the type that its field says.
+    """
     kind, index = FINDING_KINDS[item["kind"]], len(before)
     values: dict[str, Any] = {}
     for name, hint in _hints(kind).items():
@@ -52,12 +69,12 @@ def from_json(
                 unpacked(arrays[key], arrays[f"{index}.box"]),
                 affine=arrays[f"{index}.affine"],
                 coordinate_system="PATIENT",
-                frame_of_reference_uid=item[FRAME],
+                frame_of_reference_uid=_value(str, item[FRAME]),
             )
         elif hint is np.ndarray:
             values[name] = arrays.get(key)
         elif isinstance(hint, type) and issubclass(hint, Finding):
-            values[name] = None if item[name] is None else before[item[name]]
+            values[name] = None if item[name] is None else _earlier(before, item[name])
         else:
             values[name] = _value(hint, item[name])
     return kind(**values)
@@ -79,13 +96,30 @@ def packed(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def unpacked(bits: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """The mask that `packed` was given."""
-    first, end, shape = box
+    """The mask that `packed` was given; `ValueError` where it gave none of these."""
+    first, end, shape = _sides(box)
+    size = tuple(b - a for a, b in zip(first, end, strict=True))
+    count = math.prod(size)
+    if bits.dtype != np.uint8 or bits.shape != (-(-count // 8),):
+        raise ValueError(f"a box of {count} voxels and {bits.size} bytes of bits")
     mask = np.zeros(shape, bool)
-    size = end - first
-    inside = np.unpackbits(bits, count=int(size.prod())).reshape(size)
-    mask[tuple(map(slice, first, end))] = inside
+    mask[tuple(map(slice, first, end))] = np.unpackbits(bits, count=count).reshape(size)
     return mask
+
+
+def unpacked_bytes(arrays: Mapping[str, np.ndarray]) -> int:
+    """Bytes that all masks among `arrays` take once they are unpacked; raises as `unpacked`."""
+    return sum(math.prod(_sides(box)[2]) for name, box in arrays.items() if name.endswith(".box"))
+
+
+def _sides(box: np.ndarray) -> tuple[list[int], list[int], list[int]]:
+    """First, end and whole size of a box."""
+    if box.dtype.kind not in "iu" or box.ndim != 2 or len(box) != 3:
+        raise ValueError(f"a box of {box.dtype} {box.shape}")
+    first, end, shape = box.tolist()
+    if not all(0 <= a <= b <= c for a, b, c in zip(first, end, shape, strict=True)):
+        raise ValueError(f"a box from {first} to {end} in {shape}")
+    return first, end, shape
 
 
 def _values(value: object) -> list[tuple[str, Any]]:
@@ -107,20 +141,35 @@ def _plain(value: Any) -> Any:
             return value
 
 
+def _earlier(before: Sequence[Finding], number: object) -> Finding:
+    if not isinstance(number, int) or not 0 <= number < len(before):
+        raise LookupError(f"no finding {number!r} stands before this one")
+    return before[number]
+
+
 def _value(hint: Any, value: Any) -> Any:
     """`value`, as JSON holds it, as the type that `hint` names."""
     if value is None:
         return None
     if hint is Code:
-        return Code(*(value["code"] if isinstance(value, dict) else value))
+        texts = value["code"] if isinstance(value, dict) else value
+        return Code(*(_value(str, text) for text in texts))
     if hint is date:
         return date.fromisoformat(value)
     if get_origin(hint) is tuple:
         inner = get_args(hint)
-        return tuple(_value(inner[0], each) for each in value)
+        return tuple(_value(inner[0], each) for each in _value(list, value))
     if isinstance(hint, type) and is_dataclass(hint):
         named = _hints(hint)
-        return hint(**{name: _value(named[name], each) for name, each in value.items()})
+        given = _value(dict, value)
+        return hint(**{name: _value(named[name], each) for name, each in given.items()})
+    return _plain_value(hint, value)
+
+
+def _plain_value(hint: Any, value: Any) -> Any:
+    allowed = JSON_TYPES.get(hint, (str, bool, int, float))
+    if type(value) not in allowed:
+        raise TypeError(f"{type(value).__name__} where {hint} should be")
     return value
 
 

@@ -33,6 +33,7 @@ BY_STUDY = (  # in this order they are put back
     tables.correction,
     tables.former,
     tables.subject,
+    tables.upload,
 )
 BY_WORKITEM = (
     tables.result,

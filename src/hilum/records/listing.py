@@ -261,8 +261,7 @@ def _facts(connection: sa.Connection, study_uid: str) -> StudyFacts:
         connection, *current, order_by=workitem.created, blank=unreadable.WORKITEM
     )
     ours = tables.delivery.c.workitem_id.in_([item.id for item in items])
-    wanted = (ours, tables.delivery.c.state != DeliveryState.CANCELLED)
-    deliveries = DELIVERIES.select_readable(connection, *wanted, blank=unreadable.DELIVERY)
+    deliveries = DELIVERIES.select_readable(connection, ours, blank=unreadable.DELIVERY)
     of_results = tables.assessment.c.workitem_id.in_([item.id for item in items])
     assessments = ASSESSMENTS.select(connection, of_results)
     about_all = (bool(settled), bool(removed), bool(corrected))

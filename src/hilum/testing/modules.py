@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from hilum.assembly import Arrival, Run, decide
 from hilum.config.site import Rule
@@ -12,7 +11,7 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part
 from hilum.findings import Findings
 from hilum.hosts import Job
-from hilum.hosts.child import run_here
+from hilum.hosts.inside import run_here
 from hilum.module import MEMBERS, Module, facts_of, inputs_of
 from hilum.objects import Analysis, write_what_can_be
 from hilum.testing.samples import CREATED
@@ -32,12 +31,11 @@ def check_module(module: type[Module], files: Sequence[Path]) -> Findings:
         assert hasattr(module, member), f"a module has `{member}`"
     facts = facts_of(module)
     run = _chosen(module, files)
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        loaded = module()
-        found = run_here(loaded, _job(module, run, folder / "first"))
-        warm = run_here(loaded, _job(module, run, folder / "warm"))
-        fresh = run_here(module(), _job(module, run, folder / "fresh"))
+    loaded = module()
+    inputs = _parts(run)
+    found = run_here(loaded, inputs, {})
+    warm = run_here(loaded, inputs, {})
+    fresh = run_here(module(), inputs, {})
     assert found.items, "it says what it found, or why it found nothing"
     images = [Instance.read(path) for path in files]
     analysis = Analysis(
@@ -57,7 +55,8 @@ def check_module(module: type[Module], files: Sequence[Path]) -> Findings:
 
 def job_of(module: type[Module], files: Sequence[Path], out: Path) -> Job:
     """What a host is given to run `module` on `files`; the findings go to `out`."""
-    return _job(module, _chosen(module, files), out)
+    parts = _parts(_chosen(module, files))
+    return Job(parts, out, facts_of(module).weights_sha256)
 
 
 def _chosen(module: type[Module], files: Sequence[Path]) -> Run:
@@ -74,10 +73,9 @@ def _arrival(images: Sequence[Instance]) -> Arrival:
     return arrival
 
 
-def _job(module: type[Module], run: Run, out: Path) -> Job:
+def _parts(run: Run) -> dict[str, list[Part]]:
     chosen = run.selection.chosen
-    parts = {name: [p for one in chosen[name] for p in Part.of(one)] for name in chosen}
-    return Job(parts, out, facts_of(module).weights_sha256)
+    return {name: [p for one in chosen[name] for p in Part.of(one)] for name in chosen}
 
 
 def _contents(analysis: Analysis) -> list[bytes]:

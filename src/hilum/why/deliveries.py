@@ -43,7 +43,7 @@ def of_deliveries(known: Known, item: Workitem, what: str) -> Explanation:
     """What is to be said of the deliveries of `item`, the worst of them first."""
     deliveries = known.deliveries.get(item.id, ())
     if not deliveries:
-        return _owed_to_nobody(item, what)
+        return _owed_to_nobody(known, item, what)
     ranked = sorted(deliveries, key=lambda d: CAUSE_OF[d.state].rank)
     worst = CAUSE_OF[ranked[0].state]
     arrived = [delivery for delivery in deliveries if delivery.state in ARRIVED]
@@ -79,9 +79,12 @@ HOW = {
 }
 
 
-def _owed_to_nobody(item: Workitem, what: str) -> Explanation:
+def _owed_to_nobody(known: Known, item: Workitem, what: str) -> Explanation:
     if item.state is WorkitemState.DELIVERING:
         return Explanation(Cause.DELIVERING, f"{what} is written, and will be delivered")
+    if known.upload and not known.upload.destinations:
+        said = f"{what} stays here, as was chosen when the study was uploaded"
+        return Explanation(Cause.NOWHERE, said)
     text = f"name destinations in send_to of its rule, {RESTART}: later results go there"
     cure = Cure(CureKind.CONFIGURE, text)
     said = f"{what} lies here, and no destination is to have it"

@@ -48,7 +48,9 @@ class CureKind(StrEnum):
     """What a person can do about it."""
 
     SEND = "send the images"
+    FETCH = "fetch the images"
     RETRY = "run again"
+    ANALYSE = "analyse what is here"
     RELEASE = "release"
     RESUME = "resume"
     RESEND = "send again"

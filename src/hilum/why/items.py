@@ -87,10 +87,10 @@ def _short(item: Workitem) -> Explanation:
     said = "; ".join(f"{verdict.description}: {verdict.lacks}" for verdict in short)
     cures = (
         Cure(CureKind.SEND, "send the rest; it goes on by itself then"),
-        retry(
-            item,
-            f'or, to have it analysed as INCOMPLETE, set rule.incomplete = "analyse", {RESTART},'
-            " and judge it anew",
+        Cure(
+            CureKind.ANALYSE,
+            "or have what is here analysed; the result says INCOMPLETE",
+            f"hilum analyse --incomplete {item.study_uid}",
         ),
     )
     return Explanation(Cause.SHORT, f"{_held_for(item)}: {said}", cures=cures)

@@ -13,6 +13,7 @@ from hilum.records.models import (
     NotedPause,
     Removal,
     Study,
+    UploadedStudy,
     Workitem,
 )
 from hilum.records.states import EventKind, PausedKind
@@ -34,6 +35,7 @@ class Known:
     study_uid: str
     study: Study | None
     removal: Removal | None
+    upload: UploadedStudy | None  # what a person chose who uploaded it
     is_corrected: bool  # a person has to decide on corrected patient data
     events: tuple[Event, ...]
     items: tuple[Workitem, ...]
@@ -55,6 +57,7 @@ class Known:
             study_uid=study_uid,
             study=records.studies.get(study_uid),
             removal=records.studies.removal(study_uid),
+            upload=records.uploads.get(study_uid),
             is_corrected=records.corrections.is_open(study_uid),
             events=tuple(records.events.of_study(study_uid)),
             items=tuple(items),

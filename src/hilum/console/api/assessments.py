@@ -1,7 +1,7 @@
 """What readers say of the results of a study; reasons are for those who see patients."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Body, HTTPException
 
@@ -14,7 +14,6 @@ from hilum.console.guard import OurVisitor
 from hilum.people.roles import Permission
 from hilum.records.assessed import Assessment
 from hilum.records.states import AssessmentDecision, AssessmentStanding
-from hilum.records.views import as_json
 
 endpoints = resource()
 
@@ -63,7 +62,7 @@ def list_assessments(desk: OurDesk, visitor: OurVisitor, address: str) -> list[A
 @endpoints.post(f"{V1}/studies/{{address}}/assessments", Permission.ASSESS)
 def assess(
     desk: OurDesk, visitor: OurVisitor, address: str, wanted: Annotated[WantedAssessment, Body()]
-) -> Any:
+) -> Assessment:
     """Say whether the result of one workitem of the study at this address is right."""
     said = (wanted.workitem, wanted.decision, wanted.reason)
-    return as_json(assess_at(desk, visitor, address, *said))
+    return assess_at(desk, visitor, address, *said)

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated
@@ -12,16 +13,18 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
 from hilum.audit import AuditedAct, AuditedObject, ObjectType
-from hilum.console.acting import ask_for
-from hilum.console.acts import BULK, offered
+from hilum.console.acting import WantedAct, ask_for
+from hilum.console.acts import BULK, OF_STUDY, acts_on, called
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
 from hilum.records import views
+from hilum.records.listed import ListedStudy
 from hilum.records.search import StudyQuery
 from hilum.records.states import AssessmentStanding, RequestAction, StudyOrder, StudyState
+from hilum.records.views import WorkitemView
 from hilum.wording import counted
 
 PAGE = 50  # studies
@@ -126,15 +129,20 @@ def act_on_many(
     if action not in {act.action for act in BULK}:
         raise HTTPException(422, "this is done with one study at a time")
     number = 0
-    for address in study:
-        listed = desk.records.search.at(address)
-        for item in views.study(desk.records, listed.study_uid).workitems if listed else ():
-            act = offered(item.state, action)
-            if listed and act and item.superseded_by is None:
-                ask_for(desk, visitor, listed, item, act)
-                number += 1
+    for listed in filter(None, map(desk.records.search.at, study)):
+        for item in _meant(desk, listed, action):
+            ask_for(desk, visitor, listed, item, WantedAct(action))
+            number += 1
     place = back if OURS.fullmatch(back) else "/studies"
     return RedirectResponse(f"{place}{'&' if '?' in place else '?'}asked={number}", 303)
+
+
+def _meant(desk: Desk, study: ListedStudy, action: RequestAction) -> Sequence[WorkitemView | None]:
+    """The workitems of a study with which it can be done now; None is the study itself."""
+    if called(OF_STUDY, action):
+        return (None,)
+    items = views.study(desk.records, study.study_uid).workitems
+    return [i for i in items if i.superseded_by is None and called(acts_on(i), action)]
 
 
 def _list(request: Request, desk: Desk, address: ListAddress, query: StudyQuery) -> HTMLResponse:
@@ -174,4 +182,4 @@ def _said(asked: str) -> str:
         return ""
     if not int(asked):
         return "Nothing was asked for: choose studies in which this can be done."
-    return f"The gateway was asked to do it with {counted(int(asked), 'workitem')}."
+    return f"The gateway was asked to do it {counted(int(asked), 'time')}."

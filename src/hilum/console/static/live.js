@@ -17,7 +17,7 @@ let fresh = new Date(); // when what the page shows was read
 function listen() {
   if (changes || document.hidden) return;
   heard = Date.now();
-  changes = new EventSource("/live");
+  changes = new EventSource(document.body.dataset.stream);
   changes.addEventListener("alive", () => heard = Date.now());
   changes.onmessage = event => {
     heard = Date.now();
@@ -48,12 +48,15 @@ function look() {
   known = newest;
 }
 
-// Whoever has ticked a line, typed, chosen or marked something is not disturbed.
+// Whoever has ticked a line, typed, chosen or marked something is not disturbed, nor who reads
+// further down what grows at its top.
 function isBusy() {
+  if (document.querySelector("[data-newest-first]") && scrollY > 200) return true;
   const chosen = getSelection();
   if (chosen.toString() && chosen.anchorNode.parentElement?.closest(PARTS)) return true;
   return [...document.querySelectorAll(PARTS)].some(part =>
     part.querySelector("input:not([type=checkbox]):focus, textarea:focus, select:focus") ||
+    part.querySelector(".acts details[open]") ||
     [...part.querySelectorAll("input, textarea, select")].some(isChanged));
 }
 

@@ -1,0 +1,148 @@
+"""What happens inside the process of a module: it is loaded, then runs one job after the other.
+
+The DICOM files are read here, so that hostile pixel data harms nobody else. What was found goes
+to the worker by `hosts.shelf`; nothing is written to the disk.
+"""
+
+import mmap
+import os
+import socket
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+
+import numpy as np
+
+from hilum.dicom.film import Film
+from hilum.dicom.parts import Part
+from hilum.dicom.series import Series
+from hilum.engine import exchange
+from hilum.engine.checking import checked
+from hilum.errors import ConfigurationError, DicomError, MachineError, is_of_the_machine, where
+from hilum.findings import Findings, Note, Refusal
+from hilum.hosts.channel import (
+    LONGEST_TEXT,
+    Ended,
+    ModuleAnswer,
+    Order,
+    asked,
+    handed_over,
+    let_go,
+    send,
+)
+from hilum.hosts.shelf import Letter, put
+from hilum.inbox.room import is_full
+from hilum.module import Module, facts_of, inputs_of, package_of
+
+EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, then `hilum retry WORKITEM`"
+
+Inputs = Mapping[str, Sequence[Part]]
+Pictures = dict[str, np.ndarray]
+
+
+def run_here(module: Module, given: Inputs, pictures: Pictures) -> Findings:
+    """Run `module` in this process on the images that are `given` for each input.
+
+    `pictures` takes those of the films, also where the module raises. Input that cannot be
+    read as the module needs it gives a `Refusal`, not an error; what the machine lacks raises
+    `MachineError`, because no image is to blame.
+    """
+    inputs: dict[str, Series | tuple[Film, ...]] = {}
+    findings = Findings()
+    try:
+        inputs = {name: need.read(given[name]) for name, need in inputs_of(module).items()}
+        by_name = isinstance(module.needs, Mapping)
+        run = partial(module.run, **inputs) if by_name else partial(module.run, *inputs.values())
+        findings = checked(run, tuple(inputs.values()), package_of(module))
+        findings = Findings((*findings.items, *_cautions(inputs.values())))
+    except DicomError as error:
+        findings = Findings((Refusal("unreadable-input", f"The images cannot be used: {error}."),))
+    finally:
+        pictures.update(_pictures(inputs.values(), findings))
+    return findings
+
+
+def _cautions(inputs: Iterable[Series | tuple[Film, ...]]) -> Iterator[Note]:
+    """What a reader must know of the analysed series that the module does not say."""
+    for given in inputs:
+        if isinstance(given, Series):
+            yield from (Note(text, caution=True) for text in given.cautions)
+
+
+def _pictures(inputs: Iterable[Series | tuple[Film, ...]], findings: Findings) -> Pictures:
+    """Pictures by SOP Instance UID: of every film, and of each image that a finding is about."""
+    films: list[Film] = []
+    for given in inputs:
+        if isinstance(given, Series):
+            named = [i for i in given.instances if i.sop_instance_uid in findings.images]
+            films += map(Film, named)
+        else:
+            films += given
+    return {film.uid: film.picture for film in films if film.picture is not None}
+
+
+def serve(load: Callable[[], Module], pipe: socket.socket) -> None:
+    """Load the module, say so, then run one job after the other until the worker ends."""
+    with suppress(EOFError, ConnectionError):  # the worker is gone; so are we
+        shelf = handed_over(pipe)
+        try:
+            module = load()
+            weights = facts_of(module).weights_sha256
+        except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
+            # no patient's data are here yet, and a hospital's own network needs the whole reason
+            reason = str(error) if isinstance(error, ConfigurationError) else where(error)
+            send(pipe, _failed(0, f"the module does not load: {reason}"))
+            return
+        send(pipe, ModuleAnswer(number=0, ended=Ended.WELL))
+        with mmap.mmap(shelf, 0) as memory:
+            os.close(shelf)
+            while True:
+                run, inputs, lost = asked(pipe)
+                # A result must name the network that made it: one that was exchanged is not.
+                if run.weights_sha256 != weights:
+                    answer = _failed(run.number, EXCHANGED)
+                elif lost:
+                    answer = _lacks(run.number, lost)
+                else:
+                    answer = _run(module, run, inputs, memoryview(memory))
+                let_go(inputs)
+                send(pipe, answer)
+
+
+def _failed(number: int, text: str) -> ModuleAnswer:
+    return ModuleAnswer(number=number, ended=Ended.FAILED, text=text[:LONGEST_TEXT])
+
+
+def _lacks(number: int, lost: int) -> ModuleAnswer:
+    text = f"{lost} files of the study are more than the module's process may open"
+    return ModuleAnswer(number=number, ended=Ended.EXHAUSTED, text=text)
+
+
+def _run(module: Module, run: Order, inputs: Inputs, memory: memoryview) -> ModuleAnswer:
+    """Run one job; only this workitem ends, whatever is raised."""
+    pictures: Pictures = {}
+    letter = Letter()
+    ended, text = Ended.WELL, ""
+    try:
+        items, arrays = exchange.as_items(run_here(module, inputs, pictures))
+        letter = Letter(items, arrays, pictures)
+        return ModuleAnswer(number=run.number, ended=ended, length=put(letter, memory))
+    except Exception as error:  # noqa: BLE001 - around one workitem: a module may raise anything
+        ended, text = _ending(error, module)
+        letter = Letter(pictures=pictures, traceback=_traceback(error))
+    return ModuleAnswer(
+        number=run.number, ended=ended, text=text[:LONGEST_TEXT], length=put(letter, memory)
+    )
+
+
+def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
+    if is_full(error):
+        return Ended.NO_ROOM, ""
+    said = isinstance(error, MachineError)
+    text = str(error) if said else f"the module raised {where(error, package_of(module))}"
+    return Ended.EXHAUSTED if said or is_of_the_machine(error) else Ended.FAILED, text
+
+
+def _traceback(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
