@@ -29,7 +29,13 @@ def check(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     Whether archives answer is not asked: `hilum destinations` and `hilum sources` do that.
     """
     from hilum.config import load
-    from hilum.service.preflight import check_console, check_ends, check_norms, check_rules
+    from hilum.service.preflight import (
+        check_console,
+        check_ends,
+        check_norms,
+        check_rules,
+        check_walls,
+    )
 
     site = None
     try:
@@ -40,6 +46,7 @@ def check(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     if site is not None:
         checked += [
             _checked("rules and modules", check_rules, site),
+            _checked("walls around modules", check_walls, site),
             _checked("norms", check_norms, site),
             _checked("console", check_console, site),
             _checked("archives, notifiers and certificates", check_ends, site),

@@ -52,9 +52,16 @@ def run(
         str, typer.Option(help="Slices of a tilted gantry: refuse or resample.")
     ] = "refuse",
     models: Models = None,
+    traceback: Annotated[
+        bool,
+        typer.Option(
+            "--traceback", help="Print the traceback of a module that fails; it may name a patient."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Analyse a folder without a network: choose the series, write results, print findings."""
+    from hilum.hosts.child import TRACEBACK
     from hilum.offline import analyse_folder
 
     _require(folder)
@@ -66,6 +73,8 @@ def run(
     else:
         for report in reports:
             _show_report(report, folder)
+    for kept in sorted(output.glob(f"*/{TRACEBACK}")) if traceback else ():
+        say.print(escape(kept.read_text()))
     if any(report.state == "failed" for report in reports):
         raise typer.Exit(1)
     raise typer.Exit(0 if any(report.results for report in reports) else NOT_APPLICABLE)
@@ -116,6 +125,7 @@ def echo(
 @app.command()
 def modules(models: Models = None, as_json: AsJson = False) -> None:
     """List the installed modules, their versions and the hashes of their weights."""
+    from hilum.hosts.walls import in_words, standing
     from hilum.module import discover, facts_of, installed_modules
 
     found, problems = discover(models)
@@ -133,6 +143,7 @@ def modules(models: Models = None, as_json: AsJson = False) -> None:
     for fact in facts:
         table.add_row(fact["name"], fact["version"], fact["title"], fact["weights_sha256"][:16])
     out.print(table)
+    out.print(in_words(standing()))
     for name, problem in problems.items():
         say.print(f"[bold red]{name}[/]: {problem}")
 

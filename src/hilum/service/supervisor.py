@@ -41,6 +41,7 @@ from hilum.service.preflight import (
     check_ends,
     check_norms,
     check_rules,
+    check_walls,
     require_free_ports,
 )
 from hilum.service.receiver import receive
@@ -90,6 +91,7 @@ class Supervisor:
     def __init__(self, site: Site, roles: Collection[Role] = EVERY_ROLE) -> None:
         check_rules(site)
         check_norms(site)
+        check_walls(site)
         check_ends(site)
         if Role.CONSOLE in roles:
             check_console(site)

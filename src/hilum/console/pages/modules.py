@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
+from hilum.hosts.walls import in_words, standing
 from hilum.module import ModuleFacts
 from hilum.people.roles import Permission
 from hilum.records.models import Workitem
@@ -50,7 +51,13 @@ def modules(request: Request, desk: OurDesk) -> HTMLResponse:
     uids = {item.study_uid for module in shown for item in module.failures}
     addresses = desk.records.identifiers.addresses(uids)
     return desk.rendering.page(
-        request, "modules.html", modules=shown, addresses=addresses, gone=counts, worker=worker
+        request,
+        "modules.html",
+        modules=shown,
+        addresses=addresses,
+        gone=counts,
+        worker=worker,
+        walls=in_words(standing()),
     )
 
 
