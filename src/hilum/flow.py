@@ -392,8 +392,6 @@ class Flow(durable.Workflows):
         self.ends_workers(item)
         refused = exchange.load(self.workitems.result_folder(workitem_id)).refusal is not None
         images_to = recipients_of(self.site, self.records, item, refused)
-        if item.asked:  # it goes where the person said, and nowhere else
-            images_to = dict.fromkeys(item.rule.send_to, False)
         destinations = self.site.destinations(tuple(images_to))
         variants: dict[str, Wanted]
         variants = {d.variant: (d.objects, d.segmentation, d.regions) for d in destinations}

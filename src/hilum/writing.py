@@ -27,9 +27,11 @@ log = logging.getLogger(__name__)
 def recipients_of(site: Site, records: Records, item: Workitem, refused: bool) -> dict[str, bool]:
     """Names of the destinations of a result, and whether the images go along to each.
 
-    Those that a person has chosen for an uploaded study count, and no rule; for all others the
-    rules and routes do.
+    Those that a person has chosen, for this analysis or for an uploaded study, count, and no rule;
+    for all others the rules and routes do.
     """
+    if item.asked:
+        return dict.fromkeys(item.rule.send_to, False)
     chosen = records.uploads.get(item.study_uid)
     if chosen is None:
         return recipients(site, item.rule, refused)

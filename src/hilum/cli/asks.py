@@ -1,7 +1,8 @@
 """Commands by which a person has a study analysed otherwise, or its result sent elsewhere."""
 
 import sys
-from typing import Annotated
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -11,21 +12,82 @@ from hilum.cli.app import DEFAULT_CONFIG, Config, StudyName, app, say, site_and_
 from hilum.cli.finding import FROM_INPUT
 from hilum.errors import HilumError
 from hilum.records.states import RequestAction
+from hilum.wording import counted, suggestion
+
+if TYPE_CHECKING:
+    from hilum.config.site import Site
+    from hilum.missed import MissedStudy
+    from hilum.records import Records
 
 
 @app.command()
-def rerun(study: StudyName, config: Config = DEFAULT_CONFIG) -> None:
+def rerun(
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            help="Address, accession number, or Study Instance UID, or the end of a UID."
+        ),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(help="Instead of one study: those since then that rules have missed."),
+    ] = None,
+    rule: Annotated[str, typer.Option(help="Only what this rule has missed: its name.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show them.")] = False,
+    config: Config = DEFAULT_CONFIG,
+) -> None:
     """Have today's rules and modules decide on a study again.
 
     Also on one that no rule took, that was not applicable, failed or was cancelled. A new result
     replaces the one of before; the same images, rule and module give nothing new.
     """
+    from hilum.asking import NOTED, PATIENCE
     from hilum.cli.audited import ask_on_record
     from hilum.records import views
 
+    if bool(study) == bool(since):
+        raise HilumError("name a study, or say --since DATE for those that rules have missed")
+    if not since and (rule or dry_run):
+        raise HilumError("--rule and --dry-run go with --since DATE")
     site, records = site_and_records(config)
-    study_uid = views.study_called(records, study)
-    _tell(*ask_on_record(site, records, RequestAction.RERUN, study_uid=study_uid))
+    if study:
+        study_uid = views.study_called(records, study)
+        _tell(*ask_on_record(site, records, RequestAction.RERUN, study_uid=study_uid))
+    assert since
+    all_done, patience = True, PATIENCE
+    for found in _missed(site, records, since, rule):
+        say.print(f"{found.study_uid}: {escape(', '.join(found.rules))}: {escape(found.reason)}")
+        if dry_run:
+            continue
+        done, answer = ask_on_record(
+            site,
+            records,
+            RequestAction.RERUN,
+            patience=patience,
+            study_uid=found.study_uid,
+        )
+        say.print(f"  {escape(answer)}")
+        all_done = all_done and done
+        patience = 0.0 if answer == NOTED else PATIENCE  # one that does not run answers to none
+    raise typer.Exit(0 if all_done else 1)
+
+
+def _missed(
+    site: "Site", records: "Records", since: datetime, rule: str
+) -> "tuple[MissedStudy, ...]":
+    """What rules have missed since then, or this one of them."""
+    from hilum.missed import missed
+    from hilum.module import inputs_of, installed_modules
+
+    if rule and rule not in site.rules_by_name:
+        raise HilumError(f"no rule is called {rule}{suggestion(rule, site.rules_by_name)}")
+    needs = {name: inputs_of(one) for name, one in installed_modules(site.models).items()}
+    rules = [rule] if rule else []
+    found = missed(site, records, needs, since.timestamp(), rules=rules)
+    say.print(
+        f"{counted(found.looked_at, 'study')} looked at, {len(found.found)} would be analysed now"
+    )
+    return found.found
 
 
 @app.command()

@@ -40,9 +40,9 @@ ACTS: dict[str, StudyAct] = {
 }
 OF_STUDY = "hilum trace"
 OF_PARKED = "hilum release --destination"
+FETCH = "hilum fetch "  # its button stands beside what the archive answers
 OF_DISABLED = "hilum modules enable"
 PAUSED = re.compile(r"hilum resume (?P<name>\S+) --kind (?P<kind>destination|source)")
-FETCH = "hilum fetch "  # its button stands beside what the archive answers
 
 
 def in_place_of(command: str, addresses: Mapping[str, str] = NO_ADDRESSES) -> ConsolePlace | None:

@@ -97,8 +97,8 @@ def study(
         destinations=[destination.name for destination in desk.site.destination],
         answer=_answer(desk, view, asked),
         parked=_parked(standing),
-        upload=desk.records.uploads.get(view.study_uid),
         taken_back=_taken_back(trace, view),
+        upload=desk.records.uploads.get(view.study_uid),
         readings=readings_of(desk.records, view.workitems),
     )
 
