@@ -41,6 +41,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             "/network/sources/pacs#pause-title",
         ),
         ("hilum modules enable m", "Enable m", "/modules/m"),
+        ("hilum send-on 12345678 --to DESTINATION", "Send elsewhere", "/studies/k7q2"),
+        ("hilum check", "Settings", "/settings"),
     ],
 )
 def test_a_place_of_the_console_stands_for_a_command(command: str, label: str, path: str) -> None:
