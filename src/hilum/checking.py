@@ -11,6 +11,8 @@ from hilum.comparison.norms import Norms
 from hilum.config.kinds import check_tls
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
+from hilum.hosts.reaching import is_ours
+from hilum.hosts.walls import in_words, standing
 from hilum.module import discover, facts_of, installed_modules
 from hilum.people.everybody import Everybody
 from hilum.results import DICOM
@@ -43,6 +45,23 @@ def check_norms(site: Site) -> None:
             raise ConfigurationError(text)
         for sentence in norms.remarks(facts_of(installed[name])):
             log.warning(sentence)
+
+
+def check_walls(site: Site) -> None:
+    """Raise `ConfigurationError` if a module would not start; warn of walls that are not there."""
+    missing = standing()
+    if not missing:
+        return
+    hosts = {settings.module: settings for settings in site.host}
+    installed = installed_modules(site.models)
+    for name in dict.fromkeys(rule.module for rule in site.rule):
+        takes_risk = getattr(hosts.get(name), "walls", "required") == "best-effort"
+        if name in installed and not takes_risk and not is_ours(installed[name]):
+            raise ConfigurationError(
+                f"host: module {name!r} does not start: {in_words(missing)[:-1]}; have one, or set"
+                f' walls = "best-effort" in its [[host]] and run it without'
+            )
+    log.warning(in_words(missing))
 
 
 ENCRYPT = (
@@ -88,6 +107,7 @@ def check_ends(site: Site) -> None:
 
 CHECKS: dict[str, Callable[[Site], None]] = {
     "rules and modules": check_rules,
+    "walls around modules": check_walls,
     "norms": check_norms,
     "console": check_console,
     "archives, notifiers and certificates": check_ends,

@@ -41,6 +41,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
             "/network/sources/pacs#pause-title",
         ),
         ("hilum modules enable m", "Enable m", "/modules/m"),
+        ("hilum send-on 12345678 --to DESTINATION", "Send elsewhere", "/studies/k7q2"),
+        ("hilum check", "Settings", "/settings"),
     ],
 )
 def test_a_place_of_the_console_stands_for_a_command(command: str, label: str, path: str) -> None:
@@ -69,7 +71,7 @@ def test_an_alarm_leads_to_its_study_and_to_what_sends_it_again(house: House) ->
     (item,) = house.records.workitems.of_study(house.records.search.at(address).study_uid)
     put(house.records, a_delivery(item.id, destination="out", state=DeliveryState.REFUSED))
     text = house.get("/", UserRole.VIEWER)
-    assert f'see in <a href="/studies/{address}">Study {address}</a> why, and what to do' in text
+    assert f'See in <a href="/studies/{address}">Study {address}</a> why, and what to do' in text
     place = "/network/destinations/out"
     assert f'<a href="{place}#parked">Send again</a> sends them again' in text
     assert address in house.get(place) and 'id="parked"' in house.get(place)

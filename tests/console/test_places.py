@@ -2,17 +2,21 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import Field, SecretStr
+from starlette.datastructures import FormData
 
 from factory import a_delivery, a_workitem, put
 from hilum.audit import AuditedAct, AuditStore, audit_file
 from hilum.config import load
+from hilum.config.fields import Settings
 from hilum.config.file import SettingsFile
 from hilum.config.versions import SettingsVersions
+from hilum.console.forms import fields_of, refilled, values_of
 from hilum.console.places import NetworkPlace
 from hilum.people.roles import UserRole
 from hilum.records import Records
@@ -40,8 +44,8 @@ ADD_FOLDER = "/network/add/destinations/folder"
 EDIT = "/network/destinations/out/settings"
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+@contextmanager
+def a_house_with_file(tmp_path: Path) -> Iterator[House]:
     (tmp_path / "data").mkdir(mode=0o700)
     file = SettingsFile(tmp_path / "hilum.toml")
     file.path.write_text(TEXT.format(folder=tmp_path))
@@ -52,6 +56,12 @@ def house(tmp_path: Path) -> Iterator[House]:
         serving(site, records, file=file) as url,
     ):
         yield House(site, records, url)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with a_house_with_file(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
@@ -195,6 +205,27 @@ def test_an_archive_answers_while_the_form_is_open(house: House, client: httpx.C
     finally:
         archive.close()
     assert 'class="state well"' in answer.text and 'class="state failed"' not in answer.text
+
+
+class Own(Settings):
+    """A kind of somebody's own, with secrets in the settings."""
+
+    password: str = Field("", description="Password.")
+    key: SecretStr = Field(SecretStr(""), description="Key.")
+    token_file: str = Field("", description="File with a token.")
+
+
+def test_a_secret_is_never_shown_and_stays_where_nothing_is_typed() -> None:
+    before = {"password": "s1", "key": "s2", "token_file": "t"}
+    fields = fields_of(Own, before)
+    assert [(one.shape, one.text) for one in fields] == [
+        ("secret", ""),
+        ("secret", ""),
+        ("text", "t"),
+    ]
+    typed = FormData([("password", ""), ("key", "new"), ("token_file", "t")])
+    assert values_of(Own, typed, before) == {"password": "s1", "key": "new", "token_file": "t"}
+    assert [one.text for one in refilled(fields, typed)] == ["", "", "t"]
 
 
 @pytest.mark.parametrize("role", [UserRole.VIEWER, UserRole.READER, UserRole.OPERATOR])

@@ -30,7 +30,7 @@ def checked(folder: Path, text: str) -> tuple[int, dict[str, str]]:
 def test_good_settings_are_good_and_nothing_is_made(tmp_path: Path) -> None:
     status, found = checked(tmp_path, GOOD)
     assert (status, set(found.values())) == (0, {""})
-    assert len(found) == 5
+    assert len(found) == 6
     assert not (tmp_path / "data").exists()
     lines = CliRunner().invoke(app, ["check", "-c", str(tmp_path / "hilum.toml")]).stdout
     assert lines.splitlines()[0] == "settings: good"

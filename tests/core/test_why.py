@@ -222,7 +222,8 @@ def test_what_was_uploaded_to_stay_here_is_no_fault_of_a_rule(site: Site, record
     assert said.sentence == (
         "The result of m stays here, as was chosen when the study was uploaded."
     )
-    assert (said.cause, said.cures) == (Cause.NOWHERE, ())
+    assert said.cause is Cause.NOWHERE
+    assert [cure.command for cure in said.cures] == ["hilum send-on 23456789 --to DESTINATION"]
 
 
 def test_the_nearest_rule_is_told_and_none_where_another_takes_the_study(

@@ -51,9 +51,16 @@ def run(
         str, typer.Option(help="Slices of a tilted gantry: refuse or resample.")
     ] = "refuse",
     models: Models = None,
+    traceback: Annotated[
+        bool,
+        typer.Option(
+            "--traceback", help="Print the traceback of a module that fails; it may name a patient."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Analyse a folder without a network: choose the series, write results, print findings."""
+    from hilum.hosts.child import TRACEBACK
     from hilum.offline import analyse_folder
 
     _require(folder)
@@ -65,6 +72,8 @@ def run(
     else:
         for report in reports:
             _show_report(report, folder)
+    for kept in sorted(output.glob(f"*/{TRACEBACK}")) if traceback else ():
+        say.print(escape(kept.read_text()))
     if any(report.state == "failed" for report in reports):
         raise typer.Exit(1)
     raise typer.Exit(0 if any(report.results for report in reports) else NOT_APPLICABLE)

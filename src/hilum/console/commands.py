@@ -8,7 +8,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hilum.console.acts import ANALYSE_SHORT, RUN_AGAIN, SEND_AGAIN, STOP, TAKE_BACK, StudyAct
+from hilum.console.acts import (
+    ANALYSE_SHORT,
+    RUN_AGAIN,
+    SEND_AGAIN,
+    SEND_ON,
+    STOP,
+    TAKE_BACK,
+    StudyAct,
+)
 
 NO_ADDRESSES: Mapping[str, str] = {}
 
@@ -29,6 +37,7 @@ PAGES = {
     "hilum modules": ConsolePlace("Modules", "/modules"),
     "hilum fetch": ConsolePlace("Why not?", "/why"),
     "hilum audit verify": ConsolePlace("Audit", "/audit"),
+    "hilum check": ConsolePlace("Settings", "/settings"),
 }
 ACTS: dict[str, StudyAct] = {
     "hilum retry": RUN_AGAIN,
@@ -42,6 +51,7 @@ OF_STUDY = "hilum trace"
 OF_PARKED = "hilum release --destination"
 FETCH = "hilum fetch "  # its button stands beside what the archive answers
 OF_DISABLED = "hilum modules enable"
+SENT_ON = re.compile(r"hilum send-on (?P<named>\S+) --to \S+")
 PAUSED = re.compile(r"hilum resume (?P<name>\S+) --kind (?P<kind>destination|source)")
 
 
@@ -60,6 +70,8 @@ def in_place_of(command: str, addresses: Mapping[str, str] = NO_ADDRESSES) -> Co
         return ConsolePlace(f"Study {addresses[named]}", f"/studies/{addresses[named]}")
     if what in ACTS and named in addresses:
         return ConsolePlace(ACTS[what].label, f"/studies/{addresses[named]}")
+    if (sent := SENT_ON.fullmatch(command)) and sent["named"] in addresses:
+        return ConsolePlace(SEND_ON.label, f"/studies/{addresses[sent['named']]}")
     if what == OF_PARKED:
         return ConsolePlace(SEND_AGAIN.label, f"/network/destinations/{named}#parked")
     if paused := PAUSED.fullmatch(command):

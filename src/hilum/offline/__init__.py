@@ -80,8 +80,14 @@ def analyse_folder(
             lines = [f"{folder} holds no DICOM images", *in_lines(reading.remarks, folder)]
             raise ConfigurationError("; ".join(lines))
         output.mkdir(parents=True, exist_ok=True)
-        with closing(open_host(in_child(module_name), Place(UNLIMITED, models))) as host:
+        with closing(_opened(module_name, models)) as host:
             return _analyse_all(module, host, reading, output, rule, progress)
+
+
+def _opened(module_name: str, models: Path | None) -> Host:
+    """A host on the machine of whoever tries the module: what it prints is seen."""
+    settings = in_child(module_name, walls="best-effort")
+    return open_host(settings, Place(UNLIMITED, models, shows_output=True))
 
 
 def _analyse_all(

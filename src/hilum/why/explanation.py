@@ -54,6 +54,7 @@ class CureKind(StrEnum):
     RELEASE = "release"
     RESUME = "resume"
     RESEND = "send again"
+    SEND_ON = "send elsewhere"
     DECIDE = "decide"
     CONFIGURE = "change the settings"
     START = "start Hilum"

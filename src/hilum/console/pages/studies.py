@@ -3,14 +3,12 @@
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import BaseModel, Field
 
 from hilum.audit import AuditedAct, AuditedObject, ObjectType
 from hilum.console.acting import WantedAct, ask_for
@@ -18,7 +16,9 @@ from hilum.console.acts import BULK, OF_STUDY, acts_on, called
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
+from hilum.console.lists import ListAddress, ListFilter
 from hilum.console.mishaps import told_as
+from hilum.people.filters import SavedFilter
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.listed import ListedStudy
@@ -37,31 +37,6 @@ endpoints = pages("Studies", place=2)
 Text = Annotated[str, Form(max_length=LONGEST)]
 
 
-class ListFilter(BaseModel):
-    """What of a list is shown, without anything that names a patient: the query of its address."""
-
-    state: str = Field("", max_length=32)
-    module: str = Field("", max_length=64)
-    modality: str = Field("", max_length=16)
-    assessment: str = Field("", max_length=32)
-    sort: StudyOrder = StudyOrder.NEWEST
-    page: int = Field(1, ge=1, le=10**9)
-
-
-@dataclass(frozen=True)
-class ListAddress:
-    """Where a list is, and what of it is shown."""
-
-    path: str
-    chosen: ListFilter
-
-    def at(self, page: int) -> str:
-        """The address of one of its pages."""
-        there = self.chosen.model_copy(update={"page": page})
-        given = there.model_dump(mode="json", exclude_defaults=True)
-        return f"{self.path}?{urlencode(given)}" if given else self.path
-
-
 Chosen = Annotated[ListFilter, Query()]
 
 
@@ -70,7 +45,8 @@ def studies(request: Request, desk: OurDesk, visitor: OurVisitor, chosen: Chosen
     """The list, by what names nobody."""
     if visitor.may(Permission.SEE_PATIENTS):
         desk.auditor.note(AuditedAct.OPENED, visitor, AuditedObject(ObjectType.SEARCH, "studies"))
-    return _list(request, desk, ListAddress("/studies", chosen), StudyQuery())
+    filters = desk.everybody.filters.for_person(visitor.identity)
+    return _list(request, desk, ListAddress("/studies", chosen), StudyQuery(), filters)
 
 
 @endpoints.post("/finds", Permission.SEE_PATIENTS)
@@ -145,7 +121,13 @@ def _meant(desk: Desk, study: ListedStudy, action: RequestAction) -> Sequence[Wo
     return [i for i in items if i.superseded_by is None and called(acts_on(i), action)]
 
 
-def _list(request: Request, desk: Desk, address: ListAddress, query: StudyQuery) -> HTMLResponse:
+def _list(
+    request: Request,
+    desk: Desk,
+    address: ListAddress,
+    query: StudyQuery,
+    filters: Sequence[SavedFilter] = (),
+) -> HTMLResponse:
     chosen = address.chosen
     query = replace(
         query,
@@ -172,7 +154,10 @@ def _list(request: Request, desk: Desk, address: ListAddress, query: StudyQuery)
         orders=list(StudyOrder),
         modules=sorted({module.name for module in desk.modules}),
         bulk=BULK,
+        listens=desk.site.receiver.title_and_place,
         said=_said(asked),
+        filters=filters,
+        active=next((one for one in filters if one.number == chosen.view), None),
     )
 
 

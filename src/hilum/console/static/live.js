@@ -115,6 +115,11 @@ document.addEventListener("htmx:config:request", event => {
   if (asked.sourceEvent?.type === "changed") Object.assign(asked.request.headers, refresh);
 });
 
+// A picture that cannot be shown leaves no frame.
+document.addEventListener("error", event => {
+  if (event.target.matches?.("img.thumbnail")) event.target.classList.add("unseen");
+}, true);
+
 // On a phone the menu is folded, so that the page begins near the top; without this script it is open.
 const menu = document.getElementById("menu");
 if (menu) {
