@@ -9,13 +9,15 @@ import base64
 import io
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests.patience import PATIENCE
 
@@ -98,19 +100,33 @@ PDF = """async () => {
 Voxels = dict[str, dict[str, list[int]]]
 
 
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A Chromium for several readers one after the other, none of whom knows of the others."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
 class Reader:
-    """A browser window with OHIF in it; `page` is Playwright's."""
+    """A browser window with OHIF in it; `page` is Playwright's.
+
+    It has a Chromium of its own, which takes a second to start, or is `within` one that runs.
+    """
 
     page: Page
 
-    def __init__(self, width: int = 1400, height: int = 880) -> None:
+    def __init__(self, width: int = 1400, height: int = 880, within: Browser | None = None) -> None:
         self._size = {"width": width, "height": height}
+        self._within = within
         self.errors: list[str] = []  # what the page's scripts complained about
 
     def __enter__(self) -> Self:
-        self._playwright = sync_playwright().start()
-        self._chromium = self._playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        self.page = self._chromium.new_page(viewport=self._size)
+        self._to_close = ExitStack()
+        browser = self._within or self._to_close.enter_context(chromium())
+        self.page = browser.new_page(viewport=self._size)
+        self._to_close.callback(self.page.close)
         self.page.set_default_timeout(1000 * PATIENCE)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         return self
@@ -121,8 +137,7 @@ class Reader:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._chromium.close()
-        self._playwright.stop()
+        self._to_close.close()
 
     def open_list(self, url: str) -> str:
         """Open the study list at `url`; return its text once it holds a study."""

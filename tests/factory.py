@@ -16,7 +16,7 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.dicom.uids import derived_uid
 from hilum.records import Records, listing, tables
-from hilum.records.models import Delivery, Study, Workitem, WrittenResult
+from hilum.records.models import Delivery, Removal, Study, Workitem, WrittenResult
 from hilum.records.rows import insert
 from hilum.records.states import DeliveryState, WorkitemKind, WorkitemState
 from hilum.results import DICOM
@@ -101,6 +101,7 @@ TABLES: dict[type, sa.Table] = {
     Delivery: tables.delivery,
     WrittenResult: tables.result,
     Study: tables.study,
+    Removal: tables.removal,
 }
 
 

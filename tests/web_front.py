@@ -65,7 +65,8 @@ class Nginx(Service):
     The paths below its addresses are: `/pacs/`, which passes everything on; `/token/`, which wants
     the Bearer token; `/small/`, with a small limit for a body; `/moved/` and `/for-ever/`, which
     redirect to `/pacs/` (308, 301); `/elsewhere/` and `/down/`, to another host and to http;
-    `/round/`, to itself; `/store/`, which takes no GET; `/busy/`, which is.
+    `/round/`, to itself; `/store/`, which takes no GET; `/busy/`, which is; `/page/`, which answers
+    everything with a web page.
     """
 
     def __init__(self, folder: Path, orthanc: Orthanc) -> None:
@@ -153,6 +154,7 @@ class Nginx(Service):
             location ~ ^/round/(.*)$ {{ return 307 /round/$1; }}
             location ~ ^/login/(.*)$ {{ return 302 /form; }}
             location /store/ {{ if ($request_method = GET) {{ return 405; }} {known} }}
+            location /page/ {{ default_type text/html; return 200 "<p>Log in</p>"; }}
             location /busy/ {{ add_header Retry-After 7 always; return 503; }}
         """
 

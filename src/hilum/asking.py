@@ -1,6 +1,7 @@
 """How a person's request reaches the running gateway: a row in the records, and a hint."""
 
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from hilum.dicom.doubt import held_for
 from hilum.errors import HilumError
 from hilum.hints import Asked, HintSender, gateway_address
 from hilum.records import Records
+from hilum.records.models import Wish
+from hilum.records.requests import NOTHING_CHOSEN
 from hilum.records.states import WITHOUT_RUN, RequestAction, WorkitemState
 from hilum.records.views import study_called
 
@@ -17,10 +20,16 @@ NOTED = "noted; the gateway will do it when it runs and has time"
 
 
 def request(
-    records: Records, data: Path, action: RequestAction, workitem_id: str, reason: str = ""
+    records: Records,
+    data: Path,
+    action: RequestAction,
+    workitem_id: str,
+    reason: str = "",
+    study_uid: str = "",
+    wish: Wish = NOTHING_CHOSEN,
 ) -> int:
     """Have the gateway asked for something; the number of the request."""
-    number = records.requests.add(action, workitem_id, reason)
+    number = records.requests.add(action, workitem_id, reason, study_uid, wish)
     with closing(HintSender(gateway_address(data))) as hints:
         hints.send(Asked())
     return number
@@ -40,6 +49,27 @@ def answer_to(records: Records, number: int, patience: float = PATIENCE) -> tupl
     return True, NOTED
 
 
+def progress_of(
+    records: Records, number: int, patience: float = PATIENCE
+) -> Iterator[tuple[bool, str]]:
+    """How far request `number` is, whenever that changes; its answer is the last.
+
+    It ends after `patience` s without any news: the gateway does not run, or does it later.
+    """
+    last = ""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        asked = records.requests.one(number)
+        if asked.answer:
+            yield asked.done, asked.answer
+            return
+        if asked.progress != last:
+            last, deadline = asked.progress, time.monotonic() + patience
+            yield True, last
+        time.sleep(0.05)
+    yield True, NOTED
+
+
 def ask(
     records: Records,
     data: Path,
@@ -47,9 +77,17 @@ def ask(
     workitem_id: str,
     reason: str = "",
     patience: float = PATIENCE,
+    study_uid: str = "",
+    wish: Wish = NOTHING_CHOSEN,
 ) -> tuple[bool, str]:
     """The same in one go."""
-    return answer_to(records, request(records, data, action, workitem_id, reason), patience)
+    asked = (action, workitem_id, reason, study_uid, wish)
+    return answer_to(records, request(records, data, *asked), patience)
+
+
+def said(reason: str, wish: Wish) -> str:
+    """Why a person asks for something and what was chosen with it, as the audit trail has it."""
+    return "; ".join(filter(None, (reason, str(wish))))
 
 
 def workitem_called(records: Records, ending: str) -> str:

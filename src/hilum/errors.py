@@ -15,6 +15,7 @@
     |   +-- ModuleCancelled     its result was no longer wanted
     +-- RecordsUnavailable      our database does not answer
     +-- BackupError             no backup was made
+    +-- UploadError             nothing further of an upload is taken; see the cure
     +-- OtherVersionError       our database was made by another version of Hilum
     +-- RecordsUnusable         our database is lost, damaged, read-only or too old; see the cure
     +-- AuditUnavailable        who did what cannot be written down or read; see the cure
@@ -102,6 +103,10 @@ class RecordsUnavailable(HilumError):  # noqa: N818
 
 class BackupError(HilumError):
     """No backup was made; the text says why."""
+
+
+class UploadError(HilumError):
+    """Nothing further of an upload is taken; the text says why, and what to do."""
 
 
 class OtherVersionError(HilumError):

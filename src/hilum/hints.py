@@ -124,6 +124,11 @@ class Asked:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """A person lets a destination or a module go on that was paused."""
+
+
+@dataclass(frozen=True)
 class Started:
     """The watcher of a source has started; the one before may not have told of everything."""
 
@@ -134,7 +139,7 @@ class Died:
 
 
 Arriving = Stored | Duplicate | Quarantined | Released | Aborted | Counted  # what a sender does
-Hint = Arriving | Rejected | Written | Renewed | Committed | Asked | Started | Died
+Hint = Arriving | Rejected | Written | Renewed | Committed | Asked | Resumed | Started | Died
 
 _READERS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in get_args(Hint)
@@ -173,6 +178,20 @@ def decode(datagram: bytes) -> Hint:
 def gateway_address(data: Path) -> Path:
     """The socket at which the gateway takes hints."""
     return data / "hints.sock"
+
+
+def is_abandoned(address: Path) -> bool:
+    """Whether a process has listened at `address`, and none does now; nothing is sent there."""
+    with (
+        contextlib.suppress(OSError),
+        contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as probe,
+        _short(address) as short,
+    ):
+        try:
+            probe.connect(short)
+        except ConnectionRefusedError:
+            return True
+    return False
 
 
 def wake_address(data: Path, source: str) -> Path:

@@ -4,7 +4,8 @@ A delivery is a row of the records, with a receipt for each object that was sent
 What a destination has taken is only asked for from then on. Every destination has a thread of its
 own, so one that is down, slow or hanging delays no other. One that does not answer is called every
 few seconds and gets everything at once when it does; one that answers, but cannot take an object
-now, is tried again after pauses that grow to half an hour, for days.
+now, is tried again after pauses that grow to half an hour, for days. One that a person has paused
+(`pausing.py`) is left alone until they let it go on.
 """
 
 import logging
@@ -29,6 +30,7 @@ from hilum.records.states import (
     PARKED,
     DeliveryState,
     DestinationState,
+    PausedKind,
     WorkitemKind,
     WorkitemState,
 )
@@ -106,7 +108,12 @@ class Outbox:
         )
 
     def deliver_next(self, settings: DestinationSettings) -> float:
-        """Attempt the first delivery that is due at a destination; seconds until the next turn."""
+        """Attempt the first delivery that is due at a destination; seconds until the next turn.
+
+        A destination that a person has paused is left alone. Others do not wait for it.
+        """
+        if self._records.pauses.get(PausedKind.DESTINATION, settings.name):
+            return self._longest
         if (pause := self._held_until.get(settings.name, 0.0) - self._clock()) > 0:
             return pause
         unreachable = self._is_still_unreachable(settings)
@@ -189,9 +196,11 @@ class Outbox:
         return proving.prove()
 
     def _answers_since(self, delivery: Delivery) -> float:
-        """Since when the destination could have shown a delivery."""
+        """Since when the destination could have shown a delivery to us."""
         standing = self._records.destinations.get(delivery.destination)
-        return max(delivery.accepted_at or 0.0, standing.since if standing else 0.0)
+        since = standing.since if standing else 0.0
+        paused_until = self._records.pauses.ended(PausedKind.DESTINATION)
+        return max(delivery.accepted_at or 0.0, since, paused_until.get(delivery.destination, 0.0))
 
     def _note(self, outcome: Attempt, settings: DestinationSettings, unreachable: bool) -> bool:
         """Note how a delivery stands that was taken; False if the destination does not answer."""
@@ -249,11 +258,15 @@ class Outbox:
 
     def _pause(self, destination: str) -> float:
         """Seconds until something is due at a destination, if nobody wakes us before."""
-        longest = LOOK_SECONDS if self._site.database else IDLE_SECONDS
         next_due = self._records.deliveries.next_due(destination)
         if next_due is None:
-            return longest
-        return min(max(next_due - self._clock(), 0.0), longest)
+            return self._longest
+        return min(max(next_due - self._clock(), 0.0), self._longest)
+
+    @property
+    def _longest(self) -> float:
+        """Seconds until a destination is looked at again, whatever there is to do."""
+        return LOOK_SECONDS if self._site.database else IDLE_SECONDS
 
     # How each destination stands ------------------------------------------------------------------
 

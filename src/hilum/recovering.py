@@ -27,6 +27,7 @@ from hilum.records.restoring import (
     owed_and_arrived,
     put_back,
     put_cursors_back,
+    put_pauses_back,
     study_folders,
 )
 from hilum.records.soundness import ENGINE, RECORDS, damage_of, require_writable
@@ -80,7 +81,8 @@ def recover(site: Site, progress: Progress, dead_seconds: float = DEAD_SECONDS) 
             progress("studies", len(outcomes), len(files))
         transact(go_on_counting)
         transact(lambda connection: put_cursors_back(connection, copies.cursors))
-        copies.write_last(transact(newest_event), copies.cursors)
+        transact(lambda connection: put_pauses_back(connection, copies.pauses))
+        copies.write_last(transact(newest_event), copies.cursors, copies.pauses)
         owed, arrived = transact(owed_and_arrived)
         return Recovered(
             set_aside=aside,

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 
 from hilum.config.site import Rule
 from hilum.dicom.identity import label_of
-from hilum.dicom.parts import images_of
+from hilum.dicom.parts import Part, images_of
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
 from hilum.module import ModuleFacts
+from hilum.routing import Selection
 
 
 def run_uid(
@@ -37,6 +38,14 @@ def run_uid(
     )
     studies = sorted({instance.study_uid for instance in instances})
     return derived_uid("run", *studies, label_of(instances), *by, str(taken_back), *images)
+
+
+def files_of(selection: Selection) -> dict[str, tuple[str, ...]]:
+    """The files of each input, and the numbers of their frames where not all are meant."""
+    return {
+        name: tuple(sorted(str(part) for series in chosen for part in Part.of(series)))
+        for name, chosen in selection.chosen.items()
+    }
 
 
 def repeated_uid(run: str, module: ModuleFacts) -> str:

@@ -6,6 +6,7 @@ from enum import StrEnum
 class Severity(StrEnum):
     """How grave an alarm is, the mildest first."""
 
+    INFORMATION = "information"  # somebody wanted it so, and it must not be forgotten
     WARNING = "warning"  # a person has to look or to decide; nothing is lost meanwhile
     ERROR = "error"  # some images or results do not get through until somebody acts
     CRITICAL = "critical"  # images are refused, or nothing is analysed or delivered any more

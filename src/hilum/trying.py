@@ -50,7 +50,7 @@ def rules_in(text: str, site: Site) -> tuple[Rule, ...]:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"this is no TOML: {error}") from error
+        raise ConfigurationError(f"this is not TOML: {error}") from error
     if others := values.keys() - {"rule"}:
         raise ConfigurationError(
             f"only [[rule]] can be tried here, not {', '.join(sorted(others))}"

@@ -14,6 +14,7 @@ from hilum.dicom.part10 import as_file
 from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
 from hilum.objects import Analysis, Document, write_other_withdrawals, write_withdrawal
+from hilum.pausing import waiting_for
 from hilum.records.models import Delivery, Request, Workitem, WrittenResult
 from hilum.records.states import REACHED_FROM, EventKind, WorkitemKind, WorkitemState
 from hilum.results import DICOM
@@ -140,6 +141,7 @@ def _told(flow: Flow, item: Workitem) -> RequestAnswer:
         received = results.of_variant(item.id, delivery.variant)
         left = {r.kind for r in received if r.media_type != DICOM} - answered
         lefts.append(_left(left, delivery.destination))
+    text += waiting_for(flow.records, told)
     rest = "; ".join(filter(None, lefts))
     return RequestAnswer(True, f"{text}; {rest}" if rest else text, rest)
 

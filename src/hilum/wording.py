@@ -1,6 +1,7 @@
 """Sentences and parts of sentences that several places show to people."""
 
 import difflib
+import re
 from collections.abc import Collection
 
 WHOLE_AGAIN = "nothing is run on a part; to have the study analysed anew, send all of it again"
@@ -30,6 +31,12 @@ def printable(text: str, instead: str = " ") -> str:
 def sentence(text: str) -> str:
     """`text` as a sentence of its own: with a capital letter, and with a full stop at its end."""
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
+
+
+def clauses(*parts: str) -> str:
+    """`parts` as one sentence, also where one of them came with a full stop of its own."""
+    *before, last = (part for part in parts if part)
+    return "; ".join([*(re.sub(r"(?<!\.)\.$", "", part) for part in before), last])
 
 
 def how_to_decide(study_uid: str) -> str:

@@ -1,4 +1,7 @@
-"""Result objects are written to the disk, in every way that a destination wants them."""
+"""Result objects are written to the disk, in every way that a destination wants them.
+
+And which destinations those are.
+"""
 
 import logging
 from collections.abc import Mapping
@@ -7,16 +10,37 @@ from functools import partial
 from pathlib import Path
 
 from hilum.config.kinds import Encoding, Regions
+from hilum.config.site import Site
 from hilum.inbox.room import with_room
 from hilum.objects import Analysis, write_what_can_be
 from hilum.records import Records
 from hilum.records.models import Workitem, WrittenResult
 from hilum.records.states import EventKind
+from hilum.routing import recipients
 from hilum.workitems import Workitems
 
 Wanted = tuple[tuple[str, ...], Encoding, Regions]  # the kinds of objects, and how they are written
 
 log = logging.getLogger(__name__)
+
+
+def recipients_of(site: Site, records: Records, item: Workitem, refused: bool) -> dict[str, bool]:
+    """Names of the destinations of a result, and whether the images go along to each.
+
+    Those that a person has chosen, for this analysis or for an uploaded study, count, and no rule;
+    for all others the rules and routes do.
+    """
+    if item.asked:
+        return dict.fromkeys(item.rule.send_to, False)
+    chosen = records.uploads.get(item.study_uid)
+    if chosen is None:
+        return recipients(site, item.rule, refused)
+    defined = {destination.name for destination in site.destination}
+    for name in chosen.destinations:
+        if name not in defined:
+            text = f"not sent to {name}, which is no longer defined"
+            records.events.add(item.study_uid, EventKind.CAUTION, text, item.id)
+    return {name: chosen.images for name in chosen.destinations if name in defined}
 
 
 class Writer:

@@ -21,7 +21,8 @@ import tomlkit
 from rich.console import Console
 from rich.markup import escape
 
-from hilum.config import load
+from hilum.config import site_in
+from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.dicom.instance import Instance
 from hilum.errors import HilumError
@@ -194,8 +195,9 @@ class Demo:
         has_crop = self.exam is None or all(exam.has_series(CROP) for exam in exams)
         settings = demo_settings(self.folder, ports, series=f"^{CROP}$" if has_crop else "")
         self._config.write_text(tomlkit.dumps(settings))  # for every other command
-        site = load(self._config)
-        supervisor = Supervisor(site)
+        said = SettingsFile(self._config.absolute()).read()
+        site = site_in(said.text)
+        supervisor = Supervisor(site, said=said)
         stack.callback(supervisor.stop)  # first: Ctrl-C may come at any moment
         supervisor.start()
         receiver = (site.receiver.ae_title, "127.0.0.1", ports["receiver"])

@@ -9,13 +9,19 @@ from pathlib import Path
 
 import httpx
 
-from factory import a_study, a_workitem, put
-from hilum.config import parse
+from factory import a_delivery, a_study, a_workitem, put
+from hilum.config import load, parse
+from hilum.config.file import SettingsFile
 from hilum.config.site import Site
+from hilum.config.versions import SettingsVersions
 from hilum.people.roles import UserRole
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.states import WorkitemState
+from hilum.records.models import DestinationStanding
+from hilum.records.states import DeliveryState, DestinationState, WorkitemState
+from hilum.rejections import Rejection, RejectionKind
+from hilum.summary import ClassificationSummary, MeasurementSummary, NoteSummary
+from hilum.verdict import Verdict
 from tests.signing_in import signed_in
 
 from .serving import serving
@@ -31,6 +37,34 @@ SAID = StudyIdentifiers(
     description="Brain",
     modalities=("MR",),
 )
+
+
+SETTINGS = """\
+# Our network
+data = "{folder}/data"
+database = "sqlite:///{folder}/data/hilum.db?password=hunter2" # ours
+
+[[destination]]
+name = "out"
+kind = "folder"
+folder = "{folder}/out"
+
+[[destination]]
+name = "research"
+kind = "folder"
+folder = "{folder}/research"
+
+# Heads come from MR1.
+[[rule]]
+module = "hippocampal-volume" # the module
+series = {{ SeriesDescription = "^Crop" }}
+send_to = ["out"]
+
+# Chests.
+[[rule]]
+module = "chest-radiograph"
+send_to = ["out"]
+"""
 
 
 @dataclass(frozen=True)
@@ -67,18 +101,60 @@ class House:
 
 
 @contextmanager
-def a_house(tmp_path: Path) -> Iterator[House]:
-    """A site below `tmp_path` with one destination, a folder."""
+def a_house(tmp_path: Path, **settings: object) -> Iterator[House]:
+    """A site below `tmp_path` with one destination, a folder; and with these `settings`."""
     (tmp_path / "data").mkdir(mode=0o700)
     site = parse(
         {
             "data": str(tmp_path / "data"),
             "receiver": {"low_water_mb": 0},
             "destination": [{"name": "out", "kind": "folder", "folder": str(tmp_path / "out")}],
+            **settings,
         }
     )
     with (
         closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
         serving(site, records) as url,
+    ):
+        yield House(site, records, url)
+
+
+def make_busy(house: House) -> str:
+    """Studies in every state, trouble of each kind; the address of a study with a result."""
+    for state in WorkitemState:
+        house.study(state, SAID)
+    uid, at = f"1.2.{next(NUMBERS)}", time.time()
+    item = a_workitem(
+        id=f"{uid}.1",
+        study_uid=uid,
+        state=WorkitemState.PARKED,
+        findings=(
+            MeasurementSummary("Volume", 3.379, "ml", of="Hippocampus", uncertainty=0.17),
+            ClassificationSummary("normal", "normal", scores={"normal": 0.7, "pneumonia": 0.3}),
+            NoteSummary(f"Much motion {HIDDEN}.", caution=True),
+        ),
+        verdicts=(Verdict("series", "1.9", "T1 crop", 32, True, ("it matches",)),),
+    )
+    study = a_study(study_uid=uid, folder=uid, images=3, settled_images=3, first_at=at, last_at=at)
+    put(house.records, study, item)
+    put(house.records, a_delivery(item.id, "out", state=DeliveryState.REFUSED, reason="enable SEG"))
+    standing = DestinationStanding("out", DestinationState.UNREACHABLE, at - 7200, "no answer")
+    house.records.destinations.note(standing)
+    rejected = (at, RejectionKind.CALLER, "10.0.0.1", "MR1", "HILUM", f"not known {HIDDEN}")
+    house.records.rejections.note([Rejection.at(*rejected)])
+    return house.records.identifiers.addresses([uid])[uid]
+
+
+@contextmanager
+def a_house_with_rules(tmp_path: Path) -> Iterator[House]:
+    """One whose settings stand in a file that can be changed."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    file = SettingsFile(tmp_path / "hilum.toml")
+    file.path.write_text(SETTINGS.format(folder=tmp_path))
+    site = load(file.path)
+    SettingsVersions(site.data).keep(file.read().text, 1.0)
+    with (
+        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
+        serving(site, records, file=file) as url,
     ):
         yield House(site, records, url)

@@ -1,15 +1,18 @@
 """The console of a site in this process, on a free port."""
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import uvicorn
 
+from hilum.config.file import SettingsFile
 from hilum.config.site import Site
-from hilum.console.app import application
+from hilum.console.app import NO_CARDS, NO_NEEDS, application
 from hilum.console.endpoints import Endpoints
 from hilum.console.server import configuration
+from hilum.module import ModuleFacts, Need, facts_of, inputs_of, installed_modules
 from hilum.records import Records
 from hilum_lab.network.processes import available_port
 from tests.patience import until
@@ -17,11 +20,25 @@ from tests.patience import until
 
 @contextmanager
 def serving(
-    site: Site, records: Records, further: Iterable[Endpoints] = (), port: int = 0
+    site: Site,
+    records: Records,
+    further: Iterable[Endpoints] = (),
+    port: int = 0,
+    file: SettingsFile | None = None,
+    modules: Iterable[ModuleFacts] = (),
+    cards: Mapping[str, Path] = NO_CARDS,
+    needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
 ) -> Iterator[str]:
-    """Its address; `further` are endpoints of the test, beside ours."""
+    """Its address; `further` are endpoints of the test, beside ours.
+
+    Where the `file` of its settings is given, they can be changed, and the installed modules used.
+    """
     port = port or available_port()
-    made = application(site, records, [])
+    if file:
+        installed = installed_modules().values()
+        modules = [facts_of(module) for module in installed]
+        needs = {module.name: inputs_of(module) for module in installed}
+    made = application(site, records, modules, cards, needs, file=file)
     for endpoints in further:
         endpoints.add_to(made)
     server = uvicorn.Server(configuration(made, site.console, port))

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from hilum.checking import check_console
 from hilum.cli import app
 from hilum.config import load, parse
 from hilum.config.site import Site
@@ -20,7 +21,6 @@ from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
 from hilum.people.sessions import form_token
 from hilum.records import Records
-from hilum.service.preflight import check_console
 from hilum.service.roles import Role
 from hilum.service.supervisor import Supervisor
 from hilum_lab.network.processes import Child, available_port

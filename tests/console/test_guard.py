@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.console.app import LARGEST_BODY, application
-from hilum.console.endpoints import PERMISSION, Endpoints, pages, resource
+from hilum.console.endpoints import PERMISSION, STREAMED, Endpoints, pages, resource
 from hilum.console.guard import OUTDATED, UNKNOWN, GuardedRoute, OurVisitor, cookie_name
 from hilum.console.protection import FOREIGN_NAME, FOREIGN_PAGE, HEADERS
 from hilum.people.everybody import Everybody
@@ -80,6 +80,7 @@ class Door:
     method: str
     path: str
     permission: Permission
+    streamed: bool
 
     def ask(self, client: httpx.Client, **options: Any) -> str:
         """Who is barred: "unknown", "lacks" the permission, shows an "outdated" form, or "" (in).
@@ -87,6 +88,8 @@ class Door:
         "name" and "page" are those whose host or origin is another one.
         """
         client.cookies.clear()
+        if self.streamed and (fields := options.pop("data", None)):
+            options["files"] = {name: (None, value) for name, value in fields.items()}
         path = re.sub(r"{[^}]*}", "x", self.path)
         with client.stream(self.method, path, **options) as answer:
             if answer.headers.get("location", "").startswith("/login?next="):
@@ -104,6 +107,11 @@ class Door:
         return next((word for sentence, word in said.items() if sentence in text), "")
 
 
+def _door(method: str, route: APIRoute) -> Door:
+    said = route.openapi_extra or {}
+    return Door(method, route.path, Permission(said[PERMISSION]), STREAMED in said)
+
+
 @pytest.fixture(scope="module")
 def made(site: Site, records: Records) -> FastAPI:
     made = application(site, records, [])
@@ -115,7 +123,7 @@ def made(site: Site, records: Records) -> FastAPI:
 @pytest.fixture(scope="module")
 def doors(made: FastAPI) -> list[Door]:
     return [
-        Door(method, route.path, Permission((route.openapi_extra or {})[PERMISSION]))
+        _door(method, route)
         for route in made.routes
         if isinstance(route, APIRoute)
         for method in sorted(route.methods or ())

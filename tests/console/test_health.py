@@ -106,7 +106,7 @@ def test_status_shows_how_grave_since_when_and_the_cure(site: Site, records: Rec
     assert ", error: 1 sender was rejected within the last hour, the last one MR1" in first
     assert first.endswith("; `hilum status` lists what was rejected, why, and what to do about it")
     assert ", warning: it is not certain whose the images are in 1 study; it waits" in second
-    assert "type `hilum decide 1.2.1` to see" in second
+    assert "see by `hilum decide 1.2.1` whose they are" in second
     told = json.loads(CliRunner().invoke(app, ["status", "-c", config, "--json"]).stdout)["alarms"]
     assert {tuple(alarm) for alarm in told} == {
         ("name", "severity", "text", "cure", "since", "studies")
@@ -132,10 +132,10 @@ def test_the_page_shows_alarms_also_many_of_them_on_a_narrow_screen(
         AlarmLog(site, records).check()
         page.wait_for_selector("text=3 alarms")
         rows = page.locator(".alarms li")
-        assert [row.split()[:2] for row in rows.all_inner_texts()] == [
-            ["critical", "engine:"],
-            ["error", "refused:"],
-            ["warning", "patients:"],
+        assert [" ".join(row.split()[:3]) for row in rows.all_inner_texts()] == [
+            "critical 1 analysis",
+            "error 1 sender",
+            "warning It is",
         ]
         assert all(" for " in text for text in rows.all_inner_texts())
         assert HIDDEN in rows.nth(1).inner_text()

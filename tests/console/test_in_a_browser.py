@@ -1,31 +1,28 @@
 """The pages in a real browser: nothing keeps anybody from using them, and they keep up to date."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
-from factory import a_delivery, a_study, a_workitem, put
 from hilum.people.roles import UserRole
-from hilum.records.models import DestinationStanding
-from hilum.records.states import DeliveryState, DestinationState, EventKind, WorkitemState
-from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import ClassificationSummary, MeasurementSummary, NoteSummary
-from hilum.verdict import Verdict
-from tests.browser import CHROMIUM, Reader
+from hilum.records.states import EventKind, WorkitemState
+from tests.browser import CHROMIUM, Reader, chromium
 from tests.signing_in import browse_as
 
-from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
+from .house import PAGES, SAID, House, a_house, make_busy
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium"),
 ]
 GRAVE = ("serious", "critical")
-FURTHER_PAGES = ("/why", "/people", "/audit", "/login")
+FURTHER_PAGES = (
+    *("/why", "/people", "/audit", "/login", "/upload", "/log", "/settings"),
+    "/network/destinations/out",
+)
 
 
 @pytest.fixture
@@ -34,38 +31,18 @@ def house(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
-def page(house: House) -> Iterator[Page]:
-    with Reader(width=1280) as reader:
+def page(house: House, browser: Browser) -> Iterator[Page]:
+    with Reader(width=1280, within=browser) as reader:
         browse_as(reader.page, house.site, url=house.url)
         yield reader.page
         assert reader.errors == []
-
-
-def make_busy(house: House) -> str:
-    """Studies in every state, trouble of each kind; the address of a study with a result."""
-    for state in WorkitemState:
-        house.study(state, SAID)
-    uid, at = f"1.2.{next(NUMBERS)}", time.time()
-    item = a_workitem(
-        id=f"{uid}.1",
-        study_uid=uid,
-        state=WorkitemState.PARKED,
-        findings=(
-            MeasurementSummary("Volume", 3.379, "ml", of="Hippocampus", uncertainty=0.17),
-            ClassificationSummary("normal", "normal", scores={"normal": 0.7, "pneumonia": 0.3}),
-            NoteSummary(f"Much motion {HIDDEN}.", caution=True),
-        ),
-        verdicts=(Verdict("series", "1.9", "T1 crop", 32, True, ("it matches",)),),
-    )
-    study = a_study(study_uid=uid, folder=uid, images=3, settled_images=3, first_at=at, last_at=at)
-    put(house.records, study, item)
-    put(house.records, a_delivery(item.id, "out", state=DeliveryState.REFUSED, reason="enable SEG"))
-    standing = DestinationStanding("out", DestinationState.UNREACHABLE, at - 7200, "no answer")
-    house.records.destinations.note(standing)
-    rejected = (at, RejectionKind.CALLER, "10.0.0.1", "MR1", "HILUM", f"not known {HIDDEN}")
-    house.records.rejections.note([Rejection.at(*rejected)])
-    return house.records.identifiers.addresses([uid])[uid]
 
 
 def grave_faults(page: Page) -> list[str]:
@@ -105,6 +82,9 @@ def test_a_page_keeps_up_to_date_and_leaves_what_one_does(house: House, page: Pa
     house.study(WorkitemState.HELD)
     house.records.events.add("1.2.1", EventKind.HELD, "something happened")
     page.wait_for_selector("text=2 studies, page 1 of 1")
+    assert page.locator("tbody tr").count() == 1  # rows never jump
+    page.get_by_role("link", name="show").click()
+    page.wait_for_selector("tbody tr >> nth=1")
     page.check(f"#study-{first} input")
     house.study(WorkitemState.HELD)
     house.records.events.add("1.2.1", EventKind.HELD, "something else happened")
@@ -113,7 +93,23 @@ def test_a_page_keeps_up_to_date_and_leaves_what_one_does(house: House, page: Pa
     assert page.locator("tbody tr").count() == 2
     page.uncheck(f"#study-{first} input")
     house.records.events.add("1.2.1", EventKind.HELD, "and again")
-    page.wait_for_selector("text=3 studies, page 1 of 1")
+    page.wait_for_selector("text=1 newer: show")
+
+
+def test_the_menu_of_a_phone_takes_one_line_until_it_is_opened(house: House, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(f"{house.url}/studies")
+    assert page.locator("header.top").bounding_box()["height"] < 70  # type: ignore[index]
+    page.keyboard.press("Tab")  # the way over the menu
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.get_attribute("#menu", "aria-expanded") == "true"
+    page.click("nav >> text=Statistics")
+    page.wait_for_selector("h1:text('Statistics')")
+    assert not page.is_visible("nav >> text=Statistics")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    assert page.is_visible("nav >> text=Statistics") and not page.is_visible("#menu")
 
 
 def test_everything_can_be_reached_by_keyboard(house: House, page: Page) -> None:
@@ -131,15 +127,16 @@ def test_everything_can_be_reached_by_keyboard(house: House, page: Page) -> None
     page.keyboard.press("Enter")
     page.wait_for_selector("text=the gateway will do it when it runs")
     [asked] = house.records.requests.waiting()
-    assert asked.action == "retry"
+    assert asked.action == "rerun"
 
 
-def test_a_reader_has_no_buttons_that_are_not_for_them(house: House) -> None:
+def test_a_reader_has_no_buttons_that_are_not_for_them(house: House, browser: Browser) -> None:
     address = make_busy(house)
-    with Reader() as reader:
+    with Reader(within=browser) as reader:
         browse_as(reader.page, house.site, UserRole.READER, house.url)
         reader.page.goto(f"{house.url}/studies/{address}")
-        assert reader.page.get_by_role("button").all_inner_texts() == ["Sign out"]
+        ours = ["Sign out", "Accept", "Reject", "Supplement"]
+        assert reader.page.get_by_role("button").all_inner_texts() == ours
         assert reader.page.locator("nav[aria-label=Pages] a").all_inner_texts() == [
             "Now",
             "Studies",

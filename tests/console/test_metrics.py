@@ -19,6 +19,7 @@ from hilum.console.metrics import SiteMetrics
 from hilum.records import Records, tables
 from hilum.records.models import Correction
 from hilum.records.states import DeliveryState, EventKind, WorkitemState
+from hilum.service.supervisor import EVERY_ROLE
 from hilum_lab.network.processes import available_port
 from plugin import BRIGHT, install_plugin
 from tests.patience import until
@@ -68,7 +69,7 @@ def hilum(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with pytest.MonkeyPatch.context() as patch:
         install_plugin(folder / "plugin", patch, BRIGHT, "bright-volume", "BrightVolume")
         ends = {"destination": [out, gone], "source": [source]}
-        with running(folder, rule=[rule], **ends) as hilum:
+        with running(folder, EVERY_ROLE, rule=[rule], **ends) as hilum:
             hilum.send(write(images, folder / "exam"))
             hilum.until(lambda: counts(hilum)["out"].get(DeliveryState.VERIFIED), "the delivery")
             hilum.until(lambda: counts(hilum)["gone"].get(DeliveryState.DELAYED), "the other one")

@@ -120,6 +120,7 @@ def test_who_loses_the_role_loses_the_page_at_once(
     chief: httpx.Client, everybody: Everybody
 ) -> None:
     assert chief.get("/people").status_code == 200
+    everybody.accounts.add("deputy", UserRole.ADMINISTRATOR, GOOD)
     everybody.accounts.set_role("chief", UserRole.OPERATOR)
     barred = chief.get("/people")
     assert barred.status_code == 403
@@ -140,6 +141,7 @@ def test_a_stream_ends_with_the_session(
     chief: httpx.Client, everybody: Everybody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hilum.console.live.ALIVE_SECONDS", 0.2)
+    everybody.accounts.add("deputy", UserRole.ADMINISTRATOR, GOOD)
     with chief.stream("GET", "/live", headers={"Accept": "text/event-stream"}) as answer:
         pieces = answer.iter_text()
         assert "retry" in next(pieces)

@@ -20,6 +20,7 @@ from hilum.alarms.log import AlarmLog
 from hilum.alarms.telling import LAST_RETRY_SECONDS, Teller
 from hilum.config import parse
 from hilum.config.site import Site
+from hilum.config.versions import SettingsVersions
 from hilum.deaths import Death, deaths_in, note_death
 from hilum.dicom.doubt import CORRECTED, DIFFERENT
 from hilum.errors import NotificationError
@@ -30,6 +31,7 @@ from hilum.records.models import (
     Correction,
     DestinationStanding,
     Executor,
+    NotedPause,
     SourceStanding,
 )
 from hilum.records.rows import insert
@@ -37,6 +39,7 @@ from hilum.records.states import (
     DeliveryState,
     DestinationState,
     EventKind,
+    PausedKind,
     SourceState,
     WorkitemState,
 )
@@ -156,6 +159,10 @@ def source(scene: Scene, state: SourceState, seconds: float) -> None:
     scene.records.sources.note(row)
 
 
+def pause(scene: Scene, kind: PausedKind, name: str) -> None:
+    assert scene.records.pauses.begin(NotedPause(kind, name, NOW - 7200, "ann", "it is repaired"))
+
+
 def parked(scene: Scene, state: DeliveryState) -> None:
     put(scene.records, a_workitem(state=WorkitemState.PARKED))
     put(scene.records, a_delivery("1.2.3", state=state))
@@ -250,6 +257,16 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
         lambda scene: dies(scene, 5, 60),
         lambda scene: [file.unlink() for file in scene.site.data.glob("deaths-*")],
     ),
+    "paused destination pacs": (
+        Severity.INFORMATION,
+        lambda scene: pause(scene, PausedKind.DESTINATION, "pacs"),
+        lambda scene: scene.records.pauses.end(PausedKind.DESTINATION, "pacs", NOW),
+    ),
+    "settings": (
+        Severity.ERROR,
+        lambda scene: SettingsVersions(scene.site.data).refuse("no such module", NOW),
+        lambda scene: SettingsVersions(scene.site.data).accept(),
+    ),
     "notifier ops": (
         Severity.ERROR,
         failing_notifier,
@@ -278,15 +295,16 @@ def test_an_alarm_begins_says_what_to_do_and_ends(name: str, scene: Scene) -> No
     assert log.check() is True
     assert scene.records.alarms.begun() == {}
     is_own = name == "notifier ops"
+    is_mild = severity is Severity.INFORMATION  # the notifier tells of warnings and graver
     told = [(notice.alarm, notice.change) for notice in scene.records.notices.owed("ops")]
-    assert told == ([] if is_own else [(name, AlarmChange.ENDED)]), "the last change is told"
+    assert told == ([] if is_own or is_mild else [(name, AlarmChange.ENDED)]), "the last change"
 
 
 def test_the_table_above_has_every_kind_of_alarm() -> None:
     """Those of disk, modules, certificates and audit trail have tests of their own."""
     names = {kind.__module__.rpartition(".")[2] for kind in registry.every_kind()}
     tested = {"folder", "identity", "senders", "parked", "destinations", "sources", "engine"}
-    tested |= {"processes", "late", "notifiers"}
+    tested |= {"processes", "late", "notifiers", "paused", "settings"}
     assert names == tested | {"disk", "modules", "certificates", "audit"}
 
 
@@ -375,7 +393,10 @@ def test_a_result_that_is_taken_and_never_shown_is_parked(scene: Scene) -> None:
     parked(scene, DeliveryState.NOT_SHOWN)
     (alarm,) = scene.alarms()
     assert alarm.name == "parked pacs"
-    assert alarm.cure_here == "type `hilum trace 1.2` to see why, and what to do"
+    assert alarm.cure_here == (
+        "see in `hilum trace 1.2` why, and what to do; after that, "
+        "`hilum release --destination pacs` sends them again"
+    )
 
 
 def test_a_source_that_nobody_watches_is_an_alarm(scene: Scene) -> None:
@@ -404,19 +425,51 @@ def test_a_cure_names_the_first_studies_and_how_many_more(scene: Scene) -> None:
         put(scene.records, replace(item, state=WorkitemState.HELD))
     (alarm,) = scene.alarms()
     (view,) = views_of([alarm])
-    assert view.cure.startswith("type `hilum decide 1.0`, `hilum decide 1.1`, ")
-    assert "`hilum decide 1.4` and 2 more to see whose they are" in view.cure
-    assert alarm.cure.startswith("type `hilum decide STUDY` to see")
+    assert view.cure.startswith("see by `hilum decide 1.0`, `hilum decide 1.1`, ")
+    assert "`hilum decide 1.4` and 2 more whose they are" in view.cure
+    assert alarm.cure.startswith("see by `hilum decide STUDY` whose")
     assert "in 7 studies; they wait" in alarm.text
     assert view.studies == 7
+
+
+def waits_for(scene: Scene, module: str, seconds: float) -> None:
+    put(scene.records, a_workitem(module=module, created=NOW - seconds))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "begin"),
+    [
+        (
+            PausedKind.DESTINATION,
+            "pacs",
+            lambda scene: destination(scene, DestinationState.UNREACHABLE, 7200),
+        ),
+        (PausedKind.DESTINATION, "pacs", lambda scene: late(scene, 7201)),
+        (PausedKind.SOURCE, "archive", lambda scene: source(scene, SourceState.REACHABLE, 7200)),
+        (PausedKind.SOURCE, "archive", lambda scene: source(scene, SourceState.REFUSED, 7200)),
+        (PausedKind.MODULE, "tiny", lambda scene: waits_for(scene, "tiny", 7200)),
+    ],
+    ids=["away", "late", "unwatched", "refused", "disabled"],
+)
+def test_what_is_paused_is_no_fault_and_gets_its_time_when_it_goes_on(
+    scene: Scene, kind: PausedKind, name: str, begin: Callable[[Scene], object]
+) -> None:
+    scene.site.data.chmod(0o700)
+    begin(scene)
+    assert [alarm.severity is Severity.INFORMATION for alarm in scene.alarms()] == [False]
+    pause(scene, kind, name)
+    assert [alarm.name for alarm in scene.alarms()] == [f"paused {kind} {name}"]
+    scene.records.pauses.end(kind, name, NOW - 1)
+    assert scene.alarms() == []
 
 
 def test_the_gravest_comes_first(scene: Scene) -> None:
     scene.site.data.chmod(0o755)
     waits(scene, 61)
     scene.put(tables.correction, Correction("1.2", "k", NOW, ("MR1",), True))
+    pause(scene, PausedKind.SOURCE, "archive")
     assert [alarm.severity for alarm in scene.alarms()] == list(reversed(Severity))
-    assert [CORRECTED in alarm.text for alarm in scene.alarms()] == [False, False, True]
+    assert [CORRECTED in alarm.text for alarm in scene.alarms()] == [False, False, True, False]
 
 
 class Recorder:

@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilum.hints import Hint, HintReceiver, HintSender, Started, Stored, decode, encode
+from hilum.hints import (
+    Hint,
+    HintReceiver,
+    HintSender,
+    Started,
+    Stored,
+    decode,
+    encode,
+    is_abandoned,
+)
+from tests.patience import until
 
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
 st.register_type_strategy(Path, st.text("ab/.é \n", min_size=1).map(Path))
@@ -62,3 +72,12 @@ def test_broken_datagrams_are_counted_and_logged_once(
         sender.send(Stored(Path("a"), "b", late=True))
         assert receiver.receive(10) == [Stored(Path("a"), "b", late=True)]
     assert len(caplog.records) == 1
+
+
+def test_a_place_where_somebody_has_listened_and_nobody_does_now(tmp_path: Path) -> None:
+    address = tmp_path / "hints"
+    assert not is_abandoned(address)  # nobody ever has
+    with closing(HintReceiver(address)) as receiver:
+        assert not is_abandoned(address)
+        assert receiver.receive(0) == []  # to ask sends nothing
+    until(lambda: is_abandoned(address), "the socket to be closed")

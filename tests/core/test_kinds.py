@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from factory import a_delivery, put
+from hilum.checking import check_ends
 from hilum.cli import app
 from hilum.config import load, parse
 from hilum.config.kinds import LONGEST_VARIANT
@@ -26,7 +27,6 @@ from hilum.kinds import (
 )
 from hilum.objects import write_other_withdrawals, write_what_can_be
 from hilum.records import Records, tables
-from hilum.service.preflight import check_ends
 from hilum.testing import analysis_of, write_series
 from hilum_lab.package import write_package
 

@@ -129,9 +129,11 @@ def test_a_destination_counts_once_everything_there_is_proven() -> None:
         a_delivery("2", "pacs", state=DeliveryState.COMMITTED),
         a_delivery("1", "pacs2", state=DeliveryState.VERIFIED),
         a_delivery("2", "pacs2", state=DeliveryState.ACCEPTED),
+        a_delivery("1", "pacs3", state=DeliveryState.CANCELLED),
+        a_delivery("2", "pacs3", state=DeliveryState.VERIFIED),
     )
     said = standing(*items, deliveries=deliveries)
-    assert (said.shown, said.destinations) == (1, 2)
+    assert (said.shown, said.destinations) == (1, 3)
 
 
 def test_what_a_destination_says_is_the_reason_where_something_is_parked() -> None:

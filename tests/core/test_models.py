@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from factory import a_workitem, put
 from hilum.config.site import Rule
 from hilum.records import Records, models, tables, views
+from hilum.records.assessed import Assessment
 from hilum.records.listed import ListedStudy
 from hilum.records.rows import Rows, insert
 from hilum.rejections import Rejection
@@ -26,6 +27,7 @@ from hilum.summary import NoteSummary
 OUTLINES = {"workitem": models.WorkitemOutline}
 MODELS: dict[str, type] = {
     "workitem": models.Workitem,
+    "assessment": Assessment,
     "result": models.WrittenResult,
     "delivery": models.Delivery,
     "receipt": models.DeliveryReceipt,
@@ -41,6 +43,8 @@ MODELS: dict[str, type] = {
     "former": models.FormerLabel,
     "subject": models.Subject,
     "alarm": models.BegunAlarm,
+    "pause": models.NotedPause,
+    "upload": models.UploadedStudy,
     "notice": models.Notice,
     "notifier": models.NotifierStanding,
     "rejection": Rejection,

@@ -9,13 +9,13 @@ from highdicom import Volume
 from pydicom.dataset import Dataset
 
 from hilum import Measurement, Segment, codes
+from hilum.checking import check_norms
 from hilum.comparison.norms import Norms, compare_with_norms
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
 from hilum.findings import Findings
 from hilum.module import ModuleFacts
-from hilum.service.preflight import check_norms
 
 HEAD = "what,sex,age_from,age_to,mean_ml,sd_ml\n"
 ROWS = HEAD + "Left hippocampus,F,60,69,3.2,0.3\nLeft hippocampus,F,70,79,3,0.3\n"

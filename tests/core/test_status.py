@@ -1,5 +1,6 @@
 """What `hilum status` and the console say of a workitem besides its state."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,14 @@ def test_what_a_destination_receives_is_said_in_words(
     command = ["destinations", "-c", str(tmp_path / "hilum.toml")]
     said = CliRunner().invoke(app, command, env={"COLUMNS": "999"}).stdout
     assert f"  receives {words}\n" in said
+
+
+def test_an_empty_list_is_said_and_who_may_send(tmp_path: Path) -> None:
+    (tmp_path / "hilum.toml").write_text(f'data = "{tmp_path}"\nreceiver.low_water_mb = 0\n')
+    with closing(Records(f"sqlite:///{tmp_path}/hilum.db")) as records:
+        nothing = "no study has come yet; `hilum serve` listens as HIPPOAI on 127.0.0.1:11112"
+        assert nothing in status(tmp_path).splitlines()
+        put(records, a_study())
+        assert "no study" not in status(tmp_path)
+        words = ["status", "--state", "failed", "-c", str(tmp_path / "hilum.toml")]
+        assert "none of 1 study is like that" in CliRunner().invoke(app, words).stdout

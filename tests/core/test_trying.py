@@ -65,7 +65,7 @@ def test_rules_are_read_as_in_a_settings_file(site: Site) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[[rule]", "this is no TOML"),
+        ("[[rule]", "this is not TOML"),
         ('data = "/"', "only [[rule]] can be tried here, not data"),
         ('[[rule]]\nmodule = "m"\nsend_to = ["none"]', "none"),
         ('[[rule]]\nmodul = "m"', "modul"),

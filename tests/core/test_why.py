@@ -22,7 +22,14 @@ from hilum.errors import HilumError
 from hilum.inbox import Inbox
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import Correction, DestinationStanding, Removal, Study, Workitem
+from hilum.records.models import (
+    Correction,
+    DestinationStanding,
+    Removal,
+    Study,
+    UploadedStudy,
+    Workitem,
+)
 from hilum.records.states import (
     DeliveryState,
     DestinationState,
@@ -157,7 +164,7 @@ ITEMS = [
      Cause.REMOVED, "The study is held, for m: 8 of 120 images are here.", [""]),
     (an_item(WorkitemState.HELD, "short", verdicts=(LACKS,)),
      Cause.SHORT, "The study is held, for m: T1: 112 of 120 images.",
-     ["", "hilum retry 23456789"]),
+     ["", f"hilum analyse --incomplete {UID}"]),
     (an_item(WorkitemState.HELD, "T1: 3 slices missing after 120 s of silence"),
      Cause.GAPS, "The study is held, for m: T1: 3 slices missing after 120 s of silence.", [""]),
     (an_item(WorkitemState.NOT_APPLICABLE, "x", verdicts=(a_verdict("slice spacing 6.5 mm"),)),
@@ -205,6 +212,18 @@ def test_a_workitem_gives_its_cause(
     assert (said.cause, said.sentence) == (cause, sentence)
     assert [cure.command for cure in said.cures] == commands
     assert (said.workitem, said.module, said.since) == (item.id, "m", NOW - 60)
+
+
+def test_what_was_uploaded_to_stay_here_is_no_fault_of_a_rule(site: Site, records: Records) -> None:
+    records.uploads.choose(UploadedStudy(UID, NOW, (), images=False), is_here=False)
+    has_come(records)
+    put(records, an_item(WorkitemState.COMPLETED, "verified"))
+    said = told(site, records)
+    assert said.sentence == (
+        "The result of m stays here, as was chosen when the study was uploaded."
+    )
+    assert said.cause is Cause.NOWHERE
+    assert [cure.command for cure in said.cures] == ["hilum send-on 23456789 --to DESTINATION"]
 
 
 def test_the_nearest_rule_is_told_and_none_where_another_takes_the_study(
@@ -343,7 +362,7 @@ def test_a_study_that_waits_says_for_what_and_how_long_it_is_quiet(
     assert said.since == 1.0
     late = explain(site, records, UID, NOW + 60)
     assert late.sentence.startswith("It is to be decided on since ")
-    assert [cure.command for cure in late.cures] == ["hilum status"]
+    assert [cure.command for cure in late.cures] == ["hilum serve"]
     looked_at(records, reason="cannot be judged: TypeError in a.py", patience=0.0)
     said = told(site, records)
     assert said.cause is Cause.UNJUDGED

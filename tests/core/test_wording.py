@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import hilum
-from hilum.wording import counted
+from hilum.wording import clauses, counted
 
 NOUNS = "studies|objects|images|findings|files|frames|results|workitems|changes|instances"
 BY_HAND = re.compile(rf"\{{(?!counted)[^{{}}]*\}} ({NOUNS})\b")
@@ -27,6 +27,12 @@ NEVER_ONE = re.compile(r"MOST_|\{value\}|\(references\)|\{self.modality\}")
 def test_one_is_not_many(noun: str, many: str) -> None:
     assert counted(1, noun) == f"1 {noun}"
     assert [counted(number, noun) for number in (0, 2, 11)] == [f"{n} {many}" for n in (0, 2, 11)]
+
+
+def test_clauses_make_one_sentence_also_where_one_brought_its_full_stop() -> None:
+    assert clauses("it does not answer.", "", "look there") == "it does not answer; look there"
+    assert clauses("cut short ...", "look there.") == "cut short ...; look there."
+    assert clauses("alone.") == "alone."
 
 
 def test_nobody_counts_by_hand() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hilum.answers import Acceptance, Checked
+from hilum.answers import Acceptance, Answer, Checked
 from hilum.config import parse
 from hilum.destinations import Destination, open_destination
 from hilum.destinations.dicomweb import DicomwebDestinationSettings
@@ -136,6 +136,7 @@ def checks(destination: Destination) -> dict[str, Checked]:
         ("{0.url}/nothing", "HTTP 404: there is no such service at that address: correct url"),
         ("{0.url}/busy", "HTTP 503, and asks us to wait 7 s"),
         ("{0.url}/round", "redirects again and again: correct url"),
+        ("{0.url}/page", "it answers with a web page, so nothing shows that it stores"),
         ("{0.url}/login", "HTTP 302: it redirects to http://127.0.0.1:{0.port}/form:"),
         ("{0.https}/open", "name who signed it as ca_file in tls"),
         ("https://127.0.0.1:{0.port}/open", "it speaks plain http at that port"),
@@ -206,6 +207,14 @@ def test_a_service_without_queries_is_told_from_one_that_shows_nothing(
     queried = web(store, query_url=f"{nginx.url}/open/dicom-web")
     assert all(one.good for one in queried.check())
     assert queried.ask(results).missing == ()
+
+
+def test_a_web_page_is_not_taken_for_an_acceptance(nginx: Nginx, tmp_path: Path) -> None:
+    answers: list[Answer] = []
+    with pytest.raises(DeliveryRefused, match="it answers with a web page"):
+        answers.extend(web(f"{nginx.url}/page", proof="accepted").send(scan(tmp_path)))
+    for answer in web(f"{nginx.url}/open", proof="accepted").send(scan(tmp_path)):  # the cure
+        assert answer.acceptance is Acceptance.TAKEN
 
 
 def test_a_bundle_that_is_too_large_goes_one_by_one(nginx: Nginx, tmp_path: Path) -> None:

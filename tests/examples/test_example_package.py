@@ -16,6 +16,7 @@ from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError
 from hilum.kinds import DESTINATIONS, EVERY_GROUP, HOSTS, NOTIFIERS, OBJECTS, SOURCES
 from hilum.records.states import RequestAction
+from hilum.service.supervisor import EVERY_ROLE
 from hilum.testing import write_series
 from hilum_lab.package import write_package
 from tests.system.site import running
@@ -98,8 +99,10 @@ def test_a_study_goes_through_all_of_them(
     files = write_series(tmp_path / "exam")
     study = Instance.read(files[0]).study_uid
     with running_shelf() as server:
+        # The files may lie there before the source is first used.
+        watched = {"folder": drop, "since": "beginning", "poll_seconds": 0.2}
         settings = {
-            "source": [{"name": "drop", "kind": "drop", "folder": drop, "poll_seconds": 0.2}],
+            "source": [{"name": "drop", "kind": "drop", **watched}],
             "destination": [
                 {"name": "shelf", "kind": "shelf", "url": server.url},
                 {"name": "out", "kind": "folder", "folder": tmp_path / "out", "objects": ["json"]},
@@ -108,7 +111,7 @@ def test_a_study_goes_through_all_of_them(
             "host": [{"module": "bright-part", "kind": "fresh"}],
             "rule": [{"module": "bright-part", "send_to": ["shelf", "out", "mute"]}],
         }
-        with running(tmp_path, **settings) as hilum:
+        with running(tmp_path, EVERY_ROLE, **settings) as hilum:
             for path in files:
                 shutil.copy(path, drop)
             [item] = hilum.settled(study).workitems

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from hilum.checking import check_rules
 from hilum.cli import app
 from hilum.config import parse
 from hilum.dicom.parts import Part
@@ -18,7 +19,6 @@ from hilum.hosts import Job, Place, in_child, open_host
 from hilum.module import discover, facts_of, installed_modules
 from hilum.modules.chest import ChestRadiograph
 from hilum.modules.chest.networks import Classifier
-from hilum.service.preflight import check_rules
 
 from .films import film_of, held_out
 from .tiny_onnx import write_network

@@ -63,7 +63,7 @@ def says_all(analysis: Analysis, kinds: set[str]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(VOLUME_TEXTS), TEXTS)
 @example("StudyDescription", LONG[0])
 @example("PatientID", LONG[0])

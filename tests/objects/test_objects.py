@@ -21,6 +21,8 @@ from hilum.objects.iod.common import series_instance_uid
 from . import exams, validators
 from .trees import child
 
+# To lay out a page or a picture takes most of the time: left out where nobody looks at it.
+UNPRINTED, UNPICTURED = ("seg", "sr", "sc"), ("seg", "sr", "pdf")
 REFUSAL = Refusal("too-thick", "Slices are 6.5 mm apart; the model needs 1 mm.")
 
 
@@ -58,7 +60,7 @@ def test_changed_run_gets_new_uids(tmp_path, change):
 def test_segmentation_voxels_equal_the_masks(tmp_path, encoding, written):
     study = exams.write_exam(tmp_path)  # 30 x 27 pixels: no multiple of 8
     analysis = exams.analysis_of(study, study.series[0])
-    objects = _objects(analysis, segmentation=encoding)
+    objects = _objects(analysis, kinds=("seg",), segmentation=encoding)
     path = _save(objects, tmp_path)["seg"]
     assert pydicom.dcmread(path).SegmentationType == written
     segmentation = highdicom.seg.segread(path)
@@ -83,8 +85,8 @@ def test_auto_is_binary_where_every_viewer_reads_it(tmp_path):
 def test_encodings_have_their_own_uids(tmp_path):
     study = exams.write_exam(tmp_path)
     analysis = exams.analysis_of(study, study.series[0])
-    binary = _objects(analysis, segmentation="binary")
-    fractional = _objects(analysis, segmentation="fractional")
+    binary = _objects(analysis, kinds=UNPRINTED, segmentation="binary")
+    fractional = _objects(analysis, kinds=UNPRINTED, segmentation="fractional")
     for kind in ("seg", "sr"):
         assert binary[kind].SOPInstanceUID != fractional[kind].SOPInstanceUID
     assert binary["sc"].SOPInstanceUID == fractional["sc"].SOPInstanceUID
@@ -93,7 +95,7 @@ def test_encodings_have_their_own_uids(tmp_path):
 def test_report_measures_what_the_masks_hold(tmp_path):
     study = exams.write_exam(tmp_path)
     analysis = exams.analysis_of(study, study.series[0])
-    objects = _objects(analysis)
+    objects = _objects(analysis, kinds=("seg", "sr"))
     groups = _groups(objects["sr"])
     assert len(groups) == 3
     for number, (group, segment) in enumerate(
@@ -135,7 +137,7 @@ def test_no_two_labels_lie_on_one_outline(tmp_path, shared, outlined):
         Segment(whole.mask.with_array(mask), whole.code, name)
         for mask, name in zip(masks, names, strict=True)
     ]
-    report = _objects(replace(analysis, findings=Findings(tuple(found))))["sr"]
+    report = _objects(replace(analysis, findings=Findings(tuple(found))), kinds=("seg", "sr"))["sr"]
     uids = [i.sop_instance_uid for i in study.series[0].instances]
     shown = {
         uids.index(item.ContentSequence[0].ReferencedSOPSequence[0].ReferencedSOPInstanceUID)
@@ -148,7 +150,7 @@ def test_no_two_labels_lie_on_one_outline(tmp_path, shared, outlined):
 def test_measurement_of_the_whole_series_stands_beside_the_segments(tmp_path):
     study = exams.write_exam(tmp_path)
     whole = Measurement(codes.VOLUME, 3.0, codes.CUBIC_MILLIMETRE)
-    objects = _objects(exams.analysis_of(study, study.series[0], whole))
+    objects = _objects(exams.analysis_of(study, study.series[0], whole), kinds=("seg", "sr"))
     assert len(_groups(objects["sr"])) == 3
     derived = child(objects["sr"], codes.DERIVED_IMAGING_MEASUREMENTS)
     assert child(derived, codes.VOLUME).MeasuredValueSequence[0].NumericValue == 3
@@ -168,7 +170,7 @@ def test_texts_carry_the_side(tmp_path, label):
     study = exams.write_exam(tmp_path)
     analysis = exams.analysis_of(study, study.series[0])
     whole = replace(analysis.findings.segments[2], label=label, side=codes.RIGHT)
-    objects = _objects(replace(analysis, findings=Findings((whole,))))
+    objects = _objects(replace(analysis, findings=Findings((whole,))), kinds=UNPICTURED)
     name = {"Hippocampus": "Hippocampus, right"}.get(label, label)
     group = _groups(objects["sr"])[0]
     assert child(group, codes.TRACKING_IDENTIFIER).TextValue == name
@@ -208,7 +210,9 @@ def test_equal_structures_have_tracking_uids_of_their_own(tmp_path):
 def test_regions_are_outlines_or_segments(tmp_path):
     study = exams.write_exam(tmp_path)
     analysis = exams.analysis_of(study, study.series[0])
-    outlined, referred = (_objects(analysis, regions=r) for r in ("outlines", "segments"))
+    outlined, referred = (
+        _objects(analysis, kinds=("seg", "sr"), regions=r) for r in ("outlines", "segments")
+    )
     assert outlined["seg"].SOPInstanceUID == referred["seg"].SOPInstanceUID
     assert outlined["sr"].SOPInstanceUID != referred["sr"].SOPInstanceUID
     for number, group in enumerate(_groups(referred["sr"]), start=1):
@@ -247,7 +251,7 @@ def test_a_structure_that_was_not_found_has_the_volume_0(tmp_path, alone):
     nothing = whole.mask.with_array(np.zeros_like(whole.mask.array))
     lesion = Segment(nothing, codes.HIPPOCAMPUS, "Lesion", side=codes.LEFT)
     found = (lesion,) if alone else (lesion, whole)
-    objects = _objects(replace(analysis, findings=Findings(found)))
+    objects = _objects(replace(analysis, findings=Findings(found)), kinds=UNPICTURED)
     assert ("seg" in objects) is not alone
     saved = _save(objects, tmp_path)
     assert "Lesion, left: nothing was found, its volume is 0 mL." in validators.dsrdump(saved["sr"])
@@ -265,8 +269,8 @@ def test_side_is_stated_only_if_known(tmp_path):
     analysis = exams.analysis_of(study, study.series[0])
     whole = analysis.findings.segments[2]
     left = Segment(whole.mask, whole.code, "Left hippocampus", side=codes.LEFT)
-    sided = _objects(replace(analysis, findings=Findings((left,))))
-    unsided = _objects(replace(analysis, findings=Findings((whole,))))
+    sided = _objects(replace(analysis, findings=Findings((left,))), kinds=("seg", "sr"))
+    unsided = _objects(replace(analysis, findings=Findings((whole,))), kinds=("seg", "sr"))
     site = child(_groups(sided["sr"])[0], codes.FINDING_SITE)
     assert child(site, codes.LATERALITY).ConceptCodeSequence[0].CodeValue == codes.LEFT.value
     assert "ContentSequence" not in child(_groups(unsided["sr"])[0], codes.FINDING_SITE)
@@ -363,7 +367,7 @@ def test_every_text_of_a_module_sets_the_character_set(tmp_path, change, declare
     segment = analysis.findings.segments[2]
     found, measured = change(segment, Measurement(codes.VOLUME, 1.0, codes.CUBIC_MILLIMETRE))
     findings = Findings((found, replace(measured, of=found)))
-    saved = _save(_objects(replace(analysis, findings=findings)), tmp_path)
+    saved = _save(_objects(replace(analysis, findings=findings), kinds=("seg", "sr")), tmp_path)
     _assert_valid(saved)
     texts = ""
     for kind in ("seg", "sr"):
@@ -379,7 +383,7 @@ def test_a_score_sets_the_character_set(tmp_path, label):
     score = Score(Code("5366008", "SCT", label), "plain", 0.5)
     findings = Findings((Classification((score,), score, "plain"),))
     analysis = replace(exams.analysis_of(study, study.series[0]), findings=findings)
-    saved = _save(_objects(analysis), tmp_path)
+    saved = _save(_objects(analysis, kinds=("sr",)), tmp_path)
     _assert_valid(saved)
     assert label in str(pydicom.dcmread(saved["sr"]))
 

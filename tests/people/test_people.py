@@ -2,7 +2,7 @@
 
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ import pytest
 from hilum.config.console import Console
 from hilum.errors import HilumError, OtherVersionError
 from hilum.people.attempts import FREE_PER_ADDRESS, FREE_PER_NAME, LONGEST_PAUSE, pause_after
+from hilum.people.database import VERSION
 from hilum.people.everybody import Everybody, Pause
 from hilum.people.roles import UserRole
 from hilum.people.sessions import SignInWay
@@ -80,6 +81,47 @@ def test_what_may_be_a_name_and_a_password(everybody: Everybody) -> None:
         everybody.accounts.add("ANNA", UserRole.READER, GOOD)
     with pytest.raises(HilumError, match="there is no account ana, did you mean 'anna'"):
         everybody.accounts.set_role("ana", UserRole.VIEWER)
+
+
+def test_the_last_administrator_stays_and_the_cure_cures(everybody: Everybody) -> None:
+    accounts = everybody.accounts
+    accounts.add("anna", UserRole.ADMINISTRATOR, GOOD)
+    accounts.add("bert", UserRole.ADMINISTRATOR, GOOD)
+    accounts.disable("bert")  # who is kept out does not count
+
+    def ways_to_lose_anna() -> Iterator[Callable[[], None]]:
+        yield lambda: accounts.set_role("anna", UserRole.OPERATOR)
+        yield lambda: accounts.disable("Anna")
+        yield lambda: accounts.remove("anna")
+
+    for lose in ways_to_lose_anna():
+        with pytest.raises(HilumError, match="anna is the last administrator"):
+            lose()
+        assert everybody.sign_in("anna", GOOD, HERE)
+    accounts.set_password("anna", GOOD + " staple")
+    accounts.add("carla", UserRole.ADMINISTRATOR, GOOD)  # the cure
+    for lose in ways_to_lose_anna():
+        lose()
+    assert [one.name for one in accounts.all()] == ["bert", "carla"]
+
+
+def test_where_a_provider_brings_administrators_none_has_to_be_ours(tmp_path: Path) -> None:
+    openid = {
+        "issuer": "https://login.hospital.example",
+        "client_id": "hilum",
+        "client_secret_file": "/etc/hilum/openid-secret",
+        "roles": {"staff": "reader"},
+    }
+    readers = Console.model_validate({"openid": openid})
+    openid["roles"] = {"admins": "administrator"}
+    administrators = Console.model_validate({"openid": openid})
+    with closing(Everybody(tmp_path, readers)) as opened:
+        opened.accounts.add("anna", UserRole.ADMINISTRATOR, GOOD)
+        with pytest.raises(HilumError, match="last administrator"):
+            opened.accounts.remove("anna")
+    with closing(Everybody(tmp_path, administrators)) as opened:
+        opened.accounts.remove("anna")
+        assert opened.accounts.all() == []
 
 
 def test_a_session_ends_without_use_and_in_any_case(everybody: Everybody, clock: Clock) -> None:
@@ -201,7 +243,7 @@ def test_keys_that_open_nothing_are_counted_and_keep_nobody_out(everybody: Every
 def test_a_newer_or_damaged_database_says_what_to_do(tmp_path: Path) -> None:
     Everybody(tmp_path, Console()).close()
     with closing(sqlite3.connect(tmp_path / "people.db")) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(OtherVersionError, match="newer Hilum"):
         Everybody(tmp_path, Console())
     (tmp_path / "people.db").write_bytes(b"no database at all" * 100)

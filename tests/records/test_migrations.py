@@ -124,6 +124,8 @@ def test_rows_keep_their_meaning(database: str) -> None:
             {"id": "broken off", "state": "running", "inputs": {"series": ["b.dcm"]}, **about},
         ]
         connection.execute(old.tables["workitem"].insert(), rows)
+        came = {"study_uid": "1.2", "folder": "f", "images": 3, "settled_images": 3}
+        connection.execute(old.tables["study"].insert(), {**came, "first_at": 1.0, "last_at": 2.0})
         results = [
             {
                 "sop_instance_uid": f"1.2.{workitem}",
@@ -151,6 +153,9 @@ def test_rows_keep_their_meaning(database: str) -> None:
         "none": [],
         "broken off": [],  # it is written again; these were owed to nobody
     }
+    assert records.database.transact(
+        lambda c: c.execute(sa.select(tables.listing.c.assessments)).scalars().all()
+    ) == ["|not assessed|"]
     reached = {n: place.state.value for n, place in records.destinations.all().items()}
     assert reached == {"answers": "reachable", "silent": "unreachable"}
     records.close()

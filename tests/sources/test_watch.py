@@ -18,8 +18,10 @@ from factory import a_result, put
 from hilum.dicom.instance import Instance
 from hilum.hints import Counted, Duplicate, Quarantined, Released, Stored
 from hilum.records import Records
-from hilum.records.models import SourceStanding
+from hilum.records.models import NotedPause, SourceStanding
+from hilum.records.states import PausedKind
 from hilum.transport.web import HttpClient, Response
+from hilum.watching import PAUSED_SECONDS
 from hilum.watching.fetching import Pace
 from tests.archives import Orthanc
 from tests.destinations.test_failures import silent_listener
@@ -81,6 +83,21 @@ def test_the_same_by_dicomweb(orthanc: Orthanc, tmp_path: Path) -> None:
         assert len(watch.told(Stored)) == 3
     finally:
         watch.close()
+
+
+def test_a_paused_source_is_left_alone_and_misses_nothing(orthanc: Orthanc, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "scan", 4)
+    with watching(tmp_path / "site", orthanc) as watch:
+        assert watch.records.pauses.begin(NotedPause(PausedKind.SOURCE, "pacs", 1e9, "ann", "busy"))
+        upload(orthanc, files)
+        assert [watch.turn() for _ in range(3)] == [PAUSED_SECONDS] * 3
+        assert watch.received() == set()
+        watch.restart()
+        assert watch.turn() == PAUSED_SECONDS, "a restart does not end a pause"
+        assert watch.records.pauses.end(PausedKind.SOURCE, "pacs", 2e9)
+        arrived(watch, files)
+        watch.until(lambda: watch.told(Released), "the release")
+        assert len(watch.told(Stored)) == 4
 
 
 class Death(BaseException):

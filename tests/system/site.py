@@ -7,7 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from hilum.config import parse
+import tomlkit
+
+from hilum.config import load, parse
+from hilum.config.file import SettingsFile, SettingsText
 from hilum.config.site import Site
 from hilum.process import descendants, fork_server
 from hilum.records import Records, records_url, tables, views
@@ -19,17 +22,20 @@ from hilum_lab.network.processes import available_port, listens
 from tests.archives import Orthanc
 from tests.patience import until
 
-from . import warm
-
+WARM = f"{__package__}.warm"  # nothing for this process to load
+# What a study meets. A console takes its time to start; most tests look at no page.
+WITHOUT_CONSOLE = tuple(role for role in EVERY_ROLE if role is not Role.CONSOLE)
 PATIENT = {"quiet_seconds": 5}  # a busy machine may pause in the middle of a series
 
 
 class Running:
     """A Hilum with all its processes; `send` is the scanner, `settled` waits for the outcome."""
 
-    def __init__(self, site: Site, roles: Collection[Role] = EVERY_ROLE) -> None:
+    def __init__(
+        self, site: Site, roles: Collection[Role], said: SettingsText | None = None
+    ) -> None:
         self.site = site
-        self.supervisor = Supervisor(site, roles)
+        self.supervisor = Supervisor(site, roles, said)
         self.listener = (site.receiver.ae_title, "127.0.0.1", site.receiver.port)
 
     def start(self) -> None:
@@ -46,6 +52,20 @@ class Running:
     @cached_property
     def records(self) -> Records:
         return Records(records_url(self.site))
+
+    @cached_property
+    def file(self) -> SettingsFile:
+        """That its settings stand in."""
+        return SettingsFile(self.site.data.parent / "hilum.toml")
+
+    def change(self, edit: Callable[[str], str]) -> None:
+        """Change the settings file by hand."""
+        self.file.path.write_text(edit(self.file.read().text))
+
+    def followed(self) -> None:
+        """Wait until every process works by what the settings file says."""
+        site, supervisor = load(self.file.path), self.supervisor
+        self.until(lambda: supervisor.site == site and not supervisor._leaving, "the new settings")
 
     def send(self, files: list[Path]) -> None:
         report = sender.send(files, self.listener)
@@ -87,17 +107,29 @@ class Running:
 
 @contextmanager
 def running(
-    folder: Path, roles: Collection[Role] = EVERY_ROLE, **settings: Any
+    folder: Path,
+    roles: Collection[Role] = WITHOUT_CONSOLE,
+    in_file: bool = False,
+    **settings: Any,
 ) -> Iterator[Running]:
-    """Hilum with `settings` on free ports, its data below `folder`; its rules are patient."""
+    """Hilum with `settings` on free ports, its data below `folder`; its rules are patient.
+
+    The settings stand `in_file`, `folder / "hilum.toml"`, and are followed when that changes.
+    """
     base = {
-        "data": folder / "hilum",
+        "data": str(folder / "hilum"),
         "receiver": {"port": available_port(), "low_water_mb": 0},
         "console": {"port": available_port()},
     }
     rules = [PATIENT | rule for rule in settings.pop("rule", [])]
-    fork_server(preload=warm.__name__)
-    hilum = Running(parse({**base, **settings, "rule": rules}), roles)
+    fork_server(preload=WARM)
+    values = {**base, **settings, "rule": rules}
+    said = None
+    if in_file:
+        path = folder / "hilum.toml"
+        path.write_text(tomlkit.dumps(values))
+        said = SettingsFile(path).read()
+    hilum = Running(parse(values), roles, said)
     try:
         hilum.start()
         yield hilum

@@ -12,10 +12,13 @@ from typing import Any
 import pytest
 
 from factory import mr_slices, write
+from hilum.answers import Acceptance, Answer
 from hilum.backup import back_up
 from hilum.cli import main
 from hilum.config import parse
 from hilum.errors import BackupError
+from hilum.inbox import heard
+from hilum.results import DICOM, Result
 from hilum_lab.archives.behaviour import AE_TITLE
 from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
@@ -170,6 +173,27 @@ def test_a_backup_is_whole_or_not_there(tmp_path: Path) -> None:
     assert (made.files, made.bytes, made.linked) == (1, 5, True)
     assert (made.folder / "data" / "incoming" / "a" / "b.dcm").read_bytes() == b"image"
     assert made.folder.stat().st_mode & 0o077 == 0
+
+
+def test_what_an_archive_says_later_does_not_change_a_backup(tmp_path: Path) -> None:
+    site = parse({"data": tmp_path / "data"})
+    config = tmp_path / "hilum.toml"
+    config.touch()
+    result = Result("sr", DICOM, "1.2.3", tmp_path / "r", "1.2", "w")
+
+    def said(comment: str) -> None:
+        answer = Answer(result, Acceptance.NEVER, 0xA900, comment=comment)
+        heard.note(site.data, "pacs", [answer], 1e9)
+
+    said("the first words")
+    made = back_up(site, config, tmp_path / "backup", nothing)
+    assert made.linked
+    said("other words")
+    now = heard.file_of(site.data, "1.2", "w", "pacs")
+    assert "the first words" in now.read_text() and "other words" in now.read_text()
+    assert now.stat().st_mode & 0o777 == 0o600
+    copy = made.folder / "data" / now.relative_to(site.data)
+    assert "other words" not in copy.read_text()
 
 
 def test_a_backup_on_another_disk_is_a_copy(tmp_path: Path, small_disk: Any) -> None:

@@ -18,6 +18,7 @@ from hilum.privacy import OTHERS
 from hilum.process import keep_private
 from hilum.records import Records, records_url, views
 from hilum.records.search import StudyQuery
+from hilum.service.supervisor import EVERY_ROLE
 from plugin import BRIGHT, install_plugin
 from tests.signing_in import asked
 
@@ -38,7 +39,7 @@ def test_markers_stay_in_the_objects(tmp_path: Path, monkeypatch: pytest.MonkeyP
         with pydicom.config.disable_value_validation():
             ds.PatientAge = "MARKERID"  # wrong on purpose: libraries warn with the value
     files = write(slices, tmp_path / "exam")
-    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+    with running(tmp_path, EVERY_ROLE, **site_for(tmp_path, "bright-volume")) as hilum:
         hilum.send(files)
         study_uid = Instance.read(files[0]).study_uid
         hilum.settled(study_uid)
@@ -78,7 +79,7 @@ def test_what_a_run_leaves_is_its_owners_alone(
     before = os.umask(0o022)  # the usual one
     try:
         keep_private()  # as every command does first
-        with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+        with running(tmp_path, EVERY_ROLE, **site_for(tmp_path, "bright-volume")) as hilum:
             hilum.send(files)
             hilum.settled(Instance.read(files[0]).study_uid)
             wide = [p for p in (hilum.site.data, *hilum.site.data.rglob("*")) if is_open(p)]

@@ -8,6 +8,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from hilum.cli import app
+from hilum.service.supervisor import EVERY_ROLE
 from hilum_lab.network.processes import available_port
 from tests.patience import PATIENCE
 from tests.signing_in import asked
@@ -23,7 +24,7 @@ def status(hilum: Running, folder: Path, *options: str) -> str:
 
 def test_a_sender_with_a_wrong_ae_title_is_seen(tmp_path: Path) -> None:
     settings = {"port": available_port(), "allowed_callers": ["MR1"], "low_water_mb": 0}
-    with running(tmp_path, receiver=settings) as hilum:
+    with running(tmp_path, EVERY_ROLE, receiver=settings) as hilum:
         port = str(hilum.site.receiver.port)
         echo = ["echoscu", "-aet", "SCANNER2", "-aec", "HIPPOAI", "127.0.0.1", port]
         for _ in range(3):

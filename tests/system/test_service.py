@@ -14,7 +14,8 @@ from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError
 from hilum.service.preflight import alone_in
 from hilum.service.roles import Role
-from hilum.service.supervisor import EVERY_ROLE, Supervisor, tasks
+from hilum.service.supervisor import EVERY_ROLE, Supervisor
+from hilum.service.tasks import tasks
 from hilum_lab.network.processes import available_port, listens
 from plugin import BRIGHT, install_plugin
 from tests.signing_in import asked
@@ -28,7 +29,7 @@ def test_a_console_that_stands_still_slows_no_decision(
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
     files = write(mr_slices(), tmp_path / "scan")
-    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+    with running(tmp_path, EVERY_ROLE, **site_for(tmp_path, "bright-volume")) as hilum:
         console = hilum.supervisor.processes["console"].pid
         assert console
         os.kill(console, signal.SIGSTOP)

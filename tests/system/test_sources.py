@@ -13,6 +13,7 @@ import pytest
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.records import tables, views
+from hilum.service.supervisor import EVERY_ROLE
 from hilum.sources import orthanc as orthanc_source
 from hilum.transport import sender
 from hilum_lab.network.processes import available_port
@@ -96,7 +97,7 @@ def test_an_image_in_orthanc_is_analysed_and_its_result_stands_beside_it(tmp_pat
     files = exam(tmp_path)
     with (
         Orthanc(tmp_path / "pacs") as orthanc,
-        running(tmp_path, **settings_for(orthanc)) as hilum,
+        running(tmp_path, EVERY_ROLE, **settings_for(orthanc)) as hilum,
     ):
         watched(hilum)
         store(orthanc, files)
@@ -176,7 +177,7 @@ def test_the_hook_wakes_the_watch_at_once_and_nothing_depends_on_it(tmp_path: Pa
         store(orthanc, files[:1])  # nobody listens
         settings = settings_for(orthanc, poll_seconds=600, since="beginning")
         settings["console"] = {"port": console}
-        with running(tmp_path, **settings) as hilum:
+        with running(tmp_path, EVERY_ROLE, **settings) as hilum:
             hilum.until(lambda: len(kept(hilum, files)) == 1, "the first image")
             time.sleep(3)  # until the watch is idle
             store(orthanc, files[1:])  # the next poll is further away than what `until` waits

@@ -14,6 +14,7 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.inbox import Inbox
+from hilum.records.views import WorkitemView
 from hilum.transport import sender
 from hilum_lab.network import exam, parts
 from hilum_lab.network.viewer import Viewer
@@ -26,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(not browser.CHROMIUM, reason="Chromium is not installed"),
 ]
 
-Seen = tuple[browser.Reader, dict, Series, Path, Viewer]
+Seen = tuple[browser.Reader, WorkitemView, Series, Path]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory, sample_exam: Path) -> Iterato
         crop = [i for i in map(Instance.read, incoming.glob("*.dcm")) if not i.is_own_result]
         wanted = item.chosen_series[0].series_uid
         series = Series.of([i for i in crop if i.series_uid == wanted])
-        yield reader, item, series, hilum.site.data / "results" / item.id, viewer
+        reader.open_study(viewer.study_url(exam.study_uid()))
+        keep(reader, "study")
+        yield reader, item, series, hilum.site.data / "results" / item.id
 
 
 def series_called(reader: browser.Reader, word: str) -> str:
@@ -55,8 +58,7 @@ def series_called(reader: browser.Reader, word: str) -> str:
 
 
 def test_the_outline_lies_on_the_right_voxels(seen: Seen) -> None:
-    reader, _item, series, results, viewer = seen
-    reader.open_study(viewer.study_url(exam.study_uid()))
+    reader, _item, series, results = seen
     reader.show("HippoCrop")
     description = series_called(reader, "segmentation")
     reader.load_segmentation(description)
@@ -74,9 +76,7 @@ def test_the_outline_lies_on_the_right_voxels(seen: Seen) -> None:
 
 
 def test_the_report_draws_and_states_the_volumes(seen: Seen) -> None:
-    reader, item, _series, _results, viewer = seen
-    reader.open_study(viewer.study_url(exam.study_uid()))
-    keep(reader, "study")
+    reader, item, _series, _results = seen
     texts = " ".join(reader.open_report(series_called(reader, "measurements")))
     keep(reader, "report")
     assert texts.count("Volume:") == 1  # where one part is all of the organ, one label is enough
@@ -85,8 +85,7 @@ def test_the_report_draws_and_states_the_volumes(seen: Seen) -> None:
 
 
 def test_the_picture_and_the_pdf_are_there(seen: Seen) -> None:
-    reader, _item, _series, _results, viewer = seen
-    reader.open_study(viewer.study_url(exam.study_uid()))
+    reader, *_ = seen
     reader.show(series_called(reader, "picture"))
     keep(reader, "picture")
     assert reader.picture().std() > 20

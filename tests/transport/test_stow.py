@@ -91,14 +91,13 @@ def as_xml(answer: Response) -> Response:
     [
         (Response(200, b"", ""), [0, 0, 0, 0]),
         (Response(204, b"", ""), [0, 0, 0, 0]),
-        (Response(200, b"<html>stored", "text/html"), [0, 0, 0, 0]),
         (Response(409, b"", ""), [0x0110] * 4),
         (told(409, _00081198=[item("1.2.1", REASON, 0xA778)]), [0xA778] * 4),
         (told(202, _0008119A=[item("", REASON, 0x0122)]), [0x0122, 0, 0, 0]),
         (told(202, _00081198=[item("9.9", REASON, 0xA900)]), [0xA900, 0, 0, 0]),
         (told(200, _00081199=[item(f"9.{n}") for n in range(4)]), [0xB000] * 4),
     ],
-    ids=["empty", "204", "html", "409", "409 named", "no UID", "other UID", "changed UIDs"],
+    ids=["empty", "204", "409", "409 named", "no UID", "other UID", "changed UIDs"],
 )
 def test_answers_that_name_no_object_of_ours(answer: Response, expected: list[int]) -> None:
     assert statuses(answer) == expected

@@ -12,7 +12,7 @@ from hilum.config.kinds import NotifierSettings
 from hilum.config.site import Site
 from hilum.records import Records
 from hilum.records.models import BegunAlarm, Notice
-from hilum.severity import AlarmChange
+from hilum.severity import AlarmChange, Severity
 
 REMIND_SECONDS = 24 * 3600.0  # after which what still stands is told again
 
@@ -51,7 +51,9 @@ class AlarmLog:
         over = [begun for name, begun in self._known.items() if name not in alarms]
         for alarm, change in told:
             if change is AlarmChange.BEGAN:
-                log.error("alarm: %s: %s", alarm.text, alarm.cure_here)
+                is_fault = alarm.severity is not Severity.INFORMATION
+                level = logging.ERROR if is_fault else logging.INFO
+                log.log(level, "alarm: %s: %s", alarm.text, alarm.cure_here)
             begun = _begun(alarm, now)
             self._records.alarms.begin(begun, self._notices(begun, change, now))
             self._known[begun.name] = begun

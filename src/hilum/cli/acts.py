@@ -13,6 +13,8 @@ from hilum.records.states import RequestAction
 from hilum.terminal import progress_of_steps
 from hilum.wording import counted
 
+GOES_ON = (RequestAction.RELEASE, RequestAction.RESEND, RequestAction.RETRY)  # after the answer
+
 WorkitemId = Annotated[str, typer.Argument(help="The end of its id, as `hilum status` shows it.")]
 
 
@@ -75,7 +77,8 @@ def resend(
 @app.command()
 def retry(
     workitem: Annotated[
-        str, typer.Argument(help="The end of its id, its study's address, or the end of its UID.")
+        str,
+        typer.Argument(help="The end of its id; or its study's address, accession number or UID."),
     ],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
@@ -118,10 +121,16 @@ def _ask_for_all(action: RequestAction, workitems: list[str], config: Path, reas
     site, records = site_and_records(config)
     all_done = True
     patience = PATIENCE
+    studies: set[str] = set()
     for workitem in workitems:
         workitem_id = workitem_called(records, workitem)
         done, answer = ask_on_record(site, records, action, workitem_id, reason, patience)
         say.print(f"{workitem_id[-8:]}: {escape(answer)}")
         all_done = all_done and done
         patience = 0.0 if answer == NOTED else PATIENCE
+        if done:
+            studies.add(records.workitems.one(workitem_id).study_uid)
+    if action in GOES_ON and studies:
+        shows = f"trace {studies.pop()}" if len(studies) == 1 else "status --unfinished"
+        say.print(f"`hilum {shows}` shows what becomes of it")
     return all_done

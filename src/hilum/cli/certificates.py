@@ -75,4 +75,15 @@ def _settings(folder: Path, hosts: list[str]) -> str:
         f'certificate_file = "{ours}.pem"',
         f'key_file = "{ours}.key"',
     ]
-    return "\n".join(["[receiver.tls]", *lines, "", "[destination.tls]", *lines])
+    return "\n".join(
+        [
+            "# Once in the file, after the settings of [receiver]:",
+            "[receiver.tls]",
+            *lines,
+            "",
+            "# Right below each [[destination]] that is called by TLS, after its other settings,",
+            "# and before whatever begins with a bracket next. [source.tls] goes in the same way.",
+            "[destination.tls]",
+            *lines,
+        ]
+    )

@@ -28,14 +28,8 @@ def check(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
 
     Whether archives answer is not asked: `hilum destinations` and `hilum sources` do that.
     """
+    from hilum.checking import CHECKS
     from hilum.config import load
-    from hilum.service.preflight import (
-        check_console,
-        check_ends,
-        check_norms,
-        check_rules,
-        check_walls,
-    )
 
     site = None
     try:
@@ -44,13 +38,7 @@ def check(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     except ConfigurationError as error:
         checked = [CheckedPart("settings", str(error))]
     if site is not None:
-        checked += [
-            _checked("rules and modules", check_rules, site),
-            _checked("walls around modules", check_walls, site),
-            _checked("norms", check_norms, site),
-            _checked("console", check_console, site),
-            _checked("archives, notifiers and certificates", check_ends, site),
-        ]
+        checked += [_checked(part, look, site) for part, look in CHECKS.items()]
     if as_json:
         print_json(checked)
     else:

@@ -1,4 +1,4 @@
-"""Commands that need no running Hilum: analyse a folder, send, echo, list the modules."""
+"""Commands that need no running Hilum: analyse a folder, send, echo."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from hilum.cli.app import AsJson, Models, app, out, print_json, say
 from hilum.config.fields import ae_title
@@ -120,32 +119,6 @@ def echo(
 
     tls = _tls(tls_ca, tls_certificate, tls_key)
     out.print(f"{to} answers, {1000 * sender.echo(address(to), tls=tls):.0f} ms")
-
-
-@app.command()
-def modules(models: Models = None, as_json: AsJson = False) -> None:
-    """List the installed modules, their versions and the hashes of their weights."""
-    from hilum.hosts.walls import in_words, standing
-    from hilum.module import discover, facts_of, installed_modules
-
-    found, problems = discover(models)
-    for name in found.keys() - installed_modules().keys():
-        try:
-            found[name]()  # the card alone does not say whether its network is what it describes
-        except HilumError as error:
-            problems[name] = str(error)
-            del found[name]
-    facts = [vars(facts_of(module)) for module in found.values()]
-    if as_json:
-        print_json(facts)
-        return
-    table = Table("module", "version", "title", "weights SHA-256", box=None)
-    for fact in facts:
-        table.add_row(fact["name"], fact["version"], fact["title"], fact["weights_sha256"][:16])
-    out.print(table)
-    out.print(in_words(standing()))
-    for name, problem in problems.items():
-        say.print(f"[bold red]{name}[/]: {problem}")
 
 
 def _require(folder: Path) -> None:

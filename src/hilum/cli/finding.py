@@ -22,7 +22,7 @@ from hilum.cli.app import (
     site_and_records,
 )
 from hilum.errors import HilumError
-from hilum.records.states import StudyOrder, StudyState
+from hilum.records.states import AssessmentStanding, StudyOrder, StudyState
 from hilum.wording import counted
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ Modules = Annotated[
 Modalities = Annotated[
     list[str] | None,
     typer.Option("--modality", help="Only studies with images of this modality."),
+]
+Assessments = Annotated[
+    list[AssessmentStanding] | None,
+    typer.Option("--assessment", help="Only studies with a result that stands so with readers."),
 ]
 Reason = Annotated[str, typer.Option(help="Only studies whose reason or result has these words.")]
 Sort = Annotated[StudyOrder, typer.Option(help="How the studies are sorted.")]
@@ -73,6 +77,7 @@ def find(
     modality: Modalities = None,
     module: Modules = None,
     state: States = None,
+    assessment: Assessments = None,
     reason: Reason = "",
     sort: Sort = StudyOrder.NEWEST,
     page: Page = 1,
@@ -101,6 +106,7 @@ def find(
         modalities=tuple(modality or ()),
         modules=tuple(module or ()),
         states=tuple(state or ()),
+        assessments=tuple(assessment or ()),
         reason=reason,
         order=sort,
     )
@@ -157,6 +163,7 @@ def command_for(query: "StudyQuery", command: str, page: int, unfinished: bool =
         ("--modality", query.modalities),
         ("--module", query.modules),
         ("--state", query.states),
+        ("--assessment", query.assessments),
         ("--reason", (query.reason,)),
         ("--sort", () if query.order is StudyOrder.NEWEST else (query.order,)),
     ]

@@ -147,9 +147,10 @@ def remove_token(name: TokenName, config: Config = DEFAULT_CONFIG) -> None:
 def console(config: Config = DEFAULT_CONFIG) -> None:
     """Print a link that opens the console in a browser of this machine, once."""
     from hilum.config import load
-    from hilum.people.entrance import entrance, system_user
+    from hilum.people.entrance import entrance, require_console, system_user
 
     site = load(config)
+    require_console(site)
     link = entrance(site, 60 * LINK_MINUTES, system_user())
     say.print(f"this link signs you in as administrator, once, within {LINK_MINUTES} minutes:")
     out.print(link)

@@ -22,15 +22,14 @@ def serve(
     role: Annotated[Role | None, typer.Option(help="Only the processes of this role.")] = None,
 ) -> None:
     """Run Hilum with your PACS and your rules, from hilum.toml."""
-    from hilum.config import load
+    from hilum.config.file import SettingsFile
 
-    site = load(config)
     fork_server(preload="hilum.service.supervisor")  # it imports beside us
     with lasting_imports():
         from hilum.service.supervisor import EVERY_ROLE, serve_until_stopped
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    serve_until_stopped(site, [role] if role else EVERY_ROLE)
+    serve_until_stopped(SettingsFile(config.absolute()), [role] if role else EVERY_ROLE)
 
 
 ROUTING = """\

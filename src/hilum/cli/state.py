@@ -9,6 +9,7 @@ from hilum.cli.app import (
     DEFAULT_CONFIG,
     AsJson,
     Config,
+    StudyName,
     app,
     clock,
     out,
@@ -25,6 +26,7 @@ from hilum.cli.finding import (
     States,
     command_for,
 )
+from hilum.cli.pausing import pause_words
 from hilum.config.kinds import DestinationSettings
 from hilum.errors import HilumError
 from hilum.records.states import (
@@ -35,9 +37,10 @@ from hilum.records.states import (
     WorkitemKind,
 )
 from hilum.severity import Severity
-from hilum.wording import counted
+from hilum.wording import clauses, counted
 
 if TYPE_CHECKING:
+    from hilum.config.site import Site
     from hilum.records.models import Delivery
     from hilum.records.search import StudyQuery
     from hilum.records.views import (
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     from hilum.rejections import Rejection
 
 PAGE = 50  # objects
+STYLES = {Severity.INFORMATION: "bold", Severity.WARNING: "bold yellow"}  # of alarms
 UNSETTLED = (DeliveryState.DELAYED, DeliveryState.ASKED, *PARKED)
 
 
@@ -102,14 +106,16 @@ def status(
         return
     for alarm in alarms:
         since = f" since {clock(alarm.since)}" if alarm.since else ""
-        style = "bold yellow" if alarm.severity is Severity.WARNING else "bold red"
-        said = escape(f"{alarm.text}; {alarm.cure_here}")
+        style = STYLES.get(alarm.severity, "bold red")
+        said = escape(clauses(alarm.text, alarm.cure_here))
         out.print(f"[{style}]alarm{since}, {alarm.severity}[/]: {said}")
     for source in sources:
         out.print(_source_line(source))
     for destination in destinations:
         out.print(_destination_line(destination))
     _show_studies(studies, query, unfinished)
+    if not studies.found:
+        out.print(_nothing(site, studies.total))
     _show_rejections(rejections)
     _show_quarantine(quarantine)
 
@@ -197,15 +203,20 @@ def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> No
 
 @app.command()
 def trace(
-    study: Annotated[str, typer.Argument(help="Address, Study Instance UID, or its end.")],
+    study: StudyName,
     config: Config = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Show every event of one study in order, with times and reasons."""
+    """Show every event of one study in order, with times and reasons, and what people asked for."""
+    from contextlib import closing
+
+    from hilum.asked import trace_with_people
+    from hilum.audit import AuditStore, audit_file
     from hilum.records import views
 
-    records = site_and_records(config)[1]
-    lines = views.trace(records, views.study_called(records, study))
+    site, records = site_and_records(config)
+    with closing(AuditStore(audit_file(site.data))) as store:
+        lines = trace_with_people(records, store, views.study_called(records, study))
     if as_json:
         print_json(lines)
         return
@@ -230,6 +241,13 @@ def _show_studies(shown: "StudyPage", query: "StudyQuery", unfinished: bool) -> 
     is_all = shown.found == shown.total
     if shown.pages > 1 or not (is_all or unfinished):
         _show_pages(shown, query, unfinished)
+
+
+def _nothing(site: "Site", studies: int) -> str:
+    """What is said where the list is empty."""
+    if studies:
+        return f"none of {counted(studies, 'study')} is like that"
+    return f"no study has come yet; `hilum serve` listens as {site.receiver.title_and_place}"
 
 
 def _show_pages(shown: "StudyPage", query: "StudyQuery", unfinished: bool) -> None:
@@ -280,7 +298,9 @@ def _besides(study: "StudyView") -> str:
 
 def _source_line(source: "SourceView") -> str:
     parts = [f"source {source.name} ({source.kind})  [bold]{source.state}[/]"]
-    if source.since is not None:
+    if source.paused:
+        parts = [f"source {source.name} ({source.kind})", pause_words(source.paused)]
+    elif source.since is not None:
         parts.append(f"since {clock(source.since)}")
         behind = counted(source.behind, "change")
         parts.append(f"{counted(source.fetched, 'image')} fetched, {behind} behind")
@@ -309,7 +329,9 @@ def _quarantined_line(item: "QuarantinedView") -> str:
 
 def _destination_line(destination: "DestinationView") -> str:
     parts = [f"destination {destination.name} ({destination.kind})"]
-    if destination.state is DestinationState.UNREACHABLE and destination.since is not None:
+    if destination.paused:
+        parts.append(pause_words(destination.paused))
+    elif destination.state is DestinationState.UNREACHABLE and destination.since is not None:
         since = clock(destination.since)
         parts.append(f"[bold red]unreachable since {since}[/], called every few seconds")
         parts.append(escape(destination.problem))

@@ -17,19 +17,30 @@ from hilum.wording import suggestion
 
 def load(path: Path) -> Site:
     """Read `path`; raise `ConfigurationError` naming the key and what is expected."""
+    text = text_of(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        return site_in(text)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+
+
+def text_of(path: Path) -> str:
+    """What stands in `path`, byte for byte; raises `ConfigurationError`."""
+    try:
+        return path.read_bytes().decode()
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path} is not UTF-8") from error
     except OSError as error:
         cure = " `hilum init` writes one." if isinstance(error, FileNotFoundError) else ""
         raise ConfigurationError(f"{path}: {error.strerror}.{cure}") from error
+
+
+def site_in(text: str) -> Site:
+    """The settings that `text` gives; raises `ConfigurationError`."""
     try:
         return parse(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path} is not TOML: {error}") from error
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{path}: {error}") from error
+        raise ConfigurationError(f"this is not TOML: {error}") from error
 
 
 def parse(values: dict[str, Any]) -> Site:
@@ -50,6 +61,7 @@ def _check_names(site: Site) -> None:
     for several, names in (
         ("destinations have the same name", [destination.name for destination in site.destination]),
         ("sources have the same name", [source.name for source in site.source]),
+        ("rules have the same name", [rule.name for rule in site.rule if rule.name]),
         ("notifiers have the same name", [notifier.name for notifier in site.notify]),
         ("hosts are for the same module", [host.module for host in site.host]),
     ):

@@ -100,6 +100,10 @@ class Console(Settings):
     session_hours: float = Field(
         12, gt=0, description="Sign people out after so many hours in any case."
     )
+    upload_gib: float = Field(
+        20, gt=0, description="Most GiB of one upload, as it comes and as it is unpacked."
+    )
+    upload_files: int = Field(100_000, gt=0, description="Most files of one upload.")
     openid: OpenId | None = Field(
         None, description="Sign-in by OpenID Connect; without it only by accounts of Hilum."
     )
@@ -113,6 +117,11 @@ class Console(Settings):
     def is_encrypted(self) -> bool:
         """Whether browsers speak https, to us or to a proxy before us."""
         return self.tls is not None or self.behind_proxy
+
+    @property
+    def has_other_administrators(self) -> bool:
+        """Whether somebody may be administrator without an account of Hilum."""
+        return self.openid is not None and "administrator" in self.openid.roles.values()
 
     def check(self) -> None:
         """Read the files; `ConfigurationError`, with the cure, if one cannot be used."""

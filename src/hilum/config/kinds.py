@@ -289,7 +289,8 @@ class NotifierSettings(Settings):
     )
     kind: str = Field(description="How it is told; each kind has settings of its own.")
     severity: Severity = Field(
-        Severity.WARNING, description="Mildest alarms that are told: warning, error or critical."
+        Severity.WARNING,
+        description="Mildest alarms that are told: information, warning, error or critical.",
     )
     pause_seconds: float = Field(
         300,

@@ -77,6 +77,11 @@ class Receiver(Settings):
         512, ge=0, description="Free disk space in MiB below which images are refused (0xA700)."
     )
 
+    @property
+    def title_and_place(self) -> str:
+        """How a sender calls it, in words."""
+        return f"{self.ae_title} on {self.host}:{self.port}"
+
     @model_validator(mode="after")
     def _has_certificates_to_look_at(self) -> "Receiver":
         if self.allowed_certificates and not (self.tls and self.tls.ca_file):
@@ -140,6 +145,9 @@ class Rule(Settings):
     """Which module analyses what, and where its results go."""
 
     module: str = Field(description="Name of the module, as `hilum modules` lists it.")
+    name: Name | Literal[""] = Field(
+        "", description="What the console and commands call the rule; empty means its module."
+    )
     series: dict[Keyword, Regex] = Field(
         default_factory=dict,
         description="What this site calls the series: DICOM keyword = regular expression.",
@@ -263,6 +271,22 @@ class Site(Settings):
     route: tuple[Route, ...] = Field((), description="Where results are sent on to.")
     notify: tuple[AnyNotifier, ...] = Field((), description="Who is told of alarms.")
     norms: tuple[NormsSettings, ...] = Field((), description="Norms of your own; Hilum has none.")
+
+    @property
+    def rules_by_name(self) -> dict[str, Rule]:
+        """The rules by what they are called.
+
+        One without a name is called as its module, or `module-2` where that is taken.
+        """
+        taken = {rule.name for rule in self.rule}
+        found = {}
+        for rule in self.rule:
+            called, number = rule.name or rule.module, 2
+            while not rule.name and called in taken:
+                called, number = f"{rule.module}-{number}", number + 1
+            taken.add(called)
+            found[called] = rule
+        return found
 
     def destinations(self, names: tuple[str, ...]) -> tuple[DestinationSettings, ...]:
         """The settings of the destinations called `names`."""

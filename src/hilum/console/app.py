@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from hilum.audit import Auditor
+from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.console import api, mishaps, pages
 from hilum.console.desk import Desk
@@ -17,9 +18,12 @@ from hilum.console.endpoints import COOKIE, TOKEN, found_in
 from hilum.console.guard import GuardedRoute, cookie_name
 from hilum.console.protection import Protection
 from hilum.console.rendering import Rendering
+from hilum.console.uploads_door import Admission
+from hilum.inbox import Inbox
 from hilum.module import ModuleFacts, Need
 from hilum.people.everybody import Everybody
 from hilum.records import Records
+from hilum.uploading.uploads import Uploads
 
 NO_CARDS: Mapping[str, Path] = {}
 NO_NEEDS: Mapping[str, Mapping[str, Need]] = {}
@@ -43,6 +47,7 @@ class _Application(FastAPI):
 @asynccontextmanager
 async def _closing(made: FastAPI) -> AsyncIterator[None]:
     yield
+    made.state.desk.uploads.close()
     made.state.desk.everybody.close()
     made.state.desk.auditor.close()
 
@@ -53,8 +58,12 @@ def application(
     installed: Iterable[ModuleFacts],
     cards: Mapping[str, Path] = NO_CARDS,
     needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
+    file: SettingsFile | None = None,
 ) -> FastAPI:
-    """The ASGI application of one site; `cards` and `needs` are by the name of their module."""
+    """The ASGI application of one site; `cards` and `needs` are by the name of their module.
+
+    `file` is where its settings stand, None where they are not to be changed.
+    """
     made = _Application(
         title="Hilum",
         version=version("hilum"),
@@ -71,8 +80,10 @@ def application(
     parts = [*found_in(api), *found_in(pages)]
     menu = [entry for endpoints in parts for entry in endpoints.menu()]
     everybody = Everybody(site.data, site.console)
-    shared = (Rendering(menu), everybody, Auditor(site.data))
-    made.state.desk = Desk(site, records, tuple(installed), cards, needs, *shared)
+    auditor = Auditor(site.data)
+    uploads = Uploads(site.data, Admission(records, auditor, Inbox(site.data)))
+    shared = (Rendering(menu), everybody, auditor, uploads)
+    made.state.desk = Desk(site, records, tuple(installed), cards, needs, *shared, file)
     mishaps.add_to(made)
     for endpoints in parts:
         endpoints.add_to(made)

@@ -9,13 +9,16 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Request
 
 from hilum.audit import Auditor
+from hilum.config.file import SettingsFile
 from hilum.config.site import Site
+from hilum.config.versions import SettingsVersions
 from hilum.console.finds import Finds
 from hilum.console.patience import Patience
 from hilum.console.rendering import Rendering
 from hilum.module import ModuleFacts, Need
 from hilum.people.everybody import Everybody
 from hilum.records import Records
+from hilum.uploading.uploads import Uploads
 
 HASHES_AT_ONCE = 2  # each takes 64 MiB
 ABROAD_AT_ONCE = 4  # questions to the provider of OpenID Connect, which may be slow
@@ -26,11 +29,12 @@ LOOKUPS_AT_ONCE = 4  # of sessions and tokens; they never wait for pages
 class Desk:
     """The settings, the records and the installed modules.
 
+    `file` is where the settings stand, None where Hilum was given them otherwise.
     `cards` and `needs` (inputs) are by the name of their module. `rendering` makes pages.
     `patience` is that of watchdogs and monitoring, which must not wait behind people. `everybody`
     is asked in few threads: `hashing` for passwords, `lookups` for the rest; `abroad` is for the
     provider that people may sign in at. Whatever a person does, and each page with patient data, is
-    noted by `auditor`.
+    noted by `auditor`. `uploads` are those under way.
     """
 
     site: Site
@@ -41,11 +45,18 @@ class Desk:
     rendering: Rendering
     everybody: Everybody
     auditor: Auditor
+    uploads: Uploads
+    file: SettingsFile | None = None
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     abroad: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(ABROAD_AT_ONCE))
     lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE))
     patience: Patience = field(default_factory=Patience)
     finds: Finds = field(default_factory=Finds)
+
+    @property
+    def versions(self) -> SettingsVersions:
+        """The settings that were followed so far."""
+        return SettingsVersions(self.site.data)
 
 
 def _desk_of(request: Request) -> Any:

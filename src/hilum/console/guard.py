@@ -22,7 +22,8 @@ from fastapi.routing import APIRoute
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, ObjectType
 from hilum.config.console import Console
 from hilum.console.desk import Desk
-from hilum.console.endpoints import PERMISSION
+from hilum.console.endpoints import PERMISSION, STREAMED
+from hilum.console.multipart import MULTIPART, MultipartForm
 from hilum.console.protection import SAFE
 from hilum.errors import HilumError
 from hilum.people.roles import Permission
@@ -30,7 +31,7 @@ from hilum.people.visitor import Visitor
 
 TOKEN_HEADER, TOKEN_FIELD = "X-Hilum-Token", "form_token"
 REFRESH_HEADER = "X-Hilum-Refresh"  # a page renews itself, and nobody needs to sit before it
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+FORMS = ("application/x-www-form-urlencoded", MULTIPART)
 
 Answer = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -55,10 +56,12 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Answer:
         """Ask first, then answer as usual."""
         answer = super().get_route_handler()
-        permission = Permission((self.openapi_extra or {})[PERMISSION])
+        described = self.openapi_extra or {}
+        permission = Permission(described[PERMISSION])
         bar = _bar_of_api if self.include_in_schema else _bar_of_page
 
         async def guarded(request: Request) -> Response:
+            request.state.form = MultipartForm(request) if STREAMED in described else None
             if permission is not Permission.NONE:
                 found = await _visitor(request, permission)
                 if isinstance(found, Barred):
@@ -157,7 +160,11 @@ def _is_use(request: Request) -> bool:
 async def _form_token(request: Request) -> str:
     if (shown := request.headers.get(TOKEN_HEADER)) is not None:
         return shown
-    if request.headers.get("content-type", "").partition(";")[0] in FORMS:
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    if request.state.form is not None:  # its first field, and nothing else is read
+        is_form = kind == MULTIPART
+        return await request.state.form.first_value(TOKEN_FIELD) if is_form else ""
+    if kind in FORMS:
         return str((await request.form()).get(TOKEN_FIELD, ""))
     return ""
 

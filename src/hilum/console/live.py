@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 LOOK_SECONDS = 1.0
 ALIVE_SECONDS = 5.0  # between two signs of life
+ALIVE = "event: alive\ndata: -\n\n"
 
 
 class ChangeStream:
@@ -44,7 +45,7 @@ class ChangeStream:
                 if value is None or not await may_go_on():
                     return
                 if not value:
-                    yield ":\n\n"  # a comment, so that proxies do not close the connection
+                    yield ALIVE  # pages say that they may be out of date when it does not come
                     continue
                 yield f"data: {value}\n\n"
         finally:

@@ -1,15 +1,17 @@
 """Pages from templates. Whatever was received is escaped, and never marked as safe."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from hilum.console.commands import in_place_of
 from hilum.console.endpoints import MenuEntry
 from hilum.wording import counted, sentence
 
@@ -24,6 +26,7 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "ok",
         "shown",
         "has it",
+        "taken in",
     ),
     "working": (
         "receiving",
@@ -37,6 +40,9 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "waiting for images",
         "waiting for a worker",
         "on its way",
+        "coming",
+        "reading",
+        "supplemented",
     ),
     "caution": (
         "held",
@@ -56,6 +62,8 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "refused by the module",
         "does not have it",
         "no answer in time",
+        "quarantined",
+        "readers disagree",
     ),
     "failed": (
         "failed",
@@ -67,8 +75,9 @@ LOOKS = {  # the look of a state on a page: colour and sign
         "error",
         "cannot be judged",
         "cannot be asked",
+        "rejected",
     ),
-    "stopped": ("cancelled", "withdrawn"),
+    "stopped": ("cancelled", "withdrawn", "stopped", "paused", "disabled", "information"),
 }
 LOOK_OF = {state: look for look, states in LOOKS.items() for state in states}
 
@@ -104,13 +113,26 @@ def clock(at: float | None) -> Markup:
     )
 
 
-def code(text: str) -> Markup:
-    """Text whose parts in backticks are commands or settings."""
+@pass_context
+def code(context: Context, text: str) -> Markup:
+    """Text whose parts in backticks are commands or settings.
+
+    What the console can do stands in place of a command, with a link; the `addresses` of a page say
+    where the studies are that commands name.
+    """
     parts = str(text).split("`")
-    marked = [
-        Markup("<code>{}</code>").format(p) if i % 2 else escape(p) for i, p in enumerate(parts)
-    ]
+    addresses = context.get("addresses", {})
+    marked = [_marked(p, addresses) if i % 2 else escape(p) for i, p in enumerate(parts)]
     return Markup("").join(marked)
+
+
+def _marked(command: str, addresses: Mapping[str, str]) -> Markup:
+    place = in_place_of(command, addresses)
+    if place is None:
+        return Markup("<code>{}</code>").format(command)
+    if not place.path:
+        return Markup("<b>{}</b>").format(place.label)
+    return Markup('<a href="{}">{}</a>').format(place.path, place.label)
 
 
 def look(state: object) -> str:

@@ -4,7 +4,8 @@ import asyncio
 import os
 import resource
 import ssl
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -14,10 +15,12 @@ from fastapi import FastAPI
 
 from hilum.audit.sending import AuditKeeper
 from hilum.config.console import Console
+from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.config.tls import ListenerTls
 from hilum.console.app import NO_CARDS, NO_NEEDS, application
 from hilum.console.connections import LARGEST_HEAD, BoundedConnection
+from hilum.console.exchange import Exchange
 from hilum.module import ModuleFacts, Need
 from hilum.records import Records
 from hilum.transport.tls import listener_context
@@ -30,7 +33,14 @@ MOST_FILES = 4096  # that may be open, where the system allows it: handshakes of
 
 
 class _Server(uvicorn.Server):
-    """Ends at once when it is told to: it only reads. So it need not look ten times a second."""
+    """Ends at once when it is told to: it only reads. So it need not look ten times a second.
+
+    `each_second` is called so often.
+    """
+
+    def __init__(self, config: uvicorn.Config, each_second: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._each_second = each_second
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         os._exit(0)
@@ -40,6 +50,7 @@ class _Server(uvicorn.Server):
         while not await self.on_tick(counter):
             counter += 10  # the base class counts tenths of a second
             await asyncio.sleep(1.0)
+            self._each_second()
 
 
 def serve(
@@ -48,14 +59,16 @@ def serve(
     installed: Iterable[ModuleFacts],
     cards: Mapping[str, Path] = NO_CARDS,
     needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
+    file: SettingsFile | None = None,
 ) -> None:
     """Serve the console until SIGTERM."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = 0 <= most < MOST_FILES
     resource.setrlimit(resource.RLIMIT_NOFILE, (most if few else MOST_FILES, most))
-    made = application(site, records, installed, cards, needs)
+    made = application(site, records, installed, cards, needs, file)
     AuditKeeper(site.audit, made.state.desk.auditor).start()
-    _Server(configuration(made, site.console, site.console.port)).run()
+    threading.Thread(target=made.state.desk.uploads.tidy, name="tidying", daemon=True).start()
+    _Server(configuration(made, site.console, site.console.port), Exchange(made).turn).run()
 
 
 def configuration(made: FastAPI, console: Console, port: int) -> uvicorn.Config:

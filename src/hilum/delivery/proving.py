@@ -21,7 +21,7 @@ from hilum.records.models import CommitmentRequest, Delivery, Workitem
 from hilum.records.states import DeliveryState, EventKind, WorkitemKind
 from hilum.results import DICOM, Result
 from hilum.transport.statuses import meaning_of
-from hilum.wording import counted
+from hilum.wording import clauses, counted
 
 FIRST_PAUSE_SECONDS = 2.0
 LAST_PAUSE_SECONDS = 1800.0
@@ -158,7 +158,7 @@ class Proving:
 
     def _not_shown(self, text: str) -> Attempt:
         said = f"accepted, but {text}" if not text.startswith("accepted") else text
-        whole = f"{said}; look for it there; {ASK_AGAIN}"
+        whole = clauses(said, "look for it there", ASK_AGAIN)
         return Attempt(self._delivery, DeliveryState.NOT_SHOWN, whole)
 
     def _warnings(self, missing: Sequence[Result]) -> str:
@@ -269,7 +269,8 @@ class Proving:
         self._delivery = replace(self._delivery, filed_as=found.number)
         if found.misfiled:
             cure = self._offer(self._item, found, self._settings.name)
-            return Attempt(self._delivery, DeliveryState.MISFILED, f"{found.misfiled}; {cure}")
+            text = clauses(found.misfiled, cure)
+            return Attempt(self._delivery, DeliveryState.MISFILED, text)
         self._tell_what_differs(found)
         return Attempt(self._delivery, state, text)
 

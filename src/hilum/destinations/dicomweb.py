@@ -24,7 +24,13 @@ from hilum.transport.qido import (
     matches,
     studies_of,
 )
-from hilum.transport.stow import MultipartFiles, answers_in, comment_in, is_about_objects
+from hilum.transport.stow import (
+    MultipartFiles,
+    answers_in,
+    comment_in,
+    is_about_objects,
+    is_web_page,
+)
 from hilum.transport.web import BUSY, EVERY_STATUS, Failures, HttpClient, Response, batches
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
@@ -48,6 +54,10 @@ OFFERED = (  # how an archive that stores may answer to a request without an obj
 
 FAILURES = Failures(DeliveryDelayed, DeliveryRefused, DeliveryRefused)
 NO_STOW = f"the address does not take results: enable STOW-RS there, or correct url, {RESTART}"
+WEB_PAGE = (
+    f"it answers with a web page, so nothing shows that it stores: correct url, {RESTART}, or let "
+    "whatever stands in front of it (a login page, a proxy) pass STOW-RS on"
+)
 NO_QIDO = (
     "it does not answer queries (QIDO-RS): enable them there, or name the service that does "
     f'(query_url), or set proof = "accepted", {RESTART}'
@@ -172,6 +182,9 @@ def _stored(peer: HttpClient, sent: Sequence[Result]) -> Iterator[Answer]:
         if body.begun:
             yield from (Answer(result, Acceptance.UNKNOWN, text=str(error)) for result in sent)
         raise
+    if is_web_page(answer):
+        yield from (Answer(result, Acceptance.UNKNOWN, text=WEB_PAGE) for result in sent)
+        raise peer.refusal(WEB_PAGE)
     if is_about_objects(answer):
         yield from answers_in(answer, sent)
     elif answer.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -204,7 +217,9 @@ def _try_to_store(peer: HttpClient) -> None:
     """Store no object at all; a service that stores answers that, in whichever way."""
     body = MultipartFiles([])
     headers = {**body.headers, "Accept": DICOM_JSON}
-    peer.ask("POST", "studies", expected=OFFERED, content=body, headers=headers)
+    answer = peer.ask("POST", "studies", expected=OFFERED, content=body, headers=headers)
+    if is_web_page(answer):
+        raise peer.refusal(WEB_PAGE)
 
 
 def _place_of(image: "Instance") -> str:

@@ -15,7 +15,9 @@ from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, s
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, SOP_CLASSES, Result
+from hilum.retrieving import Moved
 from hilum.searching import StudySearch
+from hilum.wording import clauses
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
@@ -129,6 +131,11 @@ class DimseDestination:
                     found.append(text_of(match, "StudyInstanceUID"))
         return found
 
+    def send_to(self, study_uid: str, ae_title: str) -> Iterator[Moved]:
+        from hilum.transport.query import move
+
+        return move(study_uid, ae_title, self._asked)
+
     def _listed(self, instances: Sequence["Instance"], one_by_one: bool = False) -> set[str]:
         """The SOP Instance UIDs that are shown in the series of `instances`, or of these alone."""
         queries = {}
@@ -185,7 +192,7 @@ class DimseDestination:
                     return found
                 raise
             except DeliveryRefused as error:
-                raise DeliveryRefused(f"{error}; {self._how_to_be_asked}") from error
+                raise DeliveryRefused(clauses(str(error), self._how_to_be_asked)) from error
             except DeliveryDelayed:
                 is_slow = time.monotonic() - began >= self._asked.timeout
                 if is_slow or not (is_first or is_answered(lambda: echo(self._asked))):

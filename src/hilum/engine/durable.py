@@ -86,12 +86,23 @@ class Poller(threading.Event):
         self._lively_seconds = lively_seconds
         self._count_running = count_running
         self._woken = threading.Event()
+        self.thread = threading.Thread()
         self._lively_until = time.monotonic() + lively_seconds
 
     def wake(self) -> None:
         """Wake the thread: there may be work."""
         self._lively_until = time.monotonic() + self._lively_seconds
         self._woken.set()
+
+    def finish(self) -> None:
+        """Have the thread end; a workflow that runs goes on."""
+        self.set()
+        self._woken.set()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no workflow runs, and none will begin."""
+        return self.is_set() and not self.thread.is_alive() and self._count_running() == 0
 
     def wait(self, timeout: float | None = None) -> bool:
         """Whether the thread is to end; `timeout` is the pace while there is work."""
@@ -143,9 +154,10 @@ def listen(idle_seconds: float, lively_seconds: float = LIVELY_SECONDS) -> Polle
     poller = Poller(
         idle_seconds, lively_seconds, lambda: engine._active_workflows_set.count_for_queue(ANALYSE)
     )
-    threading.Thread(
+    poller.thread = threading.Thread(
         target=_queue.queue_worker_thread, args=(poller, engine, queue), name=ANALYSE, daemon=True
-    ).start()
+    )
+    poller.thread.start()
     return poller
 
 

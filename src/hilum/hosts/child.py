@@ -131,7 +131,7 @@ class ChildHost:
         except BaseException:
             self.close()  # what it says next might be taken for an answer to the next run
             raise
-        if answer.ended is Ended.EXHAUSTED:
+        if answer.ended in (Ended.EXHAUSTED, Ended.NO_ROOM):
             self.close()
         _raise(answer)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hilum.answers import Answer
-from hilum.inbox import digest
+from hilum.inbox import digest, write_durably
 from hilum.privacy import make_private
 from hilum.wording import printable
 
@@ -46,6 +46,5 @@ def _append(path: Path, line: str) -> None:
     before = path.read_text(errors="replace") if path.exists() else ""
     if line[25:] in before:  # the same words as last time, apart from the time
         return
-    text = (before + line)[-LARGEST:]
-    path.touch(mode=0o600)
-    path.write_text(text)
+    # as a new file: a backup holds the one that is there by a hard link
+    write_durably(path, (before + line)[-LARGEST:].encode(), mode=0o600)

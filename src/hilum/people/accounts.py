@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hilum.errors import HilumError
-from hilum.people.database import PeopleDatabase, account, session
+from hilum.people.database import PeopleDatabase, account, saved_filter, session
 from hilum.people.passwords import hashed, require_usable
 from hilum.people.roles import UserRole
 from hilum.wording import suggestion
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+LAST = (
+    "{} is the last administrator, and nobody could manage people any more: give that role to "
+    "another person first"
+)
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,18 @@ class Person:
 
 
 class Accounts:
-    """All accounts. A name is the same in capital letters."""
+    """All accounts. A name is the same in capital letters.
 
-    def __init__(self, database: PeopleDatabase, clock: Callable[[], float]) -> None:
+    One of them stays an administrator who may sign in, unless a provider brings administrators
+    (`has_others`).
+    """
+
+    def __init__(
+        self, database: PeopleDatabase, clock: Callable[[], float], has_others: bool = False
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._has_others = has_others
 
     def add(self, name: str, role: UserRole, password: str) -> Person:
         """Add an account; `HilumError` if there is one, or name or password cannot be used."""
@@ -63,9 +74,11 @@ class Accounts:
         return str(found.password) if found and not found.disabled else None
 
     def remove(self, name: str) -> None:
-        """Remove an account, and sign its person out."""
+        """Remove an account with what its person has saved, and sign them out."""
         self._change(name, account.delete().where(account.c.name == normal(name)))
         self._sign_out(name)
+        theirs = saved_filter.c.owner == identity_of(name)
+        self._database.change(lambda c: c.execute(saved_filter.delete().where(theirs)))
 
     def disable(self, name: str, disabled: bool = True) -> None:
         """Keep somebody out without removing the account, or let them in again."""
@@ -89,12 +102,19 @@ class Accounts:
 
     def has_administrator(self) -> bool:
         """Whether somebody may sign in as administrator."""
-        is_one = (account.c.role == UserRole.ADMINISTRATOR) & ~account.c.disabled
-        found = self._database.ask(lambda c: c.execute(account.select().where(is_one)).first())
-        return found is not None
+        return self._database.ask(_has_administrator)
 
     def _change(self, name: str, statement: sa.Update | sa.Delete) -> None:
-        if not self._database.change(lambda c: c.execute(statement).rowcount):
+        """Do it as a whole, or not at all: `HilumError` if nobody is called so, or was the last."""
+
+        def work(connection: sa.Connection) -> int:
+            had_one = _has_administrator(connection)
+            changed = connection.execute(statement).rowcount
+            if had_one and not self._has_others and not _has_administrator(connection):
+                raise HilumError(LAST.format(normal(name)))
+            return changed
+
+        if not self._database.change(work):
             known = [one.name for one in self.all()]
             raise HilumError(f"there is no account {name}{suggestion(name, known)}")
 
@@ -119,6 +139,11 @@ def normal(name: str) -> str:
 def identity_of(name: str) -> str:
     """The identity of the person who has the account `name`."""
     return f"account {normal(name)}"
+
+
+def _has_administrator(connection: sa.Connection) -> bool:
+    is_one = (account.c.role == UserRole.ADMINISTRATOR) & ~account.c.disabled
+    return connection.execute(account.select().where(is_one)).first() is not None
 
 
 def _of(name: str) -> sa.Select[tuple[object, ...]]:

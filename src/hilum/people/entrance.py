@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import socket
 from contextlib import closing
 
 from hilum.config.site import Site
@@ -26,6 +27,18 @@ def entrance(site: Site, seconds: float, user: str) -> str:
     with closing(Everybody(site.data, console)) as everybody:
         key = everybody.links.make(user, seconds)
     return f"{address_of(site)}/enter#{key}"
+
+
+def require_console(site: Site, seconds: float = 5.0) -> None:
+    """Raise `HilumError` if nothing listens where the console of `site` is."""
+    console = site.console
+    try:
+        socket.create_connection((console.host, console.port), seconds).close()
+    except OSError as error:
+        raise HilumError(
+            f"no console listens at {address_of(site)}: start `hilum serve`, then type "
+            "`hilum console` again"
+        ) from error
 
 
 def address_of(site: Site) -> str:

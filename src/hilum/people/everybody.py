@@ -9,6 +9,7 @@ from hilum.config.console import Console
 from hilum.people.accounts import Accounts, Person
 from hilum.people.attempts import Attempts
 from hilum.people.database import PeopleDatabase
+from hilum.people.filters import SavedFilters
 from hilum.people.links import Links
 from hilum.people.passwords import fits, is_outdated
 from hilum.people.sessions import Limits, Sessions
@@ -39,10 +40,11 @@ class Everybody:
     ) -> None:
         limits = Limits(60 * settings.idle_minutes, 3600 * settings.session_hours)
         self._database = PeopleDatabase(data)
-        self.accounts = Accounts(self._database, clock)
+        self.accounts = Accounts(self._database, clock, settings.has_other_administrators)
         self.sessions = Sessions(self._database, limits, clock)
         self.tokens = Tokens(self._database, clock)
         self.links = Links(self._database, clock)
+        self.filters = SavedFilters(self._database, clock)
         self._attempts = Attempts(self._database, clock)
 
     def sign_in(self, name: str, password: str, address: str) -> Person | Pause | None:

@@ -11,15 +11,19 @@ from typing import NoReturn
 from hilum.config.site import Site
 from hilum.errors import RecordsUnusable
 from hilum.records.alarms import AlarmRecords
+from hilum.records.analyses import AnalysisRecords
+from hilum.records.assessments import AssessmentRecords
 from hilum.records.commitments import CommitmentRecords
 from hilum.records.corrections import CorrectionRecords
 from hilum.records.database import Database, raise_it
 from hilum.records.deliveries import DeliveryRecords
 from hilum.records.events import EventRecords
 from hilum.records.executors import ExecutorRecords
+from hilum.records.exports import ExportRecords
 from hilum.records.flowing import FlowRecords
 from hilum.records.identifiers import IdentifierRecords
 from hilum.records.notices import NoticeRecords
+from hilum.records.pauses import PauseRecords
 from hilum.records.receipts import ReceiptRecords
 from hilum.records.rejections import RejectionRecords
 from hilum.records.requests import RequestRecords
@@ -28,6 +32,7 @@ from hilum.records.schema import Transact, make_or_require
 from hilum.records.search import SearchRecords
 from hilum.records.standings import DestinationRecords, SourceRecords
 from hilum.records.studies import StudyRecords
+from hilum.records.uploads import UploadRecords
 from hilum.records.workitems import WorkitemRecords
 
 PATIENCE_OF_COMMANDS = 10.0  # in s, with a database that does not answer
@@ -73,17 +78,22 @@ class Records:
         self.events = EventRecords(database)
         self.workitems = WorkitemRecords(database)
         self.results = ResultRecords(database)
+        self.assessments = AssessmentRecords(database)
         self.deliveries = DeliveryRecords(database)
         self.receipts = ReceiptRecords(database)
         self.commitments = CommitmentRecords(database)
         self.corrections = CorrectionRecords(database)
         self.requests = RequestRecords(database)
+        self.uploads = UploadRecords(database)
         self.sources = SourceRecords(database)
         self.destinations = DestinationRecords(database)
+        self.pauses = PauseRecords(database)
         self.rejections = RejectionRecords(database)
         self.alarms = AlarmRecords(database)
         self.notices = NoticeRecords(database)
+        self.analyses = AnalysisRecords(database)
         self.flow = FlowRecords(database)
+        self.exports = ExportRecords(database)
         self.executors = ExecutorRecords(database)
 
     def close(self) -> None:

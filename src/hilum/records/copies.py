@@ -1,10 +1,10 @@
 """A copy of the records of each study, as a file beside the images: what is lost is made from it.
 
 Below the data folder, `records/<study>.json` holds all rows of one study, and `records/last.json`
-which line of all traces was copied last and how far each archive was watched. The copies follow the
-database within about a second and are never read but by `hilum recover`, and at a start, to see
-whether the database is as new as they are. They hold no names and no patient IDs: those come from
-the images again.
+which line of all traces was copied last, how far each archive was watched, and what is paused. The
+copies follow the database within about a second and are never read but by `hilum recover`, and at a
+start, to see whether the database is as new as they are. They hold no names and no patient IDs:
+those come from the images again. What a reader gave as reason is in them.
 """
 
 import json
@@ -33,8 +33,15 @@ BY_STUDY = (  # in this order they are put back
     tables.correction,
     tables.former,
     tables.subject,
+    tables.upload,
 )
-BY_WORKITEM = (tables.result, tables.delivery, tables.receipt, tables.commitment)
+BY_WORKITEM = (
+    tables.result,
+    tables.delivery,
+    tables.receipt,
+    tables.commitment,
+    tables.assessment,
+)
 LINES_AT_ONCE = 500  # lines of traces that are followed in one go
 LATE = 500  # lines: PostgreSQL may show one so far behind others, as it was committed after them
 MOST_STUDIES = 50  # that are read in one transaction
@@ -82,9 +89,14 @@ class Copies:
         """How far each archive was watched, by its name."""
         return dict(self._read_last().get("cursors", {}))
 
-    def write_last(self, event: int, cursors: Mapping[str, str]) -> None:
-        """Keep both, synced to the disk."""
-        last = {"event": event, "cursors": dict(cursors), "columns": _columns()}
+    @property
+    def pauses(self) -> list[Row]:
+        """What people have paused."""
+        return list(self._read_last().get("pauses", []))
+
+    def write_last(self, event: int, cursors: Mapping[str, str], pauses: list[Row]) -> None:
+        """Keep all of it, synced to the disk."""
+        last = {"event": event, "cursors": dict(cursors), "columns": _columns(), "pauses": pauses}
         self._write(self._last, last)
 
     def _read_last(self) -> dict[str, Any]:
@@ -126,7 +138,8 @@ class Keeper:
         if (
             len(lines) < LINES_AT_ONCE
         ):  # else there is more to come, and the copies are not complete
-            self._copies.write_last(self._event, self._transact(_cursors))
+            cursors, pauses = self._transact(_cursors), self._transact(_pauses)
+            self._copies.write_last(self._event, cursors, pauses)
         return len(lines) == LINES_AT_ONCE
 
     def _copy(self, studies: Collection[str]) -> None:
@@ -207,6 +220,12 @@ def _cursors(connection: sa.Connection) -> dict[str, str]:
     source = tables.source.c
     found = connection.execute(sa.select(source.name, source.cursor).order_by(source.name))
     return {row.name: row.cursor for row in found}
+
+
+def _pauses(connection: sa.Connection) -> list[Row]:
+    pause = tables.pause
+    found = connection.execute(sa.select(pause).order_by(*pause.primary_key)).mappings()
+    return [dict(row) for row in found]
 
 
 def _portions(studies: list[str]) -> Iterator[list[str]]:

@@ -70,6 +70,13 @@ class DeliveryRecords:
             query = query.where(delivery.destination == destination)
         return list(dict.fromkeys(row.workitem_id for row in select(self._database, query)))
 
+    def postponed(self, destination: str) -> list[str]:
+        """Ids of the workitems of which a delivery there waits for its next attempt or question."""
+        waits = (delivery.state.in_(OWED), delivery.next_attempt > 0.0)
+        query = sa.select(delivery.workitem_id).where(delivery.destination == destination, *waits)
+        rows = select(self._database, query.order_by(delivery.owed_at))
+        return [row.workitem_id for row in rows]
+
     def studies_in(
         self, *states: DeliveryState, owed_before: float | None = None
     ) -> dict[str, list[str]]:
@@ -250,6 +257,15 @@ def _study_of(connection: sa.Connection, workitem_id: str) -> str:
 def owe(connection: sa.Connection, owed: Iterable[Delivery]) -> None:
     """Record new deliveries in the transaction of `connection`."""
     for one in owed:
+        insert(connection, tables.delivery, one)
+
+
+def owe_again(connection: sa.Connection, owed: Iterable[Delivery]) -> None:
+    """The same, in place of what was cancelled to the same destinations."""
+    for one in owed:
+        of_one = (delivery.workitem_id == one.workitem_id, delivery.destination == one.destination)
+        is_cancelled = delivery.state == DeliveryState.CANCELLED
+        connection.execute(tables.delivery.delete().where(*of_one, is_cancelled))
         insert(connection, tables.delivery, one)
 
 

@@ -42,6 +42,29 @@ class TroubledWorkitem:
     state: WorkitemState
 
 
+@dataclass(frozen=True)
+class OwedDelivery:
+    """A delivery as a destination was to have it: since when, and when it was shown, if it is."""
+
+    destination: str
+    state: DeliveryState
+    owed_at: float
+    shown_at: float | None
+
+
+@dataclass(frozen=True)
+class ParkedDelivery:
+    """A delivery that waits for a person, and the workitem whose result it is."""
+
+    study_uid: str
+    workitem_id: str
+    module: str
+    state: DeliveryState
+    reason: str
+    owed_at: float
+    is_parked_elsewhere: bool  # at another destination, too
+
+
 class FlowRecords:
     """Looks over all studies, workitems and deliveries; it changes nothing."""
 
@@ -64,6 +87,68 @@ class FlowRecords:
     def parked(self) -> Backlog:
         """Deliveries that wait for a person."""
         return self._deliveries(PARKED)
+
+    def owed_since(self, since: float) -> list[OwedDelivery]:
+        """What was owed to all destinations after `since`, without what was cancelled."""
+        shown_at = sa.func.coalesce(delivery.verified_at, delivery.accepted_at)
+        columns = (delivery.destination, delivery.state, delivery.owed_at)
+        query = sa.select(*columns, shown_at.label("shown_at")).where(
+            delivery.owed_at >= since, delivery.state != DeliveryState.CANCELLED
+        )
+        return [
+            OwedDelivery(row.destination, DeliveryState(row.state), row.owed_at, row.shown_at)
+            for row in select(self._database, query)
+        ]
+
+    def backlogs(self) -> dict[str, Backlog]:
+        """How much is owed to each destination, and since when."""
+        columns = [sa.func.count().label("number"), sa.func.min(delivery.owed_at).label("oldest")]
+        query = sa.select(delivery.destination, *columns).where(delivery.state.in_(OWED))
+        rows = select(self._database, query.group_by(delivery.destination))
+        return {row.destination: Backlog(row.number, row.oldest) for row in rows}
+
+    def arrived_since(self, since: float) -> dict[str, int]:
+        """How many deliveries arrived after `since`, by destination."""
+        shown_at = sa.func.coalesce(delivery.verified_at, delivery.accepted_at)
+        count = sa.func.count().label("number")
+        query = sa.select(delivery.destination, count).where(
+            delivery.state.in_(ARRIVED), shown_at >= since
+        )
+        rows = select(self._database, query.group_by(delivery.destination))
+        return {row.destination: row.number for row in rows}
+
+    def parked_at(self, destination: str, most: int) -> list[ParkedDelivery]:
+        """The oldest deliveries that wait for a person at a destination, at most so many.
+
+        Without those of results that another one has replaced.
+        """
+        other = tables.delivery.alias()
+        elsewhere = sa.exists().where(
+            other.c.workitem_id == delivery.workitem_id,
+            other.c.destination != delivery.destination,
+            other.c.state.in_(PARKED),
+        )
+        columns = (delivery.workitem_id, delivery.state, delivery.reason, delivery.owed_at)
+        query = (
+            sa.select(workitem.study_uid, workitem.module, *columns, elsewhere.label("elsewhere"))
+            .join(tables.workitem, workitem.id == delivery.workitem_id)
+            .where(delivery.destination == destination, delivery.state.in_(PARKED))
+            .where(workitem.superseded_by.is_(None))
+            .order_by(delivery.owed_at)
+            .limit(most)
+        )
+        return [
+            ParkedDelivery(
+                row.study_uid,
+                row.workitem_id,
+                row.module,
+                DeliveryState(row.state),
+                row.reason,
+                row.owed_at,
+                bool(row.elsewhere),
+            )
+            for row in select(self._database, query)
+        ]
 
     def first_images(self, since: float) -> list[float]:
         """When the first image came of each study of which the last one came after `since`."""
@@ -94,7 +179,7 @@ class FlowRecords:
         ]
 
     def mark(self) -> str:
-        """A short text that differs once something happened: an event, an alarm, a silence."""
+        """A short text that differs once something happened: an event, an alarm, a pause."""
         newest: list[sa.ColumnElement[Any]] = [
             sa.select(sa.func.max(column)).scalar_subquery()
             for column in (
@@ -102,6 +187,8 @@ class FlowRecords:
                 tables.alarm.c.since,
                 tables.destination.c.since,
                 tables.source.c.since,
+                tables.pause.c.since,
+                tables.pause.c.ended_at,
             )
         ]
         count = sa.select(sa.func.count()).select_from(tables.alarm).scalar_subquery()

@@ -70,6 +70,7 @@ class ListedStudy:
     destinations: int
     removed: bool
     modules: Marks
+    assessments: Marks  # how its results stand with readers
     modalities: Marks
     study_date: str = field(repr=False)
     patient_id: str = field(repr=False)

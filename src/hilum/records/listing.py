@@ -5,13 +5,14 @@ So a list is read from one table, however many workitems and events there are.
 
 import secrets
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import shorten
 
 import sqlalchemy as sa
 
 from hilum.records import tables, unreadable
+from hilum.records.assessed import Assessment, last_of_each, standing_with
 from hilum.records.database import insert_once
 from hilum.records.listed import StudyIdentifiers, key_of, marked, words_of_name
 from hilum.records.models import (
@@ -21,6 +22,7 @@ from hilum.records.models import (
 )
 from hilum.records.rows import TableRows, insert
 from hilum.records.states import (
+    ASSESSABLE,
     PARKED,
     PROVEN,
     DeliveryState,
@@ -40,6 +42,7 @@ WITH_RESULT = (StudyState.COMPLETED, StudyState.DELIVERING)
 
 OUTLINES = TableRows(tables.workitem, WorkitemOutline)
 DELIVERIES = TableRows(tables.delivery, Delivery)
+ASSESSMENTS = TableRows(tables.assessment, Assessment)
 
 listing = tables.listing.c
 WITH_PATIENT_DATA = (
@@ -64,6 +67,7 @@ class StudyFacts:
     corrected: bool  # a person has to decide on corrected patient data
     items: Sequence[WorkitemOutline]  # that no other has replaced, the oldest first
     deliveries: Sequence[Delivery]  # of those
+    assessments: Sequence[Assessment] = ()  # of those
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Standing:
     reason: str
     caution: str
     reasons: tuple[str, ...]
+    assessments: frozenset[str]
 
 
 def new_address() -> str:
@@ -107,6 +112,7 @@ def standing_of(facts: StudyFacts) -> Standing:
         reason=_short("; ".join(main)),
         caution=_short("; ".join(_cautions(facts.items))),
         reasons=reasons[:MOST_REASONS],
+        assessments=frozenset(_assessed(facts)),
     )
 
 
@@ -182,6 +188,15 @@ def _cautions(items: Iterable[WorkitemOutline]) -> list[str]:
     return list(said)
 
 
+def _assessed(facts: StudyFacts) -> Iterator[str]:
+    """How the results of the study stand with readers, and what any of them said last of one."""
+    for item in facts.items:
+        if item.kind is WorkitemKind.RUN and item.state in ASSESSABLE:
+            said = [one for one in facts.assessments if one.workitem_id == item.id]
+            yield standing_with(said).value
+            yield from (one.decision.value for one in last_of_each(said))
+
+
 def _short(text: str) -> str:
     return shorten(text, LONGEST, placeholder=" ...")
 
@@ -224,6 +239,7 @@ def columns_of_standing(said: Standing) -> dict[str, object]:
         "destinations": said.destinations,
         "modules": marked(said.modules),
         "states": marked(said.states),
+        "assessments": marked(said.assessments),
         "reason": said.reason,
         "caution": said.caution,
         "reason_key": key_of(text[:LONGEST_SEARCHED] for text in said.reasons),
@@ -245,9 +261,11 @@ def _facts(connection: sa.Connection, study_uid: str) -> StudyFacts:
         connection, *current, order_by=workitem.created, blank=unreadable.WORKITEM
     )
     ours = tables.delivery.c.workitem_id.in_([item.id for item in items])
-    wanted = (ours, tables.delivery.c.state != DeliveryState.CANCELLED)
-    deliveries = DELIVERIES.select_readable(connection, *wanted, blank=unreadable.DELIVERY)
-    return StudyFacts(bool(settled), bool(removed), bool(corrected), items, deliveries)
+    deliveries = DELIVERIES.select_readable(connection, ours, blank=unreadable.DELIVERY)
+    of_results = tables.assessment.c.workitem_id.in_([item.id for item in items])
+    assessments = ASSESSMENTS.select(connection, of_results)
+    about_all = (bool(settled), bool(removed), bool(corrected))
+    return StudyFacts(*about_all, items, deliveries, assessments)
 
 
 def note(connection: sa.Connection, study_uid: str, said: StudyIdentifiers) -> None:

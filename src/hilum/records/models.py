@@ -18,6 +18,7 @@ from hilum.records.states import (
     DeliveryState,
     DestinationState,
     EventKind,
+    PausedKind,
     RequestAction,
     SourceState,
     WorkitemKind,
@@ -71,6 +72,7 @@ class Workitem:
     predecessor: str | None = None
     superseded_by: str | None = None
     findings: tuple[Summary, ...] | None = None  # None until there are any
+    asked: bool = False  # a person chose its module and destinations, no rule did
 
     @property
     def is_run(self) -> bool:
@@ -95,6 +97,7 @@ class WorkitemOutline:
     predecessor: str | None
     superseded_by: str | None
     findings: tuple[Summary, ...] | None
+    asked: bool
 
 
 @dataclass(frozen=True)
@@ -223,6 +226,21 @@ class SourceStanding:
 
 
 @dataclass(frozen=True)
+class NotedPause:
+    """A person has paused a destination, a source or a module; `ended_at` is None while it lasts.
+
+    People who see no patients read the reason.
+    """
+
+    kind: PausedKind
+    name: str
+    since: float
+    person: str
+    reason: str
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True)
 class Removal:
     """The images of a study were removed by a rule; gone when they come again."""
 
@@ -271,6 +289,24 @@ class Subject:
     image: str
     study_uid: str
     label: str
+
+
+@dataclass(frozen=True)
+class UploadedStudy:
+    """A person has uploaded a study: its results go to these destinations, or stay here.
+
+    `images` says that the analysed images go along.
+    """
+
+    study_uid: str
+    at: float
+    destinations: tuple[str, ...]
+    images: bool
+
+    def __str__(self) -> str:
+        along = ", with the images" if self.images else ""
+        where = f"go to {', '.join(self.destinations)}{along}" if self.destinations else "stay here"
+        return f"uploaded in the console: its results {where}"
 
 
 @dataclass(frozen=True)
@@ -332,8 +368,28 @@ class Executor:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What a person chooses with what is asked for; "" and () where nothing is to be chosen."""
+
+    module: str = ""
+    destinations: tuple[str, ...] = ()
+    images: bool = False  # whether the analysed images go along
+    archive: str = ""  # where it is fetched from
+
+    def __str__(self) -> str:
+        """What was chosen, in words."""
+        places = f"to {', '.join(self.destinations)}" if self.destinations else ""
+        images = "with the images" if self.images else ""
+        source = f"from {self.archive}" if self.archive else ""
+        return "; ".join(filter(None, (self.module, places, images, source)))
+
+
+@dataclass(frozen=True)
 class Request:
-    """What a person asked for; `answer` is None until the gateway has seen to it."""
+    """What a person asked for; `answer` is None until the gateway has seen to it.
+
+    It is about a workitem, or about a study where `workitem_id` is "".
+    """
 
     id: int
     at: float
@@ -342,3 +398,6 @@ class Request:
     reason: str
     answer: str | None = None
     done: bool = False
+    study_uid: str = ""
+    wish: Wish = Wish()
+    progress: str = ""  # how far it is, where it takes its time

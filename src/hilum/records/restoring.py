@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from hilum.inbox import digest
 from hilum.records import listing, tables
-from hilum.records.copies import BY_STUDY, BY_WORKITEM, StudyRows, newest_event
+from hilum.records.copies import BY_STUDY, BY_WORKITEM, Row, StudyRows, newest_event
 from hilum.records.database import insert_once
 from hilum.records.states import ARRIVED, OWED, PARKED, SourceState
 
@@ -44,6 +44,12 @@ def put_cursors_back(connection: sa.Connection, cursors: dict[str, str]) -> None
     values = {"state": SourceState.STARTING.value, "since": time.time()}
     for name, cursor in cursors.items():
         insert_once(connection, tables.source, {"name": name, "cursor": cursor, **values})
+
+
+def put_pauses_back(connection: sa.Connection, pauses: list[Row]) -> None:
+    """Put back what people have paused: nothing goes where they do not want it."""
+    for pause in pauses:
+        insert_once(connection, tables.pause, pause)
 
 
 def go_on_counting(connection: sa.Connection) -> None:

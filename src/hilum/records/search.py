@@ -12,7 +12,7 @@ from hilum.records import tables
 from hilum.records.database import Database
 from hilum.records.listed import EDGE, ListedStudy, folded, words_of_name
 from hilum.records.rows import Condition, read, select
-from hilum.records.states import StudyOrder, StudyState
+from hilum.records.states import AssessmentStanding, StudyOrder, StudyState
 from hilum.wording import printable
 
 LONGEST = 300  # characters of a text that is looked for
@@ -42,8 +42,9 @@ class StudyQuery:
     description, or begin the patient ID or the accession number, or be the address or the UID of
     the study. A `patient_id` or `accession_number` is meant as a whole, or as its beginning if it
     ends in `*`. A name is found by any parts of it, in any of its three groups (PS3.5 6.2.1). Of
-    several modalities, modules or states, one is enough; a state is that of the study or of one of
-    its workitems. Patient data do not show where a query is printed, such as in a log.
+    several modalities, modules, states or assessments, one is enough; a state is that of the study
+    or of one of its workitems, an assessment that of one of its standing results. Patient data do
+    not show where a query is printed, such as in a log.
 
     Raises
     ------
@@ -61,6 +62,7 @@ class StudyQuery:
     modalities: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     states: tuple[StudyState, ...] = ()
+    assessments: tuple[AssessmentStanding, ...] = ()
     reason: str = field(default="", repr=False)
     order: StudyOrder = StudyOrder.NEWEST
 
@@ -145,6 +147,7 @@ def _conditions(query: StudyQuery) -> Iterator[Condition]:
     yield from _has_one(line.modalities, [text.upper() for text in query.modalities])
     yield from _has_one(line.modules, query.modules)
     yield from _has_one(line.states, query.states)
+    yield from _has_one(line.assessments, query.assessments)
 
 
 def _is_meant(word: str) -> Condition:

@@ -44,7 +44,10 @@ UNFINISHED = (WorkitemState.SCHEDULED, WorkitemState.RUNNING)  # a worker has it
 WRITTEN = (WorkitemState.DELIVERING, WorkitemState.PARKED)  # its deliveries decide what follows
 WITHOUT_RUN = (WorkitemState.NOT_APPLICABLE, WorkitemState.HELD)
 
+ENDED = (WorkitemState.CANCELLED, WorkitemState.WITHDRAWN)  # nothing of it stands, or should
+
 DELIVERED = (*WRITTEN, WorkitemState.COMPLETED, WorkitemState.FAILED)  # at least in part
+ASSESSABLE = (*WRITTEN, WorkitemState.COMPLETED)  # there is a result, and it was not taken back
 
 # From where each state is reached. Anything else is not done: what a worker or a delivery that was
 # under way still has to say about a workitem that a person cancelled or withdrew changes nothing.
@@ -98,6 +101,24 @@ class StudyOrder(StrEnum):
     STATE = "state"  # those that need somebody first, the newest of them first
 
 
+class AssessmentDecision(StrEnum):
+    """What a reader says of a result, in the words of IHE AIRAI as far as they are published."""
+
+    ACCEPTED = "accepted"  # it is right; of a refusal: the module refused rightly
+    REJECTED = "rejected"  # it is wrong, or must not be used
+    SUPPLEMENTED = "supplemented"  # it is right, and something was added or corrected
+
+
+class AssessmentStanding(StrEnum):
+    """How a result stands with its readers; of each of them the last word counts."""
+
+    NOT_ASSESSED = "not assessed"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    SUPPLEMENTED = "supplemented"
+    DISAGREED = "readers disagree"
+
+
 class DeliveryState(StrEnum):
     """How a delivery stands: the results of one workitem on their way to one destination."""
 
@@ -148,10 +169,19 @@ class SourceState(StrEnum):
     NO_RECORDS = "no records"  # our own records fail
 
 
+class PausedKind(StrEnum):
+    """What a person can pause."""
+
+    DESTINATION = "destination"  # nothing is sent there, and it is asked for nothing
+    SOURCE = "source"  # it is not watched
+    MODULE = "module"  # no analysis by it begins; people say that it is disabled
+
+
 class EventKind(StrEnum):
     """What a line in the trace of a study tells of."""
 
     RECEIVING = "receiving"  # images come, or came before
+    UPLOADED = "uploaded"  # a person hands images over, and says where results go
     QUARANTINED = "quarantined"  # an object was not taken in
     NOT_FETCHED = "not fetched"  # an archive lists an image and does not give it
     RELEASED = "released"  # a sender closed its association; or a person had results sent again
@@ -188,7 +218,9 @@ class EventKind(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     WITHDRAWN = "withdrawn"
+    ASSESSED = "assessed"  # a reader said whether a result is right
     REMOVED = "removed"  # a rule has removed the images
+    PERSON = "person"  # not in the records: what a person asked for, from the audit trail
     NEXT = "next"  # not in the records: what is tried again, and when
 
 
@@ -201,3 +233,11 @@ class RequestAction(StrEnum):
     CANCEL = "cancel"
     DECIDE = "decide"
     WITHDRAW = "withdraw"
+    RERUN = "rerun"  # have today's rules and modules decide on a study again
+    ANALYSE = "analyse"  # run a module that no rule has chosen on a study
+    ANALYSE_SHORT = "analyse short"  # analyse a held series that is shorter than announced
+    SEND_ON = "send on"  # send a result to one more destination
+    FETCH = "fetch"  # fetch a study from an archive
+
+
+OF_STUDY = (RequestAction.RERUN, RequestAction.ANALYSE)  # of all of a study, not of a workitem

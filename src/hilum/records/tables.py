@@ -1,7 +1,8 @@
 """The tables of our records. models.py says what their rows mean.
 
-Names of patients, their IDs, accession numbers and descriptions stand in `listing` alone. The other
-tables hold UIDs and our own ids.
+Names of patients, their IDs, accession numbers and descriptions stand in `listing` alone; what a
+person wrote of a `request` may be one, until it is answered. The other tables hold UIDs and our own
+ids. What a reader gives as reason is free text (`assessment`).
 """
 
 import sqlalchemy as sa
@@ -35,6 +36,7 @@ workitem = sa.Table(
     sa.Column("predecessor", sa.String(64)),
     sa.Column("superseded_by", sa.String(64)),
     sa.Column("findings", sa.JSON(none_as_null=True)),
+    sa.Column("asked", sa.Boolean, nullable=False, default=False),  # by a person, not by a rule
     sa.Index("ix_workitem_state_study", "state", "study_uid"),  # which studies are unfinished
     sa.Index("ix_workitem_module_created", "module", "created"),  # the last ones of a module
     sa.Index("ix_workitem_state_module", "state", "module", "created"),  # how many, since when
@@ -68,6 +70,7 @@ delivery = sa.Table(
     sa.Column("resend", sa.Boolean, nullable=False, default=False),  # a person allowed it
     sa.Column("filed_as", sa.String(64), nullable=False, default=""),  # number of a patient
     sa.Index("ix_delivery_due", "destination", "state", "next_attempt"),
+    sa.Index("ix_delivery_owed", "destination", "owed_at"),  # what became of the last day
 )
 receipt = sa.Table(
     "receipt",  # of each object at each destination: when it was sent, and what was answered
@@ -87,6 +90,17 @@ commitment = sa.Table(
     sa.Column("workitem_id", sa.String(64), index=True, nullable=False),
     sa.Column("destination", sa.String(64), nullable=False),
     sa.Column("asked_at", sa.Float, nullable=False),
+)
+assessment = sa.Table(
+    "assessment",  # what readers said of results; rows are added and never changed
+    metadata,
+    sa.Column("workitem_id", sa.String(64), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),  # of those of one result, from 1
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("reader", sa.String(64), nullable=False),  # name, for people
+    sa.Column("identity", sa.Text, nullable=False),  # who that is for sure
+    sa.Column("decision", sa.String(16), nullable=False),  # an AssessmentDecision
+    sa.Column("reason", sa.Text, nullable=False),  # free text, for those who see patients
 )
 destination = sa.Table(
     "destination",
@@ -139,6 +153,7 @@ listing = sa.Table(
     sa.Column("removed", sa.Boolean, nullable=False),  # its images
     sa.Column("modules", sa.Text, nullable=False),  # marked
     sa.Column("states", sa.Text, nullable=False),  # of its workitems and itself, marked
+    sa.Column("assessments", sa.Text, nullable=False),  # how its results stand, marked
     # What its images say; patient data go with them.
     sa.Column("noted", sa.Boolean, nullable=False),  # that was written
     sa.Column("modalities", sa.Text, nullable=False),  # marked
@@ -215,6 +230,14 @@ subject = sa.Table(
     sa.Column("study_uid", sa.String(64), nullable=False),
     sa.Column("label", sa.String(64), nullable=False),
 )
+upload = sa.Table(
+    "upload",  # where the results of a study go that a person has uploaded
+    metadata,
+    sa.Column("study_uid", sa.String(64), primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("destinations", sa.JSON, nullable=False),  # their names
+    sa.Column("images", sa.Boolean, nullable=False),  # whether the analysed images go along
+)
 alarm = sa.Table(
     "alarm",  # since when something is wrong; whether it still is, is asked anew each time
     metadata,
@@ -263,6 +286,16 @@ rejection = sa.Table(
     sa.Column("last_at", sa.Float, nullable=False),
     sa.Column("count", sa.BigInteger, nullable=False),
 )
+pause = sa.Table(
+    "pause",  # of a destination, a source or a module: the last one of each
+    metadata,
+    sa.Column("kind", sa.String(16), primary_key=True),  # a PausedKind
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("person", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("ended_at", sa.Float),
+)
 executor = sa.Table(
     "executor",
     metadata,
@@ -284,4 +317,7 @@ request = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("answer", sa.Text),
     sa.Column("done", sa.Boolean, nullable=False, default=False),
+    sa.Column("study_uid", sa.String(64), nullable=False, default=""),
+    sa.Column("wish", sa.JSON, nullable=False, default=dict),  # a Wish
+    sa.Column("progress", sa.Text, nullable=False, default=""),
 )

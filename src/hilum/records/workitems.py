@@ -1,6 +1,6 @@
 """The workitems on record, and what changes together with their state."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import sqlalchemy as sa
 
@@ -99,10 +99,13 @@ class WorkitemRecords:
             limit=most,
         )
 
-    def oldest_in_state(self, state: WorkitemState) -> float | None:
-        """When the oldest of the workitems in a state was made; None if there is none."""
+    def oldest_in_state(self, state: WorkitemState, without: Collection[str] = ()) -> float | None:
+        """When the oldest of the workitems in a state was made; None if there is none.
+
+        Those of the modules `without` do not count.
+        """
         query = sa.select(sa.func.min(workitem.created).label("at")).where(workitem.state == state)
-        (row,) = select(self._database, query)
+        (row,) = select(self._database, query.where(workitem.module.not_in(without)))
         return None if row.at is None else float(row.at)
 
     def counts(self) -> dict[tuple[str, WorkitemState], int]:
@@ -275,6 +278,18 @@ class WorkitemRecords:
 
         state, kind = WorkitemState.DELIVERING, EventKind.RELEASED
         return self._move(item.id, state, reason, kind, resend, DELIVERED)
+
+    def send(self, item: Workitem, owed: Iterable[Delivery], reason: str) -> bool:
+        """Move a workitem that is delivered to *delivering*, with new deliveries.
+
+        One that was cancelled before is owed again.
+        """
+
+        def owe(connection: sa.Connection) -> None:
+            deliveries.owe_again(connection, owed)
+
+        state, kind = WorkitemState.DELIVERING, EventKind.RELEASED
+        return self._move(item.id, state, reason, kind, owe, DELIVERED)
 
     def cancel(self, item: Workitem, reason: str) -> bool:
         """Move a workitem to *cancelled*; what was not sent yet of it is not sent any more."""

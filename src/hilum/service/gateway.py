@@ -10,6 +10,7 @@ from hilum.alarms.telling import AlarmWatch
 from hilum.config.site import Site
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
+from hilum.fetching import Fetches
 from hilum.flow import Flow
 from hilum.hints import (
     Aborted,
@@ -24,6 +25,7 @@ from hilum.hints import (
     Rejected,
     Released,
     Renewed,
+    Resumed,
     Started,
     Stored,
     Written,
@@ -83,6 +85,8 @@ class Gateway:
             site, records, flow.inbox, flow.arrivals, flow.workitems, flow.own
         )
         AlarmWatch(site, records).start()
+        self._fetches = Fetches(site, records, flow.inbox)
+        self._fetches.start()
         self._keeper = Keeper(records.database.transact, site.data)
         threading.Thread(target=self._keep_copies, name="copies", daemon=True).start()
         self._next_sweep = 0.0
@@ -112,8 +116,11 @@ class Gateway:
         for hint in news:
             with going_on(f"hint {type(hint).__name__}", log):
                 follow(hint, self._flow)
-            if isinstance(hint, Started):
-                self._next_sweep = 0.0  # its predecessor may have died before it told of everything
+            # what a watcher that died had not told of yet; what waited for a module
+            if isinstance(hint, Started | Resumed):
+                self._next_sweep = 0.0
+            if isinstance(hint, Asked):
+                self._fetches.wake()
         rejected = [hint.rejection for hint in news if isinstance(hint, Rejected)]
         self._records.rejections.note(rejected)  # at once, as there may be thousands
 
@@ -152,7 +159,7 @@ def follow(hint: Hint, flow: Flow) -> None:
     match hint:
         case Asked():
             obey(flow)
-        case Written():
+        case Written() | Resumed():
             flow.outbox.wake()
         case Renewed(workitem=workitem):
             flow.launch(flow.records.workitems.one(workitem))

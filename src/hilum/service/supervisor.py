@@ -5,21 +5,25 @@ the gateway restarts, a worker's death harms only the step it was in.
 """
 
 import logging
-import multiprocessing
+import math
+import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import closing
 from functools import partial
 from multiprocessing import connection
-from typing import Any, assert_never
+from multiprocessing.process import BaseProcess
 
+from hilum.checking import check_for
+from hilum.config import site_in
+from hilum.config.file import SettingsFile, SettingsText
 from hilum.config.site import Site
 from hilum.deaths import Death, note_death
 from hilum.engine.liveness import DEAD_SECONDS
 from hilum.errors import RECOVER, RecordsUnusable
-from hilum.hints import Died, HintSender, gateway_address, worker_address
+from hilum.hints import Died, HintSender, gateway_address
 from hilum.logs import also_logging
 from hilum.people.entrance import address_of
 from hilum.privacy import make_private
@@ -33,21 +37,11 @@ from hilum.records import Records, records_url
 from hilum.records.migrations import upgrade
 from hilum.records.soundness import Files, require_as_new, require_present, require_whole
 from hilum.service.beginning import UNUSABLE
-from hilum.service.console import show
-from hilum.service.gateway import run_gateway
-from hilum.service.preflight import (
-    alone_in,
-    check_console,
-    check_ends,
-    check_norms,
-    check_rules,
-    check_walls,
-    require_free_ports,
-)
-from hilum.service.receiver import receive
+from hilum.service.following import Follower
+from hilum.service.preflight import alone_in, require_free_ports
 from hilum.service.roles import Role
-from hilum.service.watcher import watch
-from hilum.service.worker import work
+from hilum.service.tasks import Task, tasks
+from hilum.service.worker import FINISH
 
 RESTART_PAUSES = (0.0, 1.0, 2.0, 5.0, 10.0)  # after quick deaths in a row
 STOP_SECONDS = 8.0
@@ -58,45 +52,23 @@ EVERY_ROLE = tuple(Role)
 
 log = logging.getLogger(__name__)
 
-Task = tuple[Callable[..., None], tuple[Any, ...]]
-
-
-def tasks(site: Site, role: Role, beside: Collection[Role]) -> dict[str, Task]:
-    """The processes of a role by their names: what each calls, with which arguments.
-
-    `beside` are the roles that this machine has: a gateway elsewhere cannot wake its workers.
-    """
-    hints = gateway_address(site.data)
-    match role:
-        case Role.RECEIVER:
-            return {"receiver": (receive, (site.receiver, site.data, hints))}
-        case Role.GATEWAY:
-            return {"gateway": (run_gateway, (site,))}
-        case Role.CONSOLE:
-            return {"console": (show, (site,))}
-        case Role.WATCHER:
-            return {f"source-{s.name}": (watch, (site, s, hints)) for s in site.source}
-        case Role.WORKER:
-            is_woken = Role.GATEWAY in beside
-            return {
-                f"worker-{n}": (work, (site, worker_address(site.data, n) if is_woken else None))
-                for n in range(site.worker.count)
-            }
-    assert_never(role)
-
 
 class Supervisor:
-    """Starts the processes of one site, restarts those that die, stops them all."""
+    """Starts the processes of one site, restarts those that die, stops them all.
 
-    def __init__(self, site: Site, roles: Collection[Role] = EVERY_ROLE) -> None:
-        check_rules(site)
-        check_norms(site)
-        check_walls(site)
-        check_ends(site)
-        if Role.CONSOLE in roles:
-            check_console(site)
+    Where it is known what its file `said`, what changes there is followed.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        roles: Collection[Role] = EVERY_ROLE,
+        said: SettingsText | None = None,
+    ) -> None:
+        check_for(site, has_console=Role.CONSOLE in roles)
         self.site = site
         self.roles = roles
+        self._file = said.file if said else None
         make_private(site.data)
         self._context = fork_server(preload=__name__)
         require_present(site)
@@ -106,16 +78,18 @@ class Supervisor:
         with closing(Records(records_url(site), prepare=prepare)) as records:
             require_as_new(records.database.transact, site.data)
         self._files = Files(site)
-        self._tasks = {
-            name: task for role in roles for name, task in tasks(site, role, roles).items()
-        }
-        self.processes: dict[str, multiprocessing.process.BaseProcess] = {}
+        self._tasks = self._tasks_for(site)
+        self._follower = Follower(self._context, said, site, roles) if said else None
+        self._leaving: dict[str, float] = {}  # until when each may take to end in order
+        self.processes: dict[str, BaseProcess] = {}
         self._deaths: dict[str, list[float]] = {name: [] for name in self._tasks}
         self._stopped = threading.Event()
 
     def start(self) -> None:
         """Start every process; they get ready side by side."""
         threading.Thread(target=self._keep_awake, name="fork server", daemon=True).start()
+        if self._follower:
+            self._follower.begin()
         for name in self._tasks:
             self._start(name)
 
@@ -132,32 +106,85 @@ class Supervisor:
         that is restarted could go on.
         """
         self._files.require_same()
-        for name, process in self.processes.items():
+        if self._follower and (site := self._follower.turn()):
+            self.follow(site)
+        for name, process in list(self.processes.items()):
             if process.is_alive():
-                continue
-            if process.exitcode == UNUSABLE:
-                require_whole(self.site)
-                raise RecordsUnusable(f"{name} found the database damaged: {RECOVER}")
-            now = time.monotonic()
-            deaths = self._deaths[name] = [t for t in self._deaths[name] if now - t < 60]
-            pause = RESTART_PAUSES[min(len(deaths), len(RESTART_PAUSES) - 1)]
-            if deaths and now - deaths[-1] < pause:
-                continue
-            log.error("%s died with exit code %s, starting it again", name, process.exitcode)
-            deaths.append(now)
-            note_death(self.site.data, Death(name, time.time(), process.exitcode))
-            try:
-                self._start(name)
-                with closing(HintSender(gateway_address(self.site.data))) as hints:
-                    hints.send(Died())
-            except FileNotFoundError:
-                log.error("the fork server's socket was removed: all processes begin anew")
-                renew_fork_server()
-            except OSError as error:  # no memory or files just now: the others must go on
-                log.error("%s cannot be started now: %s", name, error)
+                if time.monotonic() > self._leaving.get(name, math.inf):
+                    process.kill()
+            elif self._leaving.pop(name, None) is None:
+                self._replace_dead(name, process)
+            elif name in self._tasks:
+                self._start_again(name)
+            else:
+                del self.processes[name]
+
+    def follow(self, site: Site) -> None:
+        """Have the processes work by other settings.
+
+        Those whose own have changed end in order and begin anew, side by side; the others notice
+        nothing. A worker ends after the analysis that it is at.
+        """
+        before, self._tasks = self._tasks, self._tasks_for(site)
+        self.site = site
+        for name, process in self.processes.items():
+            task = self._tasks.get(name)
+            if task is None or task.settings != before[name].settings:
+                self._dismiss(name, process, before[name].role)
+        for name in self._tasks.keys() - self.processes.keys():
+            self._deaths[name] = []
+            self._start_again(name)
+
+    def _tasks_for(self, site: Site) -> dict[str, Task]:
+        return {
+            name: task
+            for role in self.roles
+            for name, task in tasks(site, role, self.roles, self._file).items()
+        }
+
+    def _dismiss(self, name: str, process: BaseProcess, role: Role) -> None:
+        """Have a process end in order."""
+        seconds = STOP_SECONDS
+        if role is Role.WORKER and process.pid:
+            os.kill(process.pid, FINISH)
+            seconds += self.site.worker.timeout_seconds
+        else:
+            process.terminate()
+        self._leaving[name] = time.monotonic() + seconds
+
+    def _replace_dead(self, name: str, process: BaseProcess) -> None:
+        """Start what has died, after a pause where it dies again and again."""
+        if process.exitcode == UNUSABLE:
+            require_whole(self.site)
+            raise RecordsUnusable(f"{name} found the database damaged: {RECOVER}")
+        now = time.monotonic()
+        deaths = self._deaths[name] = [t for t in self._deaths[name] if now - t < 60]
+        pause = RESTART_PAUSES[min(len(deaths), len(RESTART_PAUSES) - 1)]
+        if deaths and now - deaths[-1] < pause:
+            return
+        log.error("%s died with exit code %s, starting it again", name, process.exitcode)
+        deaths.append(now)
+        note_death(self.site.data, Death(name, time.time(), process.exitcode))
+        if self._start_again(name):
+            with closing(HintSender(gateway_address(self.site.data))) as hints:
+                hints.send(Died())
+
+    def _start_again(self, name: str) -> bool:
+        try:
+            self._start(name)
+        except FileNotFoundError:
+            log.error("the fork server's socket was removed: all processes begin anew")
+            renew_fork_server()
+        except OSError as error:  # no memory or files just now: the others must go on
+            log.error("%s cannot be started now: %s", name, error)
+        else:
+            return True
+        return False
 
     def stop(self) -> None:
         """Stop every process: by SIGTERM first, then by SIGKILL."""
+        if self._follower:
+            self._follower.stop()
         for process in self.processes.values():
             process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
@@ -176,8 +203,8 @@ class Supervisor:
                 log.warning("somebody has stopped the fork server; it goes on")
 
     def _start(self, name: str) -> None:
-        target, arguments = self._tasks[name]
-        process = self._context.Process(target=target, args=arguments, name=f"hilum {name}")
+        task = self._tasks[name]
+        process = self._context.Process(target=task.call, args=task.arguments, name=f"hilum {name}")
         with children_deaf_to_ctrl_c():
             try:
                 process.start()
@@ -186,11 +213,15 @@ class Supervisor:
             self.processes[name] = process  # or nobody would stop it
 
 
-def serve_until_stopped(site: Site, roles: Collection[Role] = EVERY_ROLE) -> None:
-    """Run the processes of `roles` until SIGTERM or Ctrl-C."""
+def serve_until_stopped(file: SettingsFile, roles: Collection[Role] = EVERY_ROLE) -> None:
+    """Run the processes of `roles` until SIGTERM or Ctrl-C, by the settings in `file`."""
+    said = file.read()
+    site = site_in(said.text)
     require_free_ports(site, roles)
     with alone_in(site.data, roles), also_logging(site.data):
-        supervisor = Supervisor(site, roles)  # may wait for a database: a signal ends it as usual
+        supervisor = Supervisor(
+            site, roles, said
+        )  # may wait for a database: a signal ends it as usual
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _signal, _frame: stop.set())
@@ -198,8 +229,8 @@ def serve_until_stopped(site: Site, roles: Collection[Role] = EVERY_ROLE) -> Non
 
 
 def _supervise(supervisor: Supervisor, stop: threading.Event) -> None:
-    site = supervisor.site
     supervisor.start()
+    site = supervisor.site
     if Role.RECEIVER in supervisor.roles:
         receiver = site.receiver
         log.info("listening as %s on %s:%d", receiver.ae_title, receiver.host, receiver.port)

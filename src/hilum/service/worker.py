@@ -1,6 +1,8 @@
 """The worker: one analysis at a time, its modules warm in child processes."""
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 from hilum.config.site import Site
@@ -12,14 +14,16 @@ from hilum.module import installed_modules
 from hilum.service.beginning import begin, open_records
 
 TURN_SECONDS = 0.5
+FINISH = signal.SIGUSR1  # end after the analysis that runs
 
 
 def work(site: Site, address: Path | None) -> None:
-    """Run what the gateway has scheduled, until SIGTERM.
+    """Run what the gateway has scheduled, until SIGTERM, or after `FINISH` to the end of one run.
 
     `address` is where the gateway wakes us; without one, the queue is looked at all the time.
     """
-    stop = begin(site.data)
+    stop, finish = begin(site.data), threading.Event()
+    signal.signal(FINISH, lambda *_: finish.set())
     records = open_records(site)
     pulse = Pulse(records, "worker")
     flow = Flow(site, records, installed_modules(site.models))
@@ -28,8 +32,10 @@ def work(site: Site, address: Path | None) -> None:
     durable.launch(durable.engine_url(site), pulse.executor)
     hints = HintReceiver(address) if address else None
     poller = durable.listen(durable.IDLE_SECONDS if hints else durable.POLLING_SECONDS)
-    while not stop.is_set():
+    while not stop.is_set() and not (finish.is_set() and poller.is_done):
         pulse.beat()
+        if finish.is_set():
+            poller.finish()
         if hints is None:
             stop.wait(TURN_SECONDS)
         elif hints.receive(timeout=TURN_SECONDS):

@@ -14,6 +14,7 @@ from hilum.dicom.header import HOSTILE, text_of
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.transport.scu import Peer, associate
 from hilum.transport.statuses import meaning_of
+from hilum.wording import clauses
 
 COMMITMENT = "1.2.840.10008.1.20.1"
 INSTANCE = "1.2.840.10008.1.20.1.1"  # the well-known instance of that class
@@ -57,7 +58,7 @@ def request(objects: Sequence[Object], transaction_uid: str, peer: Peer) -> Comm
             heard.came.wait(AT_ONCE_SECONDS)
     except DeliveryRefused as error:
         cure = 'enable storage commitment for us there, or set proof = "query"'
-        raise DeliveryRefused(f"{error}; {cure}") from error
+        raise DeliveryRefused(clauses(str(error), cure)) from error
     return heard.answer
 
 

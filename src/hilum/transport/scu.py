@@ -23,13 +23,13 @@ from hilum.config.tls import Tls
 from hilum.dicom.header import HOSTILE
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from hilum.errors import (
-    RESTART,
     ConfigurationError,
     DeliveryDelayed,
     DeliveryError,
     DeliveryRefused,
 )
 from hilum.transport.dimse import MAXIMUM_PDU, VERIFICATION, quieten_libraries, tune
+from hilum.transport.our_side import SETTINGS, OurSide
 from hilum.transport.tls import client_context, problem_of_tls
 
 MAXIMUM_CONTEXTS = 128  # per association: context IDs are the odd numbers of one byte
@@ -44,7 +44,10 @@ CLASS_NOT_SUPPORTED, SYNTAX_NOT_SUPPORTED = 0x0122, 0xC122
 
 @dataclass(frozen=True)
 class Peer:
-    """A DICOM application to call, and the AE title that we call with."""
+    """A DICOM application to call, and the AE title that we call with.
+
+    `our_side` says what somebody would change here: settings, or what they have typed.
+    """
 
     ae_title: str
     host: str
@@ -52,6 +55,7 @@ class Peer:
     calling: str
     timeout: float = 30.0
     tls: Tls | None = None  # None: in plain
+    our_side: OurSide = SETTINGS
 
     @classmethod
     def of(cls, settings: DicomNode) -> "Peer":
@@ -135,7 +139,7 @@ def require_classes(sop_classes: Sequence[str], peer: Peer) -> None:
         refused = {str(context.abstract_syntax) for context in association.rejected_contexts}
     if refused:
         names = ", ".join(sorted(UID(uid).name for uid in refused))
-        raise DeliveryRefused(f"{peer} does not accept: {names}. Enable them there.")
+        raise DeliveryRefused(f"{peer} does not accept {names}: enable them there")
 
 
 @contextmanager
@@ -260,7 +264,8 @@ def _explain(association: Association, peer: Peer) -> DeliveryError:
     """Why there is no association, as the error to raise."""
     answer = association.acceptor.primitive
     if answer is None:
-        if problem := problem_of_tls(peer.host, peer.port, peer.tls, PROBE_SECONDS):
+        called = (peer.host, peer.port, peer.tls, PROBE_SECONDS, peer.our_side)
+        if problem := problem_of_tls(*called):
             error = DeliveryRefused if problem.is_certain else DeliveryDelayed
             return error(f"{peer}: {problem.text}")
         return DeliveryDelayed(
@@ -271,13 +276,13 @@ def _explain(association: Association, peer: Peer) -> DeliveryError:
             UID(str(context.abstract_syntax)).name for context in association.rejected_contexts
         }
         return DeliveryRefused(
-            f"{peer} accepts none of: {', '.join(sorted(names))}. Enable them there."
+            f"{peer} accepts none of {', '.join(sorted(names))}: enable them there"
         )
     reason = (answer.result, answer.result_source, answer.diagnostic)
     if reason == CALLED_NOT_RECOGNISED:
         return DeliveryRefused(
             f"{peer} does not answer to that AE title: correct the title set there; or "
-            f"correct ae_title, {RESTART}"
+            f"correct {peer.our_side.ae_title}{peer.our_side.then}"
         )
     if reason == CALLING_NOT_RECOGNISED:
         return DeliveryRefused(f"{peer} does not know us: register AE title {peer.calling} there")

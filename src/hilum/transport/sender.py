@@ -8,6 +8,7 @@ from pathlib import Path
 from hilum.answers import Acceptance
 from hilum.config.tls import Tls
 from hilum.errors import DeliveryDelayed
+from hilum.transport.our_side import COMMAND
 from hilum.transport.scu import NO_ANSWER, Peer, Sent, store
 from hilum.transport.scu import echo as verify
 from hilum.transport.statuses import meaning_of
@@ -72,7 +73,7 @@ def send(
     """
     started = time.perf_counter()
     answers = []
-    peer = Peer(*called, calling, tls=tls)
+    peer = Peer(*called, calling, tls=tls, our_side=COMMAND)
     for sent in store(files, peer):
         if sent.reason == NO_ANSWER:
             raise DeliveryDelayed(f"{peer}: {NO_ANSWER}")
@@ -85,7 +86,7 @@ def send(
 def echo(called: Called, calling: str = "SCANNER", tls: Tls | None = None) -> float:
     """Seconds a C-ECHO takes, association included; raises like `send`."""
     started = time.perf_counter()
-    verify(Peer(*called, calling, tls=tls))
+    verify(Peer(*called, calling, tls=tls, our_side=COMMAND))
     return time.perf_counter() - started
 
 

@@ -64,6 +64,14 @@ def is_about_objects(answer: Response) -> bool:
     return stored or answer.status == HTTPStatus.CONFLICT or is_said
 
 
+def is_web_page(answer: Response) -> bool:
+    """Whether success is said by a page for people, as a login page or a proxy answers.
+
+    STOW-RS answers in DICOM JSON or XML (PS3.18 10.5.3), and some archives with nothing at all.
+    """
+    return answer.status < HTTPStatus.MULTIPLE_CHOICES and "html" in answer.media_type
+
+
 def answers_in(answer: Response, sent: Sequence[Result]) -> list[Answer]:
     """One answer to each object that was `sent`, in that order.
 

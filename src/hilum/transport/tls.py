@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hilum.config.tls import ListenerTls, Tls
-from hilum.errors import RESTART, ConfigurationError
+from hilum.errors import ConfigurationError
+from hilum.transport.our_side import SETTINGS, OurSide
 
-NO_TLS = f"it does not speak TLS, and we do: turn TLS on there, or leave tls out here, {RESTART}"
 TOO_OLD = "it offers no TLS 1.2 or newer: update it, or have its maker do so"
 ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"  # of TLS 1.2; RFC 9325 4.2
@@ -74,79 +74,88 @@ class TlsProblem(NamedTuple):
     is_certain: bool = True  # else the other side may only be busy, or about to start
 
 
-def problem_of_tls(host: str, port: int, tls: Tls | None, seconds: float) -> TlsProblem | None:
+def problem_of_tls(
+    host: str, port: int, tls: Tls | None, seconds: float, our_side: OurSide = SETTINGS
+) -> TlsProblem | None:
     """Why no connection to a DICOM node comes about, if it has to do with TLS."""
     try:
         with socket.create_connection((host, port), seconds) as plain:
-            return _problem(plain, host, tls)
+            return _problem(plain, host, tls, our_side)
     except (OSError, ConfigurationError):
         return None  # nobody listens, or our files are renewed just now
 
 
-def _problem(plain: socket.socket, host: str, tls: Tls | None) -> TlsProblem | None:
+def _problem(
+    plain: socket.socket, host: str, tls: Tls | None, our_side: OurSide
+) -> TlsProblem | None:
     context = client_context(tls) if tls else _trusts_everybody()
     try:
         with context.wrap_socket(plain, server_hostname=host) as connection:
             if tls is None:
-                return TlsProblem(f"it speaks TLS, and we call it in plain: set tls, {RESTART}")
-            return _said_afterwards(connection)
+                cure = f"{our_side.set_tls}{our_side.then}"
+                return TlsProblem(f"it speaks TLS, and we call it in plain: {cure}")
+            return _said_afterwards(connection, our_side)
     except ssl.SSLError as error:
         if tls is None:
             return None  # it does not speak TLS either
         if isinstance(error, ENDED):
-            return _broken_off()
-        return TlsProblem(meaning_of(error))
+            return _broken_off(our_side)
+        return TlsProblem(meaning_of(error, our_side))
     except TimeoutError:
         return None  # it is too busy even for a greeting
     except OSError:
-        return _broken_off() if tls else None
+        return _broken_off(our_side) if tls else None
 
 
-def _said_afterwards(connection: ssl.SSLSocket) -> TlsProblem | None:
+def _said_afterwards(connection: ssl.SSLSocket, our_side: OurSide) -> TlsProblem | None:
     """TLS 1.3 says only after the handshake what it lacks of us."""
     try:
         connection.recv(1)
     except ssl.SSLError as error:
-        return None if isinstance(error, ENDED) else TlsProblem(meaning_of(error))
+        return None if isinstance(error, ENDED) else TlsProblem(meaning_of(error, our_side))
     except OSError:
         return None  # it is silent, or gone: what it does with TLS is right
     return None
 
 
-def _broken_off() -> TlsProblem:
+def _broken_off(our_side: OurSide) -> TlsProblem:
     """What answers in plain, or a proxy whose archive is down, ends the connection."""
-    return TlsProblem(f"it broke off the TLS handshake; perhaps {NO_TLS}", False)
+    return TlsProblem(f"it broke off the TLS handshake; perhaps {_plain(our_side)}", False)
 
 
-def meaning_of(error: ssl.SSLError) -> str:
+def _plain(our_side: OurSide) -> str:
+    cure = f"turn TLS on there, or {our_side.without_tls} here{our_side.then}"
+    return f"it does not speak TLS, and we do: {cure}"
+
+
+def meaning_of(error: ssl.SSLError, our_side: OurSide = SETTINGS) -> str:
     """What an error of TLS says about the other side, or about us; with the cure."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _distrust(error)
-    return _alert(error.reason or "")
+        return _distrust(error, our_side)
+    return _alert(error.reason or "", our_side)
 
 
-def _distrust(error: ssl.SSLCertVerificationError) -> str:
+def _distrust(error: ssl.SSLCertVerificationError, our_side: OurSide) -> str:
     if "match" in error.verify_message:
-        cure = "call it by the name in its certificate, or set tls.check_host = false"
-        return f"its certificate is made out to another name: {cure}, {RESTART}"
+        cure = f"call it by the name in its certificate{our_side.or_check_no_name}{our_side.then}"
+        return f"its certificate is made out to another name: {cure}"
     if "expired" in error.verify_message:
         return "its certificate has expired: renew it there"
-    cure = f"name who signed it in tls.ca_file, {RESTART}"
+    cure = f"name who signed it in {our_side.authority}{our_side.then}"
     return f"its certificate is not trusted ({error.verify_message}): {cure}"
 
 
-def _alert(reason: str) -> str:
+def _alert(reason: str, our_side: OurSide) -> str:
     """What follows from the reason of an error of TLS."""
     if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        cure = f"set tls.certificate_file and tls.key_file, {RESTART}"
-        return f"it wants a certificate of ours: {cure}"
+        return f"it wants a certificate of ours: {our_side.certificate}{our_side.then}"
     if "UNKNOWN_CA" in reason or "BAD_CERTIFICATE" in reason:
         return "it does not trust our certificate: name there who signed it"
     if "EXPIRED" in reason:
         return "our certificate has expired: put a new one into its place"
     if "PROTOCOL" in reason:
         return TOO_OLD
-    return NO_TLS if "VERSION" in reason or not reason else f"TLS failed: {reason}"
+    return _plain(our_side) if "VERSION" in reason or not reason else f"TLS failed: {reason}"
 
 
 def _trusts_everybody() -> ssl.SSLContext:

@@ -23,6 +23,7 @@ from hilum.watching.standing import SourceLedger
 
 LIVELY_SECONDS = 2.0  # after an image, more are likely
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.25, 5.0
+PAUSED_SECONDS = 10.0  # between two looks whether it is still paused; whoever ends that wakes us
 REFUSED_SECONDS = 15.0  # a wrong password too often may lock the account
 USUAL_PACE = Pace()
 SWEEP_SHARE = 10  # sweeps take at most one part in so many of the time
@@ -64,6 +65,9 @@ class Watch:
         started = time.monotonic()
         name = self.settings.name
         try:
+            if self._standing.is_paused:
+                self._resumed = False  # then the whole archive is compared
+                return PAUSED_SECONDS
             if not self._resumed:
                 self._resume()
             self._follow_news()

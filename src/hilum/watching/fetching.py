@@ -163,7 +163,7 @@ class Fetching:
             self._tell_count(series, portion.counts.get(series, 0))
 
     def fetch_due(self) -> None:
-        """Store everything that is due and still missing.
+        """Store everything that is due and still missing, unless a person pauses the source.
 
         Raises
         ------
@@ -172,7 +172,7 @@ class Fetching:
         OSError
             Nothing can be stored here.
         """
-        while self.queue.due <= time.monotonic():
+        while self.queue.due <= time.monotonic() and not self._standing.is_paused:
             waiting = self.queue.take()
             self._fetch(waiting)
             if waiting.moves_cursor:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hilum.records import Records
 from hilum.records.models import SourceStanding
-from hilum.records.states import SourceState
+from hilum.records.states import PausedKind, SourceState
 from hilum.sources import Portion
 
 SEEN_SECONDS = 5.0  # how often it is written down that the archive answers
@@ -30,6 +30,11 @@ class SourceLedger:
     def cursor(self) -> str:
         """The cursor that `Source.resume` goes on from, "" before the first use."""
         return self._now.cursor
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a person wants the archive left alone."""
+        return self._records.pauses.get(PausedKind.SOURCE, self._now.name) is not None
 
     def begin(self, cursor: str) -> None:
         """Note that the source has resumed with `cursor`."""

@@ -4,9 +4,15 @@ from collections.abc import Sequence
 
 from hilum.errors import RESTART
 from hilum.records.models import Delivery, Workitem
-from hilum.records.states import ARRIVED, DeliveryState, DestinationState, WorkitemState
+from hilum.records.states import (
+    ARRIVED,
+    DeliveryState,
+    DestinationState,
+    PausedKind,
+    WorkitemState,
+)
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
-from hilum.why.known import Known, moment
+from hilum.why.known import SHOWN_DIGITS, Known, moment
 
 ALL_IS_WELL = "all is well: "
 CAUSE_OF = {
@@ -37,7 +43,7 @@ def of_deliveries(known: Known, item: Workitem, what: str) -> Explanation:
     """What is to be said of the deliveries of `item`, the worst of them first."""
     deliveries = known.deliveries.get(item.id, ())
     if not deliveries:
-        return _owed_to_nobody(item, what)
+        return _owed_to_nobody(known, item, what)
     ranked = sorted(deliveries, key=lambda d: CAUSE_OF[d.state].rank)
     worst = CAUSE_OF[ranked[0].state]
     arrived = [delivery for delivery in deliveries if delivery.state in ARRIVED]
@@ -47,14 +53,21 @@ def of_deliveries(known: Known, item: Workitem, what: str) -> Explanation:
         return Explanation(worst, text, since=max(shown_in.values()), shown_in=shown_in)
     of_worst = [delivery for delivery in ranked if CAUSE_OF[delivery.state] is worst]
     others = [delivery for delivery in ranked if delivery not in of_worst]
-    said = "; ".join(_said(known, delivery) for delivery in of_worst)
+    whole = [_said(known, delivery) for delivery in of_worst]
+    said = [_begin(text) for text in whole] if worst in TO_DO else whole
+    longer = [text for text in whole if text not in said]
     return Explanation(
         worst,
-        f"{what} {HOW[worst]}: {said}",
+        f"{what} {HOW[worst]}: {'; '.join(said)}",
         cures=_cures(known, item, worst, of_worst),
-        evidence=tuple(_said(known, delivery) for delivery in others),
+        evidence=(*longer, *(_said(known, delivery) for delivery in others)),
         shown_in=shown_in,
     )
+
+
+def _begin(text: str) -> str:
+    """The first clause, which says what is wrong; what follows says what to do about it."""
+    return text.partition("; ")[0]
 
 
 HOW = {
@@ -66,9 +79,14 @@ HOW = {
 }
 
 
-def _owed_to_nobody(item: Workitem, what: str) -> Explanation:
+def _owed_to_nobody(known: Known, item: Workitem, what: str) -> Explanation:
     if item.state is WorkitemState.DELIVERING:
         return Explanation(Cause.DELIVERING, f"{what} is written, and will be delivered")
+    if known.upload and not known.upload.destinations:
+        said = f"{what} stays here, as was chosen when the study was uploaded"
+        command = f"hilum send-on {item.id[-SHOWN_DIGITS:]} --to DESTINATION"
+        cure = Cure(CureKind.SEND_ON, "if it is to go to a destination after all", command)
+        return Explanation(Cause.NOWHERE, said, cures=(cure,))
     text = f"name destinations in send_to of its rule, {RESTART}: later results go there"
     cure = Cure(CureKind.CONFIGURE, text)
     said = f"{what} lies here, and no destination is to have it"
@@ -97,6 +115,10 @@ def _said(known: Known, delivery: Delivery) -> str:
     is_away = standing is not None and standing.state is DestinationState.UNREACHABLE
     if state in ARRIVED:
         return f"it {ARRIVED_WORDS[state].format(_place(delivery))}"
+    pause = known.pause(PausedKind.DESTINATION, name)
+    if CAUSE_OF[state] is Cause.DELIVERING and pause:
+        paused = f"{name} is paused since {moment(pause.since)} by {pause.person}: {pause.reason}"
+        return f"{paused}; it waits until {name} goes on"
     if CAUSE_OF[state] is Cause.DELIVERING and is_away and standing:
         problem = f" ({standing.problem})" if standing.problem else ""
         away = f"{name} does not answer since {moment(standing.since)}{problem}"
@@ -111,8 +133,15 @@ def _cures(
 ) -> tuple[Cure, ...]:
     if worst in TO_DO:
         names = " and ".join(delivery.destination for delivery in deliveries)
-        command = f"hilum release {item.id[-8:]}"
+        command = f"hilum release {item.id[-SHOWN_DIGITS:]}"
         return (Cure(CureKind.RELEASE, TO_DO[worst].format(names), command),)
+    places = [delivery.destination for delivery in deliveries]
+    paused = [name for name in places if known.pause(PausedKind.DESTINATION, name)]
+    if worst is Cause.DELIVERING and paused:
+        return tuple(
+            Cure(CureKind.RESUME, f"let {name} go on", f"hilum resume {name} --kind destination")
+            for name in paused
+        )
     standings = (known.destinations.get(delivery.destination) for delivery in deliveries)
     away = [s.name for s in standings if s and s.state is DestinationState.UNREACHABLE]
     if worst is Cause.DELIVERING and away:

@@ -6,18 +6,17 @@ from dataclasses import replace
 from hilum.dicom.doubt import held_for
 from hilum.errors import RESTART
 from hilum.records.models import Workitem
-from hilum.records.states import DELIVERED, EventKind, WorkitemKind, WorkitemState
+from hilum.records.states import DELIVERED, EventKind, PausedKind, WorkitemKind, WorkitemState
 from hilum.summary import refusal_in
 from hilum.verdict import Verdict
 from hilum.why.deliveries import ALL_IS_WELL, of_deliveries
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
-from hilum.why.known import Known, moment
+from hilum.why.known import SHOWN_DIGITS, Known, moment
 from hilum.wording import WHOLE_AGAIN, sentence
 
 BEGINS = {  # the lines of the trace that tell it where they are not called like the state
     WorkitemState.DELIVERING: (EventKind.WRITTEN, EventKind.RELEASED),
 }
-SHOWN_DIGITS = 8  # of an id, as `hilum status` shows it
 
 
 def of_item(known: Known, item: Workitem) -> Explanation:
@@ -88,10 +87,10 @@ def _short(item: Workitem) -> Explanation:
     said = "; ".join(f"{verdict.description}: {verdict.lacks}" for verdict in short)
     cures = (
         Cure(CureKind.SEND, "send the rest; it goes on by itself then"),
-        retry(
-            item,
-            f'or, to have it analysed as INCOMPLETE, set rule.incomplete = "analyse", {RESTART},'
-            " and judge it anew",
+        Cure(
+            CureKind.ANALYSE,
+            "or have what is here analysed; the result says INCOMPLETE",
+            f"hilum analyse --incomplete {item.study_uid}",
         ),
     )
     return Explanation(Cause.SHORT, f"{_held_for(item)}: {said}", cures=cures)
@@ -169,6 +168,11 @@ def _cures_in(item: Workitem, verdict: Verdict) -> tuple[Cure, ...]:
 
 
 def _scheduled(known: Known, item: Workitem) -> Explanation:
+    if pause := known.pause(PausedKind.MODULE, item.module):
+        who = f"since {moment(pause.since)} by {pause.person}: {pause.reason}"
+        text = f"the analysis by {item.module} waits, because that module is disabled {who}"
+        cure = Cure(CureKind.RESUME, "enable it", f"hilum modules enable {item.module}")
+        return Explanation(Cause.QUEUED, text, cures=(cure,))
     return _with_worker(known, Cause.QUEUED, f"the analysis by {item.module} waits for a worker")
 
 

@@ -6,10 +6,20 @@ from dataclasses import dataclass
 
 from hilum.config.site import Site
 from hilum.records import Records
-from hilum.records.models import Delivery, DestinationStanding, Event, Removal, Study, Workitem
-from hilum.records.states import EventKind
+from hilum.records.models import (
+    Delivery,
+    DestinationStanding,
+    Event,
+    NotedPause,
+    Removal,
+    Study,
+    UploadedStudy,
+    Workitem,
+)
+from hilum.records.states import EventKind, PausedKind
 
 SILENT_SECONDS = 60.0  # a process gives a sign of life every ten
+SHOWN_DIGITS = 8  # of an id, as `hilum status` shows it
 
 
 @dataclass(frozen=True)
@@ -25,11 +35,13 @@ class Known:
     study_uid: str
     study: Study | None
     removal: Removal | None
+    upload: UploadedStudy | None  # what a person chose who uploaded it
     is_corrected: bool  # a person has to decide on corrected patient data
     events: tuple[Event, ...]
     items: tuple[Workitem, ...]
     deliveries: Mapping[str, tuple[Delivery, ...]]  # by the id of their workitem
     destinations: Mapping[str, DestinationStanding]
+    pauses: tuple[NotedPause, ...]
     workers_at: float
 
     @classmethod
@@ -45,11 +57,13 @@ class Known:
             study_uid=study_uid,
             study=records.studies.get(study_uid),
             removal=records.studies.removal(study_uid),
+            upload=records.uploads.get(study_uid),
             is_corrected=records.corrections.is_open(study_uid),
             events=tuple(records.events.of_study(study_uid)),
             items=tuple(items),
             deliveries={workitem: tuple(several) for workitem, several in owed.items()},
             destinations=records.destinations.all(),
+            pauses=tuple(records.pauses.all()),
             workers_at=records.executors.last_signs().get("worker", 0.0),
         )
 
@@ -57,6 +71,10 @@ class Known:
     def has_worker(self) -> bool:
         """Whether any worker gives signs of life."""
         return self.now - self.workers_at <= SILENT_SECONDS
+
+    def pause(self, kind: PausedKind, name: str) -> NotedPause | None:
+        """The pause of this one; None if it is not paused."""
+        return next((p for p in self.pauses if (p.kind, p.name) == (kind, name)), None)
 
     def last(self, kind: EventKind, workitem_id: str = "") -> float | None:
         """When something of this kind happened last, of a workitem or of the study."""

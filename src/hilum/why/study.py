@@ -85,7 +85,7 @@ def _waiting(known: Known, study: Study) -> Explanation:
             since=study.first_at,
             evidence=(came,),
         )
-    cure = Cure(CureKind.START, "see whether the gateway runs, and start it", "hilum status")
+    cure = Cure(CureKind.START, "see whether the gateway runs, and start it", "hilum serve")
     said = f"it is to be decided on since {moment(study.last_at + study.patience)}: {text}"
     return Explanation(Cause.WAITING, said, since=study.first_at, cures=(cure,), evidence=(came,))
 
@@ -121,8 +121,9 @@ def _without_workitem(known: Known, study: Study) -> Explanation:
         text = f"{text}; the nearest is that of {study.reason}"
     cure = Cure(
         CureKind.CONFIGURE,
-        f"if it should be analysed, correct or add a rule in hilum.toml, {RESTART}; it holds for"
-        " what comes from then on",
+        f"if it should be analysed, correct or add a rule in hilum.toml, {RESTART}, and run it"
+        " again",
+        f"hilum rerun {known.study_uid}",
     )
     return Explanation(Cause.NO_RULE, text, since=study.last_at, cures=(cure,))
 

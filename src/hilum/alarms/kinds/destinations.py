@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
-from hilum.records.states import DestinationState
+from hilum.records.states import DestinationState, PausedKind
 from hilum.severity import Severity
 
 A_WHILE = 300.0  # s; a restart of an archive takes less
@@ -12,11 +12,15 @@ A_WHILE = 300.0  # s; a restart of an archive takes less
 def alarms(facts: Facts) -> Iterator[Alarm]:
     """Each destination of the settings of which that is so."""
     standings = facts.records.destinations.all()
+    pauses = facts.records.pauses
+    paused, until = pauses.of(PausedKind.DESTINATION), pauses.ended(PausedKind.DESTINATION)
     for settings in facts.site.destination:
         standing = standings.get(settings.name)
+        if settings.name in paused:
+            continue  # nobody calls it
         if standing is None or standing.state is not DestinationState.UNREACHABLE:
             continue
-        if facts.now - standing.since >= A_WHILE:
+        if facts.now - max(standing.since, until.get(settings.name, 0.0)) >= A_WHILE:
             yield Alarm(
                 f"destination {settings.name}",
                 Severity.ERROR,

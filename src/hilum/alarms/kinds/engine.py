@@ -1,9 +1,9 @@
 """Nothing moves: the gateway gives no sign of life, or analyses wait and none begins."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
-from hilum.records.states import WorkitemState
+from hilum.records.states import PausedKind, WorkitemState
 from hilum.severity import Severity
 from hilum.wording import counted
 
@@ -23,13 +23,21 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
             "found then",
             since=last["gateway"],
         )
-    waiting = facts.records.workitems.oldest_in_state(WorkitemState.SCHEDULED)
+    disabled = facts.records.pauses.of(PausedKind.MODULE)
+    waiting = facts.records.workitems.oldest_in_state(WorkitemState.SCHEDULED, disabled)
     if waiting is not None:
-        yield from _still(facts, waiting, last.get("worker", 0.0))
+        enabled = facts.records.pauses.ended(PausedKind.MODULE).values()
+        since = max(waiting, *enabled, 0.0)
+        yield from _still(facts, since, last.get("worker", 0.0), disabled)
 
 
-def _still(facts: Facts, waiting: float, worker_at: float) -> Iterator[Alarm]:
-    """Analyses wait, the oldest since `waiting`; `worker_at`: the last sign of life of a worker."""
+def _still(
+    facts: Facts, waiting: float, worker_at: float, disabled: Collection[str]
+) -> Iterator[Alarm]:
+    """Analyses wait, the oldest since `waiting`; `worker_at`: the last sign of life of a worker.
+
+    Those of `disabled` modules are to wait.
+    """
     since = max(waiting, worker_at)
     if facts.now - since > SILENT_SECONDS:
         text, cure = "no worker runs", "start `hilum serve`, or `hilum serve --role worker`"
@@ -39,8 +47,11 @@ def _still(facts: Facts, waiting: float, worker_at: float) -> Iterator[Alarm]:
         if facts.now - since <= patience:
             return
         text, cure = "workers run, and begin none of them", "restart `hilum serve`"
-    counts = facts.records.workitems.counts().items()
-    count = sum(number for (_, state), number in counts if state is WorkitemState.SCHEDULED)
+    count = sum(
+        number
+        for (module, state), number in facts.records.workitems.counts().items()
+        if state is WorkitemState.SCHEDULED and module not in disabled
+    )
     yield Alarm(
         "engine",
         Severity.CRITICAL,

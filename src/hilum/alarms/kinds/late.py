@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
-from hilum.records.states import DeliveryState, DestinationState
+from hilum.records.states import DeliveryState, DestinationState, PausedKind
 from hilum.severity import Severity
 from hilum.wording import counted
 
@@ -15,17 +15,20 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
     standings = facts.records.destinations.all()
     before = facts.now - LATE_SECONDS
     late = facts.records.deliveries.studies_in(DeliveryState.DELAYED, owed_before=before)
+    pauses = facts.records.pauses
+    paused, until = pauses.of(PausedKind.DESTINATION), pauses.ended(PausedKind.DESTINATION)
     for settings in facts.site.destination:
         standing = standings.get(settings.name)
         is_away = standing and standing.state is DestinationState.UNREACHABLE
-        if is_away or (standing and standing.since > before):
-            continue  # being away is an alarm of its own, and what waited meanwhile takes its time
+        came_back = max(standing.since if standing else 0.0, until.get(settings.name, 0.0))
+        if is_away or settings.name in paused or came_back > before:
+            continue  # that is an alarm of its own, and what waited meanwhile takes its time
         if studies := late.get(settings.name, []):
             yield Alarm(
                 f"late {settings.name}",
                 Severity.ERROR,
                 f"destination {settings.name} answers, and has not taken the results of "
                 f"{counted(len(studies), 'study')} for more than an hour: they are tried again",
-                "type `hilum trace STUDY` to see what it answers, and have that put right there",
+                "see in `hilum trace STUDY` what it answers, and have that put right there",
                 studies=tuple(studies),
             )

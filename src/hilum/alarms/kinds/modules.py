@@ -33,7 +33,7 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
                 Severity.ERROR,
                 f"the last {NEWEST_ANALYSES} analyses of {module} gave no result: {failed} failed, "
                 f"{refused} were refused",
-                "type `hilum trace STUDY` to see why the newest one did not; this alarm ends with "
-                "the next result",
+                "see in `hilum trace STUDY` why the newest one gave none; this alarm ends with the "
+                "next result",
                 studies=(newest[0].study_uid,),
             )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hilum.alarms.alarm import Alarm, Facts
 from hilum.config.kinds import SourceSettings
 from hilum.records.models import SourceStanding
-from hilum.records.states import SourceState
+from hilum.records.states import PausedKind, SourceState
 from hilum.severity import Severity
 
 A_WHILE = 300.0  # s; a restart of an archive takes less
@@ -14,13 +14,16 @@ A_WHILE = 300.0  # s; a restart of an archive takes less
 def alarms(facts: Facts) -> Iterator[Alarm]:
     """Each source of the settings of which that is so for a while."""
     standings = facts.records.sources.all()
+    pauses = facts.records.pauses
+    paused, until = pauses.of(PausedKind.SOURCE), pauses.ended(PausedKind.SOURCE)
     for settings in facts.site.source:
         standing = standings.get(settings.name)
-        if standing is None:  # nobody has watched it yet
+        if standing is None or settings.name in paused:  # nobody watches it, or is to
             continue
+        resumed = until.get(settings.name, 0.0)
         if standing.state is SourceState.REACHABLE:
-            yield from _unwatched(facts.now, settings, standing)
-        elif facts.now - standing.since >= A_WHILE:
+            yield from _unwatched(facts.now, settings, standing, resumed)
+        elif facts.now - max(standing.since, resumed) >= A_WHILE:
             yield _alarm(
                 settings.name,
                 f"source {settings.name} cannot be watched ({standing.state}): its new images do "
@@ -31,9 +34,11 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
             )
 
 
-def _unwatched(now: float, settings: SourceSettings, standing: SourceStanding) -> Iterator[Alarm]:
+def _unwatched(
+    now: float, settings: SourceSettings, standing: SourceStanding, resumed: float
+) -> Iterator[Alarm]:
     """It answered, but long ago: its watcher hangs, or does not run."""
-    last = standing.seen_at or standing.since
+    last = max(standing.seen_at or standing.since, resumed)
     if now - last >= A_WHILE + 2 * max(settings.poll_seconds, settings.timeout_seconds):
         text = f"nobody watches source {settings.name}: its new images do not come by themselves"
         cure = "restart `hilum serve`, with the role watcher; what was missed is fetched then"

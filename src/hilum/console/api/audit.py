@@ -1,5 +1,6 @@
 """The audit trail: who did what, and whether it is as it was written."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -8,10 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from hilum.audit import AuditedAct
 from hilum.audit.entry import ChainHead
 from hilum.audit.store import AuditFilter
-from hilum.audit.views import read_audit
+from hilum.audit.views import AuditPage, read_audit
 from hilum.console.api import V1
 from hilum.console.desk import Desk, OurDesk
-from hilum.console.endpoints import resource
+from hilum.console.endpoints import answers, resource
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
@@ -19,6 +20,17 @@ from hilum.people.visitor import Visitor
 from hilum.records.views import as_json
 
 endpoints = resource()
+
+
+@dataclass(frozen=True)
+class TrailReport:
+    """Whether the trail is whole; else each fault in words. The head is that of its last entry."""
+
+    entries: int
+    head: ChainHead | None
+    faults: tuple[str, ...]
+    is_whole: bool
+
 
 Text = Annotated[str, Query(max_length=256)]
 Moment = Annotated[float | None, Query(ge=0, le=1e11)]
@@ -47,7 +59,7 @@ class KnownHead(BaseModel):
     head: str = Field("", max_length=128)
 
 
-@endpoints.get(f"{V1}/audit", Permission.ADMINISTER)
+@endpoints.get(f"{V1}/audit", Permission.ADMINISTER, responses=answers(AuditPage))
 def list_audit(
     desk: OurDesk,
     visitor: OurVisitor,
@@ -63,19 +75,19 @@ def list_audit(
     return _page(desk, visitor, wanted, page)
 
 
-@endpoints.post(f"{V1}/audit/search", Permission.ADMINISTER)
+@endpoints.post(f"{V1}/audit/search", Permission.ADMINISTER, responses=answers(AuditPage))
 def search_audit(desk: OurDesk, visitor: OurVisitor, question: AuditQuestion) -> Any:
     """The same, also for one patient, whose ID then stands in no address."""
     values = question.model_dump(exclude={"page"})
     return _page(desk, visitor, AuditFilter(**values), question.page)
 
 
-@endpoints.post(f"{V1}/audit/verify", Permission.ADMINISTER)
+@endpoints.post(f"{V1}/audit/verify", Permission.ADMINISTER, responses=answers(TrailReport))
 def verify_audit(desk: OurDesk, known: KnownHead) -> Any:
     """Whether every entry is as it was written, and the head that is `known` among them."""
     with told_as(404):
         report = desk.auditor.store.verify(ChainHead.parse(known.head) if known.head else None)
-    return {**as_json(report), "is_whole": report.is_whole}
+    return as_json(TrailReport(**vars(report), is_whole=report.is_whole))
 
 
 def _page(desk: Desk, visitor: Visitor, wanted: AuditFilter, page: int) -> Any:

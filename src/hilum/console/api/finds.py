@@ -9,13 +9,13 @@ from fastapi import Body
 from hilum.audit import AuditedAct, AuditedObject, ObjectType
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
-from hilum.console.endpoints import resource
+from hilum.console.endpoints import answers, resource
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.search import StudyQuery
-from hilum.records.states import StudyOrder, StudyState
+from hilum.records.states import AssessmentStanding, StudyOrder, StudyState
 from hilum.records.views import as_json
 
 endpoints = resource()
@@ -35,12 +35,13 @@ class WantedStudies:
     modalities: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     states: tuple[StudyState, ...] = ()
+    assessments: tuple[AssessmentStanding, ...] = ()
     reason: str = ""
     order: StudyOrder = StudyOrder.NEWEST
     page: int = 1
 
 
-@endpoints.post(f"{V1}/finds", Permission.SEE_PATIENTS)
+@endpoints.post(f"{V1}/finds", Permission.SEE_PATIENTS, responses=answers(views.FoundPage))
 def find_studies(
     desk: OurDesk, visitor: OurVisitor, wanted: Annotated[WantedStudies, Body()]
 ) -> Any:

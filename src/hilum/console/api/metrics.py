@@ -14,7 +14,12 @@ from hilum.people.roles import Permission
 endpoints = resource()
 
 
-@endpoints.get("/metrics", Permission.NONE, response_class=PlainTextResponse)
+@endpoints.get(
+    "/metrics",
+    Permission.NONE,
+    response_class=PlainTextResponse,
+    responses={503: {"content": {"text/plain": {}}}},
+)
 async def metrics(desk: OurDesk) -> Response:
     """How things stand as numbers. No label names a study, a patient or a sender."""
     registry = CollectorRegistry()

@@ -7,12 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
-from hilum.console.endpoints import resource
+from hilum.console.endpoints import answers, resource
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.console.peopling import Peopling
+from hilum.people.accounts import Person
 from hilum.people.passwords import LONGEST
 from hilum.people.roles import Permission, UserRole
+from hilum.people.tokens import Token
 from hilum.records.views import as_json
 
 MOST_DAYS = 3660  # that a token may last
@@ -65,13 +67,15 @@ def _peopling(desk: OurDesk, visitor: OurVisitor) -> Peopling:
 OurPeopling = Annotated[Peopling, Depends(_peopling)]
 
 
-@endpoints.get(f"{V1}/people", Permission.ADMINISTER)
+@endpoints.get(f"{V1}/people", Permission.ADMINISTER, responses=answers(list[Person]))
 def list_people(desk: OurDesk) -> Any:
     """The accounts."""
     return as_json(desk.everybody.accounts.all())
 
 
-@endpoints.post(f"{V1}/people", Permission.ADMINISTER, status_code=201)
+@endpoints.post(
+    f"{V1}/people", Permission.ADMINISTER, responses=answers(Person, 201), status_code=201
+)
 def add_person(peopling: OurPeopling, new: NewPerson) -> Any:
     """Add an account."""
     with told_as(409):
@@ -106,7 +110,7 @@ def remove_person(peopling: OurPeopling, name: str) -> None:
         peopling.remove(name)
 
 
-@endpoints.get(f"{V1}/tokens", Permission.ADMINISTER)
+@endpoints.get(f"{V1}/tokens", Permission.ADMINISTER, responses=answers(list[Token]))
 def list_tokens(desk: OurDesk) -> Any:
     """The tokens, without what they are."""
     return as_json(desk.everybody.tokens.all())

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from hilum.audit import AuditedAct, AuditedObject, ObjectType
 from hilum.console.api import V1
 from hilum.console.desk import Desk, OurDesk
-from hilum.console.endpoints import resource
+from hilum.console.endpoints import answers, resource
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
@@ -23,6 +23,8 @@ from hilum.why.question import LONGEST, explain, search_for
 
 Wanted = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
 
+LINES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ndjson": {}}}}
+
 endpoints = resource()
 
 
@@ -32,13 +34,15 @@ class WhyQuestion(BaseModel):
     wanted: Wanted
 
 
-@endpoints.post(f"{V1}/why", Permission.SEE_PATIENTS)
+@endpoints.post(f"{V1}/why", Permission.SEE_PATIENTS, responses=answers(Explanation))
 def why(desk: OurDesk, visitor: OurVisitor, question: WhyQuestion) -> Any:
     """The cause in one sentence, with what to do, as the records have it."""
     return as_json(_explained(desk, visitor, question.wanted))
 
 
-@endpoints.post(f"{V1}/why/archives", Permission.SEE_PATIENTS, response_class=StreamingResponse)
+@endpoints.post(
+    f"{V1}/why/archives", Permission.SEE_PATIENTS, responses=LINES, response_class=StreamingResponse
+)
 def archives(desk: OurDesk, visitor: OurVisitor, question: WhyQuestion) -> StreamingResponse:
     """What archives answer, one JSON object a line as they come, within 5 seconds.
 

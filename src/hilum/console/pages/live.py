@@ -10,6 +10,7 @@ from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import still_admitted
 from hilum.console.live import ChangeStream
+from hilum.hints import gateway_address, is_abandoned
 from hilum.people.roles import Permission
 
 TICK_SECONDS = 20  # after which a page is made again even if nothing happened: it says how long ago
@@ -30,5 +31,6 @@ async def live(request: Request, desk: OurDesk) -> StreamingResponse:
 
 
 def _mark(desk: Desk) -> str:
-    """A text that differs when what pages show differs."""
-    return f"{desk.records.flow.mark()}-{int(time.time() // TICK_SECONDS)}"
+    """A text that differs when what pages show differs, and whether the gateway runs."""
+    gateway = "away" if is_abandoned(gateway_address(desk.site.data)) else "there"
+    return f"{desk.records.flow.mark()}-{int(time.time() // TICK_SECONDS)} {gateway}"

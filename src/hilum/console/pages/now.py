@@ -8,6 +8,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from hilum.alarms import Alarm, alarms_now, views_of
+from hilum.alarms.alarm import MOST_NAMED
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.rendering import look
@@ -15,6 +16,7 @@ from hilum.inbox.room import free_mib
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.states import DestinationState
+from hilum.records.views import DestinationView, SourceView
 from hilum.severity import Severity
 from hilum.wording import counted
 
@@ -30,10 +32,12 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
     studies, images = records.studies.totals()
     sources = views.sources(site, records)
     destinations = views.destinations(site, records)
-    silent = [source.name for source in sources if look(source.state) == "failed"]
-    silent += [place.name for place in destinations if look(place.state) == "failed"]
-    unknown = [p.name for p in destinations if p.state is DestinationState.UNKNOWN]
+    places: list[SourceView | DestinationView] = [*sources, *destinations]
+    at_work = [place for place in places if place.paused is None]
+    silent = [place.name for place in at_work if look(place.state) == "failed"]
+    unknown = [place.name for place in at_work if place.state is DestinationState.UNKNOWN]
     sentence, seen = _sentence(alarms, silent, unknown)
+    named = {uid for alarm in alarms for uid in alarm.studies[:MOST_NAMED]}
     return desk.rendering.page(
         request,
         "now.html",
@@ -41,10 +45,11 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
         sentence=sentence,
         seen=seen,
         list_of_alarms=views_of(alarms),
+        addresses=records.identifiers.addresses(named),
         view=views.now_view(records, moment),
         sources=sources,
         destinations=destinations,
-        receiver=f"{site.receiver.ae_title} on {site.receiver.host}:{site.receiver.port}",
+        receiver=site.receiver.title_and_place,
         free=f"{free_mib(site.data) / 1024:.0f} GiB",
         workers=site.worker.count,
         studies=studies,
@@ -61,8 +66,8 @@ def _sentence(
 
     `silent` do not answer; of `unknown` nobody knows yet, because nothing was sent there.
     """
-    if alarms:
-        rest = len(alarms) - 1
+    if alarms and alarms[0].severity is not Severity.INFORMATION:
+        rest = sum(alarm.severity is not Severity.INFORMATION for alarm in alarms) - 1
         more = f", and {counted(rest, 'more alarm')}" if rest else ""
         seen = "caution" if alarms[0].severity is Severity.WARNING else "failed"
         return f"Something needs a person: {alarms[0].name}{more}.", seen
@@ -75,4 +80,7 @@ def _sentence(
         places = ", ".join(unknown)
         text = f"Nothing needs a person. Nothing was sent to {places} yet; Network tests it."
         return text, "working"
+    if alarms:
+        text = f"Nothing needs a person, but something is paused: {alarms[0].name}"
+        return text.replace(": paused ", ": ") + ".", "stopped"
     return "All is well.", "well"

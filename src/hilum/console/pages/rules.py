@@ -1,6 +1,5 @@
 """The page of the rules: each as a sentence, and what other rules would do with recent studies."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import tomlkit
@@ -12,31 +11,15 @@ from hilum.config.site import Rule
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
+from hilum.console.saving import why_fixed
+from hilum.console.trials import MOST_STUDIES, StudyTrial, trials_of
 from hilum.errors import ConfigurationError
-from hilum.inbox import Inbox
 from hilum.people.roles import Permission
-from hilum.records.search import StudyQuery
-from hilum.trying import RuleTrial, TrialOutcome, rules_in, study_on_disk, try_rules
+from hilum.trying import rules_in
 
-MOST_STUDIES = 20
 LONGEST = 50_000  # characters of rules
 
 endpoints = pages("Rules", place=4)
-
-
-@dataclass(frozen=True)
-class StudyTrial:
-    """What the running rules would do with one study, and what the rules on trial would."""
-
-    address: str
-    description: str
-    running: tuple[RuleTrial, ...]
-    tried: tuple[RuleTrial, ...]
-
-    @property
-    def differs(self) -> bool:
-        """Whether the rules on trial would do something else."""
-        return _done(self.running) != _done(self.tried)
 
 
 @endpoints.get("/rules", Permission.LOOK, response_class=HTMLResponse)
@@ -60,7 +43,7 @@ def try_them(
         return _page(request, desk, text, studies, problem=str(error), status=422)
     looked_at = AuditedObject(ObjectType.RULE, "trial")
     desk.auditor.note(AuditedAct.OPENED, visitor, looked_at)
-    return _page(request, desk, text, studies, trials=_trials(desk, wanted, studies))
+    return _page(request, desk, text, studies, trials=trials_of(desk, wanted, studies))
 
 
 def _page(
@@ -76,7 +59,10 @@ def _page(
         request,
         "rules.html",
         status,
-        rules=desk.site.rule,
+        rules=desk.site.rules_by_name,
+        newest=desk.versions.newest(),
+        refusals=desk.versions.refusals(),
+        fixed=why_fixed(desk),
         titles={module.name: module.title for module in desk.modules},
         text=text,
         studies=studies,
@@ -84,26 +70,6 @@ def _page(
         trials=trials,
         problem=problem,
     )
-
-
-def _trials(desk: Desk, wanted: tuple[Rule, ...], studies: int) -> list[StudyTrial]:
-    query = StudyQuery()
-    inbox = Inbox(desk.site.data)
-    trials = []
-    for row in desk.records.search.page(query, desk.records.search.count(query), 0, studies):
-        arrival = study_on_disk(row.study_uid, inbox.study_folder(row.study_uid))
-        if arrival.instances:
-            running, tried = (
-                tuple(try_rules(arrival, of, desk.needs)) for of in (desk.site.rule, wanted)
-            )
-            trials.append(StudyTrial(row.address, row.description, running, tried))
-    return trials
-
-
-def _done(trials: tuple[RuleTrial, ...]) -> set[tuple[str, str, tuple[str, ...]]]:
-    """What comes of it; why a rule does nothing is not a difference."""
-    done = (TrialOutcome.ANALYSE, TrialOutcome.HOLD)
-    return {(one.module, one.outcome, one.series) for one in trials if one.outcome in done}
 
 
 def as_toml(rules: tuple[Rule, ...]) -> str:

@@ -7,16 +7,19 @@ from fastapi import Form, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from hilum.console.api.why import note_search
-from hilum.console.desk import OurDesk
+from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.errors import HilumError
 from hilum.people.roles import Permission
 from hilum.why.archives import archives_of, ask_archives, with_answer
+from hilum.why.explanation import Cause, Explanation
+from hilum.why.known import SHOWN_DIGITS
 from hilum.why.question import LONGEST, explain, search_for
 
 MOST_OTHERS = 20
+FETCHED_FOR = (Cause.NEVER_ARRIVED, Cause.REMOVED, Cause.SHORT, Cause.GAPS)  # more images may help
 
 endpoints = pages("Why not?", place=3)
 
@@ -43,12 +46,11 @@ def answer(
         problem = str(error)
     note_search(desk, visitor, said)
     others = said.others if said else ()
-    uids = {said.study_uid, *(one.study_uid for one in others)} if said else ()
     return desk.rendering.page(
         request,
         "why.html",
         status=422 if problem else 200,
-        addresses=desk.records.identifiers.addresses(uids),
+        addresses=_addresses(desk, said) if said else {},
         wanted=wanted.strip(),
         said=said,
         problem=problem,
@@ -71,4 +73,26 @@ def ask_archive(request: Request, desk: OurDesk, name: str, wanted: Wanted) -> H
     for one in answers:
         now = with_answer(now, one, desk.site)
     changed = now if now != said else None
-    return desk.rendering.page(request, "why_archive.html", answers=answers, changed=changed)
+    fetchable = [
+        (one.archive, uid)
+        for one in answers
+        for uid in one.study_uids
+        if one.can_be_fetched and said.cause in FETCHED_FOR
+    ]
+    addresses = _addresses(desk, said)
+    return desk.rendering.page(
+        request,
+        "why_archive.html",
+        answers=answers,
+        changed=changed,
+        addresses=addresses,
+        fetchable=fetchable,
+    )
+
+
+def _addresses(desk: Desk, said: Explanation) -> dict[str, str]:
+    """Addresses of the studies it is about, by UID and by what cures call their workitems."""
+    every = (said, *said.others)
+    by_uid = desk.records.identifiers.addresses({one.study_uid for one in every})
+    known = [one for one in every if one.workitem and one.study_uid in by_uid]
+    return by_uid | {one.workitem[-SHOWN_DIGITS:]: by_uid[one.study_uid] for one in known}

@@ -7,8 +7,11 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from hilum.records.views.agreement import Agreement, ModuleAgreement, Share, agreement_of
+from hilum.records.views.calling import studies_named, studies_of_patient, study_called
 from hilum.records.views.course import CourseSpan, course
 from hilum.records.views.finding import PAGE, FoundPage, find
+from hilum.records.views.modules import ModuleHistory, module_history
 from hilum.records.views.now import NowView, now_view
 from hilum.records.views.places import (
     DestinationView,
@@ -20,6 +23,7 @@ from hilum.records.views.places import (
     sources,
 )
 from hilum.records.views.statistics import DayOfWork, Statistics, statistics_of
+from hilum.records.views.strips import DestinationStrip, HourOfDeliveries, strips_of
 from hilum.records.views.timeline import TraceLine, events, trace
 from hilum.records.views.worklist import (
     ResultView,
@@ -28,35 +32,45 @@ from hilum.records.views.worklist import (
     WorkitemView,
     studies,
     study,
-    study_called,
 )
 
 __all__ = [
     "PAGE",
+    "Agreement",
     "CourseSpan",
     "DayOfWork",
+    "DestinationStrip",
     "DestinationView",
     "FoundPage",
+    "HourOfDeliveries",
+    "ModuleAgreement",
+    "ModuleHistory",
     "NowView",
     "QuarantineView",
     "QuarantinedView",
     "ResultView",
+    "Share",
     "SourceView",
     "Statistics",
     "StudyPage",
     "StudyView",
     "TraceLine",
     "WorkitemView",
+    "agreement_of",
     "as_json",
     "course",
     "destinations",
     "events",
     "find",
+    "module_history",
     "now_view",
     "quarantine",
     "sources",
     "statistics_of",
+    "strips_of",
     "studies",
+    "studies_named",
+    "studies_of_patient",
     "study",
     "study_called",
     "trace",

@@ -7,8 +7,14 @@ from hilum.config.kinds import DestinationSettings, SourceSettings
 from hilum.config.site import Site
 from hilum.inbox import quarantined_in
 from hilum.records import Records
-from hilum.records.models import DestinationStanding, SourceStanding
-from hilum.records.states import ARRIVED, DeliveryState, DestinationState, SourceState
+from hilum.records.models import DestinationStanding, NotedPause, SourceStanding
+from hilum.records.states import (
+    ARRIVED,
+    DeliveryState,
+    DestinationState,
+    PausedKind,
+    SourceState,
+)
 
 
 @dataclass(frozen=True)
@@ -22,6 +28,7 @@ class DestinationView:
     since: float | None
     problem: str
     deliveries: Mapping[DeliveryState, int]
+    paused: NotedPause | None = None
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class SourceView:
     behind: int = 0
     fetched: int = 0
     fetched_at: float | None = None
+    paused: NotedPause | None = None
 
 
 @dataclass(frozen=True)
@@ -64,8 +72,14 @@ class QuarantineView:
 def destinations(site: Site, records: Records) -> list[DestinationView]:
     """Every destination of the settings."""
     standings, counts = records.destinations.all(), records.deliveries.counts()
+    pauses = records.pauses.of(PausedKind.DESTINATION)
     return [
-        _destination(settings, standings.get(settings.name), counts.get(settings.name, {}))
+        _destination(
+            settings,
+            standings.get(settings.name),
+            counts.get(settings.name, {}),
+            pauses.get(settings.name),
+        )
         for settings in site.destination
     ]
 
@@ -74,6 +88,7 @@ def _destination(
     settings: DestinationSettings,
     standing: DestinationStanding | None,
     deliveries: Mapping[DeliveryState, int],
+    paused: NotedPause | None,
 ) -> DestinationView:
     arrived = any(state in deliveries for state in ARRIVED)  # without a time without an answer
     state = DestinationState.REACHABLE if arrived else DestinationState.UNKNOWN
@@ -85,18 +100,25 @@ def _destination(
         since=standing.since if standing else None,
         problem=standing.problem if standing else "",
         deliveries=deliveries,
+        paused=paused,
     )
 
 
 def sources(site: Site, records: Records) -> list[SourceView]:
     """Every archive of the settings that is watched."""
-    standings = records.sources.all()
-    return [_source(settings, standings.get(settings.name)) for settings in site.source]
+    standings, pauses = records.sources.all(), records.pauses.of(PausedKind.SOURCE)
+    return [
+        _source(settings, standings.get(settings.name), pauses.get(settings.name))
+        for settings in site.source
+    ]
 
 
-def _source(settings: SourceSettings, standing: SourceStanding | None) -> SourceView:
+def _source(
+    settings: SourceSettings, standing: SourceStanding | None, paused: NotedPause | None
+) -> SourceView:
     if standing is None:
-        return SourceView(settings.name, settings.kind, SourceState.NOT_STARTED)
+        state = SourceState.NOT_STARTED
+        return SourceView(settings.name, settings.kind, state, paused=paused)
     return SourceView(
         name=settings.name,
         kind=settings.kind,
@@ -108,6 +130,7 @@ def _source(settings: SourceSettings, standing: SourceStanding | None) -> Source
         behind=standing.behind,
         fetched=standing.fetched,
         fetched_at=standing.fetched_at,
+        paused=paused,
     )
 
 

@@ -1,0 +1,37 @@
+"""What a person has paused: no fault, but it must not be forgotten."""
+
+from collections.abc import Iterator
+
+from hilum.alarms.alarm import Alarm, Facts
+from hilum.records.states import PausedKind
+from hilum.severity import Severity
+
+SAID = {
+    PausedKind.DESTINATION: "destination {} is paused by {}: its results wait here",
+    PausedKind.SOURCE: "source {} is paused by {}: its new images do not come by themselves",
+    PausedKind.MODULE: "module {} is disabled by {}: what it is to analyse waits",
+}
+CURES = {
+    PausedKind.DESTINATION: "`hilum resume {} --kind destination` sends them",
+    PausedKind.SOURCE: "`hilum resume {} --kind source` fetches what was missed",
+    PausedKind.MODULE: "`hilum modules enable {}` analyses it",
+}
+
+
+def alarms(facts: Facts) -> Iterator[Alarm]:
+    """Each that the settings define."""
+    site = facts.site
+    defined = {
+        PausedKind.DESTINATION: {settings.name for settings in site.destination},
+        PausedKind.SOURCE: {settings.name for settings in site.source},
+        PausedKind.MODULE: {rule.module for rule in site.rule},
+    }
+    for pause in facts.records.pauses.all():
+        if pause.name in defined[pause.kind]:
+            yield Alarm(
+                f"paused {pause.kind} {pause.name}"[:80],
+                Severity.INFORMATION,
+                SAID[pause.kind].format(pause.name, pause.person),
+                CURES[pause.kind].format(pause.name),
+                since=pause.since,
+            )

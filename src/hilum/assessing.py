@@ -1,0 +1,99 @@
+"""What a reader may say of which result, for the pages, the API and the command line alike.
+
+An assessment is on record and nowhere else: the result objects stay as they are, and so does their
+Verification Flag (0040,A493), UNVERIFIED. A report is verified by who signs it in the hospital's
+own reporting.
+"""
+
+import re
+from typing import Protocol
+
+from hilum.asking import workitem_called
+from hilum.errors import HilumError
+from hilum.records import Records
+from hilum.records.listed import ListedStudy, folded, words_of_name
+from hilum.records.states import (
+    ASSESSABLE,
+    AssessmentDecision,
+    WorkitemKind,
+    WorkitemState,
+)
+from hilum.records.views import study_called
+
+LONGEST_REASON = 500  # characters
+SHORTEST_NUMBER = 4  # characters; a shorter patient ID may be any number in a reason
+WITH_REASON = (AssessmentDecision.REJECTED, AssessmentDecision.SUPPLEMENTED)
+
+TAKEN_BACK = "it was taken back: a result that no longer stands is not assessed"
+NOTE = "it is a note that takes a result back, and no result"
+NO_RESULT = "it is {}, so there is no result of it to assess"
+REASON_MISSING = "say why it is {}: the reason is what others learn from"
+REASON_TOO_LONG = f"the reason has more than {LONGEST_REASON} characters: shorten it"
+NAMES_PATIENT = (
+    "the reason names the patient: write it without the name and without numbers of them"
+)
+
+
+class MayBeAssessed(Protocol):
+    """Of a workitem what says whether its result may be assessed."""
+
+    @property
+    def kind(self) -> WorkitemKind:
+        """What it is."""
+
+    @property
+    def state(self) -> WorkitemState:
+        """How it stands."""
+
+
+def objection_to(item: MayBeAssessed) -> str:
+    """Why the result of a workitem is not assessed, as the rest of a sentence; "" if it may be.
+
+    That another run has replaced it is no objection: what was wrong with the older one stays true.
+    """
+    if item.kind is WorkitemKind.WITHDRAWAL:
+        return NOTE
+    if item.state is WorkitemState.WITHDRAWN:
+        return TAKEN_BACK
+    has_result = item.kind is WorkitemKind.RUN and item.state in ASSESSABLE
+    return "" if has_result else NO_RESULT.format(item.state)
+
+
+def fault_in(reason: str, decision: AssessmentDecision, study: ListedStudy) -> str:
+    """What is wrong with the reason for a decision on a result of `study`; "" if nothing is.
+
+    It may not hold the patient ID, the accession number, or two parts of the name of the patient:
+    a single one may be a word of the language.
+    """
+    if decision in WITH_REASON and not reason.strip():
+        return REASON_MISSING.format(decision)
+    if len(reason) > LONGEST_REASON:
+        return REASON_TOO_LONG
+    said = set(re.split(r"[^\w-]+", folded(reason)))
+    numbers = {folded(study.patient_id), folded(study.accession_number)}
+    has_number = any(len(one) >= SHORTEST_NUMBER and one in said for one in numbers)
+    name = set(folded(words_of_name(study.patient_name)).split())
+    return NAMES_PATIENT if has_number or len(name & said) > 1 else ""
+
+
+def to_be_assessed(records: Records, ending: str, module: str = "") -> str:
+    """The id of the workitem that ends so, or of the one with a standing result of a study.
+
+    Raises
+    ------
+    HilumError
+        There is none, or there are several; the text names them.
+    """
+    if records.workitems.ids_ending(ending):
+        return workitem_called(records, ending)
+    items = records.workitems.of_study(study_called(records, ending))
+    current = [item for item in items if item.superseded_by is None]
+    meant = [item for item in current if module in ("", item.module)]
+    able = [item for item in meant if not objection_to(item)]
+    if len(able) == 1:
+        return able[0].id
+    if able:
+        which = ", ".join(f"{item.id[-8:]} of {item.module}" for item in able)
+        raise HilumError(f"several results stand, so name one of these workitems: {which}")
+    said = "; ".join(f"{item.module}: {objection_to(item)}" for item in meant)
+    raise HilumError(said or "no module has a result of this study; `hilum status` shows it")

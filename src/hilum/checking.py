@@ -1,0 +1,147 @@
+"""Whether settings can be used on this machine: what `hilum check` says of them.
+
+`hilum serve` looks at the same before it starts, and before a changed file takes effect.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import closing
+
+from hilum.comparison.norms import Norms
+from hilum.config.kinds import check_tls
+from hilum.config.site import Site
+from hilum.errors import ConfigurationError
+from hilum.hosts.reaching import is_ours
+from hilum.hosts.walls import in_words, standing
+from hilum.module import discover, facts_of, installed_modules
+from hilum.people.everybody import Everybody
+from hilum.results import DICOM
+from hilum.wording import suggestion
+
+AT_A_START = ("data", "database")  # what cannot change while Hilum runs
+
+log = logging.getLogger(__name__)
+
+
+def check_rules(site: Site) -> None:
+    """Raise `ConfigurationError` for a rule, route or host of a module that cannot be used."""
+    modules, problems = discover(site.models)
+    wanted = [("rule", rule.module) for rule in site.rule]
+    wanted += [("route", name) for route in site.route for name in route.modules]
+    wanted += [("host", host.module) for host in site.host]
+    for place, name in wanted:
+        if name not in modules:
+            why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
+            raise ConfigurationError(f"{place}: module {name!r}: {why}")
+
+
+def check_norms(site: Site) -> None:
+    """Raise `ConfigurationError` for norms that cannot be read; warn of those for other weights."""
+    norms = Norms(site.norms)
+    installed = installed_modules(site.models) if norms.tables else {}
+    for name in dict.fromkeys(table.settings.module for table in norms.tables):
+        if name not in installed:
+            text = f"norms: module {name!r} is not installed{suggestion(name, installed)}"
+            raise ConfigurationError(text)
+        for sentence in norms.remarks(facts_of(installed[name])):
+            log.warning(sentence)
+
+
+def check_walls(site: Site) -> None:
+    """Raise `ConfigurationError` if a module would not start, or could look into our data.
+
+    Warns of walls that are not there.
+    """
+    data = site.data.resolve()
+    for host in site.host:
+        for folder in getattr(host, "folders", ()):
+            whole = folder.resolve()
+            if not whole.is_dir():
+                raise ConfigurationError(f"host: folders: {folder}: there is no such folder")
+            if whole.is_relative_to(data) or data.is_relative_to(whole):
+                raise ConfigurationError(
+                    f"host: folders: {folder}: a module would see every study in {data}: name"
+                    " another folder"
+                )
+    missing = standing()
+    if not missing:
+        return
+    hosts = {settings.module: settings for settings in site.host}
+    installed = installed_modules(site.models)
+    for name in dict.fromkeys(rule.module for rule in site.rule):
+        takes_risk = getattr(hosts.get(name), "walls", "required") == "best-effort"
+        if name in installed and not takes_risk and not is_ours(installed[name]):
+            raise ConfigurationError(
+                f"host: module {name!r} does not start: {in_words(missing)[:-1]}; have one, or set"
+                f' walls = "best-effort" in its [[host]] and run it without'
+            )
+    log.warning(in_words(missing))
+
+
+ENCRYPT = (
+    "console.host: beyond this machine, passwords and patient data would cross the network in the "
+    "clear: set console.tls, or console.behind_proxy = true where a reverse proxy encrypts"
+)
+NOBODY = (
+    "console.host: beyond this machine everybody signs in, and nobody could: "
+    "`hilum people add NAME --role administrator` adds an account, or set console.openid"
+)
+
+
+def check_console(site: Site) -> None:
+    """Raise `ConfigurationError` if strangers could read along, or nobody could sign in."""
+    console = site.console
+    console.check()
+    if console.is_local:
+        return
+    if not console.is_encrypted:
+        raise ConfigurationError(ENCRYPT)
+    if console.openid is None:
+        with closing(Everybody(site.data, console)) as everybody:
+            if not everybody.accounts.has_administrator():
+                raise ConfigurationError(NOBODY)
+
+
+def check_ends(site: Site) -> None:
+    """Raise `ConfigurationError` for what we connect to if it cannot be used."""
+    check_tls("receiver", site.receiver.tls)
+    for end in (*site.source, *site.destination):
+        end.check()
+    for notifier in site.notify:
+        notifier.check()
+    for collector in site.audit.syslog:
+        check_tls(collector.name, collector.tls)
+    for route in site.route:
+        for destination in site.destinations(route.send_to if route.images else ()):
+            if not destination.takes(DICOM):
+                raise ConfigurationError(
+                    f"route: destination {destination.name!r} takes no images: set images = false"
+                )
+
+
+CHECKS: dict[str, Callable[[Site], None]] = {
+    "rules and modules": check_rules,
+    "walls around modules": check_walls,
+    "norms": check_norms,
+    "console": check_console,
+    "archives, notifiers and certificates": check_ends,
+}
+
+
+def check_for(site: Site, *, has_console: bool) -> None:
+    """Raise `ConfigurationError` for the first thing that cannot be used; nothing is connected.
+
+    A service without the console does not look at its settings.
+    """
+    for check in CHECKS.values():
+        if has_console or check is not check_console:
+            check(site)
+
+
+def check_change(running: Site, site: Site, *, has_console: bool) -> None:
+    """The same for settings that are to be followed while Hilum runs by `running`."""
+    fixed = [name for name in AT_A_START if getattr(site, name) != getattr(running, name)]
+    if fixed:
+        text = f"{' and '.join(fixed)} cannot change while Hilum runs: restart `hilum serve`"
+        raise ConfigurationError(text)
+    check_for(site, has_console=has_console)

@@ -1,0 +1,115 @@
+"""The page of one module: its limits, what it did, how it failed, its versions, its card."""
+
+import time
+from typing import Annotated
+
+from fastapi import Form, HTTPException, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from hilum.audit import AuditedAct, AuditedObject
+from hilum.config.site import Rule
+from hilum.console.cards import card_of
+from hilum.console.desk import Desk, OurDesk
+from hilum.console.endpoints import pages
+from hilum.console.guard import OurVisitor
+from hilum.console.mishaps import told_as
+from hilum.console.needs import needs_in_words
+from hilum.console.pausing import begin_pause, end_pause
+from hilum.hosts.child import TRACEBACK
+from hilum.module import ModuleFacts
+from hilum.pausing import LONGEST_REASON
+from hilum.people.roles import Permission
+from hilum.records import views
+from hilum.records.states import PausedKind, WorkitemState
+
+LONGEST_TRACEBACK = 50_000  # characters; its end says what was raised
+
+endpoints = pages()
+
+PauseReason = Annotated[str, Form(max_length=2 * LONGEST_REASON)]
+
+
+@endpoints.get("/modules/{name}", Permission.LOOK, response_class=HTMLResponse)
+def module(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
+    """The page."""
+    facts, now = _facts(desk, name), time.time()
+    history = views.module_history(desk.records, name, now)
+    counts = desk.records.workitems.counts()
+    kept = {one.workitem_id for one in history.failures if _traceback(desk, one.workitem_id)}
+    return desk.rendering.page(
+        request,
+        "module.html",
+        now=now,
+        facts=facts,
+        disabled=desk.records.pauses.get(PausedKind.MODULE, name),
+        counts={state: n for (of, state), n in counts.items() if of == name},
+        waiting=counts.get((name, WorkitemState.SCHEDULED), 0),
+        needs={key: needs_in_words(need) for key, need in desk.needs.get(name, {}).items()},
+        rules=[_set(rule) for rule in desk.site.rule if rule.module == name],
+        history=history,
+        addresses=desk.records.identifiers.addresses({o.study_uid for o in history.failures}),
+        tracebacks=kept,
+        card=card_of(desk.cards[name]) if name in desk.cards else "",
+        longest_reason=LONGEST_REASON,
+    )
+
+
+@endpoints.get("/modules/{name}/failures/{workitem}", Permission.SEE_PATIENTS)
+def traceback(desk: OurDesk, visitor: OurVisitor, name: str, workitem: str) -> PlainTextResponse:
+    """What the module raised, line by line; it may hold values of the images."""
+    item = desk.records.workitems.get(workitem)
+    text = _traceback(desk, workitem) if item and item.module == name else ""
+    if not item or not text:
+        raise HTTPException(404, "no traceback of this analysis is here")
+    about = AuditedObject.workitem(item.id, item.study_uid)
+    patient = desk.records.identifiers.patient_of(item.study_uid)
+    desk.auditor.note(AuditedAct.OPENED, visitor, about, patient)
+    return PlainTextResponse(text[-LONGEST_TRACEBACK:])
+
+
+@endpoints.post("/modules/{name}/disable", Permission.ACT)
+def disable(desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = "") -> Response:
+    """Begin no analysis by it until it is enabled."""
+    _facts(desk, name)
+    with told_as(409):
+        begin_pause(desk, visitor, PausedKind.MODULE, name, reason)
+    return RedirectResponse(f"/modules/{name}", 303)
+
+
+@endpoints.post("/modules/{name}/enable", Permission.ACT)
+def enable(desk: OurDesk, visitor: OurVisitor, name: str) -> Response:
+    """Let it go on."""
+    _facts(desk, name)
+    with told_as(409):
+        end_pause(desk, visitor, PausedKind.MODULE, name)
+    return RedirectResponse(f"/modules/{name}", 303)
+
+
+def _facts(desk: Desk, name: str) -> ModuleFacts:
+    facts = next((one for one in desk.modules if one.name == name), None)
+    if facts is None:
+        raise HTTPException(404, "no such module is installed")
+    return facts
+
+
+def _set(rule: Rule) -> dict[str, str]:
+    """What a rule sets for its module, in words, without what is as usual."""
+    values = rule.model_dump(mode="json", exclude_defaults=True)
+    return {name: _in_words(value) for name, value in values.items() if name != "module"}
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, dict):
+        return " and ".join(f"{key}: {_in_words(inner)}" for key, inner in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _traceback(desk: Desk, workitem: str) -> str:
+    """What was kept of a failure; "" if nothing was, or it was removed."""
+    item = desk.records.workitems.get(workitem)
+    if item is None:  # so `workitem` is no path either
+        return ""
+    try:
+        return (desk.site.data / "results" / item.id / TRACEBACK).read_text(errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,71 @@
+"""The page of one source: how far the watch is, and what can be done."""
+
+import time
+from typing import Annotated
+
+from fastapi import Form, HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from hilum.config.kinds import SourceSettings
+from hilum.console.desk import Desk, OurDesk
+from hilum.console.endpoints import pages
+from hilum.console.guard import OurVisitor
+from hilum.console.mishaps import told_as
+from hilum.console.pausing import begin_pause, end_pause
+from hilum.pausing import LONGEST_REASON
+from hilum.people.roles import Permission
+from hilum.records import views
+from hilum.records.states import PausedKind
+from hilum.sources import answer_of
+
+endpoints = pages()
+
+PauseReason = Annotated[str, Form(max_length=2 * LONGEST_REASON)]
+
+
+@endpoints.get("/network/sources/{name}", Permission.LOOK, response_class=HTMLResponse)
+def source(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
+    """The page."""
+    settings = _settings(desk, name)
+    by_name = {one.name: one for one in views.sources(desk.site, desk.records)}
+    return desk.rendering.page(
+        request,
+        "source.html",
+        now=time.time(),
+        place=by_name[name],
+        settings=settings,
+        longest_reason=LONGEST_REASON,
+    )
+
+
+@endpoints.post("/network/sources/{name}/test", Permission.ACT, response_class=HTMLResponse)
+def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
+    """Ask the archive whether it answers, as `hilum sources` does; a part of the page."""
+    good, text = answer_of(_settings(desk, name))
+    check = {"what": "answer", "good": good, "text": text}
+    return desk.rendering.page(request, "checks.html", checks=[check])
+
+
+@endpoints.post("/network/sources/{name}/pause", Permission.ACT)
+def pause(desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = "") -> Response:
+    """Fetch nothing from it until it is resumed."""
+    _settings(desk, name)
+    with told_as(409):
+        begin_pause(desk, visitor, PausedKind.SOURCE, name, reason)
+    return RedirectResponse(f"/network/sources/{name}", 303)
+
+
+@endpoints.post("/network/sources/{name}/resume", Permission.ACT)
+def resume(desk: OurDesk, visitor: OurVisitor, name: str) -> Response:
+    """Let it go on."""
+    _settings(desk, name)
+    with told_as(409):
+        end_pause(desk, visitor, PausedKind.SOURCE, name)
+    return RedirectResponse(f"/network/sources/{name}", 303)
+
+
+def _settings(desk: Desk, name: str) -> SourceSettings:
+    settings = next((one for one in desk.site.source if one.name == name), None)
+    if settings is None:
+        raise HTTPException(404, "no such source is defined")
+    return settings

@@ -1,0 +1,108 @@
+"""The page Upload: a person hands over images, and says where results go.
+
+With scripts, the page hands over each file of a folder by the API, and shows how far it is. Without
+them, a form does with one ZIP archive, or with a few files.
+"""
+
+from collections.abc import AsyncIterator
+
+from fastapi import HTTPException, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from hilum.console.desk import OurDesk
+from hilum.console.endpoints import pages
+from hilum.console.guard import OurVisitor
+from hilum.console.multipart import FormPart, MultipartForm
+from hilum.console.uploading import UNBOUNDED, WantedUpload, begin, receive, upload_of
+from hilum.people.roles import Permission
+from hilum.uploading.talk import FileFate
+from hilum.uploading.uploads import Upload, UploadState
+
+MOST_SHOWN = 100  # studies
+
+endpoints = pages("Upload", place=8)
+
+
+@endpoints.get("/upload", Permission.ACT, response_class=HTMLResponse)
+def upload_page(request: Request, desk: OurDesk, visitor: OurVisitor) -> HTMLResponse:
+    """The form, and what was uploaded before."""
+    return desk.rendering.page(
+        request,
+        "upload.html",
+        destinations=desk.site.destination,
+        before=[(one, _said(one)) for one in desk.uploads.all_of(visitor.identity)],
+        console=desk.site.console,
+    )
+
+
+@endpoints.post("/upload", Permission.ACT, streamed=True, max_body_size=UNBOUNDED)
+async def upload_by_form(request: Request, desk: OurDesk, visitor: OurVisitor) -> RedirectResponse:
+    """Take what a form without scripts brings; its choice stands before its files."""
+    form: MultipartForm = request.state.form
+    upload: Upload | None = None
+    names: list[str] = []
+    images = False
+    try:
+        async for event in form:
+            if not isinstance(event, FormPart):
+                continue
+            if event.is_file:
+                upload = upload or begin(desk, visitor, WantedUpload(tuple(names), images))
+                await receive(upload, _bytes_of(form))
+            elif event.name == "destination":
+                names.append(await form.value())
+            elif event.name == "images":
+                images = bool(await form.value())
+    except BaseException:  # also where the browser goes away: nothing of it may stay
+        if upload:
+            upload.abort()
+        raise
+    if upload is None:
+        raise HTTPException(422, "no file was chosen")
+    upload.finish()
+    return RedirectResponse(f"/upload/{upload.number}", 303)
+
+
+@endpoints.get("/upload/{number}", Permission.ACT, response_class=HTMLResponse)
+def one_upload(request: Request, desk: OurDesk, visitor: OurVisitor, number: str) -> HTMLResponse:
+    """How far an upload is, and what became of its files."""
+    upload = upload_of(desk, visitor, number)
+    addresses = desk.records.identifiers.addresses(upload.studies[:MOST_SHOWN])
+    listed = [desk.records.search.at(address) for address in addresses.values()]
+    return desk.rendering.page(
+        request,
+        "uploaded.html",
+        upload=upload,
+        said=_said(upload),
+        fates=FileFate,
+        sees=visitor.may(Permission.SEE_PATIENTS),
+        studies=[one for one in listed if one],
+        by_rules=set(upload.by_rules),
+    )
+
+
+@endpoints.post("/upload/{number}/end", Permission.ACT)
+def end_upload(desk: OurDesk, visitor: OurVisitor, number: str) -> RedirectResponse:
+    """End it now."""
+    upload_of(desk, visitor, number).abort()
+    return RedirectResponse(f"/upload/{number}", 303)
+
+
+async def _bytes_of(form: MultipartForm) -> AsyncIterator[bytes]:
+    async for event in form:
+        if not isinstance(event, bytes):
+            return
+        yield event
+
+
+def _said(upload: Upload) -> str:
+    """How far it is, in a sentence."""
+    match upload.state:
+        case UploadState.COMING:
+            return "Files are coming."
+        case UploadState.READING:
+            return "All files have come, and are taken in."
+        case UploadState.DONE:
+            return "Everything was taken in." if upload.studies else "There was no image in it."
+        case UploadState.STOPPED:
+            return f"It was stopped: {upload.problem}. What was accepted stays."

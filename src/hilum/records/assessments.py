@@ -1,0 +1,145 @@
+"""What readers said of results. Nothing of it is ever changed or deleted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hilum.records import events, listing, tables
+from hilum.records.assessed import Assessment
+from hilum.records.database import Database
+from hilum.records.rows import Condition, Rows, insert, select
+from hilum.records.states import (
+    ASSESSABLE,
+    AssessmentDecision,
+    EventKind,
+    WorkitemKind,
+    WorkitemState,
+)
+
+assessment = tables.assessment.c
+workitem = tables.workitem.c
+
+# Whatever became of it later: what was taken back because a reader rejected it counts, too.
+_HAD_RESULT = (*ASSESSABLE, WorkitemState.WITHDRAWN)
+
+
+@dataclass(frozen=True, order=True)
+class ResultVersion:
+    """Which module, version and weights a result is of."""
+
+    module: str
+    version: str
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class AssessedResult:
+    """A result of which readers have said something, and when its run was made (s since 1970)."""
+
+    workitem_id: str
+    study_uid: str
+    version: ResultVersion
+    created: float
+    said: tuple[Assessment, ...]
+
+
+class AssessmentRecords:
+    """The assessments of all results."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows = Rows(database, tables.assessment, Assessment)
+
+    def add(
+        self,
+        workitem_id: str,
+        reader: str,
+        identity: str,
+        decision: AssessmentDecision,
+        reason: str,
+        at: float,
+    ) -> Assessment | None:
+        """Put on record what a reader says; None if it has no result that may be assessed now.
+
+        What the same reader said last of the same result is not added a second time.
+        """
+        # Changes nothing, and takes the lock: nobody takes the result back before this has ended.
+        may_be = (workitem.state.in_(ASSESSABLE), workitem.kind == WorkitemKind.RUN)
+        locked = (
+            tables.workitem.update()
+            .where(workitem.id == workitem_id, *may_be)
+            .values(state=workitem.state)
+            .returning(workitem.study_uid, workitem.module, workitem.version)
+        )
+
+        def add(connection: sa.Connection) -> Assessment | None:
+            item = connection.execute(locked).first()
+            if item is None:
+                return None
+            of_result = assessment.workitem_id == workitem_id
+            before = self._rows.select(connection, of_result, order_by=assessment.number)
+            theirs = next((one for one in reversed(before) if one.identity == identity), None)
+            if theirs and (theirs.decision, theirs.reason) == (decision, reason):
+                return theirs
+            values = (at, reader, identity, decision, reason)
+            made = Assessment(workitem_id, len(before) + 1, *values)
+            insert(connection, tables.assessment, made)
+            text = f"{item.module} {item.version} is {decision} by a reader"
+            events.write(connection, item.study_uid, EventKind.ASSESSED, text, workitem_id)
+            listing.refresh(connection, item.study_uid)
+            return made
+
+        return self._database.transact(add)
+
+    def of_workitems(self, workitem_ids: Iterable[str]) -> dict[str, list[Assessment]]:
+        """All that was said of the results of several workitems, by workitem, in order."""
+        return self._by_workitem(assessment.workitem_id.in_(workitem_ids))
+
+    # For statistics -------------------------------------------------------------------------------
+
+    def results_since(self, since: float) -> dict[ResultVersion, int]:
+        """How many results there are of runs made after `since`, by version."""
+        query = (
+            sa.select(*_VERSION, sa.func.count().label("number"))
+            .where(workitem.kind == WorkitemKind.RUN, workitem.created >= since)
+            .where(workitem.state.in_(_HAD_RESULT))
+            .group_by(*_VERSION)
+        )
+        rows = select(self._database, query)
+        return {
+            ResultVersion(row.module, row.version, row.weights_sha256): int(row.number)
+            for row in rows
+        }
+
+    def assessed_since(self, since: float) -> list[AssessedResult]:
+        """Those of them of which readers have said something, the oldest first."""
+        of_runs = assessment.workitem_id.in_(
+            sa.select(workitem.id).where(workitem.created >= since)
+        )
+        said = self._by_workitem(of_runs)
+        columns = (*_VERSION, workitem.id, workitem.study_uid, workitem.created)
+        query = sa.select(*columns).where(
+            workitem.created >= since,
+            workitem.id.in_(sa.select(assessment.workitem_id)),
+        )
+        rows = select(self._database, query.order_by(workitem.created))
+        return [
+            AssessedResult(
+                row.id,
+                row.study_uid,
+                ResultVersion(row.module, row.version, row.weights_sha256),
+                row.created,
+                tuple(said.get(row.id, ())),
+            )
+            for row in rows
+        ]
+
+    def _by_workitem(self, which: Condition) -> dict[str, list[Assessment]]:
+        found: dict[str, list[Assessment]] = {}
+        for row in self._rows.find(which, order_by=assessment.number):
+            found.setdefault(row.workitem_id, []).append(row)
+        return found
+
+
+_VERSION = (workitem.module, workitem.version, workitem.weights_sha256)
