@@ -48,7 +48,21 @@ def check_norms(site: Site) -> None:
 
 
 def check_walls(site: Site) -> None:
-    """Raise `ConfigurationError` if a module would not start; warn of walls that are not there."""
+    """Raise `ConfigurationError` if a module would not start, or could look into our data.
+
+    Warns of walls that are not there.
+    """
+    data = site.data.resolve()
+    for host in site.host:
+        for folder in getattr(host, "folders", ()):
+            whole = folder.resolve()
+            if not whole.is_dir():
+                raise ConfigurationError(f"host: folders: {folder}: there is no such folder")
+            if whole.is_relative_to(data) or data.is_relative_to(whole):
+                raise ConfigurationError(
+                    f"host: folders: {folder}: a module would see every study in {data}: name"
+                    " another folder"
+                )
     missing = standing()
     if not missing:
         return
