@@ -48,19 +48,29 @@ def run_here(module: Module, given: Inputs, pictures: Pictures) -> Findings:
     read as the module needs it gives a `Refusal`, not an error; what the machine lacks raises
     `MachineError`, because no image is to blame.
     """
-    inputs: dict[str, Series | tuple[Film, ...]] = {}
+    inputs: dict[str, Series | tuple[Film, ...] | None] = {}
     findings = Findings()
     try:
-        inputs = {name: need.read(given[name]) for name, need in inputs_of(module).items()}
+        needs = inputs_of(module)
+        inputs = {
+            name: need.read(given[name]) if name in given else None for name, need in needs.items()
+        }
         by_name = isinstance(module.needs, Mapping)
         run = partial(module.run, **inputs) if by_name else partial(module.run, *inputs.values())
-        findings = checked(run, tuple(inputs.values()), package_of(module))
-        findings = Findings((*findings.items, *_cautions(inputs.values())))
+        findings = checked(run, _found(inputs), package_of(module))
+        findings = Findings((*findings.items, *_cautions(_found(inputs))))
     except DicomError as error:
         findings = Findings((Refusal("unreadable-input", f"The images cannot be used: {error}."),))
     finally:
-        pictures.update(_pictures(inputs.values(), findings))
+        pictures.update(_pictures(_found(inputs), findings))
     return findings
+
+
+def _found(
+    inputs: Mapping[str, Series | tuple[Film, ...] | None],
+) -> tuple[Series | tuple[Film, ...], ...]:
+    """The inputs without those that are optional and not there."""
+    return tuple(one for one in inputs.values() if one is not None)
 
 
 def _cautions(inputs: Iterable[Series | tuple[Film, ...]]) -> Iterator[Note]:
