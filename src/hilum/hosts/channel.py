@@ -18,7 +18,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from hilum.dicom.held import HeldFile
 from hilum.dicom.parts import Part
@@ -62,6 +62,7 @@ class Order(_Message):
 
     number: int
     weights_sha256: str
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class ModuleAnswer(_Message):

@@ -9,6 +9,7 @@ from hilum.module.discovery import (
     installed_modules,
 )
 from hilum.module.films import Films
+from hilum.module.parameters import Resources, parameters_of, require_resources
 from hilum.module.protocol import (
     MEMBERS,
     Module,
@@ -32,6 +33,7 @@ __all__ = [
     "Need",
     "Orientation",
     "Range",
+    "Resources",
     "discover",
     "facts_of",
     "inputs_of",
@@ -39,4 +41,6 @@ __all__ = [
     "installed_modules",
     "own_results_of",
     "package_of",
+    "parameters_of",
+    "require_resources",
 ]

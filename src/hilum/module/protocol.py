@@ -23,10 +23,12 @@ class Module(Protocol):
 
     With one `Input`, `run` receives that `Series`, with `Films` a tuple of `Film`; with a mapping,
     each under its name.
-    Optional: `title` (what a clinician reads), `weights` (path of the weights, or a tuple of every
-    file that can change a result, hashed into every result), `card` (path of the model card), and
-    `with_model` (a class method: the same module with the model in a folder; it looks at the
-    card only, because the model may harm the process that loads it).
+    Optional: `title` (what a clinician reads), `parameters` (a frozen dataclass or a pydantic model
+    with a default for each value, of which `run` gets an instance under that name), `resources`
+    (`Resources`), `weights` (path of the weights, or a tuple of every file that can change a
+    result, hashed into every result), `card` (path of the model card), and `with_model` (a class
+    method: the same module with the model in a folder; it looks at the card only, because the
+    model may harm the process that loads it).
     """
 
     name: str
