@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Score,
         Segment,
     )
-    from hilum.module import Films, Input, Module
+    from hilum.module import Films, Input, Module, Resources
 
 __all__ = [
     "Classification",
@@ -32,6 +32,7 @@ __all__ = [
     "Module",
     "Note",
     "Refusal",
+    "Resources",
     "Score",
     "Segment",
     "Series",
@@ -44,6 +45,7 @@ _HOMES = {  # imported when first asked for: a command that shows something need
     "Series": "hilum.dicom.series",
     "Films": "hilum.module",
     "Input": "hilum.module",
+    "Resources": "hilum.module",
     "Module": "hilum.module",
 }
 

@@ -13,7 +13,13 @@ from hilum.config.site import Site
 from hilum.errors import ConfigurationError
 from hilum.hosts.reaching import is_ours
 from hilum.hosts.walls import in_words, standing
-from hilum.module import discover, facts_of, installed_modules
+from hilum.module import (
+    discover,
+    facts_of,
+    installed_modules,
+    parameters_of,
+    require_resources,
+)
 from hilum.people.everybody import Everybody
 from hilum.results import DICOM
 from hilum.wording import suggestion
@@ -33,6 +39,12 @@ def check_rules(site: Site) -> None:
         if name not in modules:
             why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
             raise ConfigurationError(f"{place}: module {name!r}: {why}")
+    for rule in site.rule:
+        try:
+            parameters_of(modules[rule.module], rule.parameters)
+            require_resources(modules[rule.module], site.worker.memory_mb, site.worker.threads)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"rule: module {rule.module!r}: {error}") from error
 
 
 def check_norms(site: Site) -> None:

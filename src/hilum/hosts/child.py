@@ -153,6 +153,10 @@ class _ModuleDied(ModuleCrashed):
     """The child died by itself, or says what makes no sense: an earlier run may be to blame."""
 
 
+def _order(number: int, job: Job) -> Order:
+    return Order(number=number, weights_sha256=job.weights_sha256, parameters=job.parameters)
+
+
 def _raise(answer: ModuleAnswer) -> None:
     """Raise what the child says that has gone wrong."""
     if answer.ended is Ended.NO_ROOM and free_mib(Path(tempfile.gettempdir())) < FULL_MIB:
@@ -207,7 +211,7 @@ class _Child:
         self._pipe.settimeout(min(seconds, GIVE_SECONDS))
         try:
             give(self._pipe, job.inputs)
-            send(self._pipe, Order(number=self._runs, weights_sha256=job.weights_sha256))
+            send(self._pipe, _order(self._runs, job))
         except OSError as error:
             raise _ModuleDied("the module's process died before the run") from error
         return self._answer(seconds, "ran", is_wanted)

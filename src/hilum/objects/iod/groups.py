@@ -157,10 +157,11 @@ def _with_uncertainty(
 
 
 def algorithm(analysis: Analysis) -> list[Dataset]:
-    """TID 4019."""
+    """TID 4019, with the parameters that the rule sets."""
     module, modifier = analysis.module, tree.HAS_CONCEPT_MOD
     return [
         tree.text(codes.ALGORITHM_NAME, module.name, modifier),
         tree.text(codes.ALGORITHM_VERSION, module.version, modifier),
+        *(tree.text(codes.ALGORITHM_PARAMETERS, s, modifier) for s in analysis.settings),
         tree.code(codes.ALGORITHM_FAMILY, codes.ARTIFICIAL_INTELLIGENCE, modifier),
     ]

@@ -205,6 +205,11 @@ class Report:
         return (
             *(((self._why, "; ".join(reasons)),) if reasons else ()),
             ("Model", f"{module.title}, version {module.version}, weights {weights}"),
+            *(
+                (("Parameters", "; ".join(self.analysis.settings)),)
+                if self.analysis.settings
+                else ()
+            ),
             ("Analysed", f"{self.analysis.created:%Y-%m-%d %H:%M}"),
         )
 
