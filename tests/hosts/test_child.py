@@ -429,6 +429,20 @@ def test_folders_that_a_killed_worker_has_left_are_removed(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_was_cleaned_up_meanwhile_costs_no_run(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    for name in ("calm", "calm again", "at last"):
+        host.run(job(tmp_path, name))
+        said = exchange.load(tmp_path / f"out-{name}").notes[0].text
+        assert said.startswith("run 1 in"), "in a fresh process, whose walls let it into its folder"
+        (scratch,) = (tmp_path / "temporary").glob("hilum-module-*")
+        remove(scratch)
+    empty(scratch)  # as it does where it was removed during a run
+
+
 def _work(asked: Job, folder: Path, mind: Connection) -> None:
     """Be a worker, forked as `hilum serve` forks it, whose module never comes back."""
     place = Place(Worker(memory_mb=1024))

@@ -195,9 +195,13 @@ class _Child:
         os.close(tie)
 
     def is_in_order(self) -> bool:
-        """Whether it lives, and has said nothing that it was not asked for."""
+        """Whether it lives, has its folder, and has said nothing that it was not asked for.
+
+        Systems remove temporary files that are old, and a child waits for days; its walls let it
+        into no other folder.
+        """
         spoke = self._is_loaded and _has_said_something(self._pipe, 0)
-        return self._process.is_alive() and not spoke
+        return self._process.is_alive() and self._scratch.is_dir() and not spoke
 
     def run(self, job: Job, seconds: float, is_wanted: Callable[[], bool]) -> ModuleAnswer:
         """Its answer to `job`; raises as soon as there will be none."""
