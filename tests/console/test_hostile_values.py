@@ -24,6 +24,7 @@ from hilum.summary import (
     MeasurementSummary,
     NoteSummary,
     RefusalSummary,
+    SegmentSummary,
 )
 from hilum.verdict import Verdict
 
@@ -47,6 +48,7 @@ def fill(house: House) -> None:
     times = {"first_at": at, "last_at": at, "images": 3, "settled_images": 3}
     found = (
         MeasurementSummary(odd, 1.0, odd, of=odd, uncertainty=0.1, followed=True),
+        SegmentSummary(f"{odd}.", 7, 1.0),
         ChangeSummary(odd, odd, 1.0, odd, 0.1),
         ClassificationSummary(odd, odd, scores={odd: 0.5}),
         NoteSummary(odd, caution=True),

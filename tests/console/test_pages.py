@@ -17,7 +17,7 @@ from hilum.people.roles import UserRole
 from hilum.records.models import DestinationStanding, Wish
 from hilum.records.states import DeliveryState, DestinationState, RequestAction, WorkitemState
 from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import MeasurementSummary, NoteSummary
+from hilum.summary import MeasurementSummary, NoteSummary, SegmentSummary
 from hilum.verdict import Verdict
 
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
@@ -175,6 +175,26 @@ def test_the_same_for_several_studies_where_it_can_be_done(house: House) -> None
             client.post("/studies/acts", data=elsewhere).headers["location"].startswith("/studies?")
         )
         assert client.post("/studies/acts", data={**form, "action": "withdraw"}).status_code == 422
+
+
+def test_structures_without_a_measurement_of_their_own_are_told_with_their_volumes(
+    house: House,
+) -> None:
+    uid, at = f"1.2.{next(NUMBERS)}", time.time()
+    structures = [SegmentSummary(f"Structure {n}", 1000 * n, float(n)) for n in range(1, 105)]
+    measured = MeasurementSummary("Volume", 7.5, "ml", of="Structure 7")
+    found = (SegmentSummary("104 structures", 1000), *structures, measured)
+    item = a_workitem(id=f"{uid}.1", study_uid=uid, state=WorkitemState.COMPLETED, findings=found)
+    study = a_study(study_uid=uid, folder=uid, images=9, settled_images=9, first_at=at, last_at=at)
+    put(house.records, study, item)
+    address = house.records.identifiers.addresses([uid])[uid]
+    page = house.get(f"/studies/{address}")
+    shown = text_of(page)
+    assert "Volumes of 103 structures" in shown
+    assert "<details>" in page, "so many are shown when they are asked for"
+    assert "Structure 104 104.00 mL" in shown
+    assert "7.50 mL" in shown and "Structure 7 7.00 mL" not in shown
+    assert "104 structures" not in shown
 
 
 def test_a_result_is_told_with_numbers_cautions_deliveries_and_verdicts(house: House) -> None:

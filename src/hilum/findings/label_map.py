@@ -107,9 +107,9 @@ class LabelMap(Finding):
         return self.segments
 
     def summary(self) -> SegmentSummary:
+        """All structures together; each has a summary of its own, with its volume."""
         voxels = int(self._counts[:, 1:].sum())
-        volume = float(voxels * self.labels.voxel_volume) / 1000
-        return SegmentSummary(counted(len(self.table), "structure"), voxels, volume)
+        return SegmentSummary(counted(len(self.table), "structure"), voxels)
 
     def texts(self) -> Iterable[str]:
         return (structure.name for structure in self.segments)

@@ -140,19 +140,21 @@ class Scene:
         scale = self._scale(axis, size)
         box = _Box.around(self, rows, columns, scale, size)
         low, high = self.window
-        grey = box.sample(np.take(self.volume.array, index, axis))
+        # A view: np.take would copy the whole volume first.
+        flat = self.volume.array.swapaxes(0, axis)[index]
+        grey = box.sample(flat if axis < 2 else flat.T)
         rgb = np.repeat(np.clip((grey - low) / (high - low), 0, 1)[..., None], 3, axis=2)
         seen = []
         for structure in self.drawn:
-            flat = self._flat(structure, axis, index)
-            if flat is not None and flat.any():
-                _draw(rgb, box.sample_smoothly(flat), structure.colour)
+            cut = self._cut(structure, axis, index)
+            if cut is not None and cut.any():
+                _draw(rgb, box.sample_smoothly(cut), structure.colour)
                 seen.append(structure)
         image = Image.fromarray((rgb * 255 + 0.5).astype(np.uint8))
         letters, side = self._letters(rows, columns), _side(axis, seen)
         return View(VIEWS[axis], side, self.place(axis, index), image, letters, scale)
 
-    def _flat(self, structure: Structure, axis: int, index: int) -> np.ndarray | None:
+    def _cut(self, structure: Structure, axis: int, index: int) -> np.ndarray | None:
         """The voxels of `structure` in a slice of the volume; None where it has none for sure."""
         across = int(np.flatnonzero(self.turn[axis])[0])
         place = index if self.turn[axis, across] > 0 else structure.shape[across] - 1 - index
