@@ -70,7 +70,7 @@ def _objection(flow: Flow, item: Workitem) -> str:
 
 
 def _goes(destinations: tuple[str, ...]) -> RequestAnswer:
-    return RequestAnswer(True, f"a person has it sent to {', '.join(destinations)}")
+    return RequestAnswer(True, f"it goes on to {', '.join(destinations)}")
 
 
 def _no(why: str) -> RequestAnswer:

@@ -112,6 +112,26 @@ def test_the_menu_of_a_phone_takes_one_line_until_it_is_opened(house: House, pag
     assert page.is_visible("nav >> text=Statistics") and not page.is_visible("#menu")
 
 
+def test_the_menu_of_an_administrator_takes_one_line_too(house: House, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{house.url}/studies")
+    assert page.locator("header.top").bounding_box()["height"] < 70  # type: ignore[index]
+    people = "nav >> text=People"
+    assert not page.is_visible(people)
+    page.focus("#more summary")
+    page.keyboard.press("Enter")
+    assert page.is_visible(people)
+    page.keyboard.press("Escape")
+    assert not page.is_visible(people)
+    page.click("#more summary")
+    page.click("h1")  # whoever turns to something else closes it
+    assert not page.is_visible(people)
+    page.click("#more summary")
+    page.click(people)
+    page.wait_for_selector("h1:text('People')")
+    assert page.get_attribute(people, "aria-current") == "page"
+
+
 def test_everything_can_be_reached_by_keyboard(house: House, page: Page) -> None:
     address = house.study(WorkitemState.FAILED, SAID)
     page.goto(house.url)

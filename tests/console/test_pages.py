@@ -14,8 +14,14 @@ from factory import a_delivery, a_study, a_workitem, put
 from hilum.audit import AuditedAct, AuditOutcome, AuditStore, ObjectType, audit_file
 from hilum.cli import app
 from hilum.people.roles import UserRole
-from hilum.records.models import DestinationStanding, Wish
-from hilum.records.states import DeliveryState, DestinationState, RequestAction, WorkitemState
+from hilum.records.models import DestinationStanding, NotedPause, Wish
+from hilum.records.states import (
+    DeliveryState,
+    DestinationState,
+    PausedKind,
+    RequestAction,
+    WorkitemState,
+)
 from hilum.rejections import Rejection, RejectionKind
 from hilum.summary import MeasurementSummary, NoteSummary, SegmentSummary
 from hilum.verdict import Verdict
@@ -33,6 +39,19 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def text_of(page: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_a_study_says_that_it_waits_for_a_pause(house: House) -> None:
+    address = house.study(WorkitemState.SCHEDULED, SAID)
+    [item] = house.records.workitems.in_state(WorkitemState.SCHEDULED)
+    for kind, name in ((PausedKind.MODULE, item.module), (PausedKind.DESTINATION, "out")):
+        house.records.pauses.begin(NotedPause(kind, name, time.time(), "anna", f"so {HIDDEN}"))
+    words = f"{item.module} disabled by anna"
+    shown = text_of(house.get(f"/studies/{address}"))
+    assert words in shown and "out paused" not in shown
+    put(house.records, a_delivery(item.id, "out"))
+    assert "out paused by anna" in text_of(house.get(f"/studies/{address}"))
+    assert "something is paused" in text_of(house.get("/"))
 
 
 def test_an_empty_house_says_what_to_expect(house: House) -> None:
@@ -274,12 +293,12 @@ def test_looks_searches_and_acts_are_on_record(house: House) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("/studies/zzzzzzzzzzzz", 404, "there is no study at this address"),
+        ("/studies/zzzzzzzzzzzz", 404, "There is no study at this address."),
         ("/nothing", 404, "Not Found"),
-        ("/studies?page=7", 404, "there is no page 7"),
-        ("/studies?page=x", 422, "this cannot be right: page"),
-        ("/finds/unknown", 404, "this search is over"),
-        ("/modules/unknown", 404, "no such module is installed"),
+        ("/studies?page=7", 404, "There is no page 7"),
+        ("/studies?page=x", 422, "This cannot be right: page."),
+        ("/finds/unknown", 404, "This search is over"),
+        ("/modules/unknown", 404, "No such module is installed."),
     ],
 )
 def test_a_mishap_is_a_page_for_people(house: House, path: str, status: int, words: str) -> None:

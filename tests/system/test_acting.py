@@ -80,7 +80,7 @@ def test_it_is_fetched_once_and_analysed_once_whatever_dies(tmp_path: Path, diar
             wish = Wish(destinations=("elsewhere",), images=True)
             asked_for = (RequestAction.SEND_ON, item.id, "")
             said = ask(hilum.records, hilum.site.data, *asked_for, wish=wish)
-            assert said == (True, "a person has it sent to elsewhere")
+            assert said == (True, "it goes on to elsewhere")
             [item] = hilum.settled(study_uid).workitems
             places = [(one.destination, one.state) for one in item.deliveries]
             assert places == [("elsewhere", "verified"), ("pacs", "verified")]

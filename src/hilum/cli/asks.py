@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from hilum.cli.acts import WorkitemId
+from hilum.cli.acts import WorkitemName
 from hilum.cli.app import DEFAULT_CONFIG, Config, StudyName, app, say, site_and_records
 from hilum.cli.finding import FROM_INPUT
 from hilum.errors import HilumError
@@ -139,7 +139,7 @@ def analyse(
 
 @app.command("send-on")
 def send_on(
-    workitem: WorkitemId,
+    workitem: WorkitemName,
     to: Annotated[list[str], typer.Option(help="Destination in hilum.toml; may be repeated.")],
     images: Annotated[
         bool, typer.Option("--images", help="Send the analysed images along.")
@@ -147,12 +147,12 @@ def send_on(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Send a result to one more destination; if it is taken back later, then there, too."""
-    from hilum.asking import workitem_called
+    from hilum.asking import workitem_meant
     from hilum.cli.audited import ask_on_record
     from hilum.records.models import Wish
 
     site, records = site_and_records(config)
-    item = workitem_called(records, workitem)
+    item = workitem_meant(records, workitem, RequestAction.SEND_ON)
     wish = Wish(destinations=tuple(to), images=images)
     _tell(*ask_on_record(site, records, RequestAction.SEND_ON, item, wish=wish))
 

@@ -35,6 +35,7 @@ from hilum.hosts.shelf import Letter, put
 from hilum.hosts.walls.deeds import deed_of, named
 from hilum.inbox.room import is_full
 from hilum.module import Module, facts_of, inputs_of, package_of, parameters_of
+from hilum.wording import counted
 
 EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, then `hilum retry WORKITEM`"
 
@@ -135,7 +136,7 @@ def _failed(number: int, text: str) -> ModuleAnswer:
 
 
 def _lacks(number: int, lost: int) -> ModuleAnswer:
-    text = f"{lost} files of the study are more than the module's process may open"
+    text = f"{counted(lost, 'file')} of the study are more than the module's process may open"
     return ModuleAnswer(number=number, ended=Ended.EXHAUSTED, text=text)
 
 

@@ -150,7 +150,7 @@ class Gateway:
     def _look_after(self) -> None:
         """Take over what dead executors have left."""
         for executor in self._pulse.reap():
-            log.warning("took over the work of %s, which died", executor)
+            log.info("took over the work of %s, which has ended", executor)
             wake_workers(self._data)
 
 

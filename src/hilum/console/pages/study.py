@@ -24,9 +24,9 @@ from hilum.people.roles import Permission
 from hilum.people.visitor import Visitor
 from hilum.records import views
 from hilum.records.listed import ListedStudy
+from hilum.records.models import NotedPause, WrittenResult
 from hilum.records.models import Request as Asked
-from hilum.records.models import WrittenResult
-from hilum.records.states import PARKED, EventKind, RequestAction, WorkitemState
+from hilum.records.states import OWED, PARKED, EventKind, PausedKind, RequestAction, WorkitemState
 from hilum.records.views import CourseSpan, StudyView, TraceLine, WorkitemView
 
 ANSWERED_IN = 3.0  # s for which a person waits for the gateway's answer to an act
@@ -97,6 +97,7 @@ def study(
         destinations=[destination.name for destination in desk.site.destination],
         answer=_answer(desk, view, asked),
         parked=_parked(standing),
+        paused=_paused(desk, standing),
         taken_back=_taken_back(trace, view),
         upload=desk.records.uploads.get(view.study_uid),
         readings=readings_of(desk.records, view.workitems),
@@ -196,6 +197,14 @@ def _parked(items: list[WorkitemView]) -> list[tuple[str, str]]:
         for delivery in item.deliveries
         if delivery.state in PARKED
     ]
+
+
+def _paused(desk: Desk, items: list[WorkitemView]) -> list[NotedPause]:
+    """The pauses of modules and destinations that something of the study waits for."""
+    new = {item.module for item in items if item.state is WorkitemState.SCHEDULED}
+    owed = {one.destination for item in items for one in item.deliveries if one.state in OWED}
+    waits = {PausedKind.MODULE: new, PausedKind.DESTINATION: owed, PausedKind.SOURCE: set()}
+    return [pause for pause in desk.records.pauses.all() if pause.name in waits[pause.kind]]
 
 
 def _taken_back(trace: Sequence[TraceLine], view: StudyView) -> dict[str, TraceLine]:

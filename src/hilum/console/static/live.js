@@ -132,6 +132,18 @@ if (menu) {
   });
 }
 
+// The rest of the menu closes by itself as soon as somebody turns to something else.
+const more = document.getElementById("more");
+if (more) {
+  document.addEventListener("click", event => { if (!more.contains(event.target)) more.open = false; });
+  more.addEventListener("focusout", event => { if (event.relatedTarget && !more.contains(event.relatedTarget)) more.open = false; });
+  more.addEventListener("keydown", event => {
+    if (event.key !== "Escape") return;
+    more.open = false;
+    more.querySelector("summary").focus();
+  });
+}
+
 // The key / goes to the box that finds studies, as on other sites.
 document.addEventListener("keydown", event => {
   const find = document.getElementById("find");

@@ -3,6 +3,7 @@
 from hilum.errors import HilumError
 from hilum.records import Records
 from hilum.records.search import ANY, StudyQuery
+from hilum.wording import counted
 
 MOST_STUDIES = 20  # with one accession number, the newest ones
 
@@ -38,7 +39,7 @@ def study_called(records: Records, wanted: str) -> str:
     if len(named) > 1:
         addresses = records.identifiers.addresses(named)
         listed = ", ".join(addresses.get(uid, uid) for uid in named)
-        text = f"{len(named)} studies have this accession number: name one by its address"
+        text = f"{counted(len(named), 'study')} have this accession number: name one by its address"
         raise HilumError(f"{text} ({listed})")
     if named:
         return named[0]
