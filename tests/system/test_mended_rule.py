@@ -56,6 +56,8 @@ def test_a_mended_rule_reaches_what_it_has_missed(
         page.check(f"#tick-{address}")
         page.get_by_role("button", name="Run the ticked ones").click()
         page.wait_for_selector("text=Asked for 1 study")
+        made = load(hilum.file.path).rule[0].key
+        hilum.until(lambda: hilum.records.workitems.last_run(first, made), "its run")
         study = hilum.settled(first)
         assert [item.state for item in study.workitems if item.kind == "run"] == ["completed"]
         assert load(hilum.file.path).rule[0].series == {"SeriesDescription": "^Hippo"}
@@ -64,7 +66,6 @@ def test_a_mended_rule_reaches_what_it_has_missed(
         shown = CliRunner().invoke(app, [*command, "--rule", "bright-volume", "--dry-run"])
         assert (second in shown.output, first in shown.output) == (True, False)
         assert CliRunner().invoke(app, command).exit_code == 0
-        made = load(hilum.file.path).rule[0].key
         hilum.until(lambda: hilum.records.workitems.last_run(second, made), "its run")
         hilum.settled(second)
     assert {ds.StudyInstanceUID for ds in delivered(tmp_path)} == {first, second}
