@@ -21,6 +21,7 @@ from hilum.wording import counted
 ENTRY_POINT_GROUP = "hilum.modules"
 
 CARD = "card.toml"  # describes a network in a folder of its own
+CARDS_GROUP = "hilum.cards"  # entry points of what a card can describe beside a module's model
 
 MEMBERS = ("name", "version", "needs", "run")
 
@@ -308,6 +309,9 @@ def _with_model(folder: Path, found: Mapping[str, type[Module]]) -> type[Module]
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{folder / CARD}: {error}") from error
     takers = {name: module for name, module in found.items() if hasattr(module, "with_model")}
+    takers |= {
+        point.name: point.load() for point in entry_points(group=CARDS_GROUP, name=str(base))
+    }
     if base not in takers:
         raise ConfigurationError(
             f"{folder / CARD}: module is {base!r}, which takes no model of yours; these do:"

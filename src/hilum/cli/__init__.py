@@ -16,6 +16,7 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     assess,
     pausing,
     modules,
+    environments,
     patients,
     backup,
     export,
