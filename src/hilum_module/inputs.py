@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Input:
-    """One volume, as `hilum.Input`: lengths in mm, `echo_time` in ms, `b_value` in s/mm2."""
+    """One volume, as `hilum.Input`: lengths in mm, `echo_time` in ms, `b_value` in s/mm2.
+
+    `header` holds regular expressions by DICOM keyword. One that is `optional` is None for `run`
+    where the study has no series for it.
+    """
 
     modality: str
     sop_classes: tuple[str, ...] = ()
@@ -20,3 +24,7 @@ class Input:
     echo_time: Range | None = None
     b_value: Range | None = None
     tilt: str = "refuse"
+    header: dict[str, str] = field(default_factory=dict, hash=False)
+    contrast: bool | None = None
+    orientation: str | None = None
+    optional: bool = False

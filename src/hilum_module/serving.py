@@ -66,9 +66,11 @@ def _run(
     number = order["number"]
     try:
         inputs = dict(_inputs(*letters.take(given, order["length"])))
+        grid = next(iter(inputs.values())).voxels
         by_name = isinstance(module.needs, Mapping)
-        run = module.run(**inputs) if by_name else module.run(*inputs.values())
-        items, arrays = _items(run, next(iter(inputs.values())).voxels)
+        absent = dict.fromkeys(module.needs) if by_name else {}
+        run = module.run(**{**absent, **inputs}) if by_name else module.run(*inputs.values())
+        items, arrays = _items(run, grid)
         return {"number": number, "ended": "well", "length": letters.put(found, items, arrays)}
     except Exception as error:  # noqa: BLE001 - around one run: a module may raise anything
         return _failed(number, _where(error, package), error, found)

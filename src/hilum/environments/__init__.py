@@ -21,7 +21,7 @@ KIND = "environment"  # what the card says that it describes
 LOCK = "requirements.lock"
 PACKAGES = "packages"
 
-Ask = Callable[[Mapping[str, Series]], Iterable[Finding]]
+Ask = Callable[[Mapping[str, Series | None]], Iterable[Finding]]
 
 
 class Environment(BaseModel):

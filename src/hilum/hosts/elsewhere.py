@@ -129,7 +129,7 @@ class Elsewhere:
         letter = self._letter(0)
         return next(iter(letter.items), {})
 
-    def ask(self, inputs: Mapping[str, Series]) -> Iterable[Finding]:
+    def ask(self, inputs: Mapping[str, Series | None]) -> Iterable[Finding]:
         """What the module finds in `inputs`.
 
         Raises `ToldElsewhere` where it failed, `ModuleError` where what it found are no findings.
@@ -187,11 +187,13 @@ def _be(interpreter: Interpreter, descriptors: Sequence[int], abi: int) -> None:
 
 
 def _as_letter(
-    inputs: Mapping[str, Series],
+    inputs: Mapping[str, Series | None],
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     items: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
     for name, series in inputs.items():
+        if series is None:
+            continue  # an optional input that the study has not
         volume = series.volume()
         arrays[f"{name}.voxels"] = volume.array
         arrays[f"{name}.affine"] = volume.affine
