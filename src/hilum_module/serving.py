@@ -48,13 +48,12 @@ def serve(target: str, pipe: socket.socket, given: mmap.mmap, found: mmap.mmap) 
 
 def described(module: Any) -> dict[str, Any]:
     """What Hilum has to know of a module before it runs."""
-    by_name = isinstance(module.needs, Mapping)
-    needs = dict(module.needs) if by_name else {"series": module.needs}
+    needs = dict(module.needs) if _by_name(module) else {"series": module.needs}
     return {
         "name": module.name,
         "version": str(module.version),
         "title": getattr(module, "title", module.name),
-        "by_name": by_name,
+        "by_name": _by_name(module),
         "needs": {name: asdict(need) for name, need in needs.items()},
         "processes": bool(getattr(module, "processes", False)),
     }
@@ -65,15 +64,27 @@ def _run(
 ) -> Answer:
     number = order["number"]
     try:
-        inputs = dict(_inputs(*letters.take(given, order["length"])))
-        grid = next(iter(inputs.values())).voxels
-        by_name = isinstance(module.needs, Mapping)
-        absent = dict.fromkeys(module.needs) if by_name else {}
-        run = module.run(**{**absent, **inputs}) if by_name else module.run(*inputs.values())
-        items, arrays = _items(run, grid)
+        items, arrays = run_on(module, *letters.take(given, order["length"]))
         return {"number": number, "ended": "well", "length": letters.put(found, items, arrays)}
     except Exception as error:  # noqa: BLE001 - around one run: a module may raise anything
         return _failed(number, _where(error, package), error, found)
+
+
+def run_on(
+    module: Any, given: list[dict[str, Any]], voxels: Mapping[str, np.ndarray]
+) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """What `module` finds in the series that are `given`: JSON, and the arrays of it."""
+    inputs = dict(_inputs(given, voxels))
+    grid = next(iter(inputs.values())).voxels
+    if _by_name(module):
+        absent = dict.fromkeys(module.needs)
+        return _items(module.run(**{**absent, **inputs}), grid)
+    return _items(module.run(*inputs.values()), grid)
+
+
+def _by_name(module: Any) -> bool:
+    """Whether `run` takes its inputs by their names."""
+    return isinstance(module.needs, Mapping)
 
 
 def _inputs(

@@ -1,5 +1,6 @@
 """A module in an environment of its own: installed for real, with another numpy than ours."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,10 +15,16 @@ from hilum.cli import app
 from hilum.config.site import Worker
 from hilum.engine import exchange
 from hilum.environments import LOCK, PACKAGES, Environment
-from hilum.errors import ConfigurationError, ModuleCancelled, ModuleCrashed, ModuleError
+from hilum.errors import (
+    ConfigurationError,
+    MissingPartError,
+    ModuleCancelled,
+    ModuleCrashed,
+    ModuleError,
+)
 from hilum.hosts import Host, Job, Place, in_child, open_host
 from hilum.installing import Wanted, add
-from hilum.installing.uv import InstallingError, Uv, interpreter
+from hilum.installing.uv import VERSION, InstallingError, Uv, interpreter
 from hilum.module import installed_module, installed_modules
 from hilum.process import descendants
 from hilum.testing import check_host, job_of, write_series
@@ -129,7 +136,8 @@ def models(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def host(models: Path) -> Iterator[Host]:
     limits = Worker(memory_mb=2048, timeout_seconds=20)
-    with closing(open_host(in_child("old-numbers"), Place(limits, models))) as opened:
+    here = Path(os.path.relpath(models))  # as `hilum run --models models` gives it
+    with closing(open_host(in_child("old-numbers"), Place(limits, here))) as opened:
         yield opened
 
 
@@ -257,3 +265,11 @@ def test_an_interpreter_that_is_gone_is_said(models: Path, tmp_path: Path) -> No
     gone.write(tmp_path / "old-numbers")
     with pytest.raises(ConfigurationError, match="/nowhere/python3 is not there any more"):
         open_host(in_child("old-numbers"), Place(Worker(), tmp_path)).start()
+
+
+def test_without_uv_the_cure_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingPartError, match=f"pip install uv=={VERSION}$"):
+        Uv(Path("/usr/bin/python3")).lock(tmp_path / "in", tmp_path / "out")
+    assert f'"uv=={VERSION}"' in (Path(__file__).parents[2] / "pyproject.toml").read_text()

@@ -1,18 +1,27 @@
 """What a module imports in its environment says the same as what it would import from Hilum."""
 
 import mmap
+import runpy
+import zipfile
+from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import hilum.findings
 import hilum_module
+from hilum.cli import app
 from hilum.dicom import codes
 from hilum.engine import exchange
+from hilum.errors import ConfigurationError
 from hilum.hosts.shelf import Letter, Shelf, put
+from hilum.installing.wheels import Project
 from hilum.module import Input
+from hilum.testing import check_module, write_series
 from hilum_module import Measurement, Note, Refusal, Segment, Volume, letters
 from hilum_module.findings import Finding, FindingError, as_item
 
@@ -91,3 +100,31 @@ def test_what_is_wrong_is_refused_where_it_is_made() -> None:
         as_item(lost, [], {})
     with pytest.raises(ValueError, match="has the shape"):
         grey.with_array(np.zeros((3, 2, 2), bool))
+
+
+def test_a_new_module_passes_its_own_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = CliRunner().invoke(app, ["new", "module", "bright-part", "--folder", str(tmp_path)])
+    assert made.exit_code == 0, made.output
+    monkeypatch.syspath_prepend(str(tmp_path / "bright-part"))
+    test = runpy.run_path(str(tmp_path / "bright-part" / "tests" / "test_bright_part.py"))
+    test["test_it_keeps_the_contract"](tmp_path / "exam")
+    wheel = Project.read(tmp_path / "bright-part").wheel(tmp_path)
+    again = Project.read(tmp_path / "bright-part").wheel(tmp_path / "bright-part")
+    assert wheel.read_bytes() == again.read_bytes(), "the same folder gives the same wheel"
+    with zipfile.ZipFile(wheel) as held:
+        assert not [name for name in held.namelist() if "test" in name]
+    for name in ("bright-part", "Bright Part", "../x"):
+        refused = CliRunner().invoke(app, ["new", "module", name, "--folder", str(tmp_path)])
+        assert isinstance(refused.exception, ConfigurationError)
+
+
+def test_the_kit_names_the_promise_that_is_broken(tmp_path: Path) -> None:
+    class Grey:
+        name, version = "grey", "1"
+        needs = hilum_module.Input("MR")
+
+        def run(self, series: hilum_module.Series) -> Iterator[Finding]:
+            yield Segment(series.volume(), hilum_module.codes.BRAIN, "Grey")
+
+    with pytest.raises(FindingError, match="no boolean volume"):
+        check_module(Grey, write_series(tmp_path))

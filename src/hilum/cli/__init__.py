@@ -17,6 +17,7 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     pausing,
     modules,
     environments,
+    new,
     patients,
     backup,
     export,

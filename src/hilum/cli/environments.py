@@ -15,7 +15,7 @@ Python = Annotated[
 ]
 Wheels = Annotated[
     Path | None,
-    typer.Option("--wheels", help="Where everything comes from.", file_okay=False, exists=True),
+    typer.Option("--wheels", help="Where everything comes from.", file_okay=False),
 ]
 Called = Annotated[str | None, typer.Option("--name", help="What the module is called here.")]
 Replace = Annotated[bool, typer.Option("--replace", help="In place of the one with its name.")]
@@ -34,6 +34,8 @@ def add(
     """Install a module into an environment of its own, beside Hilum and all others."""
     from hilum.installing import Wanted, add
 
+    if wheels and not wheels.is_dir():
+        raise ConfigurationError(f"{wheels} is no folder: name the one that holds the wheels")
     card = add(Wanted(source, python, wheels, name, replace), _folder(models, config))
     say.print(
         f"added {card.name}: {card.package} with {card.python}. Name it in a rule of hilum.toml;"

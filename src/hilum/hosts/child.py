@@ -310,7 +310,8 @@ def _plan(
         interpreter = interpreter_of(module, reach, needs)
         reach = Reach(scratch, own, memory_mb=memory)  # what the site gives is for the module
     threads = place.limits.threads
-    return ChildPlan(settings.module, place.models, threads, reach, needs, abi, interpreter)
+    models = place.models and place.models.resolve()  # the child goes to another folder
+    return ChildPlan(settings.module, models, threads, reach, needs, abi, interpreter)
 
 
 def _has_processes(module: type[Module]) -> bool:

@@ -30,6 +30,7 @@ from hilum.hosts.shelf import MEBIBYTE, Letter, Shelf, put, shelf_bytes
 from hilum.hosts.walls import Reach, limits
 from hilum.hosts.walls.deeds import deed_of, named
 
+MOST_BYTES_GIVEN = 64 << 30  # a page is taken from the machine when it is written to
 THEIRS = "hilum_module"  # the package that speaks for the module
 
 
@@ -114,7 +115,7 @@ class Elsewhere:
         """Start it; to be called before our own walls are raised."""
         self._runs = 0
         self._memory_mb = memory_mb
-        self._given = Shelf(memory_mb * MEBIBYTE // 2)
+        self._given = Shelf(min(memory_mb * MEBIBYTE // 2, MOST_BYTES_GIVEN))
         self._found = Shelf(shelf_bytes(memory_mb))
         self._pipe, theirs = pair()
         descriptors = (theirs.fileno(), self._given.descriptor, self._found.descriptor)
@@ -136,7 +137,7 @@ class Elsewhere:
         Where it has died, we die like it.
         """
         self._runs += 1
-        letter = Letter(*_as_letter(inputs))
+        letter = Letter(*as_letter(inputs))
         length = put(letter, memoryview(self._images))
         self._send(_Order(number=self._runs, length=length))
         left = self._letter(self._runs)
@@ -186,15 +187,17 @@ def _be(interpreter: Interpreter, descriptors: Sequence[int], abi: int) -> None:
         os._exit(1)  # the interpreter is gone, or its walls cannot be raised
 
 
-def _as_letter(
+def as_letter(
     inputs: Mapping[str, Series | None],
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+    """The voxels of the inputs, decoded, and what `hilum_module` is told of each series."""
     items: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
     for name, series in inputs.items():
         if series is None:
             continue  # an optional input that the study has not
         volume = series.volume()
+        frame = volume.frame_of_reference_uid
         arrays[f"{name}.voxels"] = volume.array
         arrays[f"{name}.affine"] = volume.affine
         items.append(
@@ -202,8 +205,8 @@ def _as_letter(
                 "input": name,
                 "modality": series.modality,
                 "description": series.description,
-                "uid": series.uid,
-                "frame_of_reference_uid": volume.frame_of_reference_uid,
+                "uid": str(series.uid),
+                "frame_of_reference_uid": frame and str(frame),
             }
         )
     return items, arrays

@@ -14,9 +14,8 @@ from pathlib import Path
 
 from hilum.errors import HilumError, MissingPartError
 
-MISSING = (
-    "uv is not installed; it makes the environments of modules: pip install 'hilum[environments]'"
-)
+VERSION = "0.13.9"
+MISSING = "uv is not installed; it makes the environments of modules: {} -m pip install uv=={}"
 _ASK = "import json, sys; print(json.dumps([getattr(sys, '_base_executable', sys.executable)]))"
 SECONDS = 1800  # that one call may take: torch is large, and lines are slow
 
@@ -72,7 +71,7 @@ def _binary() -> str:
     beside = Path(sys.executable).parent / "uv"
     found = str(beside) if beside.is_file() else shutil.which("uv")
     if not found:
-        raise MissingPartError(MISSING)
+        raise MissingPartError(MISSING.format(sys.executable, VERSION))
     return found
 
 
