@@ -209,7 +209,7 @@ def test_several_stand_side_by_side_and_can_be_replaced_and_removed(
 ) -> None:
     source = str(project(tmp_path / "source", PROJECT.replace('version = "1.0"', 'version = "2"')))
     words = ["--wheels", str(wheels), "--models", str(models)]
-    taken = CliRunner().invoke(app, ["modules", "add", source, *words])
+    taken = CliRunner().invoke(app, ["modules", "add", source, *words, "--name", "old-numbers"])
     assert isinstance(taken.exception, ConfigurationError)
     assert "--name" in str(taken.exception), "the cure that is applied next"
     second = ["modules", "add", source, *words, "--name", "second"]

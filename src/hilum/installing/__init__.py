@@ -50,6 +50,8 @@ def add(wanted: Wanted, models: Path) -> Environment:
     InstallingError
         A package cannot be had, has another hash, or the module does not load.
     """
+    if wanted.name:
+        _place(wanted.name, models, wanted.replaces)  # before anything is fetched
     python = interpreter(wanted.python)
     with _staging(models.resolve()) as staging:
         uv = Uv(python, wanted.wheels)
@@ -139,12 +141,13 @@ def _entry_point(packages: Path) -> tuple[str, str]:
 
 
 def _digest(packages: Path) -> str:
-    """SHA-256 of everything that was installed but what describes the installation."""
+    """SHA-256 of everything that was installed but what uv has made of it or says of it."""
     digest = hashlib.sha256()
     for path in sorted(packages.rglob("*")):
-        if path.is_file() and ".dist-info" not in str(path.relative_to(packages)):
-            digest.update(str(path.relative_to(packages)).encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+        name = str(path.relative_to(packages))
+        if path.is_file() and ".dist-info" not in name and path.suffix != ".pyc":
+            with path.open("rb") as file:
+                digest.update(name.encode() + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 

@@ -37,8 +37,12 @@ class Uv:
         self._pip("compile", *words, "--output-file", str(lock), str(wanted))
 
     def install(self, lock: Path, target: Path) -> None:
-        """Install what `lock` lists into the folder `target`: each by its hash."""
-        words = ("--require-hashes", "--link-mode", "copy")  # or an edit would reach uv's cache
+        """Install what `lock` lists into the folder `target`: each by its hash.
+
+        Copied, or who changes a file there would change it in the cache of uv; and compiled, for no
+        module may write there.
+        """
+        words = ("--require-hashes", "--compile-bytecode", "--link-mode", "copy")
         self._pip("sync", *words, "--target", str(target), str(lock))
 
     def _pip(self, command: str, *words: str) -> None:
