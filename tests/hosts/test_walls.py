@@ -222,7 +222,7 @@ def test_this_machine_has_every_wall() -> None:
 @pytest.mark.parametrize("allowed", [False, True])
 def test_the_filter_says_the_same_of_each_call_on_every_machine(machine, allowed: bool) -> None:
     """The program is run here by a few lines of Python, for both processors."""
-    rules = list(calls.rules(allowed, allowed, allowed, allowed, pid=77))
+    rules = list(calls.rules(calls.Allowed(*[allowed] * 4), allowed, pid=77))
     program = calls.program(iter(rules), machine)
     assert len(program) < 4096
     for rule in rules:

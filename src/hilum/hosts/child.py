@@ -20,10 +20,12 @@ from pydantic import Field
 
 from hilum.config.kinds import HostSettings
 from hilum.engine import exchange
-from hilum.errors import MachineError, ModuleCancelled, ModuleCrashed, ModuleError
+from hilum.environments import InEnvironment
+from hilum.errors import HilumError, MachineError, ModuleCancelled, ModuleCrashed, ModuleError
 from hilum.hosts import Job, Place
 from hilum.hosts.beginning import ChildPlan, begin
 from hilum.hosts.channel import Ended, ModuleAnswer, Order, give, hand_over, heard, pair, send
+from hilum.hosts.elsewhere import interpreter_of
 from hilum.hosts.reaching import files_of, is_ours
 from hilum.hosts.scratch import empty, make_scratch, printed, remove, tail
 from hilum.hosts.shelf import Shelf, shelf_bytes
@@ -177,11 +179,15 @@ class _Child:
     ) -> None:
         self._runs = 0
         self._is_loaded = False
+        self._scratch = make_scratch()
+        try:
+            plan = _plan(module, settings, place, self._scratch, abi)
+        except HilumError:
+            remove(self._scratch)
+            raise
         self._shelf = Shelf(shelf_bytes(place.limits.memory_mb))
         self._output = None if place.shows_output else printed()
-        self._scratch = make_scratch()
-        plan = _plan(module, settings, place, self._scratch, abi)
-        self._has_processes = plan.reach.processes
+        self._has_processes = plan.reach.processes or plan.interpreter is not None
         self._name = settings.module
         self._pipe, theirs = pair()
         self._process = fork_server(begin.__module__, shared=True).Process(
@@ -297,14 +303,22 @@ def _plan(
     module: type[Module], settings: ChildHostSettings, place: Place, scratch: Path, abi: int
 ) -> ChildPlan:
     """What the child is to be."""
-    reach = Reach(
-        scratch,
-        tuple(files_of(module, place.models, place.data)),
-        tuple(folder.resolve() for folder in settings.folders),
-        settings.network,
-        bool(getattr(module, "processes", False)),
-        settings.gpu,
-        place.limits.memory_mb,
-    )
+    own = tuple(files_of(module, place.models, place.data))
+    folders = tuple(folder.resolve() for folder in settings.folders)
+    memory = place.limits.memory_mb
     needs = settings.walls == "required" and not is_ours(module)
-    return ChildPlan(settings.module, place.models, place.limits.threads, reach, needs, abi)
+    given = (folders, settings.network, _has_processes(module), settings.gpu, memory)
+    interpreter = None
+    reach = Reach(scratch, own, *given)
+    if issubclass(module, InEnvironment):
+        interpreter = interpreter_of(module, reach, needs)
+        reach = Reach(scratch, own, memory_mb=memory)  # what the site gives is for the module
+    threads = place.limits.threads
+    models = place.models and place.models.resolve()  # the child goes to another folder
+    return ChildPlan(settings.module, models, threads, reach, needs, abi, interpreter)
+
+
+def _has_processes(module: type[Module]) -> bool:
+    if issubclass(module, InEnvironment):
+        return module.environment.processes
+    return bool(getattr(module, "processes", False))

@@ -31,6 +31,7 @@ from hilum.hosts.channel import (
     let_go,
     send,
 )
+from hilum.hosts.elsewhere import ToldElsewhere
 from hilum.hosts.shelf import Letter, put
 from hilum.hosts.walls.deeds import deed_of, named
 from hilum.inbox.room import is_full
@@ -110,7 +111,8 @@ def serve(load: Callable[[], Module], pipe: socket.socket, shelf: int, remark: s
             weights = facts_of(module).weights_sha256
         except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
             # no patient's data are here yet, and a hospital's own network needs the whole reason
-            reason = str(error) if isinstance(error, ConfigurationError) else where(error)
+            said = isinstance(error, ConfigurationError | ToldElsewhere)
+            reason = str(error) if said else where(error)
             deed = deed_of(error)
             text = named(deed, reason) if deed else reason
             send(pipe, _failed(0, f"the module does not load: {text}"))
@@ -159,6 +161,8 @@ def _run(module: Module, run: Order, inputs: Inputs, memory: memoryview) -> Modu
 
 
 def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
+    if isinstance(error, ToldElsewhere):
+        return error.ended, str(error)
     if is_full(error):
         return Ended.NO_ROOM, ""
     said = isinstance(error, MachineError)
@@ -170,4 +174,6 @@ def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
 
 
 def _traceback(error: BaseException) -> str:
+    if isinstance(error, ToldElsewhere):
+        return error.traceback
     return "".join(traceback.format_exception(error))

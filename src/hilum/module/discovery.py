@@ -11,6 +11,7 @@ from hilum.module.protocol import MEMBERS, Module
 ENTRY_POINT_GROUP = "hilum.modules"
 
 CARD = "card.toml"  # describes a network in a folder of its own
+CARDS_GROUP = "hilum.cards"  # entry points of what a card can describe beside a module's model
 
 
 def installed_module(name: str, models: Path | None = None) -> type[Module]:
@@ -78,6 +79,8 @@ def _with_model(folder: Path, found: Mapping[str, type[Module]]) -> type[Module]
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{folder / CARD}: {error}") from error
     takers = {name: module for name, module in found.items() if hasattr(module, "with_model")}
+    for point in entry_points(group=CARDS_GROUP, name=str(base)):
+        takers[point.name] = point.load()
     if base not in takers:
         raise ConfigurationError(
             f"{folder / CARD}: module is {base!r}, which takes no model of yours; these do:"
