@@ -16,6 +16,7 @@ from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError
 from hilum.findings import Finding
+from hilum.kinds import FORMATS
 from hilum.wording import counted
 
 ENTRY_POINT_GROUP = "hilum.modules"
@@ -268,7 +269,7 @@ def discover(models: Path | None = None) -> tuple[dict[str, type[Module]], dict[
     """The module classes that load, and for each that does not, why; one never stops another.
 
     They are registered under the entry point group `hilum.modules`; each folder in `models` makes
-    one more, named by its `card.toml`, of the module that the card names.
+    one more, named by its `card.toml`, of the module, or in the format, that the card names.
     """
     found: dict[str, type[Module]] = {}
     problems: dict[str, str] = {}
@@ -308,10 +309,12 @@ def _with_model(folder: Path, found: Mapping[str, type[Module]]) -> type[Module]
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{folder / CARD}: {error}") from error
     takers = {name: module for name, module in found.items() if hasattr(module, "with_model")}
+    if base in FORMATS.names:
+        takers[base] = FORMATS.load(base)
     if base not in takers:
         raise ConfigurationError(
             f"{folder / CARD}: module is {base!r}, which takes no model of yours; these do:"
-            f" {', '.join(sorted(takers))}"
+            f" {', '.join(sorted({*takers, *FORMATS.names}))}"
         )
     module: type[Module] = takers[base].with_model(folder)
     if module.name in found:

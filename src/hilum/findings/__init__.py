@@ -8,6 +8,7 @@ from hilum.findings.collection import Findings
 from hilum.findings.finding import FINDING_KINDS, Finding, image_of, referred_to
 from hilum.findings.heat_map import HeatMap
 from hilum.findings.measurement import TELLING, Change, Earlier, Measurement
+from hilum.findings.own_object import OwnObject
 from hilum.findings.remarks import CAUTION, Note, Refusal
 from hilum.findings.segment import Segment
 
@@ -23,6 +24,7 @@ __all__ = [
     "HeatMap",
     "Measurement",
     "Note",
+    "OwnObject",
     "Refusal",
     "Score",
     "Segment",
