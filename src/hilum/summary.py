@@ -76,6 +76,16 @@ class HeatMapSummary:
 
 
 @dataclass(frozen=True)
+class OwnObjectSummary:
+    """A DICOM object that the module wrote itself: its SOP class by name, and its length."""
+
+    what: str
+    bytes: int
+    image: str | None = None
+    kind: Literal["own object"] = "own object"
+
+
+@dataclass(frozen=True)
 class RefusalSummary:
     """Why there is no result: a code, and a sentence."""
 
@@ -101,6 +111,7 @@ Summary = Annotated[
     | SegmentSummary
     | ClassificationSummary
     | HeatMapSummary
+    | OwnObjectSummary
     | RefusalSummary
     | NoteSummary,
     Field(discriminator="kind"),
@@ -126,6 +137,8 @@ def in_words(finding: Summary) -> str:
             return f"{finding.of}, change since {finding.since}: {text}"
         case ClassificationSummary() | RefusalSummary() | NoteSummary():
             return finding.text
+        case OwnObjectSummary():
+            return f"DICOM object of the module: {finding.what.removesuffix(' Storage')}"
         case SegmentSummary() | HeatMapSummary():
             return ""
     assert_never(finding)

@@ -15,6 +15,7 @@ from hilum.findings.finding import (
 from hilum.findings.heat_map import HeatMap
 from hilum.findings.label_map import Label, LabelMap
 from hilum.findings.measurement import TELLING, Change, Earlier, Measurement
+from hilum.findings.own_object import OwnObject
 from hilum.findings.remarks import CAUTION, Note, Refusal
 from hilum.findings.segment import Segment
 from hilum.findings.structure import NOWHERE, Box, Structure
@@ -35,6 +36,7 @@ __all__ = [
     "LabelMap",
     "Measurement",
     "Note",
+    "OwnObject",
     "Refusal",
     "Score",
     "Segment",

@@ -15,6 +15,7 @@ from hilum.config.kinds import HostSettings
 from hilum.config.site import Site, Worker
 from hilum.dicom.parts import Part
 from hilum.kinds import HOSTS
+from hilum.module import installed_module
 
 CHILD = "child"  # the kind for modules that hilum.toml gives no other
 
@@ -80,8 +81,24 @@ def host_of(site: Site, module: str) -> Host:
     """The host of `module` at this site, not started yet."""
     chosen = {settings.module: settings for settings in site.host}
     return open_host(
-        chosen.get(module) or in_child(module), Place(site.worker, site.models, site.data.resolve())
+        chosen.get(module) or usual(module, site.models),
+        Place(site.worker, site.models, site.data.resolve()),
     )
+
+
+def usual(module: str, models: Path | None = None, **values: Any) -> HostSettings:
+    """The settings by which `module` runs where hilum.toml gives it no host.
+
+    It says itself where it runs by its attribute `host`; `values` are those of a child process.
+    """
+    try:
+        kind = getattr(installed_module(module, models), "host", CHILD)
+    except KeyError:
+        kind = CHILD  # which says that there is none
+    if kind == CHILD:
+        return in_child(module, **values)
+    settings: HostSettings = HOSTS.load(kind).settings(module=module)
+    return settings
 
 
 def in_child(module: str, **values: Any) -> HostSettings:

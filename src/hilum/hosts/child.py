@@ -127,7 +127,7 @@ class ChildHost:
             self.start()  # warm for the next one
             raise
         except ModuleCrashed:
-            _keep_last_words(self._child.last_words(), job.out)
+            keep_last_words(self._child.last_words(), job.out)
             self.close()
             raise
         except BaseException:
@@ -144,7 +144,7 @@ class ChildHost:
             self._child = None
 
 
-def _keep_last_words(words: str, out: Path) -> None:
+def keep_last_words(words: str, out: Path) -> None:
     """What a module printed before it died stands where a traceback would."""
     if words:
         out.mkdir(parents=True, exist_ok=True)

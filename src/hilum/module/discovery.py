@@ -6,12 +6,12 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hilum.errors import ConfigurationError
+from hilum.kinds import FORMATS
 from hilum.module.protocol import MEMBERS, Module
 
 ENTRY_POINT_GROUP = "hilum.modules"
 
 CARD = "card.toml"  # describes a network in a folder of its own
-CARDS_GROUP = "hilum.cards"  # entry points of what a card can describe beside a module's model
 
 
 def installed_module(name: str, models: Path | None = None) -> type[Module]:
@@ -79,12 +79,12 @@ def _with_model(folder: Path, found: Mapping[str, type[Module]]) -> type[Module]
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{folder / CARD}: {error}") from error
     takers = {name: module for name, module in found.items() if hasattr(module, "with_model")}
-    for point in entry_points(group=CARDS_GROUP, name=str(base)):
-        takers[point.name] = point.load()
+    if base in FORMATS.names:
+        takers[base] = FORMATS.load(base)
     if base not in takers:
         raise ConfigurationError(
             f"{folder / CARD}: module is {base!r}, which takes no model of yours; these do:"
-            f" {', '.join(sorted(takers))}"
+            f" {', '.join(sorted({*takers, *FORMATS.names}))}"
         )
     module: type[Module] = takers[base].with_model(folder)
     if module.name in found:

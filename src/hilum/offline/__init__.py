@@ -28,7 +28,7 @@ from hilum.dicom.study import Study
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError, HilumError, where
 from hilum.findings import Findings
-from hilum.hosts import Host, Job, Place, in_child, open_host
+from hilum.hosts import Host, Job, Place, open_host, usual
 from hilum.hosts.child import TRACEBACK
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
@@ -98,7 +98,7 @@ def analyse_folder(
 
 def _opened(module_name: str, models: Path | None) -> Host:
     """A host on the machine of whoever tries the module: what it prints is seen."""
-    settings = in_child(module_name, walls="best-effort")
+    settings = usual(module_name, models, walls="best-effort")
     return open_host(settings, Place(UNLIMITED, models, shows_output=True))
 
 

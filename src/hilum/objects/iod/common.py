@@ -24,12 +24,14 @@ from hilum.objects.analysis import Analysis
 # High numbers, else viewers open our objects before the images.
 SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "sc": 9003, "pdf": 9004, "ko": 9005}
 OTHER_SERIES_NUMBER = 9010  # of kinds that other packages write
+OWN_SERIES_NUMBER = 9100  # and above: of objects that modules write themselves
 NAMES = {
     "seg": "segmentation",
     "sr": "measurements",
     "sc": "picture",
     "pdf": "report",
     "ko": "withdrawn",
+    "own": "result",
 }
 NOT_FOR_DIAGNOSIS = "not for diagnosis"
 

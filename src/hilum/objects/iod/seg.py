@@ -1,6 +1,6 @@
 """The Segmentation object (PS3.3 A.51, A.90): what viewers overlay and machines read."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from highdicom import AlgorithmIdentificationSequence
@@ -154,19 +154,23 @@ def _placeholder(frame: Frame) -> str:
     return derived_uid("frame", frame.instance.sop_instance_uid, str(frame.number))
 
 
+def _derivations(dataset: Dataset) -> Iterator[Dataset]:
+    for group in dataset.PerFrameFunctionalGroupsSequence:
+        yield from group.get("DerivationImageSequence", [])
+
+
 def _refer_to_frames(dataset: Dataset, series: Series) -> None:
     """Name the images, and the frames of those that have several, instead of the placeholders."""
     frames = {_placeholder(frame): frame for frame in series.frames}
-    for group in dataset.PerFrameFunctionalGroupsSequence:
-        for derivation in group.get("DerivationImageSequence", []):
-            for source in derivation.SourceImageSequence:
-                frame = frames.get(source.ReferencedSOPInstanceUID)
-                if frame is None:
-                    continue  # segments on one slice share this item
-                source.ReferencedSOPClassUID = frame.instance.sop_class_uid
-                source.ReferencedSOPInstanceUID = frame.instance.sop_instance_uid
-                if frame.instance.is_multi_frame:
-                    source.ReferencedFrameNumber = frame.number
+    for holder in (dataset, *_derivations(dataset)):
+        for source in holder.get("SourceImageSequence", []):
+            frame = frames.get(source.ReferencedSOPInstanceUID)
+            if frame is None:
+                continue  # segments on one slice share this item
+            source.ReferencedSOPClassUID = frame.instance.sop_class_uid
+            source.ReferencedSOPInstanceUID = frame.instance.sop_instance_uid
+            if frame.instance.is_multi_frame:
+                source.ReferencedFrameNumber = frame.number
     dataset.ReferencedSeriesSequence = [
         common.series_reference(
             series.uid,
