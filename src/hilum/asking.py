@@ -23,6 +23,7 @@ DONE_TO = {  # in which states a workitem is meant where only its study is named
 }
 HAVE_NO_RESULT = (*WITHOUT_RUN, WorkitemState.FAILED, WorkitemState.CANCELLED)
 NOTED = "noted; the gateway will do it when it runs and has time"
+UNDER_WAY = "the gateway goes on with it by itself"
 
 
 def request(
@@ -73,7 +74,7 @@ def progress_of(
             last, deadline = asked.progress, time.monotonic() + patience
             yield True, last
         time.sleep(0.05)
-    yield True, NOTED
+    yield True, UNDER_WAY if last else NOTED
 
 
 def ask(

@@ -355,4 +355,6 @@ def _arrived(deliveries: Sequence[Delivery]) -> str:
         for state, text in words
     }
     said = [text.format(names) for text, names in places.items() if names]
-    return "; ".join(said) or "verified in the results folder"
+    if not deliveries:
+        return "it stays here: no destination is to have it"
+    return "; ".join(said) or "it stays here: its deliveries were cancelled"

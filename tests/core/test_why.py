@@ -466,7 +466,7 @@ def test_what_never_arrived_names_who_was_refused_meanwhile(site: Site, records:
     assert said.cures[0].kind is CureKind.CONFIGURE
     assert said.cures[0].text.startswith("BADAE (10.0.0.1) (3 times, the last one ")
     assert said.cures[0].text.endswith("receiver.allowed_callers: correct the sender")
-    assert any("do not say of which study" in line for line in said.evidence)
+    assert any("whose study cannot be read" in line for line in said.evidence)
 
 
 # What is asked for --------------------------------------------------------------------------------

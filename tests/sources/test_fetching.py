@@ -8,12 +8,15 @@ import pytest
 
 from hilum.config import parse
 from hilum.config.site import Site
+from hilum.errors import DeliveryDelayed
 from hilum.fetching import AGAIN_SECONDS, Fetch, Fetches
 from hilum.hints import Counted, HintReceiver, Released, Stored, gateway_address
 from hilum.inbox import Inbox, Receipt
 from hilum.records import Records
 from hilum.records.models import Request, Wish, WrittenResult
 from hilum.records.states import RequestAction
+from hilum.transport.query import move
+from hilum.transport.scu import Peer
 from hilum.why.archives import archives_of
 from hilum_lab.network.processes import available_port
 from tests.archives import Orthanc
@@ -172,6 +175,13 @@ def test_an_archive_that_is_down_is_asked_again(tmp_path: Path) -> None:
     assert hall.attempt(number) == AGAIN_SECONDS[0]
     assert "again in 5 s" in hall.records.requests.one(number).progress
     hall.close()
+
+
+def test_an_archive_that_does_not_know_us_is_said_to_want_our_address(orthanc: Orthanc) -> None:
+    """Orthanc breaks the association off, and says nothing."""
+    unknown = Peer("ORTHANC", "127.0.0.1", orthanc.dicom_port, "NOBODY", timeout=5)
+    with pytest.raises(DeliveryDelayed, match="register AE title HIPPOAI there"):
+        list(move(study_of(1), "HIPPOAI", unknown))
 
 
 def test_from_elsewhere_nothing_can_be_fetched(hall: Hall) -> None:

@@ -116,11 +116,16 @@ def move(study_uid: str, ae_title: str, peer: Peer) -> Iterator[Moved]:
 
 def _require_sent(status: int | None, peer: Peer, ae_title: str) -> None:
     """Raise unless C-MOVE has ended well. Not all say 0xA801 where they do not know `ae_title`."""
+    text = f"register AE title {ae_title} there, with the address and port of our receiver"
+    cure = f"if it does not know where to send it, {text}"
     try:
         _require_success(status, peer, "C-MOVE")
     except QueryRefused as error:
-        text = f"register AE title {ae_title} there, with the address and port of our receiver"
-        raise QueryRefused(f"{error}; if it does not know where to send it, {text}") from error
+        raise QueryRefused(f"{error}; {cure}") from error
+    except DeliveryDelayed as error:
+        if status is None:  # so does an Orthanc that does not know us
+            raise DeliveryDelayed(f"{error}; {cure}") from error
+        raise
 
 
 def _pending(
