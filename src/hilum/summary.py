@@ -75,6 +75,53 @@ class HeatMapSummary:
     kind: Literal["heat map"] = "heat map"
 
 
+Positions = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class PointSummary:
+    """A place: (x, y, z) in mm, or (column, row) on an image."""
+
+    label: str
+    position: tuple[float, ...]
+    image: str | None = None
+    kind: Literal["point"] = "point"
+
+
+@dataclass(frozen=True)
+class BoxSummary:
+    """A box by two opposite corners: (x, y, z) in mm, or (column, row) on an image."""
+
+    label: str
+    corners: Positions
+    image: str | None = None
+    kind: Literal["box"] = "box"
+
+
+@dataclass(frozen=True)
+class LengthSummary:
+    """A distance in mm between two places: (x, y, z) in mm, or (column, row) on an image."""
+
+    label: str
+    value: float
+    points: Positions
+    image: str | None = None
+    unit: str = "mm"
+    kind: Literal["length"] = "length"
+
+
+@dataclass(frozen=True)
+class AngleSummary:
+    """An angle in degrees between lines through (x, y, z) in mm, or (column, row) on an image."""
+
+    label: str
+    value: float
+    points: Positions
+    image: str | None = None
+    unit: str = "deg"
+    kind: Literal["angle"] = "angle"
+
+
 @dataclass(frozen=True)
 class RefusalSummary:
     """Why there is no result: a code, and a sentence."""
@@ -101,6 +148,10 @@ Summary = Annotated[
     | SegmentSummary
     | ClassificationSummary
     | HeatMapSummary
+    | PointSummary
+    | BoxSummary
+    | LengthSummary
+    | AngleSummary
     | RefusalSummary
     | NoteSummary,
     Field(discriminator="kind"),
@@ -126,6 +177,10 @@ def in_words(finding: Summary) -> str:
             return f"{finding.of}, change since {finding.since}: {text}"
         case ClassificationSummary() | RefusalSummary() | NoteSummary():
             return finding.text
+        case LengthSummary() | AngleSummary():
+            return f"{finding.label}: {finding.value:.1f} {_shown(finding.unit)}"
+        case PointSummary() | BoxSummary():
+            return f"{finding.label}: marked"
         case SegmentSummary() | HeatMapSummary():
             return ""
     assert_never(finding)
@@ -142,4 +197,4 @@ def refusal_in(findings: Iterable[Summary]) -> str | None:
 
 def _shown(unit: str) -> str:
     """A UCUM unit as people write it."""
-    return "mL" if unit == "ml" else unit
+    return {"ml": "mL", "deg": "\N{DEGREE SIGN}"}.get(unit, unit)

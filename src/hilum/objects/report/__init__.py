@@ -9,9 +9,11 @@ from hilum.dicom.uids import derived_uid
 from hilum.findings import Change, Findings, Measurement, Segment
 from hilum.objects.analysis import Analysis
 from hilum.objects.report.course import ChangeRow, Course, change_row
+from hilum.objects.report.drawing import Marked, marked
 from hilum.objects.report.films import NO_RESULT, FilmReport, Outcome, Tone, conclusion, films_of
 from hilum.objects.report.planes import Views
 from hilum.objects.report.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
+from hilum.objects.report.shapes import rows_of_shapes
 from hilum.wording import counted
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
@@ -136,9 +138,18 @@ class Report:
             if segment not in in_grid or measurement.code != codes.VOLUME
         ]
         measured += map(row_of, self.measurements(None))
+        measured += rows_of_shapes(self.analysis.findings.shapes)
         for outcome in self.analysis.findings.classifications:
             measured += [Row(s.label, f"{s.value * 100:.0f}", unit="%") for s in outcome.scores]
         return tuple(measured)
+
+    @cached_property
+    def marked(self) -> tuple[Marked, ...]:
+        """What lies in the volume, each upon its slice."""
+        series = self.analysis.series
+        if series is None or series.stack.problem:
+            return ()
+        return marked(series, [s for s in self.analysis.findings.shapes if s.image is None])
 
     @property
     def legend(self) -> str:

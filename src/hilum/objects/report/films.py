@@ -12,6 +12,7 @@ from hilum.dicom.film import Film
 from hilum.findings import Classification, Findings, HeatMap, Measurement
 from hilum.module import Films
 from hilum.objects.analysis import Analysis
+from hilum.objects.report.drawing import with_shapes
 from hilum.objects.report.evidence import with_evidence
 from hilum.wording import counted
 
@@ -62,6 +63,13 @@ class FilmReport:
     def picture(self) -> Image.Image | None:
         """The film in grey, None if it cannot be shown."""
         return None if self.shown is None else Image.fromarray(self.shown)
+
+    @cached_property
+    def marked(self) -> Image.Image | None:
+        """The film with what was found upon it: points, lines and boxes; None without any."""
+        if self.picture is None or not self.own.shapes:
+            return None
+        return with_shapes(self.picture, self.own.shapes, self.film.instance.size)
 
     @cached_property
     def evidence(self) -> Image.Image | None:

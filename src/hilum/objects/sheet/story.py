@@ -14,10 +14,12 @@ from hilum.dicom.instance import Instance
 from hilum.findings import Classification
 from hilum.objects.report import Report
 from hilum.objects.report.course import ChangeRow, Course, Mark
+from hilum.objects.report.drawing import Marked
 from hilum.objects.report.evidence import OUTLINE_COLOUR, fitted, scale_of_colours
 from hilum.objects.report.films import FilmReport, Outcome, Tone
 from hilum.objects.report.planes import View, Views
 from hilum.objects.report.rows import LIMIT, Grid, Row, row_of
+from hilum.objects.report.shapes import rows_of_shapes
 from hilum.objects.sheet.theme import Theme
 
 PANE = (596, 560)  # largest size of a film in the picture, pixels
@@ -229,9 +231,20 @@ def _volume(report: Report, theme: Theme) -> Iterator[Block]:
         yield _numbers(report.grid, report.rows, report.legend, theme)
     if report.changes:
         yield _changes(report.changes, report.course, theme)
+    if report.marked:
+        yield _marked(report.marked, theme)
     yield from _remarks("Notes", (), report.remarks, theme)
     if not report.refusal and report.views:
         yield _cuts(report.views)
+
+
+def _marked(marked: Sequence[Marked], theme: Theme) -> Cards:
+    """What lies in a volume, each upon its slice."""
+    cards = tuple(
+        Card(fitted(one.image, *CARD), one.label, one.value, Tone.RESULT, one.place)
+        for one in theme.lines(marked)
+    )
+    return Cards(cards, 3, _left_out(len(marked) - len(cards), "mark"))
 
 
 def _confidence(confidence: Outcome) -> Block:
@@ -315,7 +328,7 @@ def _cards(films: Sequence[FilmReport], theme: Theme) -> Cards:
 
 
 def _card(film: FilmReport) -> Card:
-    image = film.evidence or film.picture
+    image = film.marked or film.evidence or film.picture
     view = film.film.header.get("ViewPosition")
     outcome = film.outcome
     return Card(
@@ -334,7 +347,8 @@ def _film(report: Report, film: FilmReport, theme: Theme) -> Sheet:
         blocks.append(Headline(outcome.words, outcome.detail, outcome.tone, is_large=True))
     blocks.append(_shown(film))
     groups = () if film.refusal else tuple(map(_group, film.classifications))
-    rows = tuple(Value.of(row_of(measurement)) for measurement in film.measurements)
+    given = [*map(row_of, film.measurements), *rows_of_shapes(film.own.shapes)]
+    rows = tuple(map(Value.of, given))
     if groups or rows:
         blocks.append(Scores(groups, rows))
     if report.incomplete:
@@ -364,7 +378,7 @@ def _is_narrow(block: Block) -> bool:
 
 
 def _shown(film: FilmReport) -> Film:
-    images = (film.picture, None if film.refusal else film.evidence)
+    images = (film.marked or film.picture, None if film.refusal else film.evidence)
     heat = film.heat_map
     return Film(
         tuple(fitted(image, *PANE).convert("RGB") for image in images if image),
