@@ -15,8 +15,10 @@ if TYPE_CHECKING:
         Angle,
         Box,
         Classification,
+        Draft,
         Finding,
         HeatMap,
+        KeyImage,
         Length,
         Measurement,
         Note,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
         Refusal,
         Score,
         Segment,
+        Table,
+        Urgency,
     )
     from hilum.module import Films, Input, Module, Resources
 
@@ -32,11 +36,13 @@ __all__ = [
     "Box",
     "Classification",
     "Code",
+    "Draft",
     "Film",
     "Films",
     "Finding",
     "HeatMap",
     "Input",
+    "KeyImage",
     "Length",
     "Measurement",
     "Module",
@@ -47,6 +53,8 @@ __all__ = [
     "Score",
     "Segment",
     "Series",
+    "Table",
+    "Urgency",
     "codes",
 ]
 

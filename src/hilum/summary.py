@@ -11,6 +11,8 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import Field
 
+from hilum.wording import counted
+
 LONGEST_REFUSAL = 300  # characters
 
 
@@ -123,6 +125,45 @@ class AngleSummary:
 
 
 @dataclass(frozen=True)
+class TableSummary:
+    """A table: its title, the names of its columns, and rows of as many texts."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    image: str | None = None
+    kind: Literal["table"] = "table"
+
+
+@dataclass(frozen=True)
+class KeyImageSummary:
+    """An image to look at, and why."""
+
+    text: str
+    image: str
+    kind: Literal["key image"] = "key image"
+
+
+@dataclass(frozen=True)
+class UrgencySummary:
+    """A sentence: why somebody should look at once."""
+
+    text: str
+    image: str | None = None
+    kind: Literal["urgency"] = "urgency"
+
+
+@dataclass(frozen=True)
+class DraftSummary:
+    """A text that nobody has checked, and the section of a report that it could be taken into."""
+
+    text: str
+    section: str = ""
+    image: str | None = None
+    kind: Literal["draft"] = "draft"
+
+
+@dataclass(frozen=True)
 class RefusalSummary:
     """Why there is no result: a code, and a sentence."""
 
@@ -152,6 +193,10 @@ Summary = Annotated[
     | BoxSummary
     | LengthSummary
     | AngleSummary
+    | TableSummary
+    | KeyImageSummary
+    | UrgencySummary
+    | DraftSummary
     | RefusalSummary
     | NoteSummary,
     Field(discriminator="kind"),
@@ -162,20 +207,16 @@ def in_words(finding: Summary) -> str:
     """One finding of the records as a line of text; nothing for those that are pictures only."""
     match finding:
         case MeasurementSummary():
-            digits = 0 if finding.unit == "%" else 2
-            value = f"{finding.value:.{digits}f}"
-            if finding.uncertainty:
-                value += f" ± {finding.uncertainty:.{digits}f}"
-            subject = f"{finding.of}, {finding.what.lower()}" if finding.of else finding.what
-            return f"{subject}: {value} {_shown(finding.unit)}"
+            return _measured(finding)
         case ChangeSummary():
-            difference = round(finding.value, 2) + 0.0  # no zero with a minus
-            text = f"{difference:+.2f} ± {finding.uncertainty:.2f} {_shown(finding.unit)}"
-            if finding.percent_per_year is not None:
-                rate = round(finding.percent_per_year, 1) + 0.0
-                text += f", {rate:+.1f} ± {finding.percent_per_year_uncertainty:.1f} % per year"
-            return f"{finding.of}, change since {finding.since}: {text}"
-        case ClassificationSummary() | RefusalSummary() | NoteSummary():
+            return _changed(finding)
+        case TableSummary():
+            return f"{finding.title}: a table of {counted(len(finding.rows), 'row')}"
+        case KeyImageSummary():
+            return f"Image to look at: {finding.text}"
+        case DraftSummary():
+            return f"Draft, not checked by anybody: {finding.text}"
+        case UrgencySummary() | ClassificationSummary() | RefusalSummary() | NoteSummary():
             return finding.text
         case LengthSummary() | AngleSummary():
             return f"{finding.label}: {finding.value:.1f} {_shown(finding.unit)}"
@@ -184,6 +225,24 @@ def in_words(finding: Summary) -> str:
         case SegmentSummary() | HeatMapSummary():
             return ""
     assert_never(finding)
+
+
+def _measured(finding: MeasurementSummary) -> str:
+    digits = 0 if finding.unit == "%" else 2
+    value = f"{finding.value:.{digits}f}"
+    if finding.uncertainty:
+        value += f" ± {finding.uncertainty:.{digits}f}"
+    subject = f"{finding.of}, {finding.what.lower()}" if finding.of else finding.what
+    return f"{subject}: {value} {_shown(finding.unit)}"
+
+
+def _changed(finding: ChangeSummary) -> str:
+    difference = round(finding.value, 2) + 0.0  # no zero with a minus
+    text = f"{difference:+.2f} ± {finding.uncertainty:.2f} {_shown(finding.unit)}"
+    if finding.percent_per_year is not None:
+        rate = round(finding.percent_per_year, 1) + 0.0
+        text += f", {rate:+.1f} ± {finding.percent_per_year_uncertainty:.1f} % per year"
+    return f"{finding.of}, change since {finding.since}: {text}"
 
 
 def refusal_in(findings: Iterable[Summary]) -> str | None:

@@ -102,12 +102,7 @@ def _group(report: Report, shape: Shape, template: str, content: list[Dataset]) 
     return tree.container(codes.MEASUREMENT_GROUP, [*tracked, *content], template)
 
 
-def register() -> None:
-    """Have the measurement report tell these kinds."""
-    tell(Point, lambda point: (), _of_point)
-    tell(Box, lambda box: (), _of_box)
-    tell(Length, lambda length: (), _of_length)
-    tell(Angle, lambda angle: (), _of_angle)
-
-
-register()
+tell(Point, lambda point: (), _of_point)
+tell(Box, lambda box: (), _of_box)
+tell(Length, lambda length: (), _of_length)
+tell(Angle, lambda angle: (), _of_angle)

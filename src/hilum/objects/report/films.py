@@ -9,7 +9,15 @@ import numpy as np
 from PIL import Image
 
 from hilum.dicom.film import Film
-from hilum.findings import Classification, Findings, HeatMap, Measurement
+from hilum.findings import (
+    Classification,
+    Findings,
+    HeatMap,
+    KeyImage,
+    Measurement,
+    image_of,
+)
+from hilum.findings.finding import clause
 from hilum.module import Films
 from hilum.objects.analysis import Analysis
 from hilum.objects.report.drawing import with_shapes
@@ -114,7 +122,8 @@ class FilmReport:
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the film, then on the study: a page must not need another one."""
-        return tuple(note.sentence for note in (*self.own.notes, *self.study.notes))
+        keys = (f"Image to look at: {clause(key.text)}." for key in self.own.of(KeyImage))
+        return (*keys, *(note.sentence for note in (*self.own.notes, *self.study.notes)))
 
     @property
     def bases(self) -> tuple[str, ...]:
@@ -143,7 +152,8 @@ def films_of(analysis: Analysis) -> tuple[FilmReport, ...]:
     Segments make it a volume, in which an image is one of many slices. Radiographs of which nothing
     was said, because the module failed, are shown nevertheless.
     """
-    named = analysis.findings.images
+    items = analysis.findings.items
+    named = {image_of(finding) for finding in items if not isinstance(finding, KeyImage)}
     if analysis.findings.segments:
         return ()
     films = [
@@ -151,7 +161,7 @@ def films_of(analysis: Analysis) -> tuple[FilmReport, ...]:
         for series in analysis.all_series
         for instance in series.instances
         if instance.sop_instance_uid in named
-        or (not named and series.modality in Films().modalities)
+        or (not named - {None} and series.modality in Films().modalities)
     ]
     films.sort(key=lambda film: (film.acquired, film.uid))
     about, study = analysis.findings.about, analysis.findings.about(None)

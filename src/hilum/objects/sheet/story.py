@@ -11,7 +11,8 @@ from PIL import Image
 
 from hilum.checks import Colour
 from hilum.dicom.instance import Instance
-from hilum.findings import Classification
+from hilum.findings import Classification, Table
+from hilum.findings.urgency import URGENT
 from hilum.objects.report import Report
 from hilum.objects.report.course import ChangeRow, Course, Mark
 from hilum.objects.report.drawing import Marked
@@ -85,6 +86,16 @@ class Numbers:
     lines: tuple[Line, ...]
     rows: tuple[Value, ...]
     legend: str
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table of the module: texts in rows below the names of the columns."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
     more: str = ""
 
 
@@ -192,7 +203,9 @@ class Remarks:
     notes: tuple[str, ...]
 
 
-Block = Headline | Calm | Warned | Numbers | Changes | Cuts | Film | Scores | Cards | Remarks
+Block = (
+    Headline | Calm | Warned | Numbers | Listing | Changes | Cuts | Film | Scores | Cards | Remarks
+)
 
 
 @dataclass(frozen=True)
@@ -223,6 +236,7 @@ def sheets(report: Report, theme: Theme) -> tuple[Sheet, ...]:
 
 
 def _volume(report: Report, theme: Theme) -> Iterator[Block]:
+    yield from _urgent(report)
     if report.confidence:
         yield _confidence(report.confidence)
     if report.incomplete:
@@ -231,11 +245,27 @@ def _volume(report: Report, theme: Theme) -> Iterator[Block]:
         yield _numbers(report.grid, report.rows, report.legend, theme)
     if report.changes:
         yield _changes(report.changes, report.course, theme)
-    if report.marked:
-        yield _marked(report.marked, theme)
+    yield from _tables(report.tables, theme)
+    if shown := (*report.marked, *report.key_images):
+        yield _marked(shown, theme)
     yield from _remarks("Notes", (), report.remarks, theme)
     if not report.refusal and report.views:
         yield _cuts(report.views)
+
+
+def _urgent(report: Report) -> Iterator[Headline]:
+    """A box above all else."""
+    if report.urgencies:
+        reasons = " ".join(sentence.removeprefix(URGENT) for sentence in report.urgencies)
+        detail = f"{reasons[:1].upper()}{reasons[1:]}"
+        yield Headline("URGENT", detail, Tone.REFUSED, is_large=False)
+
+
+def _tables(tables: Sequence[Table], theme: Theme) -> Iterator[Listing]:
+    for table in tables:
+        kept = theme.lines(table.rows)
+        more = _left_out(len(table.rows) - len(kept), "row")
+        yield Listing(table.title, table.columns, tuple(kept), more)
 
 
 def _marked(marked: Sequence[Marked], theme: Theme) -> Cards:
@@ -309,6 +339,7 @@ def _summary(report: Report, theme: Theme) -> Iterator[Sheet]:
     if conclusion is None:
         return
     blocks: list[Block] = [
+        *_urgent(report),
         Headline(conclusion.words, conclusion.detail, conclusion.tone, is_large=True),
         _cards(report.films, theme),
     ]
@@ -341,7 +372,7 @@ def _card(film: FilmReport) -> Card:
 
 
 def _film(report: Report, film: FilmReport, theme: Theme) -> Sheet:
-    blocks: list[Block] = []
+    blocks: list[Block] = [*_urgent(report)]
     if film.outcome:
         outcome = film.outcome
         blocks.append(Headline(outcome.words, outcome.detail, outcome.tone, is_large=True))
@@ -353,6 +384,7 @@ def _film(report: Report, film: FilmReport, theme: Theme) -> Sheet:
         blocks.append(Scores(groups, rows))
     if report.incomplete:
         blocks.append(Warned(report.incomplete))
+    blocks += _tables([t for t in report.tables if t.image in (None, film.film.uid)], theme)
     notes = (*film.notes, *filter(None, (report.replaces,)))
     blocks += _remarks("What to know", film.bases, notes, theme)
     place = f"{film.name} of {film.count}" if film.count > 1 else ""
