@@ -14,15 +14,22 @@ from hilum.findings.finding import clause
 from hilum.objects.analysis import Analysis
 from hilum.objects.report.course import ChangeRow, Course, change_row
 from hilum.objects.report.drawing import Marked, marked
-from hilum.objects.report.films import NO_RESULT, FilmReport, Outcome, Tone, conclusion, films_of
+from hilum.objects.report.films import (
+    LOW_CONFIDENCE,
+    NO_RESULT,
+    FilmReport,
+    Outcome,
+    Tone,
+    conclusion,
+    films_of,
+)
 from hilum.objects.report.planes import Views
 from hilum.objects.report.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
 from hilum.objects.report.shapes import rows_of_shapes
 from hilum.wording import counted
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
-LOW_CONFIDENCE = "LOW CONFIDENCE"
-NO_WARNING = "The program raised no warning"
+NO_WARNING = "No technical warning. This says nothing about what the images show."
 UNCERTAINTY = "A range of measurement uncertainty (+/-) is one standard deviation."
 
 

@@ -15,6 +15,7 @@ from hilum.findings import (
     HeatMap,
     KeyImage,
     Measurement,
+    Note,
     image_of,
 )
 from hilum.findings.finding import clause
@@ -22,13 +23,14 @@ from hilum.module import Films
 from hilum.objects.analysis import Analysis
 from hilum.objects.report.drawing import with_shapes
 from hilum.objects.report.evidence import with_evidence
-from hilum.wording import counted
+from hilum.wording import counted, sentence
 
 
 class Tone(Enum):
     """How a headline is meant, and so in which colour it stands."""
 
     RESULT = "result"
+    DOUBTED = "doubted"  # there is one, and a caution to it
     ABSTAINED = "abstained"
     REFUSED = "refused"
 
@@ -46,6 +48,7 @@ class Outcome:
 NO_RESULT = "NO RESULT"
 INDETERMINATE = "INDETERMINATE"
 DISAGREE = "FILMS DISAGREE"
+LOW_CONFIDENCE = "LOW CONFIDENCE"
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,8 @@ class FilmReport:
         """None if the film was only measured."""
         if self.refusal:
             return Outcome(NO_RESULT, Tone.REFUSED, self.refusal)
-        return next(map(outcome_of, self.classifications), None)
+        said = next(map(outcome_of, self.classifications), None)
+        return doubted(said, (*self.own.notes, *self.study.notes)) if said else None
 
     @property
     def gist(self) -> str:
@@ -180,14 +184,19 @@ def conclusion(findings: Findings, films: Sequence[FilmReport]) -> Outcome:
     analysed = {film.name: outcome for film in films if (outcome := _own_outcome(film))}
     if not analysed:
         return Outcome(NO_RESULT, Tone.REFUSED, "None of the films could be analysed.")
-    said = list({outcome.words: outcome for outcome in analysed.values()}.values())
+    doubts_last = sorted(analysed.values(), key=lambda outcome: outcome.tone is Tone.DOUBTED)
+    said = list({outcome.name: outcome for outcome in doubts_last}.values())
     detail = f"{len(analysed)} of {counted(len(films), 'film')} analysed."
     if len(said) > 1:
         detail = f"{detail} They do not say the same: {_each(analysed)}."
     agreed = said[0] if len(said) == 1 else None
     stated = next(map(outcome_of, findings.about(None).classifications), agreed)
-    results = [outcome for outcome in said if outcome.tone is Tone.RESULT]
-    return replace(_of_study(stated, results), detail=detail)
+    results = [outcome for outcome in said if outcome.tone in (Tone.RESULT, Tone.DOUBTED)]
+    study = replace(_of_study(stated, results), detail=detail)
+    doubts = [o for o in analysed.values() if o.tone is Tone.DOUBTED]
+    if doubts and study.tone is Tone.RESULT:
+        return Outcome(LOW_CONFIDENCE, Tone.DOUBTED, f"{detail} {doubts[0].detail}", study.name)
+    return doubted(study, findings.about(None).notes)
 
 
 def _each(analysed: Mapping[str, Outcome]) -> str:
@@ -196,7 +205,7 @@ def _each(analysed: Mapping[str, Outcome]) -> str:
 
 def _of_study(stated: Outcome | None, results: Sequence[Outcome]) -> Outcome:
     """What is `stated` counts, unless it abstains where the `results` of films contradict."""
-    if stated is not None and stated.tone is Tone.RESULT:
+    if stated is not None and stated.tone in (Tone.RESULT, Tone.DOUBTED):
         return stated
     if len(results) > 1:
         return Outcome(DISAGREE, Tone.ABSTAINED)
@@ -216,6 +225,15 @@ def outcome_of(classification: Classification) -> Outcome:
         return Outcome(f"Most similar to: {label} group", Tone.RESULT, name=label)
     why = "The program abstains: no group stands out clearly enough."
     return Outcome(INDETERMINATE, Tone.ABSTAINED, why, INDETERMINATE.lower())
+
+
+def doubted(outcome: Outcome, notes: Sequence[Note]) -> Outcome:
+    """`outcome`, or that it deserves little confidence where one of `notes` is a caution."""
+    reasons = dict.fromkeys(sentence(clause(note.text)) for note in notes if note.caution)
+    if not reasons or outcome.tone is not Tone.RESULT:
+        return outcome
+    detail = " ".join([*reasons, f"The scores alone: {outcome.words}."])
+    return Outcome(LOW_CONFIDENCE, Tone.DOUBTED, detail, outcome.name)
 
 
 def percent(value: float) -> str:

@@ -377,7 +377,9 @@ def _film(report: Report, film: FilmReport, theme: Theme) -> Sheet:
         outcome = film.outcome
         blocks.append(Headline(outcome.words, outcome.detail, outcome.tone, is_large=True))
     blocks.append(_shown(film))
-    groups = () if film.refusal else tuple(map(_group, film.classifications))
+    is_sure = film.outcome is not None and film.outcome.tone is Tone.RESULT
+    scored = () if film.refusal else film.classifications
+    groups = tuple(_group(classification, is_sure) for classification in scored)
     given = [*map(row_of, film.measurements), *rows_of_shapes(film.own.shapes)]
     rows = tuple(map(Value.of, given))
     if groups or rows:
@@ -419,9 +421,10 @@ def _shown(film: FilmReport) -> Film:
     )
 
 
-def _group(classification: Classification) -> Group:
+def _group(classification: Classification, is_sure: bool) -> Group:
+    """The bar of the outcome stands out where nothing speaks against it."""
+    chosen = classification.outcome if is_sure else None
     bars = tuple(
-        Bar(s.label, s.value, f"{s.value * 100:.0f} %", s == classification.outcome)
-        for s in classification.scores
+        Bar(s.label, s.value, f"{s.value * 100:.0f} %", s == chosen) for s in classification.scores
     )
     return Group(bars, classification.threshold)
