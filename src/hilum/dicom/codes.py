@@ -3,6 +3,9 @@
 Codes come from here and nowhere else: one quoted from memory turned out to be *Limbic lobe*.
 """
 
+import re
+from typing import Any
+
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
@@ -115,6 +118,29 @@ BODY_PARTS = {
     EVIDENCE_IN_LUNGS: "CHEST",
 }
 MODALITIES = {"CR": COMPUTED_RADIOGRAPHY, "DX": DIGITAL_RADIOGRAPHY}
+
+
+def find(words: str, most: int = 20) -> tuple[Code, ...]:
+    """The codes of the standard whose meaning has all of `words`, the nearest first.
+
+    They come from pydicom's tables of PS3.16. A side is no part of most codes: "left kidney" gives
+    that of the kidney, and `LEFT` is the side. Empty where there is none.
+    """
+    from pydicom.sr._concepts_dict import concepts
+
+    given = set(re.findall(r"\w+", words.lower()))
+    wanted = given - {LEFT.meaning.lower(), RIGHT.meaning.lower()} or given
+    found: dict[tuple[str, str], tuple[int, str]] = {}
+    tables: Any = concepts  # by scheme, keyword and value: the meaning, and its context groups
+    for scheme, by_keyword in tables.items():
+        for by_value in by_keyword.values():
+            for value, (meaning, _groups) in by_value.items():
+                has = re.findall(r"\w+", meaning.lower())
+                if wanted and wanted <= set(has):
+                    rank = (len(has), meaning)
+                    found[scheme, value] = min(found.get((scheme, value), rank), rank)
+    nearest = sorted(found, key=lambda code: (*found[code], code))[:most]
+    return tuple(Code(value, scheme, found[scheme, value][1]) for scheme, value in nearest)
 
 
 def item(code: Code) -> Dataset:
