@@ -6,45 +6,65 @@ from typing import TYPE_CHECKING, Any
 from hilum import silence  # noqa: F401 - before any library that would call home
 
 if TYPE_CHECKING:
+    from pydicom.sr.coding import Code
+
     from hilum.dicom import codes
     from hilum.dicom.film import Film
     from hilum.dicom.series import Series
     from hilum.findings import (
+        Angle,
+        Box,
         Classification,
+        Draft,
         Finding,
         HeatMap,
+        KeyImage,
         Label,
         LabelMap,
+        Length,
         Measurement,
         Note,
+        Point,
         Refusal,
         Score,
         Segment,
+        Table,
+        Urgency,
     )
     from hilum.module import Films, Input, Module, Resources
 
 __all__ = [
+    "Angle",
+    "Box",
     "Classification",
+    "Code",
+    "Draft",
     "Film",
     "Films",
     "Finding",
     "HeatMap",
     "Input",
+    "KeyImage",
     "Label",
     "LabelMap",
+    "Length",
     "Measurement",
     "Module",
     "Note",
+    "Point",
     "Refusal",
     "Resources",
     "Score",
     "Segment",
     "Series",
+    "Table",
+    "Urgency",
     "codes",
 ]
 
 _HOMES = {  # imported when first asked for: a command that shows something needs none of them
     "codes": "hilum.dicom.codes",
+    "Code": "pydicom.sr.coding",
     "Film": "hilum.dicom.film",
     "Series": "hilum.dicom.series",
     "Films": "hilum.module",

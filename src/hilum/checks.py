@@ -7,6 +7,7 @@ text that was given, because it may hold patient data.
 
 import math
 import re
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -26,6 +27,8 @@ FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")  # in LO and SH: control characters
 UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")  # in any text (PS3.5 6.1.3)
 
 Colour = tuple[int, int, int]
+Position = tuple[float, ...]
+Positions = tuple[Position, ...]
 
 
 def number(what: str, value: object, least: float = -math.inf, most: float = math.inf) -> float:
@@ -170,6 +173,24 @@ def map_region(what: str, value: object, values: np.ndarray) -> np.ndarray | Non
     if not isinstance(value, np.ndarray) or value.shape != values.shape or value.dtype != np.bool_:
         raise FindingError(f"the region of {what} is not a boolean array on the grid of its values")
     return value
+
+
+def positions(what: str, value: Any, is_on_image: bool, counts: Sequence[int]) -> Positions:
+    """As many positions as one of `counts`: (column, row) on an image, else (x, y, z) in mm."""
+    numbers, needed = (2, "(column, row)") if is_on_image else (3, "(x, y, z) in mm")
+    try:
+        given = tuple(tuple(one) for one in value)
+    except TypeError as error:
+        raise FindingError(f"{what} are no sequence of positions {needed}") from error
+    if len(given) not in counts:
+        allowed = " or ".join(map(str, counts))
+        raise FindingError(f"{what} are {len(given)} positions; {allowed} are needed")
+    if any(len(one) != numbers for one in given):
+        raise FindingError(f"{what} are not all {needed}")
+    plain = tuple(tuple(number(what, each) for each in one) for one in given)
+    if len(set(plain)) < len(plain):
+        raise FindingError(f"{what}: two positions are the same")
+    return plain
 
 
 def image(what: str, value: object) -> str | None:

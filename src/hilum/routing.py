@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 
 from hilum.assignment import assigned
 from hilum.config.patterns import matches
-from hilum.config.site import Rule, Site
+from hilum.config.site import Rule
 from hilum.dicom.geometry import Flaw
 from hilum.dicom.identity import Judgement, attributes, judge
 from hilum.dicom.instance import Instance
@@ -135,19 +135,6 @@ def whose(selection: Selection, images: Iterable[Instance]) -> Judgement:
         (image.patient for image in chosen.values()),
         (image.patient for image in others if not image.is_own_result),
     )
-
-
-def recipients(site: Site, rule: Rule, refused: bool) -> dict[str, bool]:
-    """Names of the destinations of a result, and whether the images go along to each."""
-    outcome = "refusal" if refused else "result"
-    names = dict.fromkeys(rule.send_to, False)
-    for route in site.route:
-        if (not route.modules or rule.module in route.modules) and route.outcome in (
-            "any",
-            outcome,
-        ):
-            names |= {name: names.get(name, False) or route.images for name in route.send_to}
-    return names
 
 
 def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:

@@ -12,8 +12,16 @@ from hilum.config import parse
 from hilum.config.site import Rule
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
+from hilum.errors import ConfigurationError
 from hilum.module import Films, Input
-from hilum.routing import applies, recipients, select
+from hilum.recipients import recipients
+from hilum.routing import applies, select
+from hilum.summary import (
+    ClassificationSummary,
+    LengthSummary,
+    MeasurementSummary,
+    UrgencySummary,
+)
 
 CROP = Input("MR", slice_spacing=(0.8, 1.2), pixel_spacing=(0.8, 1.2), extent=(20, 80))
 RULE = Rule(module="m", series={"SeriesDescription": "(?i)^hippocrop$"})
@@ -202,6 +210,51 @@ def test_conditions_on_thousands_of_series_cost_little_time(tmp_path: Path) -> N
     started = time.process_time()
     assert not applies(Rule(module="m", study={"StudyDescription": "^nothing$"}), study)
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("when", "is_met"),
+    [
+        ({"urgent": True}, True),
+        ({"outcome": "Pneumonia"}, True),
+        ({"outcome": "Normal"}, False),
+        ({"measurement": "Volume", "above": 30}, True),
+        ({"measurement": "Volume", "above": 30, "of": "Lung"}, True),
+        ({"measurement": "Volume", "above": 30, "of": "Liver"}, False),
+        ({"measurement": "Volume", "above": 30, "below": 31}, False),
+        ({"measurement": "Width", "below": 13}, True),
+    ],
+)
+def test_a_route_takes_results_with_a_finding(when: dict, is_met: bool) -> None:
+    folder = {"name": "desk", "kind": "folder", "folder": "x"}
+    route = {"send_to": ["desk"], "when": when}
+    site = parse({"destination": [folder], "rule": [{"module": "m"}], "route": [route]})
+    findings = (
+        UrgencySummary("Urgent: x."),
+        ClassificationSummary("Pneumonia", "Pneumonia (0.9)"),
+        MeasurementSummary("Volume", 40.0, "ml", of="Lung"),
+        LengthSummary("Width", 12.0, ()),
+    )
+    rule = site.rule[0]
+    assert recipients(site, rule, refused=False, findings=findings) == (
+        {"desk": False} if is_met else {}
+    )
+    assert recipients(site, rule, refused=False) == {}
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ({}, "give one of"),
+        ({"urgent": True, "outcome": "x"}, "give one of"),
+        ({"measurement": "Volume"}, "above or below"),
+        ({"urgent": True, "above": 1}, "above or below"),
+        ({"outcome": "x", "of": "y"}, "of goes with"),
+    ],
+)
+def test_a_condition_of_a_route_asks_for_one_thing(when: dict, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        parse({"route": [{"send_to": [], "when": when}]})
 
 
 def test_one_series_never_fills_two_inputs_and_the_verdicts_say_which(tmp_path: Path) -> None:

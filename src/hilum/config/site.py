@@ -21,6 +21,7 @@ from hilum.config.fields import (
     Regex,
     Settings,
 )
+from hilum.config.findings import When
 from hilum.config.kinds import (
     AnyDestination,
     AnyHost,
@@ -213,6 +214,11 @@ class Route(Settings):
     )
     outcome: Literal["any", "result", "refusal"] = Field(
         "any", description="Take every outcome, only results, or only refusals."
+    )
+    when: When | None = Field(
+        None,
+        description="Take only results with such a finding: { urgent = true }, { outcome = "
+        '"Pneumonia" } or { measurement = "Volume", above = 30 }.',
     )
     images: bool = Field(
         False, description="Send the analysed images, too, for archives that do not have them."

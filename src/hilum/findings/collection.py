@@ -8,6 +8,7 @@ from hilum.findings.finding import Finding, image_of, with_parts
 from hilum.findings.heat_map import HeatMap
 from hilum.findings.measurement import Change, Measurement
 from hilum.findings.remarks import Note, Refusal
+from hilum.findings.shape import Shape
 from hilum.findings.structure import Structure
 
 Kind = TypeVar("Kind", bound=Finding)
@@ -47,6 +48,11 @@ class Findings:
     @property
     def heat_maps(self) -> tuple[HeatMap, ...]:
         return self.of(HeatMap)
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """What is drawn upon the images: points, boxes, lengths and angles."""
+        return tuple(finding for finding in self.items if isinstance(finding, Shape))
 
     @property
     def notes(self) -> tuple[Note, ...]:

@@ -13,7 +13,7 @@ from hilum import checks
 from hilum.dicom import codes
 from hilum.errors import FindingError
 from hilum.findings.finding import Finding, settle
-from hilum.findings.structure import NOWHERE, Box, Structure
+from hilum.findings.structure import NOWHERE, GridBox, Structure
 from hilum.summary import SegmentSummary
 from hilum.wording import counted
 
@@ -128,7 +128,7 @@ class LabelMap(Finding):
         return np.array(rows, dtype=np.int64).reshape(len(rows), most + 1)
 
     @cached_property
-    def _boxes(self) -> list[Box | None]:
+    def _boxes(self) -> list[GridBox | None]:
         """The box of each value from 1 on."""
         # Here, because processes that only read records import this package.
         from scipy.ndimage import find_objects  # type: ignore[attr-defined]
@@ -165,7 +165,7 @@ class LabelledSegment(Structure, is_kept=False):
         return float(self.within.labels.voxel_volume)
 
     @property
-    def box(self) -> Box:
+    def box(self) -> GridBox:
         boxes = self.within._boxes
         return (boxes[self.value - 1] if self.value <= len(boxes) else None) or NOWHERE
 
@@ -176,7 +176,7 @@ class LabelledSegment(Structure, is_kept=False):
             return np.zeros(len(counts), np.int64)
         return np.asarray(counts[:, self.value])
 
-    def inside(self, part: Box) -> np.ndarray:
+    def inside(self, part: GridBox) -> np.ndarray:
         return np.asarray(self.within.labels.array[part] == self.value)
 
     def is_apart(self, other: Structure) -> bool:

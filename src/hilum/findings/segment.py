@@ -11,7 +11,7 @@ from pydicom.sr.coding import Code
 from hilum import checks
 from hilum.dicom import codes
 from hilum.findings.finding import settle
-from hilum.findings.structure import Box, Structure, box_of
+from hilum.findings.structure import GridBox, Structure, box_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,14 +55,14 @@ class Segment(Structure):
         return float(self.mask.voxel_volume)
 
     @cached_property
-    def box(self) -> Box:
+    def box(self) -> GridBox:
         return box_of(self.mask.array)
 
     @cached_property
     def areas(self) -> np.ndarray:
         return np.asarray(self.mask.array.sum((1, 2)))
 
-    def inside(self, part: Box) -> np.ndarray:
+    def inside(self, part: GridBox) -> np.ndarray:
         return np.asarray(self.mask.array[part])
 
     def texts(self) -> Iterable[str]:

@@ -9,8 +9,8 @@ from pydicom.sr.coding import Code
 from hilum.findings.finding import Finding, words
 from hilum.summary import SegmentSummary
 
-Box = tuple[slice, slice, slice]  # along slices, rows and columns of a grid
-NOWHERE: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
+GridBox = tuple[slice, slice, slice]  # along slices, rows and columns of a grid
+NOWHERE: GridBox = (slice(0, 0), slice(0, 0), slice(0, 0))
 
 
 class Structure(Finding, is_kept=False):
@@ -39,7 +39,7 @@ class Structure(Finding, is_kept=False):
 
     @property
     @abstractmethod
-    def box(self) -> Box:
+    def box(self) -> GridBox:
         """The smallest box that holds all of its voxels; `NOWHERE` without any."""
 
     @property
@@ -48,7 +48,7 @@ class Structure(Finding, is_kept=False):
         """How many voxels it has in each slice: integers, (slices,)."""
 
     @abstractmethod
-    def inside(self, part: Box) -> np.ndarray:
+    def inside(self, part: GridBox) -> np.ndarray:
         """Which voxels of `part` of the grid belong to it: boolean, of the shape of `part`."""
 
     def is_apart(self, other: "Structure") -> bool:
@@ -80,7 +80,7 @@ class Structure(Finding, is_kept=False):
         return SegmentSummary(self.name, self.voxels, self.volume_ml)
 
 
-def box_of(mask: np.ndarray) -> Box:
+def box_of(mask: np.ndarray) -> GridBox:
     """The smallest box that holds all of `mask` (slices, rows, columns); `NOWHERE` if empty."""
     box: list[slice] = []
     for axis in range(3):

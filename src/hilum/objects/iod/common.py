@@ -142,9 +142,12 @@ def _transfer_syntax(dataset: Dataset) -> UID:
 
 
 def description(title: str, kind: str) -> str:
-    """Series Description: at most 64 characters, whatever the title's length."""
-    end = f" {NAMES.get(kind, kind)} - {NOT_FOR_DIAGNOSIS}"
-    return f"AI {title}"[: 64 - len(end)].rstrip() + end
+    """Series Description: at most 64 characters, whatever the title's length.
+
+    It begins with what tells the results of one run apart, because viewers cut its end off.
+    """
+    end = f" - {NOT_FOR_DIAGNOSIS}"
+    return f"AI {NAMES.get(kind, kind)}: {title}"[: 64 - len(end)].rstrip() + end
 
 
 def _patient_and_study(dataset: Dataset, analysis: Analysis, texts: Sequence[str]) -> None:

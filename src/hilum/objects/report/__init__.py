@@ -1,22 +1,35 @@
 """What every object says, in words and numbers; the picture and the PDF only lay it out."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+
+from PIL import Image
 
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
-from hilum.findings import Change, Findings, Measurement, Structure
+from hilum.findings import Change, Findings, KeyImage, Measurement, Structure, Table, Urgency
+from hilum.findings.finding import clause
 from hilum.objects.analysis import Analysis
 from hilum.objects.report.course import ChangeRow, Course, change_row
-from hilum.objects.report.films import NO_RESULT, FilmReport, Outcome, Tone, conclusion, films_of
+from hilum.objects.report.drawing import Marked, marked
+from hilum.objects.report.films import (
+    LOW_CONFIDENCE,
+    NO_RESULT,
+    FilmReport,
+    Outcome,
+    Tone,
+    conclusion,
+    films_of,
+)
 from hilum.objects.report.planes import Views
 from hilum.objects.report.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
+from hilum.objects.report.shapes import rows_of_shapes
 from hilum.wording import counted
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
-LOW_CONFIDENCE = "LOW CONFIDENCE"
-NO_WARNING = "The program raised no warning"
+NO_WARNING = "No technical warning. This says nothing about what the images show."
 UNCERTAINTY = "A range of measurement uncertainty (+/-) is one standard deviation."
 
 
@@ -93,6 +106,26 @@ class Report:
         return refusal.sentence if refusal else None
 
     @property
+    def urgencies(self) -> tuple[str, ...]:
+        """Why somebody should look at once; a sentence for each reason."""
+        return tuple(urgency.sentence for urgency in self.analysis.findings.of(Urgency))
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return self.analysis.findings.of(Table)
+
+    @cached_property
+    def key_images(self) -> tuple[Marked, ...]:
+        """The images to look at, in the order the module gave them, as far as they can be shown."""
+        analysis = self.analysis
+        by_uid = {i.sop_instance_uid: i for i in analysis.instances}
+        return tuple(
+            Marked(Image.fromarray(analysis.pictures[k.image]), k.text, "", by_uid[k.image].name)
+            for k in analysis.findings.of(KeyImage)
+            if k.image in analysis.pictures
+        )
+
+    @property
     def incomplete(self) -> str | None:
         """The sentence that warns of missing images."""
         text = self.analysis.incomplete
@@ -136,9 +169,18 @@ class Report:
             if segment not in in_grid or measurement.code != codes.VOLUME
         ]
         measured += map(row_of, self.measurements(None))
+        measured += rows_of_shapes(self.analysis.findings.shapes)
         for outcome in self.analysis.findings.classifications:
             measured += [Row(s.label, f"{s.value * 100:.0f}", unit="%") for s in outcome.scores]
         return tuple(measured)
+
+    @cached_property
+    def marked(self) -> tuple[Marked, ...]:
+        """What lies in the volume, each upon its slice."""
+        series = self.analysis.series
+        if series is None or series.stack.problem:
+            return ()
+        return marked(series, [s for s in self.analysis.findings.shapes if s.image is None])
 
     @property
     def legend(self) -> str:
@@ -230,17 +272,27 @@ class Report:
     def _remarks(self, with_cautions: bool) -> tuple[str, ...]:
         bases = (classification.basis for classification in self.whole.classifications)
         given = (n.sentence for n in self.whole.notes if with_cautions or not n.caution)
-        return tuple(dict.fromkeys(text for text in (*bases, *given, self.replaces) if text))
+        said = (*bases, *self._to_look_at, *given, self.replaces)
+        return tuple(dict.fromkeys(text for text in said if text))
+
+    @property
+    def _to_look_at(self) -> Iterator[str]:
+        """The key images of a volume, by name; a film says so itself."""
+        names = {i.sop_instance_uid: i.name for i in self.analysis.instances}
+        for key in () if self.films else self.analysis.findings.of(KeyImage):
+            yield f"Image to look at: {names[key.image]}, {clause(key.text)}."
 
     @property
     def comments(self) -> tuple[str, ...]:
         """Everything a reader of the bare document must know besides the numbers."""
+        findings = self.analysis.findings
         changes = (sentence for change in self.changes for sentence in change.sentences)
         defined = f"{self._definition}." if self._definition else None
         spread = UNCERTAINTY if self._has_uncertainty else None
         empty = (f"{s.name}: nothing was found, its volume is 0 mL." for s in self.empty_segments)
         first = (self.refusal, self.incomplete, self._concluded, *empty)
-        said = (*first, *self.notes, spread, defined, *changes)
+        tables = (line for table in findings.of(Table) for line in table.sentences)
+        said = (*self.urgencies, *first, *self.notes, *tables, spread, defined, *changes)
         chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 

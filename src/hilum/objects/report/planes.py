@@ -11,6 +11,7 @@ from pydicom.sr.coding import Code
 from hilum.dicom.series import Series
 from hilum.findings import Structure
 from hilum.objects.report.places import LEGEND, PlaneLocation, slices_of
+from hilum.objects.report.window import header_window, window_of
 
 # Array axes after reorientation point to the feet, to the back and to the left, so that every
 # view shows the patient's right on its left side, or the front, as radiologists expect.
@@ -65,6 +66,7 @@ class Views:
     planes: tuple[View, ...]
     strip: tuple[View, ...]
     of_structure: bool
+    window: str  # how its greys were chosen, in words
 
     @classmethod
     def of(
@@ -73,7 +75,10 @@ class Views:
         """The views of `series`, which is named where several were `analysed`."""
         scene = Scene.of(series, segments, slices_of(series, analysed))
         planes = (scene.view(axis, scene.through_structure(axis), PLANE) for axis in range(3))
-        return cls(tuple(planes), tuple(scene.through(STRIP)), bool(segments))
+        strip = tuple(scene.through(STRIP))
+        is_stated = header_window(series) == scene.window
+        window = "window of the header" if is_stated else "windowed to the images' own range"
+        return cls(tuple(planes), strip, bool(segments), window)
 
     @property
     def caption(self) -> str:
@@ -85,7 +90,7 @@ class Views:
         what = "the structure" if self.of_structure else "the volume"
         numbered = ", numbered as the images are" if first.place.is_source else ""
         shown = f"{first.plane} slices through {what}{side}{numbered}"
-        return f"{shown}; windowed to the images' own range. {LEGEND}"
+        return f"{shown}; {self.window}. {LEGEND}"
 
     @property
     def rows(self) -> tuple[tuple[View, ...], ...]:
@@ -130,8 +135,7 @@ class Scene:
         for structure in drawn:
             union[structure.box] |= structure.inside(structure.box)
         union = turned(union, turn)
-        low, high = np.percentile(volume.array, (1, 99.7))
-        window = (float(low), float(max(high, low + 1)))
+        window = window_of(series, volume.array)
         return cls(volume, sliced, tuple(slices), turn, drawn, union, *_middle(union), window)
 
     def view(self, axis: int, index: int, size: Size) -> View:
