@@ -221,16 +221,14 @@ def in_words(finding: Summary) -> str:
             return _measured(finding)
         case ChangeSummary():
             return _changed(finding)
-        case TableSummary():
-            return f"{finding.title}: a table of {counted(len(finding.rows), 'row')}"
+        case TableSummary() | OwnObjectSummary():
+            return _enclosed(finding)
         case KeyImageSummary():
             return f"Image to look at: {finding.text}"
         case DraftSummary():
             return f"Draft, not checked by anybody: {finding.text}"
         case UrgencySummary() | ClassificationSummary() | RefusalSummary() | NoteSummary():
             return finding.text
-        case OwnObjectSummary():
-            return f"DICOM object of the module: {finding.what.removesuffix(' Storage')}"
         case LengthSummary() | AngleSummary():
             return f"{finding.label}: {finding.value:.1f} {_shown(finding.unit)}"
         case PointSummary() | BoxSummary():
@@ -238,6 +236,12 @@ def in_words(finding: Summary) -> str:
         case SegmentSummary() | HeatMapSummary():
             return ""
     assert_never(finding)
+
+
+def _enclosed(finding: TableSummary | OwnObjectSummary) -> str:
+    if isinstance(finding, TableSummary):
+        return f"{finding.title}: a table of {counted(len(finding.rows), 'row')}"
+    return f"DICOM object of the module: {finding.what.removesuffix(' Storage')}"
 
 
 def _measured(finding: MeasurementSummary) -> str:
