@@ -146,11 +146,16 @@ class KeyImageSummary:
 
 @dataclass(frozen=True)
 class UrgencySummary:
-    """A sentence: why somebody should look at once."""
+    """Why somebody should look at once: a clause."""
 
-    text: str
+    reason: str
     image: str | None = None
     kind: Literal["urgency"] = "urgency"
+
+    @property
+    def text(self) -> str:
+        """The same as a sentence."""
+        return f"Urgent: {self.reason}."
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def test_they_are_stored_and_said_in_words(tmp_path):
         "Nodules: a table of 2 rows",
         "Image to look at: largest nodule",
         "Draft, not checked by anybody: No fracture is seen.",
-        "Urgent: The program sees free air.".replace("The", "the"),
+        "Urgent: the program sees free air.",
     ]
 
 

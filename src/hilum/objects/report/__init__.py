@@ -106,9 +106,8 @@ class Report:
         return refusal.sentence if refusal else None
 
     @property
-    def urgencies(self) -> tuple[str, ...]:
-        """Why somebody should look at once; a sentence for each reason."""
-        return tuple(urgency.sentence for urgency in self.analysis.findings.of(Urgency))
+    def urgencies(self) -> tuple[Urgency, ...]:
+        return self.analysis.findings.of(Urgency)
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -292,7 +291,8 @@ class Report:
         empty = (f"{s.name}: nothing was found, its volume is 0 mL." for s in self.empty_segments)
         first = (self.refusal, self.incomplete, self._concluded, *empty)
         tables = (line for table in findings.of(Table) for line in table.sentences)
-        said = (*self.urgencies, *first, *self.notes, *tables, spread, defined, *changes)
+        urgent = (urgency.sentence for urgency in self.urgencies)
+        said = (*urgent, *first, *self.notes, *tables, spread, defined, *changes)
         chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 

@@ -12,7 +12,6 @@ from PIL import Image
 from hilum.checks import Colour
 from hilum.dicom.instance import Instance
 from hilum.findings import Classification, Table
-from hilum.findings.urgency import URGENT
 from hilum.objects.report import Report
 from hilum.objects.report.course import ChangeRow, Course, Mark
 from hilum.objects.report.drawing import Marked
@@ -22,6 +21,7 @@ from hilum.objects.report.planes import View, Views
 from hilum.objects.report.rows import LIMIT, Grid, Row, row_of
 from hilum.objects.report.shapes import rows_of_shapes
 from hilum.objects.sheet.theme import Theme
+from hilum.wording import sentence
 
 PANE = (596, 560)  # largest size of a film in the picture, pixels
 CARD = (376, 340)  # the same of one among several
@@ -256,9 +256,8 @@ def _volume(report: Report, theme: Theme) -> Iterator[Block]:
 def _urgent(report: Report) -> Iterator[Headline]:
     """A box above all else."""
     if report.urgencies:
-        reasons = " ".join(sentence.removeprefix(URGENT) for sentence in report.urgencies)
-        detail = f"{reasons[:1].upper()}{reasons[1:]}"
-        yield Headline("URGENT", detail, Tone.REFUSED, is_large=False)
+        reasons = " ".join(sentence(urgency.text) for urgency in report.urgencies)
+        yield Headline("URGENT", reasons, Tone.REFUSED, is_large=False)
 
 
 def _tables(tables: Sequence[Table], theme: Theme) -> Iterator[Listing]:
