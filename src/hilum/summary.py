@@ -169,6 +169,15 @@ class DraftSummary:
 
 
 @dataclass(frozen=True)
+class DrawingSummary:
+    """A picture that the module has drawn."""
+
+    label: str
+    image: str | None = None
+    kind: Literal["drawing"] = "drawing"
+
+
+@dataclass(frozen=True)
 class RefusalSummary:
     """Why there is no result: a code, and a sentence."""
 
@@ -202,6 +211,7 @@ Summary = Annotated[
     | KeyImageSummary
     | UrgencySummary
     | DraftSummary
+    | DrawingSummary
     | RefusalSummary
     | NoteSummary,
     Field(discriminator="kind"),
@@ -227,7 +237,7 @@ def in_words(finding: Summary) -> str:
             return f"{finding.label}: {finding.value:.1f} {_shown(finding.unit)}"
         case PointSummary() | BoxSummary():
             return f"{finding.label}: marked"
-        case SegmentSummary() | HeatMapSummary():
+        case SegmentSummary() | HeatMapSummary() | DrawingSummary():
             return ""
     assert_never(finding)
 

@@ -21,5 +21,5 @@ class BrightPart:
         yield Measurement(codes.VOLUME, bright.volume_ml, codes.MILLILITRE, of=bright)
         places = np.argwhere(mask.array)  # (slice, row, column) of each bright voxel
         ends = np.array([places.min(axis=0), places.max(axis=0)])
-        corners = volume.map_indices_to_reference(ends)  # (x, y, z) in mm
-        yield Box(corners, codes.BRAIN, "Around the bright part")
+        first, last = volume.map_indices_to_reference(ends).tolist()  # (x, y, z) in mm
+        yield Box((tuple(first), tuple(last)), codes.BRAIN, "Around the bright part")

@@ -8,6 +8,7 @@ from hilum.findings.box import Box
 from hilum.findings.classification import Classification, Score
 from hilum.findings.collection import Findings
 from hilum.findings.draft import Draft
+from hilum.findings.drawing import Drawing
 from hilum.findings.finding import FINDING_KINDS, Finding, image_of, referred_to
 from hilum.findings.heat_map import HeatMap
 from hilum.findings.key_image import KeyImage
@@ -29,6 +30,7 @@ __all__ = [
     "Change",
     "Classification",
     "Draft",
+    "Drawing",
     "Earlier",
     "Finding",
     "Findings",

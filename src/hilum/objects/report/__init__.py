@@ -9,7 +9,7 @@ from PIL import Image
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
-from hilum.findings import Change, Findings, KeyImage, Measurement, Segment, Table, Urgency
+from hilum.findings import Change, Drawing, Findings, KeyImage, Measurement, Segment, Table, Urgency
 from hilum.findings.finding import clause
 from hilum.objects.analysis import Analysis
 from hilum.objects.report.course import ChangeRow, Course, change_row
@@ -30,6 +30,7 @@ from hilum.wording import counted
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
 NO_WARNING = "No technical warning. This says nothing about what the images show."
+DRAWN_BY = "Drawn by the module itself"
 UNCERTAINTY = "A range of measurement uncertainty (+/-) is one standard deviation."
 
 
@@ -123,6 +124,12 @@ class Report:
             for k in analysis.findings.of(KeyImage)
             if k.image in analysis.pictures
         )
+
+    @cached_property
+    def drawn(self) -> tuple[Marked, ...]:
+        """The pictures that the module has drawn itself."""
+        found = self.analysis.findings.of(Drawing)
+        return tuple(Marked(Image.fromarray(p.pixels), p.label, "", DRAWN_BY) for p in found)
 
     @property
     def incomplete(self) -> str | None:
@@ -292,7 +299,8 @@ class Report:
         first = (self.refusal, self.incomplete, self._concluded, *empty)
         tables = (line for table in findings.of(Table) for line in table.sentences)
         urgent = (urgency.sentence for urgency in self.urgencies)
-        said = (*urgent, *first, *self.notes, *tables, spread, defined, *changes)
+        drawn = (f"{DRAWN_BY}: {one.label}." for one in findings.of(Drawing))
+        said = (*urgent, *first, *self.notes, *tables, *drawn, spread, defined, *changes)
         chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 

@@ -246,7 +246,7 @@ def _volume(report: Report, theme: Theme) -> Iterator[Block]:
     if report.changes:
         yield _changes(report.changes, report.course, theme)
     yield from _tables(report.tables, theme)
-    if shown := (*report.marked, *report.key_images):
+    if shown := (*report.marked, *report.key_images, *report.drawn):
         yield _marked(shown, theme)
     yield from _remarks("Notes", (), report.remarks, theme)
     if not report.refusal and report.views:
@@ -386,6 +386,8 @@ def _film(report: Report, film: FilmReport, theme: Theme) -> Sheet:
     if report.incomplete:
         blocks.append(Warned(report.incomplete))
     blocks += _tables([t for t in report.tables if t.image in (None, film.film.uid)], theme)
+    if report.drawn:
+        blocks.append(_marked(report.drawn, theme))
     notes = (*film.notes, *filter(None, (report.replaces,)))
     blocks += _remarks("What to know", film.bases, notes, theme)
     place = f"{film.name} of {film.count}" if film.count > 1 else ""
