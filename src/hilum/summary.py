@@ -146,11 +146,16 @@ class KeyImageSummary:
 
 @dataclass(frozen=True)
 class UrgencySummary:
-    """A sentence: why somebody should look at once."""
+    """Why somebody should look at once: a clause."""
 
-    text: str
+    reason: str
     image: str | None = None
     kind: Literal["urgency"] = "urgency"
+
+    @property
+    def text(self) -> str:
+        """The same as a sentence."""
+        return f"Urgent: {self.reason}."
 
 
 @dataclass(frozen=True)
@@ -171,6 +176,15 @@ class OwnObjectSummary:
     bytes: int
     image: str | None = None
     kind: Literal["own object"] = "own object"
+
+
+@dataclass(frozen=True)
+class DrawingSummary:
+    """A picture that the module has drawn."""
+
+    label: str
+    image: str | None = None
+    kind: Literal["drawing"] = "drawing"
 
 
 @dataclass(frozen=True)
@@ -208,6 +222,7 @@ Summary = Annotated[
     | KeyImageSummary
     | UrgencySummary
     | DraftSummary
+    | DrawingSummary
     | RefusalSummary
     | NoteSummary,
     Field(discriminator="kind"),
@@ -233,7 +248,7 @@ def in_words(finding: Summary) -> str:
             return f"{finding.label}: {finding.value:.1f} {_shown(finding.unit)}"
         case PointSummary() | BoxSummary():
             return f"{finding.label}: marked"
-        case SegmentSummary() | HeatMapSummary():
+        case SegmentSummary() | HeatMapSummary() | DrawingSummary():
             return ""
     assert_never(finding)
 

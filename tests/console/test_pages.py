@@ -23,7 +23,16 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import MeasurementSummary, NoteSummary, SegmentSummary
+from hilum.summary import (
+    ClassificationSummary,
+    DraftSummary,
+    LengthSummary,
+    MeasurementSummary,
+    NoteSummary,
+    SegmentSummary,
+    TableSummary,
+    UrgencySummary,
+)
 from hilum.verdict import Verdict
 
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
@@ -226,6 +235,11 @@ def test_a_result_is_told_with_numbers_cautions_deliveries_and_verdicts(house: H
             MeasurementSummary(
                 "Volume", 3.379, "ml", of="Hippocampus", uncertainty=0.17, followed=True
             ),
+            ClassificationSummary("Normal", "Normal (0.9)"),
+            LengthSummary("Width", 212.4, ((1.0, 2.0), (3.0, 4.0)), "1.9.1"),
+            TableSummary("Nodules", ("lobe", "size"), (("upper left", "4 mm"),)),
+            DraftSummary("No fracture is seen."),
+            UrgencySummary("free air"),
             NoteSummary("Much motion.", caution=True),
         ),
         verdicts=(Verdict("series", "1.9", "T1 crop", 32, True, ("it matches",)),),
@@ -240,6 +254,11 @@ def test_a_result_is_told_with_numbers_cautions_deliveries_and_verdicts(house: H
     for words in (
         "3.38 ± 0.17 mL",
         "Much motion.",
+        "low confidence Normal (0.9)",
+        "Width: 212.4 mm",
+        "Nodules lobe size upper left 4 mm",
+        "Draft, not checked by anybody: No fracture is seen.",
+        "urgent Free air.",
         "out : enable SEG there",
         "T1 crop 32 m used it matches",
     ):

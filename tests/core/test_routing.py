@@ -230,7 +230,7 @@ def test_a_route_takes_results_with_a_finding(when: dict, is_met: bool) -> None:
     route = {"send_to": ["desk"], "when": when}
     site = parse({"destination": [folder], "rule": [{"module": "m"}], "route": [route]})
     findings = (
-        UrgencySummary("Urgent: x."),
+        UrgencySummary("x"),
         ClassificationSummary("Pneumonia", "Pneumonia (0.9)"),
         MeasurementSummary("Volume", 40.0, "ml", of="Lung"),
         LengthSummary("Width", 12.0, ()),

@@ -9,7 +9,7 @@ from pypdf import PdfReader
 
 from hilum.engine import exchange
 from hilum.errors import FindingError
-from hilum.findings import Draft, Findings, KeyImage, Table, Urgency
+from hilum.findings import Draft, Drawing, Findings, KeyImage, Table, Urgency
 from hilum.objects import write_objects
 from hilum.objects.report import Report
 from hilum.summary import in_words
@@ -35,6 +35,9 @@ def all_of(uid):
         (lambda: KeyImage(None, "x"), "is not given"),
         (lambda: KeyImage("x", "x"), "no SOP Instance UID"),
         (lambda: Draft(" "), "the text of a draft is empty"),
+        (lambda: Drawing(np.zeros((4, 4)), "x"), "are no uint8"),
+        (lambda: Drawing(np.zeros((4, 4, 4), np.uint8), "x"), "are no uint8"),
+        (lambda: Drawing(np.zeros((1, 5000), np.uint8), "x"), "longer than 4096"),
         (lambda: Urgency(""), "the text of an urgency is empty"),
     ],
 )
@@ -51,7 +54,7 @@ def test_they_are_stored_and_said_in_words(tmp_path):
         "Nodules: a table of 2 rows",
         "Image to look at: largest nodule",
         "Draft, not checked by anybody: No fracture is seen.",
-        "Urgent: The program sees free air.".replace("The", "the"),
+        "Urgent: the program sees free air.",
     ]
 
 
@@ -67,6 +70,23 @@ def test_every_object_on_a_volume_tells_them(tmp_path):
     written = dict(write_objects(analysis))
     assert_told(written, tmp_path)
     assert uid in str(written["sr"])
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3)])
+def test_a_picture_of_the_modules_own_is_shown_and_named(tmp_path, shape):
+    study = exams.write_exam(tmp_path, shape=(6, 12, 12))
+    picture = Drawing(np.full(shape, 200, np.uint8), "Flow chart")
+    exchange.save(Findings((picture,)), tmp_path / "out")
+    (back,) = exchange.load(tmp_path / "out").of(Drawing)
+    assert back.pixels.shape == shape and (back.pixels == 200).all()
+    analysis = exams.analysis_of(study, study.series[0], picture)
+    (shown,) = Report(analysis).drawn
+    assert shown.image.size == (30, 20)
+    written = dict(write_objects(analysis))
+    report = " ".join(str(e.value) for e in written["sr"].iterall() if e.keyword == "TextValue")
+    assert "Drawn by the module itself: Flow chart." in report
+    pages = PdfReader(BytesIO(written["pdf"].EncapsulatedDocument)).pages
+    assert "Flow chart" in " ".join(page.extract_text() for page in pages)
 
 
 def test_every_object_on_a_film_tells_them(tmp_path):

@@ -8,6 +8,7 @@ from hilum.findings.box import Box
 from hilum.findings.classification import Classification, Score
 from hilum.findings.collection import Findings
 from hilum.findings.draft import Draft
+from hilum.findings.drawing import Drawing
 from hilum.findings.finding import (
     FINDING_KINDS,
     Finding,
@@ -39,6 +40,7 @@ __all__ = [
     "Change",
     "Classification",
     "Draft",
+    "Drawing",
     "Earlier",
     "Finding",
     "Findings",

@@ -7,8 +7,6 @@ from hilum import checks
 from hilum.findings.finding import Finding, clause, settle
 from hilum.summary import UrgencySummary
 
-URGENT = "Urgent: "  # how the sentence begins
-
 
 @dataclass(frozen=True)
 class Urgency(Finding):
@@ -22,10 +20,10 @@ class Urgency(Finding):
     @property
     def sentence(self) -> str:
         """As every result says it."""
-        return f"{URGENT}{clause(self.text)}."
+        return self.summary().text
 
     def summary(self) -> UrgencySummary:
-        return UrgencySummary(self.sentence)
+        return UrgencySummary(clause(self.text))
 
     def texts(self) -> Iterable[str]:
         yield self.text

@@ -9,7 +9,16 @@ from PIL import Image
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
-from hilum.findings import Change, Findings, KeyImage, Measurement, Structure, Table, Urgency
+from hilum.findings import (
+    Change,
+    Drawing,
+    Findings,
+    KeyImage,
+    Measurement,
+    Structure,
+    Table,
+    Urgency,
+)
 from hilum.findings.finding import clause
 from hilum.objects.analysis import Analysis
 from hilum.objects.report.course import ChangeRow, Course, change_row
@@ -30,6 +39,7 @@ from hilum.wording import counted
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
 NO_WARNING = "No technical warning. This says nothing about what the images show."
+DRAWN_BY = "Drawn by the module itself"
 UNCERTAINTY = "A range of measurement uncertainty (+/-) is one standard deviation."
 
 
@@ -106,9 +116,8 @@ class Report:
         return refusal.sentence if refusal else None
 
     @property
-    def urgencies(self) -> tuple[str, ...]:
-        """Why somebody should look at once; a sentence for each reason."""
-        return tuple(urgency.sentence for urgency in self.analysis.findings.of(Urgency))
+    def urgencies(self) -> tuple[Urgency, ...]:
+        return self.analysis.findings.of(Urgency)
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -124,6 +133,12 @@ class Report:
             for k in analysis.findings.of(KeyImage)
             if k.image in analysis.pictures
         )
+
+    @cached_property
+    def drawn(self) -> tuple[Marked, ...]:
+        """The pictures that the module has drawn itself."""
+        found = self.analysis.findings.of(Drawing)
+        return tuple(Marked(Image.fromarray(p.pixels), p.label, "", DRAWN_BY) for p in found)
 
     @property
     def incomplete(self) -> str | None:
@@ -292,7 +307,9 @@ class Report:
         empty = (f"{s.name}: nothing was found, its volume is 0 mL." for s in self.empty_segments)
         first = (self.refusal, self.incomplete, self._concluded, *empty)
         tables = (line for table in findings.of(Table) for line in table.sentences)
-        said = (*self.urgencies, *first, *self.notes, *tables, spread, defined, *changes)
+        urgent = (urgency.sentence for urgency in self.urgencies)
+        drawn = (f"{DRAWN_BY}: {one.label}." for one in findings.of(Drawing))
+        said = (*urgent, *first, *self.notes, *tables, *drawn, spread, defined, *changes)
         chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 

@@ -12,7 +12,6 @@ from PIL import Image
 from hilum.checks import Colour
 from hilum.dicom.instance import Instance
 from hilum.findings import Classification, Table
-from hilum.findings.urgency import URGENT
 from hilum.objects.report import Report
 from hilum.objects.report.course import ChangeRow, Course, Mark
 from hilum.objects.report.drawing import Marked
@@ -22,6 +21,7 @@ from hilum.objects.report.planes import View, Views
 from hilum.objects.report.rows import LIMIT, Grid, Row, row_of
 from hilum.objects.report.shapes import rows_of_shapes
 from hilum.objects.sheet.theme import Theme
+from hilum.wording import sentence
 
 PANE = (596, 560)  # largest size of a film in the picture, pixels
 CARD = (376, 340)  # the same of one among several
@@ -251,7 +251,7 @@ def _volume(report: Report, theme: Theme) -> Iterator[Block]:
     if report.changes:
         yield _changes(report.changes, report.course, theme)
     yield from _tables(report.tables, theme)
-    if shown := (*report.marked, *report.key_images):
+    if shown := (*report.marked, *report.key_images, *report.drawn):
         yield _marked(shown, theme)
     yield from _remarks("Notes", (), report.remarks, theme)
     if not report.refusal and report.views:
@@ -261,9 +261,8 @@ def _volume(report: Report, theme: Theme) -> Iterator[Block]:
 def _urgent(report: Report) -> Iterator[Headline]:
     """A box above all else."""
     if report.urgencies:
-        reasons = " ".join(sentence.removeprefix(URGENT) for sentence in report.urgencies)
-        detail = f"{reasons[:1].upper()}{reasons[1:]}"
-        yield Headline("URGENT", detail, Tone.REFUSED, is_large=False)
+        reasons = " ".join(sentence(urgency.text) for urgency in report.urgencies)
+        yield Headline("URGENT", reasons, Tone.REFUSED, is_large=False)
 
 
 def _tables(tables: Sequence[Table], theme: Theme) -> Iterator[Listing]:
@@ -392,6 +391,8 @@ def _film(report: Report, film: FilmReport, theme: Theme) -> Sheet:
     if report.incomplete:
         blocks.append(Warned(report.incomplete))
     blocks += _tables([t for t in report.tables if t.image in (None, film.film.uid)], theme)
+    if report.drawn:
+        blocks.append(_marked(report.drawn, theme))
     notes = (*film.notes, *filter(None, (report.replaces,)))
     blocks += _remarks("What to know", film.bases, notes, theme)
     place = f"{film.name} of {film.count}" if film.count > 1 else ""
