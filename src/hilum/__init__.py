@@ -13,13 +13,16 @@ if TYPE_CHECKING:
         Classification,
         Finding,
         HeatMap,
+        Label,
+        LabelMap,
         Measurement,
         Note,
+        OwnObject,
         Refusal,
         Score,
         Segment,
     )
-    from hilum.module import Films, Input, Module
+    from hilum.module import Films, Input, Module, Resources
 
 __all__ = [
     "Classification",
@@ -28,10 +31,14 @@ __all__ = [
     "Finding",
     "HeatMap",
     "Input",
+    "Label",
+    "LabelMap",
     "Measurement",
     "Module",
     "Note",
+    "OwnObject",
     "Refusal",
+    "Resources",
     "Score",
     "Segment",
     "Series",
@@ -44,6 +51,7 @@ _HOMES = {  # imported when first asked for: a command that shows something need
     "Series": "hilum.dicom.series",
     "Films": "hilum.module",
     "Input": "hilum.module",
+    "Resources": "hilum.module",
     "Module": "hilum.module",
 }
 

@@ -353,7 +353,8 @@ class Flow(durable.Workflows):
             return
         self.records.workitems.forget_failure(workitem_id)
         folder = self.workitems.result_folder(workitem_id)
-        job = Job(self.workitems.parts(item), folder, item.weights_sha256)
+        parts = self.workitems.parts(item)
+        job = Job(parts, folder, item.weights_sha256, item.rule.parameters)
         started = time.monotonic()
         try:
             host = self.host(item.module)

@@ -13,6 +13,7 @@ from hilum.config.audit import AuditSettings
 from hilum.config.console import Console
 from hilum.config.fields import (
     AETitle,
+    JSONValues,
     Keyword,
     Name,
     Network,
@@ -191,10 +192,17 @@ class Rule(Settings):
         "module; the result says so, and its outlines lie on the slices as they were made.",
     )
 
+    parameters: JSONValues = Field(
+        default_factory=dict,
+        description="Parameters of the module, by name; a wrong name is refused with the nearest.",
+    )
+
     @property
     def key(self) -> str:
-        """What makes two rules the same: the module and the series they give it."""
-        return derived_uid(self.module, json.dumps([self.series, self.inputs], sort_keys=True))
+        """What makes two rules the same: the module, its parameters, and the series it is given."""
+        own = [self.parameters] if self.parameters else []
+        given = json.dumps([self.series, self.inputs, *own], sort_keys=True)
+        return derived_uid(self.module, given)
 
 
 class Route(Settings):

@@ -79,6 +79,7 @@ SOURCE_SERIES_FOR_SEGMENTATION = Code("121232", "DCM", "Source series for segmen
 ILLUSTRATION_OF_ROI = Code("121200", "DCM", "Illustration of ROI")
 ALGORITHM_NAME = Code("111001", "DCM", "Algorithm Name")
 ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
+ALGORITHM_PARAMETERS = Code("111002", "DCM", "Algorithm Parameters")
 ALGORITHM_FAMILY = Code("111000", "DCM", "Algorithm Family")
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")

@@ -11,14 +11,14 @@ from pydicom.uid import (
     EncapsulatedPDFStorage,
     KeyObjectSelectionDocumentStorage,
     SecondaryCaptureImageStorage,
-    SegmentationStorage,
 )
 
 from hilum.dicom.header import HOSTILE, Header
+from hilum.dicom.uids import SEGMENTATION_CLASSES
 
 RESULT_SOP_CLASSES = frozenset(
     (
-        SegmentationStorage,
+        *SEGMENTATION_CLASSES,
         Comprehensive3DSRStorage,
         SecondaryCaptureImageStorage,
         EncapsulatedPDFStorage,

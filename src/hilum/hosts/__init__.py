@@ -6,10 +6,11 @@ hilum.toml names run in a child process of the worker.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from hilum.config.fields import JSONValues
 from hilum.config.kinds import HostSettings
 from hilum.config.site import Site, Worker
 from hilum.dicom.parts import Part
@@ -21,11 +22,15 @@ CHILD = "child"  # the kind for modules that hilum.toml gives no other
 
 @dataclass(frozen=True)
 class Job:
-    """One run: the frames of each input, the folder for the findings, the weights to be used."""
+    """One run: the frames of each input, the folder for the findings, the weights to be used.
+
+    `parameters` are those that the rule sets.
+    """
 
     inputs: Mapping[str, Sequence[Part]]
     out: Path
     weights_sha256: str
+    parameters: JSONValues = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from hilum.hosts.shelf import Shelf, shelf_bytes
 from hilum.hosts.walls import Reach, files
 from hilum.inbox import write_durably
 from hilum.inbox.room import free_mib, no_room
-from hilum.module import installed_module
+from hilum.module import Module, installed_module
 from hilum.process import children_deaf_to_ctrl_c, fork_server
 
 START_SECONDS = 120
@@ -56,6 +56,10 @@ class ChildHostSettings(HostSettings):
         (), description="Folders beside its own files that the module may read and write."
     )
     gpu: bool = Field(False, description="Whether the module may use the graphics processors.")
+    fresh: bool = Field(
+        False,
+        description="Whether each study gets a fresh process, which knows nothing of the others.",
+    )
 
 
 class ChildHost:
@@ -78,7 +82,11 @@ class ChildHost:
         if self._child is not None and self._child.is_in_order():
             return
         self.close()  # what a dead child has left
-        self._child = _Child(self._settings, self._place, self._abi)
+        try:
+            module = installed_module(self.name, self._place.models)
+        except KeyError as error:
+            raise ModuleError(f"there is no module {self.name!r} any more") from error
+        self._child = _Child(module, self._settings, self._place, self._abi)
 
     def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Run `job`; as soon as it is not wanted any more, the child is killed.
@@ -100,6 +108,10 @@ class ChildHost:
                 self._attempt(job, is_wanted)
             except (MachineError, _ModuleDied) as error:
                 raise ModuleCrashed(f"{error}; a fresh process failed, too") from error
+        finally:
+            if self._settings.fresh:
+                self.close()
+                self.start()  # it loads until the next study comes
 
     def _attempt(self, job: Job, is_wanted: Callable[[], bool]) -> None:
         self.start()
@@ -119,7 +131,7 @@ class ChildHost:
         except BaseException:
             self.close()  # what it says next might be taken for an answer to the next run
             raise
-        if answer.ended is Ended.EXHAUSTED:
+        if answer.ended in (Ended.EXHAUSTED, Ended.NO_ROOM):
             self.close()
         _raise(answer)
 
@@ -141,6 +153,10 @@ class _ModuleDied(ModuleCrashed):
     """The child died by itself, or says what makes no sense: an earlier run may be to blame."""
 
 
+def _order(number: int, job: Job) -> Order:
+    return Order(number=number, weights_sha256=job.weights_sha256, parameters=job.parameters)
+
+
 def _raise(answer: ModuleAnswer) -> None:
     """Raise what the child says that has gone wrong."""
     if answer.ended is Ended.NO_ROOM and free_mib(Path(tempfile.gettempdir())) < FULL_MIB:
@@ -156,13 +172,15 @@ def _raise(answer: ModuleAnswer) -> None:
 class _Child:
     """One process, from its start to its end."""
 
-    def __init__(self, settings: ChildHostSettings, place: Place, abi: int) -> None:
+    def __init__(
+        self, module: type[Module], settings: ChildHostSettings, place: Place, abi: int
+    ) -> None:
         self._runs = 0
         self._is_loaded = False
         self._shelf = Shelf(shelf_bytes(place.limits.memory_mb))
         self._output = None if place.shows_output else printed()
         self._scratch = make_scratch()
-        plan = _plan(settings, place, self._scratch, abi)
+        plan = _plan(module, settings, place, self._scratch, abi)
         self._has_processes = plan.reach.processes
         self._name = settings.module
         self._pipe, theirs = pair()
@@ -193,7 +211,7 @@ class _Child:
         self._pipe.settimeout(min(seconds, GIVE_SECONDS))
         try:
             give(self._pipe, job.inputs)
-            send(self._pipe, Order(number=self._runs, weights_sha256=job.weights_sha256))
+            send(self._pipe, _order(self._runs, job))
         except OSError as error:
             raise _ModuleDied("the module's process died before the run") from error
         return self._answer(seconds, "ran", is_wanted)
@@ -271,18 +289,10 @@ def _has_said_something(pipe: socket.socket, seconds: float) -> bool:
     return bool(poll.poll(1000 * seconds))
 
 
-def _plan(settings: ChildHostSettings, place: Place, scratch: Path, abi: int) -> ChildPlan:
-    """What the child is to be.
-
-    Raises
-    ------
-    ModuleError
-        There is no module of that name.
-    """
-    try:
-        module = installed_module(settings.module, place.models)
-    except KeyError as error:
-        raise ModuleError(f"there is no module {settings.module!r} any more") from error
+def _plan(
+    module: type[Module], settings: ChildHostSettings, place: Place, scratch: Path, abi: int
+) -> ChildPlan:
+    """What the child is to be."""
     reach = Reach(
         scratch,
         tuple(files_of(module, place.models, place.data)),

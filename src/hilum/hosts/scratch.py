@@ -16,11 +16,12 @@ _PREFIX = "hilum-module"
 def make_scratch() -> Path:
     """A new folder; those that killed workers have left are removed."""
     home = Path(tempfile.gettempdir())
-    for left in home.glob(f"{_PREFIX}-*-*-*"):
-        _, _, pid, started, *_ = left.name.split("-")
-        if pid.isdigit() and left.stat().st_uid == os.getuid() and not is_alive(int(pid), started):
-            shutil.rmtree(left, ignore_errors=True)
-    prefix = f"{_PREFIX}-{os.getpid()}-{own_start_time()}-"
+    kin = f"{_PREFIX}-{Path('/proc/self/ns/pid').stat().st_ino}"  # who sees the same processes
+    for left in home.glob(f"{kin}-*-*-*"):
+        pid, started, *_ = left.name.removeprefix(f"{kin}-").split("-")
+        if pid.isdigit() and not is_alive(int(pid), started):
+            shutil.rmtree(left, ignore_errors=True)  # that of another user stays
+    prefix = f"{kin}-{os.getpid()}-{own_start_time()}-"
     return Path(tempfile.mkdtemp(prefix=prefix))
 
 
