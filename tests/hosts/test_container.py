@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ import pytest
 import containers
 from hilum.config.site import Worker
 from hilum.engine import exchange
-from hilum.errors import ModuleCancelled, ModuleCrashed, ModuleError
+from hilum.errors import ConfigurationError, ModuleCancelled, ModuleCrashed, ModuleError
 from hilum.findings import Findings, OwnObject
 from hilum.hosts import Job, Place, open_host, usual
 from hilum.hosts.container.program import Containers
-from hilum.module import discover, installed_module
+from hilum.module import discover, installed_module, parameters_of
 from hilum.testing import check_host, job_of, write_series
 from patience import until
 
@@ -121,6 +122,19 @@ def test_mercure_gets_its_files_and_is_heard(run: Run) -> None:
     assert routing == (
         "The module asked for another destination; the rules of Hilum were followed."
     )
+
+
+def test_a_rule_sets_what_the_card_lets_it_set(image: str, tmp_path: Path) -> None:
+    models = model(tmp_path, image, "tells")
+    module = installed_module("outside", models)
+    with pytest.raises(ConfigurationError, match="did you mean 'threshold'"):
+        parameters_of(module, {"treshold": 6})
+    with pytest.raises(ConfigurationError, match="parameter threshold: Input should be"):
+        parameters_of(module, {"threshold": "high"})
+    with closing(open_host(usual("outside", models), place(models))) as host:
+        host.run(replace(job(models, tmp_path), parameters={"threshold": 6}))
+    said = exchange.load(tmp_path / "out").notes[0].text
+    assert said.endswith('{"threshold": 6}]')
 
 
 def test_mercure_may_discard_its_result(run: Run) -> None:

@@ -39,7 +39,7 @@ def discover(models: Path | None = None) -> tuple[dict[str, type[Module]], dict[
     """The module classes that load, and for each that does not, why; one never stops another.
 
     They are registered under the entry point group `hilum.modules`; each folder in `models` makes
-    one more, named by its `card.toml`, of the module that the card names.
+    one more, named by its `card.toml`, of the module, or in the format, that the card names.
     """
     found: dict[str, type[Module]] = {}
     problems: dict[str, str] = {}

@@ -122,7 +122,7 @@ class ContainerHost:
         job: Job,
         is_wanted: Callable[[], bool],
     ) -> None:
-        order = module.order(containers, case)
+        order = module.order(containers, case, {**module.described.settings, **job.parameters})
         limits = self._place.limits
         bounds = ContainerBounds(
             limits.memory_mb,

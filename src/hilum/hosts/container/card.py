@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field, JsonValue, PlainValidator, TypeAdapter, ValidationError
+from pydantic import Field, JsonValue, PlainValidator, TypeAdapter, ValidationError, create_model
 from pydicom.sr.coding import Code
 
+from hilum.config.fields import JSONValues
 from hilum.dicom.part10 import has_prefix
 from hilum.errors import ModuleError
 from hilum.findings import Finding, Measurement, Note, OwnObject
@@ -91,6 +92,9 @@ class ContainerModule:
             "title": card.title,
             "weights": folder / CARD,  # it holds the digest of the image
         }
+        if card.settings:  # a rule may set each of them, to a value of the same type
+            given = {key: (type(value), value) for key, value in card.settings.items()}
+            facts["parameters"] = create_model("Settings", **given)  # type: ignore[call-overload]
         if (folder / "card.md").is_file():
             facts["card"] = folder / "card.md"
         return type(cls.__name__, (cls,), facts)
@@ -99,8 +103,13 @@ class ContainerModule:
         """Nothing here: the host "container" runs it."""
         raise ModuleError(f'{self.name} runs in a container: [[host]] kind = "container"')
 
-    def order(self, containers: Containers, case: RunFolders) -> ContainerOrder:
-        """Write what the container reads beside the images; what is to run."""
+    def order(
+        self, containers: Containers, case: RunFolders, settings: JSONValues
+    ) -> ContainerOrder:
+        """Write what the container reads beside the images; what is to run.
+
+        `settings` are those of the card, as the rule has changed them.
+        """
         raise NotImplementedError
 
     def remarks(self, _result: object) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 
+from hilum.config.fields import JSONValues
 from hilum.dicom.header import HOSTILE
 from hilum.dicom.instance import Instance
 from hilum.findings import Finding, Note, Refusal
@@ -31,10 +32,12 @@ LONGEST_NOTE = 500  # characters
 class MercureModule(ContainerModule):
     """A mercure module: `card.toml` names its image, and what `module_config` would hold."""
 
-    def order(self, _containers: Containers, case: RunFolders) -> ContainerOrder:
+    def order(
+        self, containers: Containers, case: RunFolders, settings: JSONValues
+    ) -> ContainerOrder:
         for name, image in case.images.items():
             put(case, name.removesuffix(".dcm") + ".tags", _json(tags_of(image)))
-        put(case, "task.json", _json(self._task(case)))
+        put(case, "task.json", _json(self._task(case, settings)))
         # what mercure sets wins over what the module's own settings say
         environment = {**self.described.environment, **ENVIRONMENT}
         folders = {IN: case.given, OUT: case.left}
@@ -43,7 +46,7 @@ class MercureModule(ContainerModule):
             self.described.image, environment, folders, as_image_says=as_image_says
         )
 
-    def _task(self, case: RunFolders) -> dict[str, Any]:
+    def _task(self, case: RunFolders, settings: JSONValues) -> dict[str, Any]:
         image = next(iter(case.images.values()))
         of_study = isinstance(self.needs, Films)
         header = image.header
@@ -64,9 +67,9 @@ class MercureModule(ContainerModule):
                 "module_name": self.name,
                 "module_config": {
                     "docker_tag": self.described.image,
-                    "settings": self.described.settings,
+                    "settings": settings,
                 },
-                "settings": self.described.settings,
+                "settings": settings,
                 "retain_input_images": False,
             },
             "dispatch": {},

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from hilum.config.fields import JSONValues
 from hilum.errors import ModuleError
 from hilum.hosts.container.card import ContainerModule
 from hilum.hosts.container.folders import RunFolders
@@ -47,14 +48,20 @@ class Manifest(BaseModel):
 
 
 class MonaiMap(ContainerModule):
-    """A MAP: its `card.toml` names the image; how it starts is read out of the image."""
+    """A MAP: its `card.toml` names the image; how it starts is read out of the image.
 
-    def order(self, containers: Containers, case: RunFolders) -> ContainerOrder:
+    Settings become variables of its environment: the contract knows no others.
+    """
+
+    def order(
+        self, containers: Containers, case: RunFolders, settings: JSONValues
+    ) -> ContainerOrder:
         manifest = read_manifest(containers, self.described.image)
         given, left = manifest.inside(manifest.input), manifest.inside(manifest.output)
         environment = {
             **manifest.environment,
             **self.described.environment,
+            **{key: str(value) for key, value in settings.items()},
             "HOLOSCAN_INPUT_PATH": given,
             "HOLOSCAN_OUTPUT_PATH": left,
             "MONAI_INPUTPATH": given,
