@@ -217,7 +217,6 @@ def test_several_stand_side_by_side_and_can_be_replaced_and_removed(
     listed = CliRunner().invoke(app, ["modules", "--models", str(models)]).output
     assert "second" in listed
     assert "old-numbers" in listed
-    assert f"numpy {OTHER_NUMPY}" in installed_module("second", models).card.read_text()
     assert Environment.read(models / "second").package == "old-numbers==2"
     assert (models / "second").as_uri() in (models / "second" / LOCK).read_text()
     assert CliRunner().invoke(app, [*second, "--replace"]).exit_code == 0

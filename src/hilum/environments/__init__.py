@@ -20,7 +20,6 @@ from hilum.module import CARD, Input, Need
 KIND = "environment"  # what the card says that it describes
 LOCK = "requirements.lock"
 PACKAGES = "packages"
-ABOUT = "about.md"  # for people; the console shows it as the card of the module
 
 Ask = Callable[[Mapping[str, Series | None]], Iterable[Finding]]
 
@@ -71,7 +70,6 @@ class InEnvironment:
     title: str
     needs: Need | Mapping[str, Need]
     weights: Path
-    card: Path
     environment: Environment
     folder: Path
 
@@ -97,7 +95,6 @@ class InEnvironment:
             "title": card.title,
             "needs": card.needs if card.by_name else next(iter(card.needs.values())),
             "weights": folder / CARD,
-            "card": folder / ABOUT,
             "environment": card,
             "folder": folder,
         }

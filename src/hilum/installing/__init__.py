@@ -14,7 +14,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from hilum.environments import ABOUT, KIND, LOCK, PACKAGES, Environment
+from hilum.environments import KIND, LOCK, PACKAGES, Environment
 from hilum.errors import ConfigurationError
 from hilum.installing.describing import described
 from hilum.installing.uv import InstallingError, Uv, interpreter
@@ -73,7 +73,6 @@ def add(wanted: Wanted, models: Path) -> Environment:
         )
         place = _place(card.name, models, wanted.replaces)
         card.write(staging)
-        (staging / ABOUT).write_text(_about(card, staging / PACKAGES))
         _put(staging, place)
     return card
 
@@ -141,16 +140,6 @@ def _entry_point(packages: Path) -> tuple[str, str]:
     return points[0]
 
 
-def _about(card: Environment, packages: Path) -> str:
-    """The environment in words, for the console."""
-    found = sorted(f"{each.name} {each.version}" for each in distributions(path=[str(packages)]))
-    listed = "\n".join(f"- {package}" for package in found)
-    return (
-        f"# {card.title}\n\nIt runs in an environment of its own, with the interpreter"
-        f" {card.python} and these packages:\n\n{listed}\n"
-    )
-
-
 def _digest(packages: Path) -> str:
     """SHA-256 of everything that was installed but what uv has made of it or says of it."""
     digest = hashlib.sha256()
@@ -189,6 +178,6 @@ def _put(staging: Path, place: Path) -> None:
     lock.write_text(lock.read_text().replace(staging.as_uri(), place.resolve().as_uri()))
     whole = place.with_name(f".whole-{place.name}")
     whole.mkdir()
-    for part in (LOCK, PACKAGES, WHEELS, ABOUT, CARD):
+    for part in (LOCK, PACKAGES, WHEELS, CARD):
         (staging / part).rename(whole / part)
     whole.rename(place)
