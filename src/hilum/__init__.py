@@ -6,44 +6,74 @@ from typing import TYPE_CHECKING, Any
 from hilum import silence  # noqa: F401 - before any library that would call home
 
 if TYPE_CHECKING:
+    from pydicom.sr.coding import Code
+
     from hilum.dicom import codes
     from hilum.dicom.film import Film
     from hilum.dicom.series import Series
     from hilum.findings import (
+        Angle,
+        Box,
         Classification,
+        Draft,
+        Drawing,
         Finding,
         HeatMap,
+        KeyImage,
+        Label,
+        LabelMap,
+        Length,
         Measurement,
         Note,
+        OwnObject,
+        Point,
         Refusal,
         Score,
         Segment,
+        Table,
+        Urgency,
     )
-    from hilum.module import Films, Input, Module
+    from hilum.module import Films, Input, Module, Resources
 
 __all__ = [
+    "Angle",
+    "Box",
     "Classification",
+    "Code",
+    "Draft",
+    "Drawing",
     "Film",
     "Films",
     "Finding",
     "HeatMap",
     "Input",
+    "KeyImage",
+    "Label",
+    "LabelMap",
+    "Length",
     "Measurement",
     "Module",
     "Note",
+    "OwnObject",
+    "Point",
     "Refusal",
+    "Resources",
     "Score",
     "Segment",
     "Series",
+    "Table",
+    "Urgency",
     "codes",
 ]
 
 _HOMES = {  # imported when first asked for: a command that shows something needs none of them
     "codes": "hilum.dicom.codes",
+    "Code": "pydicom.sr.coding",
     "Film": "hilum.dicom.film",
     "Series": "hilum.dicom.series",
     "Films": "hilum.module",
     "Input": "hilum.module",
+    "Resources": "hilum.module",
     "Module": "hilum.module",
 }
 

@@ -13,7 +13,13 @@ from hilum.config.site import Site
 from hilum.errors import ConfigurationError
 from hilum.hosts.reaching import is_ours
 from hilum.hosts.walls import in_words, standing
-from hilum.module import discover, facts_of, installed_modules
+from hilum.module import (
+    discover,
+    facts_of,
+    installed_modules,
+    parameters_of,
+    require_resources,
+)
 from hilum.people.everybody import Everybody
 from hilum.results import DICOM
 from hilum.wording import suggestion
@@ -33,6 +39,12 @@ def check_rules(site: Site) -> None:
         if name not in modules:
             why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
             raise ConfigurationError(f"{place}: module {name!r}: {why}")
+    for rule in site.rule:
+        try:
+            parameters_of(modules[rule.module], rule.parameters)
+            require_resources(modules[rule.module], site.worker.memory_mb, site.worker.threads)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"rule: module {rule.module!r}: {error}") from error
 
 
 def check_norms(site: Site) -> None:
@@ -48,7 +60,21 @@ def check_norms(site: Site) -> None:
 
 
 def check_walls(site: Site) -> None:
-    """Raise `ConfigurationError` if a module would not start; warn of walls that are not there."""
+    """Raise `ConfigurationError` if a module would not start, or could look into our data.
+
+    Warns of walls that are not there.
+    """
+    data = site.data.resolve()
+    for host in site.host:
+        for folder in getattr(host, "folders", ()):
+            whole = folder.resolve()
+            if not whole.is_dir():
+                raise ConfigurationError(f"host: folders: {folder}: there is no such folder")
+            if whole.is_relative_to(data) or data.is_relative_to(whole):
+                raise ConfigurationError(
+                    f"host: folders: {folder}: a module would see every study in {data}: name"
+                    " another folder"
+                )
     missing = standing()
     if not missing:
         return

@@ -353,7 +353,8 @@ class Flow(durable.Workflows):
             return
         self.records.workitems.forget_failure(workitem_id)
         folder = self.workitems.result_folder(workitem_id)
-        job = Job(self.workitems.parts(item), folder, item.weights_sha256)
+        parts = self.workitems.parts(item)
+        job = Job(parts, folder, item.weights_sha256, item.rule.parameters)
         started = time.monotonic()
         try:
             host = self.host(item.module)
@@ -390,8 +391,9 @@ class Flow(durable.Workflows):
         """Write the result objects in every way asked for, and owe them to destinations."""
         item = self.records.workitems.one(workitem_id)
         self.ends_workers(item)
-        refused = exchange.load(self.workitems.result_folder(workitem_id)).refusal is not None
-        images_to = recipients_of(self.site, self.records, item, refused)
+        found = exchange.load(self.workitems.result_folder(workitem_id))
+        refused, told = found.refusal is not None, exchange.summary(found)
+        images_to = recipients_of(self.site, self.records, item, refused, told)
         destinations = self.site.destinations(tuple(images_to))
         variants: dict[str, Wanted]
         variants = {d.variant: (d.objects, d.segmentation, d.regions) for d in destinations}

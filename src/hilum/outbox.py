@@ -42,7 +42,7 @@ ANYWAY_SECONDS = 600.0  # without an answer, before one delivery is attempted al
 IDLE_SECONDS = 10.0  # whoever has something to deliver wakes us
 LOOK_SECONDS = 1.0  # where several machines may work: a worker elsewhere cannot wake us
 EAGER_ATTEMPTS = 5  # what failed more often is not hurried when the destination answers again
-DEFINE_IT = "define it, restart Hilum, then run `hilum release`"
+DEFINE_IT = "define it, then run `hilum release`"
 
 log = logging.getLogger(__name__)
 

@@ -57,9 +57,7 @@ def _objection(
         return f"it is {item.state}, and nothing of it is parked at a destination"
     if replaced := replacement(flow, item):
         return f"{replaced} has replaced it"
-    return (
-        "" if known else "the settings do not define its destination; define it and restart Hilum"
-    )
+    return "" if known else "the settings do not define its destination; define it, then ask again"
 
 
 def _released(

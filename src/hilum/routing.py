@@ -5,18 +5,19 @@ from dataclasses import dataclass, replace
 
 from pydicom.dataset import Dataset
 
+from hilum.assignment import assigned
 from hilum.config.patterns import matches
-from hilum.config.site import Rule, Site
+from hilum.config.site import Rule
 from hilum.dicom.geometry import Flaw
-from hilum.dicom.identity import PATIENT_AND_STUDY, Judgement, attributes, judge
+from hilum.dicom.identity import Judgement, attributes, judge
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.module import Films, Input, Need
-from hilum.verdict import Verdict
+from hilum.module.conditions import LONGEST_VALUE, mismatches
+from hilum.verdict import ONLY_INPUT, Verdict
 
 MOST_ASKED = 50  # images with other patient or study data that fill what one of them leaves empty
-LONGEST_VALUE = 1024  # characters that patterns are compared with
 MOST_SAID = 3  # series in a reason
 TILT_CURE = (
     'to have the slices laid on a right-angled grid, set rule.tilt = "resample", restart Hilum'
@@ -26,12 +27,20 @@ TILT_CURE = (
 
 @dataclass(frozen=True)
 class Selection:
-    """The chosen series by input name (only those found), and a verdict for every candidate."""
+    """The chosen series by input name (only those found), and a verdict for every candidate.
+
+    `missing` are the inputs that are not optional and have none. It is `reserved` where a better
+    series may still come: there is a reservation to a chosen one, or an optional input has none.
+    """
 
     chosen: Mapping[str, tuple[Series, ...]]
     verdicts: tuple[Verdict, ...]
-    complete: bool
-    reserved: bool  # there is a reservation to one that was chosen: a better one may still come
+    missing: tuple[str, ...]
+    reserved: bool
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.chosen) and not self.missing
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -47,12 +56,18 @@ class Selection:
     def objection(self) -> str:
         """What is wrong with the series that are meant for an input that has none; "" if none is.
 
-        No more than `MOST_SAID` are named.
+        No more than `MOST_SAID` are named of each input.
         """
-        against = [v for v in self.verdicts if v.is_named and v.input not in self.chosen]
-        said = [f"{v.description}: {'; '.join(v.reasons)}" for v in against]
-        more = [f"and {len(said) - MOST_SAID} more series"] if len(said) > MOST_SAID else []
-        return "; ".join([*said[:MOST_SAID], *more])
+        return "; ".join(part for name in self.missing for part in self._objections(name))
+
+    def _objections(self, name: str) -> Iterator[str]:
+        prefix = "" if name == ONLY_INPUT else f"{name}: "
+        against = [v for v in self.verdicts if v.is_named and v.input == name]
+        yield from (f"{prefix}{v.description}: {'; '.join(v.reasons)}" for v in against[:MOST_SAID])
+        if (more := len(against) - MOST_SAID) > 0:
+            yield f"and {more} more series"
+        elif prefix and not against:
+            yield f"{prefix}no matching series"
 
     def lacking(self, short: Mapping[str, str]) -> "Selection":
         """The same with what is not there of chosen series, by Series Instance UID."""
@@ -122,51 +137,71 @@ def whose(selection: Selection, images: Iterable[Instance]) -> Judgement:
     )
 
 
-def recipients(site: Site, rule: Rule, refused: bool) -> dict[str, bool]:
-    """Names of the destinations of a result, and whether the images go along to each."""
-    outcome = "refusal" if refused else "result"
-    names = dict.fromkeys(rule.send_to, False)
-    for route in site.route:
-        if (not route.modules or rule.module in route.modules) and route.outcome in (
-            "any",
-            outcome,
-        ):
-            names |= {name: names.get(name, False) or route.images for name in route.send_to}
-    return names
-
-
 def select(study: Study, needs: Mapping[str, Need], rule: Rule) -> Selection:
     """Choose one series of `study` for every input in `needs` under `rule`; of films all that fit.
 
-    Own results never qualify. Where several series fit, one without reservations goes before those
-    with; then the one with most images wins, then the one with the higher Series Number, then the
-    greater UID: never chance.
+    Own results never qualify, and nothing fills two inputs (`hilum.assignment`). Where several
+    series fit, one without reservations goes before those with; then the one with most images wins,
+    then the one with the higher Series Number, then the greater UID: never chance.
     """
-    chosen: dict[str, tuple[Series, ...]] = {}
-    verdicts: list[Verdict] = []
-    reserved = False
     candidates = [s for s in study.series if not s.instances[0].is_own_result]
-    for name, need in needs.items():
-        patterns = patterns_of(rule, name)
-        fitting: dict[Series, tuple[str, ...]] = {}  # with what is to be said against each
-        for one in candidates:
-            for series in need.candidates(one, rule.tilt == "resample"):
-                if unfit := _unfit(name, series, need, patterns):
-                    verdicts.append(unfit)
-                else:
-                    fitting[series] = _reservations(series, need)
-        ranked = sorted(fitting, key=lambda s: (not fitting[s], *_preference(s)), reverse=True)
-        wanted = ranked if isinstance(need, Films) else ranked[:1]
-        if wanted:
-            chosen[name] = tuple(wanted)
-        reserved |= any(map(fitting.get, wanted))
-        verdicts += _ranking(name, ranked, len(wanted), fitting, patterns)
-    return Selection(chosen, tuple(verdicts), set(chosen) == set(needs), reserved)
+    offers = {name: _offer(name, candidates, need, rule) for name, need in needs.items()}
+    chosen = _chosen(offers, needs)
+    verdicts: list[Verdict] = []
+    for name, offer in offers.items():
+        verdicts += [*offer.unfit, *_ranking(offer, chosen, patterns_of(rule, name))]
+    without = [name for name in needs if name not in chosen]
+    missing = tuple(name for name in without if not needs[name].optional)
+    reserved = any(offers[n].against[s] for n, several in chosen.items() for s in several)
+    return Selection(chosen, tuple(verdicts), missing, reserved or len(without) > len(missing))
+
+
+@dataclass(frozen=True)
+class _Offer:
+    """What a study has for one input: what fits, the best first, and why the rest does not."""
+
+    name: str
+    ranked: Sequence[Series]
+    against: Mapping[Series, tuple[str, ...]]  # the reservations to each that fits
+    unfit: Sequence[Verdict]
+
+
+def _offer(name: str, candidates: Iterable[Series], need: Need, rule: Rule) -> _Offer:
+    patterns = patterns_of(rule, name)
+    unfit: list[Verdict] = []
+    fitting: dict[Series, tuple[str, ...]] = {}
+    for one in candidates:
+        for series in need.candidates(one, rule.tilt == "resample"):
+            if verdict := _unfit(name, series, need, patterns):
+                unfit.append(verdict)
+            else:
+                fitting[series] = _reservations(series, need)
+    ranked = sorted(fitting, key=lambda s: (not fitting[s], *_preference(s)), reverse=True)
+    return _Offer(name, ranked, fitting, unfit)
+
+
+def _chosen(
+    offers: Mapping[str, _Offer], needs: Mapping[str, Need]
+) -> dict[str, tuple[Series, ...]]:
+    """What fills each input, in the order of `needs`: volumes first, films from what is left."""
+    single = [name for name, need in needs.items() if isinstance(need, Input)]
+    ranked = {name: list(dict.fromkeys(map(_place, offers[name].ranked))) for name in single}
+    places = assigned(ranked, [name for name in single if needs[name].optional])
+    found = {
+        name: tuple(s for s in offers[name].ranked if _place(s) == place)[:1]
+        for name, place in places.items()
+    }
+    used = {series.uid for several in found.values() for series in several}
+    for name in needs.keys() - set(single):
+        films = tuple(series for series in offers[name].ranked if series.uid not in used)
+        used |= {series.uid for series in films}
+        found |= {name: films} if films else {}
+    return {name: found[name] for name in needs if name in found}
 
 
 def patterns_of(rule: Rule, name: str) -> Mapping[str, str]:
     """What the rule says of the series for the input called `name`."""
-    return rule.series if name == "series" else rule.inputs.get(name, {})
+    return rule.series if name == ONLY_INPUT else rule.inputs.get(name, {})
 
 
 def _unfit(name: str, series: Series, need: Need, patterns: Mapping[str, str]) -> Verdict | None:
@@ -181,23 +216,32 @@ def _unfit(name: str, series: Series, need: Need, patterns: Mapping[str, str]) -
     return None
 
 
+def _place(series: Series) -> tuple[str, str]:
+    """What cannot fill two inputs: a series, or one of the volumes that it holds."""
+    return series.uid, series.label
+
+
 def _ranking(
-    name: str,
-    ranked: Sequence[Series],
-    wanted: int,
-    reservations: Mapping[Series, tuple[str, ...]],
-    patterns: Mapping[str, str],
+    offer: _Offer, chosen: Mapping[str, tuple[Series, ...]], patterns: Mapping[str, str]
 ) -> Iterator[Verdict]:
-    """A verdict for each series that fits, the best first, of which so many are `wanted`."""
-    for rank, series in enumerate(ranked):
-        against = reservations[series]
-        if rank < wanted:
-            why = _why(series, patterns, against, others=rank < len(ranked) - 1)
-            yield _verdict(name, series, True, why)
+    """A verdict for each series that fits one input, the best first."""
+    taken = chosen.get(offer.name, ())
+    users = {_place(s): n for n, several in chosen.items() for s in several if n != offer.name}
+    for rank, series in enumerate(offer.ranked):
+        against = offer.against[series]
+        if series in taken:
+            others = rank < len(offer.ranked) - 1
+            why = _why(series, patterns, against, others)
+            yield _verdict(offer.name, series, True, why)
+            continue
+        if user := users.get(_place(series)):
+            reason = f"fits, but is used as {user}"
+        elif taken:
+            better = taken[0].name if taken[0].uid != series.uid else taken[0].label
+            reason = f"fits, but {better} fits first"
         else:
-            better = ranked[0].name if ranked[0].uid != series.uid else ranked[0].label
-            reasons = (*against, f"fits, but {better} fits first")
-            yield _verdict(name, series, False, reasons)
+            reason = "fits, but another input needs it"
+        yield _verdict(offer.name, series, False, (*against, reason))
 
 
 def with_gaps(study: Study, needs: Mapping[str, Need], rule: Rule) -> Iterator[Series]:
@@ -217,20 +261,12 @@ def _lacks_slices_only(volume: Series, need: Input, patterns: Mapping[str, str])
     is_first = flaw is Flaw.SINGLE and not volume.label
     if not (is_first or flaw is Flaw.MISSING) or misnamed(volume, patterns):
         return False
-    lasting = Input(need.modality, need.sop_classes, volume=False)
-    return not any(lasting.objections(volume))
+    return not any(need.lasting_objections(volume))
 
 
 def misnamed(series: Series, patterns: Mapping[str, str]) -> tuple[str, ...]:
     """Why `series` is not the one that the site means by `patterns`; () if it is."""
-    objections = []
-    for keyword, pattern in patterns.items():
-        value = series.header.text(keyword, LONGEST_VALUE)
-        if not matches(pattern, value):
-            # values of patient attributes never reach a record
-            shown = "does not match" if keyword in PATIENT_AND_STUDY else f"is {value[:64]!r}"
-            objections.append(f"{keyword} {shown}, the rule asks for {pattern!r}")
-    return tuple(objections)
+    return tuple(mismatches(series, patterns, "the rule"))
 
 
 def _cure(series: Series, need: Need) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from typing import Annotated, Literal, assert_never
 
 from pydantic import Field
 
+from hilum.wording import counted
+
 LONGEST_REFUSAL = 300  # characters
 
 
@@ -75,6 +77,116 @@ class HeatMapSummary:
     kind: Literal["heat map"] = "heat map"
 
 
+Positions = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class PointSummary:
+    """A place: (x, y, z) in mm, or (column, row) on an image."""
+
+    label: str
+    position: tuple[float, ...]
+    image: str | None = None
+    kind: Literal["point"] = "point"
+
+
+@dataclass(frozen=True)
+class BoxSummary:
+    """A box by two opposite corners: (x, y, z) in mm, or (column, row) on an image."""
+
+    label: str
+    corners: Positions
+    image: str | None = None
+    kind: Literal["box"] = "box"
+
+
+@dataclass(frozen=True)
+class LengthSummary:
+    """A distance in mm between two places: (x, y, z) in mm, or (column, row) on an image."""
+
+    label: str
+    value: float
+    points: Positions
+    image: str | None = None
+    unit: str = "mm"
+    kind: Literal["length"] = "length"
+
+
+@dataclass(frozen=True)
+class AngleSummary:
+    """An angle in degrees between lines through (x, y, z) in mm, or (column, row) on an image."""
+
+    label: str
+    value: float
+    points: Positions
+    image: str | None = None
+    unit: str = "deg"
+    kind: Literal["angle"] = "angle"
+
+
+@dataclass(frozen=True)
+class TableSummary:
+    """A table: its title, the names of its columns, and rows of as many texts."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    image: str | None = None
+    kind: Literal["table"] = "table"
+
+
+@dataclass(frozen=True)
+class KeyImageSummary:
+    """An image to look at, and why."""
+
+    text: str
+    image: str
+    kind: Literal["key image"] = "key image"
+
+
+@dataclass(frozen=True)
+class UrgencySummary:
+    """Why somebody should look at once: a clause."""
+
+    reason: str
+    image: str | None = None
+    kind: Literal["urgency"] = "urgency"
+
+    @property
+    def text(self) -> str:
+        """The same as a sentence."""
+        return f"Urgent: {self.reason}."
+
+
+@dataclass(frozen=True)
+class DraftSummary:
+    """A text that nobody has checked, and the section of a report that it could be taken into."""
+
+    text: str
+    section: str = ""
+    image: str | None = None
+    kind: Literal["draft"] = "draft"
+
+
+@dataclass(frozen=True)
+class OwnObjectSummary:
+    """A DICOM object that the module wrote itself: its SOP class by name, and its length."""
+
+    what: str
+    bytes: int
+    image: str | None = None
+    kind: Literal["own object"] = "own object"
+
+
+@dataclass(frozen=True)
+class DrawingSummary:
+    """A picture that the module has drawn."""
+
+    label: str
+    image: str | None = None
+    kind: Literal["drawing"] = "drawing"
+
+
 @dataclass(frozen=True)
 class RefusalSummary:
     """Why there is no result: a code, and a sentence."""
@@ -101,6 +213,16 @@ Summary = Annotated[
     | SegmentSummary
     | ClassificationSummary
     | HeatMapSummary
+    | OwnObjectSummary
+    | PointSummary
+    | BoxSummary
+    | LengthSummary
+    | AngleSummary
+    | TableSummary
+    | KeyImageSummary
+    | UrgencySummary
+    | DraftSummary
+    | DrawingSummary
     | RefusalSummary
     | NoteSummary,
     Field(discriminator="kind"),
@@ -111,24 +233,48 @@ def in_words(finding: Summary) -> str:
     """One finding of the records as a line of text; nothing for those that are pictures only."""
     match finding:
         case MeasurementSummary():
-            digits = 0 if finding.unit == "%" else 2
-            value = f"{finding.value:.{digits}f}"
-            if finding.uncertainty:
-                value += f" ± {finding.uncertainty:.{digits}f}"
-            subject = f"{finding.of}, {finding.what.lower()}" if finding.of else finding.what
-            return f"{subject}: {value} {_shown(finding.unit)}"
+            return _measured(finding)
         case ChangeSummary():
-            difference = round(finding.value, 2) + 0.0  # no zero with a minus
-            text = f"{difference:+.2f} ± {finding.uncertainty:.2f} {_shown(finding.unit)}"
-            if finding.percent_per_year is not None:
-                rate = round(finding.percent_per_year, 1) + 0.0
-                text += f", {rate:+.1f} ± {finding.percent_per_year_uncertainty:.1f} % per year"
-            return f"{finding.of}, change since {finding.since}: {text}"
-        case ClassificationSummary() | RefusalSummary() | NoteSummary():
+            return _changed(finding)
+        case TableSummary() | OwnObjectSummary():
+            return _enclosed(finding)
+        case KeyImageSummary():
+            return f"Image to look at: {finding.text}"
+        case DraftSummary():
+            return f"Draft, not checked by anybody: {finding.text}"
+        case UrgencySummary() | ClassificationSummary() | RefusalSummary() | NoteSummary():
             return finding.text
-        case SegmentSummary() | HeatMapSummary():
+        case LengthSummary() | AngleSummary():
+            return f"{finding.label}: {finding.value:.1f} {_shown(finding.unit)}"
+        case PointSummary() | BoxSummary():
+            return f"{finding.label}: marked"
+        case SegmentSummary() | HeatMapSummary() | DrawingSummary():
             return ""
     assert_never(finding)
+
+
+def _enclosed(finding: TableSummary | OwnObjectSummary) -> str:
+    if isinstance(finding, TableSummary):
+        return f"{finding.title}: a table of {counted(len(finding.rows), 'row')}"
+    return f"DICOM object of the module: {finding.what.removesuffix(' Storage')}"
+
+
+def _measured(finding: MeasurementSummary) -> str:
+    digits = 0 if finding.unit == "%" else 2
+    value = f"{finding.value:.{digits}f}"
+    if finding.uncertainty:
+        value += f" ± {finding.uncertainty:.{digits}f}"
+    subject = f"{finding.of}, {finding.what.lower()}" if finding.of else finding.what
+    return f"{subject}: {value} {_shown(finding.unit)}"
+
+
+def _changed(finding: ChangeSummary) -> str:
+    difference = round(finding.value, 2) + 0.0  # no zero with a minus
+    text = f"{difference:+.2f} ± {finding.uncertainty:.2f} {_shown(finding.unit)}"
+    if finding.percent_per_year is not None:
+        rate = round(finding.percent_per_year, 1) + 0.0
+        text += f", {rate:+.1f} ± {finding.percent_per_year_uncertainty:.1f} % per year"
+    return f"{finding.of}, change since {finding.since}: {text}"
 
 
 def refusal_in(findings: Iterable[Summary]) -> str | None:
@@ -142,4 +288,4 @@ def refusal_in(findings: Iterable[Summary]) -> str | None:
 
 def _shown(unit: str) -> str:
     """A UCUM unit as people write it."""
-    return "mL" if unit == "ml" else unit
+    return {"ml": "mL", "deg": "\N{DEGREE SIGN}"}.get(unit, unit)

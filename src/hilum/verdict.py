@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from hilum.wording import counted
 
+ONLY_INPUT = "series"  # what the input of a module is called that has one
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -26,5 +28,7 @@ class Verdict:
 
     def __str__(self) -> str:
         word = "chosen" if self.accepted else "rejected"
+        if self.input != ONLY_INPUT:
+            word = f"{self.input}: {word}"
         images = counted(self.images, "image")
         return f"{word} {self.description} ({images}): {'; '.join(self.reasons)}"

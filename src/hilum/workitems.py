@@ -267,6 +267,7 @@ class Workitems:
             findings=exchange.load(self.result_folder(item.id)),
             reasons=(*asked, *dict.fromkeys(chosen)),
             incomplete=item.incomplete,
+            parameters=item.rule.parameters,
             left_out=tuple(dict.fromkeys(filter(None, lacks))),
             pictures=exchange.load_pictures(self.result_folder(item.id)),
             predecessor=tuple(

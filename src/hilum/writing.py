@@ -4,7 +4,7 @@ And which destinations those are.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,11 @@ from hilum.config.kinds import Encoding, Regions
 from hilum.config.site import Site
 from hilum.inbox.room import with_room
 from hilum.objects import Analysis, write_what_can_be
+from hilum.recipients import recipients
 from hilum.records import Records
 from hilum.records.models import Workitem, WrittenResult
 from hilum.records.states import EventKind
-from hilum.routing import recipients
+from hilum.summary import Summary
 from hilum.workitems import Workitems
 
 Wanted = tuple[tuple[str, ...], Encoding, Regions]  # the kinds of objects, and how they are written
@@ -24,7 +25,13 @@ Wanted = tuple[tuple[str, ...], Encoding, Regions]  # the kinds of objects, and 
 log = logging.getLogger(__name__)
 
 
-def recipients_of(site: Site, records: Records, item: Workitem, refused: bool) -> dict[str, bool]:
+def recipients_of(
+    site: Site,
+    records: Records,
+    item: Workitem,
+    refused: bool,
+    findings: Sequence[Summary] = (),
+) -> dict[str, bool]:
     """Names of the destinations of a result, and whether the images go along to each.
 
     Those that a person has chosen, for this analysis or for an uploaded study, count, and no rule;
@@ -34,7 +41,7 @@ def recipients_of(site: Site, records: Records, item: Workitem, refused: bool) -
         return dict.fromkeys(item.rule.send_to, False)
     chosen = records.uploads.get(item.study_uid)
     if chosen is None:
-        return recipients(site, item.rule, refused)
+        return recipients(site, item.rule, refused, findings)
     defined = {destination.name for destination in site.destination}
     for name in chosen.destinations:
         if name not in defined:

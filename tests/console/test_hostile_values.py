@@ -21,9 +21,15 @@ from hilum.rejections import Rejection, RejectionKind
 from hilum.summary import (
     ChangeSummary,
     ClassificationSummary,
+    DraftSummary,
+    KeyImageSummary,
+    LengthSummary,
     MeasurementSummary,
     NoteSummary,
     RefusalSummary,
+    SegmentSummary,
+    TableSummary,
+    UrgencySummary,
 )
 from hilum.verdict import Verdict
 
@@ -47,8 +53,14 @@ def fill(house: House) -> None:
     times = {"first_at": at, "last_at": at, "images": 3, "settled_images": 3}
     found = (
         MeasurementSummary(odd, 1.0, odd, of=odd, uncertainty=0.1, followed=True),
+        SegmentSummary(f"{odd}.", 7, 1.0),
         ChangeSummary(odd, odd, 1.0, odd, 0.1),
         ClassificationSummary(odd, odd, scores={odd: 0.5}),
+        LengthSummary(odd, 1.0, ((1.0, 2.0), (3.0, 4.0)), odd),
+        TableSummary(odd, (odd,), ((odd,),)),
+        KeyImageSummary(odd, odd),
+        UrgencySummary(odd),
+        DraftSummary(odd, odd),
         NoteSummary(odd, caution=True),
         RefusalSummary(odd, odd),
     )

@@ -23,7 +23,16 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import MeasurementSummary, NoteSummary
+from hilum.summary import (
+    ClassificationSummary,
+    DraftSummary,
+    LengthSummary,
+    MeasurementSummary,
+    NoteSummary,
+    SegmentSummary,
+    TableSummary,
+    UrgencySummary,
+)
 from hilum.verdict import Verdict
 
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
@@ -196,6 +205,26 @@ def test_the_same_for_several_studies_where_it_can_be_done(house: House) -> None
         assert client.post("/studies/acts", data={**form, "action": "withdraw"}).status_code == 422
 
 
+def test_structures_without_a_measurement_of_their_own_are_told_with_their_volumes(
+    house: House,
+) -> None:
+    uid, at = f"1.2.{next(NUMBERS)}", time.time()
+    structures = [SegmentSummary(f"Structure {n}", 1000 * n, float(n)) for n in range(1, 105)]
+    measured = MeasurementSummary("Volume", 7.5, "ml", of="Structure 7")
+    found = (SegmentSummary("104 structures", 1000), *structures, measured)
+    item = a_workitem(id=f"{uid}.1", study_uid=uid, state=WorkitemState.COMPLETED, findings=found)
+    study = a_study(study_uid=uid, folder=uid, images=9, settled_images=9, first_at=at, last_at=at)
+    put(house.records, study, item)
+    address = house.records.identifiers.addresses([uid])[uid]
+    page = house.get(f"/studies/{address}")
+    shown = text_of(page)
+    assert "Volumes of 103 structures" in shown
+    assert "<details>" in page, "so many are shown when they are asked for"
+    assert "Structure 104 104.00 mL" in shown
+    assert "7.50 mL" in shown and "Structure 7 7.00 mL" not in shown
+    assert "104 structures" not in shown
+
+
 def test_a_result_is_told_with_numbers_cautions_deliveries_and_verdicts(house: House) -> None:
     uid, at = f"1.2.{next(NUMBERS)}", time.time()
     item = a_workitem(
@@ -206,6 +235,11 @@ def test_a_result_is_told_with_numbers_cautions_deliveries_and_verdicts(house: H
             MeasurementSummary(
                 "Volume", 3.379, "ml", of="Hippocampus", uncertainty=0.17, followed=True
             ),
+            ClassificationSummary("Normal", "Normal (0.9)"),
+            LengthSummary("Width", 212.4, ((1.0, 2.0), (3.0, 4.0)), "1.9.1"),
+            TableSummary("Nodules", ("lobe", "size"), (("upper left", "4 mm"),)),
+            DraftSummary("No fracture is seen."),
+            UrgencySummary("free air"),
             NoteSummary("Much motion.", caution=True),
         ),
         verdicts=(Verdict("series", "1.9", "T1 crop", 32, True, ("it matches",)),),
@@ -220,6 +254,11 @@ def test_a_result_is_told_with_numbers_cautions_deliveries_and_verdicts(house: H
     for words in (
         "3.38 ± 0.17 mL",
         "Much motion.",
+        "low confidence Normal (0.9)",
+        "Width: 212.4 mm",
+        "Nodules lobe size upper left 4 mm",
+        "Draft, not checked by anybody: No fracture is seen.",
+        "urgent Free air.",
         "out : enable SEG there",
         "T1 crop 32 m used it matches",
     ):

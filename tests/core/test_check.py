@@ -43,6 +43,16 @@ def test_good_settings_are_good_and_nothing_is_made(tmp_path: Path) -> None:
         ('[[rule]]\nmodule = "none"', "rules and modules", "module 'none': not installed"),
         ('[console]\nhost = "0.0.0.0"', "console", "set console.tls"),
         (
+            '[[host]]\nmodule = "chest-radiograph"\nkind = "child"\nfolders = ["/none"]',
+            "walls around modules",
+            "/none: there is no such folder",
+        ),
+        (
+            '[[host]]\nmodule = "chest-radiograph"\nkind = "child"\nfolders = ["/"]',
+            "walls around modules",
+            "a module would see every study",
+        ),
+        (
             '[[norms]]\nmodule = "none"\nfile = "/none/n.csv"\ncitation = "x"\nweights_sha256 = "'
             + "0" * 64
             + '"',

@@ -5,13 +5,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
+
 from factory import instances, mr_slices
 from hilum.config import parse
 from hilum.config.site import Rule
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
+from hilum.errors import ConfigurationError
 from hilum.module import Films, Input
-from hilum.routing import applies, recipients, select
+from hilum.recipients import recipients
+from hilum.routing import applies, select
+from hilum.summary import (
+    ClassificationSummary,
+    LengthSummary,
+    MeasurementSummary,
+    UrgencySummary,
+)
 
 CROP = Input("MR", slice_spacing=(0.8, 1.2), pixel_spacing=(0.8, 1.2), extent=(20, 80))
 RULE = Rule(module="m", series={"SeriesDescription": "(?i)^hippocrop$"})
@@ -200,3 +210,144 @@ def test_conditions_on_thousands_of_series_cost_little_time(tmp_path: Path) -> N
     started = time.process_time()
     assert not applies(Rule(module="m", study={"StudyDescription": "^nothing$"}), study)
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("when", "is_met"),
+    [
+        ({"urgent": True}, True),
+        ({"outcome": "Pneumonia"}, True),
+        ({"outcome": "Normal"}, False),
+        ({"measurement": "Volume", "above": 30}, True),
+        ({"measurement": "Volume", "above": 30, "of": "Lung"}, True),
+        ({"measurement": "Volume", "above": 30, "of": "Liver"}, False),
+        ({"measurement": "Volume", "above": 30, "below": 31}, False),
+        ({"measurement": "Width", "below": 13}, True),
+    ],
+)
+def test_a_route_takes_results_with_a_finding(when: dict, is_met: bool) -> None:
+    folder = {"name": "desk", "kind": "folder", "folder": "x"}
+    route = {"send_to": ["desk"], "when": when}
+    site = parse({"destination": [folder], "rule": [{"module": "m"}], "route": [route]})
+    findings = (
+        UrgencySummary("x"),
+        ClassificationSummary("Pneumonia", "Pneumonia (0.9)"),
+        MeasurementSummary("Volume", 40.0, "ml", of="Lung"),
+        LengthSummary("Width", 12.0, ()),
+    )
+    rule = site.rule[0]
+    assert recipients(site, rule, refused=False, findings=findings) == (
+        {"desk": False} if is_met else {}
+    )
+    assert recipients(site, rule, refused=False) == {}
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ({}, "give one of"),
+        ({"urgent": True, "outcome": "x"}, "give one of"),
+        ({"measurement": "Volume"}, "above or below"),
+        ({"urgent": True, "above": 1}, "above or below"),
+        ({"outcome": "x", "of": "y"}, "of goes with"),
+    ],
+)
+def test_a_condition_of_a_route_asks_for_one_thing(when: dict, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        parse({"route": [{"send_to": [], "when": when}]})
+
+
+def test_one_series_never_fills_two_inputs_and_the_verdicts_say_which(tmp_path: Path) -> None:
+    study = study_of(tmp_path, mr_slices("a", description="T1"))
+    selection = select(study, {"t1": CROP, "flair": CROP}, Rule(module="m"))
+    assert not selection.complete
+    assert list(selection.chosen) == ["t1"]
+    assert selection.objection == "flair: T1: fits, but is used as t1"
+    assert selection.reasons[0].startswith("t1: chosen T1 (32 images)")
+    nothing = select(study, {"t1": CROP, "ct": Input("CT")}, Rule(module="m"))
+    assert nothing.objection == "ct: no matching series"
+
+
+def test_an_input_leaves_its_best_to_one_that_would_have_nothing(tmp_path: Path) -> None:
+    study = study_of(tmp_path, mr_slices("a", description="T1", count=40), mr_slices("b", count=30))
+    needs = {"any": CROP, "t1": Input("MR", header={"SeriesDescription": "T1"})}
+    selection = select(study, needs, Rule(module="m"))
+    assert {name: s.description for name, (s,) in selection.chosen.items()} == {
+        "any": "HippoCrop",
+        "t1": "T1",
+    }
+    assert any(
+        "any: rejected T1 (40 images): fits, but is used as t1" in r for r in selection.reasons
+    )
+
+
+def test_an_optional_input_may_be_missing_and_is_waited_for(tmp_path: Path) -> None:
+    study = study_of(tmp_path, mr_slices("a", description="T1"))
+    needs = {"t1": CROP, "flair": Input("MR", optional=True)}
+    selection = select(study, needs, Rule(module="m"))
+    assert selection.complete and selection.reserved
+    assert list(selection.chosen) == ["t1"]
+
+
+@pytest.mark.parametrize(
+    ("need", "change", "reason"),
+    [
+        (
+            Input("MR", header={"BodyPartExamined": "HEAD|BRAIN"}),
+            {"BodyPartExamined": "KNEE"},
+            "BodyPartExamined is 'KNEE', module asks for 'HEAD|BRAIN'",
+        ),
+        (
+            Input("MR", header={"PatientName": "Nobody"}),
+            {},
+            "PatientName does not match, module asks for 'Nobody'",
+        ),
+        (
+            Input("MR", contrast=False),
+            {"ContrastBolusAgent": "Gd"},
+            "the header names a contrast agent, module needs images without one",
+        ),
+        (
+            Input("MR", contrast=True),
+            {"ContrastBolusAgent": "NONE"},
+            "the header names no contrast agent, module needs images with one",
+        ),
+        (
+            Input("MR", orientation="axial"),
+            {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]},
+            "orientation is sagittal, module needs axial",
+        ),
+        (
+            Input("MR", objection=lambda series: f"it has {len(series.frames)} images"),
+            {},
+            "it has 4 images",
+        ),
+    ],
+)
+def test_conditions_of_the_module(tmp_path: Path, need: Input, change: dict, reason: str) -> None:
+    slices = mr_slices("a", count=4)
+    fitting = study_of(tmp_path / "fits", slices).series[0]
+    for ds in slices:
+        ds.update(change)
+        if "ImageOrientationPatient" in change:
+            ds.ImagePositionPatient = [ds.InstanceNumber, 0, 0]
+    series = study_of(tmp_path / "changed", slices).series[0]
+    assert list(need.objections(series)) == [reason]
+    if change and need.contrast is not True:
+        ok = replace(need, header={}) if need.header else need
+        assert list(ok.objections(fitting)) == []
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ({"header": {"Kernel": "x"}}, "no DICOM keyword"),
+        ({"header": {"Modality": "(?=x)"}}, "not allowed"),
+        ({"orientation": "tilted"}, "not a valid Orientation"),
+    ],
+)
+def test_a_condition_that_is_none_is_refused_when_the_module_loads(
+    condition: dict, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        Input("MR", **condition)

@@ -129,6 +129,9 @@ CURIOUS = """
             print("Marker^Patient", flush=True)
             os.abort()
 
+        def who(self, home):
+            return os.getpid()
+
         def starts(self, home):
             return subprocess.check_output(["/bin/echo", "hi"]).decode()
 
@@ -336,7 +339,7 @@ def test_what_a_module_tries_beyond_its_walls_is_named(
     for mood, words in (
         ("calls", r"tried to open a network connection, .*line 14\).*set network = true"),
         ("looks", r"tried to use a file that is not its own, .*line 24\).*by folders in"),
-        ("starts", r"tried to start a process, .*line 34\).*says `processes = True`"),
+        ("starts", r"tried to start a process, .*line 37\).*says `processes = True`"),
     ):
         with pytest.raises(ModuleError, match=words):
             told(host, tmp_path, mood)
@@ -359,6 +362,14 @@ def test_what_the_site_gives_a_module_may_reach(
         answering.start()
         assert told(host, tmp_path, "calls") == "got: welcome"
         answering.join()
+
+
+def test_a_fresh_process_knows_nothing_of_other_studies(
+    curious: Callable[..., ChildHost], tmp_path: Path
+) -> None:
+    host = curious(fresh=True)
+    first = told(host, tmp_path, "who")
+    assert told(host, tmp_path, "who") != first
 
 
 def test_a_module_that_says_so_may_start_programs(
@@ -403,19 +414,33 @@ def test_folders_that_a_killed_worker_has_left_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    left = tmp_path / "hilum-module-999999999-1-x"
-    (left / "deep").mkdir(parents=True)
     mine = make_scratch()
-    assert not left.exists()
+    left = tmp_path / mine.name.replace(f"-{os.getpid()}-", "-999999999-")
+    (left / "deep").mkdir(parents=True)
     (mine / "link").symlink_to(tmp_path)
     (mine / "deep").mkdir()
     second = make_scratch()
+    assert not left.exists()
     assert mine.exists(), "that of a living worker stays"
     empty(mine)
     assert list(mine.iterdir()) == []
     remove(mine)
     remove(second)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_cleaned_up_meanwhile_costs_no_run(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    for name in ("calm", "calm again", "at last"):
+        host.run(job(tmp_path, name))
+        said = exchange.load(tmp_path / f"out-{name}").notes[0].text
+        assert said.startswith("run 1 in"), "in a fresh process, whose walls let it into its folder"
+        (scratch,) = (tmp_path / "temporary").glob("hilum-module-*")
+        remove(scratch)
+    empty(scratch)  # as it does where it was removed during a run
 
 
 def _work(asked: Job, folder: Path, mind: Connection) -> None:

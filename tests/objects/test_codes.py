@@ -32,6 +32,24 @@ def test_code_fits_its_attributes(name):
     assert len(ALL[name].meaning) <= 64
 
 
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        ("left kidney", ("64033007", "SCT", "Kidney")),
+        ("Hippocampus", ("5366008", "SCT", "Hippocampus")),
+        ("length", ("410668003", "SCT", "Length")),
+    ],
+)
+def test_a_code_is_found_by_words(words, first):
+    assert first[0] in [code.value for code in codes.find(words)[:3]]
+    assert all(isinstance(code, Code) for code in codes.find(words))
+
+
+def test_what_no_code_says_is_not_found():
+    assert codes.find("left")[0] == codes.LEFT
+    assert codes.find("no such thing at all") == codes.find("") == ()
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_code_is_in_the_standard(name):
     code = ALL[name]

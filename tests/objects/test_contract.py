@@ -5,14 +5,16 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
 from hilum.dicom.uids import derived_uid
+from hilum.findings import OwnObject
 from hilum.kinds import OBJECTS
 from hilum.objects.kinds import Writing
 from hilum.results import DICOM
-from hilum.testing import check_object
+from hilum.testing import analysis_of, check_object, write_series
 
 from . import exams, films
 
@@ -29,7 +31,9 @@ def test_ours(kind: str, tmp_path: Path) -> None:
     uid = films.instances(film)[0].sop_instance_uid
     found = films.findings_of(uid, films.shape_of(film))
     analyses = (exams.analysis_of(brain, brain.series[0]), films.analysis_of(film, *found))
-    check_object(OBJECTS.load(kind), analyses)
+    files = write_series(tmp_path / "own")
+    own = OwnObject(np.frombuffer(files[0].read_bytes(), np.uint8))
+    check_object(OBJECTS.load(kind), (*analyses, analysis_of(files, own)))
 
 
 class Plain:

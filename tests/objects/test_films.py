@@ -6,15 +6,20 @@ from io import BytesIO
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset
 from pypdf import PdfReader
 
 from hilum.dicom import codes
 from hilum.dicom.film import Film
-from hilum.findings import Classification, Findings, Measurement, Note, Refusal, Score
+from hilum.findings import Classification, Findings, HeatMap, Measurement, Note, Refusal, Score
 from hilum.objects import write_objects
 from hilum.objects.iod.common import series_instance_uid
 from hilum.objects.report import Report
+from hilum.objects.report.evidence import with_evidence
+from hilum.objects.report.films import Tone
+from hilum.objects.sheet.story import sheets
+from hilum.objects.sheet.theme import SCREEN
 
 from . import exams, films, validators
 from .films import Shot
@@ -145,6 +150,39 @@ def test_a_study_says_only_what_its_films_agree_on(tmp_path, outcomes, said):
     conclusion = Report(films.analysis_of(study, *found)).conclusion
     assert conclusion is not None
     assert conclusion.words == said
+
+
+def test_the_headline_follows_a_caution(tmp_path):
+    study = films.write_films(tmp_path, [films.drawn()] * 2)
+    first, second = uids(study)
+    scores = (Score(codes.PNEUMONIA, "Pneumonia", 0.76), Score(codes.NORMAL, "Normal", 0.24))
+    answers = [Classification(scores, scores[0], "x", uid) for uid in (first, second)]
+    doubt = Note("only 47 % of the evidence lies inside the lungs", first, caution=True)
+    report = Report(films.analysis_of(study, *answers, doubt))
+    doubted, sure = (film.outcome for film in report.films)
+    assert (doubted.words, doubted.tone) == ("LOW CONFIDENCE", Tone.DOUBTED)
+    assert doubted.detail == (
+        "Only 47 % of the evidence lies inside the lungs. The scores alone:"
+        " Most similar to: Pneumonia group."
+    )
+    assert (sure.words, sure.tone) == ("Most similar to: Pneumonia group", Tone.RESULT)
+    assert report.conclusion.words == "LOW CONFIDENCE"
+    headline, _film, bars = sheets(report, SCREEN)[1].blocks[:3]
+    assert headline.words == "LOW CONFIDENCE"
+    assert not any(bar.is_chosen for bar in bars.groups[0].bars)
+
+
+def test_a_place_outside_the_lungs_is_never_the_loudest():
+    values = np.zeros((40, 40), np.float32)
+    values[5:9, 5:9], values[25:29, 25:29] = 1.0, 0.6
+    region = np.zeros((40, 40), bool)
+    region[20:, 20:] = True
+    grey = Image.fromarray(np.full((400, 400), 90, np.uint8))
+    shown = np.asarray(with_evidence(grey, HeatMap(values, "x", "1.2", region)), np.float32)
+    away = np.abs(shown - 90).sum(axis=-1)
+    assert away[250:290, 250:290].max() >= away[50:90, 50:90].max() > 0
+    plain = np.asarray(with_evidence(grey, HeatMap(values, "x", "1.2")), np.float32)
+    assert np.abs(plain - 90).sum(axis=-1)[50:90, 50:90].max() > away[50:90, 50:90].max()
 
 
 def test_the_modules_word_on_the_study_leads_but_hides_no_contradiction(three):

@@ -39,7 +39,7 @@ class End:
 
 
 @dataclass(frozen=True)
-class Length(Finding):
+class Distance(Finding):
     """A distance between two points, in millimetres."""
 
     label: str
@@ -61,12 +61,12 @@ class Length(Finding):
 # 2. Where it is told. ----------------------------------------------------------------------------
 
 
-def in_known_kinds(length: Length) -> Iterator[Finding]:
+def in_known_kinds(length: Distance) -> Iterator[Finding]:
     yield Measurement(LENGTH, length.millimetres, MILLIMETRE, image=length.image)
     yield Note(f"{length.label}: from end to end.", image=length.image)
 
 
-def own_group(report: Report, length: Length) -> Iterator[Dataset]:
+def own_group(report: Report, length: Distance) -> Iterator[Dataset]:
     measured = Measurement(LENGTH, length.millimetres, MILLIMETRE)
     content = groups.tracking(length.label, report.tracking_uid("length", length.label))
     content += groups.measured(report, measured)
@@ -79,7 +79,7 @@ def own_group(report: Report, length: Length) -> Iterator[Dataset]:
 @pytest.fixture(autouse=True)
 def told(monkeypatch):
     monkeypatch.setattr(telling, "_TELLINGS", {})
-    telling.tell(Length, in_known_kinds, own_group)
+    telling.tell(Distance, in_known_kinds, own_group)
 
 
 def ends():
@@ -89,10 +89,10 @@ def ends():
 def test_it_is_stored_and_read_like_any_other(tmp_path):
     study = exams.write_exam(tmp_path, shape=(4, 12, 12))
     (segment, *_) = exams.segments(study.series[0])
-    given = Findings((segment, Length(TITLE, 41.5, ends(), within=segment, image="1.2.3")))
+    given = Findings((segment, Distance(TITLE, 41.5, ends(), within=segment, image="1.2.3")))
     exchange.save(given, tmp_path / "out")
     back = exchange.load(tmp_path / "out")
-    (length,) = back.of(Length)
+    (length,) = back.of(Distance)
     assert length.within is back.segments[0]
     assert (length.ends, length.label, length.image) == (ends(), TITLE, "1.2.3")
     assert exchange.summary(back) == exchange.summary(given)
@@ -103,16 +103,16 @@ def test_it_is_checked_like_any_other(tmp_path):
     series = study.series[0]
     segment = exams.segments(series)[0]
     with pytest.raises(FindingError, match="not among the input's images"):
-        checking.check(Length("x", 1.0, (), image="1.2.3"), [], [series])
+        checking.check(Distance("x", 1.0, (), image="1.2.3"), [], [series])
     with pytest.raises(
         FindingError, match=r"of the segment 'Hippocampus, anterior', which was not"
     ):
-        checking.check(Length("x", 1.0, (), within=segment), [], [series])
+        checking.check(Distance("x", 1.0, (), within=segment), [], [series])
 
 
 def test_every_object_on_a_volume_tells_it(tmp_path):
     study = exams.write_exam(tmp_path, shape=(4, 12, 12))
-    analysis = exams.analysis_of(study, study.series[0], Length(TITLE, 41.5, ends()))
+    analysis = exams.analysis_of(study, study.series[0], Distance(TITLE, 41.5, ends()))
     written = dict(write_objects(analysis))
     assert set(written) == {"seg", "sr", "sc", "pdf"}
     page = PdfReader(BytesIO(written["pdf"].EncapsulatedDocument)).pages[0].extract_text()
@@ -127,7 +127,7 @@ def test_every_object_on_a_volume_tells_it(tmp_path):
 def test_the_objects_on_a_film_tell_it(tmp_path):
     study = films.write_films(tmp_path, [films.drawn()])
     uid = films.instances(study)[0].sop_instance_uid
-    length = Length(TITLE, 41.5, ends(), image=uid)
+    length = Distance(TITLE, 41.5, ends(), image=uid)
     written = dict(write_objects(films.analysis_of(study, length)))
     page = PdfReader(BytesIO(written["pdf"].EncapsulatedDocument)).pages[0].extract_text()
     assert "41.50" in page and TITLE in page

@@ -420,7 +420,7 @@ def test_pdf_embeds_its_fonts_and_warns(tmp_path):
         "NOT FOR DIAGNOSIS",
         "Roe, Jane",
         "anterior",
-        "The program raised no warning",
+        "No technical warning",
         "SHA-256 5f5f5f5f5f5f",
     ):
         assert words in text

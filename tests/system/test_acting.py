@@ -15,7 +15,7 @@ from hilum.service.roles import Role
 from hilum.service.supervisor import EVERY_ROLE
 from hilum.transport.sender import send
 from hilum_lab.network.processes import LOOPBACK, available_port
-from plugin import install_moody
+from plugin import install_moody, may_write
 from tests.archives import Orthanc
 
 from .site import Running, running
@@ -63,6 +63,7 @@ def test_it_is_fetched_once_and_analysed_once_whatever_dies(tmp_path: Path, diar
             receiver={"port": listener, "low_water_mb": 0},
             destination=[{"name": "pacs", **node}, folder],
             rule=[{"module": "moody", "send_to": ["pacs"]}],
+            host=[may_write(tmp_path / "plugin")],
         ) as hilum:
             number = fetch(hilum, "A99")
             kill_gateway(hilum)

@@ -10,6 +10,7 @@ from hilum.cli import app
 from hilum.config import load
 from hilum.dicom.instance import Instance
 from hilum.people.roles import UserRole
+from hilum.service.supervisor import EVERY_ROLE
 from plugin import BRIGHT, install_plugin
 from tests.browser import CHROMIUM, Reader
 from tests.signing_in import browse_as
@@ -32,7 +33,10 @@ def test_a_mended_rule_reaches_what_it_has_missed(
     settings = site_for(tmp_path, "bright-volume")
     settings["destination"][0]["folder"] = str(tmp_path / "out")
     settings["rule"][0] |= {"series": {"SeriesDescription": "^Hipo"}, "study_quiet_seconds": 1}
-    with running(tmp_path, in_file=True, **settings) as hilum, Reader(width=1280) as reader:
+    with (
+        running(tmp_path, EVERY_ROLE, in_file=True, **settings) as hilum,
+        Reader(width=1280) as reader,
+    ):
         for files, uid in zip(exams, (first, second), strict=True):
             hilum.send(files)
             assert hilum.settled(uid).workitems[0].state == "not applicable"
@@ -52,6 +56,8 @@ def test_a_mended_rule_reaches_what_it_has_missed(
         page.check(f"#tick-{address}")
         page.get_by_role("button", name="Run the ticked ones").click()
         page.wait_for_selector("text=Asked for 1 study")
+        made = load(hilum.file.path).rule[0].key
+        hilum.until(lambda: hilum.records.workitems.last_run(first, made), "its run")
         study = hilum.settled(first)
         assert [item.state for item in study.workitems if item.kind == "run"] == ["completed"]
         assert load(hilum.file.path).rule[0].series == {"SeriesDescription": "^Hippo"}
@@ -60,7 +66,6 @@ def test_a_mended_rule_reaches_what_it_has_missed(
         shown = CliRunner().invoke(app, [*command, "--rule", "bright-volume", "--dry-run"])
         assert (second in shown.output, first in shown.output) == (True, False)
         assert CliRunner().invoke(app, command).exit_code == 0
-        made = load(hilum.file.path).rule[0].key
         hilum.until(lambda: hilum.records.workitems.last_run(second, made), "its run")
         hilum.settled(second)
     assert {ds.StudyInstanceUID for ds in delivered(tmp_path)} == {first, second}

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from hilum import Finding, Input, Measurement, Segment, Series, codes
+import numpy as np
+
+from hilum import Box, Finding, Input, Measurement, Segment, Series, codes
 
 
 class BrightPart:
@@ -17,3 +19,7 @@ class BrightPart:
         bright = Segment(mask, codes.BRAIN, "Bright")
         yield bright
         yield Measurement(codes.VOLUME, bright.volume_ml, codes.MILLILITRE, of=bright)
+        places = np.argwhere(mask.array)  # (slice, row, column) of each bright voxel
+        ends = np.array([places.min(axis=0), places.max(axis=0)])
+        first, last = volume.map_indices_to_reference(ends).tolist()  # (x, y, z) in mm
+        yield Box((tuple(first), tuple(last)), codes.BRAIN, "Around the bright part")

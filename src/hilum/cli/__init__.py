@@ -16,6 +16,8 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     assess,
     pausing,
     modules,
+    environments,
+    new,
     patients,
     backup,
     export,

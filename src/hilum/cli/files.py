@@ -35,6 +35,14 @@ def _patterns(pairs: Iterable[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
+def _parameters(pairs: Iterable[str]) -> dict[str, str]:
+    """What the module's parameters are: each of `pairs` is NAME=VALUE."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise HilumError(f"--parameter {pair}: give NAME=VALUE, such as threshold=0.4")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
 @app.command()
 def run(
     module: Annotated[str, typer.Argument(help="Name, as `hilum modules` lists it.")],
@@ -50,6 +58,9 @@ def run(
     tilt: Annotated[
         str, typer.Option(help="Slices of a tilted gantry: refuse or resample.")
     ] = "refuse",
+    parameter: Annotated[
+        list[str] | None, typer.Option(help="A parameter of the module: name=value.")
+    ] = None,
     models: Models = None,
     traceback: Annotated[
         bool,
@@ -65,8 +76,11 @@ def run(
 
     _require(folder)
     patterns = _patterns(series or [])
+    parameters = _parameters(parameter or [])
     with progress_of_steps(say) as progress:
-        reports = analyse_folder(module, folder, output, patterns, models, progress, tilt)
+        reports = analyse_folder(
+            module, folder, output, patterns, models, progress, tilt, parameters
+        )
     if as_json:
         print_json(reports)
     else:

@@ -9,10 +9,10 @@ from hilum.config.site import Site
 from hilum.engine import exchange
 from hilum.findings import Findings
 from hilum.inbox.room import with_room
+from hilum.recipients import recipients
 from hilum.records import Records
 from hilum.records.models import Workitem
 from hilum.records.states import EventKind
-from hilum.routing import recipients
 from hilum.workitems import Workitems, module_of
 
 

@@ -68,7 +68,7 @@ N = TypeVar("N", int, float)
 COLUMNS = tuple(field.name for field in fields(Norm))
 
 
-class Table:
+class NormTable:
     """One file of norms, for one module and its weights.
 
     Raises `ConfigurationError` for a file that cannot be used; the text names line and column.
@@ -123,7 +123,7 @@ class Norms:
     """All tables of a site."""
 
     def __init__(self, settings: Sequence[NormsSettings]) -> None:
-        self.tables = tuple(map(Table, settings))
+        self.tables = tuple(map(NormTable, settings))
 
     def notes(self, module: ModuleFacts, patient: Dataset, findings: Findings) -> tuple[Note, ...]:
         """A note for each followed volume that a table of `module` is about; none without a table.

@@ -1,15 +1,25 @@
 """The types of single settings (AE titles, addresses, patterns), and the base of all sections."""
 
 import ipaddress
+import json
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+)
 
 from hilum.config.patterns import compiled
+
+LONGEST_VALUES = 8000  # characters of values that a module is given
 
 
 def ae_title(value: str) -> str:
@@ -76,6 +86,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _short_json(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if (length := len(json.dumps(value))) > LONGEST_VALUES:
+        raise ValueError(f"{length} characters as JSON; {LONGEST_VALUES} are allowed")
+    return value
+
+
 def _file(value: object) -> object:
     return value or None  # "" stands for none, as `hilum init` writes it
 
@@ -88,6 +104,7 @@ AETitle = Annotated[str, AfterValidator(ae_title)]
 Regex = Annotated[str, AfterValidator(_regex)]
 Network = Annotated[str, AfterValidator(_network)]
 FileMode = Annotated[str, Field(pattern=r"^0?6[0-7]{2}$")]  # its owner, who checks it, reads it
+JSONValues = Annotated[dict[str, JsonValue], AfterValidator(_short_json)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 

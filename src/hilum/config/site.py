@@ -13,6 +13,7 @@ from hilum.config.audit import AuditSettings
 from hilum.config.console import Console
 from hilum.config.fields import (
     AETitle,
+    JSONValues,
     Keyword,
     Name,
     Network,
@@ -20,6 +21,7 @@ from hilum.config.fields import (
     Regex,
     Settings,
 )
+from hilum.config.findings import When
 from hilum.config.kinds import (
     AnyDestination,
     AnyHost,
@@ -191,10 +193,17 @@ class Rule(Settings):
         "module; the result says so, and its outlines lie on the slices as they were made.",
     )
 
+    parameters: JSONValues = Field(
+        default_factory=dict,
+        description="Parameters of the module, by name; a wrong name is refused with the nearest.",
+    )
+
     @property
     def key(self) -> str:
-        """What makes two rules the same: the module and the series they give it."""
-        return derived_uid(self.module, json.dumps([self.series, self.inputs], sort_keys=True))
+        """What makes two rules the same: the module, its parameters, and the series it is given."""
+        own = [self.parameters] if self.parameters else []
+        given = json.dumps([self.series, self.inputs, *own], sort_keys=True)
+        return derived_uid(self.module, given)
 
 
 class Route(Settings):
@@ -205,6 +214,11 @@ class Route(Settings):
     )
     outcome: Literal["any", "result", "refusal"] = Field(
         "any", description="Take every outcome, only results, or only refusals."
+    )
+    when: When | None = Field(
+        None,
+        description="Take only results with such a finding: { urgent = true }, { outcome = "
+        '"Pneumonia" } or { measurement = "Volume", above = 30 }.',
     )
     images: bool = Field(
         False, description="Send the analysed images, too, for archives that do not have them."

@@ -16,9 +16,15 @@ UNITS = {
 
 def needs_in_words(need: Need) -> list[tuple[str, str]]:
     """Each condition and its limits."""
+    words = list(_conditions(need))
+    return [*words, ("If there is none", "the module runs without it")] if need.optional else words
+
+
+def _conditions(need: Need) -> Iterator[tuple[str, str]]:
     if isinstance(need, Films):
-        return [("Images", f"all radiographs of a study ({' or '.join(need.modalities)})")]
-    return list(_of_input(need))
+        yield "Images", f"all radiographs of a study ({' or '.join(need.modalities)})"
+    else:
+        yield from _of_input(need)
 
 
 def _of_input(need: Input) -> Iterator[tuple[str, str]]:
@@ -28,6 +34,14 @@ def _of_input(need: Input) -> Iterator[tuple[str, str]]:
     yield "Number of slices", "any" if is_open else f"{low} to {high}"
     limits: list[tuple[str, Range | None]] = [(name, getattr(need, name)) for name in UNITS]
     yield from starmap(_limit, ((name, limit) for name, limit in limits if limit is not None))
+    for keyword, pattern in need.header.items():
+        yield keyword, f"matches {pattern}"
+    if need.orientation:
+        yield "Orientation", need.orientation
+    if need.contrast is not None:
+        yield "Contrast agent", "given" if need.contrast else "not given"
+    if need.objection:
+        yield "Further conditions", "as the module says"
     if need.volume:
         is_laid = need.tilt == "resample"
         yield "Tilted gantry", "laid on a right-angled grid" if is_laid else "refused"

@@ -3,6 +3,9 @@
 Codes come from here and nowhere else: one quoted from memory turned out to be *Limbic lobe*.
 """
 
+import re
+from typing import Any
+
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
@@ -20,6 +23,9 @@ POSTERIOR = Code("255551008", "SCT", "Posterior")
 LEFT = Code("7771000", "SCT", "Left")
 RIGHT = Code("24028007", "SCT", "Right")
 ANATOMICAL_STRUCTURE = Code("91723000", "SCT", "Anatomical Structure")
+LESION = Code("52988006", "SCT", "Lesion")
+MASS = Code("4147007", "SCT", "Mass")
+NODULE = Code("27925004", "SCT", "Nodule")
 COVID_19 = Code("840539006", "SCT", "COVID-19")
 PNEUMONIA = Code("233604007", "SCT", "Pneumonia")
 NORMAL = Code("17621005", "SCT", "Normal")
@@ -35,6 +41,10 @@ ASYMMETRY = Code("asymmetry", OWN_SCHEME, "Asymmetry, left - right")
 CHANGE = Code("change", OWN_SCHEME, "Change since an earlier exam")
 CHANGE_PER_YEAR = Code("change-per-year", OWN_SCHEME, "Change per year since an earlier exam")
 MEASUREMENT_UNCERTAINTY = Code("371884006", "SCT", "+/-, range of measurement uncertainty")
+LENGTH = Code("410668003", "SCT", "Length")
+ANGLE = Code("1483009", "SCT", "Angle")
+MILLIMETRE = Code("mm", "UCUM", "mm")
+DEGREE = Code("deg", "UCUM", "Degree")
 CUBIC_MILLIMETRE = Code("mm3", "UCUM", "cubic millimeter")
 MILLILITRE = Code("ml", "UCUM", "milliliter")
 PERCENT = Code("%", "UCUM", "Percent")
@@ -79,6 +89,7 @@ SOURCE_SERIES_FOR_SEGMENTATION = Code("121232", "DCM", "Source series for segmen
 ILLUSTRATION_OF_ROI = Code("121200", "DCM", "Illustration of ROI")
 ALGORITHM_NAME = Code("111001", "DCM", "Algorithm Name")
 ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
+ALGORITHM_PARAMETERS = Code("111002", "DCM", "Algorithm Parameters")
 ALGORITHM_FAMILY = Code("111000", "DCM", "Algorithm Family")
 ARTIFICIAL_INTELLIGENCE = Code("123110", "DCM", "Artificial Intelligence")
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
@@ -107,6 +118,29 @@ BODY_PARTS = {
     EVIDENCE_IN_LUNGS: "CHEST",
 }
 MODALITIES = {"CR": COMPUTED_RADIOGRAPHY, "DX": DIGITAL_RADIOGRAPHY}
+
+
+def find(words: str, most: int = 20) -> tuple[Code, ...]:
+    """The codes of the standard whose meaning has all of `words`, the nearest first.
+
+    They come from pydicom's tables of PS3.16. A side is no part of most codes: "left kidney" gives
+    that of the kidney, and `LEFT` is the side. Empty where there is none.
+    """
+    from pydicom.sr._concepts_dict import concepts
+
+    given = set(re.findall(r"\w+", words.lower()))
+    wanted = given - {LEFT.meaning.lower(), RIGHT.meaning.lower()} or given
+    found: dict[tuple[str, str], tuple[int, str]] = {}
+    tables: Any = concepts  # by scheme, keyword and value: the meaning, and its context groups
+    for scheme, by_keyword in tables.items():
+        for by_value in by_keyword.values():
+            for value, (meaning, _groups) in by_value.items():
+                has = re.findall(r"\w+", meaning.lower())
+                if wanted and wanted <= set(has):
+                    rank = (len(has), meaning)
+                    found[scheme, value] = min(found.get((scheme, value), rank), rank)
+    nearest = sorted(found, key=lambda code: (*found[code], code))[:most]
+    return tuple(Code(value, scheme, found[scheme, value][1]) for scheme, value in nearest)
 
 
 def item(code: Code) -> Dataset:

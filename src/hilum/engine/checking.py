@@ -4,7 +4,7 @@ The finding itself was checked where it was made; whether it is about this input
 be known only here.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import GeneratorType
 
@@ -14,9 +14,10 @@ from highdicom import Volume
 from hilum.dicom.film import Film
 from hilum.dicom.series import Series
 from hilum.errors import FindingError, line_of_module
-from hilum.findings import Finding, Findings, image_of, referred_to
+from hilum.findings import Finding, Findings, Shape, image_of, referred_to, with_parts
 
-SAME_PLACE = 1e-3  # mm by which the mask's first and last voxels may be off
+SAME_PLACE = 1e-3  # mm by which the mask's first and last voxels may be off, or a place outside
+HALF = 0.5  # of a pixel: what lies between its centre and its edge
 
 Inputs = Sequence[Series | tuple[Film, ...]]
 
@@ -49,12 +50,14 @@ def check(finding: object, before: Sequence[Finding], inputs: Inputs) -> None:
     for name, value in vars(finding).items():
         if isinstance(value, Volume):
             _check_grid(f"the {name} of {_name(finding)}", value, inputs)
+    if isinstance(finding, Shape):
+        _check_places(finding, inputs)
     image = image_of(finding)
     if image is not None and image not in _images(inputs):
         kind = type(finding).__name__
         raise FindingError(f"the image of this {kind}, {image}, is not among the input's images")
     for of in referred_to(finding):
-        if not any(of is earlier for earlier in before):
+        if not any(of is earlier for earlier in with_parts(before)):
             raise FindingError(f"it is of {_name(of)}, which was not yielded before it")
 
 
@@ -77,6 +80,33 @@ def _check_grid(what: str, volume: Volume, inputs: Inputs) -> None:
             f"{what} lies {off:.3g} mm off the grid of the series: make it with"
             " series.volume().with_array(mask)"
         )
+
+
+def _check_places(shape: Shape, inputs: Inputs) -> None:
+    """All of it lies within the image that it names, else within the first input."""
+    what = f"the {type(shape).__name__.lower()} {shape.label!r} lies"
+    if shape.image is not None:
+        sizes = {uid: size for given in inputs for uid, size in _sizes(given)}
+        rows, columns = sizes.get(shape.image) or (np.inf, np.inf)
+        last = np.array([columns, rows]) - HALF
+        places = np.array(shape.points)
+    else:
+        series = inputs[0]
+        if not isinstance(series, Series):
+            raise FindingError(f"{what} on no image, and the module is given films")
+        if not series.frames or series.stack.spacing is None:
+            raise FindingError(f"{what} in no volume: the input forms none")
+        last = np.array(series.shape) - HALF
+        inverse = np.linalg.inv(series.affine)
+        places = np.array(shape.points) @ inverse[:3, :3].T + inverse[:3, 3]
+    if (places < -HALF - SAME_PLACE).any() or (places > last + SAME_PLACE).any():
+        raise FindingError(f"{what} outside the images")
+
+
+def _sizes(given: Series | tuple[Film, ...]) -> Iterator[tuple[str, tuple[int, int] | None]]:
+    """SOP Instance UIDs, rows and columns."""
+    instances = given.instances if isinstance(given, Series) else [f.instance for f in given]
+    return ((instance.sop_instance_uid, instance.size) for instance in instances)
 
 
 def _images(inputs: Inputs) -> set[str]:

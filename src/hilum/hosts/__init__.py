@@ -6,25 +6,31 @@ hilum.toml names run in a child process of the worker.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from hilum.config.fields import JSONValues
 from hilum.config.kinds import HostSettings
 from hilum.config.site import Site, Worker
 from hilum.dicom.parts import Part
 from hilum.kinds import HOSTS
+from hilum.module import installed_module
 
 CHILD = "child"  # the kind for modules that hilum.toml gives no other
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run: the frames of each input, the folder for the findings, the weights to be used."""
+    """One run: the frames of each input, the folder for the findings, the weights to be used.
+
+    `parameters` are those that the rule sets.
+    """
 
     inputs: Mapping[str, Sequence[Part]]
     out: Path
     weights_sha256: str
+    parameters: JSONValues = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,24 @@ def host_of(site: Site, module: str) -> Host:
     """The host of `module` at this site, not started yet."""
     chosen = {settings.module: settings for settings in site.host}
     return open_host(
-        chosen.get(module) or in_child(module), Place(site.worker, site.models, site.data.resolve())
+        chosen.get(module) or usual(module, site.models),
+        Place(site.worker, site.models, site.data.resolve()),
     )
+
+
+def usual(module: str, models: Path | None = None, **values: Any) -> HostSettings:
+    """The settings by which `module` runs where hilum.toml gives it no host.
+
+    It says itself where it runs by its attribute `host`; `values` are those of a child process.
+    """
+    try:
+        kind = getattr(installed_module(module, models), "host", CHILD)
+    except KeyError:
+        kind = CHILD  # which says that there is none
+    if kind == CHILD:
+        return in_child(module, **values)
+    settings: HostSettings = HOSTS.load(kind).settings(module=module)
+    return settings
 
 
 def in_child(module: str, **values: Any) -> HostSettings:

@@ -3,15 +3,21 @@
 It is forked by a fork server, so it has one thread, and holds what was imported and nothing else.
 """
 
+import json
 import os
 import socket
 import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
+from hilum.environments import InEnvironment
+from hilum.errors import ModuleError
 from hilum.hosts.channel import Ended, ModuleAnswer, handed_over, send
+from hilum.hosts.elsewhere import Elsewhere, Interpreter
 from hilum.hosts.inside import serve
 from hilum.hosts.walls import Reach, Wall, limits
 from hilum.module import Module, installed_module
@@ -25,7 +31,7 @@ class ChildPlan:
     """What the process of a module is to be.
 
     `needs_walls`: it does not start where the machine lacks a wall. `abi` is the newest Landlock
-    that is used.
+    that is used. `interpreter` is what runs a module that has an environment of its own.
     """
 
     module: str
@@ -34,6 +40,7 @@ class ChildPlan:
     reach: Reach
     needs_walls: bool
     abi: int
+    interpreter: Interpreter | None = None
 
 
 def begin(plan: ChildPlan, pipe: socket.socket) -> None:
@@ -49,6 +56,7 @@ def begin(plan: ChildPlan, pipe: socket.socket) -> None:
     tempfile.tempdir = str(plan.reach.scratch)
     os.chdir(plan.reach.scratch)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    elsewhere = _elsewhere(plan)
     try:
         missing = plan.reach.confine(plan.abi)
     except OSError as error:
@@ -57,7 +65,7 @@ def begin(plan: ChildPlan, pipe: socket.socket) -> None:
         if missing and plan.needs_walls:
             send(pipe, _refused("; ".join(wall.value for wall in missing)))
         else:
-            serve(lambda: _loaded(plan), pipe, shelf, _told(missing))
+            serve(lambda: _loaded(plan, elsewhere), pipe, shelf, _told(missing))
     os._exit(0)  # without the last words of what was inherited
 
 
@@ -74,8 +82,37 @@ def _environment(plan: ChildPlan) -> Mapping[str, str]:
     }
 
 
-def _loaded(plan: ChildPlan) -> Module:
-    return installed_module(plan.module, plan.models)()
+def describe(plan: ChildPlan, answer: Connection) -> None:
+    """Tell what the module in an environment says of itself, or why it says nothing, and end."""
+    die_with_parent()
+    os.setsid()
+    limits.close_all_but({0, 1, 2, answer.fileno()})
+    limits.forget_environment(_environment(plan))
+    os.chdir(plan.reach.scratch)
+    elsewhere = _elsewhere(plan)
+    assert elsewhere is not None
+    try:
+        told: Mapping[str, Any] = {"module": elsewhere.loaded()}
+    except ModuleError as error:
+        told = {"problem": str(error)}
+    answer.send_bytes(json.dumps(told).encode())
+    os._exit(0)
+
+
+def _elsewhere(plan: ChildPlan) -> Elsewhere | None:
+    """The process of the module's own interpreter, which we fork while we still may."""
+    if plan.interpreter is None:
+        return None
+    return Elsewhere(plan.interpreter, plan.reach.memory_mb, plan.abi)
+
+
+def _loaded(plan: ChildPlan, elsewhere: Elsewhere | None) -> Module:
+    module = installed_module(plan.module, plan.models)
+    if elsewhere is None:
+        return module()
+    elsewhere.loaded()
+    assert issubclass(module, InEnvironment)
+    return module(elsewhere.ask)
 
 
 def _told(missing: tuple[Wall, ...]) -> str:

@@ -18,7 +18,15 @@ from contextlib import suppress
 from enum import Enum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+)
 
 from hilum.dicom.held import HeldFile
 from hilum.dicom.parts import Part
@@ -62,6 +70,7 @@ class Order(_Message):
 
     number: int
     weights_sha256: str
+    parameters: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 def _on_one_line(text: str) -> str:

@@ -20,17 +20,19 @@ from pydantic import Field
 
 from hilum.config.kinds import HostSettings
 from hilum.engine import exchange
-from hilum.errors import MachineError, ModuleCancelled, ModuleCrashed, ModuleError
+from hilum.environments import InEnvironment
+from hilum.errors import HilumError, MachineError, ModuleCancelled, ModuleCrashed, ModuleError
 from hilum.hosts import Job, Place
 from hilum.hosts.beginning import ChildPlan, begin
 from hilum.hosts.channel import Ended, ModuleAnswer, Order, give, hand_over, heard, pair, send
+from hilum.hosts.elsewhere import interpreter_of
 from hilum.hosts.reaching import files_of, is_ours
 from hilum.hosts.scratch import empty, make_scratch, printed, remove, tail
 from hilum.hosts.shelf import Shelf, shelf_bytes
 from hilum.hosts.walls import Reach, files
 from hilum.inbox import write_durably
 from hilum.inbox.room import free_mib, no_room
-from hilum.module import installed_module
+from hilum.module import Module, installed_module
 from hilum.process import children_deaf_to_ctrl_c, fork_server
 
 START_SECONDS = 120
@@ -56,6 +58,10 @@ class ChildHostSettings(HostSettings):
         (), description="Folders beside its own files that the module may read and write."
     )
     gpu: bool = Field(False, description="Whether the module may use the graphics processors.")
+    fresh: bool = Field(
+        False,
+        description="Whether each study gets a fresh process, which knows nothing of the others.",
+    )
 
 
 class ChildHost:
@@ -78,7 +84,11 @@ class ChildHost:
         if self._child is not None and self._child.is_in_order():
             return
         self.close()  # what a dead child has left
-        self._child = _Child(self._settings, self._place, self._abi)
+        try:
+            module = installed_module(self.name, self._place.models)
+        except KeyError as error:
+            raise ModuleError(f"there is no module {self.name!r} any more") from error
+        self._child = _Child(module, self._settings, self._place, self._abi)
 
     def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Run `job`; as soon as it is not wanted any more, the child is killed.
@@ -100,6 +110,10 @@ class ChildHost:
                 self._attempt(job, is_wanted)
             except (MachineError, _ModuleDied) as error:
                 raise ModuleCrashed(f"{error}; a fresh process failed, too") from error
+        finally:
+            if self._settings.fresh:
+                self.close()
+                self.start()  # it loads until the next study comes
 
     def _attempt(self, job: Job, is_wanted: Callable[[], bool]) -> None:
         self.start()
@@ -113,13 +127,13 @@ class ChildHost:
             self.start()  # warm for the next one
             raise
         except ModuleCrashed:
-            _keep_last_words(self._child.last_words(), job.out)
+            keep_last_words(self._child.last_words(), job.out)
             self.close()
             raise
         except BaseException:
             self.close()  # what it says next might be taken for an answer to the next run
             raise
-        if answer.ended is Ended.EXHAUSTED:
+        if answer.ended in (Ended.EXHAUSTED, Ended.NO_ROOM):
             self.close()
         _raise(answer)
 
@@ -130,7 +144,7 @@ class ChildHost:
             self._child = None
 
 
-def _keep_last_words(words: str, out: Path) -> None:
+def keep_last_words(words: str, out: Path) -> None:
     """What a module printed before it died stands where a traceback would."""
     if words:
         out.mkdir(parents=True, exist_ok=True)
@@ -139,6 +153,10 @@ def _keep_last_words(words: str, out: Path) -> None:
 
 class _ModuleDied(ModuleCrashed):
     """The child died by itself, or says what makes no sense: an earlier run may be to blame."""
+
+
+def _order(number: int, job: Job) -> Order:
+    return Order(number=number, weights_sha256=job.weights_sha256, parameters=job.parameters)
 
 
 def _raise(answer: ModuleAnswer) -> None:
@@ -156,14 +174,20 @@ def _raise(answer: ModuleAnswer) -> None:
 class _Child:
     """One process, from its start to its end."""
 
-    def __init__(self, settings: ChildHostSettings, place: Place, abi: int) -> None:
+    def __init__(
+        self, module: type[Module], settings: ChildHostSettings, place: Place, abi: int
+    ) -> None:
         self._runs = 0
         self._is_loaded = False
+        self._scratch = make_scratch()
+        try:
+            plan = _plan(module, settings, place, self._scratch, abi)
+        except HilumError:
+            remove(self._scratch)
+            raise
         self._shelf = Shelf(shelf_bytes(place.limits.memory_mb))
         self._output = None if place.shows_output else printed()
-        self._scratch = make_scratch()
-        plan = _plan(settings, place, self._scratch, abi)
-        self._has_processes = plan.reach.processes
+        self._has_processes = plan.reach.processes or plan.interpreter is not None
         self._name = settings.module
         self._pipe, theirs = pair()
         self._process = fork_server(begin.__module__, shared=True).Process(
@@ -177,9 +201,13 @@ class _Child:
         os.close(tie)
 
     def is_in_order(self) -> bool:
-        """Whether it lives, and has said nothing that it was not asked for."""
+        """Whether it lives, has its folder, and has said nothing that it was not asked for.
+
+        Systems remove temporary files that are old, and a child waits for days; its walls let it
+        into no other folder.
+        """
         spoke = self._is_loaded and _has_said_something(self._pipe, 0)
-        return self._process.is_alive() and not spoke
+        return self._process.is_alive() and self._scratch.is_dir() and not spoke
 
     def run(self, job: Job, seconds: float, is_wanted: Callable[[], bool]) -> ModuleAnswer:
         """Its answer to `job`; raises as soon as there will be none."""
@@ -193,7 +221,7 @@ class _Child:
         self._pipe.settimeout(min(seconds, GIVE_SECONDS))
         try:
             give(self._pipe, job.inputs)
-            send(self._pipe, Order(number=self._runs, weights_sha256=job.weights_sha256))
+            send(self._pipe, _order(self._runs, job))
         except OSError as error:
             raise _ModuleDied("the module's process died before the run") from error
         return self._answer(seconds, "ran", is_wanted)
@@ -271,26 +299,26 @@ def _has_said_something(pipe: socket.socket, seconds: float) -> bool:
     return bool(poll.poll(1000 * seconds))
 
 
-def _plan(settings: ChildHostSettings, place: Place, scratch: Path, abi: int) -> ChildPlan:
-    """What the child is to be.
-
-    Raises
-    ------
-    ModuleError
-        There is no module of that name.
-    """
-    try:
-        module = installed_module(settings.module, place.models)
-    except KeyError as error:
-        raise ModuleError(f"there is no module {settings.module!r} any more") from error
-    reach = Reach(
-        scratch,
-        tuple(files_of(module, place.models, place.data)),
-        tuple(folder.resolve() for folder in settings.folders),
-        settings.network,
-        bool(getattr(module, "processes", False)),
-        settings.gpu,
-        place.limits.memory_mb,
-    )
+def _plan(
+    module: type[Module], settings: ChildHostSettings, place: Place, scratch: Path, abi: int
+) -> ChildPlan:
+    """What the child is to be."""
+    own = tuple(files_of(module, place.models, place.data))
+    folders = tuple(folder.resolve() for folder in settings.folders)
+    memory = place.limits.memory_mb
     needs = settings.walls == "required" and not is_ours(module)
-    return ChildPlan(settings.module, place.models, place.limits.threads, reach, needs, abi)
+    given = (folders, settings.network, _has_processes(module), settings.gpu, memory)
+    interpreter = None
+    reach = Reach(scratch, own, *given)
+    if issubclass(module, InEnvironment):
+        interpreter = interpreter_of(module, reach, needs)
+        reach = Reach(scratch, own, memory_mb=memory)  # what the site gives is for the module
+    threads = place.limits.threads
+    models = place.models and place.models.resolve()  # the child goes to another folder
+    return ChildPlan(settings.module, models, threads, reach, needs, abi, interpreter)
+
+
+def _has_processes(module: type[Module]) -> bool:
+    if issubclass(module, InEnvironment):
+        return module.environment.processes
+    return bool(getattr(module, "processes", False))

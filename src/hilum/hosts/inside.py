@@ -14,6 +14,7 @@ from functools import partial
 
 import numpy as np
 
+from hilum.config.fields import JSONValues
 from hilum.dicom.film import Film
 from hilum.dicom.parts import Part
 from hilum.dicom.series import Series
@@ -30,10 +31,11 @@ from hilum.hosts.channel import (
     let_go,
     send,
 )
+from hilum.hosts.elsewhere import ToldElsewhere
 from hilum.hosts.shelf import Letter, put
 from hilum.hosts.walls.deeds import deed_of, named
 from hilum.inbox.room import is_full
-from hilum.module import Module, facts_of, inputs_of, package_of
+from hilum.module import Module, facts_of, inputs_of, package_of, parameters_of
 from hilum.wording import counted
 
 EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, then `hilum retry WORKITEM`"
@@ -42,26 +44,41 @@ Inputs = Mapping[str, Sequence[Part]]
 Pictures = dict[str, np.ndarray]
 
 
-def run_here(module: Module, given: Inputs, pictures: Pictures) -> Findings:
+def run_here(
+    module: Module, given: Inputs, pictures: Pictures, parameters: JSONValues | None = None
+) -> Findings:
     """Run `module` in this process on the images that are `given` for each input.
 
-    `pictures` takes those of the films, also where the module raises. Input that cannot be
+    `pictures` takes those of the films, also where the module raises. `parameters` are those that
+    the rule sets. Input that cannot be
     read as the module needs it gives a `Refusal`, not an error; what the machine lacks raises
     `MachineError`, because no image is to blame.
     """
-    inputs: dict[str, Series | tuple[Film, ...]] = {}
+    inputs: dict[str, Series | tuple[Film, ...] | None] = {}
     findings = Findings()
     try:
-        inputs = {name: need.read(given[name]) for name, need in inputs_of(module).items()}
+        needs = inputs_of(module)
+        inputs = {
+            name: need.read(given[name]) if name in given else None for name, need in needs.items()
+        }
         by_name = isinstance(module.needs, Mapping)
         run = partial(module.run, **inputs) if by_name else partial(module.run, *inputs.values())
-        findings = checked(run, tuple(inputs.values()), package_of(module))
-        findings = Findings((*findings.items, *_cautions(inputs.values())))
+        chosen = parameters_of(module, parameters or {})
+        run = run if chosen is None else partial(run, parameters=chosen)
+        findings = checked(run, _found(inputs), package_of(module))
+        findings = Findings((*findings.items, *_cautions(_found(inputs))))
     except DicomError as error:
         findings = Findings((Refusal("unreadable-input", f"The images cannot be used: {error}."),))
     finally:
-        pictures.update(_pictures(inputs.values(), findings))
+        pictures.update(_pictures(_found(inputs), findings))
     return findings
+
+
+def _found(
+    inputs: Mapping[str, Series | tuple[Film, ...] | None],
+) -> tuple[Series | tuple[Film, ...], ...]:
+    """The inputs without those that are optional and not there."""
+    return tuple(one for one in inputs.values() if one is not None)
 
 
 def _cautions(inputs: Iterable[Series | tuple[Film, ...]]) -> Iterator[Note]:
@@ -94,7 +111,8 @@ def serve(load: Callable[[], Module], pipe: socket.socket, shelf: int, remark: s
             weights = facts_of(module).weights_sha256
         except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
             # no patient's data are here yet, and a hospital's own network needs the whole reason
-            reason = str(error) if isinstance(error, ConfigurationError) else where(error)
+            said = isinstance(error, ConfigurationError | ToldElsewhere)
+            reason = str(error) if said else where(error)
             deed = deed_of(error)
             text = named(deed, reason) if deed else reason
             send(pipe, _failed(0, f"the module does not load: {text}"))
@@ -130,7 +148,8 @@ def _run(module: Module, run: Order, inputs: Inputs, memory: memoryview) -> Modu
     letter = Letter()
     ended, text = Ended.WELL, ""
     try:
-        items, arrays = exchange.as_items(run_here(module, inputs, pictures))
+        found = run_here(module, inputs, pictures, run.parameters)
+        items, arrays = exchange.as_items(found)
         letter = Letter(items, arrays, pictures)
         return ModuleAnswer(number=run.number, ended=ended, length=put(letter, memory))
     except Exception as error:  # noqa: BLE001 - around one workitem: a module may raise anything
@@ -142,6 +161,8 @@ def _run(module: Module, run: Order, inputs: Inputs, memory: memoryview) -> Modu
 
 
 def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
+    if isinstance(error, ToldElsewhere):
+        return error.ended, str(error)
     if is_full(error):
         return Ended.NO_ROOM, ""
     said = isinstance(error, MachineError)
@@ -153,4 +174,6 @@ def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
 
 
 def _traceback(error: BaseException) -> str:
+    if isinstance(error, ToldElsewhere):
+        return error.traceback
     return "".join(traceback.format_exception(error))

@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -16,21 +17,23 @@ _PREFIX = "hilum-module"
 def make_scratch() -> Path:
     """A new folder; those that killed workers have left are removed."""
     home = Path(tempfile.gettempdir())
-    for left in home.glob(f"{_PREFIX}-*-*-*"):
-        _, _, pid, started, *_ = left.name.split("-")
-        if pid.isdigit() and left.stat().st_uid == os.getuid() and not is_alive(int(pid), started):
-            shutil.rmtree(left, ignore_errors=True)
-    prefix = f"{_PREFIX}-{os.getpid()}-{own_start_time()}-"
+    kin = f"{_PREFIX}-{Path('/proc/self/ns/pid').stat().st_ino}"  # who sees the same processes
+    for left in home.glob(f"{kin}-*-*-*"):
+        pid, started, *_ = left.name.removeprefix(f"{kin}-").split("-")
+        if pid.isdigit() and not is_alive(int(pid), started):
+            shutil.rmtree(left, ignore_errors=True)  # that of another user stays
+    prefix = f"{kin}-{os.getpid()}-{own_start_time()}-"
     return Path(tempfile.mkdtemp(prefix=prefix))
 
 
 def empty(scratch: Path) -> None:
     """Remove all that lies in the folder. Links are removed, never followed."""
-    for path in scratch.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+    with suppress(FileNotFoundError):  # whoever cleans up temporary files was first
+        for path in scratch.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def remove(scratch: Path) -> None:

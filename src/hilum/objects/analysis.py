@@ -1,5 +1,6 @@
 """What the writers receive."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from pydicom.dataset import Dataset
 
+from hilum.config.fields import JSONValues
 from hilum.dicom.identity import Judgement, attributes, judge
 from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part
@@ -28,7 +30,7 @@ class Analysis:
     missing, or is None; `predecessor` holds the SOP (class, instance) UIDs of the result this one
     replaces. `pictures` holds `Film.picture` by SOP Instance UID; a film without one cannot be
     shown, because the writers decode no film. `left_out` says which images do not count because a
-    person decided so.
+    person decided so. `parameters` are those that the rule sets for the module.
     """
 
     workitem_id: str
@@ -42,6 +44,12 @@ class Analysis:
     predecessor: tuple[tuple[str, str], ...] = ()
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
+    parameters: JSONValues = field(default_factory=dict)
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The parameters that the rule sets, as a person reads them."""
+        return tuple(f"{name} = {json.dumps(v)}" for name, v in sorted(self.parameters.items()))
 
     @property
     def series(self) -> Series | None:

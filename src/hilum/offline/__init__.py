@@ -4,6 +4,7 @@ import math
 import re
 import shutil
 import time
+import tomllib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -27,11 +28,19 @@ from hilum.dicom.study import Study
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError, HilumError, where
 from hilum.findings import Findings
-from hilum.hosts import Host, Job, Place, in_child, open_host
+from hilum.hosts import Host, Job, Place, open_host, usual
 from hilum.hosts.child import TRACEBACK
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
-from hilum.module import Module, ModuleFacts, discover, facts_of, inputs_of, own_results_of
+from hilum.module import (
+    Module,
+    ModuleFacts,
+    discover,
+    facts_of,
+    inputs_of,
+    own_results_of,
+    parameters_of,
+)
 from hilum.objects import Analysis, Document, write_what_can_be
 from hilum.offline.reading import Progress, Reading, Remark, in_lines, read_folder, untold
 from hilum.offline.report import ReportState, ResultFile, StudyReport
@@ -57,12 +66,14 @@ def analyse_folder(
     models: Path | None = None,
     progress: Progress = untold,
     tilt: str = "refuse",
+    parameters: Mapping[str, str] | None = None,
 ) -> list[StudyReport]:
     """Run a module on every study below `folder`; one report per study, the oldest first.
 
     Results go to `output/study-<number>/`. A study without a matching series is a report without
     results, not an error. Files that belong to no study with images make one more report, the
-    first, in the state "passed over". `progress` is told how far each step is. `tilt` as in a rule.
+    first, in the state "passed over". `progress` is told how far each step is. `tilt` and
+    `parameters` as in a rule, the values as they stand in a settings file.
     """
     silence_libraries()
     installed, problems = discover(models)
@@ -70,7 +81,8 @@ def analyse_folder(
         why = problems.get(module_name, f"known: {', '.join(sorted(installed))}")
         raise ConfigurationError(f"no module {module_name!r}; {why}")
     module = installed[module_name]
-    rule = _rule(module, patterns, tilt)
+    rule = _rule(module, patterns, tilt, parameters or {})
+    parameters_of(module, rule.parameters)
     if output.exists() and any(output.iterdir()):
         # results of several runs, or persons, must not lie side by side
         raise ConfigurationError(f"{output} is not empty: choose another folder for the results")
@@ -86,7 +98,7 @@ def analyse_folder(
 
 def _opened(module_name: str, models: Path | None) -> Host:
     """A host on the machine of whoever tries the module: what it prints is seen."""
-    settings = in_child(module_name, walls="best-effort")
+    settings = usual(module_name, models, walls="best-effort")
     return open_host(settings, Place(UNLIMITED, models, shows_output=True))
 
 
@@ -149,8 +161,16 @@ def _day_and_uid(study: Study) -> tuple[str, str]:
     return next(filter(None, dates), ""), study.uid
 
 
-def _rule(module: type[Module], patterns: Mapping[str, str], tilt: str) -> Rule:
-    """What `--tilt` and `--series` say: KEYWORD=REGEX, or INPUT:KEYWORD=REGEX of several inputs."""
+def _rule(
+    module: type[Module],
+    patterns: Mapping[str, str],
+    tilt: str,
+    parameters: Mapping[str, str],
+) -> Rule:
+    """What `--tilt`, `--parameter` and `--series` say.
+
+    The last one is KEYWORD=REGEX, or INPUT:KEYWORD=REGEX of several inputs.
+    """
     inputs: dict[str, dict[str, str]] = {}
     for key, pattern in patterns.items():
         name, _, keyword = key.rpartition(":")
@@ -161,10 +181,19 @@ def _rule(module: type[Module], patterns: Mapping[str, str], tilt: str) -> Rule:
         inputs.setdefault(name or "series", {})[keyword] = pattern
     rule = {"module": module.name, "series": inputs.pop("series", {}), "inputs": inputs}
     try:
-        return parse({"rule": [{**rule, "tilt": tilt}]}).rule[0]
+        given = {name: _toml_value(text) for name, text in parameters.items()}
+        return parse({"rule": [{**rule, "tilt": tilt, "parameters": given}]}).rule[0]
     except ConfigurationError as error:
         text = str(error).replace("rule.0.tilt", "--tilt")
         raise ConfigurationError(re.sub(r"rule\.0\.\w+\.", "--series ", text)) from None
+
+
+def _toml_value(text: str) -> object:
+    """`text` as a settings file has it; what is no TOML is a text without its quotes."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
 
 
 def _contained(report: StudyReport, analyse: Callable[[], StudyReport]) -> StudyReport:
@@ -188,12 +217,12 @@ def _by_study(remarks: Iterable[Remark], exams: Collection[str]) -> dict[str, li
 
 
 def _run(
-    host: Host, inputs: Mapping[str, Sequence[Part]], facts: ModuleFacts, out: Path
+    host: Host, inputs: Mapping[str, Sequence[Part]], facts: ModuleFacts, rule: Rule, out: Path
 ) -> tuple[Findings, dict[str, np.ndarray]]:
     """The findings and pictures of a module; where it raises, its traceback is kept in `out`."""
     with TemporaryDirectory(dir=out) as between:  # what a module hands over is no result
         try:
-            host.run(Job(inputs, Path(between), facts.weights_sha256))
+            host.run(Job(inputs, Path(between), facts.weights_sha256, rule.parameters))
         except BaseException:
             host.close()  # or it would go on writing there
             for traceback in Path(between).glob(TRACEBACK):
@@ -230,7 +259,7 @@ def _analysed(
         for name, chosen in selection.chosen.items()
     }
     out.mkdir()
-    found, pictures = _run(host, inputs, facts, out)
+    found, pictures = _run(host, inputs, facts, rule, out)
     findings = compared(found, about, facts, earlier)
     analysis = Analysis(
         workitem_id=run_uid(rule, facts, selection.chosen),
@@ -242,6 +271,7 @@ def _analysed(
         pictures=pictures,
         reasons=_reasons(selection),
         incomplete=decision.incomplete,
+        parameters=rule.parameters,
     )
     lost: dict[str, str] = {}
     written = write_what_can_be(analysis, lost)

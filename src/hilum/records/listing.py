@@ -30,7 +30,7 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
-from hilum.summary import NoteSummary, in_words, refusal_in
+from hilum.summary import NoteSummary, UrgencySummary, in_words, refusal_in
 from hilum.verdict import Verdict
 
 ADDRESS = 12  # characters
@@ -137,7 +137,8 @@ def _found(item: WorkitemOutline) -> str:
     findings = item.findings or ()
     if refusal := refusal_in(findings):
         return f"refused: {refusal}"
-    words = (in_words(one) for one in findings if not isinstance(one, NoteSummary))
+    first = sorted(findings, key=lambda one: not isinstance(one, UrgencySummary))
+    words = (in_words(one) for one in first if not isinstance(one, NoteSummary))
     return "; ".join(filter(None, words))
 
 

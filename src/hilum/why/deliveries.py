@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from hilum.errors import RESTART
 from hilum.records.models import Delivery, Workitem
 from hilum.records.states import (
     ARRIVED,
@@ -87,7 +86,7 @@ def _owed_to_nobody(known: Known, item: Workitem, what: str) -> Explanation:
         command = f"hilum send-on {item.id[-SHOWN_DIGITS:]} --to DESTINATION"
         cure = Cure(CureKind.SEND_ON, "if it is to go to a destination after all", command)
         return Explanation(Cause.NOWHERE, said, cures=(cure,))
-    text = f"name destinations in send_to of its rule, {RESTART}: later results go there"
+    text = "name destinations in send_to of its rule: later results go there"
     cure = Cure(CureKind.CONFIGURE, text)
     said = f"{what} lies here, and no destination is to have it"
     return Explanation(Cause.NOWHERE, said, cures=(cure,))

@@ -44,6 +44,7 @@ NETWORK_FILES = (
     "/etc/ssl",
     "/run/systemd/resolve",
 )
+LOADERS = ("lib*/ld-*.so*", "lib/*/ld-*.so*")  # of programs (ld.so(8))
 PROGRAMS = ("/bin", "/sbin", "/usr/bin", "/usr/local/bin")
 
 
@@ -59,6 +60,7 @@ class Reach:
     """What a module's process may reach.
 
     `read` and `write` are folders and files, `scratch` is the folder for its temporary files.
+    `becomes` is the one program that it may turn into, by its real path.
     """
 
     scratch: Path
@@ -68,6 +70,7 @@ class Reach:
     processes: bool = False
     gpu: bool = False
     memory_mb: int = 8192
+    becomes: Path | None = None
 
     def confine(self, abi: int = files.NEWEST_ABI) -> tuple[Wall, ...]:
         """Raise every wall that this machine has; which it lacks. There is no way back.
@@ -89,7 +92,10 @@ class Reach:
         here = machine()
         if here is not None and Wall.CALLS not in missing:
             scoped = version >= files.SCOPES_FROM
-            denied = calls.rules(self.network, self.processes, self.gpu, scoped, os.getpid())
+            allowed = calls.Allowed(
+                self.network, self.processes, self.gpu, self.becomes is not None
+            )
+            denied = calls.rules(allowed, scoped, os.getpid())
             calls.install(calls.program(denied, here), here)
         return tuple(wall for wall in Wall if wall in missing)
 
@@ -101,12 +107,21 @@ class Reach:
         named += PROGRAMS if self.processes else ()
         for path in (*map(Path, named), *self.read):
             yield path, read
+        for path in self._programs():
+            yield path, read | files.EXECUTE
         for path in (self.scratch, *self.write):
             yield path, files.CHANGE
         for name in DEVICES:
             yield Path(name), files.READ_FILE | files.WRITE_FILE
         if self.gpu:
             yield from self._devices()
+
+    def _programs(self) -> Iterator[Path]:
+        """What it may turn into, and what the kernel starts a program with."""
+        if self.becomes:
+            yield self.becomes
+            for pattern in LOADERS:
+                yield from (path.resolve() for path in Path("/").glob(pattern))
 
     def _devices(self) -> Iterator[tuple[Path, int]]:
         for pattern in ("nvidia*", "dri/*", "kfd"):

@@ -153,19 +153,27 @@ class Denial(NamedTuple):
     only: ArgumentTest | None = None  # where given, only a call that passes it is denied
 
 
-def rules(network: bool, processes: bool, gpu: bool, scoped: bool, pid: int) -> Iterator[Denial]:
+class Allowed(NamedTuple):
+    """What a module may; `becoming` is to turn into the one program that Landlock leaves it."""
+
+    network: bool = False
+    processes: bool = False
+    gpu: bool = False
+    becoming: bool = False
+
+
+def rules(allowed: Allowed, scoped: bool, pid: int) -> Iterator[Denial]:
     """What is denied.
 
-    `network`, `processes`, `gpu`: what the module may. `scoped`: Landlock keeps signals inside.
-    `pid` is that of this process, which may signal itself.
+    `scoped`: Landlock keeps signals inside. `pid` is that of this process, which may signal itself.
     """
-    yield from _network(network)
-    yield from _processes(processes)
-    yield from _others(pid, processes and scoped)
+    yield from _network(allowed.network)
+    yield from _processes(allowed.processes, allowed.becoming)
+    yield from _others(pid, allowed.processes and scoped)
     for call in _between("truncate", "fchmodat2"):
         yield Denial(call, Deed.RIGHTS)
     for call in _between("shmget", "memfd_secret"):
-        if not (gpu and call == "memfd_create"):  # the drivers of NVIDIA share memory by it
+        if not (allowed.gpu and call == "memfd_create"):  # the drivers of NVIDIA share memory by it
             yield Denial(call, Deed.KERNEL)
     # Landlock below 3 lets a file be emptied by who may only read it.
     emptied = (_EMPTYING,)
@@ -196,7 +204,7 @@ def _network(allowed: bool) -> Iterator[Denial]:
         yield Denial(call, Deed.NETWORK)
 
 
-def _processes(allowed: bool) -> Iterator[Denial]:
+def _processes(allowed: bool, becoming: bool) -> Iterator[Denial]:
     # glibc then takes clone, whose flags can be seen.
     yield Denial("clone3", Deed.KERNEL)
     if allowed:
@@ -204,7 +212,8 @@ def _processes(allowed: bool) -> Iterator[Denial]:
         return
     yield Denial("clone", Deed.PROCESS, (ArgumentTest(0, (_THREAD,), _THREAD),))
     for call in ("fork", "vfork", "execve", "execveat"):
-        yield Denial(call, Deed.PROCESS)
+        if not (becoming and call == "execve"):
+            yield Denial(call, Deed.PROCESS)
 
 
 def _others(pid: int, signals: bool) -> Iterator[Denial]:

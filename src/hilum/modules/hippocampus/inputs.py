@@ -10,10 +10,10 @@ from pydicom.uid import (
     MRImageStorage,
 )
 
-from hilum.dicom.header import text_of
 from hilum.dicom.series import Series
 from hilum.findings import Note, Refusal
 from hilum.module import Input
+from hilum.module.conditions import contrast_agent
 
 MR_IMAGES = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 # sides and spacings of the training crops (24-58 mm, 1 mm), a little widened
@@ -35,7 +35,6 @@ HEAD = Input(
 # mm; beyond it a head's result is of low confidence, beyond HEAD's limit there is none
 THICK = 2.0
 LONGEST_T1_ECHO = 20.0  # ms; MPRAGE echoes last 2-5 ms, T2 and FLAIR ones 80 ms and more
-NO_AGENT = ("", "NONE", "NO", "N", "NIL", "NO CONTRAST", "WITHOUT")  # as devices write it
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def is_head(series: Series) -> bool:
 
 def refusal_by_header(header: Dataset) -> Refusal | None:
     """Why the acquisition itself is not what the network was made for, or None."""
-    if text_of(header, "ContrastBolusAgent").upper() not in NO_AGENT:
+    if contrast_agent(header):
         return Refusal(
             "contrast-agent",
             "the header names a contrast agent; the model knows only T1 images without contrast.",

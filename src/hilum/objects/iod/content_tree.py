@@ -20,6 +20,7 @@ HAS_ACQ_CONTEXT = "HAS ACQ CONTEXT"
 HAS_OBS_CONTEXT = "HAS OBS CONTEXT"
 HAS_CONCEPT_MOD = "HAS CONCEPT MOD"
 HAS_PROPERTIES = "HAS PROPERTIES"
+INFERRED_FROM = "INFERRED FROM"
 SELECTED_FROM = "SELECTED FROM"
 
 
@@ -105,20 +106,47 @@ def referenced(value_type: str, sop_class_uid: str, sop_instance_uid: str) -> Da
     return item
 
 
-def polyline(name: Code, points: np.ndarray, source: Dataset) -> Dataset:
-    """A closed outline of (column, row) `points` on the image item `source`."""
-    item = _item("SCOORD", name, CONTAINS, [source])
-    item.GraphicType = "POLYLINE"
-    item.GraphicData = points.ravel().tolist()
+def coordinates(graphic_type: str, points: np.ndarray, source: Dataset) -> Dataset:
+    """What a number was inferred from: (column, row) `points` on the image item `source`."""
+    item = _bare("SCOORD", INFERRED_FROM, [source])
+    item.GraphicType = graphic_type
+    item.GraphicData = points.astype(np.float32).ravel().tolist()
     return item
 
 
+def coordinates_in_space(graphic_type: str, points: np.ndarray, frame_of_reference: str) -> Dataset:
+    """The same in the patient: (x, y, z) `points` in mm."""
+    item = _bare("SCOORD3D", INFERRED_FROM)
+    item.ReferencedFrameOfReferenceUID = frame_of_reference
+    item.GraphicType = graphic_type
+    item.GraphicData = points.astype(np.float32).ravel().tolist()
+    return item
+
+
+def region(name: Code, graphic_type: str, points: np.ndarray, source: Dataset) -> Dataset:
+    """A place of (column, row) `points` on the image item `source`."""
+    item = _item("SCOORD", name, CONTAINS, [source])
+    item.GraphicType = graphic_type
+    item.GraphicData = points.astype(np.float32).ravel().tolist()
+    return item
+
+
+def polyline(name: Code, points: np.ndarray, source: Dataset) -> Dataset:
+    """A closed outline of (column, row) `points` on the image item `source`."""
+    return region(name, "POLYLINE", points, source)
+
+
 def _item(value_type: str, name: Code, relation: str, children: Iterable[Dataset] = ()) -> Dataset:
+    item = _bare(value_type, relation, children)
+    item.ConceptNameCodeSequence = [codes.item(name)]
+    return item
+
+
+def _bare(value_type: str, relation: str, children: Iterable[Dataset] = ()) -> Dataset:
     item = Dataset()
     if relation:
         item.RelationshipType = relation
     item.ValueType = value_type
-    item.ConceptNameCodeSequence = [codes.item(name)]
     content = list(children)
     if content:
         item.ContentSequence = content

@@ -1,22 +1,45 @@
 """What every object says, in words and numbers; the picture and the PDF only lay it out."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+
+from PIL import Image
 
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
-from hilum.findings import Change, Findings, Measurement, Segment
+from hilum.findings import (
+    Change,
+    Drawing,
+    Findings,
+    KeyImage,
+    Measurement,
+    Structure,
+    Table,
+    Urgency,
+)
+from hilum.findings.finding import clause
 from hilum.objects.analysis import Analysis
 from hilum.objects.report.course import ChangeRow, Course, change_row
-from hilum.objects.report.films import NO_RESULT, FilmReport, Outcome, Tone, conclusion, films_of
+from hilum.objects.report.drawing import Marked, marked
+from hilum.objects.report.films import (
+    LOW_CONFIDENCE,
+    NO_RESULT,
+    FilmReport,
+    Outcome,
+    Tone,
+    conclusion,
+    films_of,
+)
 from hilum.objects.report.planes import Views
 from hilum.objects.report.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
+from hilum.objects.report.shapes import rows_of_shapes
 from hilum.wording import counted
 
 NOT_FOR_DIAGNOSIS = "Research use only - not for diagnosis"
-LOW_CONFIDENCE = "LOW CONFIDENCE"
-NO_WARNING = "The program raised no warning"
+NO_WARNING = "No technical warning. This says nothing about what the images show."
+DRAWN_BY = "Drawn by the module itself"
 UNCERTAINTY = "A range of measurement uncertainty (+/-) is one standard deviation."
 
 
@@ -27,17 +50,17 @@ class Report:
     analysis: Analysis
 
     @cached_property
-    def segments(self) -> tuple[Segment, ...]:
+    def segments(self) -> tuple[Structure, ...]:
         """The segments that have voxels; an empty one can be neither drawn nor referred to."""
-        return tuple(s for s in self.analysis.findings.segments if s.mask.array.any())
+        return tuple(s for s in self.analysis.findings.segments if s.voxels)
 
     @cached_property
-    def empty_segments(self) -> tuple[Segment, ...]:
+    def empty_segments(self) -> tuple[Structure, ...]:
         """The segments that the module looked for and did not find: their volume is 0."""
-        return tuple(s for s in self.analysis.findings.segments if not s.mask.array.any())
+        return tuple(s for s in self.analysis.findings.segments if not s.voxels)
 
     @cached_property
-    def numbered_segments(self) -> tuple[Segment, ...]:
+    def numbered_segments(self) -> tuple[Structure, ...]:
         """The segments in order of their Segment Number: by their first slice, the last one first.
 
         Any order is valid DICOM. OHIF 3.13 puts segments that do not overlap into one label map;
@@ -45,7 +68,7 @@ class Report:
         because compactMergeSegData.js walks over the longer of two sparse arrays. It counts slices
         against the normal (row x column), we along it.
         """
-        return tuple(sorted(self.segments, key=lambda s: -s.mask.array.any((1, 2)).argmax()))
+        return tuple(sorted(self.segments, key=lambda s: -s.box[0].start))
 
     @cached_property
     def views(self) -> Views | None:
@@ -62,13 +85,13 @@ class Report:
         """
         return derived_uid("tracking", self.analysis.study.uid, self.analysis.module.name, *what)
 
-    def tracking_uid_of(self, segment: Segment) -> str:
+    def tracking_uid_of(self, segment: Structure) -> str:
         """The tracking UID of a structure, by its code, part, side and label, and its order."""
         found = self.analysis.findings.segments
         equals = [s for s in found if _structure(s) == _structure(segment)]
         return self.tracking_uid(*_structure(segment), str(equals.index(segment)))
 
-    def measurements(self, segment: Segment | None) -> tuple[Measurement, ...]:
+    def measurements(self, segment: Structure | None) -> tuple[Measurement, ...]:
         """What was measured of `segment`, or with None of the whole series.
 
         The volume of a segment is always among them: it is voxels times voxel volume.
@@ -91,6 +114,31 @@ class Report:
         """The sentence that says why there is no result."""
         refusal = self.analysis.findings.refusal
         return refusal.sentence if refusal else None
+
+    @property
+    def urgencies(self) -> tuple[Urgency, ...]:
+        return self.analysis.findings.of(Urgency)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        return self.analysis.findings.of(Table)
+
+    @cached_property
+    def key_images(self) -> tuple[Marked, ...]:
+        """The images to look at, in the order the module gave them, as far as they can be shown."""
+        analysis = self.analysis
+        by_uid = {i.sop_instance_uid: i for i in analysis.instances}
+        return tuple(
+            Marked(Image.fromarray(analysis.pictures[k.image]), k.text, "", by_uid[k.image].name)
+            for k in analysis.findings.of(KeyImage)
+            if k.image in analysis.pictures
+        )
+
+    @cached_property
+    def drawn(self) -> tuple[Marked, ...]:
+        """The pictures that the module has drawn itself."""
+        found = self.analysis.findings.of(Drawing)
+        return tuple(Marked(Image.fromarray(p.pixels), p.label, "", DRAWN_BY) for p in found)
 
     @property
     def incomplete(self) -> str | None:
@@ -136,9 +184,18 @@ class Report:
             if segment not in in_grid or measurement.code != codes.VOLUME
         ]
         measured += map(row_of, self.measurements(None))
+        measured += rows_of_shapes(self.analysis.findings.shapes)
         for outcome in self.analysis.findings.classifications:
             measured += [Row(s.label, f"{s.value * 100:.0f}", unit="%") for s in outcome.scores]
         return tuple(measured)
+
+    @cached_property
+    def marked(self) -> tuple[Marked, ...]:
+        """What lies in the volume, each upon its slice."""
+        series = self.analysis.series
+        if series is None or series.stack.problem:
+            return ()
+        return marked(series, [s for s in self.analysis.findings.shapes if s.image is None])
 
     @property
     def legend(self) -> str:
@@ -205,6 +262,11 @@ class Report:
         return (
             *(((self._why, "; ".join(reasons)),) if reasons else ()),
             ("Model", f"{module.title}, version {module.version}, weights {weights}"),
+            *(
+                (("Parameters", "; ".join(self.analysis.settings)),)
+                if self.analysis.settings
+                else ()
+            ),
             ("Analysed", f"{self.analysis.created:%Y-%m-%d %H:%M}"),
         )
 
@@ -225,17 +287,29 @@ class Report:
     def _remarks(self, with_cautions: bool) -> tuple[str, ...]:
         bases = (classification.basis for classification in self.whole.classifications)
         given = (n.sentence for n in self.whole.notes if with_cautions or not n.caution)
-        return tuple(dict.fromkeys(text for text in (*bases, *given, self.replaces) if text))
+        said = (*bases, *self._to_look_at, *given, self.replaces)
+        return tuple(dict.fromkeys(text for text in said if text))
+
+    @property
+    def _to_look_at(self) -> Iterator[str]:
+        """The key images of a volume, by name; a film says so itself."""
+        names = {i.sop_instance_uid: i.name for i in self.analysis.instances}
+        for key in () if self.films else self.analysis.findings.of(KeyImage):
+            yield f"Image to look at: {names[key.image]}, {clause(key.text)}."
 
     @property
     def comments(self) -> tuple[str, ...]:
         """Everything a reader of the bare document must know besides the numbers."""
+        findings = self.analysis.findings
         changes = (sentence for change in self.changes for sentence in change.sentences)
         defined = f"{self._definition}." if self._definition else None
         spread = UNCERTAINTY if self._has_uncertainty else None
         empty = (f"{s.name}: nothing was found, its volume is 0 mL." for s in self.empty_segments)
         first = (self.refusal, self.incomplete, self._concluded, *empty)
-        said = (*first, *self.notes, spread, defined, *changes)
+        tables = (line for table in findings.of(Table) for line in table.sentences)
+        urgent = (urgency.sentence for urgency in self.urgencies)
+        drawn = (f"{DRAWN_BY}: {one.label}." for one in findings.of(Drawing))
+        said = (*urgent, *first, *self.notes, *tables, *drawn, spread, defined, *changes)
         chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 
@@ -246,7 +320,7 @@ class Report:
         return f"{study.words}. {study.detail}".strip() if study and not self.refusal else None
 
 
-def _structure(segment: Segment) -> tuple[str, ...]:
+def _structure(segment: Structure) -> tuple[str, ...]:
     places = (segment.code, segment.modifier, segment.side)
     coded = (part for code in places for part in (code or ("", ""))[:2])
     return (*coded, segment.label)

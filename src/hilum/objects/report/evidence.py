@@ -25,12 +25,16 @@ COLOURS = np.array(
 )
 WEAKEST = 0.25  # evidence below this is not drawn, for the film to stay readable
 STRONGEST = 0.55  # opacity of the strongest evidence
+OUTSIDE = 0.7  # how strongly evidence outside the region is drawn
+INSIDE = 128
 
 
 def with_evidence(picture: Image.Image, heat: HeatMap) -> Image.Image:
     """`picture` in colour, with the heat map and thinly the outline of its region."""
     size = picture.size
     evidence = np.asarray(resized(heat.values, size))
+    if heat.region is not None:
+        evidence = _muted_outside(evidence, np.asarray(resized(heat.region * np.uint8(255), size)))
     colour, alpha = colours(evidence)
     rgb = np.repeat(np.asarray(picture, dtype=np.float32)[..., None], 3, axis=2)
     rgb += alpha * (colour - rgb)
@@ -38,6 +42,17 @@ def with_evidence(picture: Image.Image, heat: HeatMap) -> Image.Image:
         line = _outline(heat.region, size)[..., None]
         rgb += line * (np.array(OUTLINE_COLOUR, dtype=np.float32) - rgb)
     return Image.fromarray((rgb.clip(0, 255) + 0.5).astype(np.uint8))
+
+
+def _muted_outside(evidence: np.ndarray, region: np.ndarray) -> np.ndarray:
+    """`evidence` whose strongest place lies in `region` (0-255), as the eye goes to it first.
+
+    What lies outside is drawn weaker, and never stronger than what lies inside.
+    """
+    inside = region >= INSIDE
+    strongest = float(evidence[inside].max()) if inside.any() else 1.0
+    outside = np.minimum(OUTSIDE * evidence, max(strongest, WEAKEST))
+    return np.asarray(np.where(inside, evidence, outside), np.float32)
 
 
 def colours(evidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

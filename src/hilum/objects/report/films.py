@@ -9,17 +9,28 @@ import numpy as np
 from PIL import Image
 
 from hilum.dicom.film import Film
-from hilum.findings import Classification, Findings, HeatMap, Measurement
+from hilum.findings import (
+    Classification,
+    Findings,
+    HeatMap,
+    KeyImage,
+    Measurement,
+    Note,
+    image_of,
+)
+from hilum.findings.finding import clause
 from hilum.module import Films
 from hilum.objects.analysis import Analysis
+from hilum.objects.report.drawing import with_shapes
 from hilum.objects.report.evidence import with_evidence
-from hilum.wording import counted
+from hilum.wording import counted, sentence
 
 
 class Tone(Enum):
     """How a headline is meant, and so in which colour it stands."""
 
     RESULT = "result"
+    DOUBTED = "doubted"  # there is one, and a caution to it
     ABSTAINED = "abstained"
     REFUSED = "refused"
 
@@ -37,6 +48,7 @@ class Outcome:
 NO_RESULT = "NO RESULT"
 INDETERMINATE = "INDETERMINATE"
 DISAGREE = "FILMS DISAGREE"
+LOW_CONFIDENCE = "LOW CONFIDENCE"
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,13 @@ class FilmReport:
     def picture(self) -> Image.Image | None:
         """The film in grey, None if it cannot be shown."""
         return None if self.shown is None else Image.fromarray(self.shown)
+
+    @cached_property
+    def marked(self) -> Image.Image | None:
+        """The film with what was found upon it: points, lines and boxes; None without any."""
+        if self.picture is None or not self.own.shapes:
+            return None
+        return with_shapes(self.picture, self.own.shapes, self.film.instance.size)
 
     @cached_property
     def evidence(self) -> Image.Image | None:
@@ -90,7 +109,8 @@ class FilmReport:
         """None if the film was only measured."""
         if self.refusal:
             return Outcome(NO_RESULT, Tone.REFUSED, self.refusal)
-        return next(map(outcome_of, self.classifications), None)
+        said = next(map(outcome_of, self.classifications), None)
+        return doubted(said, (*self.own.notes, *self.study.notes)) if said else None
 
     @property
     def gist(self) -> str:
@@ -106,7 +126,8 @@ class FilmReport:
     @property
     def notes(self) -> tuple[str, ...]:
         """Remarks on the film, then on the study: a page must not need another one."""
-        return tuple(note.sentence for note in (*self.own.notes, *self.study.notes))
+        keys = (f"Image to look at: {clause(key.text)}." for key in self.own.of(KeyImage))
+        return (*keys, *(note.sentence for note in (*self.own.notes, *self.study.notes)))
 
     @property
     def bases(self) -> tuple[str, ...]:
@@ -135,7 +156,8 @@ def films_of(analysis: Analysis) -> tuple[FilmReport, ...]:
     Segments make it a volume, in which an image is one of many slices. Radiographs of which nothing
     was said, because the module failed, are shown nevertheless.
     """
-    named = analysis.findings.images
+    items = analysis.findings.items
+    named = {image_of(finding) for finding in items if not isinstance(finding, KeyImage)}
     if analysis.findings.segments:
         return ()
     films = [
@@ -143,7 +165,7 @@ def films_of(analysis: Analysis) -> tuple[FilmReport, ...]:
         for series in analysis.all_series
         for instance in series.instances
         if instance.sop_instance_uid in named
-        or (not named and series.modality in Films().modalities)
+        or (not named - {None} and series.modality in Films().modalities)
     ]
     films.sort(key=lambda film: (film.acquired, film.uid))
     about, study = analysis.findings.about, analysis.findings.about(None)
@@ -162,14 +184,19 @@ def conclusion(findings: Findings, films: Sequence[FilmReport]) -> Outcome:
     analysed = {film.name: outcome for film in films if (outcome := _own_outcome(film))}
     if not analysed:
         return Outcome(NO_RESULT, Tone.REFUSED, "None of the films could be analysed.")
-    said = list({outcome.words: outcome for outcome in analysed.values()}.values())
+    doubts_last = sorted(analysed.values(), key=lambda outcome: outcome.tone is Tone.DOUBTED)
+    said = list({outcome.name: outcome for outcome in doubts_last}.values())
     detail = f"{len(analysed)} of {counted(len(films), 'film')} analysed."
     if len(said) > 1:
         detail = f"{detail} They do not say the same: {_each(analysed)}."
     agreed = said[0] if len(said) == 1 else None
     stated = next(map(outcome_of, findings.about(None).classifications), agreed)
-    results = [outcome for outcome in said if outcome.tone is Tone.RESULT]
-    return replace(_of_study(stated, results), detail=detail)
+    results = [outcome for outcome in said if outcome.tone in (Tone.RESULT, Tone.DOUBTED)]
+    study = replace(_of_study(stated, results), detail=detail)
+    doubts = [o for o in analysed.values() if o.tone is Tone.DOUBTED]
+    if doubts and study.tone is Tone.RESULT:
+        return Outcome(LOW_CONFIDENCE, Tone.DOUBTED, f"{detail} {doubts[0].detail}", study.name)
+    return doubted(study, findings.about(None).notes)
 
 
 def _each(analysed: Mapping[str, Outcome]) -> str:
@@ -178,7 +205,7 @@ def _each(analysed: Mapping[str, Outcome]) -> str:
 
 def _of_study(stated: Outcome | None, results: Sequence[Outcome]) -> Outcome:
     """What is `stated` counts, unless it abstains where the `results` of films contradict."""
-    if stated is not None and stated.tone is Tone.RESULT:
+    if stated is not None and stated.tone in (Tone.RESULT, Tone.DOUBTED):
         return stated
     if len(results) > 1:
         return Outcome(DISAGREE, Tone.ABSTAINED)
@@ -198,6 +225,15 @@ def outcome_of(classification: Classification) -> Outcome:
         return Outcome(f"Most similar to: {label} group", Tone.RESULT, name=label)
     why = "The program abstains: no group stands out clearly enough."
     return Outcome(INDETERMINATE, Tone.ABSTAINED, why, INDETERMINATE.lower())
+
+
+def doubted(outcome: Outcome, notes: Sequence[Note]) -> Outcome:
+    """`outcome`, or that it deserves little confidence where one of `notes` is a caution."""
+    reasons = dict.fromkeys(sentence(clause(note.text)) for note in notes if note.caution)
+    if not reasons or outcome.tone is not Tone.RESULT:
+        return outcome
+    detail = " ".join([*reasons, f"The scores alone: {outcome.words}."])
+    return Outcome(LOW_CONFIDENCE, Tone.DOUBTED, detail, outcome.name)
 
 
 def percent(value: float) -> str:

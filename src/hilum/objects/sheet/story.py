@@ -11,17 +11,21 @@ from PIL import Image
 
 from hilum.checks import Colour
 from hilum.dicom.instance import Instance
-from hilum.findings import Classification
+from hilum.findings import Classification, Table
 from hilum.objects.report import Report
 from hilum.objects.report.course import ChangeRow, Course, Mark
+from hilum.objects.report.drawing import Marked
 from hilum.objects.report.evidence import OUTLINE_COLOUR, fitted, scale_of_colours
 from hilum.objects.report.films import FilmReport, Outcome, Tone
 from hilum.objects.report.planes import View, Views
 from hilum.objects.report.rows import LIMIT, Grid, Row, row_of
+from hilum.objects.report.shapes import rows_of_shapes
 from hilum.objects.sheet.theme import Theme
+from hilum.wording import sentence
 
 PANE = (596, 560)  # largest size of a film in the picture, pixels
 CARD = (376, 340)  # the same of one among several
+MANY = 30  # rows; more of them stand side by side
 LEFT_OUT = "{} more {} in the measurement report."
 
 Pair = tuple[str, str]
@@ -77,12 +81,26 @@ class Line:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The grid of `columns`, and beside it the `rows` that it has no place for."""
+    """The grid of `columns`, and beside it the `rows` that it has no place for.
+
+    So `many` rows stand side by side, else there is one on each line.
+    """
 
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
     rows: tuple[Value, ...]
     legend: str
+    more: str = ""
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A table of the module: texts in rows below the names of the columns."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
     more: str = ""
 
 
@@ -190,7 +208,9 @@ class Remarks:
     notes: tuple[str, ...]
 
 
-Block = Headline | Calm | Warned | Numbers | Changes | Cuts | Film | Scores | Cards | Remarks
+Block = (
+    Headline | Calm | Warned | Numbers | Listing | Changes | Cuts | Film | Scores | Cards | Remarks
+)
 
 
 @dataclass(frozen=True)
@@ -221,6 +241,7 @@ def sheets(report: Report, theme: Theme) -> tuple[Sheet, ...]:
 
 
 def _volume(report: Report, theme: Theme) -> Iterator[Block]:
+    yield from _urgent(report)
     if report.confidence:
         yield _confidence(report.confidence)
     if report.incomplete:
@@ -229,9 +250,35 @@ def _volume(report: Report, theme: Theme) -> Iterator[Block]:
         yield _numbers(report.grid, report.rows, report.legend, theme)
     if report.changes:
         yield _changes(report.changes, report.course, theme)
+    yield from _tables(report.tables, theme)
+    if shown := (*report.marked, *report.key_images, *report.drawn):
+        yield _marked(shown, theme)
     yield from _remarks("Notes", (), report.remarks, theme)
     if not report.refusal and report.views:
         yield _cuts(report.views)
+
+
+def _urgent(report: Report) -> Iterator[Headline]:
+    """A box above all else."""
+    if report.urgencies:
+        reasons = " ".join(sentence(urgency.text) for urgency in report.urgencies)
+        yield Headline("URGENT", reasons, Tone.REFUSED, is_large=False)
+
+
+def _tables(tables: Sequence[Table], theme: Theme) -> Iterator[Listing]:
+    for table in tables:
+        kept = theme.lines(table.rows)
+        more = _left_out(len(table.rows) - len(kept), "row")
+        yield Listing(table.title, table.columns, tuple(kept), more)
+
+
+def _marked(marked: Sequence[Marked], theme: Theme) -> Cards:
+    """What lies in a volume, each upon its slice."""
+    cards = tuple(
+        Card(fitted(one.image, *CARD), one.label, one.value, Tone.RESULT, one.place)
+        for one in theme.lines(marked)
+    )
+    return Cards(cards, 3, _left_out(len(marked) - len(cards), "mark"))
 
 
 def _confidence(confidence: Outcome) -> Block:
@@ -246,11 +293,11 @@ def _numbers(grid: Grid | None, rows: Sequence[Row], legend: str, theme: Theme) 
         Line(line.name, line.is_part, tuple(Value.of(c) if c else None for c in line.cells))
         for line in (grid.lines if grid else ())
     ]
-    kept, values = theme.lines(lines), theme.lines([Value.of(row) for row in rows])
+    many = len(rows) > MANY
+    kept, values = theme.lines(lines), theme.rows([Value.of(row) for row in rows], many)
     lost = len(lines) + len(rows) - len(kept) - len(values)
-    return Numbers(
-        grid.columns if grid else (), tuple(kept), tuple(values), legend, _left_out(lost, "result")
-    )
+    columns, more = grid.columns if grid else (), _left_out(lost, "result")
+    return Numbers(columns, tuple(kept), tuple(values), legend, more, many)
 
 
 def _changes(changes: Sequence[ChangeRow], course: Course | None, theme: Theme) -> Changes:
@@ -296,6 +343,7 @@ def _summary(report: Report, theme: Theme) -> Iterator[Sheet]:
     if conclusion is None:
         return
     blocks: list[Block] = [
+        *_urgent(report),
         Headline(conclusion.words, conclusion.detail, conclusion.tone, is_large=True),
         _cards(report.films, theme),
     ]
@@ -315,7 +363,7 @@ def _cards(films: Sequence[FilmReport], theme: Theme) -> Cards:
 
 
 def _card(film: FilmReport) -> Card:
-    image = film.evidence or film.picture
+    image = film.marked or film.evidence or film.picture
     view = film.film.header.get("ViewPosition")
     outcome = film.outcome
     return Card(
@@ -328,17 +376,23 @@ def _card(film: FilmReport) -> Card:
 
 
 def _film(report: Report, film: FilmReport, theme: Theme) -> Sheet:
-    blocks: list[Block] = []
+    blocks: list[Block] = [*_urgent(report)]
     if film.outcome:
         outcome = film.outcome
         blocks.append(Headline(outcome.words, outcome.detail, outcome.tone, is_large=True))
     blocks.append(_shown(film))
-    groups = () if film.refusal else tuple(map(_group, film.classifications))
-    rows = tuple(Value.of(row_of(measurement)) for measurement in film.measurements)
+    is_sure = film.outcome is not None and film.outcome.tone is Tone.RESULT
+    scored = () if film.refusal else film.classifications
+    groups = tuple(_group(classification, is_sure) for classification in scored)
+    given = [*map(row_of, film.measurements), *rows_of_shapes(film.own.shapes)]
+    rows = tuple(map(Value.of, given))
     if groups or rows:
         blocks.append(Scores(groups, rows))
     if report.incomplete:
         blocks.append(Warned(report.incomplete))
+    blocks += _tables([t for t in report.tables if t.image in (None, film.film.uid)], theme)
+    if report.drawn:
+        blocks.append(_marked(report.drawn, theme))
     notes = (*film.notes, *filter(None, (report.replaces,)))
     blocks += _remarks("What to know", film.bases, notes, theme)
     place = f"{film.name} of {film.count}" if film.count > 1 else ""
@@ -356,7 +410,7 @@ def _roomy(blocks: Sequence[Block]) -> int | None:
 def _is_narrow(block: Block) -> bool:
     match block:
         case Numbers():
-            return not (block.lines and block.rows)
+            return not (block.lines and block.rows) and not block.many
         case Film():
             return len(block.images) == 1
         case _:
@@ -364,7 +418,7 @@ def _is_narrow(block: Block) -> bool:
 
 
 def _shown(film: FilmReport) -> Film:
-    images = (film.picture, None if film.refusal else film.evidence)
+    images = (film.marked or film.picture, None if film.refusal else film.evidence)
     heat = film.heat_map
     return Film(
         tuple(fitted(image, *PANE).convert("RGB") for image in images if image),
@@ -373,9 +427,10 @@ def _shown(film: FilmReport) -> Film:
     )
 
 
-def _group(classification: Classification) -> Group:
+def _group(classification: Classification, is_sure: bool) -> Group:
+    """The bar of the outcome stands out where nothing speaks against it."""
+    chosen = classification.outcome if is_sure else None
     bars = tuple(
-        Bar(s.label, s.value, f"{s.value * 100:.0f} %", s == classification.outcome)
-        for s in classification.scores
+        Bar(s.label, s.value, f"{s.value * 100:.0f} %", s == chosen) for s in classification.scores
     )
     return Group(bars, classification.threshold)

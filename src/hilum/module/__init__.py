@@ -1,0 +1,46 @@
+"""What a module is: four members, found by entry point, and the inputs that it declares."""
+
+from hilum.module.conditions import Orientation
+from hilum.module.discovery import (
+    CARD,
+    ENTRY_POINT_GROUP,
+    discover,
+    installed_module,
+    installed_modules,
+)
+from hilum.module.films import Films
+from hilum.module.parameters import Resources, parameters_of, require_resources
+from hilum.module.protocol import (
+    MEMBERS,
+    Module,
+    ModuleFacts,
+    Need,
+    facts_of,
+    inputs_of,
+    own_results_of,
+    package_of,
+)
+from hilum.module.volumes import Input, Range
+
+__all__ = [
+    "CARD",
+    "ENTRY_POINT_GROUP",
+    "MEMBERS",
+    "Films",
+    "Input",
+    "Module",
+    "ModuleFacts",
+    "Need",
+    "Orientation",
+    "Range",
+    "Resources",
+    "discover",
+    "facts_of",
+    "inputs_of",
+    "installed_module",
+    "installed_modules",
+    "own_results_of",
+    "package_of",
+    "parameters_of",
+    "require_resources",
+]

@@ -1,0 +1,87 @@
+"""The four members of a module, and what results say of it."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from hilum.dicom.own import OwnResults
+from hilum.dicom.uids import derived_uid
+from hilum.findings import Finding
+from hilum.module.films import Films
+from hilum.module.volumes import Input
+
+MEMBERS = ("name", "version", "needs", "run")
+
+Need = Input | Films
+
+
+@runtime_checkable
+class Module(Protocol):
+    """The four members of a module. `run` is called in a process of its own that stays warm.
+
+    With one `Input`, `run` receives that `Series`, with `Films` a tuple of `Film`; with a mapping,
+    each under its name.
+    Optional: `title` (what a clinician reads), `parameters` (a frozen dataclass or a pydantic model
+    with a default for each value, of which `run` gets an instance under that name), `resources`
+    (`Resources`), `weights` (path of the weights, or a tuple of every file that can change a
+    result, hashed into every result), `card` (path of the model card), and `with_model` (a class
+    method: the same module with the model in a folder; it looks at the card only, because the
+    model may harm the process that loads it).
+    """
+
+    name: str
+    version: str
+    needs: Need | Mapping[str, Need]
+
+    def run(self, *args: Any, **inputs: Any) -> Iterable[Finding]: ...
+
+
+@dataclass(frozen=True)
+class ModuleFacts:
+    """What every result says of the module that made it."""
+
+    name: str
+    version: str
+    title: str
+    weights_sha256: str
+
+    @property
+    def device_uid(self) -> str:
+        """Device UID (0018,1002): changes exactly when the weights do (IHE AIR 6.5.3.1)."""
+        return derived_uid("device", self.name, self.weights_sha256)
+
+
+def inputs_of(module: type[Module] | Module) -> dict[str, Need]:
+    """The declared inputs by name; a single one is called `series`."""
+    return dict(module.needs) if isinstance(module.needs, Mapping) else {"series": module.needs}
+
+
+def facts_of(module: type[Module] | Module) -> ModuleFacts:
+    """Name, version, title, and the SHA-256 of the weights, or of the source if it has none."""
+    weights = getattr(module, "weights", None)
+    if weights is None:
+        import inspect
+
+        weights = inspect.getfile(module if isinstance(module, type) else type(module))
+    digest = hashlib.sha256()
+    for path in weights if isinstance(weights, tuple) else (weights,):
+        digest.update(Path(path).read_bytes())
+    return ModuleFacts(
+        name=module.name,
+        version=module.version,
+        title=getattr(module, "title", module.name),
+        weights_sha256=digest.hexdigest(),
+    )
+
+
+def package_of(module: Module) -> str:
+    """The package, or the file, that the module's code lies in; one of ours is not all of Hilum."""
+    parts = type(module).__module__.split(".")
+    return ".".join(parts[: 3 if parts[0] == "hilum" else 1])
+
+
+def own_results_of(modules: Iterable[type[Module]]) -> OwnResults:
+    """The results of `modules` as they are installed, where there are no records to ask."""
+    return OwnResults({facts_of(module).device_uid for module in modules})
