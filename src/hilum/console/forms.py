@@ -9,8 +9,9 @@ import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from fastapi import Depends, Request
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from starlette.datastructures import FormData
@@ -26,6 +27,13 @@ LONGEST = 10_000  # characters of one field
 Choices = Mapping[str, Collection[str]]
 NO_CHOICES: Choices = {}
 NO_PROBLEMS: Mapping[str, str] = {}
+
+
+async def _sent(request: Request) -> FormData:
+    return await request.form()
+
+
+SentForm = Annotated[FormData, Depends(_sent)]  # the parameter of a page that is sent a form
 
 
 @dataclass(frozen=True)

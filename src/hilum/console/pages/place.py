@@ -7,9 +7,9 @@ a difference of hilum.toml, before it is saved.
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from inspect import getdoc
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Depends, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
@@ -19,7 +19,7 @@ from hilum.config.fields import Settings
 from hilum.config.file import ChangedMeanwhile, SettingsText
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
-from hilum.console.forms import FieldProblems, FormField, fields_of, refilled, values_of
+from hilum.console.forms import FieldProblems, FormField, SentForm, fields_of, refilled, values_of
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.console.places import NetworkPlace, entry_in, settings_class, tests_of
@@ -40,13 +40,6 @@ from hilum.records.states import UNSETTLED
 OF_ITS_KIND = "kind"  # chosen before, and never changed: another kind is another place
 
 endpoints = pages()
-
-
-async def _sent(request: Request) -> FormData:
-    return await request.form()
-
-
-SentForm = Annotated[FormData, Depends(_sent)]
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
 import tomlkit
-from fastapi import Depends, HTTPException, Request
+from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData
 
@@ -16,7 +16,7 @@ from hilum.config.file import ChangedMeanwhile, SettingsText
 from hilum.config.site import Rule
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
-from hilum.console.forms import FieldProblems, FormField, fields_of, refilled, values_of
+from hilum.console.forms import FieldProblems, FormField, SentForm, fields_of, refilled, values_of
 from hilum.console.guard import OurVisitor
 from hilum.console.saving import (
     LONGEST_REASON,
@@ -36,13 +36,6 @@ SECTION = "rule"
 LATEST_STUDIES = 10  # that a change is tried with
 
 endpoints = pages()
-
-
-async def _sent(request: Request) -> FormData:
-    return await request.form()
-
-
-SentForm = Annotated[FormData, Depends(_sent)]
 
 
 @dataclass(frozen=True)
