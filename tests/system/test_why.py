@@ -167,10 +167,13 @@ def test_never_arrived_and_an_archive_has_it(network: Network) -> None:
     assert said["sentence"].startswith("Nothing of it has arrived here, but pacs has it; refused ")
     assert "BADAE (127.0.0.1); a refused association names no patient" in said["sentence"]
     to_send = f"have pacs send it to HIPPOAI, port {port}"
-    assert said["cures"][0]["text"] == to_send
-    assert "correct the sender, or add it" in said["cures"][1]["text"]
+    texts = [cure["text"] for cure in said["cures"]]
+    assert texts[:2] == ["fetch it from pacs", to_send]
+    assert "correct the sender, or add it" in texts[2]
     answers = {one["archive"]: one["holding"] for one in said["archives"]}
     assert answers == {"pacs": "has it", "other": "does not have it", "away": "cannot be asked"}
+    assert "fetched from pacs" in network.cure(said)
+    network.until("A-THERE", "shown")
     (study_of,) = httpx.get(f"{network.pacs.url}/studies").json()
     sent = httpx.post(f"{network.pacs.url}/modalities/hilum/store", content=study_of, timeout=60)
     assert sent.is_success

@@ -67,13 +67,15 @@ def analyse_folder(
     progress: Progress = untold,
     tilt: str = "refuse",
     parameters: Mapping[str, str] | None = None,
+    folders: Sequence[Path] = (),
 ) -> list[StudyReport]:
     """Run a module on every study below `folder`; one report per study, the oldest first.
 
     Results go to `output/study-<number>/`. A study without a matching series is a report without
     results, not an error. Files that belong to no study with images make one more report, the
     first, in the state "passed over". `progress` is told how far each step is. `tilt` and
-    `parameters` as in a rule, the values as they stand in a settings file.
+    `parameters` as in a rule, the values as they stand in a settings file. `folders` are those that
+    the module may use beside its own files, as in a `[[host]]`.
     """
     silence_libraries()
     installed, problems = discover(models)
@@ -92,13 +94,13 @@ def analyse_folder(
             lines = [f"{folder} holds no DICOM images", *in_lines(reading.remarks, folder)]
             raise ConfigurationError("; ".join(lines))
         output.mkdir(parents=True, exist_ok=True)
-        with closing(_opened(module_name, models)) as host:
+        with closing(_opened(module_name, models, folders)) as host:
             return _analyse_all(module, host, reading, output, rule, progress)
 
 
-def _opened(module_name: str, models: Path | None) -> Host:
+def _opened(module_name: str, models: Path | None, folders: Sequence[Path]) -> Host:
     """A host on the machine of whoever tries the module: what it prints is seen."""
-    settings = usual(module_name, models, walls="best-effort")
+    settings = usual(module_name, models, walls="best-effort", folders=folders)
     return open_host(settings, Place(UNLIMITED, models, shows_output=True))
 
 

@@ -34,7 +34,8 @@ def heard_of_run(
 ) -> dict[str, Heard]:
     """What `hilum run` makes of each case, by its title; `folders` is what `write_all` gave."""
     heard: dict[str, Heard] = {}
-    with modules_installed(work / "modules", work / "received"):
+    received = work / "received"
+    with modules_installed(work / "modules", received):
         for modality in dict.fromkeys(case.modality for case in cases):
             ours = [case for case in cases if case.modality == modality]
             reports = analyse_folder(
@@ -43,6 +44,7 @@ def heard_of_run(
                 work / "results" / modality,
                 {},
                 progress=progress,
+                folders=[received],
             )
             heard |= {c.title: _heard(c, folders[c.title], reports, work) for c in ours}
     return heard
