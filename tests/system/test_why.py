@@ -172,7 +172,7 @@ def test_never_arrived_and_an_archive_has_it(network: Network) -> None:
     assert "correct the sender, or add it" in texts[2]
     answers = {one["archive"]: one["holding"] for one in said["archives"]}
     assert answers == {"pacs": "has it", "other": "does not have it", "away": "cannot be asked"}
-    assert "fetched from pacs" in network.cure(said)
+    assert "pacs has sent 4 objects" in network.cure(said)
     network.until("A-THERE", "shown")
     (study_of,) = httpx.get(f"{network.pacs.url}/studies").json()
     sent = httpx.post(f"{network.pacs.url}/modalities/hilum/store", content=study_of, timeout=60)
