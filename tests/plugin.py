@@ -59,3 +59,8 @@ def install_moody(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Install the laboratory's moody module with `folder` as its own. Gives its diary there."""
     install_plugin(folder, monkeypatch, MOODY, "moody", "Moody")
     return folder / "diary"
+
+
+def may_write(folder: Path, module: str = "moody") -> dict[str, object]:
+    """The `[[host]]` that gives `module` a folder beside its own files, such as for its diary."""
+    return {"module": module, "kind": "child", "folders": [str(folder)]}

@@ -27,6 +27,8 @@ from hilum.cli import app
 from hilum.comparison.norms import COLUMNS
 from hilum.config import load
 from hilum.config.site import Rule
+from hilum.hosts.container.card import ContainerCard
+from hilum.kinds import FORMATS
 from hilum.modules.chest.card import ModelCard
 from hilum_lab.network.processes import available_port
 from tests.certificates import SelfSigned
@@ -41,8 +43,10 @@ BLOCK = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`]+)`")
 COMMAND = re.compile(r"`(\./)?hilum\b")
 PROGRAMS = (
+    "apt-get",
     "git",
     "cd",
+    "podman",
     "useradd",
     "chmod",
     "chown",
@@ -148,7 +152,8 @@ def run_toml(example: Example) -> None:
             assert any(f'"{group}"' in path.read_text() for path in SOURCES), group
     elif "input" in values:
         Path("card.toml").write_text(example.text)
-        ModelCard.read(Path())
+        of_container = tomllib.loads(example.text)["module"] in FORMATS.names
+        (ContainerCard if of_container else ModelCard).read(Path())
     else:
         text = example.text if set(values) - set(Rule.model_fields) else _in_a_rule(example.text)
         values = tomllib.loads(text)

@@ -55,6 +55,8 @@ TWO_MEANINGS = {  # a class and its fellow, and why both bear the name
 def test_a_name_stands_for_one_class() -> None:
     modules = defaultdict(list)
     for path in (ROOT / "src").rglob("*.py"):
+        if "hilum_module" in path.parts:
+            continue  # there, what a module imports has the names that it has in Hilum
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 modules[node.name].append(path.name)

@@ -27,7 +27,14 @@ LOOKS = {  # width and height in px, and the scheme of colours
     "phone": (390, 800, "light"),
     "dark": (1280, 800, "dark"),
 }
-NO_PICTURE = ("/live", "/login/openid", "/login/openid/callback", "/statistics.csv", "/enter")
+NO_PICTURE = (
+    "/live",
+    "/log/live",
+    "/login/openid",
+    "/login/openid/callback",
+    "/statistics.csv",
+    "/enter",
+)
 SAYS_BROKEN = "document.querySelector(PARTS) && (heard = 0, look(), true)"
 
 

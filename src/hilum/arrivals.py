@@ -170,6 +170,16 @@ class Arrivals:
         arrival.changed = True
         return arrival
 
+    def as_it_is(self, study_uid: str) -> Arrival | None:
+        """A study as it is here, without opening it; None if none of its images is here."""
+        if study_uid in self._open:
+            return self._open[study_uid]
+        if not any(self._inbox.study_folder(study_uid).glob("*.dcm")):
+            return None
+        arrival = self.reopen(study_uid)
+        del self._open[study_uid]
+        return arrival
+
     def decide(self, study_uid: str, identity: str, at: float, why: str) -> None:
         """Look at a study anew, of whose images those with `identity` count since `at`.
 
@@ -256,6 +266,8 @@ class Arrivals:
             for path in sorted(folder.glob("*.dcm"), key=lambda p: p.stat().st_mtime):
                 if instance := self._read(path):
                     arrival.instances[instance.sop_instance_uid] = instance
+                    if announced := instance.announced_images:
+                        arrival.expected[instance.series_uid] = announced
                     arrival.last_of_series[instance.series_uid] = path.stat().st_mtime
         self._note_removed(arrival, folder)
         return arrival

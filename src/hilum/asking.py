@@ -1,6 +1,7 @@
 """How a person's request reaches the running gateway: a row in the records, and a hint."""
 
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -8,19 +9,34 @@ from hilum.dicom.doubt import held_for
 from hilum.errors import HilumError
 from hilum.hints import Asked, HintSender, gateway_address
 from hilum.records import Records
-from hilum.records.states import WITHOUT_RUN, RequestAction, WorkitemState
-from hilum.records.views import study_called
+from hilum.records.models import Wish, Workitem
+from hilum.records.requests import NOTHING_CHOSEN
+from hilum.records.states import DELIVERED, UNFINISHED, WITHOUT_RUN, RequestAction, WorkitemState
+from hilum.records.views import studies_named, study_called
 
 PATIENCE = 10.0  # seconds; a gateway that runs answers at once
+DONE_TO = {  # in which states a workitem is meant where only its study is named
+    RequestAction.RELEASE: (WorkitemState.PARKED,),
+    RequestAction.CANCEL: (*UNFINISHED, WorkitemState.DELIVERING, WorkitemState.HELD),
+    RequestAction.WITHDRAW: DELIVERED,
+    RequestAction.SEND_ON: DELIVERED,
+}
 HAVE_NO_RESULT = (*WITHOUT_RUN, WorkitemState.FAILED, WorkitemState.CANCELLED)
 NOTED = "noted; the gateway will do it when it runs and has time"
+UNDER_WAY = "the gateway goes on with it by itself"
 
 
 def request(
-    records: Records, data: Path, action: RequestAction, workitem_id: str, reason: str = ""
+    records: Records,
+    data: Path,
+    action: RequestAction,
+    workitem_id: str,
+    reason: str = "",
+    study_uid: str = "",
+    wish: Wish = NOTHING_CHOSEN,
 ) -> int:
     """Have the gateway asked for something; the number of the request."""
-    number = records.requests.add(action, workitem_id, reason)
+    number = records.requests.add(action, workitem_id, reason, study_uid, wish)
     with closing(HintSender(gateway_address(data))) as hints:
         hints.send(Asked())
     return number
@@ -40,6 +56,27 @@ def answer_to(records: Records, number: int, patience: float = PATIENCE) -> tupl
     return True, NOTED
 
 
+def progress_of(
+    records: Records, number: int, patience: float = PATIENCE
+) -> Iterator[tuple[bool, str]]:
+    """How far request `number` is, whenever that changes; its answer is the last.
+
+    It ends after `patience` s without any news: the gateway does not run, or does it later.
+    """
+    last = ""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        asked = records.requests.one(number)
+        if asked.answer:
+            yield asked.done, asked.answer
+            return
+        if asked.progress != last:
+            last, deadline = asked.progress, time.monotonic() + patience
+            yield True, last
+        time.sleep(0.05)
+    yield True, UNDER_WAY if last else NOTED
+
+
 def ask(
     records: Records,
     data: Path,
@@ -47,24 +84,70 @@ def ask(
     workitem_id: str,
     reason: str = "",
     patience: float = PATIENCE,
+    study_uid: str = "",
+    wish: Wish = NOTHING_CHOSEN,
 ) -> tuple[bool, str]:
     """The same in one go."""
-    return answer_to(records, request(records, data, action, workitem_id, reason), patience)
+    asked = (action, workitem_id, reason, study_uid, wish)
+    return answer_to(records, request(records, data, *asked), patience)
 
 
-def workitem_called(records: Records, ending: str) -> str:
-    """The id of the one workitem whose id ends so, as `hilum status` shows it."""
+def said(reason: str, wish: Wish) -> str:
+    """Why a person asks for something and what was chosen with it, as the audit trail has it."""
+    return "; ".join(filter(None, (reason, str(wish))))
+
+
+def workitem_ending(records: Records, ending: str) -> str:
+    """The id of the one workitem whose id ends so; "" if none does.
+
+    Raises
+    ------
+    HilumError
+        There are several, or a study is called so, too: an accession number may be the end of the
+        id of another patient's workitem.
+    """
     found = records.workitems.ids_ending(ending)
-    if len(found) != 1:
-        many = "several workitems end" if found else "no workitem ends"
-        raise HilumError(f"{many} in {ending}; `hilum status` shows them")
-    return found[0]
+    if len(found) > 1:
+        raise HilumError(f"several workitems end in {ending}; `hilum status` shows them")
+    if found and found != [ending] and studies_named(records, ending):
+        raise HilumError(
+            f"a workitem ends in {ending}, and it is an accession number, too: name the study by"
+            " its address (`hilum find`), or the workitem by more of its id"
+        )
+    return found[0] if found else ""
+
+
+def workitem_meant(records: Records, wanted: str, action: RequestAction) -> str:
+    """The id of the workitem that ends so, or of the one of a study that `action` can be done to.
+
+    Raises
+    ------
+    HilumError
+        There is none, or there are several; the text names them.
+    """
+    if found := workitem_ending(records, wanted):
+        return found
+    items = records.workitems.of_study(study_called(records, wanted))
+    able = [item for item in items if item.state in DONE_TO[action] and not item.superseded_by]
+    if action is not RequestAction.RELEASE:  # a note that takes a result back is only sent again
+        able = [item for item in able if item.is_run]
+    if not able:
+        raise HilumError(f"this study has nothing to {action}; `hilum status` shows how it stands")
+    return the_one_of(able)
+
+
+def the_one_of(items: Sequence[Workitem]) -> str:
+    """The id of the only one of `items`; `HilumError`, which names them, if there are several."""
+    if len(items) == 1:
+        return items[0].id
+    which = ", ".join(f"{item.id[-8:]} of {item.module}" for item in items)
+    raise HilumError(f"several are meant, so name one of these workitems: {which}")
 
 
 def to_be_tried_again(records: Records, ending: str) -> list[str]:
     """The workitem whose id ends so, or what gave no result of the study whose UID does."""
-    if records.workitems.ids_ending(ending):
-        return [workitem_called(records, ending)]
+    if one := workitem_ending(records, ending):
+        return [one]
     items = records.workitems.of_study(study_called(records, ending))
     current = [item for item in items if item.superseded_by is None]
     found = [item.id for item in current if item.failure or item.state in HAVE_NO_RESULT]

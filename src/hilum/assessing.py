@@ -8,7 +8,7 @@ own reporting.
 import re
 from typing import Protocol
 
-from hilum.asking import workitem_called
+from hilum.asking import the_one_of, workitem_ending
 from hilum.errors import HilumError
 from hilum.records import Records
 from hilum.records.listed import ListedStudy, folded, words_of_name
@@ -84,16 +84,13 @@ def to_be_assessed(records: Records, ending: str, module: str = "") -> str:
     HilumError
         There is none, or there are several; the text names them.
     """
-    if records.workitems.ids_ending(ending):
-        return workitem_called(records, ending)
+    if found := workitem_ending(records, ending):
+        return found
     items = records.workitems.of_study(study_called(records, ending))
     current = [item for item in items if item.superseded_by is None]
     meant = [item for item in current if module in ("", item.module)]
     able = [item for item in meant if not objection_to(item)]
-    if len(able) == 1:
-        return able[0].id
     if able:
-        which = ", ".join(f"{item.id[-8:]} of {item.module}" for item in able)
-        raise HilumError(f"several results stand, so name one of these workitems: {which}")
+        return the_one_of(able)
     said = "; ".join(f"{item.module}: {objection_to(item)}" for item in meant)
     raise HilumError(said or "no module has a result of this study; `hilum status` shows it")

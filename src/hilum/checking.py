@@ -11,6 +11,8 @@ from hilum.comparison.norms import Norms
 from hilum.config.kinds import check_tls
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
+from hilum.hosts.reaching import is_ours
+from hilum.hosts.walls import in_words, standing
 from hilum.module import (
     discover,
     facts_of,
@@ -57,6 +59,37 @@ def check_norms(site: Site) -> None:
             log.warning(sentence)
 
 
+def check_walls(site: Site) -> None:
+    """Raise `ConfigurationError` if a module would not start, or could look into our data.
+
+    Warns of walls that are not there.
+    """
+    data = site.data.resolve()
+    for host in site.host:
+        for folder in getattr(host, "folders", ()):
+            whole = folder.resolve()
+            if not whole.is_dir():
+                raise ConfigurationError(f"host: folders: {folder}: there is no such folder")
+            if whole.is_relative_to(data) or data.is_relative_to(whole):
+                raise ConfigurationError(
+                    f"host: folders: {folder}: a module would see every study in {data}: name"
+                    " another folder"
+                )
+    missing = standing()
+    if not missing:
+        return
+    hosts = {settings.module: settings for settings in site.host}
+    installed = installed_modules(site.models)
+    for name in dict.fromkeys(rule.module for rule in site.rule):
+        takes_risk = getattr(hosts.get(name), "walls", "required") == "best-effort"
+        if name in installed and not takes_risk and not is_ours(installed[name]):
+            raise ConfigurationError(
+                f"host: module {name!r} does not start: {in_words(missing)[:-1]}; have one, or set"
+                f' walls = "best-effort" in its [[host]] and run it without'
+            )
+    log.warning(in_words(missing))
+
+
 ENCRYPT = (
     "console.host: beyond this machine, passwords and patient data would cross the network in the "
     "clear: set console.tls, or console.behind_proxy = true where a reverse proxy encrypts"
@@ -100,6 +133,7 @@ def check_ends(site: Site) -> None:
 
 CHECKS: dict[str, Callable[[Site], None]] = {
     "rules and modules": check_rules,
+    "walls around modules": check_walls,
     "norms": check_norms,
     "console": check_console,
     "archives, notifiers and certificates": check_ends,

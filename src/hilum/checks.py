@@ -21,6 +21,7 @@ from hilum.errors import FindingError
 
 LONGEST_TEXT = 64  # characters of LO, for labels and the meanings of codes (PS3.5 6.2)
 LONGEST_CODE = 16  # characters of SH, for code values and scheme designators
+MOST_LABELS = 65535  # in a label map, whose voxels take two bytes at most (PS3.3 C.8.20.2)
 SIDES = (codes.LEFT, codes.RIGHT)
 FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")  # in LO and SH: control characters, the backslash
 UNWRITABLE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")  # in any text (PS3.5 6.1.3)
@@ -128,6 +129,32 @@ def mask(what: str, value: object) -> Volume:
         shape = f"{value.array.dtype} {value.array.shape}"
         raise FindingError(f"{what} is {shape}, not a boolean (slices, rows, columns) volume")
     return value
+
+
+def label_value(what: str, value: object) -> int:
+    """The value of voxels in a label map: a whole number from 1 to 65535."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise FindingError(f"{what} is {_kind(value)}, not a whole number")
+    if not 1 <= int(value) <= MOST_LABELS:
+        raise FindingError(f"{what} is {value}; it must be between 1 and {MOST_LABELS}")
+    return int(value)
+
+
+def label_volume(what: str, value: object) -> Volume:
+    """An integer volume (slices, rows, columns), as uint8 where its values fit, else as uint16."""
+    if not isinstance(value, Volume):
+        needed = "a Volume: series.volume().with_array(labels)"
+        raise FindingError(f"{what} is {_kind(value)}, not {needed}")
+    array = value.array
+    if array.ndim != 3 or array.dtype.kind not in "iu":
+        shape = f"{array.dtype} {array.shape}"
+        raise FindingError(f"{what} is {shape}, not an integer (slices, rows, columns) volume")
+    least, most = int(array.min(initial=0)), int(array.max(initial=0))
+    if least < 0 or most > MOST_LABELS:
+        wrong = least if least < 0 else most
+        raise FindingError(f"{what} holds the value {wrong}; 0 to {MOST_LABELS} are allowed")
+    needed_type = np.uint8 if most < 256 else np.uint16
+    return value if array.dtype == needed_type else value.with_array(array.astype(needed_type))
 
 
 def map_values(what: str, value: object) -> np.ndarray:

@@ -16,6 +16,7 @@ from hilum.process import children_deaf_to_ctrl_c, die_with_parent
 
 UNREADABLE = "it cannot be compared"
 LATER = "the machine had too little memory to compare it"  # which says nothing of the images
+LONGEST = 4096  # bytes of a word
 LOST = "its comparison ended the process, or took too long"
 
 
@@ -67,7 +68,8 @@ class Comparer:
             return found
         try:
             while self._waiting and self._pipe.poll():
-                found.append((self._waiting.pop(0), str(self._pipe.recv())))
+                word = self._pipe.recv_bytes(LONGEST).decode(errors="replace")  # never unpickled
+                found.append((self._waiting.pop(0), word))
                 self._deadline = time.monotonic() + self._settings.timeout_seconds
         except (EOFError, OSError):
             found.append((self._waiting.pop(0), LOST))
@@ -97,8 +99,8 @@ def _compare(pairs: Sequence[FilePair], pipe: Connection, memory_mb: int) -> Non
     resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
     for pair in pairs:
         try:
-            pipe.send(difference(pair.old, pair.new))
+            pipe.send_bytes(difference(pair.old, pair.new).encode()[:LONGEST])
         except DicomError:
-            pipe.send(UNREADABLE)
+            pipe.send_bytes(UNREADABLE.encode())
         except (MachineError, OSError, MemoryError):
-            pipe.send(LATER)
+            pipe.send_bytes(LATER.encode())

@@ -41,7 +41,14 @@ from hilum.outbox import Outbox
 from hilum.records import Records
 from hilum.records.models import Workitem
 from hilum.records.own import own_results
-from hilum.records.states import UNFINISHED, WRITTEN, EventKind, PausedKind, WorkitemState
+from hilum.records.states import (
+    ENDED,
+    UNFINISHED,
+    WRITTEN,
+    EventKind,
+    PausedKind,
+    WorkitemState,
+)
 from hilum.routing import Selection, applies, nearest_rule, whose
 from hilum.runs import not_run_uid
 from hilum.wording import counted
@@ -52,6 +59,7 @@ MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
 FOR_NOBODY: dict[str, Wanted] = {"": (STANDARD_OBJECTS, "auto", "outlines")}
+BY_A_PERSON = ", because a person asked for it"
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
 log = logging.getLogger(__name__)
@@ -83,7 +91,7 @@ class Flow(durable.Workflows):
         name: str = "flow",
     ) -> None:
         super().__init__(name)
-        self._clock = clock
+        self.clock = clock
         self._engine = engine
         self.site = site
         self.records = records
@@ -92,7 +100,10 @@ class Flow(durable.Workflows):
         self.inbox = Inbox(site.data)
         self.own = own_results(records, self.facts.values())
         self.arrivals = Arrivals(self.inbox, records, self.own, clock)
-        self.workitems = Workitems(records, self.inbox, site.data, self.facts, self.needs, clock)
+        of_rules = frozenset(rule.key for rule in site.rule)
+        self.workitems = Workitems(
+            records, self.inbox, site.data, self.facts, self.needs, clock, of_rules
+        )
         self.corrections = Corrections(site, records, self.inbox, self.workitems)
         self.writer = Writer(records, self.workitems, site.data)
         self.comparison = Comparison(site, records, self.workitems)
@@ -106,12 +117,12 @@ class Flow(durable.Workflows):
 
     def review(self) -> None:
         """Decide on every open study that has news, rule by rule; called many times a second."""
-        for arrival in self.arrivals.due(self._clock()):
+        for arrival in self.arrivals.due(self.clock()):
             self.look_at(arrival)
 
     def look_at(self, arrival: Arrival) -> None:
         """Decide on one open study, and when to look at it again."""
-        began = self._clock()
+        began = self.clock()
         try:
             wait = self.review_study(arrival)
         except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
@@ -120,7 +131,7 @@ class Flow(durable.Workflows):
             arrival.reason, arrival.patience = text, 0.0
             self.records.events.add(arrival.study_uid, EventKind.UNREADABLE, text)
             log.error("study %s %s", arrival.study_uid, text)
-        self.arrivals.reviewed(arrival, wait, max(0.0, self._clock() - began))
+        self.arrivals.reviewed(arrival, wait, max(0.0, self.clock() - began))
 
     def review_study(self, arrival: Arrival) -> float | None:
         """Follow every rule that applies; seconds to the next look, None once all is decided.
@@ -129,7 +140,7 @@ class Flow(durable.Workflows):
         """
         study = arrival.study()
         rules = [rule for rule in self.site.rule if applies(rule, study)]
-        now = self._clock()
+        now = self.clock()
         decisions = [decide(arrival, self.needs[rule.module], rule, now) for rule in rules]
         waits = [decision for decision in decisions if isinstance(decision, Wait)]
         if len(waits) < len(rules) and self.arrivals.catch_up(arrival):
@@ -149,7 +160,7 @@ class Flow(durable.Workflows):
     def _rest(self, arrival: Arrival, rules: Sequence[Rule]) -> float:
         """Seconds until a decided study counts as silent; 0 if it does."""
         quiet = max((rule.study_quiet_seconds for rule in rules), default=SETTLED_QUIET_SECONDS)
-        return max(0.0, quiet - (self._clock() - arrival.last))
+        return max(0.0, quiet - (self.clock() - arrival.last))
 
     def sweep(self) -> None:
         """Find what no hint told of, and hand over again what the engine does not work on."""
@@ -170,9 +181,14 @@ class Flow(durable.Workflows):
 
     # 2. Scheduling: one workitem per module, weights and set of images ----------------------------
 
-    def schedule(self, rule: Rule, arrival: Arrival, run: Run) -> None:
-        """Create the workitem, unless there is one already, and hand it to the workers."""
-        item = self.workitems.run(rule, arrival, run)
+    def schedule(
+        self, rule: Rule, arrival: Arrival, run: Run, wanted: Workitem | None = None
+    ) -> None:
+        """Create the workitem, unless there is one already, and hand it to the workers.
+
+        `wanted` is the one that a person asked for.
+        """
+        item = wanted or self.workitems.run(rule, arrival, run)
         not_run = not_run_uid(arrival.study_uid, rule)
         if self.records.workitems.get(item.id):
             self.records.workitems.remove(not_run)
@@ -187,7 +203,7 @@ class Flow(durable.Workflows):
             (EventKind.COMPLETE, run.reason),
             *_verdicts(run.selection),
             *((EventKind.IDENTITY, text) for text in cautions),
-            (EventKind.SCHEDULED, f"{item.module} {item.version}"),
+            (EventKind.SCHEDULED, f"{item.module} {item.version}{BY_A_PERSON if wanted else ''}"),
         ]
         self.records.workitems.schedule(item, lines, not_run)
         self.launch(item)
@@ -219,12 +235,21 @@ class Flow(durable.Workflows):
         shows_gap = isinstance(why, Hold) and not arrival.removed  # what was removed is no gap
         if not shows_gap and self.records.workitems.last_run(arrival.study_uid, rule.key):
             return
+        if self._is_analysed_all_the_same(rule, arrival, why.selection):
+            return
         item = self.workitems.not_run(rule, arrival, why)
         known = self.records.workitems.get(item.id)
         if known and known.state is item.state and is_same_reason(known.reason, item.reason):
             return
         lines = [*_verdicts(why.selection), (EventKind(item.state), item.reason)]
         self.records.workitems.note_not_run(item, lines)
+
+    def _is_analysed_all_the_same(self, rule: Rule, arrival: Arrival, selection: Selection) -> bool:
+        """Whether a person had these very images analysed although the series is short."""
+        if not selection.complete:
+            return False
+        known = self.records.workitems.get(self.workitems.run(rule, arrival, Run(selection, "")).id)
+        return known is not None and bool(known.incomplete) and known.state not in ENDED
 
     # 3. Analysis, in a worker ---------------------------------------------------------------------
 
@@ -298,7 +323,7 @@ class Flow(durable.Workflows):
         if self.workitems.is_of_today(item):
             return False
         why = f"{item.module} {item.version} was replaced before it had analysed these images"
-        new = self.workitems.repeated(item, self._clock(), why)
+        new = self.workitems.repeated(item, self.clock(), why)
         self.records.corrections.repeat(item.id, new.id)
         lines = [(EventKind.SCHEDULED, f"{new.module} {new.version}: {why}")]
         self.records.workitems.schedule(new, lines)

@@ -1,4 +1,4 @@
-"""Every kind of destination, source, result object, host and notifier is found here; ours, too.
+"""Every kind of destination, source, object, host, notifier and format is found here; ours, too.
 
 | group                | what an entry point names                                           |
 |----------------------|---------------------------------------------------------------------|
@@ -7,6 +7,7 @@
 | `hilum.objects`      | a class that writes one kind of result object (`ResultObject`)      |
 | `hilum.hosts`        | a class with its settings that runs a module (`Host`)               |
 | `hilum.notifiers`    | a class with its settings that tells people of alarms (`Notifier`)  |
+| `hilum.formats`      | a class that makes a module of a folder in `models` (`with_model`)  |
 
 An entry point has the name of the kind, as it stands in hilum.toml. A file is read when its kind
 is used, not before, so a package that does not load harms nobody who does not use it.
@@ -134,4 +135,5 @@ SOURCES = Kinds(
 OBJECTS = Kinds("hilum.objects", "result object", ("media_type", "refers_to", "write"))
 HOSTS = Kinds("hilum.hosts", "host", ("settings", "start", "run", "close"))
 NOTIFIERS = Kinds("hilum.notifiers", "notifier", ("settings", "send"))
-EVERY_GROUP = (DESTINATIONS, SOURCES, OBJECTS, HOSTS, NOTIFIERS)
+FORMATS = Kinds("hilum.formats", "format", ("with_model",))
+EVERY_GROUP = (DESTINATIONS, SOURCES, OBJECTS, HOSTS, NOTIFIERS, FORMATS)

@@ -6,7 +6,7 @@ by looking at their images, the latest first.
 
 import math
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hilum.assembly import Arrival, Run, decide
@@ -14,7 +14,7 @@ from hilum.config.site import Rule, Site
 from hilum.inbox import Inbox
 from hilum.module import Need
 from hilum.records import Records
-from hilum.records.models import Study
+from hilum.records.models import Study, Workitem
 from hilum.routing import applies
 from hilum.runs import files_of
 from hilum.trying import study_on_disk
@@ -77,11 +77,14 @@ def missed(
         looked_at += 1
         if study.images > study.settled_images:
             continue
-        arrival = study_on_disk(study.study_uid, inbox.study_folder(study.study_uid))
+        runs = [item for item in records.workitems.of_study(study.study_uid) if item.is_run]
+        had = {item.rule_key for item in runs}
+        left = {name: rule for name, rule in meant.items() if rule.key not in had}
+        arrival = _arrival(study, inbox) if left else None  # most need not be read at all
         wanted = {
             name: run.reason
-            for name, rule in meant.items()
-            if (run := _run(arrival, rule, needs)) and not _was_run(records, study, rule, run)
+            for name, rule in left.items()
+            if (run := _run(arrival, rule, needs)) and not _was_run(rule, run, runs)
         }
         if wanted:
             reason = "; ".join(dict.fromkeys(wanted.values()))
@@ -99,16 +102,23 @@ def _studies(records: Records, since: float, before: float) -> Iterator[Study]:
         before = some[-1].last_at
 
 
-def _run(arrival: Arrival, rule: Rule, needs: Mapping[str, Mapping[str, Need]]) -> Run | None:
+def _arrival(study: Study, inbox: Inbox) -> Arrival | None:
+    """What is here of a study; None if nothing is."""
+    arrival = study_on_disk(study.study_uid, inbox.study_folder(study.study_uid))
+    return arrival if arrival.instances else None
+
+
+def _run(
+    arrival: Arrival | None, rule: Rule, needs: Mapping[str, Mapping[str, Need]]
+) -> Run | None:
     """What `rule` would have analysed of what is here, if it would."""
-    if not arrival.instances or not applies(rule, arrival.study()):
+    if arrival is None or not applies(rule, arrival.study()):
         return None
     decision = decide(arrival, needs[rule.module], rule, now=math.inf)
     return decision if isinstance(decision, Run) else None
 
 
-def _was_run(records: Records, study: Study, rule: Rule, run: Run) -> bool:
+def _was_run(rule: Rule, run: Run, runs: Iterable[Workitem]) -> bool:
     """Whether the same module has had the same images, by whatever rule, whatever came of it."""
     files = files_of(run.selection)
-    before = records.workitems.of_module(study.study_uid, rule.module)
-    return any(item.is_run and item.inputs == files for item in before)
+    return any(item.module == rule.module and item.inputs == files for item in runs)

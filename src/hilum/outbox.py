@@ -42,7 +42,7 @@ ANYWAY_SECONDS = 600.0  # without an answer, before one delivery is attempted al
 IDLE_SECONDS = 10.0  # whoever has something to deliver wakes us
 LOOK_SECONDS = 1.0  # where several machines may work: a worker elsewhere cannot wake us
 EAGER_ATTEMPTS = 5  # what failed more often is not hurried when the destination answers again
-DEFINE_IT = "define it, restart Hilum, then run `hilum release`"
+DEFINE_IT = "define it, then run `hilum release`"
 
 log = logging.getLogger(__name__)
 
@@ -355,4 +355,6 @@ def _arrived(deliveries: Sequence[Delivery]) -> str:
         for state, text in words
     }
     said = [text.format(names) for text, names in places.items() if names]
-    return "; ".join(said) or "verified in the results folder"
+    if not deliveries:
+        return "it stays here: no destination is to have it"
+    return "; ".join(said) or "it stays here: its deliveries were cancelled"

@@ -1,10 +1,12 @@
 """Small facts about operating system processes (Linux)."""
 
 import ctypes
+import fcntl
 import gc
 import multiprocessing
 import os
 import resource
+import select
 import signal
 import tempfile
 import threading
@@ -68,18 +70,44 @@ def lasting_imports() -> Iterator[None]:
         gc.enable()
 
 
-def fork_server(preload: str) -> ForkServerContext:
+def fork_server(preload: str, shared: bool = False) -> ForkServerContext:
     """The server that makes lasting processes: it has imported `preload`, and forks.
 
     Each begins at once and shares the memory of what was imported. The server begins here, unless
     one runs (which then keeps to what it has imported), and imports while the caller goes on.
+
+    `shared`: if this process was forked, its own fork server forks for it, too, and no other
+    begins. What it forks then dies with that server, not with this process: see `tie_to`.
     """
     _choose_short_folder()
     context = multiprocessing.get_context("forkserver")
+    if shared and forkserver.get_inherited_fds() is not None:
+        # multiprocessing has the address, and would begin a server anew all the same; a test fails
+        # should that change.
+        vars(forkserver._forkserver)["ensure_running"] = _runs_already
+        return context
     context.set_forkserver_preload(["hilum.fork_server", preload])
     with children_deaf_to_ctrl_c():
         forkserver.ensure_running()
     return context
+
+
+def _runs_already() -> None:
+    """Stands in for what begins a fork server: ours runs, or we would not."""
+
+
+def tie_to(pipe: int) -> None:
+    """Have the kernel kill this process once nobody can write to `pipe` any more.
+
+    So it dies with whoever holds the other end, though that is not its parent. Nothing is written.
+    """
+    fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(pipe, fcntl.F_SETFL, os.O_ASYNC)
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    if poll.poll(0):
+        os._exit(1)  # it died before we asked
 
 
 def fork_server_pid() -> int | None:

@@ -9,11 +9,10 @@ from hilum.dicom import codes
 from hilum.flow import Flow
 from hilum.pausing import waiting_for
 from hilum.records.models import Delivery, Request, Workitem, WrittenResult
-from hilum.records.states import TAKEN, WorkitemState
+from hilum.records.states import ENDED, TAKEN
 from hilum.withdrawing import PartialNote, RejectionNote, RequestAnswer, take_back_some
 
 WHY = "The destination receives other objects of this result in its place."
-ENDED = (WorkitemState.CANCELLED, WorkitemState.WITHDRAWN)
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ def release(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
             flow.workitems.require_files(item)
             wanted = (settings.objects, settings.segmentation, settings.regions)
             flow.writer.write_also(item, settings.variant, wanted)
-            if again := _wanted_again(flow, delivery, settings):
+            if again := wanted_again(flow, delivery, settings):
                 return _no(again)
             rewritten.append(_rewrite(flow, item, delivery, settings, asked.at))
     return _released(flow, item, [delivery.destination for delivery in known], rewritten, asked.at)
@@ -56,11 +55,9 @@ def _objection(
     """Why nothing of a workitem can go out; `known` are those of `parked` that have settings."""
     if not parked:
         return f"it is {item.state}, and nothing of it is parked at a destination"
-    if replaced := _replacement(flow, item):
+    if replaced := replacement(flow, item):
         return f"{replaced} has replaced it"
-    return (
-        "" if known else "the settings do not define its destination; define it and restart Hilum"
-    )
+    return "" if known else "the settings do not define its destination; define it, then ask again"
 
 
 def _released(
@@ -101,13 +98,13 @@ def arrived(flow: Flow, delivery: Delivery) -> frozenset[str]:
     return frozenset(one.identity for one in receipts if one.acceptance in there)
 
 
-def _replacement(flow: Flow, item: Workitem) -> str:
+def replacement(flow: Flow, item: Workitem) -> str:
     """The id of the run that has replaced a workitem, and was not ended in turn; or ""."""
     newer = flow.records.workitems.get(item.superseded_by) if item.superseded_by else None
     return newer.id if newer is not None and newer.state not in ENDED else ""
 
 
-def _wanted_again(flow: Flow, delivery: Delivery, settings: DestinationSettings) -> str:
+def wanted_again(flow: Flow, delivery: Delivery, settings: DestinationSettings) -> str:
     """Why a destination cannot be given what its settings want now; "" if it can.
 
     An archive that was told to reject an object does not show it, even if it is sent once more.

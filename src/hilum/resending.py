@@ -47,7 +47,7 @@ def lacks(
         raise HilumError(f"the settings define no destination {destination}; define it first")
     if settings.proof == "accepted":
         text = f'{destination} has proof = "accepted", so it is asked for nothing'
-        raise HilumError(f'{text}: set proof = "query", restart Hilum, then ask again')
+        raise HilumError(f'{text}: set proof = "query", then ask again')
     workitems = Workitems(records, Inbox(site.data), site.data, {}, {})
     peer = open_destination(settings)
     arrived = records.deliveries.arrived_in(destination, period)

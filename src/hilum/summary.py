@@ -178,6 +178,16 @@ class DrawingSummary:
 
 
 @dataclass(frozen=True)
+class OwnObjectSummary:
+    """A DICOM object that the module wrote itself: its SOP class by name, and its length."""
+
+    what: str
+    bytes: int
+    image: str | None = None
+    kind: Literal["own object"] = "own object"
+
+
+@dataclass(frozen=True)
 class RefusalSummary:
     """Why there is no result: a code, and a sentence."""
 
@@ -203,6 +213,7 @@ Summary = Annotated[
     | SegmentSummary
     | ClassificationSummary
     | HeatMapSummary
+    | OwnObjectSummary
     | PointSummary
     | BoxSummary
     | LengthSummary
@@ -225,8 +236,8 @@ def in_words(finding: Summary) -> str:
             return _measured(finding)
         case ChangeSummary():
             return _changed(finding)
-        case TableSummary():
-            return f"{finding.title}: a table of {counted(len(finding.rows), 'row')}"
+        case TableSummary() | OwnObjectSummary():
+            return _enclosed(finding)
         case KeyImageSummary():
             return f"Image to look at: {finding.text}"
         case DraftSummary():
@@ -240,6 +251,12 @@ def in_words(finding: Summary) -> str:
         case SegmentSummary() | HeatMapSummary() | DrawingSummary():
             return ""
     assert_never(finding)
+
+
+def _enclosed(finding: TableSummary | OwnObjectSummary) -> str:
+    if isinstance(finding, TableSummary):
+        return f"{finding.title}: a table of {counted(len(finding.rows), 'row')}"
+    return f"DICOM object of the module: {finding.what.removesuffix(' Storage')}"
 
 
 def _measured(finding: MeasurementSummary) -> str:

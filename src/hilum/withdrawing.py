@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pydicom.sr.coding import Code
 
+from hilum.answers import Acceptance
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
@@ -15,8 +16,8 @@ from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
 from hilum.objects import Analysis, Document, write_other_withdrawals, write_withdrawal
 from hilum.pausing import waiting_for
-from hilum.records.models import Delivery, Request, Workitem, WrittenResult
-from hilum.records.states import REACHED_FROM, EventKind, WorkitemKind, WorkitemState
+from hilum.records.models import Delivery, DeliveryReceipt, Request, Workitem, WrittenResult
+from hilum.records.states import ARRIVED, REACHED_FROM, EventKind, WorkitemKind, WorkitemState
 from hilum.results import DICOM
 from hilum.runs import withdrawal_uid
 
@@ -65,8 +66,9 @@ def withdraw(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
 def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     """Take a result back: what was not sent yet stays here, and a note goes wherever it may be.
 
-    The note is a workitem of its own. Deliveries to one destination follow each other, so one that
-    is under way comes before the note.
+    The note is a workitem of its own. To each destination it names only what may be there: there
+    are archives that refuse it whole if it names anything else. Deliveries to one destination
+    follow each other, so one that is under way comes before the note.
     """
     if item.kind is WorkitemKind.WITHDRAWAL:
         return RequestAnswer(False, "not withdrawn: it is itself a note that takes a result back")
@@ -78,16 +80,42 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     if item.state is WorkitemState.WITHDRAWN:
         return _told(flow, item)
     flow.workitems.require_files(item)
+    # Before we look what is there: from then on nothing new is sent.
+    flow.records.deliveries.cancel(item, "the result is taken back")
+    there = [_arrived_at(flow, delivery) for delivery in deliveries]
+    if not any(there):
+        flow.records.workitems.withdraw_here(item, "taken back before any of it was sent")
+        return _told(flow, item)
     note = _note_of(item, withdrawal_uid(item.id), said)
-    variants = _write_notes(flow, item, note, said)
+    noted = _write_notes(flow, item, note, said, {one for some in there for one in some})
     owed = [
-        flow.outbox.owed(note.id, delivery.destination, delivery.variant, images=False)
-        for delivery in deliveries
-        if delivery.variant in variants
+        flow.outbox.owed(note.id, delivery.destination, some[0].variant, images=False)
+        for delivery, some in zip(deliveries, there, strict=True)
+        if some and some[0].variant in noted
     ]
     flow.records.workitems.withdraw(item, note, owed)
     flow.outbox.wake()
     return _told(flow, item)
+
+
+def _arrived_at(flow: Flow, delivery: Delivery) -> list[WrittenResult]:
+    """The objects of a result that a destination has, or may have.
+
+    Where that is a part, their variant has the name of the destination: its note is its own.
+    """
+    written = flow.records.results.of_variant(delivery.workitem_id, delivery.variant)
+    receipts = flow.records.receipts.of(delivery)
+    some = [one for one in written if _may_be_there(delivery, receipts.get(one.identity))]
+    if len(some) == len(written):
+        return some
+    return [replace(one, variant=delivery.destination) for one in some]
+
+
+def _may_be_there(delivery: Delivery, receipt: DeliveryReceipt | None) -> bool:
+    """Whether a destination has the object of `receipt`, or nobody knows."""
+    if receipt is None:  # what was found there, or was sent before there were receipts
+        return delivery.state in ARRIVED or delivery.accepted_at is not None
+    return receipt.acceptance in (Acceptance.TAKEN, Acceptance.UNKNOWN)
 
 
 def take_back_some(
@@ -132,15 +160,20 @@ def _note_of(item: Workitem, note_id: str, said: RejectionNote) -> Workitem:
 def _told(flow: Flow, item: Workitem) -> RequestAnswer:
     """Who is told by the note, and what no note takes back."""
     note = withdrawal_uid(item.id)
-    told = sorted({d.destination for d in flow.records.deliveries.of_workitem(note)})
+    notes = {d.destination: d for d in flow.records.deliveries.of_workitem(note)}
+    there = {
+        d.destination: _arrived_at(flow, d) for d in flow.records.deliveries.of_workitem(item.id)
+    }
+    if not any(there.values()):
+        return RequestAnswer(True, "withdrawn; none of it was sent, so no archive needs a note")
+    told = sorted(notes)
     text = f"withdrawn; a note goes to {', '.join(told) or 'nobody'}"
-    results, records = flow.records.results, flow.records.deliveries
     lefts = []
-    for delivery in sorted(records.of_workitem(item.id), key=lambda d: d.destination):
-        answered = {r.kind for r in results.of_variant(note, delivery.variant)}
-        received = results.of_variant(item.id, delivery.variant)
-        left = {r.kind for r in received if r.media_type != DICOM} - answered
-        lefts.append(_left(left, delivery.destination))
+    for destination in sorted(there):
+        variant = notes[destination].variant if destination in notes else ""
+        answered = {r.kind for r in flow.records.results.of_variant(note, variant)}
+        left = {r.kind for r in there[destination] if r.media_type != DICOM} - answered
+        lefts.append(_left(left, destination))
     text += waiting_for(flow.records, told)
     rest = "; ".join(filter(None, lefts))
     return RequestAnswer(True, f"{text}; {rest}" if rest else text, rest)
@@ -179,15 +212,14 @@ def _write_notes(
     item: Workitem,
     note: Workitem,
     said: RejectionNote,
-    some: Sequence[WrittenResult] = (),
+    some: Collection[WrittenResult],
 ) -> set[str]:
-    """One note for each variant of the result: a destination is told of what it received only.
+    """One note for each variant among `some` objects of the result.
 
-    Or of `some` objects of the result. Gives the variants of which there is a note: not every kind
-    of object can be taken back.
+    Gives the variants of which there is a note: not every kind of object can be taken back.
     """
     written: dict[str, list[WrittenResult]] = {}
-    for result in some or flow.records.results.of_workitem(item.id):
+    for result in sorted(some, key=lambda one: str(one.path)):
         written.setdefault(result.variant, []).append(result)
     analysis = replace(
         flow.workitems.analysis(item),

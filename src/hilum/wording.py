@@ -29,8 +29,13 @@ def printable(text: str, instead: str = " ") -> str:
 
 
 def sentence(text: str) -> str:
-    """`text` as a sentence of its own: with a capital letter, and with a full stop at its end."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
+    """`text` as a sentence of its own: with a capital letter, and with a full stop at its end.
+
+    A name at its beginning, such as that of a file or a setting, stays as it is.
+    """
+    is_name = re.match(r"\w+[._/]\w", text)
+    first = text[:1] if is_name else text[:1].upper()
+    return f"{first}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
 
 
 def clauses(*parts: str) -> str:

@@ -1,7 +1,7 @@
 """Workitems as flow.py handles them: made from a decision, read back with images and findings."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -28,13 +28,14 @@ from hilum.routing import Selection
 from hilum.runs import files_of, not_run_uid, repeated_uid, run_uid
 from hilum.wording import counted
 
+ASKED_FOR = "a person asked for this analysis, no rule chose it"
 ENDED_WITHOUT_RESULT = (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED, WorkitemState.FAILED)
 
 
 class Workitems:
     """What belongs to workitems on disk, below the folder `data`, and how new ones are made.
 
-    `clock` gives the time in s since 1970.
+    `clock` gives the time in s since 1970, `of_rules` are the keys of the rules of the site.
     """
 
     def __init__(
@@ -45,23 +46,27 @@ class Workitems:
         facts: Mapping[str, ModuleFacts],
         needs: Mapping[str, Mapping[str, Need]],
         clock: Callable[[], float] = time.time,
+        of_rules: Collection[str] = (),
     ) -> None:
         self._clock = clock
+        self._of_rules = of_rules
         self._needs = needs
         self._records = records
         self._inbox = inbox
         self._data = data
         self._facts = facts
 
-    def run(self, rule: Rule, arrival: Arrival, run: Run) -> Workitem:
+    def run(self, rule: Rule, arrival: Arrival, run: Run, of_today: bool = False) -> Workitem:
         """The workitem that analyses what was chosen: the one on record, or else a new one.
 
         A run that ended without a result, or whose result was taken back, before a person decided
-        whose the images are, is not that run: it is one more that was taken back.
+        whose the images are, is not that run: it is one more that was taken back. `of_today`: nor
+        is one of an earlier version of the module.
         """
         inputs = files_of(run.selection)
         of_rule = self._records.workitems.runs_of(arrival.study_uid, rule.key)
         runs = self._same(of_rule, rule, arrival, run.selection, inputs)
+        runs = [item for item in runs if not of_today or self.is_of_today(item)]
         undone = [item for item in runs if self._is_undone(item)]
         if standing := [item for item in runs if item not in undone]:
             return standing[-1]
@@ -73,8 +78,34 @@ class Workitems:
             reason=run.reason,
             inputs=inputs,
             incomplete=run.incomplete,
-            predecessor=of_rule[-1].id if of_rule else None,
+            predecessor=self._predecessor(arrival.study_uid, rule, of_rule),
         )
+
+    def asked(self, rule: Rule, arrival: Arrival, run: Run, at: float) -> Workitem:
+        """The same for what a person asks for at time `at`, whatever the rules of the site say.
+
+        It replaces whatever the module has given of the study.
+        """
+        before = self.standing(arrival.study_uid, rule.module)
+        new = self.run(rule, arrival, run)
+        predecessor = before[-1].id if before else None
+        return replace(new, rule=rule, created=at, asked=True, predecessor=predecessor)
+
+    def standing(self, study_uid: str, module: str) -> list[Workitem]:
+        """The runs of a module on a study that no other has replaced, the oldest first."""
+        items = self._records.workitems.of_module(study_uid, module)
+        return [item for item in items if item.is_run and item.superseded_by is None]
+
+    def _predecessor(self, study_uid: str, rule: Rule, of_rule: Collection[Workitem]) -> str | None:
+        """What a new run of `rule` replaces: its last run, or the last one of no rule of today.
+
+        The latter is a run that a person asked for, or of a rule that was changed since.
+        """
+        current = [item for item in of_rule if item.superseded_by is None]
+        if not current:
+            others = self.standing(study_uid, rule.module)
+            current = [item for item in others if item.rule_key not in self._of_rules]
+        return current[-1].id if current else None
 
     def not_run(self, rule: Rule, arrival: Arrival, why: Hold | NotApplicable) -> Workitem:
         """The workitem that records why a module was not run."""
@@ -224,6 +255,7 @@ class Workitems:
             for name, parts in self.parts(item).items()
         }
         chosen = ("; ".join(v.reasons) for v in item.verdicts if v.accepted)
+        asked = (ASKED_FOR,) if item.asked else ()
         lacks = (verdict.lacks for verdict in item.verdicts)
         before = self._results_replaced_by(item)
         return Analysis(
@@ -233,7 +265,7 @@ class Workitems:
             study=self.study(item),
             inputs=inputs,
             findings=exchange.load(self.result_folder(item.id)),
-            reasons=tuple(dict.fromkeys(chosen)),
+            reasons=(*asked, *dict.fromkeys(chosen)),
             incomplete=item.incomplete,
             parameters=item.rule.parameters,
             left_out=tuple(dict.fromkeys(filter(None, lacks))),

@@ -34,9 +34,11 @@ def recipients_of(
 ) -> dict[str, bool]:
     """Names of the destinations of a result, and whether the images go along to each.
 
-    Those that a person has chosen for an uploaded study count, and no rule; for all others the
-    rules and routes do.
+    Those that a person has chosen, for this analysis or for an uploaded study, count, and no rule;
+    for all others the rules and routes do.
     """
+    if item.asked:
+        return dict.fromkeys(item.rule.send_to, False)
     chosen = records.uploads.get(item.study_uid)
     if chosen is None:
         return recipients(site, item.rule, refused, findings)

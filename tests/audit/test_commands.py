@@ -24,7 +24,7 @@ from hilum.cli import app
 from hilum.inbox import Inbox
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.states import RequestAction
+from hilum.records.states import EventKind, RequestAction
 from hilum_lab.disk import Mount, filled
 
 from .trails import auditor, fill
@@ -216,6 +216,11 @@ def test_show_filters_and_shows_no_patient(site: Console) -> None:
     found = json.loads(only.stdout)
     assert (found["total"], found["pages"]) == (60, 2)
     assert {(e["person"], e["patient_id"]) for e in found["entries"]} == {("bob", "")}
+    put(site.records, a_study(study_uid="1.2.3", folder="1.2.3"))
+    site.records.events.add("1.2.3", EventKind.RECEIVING, "images came")
+    assert site.records.identifiers.note_older("1.2.3", StudyIdentifiers(accession_number="A77"))
+    called = site.type("audit", "show", "--person", "bob", "--study", "A77", "--json")
+    assert json.loads(called.stdout)["entries"] == found["entries"]
     assert "nothing of this" in site.type("audit", "show", "--person", "nobody").stdout
     late = site.type("audit", "show", "--since", "2100-01-01")
     assert "nothing of this" in late.stdout

@@ -101,14 +101,15 @@ class House:
 
 
 @contextmanager
-def a_house(tmp_path: Path) -> Iterator[House]:
-    """A site below `tmp_path` with one destination, a folder."""
+def a_house(tmp_path: Path, **settings: object) -> Iterator[House]:
+    """A site below `tmp_path` with one destination, a folder; and with these `settings`."""
     (tmp_path / "data").mkdir(mode=0o700)
     site = parse(
         {
             "data": str(tmp_path / "data"),
             "receiver": {"low_water_mb": 0},
             "destination": [{"name": "out", "kind": "folder", "folder": str(tmp_path / "out")}],
+            **settings,
         }
     )
     with (

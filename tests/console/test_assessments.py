@@ -60,7 +60,9 @@ def test_a_reader_assesses_a_result_on_its_page_without_scripts(house: House) ->
         form = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', part)[:2])
         assert (form["workitem"], bool(form["form_token"])) == (item, True)
         form["decision"] = "rejected"
-        assert client.post(f"{page}/assessments", data=form).status_code == 422
+        refused = client.post(f"{page}/assessments", data=form, headers={"Accept": "text/html"})
+        assert refused.status_code == 422
+        assert f'<a href="{page}">Go back to the study</a>' in refused.text
         done = client.post(f"{page}/assessments", data={**form, "reason": f"{REASON} {HIDDEN}"})
         assert (done.status_code, done.headers["location"]) == (303, f"{page}#assessed-{item}")
         other.post(f"{page}/assessments", data={"workitem": item, "decision": "accepted"})
@@ -130,7 +132,7 @@ def test_what_was_taken_back_keeps_what_was_said_and_takes_no_more(house: House)
         refused = client.post(path, data=form, headers={"Accept": "text/html"})
         shown = client.get(f"/studies/{address}").text
     assert refused.status_code == 409
-    assert "it was taken back: a result that no longer stands is not assessed" in refused.text
+    assert "It was taken back: a result that no longer stands is not assessed" in refused.text
     assert "It cannot be assessed any more: it was taken back" in text_of(shown)
     assert "accepted by test-" in text_of(shown)
     assert 'name="decision"' not in shown

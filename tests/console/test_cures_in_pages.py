@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from factory import a_delivery, put
-from hilum.console.acts import OFFERED
+from hilum.console.acts import OF_STUDY, OFFERED
 from hilum.console.commands import ACTS, PAGES, in_place_of
 from hilum.people.roles import UserRole
 from hilum.records.states import DeliveryState, WorkitemState
@@ -29,8 +29,20 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ("hilum trace 1.2.3", "Study k7q2", "/studies/k7q2"),
         ("hilum release 12345678", "Send again", "/studies/k7q2"),
         ("hilum retry 12345678", "Run again", "/studies/k7q2"),
+        ("hilum rerun 1.2.3", "Run again", "/studies/k7q2"),
+        ("hilum analyse --incomplete 1.2.3", "Analyse what is here", "/studies/k7q2"),
+        ("hilum fetch", "Why not?", "/why"),
+        ("hilum fetch 1.2.3 --from pacs", "Fetch it from pacs", ""),
         ("hilum release", "Send again", ""),
-        ("hilum release --destination pacs", "Send again", "/studies?state=parked"),
+        ("hilum release --destination pacs", "Send again", "/network/destinations/pacs#parked"),
+        (
+            "hilum resume pacs --kind source",
+            "Let pacs go on",
+            "/network/sources/pacs#pause-title",
+        ),
+        ("hilum modules enable m", "Enable m", "/modules/m"),
+        ("hilum send-on 12345678 --to DESTINATION", "Send elsewhere", "/studies/k7q2"),
+        ("hilum check", "Settings", "/settings"),
     ],
 )
 def test_a_place_of_the_console_stands_for_a_command(command: str, label: str, path: str) -> None:
@@ -50,7 +62,7 @@ def test_every_place_is_there_and_every_button_is_offered(house: House) -> None:
     for place in PAGES.values():
         path, _, part = place.path.partition("#")
         assert not part or f'id="{part}"' in house.get(path)
-    on_pages = {act for acts in OFFERED.values() for act in acts}
+    on_pages = {act for acts in (*OFFERED.values(), OF_STUDY) for act in acts}
     assert set(ACTS.values()) <= on_pages
 
 
@@ -59,9 +71,10 @@ def test_an_alarm_leads_to_its_study_and_to_what_sends_it_again(house: House) ->
     (item,) = house.records.workitems.of_study(house.records.search.at(address).study_uid)
     put(house.records, a_delivery(item.id, destination="out", state=DeliveryState.REFUSED))
     text = house.get("/", UserRole.VIEWER)
-    assert f'see in <a href="/studies/{address}">Study {address}</a> why, and what to do' in text
-    assert '<a href="/studies?state=parked">Send again</a> sends them again' in text
-    assert address in house.get("/studies?state=parked")
+    assert f'See in <a href="/studies/{address}">Study {address}</a> why, and what to do' in text
+    place = "/network/destinations/out"
+    assert f'<a href="{place}#parked">Send again</a> sends them again' in text
+    assert address in house.get(place) and 'id="parked"' in house.get(place)
     assert "hilum trace" not in text and "hilum release" not in text
 
 

@@ -132,10 +132,10 @@ def test_the_page_shows_alarms_also_many_of_them_on_a_narrow_screen(
         AlarmLog(site, records).check()
         page.wait_for_selector("text=3 alarms")
         rows = page.locator(".alarms li")
-        assert [row.split()[:2] for row in rows.all_inner_texts()] == [
-            ["critical", "engine:"],
-            ["error", "refused:"],
-            ["warning", "patients:"],
+        assert [" ".join(row.split()[:3]) for row in rows.all_inner_texts()] == [
+            "critical 1 analysis",
+            "error 1 sender",
+            "warning It is",
         ]
         assert all(" for " in text for text in rows.all_inner_texts())
         assert HIDDEN in rows.nth(1).inner_text()

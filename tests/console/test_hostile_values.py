@@ -27,6 +27,7 @@ from hilum.summary import (
     MeasurementSummary,
     NoteSummary,
     RefusalSummary,
+    SegmentSummary,
     TableSummary,
     UrgencySummary,
 )
@@ -52,6 +53,7 @@ def fill(house: House) -> None:
     times = {"first_at": at, "last_at": at, "images": 3, "settled_images": 3}
     found = (
         MeasurementSummary(odd, 1.0, odd, of=odd, uncertainty=0.1, followed=True),
+        SegmentSummary(f"{odd}.", 7, 1.0),
         ChangeSummary(odd, odd, 1.0, odd, 0.1),
         ClassificationSummary(odd, odd, scores={odd: 0.5}),
         LengthSummary(odd, 1.0, ((1.0, 2.0), (3.0, 4.0)), odd),
@@ -115,7 +117,8 @@ def every_page(house: House, client: httpx.Client) -> Iterator[tuple[str, httpx.
     """Each page that has an address of its own, each of a study, and those that are posted for."""
     paths = [e.path for part in found_in(pages) for e in part.found if e.method == "GET"]
     for path in paths:
-        if "{" not in path and path not in ("/live", "/login/openid", "/login/openid/callback"):
+        has_end = not path.endswith("/live") and not path.startswith("/login/openid")
+        if "{" not in path and has_end:
             yield path, client.get(path, follow_redirects=True)
     for address in house.records.identifiers.addresses([STUDY, GONE]).values():
         for path in (f"/studies/{address}", f"/studies/{address}?trouble=1"):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,8 +28,8 @@ NAME = "volumes"
 CARD = f"# Card\n\n**Weak** at night.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n{HIDDEN}\n"
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+@contextmanager
+def a_house_with_a_module(tmp_path: Path) -> Iterator[House]:
     (tmp_path / "data").mkdir(mode=0o700)
     rule = {"module": NAME, "series": {"SeriesDescription": "^crop"}, "incomplete": "analyse"}
     site = parse({"data": str(tmp_path / "data"), "rule": [rule]})
@@ -42,6 +42,12 @@ def house(tmp_path: Path) -> Iterator[House]:
         serving(site, records, modules=[facts], cards={NAME: card}, needs=needs) as url,
     ):
         yield House(site, records, url)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with a_house_with_a_module(tmp_path) as made:
+        yield made
 
 
 def analysed(records: Records, number: int, at: float, **values: object) -> str:

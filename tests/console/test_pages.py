@@ -1,5 +1,6 @@
 """The pages: empty, busy, in trouble; what each role sees; and nothing received acts in them."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -7,12 +8,20 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from factory import a_delivery, a_study, a_workitem, put
 from hilum.audit import AuditedAct, AuditOutcome, AuditStore, ObjectType, audit_file
+from hilum.cli import app
 from hilum.people.roles import UserRole
-from hilum.records.models import DestinationStanding
-from hilum.records.states import DeliveryState, DestinationState, RequestAction, WorkitemState
+from hilum.records.models import DestinationStanding, NotedPause, Wish
+from hilum.records.states import (
+    DeliveryState,
+    DestinationState,
+    PausedKind,
+    RequestAction,
+    WorkitemState,
+)
 from hilum.rejections import Rejection, RejectionKind
 from hilum.summary import (
     ClassificationSummary,
@@ -20,6 +29,7 @@ from hilum.summary import (
     LengthSummary,
     MeasurementSummary,
     NoteSummary,
+    SegmentSummary,
     TableSummary,
     UrgencySummary,
 )
@@ -38,6 +48,19 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def text_of(page: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_a_study_says_that_it_waits_for_a_pause(house: House) -> None:
+    address = house.study(WorkitemState.SCHEDULED, SAID)
+    [item] = house.records.workitems.in_state(WorkitemState.SCHEDULED)
+    for kind, name in ((PausedKind.MODULE, item.module), (PausedKind.DESTINATION, "out")):
+        house.records.pauses.begin(NotedPause(kind, name, time.time(), "anna", f"so {HIDDEN}"))
+    words = f"{item.module} disabled by anna"
+    shown = text_of(house.get(f"/studies/{address}"))
+    assert words in shown and "out paused" not in shown
+    put(house.records, a_delivery(item.id, "out"))
+    assert "out paused by anna" in text_of(house.get(f"/studies/{address}"))
+    assert "something is paused" in text_of(house.get("/"))
 
 
 def test_an_empty_house_says_what_to_expect(house: House) -> None:
@@ -149,10 +172,29 @@ def test_an_act_reaches_the_gateway_with_its_reason(house: House) -> None:
     assert (asked.action, asked.reason) == (RequestAction.WITHDRAW, "wrong side")
 
 
+def test_who_took_a_result_back_and_why_stands_on_the_page_and_in_the_trace(house: House) -> None:
+    address = house.study(WorkitemState.COMPLETED)
+    uid = house.records.identifiers.study_at(address)
+    form = {"workitem": f"{uid}.1", "action": "withdraw", "reason": "wrong side"}
+    with house.client(UserRole.OPERATOR) as client:
+        client.post(f"/studies/{address}/acts", data=form, timeout=30)
+    house.records.workitems.set_state(f"{uid}.1", WorkitemState.WITHDRAWN, "taken back")
+    said = re.compile(r"[Tt]est-\w+ asked for withdraw: wrong side")
+    assert len(said.findall(house.get(f"/studies/{address}"))) == 2
+    seen = house.get(f"/studies/{address}", UserRole.VIEWER)
+    assert ("asked for withdraw" in seen, "wrong side" in seen) == (True, False)
+    config = house.site.data.parent / "hilum.toml"
+    config.write_text(f'data = "{house.site.data}"')
+    words = ["trace", address, "--config", str(config)]
+    assert said.search(CliRunner().invoke(app, words).stdout)
+    lines = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert [line["kind"] for line in lines] == ["person", "withdrawn"]
+
+
 def test_the_same_for_several_studies_where_it_can_be_done(house: House) -> None:
     addresses = [house.study(state) for state in (WorkitemState.FAILED, WorkitemState.HELD)]
     addresses.append(house.study(WorkitemState.COMPLETED))
-    form = {"action": "retry", "study": addresses, "back": "/studies?state=held"}
+    form = {"action": "rerun", "study": addresses[:2], "back": "/studies?state=held"}
     with house.client() as client:
         done = client.post("/studies/acts", data=form)
         assert done.headers["location"] == "/studies?state=held&asked=2"
@@ -161,6 +203,26 @@ def test_the_same_for_several_studies_where_it_can_be_done(house: House) -> None
             client.post("/studies/acts", data=elsewhere).headers["location"].startswith("/studies?")
         )
         assert client.post("/studies/acts", data={**form, "action": "withdraw"}).status_code == 422
+
+
+def test_structures_without_a_measurement_of_their_own_are_told_with_their_volumes(
+    house: House,
+) -> None:
+    uid, at = f"1.2.{next(NUMBERS)}", time.time()
+    structures = [SegmentSummary(f"Structure {n}", 1000 * n, float(n)) for n in range(1, 105)]
+    measured = MeasurementSummary("Volume", 7.5, "ml", of="Structure 7")
+    found = (SegmentSummary("104 structures", 1000), *structures, measured)
+    item = a_workitem(id=f"{uid}.1", study_uid=uid, state=WorkitemState.COMPLETED, findings=found)
+    study = a_study(study_uid=uid, folder=uid, images=9, settled_images=9, first_at=at, last_at=at)
+    put(house.records, study, item)
+    address = house.records.identifiers.addresses([uid])[uid]
+    page = house.get(f"/studies/{address}")
+    shown = text_of(page)
+    assert "Volumes of 103 structures" in shown
+    assert "<details>" in page, "so many are shown when they are asked for"
+    assert "Structure 104 104.00 mL" in shown
+    assert "7.50 mL" in shown and "Structure 7 7.00 mL" not in shown
+    assert "104 structures" not in shown
 
 
 def test_a_result_is_told_with_numbers_cautions_deliveries_and_verdicts(house: House) -> None:
@@ -232,7 +294,7 @@ def test_looks_searches_and_acts_are_on_record(house: House) -> None:
         for _ in range(2):  # the same page again is the same look
             client.get(f"/studies/{address}")
         client.post("/finds", data={"patient_id": "MARKERID"})
-        form = {"workitem": f"{uid}.1", "action": "retry"}
+        form = {"action": "rerun"}
         client.post(f"/studies/{address}/acts", data=form, timeout=30)
     with house.client(UserRole.VIEWER) as client:
         client.get(f"/studies/{address}")  # sees no patient
@@ -242,7 +304,7 @@ def test_looks_searches_and_acts_are_on_record(house: House) -> None:
     assert noted == [
         (AuditedAct.OPENED, ObjectType.STUDY, "MARKERID"),
         (AuditedAct.SEARCHED, ObjectType.SEARCH, "MARKERID"),
-        (AuditedAct.RETRY, ObjectType.WORKITEM, "MARKERID"),
+        (AuditedAct.RERUN, ObjectType.STUDY, "MARKERID"),
     ]
     assert {entry.study_uid for entry in entries} == {uid, ""}
 
@@ -250,12 +312,12 @@ def test_looks_searches_and_acts_are_on_record(house: House) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
-        ("/studies/zzzzzzzzzzzz", 404, "there is no study at this address"),
+        ("/studies/zzzzzzzzzzzz", 404, "There is no study at this address."),
         ("/nothing", 404, "Not Found"),
-        ("/studies?page=7", 404, "there is no page 7"),
-        ("/studies?page=x", 422, "this cannot be right: page"),
-        ("/finds/unknown", 404, "this search is over"),
-        ("/modules/unknown", 404, "no such module is installed"),
+        ("/studies?page=7", 404, "There is no page 7"),
+        ("/studies?page=x", 422, "This cannot be right: page."),
+        ("/finds/unknown", 404, "This search is over"),
+        ("/modules/unknown", 404, "No such module is installed."),
     ],
 )
 def test_a_mishap_is_a_page_for_people(house: House, path: str, status: int, words: str) -> None:
@@ -275,17 +337,21 @@ def test_programs_find_and_act_as_people_do(house: House) -> None:
         assert [study["address"] for study in found["studies"]] == [address]
         assert client.post("/api/v1/finds", json={"page": 9}).status_code == 422
         path = f"/api/v1/studies/{address}/acts"
-        [offered] = client.get(path).json()
-        assert offered["actions"] == ["retry", "withdraw"]
-        wanted = {"workitem": offered["workitem"], "action": "retry"}
+        of_study, offered = client.get(path).json()
+        assert of_study["actions"] == ["rerun", "analyse"]
+        assert offered["actions"] == ["send on", "withdraw"]
+        wanted = {"workitem": offered["workitem"], "action": "send on", "destinations": ["out"]}
         reply = client.post(path, json=wanted, timeout=30).json()
         assert (reply["done"], reply["request"]) == (True, 1)
         assert client.post(path, json={**wanted, "action": "withdraw"}).status_code == 422
+        assert client.post(path, json={**wanted, "action": "analyse"}).status_code == 422
+        assert client.post(path, json={**wanted, "destinations": []}).status_code == 422
         assert client.post(path, json={**wanted, "action": "cancel"}).status_code == 409
         assert client.post(path, json={**wanted, "workitem": "x"}).status_code == 404
         assert client.get("/api/v1/studies/zzzzzzzzzzzz/acts").status_code == 404
     [asked] = house.records.requests.waiting()
-    assert (asked.action, asked.workitem_id) == (RequestAction.RETRY, f"{uid}.1")
+    assert (asked.action, asked.workitem_id) == (RequestAction.SEND_ON, f"{uid}.1")
+    assert asked.wish == Wish(destinations=("out",))
 
 
 def test_rules_are_sentences_and_others_can_be_tried(house: House) -> None:
@@ -310,3 +376,31 @@ def test_what_a_role_does_not_allow_is_on_record_once(house: House) -> None:
         denied = [e for e in store.after(0, 100) if e.outcome is AuditOutcome.DENIED]
     told = [(entry.object, entry.role, entry.address) for entry in denied]
     assert told == [("/people", "viewer", "127.0.0.1")]
+
+
+def test_a_program_has_a_study_fetched_and_sees_how_far_it_is(tmp_path: Path) -> None:
+    source = {"name": "archive", "kind": "orthanc", "url": "http://127.0.0.1:9"}
+    with a_house(tmp_path, source=[source]) as house, house.client(UserRole.OPERATOR) as client:
+        wanted = {"archive": "archive", "study": " A77 "}
+        asked = client.post("/api/v1/fetches", json=wanted).json()
+        assert (asked["archive"], asked["has_ended"]) == ("archive", False)
+        house.records.requests.note_progress(asked["request"], "1 of 3 images fetched")
+        path = f"/api/v1/fetches/{asked['request']}"
+        assert client.get(path).json()["text"] == "1 of 3 images fetched"
+        assert "1 of 3 images fetched" in client.get(f"/fetches/{asked['request']}").text
+        house.records.requests.answer(asked["request"], False, "not fetched: it is not there")
+        assert client.get(path).json() | {"request": 1} == {
+            "request": 1,
+            "archive": "archive",
+            "study_uid": "",
+            "has_ended": True,
+            "done": False,
+            "text": "not fetched: it is not there",
+        }
+        for path in ("/api/v1/fetches", "/fetches"):
+            form = {"json" if "api" in path else "data": {**wanted, "archive": "out"}}
+            assert client.post(path, **form).status_code == 404
+            assert client.get(f"{path}/99").status_code == 404
+    with closing(AuditStore(audit_file(house.site.data))) as store:
+        [noted] = [entry for entry in store.after(0, 100) if entry.act is AuditedAct.FETCH]
+    assert (noted.object_type, noted.object) == (ObjectType.SOURCE, "archive")

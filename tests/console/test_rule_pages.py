@@ -16,6 +16,7 @@ from hilum.config.file import SettingsFile
 from hilum.config.versions import SettingsVersions
 from hilum.inbox import Inbox
 from hilum.people.roles import UserRole
+from hilum.records.states import RequestAction
 
 from .house import HIDDEN, House, a_house_with_rules
 
@@ -204,5 +205,12 @@ def test_what_would_change_and_what_was_missed(house: House, tmp_path: Path) -> 
         assert "1 study of the last 7 days would be analysed now" in offered
         assert f"/studies/{house.records.identifiers.addresses([uid])[uid]}" in offered
         assert "0 studies" in client.get(MISSED, params={"rule": "chest-radiograph"}).text
+        assert client.post(MISSED).status_code == 422
+        address = house.records.identifiers.addresses([uid])[uid]
+        asked = client.post(MISSED, data={"study": [address, "zzzzzzzzzzzz"]}).text
+        assert "Asked for 1 study." in asked
+        assert "0 studies of the last 7 days" in asked
+    [wanted] = house.records.requests.waiting()
+    assert (wanted.action, wanted.study_uid) == (RequestAction.RERUN, uid)
     with house.client(UserRole.READER) as client:
         assert client.get(MISSED).status_code == 403

@@ -259,7 +259,7 @@ def test_the_form_needs_no_scripts(house: House, slices: list[bytes]) -> None:
         answer = browser.post("/upload", data=fields, files=files)
         assert answer.status_code == 303
         place = answer.headers["location"]
-        until(lambda: "Everything was taken in." in browser.get(place).text, "it is over")
+        until(lambda: "All images were taken in." in browser.get(place).text, "it is over")
         page = browser.get(place).text
         assert "6 images of 1 study" in page
         assert "go to out, with the images" in page

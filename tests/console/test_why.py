@@ -78,7 +78,13 @@ def test_the_api_says_what_the_command_says(site: Site, records: Records) -> Non
     typed = CliRunner().invoke(app, ["why", "A77", "--json", "--config", config])
     said = json.loads(typed.stdout)
     assert said.pop("archives") == [
-        {"archive": "pacs", "holding": "does not have it", "text": "does not have it"}
+        {
+            "archive": "pacs",
+            "holding": "does not have it",
+            "text": "does not have it",
+            "study_uids": [],
+            "can_be_fetched": False,
+        }
     ]
     with serving(site, records) as url, signed_in(site, url=url) as client:
         assert client.post("/api/v1/why", json={"wanted": " A77 "}).json() == said
@@ -129,10 +135,17 @@ def test_the_page_answers_and_adds_what_archives_say(
         page.click("text=Ask")
         page.wait_for_selector("text=Nothing of it has arrived.")
         page.wait_for_selector("text=Have pacs send it to HIPPOAI")
+        page.wait_for_selector("text=Fetch it from pacs")
         reader.screenshot(tmp_path / "elsewhere.png")
         page.emulate_media(color_scheme="dark")
         page.set_viewport_size({"width": 360, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         reader.screenshot(tmp_path / "narrow.png")
+        page.click("button >> text=Fetch it from pacs")
+        page.wait_for_selector("text=The gateway begins when it runs")
+        [fetched] = records.requests.to_fetch()
+        assert (fetched.wish.archive, fetched.reason[:5]) == ("pacs", "2.25.")
+        records.requests.answer(fetched.id, True, "3 images fetched from pacs")
+        page.wait_for_selector("text=3 images fetched from pacs.")
         assert reader.errors == []
         assert not [address for address in asked if re.search("A77|A99|Marker", address)]

@@ -30,7 +30,7 @@ def checked(folder: Path, text: str) -> tuple[int, dict[str, str]]:
 def test_good_settings_are_good_and_nothing_is_made(tmp_path: Path) -> None:
     status, found = checked(tmp_path, GOOD)
     assert (status, set(found.values())) == (0, {""})
-    assert len(found) == 5
+    assert len(found) == 6
     assert not (tmp_path / "data").exists()
     lines = CliRunner().invoke(app, ["check", "-c", str(tmp_path / "hilum.toml")]).stdout
     assert lines.splitlines()[0] == "settings: good"
@@ -42,6 +42,16 @@ def test_good_settings_are_good_and_nothing_is_made(tmp_path: Path) -> None:
         ("nonsense = 1", "settings", "unknown setting nonsense"),
         ('[[rule]]\nmodule = "none"', "rules and modules", "module 'none': not installed"),
         ('[console]\nhost = "0.0.0.0"', "console", "set console.tls"),
+        (
+            '[[host]]\nmodule = "chest-radiograph"\nkind = "child"\nfolders = ["/none"]',
+            "walls around modules",
+            "/none: there is no such folder",
+        ),
+        (
+            '[[host]]\nmodule = "chest-radiograph"\nkind = "child"\nfolders = ["/"]',
+            "walls around modules",
+            "a module would see every study",
+        ),
         (
             '[[norms]]\nmodule = "none"\nfile = "/none/n.csv"\ncitation = "x"\nweights_sha256 = "'
             + "0" * 64

@@ -12,7 +12,17 @@ from pydicom.sr.coding import Code
 
 from hilum.dicom import codes
 from hilum.errors import FindingError
-from hilum.findings import Classification, HeatMap, Measurement, Note, Refusal, Score, Segment
+from hilum.findings import (
+    Classification,
+    HeatMap,
+    Label,
+    LabelMap,
+    Measurement,
+    Note,
+    Refusal,
+    Score,
+    Segment,
+)
 
 MASK = Volume(np.ones((2, 3, 4), bool), np.eye(4), coordinate_system="PATIENT")
 SEGMENT = Segment(MASK, codes.HIPPOCAMPUS, "Hippocampus")
@@ -22,6 +32,8 @@ CLASSES = Classification((SCORE,), SCORE, "A score is no probability.")
 HEAT = HeatMap(np.zeros((2, 2), np.float32), "Evidence", "1.2.3")
 REFUSAL = Refusal("too-thick", "The slices are too thick.")
 NOTE = Note("Look twice.")
+LABEL = Label(1, codes.HIPPOCAMPUS, "Hippocampus")
+LABEL_MAP = LabelMap(MASK.with_array(MASK.array.astype(int)), (LABEL,))
 NAN, INF = math.nan, math.inf
 LONG = "x" * 65
 LONG_MEANING = Code("1", "99X", LONG)
@@ -51,6 +63,30 @@ LONG_MEANING = Code("1", "99X", LONG)
         (SEGMENT, {"colour": (0.5, 0.5, 0.5)}, "is not three whole numbers from 0 to 255"),
         (SEGMENT, {"colour": "red"}, "is not three whole numbers from 0 to 255"),
         (SEGMENT, {"colour": None}, "is not three numbers"),
+        (
+            LABEL,
+            {"value": 0},
+            "the value of the structure 'Hippocampus' is 0; it must be between 1",
+        ),
+        (LABEL, {"value": 65536}, "is 65536; it must be between 1 and 65535"),
+        (LABEL, {"value": 1.0}, "is of the type float, not a whole number"),
+        (LABEL, {"value": True}, "is of the type bool, not a whole number"),
+        (LABEL, {"label": ""}, "the label of a structure is empty"),
+        (LABEL, {"side": codes.ANTERIOR}, "not codes.LEFT or codes.RIGHT"),
+        (LABEL, {"colour": (1, 2)}, "is not three numbers"),
+        (LABEL_MAP, {"labels": MASK.array}, "the label map is of the type ndarray, not a Volume"),
+        (LABEL_MAP, {"labels": MASK}, "is bool (2, 3, 4), not an integer"),
+        (LABEL_MAP, {"labels": MASK.with_array(-MASK.array.astype(int))}, "holds the value -1;"),
+        (LABEL_MAP, {"labels": MASK.with_array(MASK.array * 65536)}, "holds the value 65536;"),
+        (LABEL_MAP, {"labels": MASK.with_array(MASK.array * 7)}, "does not name (7): add a Label"),
+        (LABEL_MAP, {"table": ()}, "the table of the label map is empty"),
+        (LABEL_MAP, {"table": (LABEL, "x")}, "is not a tuple of Label"),
+        (LABEL_MAP, {"table": (LABEL, LABEL)}, "names the value 1 twice"),
+        (
+            LABEL_MAP,
+            {"table": (Label(1, codes.BRAIN, "x" * 60, side=codes.LEFT),)},
+            "with its side, has 66 characters",
+        ),
         (VOLUME, {"value": NAN}, "the value of the measurement 'Volume' is nan"),
         (VOLUME, {"value": -INF}, "is -inf, not a finite number"),
         (VOLUME, {"value": np.float32(INF)}, "is inf, not a finite number"),

@@ -17,6 +17,7 @@ from hilum.errors import ConfigurationError
 from hilum.kinds import (
     DESTINATIONS,
     EVERY_GROUP,
+    FORMATS,
     HOSTS,
     LONGEST_MEDIA_TYPE,
     LONGEST_NAME,
@@ -33,8 +34,9 @@ from hilum_lab.package import write_package
 OURS = {
     DESTINATIONS: ("dicomweb", "dimse", "folder"),
     SOURCES: ("dicomweb", "orthanc"),
-    OBJECTS: ("pdf", "sc", "seg", "sr"),
-    HOSTS: ("child",),
+    OBJECTS: ("own", "pdf", "sc", "seg", "sr"),
+    HOSTS: ("child", "container"),
+    FORMATS: ("mercure", "monai-map"),
     NOTIFIERS: ("email", "webhook"),
 }
 FOLDER = {"name": "out", "kind": "folder", "folder": "out"}

@@ -85,3 +85,15 @@ def test_a_study_whose_images_were_removed_is_not_offered(tmp_path: Path, record
     for image in Inbox(tmp_path).study_folder(uid).glob("*.dcm"):
         image.unlink()
     assert missed(site_of(tmp_path, BRIGHT), records, NEEDS, since=50.0).found == ()
+
+
+def test_a_study_that_the_same_rule_has_had_need_not_be_read(
+    tmp_path: Path, records: Records
+) -> None:
+    uid = came(tmp_path, records, "study", 100.0)
+    site = site_of(tmp_path, BRIGHT)
+    assert len(missed(site, records, NEEDS, since=50.0).found) == 1
+    (rule,) = site.rule
+    put(records, a_workitem(id="1.1", study_uid=uid, module="bright", rule_key=rule.key))
+    found = missed(site, records, NEEDS, since=50.0)
+    assert (found.found, found.looked_at) == ((), 1)

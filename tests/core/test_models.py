@@ -44,6 +44,7 @@ MODELS: dict[str, type] = {
     "subject": models.Subject,
     "alarm": models.BegunAlarm,
     "pause": models.NotedPause,
+    "upload": models.UploadedStudy,
     "notice": models.Notice,
     "notifier": models.NotifierStanding,
     "rejection": Rejection,

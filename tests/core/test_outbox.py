@@ -327,6 +327,19 @@ def test_a_death_before_the_last_line_is_made_good(desk: Desk) -> None:
     assert len(desk.records.events.of_study("1.2")) == 2  # each said once
 
 
+def test_what_goes_nowhere_is_not_called_verified(desk: Desk) -> None:
+    desk.owe("kept")
+    desk.outbox.settle("kept")
+    desk.owe("cancelled")
+    put(desk.records, a_delivery("cancelled", state=DeliveryState.CANCELLED, reason="because"))
+    desk.outbox.settle("cancelled")
+    reasons = [desk.records.workitems.one(name).reason for name in ("kept", "cancelled")]
+    assert reasons == [
+        "it stays here: no destination is to have it",
+        "it stays here: its deliveries were cancelled",
+    ]
+
+
 def test_what_brings_the_archive_down_is_not_hurried_for_ever(
     desk: Desk, archive: DicomwebArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,7 +30,7 @@ from hilum_lab.archives.behaviour import WebBehaviour
 from hilum_lab.archives.dicomweb import DicomwebArchive
 from tests.core.test_order_of_arrival import HELD, contents, gateway
 from tests.core.test_outbox import HOUR, Desk
-from tests.core.test_withdrawing import written
+from tests.core.test_withdrawing import send, written
 
 DESTINATION, SOURCE, MODULE = PausedKind.DESTINATION, PausedKind.SOURCE, PausedKind.MODULE
 
@@ -129,6 +129,7 @@ def test_a_withdrawal_waits_too_and_the_answer_says_so() -> None:
         delayed = hall.records.deliveries.of_workitem(item.id)[0]
         hall.records.deliveries.delay(delayed, "it is full", hall.clock() + 60)
         assert "out is paused, so it waits" in retry(hall.flow, item, asked).text
+        send(hall, item, "out")
         answer = take_back(hall.flow, item, RejectionNote(hall.clock(), "wrong side"))
         assert answer.done
         assert answer.text.startswith("withdrawn; a note goes to out; out is paused, so it waits")

@@ -164,7 +164,7 @@ ITEMS = [
      Cause.REMOVED, "The study is held, for m: 8 of 120 images are here.", [""]),
     (an_item(WorkitemState.HELD, "short", verdicts=(LACKS,)),
      Cause.SHORT, "The study is held, for m: T1: 112 of 120 images.",
-     ["", "hilum retry 23456789"]),
+     ["", f"hilum analyse --incomplete {UID}"]),
     (an_item(WorkitemState.HELD, "T1: 3 slices missing after 120 s of silence"),
      Cause.GAPS, "The study is held, for m: T1: 3 slices missing after 120 s of silence.", [""]),
     (an_item(WorkitemState.NOT_APPLICABLE, "x", verdicts=(a_verdict("slice spacing 6.5 mm"),)),
@@ -222,7 +222,8 @@ def test_what_was_uploaded_to_stay_here_is_no_fault_of_a_rule(site: Site, record
     assert said.sentence == (
         "The result of m stays here, as was chosen when the study was uploaded."
     )
-    assert (said.cause, said.cures) == (Cause.NOWHERE, ())
+    assert said.cause is Cause.NOWHERE
+    assert [cure.command for cure in said.cures] == ["hilum send-on 23456789 --to DESTINATION"]
 
 
 def test_the_nearest_rule_is_told_and_none_where_another_takes_the_study(
@@ -465,7 +466,7 @@ def test_what_never_arrived_names_who_was_refused_meanwhile(site: Site, records:
     assert said.cures[0].kind is CureKind.CONFIGURE
     assert said.cures[0].text.startswith("BADAE (10.0.0.1) (3 times, the last one ")
     assert said.cures[0].text.endswith("receiver.allowed_callers: correct the sender")
-    assert any("do not say of which study" in line for line in said.evidence)
+    assert any("whose study cannot be read" in line for line in said.evidence)
 
 
 # What is asked for --------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def gateway(
                 setattr(one, keyword, value)
         for path in write(images, folder / "scan"):
             flow.inbox.store(path.read_bytes())
-        flow._clock = clock = Clock(folder / "incoming")
+        flow.clock = clock = Clock(folder / "incoming")
         flow.arrivals = Arrivals(flow.inbox, records, OURS, clock)
         flow.arrivals.sweep()
         begin = clock.now

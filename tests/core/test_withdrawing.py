@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 
+from hilum.answers import Acceptance
 from hilum.deciding import _end
 from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.kinds import OBJECTS
-from hilum.records.models import Workitem
+from hilum.records.models import DeliveryReceipt, Workitem
 from hilum.records.states import DeliveryState, WorkitemState
 from hilum.withdrawing import RejectionNote, take_back
 from hilum_lab.package import write_package
@@ -73,6 +75,22 @@ def written(**destinations: Mapping[str, Any]) -> Iterator[tuple[Gateway, Workit
         yield hall, hall.records.workitems.one(item.id)
 
 
+def send(hall: Gateway, item: Workitem, destination: str, **became: Acceptance) -> None:
+    """Everything of a result is sent to a destination, and taken, but for what `became` otherwise.
+
+    That is given by the kind of object.
+    """
+    delivery = hall.records.deliveries.one(item.id, destination)
+    results = hall.flow.workitems.results_for(delivery)
+    assert hall.records.receipts.begin(delivery, [one.identity for one in results], hall.now)
+    of = (item.id, destination)
+    answers = [
+        DeliveryReceipt(*of, one.identity, hall.now, 1, became.get(one.kind, Acceptance.TAKEN))
+        for one in results
+    ]
+    hall.records.receipts.note(delivery, answers)
+
+
 def files_for(hall: Gateway, workitem_id: str, kind: str) -> dict[str, tuple[str, bytes]]:
     """Identity and content of what each destination receives of one kind."""
     found = {}
@@ -93,6 +111,8 @@ def test_files_of_two_variants_do_not_replace_each_other(install) -> None:
             "people": b"outlines",
             "machines": b"segments",
         }
+        for destination in ("people", "machines"):
+            send(hall, item, destination)
         take_back(hall.flow, item, SAID)
         [note] = [i for i in hall.records.workitems.of_study(item.study_uid) if i.id != item.id]
         taken_back = files_for(hall, note.id, "numbers")
@@ -106,6 +126,7 @@ def test_files_of_two_variants_do_not_replace_each_other(install) -> None:
 def test_a_broken_kind_does_not_keep_the_others_from_being_taken_back(install, how: str) -> None:
     install("numbers", NUMBERS)
     with written(out={"objects": ("sr", "numbers")}) as (hall, item):
+        send(hall, item, "out")
         install("numbers", BREAK[how](NUMBERS))
         for _ in range(2):  # asking again tells the same
             done, text, _rest = take_back(hall.flow, item, SAID)
@@ -127,6 +148,8 @@ def test_what_cannot_be_taken_back_is_told_for_each_destination(install) -> None
     install("mute", MUTE)
     both, report, mute = {"objects": ("sr", "mute")}, {"objects": ("sr",)}, {"objects": ("mute",)}
     with written(both=both, report=report, mute=mute) as (hall, item):
+        for destination in ("both", "report", "mute"):
+            send(hall, item, destination)
         cure = "cannot be taken back by Hilum: tell whoever reads results there"
         rest = f"its mute at both {cure}; its mute at mute {cure}"
         told = _end(hall.flow, item, SAID)  # as `hilum decide` does
@@ -134,6 +157,55 @@ def test_what_cannot_be_taken_back_is_told_for_each_destination(install) -> None
         item = hall.records.workitems.one(item.id)
         text = f"withdrawn; a note goes to both, report; {rest}"
         assert take_back(hall.flow, item, SAID) == (True, text, rest)
+
+
+def test_a_note_names_only_what_an_archive_may_have() -> None:
+    kinds = {"objects": ("sr", "seg", "pdf")}
+    with written(all=kinds, twin=kinds, some=kinds, none=kinds, waits=kinds) as (hall, item):
+        refused, unknown = Acceptance.NEVER, Acceptance.UNKNOWN
+        send(hall, item, "all")
+        send(hall, item, "twin")
+        send(hall, item, "some", pdf=refused, sr=unknown)
+        send(hall, item, "none", pdf=refused, sr=refused, seg=Acceptance.LATER)
+        for _ in range(2):  # asking again tells the same
+            answer = take_back(hall.flow, item, SAID)
+            assert answer == (True, "withdrawn; a note goes to all, some, twin", "")
+            item = hall.records.workitems.one(item.id)
+        [note] = [i for i in hall.records.workitems.of_study(item.study_uid) if i.id != item.id]
+        named = {}
+        for delivery in hall.records.deliveries.of_workitem(note.id):
+            [document] = hall.flow.workitems.results_for(delivery)
+            content = dcmread(document.path)
+            [evidence] = content.CurrentRequestedProcedureEvidenceSequence
+            named[delivery.destination] = {
+                one.ReferencedSOPInstanceUID
+                for series in evidence.ReferencedSeriesSequence
+                for one in series.ReferencedSOPSequence
+            }
+        kind_of = {one.identity: one.kind for one in hall.records.results.of_workitem(item.id)}
+        named_kinds = {place: {kind_of[uid] for uid in uids} for place, uids in named.items()}
+        everything = set(kind_of.values())
+        assert {"sr", "pdf"} <= everything
+        assert named_kinds == {
+            "all": everything,
+            "twin": everything,
+            "some": everything - {"pdf"},
+        }
+        assert named["all"] == named["twin"]
+        states = {d.destination: d.state for d in hall.records.deliveries.of_workitem(item.id)}
+        assert states["waits"] is DeliveryState.CANCELLED
+
+
+def test_what_was_sent_nowhere_is_withdrawn_without_a_note() -> None:
+    with written(out={}) as (hall, item):
+        for _ in range(2):
+            answer = take_back(hall.flow, item, SAID)
+            told = "withdrawn; none of it was sent, so no archive needs a note"
+            assert answer == (True, told, "")
+            item = hall.records.workitems.one(item.id)
+        assert item.state is WorkitemState.WITHDRAWN
+        assert hall.records.workitems.of_study(item.study_uid) == [item]
+        assert hall.records.deliveries.owed() == []
 
 
 def test_what_is_withdrawn_without_a_note_is_no_longer_sent_or_listed_as_refused() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import hilum
-from hilum.wording import clauses, counted
+from hilum.wording import clauses, counted, sentence
 
 NOUNS = "studies|objects|images|findings|files|frames|results|workitems|changes|instances"
 BY_HAND = re.compile(rf"\{{(?!counted)[^{{}}]*\}} ({NOUNS})\b")
@@ -33,6 +33,12 @@ def test_clauses_make_one_sentence_also_where_one_brought_its_full_stop() -> Non
     assert clauses("it does not answer.", "", "look there") == "it does not answer; look there"
     assert clauses("cut short ...", "look there.") == "cut short ...; look there."
     assert clauses("alone.") == "alone."
+
+
+def test_a_name_at_the_beginning_of_a_sentence_stays_as_it_is() -> None:
+    assert sentence("hilum.toml was changed") == "hilum.toml was changed."
+    assert sentence("give_up_seconds is too short.") == "give_up_seconds is too short."
+    assert sentence("nothing waits") == "Nothing waits."
 
 
 def test_nobody_counts_by_hand() -> None:

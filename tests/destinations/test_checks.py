@@ -88,6 +88,7 @@ def wrong(
             "http": (dimse(web.port, timeout_seconds=SOON), "C-ECHO"),
             "caller": (dimse(port_of(entity(calling="KNOWN"))), "C-ECHO"),
             "pdf": (dimse(port_of(entity(EncapsulatedPDFStorage))), "C-STORE"),
+            "label-maps": (dimse(port_of(entity()), segmentation="labelmap"), "label maps"),
             "stores-nothing": (dimse(port_of(entity(*STORAGE))), "C-STORE"),
             "no-find": (dimse(port_of(entity(find=False))), "C-FIND"),
             "find-fails": (dimse(port_of(entity(find_status=0xC000))), "C-FIND"),

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from highdicom import Volume
 
-from hilum import Classification, HeatMap, Measurement, Note, Refusal, Score, Segment, codes
+from hilum import (
+    Classification,
+    HeatMap,
+    Label,
+    LabelMap,
+    Measurement,
+    Note,
+    Refusal,
+    Score,
+    Segment,
+    codes,
+)
 from hilum.engine import exchange
 from hilum.errors import ModuleError
 from hilum.findings import Change, Earlier, Findings
@@ -98,6 +109,57 @@ def test_a_small_region_of_a_head_takes_little_room(tmp_path: Path) -> None:
     exchange.save(Findings((Segment(volume, codes.HIPPOCAMPUS, "x"),)), tmp_path)
     assert (tmp_path / exchange.ARRAYS).stat().st_size < 10_000
     assert np.array_equal(exchange.load(tmp_path).segments[0].mask.array, mask)
+
+
+@pytest.mark.parametrize("most", [7, 300], ids=["one byte", "two bytes"])
+def test_a_label_map_comes_back_with_what_is_of_its_structures(tmp_path: Path, most: int) -> None:
+    labels = np.zeros((40, 64, 64), np.int32)
+    labels[3:20, 5:40, 6:50] = 7
+    labels[25:30, 5:40, 6:50] = most
+    volume = Volume(labels, affine=np.eye(4), coordinate_system="PATIENT")
+    table = [Label(7, codes.BRAIN, "Seven", colour=(1, 2, 3))]
+    table += [Label(n, codes.HIPPOCAMPUS, f"No. {n}", side=codes.LEFT) for n in (9, most) if n != 7]
+    found = LabelMap(volume, tuple(table))
+    of_it = Measurement(codes.VOLUME, 2.0, codes.MILLILITRE, of=found.segment(9))
+    after = Segment(volume.with_array(labels > 0), codes.BRAIN, "All")
+    of_that = Measurement(codes.VOLUME, 3.0, codes.MILLILITRE, of=after)
+    exchange.save(Findings((found, of_it, after, of_that)), tmp_path)
+    assert (tmp_path / exchange.ARRAYS).stat().st_size < 10_000
+    back = exchange.load(tmp_path)
+    kept = back.of(LabelMap)[0]
+    assert np.array_equal(kept.labels.array, labels)
+    assert kept.table == found.table
+    assert back.measurements[0].of is kept.segment(9)
+    assert back.measurements[1].of is back.of(Segment)[0]
+    assert [s.name for s in back.segments] == [*(s.name for s in found.segments), "All"]
+    assert exchange.summary(back) == exchange.summary(Findings((found, of_it, after, of_that)))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("0.grid", np.array([4, 4, 4, 3]), "no findings"),
+        ("0.grid", np.array([4, 4, -4, 1]), "no findings"),
+        ("0.grid", np.array([4, 4, 5, 1]), "no findings"),
+        ("0.grid", np.array([4, 4, 3, 1]), "no findings"),
+        ("0.grid", np.array([4000, 4000, 4000, 1]), "MiB of memory"),
+        ("0.labels", np.arange(20, dtype=np.uint8), "no findings"),
+        ("0.labels", np.zeros(20), "no findings"),
+    ],
+)
+def test_a_label_map_that_is_none_is_refused(name: str, value: np.ndarray, words: str) -> None:
+    volume = Volume(np.ones((4, 4, 4), int), affine=np.eye(4), coordinate_system="PATIENT")
+    found = LabelMap(volume, (Label(1, codes.BRAIN, "One"),))
+    items, arrays = exchange.as_items(Findings((found,)))
+    assert exchange.judged(items, arrays, 1 << 20).segments[0].voxels == 64
+    with pytest.raises(ModuleError, match=words):
+        exchange.judged(items, {**arrays, name: value}, 1 << 20)
+
+
+def test_a_structure_of_a_label_map_is_not_kept_by_itself() -> None:
+    item = {"kind": "LabelledSegment", "within": 0, "value": 1}
+    with pytest.raises(ModuleError, match="no findings"):
+        exchange.judged([item], {}, 1 << 20)
 
 
 def test_pictures_come_back_whatever_the_uids_are(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hilum.config import parse
 from hilum.config.reference import example
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError
-from hilum.kinds import DESTINATIONS, EVERY_GROUP, HOSTS, NOTIFIERS, OBJECTS, SOURCES
+from hilum.kinds import DESTINATIONS, EVERY_GROUP, FORMATS, HOSTS, NOTIFIERS, OBJECTS, SOURCES
 from hilum.records.states import RequestAction
 from hilum.service.supervisor import EVERY_ROLE
 from hilum.testing import write_series
@@ -43,7 +43,8 @@ def test_its_own_tests_pass(example_package: Path) -> None:
 
 def test_each_kind_is_found_by_its_entry_point_and_is_one_file(example_package: Path) -> None:
     files = set()
-    for group in EVERY_GROUP:
+    assert {*ADDED, FORMATS} == set(EVERY_GROUP)  # a format comes with a module, which is another
+    for group in ADDED:
         theirs = [kind for kind in group.each() if kind.package == "hilum-example"]
         assert [(kind.name, kind.problem) for kind in theirs] == [(ADDED[group], "")]
         files.add(Path(sys.modules[group.load(ADDED[group]).__module__].__file__ or ""))
@@ -99,8 +100,10 @@ def test_a_study_goes_through_all_of_them(
     files = write_series(tmp_path / "exam")
     study = Instance.read(files[0]).study_uid
     with running_shelf() as server:
+        # The files may lie there before the source is first used.
+        watched = {"folder": drop, "since": "beginning", "poll_seconds": 0.2}
         settings = {
-            "source": [{"name": "drop", "kind": "drop", "folder": drop, "poll_seconds": 0.2}],
+            "source": [{"name": "drop", "kind": "drop", **watched}],
             "destination": [
                 {"name": "shelf", "kind": "shelf", "url": server.url},
                 {"name": "out", "kind": "folder", "folder": tmp_path / "out", "objects": ["json"]},

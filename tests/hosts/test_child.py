@@ -1,8 +1,15 @@
 """The usual host: warm, and unharmed by whatever a module does to its process."""
 
+import os
 import re
+import socket
+import tempfile
+import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +22,13 @@ from hilum.dicom.parts import Part
 from hilum.engine import exchange
 from hilum.errors import ModuleCrashed, ModuleError
 from hilum.hosts import Host, Job, Place, in_child, open_host
+from hilum.hosts.child import ChildHost, ChildHostSettings
+from hilum.hosts.reaching import files_of, is_ours
+from hilum.hosts.scratch import empty, make_scratch, remove
+from hilum.hosts.walls import files
 from hilum.module import facts_of, installed_module, installed_modules
+from hilum.process import descendants, fork_server
+from patience import until
 from plugin import BRIGHT, install_moody, install_plugin
 from radiographs import radiograph, saved, scene
 
@@ -54,15 +67,14 @@ LIAR = """
     from hilum import Input, Note
 
     def pipe():
-        for name in os.listdir("/proc/self/fd"):
-            number = int(name)
+        for number in range(256):
             try:
                 if stat.S_ISSOCK(os.fstat(number).st_mode):
                     found = socket.socket(fileno=os.dup(number))
                     if found.type == socket.SOCK_SEQPACKET:
                         return found
             except OSError:
-                pass  # it was that of the listing
+                pass  # there is none of this number
 
     class Module:
         name, version, needs = "liar", "1", Input("MR")
@@ -77,9 +89,54 @@ LIAR = """
                 pipe().send(b'{"number": 9, "ended": "well", "length": 5}')
             if mood == "empty":
                 pipe().send(b'{"number": %d, "ended": "well", "length": 5}' % self.runs)
+            if mood == "full":
+                pipe().send(b'{"number": %d, "ended": "no room"}' % self.runs)
+            if mood == "lines":
+                pipe().send(b'{"number": %d, "ended": "failed", "text": "a\\\\nb"}' % self.runs)
             if mood == "twice":
                 pipe().send(b'{"number": %d, "ended": "failed", "text": "lie"}' % self.runs)
             yield Note(f"run {self.runs}")
+"""
+CURIOUS = """
+    import os, socket, subprocess
+    from pathlib import Path
+    from hilum import Input, Note
+
+    class Module:
+        name, version, needs = "curious", "1", Input("MR")
+
+        def run(self, series):
+            tell = getattr(self, series.description.split()[-1])
+            yield Note(f"got: {tell(Path(__file__).parent)}")
+
+        def calls(self, home):
+            with socket.create_connection(("127.0.0.1", int((home / "port").read_text()))) as other:
+                return other.recv(9).decode()
+
+        def leaves(self, home):
+            file = Path(os.environ["TMPDIR"]) / "left"
+            was_there = file.exists()
+            file.write_text("Marker^Patient")
+            return was_there
+
+        def looks(self, home):
+            return (home.parent / "data" / "hilum.db").read_text()
+
+        def names(self, home):
+            return sorted(os.environ)
+
+        def prints(self, home):
+            print("Marker^Patient", flush=True)
+            os.abort()
+
+        def who(self, home):
+            return os.getpid()
+
+        def starts(self, home):
+            return subprocess.check_output(["/bin/echo", "hi"]).decode()
+
+    class Starter(Module):
+        name, processes = "starter", True
 """
 FILMS = """
     from hilum import Films
@@ -99,7 +156,10 @@ def child(module: str, **limits: Any) -> Host:
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     install_moody(tmp_path / "plugin", monkeypatch)
-    host = child("moody", timeout_seconds=10, memory_mb=1024)
+    host = open_host(
+        in_child("moody", folders=[tmp_path / "plugin"]),
+        Place(Worker(timeout_seconds=10, memory_mb=512)),
+    )
     yield host
     host.close()
 
@@ -219,7 +279,7 @@ def test_an_answer_is_never_taken_for_that_of_another_run(host: Host, tmp_path: 
         raise LookupError("the records do not answer")
 
     with pytest.raises(LookupError):
-        host.run(job(tmp_path, "hangs"), not_known)
+        host.run(job(tmp_path, "hangs", "hangs"), not_known)
     host.run(job(tmp_path, "calm"))
     assert exchange.load(tmp_path / "out-calm").refusal is None
 
@@ -234,6 +294,8 @@ def test_a_module_that_lies_to_the_worker_harms_its_own_study_only(
             ("pickles", "gave an answer that is none; a fresh process failed, too"),
             ("early", "gave an answer to another run; a fresh process failed, too"),
             ("empty", "left cannot be read: .*; a fresh process failed, too"),
+            ("full", "the disk is full, and it is not; a fresh process failed, too"),
+            ("lines", "^a b$"),
             ("twice", "^lie$"),
         ):
             with pytest.raises(ModuleError, match=words):
@@ -243,6 +305,174 @@ def test_a_module_that_lies_to_the_worker_harms_its_own_study_only(
     finally:
         host.close()
     assert exchange.load(tmp_path / "out-calm").notes[0].text == "run 1"
+
+
+@pytest.fixture
+def curious(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ChildHost]]:
+    """Opens hosts of a module that tries to get out as its series asks for."""
+    install_plugin(tmp_path / "plugin", monkeypatch, CURIOUS, "curious")
+    monkeypatch.setenv("HILUM_SECRET", "secret")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "hilum.db").write_text("records")
+    opened: list[ChildHost] = []
+
+    def opening(abi: int = files.NEWEST_ABI, **settings: Any) -> ChildHost:
+        place = Place(Worker(timeout_seconds=30, memory_mb=1024), data=tmp_path / "data")
+        opened.append(ChildHost(ChildHostSettings(module="curious", **settings), place, abi))
+        return opened[-1]
+
+    yield opening
+    for host in opened:
+        host.close()
+
+
+def told(host: ChildHost, tmp_path: Path, mood: str) -> str:
+    host.run(job(tmp_path, mood, mood, "curious"))
+    return exchange.load(tmp_path / f"out-{mood}").notes[0].text
+
+
+def test_what_a_module_tries_beyond_its_walls_is_named(
+    curious: Callable[..., ChildHost], tmp_path: Path
+) -> None:
+    host = curious()
+    (tmp_path / "plugin" / "port").write_text("1")
+    for mood, words in (
+        ("calls", r"tried to open a network connection, .*line 14\).*set network = true"),
+        ("looks", r"tried to use a file that is not its own, .*line 24\).*by folders in"),
+        ("starts", r"tried to start a process, .*line 37\).*says `processes = True`"),
+    ):
+        with pytest.raises(ModuleError, match=words):
+            told(host, tmp_path, mood)
+    assert "HILUM_SECRET" not in told(host, tmp_path, "names")
+    assert told(host, tmp_path, "leaves") == "got: False"
+    assert told(host, tmp_path, "leaves") == "got: False"  # nothing of a run meets the next
+    with pytest.raises(ModuleCrashed, match="exit code -6"):
+        told(host, tmp_path, "prints")
+    assert "Marker" in (tmp_path / "out-prints" / "traceback.txt").read_text()
+
+
+def test_what_the_site_gives_a_module_may_reach(
+    curious: Callable[..., ChildHost], tmp_path: Path
+) -> None:
+    host = curious(network=True, folders=[tmp_path / "data"])
+    assert told(host, tmp_path, "looks") == "got: records"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        (tmp_path / "plugin" / "port").write_text(str(server.getsockname()[1]))
+        answering = threading.Thread(target=lambda: server.accept()[0].send(b"welcome"))
+        answering.start()
+        assert told(host, tmp_path, "calls") == "got: welcome"
+        answering.join()
+
+
+def test_a_fresh_process_knows_nothing_of_other_studies(
+    curious: Callable[..., ChildHost], tmp_path: Path
+) -> None:
+    host = curious(fresh=True)
+    first = told(host, tmp_path, "who")
+    assert told(host, tmp_path, "who") != first
+
+
+def test_a_module_that_says_so_may_start_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, CURIOUS, "starter", "Starter")
+    host = child("starter", memory_mb=1024)
+    try:
+        host.run(job(tmp_path, "starts", "starts", "starter"))
+    finally:
+        host.close()
+    assert exchange.load(tmp_path / "out-starts").notes[0].text.startswith("got: hi")
+
+
+def test_without_a_wall_a_module_of_others_does_not_start_unless_the_site_takes_it(
+    curious: Callable[..., ChildHost], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ModuleError, match=r"does not start: no wall around files .*best-effort"):
+        told(curious(abi=0), tmp_path, "names")
+    assert told(curious(abi=0, walls="best-effort"), tmp_path, "looks") == "got: records"
+    assert "curious runs without a wall: no wall around files" in caplog.text
+    assert is_ours(installed_module("chest-radiograph"))  # which starts in any case
+    assert not is_ours(installed_module("curious"))
+
+
+def test_the_data_folder_is_never_among_what_a_module_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where Hilum's own folder, or one that Python looks into, holds it."""
+    install_plugin(tmp_path / "plugin", monkeypatch, CURIOUS, "curious")
+    data = tmp_path / "plugin" / "deep" / "data"
+    for folder in (data, data.parent / "other"):
+        folder.mkdir(parents=True)
+    module = installed_module("curious")
+    found = files_of(module, None, data)
+    assert tmp_path / "plugin" / "plugin_curious.py" in found
+    assert data.parent / "other" in found
+    assert not any(data.is_relative_to(path) or path.is_relative_to(data) for path in found)
+
+
+def test_folders_that_a_killed_worker_has_left_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    mine = make_scratch()
+    left = tmp_path / mine.name.replace(f"-{os.getpid()}-", "-999999999-")
+    (left / "deep").mkdir(parents=True)
+    (mine / "link").symlink_to(tmp_path)
+    (mine / "deep").mkdir()
+    second = make_scratch()
+    assert not left.exists()
+    assert mine.exists(), "that of a living worker stays"
+    empty(mine)
+    assert list(mine.iterdir()) == []
+    remove(mine)
+    remove(second)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_was_cleaned_up_meanwhile_costs_no_run(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    for name in ("calm", "calm again", "at last"):
+        host.run(job(tmp_path, name))
+        said = exchange.load(tmp_path / f"out-{name}").notes[0].text
+        assert said.startswith("run 1 in"), "in a fresh process, whose walls let it into its folder"
+        (scratch,) = (tmp_path / "temporary").glob("hilum-module-*")
+        remove(scratch)
+    empty(scratch)  # as it does where it was removed during a run
+
+
+def _work(asked: Job, folder: Path, mind: Connection) -> None:
+    """Be a worker, forked as `hilum serve` forks it, whose module never comes back."""
+    place = Place(Worker(memory_mb=1024))
+    host = open_host(in_child("moody", folders=[folder]), place)
+    host.start()
+    mind.send(sorted(descendants(os.getpid()).values()))
+    host.run(asked)
+
+
+def test_a_module_dies_with_its_worker_and_comes_from_the_same_fork_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diary = install_moody(tmp_path / "plugin", monkeypatch)
+    mind, theirs = Pipe()
+    asked = job(tmp_path, "hangs", "hangs")
+    worker = fork_server("hilum.service.supervisor").Process(
+        target=_work, args=(asked, tmp_path / "plugin", theirs), name="hilum worker"
+    )
+    worker.start()
+    theirs.close()
+    assert mind.recv() == [], "no fork server of its own"
+    until(diary.exists, "the run")
+
+    def modules() -> list[int]:
+        return [pid for pid, name in descendants(os.getpid()).items() if name == "module moody"]
+
+    assert len(modules()) == 1
+    worker.kill()
+    worker.join()
+    until(lambda: not modules(), "the end of the module")
 
 
 def test_what_the_machine_lacks_twice_is_a_failure_and_no_refusal(

@@ -278,20 +278,20 @@ def test_a_picture_ends_and_says_what_it_leaves_to_the_report(study):
     nothing = segment.mask.with_array(np.zeros_like(segment.mask.array))
     found = [
         replace(segment, mask=nothing, code=Code(str(n), "99X", "One"), label=f"Structure {n}")
-        for n in range(100)
+        for n in range(260)
     ]
     remarks = [Note(f"Remark {n}: {'it is long. ' * 100}") for n in range(40)]
     report = Report(exams.result_of(study, series, found, *remarks))
     (sheet,) = sheets(report, SCREEN)
     numbers = next(block for block in sheet.blocks if isinstance(block, Numbers))
     notes = next(block for block in sheet.blocks if isinstance(block, Remarks))
-    assert len(numbers.rows) == 80
+    assert numbers.many and len(numbers.rows) == 3 * 80
     assert numbers.more == "20 more results are in the measurement report."
     assert notes.notes[-1] == "36 more notes are in the measurement report."
     assert _picture(report.analysis).height < 8000
     text = _text(report.analysis)
     assert (
-        "Structure 99" in text and "Remark 39" in text and "in the measurement report" not in text
+        "Structure 259" in text and "Remark 39" in text and "in the measurement report" not in text
     )
 
 

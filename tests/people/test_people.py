@@ -12,6 +12,7 @@ import pytest
 from hilum.config.console import Console
 from hilum.errors import HilumError, OtherVersionError
 from hilum.people.attempts import FREE_PER_ADDRESS, FREE_PER_NAME, LONGEST_PAUSE, pause_after
+from hilum.people.database import VERSION
 from hilum.people.everybody import Everybody, Pause
 from hilum.people.roles import UserRole
 from hilum.people.sessions import SignInWay
@@ -242,7 +243,7 @@ def test_keys_that_open_nothing_are_counted_and_keep_nobody_out(everybody: Every
 def test_a_newer_or_damaged_database_says_what_to_do(tmp_path: Path) -> None:
     Everybody(tmp_path, Console()).close()
     with closing(sqlite3.connect(tmp_path / "people.db")) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(OtherVersionError, match="newer Hilum"):
         Everybody(tmp_path, Console())
     (tmp_path / "people.db").write_bytes(b"no database at all" * 100)

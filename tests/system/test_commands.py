@@ -296,8 +296,9 @@ def test_a_module_that_fails_costs_its_study_only(
     install_plugin(tmp_path / "plugin", monkeypatch, doomed, "bright-volume", "BrightVolume")
     for number in (16, 24, 30):
         write(mr_slices(study=f"study {number}", count=number), tmp_path / "exams" / str(number))
-    ended = hilum("run", "bright-volume", "exams", "-o", "out", "--json")
+    ended = hilum("run", "bright-volume", "exams", "-o", "out", "--json", "--traceback")
     reports = json.loads(ended.out)
+    assert "raise ValueError('a reason')" in ended.err, "the author's line"
     by_images = sorted((int(r["verdicts"][0].split("(")[1].split()[0]), r) for r in reports)
     states = {images: report["state"] for images, report in by_images}
     assert states == {16: "failed", 24: "failed", 30: "analysed"}

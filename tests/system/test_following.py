@@ -12,6 +12,7 @@ from hilum.config import load
 from hilum.config.editing import added, changed, with_value
 from hilum.config.versions import SettingsVersions
 from hilum.dicom.instance import Instance
+from hilum.service.supervisor import EVERY_ROLE
 from hilum_lab.network.processes import available_port, listens
 from plugin import BRIGHT, WAITING, install_plugin
 
@@ -38,7 +39,7 @@ def changing(tmp_path: Path) -> AbstractContextManager[Running]:
     """A Hilum with a settings file, and a rule for the module of these tests."""
     settings = site_for(tmp_path, "bright-volume")
     settings["destination"][0]["folder"] = str(tmp_path / "out")
-    return running(tmp_path, in_file=True, **settings)
+    return running(tmp_path, EVERY_ROLE, in_file=True, **settings)
 
 
 def pids(hilum: Running) -> dict[str, int | None]:

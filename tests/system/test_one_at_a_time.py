@@ -8,7 +8,7 @@ import pytest
 from factory import mr_slices, write
 from hilum.dicom.instance import Instance
 from hilum.hints import wake_workers
-from plugin import install_plugin
+from plugin import install_plugin, may_write
 
 from .site import running
 
@@ -43,7 +43,8 @@ def test_a_worker_that_is_woken_again_and_again_runs_one_analysis_at_a_time(
     out = {"name": "out", "kind": "folder", "folder": tmp_path / "out"}
     rule = {"module": "diary", "send_to": ["out"], "quiet_seconds": 0.3}
     done = threading.Event()
-    with running(tmp_path, destination=[out], rule=[rule]) as hilum:
+    host = may_write(tmp_path / "plugin", "diary")
+    with running(tmp_path, destination=[out], rule=[rule], host=[host]) as hilum:
 
         def wake() -> None:
             while not done.wait(0.001):

@@ -1,7 +1,6 @@
 """A source: a folder that a scanner or another program writes DICOM files to."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -28,7 +27,11 @@ class _File(NamedTuple):
 
 
 class DropSource:
-    """Its cursor is JSON: files that changed after `first` are wanted, up to `seen` are listed."""
+    """Its cursor is JSON: files that changed after `first` are wanted, those before `seen` listed.
+
+    Both are times of files, never of our own clock: that of a file server, and even that of the
+    kernel's own files, is some milliseconds off. Several files may have the same time.
+    """
 
     settings = DropSettings
     lively_pause = 0.5
@@ -48,12 +51,12 @@ class DropSource:
             values = json.loads(cursor)
             self._first, self._seen = values["first"], values["seen"]
         elif self._settings.since == "start":
-            self._first = self._seen = time.time_ns()
+            self._first = self._seen = max((file.changed for file in self._files()), default=0)
         return self._cursor()
 
     def news(self) -> Iterator[Portion]:
-        files = self._files()
-        new = [file for file in files if file.changed > self._seen]
+        listed = set(self._known.values())
+        new = [f for f in self._files() if f.changed >= self._seen and f not in listed]
         if new:
             self._seen = max(file.changed for file in new)
             yield self._portion(new)

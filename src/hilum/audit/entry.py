@@ -18,6 +18,9 @@ class AuditedAct(StrEnum):
     OPENED = "opened"  # a page with patient data
     SEARCHED = "searched"
     RERUN = "rerun"
+    ANALYSE = "analyse"
+    ANALYSE_SHORT = "analyse short"
+    SEND_ON = "send on"
     RETRY = "retry"
     CANCEL = "cancel"
     RELEASE = "release"
@@ -25,7 +28,7 @@ class AuditedAct(StrEnum):
     RESEND = "resend"
     DECIDE = "decide"
     ASSESS = "assess"
-    FETCHED = "fetched"
+    FETCH = "fetch"
     UPLOADED = "uploaded"
     EXPORTED = "exported"
     RECOVERED = "recovered"

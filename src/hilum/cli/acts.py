@@ -15,23 +15,29 @@ from hilum.wording import counted
 
 GOES_ON = (RequestAction.RELEASE, RequestAction.RESEND, RequestAction.RETRY)  # after the answer
 
-WorkitemId = Annotated[str, typer.Argument(help="The end of its id, as `hilum status` shows it.")]
+WorkitemName = Annotated[
+    str,
+    typer.Argument(help="The end of its id; or its study's address, accession number or UID."),
+]
 
 
 @app.command()
 def release(
     workitem: Annotated[
-        str | None, typer.Argument(help="Only this workitem: the end of its id.")
+        str | None,
+        typer.Argument(
+            help="Only this: the end of its id; or its study's address, accession number or UID."
+        ),
     ] = None,
     destination: Annotated[str, typer.Option(help="Only what this destination refused.")] = "",
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Send again what was parked, after you have removed the cause: everything, or one workitem."""
-    from hilum.asking import workitem_called
+    from hilum.asking import workitem_meant
 
     records = site_and_records(config)[1]
     if workitem:
-        ids = [workitem_called(records, workitem)]
+        ids = [workitem_meant(records, workitem, RequestAction.RELEASE)]
     else:
         ids = records.deliveries.parked(destination)
     if not ids:
@@ -76,9 +82,7 @@ def resend(
 
 @app.command()
 def retry(
-    workitem: Annotated[
-        str, typer.Argument(help="The end of its id, its study's address, or the end of its UID.")
-    ],
+    workitem: WorkitemName,
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Analyse again what failed, or send again now what waits for its next attempt.
@@ -91,21 +95,27 @@ def retry(
 
 
 @app.command()
-def cancel(workitem: WorkitemId, config: Config = DEFAULT_CONFIG) -> None:
+def cancel(workitem: WorkitemName, config: Config = DEFAULT_CONFIG) -> None:
     """Stop an analysis that waits or runs, or a delivery that was not made yet."""
-    _request(RequestAction.CANCEL, [workitem], config)
+    from hilum.asking import workitem_meant
+
+    asked = RequestAction.CANCEL
+    _request(asked, [workitem_meant(site_and_records(config)[1], workitem, asked)], config)
 
 
 @app.command()
 def withdraw(
-    workitem: WorkitemId,
+    workitem: WorkitemName,
     reason: Annotated[
         str, typer.Option(help="The reason, for people who read the note in the archive.")
     ],
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Take a delivered result back: a rejection note goes wherever the result went."""
-    _request(RequestAction.WITHDRAW, [workitem], config, reason)
+    from hilum.asking import workitem_meant
+
+    asked = RequestAction.WITHDRAW
+    _request(asked, [workitem_meant(site_and_records(config)[1], workitem, asked)], config, reason)
 
 
 def _request(action: RequestAction, workitems: list[str], config: Path, reason: str = "") -> None:
@@ -113,16 +123,15 @@ def _request(action: RequestAction, workitems: list[str], config: Path, reason: 
 
 
 def _ask_for_all(action: RequestAction, workitems: list[str], config: Path, reason: str) -> bool:
-    """Ask the gateway for the same with each of several workitems; whether it did all."""
-    from hilum.asking import NOTED, PATIENCE, workitem_called
+    """Ask the gateway for the same with each of `workitems`, ids; whether it did all."""
+    from hilum.asking import NOTED, PATIENCE
     from hilum.cli.audited import ask_on_record
 
     site, records = site_and_records(config)
     all_done = True
     patience = PATIENCE
     studies: set[str] = set()
-    for workitem in workitems:
-        workitem_id = workitem_called(records, workitem)
+    for workitem_id in workitems:
         done, answer = ask_on_record(site, records, action, workitem_id, reason, patience)
         say.print(f"{workitem_id[-8:]}: {escape(answer)}")
         all_done = all_done and done

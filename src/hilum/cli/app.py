@@ -30,6 +30,10 @@ Models = Annotated[
     Path | None,
     typer.Option("--models", help="Folder of models of your own.", file_okay=False, exists=True),
 ]
+StudyName = Annotated[
+    str,
+    typer.Argument(help="Address, accession number, or Study Instance UID, or the end of a UID."),
+]
 DEFAULT_CONFIG = Path("hilum.toml")
 
 

@@ -37,8 +37,8 @@ def assess(
     study: Annotated[
         str,
         typer.Argument(
-            help="Address of the study, its Study Instance UID, or the id of a workitem; of the "
-            "latter two the end is enough."
+            help="Address of the study, its accession number or Study Instance UID, or the id of "
+            "a workitem; of the latter two the end is enough."
         ),
     ],
     decision: Annotated[

@@ -14,7 +14,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, clock, out, print_json, say
+from hilum.cli.app import (
+    DEFAULT_CONFIG,
+    AsJson,
+    Config,
+    app,
+    clock,
+    out,
+    print_json,
+    records_if_any,
+    say,
+)
 from hilum.errors import HilumError
 from hilum.wording import counted
 
@@ -32,7 +42,9 @@ app.add_typer(audit, name="audit")
 @audit.command()
 def show(
     person: Annotated[str, typer.Option("--person", help="Only what this person did.")] = "",
-    study: Annotated[str, typer.Option("--study", help="Only this Study Instance UID.")] = "",
+    study: Annotated[
+        str, typer.Option("--study", help="Only this study: address, accession number, or UID.")
+    ] = "",
     since: Annotated[datetime | None, typer.Option("--since", help="Only since then.")] = None,
     page: Annotated[int, typer.Option(min=1, help="Page to show; page 1 holds the latest.")] = 1,
     config: Config = DEFAULT_CONFIG,
@@ -42,7 +54,9 @@ def show(
     from hilum.audit.store import AuditFilter
     from hilum.audit.views import AuditPage
 
-    wanted = AuditFilter(person=person, study_uid=study, since=since.timestamp() if since else None)
+    study_uid = _study_uid(config, study) if study else ""
+    begin = since.timestamp() if since else None
+    wanted = AuditFilter(person=person, study_uid=study_uid, since=begin)
     with _read(config) as store:
         shown = AuditPage.of(store, wanted, page).without_patients()
     if as_json:
@@ -112,6 +126,15 @@ def export(
                 lines.write(to_json(entry) + b"\n")
                 count += 1
     say.print(f"wrote {counted(count, 'entry')} to {escape(str(file))}; it holds patient IDs")
+
+
+def _study_uid(config: Path, wanted: str) -> str:
+    """The UID of the study that `wanted` names; the trail has also studies that no records have."""
+    from hilum.config import load
+    from hilum.records import views
+
+    records = records_if_any(load(config))
+    return views.study_called(records, wanted) if views.studies_named(records, wanted) else wanted
 
 
 def _store(site: "Site") -> "AuditStore":

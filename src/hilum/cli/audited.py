@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hilum.audit import AuditedAct, AuditedObject
     from hilum.config.site import Site
     from hilum.records import Records
+    from hilum.records.models import Wish
     from hilum.records.states import RequestAction
 
 UNTOLD = ("config", "name", "password_file")  # what of a command is not its reason
@@ -105,26 +106,31 @@ def ask_on_record(
     site: "Site",
     records: "Records",
     action: "RequestAction",
-    workitem_id: str,
+    workitem_id: str = "",
     reason: str = "",
     patience: float | None = None,
     patient_id: str | None = None,
+    study_uid: str = "",
+    wish: "Wish | None" = None,
 ) -> tuple[bool, str]:
     """Ask the gateway for something, as `hilum.asking.ask` does; the trail has it before.
 
     `patient_id` is the one on record if it is None.
     """
-    from hilum.asking import PATIENCE, ask
+    from hilum.asking import PATIENCE, ask, said
     from hilum.audit import AuditedAct, AuditedObject
+    from hilum.records.requests import NOTHING_CHOSEN
 
-    study_uid = records.workitems.one(workitem_id).study_uid
-    object = AuditedObject.workitem(workitem_id, study_uid)
-    act = AuditedAct(action.value)
+    wish = wish or NOTHING_CHOSEN
+    study_uid = study_uid or records.workitems.one(workitem_id).study_uid
+    object = AuditedObject.study(study_uid)
+    if workitem_id:
+        object = AuditedObject.workitem(workitem_id, study_uid)
     if patient_id is None:
         patient_id = records.identifiers.patient_of(study_uid)
-    with audited(site, act, object, reason, patient_id) as acting:
+    with audited(site, AuditedAct(action.value), object, said(reason, wish), patient_id) as acting:
         limit = PATIENCE if patience is None else patience
-        done, answer = ask(records, site.data, action, workitem_id, reason, limit)
+        done, answer = ask(records, site.data, action, workitem_id, reason, limit, study_uid, wish)
         if not done:
             acting.failure = answer
     return done, answer

@@ -62,9 +62,16 @@ def run(
         list[str] | None, typer.Option(help="A parameter of the module: name=value.")
     ] = None,
     models: Models = None,
+    traceback: Annotated[
+        bool,
+        typer.Option(
+            "--traceback", help="Print the traceback of a module that fails; it may name a patient."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Analyse a folder without a network: choose the series, write results, print findings."""
+    from hilum.hosts.child import TRACEBACK
     from hilum.offline import analyse_folder
 
     _require(folder)
@@ -79,6 +86,8 @@ def run(
     else:
         for report in reports:
             _show_report(report, folder)
+    for kept in sorted(output.glob(f"*/{TRACEBACK}")) if traceback else ():
+        say.print(escape(kept.read_text()))
     if any(report.state == "failed" for report in reports):
         raise typer.Exit(1)
     raise typer.Exit(0 if any(report.results for report in reports) else NOT_APPLICABLE)

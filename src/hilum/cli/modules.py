@@ -37,6 +37,7 @@ ModuleName = Annotated[str, typer.Argument(help="Name, as `hilum modules` lists 
 def list_modules(context: typer.Context, models: Models = None, as_json: AsJson = False) -> None:
     if context.invoked_subcommand:
         return
+    from hilum.hosts.walls import in_words, standing
     from hilum.module import discover, facts_of, installed_modules
 
     found, problems = discover(models)
@@ -54,6 +55,7 @@ def list_modules(context: typer.Context, models: Models = None, as_json: AsJson 
     for fact in facts:
         table.add_row(fact["name"], fact["version"], fact["title"], fact["weights_sha256"][:16])
     out.print(table)
+    out.print(in_words(standing()))
     for name, problem in problems.items():
         say.print(f"[bold red]{name}[/]: {escape(problem)}")
 

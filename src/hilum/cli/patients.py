@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from hilum.cli.app import DEFAULT_CONFIG, Config, app, out, say, site_and_records
+from hilum.cli.app import DEFAULT_CONFIG, Config, StudyName, app, out, say, site_and_records
 from hilum.records.states import RequestAction
 
 
 @app.command()
 def decide(
-    study: Annotated[str, typer.Argument(help="Address, Study Instance UID, or its end.")],
+    study: StudyName,
     patient: Annotated[
         str, typer.Option(help="Number of the right patient, as shown without this option.")
     ] = "",

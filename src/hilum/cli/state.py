@@ -9,6 +9,7 @@ from hilum.cli.app import (
     DEFAULT_CONFIG,
     AsJson,
     Config,
+    StudyName,
     app,
     clock,
     out,
@@ -202,15 +203,20 @@ def destinations(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> No
 
 @app.command()
 def trace(
-    study: Annotated[str, typer.Argument(help="Address, Study Instance UID, or its end.")],
+    study: StudyName,
     config: Config = DEFAULT_CONFIG,
     as_json: AsJson = False,
 ) -> None:
-    """Show every event of one study in order, with times and reasons."""
+    """Show every event of one study in order, with times and reasons, and what people asked for."""
+    from contextlib import closing
+
+    from hilum.asked import trace_with_people
+    from hilum.audit import AuditStore, audit_file
     from hilum.records import views
 
-    records = site_and_records(config)[1]
-    lines = views.trace(records, views.study_called(records, study))
+    site, records = site_and_records(config)
+    with closing(AuditStore(audit_file(site.data))) as store:
+        lines = trace_with_people(records, store, views.study_called(records, study))
     if as_json:
         print_json(lines)
         return

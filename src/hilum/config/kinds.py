@@ -29,8 +29,8 @@ from hilum.wording import counted, suggestion
 
 LONGEST_VARIANT = 255  # characters of the columns `variant` of our records
 UNUSABLE_KIND = "unusable_kind"  # type of the error that says why a kind cannot be used
-STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf")
-Encoding = Literal["auto", "binary", "fractional"]
+STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf", "own")
+Encoding = Literal["auto", "binary", "fractional", "labelmap"]
 Regions = Literal["outlines", "segments"]
 Proof = Literal["query", "commitment", "accepted"]
 
@@ -179,7 +179,9 @@ class DestinationSettings(End):
         STANDARD_OBJECTS, description="Result objects that this destination receives."
     )
     segmentation: Encoding = Field(
-        "auto", description="Encoding of segmentations; auto is fractional where viewers need it."
+        "auto",
+        description="Encoding of segmentations; auto is fractional where viewers need it, labelmap "
+        "is small for many structures and needs an archive that takes Label Map Segmentations.",
     )
     regions: Regions = Field(
         "outlines",

@@ -8,11 +8,17 @@ import re
 
 MASK = "******"
 _IN_ADDRESS = re.compile(r"(://[^\s/@:\"']*:)([^\s@\"']+)(@)")
-_SECRET = r"(?:pass|passwd|password|passphrase|secret|token|api_?key)"
+_SECRET = r"(?:pass|passwd|password|passphrase|secret|token|key)"
+_NAME = re.compile(rf"[\w-]*{_SECRET}", re.IGNORECASE)
 _VALUE = r"""("[^"\n]*"|'[^'\n]*'|[^\s,}#&"']+)"""
 _BY_NAME = re.compile(
     rf"""((?:^|[\s{{,."'?&])[\w-]*{_SECRET}["']?\s*=\s*){_VALUE}""", re.IGNORECASE
 )
+
+
+def is_secret(name: str) -> bool:
+    """Whether a setting of this name looks like a secret, and not like a file that holds one."""
+    return _NAME.fullmatch(name.rpartition(".")[2]) is not None
 
 
 def masked(text: str) -> str:

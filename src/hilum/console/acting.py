@@ -1,19 +1,50 @@
 """Asks the gateway for what a person wants, after it is on record who wants it."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
 
-from fastapi import HTTPException
+from fastapi import HTTPException, Path
+from pydantic import StringConstraints
 
-from hilum.asking import answer_to, request
-from hilum.audit import AuditedAct, AuditedObject, AuditOutcome
-from hilum.console.acts import StudyAct, offered
+from hilum.asking import answer_to, request, said
+from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, ObjectType
+from hilum.console.acts import OF_STUDY, StudyAct, acts_on, called
 from hilum.console.desk import Desk
 from hilum.people.visitor import Visitor
 from hilum.records import views
 from hilum.records.listed import ListedStudy
+from hilum.records.models import Wish
 from hilum.records.states import RequestAction
 from hilum.records.views import WorkitemView
+from hilum.why.archives import archives_of
+
+LONGEST_REASON = 500  # characters
+
+Id = Annotated[str, StringConstraints(max_length=64)]
+RequestNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
+
+
+@dataclass(frozen=True)
+class WantedAct:
+    """What is to be done with a workitem, or with the whole study where none is named.
+
+    To take a result back needs a `reason`; to run a module needs its name in `module`, and may have
+    `destinations`, without which its result stays here; to send a result on needs `destinations`,
+    and `images` sends the analysed images along.
+    """
+
+    action: RequestAction
+    workitem: Id = ""
+    reason: Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_REASON)] = ""
+    module: Id = ""
+    destinations: tuple[Id, ...] = ()
+    images: bool = False
+
+    @property
+    def wish(self) -> Wish:
+        """What the person chose."""
+        return Wish(self.module, self.destinations, self.images)
 
 
 class GatewayReply(NamedTuple):
@@ -28,21 +59,25 @@ def ask_for(
     desk: Desk,
     visitor: Visitor,
     study: ListedStudy,
-    item: WorkitemView,
-    act: StudyAct,
-    reason: str = "",
+    item: WorkitemView | None,
+    wanted: WantedAct,
     patience: float = 0.0,
 ) -> GatewayReply:
     """What the gateway says within `patience` s; what it refuses is on record, too.
+
+    `item` is the workitem that it is about, None for the whole study.
 
     Raises
     ------
     AuditUnavailable
         It cannot be written down, so it is not done.
     """
-    done = (AuditedAct(act.action.value), visitor, AuditedObject.workitem(item.id, study.study_uid))
-    desk.auditor.note(*done, study.patient_id, reason, AuditOutcome.ASKED)
-    number = request(desk.records, desk.site.data, act.action, item.id, reason)
+    uid = study.study_uid
+    about = AuditedObject.workitem(item.id, uid) if item else AuditedObject.study(uid)
+    done = (AuditedAct(wanted.action.value), visitor, about)
+    desk.auditor.note(*done, study.patient_id, said(wanted.reason, wanted.wish), AuditOutcome.ASKED)
+    asked = (item.id if item else "", wanted.reason, uid, wanted.wish)
+    number = request(desk.records, desk.site.data, wanted.action, *asked)
     reply = GatewayReply(*answer_to(desk.records, number, patience), number)
     if not reply.done:
         desk.auditor.note(*done, study.patient_id, reply.text, AuditOutcome.FAILED)
@@ -70,31 +105,63 @@ def ask_for_each(
 
 
 def ask_at(
-    desk: Desk,
-    visitor: Visitor,
-    address: str,
-    workitem: str,
-    action: RequestAction,
-    reason: str,
-    patience: float,
+    desk: Desk, visitor: Visitor, address: str, wanted: WantedAct, patience: float
 ) -> GatewayReply:
-    """The same for a workitem of the study at `address`, by its id, if it is offered now.
+    """The same for the study at `address` or a workitem of it, if it is offered now.
 
     Raises
     ------
     HTTPException
-        404: there is no such study or workitem; 409: not in this state; 422: the reason is missing.
+        404: there is no such study or workitem; 409: not in this state; 422: something is missing.
     """
     study = desk.records.search.at(address)
     if study is None:
         raise HTTPException(404, "there is no study at this address")
-    items = views.study(desk.records, study.study_uid).workitems
-    item = next((item for item in items if item.id == workitem), None)
-    if item is None:
-        raise HTTPException(404, "this study has no such workitem")
-    act = offered(item.state, action)
-    if act is None:
-        raise HTTPException(409, f"it is {item.state} now: look at it again")
-    if act.needs_reason and not reason:
-        raise HTTPException(422, "say the reason: people read it in the archive")
-    return ask_for(desk, visitor, study, item, act, reason, patience)
+    item = None
+    if (act := called(OF_STUDY, wanted.action)) is None:
+        items = views.study(desk.records, study.study_uid).workitems
+        item = next((item for item in items if item.id == wanted.workitem), None)
+        if item is None:
+            raise HTTPException(404, "this study has no such workitem")
+        act = called(acts_on(item), wanted.action)
+        if act is None:
+            raise HTTPException(409, f"it is {item.state} now: look at it again")
+    if missing := _missing(act, wanted):
+        raise HTTPException(422, missing)
+    return ask_for(desk, visitor, study, item, wanted, patience)
+
+
+def _missing(act: StudyAct, wanted: WantedAct) -> str:
+    """What the person has to say besides; "" if that is nothing."""
+    if act.needs_reason and not wanted.reason:
+        return "say the reason: people read it in the archive"
+    if act.chooses_module and not wanted.module:
+        return "choose a module"
+    if act.chooses_destinations and not act.chooses_module and not wanted.destinations:
+        return "choose a destination"
+    return ""
+
+
+def fetch_from(desk: Desk, visitor: Visitor, archive: str, wanted: str) -> int:
+    """Have a study fetched from an archive; the number of the request.
+
+    `wanted` is an accession number or a Study Instance UID.
+
+    Raises
+    ------
+    HTTPException
+        404: nothing can be fetched from an archive that is called so; 422: nothing is named.
+    """
+    if not wanted:
+        raise HTTPException(422, "name a study: an accession number, or a Study Instance UID")
+    if archive not in fetched_from(desk):
+        raise HTTPException(404, "nothing can be fetched from an archive that is called so")
+    about = AuditedObject(ObjectType.SOURCE, archive)
+    desk.auditor.note(AuditedAct.FETCH, visitor, about, reason=f"study {wanted}")
+    action, wish = RequestAction.FETCH, Wish(archive=archive)
+    return request(desk.records, desk.site.data, action, "", wanted, wish=wish)
+
+
+def fetched_from(desk: Desk) -> list[str]:
+    """The archives from which a study can be fetched."""
+    return [one.name for one in archives_of(desk.site) if one.can_be_fetched_from]

@@ -17,6 +17,7 @@ from hilum.people.roles import Permission
 
 PERMISSION = "x-permission"  # its key in the description of the API
 STREAMED = "x-streamed"  # the same of an endpoint that reads its form piece by piece
+MAIN_PAGES = 7  # of the menu; the others stand under More
 COOKIE, TOKEN = "session", "token"  # the ways to show who one is, as the description calls them
 
 
@@ -74,6 +75,11 @@ class MenuEntry:
     path: str
     place: int
     permission: Permission
+
+    @property
+    def is_further(self) -> bool:
+        """Whether it stands under More: the menu is one line for everybody."""
+        return self.place > MAIN_PAGES
 
 
 @dataclass

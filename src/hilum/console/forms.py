@@ -11,14 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from starlette.datastructures import FormData
 
 from hilum.config.fields import Settings
+from hilum.config.masking import is_secret
 from hilum.config.reference import section_of
 
-FieldShape = Literal["text", "number", "choice", "choices", "yes or no", "lines", "pairs", "nested"]
+FieldShape = Literal[
+    "text", "number", "choice", "choices", "yes or no", "lines", "pairs", "nested", "secret"
+]
 LONGEST = 10_000  # characters of one field
 Choices = Mapping[str, Collection[str]]
 NO_CHOICES: Choices = {}
@@ -30,7 +33,8 @@ class FormField:
     """One field of a form.
 
     `name` is that of the setting, with dots where it lies in a section of its own. `text` is what
-    the field shows, `chosen` what is ticked. `usual` is what holds if nothing is written.
+    the field shows, `chosen` what is ticked. `usual` is what holds if nothing is written. A secret
+    is never shown; left blank, it stays what it is.
     """
 
     name: str
@@ -85,7 +89,10 @@ def values_of(
     problems = {}
     for name, field in _settings(settings):
         try:
-            value = _value(_shape(field, name in choices), name, sent)
+            shape = _shape(name, field, name in choices)
+            value = _value(shape, name, sent)
+            if shape == "secret" and value is None:
+                value = _at(before, name)
         except ValueError as error:
             problems[name] = str(error)
             continue
@@ -106,6 +113,9 @@ def refilled(fields: Iterable[FormField], sent: FormData) -> list[FormField]:
     made = []
     for one in fields:
         texts = tuple(text for text in sent.getlist(one.name) if isinstance(text, str))
+        if one.shape == "secret":
+            made.append(one)
+            continue
         is_ticked = one.shape in ("choice", "choices", "yes or no")
         made.append(replace(one, chosen=texts) if is_ticked else replace(one, text="".join(texts)))
     return made
@@ -138,15 +148,17 @@ def _settings(settings: type[Settings], within: str = "") -> Iterator[tuple[str,
 def _field(
     name: str, field: FieldInfo, value: Any, choices: Collection[str] | None, problem: str
 ) -> FormField:
-    shape = _shape(field, choices is not None)
+    shape = _shape(name, field, choices is not None)
     made = FormField(
         name,
         shape,
         field.description or "",
         required=field.is_required(),
-        usual="" if field.is_required() else _text(shape, _usual(field)),
+        usual="" if field.is_required() or shape == "secret" else _text(shape, _usual(field)),
         problem=problem,
     )
+    if shape == "secret":
+        return made
     if shape not in ("choice", "choices", "yes or no"):
         return replace(made, text=_text(shape, value))
     shown = _usual(field) if value is None else value
@@ -157,8 +169,10 @@ def _field(
     return replace(made, choices=tuple(filter(None, offered)), chosen=chosen)
 
 
-def _shape(field: FieldInfo, has_choices: bool) -> FieldShape:
+def _shape(name: str, field: FieldInfo, has_choices: bool) -> FieldShape:
     plain = _plain(field.annotation)
+    if plain is SecretStr or (plain is str and is_secret(name)):
+        return "secret"
     is_list = get_origin(plain) is tuple
     if has_choices:
         return "choices" if is_list else "choice"

@@ -69,4 +69,7 @@ def _is_page(request: Request) -> bool:
 def _page(request: Request, status: int, text: str) -> Response:
     desk: Desk = request.app.state.desk
     title = TITLES.get(HTTPStatus(status), "Not done")
-    return desk.rendering.page(request, "mishap.html", status, title=title, text=text)
+    # whoever could not do something on the page of a study wants to go back there
+    address = request.path_params.get("address") if request.method == "POST" else None
+    values = {"title": title, "text": text, "address": address}
+    return desk.rendering.page(request, "mishap.html", status, **values)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -12,9 +13,10 @@ from hilum.answers import WHOSE, Acceptance, Answer, Checked, Commitment, Eviden
 from hilum.config.fields import AETitle, Port
 from hilum.config.kinds import DestinationSettings, DicomNode
 from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
-from hilum.dicom.uids import derived_uid
+from hilum.dicom.uids import LABEL_MAP, RLE_LOSSLESS, derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, SOP_CLASSES, Result
+from hilum.retrieving import Moved
 from hilum.searching import StudySearch
 from hilum.wording import clauses
 
@@ -130,6 +132,11 @@ class DimseDestination:
                     found.append(text_of(match, "StudyInstanceUID"))
         return found
 
+    def send_to(self, study_uid: str, ae_title: str) -> Iterator[Moved]:
+        from hilum.transport.query import move
+
+        return move(study_uid, ae_title, self._asked)
+
     def _listed(self, instances: Sequence["Instance"], one_by_one: bool = False) -> set[str]:
         """The SOP Instance UIDs that are shown in the series of `instances`, or of these alone."""
         queries = {}
@@ -221,6 +228,9 @@ class DimseDestination:
         yield tried(
             "C-STORE", lambda: require_classes(classes, self._peer), "accepts every kind of result"
         )
+        if self._settings.segmentation == "labelmap":
+            label_maps = partial(require_classes, [LABEL_MAP], self._peer, [RLE_LOSSLESS])
+            yield tried("label maps", label_maps, "accepts Label Map Segmentations, RLE Lossless")
         if self._settings.proof == "query":
             nothing = _query("STUDY", derived_uid("a study that nobody has"))
             yield tried("C-FIND", lambda: self._find(nothing), "answers")

@@ -11,14 +11,14 @@ from pydicom.uid import (
     EncapsulatedPDFStorage,
     KeyObjectSelectionDocumentStorage,
     SecondaryCaptureImageStorage,
-    SegmentationStorage,
 )
 
 from hilum.dicom.header import HOSTILE, Header
+from hilum.dicom.uids import SEGMENTATION_CLASSES
 
 RESULT_SOP_CLASSES = frozenset(
     (
-        SegmentationStorage,
+        *SEGMENTATION_CLASSES,
         Comprehensive3DSRStorage,
         SecondaryCaptureImageStorage,
         EncapsulatedPDFStorage,
@@ -41,9 +41,11 @@ class OwnResults:
 
     def hold(self, uids: Mapping[str, str], header: Header) -> bool:
         """Whether the object with the identifying `uids` is one of them."""
-        if uids["SOPClassUID"] not in RESULT_SOP_CLASSES:
-            return False
-        return self._made(header) or self.is_recorded(uids["SOPInstanceUID"])
+        if self._made(header):
+            return True
+        # what modules write themselves may be of any class, and says always which one made it
+        is_usual = uids["SOPClassUID"] in RESULT_SOP_CLASSES
+        return is_usual and self.is_recorded(uids["SOPInstanceUID"])
 
     def _made(self, header: Header) -> bool:
         try:

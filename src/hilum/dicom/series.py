@@ -102,8 +102,12 @@ class Series:
         return affine
 
     def on_planes(self, mask: np.ndarray) -> np.ndarray:
-        """A boolean mask of the volume as one of the frames: (frames, rows, columns)."""
+        """A mask or label map of the volume as one of the frames: (frames, rows, columns)."""
         return self.straightening.on_planes(mask) if self.straightening else mask
+
+    def on_plane(self, place: int, flat: np.ndarray) -> np.ndarray:
+        """One slice of a mask, the one at `place`, as its frame shows it: (rows, columns)."""
+        return self.straightening.on_plane(place, flat) if self.straightening else flat
 
     @property
     def uid(self) -> str:

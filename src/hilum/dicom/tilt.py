@@ -63,15 +63,15 @@ class Straightening:
         return np.asarray(laid)
 
     def on_planes(self, mask: np.ndarray) -> np.ndarray:
-        """A boolean mask (slices, rows, columns) of the grid on the slices: the nearest voxel's."""
-        rows, columns = self.size
-        back = np.zeros((len(mask), rows, columns), bool)
-        for number, plane in enumerate(mask):
-            places = [
-                np.clip(np.rint(np.arange(n) + first + step * number).astype(int), 0, limit - 1)
-                for n, first, step, limit in zip(
-                    self.size, self.before, self.step, self.shape, strict=True
-                )
-            ]
-            back[number] = plane[np.ix_(*places)]
-        return back
+        """A mask or label map (slices, rows, columns) on the slices: the nearest voxel's value."""
+        return np.array([self.on_plane(place, flat) for place, flat in enumerate(mask)])
+
+    def on_plane(self, place: int, flat: np.ndarray) -> np.ndarray:
+        """One slice, the one at `place`, of what `on_planes` gives."""
+        places = [
+            np.clip(np.rint(np.arange(n) + first + step * place).astype(int), 0, limit - 1)
+            for n, first, step, limit in zip(
+                self.size, self.before, self.step, self.shape, strict=True
+            )
+        ]
+        return np.asarray(flat[np.ix_(*places)])

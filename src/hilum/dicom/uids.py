@@ -6,6 +6,9 @@ The same inputs always give the same UID, and a changed input gives a new one.
 import hashlib
 import re
 
+SEGMENTATION, LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"
+SEGMENTATION_CLASSES = (SEGMENTATION, LABEL_MAP)  # pydicom 3.0 does not know the second one
+RLE_LOSSLESS = "1.2.840.10008.1.2.5"  # the transfer syntax that label maps are written in
 MAXIMUM_INTEGER_BITS = 128
 LONGEST_UID = 64  # characters (PS3.5 9.1)
 UID_FORM = re.compile(rf"[0-9.]{{1,{LONGEST_UID}}}")

@@ -14,7 +14,7 @@ from highdicom import Volume
 from hilum.dicom.film import Film
 from hilum.dicom.series import Series
 from hilum.errors import FindingError, line_of_module
-from hilum.findings import Finding, Findings, Shape, image_of, referred_to
+from hilum.findings import Finding, Findings, Shape, image_of, referred_to, with_parts
 
 SAME_PLACE = 1e-3  # mm by which the mask's first and last voxels may be off, or a place outside
 HALF = 0.5  # of a pixel: what lies between its centre and its edge
@@ -57,7 +57,7 @@ def check(finding: object, before: Sequence[Finding], inputs: Inputs) -> None:
         kind = type(finding).__name__
         raise FindingError(f"the image of this {kind}, {image}, is not among the input's images")
     for of in referred_to(finding):
-        if not any(of is earlier for earlier in before):
+        if not any(of is earlier for earlier in with_parts(before)):
             raise FindingError(f"it is of {_name(of)}, which was not yielded before it")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from hilum.dicom.uids import is_uid
 from hilum.engine.storing import Arrays, as_json, from_json, unpacked_bytes
 from hilum.errors import FindingError, ModuleError
-from hilum.findings import Finding, Findings
+from hilum.findings import Finding, Findings, with_parts
 from hilum.inbox import write_durably
 from hilum.summary import Summary
 
@@ -113,4 +113,4 @@ def judged_pictures(pictures: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarr
 
 def summary(findings: Findings) -> tuple[Summary, ...]:
     """The findings without arrays, for records, traces and `--json`."""
-    return tuple(finding.summary() for finding in findings.items)
+    return tuple(finding.summary() for finding in with_parts(findings.items))

@@ -1,6 +1,7 @@
 """A finding as JSON and arrays, by the types of its fields: no kind needs code of its own here."""
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date
@@ -12,7 +13,7 @@ import numpy as np
 from highdicom import Volume
 from pydicom.sr.coding import Code
 
-from hilum.findings import FINDING_KINDS, Finding
+from hilum.findings import FINDING_KINDS, Finding, with_parts
 
 Arrays = dict[str, np.ndarray]
 FRAME = "frame_of_reference_uid"
@@ -31,20 +32,24 @@ JSON_TYPES: dict[Any, tuple[type, ...]] = {
 def as_json(finding: Finding, before: Sequence[Finding], arrays: Arrays) -> dict[str, Any]:
     """`finding`, which follows `before`, as JSON; its arrays are put into `arrays`.
 
-    What it refers to is given by its number in `before`. A kind has one volume at most.
+    What it refers to is given by its number in `before`, where the parts of a finding follow it. A
+    kind has one volume at most.
     """
     index = len(before)
     item: dict[str, Any] = {"kind": type(finding).__name__}
     for name, value in _values(finding):
         match value:
             case Volume():
-                arrays[f"{index}.{name}"], arrays[f"{index}.box"] = packed(value.array)
+                if value.array.dtype == np.bool_:
+                    arrays[f"{index}.{name}"], arrays[f"{index}.box"] = packed(value.array)
+                else:
+                    arrays[f"{index}.{name}"], arrays[f"{index}.grid"] = deflated(value.array)
                 arrays[f"{index}.affine"] = value.affine
                 item[FRAME] = value.frame_of_reference_uid
             case np.ndarray():
                 arrays[f"{index}.{name}"] = value
             case Finding():
-                item[name] = next(n for n, each in enumerate(before) if each is value)
+                item[name] = next(n for n, each in enumerate(with_parts(before)) if each is value)
             case _:
                 item[name] = _plain(value)
     return item
@@ -66,7 +71,9 @@ def from_json(
         key = f"{index}.{name}"
         if hint is Volume:
             values[name] = Volume(
-                unpacked(arrays[key], arrays[f"{index}.box"]),
+                unpacked(arrays[key], arrays[f"{index}.box"])
+                if f"{index}.box" in arrays
+                else inflated(arrays[key], arrays[f"{index}.grid"]),
                 affine=arrays[f"{index}.affine"],
                 coordinate_system="PATIENT",
                 frame_of_reference_uid=_value(str, item[FRAME]),
@@ -107,9 +114,46 @@ def unpacked(bits: np.ndarray, box: np.ndarray) -> np.ndarray:
     return mask
 
 
+def deflated(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The bytes of a label map (uint8 or uint16), deflated, and its shape and bytes a voxel."""
+    content = zlib.compress(np.ascontiguousarray(labels).data, level=1)
+    return np.frombuffer(content, np.uint8), np.array([*labels.shape, labels.itemsize])
+
+
+def inflated(content: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """What `deflated` was given; `ValueError` where it gave none of these."""
+    shape, width = _grid(grid)
+    if content.dtype != np.uint8:
+        raise ValueError(f"a label map of {content.dtype}")
+    count = math.prod(shape) * width
+    inflating = zlib.decompressobj()
+    try:
+        voxels = inflating.decompress(content.tobytes(), count + 1)  # never more than is needed
+    except zlib.error as error:
+        raise ValueError("a label map that cannot be inflated") from error
+    if len(voxels) != count or not inflating.eof:
+        raise ValueError(f"a label map of another size than {shape}")
+    return np.frombuffer(voxels, np.uint8 if width == 1 else np.uint16).reshape(shape)
+
+
 def unpacked_bytes(arrays: Mapping[str, np.ndarray]) -> int:
-    """Bytes that all masks among `arrays` take once they are unpacked; raises as `unpacked`."""
-    return sum(math.prod(_sides(box)[2]) for name, box in arrays.items() if name.endswith(".box"))
+    """Bytes that all masks and label maps among `arrays` take once they are unpacked.
+
+    Raises as `unpacked` and `inflated`.
+    """
+    masks = (math.prod(_sides(box)[2]) for name, box in arrays.items() if name.endswith(".box"))
+    grids = (_grid(grid) for name, grid in arrays.items() if name.endswith(".grid"))
+    return sum(masks) + sum(math.prod(shape) * width for shape, width in grids)
+
+
+def _grid(grid: np.ndarray) -> tuple[tuple[int, ...], int]:
+    """Shape of a label map, and bytes of one of its voxels."""
+    if grid.dtype.kind not in "iu" or grid.shape != (4,):
+        raise ValueError(f"a grid of {grid.dtype} {grid.shape}")
+    *shape, width = grid.tolist()
+    if min(shape) < 0 or width not in (1, 2):
+        raise ValueError(f"a label map of {shape} voxels of {width} bytes")
+    return tuple(shape), width
 
 
 def _sides(box: np.ndarray) -> tuple[list[int], list[int], list[int]]:
@@ -142,9 +186,10 @@ def _plain(value: Any) -> Any:
 
 
 def _earlier(before: Sequence[Finding], number: object) -> Finding:
-    if not isinstance(number, int) or not 0 <= number < len(before):
+    known = with_parts(before)
+    if not isinstance(number, int) or not 0 <= number < len(known):
         raise LookupError(f"no finding {number!r} stands before this one")
-    return before[number]
+    return known[number]
 
 
 def _value(hint: Any, value: Any) -> Any:

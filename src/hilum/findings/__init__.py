@@ -9,21 +9,31 @@ from hilum.findings.classification import Classification, Score
 from hilum.findings.collection import Findings
 from hilum.findings.draft import Draft
 from hilum.findings.drawing import Drawing
-from hilum.findings.finding import FINDING_KINDS, Finding, image_of, referred_to
+from hilum.findings.finding import (
+    FINDING_KINDS,
+    Finding,
+    image_of,
+    referred_to,
+    with_parts,
+)
 from hilum.findings.heat_map import HeatMap
 from hilum.findings.key_image import KeyImage
+from hilum.findings.label_map import Label, LabelMap
 from hilum.findings.length import Length
 from hilum.findings.measurement import TELLING, Change, Earlier, Measurement
+from hilum.findings.own_object import OwnObject
 from hilum.findings.point import Point
 from hilum.findings.remarks import CAUTION, Note, Refusal
 from hilum.findings.segment import Segment
 from hilum.findings.shape import Shape
+from hilum.findings.structure import NOWHERE, GridBox, Structure
 from hilum.findings.table import Table
 from hilum.findings.urgency import Urgency
 
 __all__ = [
     "CAUTION",
     "FINDING_KINDS",
+    "NOWHERE",
     "TELLING",
     "Angle",
     "Box",
@@ -34,18 +44,24 @@ __all__ = [
     "Earlier",
     "Finding",
     "Findings",
+    "GridBox",
     "HeatMap",
     "KeyImage",
+    "Label",
+    "LabelMap",
     "Length",
     "Measurement",
     "Note",
+    "OwnObject",
     "Point",
     "Refusal",
     "Score",
     "Segment",
     "Shape",
+    "Structure",
     "Table",
     "Urgency",
     "image_of",
     "referred_to",
+    "with_parts",
 ]

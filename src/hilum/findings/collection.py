@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from hilum.findings.classification import Classification
-from hilum.findings.finding import Finding, image_of
+from hilum.findings.finding import Finding, image_of, with_parts
 from hilum.findings.heat_map import HeatMap
 from hilum.findings.measurement import Change, Measurement
 from hilum.findings.remarks import Note, Refusal
-from hilum.findings.segment import Segment
 from hilum.findings.shape import Shape
+from hilum.findings.structure import Structure
 
 Kind = TypeVar("Kind", bound=Finding)
 
@@ -29,8 +29,9 @@ class Findings:
         return tuple(finding for finding in self.items if isinstance(finding, kind))
 
     @property
-    def segments(self) -> tuple[Segment, ...]:
-        return self.of(Segment)
+    def segments(self) -> tuple[Structure, ...]:
+        """Every structure: segments, and those of label maps."""
+        return tuple(each for each in with_parts(self.items) if isinstance(each, Structure))
 
     @property
     def measurements(self) -> tuple[Measurement, ...]:

@@ -22,12 +22,18 @@ class Finding(ABC):
     registered in `hilum.objects.telling`.
     """
 
-    def __init_subclass__(cls) -> None:
-        FINDING_KINDS[cls.__name__] = cls
+    def __init_subclass__(cls, is_kept: bool = True) -> None:
+        """A class whose objects are not kept on disk by themselves is no kind."""
+        if is_kept:
+            FINDING_KINDS[cls.__name__] = cls
 
     @abstractmethod
     def summary(self) -> Summary:
         """What the records, the trace and `--json` hold of it."""
+
+    def parts(self) -> tuple["Finding", ...]:
+        """The findings it is made of, which others can refer to; the same objects each time."""
+        return ()
 
     def texts(self) -> Iterable[str]:
         """Every text that a result object holds of it: the character set must fit them."""
@@ -36,6 +42,11 @@ class Finding(ABC):
     def codes(self) -> Iterable[Code]:
         """Every code that a result object holds of it."""
         return ()
+
+
+def with_parts(findings: Iterable[Finding]) -> list[Finding]:
+    """`findings`, each followed by its parts."""
+    return [each for finding in findings for each in (finding, *finding.parts())]
 
 
 def image_of(finding: Finding) -> str | None:

@@ -11,7 +11,7 @@ from hilum import checks
 from hilum.dicom import codes
 from hilum.errors import FindingError
 from hilum.findings.finding import Finding, settle
-from hilum.findings.segment import Segment
+from hilum.findings.structure import Structure
 from hilum.summary import ChangeSummary, MeasurementSummary
 
 DAYS_PER_YEAR = 365.25
@@ -21,7 +21,7 @@ TELLING = 2  # standard deviations from which on a number differs from none
 
 @dataclass(frozen=True)
 class Measurement(Finding):
-    """A number with its unit (UCUM), of one segment, one image or of the whole input.
+    """A number with its unit (UCUM), of one structure, one image or of the whole input.
 
     `uncertainty` is one standard deviation in the same unit, None where it was not estimated. One
     that is `followed` is compared with those of earlier exams of the same patient.
@@ -30,7 +30,7 @@ class Measurement(Finding):
     code: Code
     value: float
     unit: Code
-    of: Segment | None = None
+    of: Structure | None = None
     uncertainty: float | None = None
     image: str | None = None
     followed: bool = False
@@ -38,8 +38,8 @@ class Measurement(Finding):
     def __post_init__(self) -> None:
         code = checks.code("the code of a measurement", self.code)
         what = f"of the measurement {code.meaning!r}"
-        if self.of is not None and not isinstance(self.of, Segment):
-            raise FindingError(f"the `of` {what} is no Segment")
+        if self.of is not None and not isinstance(self.of, Structure):
+            raise FindingError(f"the `of` {what} is no Segment, and no structure of a LabelMap")
         settle(
             self,
             value=checks.number(f"the value {what}", self.value),

@@ -4,17 +4,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 from highdicom import Volume
 from pydicom.sr.coding import Code
 
 from hilum import checks
 from hilum.dicom import codes
-from hilum.findings.finding import Finding, settle, words
-from hilum.summary import SegmentSummary
+from hilum.findings.finding import settle
+from hilum.findings.structure import GridBox, Structure, box_of
 
 
 @dataclass(frozen=True, eq=False)
-class Segment(Finding):
+class Segment(Structure):
     """A region: boolean `mask` (slices, rows, columns) on the grid of the series it was found in.
 
     `code` is the segmented property type (PS3.16 CID 7192 ff.), `modifier` narrows it (anterior),
@@ -45,23 +46,24 @@ class Segment(Finding):
         checks.label(f"the label {what}, with its side,", self.name)
 
     @property
-    def name(self) -> str:
-        """What a reader calls it: the label, with the side where the label does not say it."""
-        side = self.side.meaning.lower() if self.side else ""
-        return self.label if side in words(self.label) or not side else f"{self.label}, {side}"
-
-    @cached_property
-    def volume_mm3(self) -> float:
-        """Voxels times voxel volume, in cubic millimetres."""
-        return float(self.mask.array.sum() * self.mask.voxel_volume)
+    def shape(self) -> tuple[int, int, int]:
+        slices, rows, columns = self.mask.array.shape
+        return slices, rows, columns
 
     @property
-    def volume_ml(self) -> float:
-        """Voxels times voxel volume, in millilitres."""
-        return self.volume_mm3 / 1000
+    def voxel_volume(self) -> float:
+        return float(self.mask.voxel_volume)
 
-    def summary(self) -> SegmentSummary:
-        return SegmentSummary(self.name, int(self.mask.array.sum()), self.volume_ml)
+    @cached_property
+    def box(self) -> GridBox:
+        return box_of(self.mask.array)
+
+    @cached_property
+    def areas(self) -> np.ndarray:
+        return np.asarray(self.mask.array.sum((1, 2)))
+
+    def inside(self, part: GridBox) -> np.ndarray:
+        return np.asarray(self.mask.array[part])
 
     def texts(self) -> Iterable[str]:
         yield self.name

@@ -8,13 +8,14 @@ hilum.toml names run in a child process of the worker.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from hilum.config.fields import JSONValues
 from hilum.config.kinds import HostSettings
 from hilum.config.site import Site, Worker
 from hilum.dicom.parts import Part
 from hilum.kinds import HOSTS
+from hilum.module import installed_module
 
 CHILD = "child"  # the kind for modules that hilum.toml gives no other
 
@@ -34,10 +35,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Place:
-    """What a host is given beside its own settings: the limits of a run, the models of the site."""
+    """What a host is given beside its own settings.
+
+    The limits of a run, the models of the site, and the data folder, which no module may look
+    into. `shows_output`: what the module prints is seen where Hilum was started.
+    """
 
     limits: Worker
     models: Path | None = None
+    data: Path | None = None
+    shows_output: bool = False
 
 
 class Host(Protocol):
@@ -73,10 +80,28 @@ def open_host(settings: HostSettings, place: Place) -> Host:
 def host_of(site: Site, module: str) -> Host:
     """The host of `module` at this site, not started yet."""
     chosen = {settings.module: settings for settings in site.host}
-    return open_host(chosen.get(module) or in_child(module), Place(site.worker, site.models))
+    return open_host(
+        chosen.get(module) or usual(module, site.models),
+        Place(site.worker, site.models, site.data.resolve()),
+    )
 
 
-def in_child(module: str) -> HostSettings:
-    """The settings by which `module` runs in a child process."""
-    settings: HostSettings = HOSTS.load(CHILD).settings(module=module)
+def usual(module: str, models: Path | None = None, **values: Any) -> HostSettings:
+    """The settings by which `module` runs where hilum.toml gives it no host.
+
+    It says itself where it runs by its attribute `host`; `values` are those of a child process.
+    """
+    try:
+        kind = getattr(installed_module(module, models), "host", CHILD)
+    except KeyError:
+        kind = CHILD  # which says that there is none
+    if kind == CHILD:
+        return in_child(module, **values)
+    settings: HostSettings = HOSTS.load(kind).settings(module=module)
+    return settings
+
+
+def in_child(module: str, **values: Any) -> HostSettings:
+    """The settings by which `module` runs in a child process; `values` are those of the kind."""
+    settings: HostSettings = HOSTS.load(CHILD).settings(module=module, **values)
     return settings

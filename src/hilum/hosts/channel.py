@@ -18,7 +18,15 @@ from contextlib import suppress
 from enum import Enum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+)
 
 from hilum.dicom.held import HeldFile
 from hilum.dicom.parts import Part
@@ -65,6 +73,11 @@ class Order(_Message):
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
 
 
+def _on_one_line(text: str) -> str:
+    """It goes to the log: a line break or a command to a terminal becomes a space."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 class ModuleAnswer(_Message):
     """How a run ended. `text` is the problem in one line, if there is one.
 
@@ -74,7 +87,7 @@ class ModuleAnswer(_Message):
 
     number: Annotated[int, Field(ge=0)]
     ended: Ended
-    text: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
+    text: Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_on_one_line)] = ""
     length: Annotated[int, Field(ge=0)] = 0
 
 
@@ -90,10 +103,13 @@ def pair() -> tuple[socket.socket, socket.socket]:
 # The worker's side ------------------------------------------------------------------------------
 
 
-def hand_over(pipe: socket.socket, descriptor: int) -> None:
-    """Hand the memory of the shelf to the module's process, once."""
+def hand_over(pipe: socket.socket, descriptors: Sequence[int]) -> None:
+    """Hand what it works with to the module's process, once.
+
+    The memory of the shelf, a pipe that ends with us, and the file for what it prints, if any.
+    """
     with suppress(ConnectionError):  # it has died; whoever asks it will hear so
-        socket.send_fds(pipe, [b"shelf"], [descriptor])
+        socket.send_fds(pipe, [b"shelf"], descriptors)
 
 
 def give(pipe: socket.socket, inputs: Mapping[str, Sequence[Part]]) -> None:
@@ -169,12 +185,12 @@ def heard(pipe: socket.socket) -> ModuleAnswer:
 # The side of the module's process ---------------------------------------------------------------
 
 
-def handed_over(pipe: socket.socket) -> int:
+def handed_over(pipe: socket.socket) -> list[int]:
     """What `hand_over` was given."""
-    _word, descriptors, _flags, _address = socket.recv_fds(pipe, LONGEST, 1)
+    _word, descriptors, _flags, _address = socket.recv_fds(pipe, LONGEST, 3)
     if not descriptors:
         raise EOFError
-    return descriptors[0]
+    return descriptors
 
 
 def asked(pipe: socket.socket) -> tuple[Order, dict[str, list[Part]], int]:

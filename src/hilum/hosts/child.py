@@ -5,42 +5,63 @@ only this side writes to the disk. Only this side decides how long it may take: 
 """
 
 import logging
-import multiprocessing
 import os
-import resource
 import select
+import signal
 import socket
+import tempfile
 import time
 from collections.abc import Callable
-from functools import partial
+from contextlib import suppress
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from hilum.config.kinds import HostSettings
 from hilum.engine import exchange
-from hilum.errors import MachineError, ModuleCancelled, ModuleCrashed, ModuleError
+from hilum.environments import InEnvironment
+from hilum.errors import HilumError, MachineError, ModuleCancelled, ModuleCrashed, ModuleError
 from hilum.hosts import Job, Place
+from hilum.hosts.beginning import ChildPlan, begin
 from hilum.hosts.channel import Ended, ModuleAnswer, Order, give, hand_over, heard, pair, send
-from hilum.hosts.inside import serve
+from hilum.hosts.elsewhere import interpreter_of
+from hilum.hosts.reaching import files_of, is_ours
+from hilum.hosts.scratch import empty, make_scratch, printed, remove, tail
 from hilum.hosts.shelf import Shelf, shelf_bytes
+from hilum.hosts.walls import Reach, files
 from hilum.inbox import write_durably
-from hilum.inbox.room import no_room
+from hilum.inbox.room import free_mib, no_room
 from hilum.module import Module, installed_module
-from hilum.process import children_deaf_to_ctrl_c, die_with_parent
+from hilum.process import children_deaf_to_ctrl_c, fork_server
 
 START_SECONDS = 120
 GIVE_SECONDS = 60.0  # in which the files of a study are to be taken
 LOOK_SECONDS = 0.25  # how often a running module is asked for whether it is still wanted
 TRACEBACK = "traceback.txt"
+FULL_MIB = 256  # a disk with less room may well have been full for a module
 
 log = logging.getLogger(__name__)
 
 
 class ChildHostSettings(HostSettings):
-    """A child process of the worker, within the limits of [worker]."""
+    """A child process of the worker, within the limits of [worker] and walled in."""
 
     kind: Literal["child"] = Field("child", description="A warm child process of the worker.")
+    walls: Literal["required", "best-effort"] = Field(
+        "required",
+        description="What happens where this machine lacks a wall: a module that does not come "
+        "with Hilum does not start (required), or runs without that wall (best-effort).",
+    )
+    network: bool = Field(False, description="Whether the module may open network connections.")
+    folders: tuple[Path, ...] = Field(
+        (), description="Folders beside its own files that the module may read and write."
+    )
+    gpu: bool = Field(False, description="Whether the module may use the graphics processors.")
+    fresh: bool = Field(
+        False,
+        description="Whether each study gets a fresh process, which knows nothing of the others.",
+    )
 
 
 class ChildHost:
@@ -48,9 +69,14 @@ class ChildHost:
 
     settings = ChildHostSettings
 
-    def __init__(self, settings: ChildHostSettings, place: Place) -> None:
+    def __init__(
+        self, settings: ChildHostSettings, place: Place, abi: int = files.NEWEST_ABI
+    ) -> None:
+        """`abi` is the newest Landlock that is used."""
         self.name = settings.module
         self._place = place
+        self._settings = settings
+        self._abi = abi
         self._child: _Child | None = None
 
     def start(self) -> None:
@@ -58,7 +84,11 @@ class ChildHost:
         if self._child is not None and self._child.is_in_order():
             return
         self.close()  # what a dead child has left
-        self._child = _Child(self.name, self._place)
+        try:
+            module = installed_module(self.name, self._place.models)
+        except KeyError as error:
+            raise ModuleError(f"there is no module {self.name!r} any more") from error
+        self._child = _Child(module, self._settings, self._place, self._abi)
 
     def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Run `job`; as soon as it is not wanted any more, the child is killed.
@@ -80,6 +110,10 @@ class ChildHost:
                 self._attempt(job, is_wanted)
             except (MachineError, _ModuleDied) as error:
                 raise ModuleCrashed(f"{error}; a fresh process failed, too") from error
+        finally:
+            if self._settings.fresh:
+                self.close()
+                self.start()  # it loads until the next study comes
 
     def _attempt(self, job: Job, is_wanted: Callable[[], bool]) -> None:
         self.start()
@@ -87,14 +121,19 @@ class ChildHost:
         try:
             answer = self._child.run(job, self._place.limits.timeout_seconds, is_wanted)
             self._child.keep(answer, job, self._place.limits.memory_mb << 20)
+            self._child.tidy()
         except ModuleCancelled:
             self.close()
             self.start()  # warm for the next one
             raise
+        except ModuleCrashed:
+            keep_last_words(self._child.last_words(), job.out)
+            self.close()
+            raise
         except BaseException:
             self.close()  # what it says next might be taken for an answer to the next run
             raise
-        if answer.ended is Ended.EXHAUSTED:
+        if answer.ended in (Ended.EXHAUSTED, Ended.NO_ROOM):
             self.close()
         _raise(answer)
 
@@ -103,6 +142,13 @@ class ChildHost:
         if self._child is not None:
             self._child.close()
             self._child = None
+
+
+def keep_last_words(words: str, out: Path) -> None:
+    """What a module printed before it died stands where a traceback would."""
+    if words:
+        out.mkdir(parents=True, exist_ok=True)
+        write_durably(out / TRACEBACK, words.encode(errors="replace"))
 
 
 class _ModuleDied(ModuleCrashed):
@@ -115,8 +161,10 @@ def _order(number: int, job: Job) -> Order:
 
 def _raise(answer: ModuleAnswer) -> None:
     """Raise what the child says that has gone wrong."""
-    if answer.ended is Ended.NO_ROOM:
+    if answer.ended is Ended.NO_ROOM and free_mib(Path(tempfile.gettempdir())) < FULL_MIB:
         raise no_room()
+    if answer.ended is Ended.NO_ROOM:  # or it could have us wait for ever
+        raise MachineError("the module says that the disk is full, and it is not")
     if answer.ended is Ended.EXHAUSTED:
         raise MachineError(answer.text)
     if answer.ended is Ended.FAILED:
@@ -126,28 +174,48 @@ def _raise(answer: ModuleAnswer) -> None:
 class _Child:
     """One process, from its start to its end."""
 
-    def __init__(self, name: str, place: Place) -> None:
+    def __init__(
+        self, module: type[Module], settings: ChildHostSettings, place: Place, abi: int
+    ) -> None:
         self._runs = 0
         self._is_loaded = False
+        self._scratch = make_scratch()
+        try:
+            plan = _plan(module, settings, place, self._scratch, abi)
+        except HilumError:
+            remove(self._scratch)
+            raise
         self._shelf = Shelf(shelf_bytes(place.limits.memory_mb))
+        self._output = None if place.shows_output else printed()
+        self._has_processes = plan.reach.processes or plan.interpreter is not None
+        self._name = settings.module
         self._pipe, theirs = pair()
-        context = multiprocessing.get_context("spawn")
-        self._process = context.Process(
-            target=_begin, args=(name, place, theirs), name=f"module {name}"
+        self._process = fork_server(begin.__module__, shared=True).Process(
+            target=begin, args=(plan, theirs), name=f"module {settings.module}"
         )
         with theirs, children_deaf_to_ctrl_c():
             self._process.start()
-        hand_over(self._pipe, self._shelf.descriptor)
+        tie, self._tie = os.pipe()  # it ends with us, and the child with it
+        output = [] if self._output is None else [self._output.fileno()]
+        hand_over(self._pipe, [self._shelf.descriptor, tie, *output])
+        os.close(tie)
 
     def is_in_order(self) -> bool:
-        """Whether it lives, and has said nothing that it was not asked for."""
+        """Whether it lives, has its folder, and has said nothing that it was not asked for.
+
+        Systems remove temporary files that are old, and a child waits for days; its walls let it
+        into no other folder.
+        """
         spoke = self._is_loaded and _has_said_something(self._pipe, 0)
-        return self._process.is_alive() and not spoke
+        return self._process.is_alive() and self._scratch.is_dir() and not spoke
 
     def run(self, job: Job, seconds: float, is_wanted: Callable[[], bool]) -> ModuleAnswer:
         """Its answer to `job`; raises as soon as there will be none."""
         if not self._is_loaded:
-            _raise(self._answer(START_SECONDS, "did not load", is_wanted))
+            ready = self._answer(START_SECONDS, "did not load", is_wanted)
+            _raise(ready)
+            if ready.text:
+                log.warning("module %s runs without a wall: %s", self._name, ready.text)
             self._is_loaded = True
         self._runs += 1
         self._pipe.settimeout(min(seconds, GIVE_SECONDS))
@@ -199,12 +267,29 @@ class _Child:
             found = exchange.judged(letter.items, letter.arrays, most_bytes)
             exchange.save(found, job.out)
 
+    def last_words(self) -> str:
+        """The end of what it has printed."""
+        return "" if self._output is None else tail(self._output)
+
+    def tidy(self) -> None:
+        """Leave nothing of a run for the next one."""
+        empty(self._scratch)
+        if self._output is not None:
+            self._output.truncate(0)
+
     def close(self) -> None:
+        if self._has_processes and self._process.pid:
+            with suppress(ProcessLookupError):  # there is no such group yet, or any more
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.join()
         self._process.close()
         self._pipe.close()
+        os.close(self._tie)
         self._shelf.close()
+        if self._output is not None:
+            self._output.close()
+        remove(self._scratch)
 
 
 def _has_said_something(pipe: socket.socket, seconds: float) -> bool:
@@ -214,14 +299,26 @@ def _has_said_something(pipe: socket.socket, seconds: float) -> bool:
     return bool(poll.poll(1000 * seconds))
 
 
-def _begin(name: str, place: Place, pipe: socket.socket) -> None:
-    """Begin as the child."""
-    die_with_parent()
-    limit = place.limits.memory_mb << 20
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    os.environ["OMP_NUM_THREADS"] = str(place.limits.threads)
-    serve(partial(_loaded, name, place), pipe)
+def _plan(
+    module: type[Module], settings: ChildHostSettings, place: Place, scratch: Path, abi: int
+) -> ChildPlan:
+    """What the child is to be."""
+    own = tuple(files_of(module, place.models, place.data))
+    folders = tuple(folder.resolve() for folder in settings.folders)
+    memory = place.limits.memory_mb
+    needs = settings.walls == "required" and not is_ours(module)
+    given = (folders, settings.network, _has_processes(module), settings.gpu, memory)
+    interpreter = None
+    reach = Reach(scratch, own, *given)
+    if issubclass(module, InEnvironment):
+        interpreter = interpreter_of(module, reach, needs)
+        reach = Reach(scratch, own, memory_mb=memory)  # what the site gives is for the module
+    threads = place.limits.threads
+    models = place.models and place.models.resolve()  # the child goes to another folder
+    return ChildPlan(settings.module, models, threads, reach, needs, abi, interpreter)
 
 
-def _loaded(name: str, place: Place) -> Module:
-    return installed_module(name, place.models)()
+def _has_processes(module: type[Module]) -> bool:
+    if issubclass(module, InEnvironment):
+        return module.environment.processes
+    return bool(getattr(module, "processes", False))

@@ -28,13 +28,15 @@ from hilum.hosts.channel import (
     ModuleAnswer,
     Order,
     asked,
-    handed_over,
     let_go,
     send,
 )
+from hilum.hosts.elsewhere import ToldElsewhere
 from hilum.hosts.shelf import Letter, put
+from hilum.hosts.walls.deeds import deed_of, named
 from hilum.inbox.room import is_full
 from hilum.module import Module, facts_of, inputs_of, package_of, parameters_of
+from hilum.wording import counted
 
 EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, then `hilum retry WORKITEM`"
 
@@ -98,19 +100,24 @@ def _pictures(inputs: Iterable[Series | tuple[Film, ...]], findings: Findings) -
     return {film.uid: film.picture for film in films if film.picture is not None}
 
 
-def serve(load: Callable[[], Module], pipe: socket.socket) -> None:
-    """Load the module, say so, then run one job after the other until the worker ends."""
+def serve(load: Callable[[], Module], pipe: socket.socket, shelf: int, remark: str = "") -> None:
+    """Load the module, say so, then run one job after the other until the worker ends.
+
+    `shelf` is the descriptor of a `Shelf`, `remark` what the worker is to know beside.
+    """
     with suppress(EOFError, ConnectionError):  # the worker is gone; so are we
-        shelf = handed_over(pipe)
         try:
             module = load()
             weights = facts_of(module).weights_sha256
         except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
             # no patient's data are here yet, and a hospital's own network needs the whole reason
-            reason = str(error) if isinstance(error, ConfigurationError) else where(error)
-            send(pipe, _failed(0, f"the module does not load: {reason}"))
+            said = isinstance(error, ConfigurationError | ToldElsewhere)
+            reason = str(error) if said else where(error)
+            deed = deed_of(error)
+            text = named(deed, reason) if deed else reason
+            send(pipe, _failed(0, f"the module does not load: {text}"))
             return
-        send(pipe, ModuleAnswer(number=0, ended=Ended.WELL))
+        send(pipe, ModuleAnswer(number=0, ended=Ended.WELL, text=remark[:LONGEST_TEXT]))
         with mmap.mmap(shelf, 0) as memory:
             os.close(shelf)
             while True:
@@ -131,7 +138,7 @@ def _failed(number: int, text: str) -> ModuleAnswer:
 
 
 def _lacks(number: int, lost: int) -> ModuleAnswer:
-    text = f"{lost} files of the study are more than the module's process may open"
+    text = f"{counted(lost, 'file')} of the study are more than the module's process may open"
     return ModuleAnswer(number=number, ended=Ended.EXHAUSTED, text=text)
 
 
@@ -154,12 +161,19 @@ def _run(module: Module, run: Order, inputs: Inputs, memory: memoryview) -> Modu
 
 
 def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
+    if isinstance(error, ToldElsewhere):
+        return error.ended, str(error)
     if is_full(error):
         return Ended.NO_ROOM, ""
     said = isinstance(error, MachineError)
-    text = str(error) if said else f"the module raised {where(error, package_of(module))}"
+    place = where(error, package_of(module))
+    if (deed := deed_of(error)) and not said:
+        return Ended.FAILED, named(deed, place)
+    text = str(error) if said else f"the module raised {place}"
     return Ended.EXHAUSTED if said or is_of_the_machine(error) else Ended.FAILED, text
 
 
 def _traceback(error: BaseException) -> str:
+    if isinstance(error, ToldElsewhere):
+        return error.traceback
     return "".join(traceback.format_exception(error))

@@ -6,6 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hilum.errors import ConfigurationError
+from hilum.kinds import FORMATS
 from hilum.module.protocol import MEMBERS, Module
 
 ENTRY_POINT_GROUP = "hilum.modules"
@@ -78,10 +79,12 @@ def _with_model(folder: Path, found: Mapping[str, type[Module]]) -> type[Module]
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{folder / CARD}: {error}") from error
     takers = {name: module for name, module in found.items() if hasattr(module, "with_model")}
+    if base in FORMATS.names:
+        takers[base] = FORMATS.load(base)
     if base not in takers:
         raise ConfigurationError(
             f"{folder / CARD}: module is {base!r}, which takes no model of yours; these do:"
-            f" {', '.join(sorted(takers))}"
+            f" {', '.join(sorted({*takers, *FORMATS.names}))}"
         )
     module: type[Module] = takers[base].with_model(folder)
     if module.name in found:

@@ -66,9 +66,10 @@ def write_objects(
         What was found, by what, on what.
     kinds : sequence of str
         Any that is registered (`hilum.kinds.OBJECTS`), such as "seg", "sr", "sc" and "pdf".
-    segmentation : {"auto", "binary", "fractional"}
+    segmentation : {"auto", "binary", "fractional", "labelmap"}
         Segmentation Type (PS3.3 C.8.20.2). "auto" is FRACTIONAL where Rows x Columns is no multiple
-        of 8, because OHIF scrambles such BINARY objects silently, else BINARY.
+        of 8, because OHIF scrambles such BINARY objects silently, else BINARY. "labelmap" is a
+        Label Map Segmentation, RLE Lossless, and BINARY where structures overlap.
     regions : {"outlines", "segments"}
         How the measurement report says where a measurement was made: by outlines on the images,
         which viewers draw, or by a reference to the segment, which machines read (PS3.16 TID 1411

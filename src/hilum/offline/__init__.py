@@ -28,7 +28,7 @@ from hilum.dicom.study import Study
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError, HilumError, where
 from hilum.findings import Findings
-from hilum.hosts import Host, Job, Place, in_child, open_host
+from hilum.hosts import Host, Job, Place, open_host, usual
 from hilum.hosts.child import TRACEBACK
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
@@ -92,8 +92,14 @@ def analyse_folder(
             lines = [f"{folder} holds no DICOM images", *in_lines(reading.remarks, folder)]
             raise ConfigurationError("; ".join(lines))
         output.mkdir(parents=True, exist_ok=True)
-        with closing(open_host(in_child(module_name), Place(UNLIMITED, models))) as host:
+        with closing(_opened(module_name, models)) as host:
             return _analyse_all(module, host, reading, output, rule, progress)
+
+
+def _opened(module_name: str, models: Path | None) -> Host:
+    """A host on the machine of whoever tries the module: what it prints is seen."""
+    settings = usual(module_name, models, walls="best-effort")
+    return open_host(settings, Place(UNLIMITED, models, shows_output=True))
 
 
 def _analyse_all(

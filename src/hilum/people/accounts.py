@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from hilum.errors import HilumError
-from hilum.people.database import PeopleDatabase, account, session
+from hilum.people.database import PeopleDatabase, account, saved_filter, session
 from hilum.people.passwords import hashed, require_usable
 from hilum.people.roles import UserRole
 from hilum.wording import suggestion
@@ -74,9 +74,11 @@ class Accounts:
         return str(found.password) if found and not found.disabled else None
 
     def remove(self, name: str) -> None:
-        """Remove an account, and sign its person out."""
+        """Remove an account with what its person has saved, and sign them out."""
         self._change(name, account.delete().where(account.c.name == normal(name)))
         self._sign_out(name)
+        theirs = saved_filter.c.owner == identity_of(name)
+        self._database.change(lambda c: c.execute(saved_filter.delete().where(theirs)))
 
     def disable(self, name: str, disabled: bool = True) -> None:
         """Keep somebody out without removing the account, or let them in again."""

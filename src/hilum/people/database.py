@@ -15,7 +15,7 @@ from hilum.privacy import make_private
 from hilum.records.database import Database
 
 FILE = "people.db"
-VERSION = 1  # of the tables below
+VERSION = 2  # of the tables below; 2 has saved filters
 PATIENCE = 5.0  # seconds with a database that does not answer: a person waits
 
 metadata = sa.MetaData()
@@ -63,6 +63,15 @@ link = sa.Table(
     sa.Column("key_hash", sa.String(64), primary_key=True),
     sa.Column("name", sa.String(64), nullable=False),
     sa.Column("ends", sa.Float, nullable=False),
+)
+saved_filter = sa.Table(
+    "saved_filter",  # of the list of studies
+    metadata,
+    sa.Column("number", sa.String(16), primary_key=True),
+    sa.Column("owner", sa.Text, index=True, nullable=False),  # an identity, "" for everybody
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
 )
 
 Returned = TypeVar("Returned")

@@ -9,6 +9,7 @@ from hilum.config.console import Console
 from hilum.people.accounts import Accounts, Person
 from hilum.people.attempts import Attempts
 from hilum.people.database import PeopleDatabase
+from hilum.people.filters import SavedFilters
 from hilum.people.links import Links
 from hilum.people.passwords import fits, is_outdated
 from hilum.people.sessions import Limits, Sessions
@@ -43,6 +44,7 @@ class Everybody:
         self.sessions = Sessions(self._database, limits, clock)
         self.tokens = Tokens(self._database, clock)
         self.links = Links(self._database, clock)
+        self.filters = SavedFilters(self._database, clock)
         self._attempts = Attempts(self._database, clock)
 
     def sign_in(self, name: str, password: str, address: str) -> Person | Pause | None:

@@ -260,6 +260,15 @@ def owe(connection: sa.Connection, owed: Iterable[Delivery]) -> None:
         insert(connection, tables.delivery, one)
 
 
+def owe_again(connection: sa.Connection, owed: Iterable[Delivery]) -> None:
+    """The same, in place of what was cancelled to the same destinations."""
+    for one in owed:
+        of_one = (delivery.workitem_id == one.workitem_id, delivery.destination == one.destination)
+        is_cancelled = delivery.state == DeliveryState.CANCELLED
+        connection.execute(tables.delivery.delete().where(*of_one, is_cancelled))
+        insert(connection, tables.delivery, one)
+
+
 def begin_sending(connection: sa.Connection, of: Delivery, at: float) -> bool:
     """Note, in the same way, that objects of an owed delivery are sent; False if it is not owed."""
     is_taken = delivery.accepted_at.is_not(None)

@@ -72,6 +72,7 @@ class Workitem:
     predecessor: str | None = None
     superseded_by: str | None = None
     findings: tuple[Summary, ...] | None = None  # None until there are any
+    asked: bool = False  # a person chose its module and destinations, no rule did
 
     @property
     def is_run(self) -> bool:
@@ -96,6 +97,7 @@ class WorkitemOutline:
     predecessor: str | None
     superseded_by: str | None
     findings: tuple[Summary, ...] | None
+    asked: bool
 
 
 @dataclass(frozen=True)
@@ -366,8 +368,28 @@ class Executor:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What a person chooses with what is asked for; "" and () where nothing is to be chosen."""
+
+    module: str = ""
+    destinations: tuple[str, ...] = ()
+    images: bool = False  # whether the analysed images go along
+    archive: str = ""  # where it is fetched from
+
+    def __str__(self) -> str:
+        """What was chosen, in words."""
+        places = f"to {', '.join(self.destinations)}" if self.destinations else ""
+        images = "with the images" if self.images else ""
+        source = f"from {self.archive}" if self.archive else ""
+        return "; ".join(filter(None, (self.module, places, images, source)))
+
+
+@dataclass(frozen=True)
 class Request:
-    """What a person asked for; `answer` is None until the gateway has seen to it."""
+    """What a person asked for; `answer` is None until the gateway has seen to it.
+
+    It is about a workitem, or about a study where `workitem_id` is "".
+    """
 
     id: int
     at: float
@@ -376,3 +398,6 @@ class Request:
     reason: str
     answer: str | None = None
     done: bool = False
+    study_uid: str = ""
+    wish: Wish = Wish()
+    progress: str = ""  # how far it is, where it takes its time

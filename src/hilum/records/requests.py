@@ -1,15 +1,18 @@
 """What people have asked the gateway for."""
 
 import time
+from dataclasses import asdict
 
 import sqlalchemy as sa
 
 from hilum.records import tables
 from hilum.records.database import Database
 from hilum.records.events import new_id
-from hilum.records.models import Request
+from hilum.records.models import Request, Wish
 from hilum.records.rows import Rows
 from hilum.records.states import RequestAction
+
+NOTHING_CHOSEN = Wish()
 
 request = tables.request.c
 
@@ -21,12 +24,26 @@ class RequestRecords:
         self._database = database
         self._rows = Rows(database, tables.request, Request)
 
-    def add(self, action: RequestAction, workitem_id: str, reason: str) -> int:
-        """Ask the gateway to do something with a workitem; the number of the request."""
+    def add(
+        self,
+        action: RequestAction,
+        workitem_id: str = "",
+        reason: str = "",
+        study_uid: str = "",
+        wish: Wish = NOTHING_CHOSEN,
+    ) -> int:
+        """Ask the gateway to do something with a workitem or a study; the number of the request."""
 
         def insert(connection: sa.Connection) -> int:
-            values = {"action": action.value, "workitem_id": workitem_id, "reason": reason}
-            statement = tables.request.insert().values(at=time.time(), done=False, **values)
+            statement = tables.request.insert().values(
+                at=time.time(),
+                done=False,
+                action=action.value,
+                workitem_id=workitem_id,
+                reason=reason,
+                study_uid=study_uid,
+                wish=asdict(wish),
+            )
             return new_id(connection.execute(statement))
 
         return self._database.transact(insert)
@@ -36,8 +53,22 @@ class RequestRecords:
         return self._rows.one(request.id == number)
 
     def waiting(self) -> list[Request]:
-        """The requests without an answer, the oldest first."""
-        return self._rows.find(request.answer.is_(None), order_by=request.id)
+        """The requests without an answer that are done at once, the oldest first."""
+        at_once = request.action != RequestAction.FETCH
+        return self._rows.find(request.answer.is_(None), at_once, order_by=request.id)
+
+    def to_fetch(self) -> list[Request]:
+        """The studies that are still to be fetched from archives, in the order they were asked."""
+        is_fetch = request.action == RequestAction.FETCH
+        return self._rows.find(request.answer.is_(None), is_fetch, order_by=request.id)
+
+    def note_study(self, number: int, study_uid: str) -> None:
+        """Note which study is meant, once it is known."""
+        self._rows.change(request.id == number, study_uid=study_uid)
+
+    def note_progress(self, number: int, text: str) -> None:
+        """Note how far something is that takes its time."""
+        self._rows.change(request.id == number, progress=text)
 
     def is_waiting(self, workitem_id: str) -> bool:
         """Whether a request about this workitem has no answer yet."""

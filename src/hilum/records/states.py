@@ -44,6 +44,8 @@ UNFINISHED = (WorkitemState.SCHEDULED, WorkitemState.RUNNING)  # a worker has it
 WRITTEN = (WorkitemState.DELIVERING, WorkitemState.PARKED)  # its deliveries decide what follows
 WITHOUT_RUN = (WorkitemState.NOT_APPLICABLE, WorkitemState.HELD)
 
+ENDED = (WorkitemState.CANCELLED, WorkitemState.WITHDRAWN)  # nothing of it stands, or should
+
 DELIVERED = (*WRITTEN, WorkitemState.COMPLETED, WorkitemState.FAILED)  # at least in part
 ASSESSABLE = (*WRITTEN, WorkitemState.COMPLETED)  # there is a result, and it was not taken back
 
@@ -218,6 +220,7 @@ class EventKind(StrEnum):
     WITHDRAWN = "withdrawn"
     ASSESSED = "assessed"  # a reader said whether a result is right
     REMOVED = "removed"  # a rule has removed the images
+    PERSON = "person"  # not in the records: what a person asked for, from the audit trail
     NEXT = "next"  # not in the records: what is tried again, and when
 
 
@@ -230,3 +233,11 @@ class RequestAction(StrEnum):
     CANCEL = "cancel"
     DECIDE = "decide"
     WITHDRAW = "withdraw"
+    RERUN = "rerun"  # have today's rules and modules decide on a study again
+    ANALYSE = "analyse"  # run a module that no rule has chosen on a study
+    ANALYSE_SHORT = "analyse short"  # analyse a held series that is shorter than announced
+    SEND_ON = "send on"  # send a result to one more destination
+    FETCH = "fetch"  # fetch a study from an archive
+
+
+OF_STUDY = (RequestAction.RERUN, RequestAction.ANALYSE)  # of all of a study, not of a workitem

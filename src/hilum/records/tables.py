@@ -1,7 +1,8 @@
 """The tables of our records. models.py says what their rows mean.
 
-Names of patients, their IDs, accession numbers and descriptions stand in `listing` alone. The other
-tables hold UIDs and our own ids. What a reader gives as reason is free text (`assessment`).
+Names of patients, their IDs, accession numbers and descriptions stand in `listing` alone; what a
+person wrote of a `request` may be one, until it is answered. The other tables hold UIDs and our own
+ids. What a reader gives as reason is free text (`assessment`).
 """
 
 import sqlalchemy as sa
@@ -35,6 +36,7 @@ workitem = sa.Table(
     sa.Column("predecessor", sa.String(64)),
     sa.Column("superseded_by", sa.String(64)),
     sa.Column("findings", sa.JSON(none_as_null=True)),
+    sa.Column("asked", sa.Boolean, nullable=False, default=False),  # by a person, not by a rule
     sa.Index("ix_workitem_state_study", "state", "study_uid"),  # which studies are unfinished
     sa.Index("ix_workitem_module_created", "module", "created"),  # the last ones of a module
     sa.Index("ix_workitem_state_module", "state", "module", "created"),  # how many, since when
@@ -315,4 +317,7 @@ request = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("answer", sa.Text),
     sa.Column("done", sa.Boolean, nullable=False, default=False),
+    sa.Column("study_uid", sa.String(64), nullable=False, default=""),
+    sa.Column("wish", sa.JSON, nullable=False, default=dict),  # a Wish
+    sa.Column("progress", sa.Text, nullable=False, default=""),
 )

@@ -279,6 +279,18 @@ class WorkitemRecords:
         state, kind = WorkitemState.DELIVERING, EventKind.RELEASED
         return self._move(item.id, state, reason, kind, resend, DELIVERED)
 
+    def send(self, item: Workitem, owed: Iterable[Delivery], reason: str) -> bool:
+        """Move a workitem that is delivered to *delivering*, with new deliveries.
+
+        One that was cancelled before is owed again.
+        """
+
+        def owe(connection: sa.Connection) -> None:
+            deliveries.owe_again(connection, owed)
+
+        state, kind = WorkitemState.DELIVERING, EventKind.RELEASED
+        return self._move(item.id, state, reason, kind, owe, DELIVERED)
+
     def cancel(self, item: Workitem, reason: str) -> bool:
         """Move a workitem to *cancelled*; what was not sent yet of it is not sent any more."""
 

@@ -10,6 +10,7 @@ from hilum.alarms.telling import AlarmWatch
 from hilum.config.site import Site
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
+from hilum.fetching import Fetches
 from hilum.flow import Flow
 from hilum.hints import (
     Aborted,
@@ -84,6 +85,8 @@ class Gateway:
             site, records, flow.inbox, flow.arrivals, flow.workitems, flow.own
         )
         AlarmWatch(site, records).start()
+        self._fetches = Fetches(site, records, flow.inbox)
+        self._fetches.start()
         self._keeper = Keeper(records.database.transact, site.data)
         threading.Thread(target=self._keep_copies, name="copies", daemon=True).start()
         self._next_sweep = 0.0
@@ -116,6 +119,8 @@ class Gateway:
             # what a watcher that died had not told of yet; what waited for a module
             if isinstance(hint, Started | Resumed):
                 self._next_sweep = 0.0
+            if isinstance(hint, Asked):
+                self._fetches.wake()
         rejected = [hint.rejection for hint in news if isinstance(hint, Rejected)]
         self._records.rejections.note(rejected)  # at once, as there may be thousands
 
@@ -145,7 +150,7 @@ class Gateway:
     def _look_after(self) -> None:
         """Take over what dead executors have left."""
         for executor in self._pulse.reap():
-            log.warning("took over the work of %s, which died", executor)
+            log.info("took over the work of %s, which has ended", executor)
             wake_workers(self._data)
 
 

@@ -13,17 +13,7 @@ from typing import Protocol
 from hilum.config.kinds import SourceSettings
 from hilum.errors import SourceError
 from hilum.kinds import SOURCES
-
-
-@dataclass(frozen=True)
-class Listed:
-    """One SOP instance that an archive lists. `key` is how the archive calls it."""
-
-    key: str
-    study_uid: str
-    series_uid: str
-    sop_instance_uid: str
-    size: int = 0  # bytes, 0 where the archive does not say
+from hilum.retrieving import Listed as Listed  # for whoever writes a source
 
 
 @dataclass(frozen=True)

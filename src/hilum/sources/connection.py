@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from hilum.errors import RESTART
 from hilum.rejections import RejectionKind
 from hilum.sources.subject import CertificateSubject
 from hilum.sources.traffic import Traffic
@@ -134,7 +133,7 @@ class Connection(socket.socket):
             self._refuse(RejectionKind.PROTOCOL, f"{text}: correct the sender")
         if not self._traffic.claim(length):
             text = "the objects on their way need more memory than the receiver may use"
-            self._refuse(RejectionKind.ROOM, f"{text}: raise receiver.memory_mb, {RESTART}")
+            self._refuse(RejectionKind.ROOM, f"{text}: raise receiver.memory_mb")
         self._claimed += length
         self._left = length
         self._deadline = time.monotonic() + PDU_SECONDS
@@ -175,8 +174,7 @@ def _in_words(error: ssl.SSLError) -> str:
     if "PEER_DID_NOT_RETURN_A_CERTIFICATE" in reason:
         return "it shows no certificate: give it one that receiver.tls.ca_file trusts"
     if "CERTIFICATE_VERIFY_FAILED" in reason:
-        text = "its certificate is not trusted: name who signed it in receiver.tls.ca_file"
-        return f"{text}, {RESTART}"
+        return "its certificate is not trusted: name who signed it in receiver.tls.ca_file"
     if ("ALERT" in reason and "CERTIFICATE" in reason) or "UNKNOWN_CA" in reason:
         return "it does not trust our certificate: name there who signed it"
     if "PROTOCOL" in reason or "CIPHER" in reason:

@@ -95,6 +95,10 @@ class DicomwebSource:
         answer = self._archive.file(instance.key, largest, ORIGINAL)
         return part_of(answer.content, answer.media_type) if answer else None
 
+    def listed(self, study_uid: str) -> list[Listed]:
+        series = self._series(study_uid)
+        return [one for uid, _ in series for one in self._of_series(study_uid, uid)]
+
     def search(self, wanted: StudySearch) -> list[str]:
         return self._archive.studies(wanted, self._settings.query_identifiers)
 
@@ -130,18 +134,23 @@ class DicomwebSource:
     def _instances(self, study_uid: str) -> list[Listed]:
         """The instances of a study, of the modalities that are wanted."""
         return [
-            Listed(f"{path}/{instance}", study_uid, series, instance)
-            for series in self._series(study_uid)
-            for path in [f"studies/{study_uid}/series/{series}/instances"]
-            for page in self._pages(path, INSTANCE_UID)
-            for instance in (_text(attributes, INSTANCE_UID) for attributes in page)
+            instance
+            for series, modality in self._series(study_uid)
+            if self._is_wanted(modality)
+            for instance in self._of_series(study_uid, series)
         ]
 
-    def _series(self, study_uid: str) -> list[str]:
-        """The Series Instance UIDs of a study, of the modalities that are wanted."""
+    def _of_series(self, study_uid: str, series: str) -> Iterator[Listed]:
+        path = f"studies/{study_uid}/series/{series}/instances"
+        for page in self._pages(path, INSTANCE_UID):
+            for uid in (_text(attributes, INSTANCE_UID) for attributes in page):
+                yield Listed(f"{path}/{uid}", study_uid, series, uid)
+
+    def _series(self, study_uid: str) -> list[tuple[str, str]]:
+        """The Series Instance UIDs of a study, with their modalities."""
         pages = self._pages(f"studies/{study_uid}/series", SERIES_UID)
         series = [attributes for page in pages for attributes in page]
-        return [_text(s, SERIES_UID) for s in series if self._is_wanted(_text(s, MODALITY))]
+        return [(_text(one, SERIES_UID), _text(one, MODALITY)) for one in series]
 
     def _may_be_wanted(self, study: Attributes) -> bool:
         modalities = study.get(MODALITIES_IN_STUDY, {}).get("Value")

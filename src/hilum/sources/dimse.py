@@ -35,7 +35,7 @@ from hilum.dicom.part10 import prefix
 from hilum.dicom.salvage import readable
 from hilum.dicom.structure import Buffer
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_uid
-from hilum.errors import RESTART, UnreadableError
+from hilum.errors import UnreadableError
 from hilum.hints import Aborted, Committed, HintSender, Quarantined, Released, hint_of
 from hilum.inbox import (
     OTHER_CLASS,
@@ -196,7 +196,7 @@ class StorageServer(AssociationServer):
         host = ipaddress.ip_address(request.host)
         if self._networks and not any(host in network for network in self._networks):
             text = f"address {host} is not among receiver.allowed_hosts: add it if it may send"
-            self._rejecting.note(RejectionKind.ADDRESS, f"{text}, {RESTART}", request.host)
+            self._rejecting.note(RejectionKind.ADDRESS, text, request.host)
             return False
         if reason := self._traffic.crowded(request):
             self._rejecting.note(RejectionKind.ROOM, reason, request.host)
@@ -256,14 +256,14 @@ class StorageServer(AssociationServer):
         if settings.require_called_ae_title and sender.called != settings.ae_title:
             text = f"called AE title {sender.called} is not ours ({settings.ae_title})"
             cure = "correct the sender, or set receiver.require_called_ae_title to false"
-            return Cut(RejectionKind.CALLED, f"{text}: {cure}, {RESTART}")
+            return Cut(RejectionKind.CALLED, f"{text}: {cure}")
         if settings.allowed_callers and sender.caller not in settings.allowed_callers:
             text = f"calling AE title {sender.caller} is not among receiver.allowed_callers"
-            return Cut(RejectionKind.CALLER, f"{text}: correct the sender, or add it, {RESTART}")
+            return Cut(RejectionKind.CALLER, f"{text}: correct the sender, or add it")
         subject = sender.connection.subject()
         if settings.allowed_certificates and not subject.is_among(settings.allowed_certificates):
             text = f"the certificate of {subject} is not among receiver.allowed_certificates"
-            return Cut(RejectionKind.CERTIFICATE, f"{text}: add it if it may send, {RESTART}")
+            return Cut(RejectionKind.CERTIFICATE, f"{text}: add it if it may send")
         if reason := self._traffic.admit(sender.connection, bool(settings.allowed_callers)):
             return Cut(RejectionKind.ROOM, reason)
         return None

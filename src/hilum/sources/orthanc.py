@@ -125,14 +125,28 @@ class OrthancSource:
         return answer.content if answer else None
 
     def search(self, wanted: StudySearch) -> list[str]:
-        found: list[str] = []
-        for keyword, value in wanted.keys:  # in the body of the request, so nobody logs it
-            question = {"Level": "Study", "Expand": True, "Query": {keyword: value}}
-            answer = self._archive.json_to("tools/find", {**question, "CaseSensitive": True})
-            if answer is None:
-                raise SourceRefused(f"{self.name}: it does not let us use tools/find: allow it")
-            found += [str(study["MainDicomTags"]["StudyInstanceUID"]) for study in answer]
-        return found
+        return [
+            str(study["MainDicomTags"]["StudyInstanceUID"])
+            for keyword, value in wanted.keys
+            for study in self._found("Study", keyword, value)
+        ]
+
+    def listed(self, study_uid: str) -> list[Listed]:
+        series = self._found("Series", "StudyInstanceUID", study_uid)
+        named = [(one["ID"], one["MainDicomTags"]["SeriesInstanceUID"]) for one in series]
+        return [
+            _listed(instance, _Series(key, study_uid, series_uid, ""))
+            for key, series_uid in named
+            for instance in self._archive.json(f"series/{key}/instances")
+        ]
+
+    def _found(self, level: str, keyword: str, value: str) -> list[dict[str, Any]]:
+        """What has this value; it stands in the body of the request, so nobody logs it."""
+        question = {"Level": level, "Expand": True, "Query": {keyword: value}}
+        answer = self._archive.json_to("tools/find", {**question, "CaseSensitive": True})
+        if answer is None:
+            raise SourceRefused(f"{self.name}: it does not let us use tools/find: allow it")
+        return list(answer)
 
     def close(self) -> None:
         self._archive.close()

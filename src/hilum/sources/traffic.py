@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from hilum.config.site import Receiver
-from hilum.errors import RESTART
 from hilum.inbox.room import MEBIBYTE
 from hilum.rejections import RejectionKind
 
@@ -120,7 +119,7 @@ class Traffic:
             if of_host >= self._most_of_host:
                 return (
                     f"{self._most_of_host} associations of this host are open already: have it "
-                    f"close some, or raise receiver.max_associations_per_host, {RESTART}"
+                    "close some, or raise receiver.max_associations_per_host"
                 )
             others = sum(other.host not in self._known for other in holders)
             is_known = is_known or link.host in self._known
@@ -130,7 +129,7 @@ class Traffic:
             ):
                 return (
                     f"too many associations are open already (receiver.max_associations is "
-                    f"{self._most}): have the senders close some, or raise it, {RESTART}"
+                    f"{self._most}): have the senders close some, or raise it"
                 )
             link.admitted = True
             return ""

@@ -14,6 +14,7 @@ from hilum.hosts import Job
 from hilum.hosts.inside import run_here
 from hilum.module import MEMBERS, Module, facts_of, inputs_of
 from hilum.objects import Analysis, write_what_can_be
+from hilum.testing.beside import as_ours
 from hilum.testing.samples import CREATED
 
 
@@ -23,10 +24,11 @@ def check_module(module: type[Module], files: Sequence[Path]) -> Findings:
     Parameters
     ----------
     module
-        Its class, as the entry point names it.
+        Its class, as the entry point names it; also one that imports `hilum_module`.
     files
         DICOM files of one study that it is made for.
     """
+    module = as_ours(module)
     for member in MEMBERS:
         assert hasattr(module, member), f"a module has `{member}`"
     facts = facts_of(module)
@@ -55,6 +57,7 @@ def check_module(module: type[Module], files: Sequence[Path]) -> Findings:
 
 def job_of(module: type[Module], files: Sequence[Path], out: Path) -> Job:
     """What a host is given to run `module` on `files`; the findings go to `out`."""
+    module = as_ours(module)
     parts = _parts(_chosen(module, files))
     return Job(parts, out, facts_of(module).weights_sha256)
 

@@ -1,4 +1,4 @@
-"""Query and retrieve as service class user: C-FIND and C-GET, Study Root (PS3.4 C.4)."""
+"""Query and retrieve as service class user: C-FIND, C-GET, C-MOVE, Study Root (PS3.4 C.4)."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,11 +16,15 @@ from pynetdicom.presentation import build_context
 
 from hilum.dicom.header import HOSTILE
 from hilum.errors import DeliveryDelayed, DeliveryRefused
+from hilum.retrieving import Moved
 from hilum.transport.scu import Peer, associate
 
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 GET = "1.2.840.10008.5.1.4.1.2.2.3"
+MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+MOVE_SECONDS = 600.0  # for which it may send without telling how far it is
+SOME_FAILED = 0xB000  # all is done, and some of it failed
 PENDING = (0xFF00, 0xFF01)
 # no Deflated: nothing that grows when it is opened
 SYNTAXES: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
@@ -87,6 +91,41 @@ def get(
         for _ in _pending(association, send, queries, "C-GET", peer, until):
             pass  # the objects come to `kept`
     return kept.objects
+
+
+def move(study_uid: str, ae_title: str, peer: Peer) -> Iterator[Moved]:
+    """Have `peer` send a study to the listener that it knows as `ae_title`: C-MOVE (PS3.4 C.4.2).
+
+    How far it is, as often as it tells; at last how it ended. Raises like `find`.
+    """
+    query = Dataset()
+    query.QueryRetrieveLevel = "STUDY"
+    query.StudyInstanceUID = study_uid
+    with associate(peer, [build_context(MOVE)]) as association:
+        association.dimse_timeout = max(peer.timeout, MOVE_SECONDS)
+        for response, _ in association.send_c_move(query, ae_title, query_model=MOVE):
+            status = response.get("Status")
+            if status not in (*PENDING, SOME_FAILED):
+                _require_sent(status, peer, ae_title)
+            yield Moved(
+                response.get("NumberOfCompletedSuboperations") or 0,
+                response.get("NumberOfFailedSuboperations") or 0,
+                response.get("NumberOfRemainingSuboperations") or 0,
+            )
+
+
+def _require_sent(status: int | None, peer: Peer, ae_title: str) -> None:
+    """Raise unless C-MOVE has ended well. Not all say 0xA801 where they do not know `ae_title`."""
+    text = f"register AE title {ae_title} there, with the address and port of our receiver"
+    cure = f"if it does not know where to send it, {text}"
+    try:
+        _require_success(status, peer, "C-MOVE")
+    except QueryRefused as error:
+        raise QueryRefused(f"{error}; {cure}") from error
+    except DeliveryDelayed as error:
+        if status is None:  # so does an Orthanc that does not know us
+            raise DeliveryDelayed(f"{error}; {cure}") from error
+        raise
 
 
 def _pending(

@@ -21,7 +21,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 from hilum.config.kinds import DicomNode
 from hilum.config.tls import Tls
 from hilum.dicom.header import HOSTILE
-from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, LABEL_MAP
 from hilum.errors import (
     ConfigurationError,
     DeliveryDelayed,
@@ -39,6 +39,7 @@ TRANSIENT = 2
 CONVERTIBLE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 PROBE_SECONDS = 3.0  # for which is tried what TLS has to do with a failure
 NO_ANSWER = "no answer to C-STORE"
+LABEL_MAP_NAME = "Label Map Segmentation Storage"  # pydicom 3.0 has no name for it
 CLASS_NOT_SUPPORTED, SYNTAX_NOT_SUPPORTED = 0x0122, 0xC122
 
 
@@ -132,14 +133,24 @@ def echo(peer: Peer) -> None:
             raise DeliveryDelayed(f"{peer} did not answer C-ECHO with success")
 
 
-def require_classes(sop_classes: Sequence[str], peer: Peer) -> None:
-    """Raise `DeliveryRefused` unless `peer` accepts all these classes; nothing is sent to it."""
-    contexts = [build_context(uid, list(CONVERTIBLE)) for uid in sop_classes]
+def require_classes(
+    sop_classes: Sequence[str], peer: Peer, syntaxes: Sequence[str] = CONVERTIBLE
+) -> None:
+    """Raise `DeliveryRefused` unless `peer` accepts all these classes; nothing is sent to it.
+
+    Each in one of the transfer `syntaxes` at least.
+    """
+    contexts = [build_context(uid, list(syntaxes)) for uid in sop_classes]
     with associate(peer, contexts) as association:
         refused = {str(context.abstract_syntax) for context in association.rejected_contexts}
     if refused:
-        names = ", ".join(sorted(UID(uid).name for uid in refused))
+        names = ", ".join(sorted(map(_name, refused)))
         raise DeliveryRefused(f"{peer} does not accept {names}: enable them there")
+
+
+def _name(sop_class: str) -> str:
+    """As people say it."""
+    return LABEL_MAP_NAME if sop_class == LABEL_MAP else UID(sop_class).name
 
 
 @contextmanager
@@ -254,7 +265,7 @@ def _send(
     elif any(sop_class == file.sop_class for sop_class, _ in accepted):
         return Sent(file.path, SYNTAX_NOT_SUPPORTED, f"{UID(file.syntax).name} not accepted")
     else:
-        return Sent(file.path, CLASS_NOT_SUPPORTED, f"{UID(file.sop_class).name} not accepted")
+        return Sent(file.path, CLASS_NOT_SUPPORTED, f"{_name(file.sop_class)} not accepted")
     if "Status" not in response:
         return Sent(file.path, None, NO_ANSWER)
     return Sent(file.path, response.Status, str(response.get("ErrorComment", "")))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hilum.errors import UploadError
+from hilum.wording import counted
 
 PIECE = 1 << 20  # bytes that are unpacked at one time
 ARCHIVE = (b"PK\3\4", b"PK\5\6")  # how a ZIP archive begins, also an empty one (APPNOTE 4.3)
@@ -54,7 +55,7 @@ class UploadBounds:
     @property
     def too_many(self) -> str:
         """Why no more files are taken."""
-        return f"these are more than {self.files} files: upload them in parts"
+        return f"these are more than {counted(self.files, 'file')}: upload them in parts"
 
     @property
     def too_large(self) -> str:

@@ -72,6 +72,6 @@ def _quarantined(site: Site) -> Iterator[str]:
         objects = counted(len(unknown), "object")
         last = unknown[0]
         yield (
-            f"{objects} in quarantine do not say of which study they are, the last one from"
+            f"{objects} in quarantine whose study cannot be read, the last one from"
             f" {last.sender or 'an unknown sender'}, {moment(last.at)}: `hilum quarantine`"
         )

@@ -13,6 +13,7 @@ from hilum.config.kinds import End
 from hilum.config.site import Site
 from hilum.errors import HilumError, where
 from hilum.kinds import DESTINATIONS, SOURCES, Kinds
+from hilum.retrieving import ListingArchive, SendingArchive
 from hilum.searching import SearchedArchive, StudySearch
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.wording import counted
@@ -29,6 +30,12 @@ class Archive:
     name: str
     group: Kinds
     settings: End
+
+    @property
+    def can_be_fetched_from(self) -> bool:
+        """Whether one study can be fetched from it."""
+        kind = self.group.load(self.settings.kind)
+        return issubclass(kind, ListingArchive) or issubclass(kind, SendingArchive)
 
 
 class Holding(StrEnum):
@@ -47,6 +54,8 @@ class ArchiveAnswer:
     archive: str
     holding: Holding
     text: str
+    study_uids: tuple[str, ...] = ()  # of what it has
+    can_be_fetched: bool = False  # from it, by us
 
     def __str__(self) -> str:
         return f"{self.archive} {self.text}."
@@ -121,7 +130,7 @@ def _answer(archive: Archive, wanted: StudySearch, until: float) -> ArchiveAnswe
     number = f"{len(found)} of " if asked > 1 else ""
     studies = f"{number}{counted(max(asked, len(found)), 'study')}"
     text = "has it" if len(found) == 1 and asked <= 1 else f"has {studies}"
-    return ArchiveAnswer(name, Holding.HAS, text)
+    return ArchiveAnswer(name, Holding.HAS, text, tuple(sorted(found)), archive.can_be_fetched_from)
 
 
 def _refusing(name: str, why: str) -> ArchiveAnswer:
@@ -138,8 +147,11 @@ def with_answer(explanation: Explanation, answer: ArchiveAnswer, site: Site) -> 
         here = explanation.sentence.replace(
             "has arrived", f"has arrived here, but {name} has it", 1
         )
-        cure = Cure(CureKind.SEND, text)
-        return replace(explanation, sentence=here, cures=(cure, *explanation.cures[:-1]))
+        cures = [Cure(CureKind.SEND, text)]
+        if answer.can_be_fetched and len(answer.study_uids) == 1:
+            command = f"hilum fetch {answer.study_uids[0]} --from {name}"
+            cures = [Cure(CureKind.FETCH, f"fetch it from {name}", command), *cures]
+        return replace(explanation, sentence=here, cures=(*cures, *explanation.cures[:-1]))
     is_gone = name in explanation.shown_in and answer.holding is Holding.LACKS
     if explanation.cause is Cause.SHOWN and is_gone:
         since = time.strftime("%FT%T", time.localtime(explanation.shown_in[name]))

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from hilum.errors import RESTART
 from hilum.records.models import Delivery, Workitem
 from hilum.records.states import (
     ARRIVED,
@@ -84,8 +83,10 @@ def _owed_to_nobody(known: Known, item: Workitem, what: str) -> Explanation:
         return Explanation(Cause.DELIVERING, f"{what} is written, and will be delivered")
     if known.upload and not known.upload.destinations:
         said = f"{what} stays here, as was chosen when the study was uploaded"
-        return Explanation(Cause.NOWHERE, said)
-    text = f"name destinations in send_to of its rule, {RESTART}: later results go there"
+        command = f"hilum send-on {item.id[-SHOWN_DIGITS:]} --to DESTINATION"
+        cure = Cure(CureKind.SEND_ON, "if it is to go to a destination after all", command)
+        return Explanation(Cause.NOWHERE, said, cures=(cure,))
+    text = "name destinations in send_to of its rule: later results go there"
     cure = Cure(CureKind.CONFIGURE, text)
     said = f"{what} lies here, and no destination is to have it"
     return Explanation(Cause.NOWHERE, said, cures=(cure,))

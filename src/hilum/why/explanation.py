@@ -48,10 +48,13 @@ class CureKind(StrEnum):
     """What a person can do about it."""
 
     SEND = "send the images"
+    FETCH = "fetch the images"
     RETRY = "run again"
+    ANALYSE = "analyse what is here"
     RELEASE = "release"
     RESUME = "resume"
     RESEND = "send again"
+    SEND_ON = "send elsewhere"
     DECIDE = "decide"
     CONFIGURE = "change the settings"
     START = "start Hilum"

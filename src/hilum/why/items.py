@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from hilum.dicom.doubt import held_for
-from hilum.errors import RESTART
 from hilum.records.models import Workitem
 from hilum.records.states import DELIVERED, EventKind, PausedKind, WorkitemKind, WorkitemState
 from hilum.summary import refusal_in
@@ -87,10 +86,10 @@ def _short(item: Workitem) -> Explanation:
     said = "; ".join(f"{verdict.description}: {verdict.lacks}" for verdict in short)
     cures = (
         Cure(CureKind.SEND, "send the rest; it goes on by itself then"),
-        retry(
-            item,
-            f'or, to have it analysed as INCOMPLETE, set rule.incomplete = "analyse", {RESTART},'
-            " and judge it anew",
+        Cure(
+            CureKind.ANALYSE,
+            "or have what is here analysed; the result says INCOMPLETE",
+            f"hilum analyse --incomplete {item.study_uid}",
         ),
     )
     return Explanation(Cause.SHORT, f"{_held_for(item)}: {said}", cures=cures)
@@ -140,9 +139,7 @@ def _no_rule(item: Workitem, changed: tuple[Cure, ...]) -> Explanation:
     if nearest is None:
         return Explanation(Cause.NO_RULE, f"no series for {item.module} came", cures=changed)
     text = f"no rule takes the study; the nearest is that of {item.module}: {said_against(nearest)}"
-    cure = retry(
-        item, f"if it should, correct that rule in hilum.toml, {RESTART}, and judge it anew"
-    )
+    cure = retry(item, "if it should, correct that rule in hilum.toml, and judge it anew")
     cures = changed or ((cure,) if nearest.fits_modality else ())
     return Explanation(Cause.NO_RULE, text, cures=cures)
 

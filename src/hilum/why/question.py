@@ -5,7 +5,7 @@ from dataclasses import replace
 from hilum.config.site import Site
 from hilum.errors import HilumError
 from hilum.records import Records
-from hilum.records.search import ANY, StudyQuery
+from hilum.records.views import studies_named, studies_of_patient
 from hilum.searching import StudySearch
 from hilum.why.absence import never_arrived
 from hilum.why.explanation import Explanation
@@ -15,7 +15,6 @@ from hilum.why.study import of_study
 
 LONGEST = 64  # characters: of an LO, and of a UID (PS3.5 6.2)
 SHORTEST_END = 6  # characters of a UID that stand for the whole
-MOST_STUDIES = 20  # the newest ones that are explained
 
 
 def explain(site: Site, records: Records, wanted: str, now: float) -> Explanation:
@@ -64,20 +63,12 @@ def search_for(records: Records, wanted: str) -> StudySearch:
 
 
 def studies_meant(records: Records, wanted: str) -> list[str]:
-    """UIDs of the studies that are meant, the newest first and no more than `MOST_STUDIES`.
+    """UIDs of the studies that are meant, the newest first.
 
     By what names one study at first, then by accession number, and then by patient ID.
     """
-    if records.events.has_study(wanted):
-        return [wanted]
-    if (study_uid := records.identifiers.study_at(wanted)) is not None:
-        return [study_uid]
-    if not wanted.endswith(ANY):
-        for query in (StudyQuery(accession_number=wanted), StudyQuery(patient_id=wanted)):
-            if total := records.search.count(query):
-                found = records.search.page(query, total, 0, MOST_STUDIES)
-                return [study.study_uid for study in found]
-    return _ending(records, wanted)
+    named = studies_named(records, wanted) or studies_of_patient(records, wanted)
+    return named or _ending(records, wanted)
 
 
 def _ending(records: Records, wanted: str) -> list[str]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from hilum.dicom.doubt import CORRECTED
-from hilum.errors import RESTART
 from hilum.inbox import QuarantinedObject, quarantined_in
 from hilum.records.models import Study, Workitem
 from hilum.records.states import EventKind, WorkitemKind
@@ -121,8 +120,8 @@ def _without_workitem(known: Known, study: Study) -> Explanation:
         text = f"{text}; the nearest is that of {study.reason}"
     cure = Cure(
         CureKind.CONFIGURE,
-        f"if it should be analysed, correct or add a rule in hilum.toml, {RESTART}; it holds for"
-        " what comes from then on",
+        "if it should be analysed, correct or add a rule in hilum.toml, and run it again",
+        f"hilum rerun {known.study_uid}",
     )
     return Explanation(Cause.NO_RULE, text, since=study.last_at, cures=(cure,))
 

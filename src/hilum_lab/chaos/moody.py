@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ class Moody:
     behind the first of the Series Description.
 
     Where a subclass names a `folder`, each run adds a line with its moods to the file `diary`
-    there, and the module raises no more once there is a file `mended`.
+    there, if the site gives it that folder, and raises no more once there is a file `mended`.
     """
 
     name, version, title = "moody", "1.0", "Moody"
@@ -36,7 +37,7 @@ class Moody:
         self.runs += 1
         moods = series.description.split()[1:]
         if self.folder:
-            with (self.folder / "diary").open("a") as diary:
+            with suppress(PermissionError), (self.folder / "diary").open("a") as diary:
                 diary.write(f"{' '.join(moods)}\n")
             if (self.folder / "mended").exists():
                 moods = [mood for mood in moods if mood != "raises"]

@@ -14,8 +14,8 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
             "settings",
             Severity.ERROR,
             f"hilum.toml was changed and is not followed: {refusal.reason}",
-            "correct it, and it is followed within seconds; until then Hilum goes on with what it "
-            "said before",
+            "correct it until `hilum check` has nothing to say: it is followed within seconds; "
+            "until then Hilum goes on with what it said before",
             since=refusal.at,
         )
         return

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import Body, HTTPException
 
-from hilum.console.acting import ask_at
-from hilum.console.acts import OFFERED
+from hilum.console.acting import WantedAct, ask_at
+from hilum.console.acts import OF_STUDY, acts_on
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
@@ -16,18 +16,8 @@ from hilum.records import views
 from hilum.records.states import RequestAction, WorkitemState
 
 PATIENCE = 5.0  # s; a gateway that runs answers at once
-LONGEST_REASON = 500  # characters; what follows is left out
 
 endpoints = resource()
-
-
-@dataclass(frozen=True)
-class WantedAct:
-    """What is to be done with a workitem; to take a result back needs a reason."""
-
-    workitem: str
-    action: RequestAction
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,32 +31,34 @@ class ActReply:
 
 @dataclass(frozen=True)
 class OfferedAct:
-    """What can be done with a workitem as it is now."""
+    """What can be done with a workitem as it is now, or with the whole study.
+
+    `workitem` and `module` are "", and `state` is None, where it is the study.
+    """
 
     workitem: str
     module: str
-    state: WorkitemState
+    state: WorkitemState | None
     actions: tuple[RequestAction, ...]
 
 
 @endpoints.get(f"{V1}/studies/{{address}}/acts", Permission.ACT)
 def list_acts(desk: OurDesk, address: str) -> list[OfferedAct]:
-    """What can be done with the workitems of the study at this address."""
+    """What can be done with the study at this address, and with its workitems."""
     listed = desk.records.search.at(address)
     if listed is None:
         raise HTTPException(404, "there is no study at this address")
-    return [
-        OfferedAct(item.id, item.module, item.state, tuple(a.action for a in OFFERED[item.state]))
+    items = [
+        OfferedAct(item.id, item.module, item.state, tuple(a.action for a in acts_on(item)))
         for item in views.study(desk.records, listed.study_uid).workitems
         if item.superseded_by is None
     ]
+    return [OfferedAct("", "", None, tuple(act.action for act in OF_STUDY)), *items]
 
 
 @endpoints.post(f"{V1}/studies/{{address}}/acts", Permission.ACT)
 def act(
     desk: OurDesk, visitor: OurVisitor, address: str, wanted: Annotated[WantedAct, Body()]
 ) -> ActReply:
-    """Ask the gateway to do something with a workitem of the study at this address."""
-    reason = wanted.reason.strip()[:LONGEST_REASON]
-    asked = (address, wanted.workitem, wanted.action, reason, PATIENCE)
-    return ActReply(*ask_at(desk, visitor, *asked))
+    """Ask the gateway to do something with the study at this address, or a workitem of it."""
+    return ActReply(*ask_at(desk, visitor, address, wanted, PATIENCE))

@@ -18,6 +18,7 @@ from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.states import ARRIVED, PARKED, DeliveryState, PausedKind, RequestAction
+from hilum.wording import counted
 
 MOST_LISTED = 50
 MOST_AT_ONCE = 500  # results of one act
@@ -82,7 +83,7 @@ def act_on_all(
     _settings(desk, name)
     workitems = _waiting(desk, name, act)
     if len(workitems) != number:
-        text = f"it is about {len(workitems)} results now, not {number}: look again"
+        text = f"it is about {counted(len(workitems), 'result')} now, not {number}: look again"
         raise HTTPException(409, text)
     asked = ask_for_each(desk, visitor, act, workitems[:MOST_AT_ONCE])
     return RedirectResponse(f"/network/destinations/{name}?asked={asked}", 303)

@@ -73,7 +73,7 @@ async def sign_in(
         log.warning("a wrong name or password came from %s", address)
         await _note_failure(request, desk, name, AuditOutcome.FAILED, WRONG)
         return page(request, desk, next, WRONG, HTTPStatus.UNAUTHORIZED)
-    log.info("%s signed in from %s", found.name, address)
+    log.info("somebody signed in from %s", address)
     return await begin(request, desk, SignInWay.PASSWORD, found.name, found.role, next)
 
 
@@ -93,7 +93,7 @@ async def enter(request: Request, desk: OurDesk, key: Annotated[str, Form()] = "
         if name is None or name.is_first:  # the rest could fill the disk
             await note_login(request, desk, "unknown", AuditOutcome.FAILED, NO_LINK)
         return _no_entrance(request, desk, NO_LINK)
-    log.info("%s signed in with a link", name)
+    log.info("somebody signed in with a link")
     role, identity = UserRole.ADMINISTRATOR, f"system user {name}"
     return await begin(request, desk, SignInWay.LINK, name, role, "/", identity)
 

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
+from hilum.hosts.walls import in_words, standing
 from hilum.module import ModuleFacts
 from hilum.people.roles import Permission
 from hilum.records.models import NotedPause
@@ -42,4 +43,11 @@ def modules(request: Request, desk: OurDesk) -> HTMLResponse:
         for facts in desk.modules
     ]
     worker = desk.site.worker
-    return desk.rendering.page(request, "modules.html", modules=shown, gone=counts, worker=worker)
+    return desk.rendering.page(
+        request,
+        "modules.html",
+        modules=shown,
+        gone=counts,
+        worker=worker,
+        walls=in_words(standing()),
+    )

@@ -76,11 +76,11 @@ def _sentence(
             f"Nothing needs a person, but there is no answer from {', '.join(silent)}.",
             "caution",
         )
+    if alarms:
+        text = f"Nothing needs a person, but something is paused: {alarms[0].name}"
+        return text.replace(": paused ", ": ") + ".", "stopped"
     if unknown:
         places = ", ".join(unknown)
         text = f"Nothing needs a person. Nothing was sent to {places} yet; Network tests it."
         return text, "working"
-    if alarms:
-        text = f"Nothing needs a person, but something is paused: {alarms[0].name}"
-        return text.replace(": paused ", ": ") + ".", "stopped"
     return "All is well.", "well"

@@ -68,7 +68,7 @@ async def come_back(request: Request, desk: OurDesk) -> Response:
         denied = (AuditOutcome.DENIED, NO_ROLE, "", found.identity)
         await note_login(request, desk, found.name, *denied)
         return page(request, desk, next, NO_ROLE, HTTPStatus.FORBIDDEN)
-    log.info("%s signed in at the provider, from %s", found.name, address_of_browser(request))
+    log.info("somebody signed in at the provider, from %s", address_of_browser(request))
     done = await begin(
         request, desk, SignInWay.OPENID, found.name, found.role, next, found.identity
     )

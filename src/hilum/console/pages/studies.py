@@ -2,26 +2,29 @@
 
 import re
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import BaseModel, Field
 
 from hilum.audit import AuditedAct, AuditedObject, ObjectType
-from hilum.console.acting import ask_for
-from hilum.console.acts import BULK, offered
+from hilum.console.acting import WantedAct, ask_for
+from hilum.console.acts import BULK, OF_STUDY, acts_on, called
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
+from hilum.console.lists import ListAddress, ListFilter
 from hilum.console.mishaps import told_as
+from hilum.people.filters import SavedFilter
 from hilum.people.roles import Permission
 from hilum.records import views
+from hilum.records.listed import ListedStudy
 from hilum.records.search import StudyQuery
 from hilum.records.states import AssessmentStanding, RequestAction, StudyOrder, StudyState
+from hilum.records.views import WorkitemView
 from hilum.wording import counted
 
 PAGE = 50  # studies
@@ -34,31 +37,6 @@ endpoints = pages("Studies", place=2)
 Text = Annotated[str, Form(max_length=LONGEST)]
 
 
-class ListFilter(BaseModel):
-    """What of a list is shown, without anything that names a patient: the query of its address."""
-
-    state: str = Field("", max_length=32)
-    module: str = Field("", max_length=64)
-    modality: str = Field("", max_length=16)
-    assessment: str = Field("", max_length=32)
-    sort: StudyOrder = StudyOrder.NEWEST
-    page: int = Field(1, ge=1, le=10**9)
-
-
-@dataclass(frozen=True)
-class ListAddress:
-    """Where a list is, and what of it is shown."""
-
-    path: str
-    chosen: ListFilter
-
-    def at(self, page: int) -> str:
-        """The address of one of its pages."""
-        there = self.chosen.model_copy(update={"page": page})
-        given = there.model_dump(mode="json", exclude_defaults=True)
-        return f"{self.path}?{urlencode(given)}" if given else self.path
-
-
 Chosen = Annotated[ListFilter, Query()]
 
 
@@ -67,7 +45,8 @@ def studies(request: Request, desk: OurDesk, visitor: OurVisitor, chosen: Chosen
     """The list, by what names nobody."""
     if visitor.may(Permission.SEE_PATIENTS):
         desk.auditor.note(AuditedAct.OPENED, visitor, AuditedObject(ObjectType.SEARCH, "studies"))
-    return _list(request, desk, ListAddress("/studies", chosen), StudyQuery())
+    filters = desk.everybody.filters.for_person(visitor.identity)
+    return _list(request, desk, ListAddress("/studies", chosen), StudyQuery(), filters)
 
 
 @endpoints.post("/finds", Permission.SEE_PATIENTS)
@@ -126,18 +105,29 @@ def act_on_many(
     if action not in {act.action for act in BULK}:
         raise HTTPException(422, "this is done with one study at a time")
     number = 0
-    for address in study:
-        listed = desk.records.search.at(address)
-        for item in views.study(desk.records, listed.study_uid).workitems if listed else ():
-            act = offered(item.state, action)
-            if listed and act and item.superseded_by is None:
-                ask_for(desk, visitor, listed, item, act)
-                number += 1
+    for listed in filter(None, map(desk.records.search.at, study)):
+        for item in _meant(desk, listed, action):
+            ask_for(desk, visitor, listed, item, WantedAct(action))
+            number += 1
     place = back if OURS.fullmatch(back) else "/studies"
     return RedirectResponse(f"{place}{'&' if '?' in place else '?'}asked={number}", 303)
 
 
-def _list(request: Request, desk: Desk, address: ListAddress, query: StudyQuery) -> HTMLResponse:
+def _meant(desk: Desk, study: ListedStudy, action: RequestAction) -> Sequence[WorkitemView | None]:
+    """The workitems of a study with which it can be done now; None is the study itself."""
+    if called(OF_STUDY, action):
+        return (None,)
+    items = views.study(desk.records, study.study_uid).workitems
+    return [i for i in items if i.superseded_by is None and called(acts_on(i), action)]
+
+
+def _list(
+    request: Request,
+    desk: Desk,
+    address: ListAddress,
+    query: StudyQuery,
+    filters: Sequence[SavedFilter] = (),
+) -> HTMLResponse:
     chosen = address.chosen
     query = replace(
         query,
@@ -164,7 +154,10 @@ def _list(request: Request, desk: Desk, address: ListAddress, query: StudyQuery)
         orders=list(StudyOrder),
         modules=sorted({module.name for module in desk.modules}),
         bulk=BULK,
+        listens=desk.site.receiver.title_and_place,
         said=_said(asked),
+        filters=filters,
+        active=next((one for one in filters if one.number == chosen.view), None),
     )
 
 
@@ -174,4 +167,4 @@ def _said(asked: str) -> str:
         return ""
     if not int(asked):
         return "Nothing was asked for: choose studies in which this can be done."
-    return f"The gateway was asked to do it with {counted(int(asked), 'workitem')}."
+    return f"The gateway was asked to do it {counted(int(asked), 'time')}."

@@ -1,15 +1,17 @@
 """The page of one study: results, deliveries, series, what happened, and what to do."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Form, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
+from hilum.asked import trace_with_people
 from hilum.audit import AuditedAct, AuditedObject
-from hilum.console.acting import ask_at
-from hilum.console.acts import OFFERED
+from hilum.console.acting import LONGEST_REASON, WantedAct, ask_at
+from hilum.console.acts import OF_STUDY, acts_on
 from hilum.console.assessing import readings_of
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
@@ -22,10 +24,10 @@ from hilum.people.roles import Permission
 from hilum.people.visitor import Visitor
 from hilum.records import views
 from hilum.records.listed import ListedStudy
+from hilum.records.models import NotedPause, WrittenResult
 from hilum.records.models import Request as Asked
-from hilum.records.models import WrittenResult
-from hilum.records.states import PARKED, EventKind, RequestAction, WorkitemState
-from hilum.records.views import CourseSpan, StudyView, WorkitemView
+from hilum.records.states import OWED, PARKED, EventKind, PausedKind, RequestAction, WorkitemState
+from hilum.records.views import CourseSpan, StudyView, TraceLine, WorkitemView
 
 ANSWERED_IN = 3.0  # s for which a person waits for the gateway's answer to an act
 TROUBLE = {
@@ -69,9 +71,10 @@ def study(
     """The page; `asked` is the number of a request whose answer is shown."""
     listed = _found(desk, address)
     view = views.study(desk.records, listed.study_uid)
-    trace = views.trace(desk.records, view.study_uid)
+    sees = visitor.may(Permission.SEE_PATIENTS)
+    trace = trace_with_people(desk.records, desk.auditor.store, view.study_uid, sees)
     now = time.time()
-    if visitor.may(Permission.SEE_PATIENTS):
+    if sees:
         _note_look(desk, visitor, listed)
     standing = [item for item in view.workitems if item.superseded_by is None]
     return desk.rendering.page(
@@ -88,9 +91,14 @@ def study(
         trace=[line for line in trace if not trouble or line.kind in TROUBLE],
         trouble=trouble,
         troubles=sum(line.kind in TROUBLE for line in trace),
-        offered=OFFERED,
+        acts_on=acts_on,
+        of_study=OF_STUDY,
+        modules=sorted(desk.needs),
+        destinations=[destination.name for destination in desk.site.destination],
         answer=_answer(desk, view, asked),
         parked=_parked(standing),
+        paused=_paused(desk, standing),
+        taken_back=_taken_back(trace, view),
         upload=desk.records.uploads.get(view.study_uid),
         readings=readings_of(desk.records, view.workitems),
     )
@@ -101,13 +109,17 @@ def act(
     desk: OurDesk,
     visitor: OurVisitor,
     address: str,
-    workitem: Annotated[str, Form(max_length=64)],
     action: Annotated[RequestAction, Form()],
-    reason: Annotated[str, Form(max_length=500)] = "",
+    workitem: Annotated[str, Form(max_length=64)] = "",
+    reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
+    module: Annotated[str, Form(max_length=64)] = "",
+    destination: Annotated[list[str], Form(max_length=64)] = [],  # noqa: B006 - read only
+    images: Annotated[bool, Form()] = False,
 ) -> Response:
     """Ask the gateway to do something, and show what it says."""
-    asked = (address, workitem, action, reason.strip(), ANSWERED_IN)
-    number = ask_at(desk, visitor, *asked).number
+    chosen = (module, tuple(destination), images)
+    wanted = WantedAct(action, workitem, reason.strip(), *chosen)
+    number = ask_at(desk, visitor, address, wanted, ANSWERED_IN).number
     return RedirectResponse(f"/studies/{address}?asked={number}", 303)
 
 
@@ -173,7 +185,8 @@ def _answer(desk: Desk, view: StudyView, number: int | None) -> Asked | None:
         asked = desk.records.requests.one(number)
     except LookupError:
         return None
-    return asked if asked.workitem_id in {item.id for item in view.workitems} else None
+    is_ours = asked.study_uid == view.study_uid
+    return asked if is_ours or asked.workitem_id in {i.id for i in view.workitems} else None
 
 
 def _parked(items: list[WorkitemView]) -> list[tuple[str, str]]:
@@ -184,6 +197,22 @@ def _parked(items: list[WorkitemView]) -> list[tuple[str, str]]:
         for delivery in item.deliveries
         if delivery.state in PARKED
     ]
+
+
+def _paused(desk: Desk, items: list[WorkitemView]) -> list[NotedPause]:
+    """The pauses of modules and destinations that something of the study waits for."""
+    new = {item.module for item in items if item.state is WorkitemState.SCHEDULED}
+    owed = {one.destination for item in items for one in item.deliveries if one.state in OWED}
+    waits = {PausedKind.MODULE: new, PausedKind.DESTINATION: owed, PausedKind.SOURCE: set()}
+    return [pause for pause in desk.records.pauses.all() if pause.name in waits[pause.kind]]
+
+
+def _taken_back(trace: Sequence[TraceLine], view: StudyView) -> dict[str, TraceLine]:
+    """Who took a result back, and why, by the workitem; the last request that may have done it."""
+    gone = {item.id for item in view.workitems if item.state is WorkitemState.WITHDRAWN}
+    asked = f" asked for {AuditedAct.WITHDRAW}"
+    people = (line for line in trace if line.kind is EventKind.PERSON and asked in line.text)
+    return {line.workitem: line for line in people if line.workitem in gone}
 
 
 def _lines(spans: tuple[CourseSpan, ...], now: float) -> list[CourseLine]:

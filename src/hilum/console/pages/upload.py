@@ -17,6 +17,7 @@ from hilum.console.uploading import UNBOUNDED, WantedUpload, begin, receive, upl
 from hilum.people.roles import Permission
 from hilum.uploading.talk import FileFate
 from hilum.uploading.uploads import Upload, UploadState
+from hilum.wording import counted
 
 MOST_SHOWN = 100  # studies
 
@@ -95,6 +96,15 @@ async def _bytes_of(form: MultipartForm) -> AsyncIterator[bytes]:
         yield event
 
 
+def _outcome(upload: Upload) -> str:
+    """What has become of the images of an upload that has ended, in a sentence."""
+    lost = upload.fates(FileFate.QUARANTINED) + upload.fates(FileFate.REFUSED)
+    files = counted(lost, "file")
+    if not upload.studies:
+        return f"No image was taken in of {files}." if lost else "There was no image in it."
+    return f"All images were taken in, but for {files}." if lost else "All images were taken in."
+
+
 def _said(upload: Upload) -> str:
     """How far it is, in a sentence."""
     match upload.state:
@@ -103,6 +113,6 @@ def _said(upload: Upload) -> str:
         case UploadState.READING:
             return "All files have come, and are taken in."
         case UploadState.DONE:
-            return "Everything was taken in." if upload.studies else "There was no image in it."
+            return _outcome(upload)
         case UploadState.STOPPED:
             return f"It was stopped: {upload.problem}. What was accepted stays."

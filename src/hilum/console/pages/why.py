@@ -14,11 +14,12 @@ from hilum.console.mishaps import told_as
 from hilum.errors import HilumError
 from hilum.people.roles import Permission
 from hilum.why.archives import archives_of, ask_archives, with_answer
-from hilum.why.explanation import Explanation
+from hilum.why.explanation import Cause, Explanation
 from hilum.why.known import SHOWN_DIGITS
 from hilum.why.question import LONGEST, explain, search_for
 
 MOST_OTHERS = 20
+FETCHED_FOR = (Cause.NEVER_ARRIVED, Cause.REMOVED, Cause.SHORT, Cause.GAPS)  # more images may help
 
 endpoints = pages("Why not?", place=3)
 
@@ -72,9 +73,20 @@ def ask_archive(request: Request, desk: OurDesk, name: str, wanted: Wanted) -> H
     for one in answers:
         now = with_answer(now, one, desk.site)
     changed = now if now != said else None
+    fetchable = [
+        (one.archive, uid)
+        for one in answers
+        for uid in one.study_uids
+        if one.can_be_fetched and said.cause in FETCHED_FOR
+    ]
     addresses = _addresses(desk, said)
     return desk.rendering.page(
-        request, "why_archive.html", answers=answers, changed=changed, addresses=addresses
+        request,
+        "why_archive.html",
+        answers=answers,
+        changed=changed,
+        addresses=addresses,
+        fetchable=fetchable,
     )
 
 

@@ -56,6 +56,7 @@ function isBusy() {
   if (chosen.toString() && chosen.anchorNode.parentElement?.closest(PARTS)) return true;
   return [...document.querySelectorAll(PARTS)].some(part =>
     part.querySelector("input:not([type=checkbox]):focus, textarea:focus, select:focus") ||
+    part.querySelector(".acts details[open]") ||
     [...part.querySelectorAll("input, textarea, select")].some(isChanged));
 }
 
@@ -114,6 +115,11 @@ document.addEventListener("htmx:config:request", event => {
   if (asked.sourceEvent?.type === "changed") Object.assign(asked.request.headers, refresh);
 });
 
+// A picture that cannot be shown leaves no frame.
+document.addEventListener("error", event => {
+  if (event.target.matches?.("img.thumbnail")) event.target.classList.add("unseen");
+}, true);
+
 // On a phone the menu is folded, so that the page begins near the top; without this script it is open.
 const menu = document.getElementById("menu");
 if (menu) {
@@ -123,6 +129,18 @@ if (menu) {
   menu.addEventListener("click", () => {
     const open = !top.classList.toggle("folded");
     menu.setAttribute("aria-expanded", open);
+  });
+}
+
+// The rest of the menu closes by itself as soon as somebody turns to something else.
+const more = document.getElementById("more");
+if (more) {
+  document.addEventListener("click", event => { if (!more.contains(event.target)) more.open = false; });
+  more.addEventListener("focusout", event => { if (event.relatedTarget && !more.contains(event.relatedTarget)) more.open = false; });
+  more.addEventListener("keydown", event => {
+    if (event.key !== "Escape") return;
+    more.open = false;
+    more.querySelector("summary").focus();
   });
 }
 

@@ -99,7 +99,7 @@ async function begin(files) {
     has_failed = true;
     if (under_way) await ask("DELETE", `/${under_way}`).catch(() => {});
     if (under_way) leave();
-    else { form.hidden = false; say(`Not uploaded: ${error.message}.`); }
+    else { form.hidden = has_failed = false; say(`Not uploaded: ${error.message}.`); }
   }
 }
 

@@ -3,36 +3,20 @@
 The built-in network is described the same way as one that a hospital brings.
 """
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydicom.sr.coding import Code
+from pydantic import Field, model_validator
 
-from hilum.errors import ConfigurationError
-from hilum.module import CARD
+from hilum.modules.cards import CardTable, CodedTable, CommonCard
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class CardTable(BaseModel):
-    """A table of the card. It is frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class OutputGroup(CardTable):
+class OutputGroup(CodedTable):
     """One output of the network: what a reader calls it, and its code (PS3.16, SNOMED CT, ...)."""
 
     label: str = Field(min_length=1)
-    value: str = Field(min_length=1, max_length=16)
-    scheme: str = Field(min_length=1, max_length=16)
-    meaning: str = Field(min_length=1, max_length=64)
-
-    @property
-    def code(self) -> Code:
-        return Code(self.value, self.scheme, self.meaning)
 
 
 class InputImage(CardTable):
@@ -87,17 +71,11 @@ class Output(CardTable):
     activation: str = ""
 
 
-class ModelCard(CardTable):
+class ModelCard(CommonCard):
     """The whole card. Scores below `abstain_below` are reported as indeterminate; a share of
     evidence inside the lungs below `low_evidence` is flagged."""
 
     module: Literal["chest-radiograph"]
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
-    version: str = Field(min_length=1, max_length=32)
-    title: str = Field(min_length=1, max_length=64)
-    licence: str = Field(min_length=1)
-    basis: str = Field(min_length=1)
-    warnings: tuple[str, ...] = ()
     abstain_below: Share
     low_evidence: Share = 0.5
     file: str = "network.onnx"
@@ -114,25 +92,3 @@ class ModelCard(CardTable):
         if self.output.temperature != 1 and self.output.kind == "probabilities":
             raise ValueError("a temperature is for logits")
         return self
-
-    @classmethod
-    def read(cls, folder: Path) -> "ModelCard":
-        """The card in `folder`; raise `ConfigurationError` that lists every problem."""
-        path = folder / CARD
-        try:
-            return cls.model_validate(tomllib.loads(path.read_text()))
-        except OSError as error:
-            raise ConfigurationError(f"{path}: {error.strerror}") from error
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigurationError(f"{path} is not TOML: {error}") from error
-        except ValidationError as error:
-            problems = "; ".join(map(_explain, error.errors()))
-            raise ConfigurationError(f"{path}: {problems}") from None
-
-
-def _explain(error: Any) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        return f"unknown key {where}"
-    return f"{where}: {message}" if where else message

@@ -24,12 +24,14 @@ from hilum.objects.analysis import Analysis
 # High numbers, else viewers open our objects before the images.
 SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "sc": 9003, "pdf": 9004, "ko": 9005}
 OTHER_SERIES_NUMBER = 9010  # of kinds that other packages write
+OWN_SERIES_NUMBER = 9100  # and above: of objects that modules write themselves
 NAMES = {
     "seg": "segmentation",
     "sr": "measurements",
     "sc": "picture",
     "pdf": "report",
     "ko": "withdrawn",
+    "own": "result",
 }
 NOT_FOR_DIAGNOSIS = "not for diagnosis"
 
@@ -125,12 +127,18 @@ def _identify(dataset: Dataset, analysis: Analysis, kind: str, variant: str, num
     meta.FileMetaInformationVersion = b"\x00\x01"
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = UID(uid)
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = _transfer_syntax(dataset)
     meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION_NAME
     write_file_meta_info(DicomBytesIO(), meta, enforce_standard=True)  # sets the group length
     dataset.file_meta = meta
     dataset.preamble = b"\x00" * 128
+
+
+def _transfer_syntax(dataset: Dataset) -> UID:
+    """That of the pixels where they are encoded already."""
+    given = getattr(dataset, "file_meta", FileMetaDataset()).get("TransferSyntaxUID")
+    return UID(given or ExplicitVRLittleEndian)
 
 
 def description(title: str, kind: str) -> str:

@@ -21,12 +21,22 @@ def outlines(mask: np.ndarray) -> list[np.ndarray]:
     to the hole, around it, and back on the same way. The bridge has no width, so that the hole is
     outside by the even-odd and by the non-zero winding rule, and the area is that of the mask.
     """
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    if not rows.size:
+        return []
+    part = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]  # most of a slice is empty
+    corner = np.array((columns[0], rows[0]), dtype=np.float32)
+    return [outline + corner for outline in _outlines(part)]
+
+
+def _outlines(mask: np.ndarray) -> list[np.ndarray]:
     edges = _edges(mask)
     loops = []
     while edges:
         loops.append(_follow(edges))
-    bridges = _bridges(mask, [loop for loop in loops if _signed_area(loop) < 0])
-    outer = (loop for loop in loops if _signed_area(loop) > 0)
+    areas = [_signed_area(loop) for loop in loops]
+    bridges = _bridges(mask, [loop for loop, area in zip(loops, areas, strict=True) if area < 0])
+    outer = (loop for loop, area in zip(loops, areas, strict=True) if area > 0)
     return [np.array(_turns(_walk(loop, bridges)), dtype=np.float32) for loop in outer]
 
 

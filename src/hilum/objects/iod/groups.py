@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from hilum.dicom import codes
-from hilum.findings import Classification, Measurement, Segment
+from hilum.findings import Classification, Measurement, Structure
 from hilum.objects.analysis import Analysis
 from hilum.objects.iod import content_tree as tree
 from hilum.objects.report import Report
@@ -69,7 +69,7 @@ def _of_scores(
         yield group(report, score.label, [certainty], film, score.code)
 
 
-def _of_nothing(report: Report, segment: Segment) -> Dataset:
+def _of_nothing(report: Report, segment: Structure) -> Dataset:
     """The group that says that a structure was not found: without a voxel it has no region."""
     content = tracking(segment.name, report.tracking_uid_of(segment))
     content += [tree.code(codes.FINDING, segment.code), site(segment)]
@@ -78,7 +78,7 @@ def _of_nothing(report: Report, segment: Segment) -> Dataset:
     return tree.container(codes.MEASUREMENT_GROUP, content, "1501")
 
 
-def site(segment: Segment) -> Dataset:
+def site(segment: Structure) -> Dataset:
     """The place in the body, with side and part."""
     given = (
         (codes.LATERALITY, segment.side),

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.uid import Comprehensive3DSRStorage, SegmentationStorage
+from pydicom.uid import Comprehensive3DSRStorage
 
 from hilum.config.kinds import Regions
 from hilum.dicom import codes
 from hilum.dicom.uids import MANUFACTURER
-from hilum.findings import Segment
+from hilum.findings import Structure
 from hilum.objects import telling
 from hilum.objects.analysis import Analysis
 from hilum.objects.iod import common, groups
@@ -19,6 +19,14 @@ from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
 from hilum.objects.report.films import Tone
 from hilum.results import DICOM
+
+# A report of 104 structures with every outline is some hundred megabytes, which no viewer opens.
+MOST_IN_FULL = 32  # structures that are outlined on each of their slices
+MOST_SLICES = 8  # that each of more structures is outlined on
+THINNED = (
+    f"The outlines are thinned: there are {{}} structures, more than {MOST_IN_FULL}, so each is"
+    f" outlined on {MOST_SLICES} of its slices at most. All numbers are of the whole structures."
+)
 
 
 def write(
@@ -91,7 +99,7 @@ def _evidence(analysis: Analysis, segmentation: Dataset | None) -> list[Dataset]
         images = [common.reference(i.sop_class_uid, i.sop_instance_uid) for i in series.instances]
         items.append(common.series_reference(series.uid, images, "ReferencedSOPSequence"))
     if segmentation:
-        made = [common.reference(SegmentationStorage, segmentation.SOPInstanceUID)]
+        made = [common.reference(segmentation.SOPClassUID, segmentation.SOPInstanceUID)]
         items.append(
             common.series_reference(segmentation.SeriesInstanceUID, made, "ReferencedSOPSequence")
         )
@@ -134,7 +142,9 @@ def _root(report: Report, segmentation: Dataset | None, regions: Regions) -> Ite
             yield tree.container(codes.DERIVED_IMAGING_MEASUREMENTS, derived)
     elif without := [*groups.groups(report), *own]:
         yield tree.container(codes.IMAGING_MEASUREMENTS, without)
-    yield tree.container(codes.QUALITATIVE_EVALUATIONS, list(_evaluations(report)))
+    by_segment = segmentation is not None and regions == "segments"
+    thinned = "" if by_segment else _thinned(report)
+    yield tree.container(codes.QUALITATIVE_EVALUATIONS, list(_evaluations(report, thinned)))
 
 
 def _observer(analysis: Analysis) -> Iterator[Dataset]:
@@ -149,7 +159,7 @@ def _observer(analysis: Analysis) -> Iterator[Dataset]:
 
 
 def _group(
-    report: Report, segment: Segment, segmentation: Dataset | None, regions: Regions
+    report: Report, segment: Structure, segmentation: Dataset | None, regions: Regions
 ) -> Dataset:
     """TID 1411, which is defined by outlines or by a segment (rows 5 and 7), never by both.
 
@@ -169,7 +179,7 @@ def _group(
     if segmentation:
         name = codes.REFERENCED_SEGMENT if by_segment else codes.ILLUSTRATION_OF_ROI
         uid, number = segmentation.SOPInstanceUID, report.numbered_segments.index(segment) + 1
-        items.append(tree.segment(name, SegmentationStorage, uid, number))
+        items.append(tree.segment(name, segmentation.SOPClassUID, uid, number))
     if by_segment:
         series = report.analysis.series
         assert series is not None
@@ -177,39 +187,63 @@ def _group(
     return tree.container(codes.MEASUREMENT_GROUP, items, "1411")
 
 
-def _outlines(report: Report, segment: Segment) -> Iterator[Dataset]:
+def _outlines(report: Report, structure: Structure) -> Iterator[Dataset]:
     series = report.analysis.series
     assert series is not None
-    for frame, mask in zip(
-        series.frames, series.on_planes(_to_outline(report, segment)), strict=True
-    ):
-        for points in outlines(mask):
-            source = tree.frame(codes.SOURCE, frame, tree.SELECTED_FROM)
+    places = _to_outline(report, structure)
+    if len(report.segments) > MOST_IN_FULL:
+        places = _spread(places, MOST_SLICES)
+    for place in places:
+        flat = structure.inside((slice(place, place + 1), slice(None), slice(None)))[0]
+        for points in outlines(series.on_plane(place, flat)):
+            source = tree.frame(codes.SOURCE, series.frames[place], tree.SELECTED_FROM)
             yield tree.polyline(codes.IMAGE_REGION, points, source)
 
 
-def _to_outline(report: Report, segment: Segment) -> np.ndarray:
-    """The mask of `segment` without the slices that a part of it covers alone.
+def _spread(places: list[int], most: int) -> list[int]:
+    """At most so many of `places`, at even distances, none of them at the very end."""
+    if len(places) <= most:
+        return places
+    chosen = (np.arange(most) + 0.5) * len(places) / most
+    return [places[number] for number in chosen.astype(int).tolist()]
+
+
+def _to_outline(report: Report, structure: Structure) -> list[int]:
+    """The slices of `structure` without those that a part of it covers alone.
 
     Viewers write a label at each outline; two on one line cannot be read. One slice always stays:
     a group needs a region.
     """
-    mask = segment.mask.array
-    parts = [s.mask.array for s in report.segments if s.mask.array.sum() < mask.sum()]
-    covered = np.zeros(len(mask), dtype=bool)
-    for part in parts:
-        covered |= (part == mask).all(axis=(1, 2))
-    if not (mask.any(axis=(1, 2)) & ~covered).any():
-        covered[mask.sum(axis=(1, 2)).argmax()] = False
-    return np.asarray(np.where(covered[:, None, None], False, mask))
+    covered = np.zeros(len(structure.areas), dtype=bool)
+    for part in report.segments:
+        if part.voxels < structure.voxels and not part.is_apart(structure):
+            covered |= _alike(part, structure)
+    filled = structure.areas > 0
+    places = np.flatnonzero(filled & ~covered).tolist()
+    return places or [int(structure.areas.argmax())]
 
 
-def _evaluations(report: Report) -> Iterator[Dataset]:
+def _alike(part: Structure, whole: Structure) -> np.ndarray:
+    """In which slices both have the same voxels, some: boolean, (slices,)."""
+    alike = (part.areas == whole.areas) & (part.areas > 0)
+    for place in np.flatnonzero(alike).tolist():
+        flat = (slice(place, place + 1), slice(None), slice(None))
+        alike[place] = np.array_equal(part.inside(flat), whole.inside(flat))
+    return np.asarray(alike)
+
+
+def _thinned(report: Report) -> str:
+    """The sentence that says that not all outlines are there; "" if they are."""
+    count = len(report.segments)
+    return THINNED.format(count) if count > MOST_IN_FULL else ""
+
+
+def _evaluations(report: Report, thinned: str) -> Iterator[Dataset]:
     conclusion = report.conclusion
     if report.refusal or (conclusion and conclusion.tone is Tone.REFUSED):
         yield tree.code(codes.PROCESSING_SUMMARY, codes.NO_ALGORITHMS_SUCCEEDED)
     yield from map(groups.outcome, report.whole.classifications)
-    for comment in report.comments:
+    for comment in filter(None, (thinned, *report.comments)):
         yield tree.text(codes.COMMENT, comment)
 
 

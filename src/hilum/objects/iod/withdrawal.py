@@ -8,19 +8,16 @@ from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import (
-    KeyObjectSelectionDocumentStorage,
-    SecondaryCaptureImageStorage,
-    SegmentationStorage,
-)
+from pydicom.uid import KeyObjectSelectionDocumentStorage, SecondaryCaptureImageStorage
 
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
+from hilum.dicom.uids import SEGMENTATION_CLASSES
 from hilum.objects.analysis import Analysis
 from hilum.objects.iod import common
 from hilum.objects.iod import content_tree as tree
 
-IMAGES = (SegmentationStorage, SecondaryCaptureImageStorage)
+IMAGES = (*SEGMENTATION_CLASSES, SecondaryCaptureImageStorage)
 
 
 def write_withdrawal(

@@ -9,7 +9,16 @@ from PIL import Image
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
-from hilum.findings import Change, Drawing, Findings, KeyImage, Measurement, Segment, Table, Urgency
+from hilum.findings import (
+    Change,
+    Drawing,
+    Findings,
+    KeyImage,
+    Measurement,
+    Structure,
+    Table,
+    Urgency,
+)
 from hilum.findings.finding import clause
 from hilum.objects.analysis import Analysis
 from hilum.objects.report.course import ChangeRow, Course, change_row
@@ -41,17 +50,17 @@ class Report:
     analysis: Analysis
 
     @cached_property
-    def segments(self) -> tuple[Segment, ...]:
+    def segments(self) -> tuple[Structure, ...]:
         """The segments that have voxels; an empty one can be neither drawn nor referred to."""
-        return tuple(s for s in self.analysis.findings.segments if s.mask.array.any())
+        return tuple(s for s in self.analysis.findings.segments if s.voxels)
 
     @cached_property
-    def empty_segments(self) -> tuple[Segment, ...]:
+    def empty_segments(self) -> tuple[Structure, ...]:
         """The segments that the module looked for and did not find: their volume is 0."""
-        return tuple(s for s in self.analysis.findings.segments if not s.mask.array.any())
+        return tuple(s for s in self.analysis.findings.segments if not s.voxels)
 
     @cached_property
-    def numbered_segments(self) -> tuple[Segment, ...]:
+    def numbered_segments(self) -> tuple[Structure, ...]:
         """The segments in order of their Segment Number: by their first slice, the last one first.
 
         Any order is valid DICOM. OHIF 3.13 puts segments that do not overlap into one label map;
@@ -59,7 +68,7 @@ class Report:
         because compactMergeSegData.js walks over the longer of two sparse arrays. It counts slices
         against the normal (row x column), we along it.
         """
-        return tuple(sorted(self.segments, key=lambda s: -s.mask.array.any((1, 2)).argmax()))
+        return tuple(sorted(self.segments, key=lambda s: -s.box[0].start))
 
     @cached_property
     def views(self) -> Views | None:
@@ -76,13 +85,13 @@ class Report:
         """
         return derived_uid("tracking", self.analysis.study.uid, self.analysis.module.name, *what)
 
-    def tracking_uid_of(self, segment: Segment) -> str:
+    def tracking_uid_of(self, segment: Structure) -> str:
         """The tracking UID of a structure, by its code, part, side and label, and its order."""
         found = self.analysis.findings.segments
         equals = [s for s in found if _structure(s) == _structure(segment)]
         return self.tracking_uid(*_structure(segment), str(equals.index(segment)))
 
-    def measurements(self, segment: Segment | None) -> tuple[Measurement, ...]:
+    def measurements(self, segment: Structure | None) -> tuple[Measurement, ...]:
         """What was measured of `segment`, or with None of the whole series.
 
         The volume of a segment is always among them: it is voxels times voxel volume.
@@ -311,7 +320,7 @@ class Report:
         return f"{study.words}. {study.detail}".strip() if study and not self.refusal else None
 
 
-def _structure(segment: Segment) -> tuple[str, ...]:
+def _structure(segment: Structure) -> tuple[str, ...]:
     places = (segment.code, segment.modifier, segment.side)
     coded = (part for code in places for part in (code or ("", ""))[:2])
     return (*coded, segment.label)

@@ -11,7 +11,7 @@ from math import ceil, floor, log10
 
 from hilum.checks import Colour
 from hilum.dicom import codes
-from hilum.findings import Change, Measurement, Segment
+from hilum.findings import Change, Measurement, Structure
 from hilum.objects.report.rows import (
     BEYOND,
     MINUS,
@@ -221,7 +221,7 @@ class _Axes:
             yield Words((self.x(day), bottom + 1.5 * size), text, 0)
 
 
-def _track(change: Change, segment: Segment) -> Track:
+def _track(change: Change, segment: Structure) -> Track:
     value, uncertainty, _ = in_print(change.of)
     scale, _ = _scale(change.of)
     before = [(e.day, e.value * scale, e.uncertainty * scale) for e in change.earlier]

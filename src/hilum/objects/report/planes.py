@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 from pydicom.sr.coding import Code
 
 from hilum.dicom.series import Series
-from hilum.findings import Segment
+from hilum.findings import Structure
 from hilum.objects.report.places import LEGEND, PlaneLocation, slices_of
 from hilum.objects.report.window import header_window, window_of
 
@@ -70,7 +70,7 @@ class Views:
 
     @classmethod
     def of(
-        cls, series: Series, segments: Sequence[Segment], analysed: Sequence[Series] = ()
+        cls, series: Series, segments: Sequence[Structure], analysed: Sequence[Series] = ()
     ) -> "Views":
         """The views of `series`, which is named where several were `analysed`."""
         scene = Scene.of(series, segments, slices_of(series, analysed))
@@ -102,8 +102,9 @@ class Views:
 
 @dataclass(frozen=True)
 class Scene:
-    """The volume and the masks to draw, reoriented.
+    """The volume, reoriented, and the structures to draw on it, which lie as the source does.
 
+    `turn` (3 x 3) holds 1 or -1 where an axis of the volume, down, is one of the source, across.
     `slices` holds the names of the source's slices along the axis they lie on, `sliced`; empty if
     they have none. `centre` holds the index of the middle of what matters along each axis,
     `occupied` all indices.
@@ -112,7 +113,8 @@ class Scene:
     volume: Volume
     sliced: int
     slices: tuple[PlaneLocation, ...]
-    drawn: tuple[tuple[np.ndarray, Segment], ...]
+    turn: np.ndarray
+    drawn: tuple[Structure, ...]
     union: np.ndarray
     centre: tuple[int, ...]
     occupied: tuple[np.ndarray, ...]
@@ -120,22 +122,21 @@ class Scene:
 
     @classmethod
     def of(
-        cls, series: Series, segments: Sequence[Segment], slices: Sequence[PlaneLocation]
+        cls, series: Series, segments: Sequence[Structure], slices: Sequence[PlaneLocation]
     ) -> "Scene":
         source = series.volume()
         volume = source.to_patient_orientation(ORIENTATION)
         cosines = volume.direction.T @ source.direction[:, 0]  # of each axis with the slices' own
         sliced = int(np.argmax(np.abs(cosines)))
         slices = slices[:: 1 if cosines[sliced] > 0 else -1]
-        drawn = tuple(
-            (segment.mask.to_patient_orientation(ORIENTATION).array, segment)
-            for segment in _without_wholes(segments)
-        )
-        union = np.zeros(volume.array.shape, dtype=bool)
-        for mask, _ in drawn:
-            union |= mask
+        turn = np.rint(volume.direction.T @ source.direction).astype(int)
+        drawn = tuple(_without_wholes(segments))
+        union = np.zeros(source.array.shape, dtype=bool)
+        for structure in drawn:
+            union[structure.box] |= structure.inside(structure.box)
+        union = turned(union, turn)
         window = window_of(series, volume.array)
-        return cls(volume, sliced, tuple(slices), drawn, union, *_middle(union), window)
+        return cls(volume, sliced, tuple(slices), turn, drawn, union, *_middle(union), window)
 
     def view(self, axis: int, index: int, size: Size) -> View:
         """The slice `index` along `axis`, in an image of `size` (pixels, width and height)."""
@@ -143,17 +144,30 @@ class Scene:
         scale = self._scale(axis, size)
         box = _Box.around(self, rows, columns, scale, size)
         low, high = self.window
-        grey = box.sample(np.take(self.volume.array, index, axis))
+        # A view: np.take would copy the whole volume first.
+        flat = self.volume.array.swapaxes(0, axis)[index]
+        grey = box.sample(flat if axis < 2 else flat.T)
         rgb = np.repeat(np.clip((grey - low) / (high - low), 0, 1)[..., None], 3, axis=2)
         seen = []
-        for mask, segment in self.drawn:
-            flat = np.take(mask, index, axis)
-            if flat.any():
-                _draw(rgb, box.sample_smoothly(flat), segment.colour)
-                seen.append(segment)
+        for structure in self.drawn:
+            cut = self._cut(structure, axis, index)
+            if cut is not None and cut.any():
+                _draw(rgb, box.sample_smoothly(cut), structure.colour)
+                seen.append(structure)
         image = Image.fromarray((rgb * 255 + 0.5).astype(np.uint8))
         letters, side = self._letters(rows, columns), _side(axis, seen)
         return View(VIEWS[axis], side, self.place(axis, index), image, letters, scale)
+
+    def _cut(self, structure: Structure, axis: int, index: int) -> np.ndarray | None:
+        """The voxels of `structure` in a slice of the volume; None where it has none for sure."""
+        across = int(np.flatnonzero(self.turn[axis])[0])
+        place = index if self.turn[axis, across] > 0 else structure.shape[across] - 1 - index
+        if not structure.box[across].start <= place < structure.box[across].stop:
+            return None
+        part = [slice(None)] * 3
+        part[across] = slice(place, place + 1)
+        inside = structure.inside((part[0], part[1], part[2]))
+        return np.asarray(turned(inside, self.turn).squeeze(axis))
 
     def place(self, axis: int, index: int) -> PlaneLocation:
         """The source's own slice where the plane is one, else where its middle lies."""
@@ -266,19 +280,40 @@ def _slope(inside: np.ndarray) -> np.ndarray:
     return np.asarray(np.maximum(np.hypot(down, across), 1e-3))
 
 
-def _without_wholes(segments: Sequence[Segment]) -> list[Segment]:
-    """Leave out a segment that is the union of others: its outline would hide theirs."""
-    kept = []
-    for segment in segments:
-        parts = [
-            other.mask.array
-            for other in segments
-            if other is not segment and not (other.mask.array & ~segment.mask.array).any()
-        ]
-        smaller = [part for part in parts if part.sum() < segment.mask.array.sum()]
-        if not smaller or not np.array_equal(np.logical_or.reduce(smaller), segment.mask.array):
-            kept.append(segment)
-    return kept
+def turned(array: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    """`array` with its axes in the order and direction that `turn` says (see `Scene`)."""
+    order = np.abs(turn).argmax(axis=1)
+    forwards = turn[np.arange(3), order] > 0
+    steps = tuple(slice(None, None, 1 if forward else -1) for forward in forwards)
+    return np.asarray(array.transpose(order)[steps])
+
+
+def _without_wholes(structures: Sequence[Structure]) -> list[Structure]:
+    """Leave out a structure that is the union of others: its outline would hide theirs."""
+    return [each for each in structures if not _is_union(each, structures)]
+
+
+def _is_union(whole: Structure, structures: Sequence[Structure]) -> bool:
+    """Whether smaller ones among `structures`, which lie within `whole`, fill it together."""
+    smaller = (s for s in structures if s.voxels < whole.voxels and not s.is_apart(whole))
+    parts = [part for part in smaller if _lies_within(part, whole)]
+    if sum(part.voxels for part in parts) < whole.voxels:
+        return False
+    firsts = [side.start for side in whole.box]
+    union = np.zeros([side.stop - side.start for side in whole.box], bool)
+    for part in parts:
+        sides = zip(part.box, firsts, strict=True)
+        union[tuple(slice(s.start - first, s.stop - first) for s, first in sides)] |= part.inside(
+            part.box
+        )
+    return int(union.sum()) == whole.voxels
+
+
+def _lies_within(part: Structure, whole: Structure) -> bool:
+    sides = zip(part.box, whole.box, strict=True)
+    if not all(w.start <= p.start and p.stop <= w.stop for p, w in sides):
+        return False
+    return not (part.inside(part.box) & ~whole.inside(part.box)).any()
 
 
 def _middle(union: np.ndarray) -> tuple[tuple[int, ...], tuple[np.ndarray, ...]]:
@@ -289,7 +324,7 @@ def _middle(union: np.ndarray) -> tuple[tuple[int, ...], tuple[np.ndarray, ...]]
     return tuple(centre), tuple(np.flatnonzero(weight) for weight in weights)
 
 
-def _side(axis: int, seen: Sequence[Segment]) -> Code | None:
+def _side(axis: int, seen: Sequence[Structure]) -> Code | None:
     """The side of everything that a sagittal plane shows; other planes show both sides."""
     sides = {segment.side for segment in seen}
     return sides.pop() if len(sides) == 1 and VIEWS[axis] == "Sagittal" else None

@@ -8,7 +8,7 @@ from pydicom.sr.coding import Code
 
 from hilum.checks import Colour
 from hilum.dicom import codes
-from hilum.findings import TELLING, Measurement, Segment
+from hilum.findings import TELLING, Measurement, Structure
 
 MINUS, PLUS_MINUS = "\N{MINUS SIGN}", "\N{PLUS-MINUS SIGN}"
 ONE_DEVIATION = f"{PLUS_MINUS} is one standard deviation"
@@ -58,10 +58,10 @@ class Grid:
 
     columns: tuple[str, ...]
     lines: tuple[GridLine, ...]
-    segments: tuple[Segment, ...]
+    segments: tuple[Structure, ...]
 
     @classmethod
-    def of(cls, volumes: Mapping[Segment, Row]) -> "Grid | None":
+    def of(cls, volumes: Mapping[Structure, Row]) -> "Grid | None":
         """The grid of the segments that fit; None if there are none.
 
         A structure (one code) fits if it has several segments, no two of the same part and side,
@@ -78,21 +78,21 @@ class Grid:
         return cls(tuple(side.meaning if side else "" for side in sides), tuple(lines), segments)
 
 
-def _structures(segments: Iterable[Segment]) -> list[list[Segment]]:
+def _structures(segments: Iterable[Structure]) -> list[list[Structure]]:
     """The segments of each code, in the order in which the codes come first."""
-    structures: dict[Code, list[Segment]] = {}
+    structures: dict[Code, list[Structure]] = {}
     for segment in segments:
         structures.setdefault(segment.code, []).append(segment)
     return list(structures.values())
 
 
-def _sides(segments: Iterable[Segment]) -> list[Code | None]:
+def _sides(segments: Iterable[Structure]) -> list[Code | None]:
     """Those that the segments have; None alone if they have none."""
     present = {segment.side for segment in segments}
     return [side for side in SIDES if side in present] or [None]
 
 
-def _fits(structure: Sequence[Segment], volumes: Mapping[Segment, Row]) -> bool:
+def _fits(structure: Sequence[Structure], volumes: Mapping[Structure, Row]) -> bool:
     places = {(s.modifier, s.side) for s in structure}
     sides = {s.side for s in structure}
     is_sided_or_not = sides <= set(SIDES) or sides == {None}
@@ -100,14 +100,14 @@ def _fits(structure: Sequence[Segment], volumes: Mapping[Segment, Row]) -> bool:
     return 1 < len(structure) == len(places) and is_sided_or_not and in_ml
 
 
-def _name_of_whole(structure: Sequence[Segment]) -> str:
+def _name_of_whole(structure: Sequence[Structure]) -> str:
     # The code says less than a label, but a label with a side would stand before both columns.
     whole = next((s.label for s in structure if not s.modifier and not s.side), None)
     return whole or structure[0].code.meaning
 
 
 def _lines(
-    structure: Sequence[Segment], sides: Sequence[Code | None], volumes: Mapping[Segment, Row]
+    structure: Sequence[Structure], sides: Sequence[Code | None], volumes: Mapping[Structure, Row]
 ) -> list[GridLine]:
     """The whole first, then its parts in the order they were given."""
     cells = {(s.modifier, s.side): volumes[s] for s in structure}

@@ -25,6 +25,7 @@ from hilum.wording import sentence
 
 PANE = (596, 560)  # largest size of a film in the picture, pixels
 CARD = (376, 340)  # the same of one among several
+MANY = 30  # rows; more of them stand side by side
 LEFT_OUT = "{} more {} in the measurement report."
 
 Pair = tuple[str, str]
@@ -80,13 +81,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Numbers:
-    """The grid of `columns`, and beside it the `rows` that it has no place for."""
+    """The grid of `columns`, and beside it the `rows` that it has no place for.
+
+    So `many` rows stand side by side, else there is one on each line.
+    """
 
     columns: tuple[str, ...]
     lines: tuple[Line, ...]
     rows: tuple[Value, ...]
     legend: str
     more: str = ""
+    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -288,11 +293,11 @@ def _numbers(grid: Grid | None, rows: Sequence[Row], legend: str, theme: Theme) 
         Line(line.name, line.is_part, tuple(Value.of(c) if c else None for c in line.cells))
         for line in (grid.lines if grid else ())
     ]
-    kept, values = theme.lines(lines), theme.lines([Value.of(row) for row in rows])
+    many = len(rows) > MANY
+    kept, values = theme.lines(lines), theme.rows([Value.of(row) for row in rows], many)
     lost = len(lines) + len(rows) - len(kept) - len(values)
-    return Numbers(
-        grid.columns if grid else (), tuple(kept), tuple(values), legend, _left_out(lost, "result")
-    )
+    columns, more = grid.columns if grid else (), _left_out(lost, "result")
+    return Numbers(columns, tuple(kept), tuple(values), legend, more, many)
 
 
 def _changes(changes: Sequence[ChangeRow], course: Course | None, theme: Theme) -> Changes:
@@ -405,7 +410,7 @@ def _roomy(blocks: Sequence[Block]) -> int | None:
 def _is_narrow(block: Block) -> bool:
     match block:
         case Numbers():
-            return not (block.lines and block.rows)
+            return not (block.lines and block.rows) and not block.many
         case Film():
             return len(block.images) == 1
         case _:

@@ -24,10 +24,15 @@ class Theme:
     image_format: str
     most_lines: int
     most_letters: int
+    across: int  # rows side by side, as in `numbers.typ`
 
     def lines(self, given: Sequence[T]) -> list[T]:
         """Those of a table that there is room for."""
         return list(given[: self.most_lines])
+
+    def rows(self, given: Sequence[T], many: bool) -> list[T]:
+        """As `lines`, of rows that stand side by side where there are `many`."""
+        return list(given[: self.most_lines * (self.across if many else 1)])
 
     def texts(self, given: Sequence[str]) -> list[str]:
         """Those that there is room for; the first in any case."""
@@ -41,5 +46,5 @@ class Theme:
         return min(max(wanted, self.plot_heights[0]), self.plot_heights[1])
 
 
-SCREEN = Theme("screen", 25.5, 1.9, 1.3, (12.5, 200), "PNG", 80, 6000)
-PAGE = Theme("page", 65.7, 0, 1.35, (10, 75), "JPEG", 100_000, 10_000_000)
+SCREEN = Theme("screen", 25.5, 1.9, 1.3, (12.5, 200), "PNG", 80, 6000, 3)
+PAGE = Theme("page", 65.7, 0, 1.35, (10, 75), "JPEG", 100_000, 10_000_000, 2)

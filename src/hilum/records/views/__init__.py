@@ -8,6 +8,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from hilum.records.views.agreement import Agreement, ModuleAgreement, Share, agreement_of
+from hilum.records.views.calling import studies_named, studies_of_patient, study_called
 from hilum.records.views.course import CourseSpan, course
 from hilum.records.views.finding import PAGE, FoundPage, find
 from hilum.records.views.modules import ModuleHistory, module_history
@@ -31,7 +32,6 @@ from hilum.records.views.worklist import (
     WorkitemView,
     studies,
     study,
-    study_called,
 )
 
 __all__ = [
@@ -69,6 +69,8 @@ __all__ = [
     "statistics_of",
     "strips_of",
     "studies",
+    "studies_named",
+    "studies_of_patient",
     "study",
     "study_called",
     "trace",

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TypeVar
 
-from hilum.errors import HilumError
 from hilum.records import Records
 from hilum.records.models import Delivery, Removal, Study, WorkitemOutline, WrittenResult
 from hilum.records.search import StudyQuery
@@ -49,6 +48,7 @@ class WorkitemView:
     findings: tuple[Summary, ...]
     results: tuple[ResultView, ...]
     deliveries: tuple[Delivery, ...]
+    asked: bool  # a person chose its module and destinations, no rule did
 
 
 @dataclass(frozen=True)
@@ -119,23 +119,6 @@ def study(records: Records, study_uid: str) -> StudyView:
     return view
 
 
-def study_called(records: Records, ending: str) -> str:
-    """The UID that is `ending`, or else the one that ends so; `HilumError` without exactly one.
-
-    An address is as good as a UID. Where no study of which images came ends so, those are looked
-    at of which none was taken in.
-    """
-    if records.events.has_study(ending):
-        return ending
-    if (study_uid := records.identifiers.study_at(ending)) is not None:
-        return study_uid
-    found = records.studies.ending(ending) or records.events.studies_ending(ending)
-    if len(found) != 1:
-        many = "several studies end" if found else "no study ends"
-        raise HilumError(f"{many} in {ending}; `hilum status` lists those that came in")
-    return found[0]
-
-
 def _views(records: Records, rows: Iterable[Study]) -> list[StudyView]:
     """Studies with all that belongs to them: the same number of queries for one or a hundred."""
     rows = list(rows)
@@ -196,4 +179,5 @@ def _workitem(
         findings=item.findings or (),
         results=tuple(ResultView(r.kind, r.media_type, r.identity, is_proven) for r in results),
         deliveries=deliveries,
+        asked=item.asked,
     )

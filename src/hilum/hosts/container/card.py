@@ -1,0 +1,144 @@
+"""What a container module says of itself (`card.toml`), and what its findings are."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, JsonValue, PlainValidator, TypeAdapter, ValidationError
+from pydicom.sr.coding import Code
+
+from hilum.dicom.part10 import has_prefix
+from hilum.errors import ModuleError
+from hilum.findings import Finding, Measurement, Note, OwnObject
+from hilum.hosts.container.folders import RunFolders
+from hilum.hosts.container.program import ContainerOrder, Containers, as_json
+from hilum.module import CARD, Films, Input, Need
+from hilum.modules.cards import CodedTable, CommonCard
+
+DIGEST = r"^([^\s@]+@)?sha256:[0-9a-f]{64}$"
+
+
+def _need(value: Any) -> Any:
+    """`[input]` of a card as what a module needs: radiographs where `modalities` are listed."""
+    if not isinstance(value, dict):
+        raise ValueError("a table is needed")
+    kind: type[Any] = Films if "modalities" in value else Input
+    if unknown := sorted(value.keys() - {field.name for field in fields(kind)}):
+        raise ValueError(f"unknown key {unknown[0]}")
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+class ResultNumber(CodedTable):
+    """A number in the JSON that the container leaves, and what it measures.
+
+    `key` is where it stands, with dots between the keys on the way to it. `unit` is UCUM.
+    """
+
+    key: str = Field(min_length=1)
+    unit: str = Field(min_length=1, max_length=16)
+
+    def read(self, result: object) -> float | None:
+        """The number in `result`; None where there is none."""
+        for key in self.key.split("."):
+            result = result.get(key) if isinstance(result, dict) else None
+        is_number = isinstance(result, int | float) and not isinstance(result, bool)
+        return float(result) if is_number else None  # type: ignore[arg-type]
+
+
+class ContainerCard(CommonCard):
+    """The whole card of a container module.
+
+    `image` is pinned by its digest, so that a result names what made it. `settings` are handed to
+    the module as they are.
+    """
+
+    module: str
+    image: str = Field(pattern=DIGEST)
+    as_image_user: bool = False
+    settings: dict[str, JsonValue] = Field(default_factory=dict)
+    environment: dict[str, str] = Field(default_factory=dict)
+    result: str = "result.json"
+    input: Annotated[Input | Films, PlainValidator(_need)]
+    measurement: tuple[ResultNumber, ...] = ()
+
+
+class ContainerModule:
+    """A module in a container. A format says what is handed to it, and how its words are read."""
+
+    host = "container"
+    described: ClassVar[ContainerCard]
+    needs: Need | Mapping[str, Need]
+    name: str
+    version: str
+    title: str
+    weights: Path
+
+    @classmethod
+    def with_model(cls, folder: Path) -> type[Self]:
+        """The module that the card in `folder` describes; `ConfigurationError` for a wrong card."""
+        card = ContainerCard.read(folder)
+        facts = {
+            "described": card,
+            "needs": card.input,
+            "name": card.name,
+            "version": card.version,
+            "title": card.title,
+            "weights": folder / CARD,  # it holds the digest of the image
+        }
+        if (folder / "card.md").is_file():
+            facts["card"] = folder / "card.md"
+        return type(cls.__name__, (cls,), facts)
+
+    def run(self, *args: Any, **inputs: Any) -> Iterable[Finding]:
+        """Nothing here: the host "container" runs it."""
+        raise ModuleError(f'{self.name} runs in a container: [[host]] kind = "container"')
+
+    def order(self, containers: Containers, case: RunFolders) -> ContainerOrder:
+        """Write what the container reads beside the images; what is to run."""
+        raise NotImplementedError
+
+    def remarks(self, _result: object) -> Iterator[Finding]:
+        """What the JSON that the container left says beside numbers."""
+        yield from ()
+
+    def findings(self, left: Mapping[str, bytes], case: RunFolders) -> Iterator[Finding]:
+        """The findings in what a container has `left`, files by their paths.
+
+        Raises
+        ------
+        ModuleError
+            It left nothing that is a result, or what cannot be sent.
+        """
+        result = as_json(left.get(self.described.result, b""))
+        objects = list(self._objects(left, case))
+        if result is None and not objects:
+            raise ModuleError("the container ended well and left no result")
+        yield from objects
+        yield from self._numbers(result)
+        yield from self.remarks(result)
+        yield from (Note(warning) for warning in self.described.warnings)
+
+    def _objects(self, left: Mapping[str, bytes], case: RunFolders) -> Iterator[Finding]:
+        """DICOM objects that it wrote; images that it was given and left again are none."""
+        given = {image.sop_instance_uid for image in case.images.values()}
+        for content in left.values():
+            if has_prefix(content):
+                own = OwnObject(np.frombuffer(content, np.uint8))
+                if str(own.dataset.get("SOPInstanceUID")) not in given:
+                    yield own
+
+    def _numbers(self, result: object) -> Iterator[Finding]:
+        for number in self.described.measurement:
+            value = number.read(result)
+            if value is None:
+                text = f"the module gave no number for {number.meaning.lower()}"
+                yield Note(text, caution=True)
+            else:
+                unit = Code(number.unit, "UCUM", number.unit)
+                yield Measurement(number.code, value, unit)

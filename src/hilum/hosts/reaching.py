@@ -1,0 +1,66 @@
+"""What a module may reach: its own files, and what the site gives it."""
+
+import importlib.util
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import hilum
+from hilum.module import Module
+
+OURS = "hilum"
+
+
+def is_ours(module: type[Module]) -> bool:
+    """Whether `module` comes with Hilum, or is one of its with another model."""
+    return _package(module) == OURS
+
+
+def files_of(module: type[Module], models: Path | None, data: Path | None) -> list[Path]:
+    """What `module` reads to load: code, libraries and weights, and never what lies in `data`."""
+    weights = getattr(module, "weights", None) or ()
+    given = weights if isinstance(weights, tuple) else (weights,)
+    places = [*map(Path, given), *_of_python(), *_of_package(module)]
+    if models:
+        places.append(models)
+    found = (path for place in places for path in _around(place.resolve(), data))
+    return list(dict.fromkeys(found))
+
+
+def _package(module: type[Module]) -> str:
+    return module.__module__.partition(".")[0]
+
+
+def _of_python() -> Iterator[Path]:
+    """Where Python finds what is imported. The folder that Hilum was started in is none of them."""
+    paths = sysconfig.get_paths()
+    yield from (Path(paths[key]) for key in ("stdlib", "platstdlib", "purelib", "platlib"))
+    yield Path(hilum.__file__).parent
+    named = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    here = Path.cwd()
+    for entry in sys.path:
+        if entry and (entry in named or Path(entry).resolve() != here):
+            yield Path(entry)
+
+
+def _of_package(module: type[Module]) -> Iterator[Path]:
+    """The folder of its package, or the one that its only file lies in."""
+    spec = importlib.util.find_spec(_package(module))
+    if spec is None:
+        return
+    folders = spec.submodule_search_locations
+    if folders is not None:
+        yield from map(Path, folders)
+    elif spec.origin:
+        yield Path(spec.origin).parent
+
+
+def _around(place: Path, kept_out: Path | None) -> Iterable[Path]:
+    """`place`, or all that it holds but `kept_out` where it holds that."""
+    if kept_out is None or not kept_out.is_relative_to(place):
+        return (place,)
+    if kept_out == place or not place.is_dir():
+        return ()
+    return [path for held in place.iterdir() for path in _around(held, kept_out)]

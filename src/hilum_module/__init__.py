@@ -1,0 +1,24 @@
+"""What a module imports that runs in an environment of its own beside Hilum.
+
+It takes Python 3.9 and any numpy, and nothing of DICOM: Hilum has decoded the images. The classes
+are called as those of `hilum`, so that a module may move from one to the other.
+"""
+
+from hilum_module import codes
+from hilum_module.codes import Code
+from hilum_module.findings import Finding, Measurement, Note, Refusal, Segment
+from hilum_module.inputs import Input
+from hilum_module.series import Series, Volume
+
+__all__ = [
+    "Code",
+    "Finding",
+    "Input",
+    "Measurement",
+    "Note",
+    "Refusal",
+    "Segment",
+    "Series",
+    "Volume",
+    "codes",
+]

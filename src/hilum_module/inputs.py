@@ -1,0 +1,30 @@
+"""What a module needs, for Hilum to choose the series by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Input:
+    """One volume, as `hilum.Input`: lengths in mm, `echo_time` in ms, `b_value` in s/mm2.
+
+    `header` holds regular expressions by DICOM keyword. One that is `optional` is None for `run`
+    where the study has no series for it.
+    """
+
+    modality: str
+    sop_classes: tuple[str, ...] = ()
+    slices: tuple[int, int] = (1, 100_000)
+    slice_spacing: Range | None = None
+    pixel_spacing: Range | None = None
+    extent: Range | None = None
+    echo_time: Range | None = None
+    b_value: Range | None = None
+    tilt: str = "refuse"
+    header: dict[str, str] = field(default_factory=dict, hash=False)
+    contrast: bool | None = None
+    orientation: str | None = None
+    optional: bool = False

@@ -1,0 +1,130 @@
+"""What a module imports in its environment says the same as what it would import from Hilum."""
+
+import mmap
+import runpy
+import zipfile
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import hilum.findings
+import hilum_module
+from hilum.cli import app
+from hilum.dicom import codes
+from hilum.engine import exchange
+from hilum.errors import ConfigurationError
+from hilum.hosts.shelf import Letter, Shelf, put
+from hilum.installing.wheels import Project
+from hilum.module import Input
+from hilum.testing import check_module, write_series
+from hilum_module import Measurement, Note, Refusal, Segment, Volume, letters
+from hilum_module.findings import Finding, FindingError, as_item
+
+AFFINE = np.diag([2.0, 1.0, 0.5, 1.0])
+KINDS = (Measurement, Note, Refusal, Segment)
+
+
+def test_the_codes_are_those_of_hilum() -> None:
+    names = [name for name in vars(hilum_module.codes) if name.isupper()]
+    assert names
+    for name in names:
+        ours = getattr(codes, name)
+        theirs = getattr(hilum_module.codes, name)
+        assert (ours.value, ours.scheme_designator, ours.meaning) == tuple(theirs)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_the_fields_are_those_of_hilum(kind: type[Finding]) -> None:
+    ours = {field.name for field in fields(getattr(hilum.findings, kind.__name__))}
+    assert {field.name for field in fields(kind)} == ours - {"image"}
+
+
+def test_an_input_is_one_of_hilum() -> None:
+    theirs, ours = vars(hilum_module.Input("MR")), vars(Input("MR"))
+    assert theirs == {name: ours[name] for name in theirs}
+    assert ours.keys() - theirs.keys() == {"volume", "objection"}, "what cannot cross the pipe"
+
+
+def test_findings_arrive_as_they_were_given() -> None:
+    mask = np.zeros((4, 5, 6), bool)
+    mask[1:3, 2, 1:5] = True
+    segment = Segment(
+        Volume(mask, AFFINE, "1.2.3"), hilum_module.codes.BRAIN, "Part", colour=(1, 2, 3)
+    )
+    number = np.float32(segment.volume_ml)
+    given: list[Any] = [
+        segment,
+        Measurement(hilum_module.codes.VOLUME, number, hilum_module.codes.MILLILITRE, segment),
+        Note("Blurred", caution=True),
+        Refusal("dark", "it is dark"),
+    ]
+    arrays: dict[str, np.ndarray] = {}
+    items = [as_item(finding, given[:place], arrays) for place, finding in enumerate(given)]
+    shelf = Shelf(1 << 20)
+    with mmap.mmap(shelf.descriptor, 0) as memory:
+        length = letters.put(memory, items, arrays)
+    letter = shelf.take(length)
+    shelf.close()
+    found, measured, note, refusal = exchange.judged(letter.items, letter.arrays, 1 << 20).items
+    assert np.array_equal(found.mask.array, mask)
+    assert found.volume_ml == segment.volume_ml == pytest.approx(0.008)
+    assert measured.of is found
+    assert (note.caution, refusal.code) == (True, "dark")
+
+
+def test_images_arrive_as_they_were_given() -> None:
+    voxels = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    shelf = Shelf(1 << 20)
+    with mmap.mmap(shelf.descriptor, 0) as memory:
+        length = put(Letter([{"input": "t1"}], {"voxels": voxels}), memoryview(memory))
+        items, arrays = letters.take(memory, length)
+    shelf.close()
+    assert items == [{"input": "t1"}]
+    assert np.array_equal(arrays["voxels"], voxels)
+
+
+def test_what_is_wrong_is_refused_where_it_is_made() -> None:
+    grey = Volume(np.zeros((2, 2, 2)), AFFINE)
+    with pytest.raises(FindingError, match="no boolean volume"):
+        Segment(grey, hilum_module.codes.BRAIN, "Grey")
+    with pytest.raises(FindingError, match="no finite number"):
+        Measurement(hilum_module.codes.VOLUME, float("nan"), hilum_module.codes.MILLILITRE)
+    other = Segment(grey.with_array(grey.array > 0), hilum_module.codes.BRAIN, "Other")
+    lost = Measurement(hilum_module.codes.VOLUME, 1.0, hilum_module.codes.MILLILITRE, of=other)
+    with pytest.raises(FindingError, match="not yielded before"):
+        as_item(lost, [], {})
+    with pytest.raises(ValueError, match="has the shape"):
+        grey.with_array(np.zeros((3, 2, 2), bool))
+
+
+def test_a_new_module_passes_its_own_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = CliRunner().invoke(app, ["new", "module", "bright-part", "--folder", str(tmp_path)])
+    assert made.exit_code == 0, made.output
+    monkeypatch.syspath_prepend(str(tmp_path / "bright-part"))
+    test = runpy.run_path(str(tmp_path / "bright-part" / "tests" / "test_bright_part.py"))
+    test["test_it_keeps_the_contract"](tmp_path / "exam")
+    wheel = Project.read(tmp_path / "bright-part").wheel(tmp_path)
+    again = Project.read(tmp_path / "bright-part").wheel(tmp_path / "bright-part")
+    assert wheel.read_bytes() == again.read_bytes(), "the same folder gives the same wheel"
+    with zipfile.ZipFile(wheel) as held:
+        assert not [name for name in held.namelist() if "test" in name]
+    for name in ("bright-part", "Bright Part", "../x"):
+        refused = CliRunner().invoke(app, ["new", "module", name, "--folder", str(tmp_path)])
+        assert isinstance(refused.exception, ConfigurationError)
+
+
+def test_the_kit_names_the_promise_that_is_broken(tmp_path: Path) -> None:
+    class Grey:
+        name, version = "grey", "1"
+        needs = hilum_module.Input("MR")
+
+        def run(self, series: hilum_module.Series) -> Iterator[Finding]:
+            yield Segment(series.volume(), hilum_module.codes.BRAIN, "Grey")
+
+    with pytest.raises(FindingError, match="no boolean volume"):
+        check_module(Grey, write_series(tmp_path))
