@@ -10,6 +10,7 @@ from hilum_lab.odd_input.cases import CASES
 from hilum_lab.odd_input.installed import modules_installed
 from hilum_lab.odd_input.module import kept
 from hilum_lab.odd_input.run import heard_of_run, write_all
+from tests.plugin import may_write
 from tests.system.site import running
 
 pytestmark = pytest.mark.slow
@@ -54,9 +55,10 @@ def test_serve_and_run_agree(tmp_path: Path) -> None:
     by_run = heard_of_run(cases, folders, tmp_path / "run")
     received = tmp_path / "received"
     destination = {"name": "out", "kind": "folder", "folder": str(tmp_path / "out")}
+    host = [may_write(received, RULE["module"])]
     with (
         modules_installed(tmp_path / "modules", received),
-        running(tmp_path, destination=[destination], rule=[RULE]) as hilum,
+        running(tmp_path, destination=[destination], rule=[RULE], host=host) as hilum,
     ):
         hilum.send([path for folder in folders.values() for path in sorted(folder.iterdir())])
         for case in cases:
