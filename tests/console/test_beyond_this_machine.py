@@ -73,8 +73,9 @@ def test_what_is_wanted_first_and_each_cure_cures(tmp_path: Path) -> None:
         assert refusal(**everywhere, **encrypted) == ""
     made.key.chmod(0o644)
     assert refusal(**everywhere, tls=files).endswith(f"chmod 600 {made.key}")
-    CliRunner().invoke(app, ["people", "disable", "anna", "-c", str(config)])
-    assert "nobody could" in refusal(**everywhere, behind_proxy="true")
+    disabled = CliRunner().invoke(app, ["people", "disable", "anna", "-c", str(config)])
+    assert disabled.exit_code != 0, "nobody could sign in to manage people any more"
+    assert refusal(**everywhere, behind_proxy="true") == ""
 
 
 def test_hilum_does_not_start_a_console_that_others_could_read_along(tmp_path: Path) -> None:

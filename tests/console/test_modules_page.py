@@ -123,7 +123,7 @@ def test_a_module_is_disabled_and_enabled_from_its_page(house: House) -> None:
         for page in ("/modules", here):
             assert "wrong sides" in house.get(page, UserRole.VIEWER)
         assert "1 analysis waits" in text_of(client.get(here).text)
-        assert "module volumes is disabled by" in text_of(house.get("/"))
+        assert "Module volumes is disabled by" in text_of(house.get("/"))
         assert client.post(f"{here}/enable").status_code == 303
     assert house.records.pauses.of(PausedKind.MODULE) == {}
     with house.client(UserRole.READER) as client:

@@ -73,7 +73,7 @@ def test_an_image_is_of_the_patient_and_valid(files: list[Path], tmp_path: Path)
     assert "Some^One" not in str(image)
     references = {item.ReferencedSOPInstanceUID for item in image.SourceImageSequence}
     assert references == {pydicom.dcmread(file).SOPInstanceUID for file in files}
-    assert image.SeriesDescription == "AI Sample module result - not for diagnosis"
+    assert image.SeriesDescription == "AI result: Sample module - not for diagnosis"
     assert image.pixel_array.shape == first.pixel_array.shape
     known = OwnResults({MODULE.device_uid})
     assert Instance.read(path, known).is_own_result  # or it would be analysed when it comes back
