@@ -10,7 +10,7 @@ import io
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +18,7 @@ from typing import Any, Self
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.patience import PATIENCE
 
@@ -157,8 +158,13 @@ class Reader:
 
     def show(self, description: str) -> None:
         """Show the series called `description` in the viewport."""
-        self._open(description)
-        self.page.wait_for_function(f"({SHOWN_SERIES})().includes({description!r})")
+        shown = f"({SHOWN_SERIES})().includes({description!r})"
+        with suppress(PlaywrightTimeout):  # OHIF loses a click while it draws its list anew
+            self._open(description)
+            self.page.wait_for_function(shown, timeout=1000 * PATIENCE / 8)
+        if not self.page.evaluate(shown):
+            self._open(description)
+        self.page.wait_for_function(shown)
         self.page.wait_for_function(HAS_PIXELS)
         self.page.wait_for_timeout(500)  # drawing follows loading
 

@@ -159,6 +159,7 @@ def test_a_name_of_the_provider_is_no_account_of_ours(
         everybody.accounts.add("anna", UserRole.ADMINISTRATOR, "correct horse battery")
         browser.get(way_back(browser))
         assert visitor(browser, site).startswith("anna, reader, openid")
+        everybody.accounts.add("bert", UserRole.ADMINISTRATOR, "correct horse battery")
         everybody.accounts.remove("anna")
     assert visitor(browser, site).startswith("anna, reader, openid")
 
