@@ -36,7 +36,7 @@ OURS = {
     SOURCES: ("dicomweb", "orthanc"),
     OBJECTS: ("own", "pdf", "sc", "seg", "sr"),
     HOSTS: ("child", "container"),
-    FORMATS: ("mercure", "monai-map"),
+    FORMATS: ("environment", "mercure", "monai-map"),
     NOTIFIERS: ("email", "webhook"),
 }
 FOLDER = {"name": "out", "kind": "folder", "folder": "out"}

@@ -44,11 +44,12 @@ def test_a_foreign_object_that_names_us_is_like_any_other(tmp_path: Path) -> Non
     assert not is_own(foreign, tmp_path, OURS)
 
 
-def test_an_image_is_no_result_whatever_it_says(tmp_path: Path) -> None:
+def test_what_a_module_wrote_itself_is_known_whatever_its_class(tmp_path: Path) -> None:
     image = as_own_result(mr_slices(count=1, shape=(4, 4))[0])
-    assert is_own(image, tmp_path, OURS)
     image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = MRImageStorage
-    assert not is_own(image, tmp_path, OURS)
+    assert is_own(image, tmp_path, OURS)
+    del image.ContributingEquipmentSequence[0].DeviceUID
+    assert not is_own(image, tmp_path, OURS), "an image that does not name the module is none"
 
 
 def test_an_installed_module_is_known_by_its_device(tmp_path: Path, records: Records) -> None:

@@ -68,10 +68,13 @@ def test_a_note_that_takes_a_result_back_is_called_so(
     assert said is (kind is WorkitemKind.WITHDRAWAL)
 
 
+OWN = "the module's own objects"
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ("", "segmentation (auto), report with outlines, picture, PDF"),
+        ("", f"segmentation (auto), report with outlines, picture, PDF, {OWN}"),
         ('objects = ["pdf"]', "PDF"),
         ('objects = ["sr", "seg"]\nregions = "segments"\nsegmentation = "binary"', BOTH),
     ],

@@ -347,6 +347,7 @@ def _received(destination: DestinationSettings) -> str:
         "seg": f"segmentation ({destination.segmentation})",
         "sr": f"report with {marks[destination.regions]}",
         "sc": "picture",
+        "own": "the module's own objects",
         "pdf": "PDF",
     }
     return ", ".join(words.get(kind, kind) for kind in destination.objects) or "nothing"
