@@ -91,8 +91,8 @@ def test_administrators_save_for_everybody(reader: Browser, boss: Browser) -> No
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"query": "sort=backwards", "name": "x"}, "this is no filter of the list of studies"),
-        ({"query": "state=" + "x" * 40, "name": "x"}, "this is no filter of the list of studies"),
+        ({"query": "sort=backwards", "name": "x"}, "This is no filter of the list of studies"),
+        ({"query": "state=" + "x" * 40, "name": "x"}, "This is no filter of the list of studies"),
         ({"query": "state=held", "name": " "}, "needs a name"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -105,9 +106,13 @@ def test_the_life_of_a_token(config: Path) -> None:
 
 
 def test_the_link_is_for_this_machine_only(config: Path) -> None:
-    printed = hilum(config, "console").stdout.strip()
+    with socket.create_server(("127.0.0.1", 0)) as console:
+        port = console.getsockname()[1]
+        config.write_text(config.read_text() + f"console.port = {port}\n")
+        printed = hilum(config, "console").stdout.strip()
     address, _, key = printed.partition("#")
-    assert address == "http://127.0.0.1:8040/enter"
+    assert address == f"http://127.0.0.1:{port}/enter"
+    assert "no console listens at" in str(hilum(config, "console").exception)
     with closing(Everybody(config.parent / "data", Console())) as everybody:
         assert everybody.links.use(key)
     config.write_text(config.read_text() + 'console.host = "0.0.0.0"\n')
