@@ -20,17 +20,15 @@ def entrance(site: Site, seconds: float, user: str) -> str:
     HilumError
         Others reach the console, too: there, everybody signs in with a name.
     """
-    console = site.console
-    if not console.is_local:
-        text = "the console listens beyond this machine, where everybody signs in with a name: "
-        raise HilumError(text + "`hilum people add NAME --role administrator` makes an account")
-    with closing(Everybody(site.data, console)) as everybody:
+    _require_local(site)
+    with closing(Everybody(site.data, site.console)) as everybody:
         key = everybody.links.make(user, seconds)
     return f"{address_of(site)}/enter#{key}"
 
 
 def require_console(site: Site, seconds: float = 5.0) -> None:
-    """Raise `HilumError` if nothing listens where the console of `site` is."""
+    """Raise `HilumError` if no link opens the console of `site`, or nothing listens there."""
+    _require_local(site)
     console = site.console
     try:
         socket.create_connection((console.host, console.port), seconds).close()
@@ -39,6 +37,12 @@ def require_console(site: Site, seconds: float = 5.0) -> None:
             f"no console listens at {address_of(site)}: start `hilum serve`, then type "
             "`hilum console` again"
         ) from error
+
+
+def _require_local(site: Site) -> None:
+    if not site.console.is_local:
+        text = "the console listens beyond this machine, where everybody signs in with a name: "
+        raise HilumError(text + "`hilum people add NAME --role administrator` makes an account")
 
 
 def address_of(site: Site) -> str:
