@@ -57,6 +57,7 @@ class InEnvironment:
     title: str
     needs: Need | Mapping[str, Need]
     weights: Path
+    processes: bool
     environment: Environment
     folder: Path
 
@@ -82,6 +83,7 @@ class InEnvironment:
             "title": card.title,
             "needs": card.needs if card.by_name else next(iter(card.needs.values())),
             "weights": folder / CARD,
+            "processes": card.processes,
             "environment": card,
             "folder": folder,
         }
