@@ -12,7 +12,7 @@ from hilum.audit import AuditedAct, AuditStore, audit_file
 from hilum.config import parse
 from hilum.console.cards import rendered
 from hilum.console.needs import needs_in_words
-from hilum.hosts.child import TRACEBACK
+from hilum.hosts.scratch import TRACEBACK
 from hilum.module import Films, Input, ModuleFacts
 from hilum.people.roles import UserRole
 from hilum.records import Records, views

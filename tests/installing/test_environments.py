@@ -25,7 +25,7 @@ from hilum.errors import (
 from hilum.hosts import Host, Job, Place, in_child, open_host
 from hilum.installing import Wanted, add
 from hilum.installing.uv import VERSION, InstallingError, Uv, interpreter
-from hilum.module import installed_module, installed_modules
+from hilum.module import Input, installed_module, installed_modules
 from hilum.process import descendants
 from hilum.testing import check_host, job_of, write_series
 from patience import until
@@ -152,15 +152,12 @@ def test_it_runs_beside_ours_with_another_numpy(host: Host, models: Path, tmp_pa
     segment, measurement, note = exchange.load(asked.out / "first").items
     assert note.text == f"numpy {OTHER_NUMPY}" != f"numpy {np.__version__}"
     assert measurement.of is segment
-    (series,) = (need.read(asked.inputs["series"]) for need in [installed_need(models)])
-    volume = series.volume()
+    need = installed_module("old-numbers", models).needs
+    assert isinstance(need, Input)
+    volume = need.read(asked.inputs["series"]).volume()
     assert np.array_equal(segment.mask.array, volume.array > volume.array.mean())
     assert np.array_equal(segment.mask.affine, volume.affine)
     assert measurement.value == pytest.approx(segment.volume_ml)
-
-
-def installed_need(models: Path):
-    return installed_module("old-numbers", models).needs
 
 
 @pytest.mark.parametrize("mood", FORBIDDEN)

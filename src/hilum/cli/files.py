@@ -71,7 +71,7 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Analyse a folder without a network: choose the series, write results, print findings."""
-    from hilum.hosts.child import TRACEBACK
+    from hilum.hosts.scratch import TRACEBACK
     from hilum.offline import analyse_folder
 
     _require(folder)

@@ -4,7 +4,7 @@ The finding itself was checked where it was made; whether it is about this input
 be known only here.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import GeneratorType
 
@@ -12,6 +12,7 @@ import numpy as np
 from highdicom import Volume
 
 from hilum.dicom.film import Film
+from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.errors import FindingError, line_of_module
 from hilum.findings import Finding, Findings, Shape, image_of, referred_to, with_parts
@@ -86,8 +87,8 @@ def _check_places(shape: Shape, inputs: Inputs) -> None:
     """All of it lies within the image that it names, else within the first input."""
     what = f"the {type(shape).__name__.lower()} {shape.label!r} lies"
     if shape.image is not None:
-        sizes = {uid: size for given in inputs for uid, size in _sizes(given)}
-        rows, columns = sizes.get(shape.image) or (np.inf, np.inf)
+        image = _images(inputs).get(shape.image)
+        rows, columns = (image and image.size) or (np.inf, np.inf)
         last = np.array([columns, rows]) - HALF
         places = np.array(shape.points)
     else:
@@ -103,20 +104,13 @@ def _check_places(shape: Shape, inputs: Inputs) -> None:
         raise FindingError(f"{what} outside the images")
 
 
-def _sizes(given: Series | tuple[Film, ...]) -> Iterator[tuple[str, tuple[int, int] | None]]:
-    """SOP Instance UIDs, rows and columns."""
-    instances = given.instances if isinstance(given, Series) else [f.instance for f in given]
-    return ((instance.sop_instance_uid, instance.size) for instance in instances)
-
-
-def _images(inputs: Inputs) -> set[str]:
-    uids = set()
+def _images(inputs: Inputs) -> dict[str, Instance]:
+    """Every image of the inputs by its SOP Instance UID."""
+    found: dict[str, Instance] = {}
     for given in inputs:
-        if isinstance(given, Series):
-            uids |= {instance.sop_instance_uid for instance in given.instances}
-        else:
-            uids |= {film.uid for film in given}
-    return uids
+        instances = given.instances if isinstance(given, Series) else [f.instance for f in given]
+        found |= {instance.sop_instance_uid: instance for instance in instances}
+    return found
 
 
 def _name(finding: Finding) -> str:

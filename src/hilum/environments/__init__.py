@@ -4,18 +4,17 @@ Each is a folder of the site's models that `hilum modules add` has made: its car
 is installed, and the packages. Nothing of it is ever imported into Hilum.
 """
 
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hilum.dicom.series import Series
-from hilum.errors import ConfigurationError, ModuleError
+from hilum.errors import ModuleError
 from hilum.findings import Finding
 from hilum.module import CARD, Input, Need
+from hilum.module.cards import WholeCard
 
 KIND = "environment"  # what the card says that it describes
 LOCK = "requirements.lock"
@@ -24,15 +23,13 @@ PACKAGES = "packages"
 Ask = Callable[[Mapping[str, Series | None]], Iterable[Finding]]
 
 
-class Environment(BaseModel):
+class Environment(WholeCard):
     """What the card says: what was installed, and what the module said of itself.
 
     `python` is the interpreter, `target` names the class (module:Class), `package` is what it came
     with, `files_sha256` that of all installed files. With `by_name`, `run` takes its inputs by
     their names.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     module: str = KIND
     name: str
@@ -45,16 +42,6 @@ class Environment(BaseModel):
     processes: bool
     by_name: bool
     needs: dict[str, Input]
-
-    @classmethod
-    def read(cls, folder: Path) -> "Environment":
-        """What the card in `folder` says; `ConfigurationError` names the value that is wrong."""
-        try:
-            return cls.model_validate(tomllib.loads((folder / CARD).read_text()))
-        except (OSError, ValueError) as error:
-            first = error.errors()[0] if isinstance(error, ValidationError) else None
-            why = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
-            raise ConfigurationError(f"{folder / CARD}: {why}") from error
 
     def write(self, folder: Path) -> None:
         """Write the card to `folder`."""
@@ -70,6 +57,7 @@ class InEnvironment:
     title: str
     needs: Need | Mapping[str, Need]
     weights: Path
+    processes: bool
     environment: Environment
     folder: Path
 
@@ -95,6 +83,7 @@ class InEnvironment:
             "title": card.title,
             "needs": card.needs if card.by_name else next(iter(card.needs.values())),
             "weights": folder / CARD,
+            "processes": card.processes,
             "environment": card,
             "folder": folder,
         }

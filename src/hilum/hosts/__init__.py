@@ -14,8 +14,9 @@ from hilum.config.fields import JSONValues
 from hilum.config.kinds import HostSettings
 from hilum.config.site import Site, Worker
 from hilum.dicom.parts import Part
+from hilum.errors import ModuleError
 from hilum.kinds import HOSTS
-from hilum.module import installed_module
+from hilum.module import Module, installed_module
 
 CHILD = "child"  # the kind for modules that hilum.toml gives no other
 
@@ -45,6 +46,13 @@ class Place:
     models: Path | None = None
     data: Path | None = None
     shows_output: bool = False
+
+    def module(self, name: str) -> type[Module]:
+        """The class of the module called `name`; `ModuleError` if there is none any more."""
+        try:
+            return installed_module(name, self.models)
+        except KeyError as error:
+            raise ModuleError(f"there is no module {name!r} any more") from error
 
 
 class Host(Protocol):

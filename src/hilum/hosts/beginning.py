@@ -19,7 +19,7 @@ from hilum.errors import ModuleError
 from hilum.hosts.channel import Ended, ModuleAnswer, handed_over, send
 from hilum.hosts.elsewhere import Elsewhere, Interpreter
 from hilum.hosts.inside import serve
-from hilum.hosts.walls import Reach, Wall, limits
+from hilum.hosts.walls import Reach, limits
 from hilum.module import Module, installed_module
 from hilum.process import die_with_parent, tie_to
 
@@ -51,10 +51,7 @@ def begin(plan: ChildPlan, pipe: socket.socket) -> None:
     tie_to(worker)
     for number in (1, 2) if output else ():
         os.dup2(output[0], number)
-    limits.close_all_but({0, 1, 2, shelf, worker, pipe.fileno()})
-    limits.forget_environment(_environment(plan))
-    tempfile.tempdir = str(plan.reach.scratch)
-    os.chdir(plan.reach.scratch)
+    _leave_all_but({shelf, worker, pipe.fileno()}, plan)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     elsewhere = _elsewhere(plan)
     try:
@@ -62,11 +59,20 @@ def begin(plan: ChildPlan, pipe: socket.socket) -> None:
     except OSError as error:
         send(pipe, _refused(f"its walls cannot be raised ({error.strerror})"))
     else:
-        if missing and plan.needs_walls:
-            send(pipe, _refused("; ".join(wall.value for wall in missing)))
+        lacking = "; ".join(wall.value for wall in missing)
+        if lacking and plan.needs_walls:
+            send(pipe, _refused(lacking))
         else:
-            serve(lambda: _loaded(plan, elsewhere), pipe, shelf, _told(missing))
+            serve(lambda: _loaded(plan, elsewhere), pipe, shelf, lacking)
     os._exit(0)  # without the last words of what was inherited
+
+
+def _leave_all_but(descriptors: set[int], plan: ChildPlan) -> None:
+    """Have nothing else of whom we were forked from: no file, no variable, no folder."""
+    limits.close_all_but({0, 1, 2, *descriptors})
+    limits.forget_environment(_environment(plan))
+    tempfile.tempdir = str(plan.reach.scratch)
+    os.chdir(plan.reach.scratch)
 
 
 def _environment(plan: ChildPlan) -> Mapping[str, str]:
@@ -86,9 +92,7 @@ def describe(plan: ChildPlan, answer: Connection) -> None:
     """Tell what the module in an environment says of itself, or why it says nothing, and end."""
     die_with_parent()
     os.setsid()
-    limits.close_all_but({0, 1, 2, answer.fileno()})
-    limits.forget_environment(_environment(plan))
-    os.chdir(plan.reach.scratch)
+    _leave_all_but({answer.fileno()}, plan)
     elsewhere = _elsewhere(plan)
     assert elsewhere is not None
     try:
@@ -113,10 +117,6 @@ def _loaded(plan: ChildPlan, elsewhere: Elsewhere | None) -> Module:
     elsewhere.loaded()
     assert issubclass(module, InEnvironment)
     return module(elsewhere.ask)
-
-
-def _told(missing: tuple[Wall, ...]) -> str:
-    return "; ".join(wall.value for wall in missing)
 
 
 def _refused(why: str) -> ModuleAnswer:

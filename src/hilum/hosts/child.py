@@ -10,7 +10,6 @@ import select
 import signal
 import socket
 import tempfile
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -27,18 +26,25 @@ from hilum.hosts.beginning import ChildPlan, begin
 from hilum.hosts.channel import Ended, ModuleAnswer, Order, give, hand_over, heard, pair, send
 from hilum.hosts.elsewhere import interpreter_of
 from hilum.hosts.reaching import files_of, is_ours
-from hilum.hosts.scratch import empty, make_scratch, printed, remove, tail
+from hilum.hosts.scratch import (
+    TRACEBACK,
+    empty,
+    keep_last_words,
+    make_scratch,
+    printed,
+    remove,
+    tail,
+)
 from hilum.hosts.shelf import Shelf, shelf_bytes
+from hilum.hosts.waiting import LOOK_SECONDS, Deadline
 from hilum.hosts.walls import Reach, files
 from hilum.inbox import write_durably
 from hilum.inbox.room import free_mib, no_room
-from hilum.module import Module, installed_module
+from hilum.module import Module
 from hilum.process import children_deaf_to_ctrl_c, fork_server
 
 START_SECONDS = 120
 GIVE_SECONDS = 60.0  # in which the files of a study are to be taken
-LOOK_SECONDS = 0.25  # how often a running module is asked for whether it is still wanted
-TRACEBACK = "traceback.txt"
 FULL_MIB = 256  # a disk with less room may well have been full for a module
 
 log = logging.getLogger(__name__)
@@ -84,10 +90,7 @@ class ChildHost:
         if self._child is not None and self._child.is_in_order():
             return
         self.close()  # what a dead child has left
-        try:
-            module = installed_module(self.name, self._place.models)
-        except KeyError as error:
-            raise ModuleError(f"there is no module {self.name!r} any more") from error
+        module = self._place.module(self.name)
         self._child = _Child(module, self._settings, self._place, self._abi)
 
     def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:
@@ -142,13 +145,6 @@ class ChildHost:
         if self._child is not None:
             self._child.close()
             self._child = None
-
-
-def keep_last_words(words: str, out: Path) -> None:
-    """What a module printed before it died stands where a traceback would."""
-    if words:
-        out.mkdir(parents=True, exist_ok=True)
-        write_durably(out / TRACEBACK, words.encode(errors="replace"))
 
 
 class _ModuleDied(ModuleCrashed):
@@ -227,12 +223,9 @@ class _Child:
         return self._answer(seconds, "ran", is_wanted)
 
     def _answer(self, seconds: float, doing: str, is_wanted: Callable[[], bool]) -> ModuleAnswer:
-        deadline = time.monotonic() + seconds
+        deadline = Deadline(seconds, is_wanted, doing)
         while not _has_said_something(self._pipe, min(LOOK_SECONDS, seconds)):
-            if time.monotonic() >= deadline:
-                raise ModuleCrashed(f"the module {doing} for more than {seconds:.0f} s; killed")
-            if not is_wanted():
-                raise ModuleCancelled("killed, its result is no longer wanted")
+            deadline.require()
         try:
             answer = heard(self._pipe)
         except EOFError:
@@ -307,7 +300,8 @@ def _plan(
     folders = tuple(folder.resolve() for folder in settings.folders)
     memory = place.limits.memory_mb
     needs = settings.walls == "required" and not is_ours(module)
-    given = (folders, settings.network, _has_processes(module), settings.gpu, memory)
+    processes = bool(getattr(module, "processes", False))
+    given = (folders, settings.network, processes, settings.gpu, memory)
     interpreter = None
     reach = Reach(scratch, own, *given)
     if issubclass(module, InEnvironment):
@@ -316,9 +310,3 @@ def _plan(
     threads = place.limits.threads
     models = place.models and place.models.resolve()  # the child goes to another folder
     return ChildPlan(settings.module, models, threads, reach, needs, abi, interpreter)
-
-
-def _has_processes(module: type[Module]) -> bool:
-    if issubclass(module, InEnvironment):
-        return module.environment.processes
-    return bool(getattr(module, "processes", False))

@@ -50,9 +50,8 @@ def run_here(
     """Run `module` in this process on the images that are `given` for each input.
 
     `pictures` takes those of the films, also where the module raises. `parameters` are those that
-    the rule sets. Input that cannot be
-    read as the module needs it gives a `Refusal`, not an error; what the machine lacks raises
-    `MachineError`, because no image is to blame.
+    the rule sets. Input that cannot be read as the module needs it gives a `Refusal`, not an error;
+    what the machine lacks raises `MachineError`, because no image is to blame.
     """
     inputs: dict[str, Series | tuple[Film, ...] | None] = {}
     findings = Findings()

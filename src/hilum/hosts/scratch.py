@@ -8,9 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from hilum.inbox import write_durably
 from hilum.process import is_alive, own_start_time
 
 LAST_WORDS = 20_000  # bytes
+TRACEBACK = "traceback.txt"
 _PREFIX = "hilum-module"
 
 
@@ -52,3 +54,10 @@ def tail(file: IO[bytes]) -> str:
     """The end of what was printed."""
     size = os.fstat(file.fileno()).st_size
     return os.pread(file.fileno(), LAST_WORDS, max(0, size - LAST_WORDS)).decode(errors="replace")
+
+
+def keep_last_words(words: str, out: Path) -> None:
+    """What a module printed before it died stands where a traceback would."""
+    if words:
+        out.mkdir(parents=True, exist_ok=True)
+        write_durably(out / TRACEBACK, words.encode(errors="replace"))

@@ -95,13 +95,14 @@ class Shelf:
             place = ".".join(str(part) for part in first["loc"])[:100]
             raise _unreadable(f"{place or 'the text'}: {first['type']}") from error
         listed = [*contents.arrays, *contents.pictures]
-        end = length
-        for array in listed:
-            end = _aligned(end) + array.bytes
-            if end > self.size:
-                raise _unreadable(f"its arrays take more than {self.size // MEBIBYTE} MiB")
+        places, end = _laid_out(length, [array.bytes for array in listed])
+        if end > self.size:
+            raise _unreadable(f"its arrays take more than {self.size // MEBIBYTE} MiB")
         copied = memoryview(os.pread(self.descriptor, end - length, length))
-        arrays = list(_cut(copied, listed, length))
+        arrays = [
+            _cut(copied[place - length :], array)
+            for place, array in zip(places, listed, strict=True)
+        ]
         count = len(contents.arrays)
         return Letter(
             contents.items,
@@ -141,11 +142,7 @@ def put(letter: Letter, memory: memoryview) -> int:
             "traceback": letter.traceback[-LONGEST_TRACEBACK:],
         }
     ).encode()
-    end = len(text)
-    places = []
-    for array in plain:
-        places.append(_aligned(end))
-        end = places[-1] + array.nbytes
+    places, end = _laid_out(len(text), [array.nbytes for array in plain])
     if len(text) > LONGEST_JSON or end > len(memory):
         room = len(memory) // MEBIBYTE
         raise ModuleError(f"its findings take {end // MEBIBYTE} MiB; there is room for {room} MiB")
@@ -162,21 +159,21 @@ def _listed(arrays: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     ]
 
 
-def _cut(copied: memoryview, listed: Sequence[_Array], start: int) -> "Sequence[np.ndarray]":
-    arrays = []
-    end = start
-    for array in listed:
-        place = _aligned(end)
-        end = place + array.bytes
-        raw = np.frombuffer(copied[place - start : end - start], np.uint8)
-        # a boolean of another byte than 0 and 1 would be neither True nor False
-        values = raw != 0 if array.type == "|b1" else raw.view(array.type)
-        arrays.append(values.reshape(array.shape))
-    return arrays
+def _laid_out(end: int, sizes: Sequence[int]) -> tuple[list[int], int]:
+    """Where arrays of these sizes begin, behind a text that ends at `end`; the end of the last."""
+    places = []
+    for size in sizes:
+        places.append(-(-end // _ALIGNED) * _ALIGNED)
+        end = places[-1] + size
+    return places, end
 
 
-def _aligned(place: int) -> int:
-    return -(-place // _ALIGNED) * _ALIGNED
+def _cut(copied: memoryview, array: _Array) -> np.ndarray:
+    """The array that begins what was `copied`."""
+    raw = np.frombuffer(copied[: array.bytes], np.uint8)
+    # a boolean of another byte than 0 and 1 would be neither True nor False
+    values = raw != 0 if array.type == "|b1" else raw.view(array.type)
+    return values.reshape(array.shape)
 
 
 def _unreadable(why: str) -> ModuleError:

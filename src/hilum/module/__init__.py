@@ -1,8 +1,8 @@
 """What a module is: four members, found by entry point, and the inputs that it declares."""
 
+from hilum.module.cards import CARD
 from hilum.module.conditions import Orientation
 from hilum.module.discovery import (
-    CARD,
     ENTRY_POINT_GROUP,
     discover,
     installed_module,

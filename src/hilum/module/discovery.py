@@ -1,17 +1,15 @@
 """The modules that are installed, found by entry point. Third-party and built-in ones are equal."""
 
-import tomllib
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hilum.errors import ConfigurationError
 from hilum.kinds import FORMATS
+from hilum.module.cards import CARD, card_values
 from hilum.module.protocol import MEMBERS, Module
 
 ENTRY_POINT_GROUP = "hilum.modules"
-
-CARD = "card.toml"  # describes a network in a folder of its own
 
 
 def installed_module(name: str, models: Path | None = None) -> type[Module]:
@@ -74,10 +72,7 @@ def _loaded(point: EntryPoint) -> type[Module] | str:
 
 def _with_model(folder: Path, found: Mapping[str, type[Module]]) -> type[Module]:
     """The module that the card in `folder` names, with the model in that folder."""
-    try:
-        base = tomllib.loads((folder / CARD).read_text()).get("module")
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{folder / CARD}: {error}") from error
+    base = card_values(folder).get("module")
     takers = {name: module for name, module in found.items() if hasattr(module, "with_model")}
     if base in FORMATS.names:
         takers[base] = FORMATS.load(base)

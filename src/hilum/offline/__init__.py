@@ -29,7 +29,7 @@ from hilum.engine import exchange
 from hilum.errors import ConfigurationError, HilumError, where
 from hilum.findings import Findings
 from hilum.hosts import Host, Job, Place, open_host, usual
-from hilum.hosts.child import TRACEBACK
+from hilum.hosts.scratch import TRACEBACK
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import (

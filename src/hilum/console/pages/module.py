@@ -15,7 +15,7 @@ from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.console.needs import needs_in_words
 from hilum.console.pausing import begin_pause, end_pause
-from hilum.hosts.child import TRACEBACK
+from hilum.hosts.scratch import TRACEBACK
 from hilum.module import ModuleFacts
 from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission

@@ -6,25 +6,24 @@ neither is nor needs a daemon.
 """
 
 import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Literal
+from collections.abc import Callable
+from contextlib import closing, suppress
+from typing import Literal
 
 from pydantic import Field
 
 from hilum.config.kinds import HostSettings
 from hilum.engine import exchange
-from hilum.errors import MissingPartError, ModuleCancelled, ModuleCrashed, ModuleError
+from hilum.errors import MissingPartError, ModuleCrashed, ModuleError
 from hilum.findings import Findings
 from hilum.hosts import Job, Place
-from hilum.hosts.child import LOOK_SECONDS, keep_last_words
 from hilum.hosts.container.card import ContainerModule
 from hilum.hosts.container.folders import RunFolders, hand_in, is_within, taken, too_much
 from hilum.hosts.container.program import ContainerBounds, Containers, Running
 from hilum.hosts.inside import EXCHANGED
-from hilum.hosts.scratch import make_scratch, printed, tail
-from hilum.module import facts_of, installed_module
+from hilum.hosts.scratch import keep_last_words, make_scratch, printed, tail
+from hilum.hosts.waiting import LOOK_SECONDS, Deadline
+from hilum.module import facts_of
 
 MOST_PRINTED = 64 << 20  # bytes
 KILLED, NOT_STARTED = 137, (125, 126, 127)  # exit statuses of podman and docker
@@ -65,12 +64,8 @@ class ContainerHost:
 
         Where there is none, the first run says so.
         """
-        if self._containers is None:
-            try:
-                self._containers = Containers(self._settings.program)
-            except MissingPartError:
-                return
-            self._containers.sweep()
+        with suppress(MissingPartError):
+            self._ready()
 
     def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Run `job` in a container; it is ended as soon as the job is not wanted any more.
@@ -81,8 +76,10 @@ class ContainerHost:
             The container failed, or left what is no result; `ModuleCrashed` if it was killed,
             `ModuleCancelled` if it was not wanted.
         """
-        self.start()
-        containers = self._containers or _missing(self._settings.program)
+        try:
+            containers = self._ready()
+        except MissingPartError as error:
+            raise ModuleError(str(error)) from error
         module = self._module(job)
         containers.require(module.described.image)
         scratch = make_scratch()
@@ -98,15 +95,19 @@ class ContainerHost:
         """Nothing runs between two jobs."""
         self._containers = None
 
+    def _ready(self) -> Containers:
+        """The program, once it is found; the first time, what killed workers left is removed."""
+        if self._containers is None:
+            self._containers = Containers(self._settings.program)
+            self._containers.sweep()
+        return self._containers
+
     @property
     def _most_bytes(self) -> int:
         return self._settings.output_mb << 20
 
     def _module(self, job: Job) -> ContainerModule:
-        try:
-            found: type[Any] = installed_module(self.name, self._place.models)
-        except KeyError as error:
-            raise ModuleError(f"there is no module {self.name!r} any more") from error
+        found = self._place.module(self.name)
         if not issubclass(found, ContainerModule):
             raise ModuleError(f"{self.name} is no module in a container: take its [[host]] out")
         if facts_of(found).weights_sha256 != job.weights_sha256:
@@ -133,7 +134,7 @@ class ContainerHost:
         )
         with printed() as output:
             shown = None if self._place.shows_output else output
-            with _closing(containers.start(order, bounds, shown)) as running:
+            with closing(containers.start(order, bounds, shown)) as running:
                 try:
                     self._watch(running, case, output.fileno(), is_wanted)
                 except ModuleCrashed:
@@ -144,29 +145,17 @@ class ContainerHost:
         self, running: Running, case: RunFolders, output: int, is_wanted: Callable[[], bool]
     ) -> None:
         """Wait until it has ended well; raise as soon as it will not."""
-        seconds = self._place.limits.timeout_seconds
-        deadline = time.monotonic() + seconds
+        deadline = Deadline(self._place.limits.timeout_seconds, is_wanted)
         most = self._most_bytes
         given = sum(image.length for image in case.images.values())
         while (status := running.ended(LOOK_SECONDS)) is None:
-            if time.monotonic() >= deadline:
-                raise ModuleCrashed(f"the module ran for more than {seconds:.0f} s; killed")
-            if not is_wanted():
-                raise ModuleCancelled("killed, its result is no longer wanted")
+            deadline.require()
             if not is_within(case.left, most) or not is_within(case.given, most + 2 * given):
                 raise ModuleCrashed(f"{too_much(most)}; killed")
             if _length(output) > MOST_PRINTED:
                 raise ModuleCrashed("the container printed too much; killed")
         if status:
             raise ModuleCrashed(_why(status, self._place.limits.memory_mb))
-
-
-@contextmanager
-def _closing(running: Running) -> Iterator[Running]:
-    try:
-        yield running
-    finally:
-        running.close()
 
 
 def _length(descriptor: int) -> int:
@@ -179,11 +168,3 @@ def _why(status: int, memory_mb: int) -> str:
     if status in NOT_STARTED:
         return f"the container did not start (exit status {status})"
     return f"the container failed (exit status {status})"
-
-
-def _missing(program: str) -> Containers:
-    """Raise what says that there is neither podman nor docker."""
-    try:
-        return Containers(program)
-    except MissingPartError as error:
-        raise ModuleError(str(error)) from error

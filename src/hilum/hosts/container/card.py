@@ -16,7 +16,7 @@ from hilum.findings import Finding, Measurement, Note, OwnObject
 from hilum.hosts.container.folders import RunFolders
 from hilum.hosts.container.program import ContainerOrder, Containers, as_json
 from hilum.module import CARD, Films, Input, Need
-from hilum.modules.cards import CodedTable, CommonCard
+from hilum.module.cards import CodedTable, CommonCard, in_words
 
 DIGEST = r"^([^\s@]+@)?sha256:[0-9a-f]{64}$"
 
@@ -31,8 +31,7 @@ def _need(value: Any) -> Any:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ValueError(in_words(error)) from None
 
 
 class ResultNumber(CodedTable):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hilum.modules.cards import CardTable, CodedTable, CommonCard
+from hilum.module.cards import CardTable, CodedTable, CommonCard
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -1,4 +1,7 @@
-"""What every `card.toml` has in common: how it is read, and how its problems are told."""
+"""`card.toml`, which describes a module in a folder of its own.
+
+What every card has in common: how it is read, and how its problems are told.
+"""
 
 import tomllib
 from pathlib import Path
@@ -8,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydicom.sr.coding import Code
 
 from hilum.errors import ConfigurationError
-from hilum.module import CARD
+
+CARD = "card.toml"
 
 
 class CardTable(BaseModel):
@@ -29,8 +33,20 @@ class CodedTable(CardTable):
         return Code(self.value, self.scheme, self.meaning)
 
 
-class CommonCard(CardTable):
-    """What every card says of its module."""
+class WholeCard(CardTable):
+    """All that stands in a card."""
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The card in `folder`; raise `ConfigurationError` that lists every problem."""
+        try:
+            return cls.model_validate(card_values(folder))
+        except ValidationError as error:
+            raise ConfigurationError(f"{folder / CARD}: {in_words(error)}") from None
+
+
+class CommonCard(WholeCard):
+    """What the card of a model or of a container says of its module."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
     version: str = Field(min_length=1, max_length=32)
@@ -39,19 +55,21 @@ class CommonCard(CardTable):
     basis: str = Field(min_length=1)
     warnings: tuple[str, ...] = ()
 
-    @classmethod
-    def read(cls, folder: Path) -> Self:
-        """The card in `folder`; raise `ConfigurationError` that lists every problem."""
-        path = folder / CARD
-        try:
-            return cls.model_validate(tomllib.loads(path.read_text()))
-        except OSError as error:
-            raise ConfigurationError(f"{path}: {error.strerror}") from error
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigurationError(f"{path} is not TOML: {error}") from error
-        except ValidationError as error:
-            problems = "; ".join(map(_explain, error.errors()))
-            raise ConfigurationError(f"{path}: {problems}") from None
+
+def card_values(folder: Path) -> dict[str, Any]:
+    """What stands in the card in `folder`; `ConfigurationError` if it cannot be read."""
+    path = folder / CARD
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from error
+    except ValueError as error:  # no TOML, or no UTF-8
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+
+
+def in_words(error: ValidationError) -> str:
+    """Every problem, by the key that has it."""
+    return "; ".join(map(_explain, error.errors()))
 
 
 def _explain(error: Any) -> str:
