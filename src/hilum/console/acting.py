@@ -11,6 +11,7 @@ from hilum.asking import answer_to, request, said
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, ObjectType
 from hilum.console.acts import OF_STUDY, StudyAct, acts_on, called
 from hilum.console.desk import Desk
+from hilum.console.looking import study_at
 from hilum.people.visitor import Visitor
 from hilum.records import views
 from hilum.records.listed import ListedStudy
@@ -114,9 +115,7 @@ def ask_at(
     HTTPException
         404: there is no such study or workitem; 409: not in this state; 422: something is missing.
     """
-    study = desk.records.search.at(address)
-    if study is None:
-        raise HTTPException(404, "there is no study at this address")
+    study = study_at(desk, address)
     item = None
     if (act := called(OF_STUDY, wanted.action)) is None:
         items = views.study(desk.records, study.study_uid).workitems
