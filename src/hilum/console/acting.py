@@ -15,7 +15,7 @@ from hilum.console.looking import study_at
 from hilum.people.visitor import Visitor
 from hilum.records import views
 from hilum.records.listed import ListedStudy
-from hilum.records.models import Wish
+from hilum.records.models import Request, Wish
 from hilum.records.states import RequestAction
 from hilum.records.views import WorkitemView
 from hilum.why.archives import archives_of
@@ -159,6 +159,17 @@ def fetch_from(desk: Desk, visitor: Visitor, archive: str, wanted: str) -> int:
     desk.auditor.note(AuditedAct.FETCH, visitor, about, reason=f"study {wanted}")
     action, wish = RequestAction.FETCH, Wish(archive=archive)
     return request(desk.records, desk.site.data, action, "", wanted, wish=wish)
+
+
+def fetch_asked(desk: Desk, number: int) -> Request:
+    """The request `number`, by which somebody had a study fetched; 404 if there is none."""
+    try:
+        asked = desk.records.requests.one(number)
+    except LookupError:
+        asked = None
+    if asked is None or asked.action is not RequestAction.FETCH:
+        raise HTTPException(404, "nothing was fetched under this number")
+    return asked
 
 
 def fetched_from(desk: Desk) -> list[str]:
