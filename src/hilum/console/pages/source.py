@@ -5,6 +5,7 @@ import time
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from hilum.answers import Checked
 from hilum.config.kinds import SourceSettings
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
@@ -37,8 +38,7 @@ def source(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
 @endpoints.post("/network/sources/{name}/test", Permission.ACT, response_class=HTMLResponse)
 def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
     """Ask the archive whether it answers, as `hilum sources` does; a part of the page."""
-    good, text = answer_of(_settings(desk, name))
-    check = {"what": "answer", "good": good, "text": text}
+    check = Checked("answer", *answer_of(_settings(desk, name)))
     return desk.rendering.page(request, "checks.html", checks=[check])
 
 
