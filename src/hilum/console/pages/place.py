@@ -73,7 +73,7 @@ class PlaceDraft:
     @property
     def help(self) -> str:
         """What such a place is, in one sentence."""
-        return (getdoc(self.settings) or "").partition("\n\n")[0]
+        return _help(self.settings)
 
     @property
     def main(self) -> list[FormField]:
@@ -108,10 +108,7 @@ class PlaceDraft:
 def kinds(request: Request, desk: OurDesk) -> HTMLResponse:
     """What can be added, by kind."""
     offered = {
-        place: {
-            name: (getdoc(kind.settings) or "").partition("\n\n")[0]
-            for name, kind in place.kinds.usable().items()
-        }
+        place: {name: _help(kind.settings) for name, kind in place.kinds.usable().items()}
         for place in NetworkPlace
     }
     return desk.rendering.page(request, "kinds.html", offered=offered, fixed=why_fixed(desk))
@@ -159,6 +156,11 @@ def change(
     return _change(request, desk, visitor, sent, _known(desk, place, name))
 
 
+def _help(settings: type[Settings]) -> str:
+    """What a place with these settings is, in one sentence."""
+    return (getdoc(settings) or "").partition("\n\n")[0]
+
+
 def _new(desk: Desk, place: NetworkPlace, kind: str) -> PlaceDraft:
     return _draft(desk, place, kind, "", {})
 
@@ -203,7 +205,7 @@ def _change(
         require_same(draft.before, draft.based_on)
         version = save(request, desk, visitor, draft.before, draft.after, draft.why)
     except FieldProblems as problems:
-        fields = [replace(f, problem=problems.problems.get(f.name, "")) for f in draft.fields]
+        fields = problems.beside(draft.fields)
         draft = replace(draft, fields=fields, problem="see the fields below")
         return _page(request, desk, draft, HTTPStatus.UNPROCESSABLE_ENTITY)
     except ChangedMeanwhile as error:

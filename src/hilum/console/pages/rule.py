@@ -1,7 +1,7 @@
 """The pages of one rule: it is edited as a form or as text, added or removed, and tried before."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -53,7 +53,7 @@ class RuleDraft:
     after: str = ""
     problem: str = ""
     trials: list[StudyTrial] | None = None
-    based_on: str = field(default="")
+    based_on: str = ""
 
     @property
     def title(self) -> str:
@@ -112,7 +112,7 @@ def _change(request: Request, desk: Desk, visitor: Visitor, sent: FormData, name
         require_same(draft.before, draft.based_on)
         version = save(request, desk, visitor, draft.before, draft.after, draft.why)
     except FieldProblems as problems:
-        fields = [replace(f, problem=problems.problems.get(f.name, "")) for f in draft.fields]
+        fields = problems.beside(draft.fields)
         return _page(request, desk, replace(draft, fields=fields, problem="See the fields below."))
     except ChangedMeanwhile as error:
         draft = replace(draft, problem=str(error), based_on=draft.before.digest)
