@@ -54,7 +54,7 @@ def module(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
 def traceback(desk: OurDesk, visitor: OurVisitor, name: str, workitem: str) -> PlainTextResponse:
     """What the module raised, line by line; it may hold values of the images."""
     item = desk.records.workitems.get(workitem)
-    text = _traceback(desk, workitem) if item and item.module == name else ""
+    text = _traceback(desk, item.id) if item and item.module == name else ""
     if not item or not text:
         raise HTTPException(404, "no traceback of this analysis is here")
     about = AuditedObject.workitem(item.id, item.study_uid)
@@ -99,11 +99,8 @@ def _in_words(value: object) -> str:
 
 
 def _traceback(desk: Desk, workitem: str) -> str:
-    """What was kept of a failure; "" if nothing was, or it was removed."""
-    item = desk.records.workitems.get(workitem)
-    if item is None:  # so `workitem` is no path either
-        return ""
+    """What was kept of the failure of a known workitem; "" if nothing was, or it was removed."""
     try:
-        return (desk.site.data / "results" / item.id / TRACEBACK).read_text(errors="replace")
+        return (desk.site.data / "results" / workitem / TRACEBACK).read_text(errors="replace")
     except OSError:
         return ""
