@@ -101,8 +101,7 @@ def _assess(
     from hilum.cli.audited import audited
     from hilum.people.accounts import identity_of
 
-    listed = records.search.at(records.identifiers.addresses([item.study_uid])[item.study_uid])
-    assert listed, "every study has a line"
+    listed = records.search.of([item.study_uid])[item.study_uid]
     of = AuditedObject.workitem(item.id, item.study_uid)
     with audited(site, AuditedAct.ASSESS, of, decision, listed.patient_id):
         reader = _reader_here(site)
