@@ -19,6 +19,7 @@ from hilum.cli.app import (
     say,
     site_and_records,
 )
+from hilum.cli.finding import FROM_INPUT
 from hilum.errors import HilumError
 from hilum.records.states import AssessmentDecision
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from hilum.records import Records
     from hilum.records.assessed import Assessment
     from hilum.records.models import Workitem
-
-FROM_INPUT = "-"
 
 
 @app.command()
