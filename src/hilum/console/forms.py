@@ -62,10 +62,6 @@ class FieldProblems(Exception):  # noqa: N818
         super().__init__("; ".join(f"{name}: {text}" for name, text in problems.items()))
         self.problems = problems
 
-    def beside(self, fields: Iterable[FormField]) -> list[FormField]:
-        """The fields, each with what is wrong with it."""
-        return [replace(one, problem=self.problems.get(one.name, "")) for one in fields]
-
 
 def fields_of(
     settings: type[Settings],
