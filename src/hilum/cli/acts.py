@@ -3,7 +3,7 @@
 import math
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -12,6 +12,10 @@ from hilum.cli.app import DEFAULT_CONFIG, Config, app, out, say, site_and_record
 from hilum.records.states import RequestAction
 from hilum.terminal import progress_of_steps
 from hilum.wording import counted
+
+if TYPE_CHECKING:
+    from hilum.config.site import Site
+    from hilum.records import Records
 
 GOES_ON = (RequestAction.RELEASE, RequestAction.RESEND, RequestAction.RETRY)  # after the answer
 
@@ -35,14 +39,14 @@ def release(
     """Send again what was parked, after you have removed the cause: everything, or one workitem."""
     from hilum.asking import workitem_meant
 
-    records = site_and_records(config)[1]
+    site, records = site_and_records(config)
     if workitem:
         ids = [workitem_meant(records, workitem, RequestAction.RELEASE)]
     else:
         ids = records.deliveries.parked(destination)
     if not ids:
         say.print("nothing is parked")
-    _request(RequestAction.RELEASE, ids, config)
+    _request(site, records, RequestAction.RELEASE, ids)
 
 
 @app.command()
@@ -76,7 +80,7 @@ def resend(
         say.print(f"nothing had arrived at {to} in this time, so it was not asked")
     elif not to_send:
         say.print(f"{to} lacks nothing that is here")
-    all_done = dry_run or _ask_for_all(RequestAction.RESEND, to_send, config, to)
+    all_done = dry_run or _ask_for_all(site, records, RequestAction.RESEND, to_send, to)
     raise typer.Exit(0 if all_done and len(to_send) == len(found) else 1)
 
 
@@ -91,16 +95,14 @@ def retry(
     """
     from hilum.asking import to_be_tried_again
 
-    _request(RequestAction.RETRY, to_be_tried_again(site_and_records(config)[1], workitem), config)
+    site, records = site_and_records(config)
+    _request(site, records, RequestAction.RETRY, to_be_tried_again(records, workitem))
 
 
 @app.command()
 def cancel(workitem: WorkitemName, config: Config = DEFAULT_CONFIG) -> None:
     """Stop an analysis that waits or runs, or a delivery that was not made yet."""
-    from hilum.asking import workitem_meant
-
-    asked = RequestAction.CANCEL
-    _request(asked, [workitem_meant(site_and_records(config)[1], workitem, asked)], config)
+    _request_one(RequestAction.CANCEL, workitem, config)
 
 
 @app.command()
@@ -112,22 +114,29 @@ def withdraw(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Take a delivered result back: a rejection note goes wherever the result went."""
+    _request_one(RequestAction.WITHDRAW, workitem, config, reason)
+
+
+def _request_one(action: RequestAction, workitem: str, config: Path, reason: str = "") -> None:
     from hilum.asking import workitem_meant
 
-    asked = RequestAction.WITHDRAW
-    _request(asked, [workitem_meant(site_and_records(config)[1], workitem, asked)], config, reason)
+    site, records = site_and_records(config)
+    _request(site, records, action, [workitem_meant(records, workitem, action)], reason)
 
 
-def _request(action: RequestAction, workitems: list[str], config: Path, reason: str = "") -> None:
-    raise typer.Exit(0 if _ask_for_all(action, workitems, config, reason) else 1)
+def _request(
+    site: "Site", records: "Records", action: RequestAction, workitems: list[str], reason: str = ""
+) -> None:
+    raise typer.Exit(0 if _ask_for_all(site, records, action, workitems, reason) else 1)
 
 
-def _ask_for_all(action: RequestAction, workitems: list[str], config: Path, reason: str) -> bool:
+def _ask_for_all(
+    site: "Site", records: "Records", action: RequestAction, workitems: list[str], reason: str
+) -> bool:
     """Ask the gateway for the same with each of `workitems`, ids; whether it did all."""
     from hilum.asking import NOTED, PATIENCE
     from hilum.cli.audited import ask_on_record
 
-    site, records = site_and_records(config)
     all_done = True
     patience = PATIENCE
     studies: set[str] = set()

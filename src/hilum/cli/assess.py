@@ -19,6 +19,7 @@ from hilum.cli.app import (
     say,
     site_and_records,
 )
+from hilum.cli.finding import FROM_INPUT
 from hilum.errors import HilumError
 from hilum.records.states import AssessmentDecision
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from hilum.records import Records
     from hilum.records.assessed import Assessment
     from hilum.records.models import Workitem
-
-FROM_INPUT = "-"
 
 
 @app.command()
@@ -101,8 +100,7 @@ def _assess(
     from hilum.cli.audited import audited
     from hilum.people.accounts import identity_of
 
-    listed = records.search.at(records.identifiers.addresses([item.study_uid])[item.study_uid])
-    assert listed, "every study has a line"
+    listed = records.search.of([item.study_uid])[item.study_uid]
     of = AuditedObject.workitem(item.id, item.study_uid)
     with audited(site, AuditedAct.ASSESS, of, decision, listed.patient_id):
         reader = _reader_here(site)

@@ -1,6 +1,5 @@
 """Commands that need no running Hilum: analyse a folder, send, echo."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,19 +26,12 @@ TlsKey = Annotated[Path | None, typer.Option("--tls-key", help="The key of our c
 NOT_APPLICABLE = 3  # exit status; 2 is that of wrong words on the command line
 
 
-def _patterns(pairs: Iterable[str]) -> dict[str, str]:
-    """What the series are called: each of `pairs` is KEYWORD=REGEX."""
+def _pairs(option: str, given: list[str] | None, form: str) -> dict[str, str]:
+    """What was given with `option`, each as NAME=VALUE; `form` says that, with an example."""
+    pairs = given or []
     for pair in pairs:
         if "=" not in pair:
-            raise HilumError(f"--series {pair}: give KEYWORD=REGEX, such as SeriesDescription=T1")
-    return dict(pair.split("=", 1) for pair in pairs)
-
-
-def _parameters(pairs: Iterable[str]) -> dict[str, str]:
-    """What the module's parameters are: each of `pairs` is NAME=VALUE."""
-    for pair in pairs:
-        if "=" not in pair:
-            raise HilumError(f"--parameter {pair}: give NAME=VALUE, such as threshold=0.4")
+            raise HilumError(f"{option} {pair}: give {form}")
     return dict(pair.split("=", 1) for pair in pairs)
 
 
@@ -75,8 +67,8 @@ def run(
     from hilum.offline import analyse_folder
 
     _require(folder)
-    patterns = _patterns(series or [])
-    parameters = _parameters(parameter or [])
+    patterns = _pairs("--series", series, "KEYWORD=REGEX, such as SeriesDescription=T1")
+    parameters = _pairs("--parameter", parameter, "NAME=VALUE, such as threshold=0.4")
     with progress_of_steps(say) as progress:
         reports = analyse_folder(
             module, folder, output, patterns, models, progress, tilt, parameters

@@ -17,13 +17,13 @@ from hilum.cli.app import (
     print_json,
     site_and_records,
 )
+from hilum.cli.finding import FROM_INPUT
 from hilum.wording import sentence
 
 if TYPE_CHECKING:
     from hilum.why.archives import ArchiveAnswer
     from hilum.why.explanation import Explanation
 
-FROM_INPUT = "-"
 MOST_OTHERS = 5
 
 

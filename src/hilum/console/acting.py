@@ -11,10 +11,11 @@ from hilum.asking import answer_to, request, said
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, ObjectType
 from hilum.console.acts import OF_STUDY, StudyAct, acts_on, called
 from hilum.console.desk import Desk
+from hilum.console.looking import study_at
 from hilum.people.visitor import Visitor
 from hilum.records import views
 from hilum.records.listed import ListedStudy
-from hilum.records.models import Wish
+from hilum.records.models import Request, Wish
 from hilum.records.states import RequestAction
 from hilum.records.views import WorkitemView
 from hilum.why.archives import archives_of
@@ -114,9 +115,7 @@ def ask_at(
     HTTPException
         404: there is no such study or workitem; 409: not in this state; 422: something is missing.
     """
-    study = desk.records.search.at(address)
-    if study is None:
-        raise HTTPException(404, "there is no study at this address")
+    study = study_at(desk, address)
     item = None
     if (act := called(OF_STUDY, wanted.action)) is None:
         items = views.study(desk.records, study.study_uid).workitems
@@ -160,6 +159,17 @@ def fetch_from(desk: Desk, visitor: Visitor, archive: str, wanted: str) -> int:
     desk.auditor.note(AuditedAct.FETCH, visitor, about, reason=f"study {wanted}")
     action, wish = RequestAction.FETCH, Wish(archive=archive)
     return request(desk.records, desk.site.data, action, "", wanted, wish=wish)
+
+
+def fetch_asked(desk: Desk, number: int) -> Request:
+    """The request `number`, by which somebody had a study fetched; 404 if there is none."""
+    try:
+        asked = desk.records.requests.one(number)
+    except LookupError:
+        asked = None
+    if asked is None or asked.action is not RequestAction.FETCH:
+        raise HTTPException(404, "nothing was fetched under this number")
+    return asked
 
 
 def fetched_from(desk: Desk) -> list[str]:

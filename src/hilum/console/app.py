@@ -84,6 +84,7 @@ def application(
     uploads = Uploads(site.data, Admission(records, auditor, Inbox(site.data)))
     shared = (Rendering(menu), everybody, auditor, uploads)
     made.state.desk = Desk(site, records, tuple(installed), cards, needs, *shared, file)
+    made.state.streams = {}  # of changes, by name
     mishaps.add_to(made)
     for endpoints in parts:
         endpoints.add_to(made)

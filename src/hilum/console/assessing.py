@@ -13,6 +13,7 @@ from fastapi import HTTPException
 from hilum.assessing import MayBeAssessed, fault_in, objection_to
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome
 from hilum.console.desk import Desk
+from hilum.console.looking import study_at
 from hilum.people.visitor import Visitor
 from hilum.records import Records
 from hilum.records.assessed import Assessment, last_of_each, standing_with
@@ -71,9 +72,7 @@ def assess_at(
     AuditUnavailable
         It cannot be written down, so it is not done.
     """
-    study = desk.records.search.at(address)
-    if study is None:
-        raise HTTPException(404, "there is no study at this address")
+    study = study_at(desk, address)
     item = desk.records.workitems.get(workitem)
     if item is None or item.study_uid != study.study_uid:
         raise HTTPException(404, "this study has no such workitem")

@@ -26,7 +26,6 @@ FieldShape = Literal[
 LONGEST = 10_000  # characters of one field
 Choices = Mapping[str, Collection[str]]
 NO_CHOICES: Choices = {}
-NO_PROBLEMS: Mapping[str, str] = {}
 
 
 async def _sent(request: Request) -> FormData:
@@ -68,14 +67,13 @@ def fields_of(
     settings: type[Settings],
     values: Mapping[str, Any],
     choices: Choices = NO_CHOICES,
-    problems: Mapping[str, str] = NO_PROBLEMS,
 ) -> list[FormField]:
     """The fields for `settings`, filled with `values` as they stand in hilum.toml.
 
     `choices` are by the name of the setting, where one or several of a list are meant.
     """
     return [
-        _field(name, field, _at(values, name), choices.get(name), problems.get(name, ""))
+        _field(name, field, _at(values, name), choices.get(name))
         for name, field in _settings(settings)
     ]
 
@@ -153,9 +151,7 @@ def _settings(settings: type[Settings], within: str = "") -> Iterator[tuple[str,
             yield name, field
 
 
-def _field(
-    name: str, field: FieldInfo, value: Any, choices: Collection[str] | None, problem: str
-) -> FormField:
+def _field(name: str, field: FieldInfo, value: Any, choices: Collection[str] | None) -> FormField:
     shape = _shape(name, field, choices is not None)
     made = FormField(
         name,
@@ -163,7 +159,6 @@ def _field(
         field.description or "",
         required=field.is_required(),
         usual="" if field.is_required() or shape == "secret" else _text(shape, _usual(field)),
-        problem=problem,
     )
     if shape == "secret":
         return made

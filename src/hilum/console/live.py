@@ -5,6 +5,13 @@ No look is made while nobody listens. What changed is not said: pages ask again 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+
+from hilum.console.guard import still_admitted
+from hilum.people.roles import Permission
 
 LOOK_SECONDS = 1.0
 ALIVE_SECONDS = 5.0  # between two signs of life
@@ -67,3 +74,17 @@ class ChangeStream:
     def _tell(self, value: str | None) -> None:
         for listener in self._listeners:
             listener.put_nowait(value)
+
+
+def stream_to(
+    request: Request, name: str, look: Callable[[], Awaitable[str]], permission: Permission
+) -> StreamingResponse:
+    """Tell whoever asks of each new value of `look`, for as long as they have `permission`.
+
+    All who ask for the stream called `name` share its looks.
+    """
+    streams: dict[str, ChangeStream] = request.app.state.streams
+    changes = streams.setdefault(name, ChangeStream(look))
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    stream = changes.stream(partial(still_admitted, request, permission))
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)

@@ -1,14 +1,36 @@
-"""Notes in the audit trail who signs in, who tries to, and who signs out."""
+"""Notes in the audit trail who signs in and out, and who does what, before it is done."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from anyio import to_thread
 from fastapi import Request
 
-from hilum.audit import Actor, AuditedAct, AuditOutcome, Origin
+from hilum.audit import Actor, AuditedAct, AuditedObject, AuditOutcome, Origin
 from hilum.console.desk import Desk
 from hilum.console.guard import address_of_browser
+from hilum.errors import HilumError
 from hilum.people.visitor import Visitor
+
+
+@contextmanager
+def on_record(
+    desk: Desk, visitor: Visitor, act: AuditedAct, about: AuditedObject, reason: str
+) -> Iterator[None]:
+    """What is inside is done only if it is on record; an error of ours inside is, too.
+
+    Raises
+    ------
+    AuditUnavailable
+        It cannot be written down, so it is not done.
+    """
+    desk.auditor.note(act, visitor, about, reason=reason)
+    try:
+        yield
+    except HilumError as error:
+        desk.auditor.note(act, visitor, about, reason=str(error), outcome=AuditOutcome.FAILED)
+        raise
 
 
 async def note_login(

@@ -1,14 +1,20 @@
 """Pause something, or let it go on, after it is on record who wants it."""
 
 import time
+from typing import Annotated
+
+from fastapi import Form
 
 from hilum import pausing
-from hilum.audit import AuditedAct, AuditOutcome
+from hilum.audit import AuditedAct
 from hilum.console.desk import Desk
-from hilum.errors import HilumError
+from hilum.console.mishaps import told_as
+from hilum.console.noting import on_record
 from hilum.people.visitor import Visitor
 from hilum.records.models import NotedPause
 from hilum.records.states import PausedKind
+
+PauseReason = Annotated[str, Form(max_length=2 * pausing.LONGEST_REASON)]
 
 
 def begin_pause(desk: Desk, visitor: Visitor, kind: PausedKind, name: str, reason: str) -> str:
@@ -16,21 +22,17 @@ def begin_pause(desk: Desk, visitor: Visitor, kind: PausedKind, name: str, reaso
 
     Raises
     ------
-    HilumError
-        The reason is missing, or it is paused already.
+    HTTPException
+        409: the reason is missing, or it is paused already.
     AuditUnavailable
         It cannot be written down, so it is not done.
     """
-    why = pausing.reason_of(reason)
     about = pausing.audited_object(kind, name)
-    desk.auditor.note(AuditedAct.PAUSED, visitor, about, reason=why)
-    try:
-        new = NotedPause(kind, name, time.time(), visitor.name, why)
-        return pausing.pause(desk.site, desk.records, new)
-    except HilumError as error:
-        failed = (str(error), AuditOutcome.FAILED)
-        desk.auditor.note(AuditedAct.PAUSED, visitor, about, "", *failed)
-        raise
+    with told_as(409):
+        why = pausing.reason_of(reason)
+        with on_record(desk, visitor, AuditedAct.PAUSED, about, why):
+            new = NotedPause(kind, name, time.time(), visitor.name, why)
+            return pausing.pause(desk.site, desk.records, new)
 
 
 def end_pause(desk: Desk, visitor: Visitor, kind: PausedKind, name: str) -> str:
@@ -38,16 +40,11 @@ def end_pause(desk: Desk, visitor: Visitor, kind: PausedKind, name: str) -> str:
 
     Raises
     ------
-    HilumError
-        It is not paused.
+    HTTPException
+        409: it is not paused.
     AuditUnavailable
         It cannot be written down, so it is not done.
     """
     about = pausing.audited_object(kind, name)
-    desk.auditor.note(AuditedAct.RESUMED, visitor, about)
-    try:
+    with told_as(409), on_record(desk, visitor, AuditedAct.RESUMED, about, ""):
         return pausing.resume(desk.site, desk.records, kind, name)
-    except HilumError as error:
-        failed = (str(error), AuditOutcome.FAILED)
-        desk.auditor.note(AuditedAct.RESUMED, visitor, about, "", *failed)
-        raise

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hilum.audit import AuditedAct, AuditOutcome
+from hilum.audit import AuditedAct
 from hilum.audit.entry import AuditedObject, ObjectType
 from hilum.console.desk import Desk
+from hilum.console.noting import on_record
 from hilum.errors import HilumError
 from hilum.people.accounts import Person, identity_of
 from hilum.people.roles import UserRole
@@ -70,12 +71,6 @@ class Peopling:
             raise HilumError(OWN)
 
     def _noted(self, name: str, reason: str, work: Callable[[], Returned]) -> Returned:
-        what = AuditedObject(ObjectType.PERSON, name)
-        note = self.desk.auditor.note
-        done = (AuditedAct.PEOPLE_CHANGED, self.visitor, what, "")
-        note(*done, reason)
-        try:
+        about = AuditedObject(ObjectType.PERSON, name)
+        with on_record(self.desk, self.visitor, AuditedAct.PEOPLE_CHANGED, about, reason):
             return work()
-        except HilumError as error:
-            note(*done, str(error), AuditOutcome.FAILED)
-            raise

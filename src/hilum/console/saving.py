@@ -69,15 +69,12 @@ def save(
     file = file_of(desk)
     if after == before.text:
         raise ConfigurationError("nothing is changed by this")
-    done = (
-        AuditedAct.SETTINGS_CHANGED,
-        visitor,
-        AuditedObject(ObjectType.SETTINGS, file.path.name),
-    )
+    about = AuditedObject(ObjectType.SETTINGS, file.path.name)
+    done = (AuditedAct.SETTINGS_CHANGED, visitor, about)
     told = "\n".join(filter(None, (why, *difference(before.text, after))))
     desk.auditor.note(*done, reason=told)
     try:
-        site = file.replace(before, after, partial(_check, desk))
+        site = file.replace(before, after, partial(check_change, desk.site, has_console=True))
     except HilumError as error:
         desk.auditor.note(*done, reason=masked(str(error)), outcome=AuditOutcome.FAILED)
         raise
@@ -93,7 +90,3 @@ def require_same(now: SettingsText, based_on: str) -> None:
             f"{now.file.path.name} was changed meanwhile by somebody else: nothing of yours was "
             "saved. The difference below is to what it says now; save again if it is right"
         )
-
-
-def _check(desk: Desk, site: Site) -> None:
-    check_change(desk.site, site, has_console=True)

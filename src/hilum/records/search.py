@@ -1,7 +1,7 @@
 """Studies are found by what their images say and by how they stand: all in one table."""
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -96,6 +96,11 @@ class SearchRecords:
         """The study with the address `place`, if there is one."""
         found = read(self._database, ListedStudy, _LINES.where(address.address == place))
         return found[0] if found else None
+
+    def of(self, study_uids: Iterable[str]) -> dict[str, ListedStudy]:
+        """Several studies, by their UIDs."""
+        found = read(self._database, ListedStudy, _LINES.where(line.study_uid.in_(study_uids)))
+        return {one.study_uid: one for one in found}
 
     def page(self, query: StudyQuery, total: int, skip: int, most: int) -> list[ListedStudy]:
         """The `most` that follow the first `skip` of the `total` ones that are found.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Body, HTTPException
+from fastapi import Body
 
 from hilum.console.acting import WantedAct, ask_at
 from hilum.console.acts import OF_STUDY, acts_on
@@ -11,6 +11,7 @@ from hilum.console.api import V1
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
 from hilum.console.guard import OurVisitor
+from hilum.console.looking import study_at
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.states import RequestAction, WorkitemState
@@ -45,12 +46,10 @@ class OfferedAct:
 @endpoints.get(f"{V1}/studies/{{address}}/acts", Permission.ACT)
 def list_acts(desk: OurDesk, address: str) -> list[OfferedAct]:
     """What can be done with the study at this address, and with its workitems."""
-    listed = desk.records.search.at(address)
-    if listed is None:
-        raise HTTPException(404, "there is no study at this address")
+    study = study_at(desk, address)
     items = [
         OfferedAct(item.id, item.module, item.state, tuple(a.action for a in acts_on(item)))
-        for item in views.study(desk.records, listed.study_uid).workitems
+        for item in views.study(desk.records, study.study_uid).workitems
         if item.superseded_by is None
     ]
     return [OfferedAct("", "", None, tuple(act.action for act in OF_STUDY)), *items]

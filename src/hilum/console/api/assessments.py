@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Body, HTTPException
+from fastapi import Body
 
-from hilum.audit import AuditedAct, AuditedObject
 from hilum.console.api import V1
 from hilum.console.assessing import assess_at, readings_of
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
 from hilum.console.guard import OurVisitor
+from hilum.console.looking import note_look, study_at
 from hilum.people.roles import Permission
 from hilum.records.assessed import Assessment
 from hilum.records.states import AssessmentDecision, AssessmentStanding
@@ -43,11 +43,8 @@ class AssessedWorkitem:
 @endpoints.get(f"{V1}/studies/{{address}}/assessments", Permission.SEE_PATIENTS)
 def list_assessments(desk: OurDesk, visitor: OurVisitor, address: str) -> list[AssessedWorkitem]:
     """What readers said of each result of the study at this address, older versions included."""
-    study = desk.records.search.at(address)
-    if study is None:
-        raise HTTPException(404, "there is no study at this address")
-    of = AuditedObject.study(study.study_uid)
-    desk.auditor.note(AuditedAct.OPENED, visitor, of, study.patient_id)
+    study = study_at(desk, address)
+    note_look(desk, visitor, study)
     items = desk.records.workitems.outlines_of([study.study_uid])
     readings = readings_of(desk.records, items)
     return [

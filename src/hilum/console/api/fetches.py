@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import HTTPException
 from pydantic import BaseModel, StringConstraints
 
-from hilum.console.acting import RequestNumber, fetch_from
+from hilum.console.acting import RequestNumber, fetch_asked, fetch_from
 from hilum.console.api import V1
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
 from hilum.console.guard import OurVisitor
 from hilum.people.roles import Permission
 from hilum.records.models import Request
-from hilum.records.states import RequestAction
 from hilum.why.question import LONGEST
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
@@ -50,13 +48,7 @@ def fetch(desk: OurDesk, visitor: OurVisitor, wanted: WantedStudy) -> FetchProgr
 @endpoints.get(f"{V1}/fetches/{{number}}", Permission.ACT)
 def progress(desk: OurDesk, number: RequestNumber) -> FetchProgress:
     """How far it is."""
-    try:
-        asked = desk.records.requests.one(number)
-    except LookupError:
-        asked = None
-    if asked is None or asked.action is not RequestAction.FETCH:
-        raise HTTPException(404, "nothing was fetched under this number")
-    return _shown(asked)
+    return _shown(fetch_asked(desk, number))
 
 
 def _shown(asked: Request) -> FetchProgress:

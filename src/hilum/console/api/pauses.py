@@ -49,12 +49,10 @@ def pause(desk: OurDesk, visitor: OurVisitor, wanted: Annotated[WantedPause, Bod
             require_module(wanted.name, {module.name for module in desk.modules})
         else:
             kind_called(desk.site, wanted.name, wanted.kind)
-    with told_as(409):
-        return PauseReply(begin_pause(desk, visitor, wanted.kind, wanted.name, wanted.reason))
+    return PauseReply(begin_pause(desk, visitor, wanted.kind, wanted.name, wanted.reason))
 
 
 @endpoints.delete(f"{V1}/pauses/{{kind}}/{{name}}", Permission.ACT)
 def resume(desk: OurDesk, visitor: OurVisitor, kind: PausedKind, name: str) -> PauseReply:
     """Let it go on."""
-    with told_as(409):
-        return PauseReply(end_pause(desk, visitor, kind, name))
+    return PauseReply(end_pause(desk, visitor, kind, name))

@@ -11,8 +11,7 @@ from hilum.console.acting import ask_for_each
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
-from hilum.console.mishaps import told_as
-from hilum.console.pausing import begin_pause, end_pause
+from hilum.console.pausing import PauseReason, begin_pause, end_pause
 from hilum.destinations import checks_of
 from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
@@ -23,13 +22,10 @@ from hilum.wording import counted
 MOST_LISTED = 50
 MOST_AT_ONCE = 500  # results of one act
 
-endpoints = pages()
-
-PauseReason = Annotated[str, Form(max_length=2 * LONGEST_REASON)]
-
-
 # What can be asked for of everything that is parked there, or waits for its next attempt.
 ACTS = (RequestAction.RELEASE, RequestAction.RETRY)
+
+endpoints = pages()
 
 
 @endpoints.get("/network/destinations/{name}", Permission.LOOK, response_class=HTMLResponse)
@@ -51,8 +47,7 @@ def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
 def pause(desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = "") -> Response:
     """Send nothing there until it is resumed."""
     _settings(desk, name)
-    with told_as(409):
-        begin_pause(desk, visitor, PausedKind.DESTINATION, name, reason)
+    begin_pause(desk, visitor, PausedKind.DESTINATION, name, reason)
     return RedirectResponse(f"/network/destinations/{name}", 303)
 
 
@@ -60,8 +55,7 @@ def pause(desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = "
 def resume(desk: OurDesk, visitor: OurVisitor, name: str) -> Response:
     """Let it go on."""
     _settings(desk, name)
-    with told_as(409):
-        end_pause(desk, visitor, PausedKind.DESTINATION, name)
+    end_pause(desk, visitor, PausedKind.DESTINATION, name)
     return RedirectResponse(f"/network/destinations/{name}", 303)
 
 

@@ -2,15 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import Form, HTTPException, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from hilum.console.acting import RequestNumber, fetch_from
+from hilum.console.acting import RequestNumber, fetch_asked, fetch_from
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.people.roles import Permission
-from hilum.records.states import RequestAction
 from hilum.why.question import LONGEST
 
 endpoints = pages()
@@ -31,12 +30,7 @@ def fetch(
 @endpoints.get("/fetches/{number}", Permission.ACT, response_class=HTMLResponse)
 def progress(request: Request, desk: OurDesk, number: RequestNumber) -> HTMLResponse:
     """How far it is; the page asks again until it is answered."""
-    try:
-        asked = desk.records.requests.one(number)
-    except LookupError:
-        asked = None
-    if asked is None or asked.action is not RequestAction.FETCH:
-        raise HTTPException(404, "nothing was fetched under this number")
+    asked = fetch_asked(desk, number)
     addresses = desk.records.identifiers.addresses([asked.study_uid])
     address = addresses.get(asked.study_uid, "")
     return desk.rendering.page(request, "fetch.html", asked=asked, address=address)

@@ -8,8 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
-from hilum.console.guard import still_admitted
-from hilum.console.live import ChangeStream
+from hilum.console.live import stream_to
 from hilum.hints import gateway_address, is_abandoned
 from hilum.people.roles import Permission
 
@@ -21,13 +20,8 @@ endpoints = pages()
 @endpoints.get("/live", Permission.LOOK)
 async def live(request: Request, desk: OurDesk) -> StreamingResponse:
     """Server-sent events; each has a new value when something changed."""
-    changes = getattr(request.app.state, "changes", None)
-    if changes is None:
-        look = partial(desk.patience.answer_of, partial(_mark, desk))
-        changes = request.app.state.changes = ChangeStream(look)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    stream = changes.stream(partial(still_admitted, request, Permission.LOOK))
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+    look = partial(desk.patience.answer_of, partial(_mark, desk))
+    return stream_to(request, "changes", look, Permission.LOOK)
 
 
 def _mark(desk: Desk) -> str:

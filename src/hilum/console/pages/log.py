@@ -14,8 +14,7 @@ from pydantic import BaseModel, Field
 from hilum.console import log_files
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
-from hilum.console.guard import still_admitted
-from hilum.console.live import ChangeStream
+from hilum.console.live import stream_to
 from hilum.console.log_files import NEVER, LogFilter, LogLevel
 from hilum.people.roles import Permission
 
@@ -64,13 +63,8 @@ def download(desk: OurDesk, chosen: Chosen) -> StreamingResponse:
 @endpoints.get("/log/live", Permission.ACT)
 async def live(request: Request, desk: OurDesk) -> StreamingResponse:
     """Server-sent events; each has a new value when the log has grown."""
-    growth = getattr(request.app.state, "log_growth", None)
-    if growth is None:
-        look = partial(to_thread.run_sync, log_files.mark, desk.site.data)
-        growth = request.app.state.log_growth = ChangeStream(look)
-    stream = growth.stream(partial(still_admitted, request, Permission.ACT))
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+    look = partial(to_thread.run_sync, log_files.mark, desk.site.data)
+    return stream_to(request, "log", look, Permission.ACT)
 
 
 def _wanted(desk: Desk, chosen: ChosenLines) -> LogFilter:

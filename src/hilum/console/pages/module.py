@@ -1,9 +1,8 @@
 """The page of one module: its limits, what it did, how it failed, its versions, its card."""
 
 import time
-from typing import Annotated
 
-from fastapi import Form, HTTPException, Request
+from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from hilum.audit import AuditedAct, AuditedObject
@@ -12,9 +11,8 @@ from hilum.console.cards import card_of
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
-from hilum.console.mishaps import told_as
 from hilum.console.needs import needs_in_words
-from hilum.console.pausing import begin_pause, end_pause
+from hilum.console.pausing import PauseReason, begin_pause, end_pause
 from hilum.hosts.scratch import TRACEBACK
 from hilum.module import ModuleFacts
 from hilum.pausing import LONGEST_REASON
@@ -25,8 +23,6 @@ from hilum.records.states import PausedKind, WorkitemState
 LONGEST_TRACEBACK = 50_000  # characters; its end says what was raised
 
 endpoints = pages()
-
-PauseReason = Annotated[str, Form(max_length=2 * LONGEST_REASON)]
 
 
 @endpoints.get("/modules/{name}", Permission.LOOK, response_class=HTMLResponse)
@@ -58,7 +54,7 @@ def module(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
 def traceback(desk: OurDesk, visitor: OurVisitor, name: str, workitem: str) -> PlainTextResponse:
     """What the module raised, line by line; it may hold values of the images."""
     item = desk.records.workitems.get(workitem)
-    text = _traceback(desk, workitem) if item and item.module == name else ""
+    text = _traceback(desk, item.id) if item and item.module == name else ""
     if not item or not text:
         raise HTTPException(404, "no traceback of this analysis is here")
     about = AuditedObject.workitem(item.id, item.study_uid)
@@ -71,8 +67,7 @@ def traceback(desk: OurDesk, visitor: OurVisitor, name: str, workitem: str) -> P
 def disable(desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = "") -> Response:
     """Begin no analysis by it until it is enabled."""
     _facts(desk, name)
-    with told_as(409):
-        begin_pause(desk, visitor, PausedKind.MODULE, name, reason)
+    begin_pause(desk, visitor, PausedKind.MODULE, name, reason)
     return RedirectResponse(f"/modules/{name}", 303)
 
 
@@ -80,8 +75,7 @@ def disable(desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason =
 def enable(desk: OurDesk, visitor: OurVisitor, name: str) -> Response:
     """Let it go on."""
     _facts(desk, name)
-    with told_as(409):
-        end_pause(desk, visitor, PausedKind.MODULE, name)
+    end_pause(desk, visitor, PausedKind.MODULE, name)
     return RedirectResponse(f"/modules/{name}", 303)
 
 
@@ -105,11 +99,8 @@ def _in_words(value: object) -> str:
 
 
 def _traceback(desk: Desk, workitem: str) -> str:
-    """What was kept of a failure; "" if nothing was, or it was removed."""
-    item = desk.records.workitems.get(workitem)
-    if item is None:  # so `workitem` is no path either
-        return ""
+    """What was kept of the failure of a known workitem; "" if nothing was, or it was removed."""
     try:
-        return (desk.site.data / "results" / item.id / TRACEBACK).read_text(errors="replace")
+        return (desk.site.data / "results" / workitem / TRACEBACK).read_text(errors="replace")
     except OSError:
         return ""

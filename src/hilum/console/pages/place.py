@@ -16,8 +16,8 @@ from starlette.datastructures import FormData
 from hilum.answers import Checked
 from hilum.config.editing import added, changed, removed
 from hilum.config.fields import Settings
-from hilum.config.file import ChangedMeanwhile, SettingsText
 from hilum.console.desk import Desk, OurDesk
+from hilum.console.drafts import EntryDraft
 from hilum.console.endpoints import pages
 from hilum.console.forms import FieldProblems, FormField, SentForm, fields_of, refilled, values_of
 from hilum.console.guard import OurVisitor
@@ -26,7 +26,6 @@ from hilum.console.places import NetworkPlace, entry_in, settings_class, tests_o
 from hilum.console.saving import (
     LONGEST_REASON,
     checked,
-    difference,
     file_of,
     require_same,
     save,
@@ -42,25 +41,17 @@ OF_ITS_KIND = "kind"  # chosen before, and never changed: another kind is anothe
 endpoints = pages()
 
 
-@dataclass(frozen=True)
-class PlaceDraft:
-    """A place that somebody is at: its name ("" for a new one), and what it is to become.
+@dataclass(frozen=True, kw_only=True)
+class PlaceDraft(EntryDraft):
+    """A place that somebody is at.
 
-    `before` is the settings file as it is now, `values` the entry in it, `after` the whole file as
-    it would be. `checks` are what a test of the new settings found.
+    `values` is the entry as it is now. `checks` are what a test of the new settings found.
     """
 
     place: NetworkPlace
     kind: str
-    name: str
     settings: type[Settings]
-    before: SettingsText
     values: dict[str, Any]
-    fields: list[FormField]
-    based_on: str
-    why: str = ""
-    after: str = ""
-    problem: str = ""
     checks: tuple[Checked, ...] = ()
 
     @property
@@ -73,7 +64,7 @@ class PlaceDraft:
     @property
     def help(self) -> str:
         """What such a place is, in one sentence."""
-        return (getdoc(self.settings) or "").partition("\n\n")[0]
+        return _help(self.settings)
 
     @property
     def main(self) -> list[FormField]:
@@ -94,11 +85,6 @@ class PlaceDraft:
         return "." in one.name or one.name in self.place.shared.model_fields
 
     @property
-    def difference(self) -> list[str]:
-        """What it changes in the file."""
-        return difference(self.before.text, self.after) if self.after else []
-
-    @property
     def has_failed(self) -> bool:
         """Whether its test found something wrong."""
         return not all(check.good for check in self.checks)
@@ -108,10 +94,7 @@ class PlaceDraft:
 def kinds(request: Request, desk: OurDesk) -> HTMLResponse:
     """What can be added, by kind."""
     offered = {
-        place: {
-            name: (getdoc(kind.settings) or "").partition("\n\n")[0]
-            for name, kind in place.kinds.usable().items()
-        }
+        place: {name: _help(kind.settings) for name, kind in place.kinds.usable().items()}
         for place in NetworkPlace
     }
     return desk.rendering.page(request, "kinds.html", offered=offered, fixed=why_fixed(desk))
@@ -159,6 +142,11 @@ def change(
     return _change(request, desk, visitor, sent, _known(desk, place, name))
 
 
+def _help(settings: type[Settings]) -> str:
+    """What a place with these settings is, in one sentence."""
+    return (getdoc(settings) or "").partition("\n\n")[0]
+
+
 def _new(desk: Desk, place: NetworkPlace, kind: str) -> PlaceDraft:
     return _draft(desk, place, kind, "", {})
 
@@ -179,17 +167,22 @@ def _draft(
     shown = [
         field for field in fields_of(settings, values, place.choices) if field.name not in hidden
     ]
-    return PlaceDraft(place, kind, name, settings, before, values, shown, before.digest)
+    return PlaceDraft(
+        name=name,
+        before=before,
+        fields=shown,
+        based_on=before.digest,
+        place=place,
+        kind=kind,
+        settings=settings,
+        values=values,
+    )
 
 
 def _change(
     request: Request, desk: Desk, visitor: Visitor, sent: FormData, draft: PlaceDraft
 ) -> Response:
-    draft = replace(
-        draft,
-        why=str(sent.get("why", ""))[:LONGEST_REASON].strip(),
-        based_on=str(sent.get("based_on", "")),
-    )
+    draft = draft.sent(sent)
     if sent.get("as") != "nothing":
         draft = replace(draft, fields=refilled(draft.fields, sent))
     try:
@@ -202,16 +195,8 @@ def _change(
             return _page(request, desk, draft, HTTPStatus.CONFLICT)
         require_same(draft.before, draft.based_on)
         version = save(request, desk, visitor, draft.before, draft.after, draft.why)
-    except FieldProblems as problems:
-        fields = [replace(f, problem=problems.problems.get(f.name, "")) for f in draft.fields]
-        draft = replace(draft, fields=fields, problem="see the fields below")
-        return _page(request, desk, draft, HTTPStatus.UNPROCESSABLE_ENTITY)
-    except ChangedMeanwhile as error:
-        draft = replace(draft, problem=str(error), based_on=draft.before.digest)
-        return _page(request, desk, draft, HTTPStatus.CONFLICT)
-    except ConfigurationError as error:
-        draft = replace(draft, problem=str(error))
-        return _page(request, desk, draft, HTTPStatus.UNPROCESSABLE_ENTITY)
+    except (FieldProblems, ConfigurationError) as error:
+        return _page(request, desk, *draft.refused(error))
     return RedirectResponse(f"/network?saved={version.number}", HTTPStatus.SEE_OTHER)
 
 

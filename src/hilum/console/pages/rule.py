@@ -1,7 +1,7 @@
 """The pages of one rule: it is edited as a form or as text, added or removed, and tried before."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -12,16 +12,16 @@ from starlette.datastructures import FormData
 
 from hilum.config import site_in
 from hilum.config.editing import added, changed, entry_text, removed, with_entry_text
-from hilum.config.file import ChangedMeanwhile, SettingsText
+from hilum.config.file import SettingsText
 from hilum.config.site import Rule
 from hilum.console.desk import Desk, OurDesk
+from hilum.console.drafts import EntryDraft
 from hilum.console.endpoints import pages
-from hilum.console.forms import FieldProblems, FormField, SentForm, fields_of, refilled, values_of
+from hilum.console.forms import FieldProblems, SentForm, fields_of, refilled, values_of
 from hilum.console.guard import OurVisitor
 from hilum.console.saving import (
     LONGEST_REASON,
     checked,
-    difference,
     file_of,
     require_same,
     save,
@@ -38,32 +38,17 @@ LATEST_STUDIES = 10  # that a change is tried with
 endpoints = pages()
 
 
-@dataclass(frozen=True)
-class RuleDraft:
-    """A rule that somebody is at: which one ("" for a new one), and what it is to become.
+@dataclass(frozen=True, kw_only=True)
+class RuleDraft(EntryDraft):
+    """A rule that somebody is at: its `lines` in the file, and what it does on trial."""
 
-    `before` is the settings file as it is now, `after` as it would be.
-    """
-
-    name: str
-    before: SettingsText
-    fields: list[FormField]
     lines: str = ""
-    why: str = ""
-    after: str = ""
-    problem: str = ""
     trials: list[StudyTrial] | None = None
-    based_on: str = field(default="")
 
     @property
     def title(self) -> str:
         """Of its page."""
         return f"Rule {self.name}" if self.name else "New rule"
-
-    @property
-    def difference(self) -> list[str]:
-        """What it changes in the file."""
-        return difference(self.before.text, self.after) if self.after else []
 
 
 @endpoints.get("/rules/add", Permission.CONFIGURE, response_class=HTMLResponse)
@@ -93,13 +78,8 @@ def change(
 
 
 def _change(request: Request, desk: Desk, visitor: Visitor, sent: FormData, name: str) -> Response:
-    draft = replace(
-        _draft(desk, name),
-        why=str(sent.get("why", ""))[:LONGEST_REASON].strip(),
-        based_on=str(sent.get("based_on", "")),
-    )
-    has_text = sent.get("as") == "text"
-    if has_text:
+    draft = _draft(desk, name).sent(sent)
+    if sent.get("as") == "text":
         draft = replace(draft, lines=str(sent.get("lines", "")))
     else:
         draft = replace(draft, fields=refilled(draft.fields, sent))
@@ -111,14 +91,8 @@ def _change(request: Request, desk: Desk, visitor: Visitor, sent: FormData, name
             return _page(request, desk, replace(draft, trials=trials))
         require_same(draft.before, draft.based_on)
         version = save(request, desk, visitor, draft.before, draft.after, draft.why)
-    except FieldProblems as problems:
-        fields = [replace(f, problem=problems.problems.get(f.name, "")) for f in draft.fields]
-        return _page(request, desk, replace(draft, fields=fields, problem="See the fields below."))
-    except ChangedMeanwhile as error:
-        draft = replace(draft, problem=str(error), based_on=draft.before.digest)
-        return _page(request, desk, draft, HTTPStatus.CONFLICT)
-    except ConfigurationError as error:
-        return _page(request, desk, replace(draft, problem=str(error)))
+    except (FieldProblems, ConfigurationError) as error:
+        return _page(request, desk, *draft.refused(error))
     return RedirectResponse(f"/rules/versions/{version.number}", HTTPStatus.SEE_OTHER)
 
 
@@ -141,9 +115,8 @@ def _draft(desk: Desk, name: str) -> RuleDraft:
     try:
         before = file_of(desk).read()
         if not name:
-            return RuleDraft(
-                "", before, fields_of(Rule, {}, _choices(desk)), based_on=before.digest
-            )
+            fields = fields_of(Rule, {}, _choices(desk))
+            return RuleDraft(name="", before=before, fields=fields, based_on=before.digest)
         number = _number(before, name)
     except ConfigurationError as error:
         raise HTTPException(HTTPStatus.CONFLICT, str(error)) from error
@@ -152,7 +125,7 @@ def _draft(desk: Desk, name: str) -> RuleDraft:
         lines = entry_text(before.text, SECTION, number)
     except ConfigurationError:
         lines = ""  # it does not stand on lines of its own: the form changes it
-    return RuleDraft(name, before, fields, lines, based_on=before.digest)
+    return RuleDraft(name=name, before=before, fields=fields, based_on=before.digest, lines=lines)
 
 
 def _number(said: SettingsText, name: str) -> int:
@@ -175,10 +148,8 @@ def _choices(desk: Desk) -> dict[str, list[str]]:
 
 
 def _page(
-    request: Request, desk: Desk, draft: RuleDraft, status: int = HTTPStatus.OK
+    request: Request, desk: Desk, draft: RuleDraft, status: HTTPStatus = HTTPStatus.OK
 ) -> HTMLResponse:
-    if draft.problem and status == HTTPStatus.OK:
-        status = HTTPStatus.UNPROCESSABLE_ENTITY
     return desk.rendering.page(
         request,
         "rule.html",

@@ -108,6 +108,5 @@ def _page(
 
 
 def _lines(desk: Desk, found: Collection[MissedStudy]) -> list[MissedLine]:
-    addresses = desk.records.identifiers.addresses([one.study_uid for one in found])
-    listed = ((one, desk.records.search.at(addresses[one.study_uid])) for one in found)
-    return [MissedLine(study, one) for one, study in listed if study]
+    listed = desk.records.search.of([one.study_uid for one in found])
+    return [MissedLine(listed[one.study_uid], one) for one in found if one.study_uid in listed]

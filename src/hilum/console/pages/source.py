@@ -1,17 +1,16 @@
 """The page of one source: how far the watch is, and what can be done."""
 
 import time
-from typing import Annotated
 
-from fastapi import Form, HTTPException, Request
+from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from hilum.answers import Checked
 from hilum.config.kinds import SourceSettings
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
-from hilum.console.mishaps import told_as
-from hilum.console.pausing import begin_pause, end_pause
+from hilum.console.pausing import PauseReason, begin_pause, end_pause
 from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
@@ -19,8 +18,6 @@ from hilum.records.states import PausedKind
 from hilum.sources import answer_of
 
 endpoints = pages()
-
-PauseReason = Annotated[str, Form(max_length=2 * LONGEST_REASON)]
 
 
 @endpoints.get("/network/sources/{name}", Permission.LOOK, response_class=HTMLResponse)
@@ -41,8 +38,7 @@ def source(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
 @endpoints.post("/network/sources/{name}/test", Permission.ACT, response_class=HTMLResponse)
 def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
     """Ask the archive whether it answers, as `hilum sources` does; a part of the page."""
-    good, text = answer_of(_settings(desk, name))
-    check = {"what": "answer", "good": good, "text": text}
+    check = Checked("answer", *answer_of(_settings(desk, name)))
     return desk.rendering.page(request, "checks.html", checks=[check])
 
 
@@ -50,8 +46,7 @@ def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
 def pause(desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = "") -> Response:
     """Fetch nothing from it until it is resumed."""
     _settings(desk, name)
-    with told_as(409):
-        begin_pause(desk, visitor, PausedKind.SOURCE, name, reason)
+    begin_pause(desk, visitor, PausedKind.SOURCE, name, reason)
     return RedirectResponse(f"/network/sources/{name}", 303)
 
 
@@ -59,8 +54,7 @@ def pause(desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = "
 def resume(desk: OurDesk, visitor: OurVisitor, name: str) -> Response:
     """Let it go on."""
     _settings(desk, name)
-    with told_as(409):
-        end_pause(desk, visitor, PausedKind.SOURCE, name)
+    end_pause(desk, visitor, PausedKind.SOURCE, name)
     return RedirectResponse(f"/network/sources/{name}", 303)
 
 

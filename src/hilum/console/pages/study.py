@@ -9,21 +9,20 @@ from fastapi import Form, HTTPException, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from hilum.asked import trace_with_people
-from hilum.audit import AuditedAct, AuditedObject
+from hilum.audit import AuditedAct
 from hilum.console.acting import LONGEST_REASON, WantedAct, ask_at
 from hilum.console.acts import OF_STUDY, acts_on
 from hilum.console.assessing import readings_of
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
+from hilum.console.looking import note_look, study_at
 from hilum.console.mishaps import told_as
 from hilum.console.pictures import picture_of, series_of
 from hilum.console.thumbnails import thumbnail_of
 from hilum.inbox import Inbox
 from hilum.people.roles import Permission
-from hilum.people.visitor import Visitor
 from hilum.records import views
-from hilum.records.listed import ListedStudy
 from hilum.records.models import NotedPause, WrittenResult
 from hilum.records.models import Request as Asked
 from hilum.records.states import OWED, PARKED, EventKind, PausedKind, RequestAction, WorkitemState
@@ -69,13 +68,13 @@ def study(
     trouble: bool = False,
 ) -> HTMLResponse:
     """The page; `asked` is the number of a request whose answer is shown."""
-    listed = _found(desk, address)
+    listed = study_at(desk, address)
     view = views.study(desk.records, listed.study_uid)
     sees = visitor.may(Permission.SEE_PATIENTS)
     trace = trace_with_people(desk.records, desk.auditor.store, view.study_uid, sees)
     now = time.time()
     if sees:
-        _note_look(desk, visitor, listed)
+        note_look(desk, visitor, listed)
     standing = [item for item in view.workitems if item.superseded_by is None]
     return desk.rendering.page(
         request,
@@ -127,7 +126,7 @@ def act(
 def download(desk: OurDesk, visitor: OurVisitor, address: str, identity: str) -> FileResponse:
     """The file of a result object."""
     result = _result(desk, address, identity)
-    _note_look(desk, visitor, _found(desk, address))
+    note_look(desk, visitor, study_at(desk, address))
     name = f"{result.kind}{SUFFIX.get(result.media_type, '')}"
     return FileResponse(desk.site.data / result.path, media_type=result.media_type, filename=name)
 
@@ -142,7 +141,7 @@ def picture(desk: OurDesk, address: str, identity: str) -> Response:
 @endpoints.get("/studies/{address}/series/{series_uid}", Permission.SEE_PATIENTS)
 def thumbnail(desk: OurDesk, address: str, series_uid: str) -> Response:
     """A small picture of one of its series."""
-    study_uid = _found(desk, address).study_uid
+    study_uid = study_at(desk, address).study_uid
     folder = Inbox(desk.site.data).study_folder(study_uid)
     files = (folder / name for name in sorted(desk.records.identifiers.siblings_of(study_uid)))
     file = next((file for file in files if series_of(file) == series_uid), None)
@@ -150,19 +149,6 @@ def thumbnail(desk: OurDesk, address: str, series_uid: str) -> Response:
         raise HTTPException(404, "no image of this series is here")
     with told_as(404):
         return Response(thumbnail_of(file), media_type="image/png")
-
-
-def _note_look(desk: Desk, visitor: Visitor, study: ListedStudy) -> None:
-    """Have it on record that somebody saw this patient."""
-    of = AuditedObject.study(study.study_uid)
-    desk.auditor.note(AuditedAct.OPENED, visitor, of, study.patient_id)
-
-
-def _found(desk: Desk, address: str) -> ListedStudy:
-    study = desk.records.search.at(address)
-    if study is None:
-        raise HTTPException(404, "there is no study at this address")
-    return study
 
 
 def _result(desk: Desk, address: str, identity: str) -> WrittenResult:

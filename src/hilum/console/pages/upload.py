@@ -68,8 +68,7 @@ async def upload_by_form(request: Request, desk: OurDesk, visitor: OurVisitor) -
 def one_upload(request: Request, desk: OurDesk, visitor: OurVisitor, number: str) -> HTMLResponse:
     """How far an upload is, and what became of its files."""
     upload = upload_of(desk, visitor, number)
-    addresses = desk.records.identifiers.addresses(upload.studies[:MOST_SHOWN])
-    listed = [desk.records.search.at(address) for address in addresses.values()]
+    listed = desk.records.search.of(upload.studies[:MOST_SHOWN])
     return desk.rendering.page(
         request,
         "uploaded.html",
@@ -77,7 +76,7 @@ def one_upload(request: Request, desk: OurDesk, visitor: OurVisitor, number: str
         said=_said(upload),
         fates=FileFate,
         sees=visitor.may(Permission.SEE_PATIENTS),
-        studies=[one for one in listed if one],
+        studies=list(listed.values()),
         by_rules=set(upload.by_rules),
     )
 
