@@ -1,4 +1,4 @@
-"""NotedPause a destination, a source or a module, and let it go on.
+"""Pause a destination, a source or a module, and let it go on.
 
 A pause is a row of the records, which every process looks at before it begins something; so it
 survives a restart. What is under way is finished. A hint tells that a pause has begun or ended.
@@ -95,7 +95,7 @@ def reason_of(text: str) -> str:
 
 
 def pause(site: Site, records: Records, new: NotedPause) -> str:
-    """NotedPause it; what that means, in words.
+    """Pause it; what that means, in words.
 
     Raises
     ------

@@ -45,7 +45,7 @@ def resume(name: PlaceName, kind: Kind = None, config: Config = DEFAULT_CONFIG) 
 
 
 def begin(site: "Site", records: "Records", kind: PausedKind, name: str, reason: str) -> None:
-    """NotedPause it, on record, and say what that means."""
+    """Pause it, on record, and say what that means."""
     from hilum import pausing
     from hilum.audit import AuditedAct
     from hilum.audit.system_user import actor_here
