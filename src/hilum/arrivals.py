@@ -170,11 +170,15 @@ class Arrivals:
         arrival.changed = True
         return arrival
 
+    def is_here(self, study_uid: str) -> bool:
+        """Whether any image of a study is here; none is read."""
+        return study_uid in self._open or any(self._inbox.study_folder(study_uid).glob("*.dcm"))
+
     def as_it_is(self, study_uid: str) -> Arrival | None:
         """A study as it is here, without opening it; None if none of its images is here."""
         if study_uid in self._open:
             return self._open[study_uid]
-        if not any(self._inbox.study_folder(study_uid).glob("*.dcm")):
+        if not self.is_here(study_uid):
             return None
         arrival = self.reopen(study_uid)
         del self._open[study_uid]

@@ -127,13 +127,18 @@ def workitem_meant(records: Records, wanted: str, action: RequestAction) -> str:
     """
     if found := workitem_ending(records, wanted):
         return found
-    items = records.workitems.of_study(study_called(records, wanted))
-    able = [item for item in items if item.state in DONE_TO[action] and not item.superseded_by]
+    able = [item for item in current_of_study(records, wanted) if item.state in DONE_TO[action]]
     if action is not RequestAction.RELEASE:  # a note that takes a result back is only sent again
         able = [item for item in able if item.is_run]
     if not able:
         raise HilumError(f"this study has nothing to {action}; `hilum status` shows how it stands")
     return the_one_of(able)
+
+
+def current_of_study(records: Records, wanted: str) -> list[Workitem]:
+    """The workitems of the study that is called so which no other has replaced."""
+    items = records.workitems.of_study(study_called(records, wanted))
+    return [item for item in items if item.superseded_by is None]
 
 
 def the_one_of(items: Sequence[Workitem]) -> str:
@@ -148,8 +153,7 @@ def to_be_tried_again(records: Records, ending: str) -> list[str]:
     """The workitem whose id ends so, or what gave no result of the study whose UID does."""
     if one := workitem_ending(records, ending):
         return [one]
-    items = records.workitems.of_study(study_called(records, ending))
-    current = [item for item in items if item.superseded_by is None]
+    current = current_of_study(records, ending)
     found = [item.id for item in current if item.failure or item.state in HAVE_NO_RESULT]
     if not found:
         raise HilumError("nothing of this study can be tried again; `hilum status` shows it")

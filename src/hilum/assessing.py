@@ -8,7 +8,7 @@ own reporting.
 import re
 from typing import Protocol
 
-from hilum.asking import the_one_of, workitem_ending
+from hilum.asking import current_of_study, the_one_of, workitem_ending
 from hilum.errors import HilumError
 from hilum.records import Records
 from hilum.records.listed import ListedStudy, folded, words_of_name
@@ -18,7 +18,6 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
-from hilum.records.views import study_called
 
 LONGEST_REASON = 500  # characters
 SHORTEST_NUMBER = 4  # characters; a shorter patient ID may be any number in a reason
@@ -86,8 +85,7 @@ def to_be_assessed(records: Records, ending: str, module: str = "") -> str:
     """
     if found := workitem_ending(records, ending):
         return found
-    items = records.workitems.of_study(study_called(records, ending))
-    current = [item for item in items if item.superseded_by is None]
+    current = current_of_study(records, ending)
     meant = [item for item in current if module in ("", item.module)]
     able = [item for item in meant if not objection_to(item)]
     if able:

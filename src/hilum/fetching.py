@@ -11,7 +11,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 
 from hilum.config.site import Site
@@ -26,7 +25,6 @@ from hilum.errors import (
 from hilum.hints import Counted, HintSender, Released, gateway_address, hint_of
 from hilum.inbox import Inbox
 from hilum.inbox.room import require_room
-from hilum.kinds import SOURCES
 from hilum.logs import going_on
 from hilum.records import Records
 from hilum.records.models import Request
@@ -115,8 +113,6 @@ class Fetch:
             text = self._fetched(archive, asked)
             answer(asked.id, True, text)
             return 0.0
-        except NotFetchedError as error:
-            why = str(error)
         except (SourceDelayed, DeliveryDelayed) as error:
             why, may_later = str(error), True
         except HilumError as error:
@@ -134,11 +130,7 @@ class Fetch:
 
     def _fetched(self, archive: Archive, asked: Request) -> str:
         """Fetch what is missing here of a study; what came of it, in words."""
-        kind = archive.group.load(archive.settings.kind)
-        opened = kind(archive.settings)
-        with ExitStack() as ending:
-            if archive.group is SOURCES:  # a destination holds nothing open
-                ending.callback(opened.close)
+        with archive.opened() as opened:
             study_uid: str = asked.study_uid or self._searched(archive.name, opened, asked)
             self._records.requests.note_study(asked.id, study_uid)
             if isinstance(opened, ListingArchive):
@@ -160,8 +152,8 @@ class Fetch:
 
     def _taken(self, name: str, opened: ListingArchive, study_uid: str, asked: Request) -> str:
         listed = opened.listed(study_uid)
-        ours = [one for one in listed if self._records.results.called(one.sop_instance_uid)]
-        images = [one for one in listed if one not in ours]
+        called = self._records.results.called  # what we have sent there ourselves
+        images = [one for one in listed if not called(one.sop_instance_uid)]
         if not images:
             raise NotFetchedError(f"{name} has no images of the study {study_uid}")
         missing = [one for one in images if not self._is_here(one)]

@@ -53,7 +53,7 @@ from hilum.routing import Selection, applies, nearest_rule, whose
 from hilum.runs import not_run_uid
 from hilum.wording import counted
 from hilum.workitems import Workitems
-from hilum.writing import Wanted, Writer, recipients_of
+from hilum.writing import Wanted, Writer, recipients_of, wanted_by
 
 MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
@@ -395,8 +395,7 @@ class Flow(durable.Workflows):
         refused, told = found.refusal is not None, exchange.summary(found)
         images_to = recipients_of(self.site, self.records, item, refused, told)
         destinations = self.site.destinations(tuple(images_to))
-        variants: dict[str, Wanted]
-        variants = {d.variant: (d.objects, d.segmentation, d.regions) for d in destinations}
+        variants = {d.variant: wanted_by(d) for d in destinations}
         written = self.writer.write(item, variants or FOR_NOBODY)
         owed = [
             self.outbox.owed(workitem_id, d.name, d.variant, images_to[d.name])

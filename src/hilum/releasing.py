@@ -41,8 +41,7 @@ def release(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
         settings = defined[delivery.destination]
         if item.is_run and settings.variant != delivery.variant:
             flow.workitems.require_files(item)
-            wanted = (settings.objects, settings.segmentation, settings.regions)
-            flow.writer.write_also(item, settings.variant, wanted)
+            flow.writer.write_also(item, settings)
             if again := wanted_again(flow, delivery, settings):
                 return _no(again)
             rewritten.append(_rewrite(flow, item, delivery, settings, asked.at))

@@ -120,7 +120,7 @@ def rerun(flow: Flow, study_uid: str, asked: Request) -> RequestAnswer:
     What they want is analysed, unless the same images, rule and module have given a result that
     stands. A new result replaces the one of before, as one on more images does.
     """
-    if flow.arrivals.as_it_is(study_uid) is None:
+    if not flow.arrivals.is_here(study_uid):
         return RequestAnswer(False, f"not run again: {NO_IMAGES}")
     arrival = flow.arrivals.reopen(study_uid)
     study = arrival.study()

@@ -34,8 +34,7 @@ def send(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     flow.workitems.require_files(item)
     for delivery in owed:
         settings = defined[delivery.destination]
-        wanted = (settings.objects, settings.segmentation, settings.regions)
-        flow.writer.write_also(item, settings.variant, wanted)
+        flow.writer.write_also(item, settings)
         known = there.get(settings.name)
         if again := wanted_again(flow, known, settings) if known else "":
             return _no(again)

@@ -29,6 +29,11 @@ class MeasurementSummary:
     image: str | None = None
     kind: Literal["measurement"] = "measurement"
 
+    @property
+    def subject(self) -> str:
+        """What was measured of what, in words."""
+        return f"{self.of}, {self.what.lower()}" if self.of else self.what
+
 
 @dataclass(frozen=True)
 class ChangeSummary:
@@ -264,8 +269,7 @@ def _measured(finding: MeasurementSummary) -> str:
     value = f"{finding.value:.{digits}f}"
     if finding.uncertainty:
         value += f" ± {finding.uncertainty:.{digits}f}"
-    subject = f"{finding.of}, {finding.what.lower()}" if finding.of else finding.what
-    return f"{subject}: {value} {_shown(finding.unit)}"
+    return f"{finding.subject}: {value} {_shown(finding.unit)}"
 
 
 def _changed(finding: ChangeSummary) -> str:

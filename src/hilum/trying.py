@@ -1,14 +1,13 @@
 """What rules would do with studies that are here, without doing it."""
 
 import math
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
-from hilum.config import parse
+from hilum.config import parse, values_in
 from hilum.config.site import Rule, Site
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError, UnreadableError
@@ -47,10 +46,7 @@ def rules_in(text: str, site: Site) -> tuple[Rule, ...]:
     ConfigurationError
         It cannot be read, or names what the site does not have; the text says where.
     """
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"this is not TOML: {error}") from error
+    values = values_in(text)
     if others := values.keys() - {"rule"}:
         raise ConfigurationError(
             f"only [[rule]] can be tried here, not {', '.join(sorted(others))}"

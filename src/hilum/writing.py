@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from hilum.config.kinds import Encoding, Regions
+from hilum.config.kinds import DestinationSettings, Encoding, Regions
 from hilum.config.site import Site
 from hilum.inbox.room import with_room
 from hilum.objects import Analysis, write_what_can_be
@@ -23,6 +23,11 @@ from hilum.workitems import Workitems
 Wanted = tuple[tuple[str, ...], Encoding, Regions]  # the kinds of objects, and how they are written
 
 log = logging.getLogger(__name__)
+
+
+def wanted_by(settings: DestinationSettings) -> Wanted:
+    """What a destination receives."""
+    return settings.objects, settings.segmentation, settings.regions
 
 
 def recipients_of(
@@ -68,11 +73,13 @@ class Writer:
         self._tell_lost(item, lost)
         return sorted(written)
 
-    def write_also(self, item: Workitem, variant: str, wanted: Wanted) -> None:
-        """Write a result in one more variant; an object that is there already stays as it is."""
+    def write_also(self, item: Workitem, settings: DestinationSettings) -> None:
+        """Write a result as a destination wants it, too; an object that is there stays as it is."""
         there = {result.identity: result for result in self._records.results.of_workitem(item.id)}
         lost: dict[str, str] = {}
-        self._write(self._workitems.analysis(item), lost, variant, wanted, there)
+        self._write(
+            self._workitems.analysis(item), lost, settings.variant, wanted_by(settings), there
+        )
         self._tell_lost(item, lost)
 
     def _write(

@@ -37,8 +37,13 @@ def text_of(path: Path) -> str:
 
 def site_in(text: str) -> Site:
     """The settings that `text` gives; raises `ConfigurationError`."""
+    return parse(values_in(text))
+
+
+def values_in(text: str) -> dict[str, Any]:
+    """What `text` says as TOML, whatever it may mean; raises `ConfigurationError`."""
     try:
-        return parse(tomllib.loads(text))
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"this is not TOML: {error}") from error
 

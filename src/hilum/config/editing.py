@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import tomlkit
 
+from hilum.config import values_in
 from hilum.config.layout import Block, KeyPath, Layout, TextSpan, elements, with_comma
 from hilum.errors import ConfigurationError
 
@@ -30,7 +31,7 @@ class _Edit(NamedTuple):
 
 def added(text: str, section: str, values: Mapping[str, Any]) -> str:
     """`text` with one more entry of `section`, the last one."""
-    before = _read(text)
+    before = values_in(text)
     layout = Layout(text)
     entries = before.get(section, [])
     after = before | {section: [*entries, dict(values)]}
@@ -41,7 +42,7 @@ def added(text: str, section: str, values: Mapping[str, Any]) -> str:
 
 def changed(text: str, section: str, number: int, values: Mapping[str, Any]) -> str:
     """`text` with other settings in one entry: all that are in `values`, and no others."""
-    before = _read(text)
+    before = values_in(text)
     old = _entry(before, section, number)
     after = deepcopy(before)
     after[section][number] = dict(values)
@@ -50,7 +51,7 @@ def changed(text: str, section: str, number: int, values: Mapping[str, Any]) -> 
 
 def removed(text: str, section: str, number: int) -> str:
     """`text` without one entry and the comments that touch its header."""
-    before = _read(text)
+    before = values_in(text)
     _entry(before, section, number)
     after = deepcopy(before)
     del after[section][number]
@@ -67,7 +68,7 @@ def removed(text: str, section: str, number: int) -> str:
 
 def with_value(text: str, path: tuple[str, ...], value: Any) -> str:
     """`text` with one setting, such as `("retention", "days")`, at `value`; None leaves it out."""
-    before = _read(text)
+    before = values_in(text)
     after = deepcopy(before)
     *tables, key = path
     inner = after
@@ -85,14 +86,14 @@ def with_value(text: str, path: tuple[str, ...], value: Any) -> str:
 
 def entry_text(text: str, section: str, number: int) -> str:
     """The lines of one entry, with its comments."""
-    _entry(_read(text), section, number)
+    _entry(values_in(text), section, number)
     span = _lines(Layout(text), section, number)
     return text[span.start : span.end]
 
 
 def with_entry_text(text: str, section: str, number: int, lines: str) -> str:
     """`text` with other lines in the place of one entry."""
-    before = _read(text)
+    before = values_in(text)
     _entry(before, section, number)
     span = _lines(Layout(text), section, number)
     return _edited(
@@ -101,19 +102,12 @@ def with_entry_text(text: str, section: str, number: int, lines: str) -> str:
 
 
 def _with_entry(before: dict[str, Any], section: str, number: int, lines: str) -> dict[str, Any]:
-    given = _read(lines)
+    given = values_in(lines)
     if given.keys() != {section} or len(given[section]) != 1:
         raise ConfigurationError(f"write exactly one [[{section}]] here, and nothing else")
     after = deepcopy(before)
     after[section][number] = given[section][0]
     return after
-
-
-def _read(text: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"this is not TOML: {error}") from error
 
 
 def _entry(values: Mapping[str, Any], section: str, number: int) -> dict[str, Any]:

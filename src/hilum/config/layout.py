@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-KeyPath = tuple[
-    str | int, ...
-]  # from the root of the file; numbers count the entries of a [[list]]
+# From the root of the file; numbers count the entries of a [[list]].
+KeyPath = tuple[str | int, ...]
 
 _STRING = (
     r'"""(?:[^"\\]|\\[\s\S]|"{1,2}(?!"))*"{3,5}'

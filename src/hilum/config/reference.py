@@ -61,7 +61,7 @@ def _rules(section: type[Settings], rules: Sequence[Mapping[str, Any]]) -> list[
         return _block("[[rule]]", section, {}, COMMENT)
     lines = _block("[[rule]]", section, rules[0])
     for rule in rules[1:]:
-        lines += ["", "[[rule]]", *(f"{key} = {_toml(rule[key])}" for key in rule)]
+        lines += ["", "[[rule]]", *(f"{key} = {as_toml(rule[key])}" for key in rule)]
     return lines
 
 
@@ -161,7 +161,7 @@ def _rows(key: str, field: FieldInfo) -> list[SettingRow]:
 
 
 def _row(key: str, field: FieldInfo) -> SettingRow:
-    default = "required" if field.is_required() else _toml(_default(field))
+    default = "required" if field.is_required() else as_toml(_default(field))
     return key, default, field.description or ""
 
 
@@ -169,13 +169,13 @@ def _setting(name: str, field: FieldInfo, chosen: Mapping[str, Any], mark: str =
     """One setting with its sentence; those not `chosen` are comments, all are with `mark` "# "."""
     lines = [f"# {field.description}"]
     if name in chosen:
-        return [*lines, f"{mark}{name} = {_toml(chosen[name])}"]
+        return [*lines, f"{mark}{name} = {as_toml(chosen[name])}"]
     if inner := section_of(field):
         shown = {key: f.examples[0] for key, f in inner.model_fields.items() if f.examples}
         helped = [f"#   {key}: {f.description}" for key, f in inner.model_fields.items()]
         of_several = get_origin(field.annotation) is tuple
-        return [*lines, *helped, f"# {name} = {_toml([shown] if of_several else shown)}"]
-    default = "" if field.is_required() else _toml(_default(field))
+        return [*lines, *helped, f"# {name} = {as_toml([shown] if of_several else shown)}"]
+    default = "" if field.is_required() else as_toml(_default(field))
     return [*lines, f"# {name} = {default}"]
 
 
@@ -183,16 +183,17 @@ def _default(field: FieldInfo) -> Any:
     return field.get_default(call_default_factory=True)
 
 
-def _toml(value: Any) -> str:
+def as_toml(value: Any) -> str:
+    """A value as it stands behind `key =`; None is ""."""
     if value is None:
         return '""'
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{key} = {as_toml(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
+        return "[" + ", ".join(as_toml(item) for item in value) + "]"
     if isinstance(value, Path):
         return json.dumps(str(value))
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def reference() -> str:

@@ -1,6 +1,5 @@
 """Every setting as Hilum works by it: its value, its default, and the line that sets it."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic_core import to_jsonable_python
 from hilum.config.fields import Settings
 from hilum.config.layout import KeyPath, Layout
 from hilum.config.masking import masked
+from hilum.config.reference import as_toml
 from hilum.config.site import Site
 
 Lines = dict[KeyPath, int]  # the lines of hilum.toml, from 1, by what they set
@@ -97,18 +97,8 @@ def _setting(name: str, field: FieldInfo, value: Any, line: int | None) -> Runni
 
 def _shown(name: str, value: Any) -> str:
     """A value as TOML writes it, with stars in the place of a secret."""
-    statement = masked(f"{name} = {_toml(to_jsonable_python(value))}")
+    statement = masked(f"{name} = {as_toml(to_jsonable_python(value))}")
     return statement.partition(" = ")[2]
-
-
-def _toml(value: Any) -> str:
-    if value is None:
-        return '""'
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _lines(text: str) -> Lines:

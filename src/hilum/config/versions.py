@@ -4,17 +4,15 @@ They are files in the data folder, which only their owner may read, and no table
 our processes keeps them, and goes on without the database. The newest is what Hilum works by.
 """
 
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 from pydantic import TypeAdapter
 
-from hilum.inbox import write_durably
+from hilum.inbox import write_durably, write_once
 from hilum.privacy import make_private
 
 FOLDER = "settings"
@@ -83,16 +81,8 @@ class SettingsVersions:
             if newest and newest.text == text:
                 return newest
             made = SettingsVersion(newest.number + 1 if newest else 1, at, by, why, text)
-            file = self._folder / f"{made.number}.json"
-            written = file.with_suffix(f".{uuid4().hex}.new")
-            write_durably(written, _VERSION.dump_json(made), mode=0o600)
-            try:
-                os.link(written, file)
-            except FileExistsError:
-                continue  # another process was quicker
-            finally:
-                written.unlink()
-            return made
+            if write_once(self._folder / f"{made.number}.json", _VERSION.dump_json(made)):
+                return made  # else another process was quicker
 
     def refuse(self, reason: str, at: float) -> None:
         """Note on this machine that the file is not followed. It never raises."""

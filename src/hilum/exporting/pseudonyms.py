@@ -6,11 +6,10 @@ key can find out from a patient ID, of which there are few, which pseudonym it h
 
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 
-from hilum.inbox import sync_folder
+from hilum.inbox import write_once
 from hilum.privacy import secret_in
 
 FILE = "export.key"
@@ -43,18 +42,6 @@ def site_key(data: Path) -> str:
         Others may read the file; the text ends with the cure.
     """
     file = data / FILE
-    made = data / f".{FILE}.{os.getpid()}"
     if not file.exists():
-        target = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(target, "w") as text:  # noqa: PTH123 - it is open already
-            text.write(secrets.token_hex(32))
-            text.flush()
-            os.fsync(text.fileno())
-        try:
-            os.link(made, file)  # whoever comes first makes it, and nobody reads half of one
-        except FileExistsError:
-            pass
-        finally:
-            made.unlink()
-        sync_folder(data)
+        write_once(file, secrets.token_hex(32).encode())
     return secret_in(file, "the key of exports")

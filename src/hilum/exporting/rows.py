@@ -163,11 +163,23 @@ def _numbers(
                 percent_per_year_uncertainty=finding.percent_per_year_uncertainty,
             )
         case SegmentSummary() if finding.volume_ml is not None:
-            volume = {"what": "volume", "value": finding.volume_ml, "unit": "ml"}
-            yield replace(row, kind="segment", of=finding.label, **volume)  # type: ignore[arg-type]
+            yield replace(
+                row,
+                kind="segment",
+                what="volume",
+                of=finding.label,
+                value=finding.volume_ml,
+                unit="ml",
+            )
         case ClassificationSummary():
             for label, score in finding.scores.items():
-                said = replace(row, kind="score", what=label, of=finding.outcome)
-                yield replace(said, value=score, unit=DIMENSIONLESS)
+                yield replace(
+                    row,
+                    kind="score",
+                    what=label,
+                    of=finding.outcome,
+                    value=score,
+                    unit=DIMENSIONLESS,
+                )
         case _:
             return

@@ -267,6 +267,24 @@ def write_durably(
     sync_folder(path.parent)
 
 
+def write_once(path: Path, content: bytes) -> bool:
+    """Write `content` durably, for its owner alone, unless there is a file; False if there is one.
+
+    Several processes may do so at once: one of them makes it, and nobody reads a half of it.
+    """
+    made = _partial_name(path.parent, path)
+    try:
+        made.touch(mode=0o600)
+        _write_synced(made, content)
+        os.link(made, path)
+    except FileExistsError:
+        return False
+    finally:
+        made.unlink(missing_ok=True)
+    sync_folder(path.parent)
+    return True
+
+
 def sync_file(path: Path) -> None:
     """Sync the content of `path` to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -135,12 +135,11 @@ class Keeper:
             self._event = max(self._event, lines[-1][0])
             followed = self._seen.union(event for event, _ in lines)
             self._seen = {event for event in followed if event > self._event - LATE}
-        if (
-            len(lines) < LINES_AT_ONCE
-        ):  # else there is more to come, and the copies are not complete
-            cursors, pauses = self._transact(_cursors), self._transact(_pauses)
+        is_more = len(lines) == LINES_AT_ONCE
+        if not is_more:  # or the copies are not complete
+            cursors, pauses = self._transact(lambda c: (_cursors(c), _pauses(c)))
             self._copies.write_last(self._event, cursors, pauses)
-        return len(lines) == LINES_AT_ONCE
+        return is_more
 
     def _copy(self, studies: Collection[str]) -> None:
         assert self._open is not None, "they are looked up first"

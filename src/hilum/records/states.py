@@ -238,6 +238,3 @@ class RequestAction(StrEnum):
     ANALYSE_SHORT = "analyse short"  # analyse a held series that is shorter than announced
     SEND_ON = "send on"  # send a result to one more destination
     FETCH = "fetch"  # fetch a study from an archive
-
-
-OF_STUDY = (RequestAction.RERUN, RequestAction.ANALYSE)  # of all of a study, not of a workitem

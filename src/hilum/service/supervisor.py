@@ -219,9 +219,8 @@ def serve_until_stopped(file: SettingsFile, roles: Collection[Role] = EVERY_ROLE
     site = site_in(said.text)
     require_free_ports(site, roles)
     with alone_in(site.data, roles), also_logging(site.data):
-        supervisor = Supervisor(
-            site, roles, said
-        )  # may wait for a database: a signal ends it as usual
+        # It may wait for a database: a signal ends it as usual.
+        supervisor = Supervisor(site, roles, said)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda _signal, _frame: stop.set())

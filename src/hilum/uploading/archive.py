@@ -32,6 +32,7 @@ ENTRY_BYTES = 1024  # of the directory for one entry, with its name; more of it 
 EXPANSION = 100  # times its size, that a whole archive may become
 SMALL = 256 << 20  # bytes that any archive may become
 DAMAGED = "it is damaged inside the archive"
+CUT_OFF = "the archive is cut off or damaged: make it anew"
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def entries_of(path: Path, bounds: UploadBounds) -> Iterator[Entry]:
                     pieces = iter(()) if problem else _pieces(archive, info, unpacked)
                     yield Entry(pieces, problem)
     except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError) as error:
-        raise UploadError("the archive is cut off or damaged: make it anew") from error
+        raise UploadError(CUT_OFF) from error
 
 
 def _problem(info: zipfile.ZipInfo) -> str:
@@ -152,12 +153,12 @@ def _require_few(path: Path, bounds: UploadBounds) -> None:
         tail = file.read()
         at = tail.rfind(END)
         if at < 0 or len(tail) - at < END_BYTES:
-            raise UploadError("the archive is cut off or damaged: make it anew")
+            raise UploadError(CUT_OFF)
         entries, directory = struct.unpack_from("<HL", tail, at + 10)
         if directory == IN_END_64 or entries == 0xFFFF:
             before = tail.rfind(END_64, 0, at)
             if before < 0 or at - before < 56:
-                raise UploadError("the archive is cut off or damaged: make it anew")
+                raise UploadError(CUT_OFF)
             entries, directory = struct.unpack_from("<QQ", tail, before + 32)
     if entries > bounds.files or directory > ENTRY_BYTES * bounds.files:
         raise UploadError(bounds.too_many)

@@ -8,8 +8,6 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable
-from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
@@ -51,16 +49,16 @@ def read_upload(data: Path, association: str, bounds: UploadBounds, talk: Connec
     try:
         teller.tell(intake, is_idle=True)
         while path := talk.recv_bytes():
-            problem = _problem(partial(intake.take, Path(os.fsdecode(path))))
+            problem = _problem(intake, Path(os.fsdecode(path)))
             teller.tell(intake, is_idle=True, problem=problem)
     except (EOFError, OSError):
         pass  # the console is gone, and with it whoever would be told
 
 
-def _problem(work: Callable[[], None]) -> str:
-    """Why the upload has to end; "" where it goes on."""
+def _problem(intake: UploadIntake, path: Path) -> str:
+    """Take in the file at `path`; why the upload has to end, or "" where it goes on."""
     try:
-        work()
+        intake.take(path)
     except UploadError as error:
         return str(error)
     except MemoryError:

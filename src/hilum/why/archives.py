@@ -4,10 +4,10 @@ import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from hilum.config.kinds import End
 from hilum.config.site import Site
@@ -35,7 +35,19 @@ class Archive:
     def can_be_fetched_from(self) -> bool:
         """Whether one study can be fetched from it."""
         kind = self.group.load(self.settings.kind)
-        return issubclass(kind, ListingArchive) or issubclass(kind, SendingArchive)
+        return issubclass(kind, ListingArchive | SendingArchive)
+
+    @contextmanager
+    def opened(self, patience: float | None = None) -> Iterator[Any]:
+        """It, as its kind is; it answers within `patience` seconds, or those of its settings."""
+        changed = {} if patience is None else {"timeout_seconds": patience}
+        kind = self.group.load(self.settings.kind)
+        archive = kind(self.settings.model_copy(update=changed))
+        try:
+            yield archive
+        finally:
+            if self.group is SOURCES:  # a destination holds nothing open
+                archive.close()
 
 
 class Holding(StrEnum):
@@ -116,13 +128,9 @@ def _answer(archive: Archive, wanted: StudySearch, until: float) -> ArchiveAnswe
     name = archive.name
     if not wanted.keys:
         return _refusing(name, "it can be asked for nothing that holds *, ? or a backslash")
-    kind = archive.group.load(archive.settings.kind)
     left = until - time.monotonic() - MARGIN
     patience = min(archive.settings.timeout_seconds, max(MARGIN, left))
-    opened = kind(archive.settings.model_copy(update={"timeout_seconds": patience}))
-    with ExitStack() as ending:
-        if archive.group is SOURCES:  # a destination holds nothing open
-            ending.callback(opened.close)
+    with archive.opened(patience) as opened:
         found = set(opened.search(wanted))
     if not found:
         return ArchiveAnswer(name, Holding.LACKS, "does not have it")

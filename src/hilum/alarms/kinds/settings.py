@@ -8,8 +8,8 @@ from hilum.severity import Severity
 
 
 def alarms(facts: Facts) -> Iterator[Alarm]:
-    """The refusal of each machine."""
-    for refusal in SettingsVersions(facts.site.data).refusals():
+    """One, however many machines refuse it."""
+    for refusal in SettingsVersions(facts.site.data).refusals()[:1]:
         yield Alarm(
             "settings",
             Severity.ERROR,
@@ -18,4 +18,3 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
             "until then Hilum goes on with what it said before",
             since=refusal.at,
         )
-        return

@@ -140,8 +140,7 @@ def _spreads(group: Iterable[AnalysisOutline]) -> list[Spread]:
     followed = [one for one in measured if one.followed]
     values: dict[tuple[str, str], list[float]] = {}
     for one in followed or measured:
-        name = f"{one.of}, {one.what.lower()}" if one.of else one.what
-        values.setdefault((name, one.unit), []).append(one.value)
+        values.setdefault((one.subject, one.unit), []).append(one.value)
     return [_spread(*key, of) for key, of in sorted(values.items())[:MOST_MEASUREMENTS]]
 
 
