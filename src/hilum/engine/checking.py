@@ -84,7 +84,7 @@ def _check_grid(what: str, volume: Volume, inputs: Inputs) -> None:
 
 def _check_places(shape: Shape, inputs: Inputs) -> None:
     """All of it lies within the image that it names, else within the first input."""
-    what = f"the {type(shape).__name__.lower()} {shape.label!r} lies"
+    what = f"{_name(shape)} lies"
     if shape.image is not None:
         sizes = {uid: size for given in inputs for uid, size in _sizes(given)}
         rows, columns = sizes.get(shape.image) or (np.inf, np.inf)
