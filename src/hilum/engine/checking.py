@@ -97,8 +97,7 @@ def _check_places(shape: Shape, inputs: Inputs) -> None:
         if not series.frames or series.stack.spacing is None:
             raise FindingError(f"{what} in no volume: the input forms none")
         last = np.array(series.shape) - HALF
-        inverse = np.linalg.inv(series.affine)
-        places = np.array(shape.points) @ inverse[:3, :3].T + inverse[:3, 3]
+        places = series.indices_of(np.array(shape.points))
     if (places < -HALF - SAME_PLACE).any() or (places > last + SAME_PLACE).any():
         raise FindingError(f"{what} outside the images")
 
