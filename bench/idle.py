@@ -11,6 +11,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -43,21 +45,28 @@ def measure(folder: Path, seconds: float, source: str) -> dict[str, float]:
         f'[[destination]]\nname = "pacs"\nkind = "dimse"\nport = {available_port()}\n'
         + (f'[[source]]\nname = "orthanc"\nkind = "orthanc"\nurl = "{source}"\n' if source else "")
     )
+    with running(settings, console) as pid:
+        time.sleep(SETTLE_SECONDS)
+        before = processor_seconds(pid)
+        time.sleep(seconds)
+        after = processor_seconds(pid)
+    return {name: after[name] - before.get(name, 0.0) for name in after}
+
+
+@contextmanager
+def running(settings: Path, *ports: int) -> Iterator[int]:
+    """A service with these settings, once it listens on all of `ports`: its process id."""
     command = [sys.executable, "-m", "hilum", "serve", "-c", settings]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as service:
         try:
             deadline = time.monotonic() + START_SECONDS
-            while not listens(console):
+            while not all(map(listens, ports)):
                 if service.poll() is not None or time.monotonic() > deadline:
                     sys.exit("the service does not start")
                 time.sleep(0.05)
-            time.sleep(SETTLE_SECONDS)
-            before = processor_seconds(service.pid)
-            time.sleep(seconds)
-            after = processor_seconds(service.pid)
+            yield service.pid
         finally:
             service.terminate()
-    return {name: after[name] - before.get(name, 0.0) for name in after}
 
 
 def processor_seconds(pid: int) -> dict[str, float]:

@@ -11,7 +11,6 @@ round: it says by how much two equal runs differ on this machine.
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -25,17 +24,16 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from idle import processor_seconds
+from idle import processor_seconds, running
 from tests.signing_in import signed_in
 from tests.synthetic import write_series
 
 from hilum.config import load
 from hilum.config.site import Site
 from hilum.transport import sender
-from hilum_lab.network.processes import available_port, listens
+from hilum_lab.network.processes import available_port
 
 IMAGES = 10  # of each study
-START_SECONDS = 120.0
 SETTLE_SECONDS = 5.0  # after the last image: what is decided and told takes its time
 PHASES = ("no console", "open consoles", "no console again")
 
@@ -48,7 +46,7 @@ def main() -> None:
     options = parser.parse_args()
     used: dict[str, list[float]] = {phase: [] for phase in PHASES}
     pages = 0
-    with TemporaryDirectory() as name, running(Path(name)) as (site, pid):
+    with TemporaryDirectory() as name, gateway(Path(name)) as (site, pid):
         for number in range(options.rounds):
             for phase in PHASES:
                 folders = [Path(name, f"{number}-{phase}-{n}") for n in range(options.studies)]
@@ -69,7 +67,7 @@ def main() -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[Site, int]]:
+def gateway(folder: Path) -> Iterator[tuple[Site, int]]:
     """A service below `folder` with a rule that nothing fits: its settings, and its process id."""
     config = folder / "hilum.toml"
     config.write_text(
@@ -79,18 +77,9 @@ def running(folder: Path) -> Iterator[tuple[Site, int]]:
         "quiet_seconds = 0.5\nstudy_quiet_seconds = 0.5\n"
     )
     site = load(config)
-    command = [sys.executable, "-m", "hilum", "serve", "-c", config]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as service:
-        try:
-            deadline = time.monotonic() + START_SECONDS
-            while not (listens(site.console.port) and listens(site.receiver.port)):
-                if service.poll() is not None or time.monotonic() > deadline:
-                    sys.exit("the service does not start")
-                time.sleep(0.05)
-            time.sleep(SETTLE_SECONDS)
-            yield site, service.pid
-        finally:
-            service.terminate()
+    with running(config, site.console.port, site.receiver.port) as pid:
+        time.sleep(SETTLE_SECONDS)
+        yield site, pid
 
 
 def send(site: Site, folders: list[Path]) -> None:

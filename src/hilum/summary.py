@@ -4,10 +4,11 @@ The fields are those of the JSON; `image` is the SOP Instance UID of the film th
 None where it is of the whole study.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from textwrap import shorten
-from typing import Annotated, Literal, assert_never
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -16,8 +17,16 @@ from hilum.wording import counted
 LONGEST_REFUSAL = 300  # characters
 
 
+class FindingSummary(ABC):
+    """What all of them have."""
+
+    @abstractmethod
+    def in_words(self) -> str:
+        """A line of text; nothing for those that are pictures only."""
+
+
 @dataclass(frozen=True)
-class MeasurementSummary:
+class MeasurementSummary(FindingSummary):
     """A number with its UCUM unit; `uncertainty` in the same unit, `of` a segment's name."""
 
     what: str
@@ -34,9 +43,16 @@ class MeasurementSummary:
         """What was measured of what, in words."""
         return f"{self.of}, {self.what.lower()}" if self.of else self.what
 
+    def in_words(self) -> str:
+        digits = 0 if self.unit == "%" else 2
+        value = f"{self.value:.{digits}f}"
+        if self.uncertainty:
+            value += f" ± {self.uncertainty:.{digits}f}"
+        return f"{self.subject}: {value} {_shown(self.unit)}"
+
 
 @dataclass(frozen=True)
-class ChangeSummary:
+class ChangeSummary(FindingSummary):
     """How a measurement changed since an earlier exam, whose day is an ISO date."""
 
     of: str
@@ -49,9 +65,17 @@ class ChangeSummary:
     image: str | None = None
     kind: Literal["change"] = "change"
 
+    def in_words(self) -> str:
+        difference = round(self.value, 2) + 0.0  # no zero with a minus
+        text = f"{difference:+.2f} ± {self.uncertainty:.2f} {_shown(self.unit)}"
+        if self.percent_per_year is not None:
+            rate = round(self.percent_per_year, 1) + 0.0
+            text += f", {rate:+.1f} ± {self.percent_per_year_uncertainty:.1f} % per year"
+        return f"{self.of}, change since {self.since}: {text}"
+
 
 @dataclass(frozen=True)
-class SegmentSummary:
+class SegmentSummary(FindingSummary):
     """A structure that was outlined."""
 
     label: str
@@ -60,9 +84,12 @@ class SegmentSummary:
     image: str | None = None
     kind: Literal["segment"] = "segment"
 
+    def in_words(self) -> str:
+        return ""
+
 
 @dataclass(frozen=True)
-class ClassificationSummary:
+class ClassificationSummary(FindingSummary):
     """A decision between classes; `text` says it in words, `scores` are by class."""
 
     outcome: str
@@ -72,21 +99,27 @@ class ClassificationSummary:
     image: str | None = None
     kind: Literal["classification"] = "classification"
 
+    def in_words(self) -> str:
+        return self.text
+
 
 @dataclass(frozen=True)
-class HeatMapSummary:
+class HeatMapSummary(FindingSummary):
     """A picture of what a classification rests on."""
 
     label: str
     image: str | None = None
     kind: Literal["heat map"] = "heat map"
 
+    def in_words(self) -> str:
+        return ""
+
 
 Positions = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
-class PointSummary:
+class PointSummary(FindingSummary):
     """A place: (x, y, z) in mm, or (column, row) on an image."""
 
     label: str
@@ -94,9 +127,12 @@ class PointSummary:
     image: str | None = None
     kind: Literal["point"] = "point"
 
+    def in_words(self) -> str:
+        return f"{self.label}: marked"
+
 
 @dataclass(frozen=True)
-class BoxSummary:
+class BoxSummary(FindingSummary):
     """A box by two opposite corners: (x, y, z) in mm, or (column, row) on an image."""
 
     label: str
@@ -104,9 +140,12 @@ class BoxSummary:
     image: str | None = None
     kind: Literal["box"] = "box"
 
+    def in_words(self) -> str:
+        return f"{self.label}: marked"
+
 
 @dataclass(frozen=True)
-class LengthSummary:
+class LengthSummary(FindingSummary):
     """A distance in mm between two places: (x, y, z) in mm, or (column, row) on an image."""
 
     label: str
@@ -116,9 +155,12 @@ class LengthSummary:
     unit: str = "mm"
     kind: Literal["length"] = "length"
 
+    def in_words(self) -> str:
+        return f"{self.label}: {self.value:.1f} {_shown(self.unit)}"
+
 
 @dataclass(frozen=True)
-class AngleSummary:
+class AngleSummary(FindingSummary):
     """An angle in degrees between lines through (x, y, z) in mm, or (column, row) on an image."""
 
     label: str
@@ -128,9 +170,12 @@ class AngleSummary:
     unit: str = "deg"
     kind: Literal["angle"] = "angle"
 
+    def in_words(self) -> str:
+        return f"{self.label}: {self.value:.1f} {_shown(self.unit)}"
+
 
 @dataclass(frozen=True)
-class TableSummary:
+class TableSummary(FindingSummary):
     """A table: its title, the names of its columns, and rows of as many texts."""
 
     title: str
@@ -139,18 +184,24 @@ class TableSummary:
     image: str | None = None
     kind: Literal["table"] = "table"
 
+    def in_words(self) -> str:
+        return f"{self.title}: a table of {counted(len(self.rows), 'row')}"
+
 
 @dataclass(frozen=True)
-class KeyImageSummary:
+class KeyImageSummary(FindingSummary):
     """An image to look at, and why."""
 
     text: str
     image: str
     kind: Literal["key image"] = "key image"
 
+    def in_words(self) -> str:
+        return f"Image to look at: {self.text}"
+
 
 @dataclass(frozen=True)
-class UrgencySummary:
+class UrgencySummary(FindingSummary):
     """Why somebody should look at once: a clause."""
 
     reason: str
@@ -162,9 +213,12 @@ class UrgencySummary:
         """The same as a sentence."""
         return f"Urgent: {self.reason}."
 
+    def in_words(self) -> str:
+        return self.text
+
 
 @dataclass(frozen=True)
-class DraftSummary:
+class DraftSummary(FindingSummary):
     """A text that nobody has checked, and the section of a report that it could be taken into."""
 
     text: str
@@ -172,9 +226,12 @@ class DraftSummary:
     image: str | None = None
     kind: Literal["draft"] = "draft"
 
+    def in_words(self) -> str:
+        return f"Draft, not checked by anybody: {self.text}"
+
 
 @dataclass(frozen=True)
-class OwnObjectSummary:
+class OwnObjectSummary(FindingSummary):
     """A DICOM object that the module wrote itself: its SOP class by name, and its length."""
 
     what: str
@@ -182,18 +239,24 @@ class OwnObjectSummary:
     image: str | None = None
     kind: Literal["own object"] = "own object"
 
+    def in_words(self) -> str:
+        return f"DICOM object of the module: {self.what.removesuffix(' Storage')}"
+
 
 @dataclass(frozen=True)
-class DrawingSummary:
+class DrawingSummary(FindingSummary):
     """A picture that the module has drawn."""
 
     label: str
     image: str | None = None
     kind: Literal["drawing"] = "drawing"
 
+    def in_words(self) -> str:
+        return ""
+
 
 @dataclass(frozen=True)
-class RefusalSummary:
+class RefusalSummary(FindingSummary):
     """Why there is no result: a code, and a sentence."""
 
     code: str
@@ -201,15 +264,21 @@ class RefusalSummary:
     image: str | None = None
     kind: Literal["refusal"] = "refusal"
 
+    def in_words(self) -> str:
+        return self.text
+
 
 @dataclass(frozen=True)
-class NoteSummary:
+class NoteSummary(FindingSummary):
     """A remark; a `caution` says that the result is less certain."""
 
     text: str
     caution: bool = False
     image: str | None = None
     kind: Literal["note"] = "note"
+
+    def in_words(self) -> str:
+        return self.text
 
 
 Summary = Annotated[
@@ -232,53 +301,6 @@ Summary = Annotated[
     | NoteSummary,
     Field(discriminator="kind"),
 ]
-
-
-def in_words(finding: Summary) -> str:
-    """One finding of the records as a line of text; nothing for those that are pictures only."""
-    match finding:
-        case MeasurementSummary():
-            return _measured(finding)
-        case ChangeSummary():
-            return _changed(finding)
-        case TableSummary() | OwnObjectSummary():
-            return _enclosed(finding)
-        case KeyImageSummary():
-            return f"Image to look at: {finding.text}"
-        case DraftSummary():
-            return f"Draft, not checked by anybody: {finding.text}"
-        case UrgencySummary() | ClassificationSummary() | RefusalSummary() | NoteSummary():
-            return finding.text
-        case LengthSummary() | AngleSummary():
-            return f"{finding.label}: {finding.value:.1f} {_shown(finding.unit)}"
-        case PointSummary() | BoxSummary():
-            return f"{finding.label}: marked"
-        case SegmentSummary() | HeatMapSummary() | DrawingSummary():
-            return ""
-    assert_never(finding)
-
-
-def _enclosed(finding: TableSummary | OwnObjectSummary) -> str:
-    if isinstance(finding, TableSummary):
-        return f"{finding.title}: a table of {counted(len(finding.rows), 'row')}"
-    return f"DICOM object of the module: {finding.what.removesuffix(' Storage')}"
-
-
-def _measured(finding: MeasurementSummary) -> str:
-    digits = 0 if finding.unit == "%" else 2
-    value = f"{finding.value:.{digits}f}"
-    if finding.uncertainty:
-        value += f" ± {finding.uncertainty:.{digits}f}"
-    return f"{finding.subject}: {value} {_shown(finding.unit)}"
-
-
-def _changed(finding: ChangeSummary) -> str:
-    difference = round(finding.value, 2) + 0.0  # no zero with a minus
-    text = f"{difference:+.2f} ± {finding.uncertainty:.2f} {_shown(finding.unit)}"
-    if finding.percent_per_year is not None:
-        rate = round(finding.percent_per_year, 1) + 0.0
-        text += f", {rate:+.1f} ± {finding.percent_per_year_uncertainty:.1f} % per year"
-    return f"{finding.of}, change since {finding.since}: {text}"
 
 
 def refusal_in(findings: Iterable[Summary]) -> str | None:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hilum.summary import in_words
-
 if TYPE_CHECKING:
     from hilum.records.views import StudyView
 
@@ -49,5 +47,6 @@ def outcome_lines(study: "StudyView") -> list[str]:
     """
     items = [item for item in study.workitems if not item.superseded_by]
     if any(item.results for item in items):
-        return [line for item in items for line in map(in_words, item.findings) if line]
+        lines = (finding.in_words() for item in items for finding in item.findings)
+        return [line for line in lines if line]
     return [f"no result of {item.module}: {item.state}, {item.reason}" for item in items]

@@ -15,7 +15,6 @@ from hilum.module import facts_of, installed_modules
 from hilum.modules.hippocampus import HippocampalVolume
 from hilum.modules.hippocampus.network import MULTIPLE
 from hilum.offline import analyse_folder
-from hilum.summary import in_words
 from hilum_lab.network import exam
 from visits import a_year_later
 
@@ -172,7 +171,7 @@ def test_run_compares_the_exams_of_one_folder(tmp_path: Path) -> None:
     shutil.copy(report, tmp_path / "in")
     (*_, again) = analyse_folder("hippocampal-volume", tmp_path / "in", tmp_path / "again", {})
     (same,) = (f for f in again.findings if f.kind == "change")
-    assert in_words(same) == in_words(change)
+    assert same.in_words() == change.in_words()
 
 
 def test_a_converter_of_others_changes_no_number(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from hilum.errors import FindingError
 from hilum.findings import Draft, Drawing, Findings, KeyImage, Table, Urgency
 from hilum.objects import write_objects
 from hilum.objects.report import Report
-from hilum.summary import in_words
 
 from . import exams, films
 from .test_shapes import assert_valid
@@ -50,7 +49,7 @@ def test_they_are_stored_and_said_in_words(tmp_path):
     given = Findings(all_of("1.2.3"))
     exchange.save(given, tmp_path)
     assert exchange.load(tmp_path) == given
-    assert [in_words(f.summary()) for f in given.items] == [
+    assert [f.summary().in_words() for f in given.items] == [
         "Nodules: a table of 2 rows",
         "Image to look at: largest nodule",
         "Draft, not checked by anybody: No fracture is seen.",

@@ -12,7 +12,7 @@ from hilum.dicom.series import Series
 from hilum.findings import Segment
 from hilum.objects.report.places import LEGEND, slices_of
 from hilum.objects.report.planes import Scene, Views
-from hilum.objects.sheet.story import Cuts, Plane, Sheet
+from hilum.objects.sheet.blocks import Cuts, Plane, Sheet
 from hilum.objects.sheet.typeset import drawn
 
 AXIAL, CORONAL, SAGITTAL = (1, 0, 0, 0, 1, 0), (1, 0, 0, 0, 0, -1), (0, 1, 0, 0, 0, -1)

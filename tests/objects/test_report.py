@@ -21,7 +21,8 @@ from hilum.objects.report import NO_WARNING, Report
 from hilum.objects.report.course import Course, Dot, Stroke, Words, change_row
 from hilum.objects.report.films import Tone
 from hilum.objects.report.rows import BEYOND, DEFINITION, MINUS, WITHIN, Grid, row_of
-from hilum.objects.sheet.story import Numbers, Remarks, sheets
+from hilum.objects.sheet.blocks import Numbers, Remarks
+from hilum.objects.sheet.story import sheets
 from hilum.objects.sheet.theme import SCREEN
 from hilum.objects.sheet.typeset import pictures
 
@@ -285,7 +286,7 @@ def test_a_picture_ends_and_says_what_it_leaves_to_the_report(study):
     (sheet,) = sheets(report, SCREEN)
     numbers = next(block for block in sheet.blocks if isinstance(block, Numbers))
     notes = next(block for block in sheet.blocks if isinstance(block, Remarks))
-    assert numbers.many and len(numbers.rows) == 3 * 80
+    assert numbers.across == 3 and len(numbers.rows) == 3 * 80
     assert numbers.more == "20 more results are in the measurement report."
     assert notes.notes[-1] == "36 more notes are in the measurement report."
     assert _picture(report.analysis).height < 8000

@@ -10,7 +10,6 @@ from hilum.findings import Angle, Box, Findings, Length, Point
 from hilum.objects import write_objects
 from hilum.objects.report import Report
 from hilum.objects.report.window import window_of
-from hilum.summary import in_words
 
 from . import exams, films, validators
 
@@ -39,7 +38,7 @@ def test_their_numbers_follow_from_their_points(tmp_path):
     assert corner.value == pytest.approx(90)
     assert Angle(((0, 0), (4, 0), (4, 4)), "x", image="1.2").value == pytest.approx(90)
     assert Length(((0, 0), (4, 0)), "x", 12, image="1.2").value == 12
-    assert in_words(corner.summary()) == "Corner: 90.0 \N{DEGREE SIGN}"
+    assert corner.summary().in_words() == "Corner: 90.0 \N{DEGREE SIGN}"
 
 
 @pytest.mark.parametrize(

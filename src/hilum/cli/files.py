@@ -10,7 +10,6 @@ from hilum.cli.app import AsJson, Models, app, out, print_json, say
 from hilum.config.fields import ae_title
 from hilum.config.tls import Tls
 from hilum.errors import HilumError
-from hilum.summary import in_words
 from hilum.terminal import progress_bar, progress_of_steps
 
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ def _show_report(report: "StudyReport", folder: Path) -> None:
         out.print(f"  [bold]{report.caution}[/]")
     if report.problem:
         out.print(f"  [bold red]{escape(report.problem)}[/]")
-    for line in filter(None, map(in_words, report.findings)):
+    for line in filter(None, (finding.in_words() for finding in report.findings)):
         out.print(f"  {escape(line)}")
     for result in report.results:
         out.print(f"  {result.kind}: {result.path}")

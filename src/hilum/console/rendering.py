@@ -13,7 +13,6 @@ from markupsafe import Markup, escape
 
 from hilum.console.commands import in_place_of
 from hilum.console.endpoints import MenuEntry
-from hilum.summary import in_words
 from hilum.wording import counted, sentence
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -150,7 +149,6 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        "in_words": in_words,
         "duration": duration,
         "moment": moment,
         "clock": clock,

@@ -63,8 +63,8 @@ def read_object(content: bytes) -> Dataset:
     try:
         dataset = dcmread(BytesIO(content))
         dataset.decode()
-        name = UID(str(dataset.get("SOPClassUID", ""))).name
-        _require_class(str(dataset.get("SOPClassUID", "")))
+        sop_class = UID(str(dataset.get("SOPClassUID", "")))
+        _require_class(sop_class)
         _put_right(dataset)
         problems = list(_problems(dataset))
     except DicomError:
@@ -72,7 +72,7 @@ def read_object(content: bytes) -> Dataset:
     except HOSTILE as error:
         raise DicomError(f"it cannot be read ({type(error).__name__})") from error
     if problems:
-        raise DicomError(f"as {name} it {'; it '.join(problems[:3])}")
+        raise DicomError(f"as {sop_class.name} it {'; it '.join(problems[:3])}")
     return dataset
 
 

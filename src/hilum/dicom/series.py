@@ -101,6 +101,11 @@ class Series:
             affine[:3, 3] -= affine[:3, 1:3] @ self.straightening.before
         return affine
 
+    def indices_of(self, places: np.ndarray) -> np.ndarray:
+        """(slice, row, column) in the volume, as fractions, of each (x, y, z) in LPS mm."""
+        inverse = np.linalg.inv(self.affine)
+        return np.asarray(places @ inverse[:3, :3].T + inverse[:3, 3])
+
     def on_planes(self, mask: np.ndarray) -> np.ndarray:
         """A mask or label map of the volume as one of the frames: (frames, rows, columns)."""
         return self.straightening.on_planes(mask) if self.straightening else mask

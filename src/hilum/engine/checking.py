@@ -85,7 +85,7 @@ def _check_grid(what: str, volume: Volume, inputs: Inputs) -> None:
 
 def _check_places(shape: Shape, inputs: Inputs) -> None:
     """All of it lies within the image that it names, else within the first input."""
-    what = f"the {type(shape).__name__.lower()} {shape.label!r} lies"
+    what = f"{_name(shape)} lies"
     if shape.image is not None:
         image = _images(inputs).get(shape.image)
         rows, columns = (image and image.size) or (np.inf, np.inf)
@@ -98,8 +98,7 @@ def _check_places(shape: Shape, inputs: Inputs) -> None:
         if not series.frames or series.stack.spacing is None:
             raise FindingError(f"{what} in no volume: the input forms none")
         last = np.array(series.shape) - HALF
-        inverse = np.linalg.inv(series.affine)
-        places = np.array(shape.points) @ inverse[:3, :3].T + inverse[:3, 3]
+        places = series.indices_of(np.array(shape.points))
     if (places < -HALF - SAME_PLACE).any() or (places > last + SAME_PLACE).any():
         raise FindingError(f"{what} outside the images")
 

@@ -14,6 +14,7 @@ from highdicom import Volume
 from pydicom.sr.coding import Code
 
 from hilum.findings import FINDING_KINDS, Finding, with_parts
+from hilum.findings.structure import box_of
 
 Arrays = dict[str, np.ndarray]
 FRAME = "frame_of_reference_uid"
@@ -92,14 +93,9 @@ def packed(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     A hippocampus fills a thousandth of a head: the masks of one were tens of megabytes.
     """
-    box: list[slice] = []
-    for axis in range(mask.ndim):
-        part = mask[tuple(box)]  # already cut along the axes before, so only the first one is long
-        others = tuple(other for other in range(mask.ndim) if other != axis)
-        filled = np.flatnonzero(part.any(others))
-        box.append(slice(filled[0], filled[-1] + 1) if filled.size else slice(0, 0))
+    box = box_of(mask)
     sides = [[side.start for side in box], [side.stop for side in box], mask.shape]
-    return np.packbits(mask[tuple(box)]), np.array(sides)
+    return np.packbits(mask[box]), np.array(sides)
 
 
 def unpacked(bits: np.ndarray, box: np.ndarray) -> np.ndarray:

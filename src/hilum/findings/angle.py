@@ -9,12 +9,13 @@ from pydicom.sr.coding import Code
 from hilum import checks
 from hilum.checks import Colour, Positions
 from hilum.dicom import codes
-from hilum.findings.finding import Finding, settle
+from hilum.findings.finding import settle
+from hilum.findings.shape import Shape
 from hilum.summary import AngleSummary
 
 
 @dataclass(frozen=True)
-class Angle(Finding):
+class Angle(Shape):
     """An angle: three `points` whose second one is the apex, or four, two for each line.
 
     In a volume they are (x, y, z) in mm (LPS), and the angle follows from them. With an `image`
@@ -30,19 +31,8 @@ class Angle(Finding):
     colour: Colour = (255, 200, 0)
 
     def __post_init__(self) -> None:
-        label = checks.label("the label of an angle", self.label)
-        what = f"of the angle {label!r}"
-        image = checks.image(f"the image {what}", self.image)
-        points = checks.positions(f"the points {what}", self.points, image is not None, [3, 4])
-        settle(
-            self,
-            label=label,
-            image=image,
-            points=points,
-            code=checks.code(f"the code {what}", self.code),
-            colour=checks.colour(f"the colour {what}", self.colour),
-            degrees=_degrees(what, points, self.degrees),
-        )
+        what = self._settle("points", self.points, [3, 4])
+        settle(self, degrees=_degrees(what, self.points, self.degrees))
 
     def summary(self) -> AngleSummary:
         return AngleSummary(self.label, self.value, self.points, self.image)
@@ -52,9 +42,6 @@ class Angle(Finding):
         """The number, in degrees."""
         assert self.degrees is not None, "it is settled when it is made"
         return self.degrees
-
-    def texts(self) -> Iterable[str]:
-        yield self.label
 
     def codes(self) -> Iterable[Code]:
         return self.code, codes.DEGREE

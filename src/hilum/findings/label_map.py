@@ -115,9 +115,7 @@ class LabelMap(Finding):
         return (structure.name for structure in self.segments)
 
     def codes(self) -> Iterable[Code]:
-        for label in self.table:
-            given = (label.code, label.modifier, label.side, label.category)
-            yield from (code for code in given if code is not None)
+        return (code for structure in self.segments for code in structure.codes())
 
     @cached_property
     def _counts(self) -> np.ndarray:

@@ -10,12 +10,13 @@ from hilum import checks
 from hilum.checks import Colour, Positions
 from hilum.dicom import codes
 from hilum.errors import FindingError
-from hilum.findings.finding import Finding, settle
+from hilum.findings.finding import settle
+from hilum.findings.shape import Shape
 from hilum.summary import LengthSummary
 
 
 @dataclass(frozen=True)
-class Length(Finding):
+class Length(Shape):
     """A line between two `points`, and how long it is.
 
     In a volume they are (x, y, z) in mm (LPS), and the length follows from them. With an `image`
@@ -32,19 +33,8 @@ class Length(Finding):
     colour: Colour = (255, 200, 0)
 
     def __post_init__(self) -> None:
-        label = checks.label("the label of a length", self.label)
-        what = f"of the length {label!r}"
-        image = checks.image(f"the image {what}", self.image)
-        points = checks.positions(f"the points {what}", self.points, image is not None, [2])
-        settle(
-            self,
-            label=label,
-            image=image,
-            points=points,
-            code=checks.code(f"the code {what}", self.code),
-            colour=checks.colour(f"the colour {what}", self.colour),
-            millimetres=_millimetres(what, points, self.millimetres),
-        )
+        what = self._settle("points", self.points, [2])
+        settle(self, millimetres=_millimetres(what, self.points, self.millimetres))
 
     def summary(self) -> LengthSummary:
         return LengthSummary(self.label, self.value, self.points, self.image)
@@ -54,9 +44,6 @@ class Length(Finding):
         """The number, in mm."""
         assert self.millimetres is not None, "it is settled when it is made"
         return self.millimetres
-
-    def texts(self) -> Iterable[str]:
-        yield self.label
 
     def codes(self) -> Iterable[Code]:
         return self.code, codes.MILLIMETRE

@@ -1,18 +1,17 @@
 """A place."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydicom.sr.coding import Code
 
-from hilum import checks
-from hilum.checks import Colour, Position, Positions
-from hilum.findings.finding import Finding, settle
+from hilum.checks import Colour, Position
+from hilum.findings.finding import settle
+from hilum.findings.shape import Shape
 from hilum.summary import PointSummary
 
 
 @dataclass(frozen=True)
-class Point(Finding):
+class Point(Shape):
     """A place: (x, y, z) in mm (LPS) in a volume, or with an `image` (column, row) on it.
 
     The centre of the first pixel of an image is 0, 0. `code` is what lies there. `colour` is sRGB.
@@ -25,29 +24,8 @@ class Point(Finding):
     colour: Colour = (255, 200, 0)
 
     def __post_init__(self) -> None:
-        label = checks.label("the label of a point", self.label)
-        what = f"of the point {label!r}"
-        image = checks.image(f"the image {what}", self.image)
-        places = checks.positions(f"the position {what}", [self.position], image is not None, [1])
-        settle(
-            self,
-            label=label,
-            image=image,
-            position=places[0],
-            code=checks.code(f"the code {what}", self.code),
-            colour=checks.colour(f"the colour {what}", self.colour),
-        )
-
-    @property
-    def points(self) -> Positions:
-        """The positions that have to lie within the images."""
-        return (self.position,)
+        self._settle("position", [self.position], [1])
+        settle(self, position=self.points[0])
 
     def summary(self) -> PointSummary:
         return PointSummary(self.label, self.position, self.image)
-
-    def texts(self) -> Iterable[str]:
-        yield self.label
-
-    def codes(self) -> Iterable[Code]:
-        yield self.code

@@ -1,6 +1,5 @@
 """A region in the images."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -64,10 +63,3 @@ class Segment(Structure):
 
     def inside(self, part: GridBox) -> np.ndarray:
         return np.asarray(self.mask.array[part])
-
-    def texts(self) -> Iterable[str]:
-        yield self.name
-
-    def codes(self) -> Iterable[Code]:
-        given = (self.code, self.modifier, self.side, self.category)
-        return (code for code in given if code is not None)

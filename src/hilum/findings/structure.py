@@ -1,6 +1,7 @@
 """What segments and the labels of a label map have in common: a structure in the images."""
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
@@ -78,6 +79,13 @@ class Structure(Finding, is_kept=False):
 
     def summary(self) -> SegmentSummary:
         return SegmentSummary(self.name, self.voxels, self.volume_ml)
+
+    def texts(self) -> Iterable[str]:
+        yield self.name
+
+    def codes(self) -> Iterable[Code]:
+        given = (self.code, self.modifier, self.side, self.category)
+        return (code for code in given if code is not None)
 
 
 def box_of(mask: np.ndarray) -> GridBox:

@@ -68,6 +68,11 @@ class Analysis:
         return tuple(instance for one in self.all_series for instance in one.instances)
 
     @cached_property
+    def by_uid(self) -> dict[str, Instance]:
+        """The same by SOP Instance UID."""
+        return {instance.sop_instance_uid: instance for instance in self.instances}
+
+    @cached_property
     def patient_and_study(self) -> Dataset:
         """Those of the analysed images, of all of the study if there are none; see `attributes`."""
         return attributes(self.instances or self.study.instances, self._beside)
@@ -80,5 +85,4 @@ class Analysis:
 
     @property
     def _beside(self) -> list[Instance]:
-        analysed = {instance.sop_instance_uid for instance in self.instances}
-        return [i for i in self.study.instances if i.sop_instance_uid not in analysed]
+        return [i for i in self.study.instances if i.sop_instance_uid not in self.by_uid]

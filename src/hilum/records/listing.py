@@ -30,7 +30,7 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
-from hilum.summary import NoteSummary, UrgencySummary, in_words, refusal_in
+from hilum.summary import NoteSummary, UrgencySummary, refusal_in
 from hilum.verdict import Verdict
 
 ADDRESS = 12  # characters
@@ -138,7 +138,7 @@ def _found(item: WorkitemOutline) -> str:
     if refusal := refusal_in(findings):
         return f"refused: {refusal}"
     first = sorted(findings, key=lambda one: not isinstance(one, UrgencySummary))
-    words = (in_words(one) for one in first if not isinstance(one, NoteSummary))
+    words = (one.in_words() for one in first if not isinstance(one, NoteSummary))
     return "; ".join(filter(None, words))
 
 

@@ -8,7 +8,6 @@ from pydicom.dataset import Dataset
 from hilum.offline import analyse_folder
 from hilum.offline.reading import Progress, in_lines, untold
 from hilum.offline.report import StudyReport
-from hilum.summary import in_words
 from hilum_lab.odd_input.case import Case
 from hilum_lab.odd_input.classic import CaseFiles
 from hilum_lab.odd_input.installed import modules_installed
@@ -78,7 +77,7 @@ def _heard(case: Case, folder: Path, reports: Sequence[StudyReport], work: Path)
     words: list[str] = []
     for report in own:
         words += [report.problem, report.caution, *report.verdicts]
-        words += (in_words(f) for f in report.findings if f.kind in ("note", "refusal"))
+        words += (f.in_words() for f in report.findings if f.kind in ("note", "refusal"))
     remarks = [file for report in reports for file in report.files]
     words += in_lines((r for r in remarks if Path(r.path).is_relative_to(folder)), folder)
     state = own[0].state if own else "passed over"

@@ -108,32 +108,30 @@ def referenced(value_type: str, sop_class_uid: str, sop_instance_uid: str) -> Da
 
 def coordinates(graphic_type: str, points: np.ndarray, source: Dataset) -> Dataset:
     """What a number was inferred from: (column, row) `points` on the image item `source`."""
-    item = _bare("SCOORD", INFERRED_FROM, [source])
-    item.GraphicType = graphic_type
-    item.GraphicData = points.astype(np.float32).ravel().tolist()
-    return item
+    return _drawn(_bare("SCOORD", INFERRED_FROM, [source]), graphic_type, points)
 
 
 def coordinates_in_space(graphic_type: str, points: np.ndarray, frame_of_reference: str) -> Dataset:
     """The same in the patient: (x, y, z) `points` in mm."""
     item = _bare("SCOORD3D", INFERRED_FROM)
     item.ReferencedFrameOfReferenceUID = frame_of_reference
-    item.GraphicType = graphic_type
-    item.GraphicData = points.astype(np.float32).ravel().tolist()
-    return item
+    return _drawn(item, graphic_type, points)
 
 
 def region(name: Code, graphic_type: str, points: np.ndarray, source: Dataset) -> Dataset:
     """A place of (column, row) `points` on the image item `source`."""
-    item = _item("SCOORD", name, CONTAINS, [source])
-    item.GraphicType = graphic_type
-    item.GraphicData = points.astype(np.float32).ravel().tolist()
-    return item
+    return _drawn(_item("SCOORD", name, CONTAINS, [source]), graphic_type, points)
 
 
 def polyline(name: Code, points: np.ndarray, source: Dataset) -> Dataset:
     """A closed outline of (column, row) `points` on the image item `source`."""
     return region(name, "POLYLINE", points, source)
+
+
+def _drawn(item: Dataset, graphic_type: str, points: np.ndarray) -> Dataset:
+    item.GraphicType = graphic_type
+    item.GraphicData = points.astype(np.float32).ravel().tolist()
+    return item
 
 
 def _item(value_type: str, name: Code, relation: str, children: Iterable[Dataset] = ()) -> Dataset:

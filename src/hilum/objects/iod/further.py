@@ -11,10 +11,12 @@ from hilum.objects.iod import groups
 from hilum.objects.report import Report
 from hilum.objects.telling import tell
 
+KEY = "Key image"
+
 
 def _of_key_image(report: Report, key: KeyImage) -> Iterator[Dataset]:
     """TID 1501 without a number: the image, and why it is to be looked at."""
-    image = next(i for i in report.analysis.instances if i.sop_instance_uid == key.image)
+    image = report.analysis.by_uid[key.image]
     uid = report.tracking_uid("key image", key.text, key.image)
     uids = image.sop_class_uid, image.sop_instance_uid
     content = [
@@ -24,9 +26,6 @@ def _of_key_image(report: Report, key: KeyImage) -> Iterator[Dataset]:
         tree.text(codes.COMMENT, key.text),
     ]
     yield tree.container(codes.MEASUREMENT_GROUP, content, "1501")
-
-
-KEY = "Key image"
 
 
 def _as_note(draft: Draft) -> Iterator[Finding]:

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 
 from pydicom.datadict import dictionary_has_tag
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 
 from hilum.dicom import codes
@@ -114,16 +113,13 @@ def _refer(written: Dataset, analysis: Analysis, renamed: Mapping[str, str]) -> 
         if level is written:
             continue
         for keyword, ours in known.items():
-            for value in _uids(level, keyword):
-                if value in renamed:
-                    level[keyword].value = renamed[value]
-                elif value not in ours:
-                    yield f"its {keyword} is not of the study that was analysed"
-
-
-def _uids(level: Dataset, keyword: str) -> list[str]:
-    element: DataElement | None = level.get_item(keyword) if keyword in level else None
-    return [] if element is None or not level[keyword].value else [str(level[keyword].value)]
+            value = str(level.get(keyword) or "")
+            if not value:
+                continue
+            if value in renamed:
+                level[keyword].value = renamed[value]
+            elif value not in ours:
+                yield f"its {keyword} is not of the study that was analysed"
 
 
 def _refers(written: Dataset) -> bool:

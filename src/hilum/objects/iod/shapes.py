@@ -7,7 +7,6 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from hilum.dicom import codes
-from hilum.dicom.instance import Instance
 from hilum.findings import Angle, Box, Length, Point, Shape
 from hilum.objects.iod import content_tree as tree
 from hilum.objects.iod import groups
@@ -76,16 +75,12 @@ def _lines(report: Report, shape: Shape) -> Iterator[Dataset]:
 def _on_image(report: Report, shape: Shape) -> tuple[np.ndarray, Dataset]:
     """Its points as (column, row), and the image that they lie on."""
     if shape.image is not None:
-        instance = _instance(report, shape.image)
+        instance = report.analysis.by_uid[shape.image]
         uids = instance.sop_class_uid, instance.sop_instance_uid
         return np.array(shape.points), tree.image(codes.SOURCE, *uids, tree.SELECTED_FROM)
     assert report.analysis.series is not None, "it was checked to lie in a volume"
     placed = Placed.of(shape, report.analysis.series)
     return placed.pixels, tree.frame(codes.SOURCE, placed.frame, tree.SELECTED_FROM)
-
-
-def _instance(report: Report, uid: str) -> Instance:
-    return next(i for i in report.analysis.instances if i.sop_instance_uid == uid)
 
 
 def _finding(code: Code) -> list[Dataset]:

@@ -126,12 +126,11 @@ class Report:
     @cached_property
     def key_images(self) -> tuple[Marked, ...]:
         """The images to look at, in the order the module gave them, as far as they can be shown."""
-        analysis = self.analysis
-        by_uid = {i.sop_instance_uid: i for i in analysis.instances}
+        analysis, pictures = self.analysis, self.analysis.pictures
         return tuple(
-            Marked(Image.fromarray(analysis.pictures[k.image]), k.text, "", by_uid[k.image].name)
+            Marked(Image.fromarray(pictures[k.image]), k.text, "", analysis.by_uid[k.image].name)
             for k in analysis.findings.of(KeyImage)
-            if k.image in analysis.pictures
+            if k.image in pictures
         )
 
     @cached_property
@@ -293,9 +292,8 @@ class Report:
     @property
     def _to_look_at(self) -> Iterator[str]:
         """The key images of a volume, by name; a film says so itself."""
-        names = {i.sop_instance_uid: i.name for i in self.analysis.instances}
         for key in () if self.films else self.analysis.findings.of(KeyImage):
-            yield f"Image to look at: {names[key.image]}, {clause(key.text)}."
+            yield f"Image to look at: {self.analysis.by_uid[key.image].name}, {clause(key.text)}."
 
     @property
     def comments(self) -> tuple[str, ...]:

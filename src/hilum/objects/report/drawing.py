@@ -45,8 +45,8 @@ def marked(series: Series, shapes: Sequence[Shape]) -> tuple[Marked, ...]:
     if not shapes:
         return ()
     voxels = series.volume().array
-    low, high = window_of(series, voxels)
-    return tuple(_marked(series, shape, voxels, (low, high)) for shape in shapes)
+    window = window_of(series, voxels)
+    return tuple(_marked(series, shape, voxels, window) for shape in shapes)
 
 
 def _marked(
@@ -61,8 +61,7 @@ def _marked(
     size = (round(width * scale), round(height * scale))
     image = resized(grey.astype(np.uint8), size).convert("RGB")
     # On the grid of the volume, which is not that of the frame where slices were straightened.
-    inverse = np.linalg.inv(series.affine)
-    points = np.array(shape.points) @ inverse[:3, :3].T + inverse[:3, 3]
+    points = series.indices_of(np.array(shape.points))
     line = outline(shape, points[:, [2, 1]])
     _draw(image, shape, (line + 0.5) * np.array([across, down]) * scale)
     where = placed.frame.name if placed.is_flat else f"{placed.frame.name} and others"

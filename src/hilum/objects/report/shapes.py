@@ -21,7 +21,6 @@ class Placed:
     of them lie on that slice.
     """
 
-    shape: Shape
     frame: Frame
     place: int
     pixels: np.ndarray
@@ -38,7 +37,7 @@ class Placed:
         place = int(farthest.argmin()) if farthest.min() <= NEAR * spacing else int(middle.argmin())
         frame = series.frames[place]
         is_flat = bool(farthest[place] <= NEAR * spacing)
-        return cls(shape, frame, place, _pixels(frame, points), is_flat)
+        return cls(frame, place, _pixels(frame, points), is_flat)
 
 
 def outline(shape: Shape, pixels: np.ndarray) -> np.ndarray:
@@ -55,8 +54,7 @@ def outline(shape: Shape, pixels: np.ndarray) -> np.ndarray:
 
 def box_mask(box: Box, series: Series) -> np.ndarray:
     """Boolean, on the grid of `series`: the voxels whose centres lie in `box`."""
-    inverse = np.linalg.inv(series.affine)
-    corners = np.array(box.corners) @ inverse[:3, :3].T + inverse[:3, 3]
+    corners = series.indices_of(np.array(box.corners))
     first, last = np.round([corners.min(axis=0), corners.max(axis=0)]).astype(int)
     mask = np.zeros(series.shape, bool)
     mask[tuple(slice(max(a, 0), b + 1) for a, b in zip(first, last, strict=True))] = True
@@ -76,15 +74,9 @@ def value_of(shape: Shape) -> str:
 
 def rows_of_shapes(shapes: Iterable[Shape]) -> list[Row]:
     """A row for each shape that was measured."""
-    rows = []
-    for shape in shapes:
-        match shape:
-            case Length():
-                rows.append(Row(shape.label, f"{shape.value:.1f}", unit="mm", colour=shape.colour))
-            case Angle():
-                degree = "\N{DEGREE SIGN}"
-                rows.append(Row(shape.label, f"{shape.value:.1f}", "", degree, shape.colour))
-    return rows
+    measured = (shape for shape in shapes if isinstance(shape, Length | Angle))
+    units = {Length: "mm", Angle: "\N{DEGREE SIGN}"}
+    return [Row(m.label, f"{m.value:.1f}", "", units[type(m)], m.colour) for m in measured]
 
 
 def _away(frame: Frame, points: np.ndarray) -> np.ndarray:

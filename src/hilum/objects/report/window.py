@@ -5,7 +5,6 @@ import numpy as np
 from hilum.dicom.series import Series
 
 PERCENTILES = (1, 99.7)
-LEAST = 1e-6
 
 
 def header_window(series: Series) -> tuple[float, float] | None:

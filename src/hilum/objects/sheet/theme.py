@@ -24,15 +24,15 @@ class Theme:
     image_format: str
     most_lines: int
     most_letters: int
-    across: int  # rows side by side, as in `numbers.typ`
+    across: int  # rows side by side where there are many
 
     def lines(self, given: Sequence[T]) -> list[T]:
         """Those of a table that there is room for."""
         return list(given[: self.most_lines])
 
-    def rows(self, given: Sequence[T], many: bool) -> list[T]:
-        """As `lines`, of rows that stand side by side where there are `many`."""
-        return list(given[: self.most_lines * (self.across if many else 1)])
+    def rows(self, given: Sequence[T], across: int) -> list[T]:
+        """As `lines`, of rows of which `across` stand side by side."""
+        return list(given[: self.most_lines * across])
 
     def texts(self, given: Sequence[str]) -> list[str]:
         """Those that there is room for; the first in any case."""

@@ -19,8 +19,9 @@ from pydicom.dataset import Dataset
 
 from hilum.objects.report import NOT_FOR_DIAGNOSIS, Report
 from hilum.objects.sheet import typeface
+from hilum.objects.sheet.blocks import Cuts, Headline, Remarks, Sheet, Warned
 from hilum.objects.sheet.identity import identity
-from hilum.objects.sheet.story import Cuts, Headline, Remarks, Sheet, Warned, sheets
+from hilum.objects.sheet.story import sheets
 from hilum.objects.sheet.theme import PAGE, SCREEN, Theme
 
 LAYOUT = Path(__file__).parent / "layout"
