@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from hilum_lab.network.processes import Child, Service, available_port
+from tests.answering import answering
 from tests.archives import Orthanc
 from tests.synthetic import wait_for_port
 
@@ -193,15 +194,9 @@ def connect_proxy() -> Iterator[ConnectProxy]:
         def log_message(self, format: str, *args: object) -> None:
             """Keep the test's output clean."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
-        try:
-            yield proxy
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as address:
+        proxy.url = f"http://{address}"
+        yield proxy
 
 
 def _pass_on(one: socket.socket, other: socket.socket) -> None:
@@ -251,12 +246,6 @@ def token_service() -> Iterator[TokenService]:
         def log_message(self, format: str, *args: object) -> None:
             """Keep the test's output clean."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        service.url = f"http://127.0.0.1:{server.server_address[1]}/token"
-        try:
-            yield service
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as address:
+        service.url = f"http://{address}/token"
+        yield service

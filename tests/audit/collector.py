@@ -3,7 +3,6 @@
 import re
 import socketserver
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 from hilum.config.audit import SyslogSettings
 from hilum.config.tls import Tls
+from tests.answering import answering
 
 HEADER = re.compile(
     rb"<(?P<priority>\d{1,3})>1 "
@@ -90,15 +90,10 @@ def collector(context: ssl.SSLContext, port: int = 0) -> Iterator[Collector]:
         def handle_error(self, request: Any, client_address: Any) -> None:
             pass  # a handshake that fails, or a reset
 
-    with Server(("127.0.0.1", port), Handler) as server:
-        made.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield made
-        finally:
-            server.shutdown()
-            thread.join()
+    server = Server(("127.0.0.1", port), Handler)
+    made.port = server.server_address[1]
+    with answering(server):
+        yield made
 
 
 def settings_for(port: int, ca: Path) -> SyslogSettings:

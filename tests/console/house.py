@@ -146,11 +146,11 @@ def make_busy(house: House) -> str:
 
 
 @contextmanager
-def a_house_with_rules(tmp_path: Path) -> Iterator[House]:
-    """One whose settings stand in a file that can be changed."""
+def a_house_with_file(tmp_path: Path, settings: str = SETTINGS) -> Iterator[House]:
+    """One whose `settings` stand in a file that can be changed."""
     (tmp_path / "data").mkdir(mode=0o700)
     file = SettingsFile(tmp_path / "hilum.toml")
-    file.path.write_text(SETTINGS.format(folder=tmp_path))
+    file.path.write_text(settings.format(folder=tmp_path))
     site = load(file.path)
     SettingsVersions(site.data).keep(file.read().text, 1.0)
     with (

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
+
+from tests.answering import answering
 
 CLIENT, SECRET = "hilum", "a secret: with % and ü"
 Claims = dict[str, Any]
@@ -115,15 +116,9 @@ def small_provider() -> Iterator[SmallProvider]:
         def log_message(self, format: str, *args: object) -> None:
             """Keep the test's output clean."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        provider.url = f"http://127.0.0.1:{server.server_address[1]}"
-        try:
-            yield provider
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as address:
+        provider.url = f"http://{address}"
+        yield provider
 
 
 def parameters_of(address: str) -> dict[str, str]:

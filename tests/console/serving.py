@@ -40,7 +40,7 @@ def serving(
         needs = {module.name: inputs_of(module) for module in installed}
     made = application(site, records, modules, cards, needs, file=file)
     for endpoints in further:
-        endpoints.add_to(made)
+        endpoints.add_to(made.router)
     server = uvicorn.Server(configuration(made, site.console, port))
     thread = threading.Thread(target=server.run)
     thread.start()

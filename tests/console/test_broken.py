@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from hilum.hints import HintReceiver, gateway_address
 from hilum.records.states import EventKind, WorkitemState
@@ -28,9 +28,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.fixture
-def page(house: House) -> Iterator[Page]:
-    """A browser whose clock the test can put forward."""
-    with Reader(width=1280) as reader:
+def page(house: House, browser: Browser) -> Iterator[Page]:
+    """A window whose clock the test can put forward."""
+    with Reader(width=1280, within=browser) as reader:
         browse_as(reader.page, house.site, url=house.url)
         reader.page.clock.install()
         yield reader.page

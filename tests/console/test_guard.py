@@ -116,7 +116,7 @@ def _door(method: str, route: APIRoute) -> Door:
 def made(site: Site, records: Records) -> FastAPI:
     made = application(site, records, [])
     for endpoints in for_each_permission():
-        endpoints.add_to(made)
+        endpoints.add_to(made.router)
     return made
 
 

@@ -4,7 +4,6 @@ import logging
 import random
 import re
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -19,16 +18,10 @@ from hilum.logs import SharedLog, also_logging
 from hilum.people.roles import UserRole
 from hilum.records.states import WorkitemState
 
-from .house import House, a_house
+from .house import House
 
 BEGAN = time.mktime((2026, 11, 29, 10, 0, 0, 0, 0, -1))
 EVERYTHING = LogFilter()
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with a_house(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

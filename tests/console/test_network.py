@@ -22,18 +22,12 @@ from hilum.records.views import HourOfDeliveries
 from hilum.records.views.strips import HOUR, LATE_SECONDS
 from hilum_lab.network.processes import available_port
 
-from .house import HIDDEN, House, a_house
+from .house import HIDDEN, House
 from .serving import serving
 from .test_pages import text_of
 
 HERE = "/network/destinations/out"
 NOW = 1e9
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with a_house(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

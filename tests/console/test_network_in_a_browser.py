@@ -9,12 +9,12 @@ from playwright.sync_api import Page
 
 from hilum.records.states import PausedKind
 from hilum.summary import MeasurementSummary, RefusalSummary
-from tests.browser import CHROMIUM, Reader
+from tests.browser import CHROMIUM
 from tests.signing_in import browse_as
 
 from . import test_modules_page, test_places
-from .house import House
-from .test_in_a_browser import grave_faults
+from .house import House, a_house_with_file
+from .test_in_a_browser import faults_of
 
 pytestmark = [
     pytest.mark.browser,
@@ -24,42 +24,29 @@ DIMSE = "/network/add/destinations/dimse"
 
 
 @pytest.fixture
-def house_with_file(tmp_path: Path) -> Iterator[House]:
-    with test_places.a_house_with_file(tmp_path) as made:
+def house(tmp_path: Path) -> Iterator[House]:
+    with a_house_with_file(tmp_path, test_places.TEXT) as made:
         yield made
 
 
 @pytest.fixture
-def house_with_module(tmp_path: Path) -> Iterator[House]:
-    with test_modules_page.a_house_with_a_module(tmp_path) as made:
+def house_with_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with test_modules_page.a_house_with_a_module(tmp_path_factory.mktemp("module")) as made:
         yield made
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with Reader(width=1280) as reader:
-        yield reader.page
-        assert reader.errors == []
-
-
-def faults_of(page: Page, house: House, *paths: str) -> list[str]:
-    """What keeps anybody from using pages, in both themes, and which are too wide for a phone."""
-    browse_as(page, house.site, url=house.url)
+def faults_at(page: Page, house: House, *paths: str) -> list[str]:
+    page.set_viewport_size({"width": 320, "height": 900})
     faults = []
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        for path in paths:
-            page.set_viewport_size({"width": 320, "height": 900})
-            page.goto(house.url + path)
-            wide = int(page.evaluate("document.documentElement.scrollWidth"))
-            faults += grave_faults(page)
-            faults += [f"{path} is {wide} wide"] if wide > 320 else []
+    for path in paths:
+        page.goto(house.url + path)
+        faults += faults_of(page)
     return faults
 
 
-def test_nothing_grave_keeps_anybody_from_a_form(house_with_file: House, page: Page) -> None:
+def test_nothing_grave_keeps_anybody_from_a_form(house: House, page: Page) -> None:
     paths = ("/network", "/network/add", DIMSE, test_places.EDIT)
-    assert faults_of(page, house_with_file, *paths) == []
+    assert faults_at(page, house, *paths) == []
 
 
 def test_nothing_grave_keeps_anybody_from_the_page_of_a_module(
@@ -71,23 +58,23 @@ def test_nothing_grave_keeps_anybody_from_the_page_of_a_module(
             house_with_module.records, number, time.time() - 60, findings=(finding,)
         )
     path = f"/modules/{test_modules_page.NAME}"
-    assert faults_of(page, house_with_module, "/modules", path) == []
+    browse_as(page, house_with_module.site, url=house_with_module.url)
+    assert faults_at(page, house_with_module, "/modules", path) == []
 
 
 def test_a_destination_is_paused_by_keyboard_and_a_form_keeps_what_was_typed(
-    house_with_file: House, page: Page
+    house: House, page: Page
 ) -> None:
-    browse_as(page, house_with_file.site, url=house_with_file.url)
-    page.goto(f"{house_with_file.url}/network/destinations/out")
+    page.goto(f"{house.url}/network/destinations/out")
     page.get_by_text("Pause out").focus()
     page.keyboard.press("Enter")
     page.get_by_label("Reason").focus()
     page.keyboard.type("new disks")
     page.keyboard.press("Enter")
     page.wait_for_selector("text=new disks")
-    [pause] = house_with_file.records.pauses.of(PausedKind.DESTINATION).values()
+    [pause] = house.records.pauses.of(PausedKind.DESTINATION).values()
     assert pause.reason == "new disks"
-    page.goto(house_with_file.url + DIMSE)
+    page.goto(house.url + DIMSE)
     page.fill("#field-name", "pacs")
     page.fill("#field-port", "many")
     page.get_by_role("button", name="Save").click()

@@ -3,7 +3,6 @@
 import json
 import re
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -38,12 +37,6 @@ from hilum.verdict import Verdict
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
 
 SIGNING_IN = (AuditedAct.LOGIN, AuditedAct.LOGOUT, AuditedAct.PEOPLE_CHANGED)
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with a_house(tmp_path) as made:
-        yield made
 
 
 def text_of(page: str) -> str:

@@ -15,8 +15,7 @@ from hilum.logs import SharedLog
 from hilum.process import fork_server
 from hilum.records.states import EventKind, WorkitemState
 from hilum.uploading import child
-from tests.browser import CHROMIUM, Reader
-from tests.signing_in import browse_as
+from tests.browser import CHROMIUM
 
 from .house import SAID, House, a_house
 
@@ -31,14 +30,6 @@ def house(tmp_path: Path) -> Iterator[House]:
     fork_server(child.__name__)  # by a thread that lasts, as in `hilum serve`: it ends with that
     with a_house(tmp_path) as made:
         yield made
-
-
-@pytest.fixture
-def page(house: House) -> Iterator[Page]:
-    with Reader(width=1280) as reader:
-        browse_as(reader.page, house.site, url=house.url)
-        yield reader.page
-        assert reader.errors == []
 
 
 def test_rows_never_jump_and_what_is_newer_is_counted(house: House, page: Page) -> None:

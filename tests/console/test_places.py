@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -14,17 +14,13 @@ from factory import a_delivery, a_workitem, put
 from hilum.audit import AuditedAct, AuditStore, audit_file
 from hilum.config import load
 from hilum.config.fields import Settings
-from hilum.config.file import SettingsFile
-from hilum.config.versions import SettingsVersions
 from hilum.console.forms import fields_of, refilled, values_of
 from hilum.console.places import NetworkPlace
 from hilum.people.roles import UserRole
-from hilum.records import Records
 from hilum.records.states import DeliveryState
 from hilum_lab.archives.dicomweb import DicomwebArchive
 
-from .house import HIDDEN, House
-from .serving import serving
+from .house import HIDDEN, House, a_house_with_file
 from .test_pages import text_of
 
 TEXT = """\
@@ -44,23 +40,9 @@ ADD_FOLDER = "/network/add/destinations/folder"
 EDIT = "/network/destinations/out/settings"
 
 
-@contextmanager
-def a_house_with_file(tmp_path: Path) -> Iterator[House]:
-    (tmp_path / "data").mkdir(mode=0o700)
-    file = SettingsFile(tmp_path / "hilum.toml")
-    file.path.write_text(TEXT.format(folder=tmp_path))
-    site = load(file.path)
-    SettingsVersions(site.data).keep(file.read().text, 1.0)
-    with (
-        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
-        serving(site, records, file=file) as url,
-    ):
-        yield House(site, records, url)
-
-
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with a_house_with_file(tmp_path) as made:
+    with a_house_with_file(tmp_path, TEXT) as made:
         yield made
 
 

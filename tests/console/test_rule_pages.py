@@ -18,7 +18,7 @@ from hilum.inbox import Inbox
 from hilum.people.roles import UserRole
 from hilum.records.states import RequestAction
 
-from .house import HIDDEN, House, a_house_with_rules
+from .house import HIDDEN, House, a_house_with_file
 
 MISSED = "/rules/missed"
 EDIT = "/rules/edit/hippocampal-volume"
@@ -26,7 +26,7 @@ EDIT = "/rules/edit/hippocampal-volume"
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with a_house_with_rules(tmp_path) as made:
+    with a_house_with_file(tmp_path) as made:
         yield made
 
 

@@ -7,11 +7,10 @@ import pytest
 from playwright.sync_api import Page
 
 from hilum.config import load
-from tests.browser import CHROMIUM, Reader
-from tests.signing_in import browse_as
+from tests.browser import CHROMIUM
 
-from .house import House, a_house_with_rules
-from .test_in_a_browser import grave_faults
+from .house import House, a_house_with_file
+from .test_in_a_browser import faults_of
 from .test_rule_pages import EDIT, MISSED
 
 pytestmark = [
@@ -22,28 +21,8 @@ pytestmark = [
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    with a_house_with_rules(tmp_path) as made:
+    with a_house_with_file(tmp_path) as made:
         yield made
-
-
-@pytest.fixture
-def page(house: House) -> Iterator[Page]:
-    with Reader(width=1280) as reader:
-        browse_as(reader.page, house.site, url=house.url)
-        yield reader.page
-        assert reader.errors == []
-
-
-def faults_of(page: Page) -> list[str]:
-    faults = []
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
-        faults += grave_faults(page)
-    for width in (1280, 320):
-        page.set_viewport_size({"width": width, "height": 900})
-        wide = int(page.evaluate("document.documentElement.scrollWidth"))
-        faults += [f"{page.url} is {wide} wide on {width}"] if wide > width else []
-    return faults
 
 
 def test_a_rule_is_changed_by_keyboard_and_no_page_keeps_anybody_out(

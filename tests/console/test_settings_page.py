@@ -1,6 +1,5 @@
 """The page Settings: for administrators, what runs and where it was set, and no secret."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,13 +7,7 @@ import pytest
 from hilum.config.versions import SettingsVersions
 from hilum.people.roles import UserRole
 
-from .house import House, a_house
-
-
-@pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with a_house(tmp_path) as made:
-        yield made
+from .house import House
 
 
 def test_the_page_says_what_runs_and_where_it_stands(house: House, tmp_path: Path) -> None:

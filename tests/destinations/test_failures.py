@@ -26,6 +26,7 @@ from hilum.transport.statuses import meaning_of
 from hilum_lab.archives.behaviour import AE_TITLE, DimseBehaviour
 from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
+from tests.answering import answering
 from tests.synthetic import DCMTK, running_receiver, uid, wait_for_port, write_series
 
 
@@ -152,13 +153,9 @@ class _Archive(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def archive() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Archive) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        _Archive.status, _Archive.body = 200, None
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+    _Archive.status, _Archive.body = 200, None
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), _Archive)) as address:
+        yield f"http://{address}"
 
 
 def _failed(instances: list[str], reason: int) -> dict[str, object]:
@@ -389,13 +386,11 @@ def test_an_answer_that_only_trickles_in_is_not_waited_for(files: list[Path]) ->
         def log_message(self, format: str, *args: object) -> None:
             """Keep the test's output clean."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
-        url = f"http://127.0.0.1:{server.server_port}"
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as address:
+        url = f"http://{address}"
         settings = DicomwebDestinationSettings(name="web", url=url, timeout_seconds=0.5)
         try:
             with pytest.raises(DeliveryDelayed, match="web: no answer in time"):
                 open_destination(settings).ask(results_of(files))
         finally:
             over.set()
-            server.shutdown()

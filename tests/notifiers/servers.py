@@ -1,6 +1,5 @@
 """A program that takes web-hooks, and a mail server."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from hilum_lab.network.processes import available_port
+from tests.answering import answering
 from tests.certificates import SelfSigned
 
 
@@ -48,15 +48,9 @@ def web_hook(certificate: SelfSigned | None = None) -> Iterator[Hook]:
     if certificate:
         server.socket = certificate.context.wrap_socket(server.socket, server_side=True)
     scheme = "https" if certificate else "http"
-    hook.url = f"{scheme}://127.0.0.1:{server.server_port}/hilum"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with answering(server) as address:
+        hook.url = f"{scheme}://{address}/hilum"
         yield hook
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @dataclass

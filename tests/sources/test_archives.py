@@ -3,7 +3,6 @@
 import json
 import ssl
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +25,7 @@ from hilum.sources import Listed, Source, answer_of, open_source
 from hilum.sources.dicomweb import DicomwebSourceSettings, part_of
 from hilum.testing import check_source, results_of
 from hilum_lab.network.processes import available_port
+from tests.answering import answering
 from tests.archives import Orthanc
 from tests.sources.watching import upload
 from tests.synthetic import uid, write_series
@@ -114,17 +114,13 @@ class _Archive(BaseHTTPRequestHandler):
 def test_an_archive_with_limits_of_its_own_is_read_to_the_end(knows_offset: bool) -> None:
     """It gives less than was asked for, may not know `offset`, and tells no counts."""
     _Archive.knows_offset = knows_offset
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Archive) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_address[1]}"
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), _Archive)) as address:
+        url = f"http://{address}"
         source = open_source(DicomwebSourceSettings(name="web", url=url, since="beginning"))
         source.resume("", Nothing())
         news = {i.study_uid for portion in source.news() for i in portion.instances}
         sweep = {i.study_uid for portion in source.sweep() for i in portion.instances}
         source.close()
-        server.shutdown()
-        thread.join()
     listed = STUDIES if knows_offset else STUDIES[:3]
     assert news == sweep == set(listed) - {"../../system"}
 
@@ -181,19 +177,16 @@ def certificate(tmp_path: Path) -> Path:
 def test_a_certificate_has_to_be_known(certificate: Path, tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Archive) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        url = f"HTTPS://127.0.0.1:{server.server_address[1]}"
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Archive)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with answering(server) as address:
+        url = f"HTTPS://{address}"
         destination = DicomwebDestinationSettings(name="web", url=url)
         unknown = answer_of(DicomwebSourceSettings(name="web", url=url))
         with pytest.raises(DeliveryRefused, match="name who signed it"):
             list(open_destination(destination).send(results_of(write_series(tmp_path / "scan", 1))))
         tls = Tls(ca_file=certificate)
         known = answer_of(DicomwebSourceSettings(name="web", url=url, tls=tls))
-        server.shutdown()
-        thread.join()
     assert not unknown[0]
     assert "name who signed it as ca_file in tls" in unknown[1]
     assert known[0]

@@ -1,7 +1,6 @@
 """A DICOMweb archive that lists more than it gives, or less than it has to tell."""
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +12,7 @@ import pytest
 
 from hilum.dicom.instance import Instance
 from hilum.watching.fetching import Pace
+from tests.answering import answering
 from tests.sources.watching import Watching, uids
 from tests.synthetic import uid, write_series
 
@@ -64,12 +64,8 @@ def pacs() -> Iterator[tuple[Pacs, str]]:
         def log_message(self, format: str, *args: object) -> None:
             """Keep the test's output clean."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield pacs, f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as address:
+        yield pacs, f"http://{address}"
 
 
 def watch_of(folder: Path, url: str, **values: Any) -> Watching:

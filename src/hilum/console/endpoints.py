@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Protocol, TypeVar
 
-from fastapi import FastAPI
+from fastapi import APIRouter
 from pydantic import BaseModel
 
 from hilum.people.roles import Permission
@@ -135,11 +135,11 @@ class Endpoints:
             first = self.found[0]
             yield MenuEntry(self.title, first.path, self.place, first.permission)
 
-    def add_to(self, application: FastAPI) -> None:
-        """Have `application` answer at all of them; the description tells refusals, too."""
+    def add_to(self, router: APIRouter) -> None:
+        """Have `router` answer at all of them; the description tells refusals, too."""
         for endpoint in self.found:
             responses = (REFUSALS if self.in_api else {}) | endpoint.options.get("responses", {})
-            application.add_api_route(
+            router.add_api_route(
                 endpoint.path,
                 endpoint.answer,
                 methods=[endpoint.method],
