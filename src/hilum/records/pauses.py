@@ -36,7 +36,7 @@ class PauseRecords:
         return {one.name: one.ended_at for one in over if one.ended_at is not None}
 
     def begin(self, new: NotedPause) -> bool:
-        """Pause it; False if it is paused already, by whomever."""
+        """Note it; False if it is paused already, by whomever."""
 
         def note(connection: sa.Connection) -> bool:
             if insert(connection, tables.pause, new):
