@@ -134,6 +134,8 @@ def _missing(act: StudyAct, wanted: WantedAct) -> str:
     """What the person has to say besides; "" if that is nothing."""
     if act.needs_reason and not wanted.reason:
         return "say the reason: people read it in the archive"
+    if len(wanted.reason) > LONGEST_REASON:
+        return f"the reason has more than {LONGEST_REASON} characters: shorten it"
     if act.chooses_module and not wanted.module:
         return "choose a module"
     if act.chooses_destinations and not act.chooses_module and not wanted.destinations:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import groupby
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -36,7 +37,7 @@ def upgrade() -> None:
     if lines:
         changed = listing.update().where(listing.c.study_uid == sa.bindparam("uid"))
         changed = changed.where(listing.c.modules != "")  # others are made anew in a while
-        values = {name: sa.bindparam(name) for name in ("modules", "passed_over")}
+        values: dict[str, Any] = {name: sa.bindparam(name) for name in ("modules", "passed_over")}
         connection.execute(changed.values(values), lines)
 
 
