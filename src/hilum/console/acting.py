@@ -86,7 +86,7 @@ def ask_for(
 
 
 def ask_for_each(
-    desk: Desk, visitor: Visitor, action: RequestAction, workitems: Iterable[str]
+    desk: Desk, visitor: Visitor, action: RequestAction, workitems: Iterable[str], wish: Wish
 ) -> int:
     """Ask for the same with each of several workitems, by id; how many. Each is on record before.
 
@@ -100,8 +100,8 @@ def ask_for_each(
         study_uid = desk.records.workitems.one(workitem).study_uid
         about = AuditedObject.workitem(workitem, study_uid)
         patient = desk.records.identifiers.patient_of(study_uid)
-        desk.auditor.note(AuditedAct(action.value), visitor, about, patient)
-        request(desk.records, desk.site.data, action, workitem)
+        desk.auditor.note(AuditedAct(action.value), visitor, about, patient, str(wish))
+        request(desk.records, desk.site.data, action, workitem, wish=wish)
     return number
 
 
