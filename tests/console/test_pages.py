@@ -106,7 +106,8 @@ def test_a_rejected_sender_cannot_act_in_the_page(house: House) -> None:
         shown = house.get(page)
         assert "10.0.0.1" in shown
         assert "<script>" not in shown
-    assert "Something needs a person: " in house.get("/")
+    said = text_of(house.get("/"))
+    assert "Something needs a person: 1 sender was rejected within the last hour" in said
 
 
 @pytest.mark.parametrize("role", list(UserRole))
@@ -163,6 +164,14 @@ def test_an_act_reaches_the_gateway_with_its_reason(house: House) -> None:
         assert "noted; the gateway will do it" in client.get(done.headers["location"]).text
     [asked] = house.records.requests.waiting()
     assert (asked.action, asked.reason) == (RequestAction.WITHDRAW, "wrong side")
+
+
+def test_a_chart_counts_one_as_one(house: House) -> None:
+    house.study(WorkitemState.COMPLETED)
+    said = text_of(house.get("/"))
+    assert "1 study " in said
+    assert "1 studies" not in said
+    assert "0 results shown" in said
 
 
 def test_a_refused_act_comes_back_with_what_was_typed(house: House) -> None:
