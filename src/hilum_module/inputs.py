@@ -28,3 +28,16 @@ class Input:
     contrast: bool | None = None
     orientation: str | None = None
     optional: bool = False
+
+
+@dataclass(frozen=True)
+class FindingsOf:
+    """What the module called `module` has found on the very same images, as `hilum.FindingsOf`.
+
+    `run` gets `Findings`, or None where the input is `optional` and there are none. `on` is the
+    input whose images are meant, by default the first.
+    """
+
+    module: str
+    on: str = ""
+    optional: bool = False

@@ -20,11 +20,10 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from hilum.dicom.series import Series
 from hilum.engine import exchange
-from hilum.environments import PACKAGES, InEnvironment
+from hilum.environments import PACKAGES, Given, InEnvironment
 from hilum.errors import ConfigurationError, MissingPartError, ModuleError
-from hilum.findings import Finding
+from hilum.findings import Finding, Findings, Measurement, Note, Refusal, Segment
 from hilum.hosts.channel import LONGEST, Ended, ModuleAnswer, pair, send
 from hilum.hosts.shelf import MEBIBYTE, Letter, Shelf, put, shelf_bytes
 from hilum.hosts.walls import Reach, limits
@@ -130,7 +129,7 @@ class Elsewhere:
         letter = self._letter(0)
         return next(iter(letter.items), {})
 
-    def ask(self, inputs: Mapping[str, Series | None]) -> Iterable[Finding]:
+    def ask(self, inputs: Mapping[str, Given]) -> Iterable[Finding]:
         """What the module finds in `inputs`.
 
         Raises `ToldElsewhere` where it failed, `ModuleError` where what it found are no findings.
@@ -188,28 +187,45 @@ def _be(interpreter: Interpreter, descriptors: Sequence[int], abi: int) -> None:
 
 
 def as_letter(
-    inputs: Mapping[str, Series | None],
+    inputs: Mapping[str, Given],
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """The voxels of the inputs, decoded, and what `hilum_module` is told of each series."""
     items: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
-    for name, series in inputs.items():
-        if series is None:
-            continue  # an optional input that the study has not
-        volume = series.volume()
+    for name, given in inputs.items():
+        if given is None:
+            continue  # an optional input that is not there
+        if isinstance(given, Findings):
+            found, held = exchange.as_items(_known_there(given))
+            items.append({"input": name, "findings": found})
+            arrays |= {f"{name}.{key}": array for key, array in held.items()}
+            continue
+        volume = given.volume()
         frame = volume.frame_of_reference_uid
         arrays[f"{name}.voxels"] = volume.array
         arrays[f"{name}.affine"] = volume.affine
         items.append(
             {
                 "input": name,
-                "modality": series.modality,
-                "description": series.description,
-                "uid": str(series.uid),
+                "modality": given.modality,
+                "description": given.description,
+                "uid": str(given.uid),
                 "frame_of_reference_uid": frame and str(frame),
             }
         )
     return items, arrays
+
+
+def _known_there(findings: Findings) -> Findings:
+    """Those of the kinds that `hilum_module` has."""
+    kept = (f for f in findings.items if isinstance(f, Segment | Measurement | Note | Refusal))
+    return Findings(
+        tuple(
+            f
+            for f in kept
+            if not isinstance(f, Measurement) or f.of is None or isinstance(f.of, Segment)
+        )
+    )
 
 
 def _in_words(answer: _Answer) -> str:
