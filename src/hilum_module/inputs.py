@@ -12,7 +12,7 @@ class Input:
     """One volume, as `hilum.Input`: lengths in mm, `echo_time` in ms, `b_value` in s/mm2.
 
     `header` holds regular expressions by DICOM keyword. One that is `optional` is None for `run`
-    where the study has no series for it.
+    where the study has no series for it. `files` says that `series.folder()` is asked for.
     """
 
     modality: str
@@ -28,6 +28,7 @@ class Input:
     contrast: bool | None = None
     orientation: str | None = None
     optional: bool = False
+    files: bool = False
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,9 @@ def _inputs(
             continue
         frame = item["frame_of_reference_uid"]
         volume = Volume(arrays[f"{name}.voxels"], arrays[f"{name}.affine"], frame)
-        yield name, Series(item["modality"], item["description"], item["uid"], volume)
+        count = item["files"]
+        files = None if count is None else tuple(arrays[f"{name}.file.{n}"] for n in range(count))
+        yield name, Series(item["modality"], item["description"], item["uid"], volume, files)
 
 
 def _items(run: Any, grid: Volume) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:

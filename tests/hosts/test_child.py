@@ -42,7 +42,8 @@ USING = """
         needs = {"head": Input("MR"), "part": FindingsOf("other")}
 
         def run(self, head, part):
-            yield Note(part.notes[0].text + head.description)
+            files = [path.read_bytes()[128:132] for path in head.folder().iterdir()]
+            yield Note(f"{part.notes[0].text}{files.count(b'DICM')} files of {head.description}")
 """
 BROKEN = """
     from hilum import Input
@@ -264,7 +265,7 @@ def test_the_child_draws_films_even_for_a_module_that_raises(
     assert picture.shape == (900, 750)
 
 
-def test_findings_of_another_module_come_through_the_walls(
+def test_findings_of_another_module_and_files_come_through_the_walls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, USING, "using")
@@ -274,7 +275,7 @@ def test_findings_of_another_module_come_through_the_walls(
     asked = replace(asked, inputs={"head": asked.inputs["series"], "part": given})
     with closing(child("using", memory_mb=512)) as host:
         host.run(asked)
-    assert exchange.load(asked.out).notes[0].text == "seen in series head"
+    assert exchange.load(asked.out).notes[0].text == "seen in 3 files of series head"
 
 
 def test_a_module_that_does_not_load_says_where(

@@ -2,6 +2,7 @@
 
 import mmap
 import runpy
+import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import fields
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from typer.testing import CliRunner
 
@@ -112,6 +114,41 @@ def test_findings_of_another_module_arrive_as_they_were_given(tmp_path: Path) ->
     assert [note.text for note in check_module(module, files).notes] == ["alone"]
     told = described(Half())
     assert told["findings"] == {"part": {"module": "whole", "on": "", "optional": True}}
+
+
+class Reading:
+    """Reads the DICOM files themselves."""
+
+    name, version = "reading", "1"
+    needs = hilum_module.Input("MR", files=True)
+
+    def run(self, series: Any) -> Iterator[Any]:
+        folder = series.folder()
+        read = [pydicom.dcmread(path) for path in sorted(folder.iterdir())]
+        shutil.rmtree(folder)
+        yield Note(f"{len(read)} files of {read[0].PatientID}")
+
+
+class ReadingHere(Reading):
+    """The same in Hilum's own environment."""
+
+    needs = Input("MR", files=True)
+
+    def run(self, series: Any) -> Iterator[Any]:
+        for note in super().run(series):
+            yield hilum.findings.Note(note.text)
+
+
+def test_a_folder_that_was_not_asked_for_is_refused() -> None:
+    series = hilum_module.Series("MR", "T1", "1.2", Volume(np.zeros((1, 2, 2)), AFFINE))
+    with pytest.raises(ValueError, match="declare Input"):
+        series.folder()
+
+
+@pytest.mark.parametrize("module", [Reading, ReadingHere])
+def test_dicom_files_are_given_as_a_folder(tmp_path: Path, module: Any) -> None:
+    files = write_series(tmp_path, PatientID="P7")
+    assert check_module(module, files).notes[0].text == "8 files of P7"
 
 
 def test_images_arrive_as_they_were_given() -> None:

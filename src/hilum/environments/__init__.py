@@ -4,7 +4,7 @@ Each is a folder of the site's models that `hilum modules add` has made: its car
 is installed, and the packages. Nothing of it is ever imported into Hilum.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ LOCK = "requirements.lock"
 PACKAGES = "packages"
 
 Given = Series | Findings | None  # for one input
-Ask = Callable[[Mapping[str, Given]], Iterable[Finding]]
+Ask = Callable[[Mapping[str, Given], Collection[str]], Iterable[Finding]]
 
 
 class Environment(WholeCard):
@@ -78,7 +78,8 @@ class InEnvironment:
         if self._ask is None:
             raise ModuleError(f"module {self.name} runs in its own environment, by its host only")
         names = self.environment.needs
-        return list(self._ask(by_name or dict(zip(names, given, strict=True))))
+        with_files = [name for name, need in names.items() if need.files]
+        return list(self._ask(by_name or dict(zip(names, given, strict=True)), with_files))
 
     @classmethod
     def with_model(cls, folder: Path) -> "type[InEnvironment]":

@@ -11,7 +11,7 @@ of the environment, from which nothing of Hilum can be reached.
 import importlib.util
 import mmap
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ValidationError
 
+from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.environments import PACKAGES, Given, InEnvironment
 from hilum.errors import ConfigurationError, MissingPartError, ModuleError
@@ -129,14 +130,16 @@ class Elsewhere:
         letter = self._letter(0)
         return next(iter(letter.items), {})
 
-    def ask(self, inputs: Mapping[str, Given]) -> Iterable[Finding]:
-        """What the module finds in `inputs`.
+    def ask(
+        self, inputs: Mapping[str, Given], with_files: Collection[str] = ()
+    ) -> Iterable[Finding]:
+        """What the module finds in `inputs`, of which some come `with_files`.
 
         Raises `ToldElsewhere` where it failed, `ModuleError` where what it found are no findings.
         Where it has died, we die like it.
         """
         self._runs += 1
-        letter = Letter(*as_letter(inputs))
+        letter = Letter(*as_letter(inputs, with_files))
         length = put(letter, memoryview(self._images))
         self._send(_Order(number=self._runs, length=length))
         left = self._letter(self._runs)
@@ -187,9 +190,12 @@ def _be(interpreter: Interpreter, descriptors: Sequence[int], abi: int) -> None:
 
 
 def as_letter(
-    inputs: Mapping[str, Given],
+    inputs: Mapping[str, Given], with_files: Collection[str] = ()
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """The voxels of the inputs, decoded, and what `hilum_module` is told of each series."""
+    """The voxels of the inputs, decoded, and what `hilum_module` is told of each series.
+
+    For the inputs `with_files`, the DICOM files go along.
+    """
     items: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
     for name, given in inputs.items():
@@ -204,9 +210,13 @@ def as_letter(
         frame = volume.frame_of_reference_uid
         arrays[f"{name}.voxels"] = volume.array
         arrays[f"{name}.affine"] = volume.affine
+        files = _files(given) if name in with_files else None
+        for number, content in enumerate(files or ()):
+            arrays[f"{name}.file.{number}"] = content
         items.append(
             {
                 "input": name,
+                "files": None if files is None else len(files),
                 "modality": given.modality,
                 "description": given.description,
                 "uid": str(given.uid),
@@ -214,6 +224,14 @@ def as_letter(
             }
         )
     return items, arrays
+
+
+def _files(series: Series) -> list[np.ndarray]:
+    contents = []
+    for instance in series.instances:
+        with instance.path.open("rb") as file:
+            contents.append(np.frombuffer(file.read(), np.uint8))
+    return contents
 
 
 def _known_there(findings: Findings) -> Findings:

@@ -10,7 +10,7 @@ from hilum.engine import exchange
 from hilum.environments import Given
 from hilum.findings import Finding
 from hilum.hosts.elsewhere import as_letter
-from hilum.module import FindingsOf, Input, Module, Needs
+from hilum.module import FindingsOf, Input, Module, Needs, needs_of
 from hilum_module.serving import described, run_on
 
 MOST_BYTES = 1 << 32  # of the masks that one run may give
@@ -41,6 +41,7 @@ def as_ours(module: type[Module]) -> type[Module]:
 
 def _run(self: Any, *given: Given, **by_name: Given) -> Iterable[Finding]:
     """What the module finds, through the same words as between two processes."""
-    names = self.needs if isinstance(self.needs, Mapping) else ("series",)
-    letter = as_letter(by_name or dict(zip(names, given, strict=True)))
+    needs = needs_of(self)
+    with_files = [name for name, need in needs.items() if isinstance(need, Input) and need.files]
+    letter = as_letter(by_name or dict(zip(needs, given, strict=True)), with_files)
     return exchange.judged(*run_on(self.inner, *letter), MOST_BYTES).items
