@@ -15,7 +15,7 @@ from hilum.errors import ModuleError
 from hilum.findings import Finding, Measurement, Note, OwnObject
 from hilum.hosts.container.folders import RunFolders
 from hilum.hosts.container.program import ContainerOrder, Containers, as_json
-from hilum.module import CARD, Films, Input, Need
+from hilum.module import CARD, Films, Input, Needs
 from hilum.module.cards import CodedTable, CommonCard, in_words
 
 DIGEST = r"^([^\s@]+@)?sha256:[0-9a-f]{64}$"
@@ -73,7 +73,7 @@ class ContainerModule:
 
     host = "container"
     described: ClassVar[ContainerCard]
-    needs: Need | Mapping[str, Need]
+    needs: Needs
     name: str
     version: str
     title: str
