@@ -1,12 +1,11 @@
 """What a container module says of itself (`card.toml`), and what its findings are."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field, JsonValue, PlainValidator, TypeAdapter, ValidationError, create_model
+from pydantic import Field, JsonValue, create_model
 from pydicom.sr.coding import Code
 
 from hilum.config.fields import JSONValues
@@ -15,23 +14,10 @@ from hilum.errors import ModuleError
 from hilum.findings import Finding, Measurement, Note, OwnObject
 from hilum.hosts.container.folders import RunFolders
 from hilum.hosts.container.program import ContainerOrder, Containers, as_json
-from hilum.module import CARD, Films, Input, Need
-from hilum.module.cards import CodedTable, CommonCard, in_words
+from hilum.module import CARD, Need
+from hilum.module.cards import CardInput, CodedTable, CommonCard
 
 DIGEST = r"^([^\s@]+@)?sha256:[0-9a-f]{64}$"
-
-
-def _need(value: Any) -> Any:
-    """`[input]` of a card as what a module needs: radiographs where `modalities` are listed."""
-    if not isinstance(value, dict):
-        raise ValueError("a table is needed")
-    kind: type[Any] = Films if "modalities" in value else Input
-    if unknown := sorted(value.keys() - {field.name for field in fields(kind)}):
-        raise ValueError(f"unknown key {unknown[0]}")
-    try:
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        raise ValueError(in_words(error)) from None
 
 
 class ResultNumber(CodedTable):
@@ -64,7 +50,7 @@ class ContainerCard(CommonCard):
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     environment: dict[str, str] = Field(default_factory=dict)
     result: str = "result.json"
-    input: Annotated[Input | Films, PlainValidator(_need)]
+    input: CardInput
     measurement: tuple[ResultNumber, ...] = ()
 
 
