@@ -1,5 +1,6 @@
 """Inference servers that tests run: each answers as its specification says, on a free port."""
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 import pydicom
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
 from pydicom.dataset import Dataset
 from starlette.datastructures import UploadFile
 
@@ -83,5 +85,74 @@ def router_model(behaviour: Behaviour) -> FastAPI:
             "processing_ms": 1.5,
         }
         return answer | behaviour.change
+
+    return app
+
+
+FLOATS = {"FP32": "<f4", "FP16": "<f2"}
+JSON_LENGTH = "Inference-Header-Content-Length"
+
+
+def kserve(
+    behaviour: Behaviour, datatype: str = "FP32", is_binary: bool = True, not_ready: int = 0
+) -> FastAPI:
+    """A server of KServe's protocol, version 2 (inference_rest.md), and of its binary extension.
+
+    Its model `bright` says of each voxel that it is background (channel 0), or above 500.
+    """
+    app = FastAPI()
+    waiting = [not_ready]
+
+    @app.exception_handler(HTTPException)
+    async def told(_request: Request, error: HTTPException) -> Response:
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+    @app.get("/v2")
+    async def server() -> dict[str, Any]:
+        extensions = ["classification", *(["binary_tensor_data"] if is_binary else [])]
+        return {"name": "triton", "version": "2.60.0", "extensions": extensions}
+
+    @app.get("/v2/models/{model}/ready")
+    async def ready(model: str) -> Response:
+        waiting[0] -= 1
+        return Response(status_code=200 if waiting[0] < 0 else 400)
+
+    @app.get("/v2/models/{model}")
+    async def facts(model: str) -> dict[str, Any]:
+        if model != "bright":
+            raise HTTPException(404, f"Request for unknown model: '{model}' is not found")
+        sides = [-1, -1, -1]
+        tensors = {
+            "inputs": [{"name": "voxels", "datatype": datatype, "shape": [1, 1, *sides]}],
+            "outputs": [{"name": "said", "datatype": datatype, "shape": [1, 2, *sides]}],
+        }
+        return {"name": model, "versions": ["3"], "platform": "onnxruntime_onnx", **tensors}
+
+    @app.post("/v2/models/bright/infer")
+    async def infer(request: Request) -> Response:
+        body = await request.body()
+        behaviour.take(request, body)
+        length = int(request.headers.get(JSON_LENGTH, len(body)))
+        asked = json.loads(body[:length])
+        (tensor,), (wanted,) = asked["inputs"], asked["outputs"]
+        assert (tensor["name"], wanted["name"]) == ("voxels", "said")
+        if "data" in tensor:
+            values = np.array(tensor["data"], np.float32)
+        else:
+            assert is_binary and tensor["parameters"]["binary_data_size"] == len(body) - length
+            values = np.frombuffer(body[length:], FLOATS[tensor["datatype"]]).astype(np.float32)
+        above = values.reshape(tensor["shape"]) - 500
+        said = np.concatenate([-above, above], axis=1).astype(FLOATS[datatype])
+        output: dict[str, Any] = {"name": "said", "datatype": datatype, "shape": list(said.shape)}
+        content = b""
+        if wanted.get("parameters", {}).get("binary_data"):
+            output["parameters"] = {"binary_data_size": said.nbytes}
+            content = said.tobytes()
+        else:
+            output["data"] = said.ravel().tolist()
+        answer = {"model_name": "bright", "model_version": "3", "outputs": [output]}
+        head = json.dumps(answer | behaviour.change).encode()
+        headers = {JSON_LENGTH: str(len(head))} if content else {}
+        return Response(head + content, headers=headers)
 
     return app

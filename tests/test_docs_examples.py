@@ -33,6 +33,8 @@ from hilum.hosts.container.card import ContainerCard
 from hilum.module.cards import WholeCard
 from hilum.modules.chest.card import ModelCard
 from hilum.modules.volume.card import VolumeCard
+from hilum.servers.dicom_ai_router import RouterCard
+from hilum.servers.kserve import KServeCard
 from hilum_lab.network.processes import available_port
 from tests.certificates import SelfSigned
 
@@ -165,6 +167,8 @@ CARDS: dict[str, type[WholeCard]] = {
     "chest-radiograph": ModelCard,
     "mercure": ContainerCard,
     "monai-map": ContainerCard,
+    "kserve": KServeCard,
+    "dicom-ai-router": RouterCard,
     "volume": VolumeCard,
 }
 

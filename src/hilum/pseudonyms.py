@@ -44,4 +44,4 @@ def site_key(data: Path) -> str:
     file = data / FILE
     if not file.exists():
         write_once(file, secrets.token_hex(32).encode())
-    return secret_in(file, "the key of exports")
+    return secret_in(file, "the key of pseudonyms")

@@ -352,7 +352,7 @@ def test_a_study_on_the_disk_is_sent_by_the_settings_of_the_site(
 
 @pytest.mark.parametrize("path", ["/v2", "a/../../b", "http://other/x", "a?b", ""])
 def test_a_module_reaches_no_other_place_of_the_server(path: str) -> None:
-    item = {"path": path, "media_type": "", "json_length": 0}
+    item = {"path": path, "media_type": "", "json_length": 0, "until_ready": False}
     with pytest.raises(ModuleError, match="none of the server's"):
         request_in(Letter([item], {"content": np.zeros(0, np.uint8)}))
 

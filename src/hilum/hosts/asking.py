@@ -24,6 +24,7 @@ class _Envelope(BaseModel):
     path: str
     media_type: str = Field(max_length=LONGEST_TYPE, pattern=r"^[ -~]*$")
     json_length: int = Field(ge=0)
+    until_ready: bool
 
 
 class Asking:
@@ -44,7 +45,10 @@ class Asking:
                 " worker.memory_mb, of which a quarter is for that"
             )
         envelope = _Envelope(
-            path=request.path, media_type=request.media_type, json_length=request.json_length
+            path=request.path,
+            media_type=request.media_type,
+            json_length=request.json_length,
+            until_ready=request.until_ready,
         )
         content = np.frombuffer(request.content, np.uint8)
         letter = Letter([envelope.model_dump()], {CONTENT: content})
@@ -63,4 +67,4 @@ def request_in(letter: Letter) -> ServerRequest:
         raise ModuleError("what the module's process asks a server is no request") from error
     if not PATH.fullmatch(envelope.path):
         raise ModuleError("the module's process asks for a path that is none of the server's")
-    return ServerRequest(envelope.path, content, envelope.media_type, envelope.json_length)
+    return ServerRequest(content=content, **envelope.model_dump())

@@ -16,9 +16,9 @@ from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.errors import ModuleError
-from hilum.findings import Finding, Note, Refusal
+from hilum.findings import Finding, Refusal
 from hilum.module import CARD, Need
-from hilum.module.cards import CardInput, CommonCard
+from hilum.module.cards import CommonCard
 
 Given = Series | tuple[Film, ...]
 
@@ -27,13 +27,15 @@ Given = Series | tuple[Film, ...]
 class ServerRequest:
     """What a server is asked: a path below its address, and a body, without one it is a GET.
 
-    `json_length` is that of the JSON before what is binary, 0 where all is one.
+    `json_length` is that of the JSON before what is binary, 0 where all is one. One that is
+    `until_ready` asks whether the model is ready, and is repeated where it is not.
     """
 
     path: str
     content: bytes = b""
     media_type: str = ""
     json_length: int = 0
+    until_ready: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,12 @@ class Terms:
 Ask = Callable[[ServerRequest], ServerReply]
 
 
-class ServerCard(CommonCard):
-    """What every card of a model on a server says; each format adds what it asks."""
-
-    module: str
-    input: CardInput
-
-
 class AtServer:
     """A module that a server computes. A format says what is asked and how answers are read."""
 
     host = "server"
-    card_class: ClassVar[type[ServerCard]]
-    described: ClassVar[ServerCard]
+    card_class: ClassVar[type[CommonCard]]
+    described: ClassVar[CommonCard]
     needs: Need | Mapping[str, Need]
     name: str
     version: str
@@ -83,7 +78,7 @@ class AtServer:
     @classmethod
     def with_model(cls, folder: Path) -> type[Self]:
         """The module that the card in `folder` describes; `ConfigurationError` for a wrong card."""
-        card = cls.card_class.read(folder)
+        card: Any = cls.card_class.read(folder)
         facts: dict[str, Any] = {
             "described": card,
             "needs": card.input,
@@ -108,7 +103,6 @@ class AtServer:
                     yield Refusal("not-sent", f"{why}, and this site sends no such images away")
                     return
         yield from self.found(given, self._ask, Aliases(self._terms.key))
-        yield from (Note(warning) for warning in self.described.warnings)
 
     def found(self, given: Given, ask: Ask, aliases: Aliases) -> Iterator[Finding]:
         """The findings in what the server answers; `ModuleError` for an answer that is none."""

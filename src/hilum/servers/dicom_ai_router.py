@@ -18,9 +18,9 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.pixels import StoredFrames
 from hilum.errors import ModuleError
 from hilum.findings import Box, Drawing, Finding, KeyImage, Note, Table
-from hilum.module.cards import CodedTable
+from hilum.module.cards import CardInput, CodedTable, CommonCard
 from hilum.module.result_numbers import ResultNumber, numbers_of
-from hilum.servers import Ask, AtServer, Given, ServerCard, ServerRequest, images_of
+from hilum.servers import Ask, AtServer, Given, ServerRequest, images_of
 from hilum.wording import printable
 
 IMAGE_REGION = CodedTable(value="111030", scheme="DCM", meaning="Image Region")
@@ -29,10 +29,11 @@ LINE_WIDTH, BRIGHTEST, LEAST_WIDTH = 2, 255, 1e-6
 Text = Annotated[str, Field(max_length=1000)]
 
 
-class RouterCard(ServerCard):
+class RouterCard(CommonCard):
     """The whole card: where the model is asked, what its circles are around, and its numbers."""
 
     module: Literal["dicom-ai-router"]
+    input: CardInput
     endpoint: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,200}$")
     circles: CodedTable = IMAGE_REGION
     measurement: tuple[ResultNumber, ...] = ()
@@ -82,6 +83,7 @@ class RouterModel(AtServer):
             f"Computed by {_line(answer.model)} {_line(answer.model_version)}, as its server says."
         )
         yield Note(self.described.basis)
+        yield from (Note(warning) for warning in self.described.warnings)
 
     def _said(self, answer: RouterAnswer) -> Iterator[Finding]:
         """The verdict and the lines: in a table where they fit, else as notes."""

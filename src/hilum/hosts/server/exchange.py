@@ -34,6 +34,8 @@ CURES: dict[int, str] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the server takes no body of that size: raise its limit",
 }
 
+NOT_READY = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND)  # as Triton and others answer
+
 log = logging.getLogger(__name__)
 
 
@@ -107,7 +109,7 @@ class ServerExchange:
             outcome = thread.submit(_outcome, self._client, request, self._most)
             while not wait([outcome], deadline.look_seconds).done:
                 self._require(deadline)
-        return self._judged(outcome.result())
+        return self._judged(outcome.result(), request.until_ready)
 
     @property
     def _most(self) -> int:
@@ -121,12 +123,14 @@ class ServerExchange:
             self._client = self._opened()
             raise
 
-    def _judged(self, answer: Response) -> ServerReply:
+    def _judged(self, answer: Response, until_ready: bool) -> ServerReply:
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
             length = answer.headers.get(JSON_LENGTH, "")
             known = int(length) if length.isascii() and length.isdecimal() else 0
             return ServerReply(answer.content, answer.media_type, known)
         said = _reason(answer)
+        if until_ready and answer.status in NOT_READY:
+            raise SourceDelayed(f"{self._account.name} says that the model is not ready{said}")
         if answer.status in BUSY or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             text = f"{self._account.name} answers HTTP {answer.status}{said}"
             raise SourceDelayed(text, answer.pause_seconds)

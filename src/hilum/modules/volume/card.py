@@ -118,27 +118,18 @@ class KnownAnswer(CardTable):
     dice: float = Field(0.99, gt=0, le=1)
 
 
-class VolumeCard(CommonCard):
-    """The whole card of a network for volumes."""
+class SegmentationCard(CommonCard):
+    """What a card says of a network that segments volumes, wherever that is computed."""
 
-    module: Literal["volume"]
-    file: str = "network.onnx"
+    module: str
     input: CardVolume
     voxels: Voxels = Voxels()
     patch: Patch = Patch()
     output: StructureOutput
     label: tuple[NetworkLabel, ...]
-    test: KnownAnswer | None = None
-
-    @property
-    def files(self) -> tuple[str, ...]:
-        """Every file beside the card that belongs to the network."""
-        return (self.file, self.test.file) if self.test else (self.file,)
 
     @model_validator(mode="after")
-    def _check(self) -> Self:
-        if any(Path(name).name != name for name in self.files):
-            raise ValueError("file is a file name, beside the card")
+    def _check_labels(self) -> Self:
         numbers = [label.number for label in self.label]
         if not numbers:
             raise ValueError("a [[label]] is needed for each structure")
@@ -152,4 +143,23 @@ class VolumeCard(CommonCard):
             raise ValueError("channel 0 is the background where activation is softmax")
         if self.voxels.units == "suv" and self.input.modality != "PT":
             raise ValueError("SUV is for modality = 'PT'")
+        return self
+
+
+class VolumeCard(SegmentationCard):
+    """The whole card of a network for volumes in an ONNX file."""
+
+    module: Literal["volume"]
+    file: str = "network.onnx"
+    test: KnownAnswer | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file beside the card that belongs to the network."""
+        return (self.file, self.test.file) if self.test else (self.file,)
+
+    @model_validator(mode="after")
+    def _check_files(self) -> Self:
+        if any(Path(name).name != name for name in self.files):
+            raise ValueError("file is a file name, beside the card")
         return self

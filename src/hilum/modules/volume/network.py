@@ -1,12 +1,13 @@
 """The network itself: values as it was trained on, windows, and what it has to find again."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import numpy as np
 
 from hilum.errors import ConfigurationError, ModuleError
 from hilum.modules.onnx import fits, session_of_site
-from hilum.modules.volume.card import VolumeCard, Voxels
+from hilum.modules.volume.card import SegmentationCard, VolumeCard, Voxels
 from hilum.modules.volume.windows import over_all
 
 LEAST = 1e-6  # of what values are divided by
@@ -38,45 +39,28 @@ def _ends(array: np.ndarray, voxels: Voxels) -> tuple[float, float]:
     return float(ends[0]), float(ends[1])
 
 
-class VolumeNetwork:
-    """The network that the card in `folder` describes. Raises `ConfigurationError`."""
+class SegmentationNetwork(ABC):
+    """A network for volumes, wherever it is computed, with what its card says of it."""
 
-    def __init__(self, folder: Path, card: VolumeCard, threads: int) -> None:
+    def __init__(self, card: SegmentationCard) -> None:
         self.card = card
-        self._folder = folder
-        self._session = session_of_site(folder / card.file, threads)
-        inputs = self._session.get_inputs()
-        size = card.patch.size or (None, None, None)
-        if len(inputs) != 1 or not fits(inputs[0].shape, (1, 1, *size)):
-            given = ", ".join(str(each.shape) for each in inputs) or "none"
-            raise self._other(f"one input {_shown((1, 1, *size))}", given)
-        outputs = {each.name: each.shape for each in self._session.get_outputs()}
-        output = card.output
-        if output.name not in outputs:
-            raise self._other(f"an output {output.name!r}", f"only {', '.join(outputs)}")
-        if not fits(outputs[output.name], (1, output.channels, *size)):
-            expected = f"an output {_shown((1, output.channels, *size))}"
-            raise self._other(expected, str(outputs[output.name]))
-        self._input = inputs[0].name
-
-    def _other(self, expected: str, found: str) -> ConfigurationError:
-        return ConfigurationError(
-            f"{self._folder / self.card.file}: the card gives {expected}, the file has {found}"
-        )
 
     def on_grid(self, array: np.ndarray) -> np.ndarray:
         """What the network says of voxels on its grid, before they are clipped and scaled.
 
         (channels, three sides): probabilities, or what comes out where activation is none.
         """
-        said = over_all(self._ask, scaled(array, self.card.voxels), self.card.patch)
+        said = over_all(self._judged, scaled(array, self.card.voxels), self.card.patch)
         if not np.isfinite(said).all():
             raise ModuleError(f"{self.card.name} gave values that are not finite")
         return self._activated(said)
 
-    def _ask(self, image: np.ndarray) -> np.ndarray:
-        found = self._session.run([self.card.output.name], {self._input: image[None, None]})
-        values = np.asarray(found[0])
+    @abstractmethod
+    def ask(self, image: np.ndarray) -> np.ndarray:
+        """What comes out for one window, float32 (1, 1, three sides), by the output of the card."""
+
+    def _judged(self, image: np.ndarray) -> np.ndarray:
+        values = self.ask(image[None, None])
         if values.shape != (1, self.card.output.channels, *image.shape):
             raise ModuleError(
                 f"{self.card.name} gave {values.shape} for a window of {image.shape}; the card says"
@@ -98,9 +82,42 @@ class VolumeNetwork:
             np.reciprocal(said, out=said)
         return said
 
+
+class VolumeNetwork(SegmentationNetwork):
+    """The network that the card in `folder` describes. Raises `ConfigurationError`."""
+
+    def __init__(self, folder: Path, card: VolumeCard, threads: int) -> None:
+        super().__init__(card)
+        self._known = card.test
+        self._file = card.file
+        self._folder = folder
+        self._session = session_of_site(folder / card.file, threads)
+        inputs = self._session.get_inputs()
+        size = card.patch.size or (None, None, None)
+        if len(inputs) != 1 or not fits(inputs[0].shape, (1, 1, *size)):
+            given = ", ".join(str(each.shape) for each in inputs) or "none"
+            raise self._other(f"one input {_shown((1, 1, *size))}", given)
+        outputs = {each.name: each.shape for each in self._session.get_outputs()}
+        output = card.output
+        if output.name not in outputs:
+            raise self._other(f"an output {output.name!r}", f"only {', '.join(outputs)}")
+        if not fits(outputs[output.name], (1, output.channels, *size)):
+            expected = f"an output {_shown((1, output.channels, *size))}"
+            raise self._other(expected, str(outputs[output.name]))
+        self._input = inputs[0].name
+
+    def _other(self, expected: str, found: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self._folder / self._file}: the card gives {expected}, the file has {found}"
+        )
+
+    def ask(self, image: np.ndarray) -> np.ndarray:
+        found = self._session.run([self.card.output.name], {self._input: image})
+        return np.asarray(found[0])
+
     def require_known_answer(self) -> None:
         """Raise `ConfigurationError` where the network does not find again what it has to."""
-        test = self.card.test
+        test = self._known
         if test is None:
             return
         path = self._folder / test.file
