@@ -133,6 +133,8 @@ def check_ends(site: Site) -> None:
         end.check()
     for notifier in site.notify:
         notifier.check()
+    for host in site.host:
+        host.check()
     for collector in site.audit.syslog:
         check_tls(collector.name, collector.tls)
     for route in site.route:
@@ -148,7 +150,7 @@ CHECKS: dict[str, Callable[[Site], None]] = {
     "walls around modules": check_walls,
     "norms": check_norms,
     "console": check_console,
-    "archives, notifiers and certificates": check_ends,
+    "archives, hosts, notifiers and certificates": check_ends,
 }
 
 
