@@ -66,6 +66,8 @@ def _run(flow: Flow, arrival: Arrival, rule: Rule, asked: Request) -> RequestAns
 def _start(flow: Flow, arrival: Arrival, run: Run, item: Workitem) -> RequestAnswer:
     """Have a workitem analysed, or the one on record repeated that ended without a result."""
     known = flow.records.workitems.get(item.id)
+    if known is None and (lack := flow.composition.lack(item.module, item.used)):
+        return _no(lack)
     if known is None:
         flow.schedule(item.rule, arrival, run, item)
         return _begun(flow, flow.records.workitems.one(item.id))
