@@ -159,6 +159,21 @@ def test_an_empty_database_gets_the_tables_and_their_version(database: str) -> N
         assert schema.age_of(connection) is SchemaAge.CURRENT
 
 
+def test_tables_that_another_process_makes_meanwhile_are_ours(database: str) -> None:
+    """It begins when somebody else has looked for the first time, and is done before the second."""
+    engine = sa.create_engine(database)
+    others = iter([lambda: Records(database).close()])
+
+    @sa.event.listens_for(engine, "after_cursor_execute")
+    def looked(*_said: object) -> None:
+        for other in others:
+            other()
+
+    with engine.connect() as connection:
+        assert schema.age_of(connection) is SchemaAge.CURRENT
+    engine.dispose()
+
+
 def test_processes_that_come_at_once_do_it_once(database: str) -> None:
     """Eight processes open an empty database, then bring an old one up to date."""
     with fork_server(databases.__name__).Pool(4, die_with_parent) as pool:
