@@ -36,7 +36,7 @@ OURS = {
     SOURCES: ("dicomweb", "orthanc"),
     OBJECTS: ("own", "pdf", "sc", "seg", "sr"),
     HOSTS: ("child", "container"),
-    FORMATS: ("environment", "mercure", "monai-map", "volume"),
+    FORMATS: ("environment", "mercure", "monai-bundle", "monai-map", "nnunet", "volume"),
     NOTIFIERS: ("email", "webhook"),
 }
 FOLDER = {"name": "out", "kind": "folder", "folder": "out"}

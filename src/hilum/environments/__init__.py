@@ -19,6 +19,7 @@ from hilum.module.cards import WholeCard
 KIND = "environment"  # what the card says that it describes
 LOCK = "requirements.lock"
 PACKAGES = "packages"
+ABOUT = "card.md"  # what a model's authors say of it, for the console
 
 Ask = Callable[[Mapping[str, Series | None]], Iterable[Finding]]
 
@@ -28,7 +29,7 @@ class Environment(WholeCard):
 
     `python` is the interpreter, `target` names the class (module:Class), `package` is what it came
     with, `files_sha256` that of all installed files. With `by_name`, `run` takes its inputs by
-    their names.
+    their names. `structures` are what a model of a framework reports, with their codes.
     """
 
     module: str = KIND
@@ -42,6 +43,7 @@ class Environment(WholeCard):
     processes: bool
     by_name: bool
     needs: dict[str, Input]
+    structures: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
         """Write the card to `folder`."""
@@ -87,4 +89,6 @@ class InEnvironment:
             "environment": card,
             "folder": folder,
         }
+        if (folder / ABOUT).is_file():
+            members["card"] = folder / ABOUT
         return type(cls.__name__, (cls,), members)

@@ -13,6 +13,7 @@ from hilum.dicom.series import Series
 from hilum.errors import ConfigurationError
 from hilum.findings import Finding, LabelMap, Measurement, Note, Segment, Structure
 from hilum.module import CARD, Input
+from hilum.module.structures import UNNUMBERED
 from hilum.modules.volume.card import NetworkLabel, VolumeCard
 from hilum.modules.volume.grid import NetworkGrid
 from hilum.modules.volume.network import VolumeNetwork
@@ -82,7 +83,7 @@ class VolumeModule:
     def _found(self, grid: NetworkGrid, said: np.ndarray) -> Iterator[LabelMap | Segment]:
         """One label map where no voxel belongs to two structures, else a segment for each."""
         card = self.described
-        lines = [label.line for label in card.label]
+        lines = [label.line(label.number or UNNUMBERED) for label in card.label]
         if not card.output.is_exclusive:
             for label, line in zip(card.label, lines, strict=True):
                 mask = grid.above(said[label.number], card.output.threshold)
