@@ -113,7 +113,8 @@ def usual(module: str, models: Path | None = None, **values: Any) -> HostSetting
     except ValidationError as error:
         needed = " and ".join(str(problem["loc"][0]) for problem in error.errors())
         raise ConfigurationError(
-            f'module {module!r} needs a [[host]] in hilum.toml with kind = "{kind}" and {needed}'
+            f'module {module!r} needs a [[host]] in hilum.toml with kind = "{kind}" and {needed};'
+            " `hilum run` reads it with --config"
         ) from error
     return settings
 

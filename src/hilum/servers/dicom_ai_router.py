@@ -16,7 +16,7 @@ from hilum.checks import LONGEST_TEXT
 from hilum.deidentification import Aliases, deidentified
 from hilum.dicom.instance import Instance
 from hilum.dicom.pixels import StoredFrames
-from hilum.errors import ModuleError
+from hilum.errors import ServerError
 from hilum.findings import Box, Drawing, Finding, KeyImage, Note, Table
 from hilum.module.cards import CardInput, CodedTable, CommonCard
 from hilum.module.result_numbers import ResultNumber, numbers_of
@@ -75,7 +75,7 @@ class RouterModel(AtServer):
         reply = ask(ServerRequest(self.described.endpoint, content, media_type))
         answer = _answer(reply.content)
         if aliases.original(answer.study_instance_uid) != images[0].study_uid:
-            raise ModuleError("the answer is about another study than the one that was sent")
+            raise ServerError("the answer is about another study than the one that was sent")
         yield from self._said(answer)
         yield from self._shown(answer, images, aliases)
         yield from numbers_of(answer.model_dump(mode="json"), self.described.measurement)
@@ -103,7 +103,7 @@ class RouterModel(AtServer):
         uid = aliases.original(answer.key_sop_instance_uid)
         key = next((image for image in images if image.sop_instance_uid == uid), None)
         if key is None:
-            raise ModuleError("the key image of the answer is none of the images")
+            raise ServerError("the key image of the answer is none of the images")
         yield KeyImage(uid, f"Key image of {self.title}"[:LONGEST_TEXT])
         rows, columns = key.size or (0, 0)
         for number, circle in enumerate(answer.overlays, start=1):
@@ -135,7 +135,7 @@ def _answer(content: bytes) -> RouterAnswer:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
         text = f"the answer is none of dicom-ai-router's: {place}: {first['type']}"
-        raise ModuleError(text) from error
+        raise ServerError(text) from error
 
 
 def _line(text: str) -> str:

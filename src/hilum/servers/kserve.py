@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hilum.deidentification import Aliases
 from hilum.dicom.series import Series
-from hilum.errors import ModuleError
+from hilum.errors import ServerError
 from hilum.findings import Finding, Note
 from hilum.module.cards import CardTable
 from hilum.modules.volume.card import SegmentationCard
@@ -151,13 +151,13 @@ class ServedNetwork(SegmentationNetwork):
         server = _told(ServerFacts, self._ask(ServerRequest("v2")))
         is_binary = BINARY_EXTENSION in server.extensions
         if given.datatype == ONLY_BINARY and not is_binary:
-            raise ModuleError(f"the server takes {ONLY_BINARY}, and not as bytes: no way is left")
+            raise ServerError(f"the server takes {ONLY_BINARY}, and not as bytes: no way is left")
         return Contract(given.datatype, is_binary)
 
     def _tensor(
         self, tensors: Sequence[TensorFacts], name: str, wanted: Sequence[int]
     ) -> TensorFacts:
-        """The facts of one tensor; `ModuleError` where they are not those of the card."""
+        """The facts of one tensor; `ServerError` where they are not those of the card."""
         found = next((tensor for tensor in tensors if tensor.name == name), None)
         if found is None:
             known = ", ".join(tensor.name for tensor in tensors) or "none"
@@ -172,8 +172,8 @@ class ServedNetwork(SegmentationNetwork):
             raise self._differs(f"{name} is {found.datatype}, and {', '.join(TYPES)} are known")
         return found
 
-    def _differs(self, how: str) -> ModuleError:
-        return ModuleError(
+    def _differs(self, how: str) -> ServerError:
+        return ServerError(
             f"the server's model {self._served.model} is not that of the card: {how}"
         )
 
@@ -234,5 +234,5 @@ def _numbers(tensor: OutputTensor, rest: bytes) -> np.ndarray:
     return values.astype(np.float32).reshape(tensor.shape)
 
 
-def _no_answer(why: str) -> ModuleError:
-    return ModuleError(f"the answer is none of KServe's protocol: {why}")
+def _no_answer(why: str) -> ServerError:
+    return ServerError(f"the answer is none of KServe's protocol: {why}")

@@ -30,7 +30,7 @@ class ServerHostSettings(HostSettings, WebAccount):
         300, gt=0, description="Longest wait for one answer of the server, in seconds."
     )
     attempts: int = Field(
-        4, ge=1, le=20, description="How often the server is asked before the module has failed."
+        6, ge=1, le=20, description="How often the server is asked before the module has failed."
     )
     retry_seconds: float = Field(
         2,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from hilum.config.logins import OAuth2
 from hilum.config.tls import Tls
-from hilum.errors import RESTART, ModuleError, SourceDelayed
+from hilum.errors import RESTART, ModuleError, ServerError, SourceDelayed
 from hilum.hosts.waiting import Deadline
 from hilum.servers import ServerReply, ServerRequest
 from hilum.transport.web import BUSY, EVERY_STATUS, Failures, HttpClient, Response
@@ -63,7 +63,7 @@ class ServerExchange:
         self._client = self._opened()
 
     def _opened(self) -> HttpClient:
-        failures = Failures(SourceDelayed, ModuleError, ModuleError)
+        failures = Failures(SourceDelayed, ServerError, ServerError)
         return HttpClient(self._account, failures, CURES, bound="answer_mb of its [[host]]")
 
     def close(self) -> None:
@@ -78,7 +78,7 @@ class ServerExchange:
 
         Raises
         ------
-        ModuleError
+        ServerError
             It refuses, or all attempts have failed; the text says why. Also as `Deadline.require`.
         """
         self._require_size(request)
@@ -92,12 +92,12 @@ class ServerExchange:
             if attempt < self._settings.attempts:
                 _rest(wanted, deadline)
             pause *= 2
-        raise ModuleError(f"{reason}; it was asked {self._settings.attempts} times")
+        raise ServerError(f"{reason}; it was asked {self._settings.attempts} times")
 
     def _require_size(self, request: ServerRequest) -> None:
         size, most = len(request.content), self._settings.request_mb
         if size > most * MEBIBYTE:
-            raise ModuleError(
+            raise ServerError(
                 f"{self._account.name} would get {-(-size // MEBIBYTE)} MiB at once, more than"
                 f" request_mb = {most}: raise it in the [[host]], and the server's own limit with"
                 f" it, {RESTART}"
@@ -136,7 +136,7 @@ class ServerExchange:
             raise SourceDelayed(text, answer.pause_seconds)
         if answer.status in CURES:
             raise self._client.refusal(answer.status)
-        raise ModuleError(f"{self._account.name} refuses (HTTP {answer.status}{said})")
+        raise ServerError(f"{self._account.name} refuses (HTTP {answer.status}{said})")
 
 
 @contextmanager
