@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Draft,
         Drawing,
         Finding,
+        Findings,
         HeatMap,
         KeyImage,
         Label,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
         Table,
         Urgency,
     )
-    from hilum.module import Films, Input, Module, Resources
+    from hilum.module import Films, FindingsOf, Input, Module, Resources
 
 __all__ = [
     "Angle",
@@ -45,6 +46,8 @@ __all__ = [
     "Film",
     "Films",
     "Finding",
+    "Findings",
+    "FindingsOf",
     "HeatMap",
     "Input",
     "KeyImage",
@@ -72,6 +75,7 @@ _HOMES = {  # imported when first asked for: a command that shows something need
     "Film": "hilum.dicom.film",
     "Series": "hilum.dicom.series",
     "Films": "hilum.module",
+    "FindingsOf": "hilum.module",
     "Input": "hilum.module",
     "Resources": "hilum.module",
     "Module": "hilum.module",

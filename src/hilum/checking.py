@@ -14,8 +14,10 @@ from hilum.errors import ConfigurationError
 from hilum.hosts.reaching import is_ours
 from hilum.hosts.walls import in_words, standing
 from hilum.module import (
+    Module,
     discover,
     facts_of,
+    findings_for,
     installed_modules,
     parameters_of,
     require_resources,
@@ -43,8 +45,18 @@ def check_rules(site: Site) -> None:
         try:
             parameters_of(modules[rule.module], rule.parameters)
             require_resources(modules[rule.module], site.worker.memory_mb, site.worker.threads)
+            _require_givers(modules[rule.module], site)
         except ConfigurationError as error:
             raise ConfigurationError(f"rule: module {rule.module!r}: {error}") from error
+
+
+def _require_givers(module: type[Module], site: Site) -> None:
+    """Raise `ConfigurationError` if no rule runs what `module` needs findings of."""
+    run = {rule.module for rule in site.rule}
+    for given in findings_for(module).values():
+        if not given.optional and given.module not in run:
+            text = f"it needs what {given.module!r} finds: add a [[rule]] with that module"
+            raise ConfigurationError(text)
 
 
 def check_norms(site: Site) -> None:

@@ -6,13 +6,15 @@ are called as those of `hilum`, so that a module may move from one to the other.
 
 from hilum_module import codes
 from hilum_module.codes import Code
-from hilum_module.findings import Finding, Measurement, Note, Refusal, Segment
-from hilum_module.inputs import Input
+from hilum_module.findings import Finding, Findings, Measurement, Note, Refusal, Segment
+from hilum_module.inputs import FindingsOf, Input
 from hilum_module.series import Series, Volume
 
 __all__ = [
     "Code",
     "Finding",
+    "Findings",
+    "FindingsOf",
     "Input",
     "Measurement",
     "Note",

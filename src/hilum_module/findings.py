@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -90,6 +91,26 @@ class Refusal(Finding):
     text: str
 
 
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What another module has found, in the order it gave it."""
+
+    items: tuple[Finding, ...] = ()
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Its segments."""
+        return tuple(one for one in self.items if isinstance(one, Segment))
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Its measurements."""
+        return tuple(one for one in self.items if isinstance(one, Measurement))
+
+
+KINDS: dict[str, type[Finding]] = {
+    kind.__name__: kind for kind in (Segment, Measurement, Note, Refusal)
+}
 ABOUT_AN_IMAGE = (Measurement, Note, Refusal)  # in Hilum; here they are about the whole input
 
 
@@ -116,6 +137,30 @@ def as_item(
     return item
 
 
+def from_items(
+    items: Iterable[Mapping[str, Any]], arrays: Mapping[str, np.ndarray]
+) -> tuple[Finding, ...]:
+    """What Hilum gives as JSON and arrays: findings of another module, of the kinds known here."""
+    found: list[Finding] = []
+    for index, item in enumerate(items):
+        kind = KINDS[item["kind"]]
+        values = {field.name: item.get(field.name) for field in fields(kind)}
+        if kind is Segment:
+            mask = _unpacked(arrays[f"{index}.mask"], arrays[f"{index}.box"])
+            frame = item["frame_of_reference_uid"]
+            values["mask"] = Volume(mask, arrays[f"{index}.affine"], frame)
+            values["colour"] = tuple(item["colour"])
+        of = values.get("of")
+        if of is not None:
+            values["of"] = found[of]
+        found.append(kind(**{name: _decoded(value) for name, value in values.items()}))
+    return tuple(found)
+
+
+def _decoded(value: Any) -> Any:
+    return Code(*value["code"]) if isinstance(value, dict) else value
+
+
 def _place(finding: Finding, before: list[Finding]) -> int:
     for place, earlier in enumerate(before):
         if earlier is finding:
@@ -127,6 +172,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (np.generic, np.ndarray)) and not value.ndim:
         return value.item()
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
+
+
+def _unpacked(bits: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """The mask that was packed."""
+    first, end, shape = box.tolist()
+    size = [b - a for a, b in zip(first, end)]
+    mask = np.zeros(shape, bool)
+    sides = tuple(slice(a, b) for a, b in zip(first, end))
+    mask[sides] = np.unpackbits(bits, count=int(np.prod(size))).reshape(size)
+    return mask
 
 
 def _packed(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

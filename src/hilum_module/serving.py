@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from hilum_module import letters
-from hilum_module.findings import Finding, FindingError, Segment, as_item
+from hilum_module.findings import Finding, FindingError, Findings, Segment, as_item, from_items
+from hilum_module.inputs import FindingsOf, Input
 from hilum_module.series import Series, Volume
 
 LONGEST = 64 << 10  # bytes of a message
@@ -54,7 +55,8 @@ def described(module: Any) -> dict[str, Any]:
         "version": str(module.version),
         "title": getattr(module, "title", module.name),
         "by_name": _by_name(module),
-        "needs": {name: asdict(need) for name, need in needs.items()},
+        "needs": {n: asdict(need) for n, need in needs.items() if isinstance(need, Input)},
+        "findings": {n: asdict(need) for n, need in needs.items() if isinstance(need, FindingsOf)},
         "processes": bool(getattr(module, "processes", False)),
     }
 
@@ -75,7 +77,7 @@ def run_on(
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """What `module` finds in the series that are `given`: JSON, and the arrays of it."""
     inputs = dict(_inputs(given, voxels))
-    grid = next(iter(inputs.values())).voxels
+    grid = next(one.voxels for one in inputs.values() if isinstance(one, Series))
     if _by_name(module):
         absent = dict.fromkeys(module.needs)
         return _items(module.run(**{**absent, **inputs}), grid)
@@ -89,12 +91,20 @@ def _by_name(module: Any) -> bool:
 
 def _inputs(
     items: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]
-) -> Iterator[tuple[str, Series]]:
+) -> Iterator[tuple[str, Series | Findings]]:
     for item in items:
         name = item["input"]
+        if "findings" in item:
+            held = {
+                key[len(name) + 1 :]: a for key, a in arrays.items() if key.startswith(f"{name}.")
+            }
+            yield name, Findings(from_items(item["findings"], held))
+            continue
         frame = item["frame_of_reference_uid"]
         volume = Volume(arrays[f"{name}.voxels"], arrays[f"{name}.affine"], frame)
-        yield name, Series(item["modality"], item["description"], item["uid"], volume)
+        count = item["files"]
+        files = None if count is None else tuple(arrays[f"{name}.file.{n}"] for n in range(count))
+        yield name, Series(item["modality"], item["description"], item["uid"], volume, files)
 
 
 def _items(run: Any, grid: Volume) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:

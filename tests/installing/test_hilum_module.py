@@ -2,6 +2,7 @@
 
 import mmap
 import runpy
+import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import fields
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from typer.testing import CliRunner
 
@@ -16,6 +18,8 @@ import hilum.findings
 import hilum_module
 from hilum.cli import app
 from hilum.dicom import codes
+from hilum.dicom.instance import Instance
+from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError
 from hilum.hosts.shelf import Letter, Shelf, put
@@ -24,6 +28,7 @@ from hilum.module import Input
 from hilum.testing import check_module, write_series
 from hilum_module import Measurement, Note, Refusal, Segment, Volume, letters
 from hilum_module.findings import Finding, FindingError, as_item
+from hilum_module.serving import described
 
 AFFINE = np.diag([2.0, 1.0, 0.5, 1.0])
 KINDS = (Measurement, Note, Refusal, Segment)
@@ -75,6 +80,75 @@ def test_findings_arrive_as_they_were_given() -> None:
     assert found.volume_ml == segment.volume_ml == pytest.approx(0.008)
     assert measured.of is found
     assert (note.caution, refusal.code) == (True, "dark")
+
+
+class Half:
+    """Is given what another module has found."""
+
+    name, version = "half", "1"
+    needs = {  # noqa: RUF012
+        "head": hilum_module.Input("MR"),
+        "part": hilum_module.FindingsOf("whole", optional=True),
+    }
+
+    def run(self, head: Any, part: Any) -> Iterator[Any]:
+        if part is None:
+            yield Note("alone")
+            return
+        [segment], [measured] = part.segments, part.measurements
+        assert measured.of is segment
+        yield Measurement(measured.code, measured.value / segment.volume_ml, measured.unit)
+
+
+def test_findings_of_another_module_arrive_as_they_were_given(tmp_path: Path) -> None:
+    files = write_series(tmp_path)
+    volume = Series.of([Instance.read(path) for path in files]).volume()
+    whole = hilum.findings.Segment(
+        volume.with_array(volume.array > np.mean(volume.array)), codes.BRAIN, "Whole"
+    )
+    twice = hilum.findings.Measurement(codes.VOLUME, 2 * whole.volume_ml, codes.MILLILITRE, whole)
+    given = hilum.findings.Findings((hilum.findings.Note("x"), whole, twice))
+    module: Any = Half
+    [half] = check_module(module, files, {"part": given}).measurements
+    assert half.value == pytest.approx(2)
+    assert [note.text for note in check_module(module, files).notes] == ["alone"]
+    told = described(Half())
+    assert told["findings"] == {"part": {"module": "whole", "on": "", "optional": True}}
+
+
+class Reading:
+    """Reads the DICOM files themselves."""
+
+    name, version = "reading", "1"
+    needs = hilum_module.Input("MR", files=True)
+
+    def run(self, series: Any) -> Iterator[Any]:
+        folder = series.folder()
+        read = [pydicom.dcmread(path) for path in sorted(folder.iterdir())]
+        shutil.rmtree(folder)
+        yield Note(f"{len(read)} files of {read[0].PatientID}")
+
+
+class ReadingHere(Reading):
+    """The same in Hilum's own environment."""
+
+    needs = Input("MR", files=True)
+
+    def run(self, series: Any) -> Iterator[Any]:
+        for note in super().run(series):
+            yield hilum.findings.Note(note.text)
+
+
+def test_a_folder_that_was_not_asked_for_is_refused() -> None:
+    series = hilum_module.Series("MR", "T1", "1.2", Volume(np.zeros((1, 2, 2)), AFFINE))
+    with pytest.raises(ValueError, match="declare Input"):
+        series.folder()
+
+
+@pytest.mark.parametrize("module", [Reading, ReadingHere])
+def test_dicom_files_are_given_as_a_folder(tmp_path: Path, module: Any) -> None:
+    files = write_series(tmp_path, PatientID="P7")
+    assert check_module(module, files).notes[0].text == "8 files of P7"
 
 
 def test_images_arrive_as_they_were_given() -> None:

@@ -22,7 +22,9 @@ from hilum.process import own_start_time
 from hilum.records import Records, migrations, schema, tables
 from hilum.records.migrations.others import still_there
 from hilum.records.schema import SchemaAge
+from hilum.records.states import WorkitemState
 from hilum.rejections import Rejection, RejectionKind
+from tests.factory import a_study, a_workitem, put
 
 from .databases import BETWEEN, OLD, make_old, run
 
@@ -159,6 +161,21 @@ def test_rows_keep_their_meaning(database: str) -> None:
     reached = {n: place.state.value for n, place in records.destinations.all().items()}
     assert reached == {"answers": "reachable", "silent": "unreachable"}
     records.close()
+
+
+def test_lists_of_before_tell_modules_from_those_that_were_not_applicable(database: str) -> None:
+    with closing(Records(database)) as records:
+        put(records, a_study(study_uid="1.2"))
+        for module, state in (("a", "completed"), ("b", "not applicable"), ("c", "failed")):
+            item = a_workitem(id=module, study_uid="1.2", module=module, state=WorkitemState(state))
+            put(records, item)
+    run(database, "UPDATE listing SET modules = '|a|b|c|'")
+    run(database, "ALTER TABLE listing DROP COLUMN passed_over")
+    run(database, "UPDATE alembic_version SET version_num = '0015'")
+    upgraded(database)
+    with connected(database) as connection:
+        line = sa.select(tables.listing.c.modules, tables.listing.c.passed_over)
+        assert connection.execute(line).all() == [("|a|c|", "|b|")]
 
 
 def test_what_was_rejected_is_still_listed(database: str) -> None:

@@ -24,7 +24,7 @@ from hilum.rejections import Rejection
 from hilum.transport import sender
 from tests.archives import Orthanc
 
-from .site import Running, running
+from .site import LEAN, Running, running
 from .test_patients import RULE, completed, cure_in, of, seen_by_others, texts, typed
 
 __all__ = ["typed"]
@@ -161,7 +161,7 @@ def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typ
     assert said.startswith(f"{len(images)} images came again from SCANNER as they were before a ")
     made = {result.identity for result in new.results}
     corrected = [result for result in held if result.SOPInstanceUID in made]
-    assert len(corrected) == 4
+    assert len(corrected) == len(LEAN["objects"])
     assert not made & wrong
     for result in corrected:
         assert (result.PatientID, str(result.PatientName)) == ("P2", "MARKER^Two")
@@ -191,7 +191,7 @@ def test_a_correction_that_was_wrong_is_taken_back(tmp_path: Path, typed: Typed)
         assert sorted(states(hilum, study_uid))[3:] == ["withdrawn", "withdrawn"]
         again = {r.SOPInstanceUID for r in results(pacs) if r.PatientID == "P1"} - first
         withdrawn = {str(note.PatientID) for note in notes(pacs)}
-    assert len(again) == 5  # the note on the first result, and four new objects
+    assert len(again) == 1 + len(LEAN["objects"])  # the note on the first result, and the new one
     assert withdrawn == {"P1", "P2"}
 
 
@@ -219,7 +219,7 @@ def test_corrections_of_a_named_sender_are_followed(tmp_path: Path, typed: Typed
         assert sorted(states(hilum, study_uid)) == ["completed", "completed", "withdrawn"]
         assert alarms_now(hilum.site, hilum.records) == []
         assert len(notes(pacs)) == 1
-        assert len(uids(pacs, "P2")) == 4
+        assert len(uids(pacs, "P2")) == len(LEAN["objects"])
 
 
 def test_a_correction_is_put_aside(tmp_path: Path, typed: Typed) -> None:

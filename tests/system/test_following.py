@@ -16,7 +16,7 @@ from hilum.service.supervisor import EVERY_ROLE
 from hilum_lab.network.processes import available_port, listens
 from plugin import BRIGHT, WAITING, install_plugin
 
-from .site import Running, running
+from .site import LEAN, Running, running
 from .test_modules import delivered, site_for
 
 HEADS = {"SeriesDescription": "^Head"}
@@ -67,7 +67,7 @@ def test_rules_change_while_studies_flow(tmp_path: Path, monkeypatch: pytest.Mon
         assert kept[0] == hilum.file.read().text
         assert len(kept) > 1
     results = [(ds.StudyInstanceUID, ds.SOPInstanceUID) for ds in delivered(tmp_path)]
-    assert len(results) == len(set(results)) == 4 * len(exams)
+    assert len(results) == len(set(results)) == len(LEAN["objects"]) * len(exams)
     assert after["receiver"] == before["receiver"]
     assert after["console"] == before["console"]
     assert after["gateway"] != before["gateway"]

@@ -16,14 +16,15 @@ from hilum.records.states import RequestAction
 from hilum_lab.network.processes import available_port
 from plugin import BRIGHT, install_plugin
 
-from .site import Running, running
+from .site import ALL_KINDS, LEAN, Running, running
 
 assert len(BRIGHT.splitlines()) <= 30
+COUNT = len(LEAN["objects"])
 
 
-def site_for(tmp_path: Path, module: str) -> dict:
+def site_for(tmp_path: Path, module: str, **more: object) -> dict:
     return {
-        "destination": [{"name": "out", "kind": "folder", "folder": tmp_path / "out"}],
+        "destination": [{"name": "out", "kind": "folder", "folder": tmp_path / "out", **more}],
         "rule": [{"module": module, "send_to": ["out"]}],
     }
 
@@ -46,7 +47,7 @@ def test_each_destination_receives_the_regions_it_wants(
         view = hilum.settled(Instance.read(files[0]).study_uid)
         assert view.workitems[0].state == "completed"
         receives = {d.name: d.receives for d in views.destinations(hilum.site, hilum.records)}
-    assert receives["machines"] == "seg,sr,sc,pdf,own,auto,segments"
+    assert receives["machines"] == "seg,sr,auto,segments"
     drawn, referred = (
         next(str(ds) for ds in delivered(tmp_path, folder) if ds.Modality == "SR")
         for folder in ("out", "machines")
@@ -60,7 +61,7 @@ def test_each_destination_receives_the_regions_it_wants(
 def test_thirty_lines_are_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
     files = write(mr_slices(), tmp_path / "exam")
-    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+    with running(tmp_path, **site_for(tmp_path, "bright-volume", **ALL_KINDS)) as hilum:
         hilum.send(files)
         view = hilum.settled(Instance.read(files[0]).study_uid)
     item = view.workitems[0]
@@ -131,8 +132,8 @@ def test_results_are_pushed_on_and_the_images_with_them(
         hilum.send(files)
         study_uid = Instance.read(files[0]).study_uid
         verified = (
-            "4 objects read back from out",
-            f"{4 + len(files)} objects read back from further",
+            f"{COUNT} objects read back from out",
+            f"{COUNT + len(files)} objects read back from further",
         )
         hilum.until(
             lambda: {e.text for e in trace(hilum, study_uid)}.issuperset(verified), "results"
@@ -171,7 +172,7 @@ def test_a_module_that_fails_leaves_a_refusal_for_the_clinician(
     )
     install_plugin(tmp_path / "plugin", monkeypatch, broken, "bright-volume", "BrightVolume")
     files = write(mr_slices(), tmp_path / "exam")
-    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+    with running(tmp_path, **site_for(tmp_path, "bright-volume", **ALL_KINDS)) as hilum:
         hilum.send(files)
         item = hilum.settled(Instance.read(files[0]).study_uid).workitems[0]
     assert item.state == "failed"
@@ -194,7 +195,7 @@ def test_a_result_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         refused = (False, "there is no such workitem")
         assert ask(records, data, RequestAction.WITHDRAW, "1.2.3") == refused
         hilum.send(files)
-        verified = "4 objects read back from out"
+        verified = f"{COUNT} objects read back from out"
         hilum.until(lambda: verified in {e.text for e in trace(hilum, study_uid)}, "results")
         [item] = views.study(records, study_uid).workitems
         taken_back = {ds.SOPInstanceUID for ds in delivered(tmp_path)}

@@ -43,7 +43,7 @@ from hilum.hosts.elsewhere import ToldElsewhere
 from hilum.hosts.shelf import Letter, put
 from hilum.hosts.walls.deeds import deed_of, named
 from hilum.inbox.room import is_full
-from hilum.module import Module, facts_of, inputs_of, package_of, parameters_of
+from hilum.module import FindingsOf, Module, Need, facts_of, needs_of, package_of, parameters_of
 from hilum.servers import Ask
 from hilum.wording import counted
 
@@ -51,6 +51,7 @@ EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, then `hilum
 
 Inputs = Mapping[str, Sequence[Part]]
 Pictures = dict[str, np.ndarray]
+Given = Series | tuple[Film, ...] | Findings | None  # what `run` gets for one input
 
 
 def run_here(
@@ -62,12 +63,13 @@ def run_here(
     the rule sets. Input that cannot be read as the module needs it gives a `Refusal`, not an error;
     what the machine lacks raises `MachineError`, because no image is to blame.
     """
-    inputs: dict[str, Series | tuple[Film, ...] | None] = {}
+    inputs: dict[str, Given] = {}
     findings = Findings()
     try:
-        needs = inputs_of(module)
+        needs = needs_of(module)
         inputs = {
-            name: need.read(given[name]) if name in given else None for name, need in needs.items()
+            name: _read(need, given[name]) if name in given else None
+            for name, need in needs.items()
         }
         by_name = isinstance(module.needs, Mapping)
         run = partial(module.run, **inputs) if by_name else partial(module.run, *inputs.values())
@@ -82,11 +84,17 @@ def run_here(
     return findings
 
 
-def _found(
-    inputs: Mapping[str, Series | tuple[Film, ...] | None],
-) -> tuple[Series | tuple[Film, ...], ...]:
-    """The inputs without those that are optional and not there."""
-    return tuple(one for one in inputs.values() if one is not None)
+def _read(need: Need | FindingsOf, parts: Sequence[Part]) -> Given:
+    """What `run` gets for one input, from its files."""
+    if not isinstance(need, FindingsOf):
+        return need.read(parts)
+    items, arrays = (part.path for part in parts)
+    return exchange.read(items, arrays)
+
+
+def _found(inputs: Mapping[str, Given]) -> tuple[Series | tuple[Film, ...], ...]:
+    """The inputs that are images, without those that are optional and not there."""
+    return tuple(one for one in inputs.values() if isinstance(one, Series | tuple))
 
 
 def _cautions(inputs: Iterable[Series | tuple[Film, ...]]) -> Iterator[Note]:

@@ -38,6 +38,7 @@ from hilum.module import (
     ModuleFacts,
     discover,
     facts_of,
+    findings_for,
     inputs_of,
     own_results_of,
     parameters_of,
@@ -86,6 +87,11 @@ def analyse_folder(
         why = problems.get(module_name, f"known: {', '.join(sorted(installed))}")
         raise ConfigurationError(f"no module {module_name!r}; {why}")
     module = installed[module_name]
+    if named := [one.module for one in findings_for(module).values() if not one.optional]:
+        raise ConfigurationError(
+            f"module {module_name!r} needs what {', '.join(named)} has found on the same images;"
+            " `hilum run` runs one module alone: run it by a rule of `hilum serve`"
+        )
     rule = _rule(module, patterns, tilt, parameters or {})
     parameters_of(module, rule.parameters)
     if output.exists() and any(output.iterdir()):

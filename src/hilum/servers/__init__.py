@@ -6,7 +6,7 @@ decoded, freed of names and laid out, and what the server answers is judged. Onl
 connection, see `hilum.hosts.server`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -17,7 +17,7 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.errors import ModuleError
 from hilum.findings import Finding, Refusal
-from hilum.module import CARD, Need
+from hilum.module import CARD, Needs
 from hilum.module.cards import CommonCard
 
 Given = Series | tuple[Film, ...]
@@ -64,7 +64,7 @@ class AtServer:
     host = "server"
     card_class: ClassVar[type[CommonCard]]
     described: ClassVar[CommonCard]
-    needs: Need | Mapping[str, Need]
+    needs: Needs
     name: str
     version: str
     title: str

@@ -13,7 +13,7 @@ from hilum.errors import ModuleError
 from hilum.findings import Finding, Note, OwnObject
 from hilum.hosts.container.folders import RunFolders
 from hilum.hosts.container.program import ContainerOrder, Containers, as_json
-from hilum.module import CARD, Need
+from hilum.module import CARD, Needs
 from hilum.module.cards import CardInput, CommonCard
 from hilum.module.result_numbers import ResultNumber, numbers_of
 
@@ -42,7 +42,7 @@ class ContainerModule:
 
     host = "container"
     described: ClassVar[ContainerCard]
-    needs: Need | Mapping[str, Need]
+    needs: Needs
     name: str
     version: str
     title: str
