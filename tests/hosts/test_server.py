@@ -33,6 +33,7 @@ from hilum.testing import check_host, job_of
 from hilum_lab.network.processes import available_port
 from inference_servers import Behaviour, router_model, running
 from patience import PATIENCE
+from radiographs import radiograph, scene
 
 ROUTER = """
 module = "dicom-ai-router"
@@ -164,6 +165,15 @@ def test_no_name_reaches_the_server(tmp_path: Path, url: str, behaviour: Behavio
     (sent,) = behaviour.studies
     assert {each.PatientIdentityRemoved for each in sent} == {"YES"}
     assert len({each.PatientID for each in sent}) == 1
+
+
+def test_films_are_sent_as_well(tmp_path: Path, url: str, behaviour: Behaviour) -> None:
+    card = ROUTER.replace('modality = "MR"\nslices = [3, 100]', 'modalities = ["CR", "DX"]')
+    site = Site(tmp_path, url, card)
+    site.slices = [radiograph(scene())]
+    found = site.run()
+    assert [key.image for key in found.of(KeyImage)] == [site.slices[0].SOPInstanceUID]
+    assert len(behaviour.studies) == 1
 
 
 def test_the_host_keeps_its_contract(tmp_path: Path, url: str) -> None:
