@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -54,10 +55,20 @@ class HostAccount:
         self.secret: Callable[[], str] = partial(settings.secret_of, settings.module)
 
 
+@dataclass
+class ServerTraffic:
+    """How often the server was asked in one run, and the bytes that went there and came back."""
+
+    requests: int = 0
+    sent: int = 0
+    received: int = 0
+
+
 class ServerExchange:
     """The connection to one server; it is made when first needed."""
 
     def __init__(self, settings: "ServerHostSettings") -> None:
+        self.traffic = ServerTraffic()
         self._settings = settings
         self._account = HostAccount(settings)
         self._client = self._opened()
@@ -109,7 +120,11 @@ class ServerExchange:
             outcome = thread.submit(_outcome, self._client, request, self._most)
             while not wait([outcome], deadline.look_seconds).done:
                 self._require(deadline)
-        return self._judged(outcome.result(), request.until_ready)
+        answer = outcome.result()
+        self.traffic.requests += 1
+        self.traffic.sent += len(request.content)
+        self.traffic.received += len(answer.content)
+        return self._judged(answer, request.until_ready)
 
     @property
     def _most(self) -> int:
@@ -163,15 +178,8 @@ def _outcome(client: HttpClient, request: ServerRequest, largest: int) -> Respon
         content=request.content or None,
         headers=headers,
     )
-    log.info(
-        "%s %s: HTTP %d, %d bytes sent, %d received, %.1f s",
-        method,
-        request.path,
-        answer.status,
-        len(request.content),
-        len(answer.content),
-        time.monotonic() - began,
-    )
+    seconds = time.monotonic() - began
+    log.debug("%s %s: HTTP %d in %.1f s", method, request.path, answer.status, seconds)
     return answer
 
 
