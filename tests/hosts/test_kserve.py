@@ -112,6 +112,15 @@ def test_a_model_that_is_not_that_of_the_card_is_told(
         found_by(tmp_path, Behaviour(), CARD.replace(*change))
 
 
+def test_another_version_than_that_of_the_card_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModuleError, match="version '4' of the model bright answers, not '3'"):
+        found_by(
+            tmp_path,
+            Behaviour(change={"model_version": "4"}),
+            CARD.replace("input =", 'version = "3"\ninput ='),
+        )
+
+
 def output(**changed: Any) -> dict[str, Any]:
     tensor = {"name": "said", "datatype": "FP32", "shape": [1, 2, 20, 24, 3], "data": [1.0] * 2880}
     return {"outputs": [tensor | changed]}

@@ -30,11 +30,15 @@ Text = Annotated[str, Field(max_length=1000)]
 
 
 class RouterCard(CommonCard):
-    """The whole card: where the model is asked, what its circles are around, and its numbers."""
+    """The whole card: where the model is asked, what its circles are around, and its numbers.
+
+    With a `model_version` no other version may answer.
+    """
 
     module: Literal["dicom-ai-router"]
     input: CardInput
     endpoint: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,200}$")
+    model_version: str = ""
     circles: CodedTable = IMAGE_REGION
     measurement: tuple[ResultNumber, ...] = ()
 
@@ -76,6 +80,10 @@ class RouterModel(AtServer):
         answer = _answer(reply.content)
         if aliases.original(answer.study_instance_uid) != images[0].study_uid:
             raise ServerError("the answer is about another study than the one that was sent")
+        if self.described.model_version not in ("", answer.model_version):
+            wanted = self.described.model_version
+            found = _line(answer.model_version)
+            raise ServerError(f"version {found!r} of the model answers, not {wanted!r}")
         yield from self._said(answer)
         yield from self._shown(answer, images, aliases)
         yield from numbers_of(answer.model_dump(mode="json"), self.described.measurement)
@@ -107,6 +115,8 @@ class RouterModel(AtServer):
         yield KeyImage(uid, f"Key image of {self.title}"[:LONGEST_TEXT])
         rows, columns = key.size or (0, 0)
         for number, circle in enumerate(answer.overlays, start=1):
+            if not (0 <= circle.cx < columns and 0 <= circle.cy < rows):
+                raise ServerError("a circle of the answer lies outside of its key image")
             label = _line(circle.label)[:LONGEST_TEXT] or f"Finding {number}"
             yield Box(_corners(circle, rows, columns), self.described.circles.code, label, uid)
         if answer.display_window:

@@ -34,7 +34,10 @@ Sides = Annotated[list[int], Field(max_length=8)]
 
 
 class ServedModel(CardTable):
-    """What the server calls the model, and the tensor that it gets; `version` "" is its choice."""
+    """What the server calls the model, and the tensor that it gets.
+
+    Without a `version` the server chooses one; with it, no other may answer.
+    """
 
     model: str = Field(pattern=PATH_PART)
     version: str = Field("", pattern=rf"{PATH_PART}|^$")
@@ -94,7 +97,7 @@ class OutputTensor(TensorFacts):
 class InferenceAnswer(_Told):
     """What the server answers to a tensor."""
 
-    model_version: Text = ""
+    model_version: Annotated[str, Field(max_length=100, pattern=r"^[ -~]*$")] = ""
     outputs: Annotated[list[OutputTensor], Field(min_length=1, max_length=1)]
 
 
@@ -138,10 +141,17 @@ class ServedNetwork(SegmentationNetwork):
         (tensor,) = answer.outputs
         if tensor.name != self.card.output.name:
             raise _no_answer(f"the output is {tensor.name!r}")
-        if self.version not in ("", answer.model_version):
-            raise _no_answer("another version of the model answers than before")
-        self.version = " ".join(answer.model_version.split())
+        self._require_version(answer.model_version)
         return _numbers(tensor, rest)
+
+    def _require_version(self, stated: str) -> None:
+        """One run is of one version, the one that the card names if it does."""
+        wanted = self._served.version or self.version or stated
+        if stated != wanted:
+            raise ServerError(
+                f"version {stated!r} of the model {self._served.model} answers, not {wanted!r}"
+            )
+        self.version = stated
 
     def _agreed(self) -> Contract:
         size = self.card.patch.size or (FREE, FREE, FREE)

@@ -38,7 +38,7 @@ class ServerHostSettings(HostSettings, WebAccount):
         2,
         gt=0,
         description="Pause before the server is asked again, in seconds; each further one is twice "
-        "as long, and as long as the server wants.",
+        "as long, up to a minute, or as long as the server wants.",
     )
     request_mb: int = Field(
         64, ge=1, description="Most MiB that the server takes at once; Triton takes 64 by default."

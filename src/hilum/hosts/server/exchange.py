@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 JSON_LENGTH = "Inference-Header-Content-Length"  # of KServe's binary tensor data extension
 MEBIBYTE = 1 << 20
+LONGEST_PAUSE = 60.0  # seconds that are chosen here; a server may want more
 LONGEST_REASON = 200  # characters of what a server says of its failure
 CURES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "the login is wrong: correct username, password_file, token_file or "
@@ -102,7 +103,7 @@ class ServerExchange:
             log.warning("%s; attempt %d", reason, attempt)
             if attempt < self._settings.attempts:
                 _rest(wanted, deadline)
-            pause *= 2
+            pause = min(2 * pause, max(LONGEST_PAUSE, pause))
         raise ServerError(f"{reason}; it was asked {self._settings.attempts} times")
 
     def _require_size(self, request: ServerRequest) -> None:
