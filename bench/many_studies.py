@@ -1,5 +1,7 @@
 """Many studies on record, as a hospital has them after years: for the benches that read them.
 
+    python bench/many_studies.py --keep FOLDER [--studies 100000] [--events 50]
+
 Every study has a workitem that ran, with five verdicts, four results, a delivery and as many events
 as are asked for, and one that was not applicable. Two in a hundred wait for a person. Names,
 numbers and dates are made up, and the same in each run.
@@ -59,6 +61,11 @@ REASONS = (
     "112 of 120 images the series is to have, after 60 s of silence",
     "the images name different patients (PatientID)",
 )
+
+
+def main() -> None:
+    with many_studies(options_of(__doc__)) as (records, _):
+        print(f"{records.studies.count()} studies are on record")
 
 
 def options_of(about: str) -> argparse.Namespace:
@@ -175,3 +182,7 @@ def add(rows: dict[sa.Table, list[Any]], number: int, at: float, choose: random.
     line |= listing.columns_of_identifiers(identifiers(choose))
     rows[tables.address].append(StudyAddress(uid, listing.new_address()))
     rows[tables.listing].append(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -84,7 +84,8 @@ def show(records: Records, site: Site, with_plans: bool) -> None:
     facts = [facts_of(module) for module in modules]
     needs = {module.name: inputs_of(module) for module in modules}
     made = application(site, records, facts, needs=needs)
-    token = made.state.desk.everybody.tokens.add("bench", UserRole.ADMINISTRATOR, days=1)
+    tokens = made.state.desk.everybody.tokens
+    token = tokens.add(f"bench-{time.time_ns()}", UserRole.ADMINISTRATOR, days=1)
     headers = {"Authorization": f"Bearer {token}"}
     with TestClient(made, "http://127.0.0.1", headers=headers, follow_redirects=False) as client:
         for name, (method, path, form) in asked_for(made, client, records).items():

@@ -226,6 +226,7 @@ class DimseDestination:
 
     def check(self) -> Iterator[Checked]:
         from hilum.transport.commitment import COMMITMENT
+        from hilum.transport.query import GET
         from hilum.transport.scu import echo, require_classes
 
         yield tried("C-ECHO", lambda: echo(self._peer), "answers")
@@ -246,3 +247,5 @@ class DimseDestination:
                 lambda: require_classes([COMMITMENT], self._asked),
                 "is offered",
             )
+        if self._settings.retrieve == "c-get":
+            yield tried("C-GET", lambda: require_classes([GET], self._asked), "is offered")
