@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 
 from certificates import SelfSigned
 from factory import mr_slices, write
+from hilum.checking import check_rules
 from hilum.cli import app
+from hilum.config import parse
 from hilum.config.site import Worker
 from hilum.deidentification import Aliases
 from hilum.engine import exchange
@@ -351,8 +353,14 @@ def test_a_result_that_nobody_wants_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_module_on_a_server_needs_to_be_told_where_that_is(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r'kind = "server"'):
-        usual("bright-spot", model(tmp_path))
+    models = model(tmp_path)
+    with pytest.raises(ConfigurationError, match=r'kind = "server" and url'):
+        usual("bright-spot", models)
+    values = {"models": str(models), "rule": [{"module": "bright-spot"}]}
+    with pytest.raises(ConfigurationError, match=r'kind = "server" and url'):
+        check_rules(parse(values))
+    named = {"module": "bright-spot", "kind": "server", "url": "https://models.example"}
+    check_rules(parse({**values, "host": [named]}))
 
 
 def test_a_card_with_a_mistake_is_told(tmp_path: Path) -> None:
