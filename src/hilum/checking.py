@@ -11,6 +11,7 @@ from hilum.comparison.norms import Norms
 from hilum.config.kinds import check_tls
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
+from hilum.hosts import by_itself, kind_of
 from hilum.hosts.reaching import is_ours
 from hilum.hosts.walls import in_words, standing
 from hilum.module import (
@@ -41,8 +42,11 @@ def check_rules(site: Site) -> None:
         if name not in modules:
             why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
             raise ConfigurationError(f"{place}: module {name!r}: {why}")
+    hosts = {settings.module for settings in site.host}
     for rule in site.rule:
         try:
+            if rule.module not in hosts:
+                by_itself(kind_of(modules[rule.module]), rule.module)
             parameters_of(modules[rule.module], rule.parameters)
             require_resources(modules[rule.module], site.worker.memory_mb, site.worker.threads)
             _require_givers(modules[rule.module], site)
