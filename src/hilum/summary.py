@@ -244,6 +244,26 @@ class OwnObjectSummary(FindingSummary):
 
 
 @dataclass(frozen=True)
+class ParametricMapSummary(FindingSummary):
+    """A number at every voxel, from `low` to `high`."""
+
+    label: str
+    low: float
+    high: float
+    unit: str
+    image: str | None = None
+    kind: Literal["map"] = "map"
+
+    @property
+    def extent(self) -> str:
+        """The least value and the greatest, in words."""
+        return f"{self.low:.3g} to {self.high:.3g} {_shown(self.unit)}".rstrip()
+
+    def in_words(self) -> str:
+        return f"Map of {self.label}: {self.extent}"
+
+
+@dataclass(frozen=True)
 class DrawingSummary(FindingSummary):
     """A picture that the module has drawn."""
 
@@ -288,6 +308,7 @@ Summary = Annotated[
     | ClassificationSummary
     | HeatMapSummary
     | OwnObjectSummary
+    | ParametricMapSummary
     | PointSummary
     | BoxSummary
     | LengthSummary

@@ -349,6 +349,7 @@ def _received(destination: DestinationSettings) -> str:
         "sc": "picture",
         "own": "the module's own objects",
         "pdf": "PDF",
+        "pm": "parametric maps",
     }
     return ", ".join(words.get(kind, kind) for kind in destination.objects) or "nothing"
 

@@ -29,7 +29,7 @@ from hilum.wording import counted, suggestion
 
 LONGEST_VARIANT = 255  # characters of the columns `variant` of our records
 UNUSABLE_KIND = "unusable_kind"  # type of the error that says why a kind cannot be used
-STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf", "own")
+STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf", "own", "pm")
 Encoding = Literal["auto", "binary", "fractional", "labelmap"]
 Regions = Literal["outlines", "segments"]
 Proof = Literal["query", "commitment", "accepted"]

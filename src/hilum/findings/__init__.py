@@ -22,6 +22,7 @@ from hilum.findings.label_map import Label, LabelMap
 from hilum.findings.length import Length
 from hilum.findings.measurement import TELLING, Change, Earlier, Measurement
 from hilum.findings.own_object import OwnObject
+from hilum.findings.parametric_map import ParametricMap
 from hilum.findings.point import Point
 from hilum.findings.remarks import CAUTION, Note, Refusal
 from hilum.findings.segment import Segment
@@ -53,6 +54,7 @@ __all__ = [
     "Measurement",
     "Note",
     "OwnObject",
+    "ParametricMap",
     "Point",
     "Refusal",
     "Score",

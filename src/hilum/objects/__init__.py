@@ -19,7 +19,7 @@ from hilum.errors import ConfigurationError, where
 from hilum.findings import Findings, Note
 from hilum.kinds import OBJECTS
 from hilum.objects.analysis import Analysis
-from hilum.objects.iod import further, shapes  # noqa: F401 - how the report tells them
+from hilum.objects.iod import further, pm, shapes  # noqa: F401 - how the report tells them
 from hilum.objects.iod.common import sop_instance_uid
 from hilum.objects.iod.withdrawal import write_withdrawal
 from hilum.objects.kinds import Document, ResultObject, Withdrawable, Writing

@@ -15,6 +15,7 @@ from hilum.findings import (
     Findings,
     KeyImage,
     Measurement,
+    ParametricMap,
     Structure,
     Table,
     Urgency,
@@ -32,6 +33,7 @@ from hilum.objects.report.films import (
     conclusion,
     films_of,
 )
+from hilum.objects.report.maps import mapped
 from hilum.objects.report.planes import Views
 from hilum.objects.report.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
 from hilum.objects.report.shapes import rows_of_shapes
@@ -190,11 +192,13 @@ class Report:
 
     @cached_property
     def marked(self) -> tuple[Marked, ...]:
-        """What lies in the volume, each upon its slice."""
+        """What lies in the volume, and each map of it, upon its slice."""
         series = self.analysis.series
         if series is None or series.stack.problem:
             return ()
-        return marked(series, [s for s in self.analysis.findings.shapes if s.image is None])
+        findings = self.analysis.findings
+        shapes = [shape for shape in findings.shapes if shape.image is None]
+        return (*marked(series, shapes), *mapped(series, findings.of(ParametricMap)))
 
     @property
     def legend(self) -> str:
