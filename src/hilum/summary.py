@@ -257,7 +257,9 @@ class ParametricMapSummary(FindingSummary):
     @property
     def extent(self) -> str:
         """The least value and the greatest, in words."""
-        return f"{self.low:.3g} to {self.high:.3g} {_shown(self.unit)}".rstrip()
+        span = self.high - self.low
+        low, high = (0.0 if abs(end) < 1e-6 * span else end for end in (self.low, self.high))
+        return f"{low:.3g} to {high:.3g} {_shown(self.unit)}".rstrip()
 
     def in_words(self) -> str:
         return f"Map of {self.label}: {self.extent}"

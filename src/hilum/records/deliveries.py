@@ -12,6 +12,8 @@ from hilum.records.states import ARRIVED, CANCELLABLE, OWED, PARKED, DeliverySta
 
 delivery = tables.delivery.c
 
+HEAD_START_SECONDS = 1800.0  # of an urgent result before others
+
 
 class DeliveryRecords:
     """The deliveries to all destinations."""
@@ -115,10 +117,15 @@ class DeliveryRecords:
         return self._rows.find_readable(*is_there, *in_period, order_by=delivery.owed_at)
 
     def first_due(self, destination: str, now: float) -> Delivery | None:
-        """Of the deliveries that are due, the one that was owed first."""
+        """Of the deliveries that are due, the one that was owed first.
+
+        An urgent one counts as if it were owed `HEAD_START_SECONDS` longer, so none waits for ever.
+        """
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
         is_due = delivery.next_attempt <= now
-        return self._rows.first_readable(*is_owed, is_due, order_by=delivery.owed_at)
+        head_start = sa.case((delivery.urgent, HEAD_START_SECONDS), else_=0.0)
+        order = delivery.owed_at - head_start
+        return self._rows.first_readable(*is_owed, is_due, order_by=order)
 
     def next_due(self, destination: str) -> float | None:
         """The time at which the next one is due; None if nothing is owed."""
