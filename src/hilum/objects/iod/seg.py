@@ -37,7 +37,7 @@ EMPTY = (
 MAXIMUM_FRACTIONAL_VALUE = 255
 
 
-def write(report: Report, encoding: Encoding = "auto") -> Dataset | None:
+def write(report: Report, encoding: Encoding = "binary") -> Dataset | None:
     """All segments on exactly the grid of the source; None without segments or without a grid."""
     analysis, segments, series = report.analysis, report.numbered_segments, report.analysis.series
     if not segments or series is None or series.stack.spacing is None:
@@ -81,12 +81,12 @@ def write(report: Report, encoding: Encoding = "auto") -> Dataset | None:
 
 
 def segmentation_type(encoding: Encoding, series: Series, overlapping: bool) -> str:
-    """Segmentation Type: as asked, else what every viewer shows right (see `write_objects`).
+    """Segmentation Type: as asked, or what OHIF shows right (see `write_objects`).
 
     A label map holds one structure a voxel, so what is `overlapping` is BINARY instead.
     """
     rows, columns = series.frames[0].size or (0, 0)
-    if encoding == "auto":
+    if encoding == "ohif":
         return "FRACTIONAL" if rows * columns % 8 else "BINARY"
     return "BINARY" if encoding == "labelmap" and overlapping else encoding.upper()
 
