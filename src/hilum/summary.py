@@ -189,6 +189,55 @@ class TableSummary(FindingSummary):
 
 
 @dataclass(frozen=True)
+class CurveSummary:
+    """One line of a plot, with the colour that it is drawn in."""
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class PlotSummary(FindingSummary):
+    """Curves on common axes."""
+
+    title: str
+    across: str
+    up: str
+    curves: tuple[CurveSummary, ...]
+    image: str | None = None
+    kind: Literal["plot"] = "plot"
+
+    def in_words(self) -> str:
+        return f"{self.title}: a plot of {self.up} over {self.across}"
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """The least and greatest x, then y, apart in any case."""
+        ends = []
+        for given in ([x for c in self.curves for x in c.x], [y for c in self.curves for y in c.y]):
+            low, high = min(given), max(given)
+            ends += [low, high if high > low else low + 1.0]
+        return ends[0], ends[1], ends[2], ends[3]
+
+    def lines(self, width: float, height: float) -> list[tuple[CurveSummary, str]]:
+        """Each curve with its points as SVG has them, `width` by `height`, y upwards."""
+        left, right, low, high = self.box
+        across, up = width / (right - left), height / (high - low)
+        return [
+            (
+                curve,
+                " ".join(
+                    f"{(x - left) * across:.1f},{height - (y - low) * up:.1f}"
+                    for x, y in zip(curve.x, curve.y, strict=True)
+                ),
+            )
+            for curve in self.curves
+        ]
+
+
+@dataclass(frozen=True)
 class KeyImageSummary(FindingSummary):
     """An image to look at, and why."""
 
@@ -311,6 +360,7 @@ Summary = Annotated[
     | HeatMapSummary
     | OwnObjectSummary
     | ParametricMapSummary
+    | PlotSummary
     | PointSummary
     | BoxSummary
     | LengthSummary

@@ -243,6 +243,27 @@ class Table(Finding):
     image: str | None = None
 
 
+@dataclass(frozen=True)
+class Curve:
+    """One line of a `Plot`: 2 to 200 points, in the order in which they are joined."""
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    colour: Colour | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Plot(Finding):
+    """At most 8 curves on common axes; `across` and `up` say what these are, with their units."""
+
+    title: str
+    across: str
+    up: str
+    curves: tuple[Curve, ...]
+    image: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class KeyImage(Finding):
     """An image of the input to look at, and why."""

@@ -13,6 +13,7 @@ from hilum_module.codes import Code
 from hilum_module.findings import (
     Angle,
     Box,
+    Curve,
     Draft,
     Drawing,
     Finding,
@@ -24,6 +25,7 @@ from hilum_module.findings import (
     Measurement,
     Note,
     ParametricMap,
+    Plot,
     Point,
     Refusal,
     Segment,
@@ -37,7 +39,7 @@ KINDS: dict[str, type[Finding]] = {
     kind.__name__: kind
     for kind in (
         *(Segment, LabelMap, ParametricMap, Measurement, Note, Refusal),
-        *(Point, Box, Length, Angle, Table, KeyImage, Draft, Urgency, Drawing),
+        *(Point, Box, Length, Angle, Table, Plot, KeyImage, Draft, Urgency, Drawing),
     )
 }
 VOXELS = {1: np.uint8, 2: np.uint16, 4: np.float32}  # of label maps and maps, by bytes
@@ -86,6 +88,8 @@ def from_items(
             values["of"] = with_parts(found)[values["of"]]
         if kind is LabelMap:
             values["table"] = tuple(Label(**line) for line in values["table"])
+        if kind is Plot:
+            values["curves"] = tuple(Curve(**line) for line in values["curves"])
         found.append(kind(**values))
     return tuple(found)
 

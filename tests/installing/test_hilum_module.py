@@ -43,7 +43,7 @@ def test_the_codes_are_those_of_hilum() -> None:
         assert (ours.value, ours.scheme_designator, ours.meaning) == tuple(theirs)
 
 
-@pytest.mark.parametrize("kind", [*KINDS.values(), hilum_module.Label])
+@pytest.mark.parametrize("kind", [*KINDS.values(), hilum_module.Label, hilum_module.Curve])
 def test_the_fields_are_those_of_hilum(kind: type[Finding]) -> None:
     ours = {field.name for field in fields(getattr(hilum.findings, kind.__name__))}
     assert {field.name for field in fields(kind)} == ours
@@ -138,6 +138,7 @@ class Every:
         yield own.Length((place, other), "Way")
         yield own.Angle((place, other, third), "Turn")
         yield own.Table("Sizes", ("which", "how large"), (("one", "2 mm"),))
+        yield own.Plot("Wash-in", "s", "a.u.", (own.Curve("Left", (0, 1, 2), (0.5, 2, 1)),))
         yield own.KeyImage(series.images[1], "the second one")
         yield own.Draft("No change.")
         yield own.Urgency("it is urgent")

@@ -23,6 +23,7 @@ from hilum.findings.length import Length
 from hilum.findings.measurement import TELLING, Change, Earlier, Measurement
 from hilum.findings.own_object import OwnObject
 from hilum.findings.parametric_map import ParametricMap
+from hilum.findings.plot import Curve, Plot
 from hilum.findings.point import Point
 from hilum.findings.remarks import CAUTION, Note, Refusal
 from hilum.findings.segment import Segment
@@ -40,6 +41,7 @@ __all__ = [
     "Box",
     "Change",
     "Classification",
+    "Curve",
     "Draft",
     "Drawing",
     "Earlier",
@@ -55,6 +57,7 @@ __all__ = [
     "Note",
     "OwnObject",
     "ParametricMap",
+    "Plot",
     "Point",
     "Refusal",
     "Score",

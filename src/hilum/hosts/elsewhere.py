@@ -37,6 +37,7 @@ from hilum.findings import (
     Measurement,
     Note,
     ParametricMap,
+    Plot,
     Point,
     Refusal,
     Segment,
@@ -51,7 +52,7 @@ from hilum.hosts.walls.deeds import deed_of, named
 MOST_BYTES_GIVEN = 64 << 30  # a page is taken from the machine when it is written to
 KNOWN_THERE = (  # kinds of findings that are given to a module in an environment
     *(Segment, LabelMap, ParametricMap, Measurement, Note, Refusal),
-    *(Point, Box, Length, Angle, Table, KeyImage, Draft, Urgency, Drawing),
+    *(Point, Box, Length, Angle, Table, Plot, KeyImage, Draft, Urgency, Drawing),
 )
 THEIRS = "hilum_module"  # the package that speaks for the module
 

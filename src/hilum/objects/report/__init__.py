@@ -16,6 +16,7 @@ from hilum.findings import (
     KeyImage,
     Measurement,
     ParametricMap,
+    Plot,
     Structure,
     Table,
     Urgency,
@@ -124,6 +125,10 @@ class Report:
     @property
     def tables(self) -> tuple[Table, ...]:
         return self.analysis.findings.of(Table)
+
+    @property
+    def plots(self) -> tuple[Plot, ...]:
+        return self.analysis.findings.of(Plot)
 
     @cached_property
     def key_images(self) -> tuple[Marked, ...]:
@@ -309,9 +314,10 @@ class Report:
         empty = (f"{s.name}: nothing was found, its volume is 0 mL." for s in self.empty_segments)
         first = (self.refusal, self.incomplete, self._concluded, *empty)
         tables = (line for table in findings.of(Table) for line in table.sentences)
+        plots = (line for plot in findings.of(Plot) for line in plot.sentences)
         urgent = (urgency.sentence for urgency in self.urgencies)
         drawn = (f"{DRAWN_BY}: {one.label}." for one in findings.of(Drawing))
-        said = (*urgent, *first, *self.notes, *tables, *drawn, spread, defined, *changes)
+        said = (*urgent, *first, *self.notes, *tables, *plots, *drawn, spread, defined, *changes)
         chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 
