@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from hilum_module import letters
-from hilum_module.findings import Finding, FindingError, Findings, Segment, as_item, from_items
+from hilum_module.findings import Finding, FindingError, Findings
 from hilum_module.inputs import FindingsOf, Input
 from hilum_module.series import Series, Volume
+from hilum_module.storing import as_item, from_items
 
 LONGEST = 64 << 10  # bytes of a message
 LONGEST_TEXT = 400  # characters
@@ -110,7 +111,8 @@ def _inputs(
         volume = Volume(arrays[f"{name}.voxels"], arrays[f"{name}.affine"], frame)
         count = item["files"]
         files = None if count is None else tuple(arrays[f"{name}.file.{n}"] for n in range(count))
-        yield name, Series(item["modality"], item["description"], item["uid"], volume, files)
+        about = item["modality"], item["description"], item["uid"]
+        yield name, Series(*about, volume, tuple(item["images"]), files)
 
 
 def _items(run: Any, grid: Volume) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
@@ -134,9 +136,10 @@ def _checked(
 ) -> dict[str, Any]:
     if not isinstance(finding, Finding):
         raise FindingError(f"{type(finding).__name__} is no finding")
-    if isinstance(finding, Segment) and finding.mask.array.shape != grid.array.shape:
-        shape = finding.mask.array.shape
-        raise FindingError(f"the mask has the shape {shape}, the series {grid.array.shape}")
+    for name, value in vars(finding).items():
+        if isinstance(value, Volume) and value.array.shape != grid.array.shape:
+            shape = value.array.shape
+            raise FindingError(f"the {name} has the shape {shape}, the series {grid.array.shape}")
     return as_item(finding, before, arrays)
 
 

@@ -34,7 +34,7 @@ from hilum_lab.package import write_package
 OURS = {
     DESTINATIONS: ("dicomweb", "dimse", "folder"),
     SOURCES: ("dicomweb", "orthanc"),
-    OBJECTS: ("own", "pdf", "sc", "seg", "sr"),
+    OBJECTS: ("own", "pdf", "pm", "sc", "seg", "sr"),
     HOSTS: ("child", "container", "server"),
     FORMATS: (
         "dicom-ai-router",

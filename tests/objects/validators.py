@@ -17,6 +17,9 @@ ACCEPTED = (
     "/DeviceUID(0018,1002)> - Attribute is not present in standard DICOM IOD",
     # It has a list of private schemes; any other is said to be unknown, however well declared.
     "/CodingSchemeDesignator(0008,0102)[1]> - Unrecognized defined term = <99HILUM>",
+    # Of a parametric map it is what PS3.3 C.8.16.1.4 says; this dciodvfy is older.
+    "/ImageType(0008,0008)[4]> - Unrecognized defined term = <QUANTITY>",
+    "/FrameType(0008,9007)[4]> - Unrecognized defined term = <QUANTITY>",
 )
 PIXELMED = Path("/usr/share/java/pixelmed.jar")  # of Debian's pixelmed-apps
 OF_SAXON = Path("/usr/share/java/Saxon-HE.jar")  # of its libsaxonhe-java

@@ -47,7 +47,7 @@ def test_each_destination_receives_the_regions_it_wants(
         view = hilum.settled(Instance.read(files[0]).study_uid)
         assert view.workitems[0].state == "completed"
         receives = {d.name: d.receives for d in views.destinations(hilum.site, hilum.records)}
-    assert receives["machines"] == "seg,sr,auto,segments"
+    assert receives["machines"] == "seg,sr,binary,segments"
     drawn, referred = (
         next(str(ds) for ds in delivered(tmp_path, folder) if ds.Modality == "SR")
         for folder in ("out", "machines")

@@ -29,8 +29,9 @@ from hilum.wording import counted, suggestion
 
 LONGEST_VARIANT = 255  # characters of the columns `variant` of our records
 UNUSABLE_KIND = "unusable_kind"  # type of the error that says why a kind cannot be used
-STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf", "own")
-Encoding = Literal["auto", "binary", "fractional", "labelmap"]
+STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf", "own", "pm")
+# How segmentations are written; "ohif": as that viewer shows them right.
+Encoding = Literal["binary", "fractional", "labelmap", "ohif"]
 Regions = Literal["outlines", "segments"]
 Proof = Literal["query", "commitment", "accepted"]
 
@@ -196,10 +197,16 @@ class DestinationSettings(End):
     objects: tuple[ObjectName, ...] = Field(
         STANDARD_OBJECTS, description="Result objects that this destination receives."
     )
-    segmentation: Encoding = Field(
+    segmentation: Literal["auto", "binary", "fractional", "labelmap"] = Field(
         "auto",
-        description="Encoding of segmentations; auto is fractional where viewers need it, labelmap "
-        "is small for many structures and needs an archive that takes Label Map Segmentations.",
+        description="Encoding of segmentations; auto is binary unless the viewer needs another, "
+        "labelmap is small for many structures and needs an archive that takes Label Map "
+        "Segmentations.",
+    )
+    viewer: Literal["any", "ohif"] = Field(
+        "any",
+        description="Who shows what lies there: for ohif, automatic segmentations are fractional "
+        "where Rows x Columns is no multiple of 8, because OHIF scrambles binary ones.",
     )
     regions: Regions = Field(
         "outlines",
@@ -225,9 +232,16 @@ class DestinationSettings(End):
     )
 
     @property
+    def encoding(self) -> Encoding:
+        """How segmentations are written for it."""
+        if self.segmentation != "auto":
+            return self.segmentation
+        return "ohif" if self.viewer == "ohif" else "binary"
+
+    @property
     def variant(self) -> str:
         """The objects it receives and how they are written, as one word of the records."""
-        return ",".join((*self.objects, self.segmentation, self.regions))
+        return ",".join((*self.objects, self.encoding, self.regions))
 
     def takes(self, media_type: str) -> bool:
         """Whether this kind of destination takes results of a media type."""
