@@ -32,6 +32,7 @@ NAMES = {
     "pdf": "report",
     "ko": "withdrawn",
     "own": "result",
+    "fhir": "results",
 }
 NOT_FOR_DIAGNOSIS = "not for diagnosis"
 
