@@ -38,7 +38,8 @@ class FhirBehaviour:
     connection is closed without an answer, after they were done if it `drop_keeps`. `meta_status`
     is of the answer to the question what it can do. One that `keeps` nothing accepts all the same;
     `page`: it says that more was found; `is_login`: a transaction is answered by a login page.
-    `change` is what it does to each resource that it stores.
+    `change` is what it does to each resource that it stores. `entry_status` is what it answers
+    of the last entry, which it leaves out: it takes a transaction for a batch.
     """
 
     status: int = 0
@@ -53,6 +54,7 @@ class FhirBehaviour:
     keeps: bool = True
     page: bool = False
     is_login: bool = False
+    entry_status: str = ""
     change: Callable[[Resource], None] = lambda _resource: None
 
 
@@ -171,8 +173,14 @@ class FhirServer:
             raise RefusedError(422, f"{SECRET} {error}") from error
         after = copy.deepcopy(self.history)
         places = {e["fullUrl"]: self._place(after, e["request"]["url"]) for e in bundle["entry"]}
-        said = []
-        for entry in bundle["entry"]:
+        said: list[Resource] = []
+        for number, entry in enumerate(bundle["entry"], 1):
+            if self.behaviour.entry_status and number == len(bundle["entry"]):
+                outcome = _outcome(SECRET)
+                said.append(
+                    {"response": {"status": self.behaviour.entry_status, "outcome": outcome}}
+                )
+                break
             assert entry["request"]["method"] == "PUT"
             resource = self._resolved(after, places, entry["resource"])
             self.behaviour.change(resource)
@@ -266,8 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
                 kind = self.path.removeprefix("/fhir/").removesuffix("/_search")
                 self._answer(200, self.owner.search(kind, parse_qs(body.decode())))
         except RefusedError as refused:
-            issue = {"severity": "error", "code": "processing", "diagnostics": str(refused)}
-            self._answer(refused.status, {"resourceType": "OperationOutcome", "issue": [issue]})
+            self._answer(refused.status, _outcome(str(refused)))
         except ConnectionAbortedError:
             self.close_connection = True
 
@@ -296,6 +303,11 @@ def fhir_server() -> Iterator[FhirServer]:
         yield server
     finally:
         server.close()
+
+
+def _outcome(text: str) -> Resource:
+    issue = {"severity": "error", "code": "processing", "diagnostics": text}
+    return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
 def _split(text: str, at: str) -> list[str]:

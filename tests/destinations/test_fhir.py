@@ -375,6 +375,34 @@ def test_each_refusal_has_its_patience_and_its_cure(
     sent(record(server), result)
 
 
+@pytest.mark.parametrize(
+    ("status", "kind", "acceptance"),
+    [
+        ("422 Unprocessable Entity", DeliveryRefused, Acceptance.NEVER),
+        ("409", DeliveryRefused, Acceptance.NEVER),
+        ("500", DeliveryDelayed, Acceptance.UNKNOWN),
+    ],
+)
+def test_an_entry_may_fail_in_a_success(
+    server: FhirServer,
+    author: Author,
+    status: str,
+    kind: type[DeliveryError],
+    acceptance: Acceptance,
+) -> None:
+    server.add_patient("4711")
+    server.behaviour = FhirBehaviour(entry_status=status)
+    result = author.result("a")
+    collected: list[Answer] = []
+    with pytest.raises(kind, match=f"HTTP {status[:3]}"):
+        for answer in record(server).send([result]):
+            collected.append(answer)
+    assert [answer.acceptance for answer in collected] == [acceptance]
+    assert SECRET in collected[0].comment
+    server.behaviour = WELL
+    sent(record(server), result)
+
+
 def test_two_resources_with_one_identifier_are_for_a_person(
     server: FhirServer, author: Author
 ) -> None:

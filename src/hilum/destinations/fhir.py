@@ -164,14 +164,14 @@ class FhirDestination:
         headers = {**fhir.ACCEPT, "Content-Type": FHIR, "Prefer": "return=minimal"}
         try:
             answer = peer.ask("POST", "", expected=EVERY_STATUS, content=content, headers=headers)
-            is_done = answer.status < HTTPStatus.MULTIPLE_CHOICES
-            if is_done:
-                fhir.bundle_in(peer, answer)  # and no login page
+            failed: Response | None = answer
+            if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                failed = fhir.failure_in(fhir.bundle_in(peer, answer))  # and no login page
         except DeliveryError as error:  # nobody knows whether it was taken
             yield Answer(result, Acceptance.UNKNOWN, text=str(error))
             raise
-        if not is_done:
-            yield from _refused(peer, answer, result)
+        if failed:
+            yield from _refused(peer, failed, result)
         yield Answer(result, Acceptance.TAKEN)
 
     def _prepared(self, peer: HttpClient, wanted: Sequence[PutResource]) -> list[PutResource]:
@@ -232,10 +232,7 @@ class FhirDestination:
 
 
 def _refused(peer: HttpClient, answer: Response, result: Result) -> Iterator[Answer]:
-    """The answer to a transaction that was not done; then the error is raised.
-
-    All of a transaction is done, or nothing (FHIR R4 3.1.0.11.2).
-    """
+    """The answer to a transaction that was not done, or not all of it; then the error is raised."""
     error = peer.failure(answer)
     acceptance = Acceptance.NEVER
     if isinstance(error, DeliveryDelayed):

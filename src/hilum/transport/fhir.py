@@ -100,6 +100,20 @@ def bundle_in(peer: HttpClient, answer: Response) -> dict[str, Any]:
     return bundle
 
 
+def failure_in(bundle: Resource) -> Response | None:
+    """The first entry that failed, of a transaction that was answered with success; None if none.
+
+    Some servers do each entry on its own, as of a batch, and say only here what became of it.
+    """
+    for entry in bundle.get("entry") or ():
+        told = entry.get("response") if isinstance(entry, dict) else None
+        stated = told if isinstance(told, dict) else {}
+        if status := re.match(r"[3-5]\d\d", str(stated.get("status"))):
+            outcome = json.dumps(stated.get("outcome"))
+            return Response(int(status[0]), outcome.encode(), FHIR)
+    return None
+
+
 def said_in(answer: Response) -> str:
     """What a server says of a refusal (OperationOutcome), or the text of another answer.
 
