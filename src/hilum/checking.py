@@ -151,6 +151,8 @@ def check_ends(site: Site) -> None:
         end.check()
     for notifier in site.notify:
         notifier.check()
+    for host in site.host:
+        host.check()
     for collector in site.audit.syslog:
         check_tls(collector.name, collector.tls)
     for route in site.route:
@@ -167,7 +169,7 @@ CHECKS: dict[str, Callable[[Site], None]] = {
     "containers": check_containers,
     "norms": check_norms,
     "console": check_console,
-    "archives, notifiers and certificates": check_ends,
+    "archives, hosts, notifiers and certificates": check_ends,
 }
 
 

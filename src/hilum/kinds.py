@@ -104,18 +104,28 @@ class Kinds:
 
     @property
     def _found(self) -> tuple[EntryPoint, ...]:
-        return _registered(self.group, tuple(sys.path))
+        return registered(self.group)
 
     @property
     def _points(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in reversed(self._found)}
 
 
+def registered(group: str) -> tuple[EntryPoint, ...]:
+    """The entry points of a group, by name; where packages use one name, ours comes first."""
+    return _registered(group, tuple(sys.path))
+
+
 @cache
-def _registered(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
-    """What is registered on `_path`, by name; where packages use one name, ours comes first."""
-    found = entry_points(group=group)
-    return tuple(sorted(found, key=lambda p: (p.name, _package(p) != OURS, _package(p))))
+def _registered(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    found = _every_point(path).select(group=group)
+    return tuple(sorted(found, key=lambda p: (p.name, p.module.partition(".")[0] != OURS, p.value)))
+
+
+@cache
+def _every_point(_path: tuple[str, ...]) -> Any:
+    """What all packages on `_path` register: to look through them takes its time."""
+    return entry_points()
 
 
 def _package(point: EntryPoint) -> str:

@@ -109,7 +109,8 @@ def test_a_rejected_sender_cannot_act_in_the_page(house: House) -> None:
         shown = house.get(page)
         assert "10.0.0.1" in shown
         assert "<script>" not in shown
-    assert "Something needs a person: " in house.get("/")
+    said = text_of(house.get("/"))
+    assert "Something needs a person: 1 sender was rejected within the last hour" in said
 
 
 @pytest.mark.parametrize("role", list(UserRole))
@@ -166,6 +167,35 @@ def test_an_act_reaches_the_gateway_with_its_reason(house: House) -> None:
         assert "noted; the gateway will do it" in client.get(done.headers["location"]).text
     [asked] = house.records.requests.waiting()
     assert (asked.action, asked.reason) == (RequestAction.WITHDRAW, "wrong side")
+
+
+def test_a_chart_counts_one_as_one(house: House) -> None:
+    house.study(WorkitemState.COMPLETED)
+    said = text_of(house.get("/"))
+    assert "1 study " in said
+    assert "1 studies" not in said
+    assert "0 results shown" in said
+
+
+def test_a_refused_act_comes_back_with_what_was_typed(house: House) -> None:
+    address = house.study(WorkitemState.COMPLETED)
+    uid = house.records.identifiers.study_at(address)
+    path = f"/studies/{address}/acts"
+    send = {"workitem": f"{uid}.1", "action": "send on", "images": "true"}
+    back = {"workitem": f"{uid}.1", "action": "withdraw", "reason": "wrong side" * 100}
+    with house.client(UserRole.OPERATOR) as client:
+        without = client.post(path, data=send)
+        long = client.post(path, data=back)
+        gone = client.post(path, data={**back, "action": "release", "reason": "it is back"})
+    assert without.status_code == 422
+    [form] = re.findall(r"<details open>.*?</details>", without.text, re.DOTALL)
+    assert re.search(r'<p class="problem">Choose a destination', form)
+    assert 'name="images" value="true" checked' in form
+    assert long.status_code == 422
+    assert f'name="reason" required maxlength="500" value="{back["reason"]}"' in long.text
+    assert gone.status_code == 409  # its form is not offered any more
+    assert "You wrote: it is back" in text_of(gone.text)
+    assert house.records.requests.waiting() == []
 
 
 def test_who_took_a_result_back_and_why_stands_on_the_page_and_in_the_trace(house: House) -> None:

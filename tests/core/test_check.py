@@ -64,7 +64,7 @@ def test_good_settings_are_good_and_nothing_is_made(tmp_path: Path) -> None:
         (
             '[[destination]]\nname = "pacs"\nkind = "dimse"\nport = 1\n'
             'tls = { ca_file = "/none/ca.pem" }',
-            "archives, notifiers and certificates",
+            "archives, hosts, notifiers and certificates",
             "/none/ca.pem",
         ),
     ],

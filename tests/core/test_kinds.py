@@ -35,8 +35,8 @@ OURS = {
     DESTINATIONS: ("dicomweb", "dimse", "folder"),
     SOURCES: ("dicomweb", "orthanc"),
     OBJECTS: ("own", "pdf", "pm", "sc", "seg", "sr"),
-    HOSTS: ("child", "container"),
-    FORMATS: ("environment", "mercure", "monai-map"),
+    HOSTS: ("child", "container", "server"),
+    FORMATS: ("dicom-ai-router", "environment", "kserve", "mercure", "monai-map", "volume"),
     NOTIFIERS: ("email", "webhook"),
 }
 FOLDER = {"name": "out", "kind": "folder", "folder": "out"}

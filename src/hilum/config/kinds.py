@@ -5,7 +5,7 @@ such as the address of a web service, stand here, too.
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -73,8 +73,8 @@ class DicomNode(End):
         check_tls(self.name, self.tls)
 
 
-class WebService(End):
-    """A service that Hilum asks by HTTP, and how it logs in: in one way, or not at all."""
+class WebAccount(Settings):
+    """Where a web service is, and how Hilum logs in: in one way, or not at all."""
 
     url: WebAddress = Field(
         description="Root of the service, such as http://pacs:8042.",
@@ -97,18 +97,18 @@ class WebService(End):
         "", description="Proxy that requests go through, such as http://proxy:3128."
     )
 
-    def check(self) -> None:
-        super().check()
-        self.secret()
-        check_tls(self.name, self.tls)
+    def check_account(self, name: str) -> None:
+        """Read the files that are named; `ConfigurationError` says which of `name` is of no use."""
+        self.secret_of(name)
+        check_tls(name, self.tls)
 
-    def secret(self) -> str:
+    def secret_of(self, name: str) -> str:
         """The password, token or client secret in the file that is named, "" if none is.
 
         Raises
         ------
         ConfigurationError
-            The file cannot be used; the text has the name of the service and the cure.
+            The file cannot be used; the text has the `name` of the service and the cure.
         """
         key, file, what = "password_file", self.password_file, "the password"
         if self.token_file:
@@ -120,7 +120,7 @@ class WebService(End):
         try:
             return secret_in(file, what)
         except ConfigurationError as error:
-            raise ConfigurationError(f"{self.name}: {key}: {error}") from error
+            raise ConfigurationError(f"{name}: {key}: {error}") from error
 
     def addresses(self) -> dict[str, str]:
         """Where the login is sent, by the name of the setting."""
@@ -128,7 +128,7 @@ class WebService(End):
         return {"url": self.url, **token}
 
     @model_validator(mode="after")
-    def _logs_in_safely(self) -> "WebService":
+    def _logs_in_safely(self) -> "WebAccount":
         logins = (self.username, self.token_file, self.oauth2)
         if sum(bool(login) for login in logins) > 1:
             raise ValueError("keep one login: username and password_file, token_file, or oauth2")
@@ -142,6 +142,18 @@ class WebService(End):
                         f"https instead of http"
                     )
         return self
+
+
+class WebService(WebAccount, End):
+    """A source or destination that Hilum asks by HTTP."""
+
+    def check(self) -> None:
+        super().check()
+        self.check_account(self.name)
+
+    def secret(self) -> str:
+        """As `secret_of` this service."""
+        return self.secret_of(self.name)
 
 
 class DicomwebService(WebService):
@@ -174,7 +186,13 @@ ObjectName = Annotated[str, AfterValidator(_object)]
 
 
 class DestinationSettings(End):
-    """A place results are sent to: what it receives, and in which form."""
+    """A place results are sent to: what it receives, and in which form.
+
+    A kind whose later objects take the place of earlier ones there is delivered `in_order`: nothing
+    of a study is sent before what was owed earlier of it has arrived, is parked or cancelled.
+    """
+
+    in_order: ClassVar[bool] = False
 
     objects: tuple[ObjectName, ...] = Field(
         STANDARD_OBJECTS, description="Result objects that this destination receives."
@@ -295,6 +313,15 @@ class HostSettings(Settings):
         examples=["hippocampal-volume"],
     )
     kind: str = Field(description="What it runs in; each kind has settings of its own.")
+
+    def check(self) -> None:
+        """Look at what can be wrong before anything starts, such as a file with a secret.
+
+        Raises
+        ------
+        ConfigurationError
+            The settings cannot be used as they are; the text says the cure.
+        """
 
 
 class NotifierSettings(Settings):

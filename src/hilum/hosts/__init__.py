@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import ValidationError
+
 from hilum.config.fields import JSONValues
 from hilum.config.kinds import HostSettings
 from hilum.config.site import Site, Worker
 from hilum.dicom.parts import Part
-from hilum.errors import ModuleError
+from hilum.errors import ConfigurationError, ModuleError
 from hilum.kinds import HOSTS
 from hilum.module import Module, installed_module
 
@@ -98,6 +100,7 @@ def usual(module: str, models: Path | None = None, **values: Any) -> HostSetting
     """The settings by which `module` runs where hilum.toml gives it no host.
 
     It says itself where it runs by its attribute `host`; `values` are those of a child process.
+    Raises `ConfigurationError` where the kind cannot do without settings, such as an address.
     """
     try:
         kind = getattr(installed_module(module, models), "host", CHILD)
@@ -105,7 +108,13 @@ def usual(module: str, models: Path | None = None, **values: Any) -> HostSetting
         kind = CHILD  # which says that there is none
     if kind == CHILD:
         return in_child(module, **values)
-    settings: HostSettings = HOSTS.load(kind).settings(module=module)
+    try:
+        settings: HostSettings = HOSTS.load(kind).settings(module=module)
+    except ValidationError as error:
+        needed = " and ".join(str(problem["loc"][0]) for problem in error.errors())
+        raise ConfigurationError(
+            f'module {module!r} needs a [[host]] in hilum.toml with kind = "{kind}" and {needed}'
+        ) from error
     return settings
 
 

@@ -22,6 +22,7 @@ from hilum.engine import exchange
 from hilum.engine.checking import checked
 from hilum.errors import ConfigurationError, DicomError, MachineError, is_of_the_machine, where
 from hilum.findings import Findings, Note, Refusal
+from hilum.hosts.asking import Asking
 from hilum.hosts.channel import (
     LONGEST_TEXT,
     Ended,
@@ -36,6 +37,7 @@ from hilum.hosts.shelf import Letter, put
 from hilum.hosts.walls.deeds import deed_of, named
 from hilum.inbox.room import is_full
 from hilum.module import FindingsOf, Module, Need, facts_of, needs_of, package_of, parameters_of
+from hilum.servers import Ask
 from hilum.wording import counted
 
 EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, then `hilum retry WORKITEM`"
@@ -107,14 +109,16 @@ def _pictures(inputs: Iterable[Series | tuple[Film, ...]], findings: Findings) -
     return {film.uid: film.picture for film in films if film.picture is not None}
 
 
-def serve(load: Callable[[], Module], pipe: socket.socket, shelf: int, remark: str = "") -> None:
+def serve(load: Callable[[Ask], Module], pipe: socket.socket, shelf: int, remark: str = "") -> None:
     """Load the module, say so, then run one job after the other until the worker ends.
 
-    `shelf` is the descriptor of a `Shelf`, `remark` what the worker is to know beside.
+    `load` gets what asks a server by way of the worker. `shelf` is the descriptor of a `Shelf`,
+    `remark` what the worker is to know beside.
     """
+    asking = Asking(pipe, shelf)
     with suppress(EOFError, ConnectionError):  # the worker is gone; so are we
         try:
-            module = load()
+            module = load(asking.ask)
             weights = facts_of(module).weights_sha256
         except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
             # no patient's data are here yet, and a hospital's own network needs the whole reason
@@ -129,6 +133,7 @@ def serve(load: Callable[[], Module], pipe: socket.socket, shelf: int, remark: s
             os.close(shelf)
             while True:
                 run, inputs, lost = asked(pipe)
+                asking.number = run.number
                 # A result must name the network that made it: one that was exchanged is not.
                 if run.weights_sha256 != weights:
                     answer = _failed(run.number, EXCHANGED)

@@ -153,7 +153,8 @@ listing = sa.Table(
     sa.Column("shown", sa.Integer, nullable=False),  # destinations that have proven the results
     sa.Column("destinations", sa.Integer, nullable=False),  # that are to have them
     sa.Column("removed", sa.Boolean, nullable=False),  # its images
-    sa.Column("modules", sa.Text, nullable=False),  # marked
+    sa.Column("modules", sa.Text, nullable=False),  # that could analyse it, marked
+    sa.Column("passed_over", sa.Text, nullable=False),  # that could not, marked
     sa.Column("states", sa.Text, nullable=False),  # of its workitems and itself, marked
     sa.Column("assessments", sa.Text, nullable=False),  # how its results stand, marked
     # What its images say; patient data go with them.

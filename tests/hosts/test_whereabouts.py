@@ -1,0 +1,35 @@
+"""It is said of each module where it runs."""
+
+from pathlib import Path
+
+from hilum.config import parse
+from hilum.hosts.container.mercure import MercureModule
+from hilum.hosts.whereabouts import runs_in
+from hilum.module import installed_module
+
+IMAGE = f"registry.example/volumes@sha256:{'ab' * 32}"
+CARD = f"""
+module = "mercure"
+name = "outside"
+version = "1.0"
+title = "Module from outside"
+image = "{IMAGE}"
+licence = "MIT"
+basis = "none: a test"
+input = {{ modality = "MR" }}
+"""
+
+
+def test_where_a_module_runs(tmp_path: Path) -> None:
+    (tmp_path / "card.toml").write_text(CARD)
+    outside = MercureModule.with_model(tmp_path)
+    ours = installed_module("hippocampal-volume")
+    site = parse({"data": str(tmp_path / "data")})
+    other = {"module": ours.name, "kind": "container"}
+    chosen = parse({"data": str(tmp_path / "data"), "host": [other]})
+    served = {"module": ours.name, "kind": "server", "url": "https://ai.example"}
+    elsewhere = parse({"data": str(tmp_path / "data"), "host": [served]})
+    assert runs_in(elsewhere, ours) == "on the server at https://ai.example"
+    assert runs_in(site, outside) == f"in a container for each run: {IMAGE}"
+    assert runs_in(site, ours) == "in a process of each worker, with the packages of Hilum"
+    assert runs_in(chosen, ours) == "by a host of kind container"
