@@ -11,7 +11,7 @@ from hilum.comparison.norms import Norms
 from hilum.config.kinds import check_tls
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError, HilumError
-from hilum.hosts import usual
+from hilum.hosts import by_itself, kind_of, usual
 from hilum.hosts.container.card import ContainerModule
 from hilum.hosts.container.program import Containers
 from hilum.hosts.reaching import is_ours
@@ -44,8 +44,11 @@ def check_rules(site: Site) -> None:
         if name not in modules:
             why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
             raise ConfigurationError(f"{place}: module {name!r}: {why}")
+    hosts = {settings.module for settings in site.host}
     for rule in site.rule:
         try:
+            if rule.module not in hosts:
+                by_itself(kind_of(modules[rule.module]), rule.module)
             parameters_of(modules[rule.module], rule.parameters)
             require_resources(modules[rule.module], site.worker.memory_mb, site.worker.threads)
             _require_givers(modules[rule.module], site)

@@ -26,14 +26,20 @@ LONGEST_TEXT = 400  # characters
 Answer = Mapping[str, Any]
 
 
-def serve(target: str, pipe: socket.socket, given: mmap.mmap, found: mmap.mmap) -> None:
+def serve(
+    target: str, packages: str, pipe: socket.socket, given: mmap.mmap, found: mmap.mmap
+) -> None:
     """Load the class that `target` names (module:Class), then run one job after the other.
 
-    `given` is the memory in which Hilum leaves the images, `found` takes what was found.
+    One with `with_model` gets the folder that `packages` lies in, which holds its model. `given` is
+    the memory in which Hilum leaves the images, `found` takes what was found.
     """
     name, _, attribute = target.partition(":")
     try:
-        module = getattr(importlib.import_module(name), attribute)()
+        cls = getattr(importlib.import_module(name), attribute)
+        if hasattr(cls, "with_model"):
+            cls = cls.with_model(Path(packages).parent)
+        module = cls()
         length = letters.put(found, [described(module)])
     except Exception as error:  # noqa: BLE001 - a module may raise anything while it loads
         _send(pipe, _failed(0, f"{type(error).__name__}: {error}", error, found))

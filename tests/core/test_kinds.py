@@ -36,7 +36,16 @@ OURS = {
     SOURCES: ("dicomweb", "orthanc"),
     OBJECTS: ("own", "pdf", "pm", "sc", "seg", "sr"),
     HOSTS: ("child", "container", "server"),
-    FORMATS: ("dicom-ai-router", "environment", "kserve", "mercure", "monai-map", "volume"),
+    FORMATS: (
+        "dicom-ai-router",
+        "environment",
+        "kserve",
+        "mercure",
+        "monai-bundle",
+        "monai-map",
+        "nnunet",
+        "volume",
+    ),
     NOTIFIERS: ("email", "webhook"),
 }
 FOLDER = {"name": "out", "kind": "folder", "folder": "out"}

@@ -8,6 +8,7 @@ else.
 from collections.abc import Callable
 from enum import Enum
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
@@ -115,17 +116,18 @@ def _make(connection: sa.Connection) -> SchemaAge:
     lock(connection)
     if (found := age_of(connection)) is not SchemaAge.EMPTY:
         return found  # another process was quicker
-    for statement in _statements(type(connection.dialect)):
+    for statement in _statements(connection.dialect.name):
         connection.exec_driver_sql(statement)
     connection.execute(VERSION.insert().values(version_num=HEAD))
     return SchemaAge.CURRENT
 
 
 @cache
-def _statements(dialect: type[sa.Dialect]) -> tuple[str, ...]:
+def _statements(database: str) -> tuple[str, ...]:
     """What makes the tables and their indexes, in the words of a kind of database."""
+    dialect = import_module(f"sqlalchemy.dialects.{database}").dialect()
     made: list[sa.schema.ExecutableDDLElement] = []
     for table in (*tables.metadata.sorted_tables, VERSION):
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         made += [sa.schema.CreateTable(table), *map(sa.schema.CreateIndex, indexes)]
-    return tuple(str(one.compile(dialect=dialect())) for one in made)
+    return tuple(str(one.compile(dialect=dialect)) for one in made)

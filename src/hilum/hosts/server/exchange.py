@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hilum.config.logins import OAuth2
 from hilum.config.tls import Tls
-from hilum.errors import RESTART, ModuleError, SourceDelayed
+from hilum.errors import RESTART, ModuleError, ServerError, SourceDelayed
 from hilum.hosts.waiting import Deadline
 from hilum.servers import ServerReply, ServerRequest
 from hilum.transport.web import BUSY, EVERY_STATUS, Failures, HttpClient, Response
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 JSON_LENGTH = "Inference-Header-Content-Length"  # of KServe's binary tensor data extension
 MEBIBYTE = 1 << 20
+LONGEST_PAUSE = 60.0  # seconds that are chosen here; a server may want more
 LONGEST_REASON = 200  # characters of what a server says of its failure
 CURES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "the login is wrong: correct username, password_file, token_file or "
@@ -54,16 +56,26 @@ class HostAccount:
         self.secret: Callable[[], str] = partial(settings.secret_of, settings.module)
 
 
+@dataclass
+class ServerTraffic:
+    """How often the server was asked in one run, and the bytes that went there and came back."""
+
+    requests: int = 0
+    sent: int = 0
+    received: int = 0
+
+
 class ServerExchange:
     """The connection to one server; it is made when first needed."""
 
     def __init__(self, settings: "ServerHostSettings") -> None:
+        self.traffic = ServerTraffic()
         self._settings = settings
         self._account = HostAccount(settings)
         self._client = self._opened()
 
     def _opened(self) -> HttpClient:
-        failures = Failures(SourceDelayed, ModuleError, ModuleError)
+        failures = Failures(SourceDelayed, ServerError, ServerError)
         return HttpClient(self._account, failures, CURES, bound="answer_mb of its [[host]]")
 
     def close(self) -> None:
@@ -78,7 +90,7 @@ class ServerExchange:
 
         Raises
         ------
-        ModuleError
+        ServerError
             It refuses, or all attempts have failed; the text says why. Also as `Deadline.require`.
         """
         self._require_size(request)
@@ -91,13 +103,13 @@ class ServerExchange:
             log.warning("%s; attempt %d", reason, attempt)
             if attempt < self._settings.attempts:
                 _rest(wanted, deadline)
-            pause *= 2
-        raise ModuleError(f"{reason}; it was asked {self._settings.attempts} times")
+            pause = min(2 * pause, max(LONGEST_PAUSE, pause))
+        raise ServerError(f"{reason}; it was asked {self._settings.attempts} times")
 
     def _require_size(self, request: ServerRequest) -> None:
         size, most = len(request.content), self._settings.request_mb
         if size > most * MEBIBYTE:
-            raise ModuleError(
+            raise ServerError(
                 f"{self._account.name} would get {-(-size // MEBIBYTE)} MiB at once, more than"
                 f" request_mb = {most}: raise it in the [[host]], and the server's own limit with"
                 f" it, {RESTART}"
@@ -109,7 +121,11 @@ class ServerExchange:
             outcome = thread.submit(_outcome, self._client, request, self._most)
             while not wait([outcome], deadline.look_seconds).done:
                 self._require(deadline)
-        return self._judged(outcome.result(), request.until_ready)
+        answer = outcome.result()
+        self.traffic.requests += 1
+        self.traffic.sent += len(request.content)
+        self.traffic.received += len(answer.content)
+        return self._judged(answer, request.until_ready)
 
     @property
     def _most(self) -> int:
@@ -136,7 +152,7 @@ class ServerExchange:
             raise SourceDelayed(text, answer.pause_seconds)
         if answer.status in CURES:
             raise self._client.refusal(answer.status)
-        raise ModuleError(f"{self._account.name} refuses (HTTP {answer.status}{said})")
+        raise ServerError(f"{self._account.name} refuses (HTTP {answer.status}{said})")
 
 
 @contextmanager
@@ -163,15 +179,8 @@ def _outcome(client: HttpClient, request: ServerRequest, largest: int) -> Respon
         content=request.content or None,
         headers=headers,
     )
-    log.info(
-        "%s %s: HTTP %d, %d bytes sent, %d received, %.1f s",
-        method,
-        request.path,
-        answer.status,
-        len(request.content),
-        len(answer.content),
-        time.monotonic() - began,
-    )
+    seconds = time.monotonic() - began
+    log.debug("%s %s: HTTP %d in %.1f s", method, request.path, answer.status, seconds)
     return answer
 
 
