@@ -188,8 +188,9 @@ ObjectName = Annotated[str, AfterValidator(_object)]
 class DestinationSettings(End):
     """A place results are sent to: what it receives, and in which form.
 
-    A kind whose later objects take the place of earlier ones there is delivered `in_order`: nothing
+    Where a later result takes the place of an earlier one, the kind is served `in_order`: nothing
     of a study is sent before what was owed earlier of it has arrived, is parked or cancelled.
+    Nothing that was replaced is sent again or taken back there.
     """
 
     in_order: ClassVar[bool] = False

@@ -34,6 +34,7 @@ NAMES = {
     "ko": "withdrawn",
     "own": "result",
     "pm": "map",
+    "fhir": "results",
 }
 NOT_FOR_DIAGNOSIS = "not for diagnosis"
 
