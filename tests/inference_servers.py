@@ -21,9 +21,9 @@ from patience import until
 
 
 @contextmanager
-def running(app: FastAPI, **tls: Any) -> Iterator[str]:
+def running(app: FastAPI, port: int = 0, **tls: Any) -> Iterator[str]:
     """`app` answers until this ends; its address."""
-    port = available_port()
+    port = port or available_port()
     config = uvicorn.Config(app, port=port, log_level="error", lifespan="off", **tls)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -112,11 +112,13 @@ def kserve(
         extensions = ["classification", *(["binary_tensor_data"] if is_binary else [])]
         return {"name": "triton", "version": "2.60.0", "extensions": extensions}
 
+    @app.get("/v2/models/{model}/versions/3/ready")
     @app.get("/v2/models/{model}/ready")
     async def ready(model: str) -> Response:
         waiting[0] -= 1
         return Response(status_code=200 if waiting[0] < 0 else 400)
 
+    @app.get("/v2/models/{model}/versions/3")
     @app.get("/v2/models/{model}")
     async def facts(model: str) -> dict[str, Any]:
         if model != "bright":
@@ -128,6 +130,7 @@ def kserve(
         }
         return {"name": model, "versions": ["3"], "platform": "onnxruntime_onnx", **tensors}
 
+    @app.post("/v2/models/bright/versions/3/infer")
     @app.post("/v2/models/bright/infer")
     async def infer(request: Request) -> Response:
         body = await request.body()

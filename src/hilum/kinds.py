@@ -7,7 +7,8 @@
 | `hilum.objects`      | a class that writes one kind of result object (`ResultObject`)      |
 | `hilum.hosts`        | a class with its settings that runs a module (`Host`)               |
 | `hilum.notifiers`    | a class with its settings that tells people of alarms (`Notifier`)  |
-| `hilum.formats`      | a class that makes a module of a folder in `models` (`with_model`)  |
+| `hilum.formats`      | a class that makes a module of a folder in `models` (`with_model`), |
+|                      | or, with `recipe`, of a folder that is given an environment         |
 
 An entry point has the name of the kind, as it stands in hilum.toml. A file is read when its kind
 is used, not before, so a package that does not load harms nobody who does not use it.

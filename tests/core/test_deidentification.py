@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from pydicom._dicom_dict import DicomDictionary
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.tag import Tag
 from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEGLosslessSV1,
     SecondaryCaptureImageStorage,
     UltrasoundImageStorage,
 )
@@ -27,7 +29,11 @@ from factory import instances, mr_slices
 from hilum.deidentification import Aliases, deidentified, telling_pixels
 from hilum.deidentification.profile import Action, action_for
 from hilum.dicom.instance import Instance
+from hilum.dicom.series import Series
 from hilum.errors import ModuleError, UnreadableError
+from hilum_lab.odd_input import jpeg
+from hilum_lab.odd_input.classic import Maker
+from hilum_lab.odd_input.enhanced import enhanced, shots
 
 pytestmark = pytest.mark.filterwarnings("ignore:Invalid value for VR")
 
@@ -260,3 +266,30 @@ def test_a_sop_class_of_nobody_is_refused(tmp_path: Path) -> None:
     image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = "1.2.3.19700101"
     with pytest.raises(UnreadableError, match="SOP class"):
         deidentified(written(image, tmp_path / "image.dcm"), Aliases(KEY))
+
+
+def test_a_comment_in_compressed_pixels_does_not_leave(tmp_path: Path) -> None:
+    (image,) = mr_slices(count=1, shape=(6, 5))
+    pixels, told = image.pixel_array, b"MARKER^PATIENT"
+    codestream = jpeg.encoded(pixels)
+    comment = struct.pack(">2sH", b"\xff\xfe", len(told) + 2) + told
+    image.PixelData = encapsulate([codestream[:2] + comment + codestream[2:]])
+    image["PixelData"].VR, image["PixelData"].is_undefined_length = "OB", True
+    image.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    received = written(image, tmp_path / "image.dcm")
+    assert told in received.path.read_bytes()
+    sent = deidentified(received, Aliases(KEY))
+    assert told not in sent
+    assert np.array_equal(pydicom.dcmread(BytesIO(sent)).pixel_array, pixels)
+
+
+def test_a_multi_frame_image_keeps_its_geometry(tmp_path: Path) -> None:
+    image = enhanced(Maker("sent", "MR"), shots())
+    image.PatientName = image.PatientID = "MARKER"
+    received = written(image, tmp_path / "image.dcm")
+    sent = tmp_path / "sent.dcm"
+    sent.write_bytes(deidentified(received, Aliases(KEY)))
+    there, here = (Series.of([Instance.read(file)]).volume() for file in (sent, received.path))
+    assert np.allclose(there.affine, here.affine)
+    assert np.array_equal(there.array, here.array)
+    assert b"MARKER" not in sent.read_bytes()

@@ -102,6 +102,8 @@ LIAR = """
                 pipe().send(b'{"number": 9, "ended": "well", "length": 5}')
             if mood == "empty":
                 pipe().send(b'{"number": %d, "ended": "well", "length": 5}' % self.runs)
+            if mood == "asks":
+                pipe().send(b'{"number": %d, "ended": "asks", "length": 5}' % self.runs)
             if mood == "full":
                 pipe().send(b'{"number": %d, "ended": "no room"}' % self.runs)
             if mood == "lines":
@@ -320,6 +322,7 @@ def test_a_module_that_lies_to_the_worker_harms_its_own_study_only(
             ("pickles", "gave an answer that is none; a fresh process failed, too"),
             ("early", "gave an answer to another run; a fresh process failed, too"),
             ("empty", "left cannot be read: .*; a fresh process failed, too"),
+            ("asks", "asks for a server, and has none; a fresh process failed, too"),
             ("full", "the disk is full, and it is not; a fresh process failed, too"),
             ("lines", "^a b$"),
             ("twice", "^lie$"),

@@ -92,7 +92,7 @@ def test_half_precision_goes_as_bytes_only(tmp_path: Path) -> None:
 def test_a_model_that_is_not_ready_is_waited_for(tmp_path: Path) -> None:
     found, site = found_by(tmp_path, Behaviour(), not_ready=2)
     assert np.array_equal(map_of(found), brighter(site))
-    with pytest.raises(ModuleError, match="the model is not ready; it was asked 4 times"):
+    with pytest.raises(ModuleError, match="the model is not ready; it was asked 6 times"):
         found_by(tmp_path / "never", Behaviour(), not_ready=9)
 
 
@@ -110,6 +110,15 @@ def test_a_model_that_is_not_that_of_the_card_is_told(
 ) -> None:
     with pytest.raises(ModuleError, match=re.escape(words)):
         found_by(tmp_path, Behaviour(), CARD.replace(*change))
+
+
+def test_another_version_than_that_of_the_card_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModuleError, match="version '4' of the model bright answers, not '3'"):
+        found_by(
+            tmp_path,
+            Behaviour(change={"model_version": "4"}),
+            CARD.replace("input =", 'version = "3"\ninput ='),
+        )
 
 
 def output(**changed: Any) -> dict[str, Any]:
@@ -136,3 +145,9 @@ def output(**changed: Any) -> dict[str, Any]:
 def test_an_answer_that_is_none_is_told(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     with pytest.raises(ModuleError, match=re.escape(words)):
         found_by(tmp_path, Behaviour(change=change), is_binary=False)
+
+
+def test_the_words_of_a_failure_get_through_the_walls(tmp_path: Path) -> None:
+    with pytest.raises(ModuleError) as told:
+        found_by(tmp_path, Behaviour(change=output(name="other")), walled=True)
+    assert str(told.value) == "the answer is none of KServe's protocol: the output is 'other'"

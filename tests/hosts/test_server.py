@@ -4,7 +4,7 @@ import re
 import select
 import socket
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 
 from certificates import SelfSigned
 from factory import mr_slices, write
+from hilum.checking import check_rules
 from hilum.cli import app
+from hilum.config import parse
 from hilum.config.site import Worker
 from hilum.deidentification import Aliases
 from hilum.engine import exchange
@@ -33,6 +35,7 @@ from hilum.testing import check_host, job_of
 from hilum_lab.network.processes import available_port
 from inference_servers import Behaviour, router_model, running
 from patience import PATIENCE
+from radiographs import radiograph, scene
 
 ROUTER = """
 module = "dicom-ai-router"
@@ -55,6 +58,7 @@ scheme = "SCT"
 meaning = "Diameter"
 unit = "mm"
 """
+CURED = ("enough", 2, nullcontext())
 PATIENT = ("Marker^Patient", "marker-id", "19700101", "A1", "HippoCrop")
 
 
@@ -166,6 +170,15 @@ def test_no_name_reaches_the_server(tmp_path: Path, url: str, behaviour: Behavio
     assert len({each.PatientID for each in sent}) == 1
 
 
+def test_films_are_sent_as_well(tmp_path: Path, url: str, behaviour: Behaviour) -> None:
+    card = ROUTER.replace('modality = "MR"\nslices = [3, 100]', 'modalities = ["CR", "DX"]')
+    site = Site(tmp_path, url, card)
+    site.slices = [radiograph(scene())]
+    found = site.run()
+    assert [key.image for key in found.of(KeyImage)] == [site.slices[0].SOPInstanceUID]
+    assert len(behaviour.studies) == 1
+
+
 def test_the_host_keeps_its_contract(tmp_path: Path, url: str) -> None:
     site = Site(tmp_path, url)
     check_host(site.host, site.job())
@@ -254,6 +267,7 @@ def test_a_token_never_crosses_the_network_in_the_clear(tmp_path: Path) -> None:
         ({"key_sop_instance_uid": "2.25.1"}, "an image that the server was not given"),
         ({"study_instance_uid": None}, "none of dicom-ai-router's: study_instance_uid"),
         ({"overlays": [{"cx": 1, "cy": 1, "r": -1}]}, "none of dicom-ai-router's: overlays.0.r"),
+        ({"overlays": [{"cx": 99, "cy": 1, "r": 3}]}, "lies outside of its key image"),
         ({"summary_lines": [["a", "b"]] * 151}, "none of dicom-ai-router's: summary_lines"),
     ],
 )
@@ -293,11 +307,25 @@ def test_images_that_may_show_a_name_leave_only_where_the_site_says_so(
 def test_what_is_too_much_for_the_server_is_not_sent(
     tmp_path: Path, url: str, behaviour: Behaviour
 ) -> None:
-    site = Site(tmp_path, url, request_mb=1)
-    site.slices = mr_slices(count=3, shape=(500, 500))
-    with pytest.raises(ModuleError, match="would get 2 MiB at once, more than request_mb = 1"):
-        site.run()
-    assert not behaviour.received
+    words = "would get 2 MiB at once, more than request_mb = 1: raise it"
+    for name, most, refused in (("less", 1, pytest.raises(ModuleError, match=words)), CURED):
+        site = Site(tmp_path / name, url, request_mb=most)
+        site.slices = mr_slices(count=3, shape=(500, 500))
+        with refused:
+            site.run()
+    assert len(behaviour.received) == 1
+
+
+def test_another_version_of_the_model_is_refused_where_the_card_names_one(
+    tmp_path: Path, url: str, behaviour: Behaviour
+) -> None:
+    card = ROUTER.replace("endpoint =", 'model_version = "0.2.0-demo"\nendpoint =')
+    assert Site(tmp_path / "same", url, card).run().of(KeyImage)
+    behaviour.change = {"model_version": "0.3.0"}
+    with pytest.raises(
+        ModuleError, match=r"version '0\.3\.0' of the model answers, not '0\.2\.0-demo'"
+    ):
+        Site(tmp_path / "other", url, card).run()
 
 
 def test_an_answer_without_end_is_not_read(tmp_path: Path, url: str, behaviour: Behaviour) -> None:
@@ -325,8 +353,14 @@ def test_a_result_that_nobody_wants_is_not_waited_for(tmp_path: Path) -> None:
 
 
 def test_a_module_on_a_server_needs_to_be_told_where_that_is(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r'kind = "server"'):
-        usual("bright-spot", model(tmp_path))
+    models = model(tmp_path)
+    with pytest.raises(ConfigurationError, match=r'kind = "server" and url'):
+        usual("bright-spot", models)
+    values = {"models": str(models), "rule": [{"module": "bright-spot"}]}
+    with pytest.raises(ConfigurationError, match=r'kind = "server" and url'):
+        check_rules(parse(values))
+    named = {"module": "bright-spot", "kind": "server", "url": "https://models.example"}
+    check_rules(parse({**values, "host": [named]}))
 
 
 def test_a_card_with_a_mistake_is_told(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from hilum.config import parse
 from hilum.hosts.container.mercure import MercureModule
 from hilum.hosts.whereabouts import runs_in
 from hilum.module import installed_module
+from hilum.servers.dicom_ai_router import RouterModel
 
 IMAGE = f"registry.example/volumes@sha256:{'ab' * 32}"
 CARD = f"""
@@ -29,7 +30,21 @@ def test_where_a_module_runs(tmp_path: Path) -> None:
     chosen = parse({"data": str(tmp_path / "data"), "host": [other]})
     served = {"module": ours.name, "kind": "server", "url": "https://ai.example"}
     elsewhere = parse({"data": str(tmp_path / "data"), "host": [served]})
-    assert runs_in(elsewhere, ours) == "on the server at https://ai.example"
+    assert runs_in(elsewhere, ours) == "by a host of kind server"
     assert runs_in(site, outside) == f"in a container for each run: {IMAGE}"
     assert runs_in(site, ours) == "in a process of each worker, with the packages of Hilum"
     assert runs_in(chosen, ours) == "by a host of kind container"
+
+
+def test_on_which_server_a_module_runs(tmp_path: Path) -> None:
+    card = CARD.replace('"mercure"', '"dicom-ai-router"').replace(
+        f'image = "{IMAGE}"', 'endpoint = "x"'
+    )
+    (tmp_path / "card.toml").write_text(card)
+    module = RouterModel.with_model(tmp_path)
+    data = {"data": str(tmp_path / "data")}
+    named = {"module": "outside", "kind": "server", "url": "https://models.example"}
+    assert (
+        runs_in(parse({**data, "host": [named]}), module) == "on a server: https://models.example"
+    )
+    assert runs_in(parse(data), module) == "on a server that no [[host]] names"

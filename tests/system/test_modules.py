@@ -22,6 +22,20 @@ assert len(BRIGHT.splitlines()) <= 30
 COUNT = len(LEAN["objects"])
 
 
+SHARE = """
+    from hilum import FindingsOf, Input, Measurement, Urgency, codes
+
+    class Module:
+        name, version = "bright-share", "1"
+        needs = {"head": Input("MR"), "bright": FindingsOf("bright-volume")}
+
+        def run(self, head, bright):
+            [part], [volume] = bright.segments, bright.measurements
+            yield Measurement(codes.VOLUME, volume.value / part.volume_ml, codes.NO_UNITS)
+            yield Urgency("it is a test")
+"""
+
+
 def site_for(tmp_path: Path, module: str, **more: object) -> dict:
     return {
         "destination": [{"name": "out", "kind": "folder", "folder": tmp_path / "out", **more}],
@@ -37,7 +51,7 @@ def test_each_destination_receives_the_regions_it_wants(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
+    files = write(mr_slices(count=8), tmp_path / "exam")
     settings = site_for(tmp_path, "bright-volume")
     machines = {"name": "machines", "kind": "folder", "folder": tmp_path / "machines"}
     settings["destination"].append({**machines, "regions": "segments"})
@@ -47,7 +61,7 @@ def test_each_destination_receives_the_regions_it_wants(
         view = hilum.settled(Instance.read(files[0]).study_uid)
         assert view.workitems[0].state == "completed"
         receives = {d.name: d.receives for d in views.destinations(hilum.site, hilum.records)}
-    assert receives["machines"] == "seg,sr,auto,segments"
+    assert receives["machines"] == "seg,sr,binary,segments"
     drawn, referred = (
         next(str(ds) for ds in delivered(tmp_path, folder) if ds.Modality == "SR")
         for folder in ("out", "machines")
@@ -58,9 +72,33 @@ def test_each_destination_receives_the_regions_it_wants(
     assert "Referenced Segment'" in referred
 
 
+def test_a_module_is_given_what_another_has_found_and_an_urgent_result_is_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    install_plugin(tmp_path / "share", monkeypatch, SHARE, "bright-share")
+    files = write(mr_slices(count=4, shape=(12, 12)), tmp_path / "exam")
+    settings = site_for(tmp_path, "bright-share", objects=["sr"])
+    settings["rule"].append({"module": "bright-volume"})
+    with running(tmp_path, **settings) as hilum:
+        hilum.send(files)
+        view = hilum.settled(Instance.read(files[0]).study_uid)
+        of = {item.module: item for item in view.workitems}
+        assert [of[name].state for name in sorted(of)] == ["completed", "completed"]
+        assert [delivery.urgent for delivery in of["bright-share"].deliveries] == [True]
+        assert hilum.records.workitems.one(of["bright-share"].id).used == {
+            "bright": of["bright-volume"].id
+        }
+    [measured] = [f for f in of["bright-share"].findings if f.kind == "measurement"]
+    assert measured.value == pytest.approx(1)
+    [report] = delivered(tmp_path)
+    told = {element.value for element in report.iterall() if element.keyword == "TextValue"}
+    assert "bright = the findings of bright-volume 0.1" in told
+
+
 def test_thirty_lines_are_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
+    files = write(mr_slices(count=8), tmp_path / "exam")
     with running(tmp_path, **site_for(tmp_path, "bright-volume", **ALL_KINDS)) as hilum:
         hilum.send(files)
         view = hilum.settled(Instance.read(files[0]).study_uid)
@@ -93,7 +131,7 @@ def test_a_volume_is_compared_with_the_norms_of_the_site(
 ) -> None:
     followed = BRIGHT.replace("of=bright)", "of=bright, followed=True)")
     install_plugin(tmp_path / "plugin", monkeypatch, followed, "bright-volume", "BrightVolume")
-    slices = mr_slices()
+    slices = mr_slices(count=8)
     for ds in slices:
         ds.PatientSex = "F"
     files = write(slices, tmp_path / "exam")
@@ -122,7 +160,7 @@ def test_results_are_pushed_on_and_the_images_with_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
+    files = write(mr_slices(count=8), tmp_path / "exam")
     settings = site_for(tmp_path, "bright-volume")
     further = {"name": "further", "kind": "folder", "folder": tmp_path / "further"}
     down = {"name": "down", "kind": "dimse", "port": available_port(), "timeout_seconds": 1}
@@ -150,18 +188,18 @@ def test_late_images_give_one_new_result_that_names_its_predecessor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
+    files = write(mr_slices(count=8), tmp_path / "exam")
     study_uid = Instance.read(files[0]).study_uid
     with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
-        hilum.send(files[:25])
+        hilum.send(files[:6])
         hilum.settled(study_uid)
-        hilum.send(files[25:])
+        hilum.send(files[6:])
         old, new = hilum.settled(study_uid, workitems=2).workitems
         hilum.send(files)  # all of it again: nothing new, nothing happens
         again = hilum.settled(study_uid, workitems=2).workitems
     assert old.superseded_by == new.id
     assert new.predecessor == old.id
-    assert [new.chosen_series[0].images, len(again)] == [32, 2]
+    assert [new.chosen_series[0].images, len(again)] == [8, 2]
 
 
 def test_a_module_that_fails_leaves_a_refusal_for_the_clinician(
@@ -171,7 +209,7 @@ def test_a_module_that_fails_leaves_a_refusal_for_the_clinician(
         "volume = series", "raise RuntimeError('Marker^Patient'); volume = series"
     )
     install_plugin(tmp_path / "plugin", monkeypatch, broken, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
+    files = write(mr_slices(count=8), tmp_path / "exam")
     with running(tmp_path, **site_for(tmp_path, "bright-volume", **ALL_KINDS)) as hilum:
         hilum.send(files)
         item = hilum.settled(Instance.read(files[0]).study_uid).workitems[0]
@@ -183,7 +221,7 @@ def test_a_module_that_fails_leaves_a_refusal_for_the_clinician(
 
 def test_a_result_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
+    files = write(mr_slices(count=8), tmp_path / "exam")
     study_uid = Instance.read(files[0]).study_uid
     settings = site_for(tmp_path, "bright-volume")
     blocked = tmp_path / "blocked"

@@ -1,6 +1,6 @@
 """UIDs and patients by other names: keyed hashes, and the way back for what was sent."""
 
-from hilum.errors import ModuleError
+from hilum.errors import ServerError
 from hilum.pseudonyms import Pseudonyms
 
 
@@ -27,10 +27,10 @@ class Aliases:
         return self._pseudonyms.of("patient", patient_id, *issuer) if patient_id else ""
 
     def original(self, alias: str) -> str:
-        """The UID that `alias` stands for; `ModuleError` for what was not sent."""
+        """The UID that `alias` stands for; `ServerError` for what was not sent."""
         try:
             return self._originals[alias]
         except KeyError:
-            raise ModuleError(
+            raise ServerError(
                 "the answer is about an image that the server was not given"
             ) from None

@@ -7,7 +7,7 @@ import socket
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hilum.errors import MachineError, ModuleError
+from hilum.errors import ModuleError, ServerError
 from hilum.hosts.channel import Ended, ModuleAnswer, answered, send
 from hilum.hosts.shelf import LONGEST_JSON, MEBIBYTE, Letter, put
 from hilum.servers import ServerReply, ServerRequest
@@ -40,7 +40,7 @@ class Asking:
         room = (len(self._memory) - LONGEST_JSON) // MEBIBYTE
         if len(request.content) > room * MEBIBYTE:
             size = len(request.content) // MEBIBYTE
-            raise MachineError(
+            raise ServerError(
                 f"what the server is to get has {size} MiB, and there is room for {room}: raise"
                 " worker.memory_mb, of which a quarter is for that"
             )

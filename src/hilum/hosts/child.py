@@ -265,9 +265,9 @@ class _Child:
         """Have the server answer what the module asks, and tell it."""
         if self._server is None:
             raise _ModuleDied("the module's process asks for a server, and has none")
-        letter = self._shelf.take(asked.length)
+        request = request_in(self._shelf.take(asked.length))
         self._shelf.clear()
-        reply = self._server.answer(request_in(letter), deadline)
+        reply = self._server.answer(request, deadline)
         try:
             tell(self._pipe, ServerAnswered.of(reply), reply.content)
         except OSError as error:

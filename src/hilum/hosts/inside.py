@@ -20,7 +20,14 @@ from hilum.dicom.parts import Part
 from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.engine.checking import checked
-from hilum.errors import ConfigurationError, DicomError, MachineError, is_of_the_machine, where
+from hilum.errors import (
+    ConfigurationError,
+    DicomError,
+    MachineError,
+    ServerError,
+    is_of_the_machine,
+    where,
+)
 from hilum.findings import Findings, Note, Refusal
 from hilum.hosts.asking import Asking
 from hilum.hosts.channel import (
@@ -177,12 +184,13 @@ def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
         return error.ended, str(error)
     if is_full(error):
         return Ended.NO_ROOM, ""
-    said = isinstance(error, MachineError)
+    said = isinstance(error, MachineError | ServerError)
     place = where(error, package_of(module))
     if (deed := deed_of(error)) and not said:
         return Ended.FAILED, named(deed, place)
     text = str(error) if said else f"the module raised {place}"
-    return Ended.EXHAUSTED if said or is_of_the_machine(error) else Ended.FAILED, text
+    lacks = isinstance(error, MachineError) or is_of_the_machine(error)
+    return Ended.EXHAUSTED if lacks else Ended.FAILED, text
 
 
 def _traceback(error: BaseException) -> str:

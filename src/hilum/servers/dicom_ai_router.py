@@ -16,7 +16,7 @@ from hilum.checks import LONGEST_TEXT
 from hilum.deidentification import Aliases, deidentified
 from hilum.dicom.instance import Instance
 from hilum.dicom.pixels import StoredFrames
-from hilum.errors import ModuleError
+from hilum.errors import ServerError
 from hilum.findings import Box, Drawing, Finding, KeyImage, Note, Table
 from hilum.module.cards import CardInput, CodedTable, CommonCard
 from hilum.module.result_numbers import ResultNumber, numbers_of
@@ -30,11 +30,15 @@ Text = Annotated[str, Field(max_length=1000)]
 
 
 class RouterCard(CommonCard):
-    """The whole card: where the model is asked, what its circles are around, and its numbers."""
+    """The whole card: where the model is asked, what its circles are around, and its numbers.
+
+    With a `model_version` no other version may answer.
+    """
 
     module: Literal["dicom-ai-router"]
     input: CardInput
     endpoint: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,200}$")
+    model_version: str = ""
     circles: CodedTable = IMAGE_REGION
     measurement: tuple[ResultNumber, ...] = ()
 
@@ -75,7 +79,11 @@ class RouterModel(AtServer):
         reply = ask(ServerRequest(self.described.endpoint, content, media_type))
         answer = _answer(reply.content)
         if aliases.original(answer.study_instance_uid) != images[0].study_uid:
-            raise ModuleError("the answer is about another study than the one that was sent")
+            raise ServerError("the answer is about another study than the one that was sent")
+        if self.described.model_version not in ("", answer.model_version):
+            wanted = self.described.model_version
+            found = _line(answer.model_version)
+            raise ServerError(f"version {found!r} of the model answers, not {wanted!r}")
         yield from self._said(answer)
         yield from self._shown(answer, images, aliases)
         yield from numbers_of(answer.model_dump(mode="json"), self.described.measurement)
@@ -103,10 +111,12 @@ class RouterModel(AtServer):
         uid = aliases.original(answer.key_sop_instance_uid)
         key = next((image for image in images if image.sop_instance_uid == uid), None)
         if key is None:
-            raise ModuleError("the key image of the answer is none of the images")
+            raise ServerError("the key image of the answer is none of the images")
         yield KeyImage(uid, f"Key image of {self.title}"[:LONGEST_TEXT])
         rows, columns = key.size or (0, 0)
         for number, circle in enumerate(answer.overlays, start=1):
+            if not (0 <= circle.cx < columns and 0 <= circle.cy < rows):
+                raise ServerError("a circle of the answer lies outside of its key image")
             label = _line(circle.label)[:LONGEST_TEXT] or f"Finding {number}"
             yield Box(_corners(circle, rows, columns), self.described.circles.code, label, uid)
         if answer.display_window:
@@ -135,7 +145,7 @@ def _answer(content: bytes) -> RouterAnswer:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
         text = f"the answer is none of dicom-ai-router's: {place}: {first['type']}"
-        raise ModuleError(text) from error
+        raise ServerError(text) from error
 
 
 def _line(text: str) -> str:

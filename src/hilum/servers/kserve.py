@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hilum.deidentification import Aliases
 from hilum.dicom.series import Series
-from hilum.errors import ModuleError
+from hilum.errors import ServerError
 from hilum.findings import Finding, Note
 from hilum.module.cards import CardTable
 from hilum.modules.volume.card import SegmentationCard
@@ -34,7 +34,10 @@ Sides = Annotated[list[int], Field(max_length=8)]
 
 
 class ServedModel(CardTable):
-    """What the server calls the model, and the tensor that it gets; `version` "" is its choice."""
+    """What the server calls the model, and the tensor that it gets.
+
+    Without a `version` the server chooses one; with it, no other may answer.
+    """
 
     model: str = Field(pattern=PATH_PART)
     version: str = Field("", pattern=rf"{PATH_PART}|^$")
@@ -94,7 +97,7 @@ class OutputTensor(TensorFacts):
 class InferenceAnswer(_Told):
     """What the server answers to a tensor."""
 
-    model_version: Text = ""
+    model_version: Annotated[str, Field(max_length=100, pattern=r"^[ -~]*$")] = ""
     outputs: Annotated[list[OutputTensor], Field(min_length=1, max_length=1)]
 
 
@@ -138,10 +141,17 @@ class ServedNetwork(SegmentationNetwork):
         (tensor,) = answer.outputs
         if tensor.name != self.card.output.name:
             raise _no_answer(f"the output is {tensor.name!r}")
-        if self.version not in ("", answer.model_version):
-            raise _no_answer("another version of the model answers than before")
-        self.version = " ".join(answer.model_version.split())
+        self._require_version(answer.model_version)
         return _numbers(tensor, rest)
+
+    def _require_version(self, stated: str) -> None:
+        """One run is of one version, the one that the card names if it does."""
+        wanted = self._served.version or self.version or stated
+        if stated != wanted:
+            raise ServerError(
+                f"version {stated!r} of the model {self._served.model} answers, not {wanted!r}"
+            )
+        self.version = stated
 
     def _agreed(self) -> Contract:
         size = self.card.patch.size or (FREE, FREE, FREE)
@@ -151,13 +161,13 @@ class ServedNetwork(SegmentationNetwork):
         server = _told(ServerFacts, self._ask(ServerRequest("v2")))
         is_binary = BINARY_EXTENSION in server.extensions
         if given.datatype == ONLY_BINARY and not is_binary:
-            raise ModuleError(f"the server takes {ONLY_BINARY}, and not as bytes: no way is left")
+            raise ServerError(f"the server takes {ONLY_BINARY}, and not as bytes: no way is left")
         return Contract(given.datatype, is_binary)
 
     def _tensor(
         self, tensors: Sequence[TensorFacts], name: str, wanted: Sequence[int]
     ) -> TensorFacts:
-        """The facts of one tensor; `ModuleError` where they are not those of the card."""
+        """The facts of one tensor; `ServerError` where they are not those of the card."""
         found = next((tensor for tensor in tensors if tensor.name == name), None)
         if found is None:
             known = ", ".join(tensor.name for tensor in tensors) or "none"
@@ -172,8 +182,8 @@ class ServedNetwork(SegmentationNetwork):
             raise self._differs(f"{name} is {found.datatype}, and {', '.join(TYPES)} are known")
         return found
 
-    def _differs(self, how: str) -> ModuleError:
-        return ModuleError(
+    def _differs(self, how: str) -> ServerError:
+        return ServerError(
             f"the server's model {self._served.model} is not that of the card: {how}"
         )
 
@@ -234,5 +244,5 @@ def _numbers(tensor: OutputTensor, rest: bytes) -> np.ndarray:
     return values.astype(np.float32).reshape(tensor.shape)
 
 
-def _no_answer(why: str) -> ModuleError:
-    return ModuleError(f"the answer is none of KServe's protocol: {why}")
+def _no_answer(why: str) -> ServerError:
+    return ServerError(f"the answer is none of KServe's protocol: {why}")

@@ -4,6 +4,7 @@ The images are read, freed of names and laid out behind the walls of the usual c
 carries the bytes to the server and back, and decodes nothing.
 """
 
+import logging
 import secrets
 from collections.abc import Callable
 from typing import Literal
@@ -14,12 +15,13 @@ from hilum.config.kinds import HostSettings, WebAccount
 from hilum.errors import ModuleError
 from hilum.hosts import Job, Place, in_child
 from hilum.hosts.child import ChildHost
-from hilum.hosts.server.exchange import ServerExchange
+from hilum.hosts.server.exchange import ServerExchange, ServerTraffic
 from hilum.hosts.waiting import Deadline
 from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.servers import AtServer, ServerReply, ServerRequest, Terms
+from hilum.wording import counted
 
-MEBIBYTE = 1 << 20
+log = logging.getLogger(__name__)
 
 
 class ServerHostSettings(HostSettings, WebAccount):
@@ -30,13 +32,13 @@ class ServerHostSettings(HostSettings, WebAccount):
         300, gt=0, description="Longest wait for one answer of the server, in seconds."
     )
     attempts: int = Field(
-        4, ge=1, le=20, description="How often the server is asked before the module has failed."
+        6, ge=1, le=20, description="How often the server is asked before the module has failed."
     )
     retry_seconds: float = Field(
         2,
         gt=0,
         description="Pause before the server is asked again, in seconds; each further one is twice "
-        "as long, and as long as the server wants.",
+        "as long, up to a minute, or as long as the server wants.",
     )
     request_mb: int = Field(
         64, ge=1, description="Most MiB that the server takes at once; Triton takes 64 by default."
@@ -82,7 +84,15 @@ class ServerHost:
         """
         if not issubclass(self._place.module(self.name), AtServer):
             raise ModuleError(f"{self.name} is no module on a server: take its [[host]] out")
+        self._exchange.traffic = traffic = ServerTraffic()
         self._child.run(job, is_wanted)
+        log.info(
+            "the server of %s was asked %s: %d bytes sent, %d received",
+            self.name,
+            counted(traffic.requests, "time"),
+            traffic.sent,
+            traffic.received,
+        )
 
     def close(self) -> None:
         """End the child and the connections."""

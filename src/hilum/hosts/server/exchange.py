@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hilum.config.logins import OAuth2
 from hilum.config.tls import Tls
-from hilum.errors import RESTART, ModuleError, SourceDelayed
+from hilum.errors import RESTART, ModuleError, ServerAway, ServerError, SourceDelayed
 from hilum.hosts.waiting import Deadline
 from hilum.servers import ServerReply, ServerRequest
 from hilum.transport.web import BUSY, EVERY_STATUS, Failures, HttpClient, Response
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 JSON_LENGTH = "Inference-Header-Content-Length"  # of KServe's binary tensor data extension
 MEBIBYTE = 1 << 20
+REST_SECONDS = 60.0  # in which a server that was away is not asked
+LONGEST_PAUSE = 60.0  # seconds that are chosen here; a server may want more
 LONGEST_REASON = 200  # characters of what a server says of its failure
 CURES: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "the login is wrong: correct username, password_file, token_file or "
@@ -54,16 +57,27 @@ class HostAccount:
         self.secret: Callable[[], str] = partial(settings.secret_of, settings.module)
 
 
+@dataclass
+class ServerTraffic:
+    """How often the server was asked in one run, and the bytes that went there and came back."""
+
+    requests: int = 0
+    sent: int = 0
+    received: int = 0
+
+
 class ServerExchange:
     """The connection to one server; it is made when first needed."""
 
     def __init__(self, settings: "ServerHostSettings") -> None:
+        self.traffic = ServerTraffic()
         self._settings = settings
         self._account = HostAccount(settings)
         self._client = self._opened()
+        self._rests_until, self._reason = 0.0, ""
 
     def _opened(self) -> HttpClient:
-        failures = Failures(SourceDelayed, ModuleError, ModuleError)
+        failures = Failures(SourceDelayed, ServerError, ServerError)
         return HttpClient(self._account, failures, CURES, bound="answer_mb of its [[host]]")
 
     def close(self) -> None:
@@ -78,9 +92,12 @@ class ServerExchange:
 
         Raises
         ------
-        ModuleError
-            It refuses, or all attempts have failed; the text says why. Also as `Deadline.require`.
+        ServerError
+            It refuses; the text says why. `ServerAway` where all attempts have failed, and for a
+            minute after that: other modules need the worker, too. Also as `Deadline.require`.
         """
+        if time.monotonic() < self._rests_until:
+            raise ServerAway(self._reason)
         self._require_size(request)
         pause = self._settings.retry_seconds
         for attempt in range(1, self._settings.attempts + 1):
@@ -91,13 +108,15 @@ class ServerExchange:
             log.warning("%s; attempt %d", reason, attempt)
             if attempt < self._settings.attempts:
                 _rest(wanted, deadline)
-            pause *= 2
-        raise ModuleError(f"{reason}; it was asked {self._settings.attempts} times")
+            pause = min(2 * pause, max(LONGEST_PAUSE, pause))
+        self._rests_until = time.monotonic() + REST_SECONDS
+        self._reason = f"{reason}; it was asked {self._settings.attempts} times"
+        raise ServerAway(self._reason)
 
     def _require_size(self, request: ServerRequest) -> None:
         size, most = len(request.content), self._settings.request_mb
         if size > most * MEBIBYTE:
-            raise ModuleError(
+            raise ServerError(
                 f"{self._account.name} would get {-(-size // MEBIBYTE)} MiB at once, more than"
                 f" request_mb = {most}: raise it in the [[host]], and the server's own limit with"
                 f" it, {RESTART}"
@@ -109,7 +128,11 @@ class ServerExchange:
             outcome = thread.submit(_outcome, self._client, request, self._most)
             while not wait([outcome], deadline.look_seconds).done:
                 self._require(deadline)
-        return self._judged(outcome.result(), request.until_ready)
+        answer = outcome.result()
+        self.traffic.requests += 1
+        self.traffic.sent += len(request.content)
+        self.traffic.received += len(answer.content)
+        return self._judged(answer, request.until_ready)
 
     @property
     def _most(self) -> int:
@@ -136,7 +159,7 @@ class ServerExchange:
             raise SourceDelayed(text, answer.pause_seconds)
         if answer.status in CURES:
             raise self._client.refusal(answer.status)
-        raise ModuleError(f"{self._account.name} refuses (HTTP {answer.status}{said})")
+        raise ServerError(f"{self._account.name} refuses (HTTP {answer.status}{said})")
 
 
 @contextmanager
@@ -163,15 +186,8 @@ def _outcome(client: HttpClient, request: ServerRequest, largest: int) -> Respon
         content=request.content or None,
         headers=headers,
     )
-    log.info(
-        "%s %s: HTTP %d, %d bytes sent, %d received, %.1f s",
-        method,
-        request.path,
-        answer.status,
-        len(request.content),
-        len(answer.content),
-        time.monotonic() - began,
-    )
+    seconds = time.monotonic() - began
+    log.debug("%s %s: HTTP %d in %.1f s", method, request.path, answer.status, seconds)
     return answer
 
 
