@@ -21,6 +21,7 @@ from study_list import site_in
 
 from hilum.audit import AuditedAct, AuditNote, AuditOutcome, AuditStore, ObjectType, Origin
 from hilum.audit.store import AuditFilter
+from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.console.app import application
 from hilum.module import facts_of, inputs_of, installed_modules
@@ -29,6 +30,14 @@ from hilum.records import Records, views
 from hilum.records.search import StudyQuery
 
 ROUNDS = 20
+SETTINGS = """data = "{data}"
+[[destination]]
+name = "pacs"
+kind = "dimse"
+[[rule]]
+module = "hippocampal-volume"
+send_to = ["pacs"]
+"""
 ENTRIES = 100_000  # of the audit trail
 PORTION = 5000  # of them, in one transaction
 SEARCHES = {
@@ -83,7 +92,9 @@ def show(records: Records, site: Site, with_plans: bool) -> None:
     modules = installed_modules(None).values()
     facts = [facts_of(module) for module in modules]
     needs = {module.name: inputs_of(module) for module in modules}
-    made = application(site, records, facts, needs=needs)
+    file = SettingsFile(site.data / "hilum.toml")
+    file.path.write_text(SETTINGS.format(data=site.data))
+    made = application(site, records, facts, needs=needs, file=file)
     tokens = made.state.desk.everybody.tokens
     token = tokens.add(f"bench-{time.time_ns()}", UserRole.ADMINISTRATOR, days=1)
     headers = {"Authorization": f"Bearer {token}"}
@@ -121,7 +132,7 @@ def asked_for(made: Any, client: TestClient, records: Records) -> Asked:
         "/statistics?days=90",
         "/audit?person=person7",
         "/metrics",
-        "/health/ready",
+        "/health",
     }
     asked: Asked = {path: ("GET", path, {}) for path in sorted(paths)}
     for name, form in SEARCHES.items():

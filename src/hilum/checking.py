@@ -10,8 +10,10 @@ from contextlib import closing
 from hilum.comparison.norms import Norms
 from hilum.config.kinds import check_tls
 from hilum.config.site import Site
-from hilum.errors import ConfigurationError
-from hilum.hosts import by_itself, kind_of
+from hilum.errors import ConfigurationError, HilumError
+from hilum.hosts import by_itself, kind_of, usual
+from hilum.hosts.container.card import ContainerModule
+from hilum.hosts.container.program import Containers
 from hilum.hosts.reaching import is_ours
 from hilum.hosts.walls import in_words, standing
 from hilum.module import (
@@ -106,6 +108,21 @@ def check_walls(site: Site) -> None:
     log.warning(in_words(missing))
 
 
+def check_containers(site: Site) -> None:
+    """Raise `ConfigurationError` if podman, or the image of a rule's module, is not here."""
+    chosen = {settings.module: settings for settings in site.host}
+    installed = installed_modules(site.models)
+    for name in dict.fromkeys(rule.module for rule in site.rule):
+        module = installed.get(name)
+        if module is None or not issubclass(module, ContainerModule):
+            continue
+        settings = chosen.get(name) or usual(name, site.models)
+        try:
+            Containers(getattr(settings, "program", "")).require(module.described.image)
+        except HilumError as error:
+            raise ConfigurationError(f"rule: module {name!r}: {error}") from error
+
+
 ENCRYPT = (
     "console.host: beyond this machine, passwords and patient data would cross the network in the "
     "clear: set console.tls, or console.behind_proxy = true where a reverse proxy encrypts"
@@ -152,6 +169,7 @@ def check_ends(site: Site) -> None:
 CHECKS: dict[str, Callable[[Site], None]] = {
     "rules and modules": check_rules,
     "walls around modules": check_walls,
+    "containers": check_containers,
     "norms": check_norms,
     "console": check_console,
     "archives, hosts, notifiers and certificates": check_ends,
@@ -161,10 +179,16 @@ CHECKS: dict[str, Callable[[Site], None]] = {
 def check_for(site: Site, *, has_console: bool) -> None:
     """Raise `ConfigurationError` for the first thing that cannot be used; nothing is connected.
 
-    A service without the console does not look at its settings.
+    A service without the console does not look at its settings. That a container cannot run is a
+    warning: only its studies have no result, and all others must not wait for it.
     """
     for check in CHECKS.values():
-        if has_console or check is not check_console:
+        if check is check_containers:
+            try:
+                check(site)
+            except ConfigurationError as error:
+                log.warning("%s", error)
+        elif has_console or check is not check_console:
             check(site)
 
 

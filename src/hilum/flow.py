@@ -32,7 +32,7 @@ from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections
 from hilum.engine import durable, exchange
 from hilum.errors import ModuleCancelled, ModuleError, ServerAway, where
-from hilum.findings import Findings, Refusal
+from hilum.findings import Findings, Refusal, Urgency
 from hilum.hints import HintSender, Ready, Written, gateway_address, wake_workers
 from hilum.hosts import Host, Job, host_of
 from hilum.inbox import Inbox
@@ -59,7 +59,7 @@ from hilum.writing import Wanted, Writer, recipients_of, wanted_by
 MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
-FOR_NOBODY: dict[str, Wanted] = {"": (STANDARD_OBJECTS, "auto", "outlines")}
+FOR_NOBODY: dict[str, Wanted] = {"": (STANDARD_OBJECTS, "binary", "outlines")}
 BY_A_PERSON = ", because a person asked for it"
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
@@ -432,19 +432,34 @@ class Flow(durable.Workflows):
         found = exchange.load(self.workitems.result_folder(workitem_id))
         refused, told = found.refusal is not None, exchange.summary(found)
         images_to = recipients_of(self.site, self.records, item, refused, told)
+        urgent = bool(found.of(Urgency))
         destinations = self.site.destinations(tuple(images_to))
         variants = {d.variant: wanted_by(d) for d in destinations}
         written = self.writer.write(item, variants or FOR_NOBODY)
         owed = [
-            self.outbox.owed(workitem_id, d.name, d.variant, images_to[d.name])
+            self.outbox.owed(workitem_id, d.name, d.variant, images_to[d.name], urgent=urgent)
             for d in destinations
         ]
         text = f"results written: {', '.join(written)}"
         self.records.workitems.deliver(workitem_id, text, owed)
         self.outbox.settle(workitem_id)
         self._hints.send(Written())
+        if urgent:
+            self.hasten_others(item)
         for other in self.composition.waiting_for(item):
             self._hints.send(Ready(other.id))
+
+    def hasten_others(self, item: Workitem) -> None:
+        """Have what waits for a worker of the same study begin first: its result is urgent.
+
+        That is a few workitems, so those of other studies wait a little longer and not for ever.
+        """
+        for other in self.records.workitems.of_study(item.study_uid):
+            if other.state is WorkitemState.SCHEDULED:
+                first = durable.PRIORITIES["STAT"]
+                if self._engine.hasten(f"{other.id}.{other.launch}", first):
+                    text = f"begins first, because {item.module} calls the study urgent"
+                    self.records.events.add(item.study_uid, EventKind.SCHEDULED, text, other.id)
 
     # 4. Delivery, in the gateway: see outbox.py ---------------------------------------------------
 

@@ -10,7 +10,13 @@ from hilum.flow import Flow
 from hilum.pausing import waiting_for
 from hilum.records.models import Delivery, Request, Workitem, WrittenResult
 from hilum.records.states import ENDED, TAKEN
-from hilum.withdrawing import PartialNote, RejectionNote, RequestAnswer, take_back_some
+from hilum.withdrawing import (
+    PartialNote,
+    RejectionNote,
+    RequestAnswer,
+    is_replaced_at,
+    take_back_some,
+)
 
 WHY = "The destination receives other objects of this result in its place."
 
@@ -64,7 +70,11 @@ def _objection(
         return f"it is {item.state}, and nothing of it is parked at {where}"
     if replaced := replacement(flow, item):
         return f"{replaced} has replaced it"
-    return "" if known else "the settings do not define its destination; define it, then ask again"
+    if not known:
+        return "the settings do not define its destination; define it, then ask again"
+    if any(is_replaced_at(flow, delivery) for delivery in known):
+        return f"{item.superseded_by} has taken its place"
+    return ""
 
 
 def _released(

@@ -17,7 +17,14 @@ from hilum.flow import Flow
 from hilum.objects import Analysis, Document, write_other_withdrawals, write_withdrawal
 from hilum.pausing import waiting_for
 from hilum.records.models import Delivery, DeliveryReceipt, Request, Workitem, WrittenResult
-from hilum.records.states import ARRIVED, REACHED_FROM, EventKind, WorkitemKind, WorkitemState
+from hilum.records.states import (
+    ARRIVED,
+    OWED,
+    REACHED_FROM,
+    EventKind,
+    WorkitemKind,
+    WorkitemState,
+)
 from hilum.results import DICOM
 from hilum.runs import withdrawal_uid
 
@@ -101,14 +108,66 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
 def _arrived_at(flow: Flow, delivery: Delivery) -> list[WrittenResult]:
     """The objects of a result that a destination has, or may have.
 
-    Where that is a part, their variant has the name of the destination: its note is its own.
+    Where that is a part, their variant has the name of the destination: its note is its own. Where
+    later results take the place of earlier ones, it has none of a result that was replaced, and all
+    of one that is to replace what it has.
     """
     written = flow.records.results.of_variant(delivery.workitem_id, delivery.variant)
-    receipts = flow.records.receipts.of(delivery)
-    some = [one for one in written if _may_be_there(delivery, receipts.get(one.identity))]
+    some = _there(flow, delivery)
+    if is_replaced_at(flow, delivery):
+        return []
+    if not some and _replaces_there(flow, delivery):
+        some = written
     if len(some) == len(written):
         return some
     return [replace(one, variant=delivery.destination) for one in some]
+
+
+def _takes_places(flow: Flow, destination: str) -> bool:
+    """Whether later results take the place of earlier ones at a destination."""
+    return any(one.in_order for one in flow.site.destination if one.name == destination)
+
+
+def is_replaced_at(flow: Flow, delivery: Delivery) -> bool:
+    """Whether a later result has taken the place of this one at a destination, or will.
+
+    Even if that one was taken back there meanwhile. Never where results stand beside each other.
+    """
+    if not _takes_places(flow, delivery.destination):
+        return False
+    item = flow.records.workitems.one(delivery.workitem_id)
+    while item.superseded_by and (newer := flow.records.workitems.get(item.superseded_by)):
+        item = newer
+        for other in flow.records.deliveries.of_workitem(item.id):
+            is_there = bool(_there(flow, other)) or other.state in (*OWED, *ARRIVED)
+            if other.destination == delivery.destination and (
+                is_there or item.state is WorkitemState.WITHDRAWN
+            ):
+                return True
+    return False
+
+
+def _replaces_there(flow: Flow, delivery: Delivery) -> bool:
+    """Whether an earlier result stands there, in whose place this one comes."""
+    if not _takes_places(flow, delivery.destination):
+        return False
+    item = flow.records.workitems.one(delivery.workitem_id)
+    while item.predecessor:
+        item = flow.records.workitems.one(item.predecessor)
+        notes = flow.records.deliveries.of_workitem(withdrawal_uid(item.id))
+        if any(note.destination == delivery.destination for note in notes):
+            return False
+        for other in flow.records.deliveries.of_workitem(item.id):
+            if other.destination == delivery.destination and _there(flow, other):
+                return True
+    return False
+
+
+def _there(flow: Flow, delivery: Delivery) -> list[WrittenResult]:
+    """The objects of a delivery that its destination has taken, or may have."""
+    written = flow.records.results.of_variant(delivery.workitem_id, delivery.variant)
+    receipts = flow.records.receipts.of(delivery)
+    return [one for one in written if _may_be_there(delivery, receipts.get(one.identity))]
 
 
 def _may_be_there(delivery: Delivery, receipt: DeliveryReceipt | None) -> bool:
@@ -226,6 +285,7 @@ def _write_notes(
         workitem_id=note.id,
         created=datetime.fromtimestamp(said.at).astimezone(),
         predecessor=(),
+        replaced=flow.workitems.contents_of(one for one in some if one.media_type != DICOM),
     )
     told = set()
     lost: dict[str, str] = {}

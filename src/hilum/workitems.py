@@ -21,6 +21,7 @@ from hilum.errors import RemovedError
 from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import FindingsOf, Input, ModuleFacts, Need
 from hilum.objects import Analysis, Document
+from hilum.objects.analysis import WrittenFile
 from hilum.records import Records
 from hilum.records.models import Delivery, Workitem, WrittenResult
 from hilum.records.states import EventKind, WorkitemKind, WorkitemState
@@ -291,6 +292,16 @@ class Workitems:
             predecessor=tuple(
                 (r.sop_class_uid, r.identity) for r in before if r.media_type == DICOM
             ),
+            replaced=self.contents_of(r for r in before if r.media_type != DICOM),
+        )
+
+    def contents_of(self, results: Iterable[WrittenResult]) -> tuple[WrittenFile, ...]:
+        """The files of results as a writer wants them, without those that are no longer here."""
+        paths = {one: self._data / one.path for one in results}
+        return tuple(
+            WrittenFile(one.kind, one.identity, path.read_bytes())
+            for one, path in paths.items()
+            if path.exists()
         )
 
     def _as_given(self, item: Workitem, name: str, series: Series) -> Series:

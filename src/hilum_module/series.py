@@ -42,13 +42,15 @@ class Volume:
 class Series:
     """One series of images. Nothing of it names the patient but what a scanner was told to write.
 
-    `description` is SeriesDescription (0008,103E), `uid` Series Instance UID (0020,000E).
+    `description` is SeriesDescription (0008,103E), `uid` Series Instance UID (0020,000E). `images`
+    holds the SOP Instance UID of the image of each slice.
     """
 
     modality: str
     description: str
     uid: str
     voxels: Volume
+    images: tuple[str, ...] = ()
     files: tuple[np.ndarray, ...] | None = None
 
     def folder(self) -> Path:

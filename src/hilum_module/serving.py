@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from hilum_module import letters
-from hilum_module.findings import Finding, FindingError, Findings, Segment, as_item, from_items
+from hilum_module.findings import Finding, FindingError, Findings
 from hilum_module.inputs import FindingsOf, Input
 from hilum_module.series import Series, Volume
+from hilum_module.storing import as_item, from_items
 
 LONGEST = 64 << 10  # bytes of a message
 LONGEST_TEXT = 400  # characters
@@ -25,14 +26,20 @@ LONGEST_TEXT = 400  # characters
 Answer = Mapping[str, Any]
 
 
-def serve(target: str, pipe: socket.socket, given: mmap.mmap, found: mmap.mmap) -> None:
+def serve(
+    target: str, packages: str, pipe: socket.socket, given: mmap.mmap, found: mmap.mmap
+) -> None:
     """Load the class that `target` names (module:Class), then run one job after the other.
 
-    `given` is the memory in which Hilum leaves the images, `found` takes what was found.
+    One with `with_model` gets the folder that `packages` lies in, which holds its model. `given` is
+    the memory in which Hilum leaves the images, `found` takes what was found.
     """
     name, _, attribute = target.partition(":")
     try:
-        module = getattr(importlib.import_module(name), attribute)()
+        cls = getattr(importlib.import_module(name), attribute)
+        if hasattr(cls, "with_model"):
+            cls = cls.with_model(Path(packages).parent)
+        module = cls()
         length = letters.put(found, [described(module)])
     except Exception as error:  # noqa: BLE001 - a module may raise anything while it loads
         _send(pipe, _failed(0, f"{type(error).__name__}: {error}", error, found))
@@ -104,7 +111,8 @@ def _inputs(
         volume = Volume(arrays[f"{name}.voxels"], arrays[f"{name}.affine"], frame)
         count = item["files"]
         files = None if count is None else tuple(arrays[f"{name}.file.{n}"] for n in range(count))
-        yield name, Series(item["modality"], item["description"], item["uid"], volume, files)
+        about = item["modality"], item["description"], item["uid"]
+        yield name, Series(*about, volume, tuple(item["images"]), files)
 
 
 def _items(run: Any, grid: Volume) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
@@ -128,9 +136,10 @@ def _checked(
 ) -> dict[str, Any]:
     if not isinstance(finding, Finding):
         raise FindingError(f"{type(finding).__name__} is no finding")
-    if isinstance(finding, Segment) and finding.mask.array.shape != grid.array.shape:
-        shape = finding.mask.array.shape
-        raise FindingError(f"the mask has the shape {shape}, the series {grid.array.shape}")
+    for name, value in vars(finding).items():
+        if isinstance(value, Volume) and value.array.shape != grid.array.shape:
+            shape = value.array.shape
+            raise FindingError(f"the {name} has the shape {shape}, the series {grid.array.shape}")
     return as_item(finding, before, arrays)
 
 

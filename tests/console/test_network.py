@@ -97,7 +97,9 @@ def test_everything_that_waits_at_a_destination_is_sent_again_after_its_number_w
     assert "3 studies wait for a person" in text_of(house.get("/network"))
     with house.client(UserRole.OPERATOR) as client:
         asked = client.get(f"{HERE}/acts", params={"act": "release"}).text
-        assert "1 of them wait at another destination, too" in text_of(asked)
+        assert "1 of them waits at another destination, too, and stays parked there." in text_of(
+            asked
+        )
         wrong = client.post(f"{HERE}/acts", data={"act": "release", "number": 2})
         assert wrong.status_code == 409
         assert "it is about 3 results now, not 2: look again" in wrong.text
@@ -110,9 +112,10 @@ def test_everything_that_waits_at_a_destination_is_sent_again_after_its_number_w
     waiting = house.records.requests.waiting()
     assert [one.workitem_id for one in waiting] == [*ids, "1.9.9.1"]
     assert [one.action for one in waiting] == [*[RequestAction.RELEASE] * 3, RequestAction.RETRY]
+    assert {one.wish.destinations for one in waiting} == {("out",)}  # nowhere else
     with closing(AuditStore(audit_file(house.site.data))) as store:
-        acts = [entry.act for entry in store.after(0, 100)]
-    assert acts.count(AuditedAct.RELEASE) == 3
+        acts = [(entry.act, entry.reason) for entry in store.after(0, 100)]
+    assert acts.count((AuditedAct.RELEASE, "to out")) == 3
 
 
 @pytest.mark.parametrize("role", [UserRole.VIEWER, UserRole.READER])
@@ -128,9 +131,13 @@ def test_who_may_not_act_sees_what_waits_and_no_buttons(house: House, role: User
 def test_a_destination_is_paused_and_goes_on_from_its_page(house: House) -> None:
     with house.client(UserRole.OPERATOR) as client:
         assert client.post(f"{HERE}/pause", data={"reason": " "}).status_code == 409
+        long = client.post(f"{HERE}/pause", data={"reason": "new disks " * 25})
+        assert f'value="{"new disks " * 25}" aria-invalid="true"' in long.text
+        assert "The reason is too long" in text_of(long.text)
         assert client.post(f"{HERE}/pause", data={"reason": f"disks {HIDDEN}"}).status_code == 303
         again = client.post(f"{HERE}/pause", data={"reason": "me, too"})
         assert again.status_code == 409 and "out is paused already by" in again.text
+        assert "You wrote: me, too" in text_of(again.text)
     [pause] = house.records.pauses.all()
     for page in ("/", "/network", HERE):
         shown = house.get(page, UserRole.VIEWER)

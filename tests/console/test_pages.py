@@ -24,10 +24,13 @@ from hilum.records.states import (
 from hilum.rejections import Rejection, RejectionKind
 from hilum.summary import (
     ClassificationSummary,
+    CurveSummary,
     DraftSummary,
     LengthSummary,
     MeasurementSummary,
     NoteSummary,
+    ParametricMapSummary,
+    PlotSummary,
     SegmentSummary,
     TableSummary,
     UrgencySummary,
@@ -262,6 +265,10 @@ def test_a_result_is_told_with_numbers_cautions_deliveries_and_verdicts(house: H
             LengthSummary("Width", 212.4, ((1.0, 2.0), (3.0, 4.0)), "1.9.1"),
             TableSummary("Nodules", ("lobe", "size"), (("upper left", "4 mm"),)),
             DraftSummary("No fracture is seen."),
+            ParametricMapSummary("Diffusion", 0.25, 1.5, "ml"),
+            PlotSummary(
+                "Wash-in", "s", "signal", (CurveSummary("Left", (0.0, 9.0), (1.0, 4.0), (1, 2, 3)),)
+            ),
             UrgencySummary("free air"),
             NoteSummary("Much motion.", caution=True),
         ),
@@ -282,6 +289,9 @@ def test_a_result_is_told_with_numbers_cautions_deliveries_and_verdicts(house: H
         "Nodules lobe size upper left 4 mm",
         "Draft, not checked by anybody: No fracture is seen.",
         "urgent Free air.",
+        "Map of Diffusion: 0.25 to 1.5 mL",
+        "Wash-in: signal over s",
+        "0 to 9 across, 1 to 4 up: Left",
         "out : enable SEG there",
         "T1 crop 32 m used it matches",
     ):

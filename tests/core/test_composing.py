@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from factory import OURS, mr_slices, write
 from hilum.arrivals import Arrivals
@@ -15,10 +16,11 @@ from hilum.config.site import Rule, Site
 from hilum.dicom import codes
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError
-from hilum.findings import Finding, Findings, Measurement, Note, Refusal
+from hilum.findings import Finding, Findings, Measurement, Note, Refusal, Urgency
 from hilum.flow import Flow
 from hilum.hints import HintReceiver, Ready, gateway_address
 from hilum.module import FindingsOf, Input, discover
+from hilum.records import tables
 from hilum.records.models import Wish, Workitem
 from hilum.records.states import RequestAction, WorkitemState
 from hilum.requests import obey
@@ -212,3 +214,26 @@ def test_images_and_findings_of_the_same_images_only(hall: Gateway) -> None:
     assert composition.runs_for(study, "share", {"head": files}) == {"part": of["m"].id}
     assert composition.runs_for(study, "share", {"head": files[1:]}) == {}
     assert composition.runs_for(study, "m", {"series": files}) == {}
+
+
+def test_an_urgent_result_has_the_rest_of_the_study_analysed_first() -> None:
+    out = {"name": "out", "kind": "folder", "folder": "/nowhere/out"}
+    rules = (WHOLE, Rule(module="share", give_up_seconds=20, series={"SeriesDescription": "."}))
+    with gateway(rule=rules, destination=[out]) as hall:
+        hall.flow._hints.close()
+        modules = {"m": Module, "share": type("Plain", (Share,), {"needs": MRI})}
+        name = f"composing {next(hall.numbers)}"
+        hall.flow = Flow(hall.flow.site, hall.records, modules, hall.clock, hall.engine, name)
+        hall.flow.arrivals = Arrivals(hall.inbox, hall.records, OURS, hall.clock)
+        for image in contents("one"):
+            hall.receive(image, "a")
+        hall.wait(150)
+        study = hall.records.workitems.in_state(WorkitemState.SCHEDULED)[0].study_uid
+        of = {item.module: item for item in hall.records.workitems.of_study(study)}
+        find(hall, of["m"], VOLUME, Urgency("it sees free air"))
+        assert hall.engine.hastened == [f"{of['share'].id}.0"]
+        lines = [event.text for event in hall.records.events.of_study(study)]
+        assert "begins first, because m calls the study urgent" in lines
+        caution = sa.select(tables.listing.c.caution)
+        told = hall.records.database.transact(lambda connection: connection.scalar(caution))
+        assert told == "urgent: it sees free air"

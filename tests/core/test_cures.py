@@ -58,6 +58,18 @@ ASK = (
 )
 AT = ((), *((name,) for name in EVERYWHERE), NAMES)
 PAIRED = (*ASK, RequestAction.DECIDE)
+# Usually every action is asked for before and after the decision, and before the next one.
+PAIRS = [
+    pytest.param(
+        first,
+        then,
+        marks=()
+        if RequestAction.DECIDE in (first, then) or then is ASK[(place + 1) % len(ASK)]
+        else pytest.mark.whole,
+    )
+    for place, first in enumerate(PAIRED)
+    for then in PAIRED
+]
 
 
 class Choosy(DimseArchive):
@@ -335,8 +347,7 @@ def hospital() -> Iterator[Hospital]:
     made.close()
 
 
-@pytest.mark.parametrize("first", PAIRED)
-@pytest.mark.parametrize("then", PAIRED)
+@pytest.mark.parametrize(("first", "then"), PAIRS)
 def test_any_two_requests_about_what_was_half_taken(
     hospital: Hospital, first: RequestAction, then: RequestAction
 ) -> None:

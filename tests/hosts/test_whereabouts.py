@@ -28,6 +28,9 @@ def test_where_a_module_runs(tmp_path: Path) -> None:
     site = parse({"data": str(tmp_path / "data")})
     other = {"module": ours.name, "kind": "container"}
     chosen = parse({"data": str(tmp_path / "data"), "host": [other]})
+    served = {"module": ours.name, "kind": "server", "url": "https://ai.example"}
+    elsewhere = parse({"data": str(tmp_path / "data"), "host": [served]})
+    assert runs_in(elsewhere, ours) == "by a host of kind server"
     assert runs_in(site, outside) == f"in a container for each run: {IMAGE}"
     assert runs_in(site, ours) == "in a process of each worker, with the packages of Hilum"
     assert runs_in(chosen, ours) == "by a host of kind container"

@@ -37,6 +37,7 @@ class Hospital:
     def __init__(self, folder: Path, archive: DimseArchive, **settings: Any) -> None:
         self.folder, self.archive = folder, archive
         destination = {"name": "pacs", "kind": "dimse", "ae_title": AE_TITLE, "port": archive.port}
+        destination["viewer"] = "ohif"
         rule = {"module": "bright-volume", "send_to": ["pacs"], **QUICK}
         self._settings = {"destination": [destination], "rule": [rule], **settings}
         self._exams: dict[str, list[Path]] = {}

@@ -153,7 +153,7 @@ def _lean(destination: dict[str, Any]) -> dict[str, Any]:
 def clinical_network(folder: Path, kind: str = "dimse") -> Iterator[tuple[Orthanc, Running]]:
     """The seed's network: a PACS that routes everything to Hilum, which delivers back to it."""
     dicom, http, listener = available_port(), available_port(), available_port()
-    destination = {"name": "pacs", "kind": kind, **ALL_KINDS}
+    destination = {"name": "pacs", "kind": kind, "viewer": "ohif", **ALL_KINDS}
     destination |= (
         {"port": dicom} if kind == "dimse" else {"url": f"http://127.0.0.1:{http}/dicom-web"}
     )

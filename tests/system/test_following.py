@@ -23,7 +23,10 @@ HEADS = {"SeriesDescription": "^Head"}
 
 
 def studies(folder: Path, count: int) -> list[list[Path]]:
-    return [write(mr_slices(study=str(number)), folder / str(number)) for number in range(count)]
+    return [
+        write(mr_slices(study=str(number), count=8), folder / str(number))
+        for number in range(count)
+    ]
 
 
 def uid_of(files: list[Path]) -> str:

@@ -25,7 +25,7 @@ Replace = Annotated[bool, typer.Option("--replace", help="In place of the one wi
 
 @modules.command()
 def add(
-    source: Annotated[str, typer.Argument(help="Folder, wheel, or package with its version.")],
+    source: Annotated[str, typer.Argument(help="Folder of code or of a model, wheel, or package.")],
     python: Python = None,
     wheels: Wheels = None,
     name: Called = None,
@@ -45,6 +45,8 @@ def add(
         f"added {card.name}: {card.package} with {card.python}. Name it in a rule of hilum.toml;"
         " a running `hilum serve` sees it after a restart"
     )
+    for structure in card.structures:
+        say.print(f"  {structure}", highlight=False)
 
 
 @modules.command()

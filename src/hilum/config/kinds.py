@@ -29,8 +29,9 @@ from hilum.wording import counted, suggestion
 
 LONGEST_VARIANT = 255  # characters of the columns `variant` of our records
 UNUSABLE_KIND = "unusable_kind"  # type of the error that says why a kind cannot be used
-STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf", "own")
-Encoding = Literal["auto", "binary", "fractional", "labelmap"]
+STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf", "own", "pm")
+# How segmentations are written; "ohif": as that viewer shows them right.
+Encoding = Literal["binary", "fractional", "labelmap", "ohif"]
 Regions = Literal["outlines", "segments"]
 Proof = Literal["query", "commitment", "accepted"]
 
@@ -187,8 +188,9 @@ ObjectName = Annotated[str, AfterValidator(_object)]
 class DestinationSettings(End):
     """A place results are sent to: what it receives, and in which form.
 
-    A kind whose later objects take the place of earlier ones there is delivered `in_order`: nothing
+    Where a later result takes the place of an earlier one, the kind is served `in_order`: nothing
     of a study is sent before what was owed earlier of it has arrived, is parked or cancelled.
+    Nothing that was replaced is sent again or taken back there.
     """
 
     in_order: ClassVar[bool] = False
@@ -196,10 +198,16 @@ class DestinationSettings(End):
     objects: tuple[ObjectName, ...] = Field(
         STANDARD_OBJECTS, description="Result objects that this destination receives."
     )
-    segmentation: Encoding = Field(
+    segmentation: Literal["auto", "binary", "fractional", "labelmap"] = Field(
         "auto",
-        description="Encoding of segmentations; auto is fractional where viewers need it, labelmap "
-        "is small for many structures and needs an archive that takes Label Map Segmentations.",
+        description="Encoding of segmentations; auto is binary unless the viewer needs another, "
+        "labelmap is small for many structures and needs an archive that takes Label Map "
+        "Segmentations.",
+    )
+    viewer: Literal["any", "ohif"] = Field(
+        "any",
+        description="Who shows what lies there: for ohif, automatic segmentations are fractional "
+        "where Rows x Columns is no multiple of 8, because OHIF scrambles binary ones.",
     )
     regions: Regions = Field(
         "outlines",
@@ -225,9 +233,16 @@ class DestinationSettings(End):
     )
 
     @property
+    def encoding(self) -> Encoding:
+        """How segmentations are written for it."""
+        if self.segmentation != "auto":
+            return self.segmentation
+        return "ohif" if self.viewer == "ohif" else "binary"
+
+    @property
     def variant(self) -> str:
         """The objects it receives and how they are written, as one word of the records."""
-        return ",".join((*self.objects, self.segmentation, self.regions))
+        return ",".join((*self.objects, self.encoding, self.regions))
 
     def takes(self, media_type: str) -> bool:
         """Whether this kind of destination takes results of a media type."""

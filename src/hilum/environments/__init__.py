@@ -20,6 +20,7 @@ from hilum.module.cards import WholeCard
 KIND = "environment"  # what the card says that it describes
 LOCK = "requirements.lock"
 PACKAGES = "packages"
+ABOUT = "card.md"  # what a model's authors say of it, for the console
 
 Given = Series | Findings | None  # for one input
 Ask = Callable[[Mapping[str, Given], Collection[str]], Iterable[Finding]]
@@ -30,7 +31,8 @@ class Environment(WholeCard):
 
     `python` is the interpreter, `target` names the class (module:Class), `package` is what it came
     with, `files_sha256` that of all installed files. With `by_name`, `run` takes its inputs by
-    their names. `findings` are those of other modules that it names.
+    their names. `findings` are those of other modules that it names, `structures` what a model of a
+    framework reports, with their codes.
     """
 
     module: str = KIND
@@ -45,6 +47,7 @@ class Environment(WholeCard):
     by_name: bool
     needs: dict[str, Input]
     findings: dict[str, FindingsOf] = Field(default_factory=dict)
+    structures: tuple[str, ...] = ()
 
     @property
     def all_needs(self) -> Needs:
@@ -96,4 +99,6 @@ class InEnvironment:
             "environment": card,
             "folder": folder,
         }
+        if (folder / ABOUT).is_file():
+            members["card"] = folder / ABOUT
         return type(cls.__name__, (cls,), members)

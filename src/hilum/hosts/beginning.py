@@ -89,6 +89,7 @@ def _environment(plan: ChildPlan) -> Mapping[str, str]:
         "ORT_DISABLE_TELEMETRY": "1",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "TMPDIR": scratch,
+        "USER": "module",  # PyTorch asks for its name, and the list of users is behind the wall
     }
 
 

@@ -24,13 +24,36 @@ from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.environments import PACKAGES, Given, InEnvironment
 from hilum.errors import ConfigurationError, MissingPartError, ModuleError
-from hilum.findings import Finding, Findings, Measurement, Note, Refusal, Segment
+from hilum.findings import (
+    Angle,
+    Box,
+    Draft,
+    Drawing,
+    Finding,
+    Findings,
+    KeyImage,
+    LabelMap,
+    Length,
+    Measurement,
+    Note,
+    ParametricMap,
+    Plot,
+    Point,
+    Refusal,
+    Segment,
+    Table,
+    Urgency,
+)
 from hilum.hosts.channel import LONGEST, Ended, ModuleAnswer, pair, send
 from hilum.hosts.shelf import MEBIBYTE, Letter, Shelf, put, shelf_bytes
 from hilum.hosts.walls import Reach, limits
 from hilum.hosts.walls.deeds import deed_of, named
 
 MOST_BYTES_GIVEN = 64 << 30  # a page is taken from the machine when it is written to
+KNOWN_THERE = (  # kinds of findings that are given to a module in an environment
+    *(Segment, LabelMap, ParametricMap, Measurement, Note, Refusal),
+    *(Point, Box, Length, Angle, Table, Plot, KeyImage, Draft, Urgency, Drawing),
+)
 THEIRS = "hilum_module"  # the package that speaks for the module
 
 
@@ -220,6 +243,7 @@ def as_letter(
                 "modality": given.modality,
                 "description": given.description,
                 "uid": str(given.uid),
+                "images": [str(frame.instance.sop_instance_uid) for frame in given.frames],
                 "frame_of_reference_uid": frame and str(frame),
             }
         )
@@ -236,14 +260,7 @@ def _files(series: Series) -> list[np.ndarray]:
 
 def _known_there(findings: Findings) -> Findings:
     """Those of the kinds that `hilum_module` has."""
-    kept = (f for f in findings.items if isinstance(f, Segment | Measurement | Note | Refusal))
-    return Findings(
-        tuple(
-            f
-            for f in kept
-            if not isinstance(f, Measurement) or f.of is None or isinstance(f.of, Segment)
-        )
-    )
+    return Findings(tuple(one for one in findings.items if type(one) in KNOWN_THERE))
 
 
 def _in_words(answer: _Answer) -> str:

@@ -1,4 +1,4 @@
-"""`[[label]]` of a card: what the structures are that a network segments, and their codes."""
+"""`[[label]]` of a card: what the structures are that a network segments, with their codes."""
 
 from typing import Literal, Self
 
@@ -9,20 +9,19 @@ from hilum.dicom import codes
 from hilum.findings import Label
 from hilum.module.cards import CardTable, CodedTable
 
-UNNUMBERED = 65535  # for channel 0, which stands in no label map: a line has to have some number
+UNNUMBERED = 65535  # for what stands in no label map: a line has to have some number
 PROPOSED = 5  # codes that a message proposes
 SIDES = {"left": codes.LEFT, "right": codes.RIGHT}
 
 
-class StructureLabel(CardTable):
-    """What one number of a network's label map stands for, or one channel of its output.
+class StructureText(CardTable):
+    """What a structure is that a network segments.
 
     `label` is what a reader calls it. Its code (PS3.16, SNOMED CT, ...) stands in `value`, `scheme`
     and `meaning`; without them the words of `label` must be the whole meaning of one code of
     SNOMED CT. `modifier` narrows it, `category` says what kind of thing it is.
     """
 
-    number: int = Field(ge=0, le=65535)
     label: str = Field(min_length=1, max_length=64)
     value: str = Field("", max_length=16)
     scheme: str = Field("", max_length=16)
@@ -34,7 +33,7 @@ class StructureLabel(CardTable):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _require_known(self.line.code)
+        _require_known(self.line(UNNUMBERED).code)
         for coded in (self.modifier, self.category):
             if coded:
                 _require_known(coded.code)
@@ -58,11 +57,10 @@ class StructureLabel(CardTable):
         side = self.side or (said[0] if len(said) == 1 else None)
         return SIDES[side] if side else None
 
-    @property
-    def line(self) -> Label:
-        """The line of a label map's table."""
+    def line(self, number: int) -> Label:
+        """The line of a label map's table that says that `number` is this structure."""
         return Label(
-            self.number or UNNUMBERED,
+            number,
             self.code,
             self.label,
             modifier=self.modifier.code if self.modifier else None,

@@ -185,8 +185,10 @@ def _without_workitem(facts: StudyFacts) -> tuple[StudyState, str]:
 
 
 def _cautions(items: Iterable[WorkitemOutline]) -> list[str]:
-    """What makes a result of the study less certain, each thing once."""
-    said: dict[str, None] = {}
+    """That the study is urgent, and what makes a result of it less certain, each thing once."""
+    items = list(items)
+    found = (one for item in items for one in item.findings or ())
+    said = {f"urgent: {one.reason}": None for one in found if isinstance(one, UrgencySummary)}
     for item in items:
         if item.incomplete:
             said[f"incomplete: {item.incomplete}"] = None

@@ -137,6 +137,7 @@ class Delivery:
     accepted_at: float | None = None  # when the last of it was taken
     resend: bool = False  # a person allowed to send again what was taken and is not shown
     filed_as: str = ""  # the number of the patient under whom the destination files the study
+    urgent: bool = False  # the module says that somebody should look at once
 
 
 @dataclass(frozen=True)

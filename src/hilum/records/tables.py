@@ -70,6 +70,7 @@ delivery = sa.Table(
     sa.Column("accepted_at", sa.Float),
     sa.Column("resend", sa.Boolean, nullable=False, default=False),  # a person allowed it
     sa.Column("filed_as", sa.String(64), nullable=False, default=""),  # number of a patient
+    sa.Column("urgent", sa.Boolean, nullable=False, default=False),  # sent before others
     sa.Index("ix_delivery_due", "destination", "state", "next_attempt"),
     sa.Index("ix_delivery_owed", "destination", "owed_at"),  # what became of the last day
 )

@@ -123,6 +123,7 @@ class HttpClient:
     ) -> Response:
         """The answer of at most `largest` bytes: a success, or a status that is `expected`.
 
+        An empty `path` is the address of the account itself.
         `request` is passed on to httpx: `params`, `headers`, `content`, which is iterated again
         where the request is repeated. A GET may be sent twice. A redirect is followed on the same
         host with the same request, but never from https to http.
@@ -131,7 +132,8 @@ class HttpClient:
 
         self._client = self._client or self._opened()
         try:
-            prepared = self._client.build_request(method, f"{self._account.url}/{path}", **request)
+            address = f"{self._account.url}/{path}" if path else self._account.url
+            prepared = self._client.build_request(method, address, **request)
             try:
                 return self._read(self._client, prepared, largest, expected)
             except httpx.RemoteProtocolError as error:

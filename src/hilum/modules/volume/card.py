@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from hilum.module.cards import CardTable, CardVolume, CommonCard
-from hilum.module.structures import StructureLabel
+from hilum.module.structures import StructureText
 
 AXES = {"L": 0, "R": 0, "P": 1, "A": 1, "S": 2, "I": 2}  # which of the patient's each letter is
 Side = Annotated[int, Field(ge=1, le=4096)]
@@ -93,7 +93,7 @@ class StructureOutput(CardTable):
         return self.activation == "softmax"
 
 
-class NetworkLabel(StructureLabel):
+class NetworkLabel(StructureText):
     """One channel of the output (`number`), and which voxels of it count.
 
     `keep` = "largest" leaves only the largest connected piece, `min_ml` those that are not smaller.
@@ -101,6 +101,7 @@ class NetworkLabel(StructureLabel):
     edge.
     """
 
+    number: int = Field(ge=0, le=65535)
     keep: Literal["all", "largest"] = "all"
     min_ml: float = Field(0.0, ge=0)
     whole: bool = False

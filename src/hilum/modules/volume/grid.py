@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 from highdicom import Volume
-from scipy.ndimage import affine_transform  # type: ignore[attr-defined]
+from scipy.ndimage import affine_transform
 
 from hilum.modules.volume.card import Voxels
 

@@ -1,7 +1,7 @@
 """The connected pieces of a structure: which of them count."""
 
 import numpy as np
-from scipy.ndimage import label  # type: ignore[attr-defined]
+from scipy.ndimage import label
 
 from hilum.findings import Structure
 

@@ -8,6 +8,7 @@ from highdicom import Volume
 from hilum.dicom import codes
 from hilum.dicom.series import Series
 from hilum.findings import Finding, LabelMap, Measurement, Note, Segment, Structure
+from hilum.module.structures import UNNUMBERED
 from hilum.modules.volume.card import NetworkLabel, SegmentationCard
 from hilum.modules.volume.grid import NetworkGrid
 from hilum.modules.volume.network import SegmentationNetwork
@@ -40,7 +41,7 @@ def _found(
     card: SegmentationCard, grid: NetworkGrid, said: np.ndarray
 ) -> Iterator[LabelMap | Segment]:
     """One label map where no voxel belongs to two structures, else a segment for each."""
-    lines = [label.line for label in card.label]
+    lines = [label.line(label.number or UNNUMBERED) for label in card.label]
     if not card.output.is_exclusive:
         for label, line in zip(card.label, lines, strict=True):
             mask = grid.above(said[label.number], card.output.threshold)

@@ -23,7 +23,7 @@ from hilum.module import ModuleFacts
 from hilum.objects.analysis import Analysis
 
 # High numbers, else viewers open our objects before the images.
-SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "sc": 9003, "pdf": 9004, "ko": 9005}
+SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "sc": 9003, "pdf": 9004, "ko": 9005, "pm": 9006}
 OTHER_SERIES_NUMBER = 9010  # of kinds that other packages write
 OWN_SERIES_NUMBER = 9100  # and above: of objects that modules write themselves
 NAMES = {
@@ -33,6 +33,8 @@ NAMES = {
     "pdf": "report",
     "ko": "withdrawn",
     "own": "result",
+    "pm": "map",
+    "fhir": "results",
 }
 NOT_FOR_DIAGNOSIS = "not for diagnosis"
 

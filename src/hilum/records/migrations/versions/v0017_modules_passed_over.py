@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 
 NOT_APPLICABLE = "not applicable"
 workitem = sa.table("workitem", *map(sa.column, ("study_uid", "module", "state", "superseded_by")))
