@@ -152,6 +152,7 @@ def test_lists_of_before_tell_modules_from_those_that_were_not_applicable(databa
             put(records, item)
     run(database, "UPDATE listing SET modules = '|a|b|c|'")
     run(database, "ALTER TABLE listing DROP COLUMN passed_over")
+    run(database, "ALTER TABLE delivery DROP COLUMN urgent")
     run(database, "UPDATE alembic_version SET version_num = '0016'")
     upgraded(database)
     with connected(database) as connection:
