@@ -208,6 +208,7 @@ def _note_of(item: Workitem, note_id: str, said: RejectionNote) -> Workitem:
         reason="a note that takes a result back",
         created=said.at,
         inputs={},
+        used={},
         verdicts=(),
         failure=None,
         predecessor=None,
@@ -223,8 +224,10 @@ def _told(flow: Flow, item: Workitem) -> RequestAnswer:
     there = {
         d.destination: _arrived_at(flow, d) for d in flow.records.deliveries.of_workitem(item.id)
     }
+    used = _used_by_others(flow, item)
     if not any(there.values()):
-        return RequestAnswer(True, "withdrawn; none of it was sent, so no archive needs a note")
+        text = "withdrawn; none of it was sent, so no archive needs a note"
+        return RequestAnswer(True, "; ".join(filter(None, (text, used))), used)
     told = sorted(notes)
     text = f"withdrawn; a note goes to {', '.join(told) or 'nobody'}"
     lefts = []
@@ -234,8 +237,18 @@ def _told(flow: Flow, item: Workitem) -> RequestAnswer:
         left = {r.kind for r in there[destination] if r.media_type != DICOM} - answered
         lefts.append(_left(left, destination))
     text += waiting_for(flow.records, told)
-    rest = "; ".join(filter(None, lefts))
+    rest = "; ".join(filter(None, (*lefts, used)))
     return RequestAnswer(True, f"{text}; {rest}" if rest else text, rest)
+
+
+def _used_by_others(flow: Flow, item: Workitem) -> str:
+    """What a person has to do about results of modules that were given this one's findings."""
+    users = flow.composition.results_with(item)
+    if not users:
+        return ""
+    named = ", ".join(f"{user.module} ({user.id[-8:]})" for user in users)
+    cure = "withdraw that, too, or run the study again"
+    return f"its findings went into the result of {named}: {cure}"
 
 
 def _left(kinds: Collection[str], destination: str) -> str:
