@@ -105,8 +105,8 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Renewed:
-    """A worker has put the run `workitem` in the place of one whose module was replaced."""
+class Ready:
+    """The run `workitem` can begin: it replaces another, or what it waits for has come."""
 
     workitem: str
 
@@ -139,7 +139,7 @@ class Died:
 
 
 Arriving = Stored | Duplicate | Quarantined | Released | Aborted | Counted  # what a sender does
-Hint = Arriving | Rejected | Written | Renewed | Committed | Asked | Resumed | Started | Died
+Hint = Arriving | Rejected | Written | Ready | Committed | Asked | Resumed | Started | Died
 
 _READERS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in get_args(Hint)

@@ -34,13 +34,16 @@ class Rewritten:
 def release(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     """Deliver again what a destination refused, because a person has removed the cause.
 
+    Only what is parked at the destinations that `asked` names, if it names some.
     It goes out as the settings of the destination want it now. What the destination took of before
     and no longer wants is taken back there by a note.
     """
-    parked = flow.records.deliveries.parked_of(item.id)
+    wanted = asked.wish.destinations
+    all_parked = flow.records.deliveries.parked_of(item.id)
+    parked = [one for one in all_parked if not wanted or one.destination in wanted]
     defined = {destination.name: destination for destination in flow.site.destination}
     known = [delivery for delivery in parked if delivery.destination in defined]
-    if objection := _objection(flow, item, parked, known):
+    if objection := _objection(flow, item, parked, known, wanted):
         return _no(objection)
     rewritten = []
     for delivery in known:
@@ -55,11 +58,16 @@ def release(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
 
 
 def _objection(
-    flow: Flow, item: Workitem, parked: Sequence[Delivery], known: Sequence[Delivery]
+    flow: Flow,
+    item: Workitem,
+    parked: Sequence[Delivery],
+    known: Sequence[Delivery],
+    wanted: Sequence[str],
 ) -> str:
     """Why nothing of a workitem can go out; `known` are those of `parked` that have settings."""
     if not parked:
-        return f"it is {item.state}, and nothing of it is parked at a destination"
+        where = " or ".join(wanted) or "a destination"
+        return f"it is {item.state}, and nothing of it is parked at {where}"
     if replaced := replacement(flow, item):
         return f"{replaced} has replaced it"
     if not known:
@@ -83,6 +91,7 @@ def _released(
     reason = f"released, goes to {said}"
     if not flow.records.workitems.release(item, destinations, reason, at, variants, notes):
         return _no(f"it is {item.state}")
+    flow.outbox.settle(item.id)  # what is parked elsewhere stays so
     flow.outbox.wake()
     waits = waiting_for(flow.records, destinations)
     return RequestAnswer(True, f"released; it goes to {said}{waits}")

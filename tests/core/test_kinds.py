@@ -34,9 +34,18 @@ from hilum_lab.package import write_package
 OURS = {
     DESTINATIONS: ("dicomweb", "dimse", "fhir", "folder"),
     SOURCES: ("dicomweb", "orthanc"),
-    OBJECTS: ("fhir", "own", "pdf", "sc", "seg", "sr"),
-    HOSTS: ("child", "container"),
-    FORMATS: ("environment", "mercure", "monai-map"),
+    OBJECTS: ("fhir", "own", "pdf", "pm", "sc", "seg", "sr"),
+    HOSTS: ("child", "container", "server"),
+    FORMATS: (
+        "dicom-ai-router",
+        "environment",
+        "kserve",
+        "mercure",
+        "monai-bundle",
+        "monai-map",
+        "nnunet",
+        "volume",
+    ),
     NOTIFIERS: ("email", "webhook"),
 }
 FOLDER = {"name": "out", "kind": "folder", "folder": "out"}

@@ -147,6 +147,15 @@ def find(words: str, most: int = 20) -> tuple[Code, ...]:
     return tuple(Code(value, scheme, found[scheme, value][1]) for scheme, value in nearest)
 
 
+def meanings(value: str, scheme: str) -> frozenset[str]:
+    """All that the standard calls a code, by pydicom's tables of PS3.16; empty if it has none."""
+    from pydicom.sr._concepts_dict import concepts
+
+    tables: Any = concepts
+    by_keyword = tables.get(scheme, {}).values()
+    return frozenset(by_value[value][0] for by_value in by_keyword if value in by_value)
+
+
 def item(code: Code) -> Dataset:
     """The Code Sequence Macro of `code` (PS3.3 Table 8.8-1)."""
     dataset = Dataset()

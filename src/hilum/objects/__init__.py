@@ -19,7 +19,7 @@ from hilum.errors import ConfigurationError, where
 from hilum.findings import Findings, Note
 from hilum.kinds import OBJECTS
 from hilum.objects.analysis import Analysis
-from hilum.objects.iod import further, shapes  # noqa: F401 - how the report tells them
+from hilum.objects.iod import further, pm, shapes  # noqa: F401 - how the report tells them
 from hilum.objects.iod.common import sop_instance_uid
 from hilum.objects.iod.withdrawal import write_withdrawal
 from hilum.objects.kinds import Document, ResultObject, Withdrawable, Writing
@@ -47,7 +47,7 @@ OnLoss = Callable[[str, Exception], None]
 def write_objects(
     analysis: Analysis,
     kinds: Sequence[str] = STANDARD_OBJECTS,
-    segmentation: Encoding = "auto",
+    segmentation: Encoding = "binary",
     regions: Regions = "outlines",
     on_loss: OnLoss | None = None,
 ) -> list[tuple[str, Dataset | bytes]]:
@@ -66,8 +66,8 @@ def write_objects(
         What was found, by what, on what.
     kinds : sequence of str
         Any that is registered (`hilum.kinds.OBJECTS`), such as "seg", "sr", "sc" and "pdf".
-    segmentation : {"auto", "binary", "fractional", "labelmap"}
-        Segmentation Type (PS3.3 C.8.20.2). "auto" is FRACTIONAL where Rows x Columns is no multiple
+    segmentation : {"binary", "fractional", "labelmap", "ohif"}
+        Segmentation Type (PS3.3 C.8.20.2). "ohif" is FRACTIONAL where Rows x Columns is no multiple
         of 8, because OHIF scrambles such BINARY objects silently, else BINARY. "labelmap" is a
         Label Map Segmentation, RLE Lossless, and BINARY where structures overlap.
     regions : {"outlines", "segments"}
@@ -110,7 +110,7 @@ def write_what_can_be(
     analysis: Analysis,
     lost: dict[str, str],
     kinds: Sequence[str] = STANDARD_OBJECTS,
-    segmentation: Encoding = "auto",
+    segmentation: Encoding = "binary",
     regions: Regions = "outlines",
     variant: str = "",
 ) -> list[Document]:

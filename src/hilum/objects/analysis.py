@@ -39,9 +39,10 @@ class Analysis:
     missing, or is None; `predecessor` holds the SOP (class, instance) UIDs of the result this one
     replaces. `pictures` holds `Film.picture` by SOP Instance UID; a film without one cannot be
     shown, because the writers decode no film. `left_out` says which images do not count because a
-    person decided so. `parameters` are those that the rule sets for the module. `replaced` are the
-    files of other kinds than DICOM that this result replaces or takes back, for a kind whose new
-    object takes the place of the old one.
+    person decided so. `parameters` are those that the rule sets for the module. `used` are the
+    modules whose findings it was given, by the name of the input. `replaced` are the files of other
+    kinds than DICOM that this result replaces or takes back, for a kind whose new object takes the
+    place of the old one.
     """
 
     workitem_id: str
@@ -56,12 +57,17 @@ class Analysis:
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     parameters: JSONValues = field(default_factory=dict)
+    used: Mapping[str, ModuleFacts] = field(default_factory=dict)
     replaced: tuple[WrittenFile, ...] = ()
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The parameters that the rule sets, as a person reads them."""
-        return tuple(f"{name} = {json.dumps(v)}" for name, v in sorted(self.parameters.items()))
+        """The parameters that the rule sets, and what it was given beside, as a person reads it."""
+        given = sorted(self.used.items())
+        return (
+            *(f"{name} = {json.dumps(v)}" for name, v in sorted(self.parameters.items())),
+            *(f"{name} = the findings of {one.name} {one.version}" for name, one in given),
+        )
 
     @property
     def series(self) -> Series | None:

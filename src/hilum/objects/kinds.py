@@ -24,7 +24,7 @@ class Writing:
     """
 
     analysis: Analysis
-    segmentation: Encoding = "auto"
+    segmentation: Encoding = "binary"
     regions: Regions = "outlines"
     written: Mapping[str, Sequence[Dataset | bytes]] = field(default_factory=dict)
 

@@ -21,6 +21,8 @@ FIRST_OF_ITS_STUDY = ~sa.exists().where(  # nothing that was owed there earlier 
     _before.c.owed_at < delivery.owed_at,
 )
 
+HEAD_START_SECONDS = 1800.0  # of an urgent result before others
+
 
 class DeliveryRecords:
     """The deliveries to all destinations."""
@@ -126,12 +128,15 @@ class DeliveryRecords:
     def first_due(self, destination: str, now: float, in_order: bool = False) -> Delivery | None:
         """Of the deliveries that are due, the one that was owed first.
 
+        An urgent one counts as if it were owed `HEAD_START_SECONDS` longer, so none waits for ever.
         `in_order`: none comes before what was owed earlier of the same study.
         """
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
         in_turn = (FIRST_OF_ITS_STUDY,) if in_order else ()
         is_due = delivery.next_attempt <= now
-        return self._rows.first_readable(*is_owed, *in_turn, is_due, order_by=delivery.owed_at)
+        head_start = sa.case((delivery.urgent, HEAD_START_SECONDS), else_=0.0)
+        order = delivery.owed_at - head_start
+        return self._rows.first_readable(*is_owed, *in_turn, is_due, order_by=order)
 
     def next_due(self, destination: str, in_order: bool = False) -> float | None:
         """The time at which the next one is due, in the same way; None if nothing is owed."""
