@@ -119,9 +119,10 @@ class Outbox:
         unreachable = self._is_still_unreachable(settings)
         if unreachable and not self._try_anyway(settings.name):
             return CALL_AGAIN_SECONDS
-        delivery = self._records.deliveries.first_due(settings.name, self._clock())
+        now, in_order = self._clock(), settings.in_order
+        delivery = self._records.deliveries.first_due(settings.name, now, in_order)
         if delivery is None:
-            return self._pause(settings.name)
+            return self._pause(settings)
         item = self._records.workitems.one(delivery.workitem_id)
         if item.state in (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED):
             text = "no longer sent or asked for, because the result was taken back"
@@ -256,9 +257,9 @@ class Outbox:
             text = f"a note that takes a result back, {text}"
         set_state(workitem_id, WorkitemState.COMPLETED, text)
 
-    def _pause(self, destination: str) -> float:
+    def _pause(self, settings: DestinationSettings) -> float:
         """Seconds until something is due at a destination, if nobody wakes us before."""
-        next_due = self._records.deliveries.next_due(destination)
+        next_due = self._records.deliveries.next_due(settings.name, settings.in_order)
         if next_due is None:
             return self._longest
         return min(max(next_due - self._clock(), 0.0), self._longest)

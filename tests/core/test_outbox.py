@@ -2,6 +2,7 @@
 
 from math import inf
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from pydicom.dataset import Dataset
@@ -32,6 +33,12 @@ BROKEN = WebBehaviour(stow_status=503, qido_status=503)
 DEAF = WebBehaviour(call_status=503)  # takes, and answers all but the call
 
 
+class InOrderSettings(DicomwebDestinationSettings):
+    """An archive in which what comes later takes the place of what came before."""
+
+    in_order: ClassVar[bool] = True
+
+
 def release(desk: "Desk", name: str) -> None:
     """As a person does."""
     item = desk.records.workitems.one(name)
@@ -55,11 +62,12 @@ class Desk:
             read_back_pauses=(0.0, 0.01),
         )
 
-    def owe(self, name: str, *destinations: str) -> str:
+    def owe(self, name: str, *destinations: str, study: str = "1.2") -> str:
         """A workitem called `name` whose only result goes to `destinations`; the UID of that."""
         [path] = write(mr_slices(name, count=1), self.folder / "results" / name)
         uid = Instance.read(path).sop_instance_uid
-        put(self.records, a_workitem(id=name, state=WorkitemState.DELIVERING))
+        item = a_workitem(id=name, study_uid=study, state=WorkitemState.DELIVERING)
+        put(self.records, item)
         put(self.records, a_result(name, identity=uid, variant="all", path=path))
         for destination in destinations:
             put(self.records, self.outbox.owed(name, destination, "all", images=False))
@@ -145,6 +153,46 @@ def test_one_that_cannot_be_taken_holds_up_no_other(desk: Desk, archive: Dicomwe
     desk.owe("second", "pacs")
     desk.turn()
     assert [desk.state(name) for name in ("first", "second")] == ["delivering", "completed"]
+
+
+@pytest.mark.parametrize("behaviour", [FULL, LAGS])
+def test_where_order_counts_nothing_overtakes_within_a_study(
+    tmp_path: Path, archive: DicomwebArchive, behaviour: WebBehaviour
+) -> None:
+    desk = Desk(tmp_path, InOrderSettings(name="record", url=archive.url))
+    desk.owe("first", "record")
+    archive.behaviour = behaviour
+    desk.turn()
+    archive.behaviour = WELL if behaviour is FULL else LAGS
+    desk.now += 0.5
+    second = desk.owe("second", "record")
+    other = desk.owe("other", "record", study="1.3")
+    desk.turn()
+    assert archive.sent[other] == 1, "another study waits for nobody"
+    pause = desk.outbox.deliver_next(desk.site.destination[0])
+    assert pause > 0, "there is nothing to do until the first one is due"
+    assert archive.sent[second] == 0
+    archive.behaviour = WELL
+    while "delivering" in map(desk.state, ("first", "second", "other")):
+        desk.turn()
+    assert archive.sent[second] == 1
+    arrivals = [desk.delivery(name).verified_at or inf for name in ("first", "second")]
+    assert arrivals == sorted(arrivals)
+    desk.records.close()
+
+
+def test_what_is_parked_keeps_nothing_back_where_order_counts(
+    tmp_path: Path, archive: DicomwebArchive
+) -> None:
+    desk = Desk(tmp_path, InOrderSettings(name="record", url=archive.url))
+    desk.owe("first", "record")
+    archive.behaviour = REFUSES
+    desk.turn()
+    archive.behaviour = WELL
+    desk.owe("second", "record")
+    desk.turn()
+    assert [desk.state(name) for name in ("first", "second")] == ["parked", "completed"]
+    desk.records.close()
 
 
 @pytest.mark.parametrize(("asked", "pause"), [("600", 600.0), ("864000", 1800.0)])

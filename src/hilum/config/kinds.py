@@ -5,7 +5,7 @@ such as the address of a web service, stand here, too.
 """
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -173,7 +173,13 @@ ObjectName = Annotated[str, AfterValidator(_object)]
 
 
 class DestinationSettings(End):
-    """A place results are sent to: what it receives, and in which form."""
+    """A place results are sent to: what it receives, and in which form.
+
+    A kind whose later objects take the place of earlier ones there is delivered `in_order`: nothing
+    of a study is sent before what was owed earlier of it has arrived, is parked or cancelled.
+    """
+
+    in_order: ClassVar[bool] = False
 
     objects: tuple[ObjectName, ...] = Field(
         STANDARD_OBJECTS, description="Result objects that this destination receives."

@@ -114,17 +114,22 @@ class DeliveryRecords:
         in_period = (at >= first, at <= last)
         return self._rows.find_readable(*is_there, *in_period, order_by=delivery.owed_at)
 
-    def first_due(self, destination: str, now: float) -> Delivery | None:
-        """Of the deliveries that are due, the one that was owed first."""
-        is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
-        is_due = delivery.next_attempt <= now
-        return self._rows.first_readable(*is_owed, is_due, order_by=delivery.owed_at)
+    def first_due(self, destination: str, now: float, in_order: bool = False) -> Delivery | None:
+        """Of the deliveries that are due, the one that was owed first.
 
-    def next_due(self, destination: str) -> float | None:
-        """The time at which the next one is due; None if nothing is owed."""
+        `in_order`: none comes before what was owed earlier of the same study.
+        """
+        is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
+        in_turn = (_is_first_of_its_study(destination),) if in_order else ()
+        is_due = delivery.next_attempt <= now
+        return self._rows.first_readable(*is_owed, *in_turn, is_due, order_by=delivery.owed_at)
+
+    def next_due(self, destination: str, in_order: bool = False) -> float | None:
+        """The time at which the next one is due, in the same way; None if nothing is owed."""
         earliest = sa.func.min(delivery.next_attempt).label("at")
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
-        (row,) = select(self._database, sa.select(earliest).where(*is_owed))
+        in_turn = (_is_first_of_its_study(destination),) if in_order else ()
+        (row,) = select(self._database, sa.select(earliest).where(*is_owed, *in_turn))
         return None if row.at is None else float(row.at)
 
     def last_arrival(self, study_uid: str) -> float:
@@ -246,6 +251,19 @@ class DeliveryRecords:
                 listing.refresh(connection, study_uid)
 
         self._database.transact(note)
+
+
+def _is_first_of_its_study(destination: str) -> sa.ColumnElement[bool]:
+    """Nothing that was owed earlier of the same study still is, at that destination."""
+    before, mine, other = tables.delivery.alias(), tables.workitem.alias(), tables.workitem.alias()
+    return ~sa.exists().where(
+        mine.c.id == delivery.workitem_id,
+        other.c.id == before.c.workitem_id,
+        other.c.study_uid == mine.c.study_uid,
+        before.c.destination == destination,
+        before.c.state.in_(OWED),
+        before.c.owed_at < delivery.owed_at,
+    )
 
 
 def _study_of(connection: sa.Connection, workitem_id: str) -> str:
