@@ -7,6 +7,7 @@ from hilum.answers import Acceptance
 from hilum.config.kinds import DestinationSettings
 from hilum.dicom import codes
 from hilum.flow import Flow
+from hilum.objects import takes_the_place
 from hilum.pausing import waiting_for
 from hilum.records.models import Delivery, Request, Workitem, WrittenResult
 from hilum.records.states import ENDED, TAKEN
@@ -130,7 +131,8 @@ def _rewrite(
     wanted = flow.records.results.of_variant(item.id, settings.variant)
     gone = arrived(flow, delivery) - {result.identity for result in wanted}
     before = flow.records.results.of_variant(item.id, delivery.variant)
-    dropped = [result for result in before if result.identity in gone]
+    replaced = {result.kind for result in wanted if takes_the_place(result.kind)}
+    dropped = [r for r in before if r.identity in gone and r.kind not in replaced]
     said = f"{settings.name} receives {_kinds(wanted)}, as its settings want it now"
     if not dropped:
         return Rewritten(delivery, settings.variant, said)

@@ -1,7 +1,7 @@
 """How a result is taken back: a rejection note goes wherever it went."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -9,15 +9,29 @@ from typing import NamedTuple
 from pydicom.sr.coding import Code
 
 from hilum.answers import Acceptance
+from hilum.config.fields import JSONValues
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
-from hilum.objects import Analysis, Document, write_other_withdrawals, write_withdrawal
+from hilum.objects import (
+    Analysis,
+    Document,
+    takes_the_place,
+    write_other_withdrawals,
+    write_withdrawal,
+)
 from hilum.pausing import waiting_for
 from hilum.records.models import Delivery, DeliveryReceipt, Request, Workitem, WrittenResult
-from hilum.records.states import ARRIVED, REACHED_FROM, EventKind, WorkitemKind, WorkitemState
+from hilum.records.states import (
+    ARRIVED,
+    ENDED,
+    REACHED_FROM,
+    EventKind,
+    WorkitemKind,
+    WorkitemState,
+)
 from hilum.results import DICOM
 from hilum.runs import withdrawal_uid
 
@@ -82,12 +96,17 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     flow.workitems.require_files(item)
     # Before we look what is there: from then on nothing new is sent.
     flow.records.deliveries.cancel(item, "the result is taken back")
-    there = [_arrived_at(flow, delivery) for delivery in deliveries]
+    there = [_standing_at(flow, item, delivery) for delivery in deliveries]
     if not any(there):
-        flow.records.workitems.withdraw_here(item, "taken back before any of it was sent")
+        flow.records.workitems.withdraw_here(item, "taken back where nothing of it stands")
         return _told(flow, item)
     note = _note_of(item, withdrawal_uid(item.id), said)
-    noted = _write_notes(flow, item, note, said, {one for some in there for one in some})
+    wishes = {
+        some[0].variant: _wishes(flow, delivery.destination)
+        for delivery, some in zip(deliveries, there, strict=True)
+        if some
+    }
+    noted = _write_notes(flow, item, note, said, {one for some in there for one in some}, wishes)
     owed = [
         flow.outbox.owed(note.id, delivery.destination, some[0].variant, images=False)
         for delivery, some in zip(deliveries, there, strict=True)
@@ -111,6 +130,31 @@ def _arrived_at(flow: Flow, delivery: Delivery) -> list[WrittenResult]:
     return [replace(one, variant=delivery.destination) for one in some]
 
 
+def _standing_at(flow: Flow, item: Workitem, delivery: Delivery) -> list[WrittenResult]:
+    """The same without what the result that replaces this one takes the place of there."""
+    some = _arrived_at(flow, delivery)
+    newer = flow.records.workitems.get(item.superseded_by) if item.superseded_by else None
+    if newer is None or newer.state in ENDED:
+        return some
+    owed = flow.records.deliveries.of_workitem(newer.id)
+    if delivery.destination not in {one.destination for one in owed}:
+        return some
+    return _without_replaced(some, delivery.destination)
+
+
+def _without_replaced(some: Sequence[WrittenResult], destination: str) -> list[WrittenResult]:
+    """Those whose place no later object takes; what is left is a part, with a note of its own."""
+    left = [one for one in some if not takes_the_place(one.kind)]
+    if len(left) == len(some):
+        return left
+    return [replace(one, variant=destination) for one in left]
+
+
+def _wishes(flow: Flow, destination: str) -> JSONValues:
+    """The settings that the objects of a destination are written by; none if it has no settings."""
+    return next((one.wishes for one in flow.site.destination if one.name == destination), {})
+
+
 def _may_be_there(delivery: Delivery, receipt: DeliveryReceipt | None) -> bool:
     """Whether a destination has the object of `receipt`, or nobody knows."""
     if receipt is None:  # what was found there, or was sent before there were receipts
@@ -131,7 +175,8 @@ def take_back_some(
     """
     of_which = sorted(result.identity for result in results)
     note = _note_of(item, derived_uid(item.id, "withdrawal", destination, *of_which), said)
-    _write_notes(flow, item, note, said, [replace(r, variant=destination) for r in results])
+    some = [replace(r, variant=destination) for r in results]
+    _write_notes(flow, item, note, said, some, {destination: _wishes(flow, destination)})
     owed = flow.outbox.owed(note.id, destination, destination, images=False)
     answered = {result.kind for result in flow.records.results.of_workitem(note.id)}
     left = {r.kind for r in results if r.media_type != DICOM} - answered
@@ -162,7 +207,8 @@ def _told(flow: Flow, item: Workitem) -> RequestAnswer:
     note = withdrawal_uid(item.id)
     notes = {d.destination: d for d in flow.records.deliveries.of_workitem(note)}
     there = {
-        d.destination: _arrived_at(flow, d) for d in flow.records.deliveries.of_workitem(item.id)
+        d.destination: _standing_at(flow, item, d)
+        for d in flow.records.deliveries.of_workitem(item.id)
     }
     if not any(there.values()):
         return RequestAnswer(True, "withdrawn; none of it was sent, so no archive needs a note")
@@ -193,13 +239,14 @@ def _notes(
     results: Sequence[WrittenResult],
     said: RejectionNote,
     lost: dict[str, str],
+    wishes: JSONValues,
 ) -> list[Document]:
     """What takes the `results` of one variant back; why a kind cannot be is put into `lost`."""
     variant = results[0].variant
     files = (flow.site.data / r.path for r in results if r.media_type == DICOM)
     instances = [Instance.read(file) for file in files]
     others = {r.identity: r.kind for r in results if r.media_type != DICOM}
-    documents = write_other_withdrawals(analysis, others, lost, said.reason, variant)
+    documents = write_other_withdrawals(analysis, others, lost, said.reason, variant, wishes)
     if not instances:
         return documents
     dataset = write_withdrawal(analysis, instances, said.reason, variant, said.title)
@@ -213,8 +260,9 @@ def _write_notes(
     note: Workitem,
     said: RejectionNote,
     some: Collection[WrittenResult],
+    wishes: Mapping[str, JSONValues],
 ) -> set[str]:
-    """One note for each variant among `some` objects of the result.
+    """One note for each variant among `some` objects of the result; `wishes` are by variant.
 
     Gives the variants of which there is a note: not every kind of object can be taken back.
     """
@@ -230,7 +278,7 @@ def _write_notes(
     told = set()
     lost: dict[str, str] = {}
     for variant, results in written.items():
-        for document in _notes(flow, analysis, results, said, lost):
+        for document in _notes(flow, analysis, results, said, lost, wishes[variant]):
             flow.workitems.keep(note.id, document, variant)
             told.add(variant)
     for kind, place in lost.items():

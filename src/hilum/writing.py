@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from hilum.config.fields import JSONValues
 from hilum.config.kinds import DestinationSettings, Encoding, Regions
 from hilum.config.site import Site
 from hilum.inbox.room import with_room
@@ -20,14 +21,15 @@ from hilum.records.states import EventKind
 from hilum.summary import Summary
 from hilum.workitems import Workitems
 
-Wanted = tuple[tuple[str, ...], Encoding, Regions]  # the kinds of objects, and how they are written
+# the kinds of objects, and how they are written
+Wanted = tuple[tuple[str, ...], Encoding, Regions, JSONValues]
 
 log = logging.getLogger(__name__)
 
 
 def wanted_by(settings: DestinationSettings) -> Wanted:
     """What a destination receives."""
-    return settings.objects, settings.segmentation, settings.regions
+    return settings.objects, settings.segmentation, settings.regions, settings.wishes
 
 
 def recipients_of(

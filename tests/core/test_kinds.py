@@ -32,9 +32,9 @@ from hilum.testing import analysis_of, write_series
 from hilum_lab.package import write_package
 
 OURS = {
-    DESTINATIONS: ("dicomweb", "dimse", "folder"),
+    DESTINATIONS: ("dicomweb", "dimse", "folder", "mllp"),
     SOURCES: ("dicomweb", "orthanc"),
-    OBJECTS: ("own", "pdf", "sc", "seg", "sr"),
+    OBJECTS: ("oru", "own", "pdf", "sc", "seg", "sr"),
     HOSTS: ("child", "container"),
     FORMATS: ("environment", "mercure", "monai-map"),
     NOTIFIERS: ("email", "webhook"),

@@ -28,7 +28,7 @@ class Numbers:
     def write(self, writing):
         return [writing.regions.encode()]
 
-    def write_withdrawal(self, analysis, identities, reason):
+    def write_withdrawal(self, writing, identities, reason):
         return " ".join(identities).encode()
 """
 

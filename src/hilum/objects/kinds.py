@@ -10,7 +10,10 @@ from typing import Protocol, runtime_checkable
 
 from pydicom.dataset import Dataset
 
+from hilum.config.fields import JSONValues
 from hilum.config.kinds import Encoding, Regions
+from hilum.errors import ConfigurationError
+from hilum.kinds import OBJECTS
 from hilum.objects.analysis import Analysis
 from hilum.objects.report import Report
 
@@ -20,13 +23,15 @@ class Writing:
     """What is to be written, and how a destination wants it.
 
     `written` holds the objects of this analysis that were written before, by kind: those an object
-    may refer to. A destination that does not receive a kind has none of it there.
+    may refer to. A destination that does not receive a kind has none of it there. `wishes` are the
+    further settings of the destination that its objects are written by.
     """
 
     analysis: Analysis
     segmentation: Encoding = "auto"
     regions: Regions = "outlines"
     written: Mapping[str, Sequence[Dataset | bytes]] = field(default_factory=dict)
+    wishes: JSONValues = field(default_factory=dict)
 
     @cached_property
     def report(self) -> Report:
@@ -71,5 +76,17 @@ class ResultObject(Protocol):
 class Withdrawable(Protocol):
     """A kind, other than DICOM, whose objects can be taken back where they were sent."""
 
-    def write_withdrawal(self, analysis: Analysis, identities: Sequence[str], reason: str) -> bytes:
+    def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
         """What takes back the objects with those identities; `reason` is what a person says."""
+
+
+def takes_the_place(kind: str) -> bool:
+    """Whether a later object of `kind` takes the place of an earlier one where it is sent.
+
+    A class says so by `takes_the_place = True`: both are of one module and one study. Then nothing
+    has to be taken back of a result that a newer one has replaced.
+    """
+    try:
+        return bool(getattr(OBJECTS.load(kind), "takes_the_place", False))
+    except ConfigurationError:  # its package is no longer installed, or does not load
+        return False
