@@ -98,7 +98,7 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     flow.records.deliveries.cancel(item, "the result is taken back")
     there = [_standing_at(flow, item, delivery) for delivery in deliveries]
     if not any(there):
-        flow.records.workitems.withdraw_here(item, "taken back where nothing of it stands")
+        flow.records.workitems.withdraw_here(item, _why_no_note(flow, item))
         return _told(flow, item)
     note = _note_of(item, withdrawal_uid(item.id), said)
     wishes = {
@@ -211,7 +211,7 @@ def _told(flow: Flow, item: Workitem) -> RequestAnswer:
         for d in flow.records.deliveries.of_workitem(item.id)
     }
     if not any(there.values()):
-        return RequestAnswer(True, "withdrawn; none of it was sent, so no archive needs a note")
+        return RequestAnswer(True, f"withdrawn; {_why_no_note(flow, item)}: nobody needs a note")
     told = sorted(notes)
     text = f"withdrawn; a note goes to {', '.join(told) or 'nobody'}"
     lefts = []
@@ -223,6 +223,13 @@ def _told(flow: Flow, item: Workitem) -> RequestAnswer:
     text += waiting_for(flow.records, told)
     rest = "; ".join(filter(None, lefts))
     return RequestAnswer(True, f"{text}; {rest}" if rest else text, rest)
+
+
+def _why_no_note(flow: Flow, item: Workitem) -> str:
+    deliveries = flow.records.deliveries.of_workitem(item.id)
+    if any(_arrived_at(flow, delivery) for delivery in deliveries):
+        return "a newer result stands wherever it was sent"
+    return "none of it was sent"
 
 
 def _left(kinds: Collection[str], destination: str) -> str:

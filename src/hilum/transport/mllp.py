@@ -12,12 +12,42 @@ from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.transport.tls import client_context, problem_of_tls
 
 START, END = b"\x0b", b"\x1c\r"
-LARGEST_ANSWER = 1 << 20  # bytes
+LARGEST = 1 << 20  # bytes of a message that is received
 PIECE = 1 << 16  # bytes that are read at once
 
 
 class NoAnswer(Exception):  # noqa: N818 - it says what happened
     """A message was sent, and no answer to it came; the text says why."""
+
+
+class Frames:
+    """Finds the messages in what comes on a connection; what stands between them is left out."""
+
+    def __init__(self) -> None:
+        self._bytes = b""
+
+    def add(self, piece: bytes) -> None:
+        """Take what came next."""
+        self._bytes += piece
+
+    def next(self) -> bytes | None:
+        """The next whole message, None as long as there is none."""
+        begin = self._bytes.find(START)
+        self._bytes = self._bytes[begin:] if begin >= 0 else b""
+        end = self._bytes.find(END)
+        if end < 0:
+            return None
+        found, self._bytes = self._bytes[1:end], self._bytes[end + len(END) :]
+        return found
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a part of a message has come."""
+        return bool(self._bytes)
+
+    @property
+    def is_too_large(self) -> bool:
+        return len(self._bytes) > LARGEST
 
 
 class MllpClient:
@@ -30,7 +60,7 @@ class MllpClient:
     def __init__(self, name: str, host: str, port: int, tls: Tls | None, seconds: float) -> None:
         self._name = f"{name} at {host}:{port}"
         self._seconds = seconds
-        self._buffer = b""
+        self._frames = Frames()
         context = client_context(tls) if tls else None
         try:
             plain = socket.create_connection((host, port), seconds)
@@ -74,16 +104,11 @@ class MllpClient:
 
         What stands outside a frame is left out. Raises `NoAnswer`.
         """
-        while True:
-            begin = self._buffer.find(START)
-            self._buffer = self._buffer[begin:] if begin >= 0 else b""
-            end = self._buffer.find(END)
-            if end >= 0:
-                found, self._buffer = self._buffer[1:end], self._buffer[end + len(END) :]
-                return found
-            if len(self._buffer) > LARGEST_ANSWER:
-                raise NoAnswer(f"its answer is larger than {LARGEST_ANSWER >> 20} MiB")
-            self._buffer += self._piece(deadline)
+        while (found := self._frames.next()) is None:
+            if self._frames.is_too_large:
+                raise NoAnswer(f"its answer is larger than {LARGEST >> 20} MiB")
+            self._frames.add(self._piece(deadline))
+        return found
 
     def _piece(self, deadline: float) -> bytes:
         left = deadline - time.monotonic()
