@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from hilum.config.fields import Settings
+from hilum.config.fields import Port, Settings
+from hilum.config.kinds import End, check_tls
+from hilum.config.tls import Tls
 
 STUDY = "{study_uid}"  # what stands for the Study Instance UID in a link
 
@@ -15,6 +17,22 @@ def _link(value: str) -> str:
     if value and (not value.startswith(("https://", "http://")) or STUDY not in value):
         raise ValueError(f"an address with {STUDY} where the UID of the study belongs")
     return value
+
+
+class MessageReceiver(End):
+    """A program that takes HL7 messages."""
+
+    host: str = Field("127.0.0.1", description="Address of the receiver.")
+    port: Port = Field(2575, description="Its port.")
+    tls: Tls | None = Field(
+        None,
+        description="Encryption by TLS, whom we trust, and our certificate; without it messages "
+        "are sent in plain.",
+    )
+
+    def check(self) -> None:
+        super().check()
+        check_tls(self.name, self.tls)
 
 
 class Dialect(Settings):

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from hilum.answers import Acceptance, Answer, Checked, Evidence, Shown
-from hilum.config.fields import Port
-from hilum.config.hl7 import Dialect
-from hilum.config.kinds import DestinationSettings, ObjectName, check_tls
-from hilum.config.tls import Tls
+from hilum.config.hl7 import Dialect, MessageReceiver
+from hilum.config.kinds import DestinationSettings, ObjectName
 from hilum.destinations import CALL_SECONDS, is_answered, tried
 from hilum.errors import DeliveryDelayed, DeliveryRefused, MessageError
 from hilum.results import Result
@@ -30,7 +28,7 @@ MOST_ERRORS = 8  # times that a message is sent to a receiver that answers with 
 OTHER_ANSWER = "it answers another message: MSA-2 has to be the MSH-10 of what it was sent"
 
 
-class MllpDestinationSettings(Dialect, DestinationSettings):
+class MllpDestinationSettings(Dialect, MessageReceiver, DestinationSettings):
     """A system that takes HL7 messages, such as the one that reports are written in."""
 
     shaping: ClassVar[tuple[str, ...]] = tuple(Dialect.model_fields)
@@ -44,17 +42,6 @@ class MllpDestinationSettings(Dialect, DestinationSettings):
     objects: tuple[ObjectName, ...] = Field(
         ("oru",), description="Result objects that this destination receives."
     )
-    host: str = Field("127.0.0.1", description="Address of the receiver.")
-    port: Port = Field(2575, description="Its port.")
-    tls: Tls | None = Field(
-        None,
-        description="Encryption by TLS, whom we trust, and our certificate; without it messages "
-        "are sent in plain.",
-    )
-
-    def check(self) -> None:
-        super().check()
-        check_tls(self.name, self.tls)
 
 
 class MllpDestination:
