@@ -1,6 +1,6 @@
 """Many studies on record, as a hospital has them after years: for the benches that read them.
 
-    python bench/many_studies.py --database URL [--studies 100000] [--events 50]
+    python bench/many_studies.py --keep FOLDER [--studies 100000] [--events 50]
 
 Every study has a workitem that ran, with five verdicts, four results, a delivery and as many events
 as are asked for, and one that was not applicable. Two in a hundred wait for a person. Names,
@@ -11,9 +11,10 @@ import argparse
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -40,6 +41,21 @@ SYLLABLES = ("ba", "de", "fi", "gro", "hü", "jan", "ke", "lo", "mül", "ne", "s
 DESCRIPTIONS = ("Brain MR", "MR Schädel nativ", "Head routine", "Thorax p.a.", "Neuro dementia")
 FIRST_DAY = date(2016, 1, 1)
 DAYS = 3650
+YEARS, DAY = 4, 86400.0  # over which the studies came, and its seconds
+# made by the database: millions of them one by one would take long
+RUN_EVENT = """
+    INSERT INTO event (at, study_uid, workitem_id, kind, text)
+    SELECT last_at - :before, study_uid, study_uid || '.1', :kind, 'hippocampal-volume 1.0'
+    FROM study WHERE study_uid BETWEEN :first AND :last ORDER BY study_uid
+"""
+FURTHER_EVENTS = """
+    INSERT INTO event (at, study_uid, workitem_id, kind, text)
+    WITH RECURSIVE counted (number) AS
+        (SELECT 1 UNION ALL SELECT number + 1 FROM counted WHERE number < :number)
+    SELECT last_at, study_uid, '', :kind, 'rejected T1 number ' || number || ': it is too thick'
+    FROM study CROSS JOIN counted
+    WHERE study_uid BETWEEN :first AND :last AND number <= :number ORDER BY study_uid, number
+"""
 REASONS = (
     "forms no volume: 3 slices are missing inside",
     "112 of 120 images the series is to have, after 60 s of silence",
@@ -48,42 +64,45 @@ REASONS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--database", required=True, help="SQLAlchemy URL of an empty database")
-    parser.add_argument("--studies", type=int, default=STUDIES)
-    parser.add_argument("--events", type=int, default=EVENTS, help="of each study")
-    options = parser.parse_args()
-    records = Records(options.database)
-    began = time.perf_counter()
-    fill(records, options.studies, options.events)
-    records.close()
-    print(f"{options.studies} studies in {time.perf_counter() - began:.0f} s")
+    with many_studies(options_of(__doc__)) as (records, _):
+        print(f"{records.studies.count()} studies are on record")
 
 
-@contextmanager
-def many_studies(about: str) -> Iterator[tuple[Records, Path]]:
-    """The records that a bench is asked for on its command line, and a folder; filled if empty."""
+def options_of(about: str) -> argparse.Namespace:
+    """What a bench is asked for on its command line."""
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--studies", type=int, default=STUDIES)
     parser.add_argument("--events", type=int, default=EVENTS, help="of each study")
     parser.add_argument("--database", default="", help="SQLAlchemy URL; filled if it is empty")
-    options = parser.parse_args()
-    with TemporaryDirectory() as name:
-        records = Records(options.database or f"sqlite:///{name}/hilum.db")
+    parser.add_argument("--keep", type=Path, help="data folder to fill if it is empty, and to keep")
+    parser.add_argument("--plans", action="store_true", help="tell which tables are read whole")
+    return parser.parse_args()
+
+
+@contextmanager
+def many_studies(options: argparse.Namespace) -> Iterator[tuple[Records, Path]]:
+    """Those records, filled if they are empty, and their data folder."""
+    with ExitStack() as stack:
+        folder = options.keep or Path(stack.enter_context(TemporaryDirectory()))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        records = Records(options.database or f"sqlite:///{folder}/hilum.db")
+        stack.callback(records.close)
         if not records.studies.count():
+            began = time.perf_counter()
             fill(records, options.studies, options.events)
-        yield records, Path(name)
-        records.close()
+            print(f"filled in {time.perf_counter() - began:.0f} s")
+        yield records, folder
 
 
 def fill(records: Records, studies: int, events: int) -> None:
-    """Put so many studies on record, the last one last."""
+    """Put so many studies on record, spread over some years until now, the last one last."""
     choose = random.Random(14)
+    pause, begin = YEARS * 365 * DAY / studies, time.time() - YEARS * 365 * DAY
     for start in range(0, studies, BATCH):
         rows: dict[sa.Table, list[Any]] = {table: [] for table in tables.metadata.sorted_tables}
         for number in range(start, min(start + BATCH, studies)):
-            add(rows, number, float(number), events, choose)
-        records.database.transact(lambda c, rows=rows: write(c, rows))  # type: ignore[misc]
+            add(rows, number, begin + (number + 1) * pause, choose)
+        records.database.transact(partial(write, rows=rows, events=events))
     if records.database.engine.dialect.name == "postgresql":  # as it does by itself
         records.database.transact(lambda c: c.exec_driver_sql("ANALYZE"))
 
@@ -102,15 +121,19 @@ def identifiers(choose: random.Random) -> StudyIdentifiers:
     )
 
 
-def write(connection: sa.Connection, rows: dict[sa.Table, list[Any]]) -> None:
+def write(connection: sa.Connection, rows: dict[sa.Table, list[Any]], events: int) -> None:
     for table, values in rows.items():
         if values:
             connection.execute(table.insert(), to_jsonable_python(values))
+    uids = [study.study_uid for study in rows[tables.study]]
+    among = {"first": min(uids), "last": max(uids)}
+    for kind, before in ((EventKind.RUNNING, 40), (EventKind.ANALYSED, 35)):
+        connection.execute(sa.text(RUN_EVENT), {"kind": kind.value, "before": before, **among})
+    further = {"kind": EventKind.SERIES.value, "number": events - 2}
+    connection.execute(sa.text(FURTHER_EVENTS), {**further, **among})
 
 
-def add(
-    rows: dict[sa.Table, list[Any]], number: int, at: float, events: int, choose: random.Random
-) -> None:
+def add(rows: dict[sa.Table, list[Any]], number: int, at: float, choose: random.Random) -> None:
     """All that is on record of one study."""
     uid = f"1.2.826.0.1.3680043.8.498.{number:020d}"
     rows[tables.study].append(Study(uid, uid[-40:], 200, 200, at - 60, at))
@@ -133,7 +156,7 @@ def add(
         rule_key="hippocampus",
         state=state,
         reason=choose.choice(REASONS) if waits else "verified in pacs",
-        created=at,
+        created=at - 45,
         inputs={"series": tuple(f"{n:064x}.dcm" for n in range(160))},
         siblings=(f"{0:064x}.dcm",),
         verdicts=verdicts,
@@ -149,11 +172,10 @@ def add(
         )
         for kind in KINDS
     ]
-    verified = Delivery(run.id, "pacs", "all", False, DeliveryState.VERIFIED, at, verified_at=at)
+    verified = Delivery(
+        run.id, "pacs", "all", False, DeliveryState.VERIFIED, at, verified_at=at + 20
+    )
     rows[tables.delivery].append(verified)
-    rows[tables.event] += [
-        {"at": at, "study_uid": uid, "workitem_id": "", "kind": EventKind.SERIES, "text": "a line"}
-    ] * events
     facts = listing.StudyFacts(True, False, False, [run, not_applicable], [verified])
     line = {"study_uid": uid, "last_at": at, "removed": False}
     line |= listing.columns_of_standing(listing.standing_of(facts))

@@ -1,8 +1,9 @@
 """What one page of the lists of studies costs when many are on record: ms, processor time, queries.
 
-    python bench/study_list.py [--studies 100000] [--events 50] [--database postgresql+psycopg://...]
+    python bench/study_list.py [--studies 100000] [--events 50] [--keep FOLDER]
 
-The studies are those of many_studies.py. Of five times the smallest counts.
+The studies are those of many_studies.py; `--database URL` has them on PostgreSQL. Of five times the
+smallest counts.
 """
 
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from many_studies import many_studies
+from many_studies import many_studies, options_of
 
 from hilum.alarms import alarms_now
 from hilum.config import parse
@@ -40,7 +41,7 @@ SEARCHES = {
 
 
 def main() -> None:
-    with many_studies(__doc__) as (records, folder):
+    with many_studies(options_of(__doc__)) as (records, folder):
         show(records, site_in(folder))
         search(records)
 

@@ -1,6 +1,6 @@
 """What open consoles cost the gateway: its processor time for the same load with none and with ten.
 
-    python bench/ten_consoles.py [--consoles 10] [--studies 60] [--rounds 3]
+    python bench/ten_consoles.py [--consoles 10] [--studies 20] [--rounds 3]
 
 Studies of ten images come one after the other; none fits a module, so the gateway takes in, decides
 and tells, and no worker disturbs the measurement. A console is what an open page Now does: it hears
@@ -41,7 +41,7 @@ PHASES = ("no console", "open consoles", "no console again")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--consoles", type=int, default=10)
-    parser.add_argument("--studies", type=int, default=60, help="in each phase")
+    parser.add_argument("--studies", type=int, default=20, help="in each phase")
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     used: dict[str, list[float]] = {phase: [] for phase in PHASES}
@@ -56,6 +56,7 @@ def main() -> None:
                 with open_consoles(site, count) as shown:
                     used[phase].append(gateway_seconds(pid, partial(send, site, folders)))
                 pages += len(shown)
+                print(f"round {number + 1}, {phase}: {used[phase][-1]:.2f} s", flush=True)
     for phase, seconds in used.items():
         median = 1000 * statistics.median(seconds) / options.studies
         each = ", ".join(f"{1000 * one / options.studies:.1f}" for one in seconds)

@@ -149,7 +149,7 @@ class Reader:
     def open_study(self, url: str) -> list[str]:
         """Open a study, wait for its first image; return the descriptions of its series."""
         self.page.goto(url)
-        self.page.wait_for_function(HAS_PIXELS)
+        self._until(HAS_PIXELS)
         confirm = self.page.locator("[data-cy=confirm-and-hide-button]")
         if confirm.count():
             confirm.click()
@@ -161,11 +161,11 @@ class Reader:
         shown = f"({SHOWN_SERIES})().includes({description!r})"
         with suppress(PlaywrightTimeout):  # OHIF loses a click while it draws its list anew
             self._open(description)
-            self.page.wait_for_function(shown, timeout=1000 * PATIENCE / 8)
+            self._until(shown, PATIENCE / 8)
         if not self.page.evaluate(shown):
             self._open(description)
-        self.page.wait_for_function(shown)
-        self.page.wait_for_function(HAS_PIXELS)
+        self._until(shown)
+        self._until(HAS_PIXELS)
         self.page.wait_for_timeout(500)  # drawing follows loading
 
     def show_nothing(self, description: str) -> None:
@@ -251,6 +251,10 @@ class Reader:
         """Save the whole page as PNG."""
         self.page.screenshot(path=path)
         return path
+
+    def _until(self, true: str, seconds: float = PATIENCE) -> None:
+        """Wait for what a script says. It is not asked at each frame, which would draw them all."""
+        self.page.wait_for_function(true, timeout=1000 * seconds, polling=100)
 
     def _thumbnails(self) -> Locator:
         return self.page.locator("[data-cy^=study-browser-thumbnail]")

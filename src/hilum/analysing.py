@@ -6,6 +6,7 @@ from dataclasses import replace
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.flow import Flow
+from hilum.pausing import waiting_with
 from hilum.records.models import Request, Wish, Workitem
 from hilum.records.states import ENDED, WorkitemState
 from hilum.rerunning import NO_IMAGES, run_again
@@ -65,6 +66,8 @@ def _run(flow: Flow, arrival: Arrival, rule: Rule, asked: Request) -> RequestAns
 def _start(flow: Flow, arrival: Arrival, run: Run, item: Workitem) -> RequestAnswer:
     """Have a workitem analysed, or the one on record repeated that ended without a result."""
     known = flow.records.workitems.get(item.id)
+    if known is None and (lack := flow.composition.lack(item.module, item.used)):
+        return _no(lack)
     if known is None:
         flow.schedule(item.rule, arrival, run, item)
         return _begun(flow, flow.records.workitems.one(item.id))
@@ -86,7 +89,8 @@ def _unfit(decision: Hold | NotApplicable) -> str:
 def _begun(flow: Flow, item: Workitem) -> RequestAnswer:
     places = ", ".join(item.rule.send_to)
     where = f"its result goes to {places}" if places else "its result stays here"
-    return RequestAnswer(True, f"{item.module} analyses it as workitem {item.id}; {where}")
+    text = f"{item.module} analyses it as workitem {item.id}; {where}"
+    return RequestAnswer(True, text + waiting_with(flow.records, item.module))
 
 
 def analyse_short(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:

@@ -10,12 +10,17 @@ from contextlib import closing
 from hilum.comparison.norms import Norms
 from hilum.config.kinds import check_tls
 from hilum.config.site import Site
-from hilum.errors import ConfigurationError
+from hilum.errors import ConfigurationError, HilumError
+from hilum.hosts import by_itself, kind_of, usual
+from hilum.hosts.container.card import ContainerModule
+from hilum.hosts.container.program import Containers
 from hilum.hosts.reaching import is_ours
 from hilum.hosts.walls import in_words, standing
 from hilum.module import (
+    Module,
     discover,
     facts_of,
+    findings_for,
     installed_modules,
     parameters_of,
     require_resources,
@@ -39,12 +44,25 @@ def check_rules(site: Site) -> None:
         if name not in modules:
             why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
             raise ConfigurationError(f"{place}: module {name!r}: {why}")
+    hosts = {settings.module for settings in site.host}
     for rule in site.rule:
         try:
+            if rule.module not in hosts:
+                by_itself(kind_of(modules[rule.module]), rule.module)
             parameters_of(modules[rule.module], rule.parameters)
             require_resources(modules[rule.module], site.worker.memory_mb, site.worker.threads)
+            _require_givers(modules[rule.module], site)
         except ConfigurationError as error:
             raise ConfigurationError(f"rule: module {rule.module!r}: {error}") from error
+
+
+def _require_givers(module: type[Module], site: Site) -> None:
+    """Raise `ConfigurationError` if no rule runs what `module` needs findings of."""
+    run = {rule.module for rule in site.rule}
+    for given in findings_for(module).values():
+        if not given.optional and given.module not in run:
+            text = f"it needs what {given.module!r} finds: add a [[rule]] with that module"
+            raise ConfigurationError(text)
 
 
 def check_norms(site: Site) -> None:
@@ -90,6 +108,21 @@ def check_walls(site: Site) -> None:
     log.warning(in_words(missing))
 
 
+def check_containers(site: Site) -> None:
+    """Raise `ConfigurationError` if podman, or the image of a rule's module, is not here."""
+    chosen = {settings.module: settings for settings in site.host}
+    installed = installed_modules(site.models)
+    for name in dict.fromkeys(rule.module for rule in site.rule):
+        module = installed.get(name)
+        if module is None or not issubclass(module, ContainerModule):
+            continue
+        settings = chosen.get(name) or usual(name, site.models)
+        try:
+            Containers(getattr(settings, "program", "")).require(module.described.image)
+        except HilumError as error:
+            raise ConfigurationError(f"rule: module {name!r}: {error}") from error
+
+
 ENCRYPT = (
     "console.host: beyond this machine, passwords and patient data would cross the network in the "
     "clear: set console.tls, or console.behind_proxy = true where a reverse proxy encrypts"
@@ -121,6 +154,8 @@ def check_ends(site: Site) -> None:
         end.check()
     for notifier in site.notify:
         notifier.check()
+    for host in site.host:
+        host.check()
     for collector in site.audit.syslog:
         check_tls(collector.name, collector.tls)
     for route in site.route:
@@ -134,19 +169,26 @@ def check_ends(site: Site) -> None:
 CHECKS: dict[str, Callable[[Site], None]] = {
     "rules and modules": check_rules,
     "walls around modules": check_walls,
+    "containers": check_containers,
     "norms": check_norms,
     "console": check_console,
-    "archives, notifiers and certificates": check_ends,
+    "archives, hosts, notifiers and certificates": check_ends,
 }
 
 
 def check_for(site: Site, *, has_console: bool) -> None:
     """Raise `ConfigurationError` for the first thing that cannot be used; nothing is connected.
 
-    A service without the console does not look at its settings.
+    A service without the console does not look at its settings. That a container cannot run is a
+    warning: only its studies have no result, and all others must not wait for it.
     """
     for check in CHECKS.values():
-        if has_console or check is not check_console:
+        if check is check_containers:
+            try:
+                check(site)
+            except ConfigurationError as error:
+                log.warning("%s", error)
+        elif has_console or check is not check_console:
             check(site)
 
 

@@ -157,6 +157,22 @@ def label_volume(what: str, value: object) -> Volume:
     return value if array.dtype == needed_type else value.with_array(array.astype(needed_type))
 
 
+def number_volume(what: str, value: object) -> Volume:
+    """Finite numbers in a volume (slices, rows, columns), as float32."""
+    if not isinstance(value, Volume):
+        needed = "a Volume: series.volume().with_array(values)"
+        raise FindingError(f"{what} are {_kind(value)}, not {needed}")
+    array = value.array
+    if array.ndim != 3 or array.dtype.kind not in "iuf" or not array.size:
+        shape = f"{array.dtype} {array.shape}"
+        raise FindingError(f"{what} are {shape}, not numbers (slices, rows, columns)")
+    if not np.isfinite(array).all():
+        raise FindingError(f"{what} are not all finite: put 0 where there is no value")
+    if max(-float(array.min()), float(array.max())) > float(np.finfo(np.float32).max):
+        raise FindingError(f"{what} are too large for float32")
+    return value if array.dtype == np.float32 else value.with_array(array.astype(np.float32))
+
+
 def map_values(what: str, value: object) -> np.ndarray:
     """float32 (rows, columns), from 0 to 1."""
     if not isinstance(value, np.ndarray) or value.ndim != 2 or value.dtype != np.float32:

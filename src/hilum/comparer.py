@@ -1,10 +1,10 @@
 """Compares images in a short-lived process of its own: their pixels may be hostile."""
 
-import multiprocessing
 import resource
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,13 @@ from hilum.config.site import Worker
 from hilum.dicom.sameness import difference
 from hilum.errors import DicomError, MachineError
 from hilum.logs import silence_libraries
-from hilum.process import children_deaf_to_ctrl_c, die_with_parent
+from hilum.process import (
+    children_deaf_to_ctrl_c,
+    data_bytes,
+    die_with_parent,
+    fork_server,
+    tie_to,
+)
 
 UNREADABLE = "it cannot be compared"
 LATER = "the machine had too little memory to compare it"  # which says nothing of the images
@@ -33,8 +39,9 @@ class Comparer:
     def __init__(self, settings: Worker) -> None:
         self._settings = settings
         self._waiting: list[FilePair] = []
-        self._process: multiprocessing.process.BaseProcess | None = None
+        self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
+        self._tie: Connection | None = None  # it ends with us, and the process with it
         self._deadline = 0.0
 
     @property
@@ -44,18 +51,18 @@ class Comparer:
     def start(self, pairs: Sequence[FilePair]) -> None:
         """Begin with `pairs`; not before the ones before are done."""
         assert not self.is_busy
-        context = multiprocessing.get_context("spawn")
+        context = fork_server(__name__, shared=True)
         self._pipe, theirs = context.Pipe(duplex=False)
+        tie, self._tie = context.Pipe(duplex=False)
         self._waiting = list(pairs)
         self._process = context.Process(
             target=_compare,
-            args=(self._waiting, theirs, self._settings.memory_mb),
-            name="compare",
-            daemon=True,  # it ends with us
+            args=(self._waiting, theirs, tie, self._settings.memory_mb),
+            name="hilum compare",
+            daemon=True,
         )
-        with children_deaf_to_ctrl_c():
+        with theirs, tie, children_deaf_to_ctrl_c():
             self._process.start()
-        theirs.close()
         self._deadline = time.monotonic() + self._settings.timeout_seconds
 
     def results(self) -> list[tuple[FilePair, str]]:
@@ -87,16 +94,18 @@ class Comparer:
         if self._process is not None:
             self._process.kill()
             self._process.join()
-        if self._pipe is not None:
-            self._pipe.close()
-        self._process, self._pipe, self._waiting = None, None, []
+        for end in filter(None, (self._pipe, self._tie)):
+            end.close()
+        self._process, self._pipe, self._tie, self._waiting = None, None, None, []
 
 
-def _compare(pairs: Sequence[FilePair], pipe: Connection, memory_mb: int) -> None:
+def _compare(pairs: Sequence[FilePair], pipe: Connection, tie: Connection, memory_mb: int) -> None:
     """Run as the child: send a word for each pair."""
     die_with_parent()
+    tie_to(tie.fileno())
     silence_libraries()
-    resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
+    memory = data_bytes() + (memory_mb << 20)  # what is loaded now is not counted
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     for pair in pairs:
         try:
             pipe.send_bytes(difference(pair.old, pair.new).encode()[:LONGEST])

@@ -13,6 +13,7 @@
     |   +-- FindingError        what it found cannot be written; the text says which and why
     |   +-- ModuleCrashed       its process died or was killed
     |   +-- ModuleCancelled     its result was no longer wanted
+    |   +-- ServerError         the server that computes it gave no answer that can be used
     +-- RecordsUnavailable      our database does not answer
     +-- BackupError             no backup was made
     +-- UploadError             nothing further of an upload is taken; see the cure
@@ -96,6 +97,10 @@ class ModuleCrashed(ModuleError):  # noqa: N818 - the word a log reader looks fo
 
 class ModuleCancelled(ModuleError):  # noqa: N818
     """The module was killed because its result is no longer wanted."""
+
+
+class ServerError(ModuleError):
+    """A server that computes a module gave no answer, or none that makes sense; see the text."""
 
 
 class RecordsUnavailable(HilumError):  # noqa: N818

@@ -11,7 +11,9 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 from hilum.config.site import Site
 from hilum.errors import (
@@ -29,7 +31,7 @@ from hilum.logs import going_on
 from hilum.records import Records
 from hilum.records.models import Request
 from hilum.records.states import EventKind
-from hilum.retrieving import Listed, ListingArchive, SendingArchive
+from hilum.retrieving import Listed, ListingArchive, RetrievableArchive, SendingArchive
 from hilum.searching import SearchedArchive, StudySearch
 from hilum.why.archives import Archive, archives_of
 from hilum.wording import counted, suggestion
@@ -133,9 +135,10 @@ class Fetch:
         with archive.opened() as opened:
             study_uid: str = asked.study_uid or self._searched(archive.name, opened, asked)
             self._records.requests.note_study(asked.id, study_uid)
-            if isinstance(opened, ListingArchive):
-                return self._taken(archive.name, opened, study_uid, asked)
-            return self._sent(archive.name, opened, study_uid, asked)
+            with way_of(opened) as way:
+                if isinstance(way, ListingArchive):
+                    return self._taken(archive.name, way, study_uid, asked)
+                return self._sent(archive.name, way, study_uid, asked)
 
     def _searched(self, name: str, opened: SearchedArchive, asked: Request) -> str:
         """The UID of the one study there with the accession number, or UID, that was asked for."""
@@ -233,3 +236,8 @@ class Fetch:
                 self._records.requests.note_progress(asked.id, text)
 
         return tell
+
+
+def way_of(opened: Any) -> AbstractContextManager[ListingArchive | SendingArchive]:
+    """How a study is fetched from an archive."""
+    return opened.retrieving() if isinstance(opened, RetrievableArchive) else nullcontext(opened)

@@ -31,12 +31,12 @@ from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections
 from hilum.engine import durable, exchange
 from hilum.errors import ModuleCancelled, ModuleError, where
-from hilum.findings import Findings, Refusal
-from hilum.hints import HintSender, Renewed, Written, gateway_address, wake_workers
+from hilum.findings import Findings, Refusal, Urgency
+from hilum.hints import HintSender, Ready, Written, gateway_address, wake_workers
 from hilum.hosts import Host, Job, host_of
 from hilum.inbox import Inbox
 from hilum.inbox.room import with_room
-from hilum.module import Module, facts_of, inputs_of
+from hilum.module import Module, facts_of, inputs_of, needs_of
 from hilum.outbox import Outbox
 from hilum.records import Records
 from hilum.records.models import Workitem
@@ -58,7 +58,7 @@ from hilum.writing import Wanted, Writer, recipients_of, wanted_by
 MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
-FOR_NOBODY: dict[str, Wanted] = {"": (STANDARD_OBJECTS, "auto", "outlines", {})}
+FOR_NOBODY: dict[str, Wanted] = {"": (STANDARD_OBJECTS, "binary", "outlines", {})}
 BY_A_PERSON = ", because a person asked for it"
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
@@ -102,8 +102,15 @@ class Flow(durable.Workflows):
         self.arrivals = Arrivals(self.inbox, records, self.own, clock)
         of_rules = frozenset(rule.key for rule in site.rule)
         self.workitems = Workitems(
-            records, self.inbox, site.data, self.facts, self.needs, clock, of_rules
+            records,
+            self.inbox,
+            site.data,
+            self.facts,
+            {name: needs_of(module) for name, module in modules.items()},
+            clock,
+            of_rules,
         )
+        self.composition = self.workitems.composition
         self.corrections = Corrections(site, records, self.inbox, self.workitems)
         self.writer = Writer(records, self.workitems, site.data)
         self.comparison = Comparison(site, records, self.workitems)
@@ -142,10 +149,11 @@ class Flow(durable.Workflows):
         rules = [rule for rule in self.site.rule if applies(rule, study)]
         now = self.clock()
         decisions = [decide(arrival, self.needs[rule.module], rule, now) for rule in rules]
-        waits = [decision for decision in decisions if isinstance(decision, Wait)]
+        in_turn = self.composition.in_turn(rules, decisions)
+        waits = [decision for _rule, decision in in_turn if isinstance(decision, Wait)]
         if len(waits) < len(rules) and self.arrivals.catch_up(arrival):
             return 0.0
-        for rule, decision in zip(rules, decisions, strict=True):
+        for rule, decision in in_turn:
             self.follow(decision, rule, arrival)
         arrival.reason, arrival.patience = "", 0.0
         if waits:
@@ -196,14 +204,18 @@ class Flow(durable.Workflows):
         if hold := self.corrections.objection(arrival, run.selection):
             self.note_not_run(rule, arrival, hold)
             return
+        if lack := self.composition.lack(item.module, item.used):
+            self.note_not_run(rule, arrival, NotApplicable(run.selection, lack))
+            return
         self.corrections.remember(item.id, arrival.study_uid, run.selection)
         caution = whose(run.selection, arrival.instances.values()).caution
         cautions = filter(None, (caution, *run.selection.lacks))
+        why = f"{self.composition.told(item)}{BY_A_PERSON if wanted else ''}"
         lines = [
             (EventKind.COMPLETE, run.reason),
             *_verdicts(run.selection),
             *((EventKind.IDENTITY, text) for text in cautions),
-            (EventKind.SCHEDULED, f"{item.module} {item.version}{BY_A_PERSON if wanted else ''}"),
+            (EventKind.SCHEDULED, f"{item.module} {item.version}{why}"),
         ]
         self.records.workitems.schedule(item, lines, not_run)
         self.launch(item)
@@ -211,9 +223,10 @@ class Flow(durable.Workflows):
     def launch(self, item: Workitem) -> None:
         """Hand a workitem to the workers; doing so again changes nothing while they have it.
 
-        It waits while a person has disabled its module. The sweep after that hands it over.
+        It waits while a person has disabled its module, and for findings of another one. The sweep
+        after that hands it over.
         """
-        if self.waits_for_module(item):
+        if self.waits(item):
             return
         launch = item.launch
         # Where the workflow is over and the workitem is not, the engine gave up.
@@ -296,7 +309,7 @@ class Flow(durable.Workflows):
         """
         if not self.is_wanted(workitem_id):
             return False
-        if self.waits_for_module(self.records.workitems.one(workitem_id)):
+        if self.waits(self.records.workitems.one(workitem_id)):
             return False  # the sweep hands it over again
         if self.is_renewed(workitem_id):
             return False
@@ -308,26 +321,38 @@ class Flow(durable.Workflows):
             return False
         return True
 
-    def waits_for_module(self, item: Workitem) -> bool:
-        """Whether a person has disabled its module before it began; what has begun is finished."""
-        is_new = item.state is WorkitemState.SCHEDULED
-        return is_new and self.records.pauses.get(PausedKind.MODULE, item.module) is not None
+    def waits(self, item: Workitem) -> bool:
+        """Whether a person has disabled its module before it began, or other findings are to come.
+
+        What has begun is finished.
+        """
+        if item.state is not WorkitemState.SCHEDULED:
+            return False
+        disabled = self.records.pauses.get(PausedKind.MODULE, item.module)
+        return disabled is not None or self.composition.waits(item)
 
     def is_renewed(self, workitem_id: str) -> bool:
         """Whether it waits for a module that was replaced: then today's gets a workitem instead.
 
         Hilum was upgraded, or a model exchanged, since it was scheduled. A result names its model,
-        so it cannot be that of another. The gateway hands the new workitem to the workers.
+        so it cannot be that of another. The same holds for findings of another module that it was
+        to be given: they are others now, or there are none. The gateway hands the new workitem to
+        the workers.
         """
         item = self.records.workitems.one(workitem_id)
-        if self.workitems.is_of_today(item):
+        used = self.composition.used_by(item)
+        is_of_today = self.workitems.is_of_today(item)
+        if is_of_today and used == item.used:
             return False
-        why = f"{item.module} {item.version} was replaced before it had analysed these images"
-        new = self.workitems.repeated(item, self.clock(), why)
+        what = f"{item.module} {item.version}" if not is_of_today else "a result that it was to use"
+        why = f"{what} was replaced before it had analysed these images"
+        if is_of_today and len(used) < len(item.used):
+            why = f"without {', '.join(sorted({*item.used} - {*used}))}: there is no such result"
+        new = self.workitems.repeated(item, self.clock(), why, used)
         self.records.corrections.repeat(item.id, new.id)
         lines = [(EventKind.SCHEDULED, f"{new.module} {new.version}: {why}")]
         self.records.workitems.schedule(new, lines)
-        self._hints.send(Renewed(new.id))
+        self._hints.send(Ready(new.id))
         self.is_wanted(workitem_id)
         return True
 
@@ -351,9 +376,12 @@ class Flow(durable.Workflows):
         self.records.workitems.set_state(workitem_id, WorkitemState.RUNNING, text)
         if self.ends_workers(item):
             return
+        if lack := self.composition.lack(item.module, item.used):
+            self.refuse(item, lack)
+            return
         self.records.workitems.forget_failure(workitem_id)
         folder = self.workitems.result_folder(workitem_id)
-        parts = self.workitems.parts(item)
+        parts = {**self.workitems.parts(item), **self.composition.parts(item)}
         job = Job(parts, folder, item.weights_sha256, item.rule.parameters)
         started = time.monotonic()
         try:
@@ -394,17 +422,34 @@ class Flow(durable.Workflows):
         found = exchange.load(self.workitems.result_folder(workitem_id))
         refused, told = found.refusal is not None, exchange.summary(found)
         images_to = recipients_of(self.site, self.records, item, refused, told)
+        urgent = bool(found.of(Urgency))
         destinations = self.site.destinations(tuple(images_to))
         variants = {d.variant: wanted_by(d) for d in destinations}
         written = self.writer.write(item, variants or FOR_NOBODY)
         owed = [
-            self.outbox.owed(workitem_id, d.name, d.variant, images_to[d.name])
+            self.outbox.owed(workitem_id, d.name, d.variant, images_to[d.name], urgent=urgent)
             for d in destinations
         ]
         text = f"results written: {', '.join(written)}"
         self.records.workitems.deliver(workitem_id, text, owed)
         self.outbox.settle(workitem_id)
         self._hints.send(Written())
+        if urgent:
+            self.hasten_others(item)
+        for other in self.composition.waiting_for(item):
+            self._hints.send(Ready(other.id))
+
+    def hasten_others(self, item: Workitem) -> None:
+        """Have what waits for a worker of the same study begin first: its result is urgent.
+
+        That is a few workitems, so those of other studies wait a little longer and not for ever.
+        """
+        for other in self.records.workitems.of_study(item.study_uid):
+            if other.state is WorkitemState.SCHEDULED:
+                first = durable.PRIORITIES["STAT"]
+                if self._engine.hasten(f"{other.id}.{other.launch}", first):
+                    text = f"begins first, because {item.module} calls the study urgent"
+                    self.records.events.add(item.study_uid, EventKind.SCHEDULED, text, other.id)
 
     # 4. Delivery, in the gateway: see outbox.py ---------------------------------------------------
 

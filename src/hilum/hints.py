@@ -105,8 +105,8 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Renewed:
-    """A worker has put the run `workitem` in the place of one whose module was replaced."""
+class Ready:
+    """The run `workitem` can begin: it replaces another, or what it waits for has come."""
 
     workitem: str
 
@@ -144,7 +144,7 @@ class Died:
 
 
 Arriving = Stored | Duplicate | Quarantined | Released | Aborted | Counted  # what a sender does
-Told = Written | Renewed | Committed | Updated | Asked | Resumed | Started | Died
+Told = Written | Ready | Committed | Updated | Asked | Resumed | Started | Died
 Hint = Arriving | Rejected | Told
 
 _READERS: dict[str, TypeAdapter[Any]] = {

@@ -7,7 +7,8 @@
 | `hilum.objects`      | a class that writes one kind of result object (`ResultObject`)      |
 | `hilum.hosts`        | a class with its settings that runs a module (`Host`)               |
 | `hilum.notifiers`    | a class with its settings that tells people of alarms (`Notifier`)  |
-| `hilum.formats`      | a class that makes a module of a folder in `models` (`with_model`)  |
+| `hilum.formats`      | a class that makes a module of a folder in `models` (`with_model`), |
+|                      | or, with `recipe`, of a folder that is given an environment         |
 
 An entry point has the name of the kind, as it stands in hilum.toml. A file is read when its kind
 is used, not before, so a package that does not load harms nobody who does not use it.
@@ -104,18 +105,28 @@ class Kinds:
 
     @property
     def _found(self) -> tuple[EntryPoint, ...]:
-        return _registered(self.group, tuple(sys.path))
+        return registered(self.group)
 
     @property
     def _points(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in reversed(self._found)}
 
 
+def registered(group: str) -> tuple[EntryPoint, ...]:
+    """The entry points of a group, by name; where packages use one name, ours comes first."""
+    return _registered(group, tuple(sys.path))
+
+
 @cache
-def _registered(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
-    """What is registered on `_path`, by name; where packages use one name, ours comes first."""
-    found = entry_points(group=group)
-    return tuple(sorted(found, key=lambda p: (p.name, _package(p) != OURS, _package(p))))
+def _registered(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    found = _every_point(path).select(group=group)
+    return tuple(sorted(found, key=lambda p: (p.name, p.module.partition(".")[0] != OURS, p.value)))
+
+
+@cache
+def _every_point(_path: tuple[str, ...]) -> Any:
+    """What all packages on `_path` register: to look through them takes its time."""
+    return entry_points()
 
 
 def _package(point: EntryPoint) -> str:

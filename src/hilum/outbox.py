@@ -96,8 +96,18 @@ class Outbox:
         self._stopping = True
         self.wake()
 
-    def owed(self, workitem_id: str, destination: str, variant: str, images: bool) -> Delivery:
-        """A new delivery: `destination` is to receive a variant of the results, and the images."""
+    def owed(
+        self,
+        workitem_id: str,
+        destination: str,
+        variant: str,
+        images: bool,
+        urgent: bool = False,
+    ) -> Delivery:
+        """A new delivery: `destination` is to receive a variant of the results, and the images.
+
+        One that is `urgent` goes before others.
+        """
         return Delivery(
             workitem_id,
             destination,
@@ -105,6 +115,7 @@ class Outbox:
             images=images,
             state=DeliveryState.WAITING,
             owed_at=self._clock(),
+            urgent=urgent,
         )
 
     def deliver_next(self, settings: DestinationSettings) -> float:

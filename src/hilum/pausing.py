@@ -131,6 +131,12 @@ def waiting_for(records: Records, destinations: Iterable[str]) -> str:
     return f"; {names} {'is' if len(paused) == 1 else 'are'} paused, so it waits" if paused else ""
 
 
+def waiting_with(records: Records, module: str) -> str:
+    """That `module` is disabled, as the end of a sentence; "" if it is not."""
+    disabled = records.pauses.of(PausedKind.MODULE)
+    return f"; {module} is disabled, so it waits" if module in disabled else ""
+
+
 def _word(kind: PausedKind) -> str:
     return "disabled" if kind is PausedKind.MODULE else "paused"
 

@@ -7,11 +7,16 @@ from hilum.answers import Acceptance
 from hilum.config.kinds import DestinationSettings
 from hilum.dicom import codes
 from hilum.flow import Flow
-from hilum.objects import takes_the_place
 from hilum.pausing import waiting_for
 from hilum.records.models import Delivery, Request, Workitem, WrittenResult
 from hilum.records.states import ENDED, TAKEN
-from hilum.withdrawing import PartialNote, RejectionNote, RequestAnswer, take_back_some
+from hilum.withdrawing import (
+    PartialNote,
+    RejectionNote,
+    RequestAnswer,
+    is_replaced_at,
+    take_back_some,
+)
 
 WHY = "The destination receives other objects of this result in its place."
 
@@ -29,13 +34,16 @@ class Rewritten:
 def release(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     """Deliver again what a destination refused, because a person has removed the cause.
 
+    Only what is parked at the destinations that `asked` names, if it names some.
     It goes out as the settings of the destination want it now. What the destination took of before
     and no longer wants is taken back there by a note.
     """
-    parked = flow.records.deliveries.parked_of(item.id)
+    wanted = asked.wish.destinations
+    all_parked = flow.records.deliveries.parked_of(item.id)
+    parked = [one for one in all_parked if not wanted or one.destination in wanted]
     defined = {destination.name: destination for destination in flow.site.destination}
     known = [delivery for delivery in parked if delivery.destination in defined]
-    if objection := _objection(flow, item, parked, known):
+    if objection := _objection(flow, item, parked, known, wanted):
         return _no(objection)
     rewritten = []
     for delivery in known:
@@ -50,14 +58,23 @@ def release(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
 
 
 def _objection(
-    flow: Flow, item: Workitem, parked: Sequence[Delivery], known: Sequence[Delivery]
+    flow: Flow,
+    item: Workitem,
+    parked: Sequence[Delivery],
+    known: Sequence[Delivery],
+    wanted: Sequence[str],
 ) -> str:
     """Why nothing of a workitem can go out; `known` are those of `parked` that have settings."""
     if not parked:
-        return f"it is {item.state}, and nothing of it is parked at a destination"
+        where = " or ".join(wanted) or "a destination"
+        return f"it is {item.state}, and nothing of it is parked at {where}"
     if replaced := replacement(flow, item):
         return f"{replaced} has replaced it"
-    return "" if known else "the settings do not define its destination; define it, then ask again"
+    if not known:
+        return "the settings do not define its destination; define it, then ask again"
+    if any(is_replaced_at(flow, delivery) for delivery in known):
+        return f"{item.superseded_by} has taken its place"
+    return ""
 
 
 def _released(
@@ -74,6 +91,7 @@ def _released(
     reason = f"released, goes to {said}"
     if not flow.records.workitems.release(item, destinations, reason, at, variants, notes):
         return _no(f"it is {item.state}")
+    flow.outbox.settle(item.id)  # what is parked elsewhere stays so
     flow.outbox.wake()
     waits = waiting_for(flow.records, destinations)
     return RequestAnswer(True, f"released; it goes to {said}{waits}")
@@ -114,7 +132,7 @@ def wanted_again(flow: Flow, delivery: Delivery, settings: DestinationSettings) 
     ours = results.of_workitem(delivery.workitem_id)
     rejected = (arrived(flow, delivery) & {result.identity for result in ours}) - now
     wanted = {r.identity for r in ours if r.variant == settings.variant}
-    if not rejected & wanted:
+    if settings.in_order or not rejected & wanted:
         return ""
     kinds = ", ".join(sorted({r.kind for r in ours if r.identity in rejected & wanted}))
     return (
@@ -131,8 +149,9 @@ def _rewrite(
     wanted = flow.records.results.of_variant(item.id, settings.variant)
     gone = arrived(flow, delivery) - {result.identity for result in wanted}
     before = flow.records.results.of_variant(item.id, delivery.variant)
-    replaced = {result.kind for result in wanted if takes_the_place(result.kind)}
-    dropped = [r for r in before if r.identity in gone and r.kind not in replaced]
+    # where a later object takes the place of an earlier one, nothing is left to be taken back
+    again = {result.kind for result in wanted} if settings.in_order else set()
+    dropped = [r for r in before if r.identity in gone and r.kind not in again]
     said = f"{settings.name} receives {_kinds(wanted)}, as its settings want it now"
     if not dropped:
         return Rewritten(delivery, settings.variant, said)

@@ -11,7 +11,7 @@ from hilum.records.states import ARRIVED, TAKEN, RequestAction, WorkitemKind, Wo
 from hilum.releasing import may_have_arrived, release
 from hilum.rerunning import rerun, retry
 from hilum.sending import send
-from hilum.withdrawing import RequestAnswer, withdraw
+from hilum.withdrawing import RequestAnswer, is_replaced_at, withdraw
 
 
 def obey(flow: Flow) -> None:
@@ -40,8 +40,11 @@ def _done(flow: Flow, asked: Request) -> RequestAnswer:
 def resend(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     """Ask a destination, which `asked` names, for what it once had; send again what it lacks."""
     deliveries = flow.records.deliveries.of_workitem(item.id)
-    if not any(d.destination == asked.reason and d.state in ARRIVED for d in deliveries):
+    arrived = [d for d in deliveries if d.destination == asked.reason and d.state in ARRIVED]
+    if not arrived:
         return RequestAnswer(False, f"not sent again: nothing of it has arrived at {asked.reason}")
+    if is_replaced_at(flow, arrived[0]):
+        return RequestAnswer(False, f"not sent again: {item.superseded_by} has taken its place")
     flow.workitems.require_files(item)
     reason = f"{asked.reason} is asked for it again, and receives what it lacks"
     if not flow.records.workitems.resend(item, asked.reason, reason, asked.at):

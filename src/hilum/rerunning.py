@@ -6,7 +6,7 @@ from hilum.assembly import Arrival, RuleDecision, Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.dicom.study import Study
 from hilum.flow import Flow
-from hilum.pausing import waiting_for
+from hilum.pausing import waiting_for, waiting_with
 from hilum.records.models import Request, Workitem
 from hilum.records.states import (
     UNFINISHED,
@@ -70,7 +70,12 @@ def run_again(flow: Flow, item: Workitem, at: float) -> RequestAnswer:
     if made.state is not WorkitemState.SCHEDULED:
         return RequestAnswer(False, f"not tried again: {made.id} is {made.state}")
     flow.launch(made)
-    return RequestAnswer(True, f"analysed again as workitem {made.id}")
+    return _again(flow, made)
+
+
+def _again(flow: Flow, made: Workitem) -> RequestAnswer:
+    waits = waiting_with(flow.records, made.module)
+    return RequestAnswer(True, f"analysed again as workitem {made.id}{waits}")
 
 
 def judge_anew(flow: Flow, item: Workitem) -> RequestAnswer:
@@ -89,7 +94,8 @@ def judge_anew(flow: Flow, item: Workitem) -> RequestAnswer:
     if item.rule_key not in {rule.key for rule in rules}:
         flow.records.workitems.remove(item.id)  # other rules have judged instead
     if new := sorted(_runs(flow, study_uid, module) - before):
-        return RequestAnswer(True, f"judged anew: analysed as workitem {', '.join(new)}")
+        text = f"judged anew: analysed as workitem {', '.join(new)}"
+        return RequestAnswer(True, text + waiting_with(flow.records, module))
     return _without_run(flow, item, decisions)
 
 
@@ -169,10 +175,10 @@ def _of_rule(
     if known is None:  # another patient, perhaps: the held workitem says what to do
         return _not_run(flow, arrival, rule, "")
     if known.id not in before:
-        return RequestAnswer(True, f"analysed again as workitem {known.id}")
+        return _again(flow, known)
     if known.state in (WorkitemState.FAILED, WorkitemState.CANCELLED):
         return run_again(flow, known, asked.at)
-    return _nothing_new(known)
+    return _nothing_new(flow, known)
 
 
 def _not_run(flow: Flow, arrival: Arrival, rule: Rule, reason: str) -> RequestAnswer:
@@ -182,10 +188,13 @@ def _not_run(flow: Flow, arrival: Arrival, rule: Rule, reason: str) -> RequestAn
     return RequestAnswer(False, f"not run again: {rule.module}: {text}")
 
 
-def _nothing_new(item: Workitem) -> RequestAnswer:
+def _nothing_new(flow: Flow, item: Workitem) -> RequestAnswer:
     """Why there is no second result of the same images, rule and module."""
     if item.state in UNFINISHED:
-        return RequestAnswer(True, f"workitem {item.id} analyses it: it is {item.state}")
+        waits = (
+            waiting_with(flow.records, item.module) if item.state is WorkitemState.SCHEDULED else ""
+        )
+        return RequestAnswer(True, f"workitem {item.id} analyses it: it is {item.state}{waits}")
     same = f"the same images, rule and module have given workitem {item.id[-8:]}"
     cures = {
         WorkitemState.PARKED: f"which is parked: `hilum release {item.id[-8:]}` sends it again",

@@ -54,7 +54,7 @@ def lacks(
     for number, delivery in enumerate(arrived):
         on_progress(f"asking {destination}", number, len(arrived))
         item = records.workitems.one(delivery.workitem_id)
-        if item.state in NOT_SENT_AGAIN:
+        if item.state in NOT_SENT_AGAIN or (settings.in_order and item.superseded_by):
             continue
         if lack := _lack(item, delivery, peer, workitems):
             yield lack

@@ -1,6 +1,7 @@
 """How one study is fetched from an archive: what kinds that can do so have."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -48,3 +49,11 @@ class SendingArchive(Protocol):
 
         `HilumError`, with the cure, if it does not.
         """
+
+
+@runtime_checkable
+class RetrievableArchive(Protocol):
+    """One whose settings say in which of these two ways it is fetched from."""
+
+    def retrieving(self) -> AbstractContextManager[ListingArchive | SendingArchive]:
+        """That way, open until all is fetched."""

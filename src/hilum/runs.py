@@ -10,19 +10,26 @@ from hilum.dicom.uids import derived_uid
 from hilum.module import ModuleFacts
 from hilum.routing import Selection
 
+NOTHING: Mapping[str, str] = {}
+
 
 def run_uid(
-    rule: Rule, module: ModuleFacts, inputs: Mapping[str, Iterable[Series]], taken_back: int = 0
+    rule: Rule,
+    module: ModuleFacts,
+    inputs: Mapping[str, Iterable[Series]],
+    taken_back: int = 0,
+    used: Mapping[str, str] = NOTHING,
 ) -> str:
     """The id of the run of `module` on `inputs`; the UIDs of all its results follow from it.
 
     It is made of the study and the images with their frames, of whose they are (every attribute of
     patient and study, so the issuer of the ID and the accession number, too), of the rule and its
-    parameters, of the module's name, version and weights, and of `taken_back`: how many earlier
-    results on exactly these were taken back before a person decided for them again. It holds no
-    clock and no order of arrival. So a result that has to be made once more, because what we
-    remember was lost, is the same one for every archive; and the result of a corrected patient
-    never has the UIDs of one that was withdrawn.
+    parameters, of the module's name, version and weights, of the runs of other modules whose
+    findings are `used`, and of `taken_back`: how many earlier results on exactly these were taken
+    back before a person decided for them again. It holds no clock and no order of arrival. So a
+    result that has to be made once more, because what we remember was lost, is the same one for
+    every archive; and the result of a corrected patient never has the UIDs of one that was
+    withdrawn.
 
     From an id follow that of the run which repeats a failed one (`repeated_uid`), that of the note
     which takes its result back (`withdrawal_uid`), and the SOP Instance UID of each object, by its
@@ -37,7 +44,8 @@ def run_uid(
         for image in sorted(image for one in chosen[name] for image in images_of(one))
     )
     studies = sorted({instance.study_uid for instance in instances})
-    return derived_uid("run", *studies, label_of(instances), *by, str(taken_back), *images)
+    given = [f"{name}: findings of {run}" for name, run in sorted(used.items())]
+    return derived_uid("run", *studies, label_of(instances), *by, str(taken_back), *images, *given)
 
 
 def files_of(selection: Selection) -> dict[str, tuple[str, ...]]:
@@ -48,9 +56,13 @@ def files_of(selection: Selection) -> dict[str, tuple[str, ...]]:
     }
 
 
-def repeated_uid(run: str, module: ModuleFacts) -> str:
-    """The id of the run that repeats `run`, which failed or was cancelled, with today's module."""
-    return derived_uid(run, "again", module.version, module.weights_sha256)
+def repeated_uid(run: str, module: ModuleFacts, used: Mapping[str, str] | None = None) -> str:
+    """The id of the run that repeats `run`, which failed or was cancelled, with today's module.
+
+    `used` are the runs whose findings it is given, where they are others than those of `run`.
+    """
+    given = () if used is None else ("used", *(f"{n}: {of}" for n, of in sorted(used.items())))
+    return derived_uid(run, "again", module.version, module.weights_sha256, *given)
 
 
 def withdrawal_uid(run: str) -> str:

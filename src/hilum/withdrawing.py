@@ -15,18 +15,12 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
 from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
-from hilum.objects import (
-    Analysis,
-    Document,
-    takes_the_place,
-    write_other_withdrawals,
-    write_withdrawal,
-)
+from hilum.objects import Analysis, Document, write_other_withdrawals, write_withdrawal
 from hilum.pausing import waiting_for
 from hilum.records.models import Delivery, DeliveryReceipt, Request, Workitem, WrittenResult
 from hilum.records.states import (
     ARRIVED,
-    ENDED,
+    OWED,
     REACHED_FROM,
     EventKind,
     WorkitemKind,
@@ -96,9 +90,9 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     flow.workitems.require_files(item)
     # Before we look what is there: from then on nothing new is sent.
     flow.records.deliveries.cancel(item, "the result is taken back")
-    there = [_standing_at(flow, item, delivery) for delivery in deliveries]
+    there = [_arrived_at(flow, delivery) for delivery in deliveries]
     if not any(there):
-        flow.records.workitems.withdraw_here(item, _why_no_note(flow, item))
+        flow.records.workitems.withdraw_here(item, "taken back before any of it was sent")
         return _told(flow, item)
     note = _note_of(item, withdrawal_uid(item.id), said)
     wishes = {
@@ -120,39 +114,71 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
 def _arrived_at(flow: Flow, delivery: Delivery) -> list[WrittenResult]:
     """The objects of a result that a destination has, or may have.
 
-    Where that is a part, their variant has the name of the destination: its note is its own.
+    Where that is a part, their variant has the name of the destination: its note is its own. Where
+    later results take the place of earlier ones, it has none of a result that was replaced, and all
+    of one that is to replace what it has.
     """
     written = flow.records.results.of_variant(delivery.workitem_id, delivery.variant)
-    receipts = flow.records.receipts.of(delivery)
-    some = [one for one in written if _may_be_there(delivery, receipts.get(one.identity))]
+    some = _there(flow, delivery)
+    if is_replaced_at(flow, delivery):
+        return []
+    if not some and _replaces_there(flow, delivery):
+        some = written
     if len(some) == len(written):
         return some
     return [replace(one, variant=delivery.destination) for one in some]
 
 
-def _standing_at(flow: Flow, item: Workitem, delivery: Delivery) -> list[WrittenResult]:
-    """The same without what the result that replaces this one takes the place of there."""
-    some = _arrived_at(flow, delivery)
-    newer = flow.records.workitems.get(item.superseded_by) if item.superseded_by else None
-    if newer is None or newer.state in ENDED:
-        return some
-    owed = flow.records.deliveries.of_workitem(newer.id)
-    if delivery.destination not in {one.destination for one in owed}:
-        return some
-    return _without_replaced(some, delivery.destination)
-
-
-def _without_replaced(some: Sequence[WrittenResult], destination: str) -> list[WrittenResult]:
-    """Those whose place no later object takes; what is left is a part, with a note of its own."""
-    left = [one for one in some if not takes_the_place(one.kind)]
-    if len(left) == len(some):
-        return left
-    return [replace(one, variant=destination) for one in left]
+def _takes_places(flow: Flow, destination: str) -> bool:
+    """Whether later results take the place of earlier ones at a destination."""
+    return any(one.in_order for one in flow.site.destination if one.name == destination)
 
 
 def _wishes(flow: Flow, destination: str) -> JSONValues:
     """The settings that the objects of a destination are written by; none if it has no settings."""
     return next((one.wishes for one in flow.site.destination if one.name == destination), {})
+
+
+def is_replaced_at(flow: Flow, delivery: Delivery) -> bool:
+    """Whether a later result has taken the place of this one at a destination, or will.
+
+    Even if that one was taken back there meanwhile. Never where results stand beside each other.
+    """
+    if not _takes_places(flow, delivery.destination):
+        return False
+    item = flow.records.workitems.one(delivery.workitem_id)
+    while item.superseded_by and (newer := flow.records.workitems.get(item.superseded_by)):
+        item = newer
+        for other in flow.records.deliveries.of_workitem(item.id):
+            is_there = bool(_there(flow, other)) or other.state in (*OWED, *ARRIVED)
+            if other.destination == delivery.destination and (
+                is_there or item.state is WorkitemState.WITHDRAWN
+            ):
+                return True
+    return False
+
+
+def _replaces_there(flow: Flow, delivery: Delivery) -> bool:
+    """Whether an earlier result stands there, in whose place this one comes."""
+    if not _takes_places(flow, delivery.destination):
+        return False
+    item = flow.records.workitems.one(delivery.workitem_id)
+    while item.predecessor:
+        item = flow.records.workitems.one(item.predecessor)
+        notes = flow.records.deliveries.of_workitem(withdrawal_uid(item.id))
+        if any(note.destination == delivery.destination for note in notes):
+            return False
+        for other in flow.records.deliveries.of_workitem(item.id):
+            if other.destination == delivery.destination and _there(flow, other):
+                return True
+    return False
+
+
+def _there(flow: Flow, delivery: Delivery) -> list[WrittenResult]:
+    """The objects of a delivery that its destination has taken, or may have."""
+    written = flow.records.results.of_variant(delivery.workitem_id, delivery.variant)
+    receipts = flow.records.receipts.of(delivery)
+    return [one for one in written if _may_be_there(delivery, receipts.get(one.identity))]
 
 
 def _may_be_there(delivery: Delivery, receipt: DeliveryReceipt | None) -> bool:
@@ -207,11 +233,10 @@ def _told(flow: Flow, item: Workitem) -> RequestAnswer:
     note = withdrawal_uid(item.id)
     notes = {d.destination: d for d in flow.records.deliveries.of_workitem(note)}
     there = {
-        d.destination: _standing_at(flow, item, d)
-        for d in flow.records.deliveries.of_workitem(item.id)
+        d.destination: _arrived_at(flow, d) for d in flow.records.deliveries.of_workitem(item.id)
     }
     if not any(there.values()):
-        return RequestAnswer(True, f"withdrawn; {_why_no_note(flow, item)}: nobody needs a note")
+        return RequestAnswer(True, "withdrawn; none of it was sent, so no archive needs a note")
     told = sorted(notes)
     text = f"withdrawn; a note goes to {', '.join(told) or 'nobody'}"
     lefts = []
@@ -223,13 +248,6 @@ def _told(flow: Flow, item: Workitem) -> RequestAnswer:
     text += waiting_for(flow.records, told)
     rest = "; ".join(filter(None, lefts))
     return RequestAnswer(True, f"{text}; {rest}" if rest else text, rest)
-
-
-def _why_no_note(flow: Flow, item: Workitem) -> str:
-    deliveries = flow.records.deliveries.of_workitem(item.id)
-    if any(_arrived_at(flow, delivery) for delivery in deliveries):
-        return "a newer result stands wherever it was sent"
-    return "none of it was sent"
 
 
 def _left(kinds: Collection[str], destination: str) -> str:
@@ -281,6 +299,7 @@ def _write_notes(
         workitem_id=note.id,
         created=datetime.fromtimestamp(said.at).astimezone(),
         predecessor=(),
+        replaced=flow.workitems.contents_of(one for one in some if one.media_type != DICOM),
     )
     told = set()
     lost: dict[str, str] = {}

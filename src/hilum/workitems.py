@@ -9,6 +9,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from hilum.assembly import Arrival, Hold, NotApplicable, Run
+from hilum.composing import Composition
 from hilum.config.site import Rule
 from hilum.dicom.identity import attributes
 from hilum.dicom.instance import Instance
@@ -18,8 +19,9 @@ from hilum.dicom.study import Study
 from hilum.engine import exchange
 from hilum.errors import RemovedError
 from hilum.inbox import Inbox, digest, write_durably
-from hilum.module import Input, ModuleFacts, Need
+from hilum.module import FindingsOf, Input, ModuleFacts, Need
 from hilum.objects import Analysis, Document
+from hilum.objects.analysis import WrittenFile
 from hilum.records import Records
 from hilum.records.models import Delivery, Workitem, WrittenResult
 from hilum.records.states import EventKind, WorkitemKind, WorkitemState
@@ -44,7 +46,7 @@ class Workitems:
         inbox: Inbox,
         data: Path,
         facts: Mapping[str, ModuleFacts],
-        needs: Mapping[str, Mapping[str, Need]],
+        needs: Mapping[str, Mapping[str, Need | FindingsOf]],
         clock: Callable[[], float] = time.time,
         of_rules: Collection[str] = (),
     ) -> None:
@@ -55,6 +57,11 @@ class Workitems:
         self._inbox = inbox
         self._data = data
         self._facts = facts
+        named = {
+            module: {name: one for name, one in of.items() if isinstance(one, FindingsOf)}
+            for module, of in needs.items()
+        }
+        self.composition = Composition(records, data, named, clock)
 
     def run(self, rule: Rule, arrival: Arrival, run: Run, of_today: bool = False) -> Workitem:
         """The workitem that analyses what was chosen: the one on record, or else a new one.
@@ -65,18 +72,21 @@ class Workitems:
         """
         inputs = files_of(run.selection)
         of_rule = self._records.workitems.runs_of(arrival.study_uid, rule.key)
+        used = self.composition.runs_for(arrival.study_uid, rule.module, inputs)
         runs = self._same(of_rule, rule, arrival, run.selection, inputs)
         runs = [item for item in runs if not of_today or self.is_of_today(item)]
+        runs = [item for item in runs if item.used == used]
         undone = [item for item in runs if self._is_undone(item)]
         if standing := [item for item in runs if item not in undone]:
             return standing[-1]
         module = self._facts[rule.module]
-        workitem_id = run_uid(rule, module, run.selection.chosen, len(undone))
+        workitem_id = run_uid(rule, module, run.selection.chosen, len(undone), used)
         new = self._new(workitem_id, rule, arrival, run.selection)
         return replace(
             new,
             reason=run.reason,
             inputs=inputs,
+            used=used,
             incomplete=run.incomplete,
             predecessor=self._predecessor(arrival.study_uid, rule, of_rule),
         )
@@ -166,12 +176,20 @@ class Workitems:
         module = self._facts.get(item.module)
         return module is None or module_of(item) == replace(module, title=item.title)
 
-    def repeated(self, item: Workitem, at: float, why: str) -> Workitem:
-        """A new workitem, made at time `at`, on the same images with today's module."""
+    def repeated(
+        self, item: Workitem, at: float, why: str, used: Mapping[str, str] | None = None
+    ) -> Workitem:
+        """A new workitem, made at time `at`, on the same images with today's module.
+
+        It is given the findings of the runs `used`, where these are others now.
+        """
         module = self._facts[item.module]
+        if used == item.used:
+            used = None
         return replace(
             item,
-            id=repeated_uid(item.id, module),
+            id=repeated_uid(item.id, module, used),
+            used=item.used if used is None else used,
             version=module.version,
             title=module.title,
             weights_sha256=module.weights_sha256,
@@ -268,11 +286,22 @@ class Workitems:
             reasons=(*asked, *dict.fromkeys(chosen)),
             incomplete=item.incomplete,
             parameters=item.rule.parameters,
+            used=self.composition.modules(item),
             left_out=tuple(dict.fromkeys(filter(None, lacks))),
             pictures=exchange.load_pictures(self.result_folder(item.id)),
             predecessor=tuple(
                 (r.sop_class_uid, r.identity) for r in before if r.media_type == DICOM
             ),
+            replaced=self.contents_of(r for r in before if r.media_type != DICOM),
+        )
+
+    def contents_of(self, results: Iterable[WrittenResult]) -> tuple[WrittenFile, ...]:
+        """The files of results as a writer wants them, without those that are no longer here."""
+        paths = {one: self._data / one.path for one in results}
+        return tuple(
+            WrittenFile(one.kind, one.identity, path.read_bytes())
+            for one, path in paths.items()
+            if path.exists()
         )
 
     def _as_given(self, item: Workitem, name: str, series: Series) -> Series:

@@ -12,8 +12,9 @@ from pathlib import Path
 from hilum.config.fields import JSONValues
 from hilum.config.kinds import DestinationSettings, Encoding, Regions
 from hilum.config.site import Site
+from hilum.dicom.uids import LABEL_MAP
 from hilum.inbox.room import with_room
-from hilum.objects import Analysis, write_what_can_be
+from hilum.objects import Analysis, Document, write_what_can_be
 from hilum.recipients import recipients
 from hilum.records import Records
 from hilum.records.models import Workitem, WrittenResult
@@ -24,12 +25,17 @@ from hilum.workitems import Workitems
 # the kinds of objects, and how they are written
 Wanted = tuple[tuple[str, ...], Encoding, Regions, JSONValues]
 
+OVERLAP = (
+    "structures overlap, which a label map cannot hold: the segmentation is binary, although"
+    ' segmentation = "labelmap" is set'
+)
+
 log = logging.getLogger(__name__)
 
 
 def wanted_by(settings: DestinationSettings) -> Wanted:
     """What a destination receives."""
-    return settings.objects, settings.segmentation, settings.regions, settings.wishes
+    return settings.objects, settings.encoding, settings.regions, settings.wishes
 
 
 def recipients_of(
@@ -93,6 +99,7 @@ class Writer:
         there: Mapping[str, WrittenResult],
     ) -> set[str]:
         documents = write_what_can_be(analysis, lost, *wanted, variant)
+        self._tell_fallback(analysis, wanted, documents)
         for document in documents:
             if known := there.get(document.identity):
                 self._records.results.add(replace(known, variant=variant))
@@ -100,6 +107,17 @@ class Writer:
             keep = partial(self._workitems.keep, analysis.workitem_id, document, variant)
             with_room(self._data, keep)
         return {document.kind for document in documents}
+
+    def _tell_fallback(
+        self, analysis: Analysis, wanted: Wanted, documents: Sequence[Document]
+    ) -> None:
+        """Say that a segmentation is no label map though a destination wants one."""
+        _kinds, encoding, *_ = wanted
+        made = {document.sop_class_uid for document in documents if document.kind == "seg"}
+        if encoding == "labelmap" and made - {LABEL_MAP}:
+            self._records.events.add(
+                analysis.study.uid, EventKind.CAUTION, OVERLAP, analysis.workitem_id
+            )
 
     def _tell_lost(self, item: Workitem, lost: Mapping[str, str]) -> None:
         for kind, place in lost.items():

@@ -334,7 +334,14 @@ def demo_settings(folder: Path, ports: dict[str, int], series: str) -> dict[str,
             # it routes, too, what comes by DICOM: only what routing loses is fetched
             {"name": "pacs", "kind": "orthanc", "url": pacs, "wait_seconds": 10, "poll_seconds": 5},
         ],
-        "destination": [{"name": "pacs", "kind": "dimse", "port": ports["pacs_dicom"]}],
+        "destination": [
+            {
+                "name": "pacs",
+                "kind": "dimse",
+                "port": ports["pacs_dicom"],
+                "viewer": "ohif",
+            }
+        ],
         "rule": [
             {
                 "module": "hippocampal-volume",

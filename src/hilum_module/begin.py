@@ -30,7 +30,7 @@ def main(packages: str, target: str, *descriptors: str) -> None:
 
     pipe, given, found = map(int, descriptors)
     with mmap.mmap(given, 0, prot=mmap.PROT_READ) as images, mmap.mmap(found, 0) as memory:
-        serve(target, socket.socket(fileno=pipe), images, memory)
+        serve(target, packages, socket.socket(fileno=pipe), images, memory)
 
 
 if __name__ == "__main__":

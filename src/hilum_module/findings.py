@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from hilum_module import codes
 from hilum_module.codes import Code
 from hilum_module.series import Volume
+
+Place = tuple[float, ...]  # (x, y, z) in mm (LPS), or with an image (column, row) on it
+Colour = tuple[int, int, int]  # sRGB, 0-255
+YELLOW = (255, 200, 0)
 
 
 class FindingError(ValueError):
@@ -19,7 +24,14 @@ class FindingError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """Something that a module yields. Hilum judges each value once more."""
+    """Something that a module yields. Hilum judges each value once more.
+
+    One that is about an image names it in `image`, by one of `Series.images`.
+    """
+
+    def parts(self) -> tuple[Finding, ...]:
+        """The findings it is made of, which measurements can be of."""
+        return ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +77,9 @@ class Measurement(Finding):
     code: Code
     value: float
     unit: Code
-    of: Segment | None = None
+    of: Segment | LabelledSegment | None = None
     uncertainty: float | None = None
+    image: str | None = None
     followed: bool = False
 
     def __post_init__(self) -> None:
@@ -79,6 +92,7 @@ class Note(Finding):
     """A remark a reader must see. As a `caution` it says why to trust the result little."""
 
     text: str
+    image: str | None = None
     caution: bool = False
 
 
@@ -88,54 +102,219 @@ class Refusal(Finding):
 
     code: str
     text: str
+    image: str | None = None
 
 
-ABOUT_AN_IMAGE = (Measurement, Note, Refusal)  # in Hilum; here they are about the whole input
+@dataclass(frozen=True)
+class Label:
+    """One line of the table of a `LabelMap`: what the voxels of one `value` are."""
+
+    value: int
+    code: Code
+    label: str
+    modifier: Code | None = None
+    side: Code | None = None
+    category: Code = codes.ANATOMICAL_STRUCTURE
+    colour: Colour | None = None
 
 
-def as_item(
-    finding: Finding, before: list[Finding], arrays: dict[str, np.ndarray]
-) -> dict[str, Any]:
-    """`finding`, which follows `before`, as JSON; its arrays are put into `arrays`."""
-    index = len(before)
-    item: dict[str, Any] = {"kind": type(finding).__name__}
-    for field in fields(finding):
-        value = getattr(finding, field.name)
-        if isinstance(value, Volume):
-            arrays[f"{index}.{field.name}"], arrays[f"{index}.box"] = _packed(value.array)
-            arrays[f"{index}.affine"] = np.asarray(value.affine, float)
-            item["frame_of_reference_uid"] = value.frame_of_reference_uid
-        elif isinstance(value, Code):
-            item[field.name] = {"code": list(value)}
-        elif isinstance(value, Finding):
-            item[field.name] = _place(value, before)
-        else:
-            item[field.name] = _plain(value)
-    if isinstance(finding, ABOUT_AN_IMAGE):
-        item["image"] = None
-    return item
+@dataclass(frozen=True, eq=False)
+class LabelMap(Finding):
+    """Many structures that share no voxel: integer `labels` on the grid of the first input.
+
+    Each value but 0 stands in the `table`.
+    """
+
+    labels: Volume
+    table: tuple[Label, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.labels, Volume) or self.labels.array.dtype.kind not in "iu":
+            raise FindingError(
+                "the label map is no integer volume: series.volume().with_array(labels)"
+            )
+
+    @cached_property
+    def segments(self) -> tuple[LabelledSegment, ...]:
+        """The structures in the order of the table."""
+        return tuple(LabelledSegment(self, line.value, line.label) for line in self.table)
+
+    def segment(self, value: int) -> LabelledSegment:
+        """The structure whose voxels have `value`; `KeyError` if the table does not name it."""
+        for segment in self.segments:
+            if segment.value == value:
+                return segment
+        raise KeyError(value)
+
+    def parts(self) -> tuple[Finding, ...]:
+        return self.segments
 
 
-def _place(finding: Finding, before: list[Finding]) -> int:
-    for place, earlier in enumerate(before):
-        if earlier is finding:
-            return place
-    raise FindingError("it is of a finding that was not yielded before it")
+@dataclass(frozen=True, eq=False)
+class LabelledSegment(Finding):
+    """One structure of a label map. A `LabelMap` makes it; no module does."""
+
+    within: LabelMap
+    value: int
+    label: str
+
+    @property
+    def volume_mm3(self) -> float:
+        """Voxels times voxel volume, in cubic millimetres."""
+        labels = self.within.labels
+        return float((labels.array == self.value).sum() * labels.voxel_volume)
+
+    @property
+    def volume_ml(self) -> float:
+        """Voxels times voxel volume, in millilitres."""
+        return self.volume_mm3 / 1000
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, (np.generic, np.ndarray)) and not value.ndim:
-        return value.item()
-    return [_plain(each) for each in value] if isinstance(value, tuple) else value
+@dataclass(frozen=True, eq=False)
+class ParametricMap(Finding):
+    """A number at every voxel of the first input: finite `values` of a `quantity` in `unit`."""
+
+    values: Volume
+    quantity: Code
+    unit: Code
+    label: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.values, Volume) or not np.isfinite(self.values.array).all():
+            raise FindingError(
+                "the values of a map are no volume of finite numbers:"
+                " series.volume().with_array(values)"
+            )
 
 
-def _packed(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The bits of the smallest box that holds all of `mask`; its first, end and whole size."""
-    sides = []
-    for axis in range(mask.ndim):
-        others = tuple(other for other in range(mask.ndim) if other != axis)
-        filled = np.flatnonzero(mask.any(axis=others))
-        sides.append((int(filled[0]), int(filled[-1]) + 1) if filled.size else (0, 0))
-    bits = np.packbits(mask[tuple(slice(*side) for side in sides)])
-    box = [[first for first, _ in sides], [end for _, end in sides], mask.shape]
-    return bits, np.array(box, np.int64)
+@dataclass(frozen=True, eq=False)
+class Point(Finding):
+    """A place in the volume, or on an `image`; `code` is what lies there."""
+
+    position: Place
+    code: Code
+    label: str
+    image: str | None = None
+    colour: Colour = YELLOW
+
+
+@dataclass(frozen=True, eq=False)
+class Box(Finding):
+    """A box around what `code` says, by two opposite `corners`."""
+
+    corners: tuple[Place, ...]
+    code: Code
+    label: str
+    image: str | None = None
+    colour: Colour = YELLOW
+
+
+@dataclass(frozen=True, eq=False)
+class Length(Finding):
+    """A line between two `points`; on an image its `millimetres` must be given."""
+
+    points: tuple[Place, ...]
+    label: str
+    millimetres: float | None = None
+    code: Code = codes.LENGTH
+    image: str | None = None
+    colour: Colour = YELLOW
+
+
+@dataclass(frozen=True, eq=False)
+class Angle(Finding):
+    """An angle: three `points` whose second one is the apex, or four, two for each line."""
+
+    points: tuple[Place, ...]
+    label: str
+    degrees: float | None = None
+    code: Code = codes.ANGLE
+    image: str | None = None
+    colour: Colour = YELLOW
+
+
+@dataclass(frozen=True, eq=False)
+class Table(Finding):
+    """A title, the names of at most 8 columns, and at most 200 rows of texts."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    image: str | None = None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a `Plot`: 2 to 200 points, in the order in which they are joined."""
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    colour: Colour | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Plot(Finding):
+    """At most 8 curves on common axes; `across` and `up` say what these are, with their units."""
+
+    title: str
+    across: str
+    up: str
+    curves: tuple[Curve, ...]
+    image: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class KeyImage(Finding):
+    """An image of the input to look at, and why."""
+
+    image: str
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Draft(Finding):
+    """Free text, marked as a draft wherever it stands."""
+
+    text: str
+    section: str = ""
+    image: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Urgency(Finding):
+    """Why somebody should look at this study at once, a clause."""
+
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing(Finding):
+    """A picture of the module's own: uint8, (rows, columns) or (rows, columns, 3)."""
+
+    pixels: np.ndarray
+    label: str
+    image: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What another module has found, in the order it gave it."""
+
+    items: tuple[Finding, ...] = ()
+
+    @property
+    def segments(self) -> tuple[Segment | LabelledSegment, ...]:
+        """Its structures: segments, and those of label maps."""
+        kinds = (Segment, LabelledSegment)
+        return tuple(one for one in with_parts(self.items) if isinstance(one, kinds))
+
+    @property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """Its measurements."""
+        return tuple(one for one in self.items if isinstance(one, Measurement))
+
+
+def with_parts(findings: Iterable[Finding]) -> list[Finding]:
+    """`findings`, each followed by its parts."""
+    return [each for finding in findings for each in (finding, *finding.parts())]

@@ -12,7 +12,7 @@ class Input:
     """One volume, as `hilum.Input`: lengths in mm, `echo_time` in ms, `b_value` in s/mm2.
 
     `header` holds regular expressions by DICOM keyword. One that is `optional` is None for `run`
-    where the study has no series for it.
+    where the study has no series for it. `files` says that `series.folder()` is asked for.
     """
 
     modality: str
@@ -27,4 +27,18 @@ class Input:
     header: dict[str, str] = field(default_factory=dict, hash=False)
     contrast: bool | None = None
     orientation: str | None = None
+    optional: bool = False
+    files: bool = False
+
+
+@dataclass(frozen=True)
+class FindingsOf:
+    """What the module called `module` has found on the very same images, as `hilum.FindingsOf`.
+
+    `run` gets `Findings`, or None where the input is `optional` and there are none. `on` is the
+    input whose images are meant, by default the first.
+    """
+
+    module: str
+    on: str = ""
     optional: bool = False

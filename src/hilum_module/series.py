@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -40,13 +42,28 @@ class Volume:
 class Series:
     """One series of images. Nothing of it names the patient but what a scanner was told to write.
 
-    `description` is SeriesDescription (0008,103E), `uid` Series Instance UID (0020,000E).
+    `description` is SeriesDescription (0008,103E), `uid` Series Instance UID (0020,000E). `images`
+    holds the SOP Instance UID of the image of each slice.
     """
 
     modality: str
     description: str
     uid: str
     voxels: Volume
+    images: tuple[str, ...] = ()
+    files: tuple[np.ndarray, ...] | None = None
+
+    def folder(self) -> Path:
+        """A new folder with a copy of each DICOM file as it was received, "0001.dcm" and so on.
+
+        It lies with the temporary files. Raises `ValueError` where `Input` does not ask for it.
+        """
+        if self.files is None:
+            raise ValueError("the files are not here: declare Input(..., files=True)")
+        made = Path(tempfile.mkdtemp(prefix="series-"))
+        for number, content in enumerate(self.files, start=1):
+            (made / f"{number:04}.dcm").write_bytes(content.tobytes())
+        return made
 
     def volume(self) -> Volume:
         """Voxels after the Modality LUT: float32 (slices, rows, columns)."""

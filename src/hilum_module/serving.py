@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from hilum_module import letters
-from hilum_module.findings import Finding, FindingError, Segment, as_item
+from hilum_module.findings import Finding, FindingError, Findings
+from hilum_module.inputs import FindingsOf, Input
 from hilum_module.series import Series, Volume
+from hilum_module.storing import as_item, from_items
 
 LONGEST = 64 << 10  # bytes of a message
 LONGEST_TEXT = 400  # characters
@@ -24,14 +26,20 @@ LONGEST_TEXT = 400  # characters
 Answer = Mapping[str, Any]
 
 
-def serve(target: str, pipe: socket.socket, given: mmap.mmap, found: mmap.mmap) -> None:
+def serve(
+    target: str, packages: str, pipe: socket.socket, given: mmap.mmap, found: mmap.mmap
+) -> None:
     """Load the class that `target` names (module:Class), then run one job after the other.
 
-    `given` is the memory in which Hilum leaves the images, `found` takes what was found.
+    One with `with_model` gets the folder that `packages` lies in, which holds its model. `given` is
+    the memory in which Hilum leaves the images, `found` takes what was found.
     """
     name, _, attribute = target.partition(":")
     try:
-        module = getattr(importlib.import_module(name), attribute)()
+        cls = getattr(importlib.import_module(name), attribute)
+        if hasattr(cls, "with_model"):
+            cls = cls.with_model(Path(packages).parent)
+        module = cls()
         length = letters.put(found, [described(module)])
     except Exception as error:  # noqa: BLE001 - a module may raise anything while it loads
         _send(pipe, _failed(0, f"{type(error).__name__}: {error}", error, found))
@@ -54,7 +62,8 @@ def described(module: Any) -> dict[str, Any]:
         "version": str(module.version),
         "title": getattr(module, "title", module.name),
         "by_name": _by_name(module),
-        "needs": {name: asdict(need) for name, need in needs.items()},
+        "needs": {n: asdict(need) for n, need in needs.items() if isinstance(need, Input)},
+        "findings": {n: asdict(need) for n, need in needs.items() if isinstance(need, FindingsOf)},
         "processes": bool(getattr(module, "processes", False)),
     }
 
@@ -75,7 +84,7 @@ def run_on(
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
     """What `module` finds in the series that are `given`: JSON, and the arrays of it."""
     inputs = dict(_inputs(given, voxels))
-    grid = next(iter(inputs.values())).voxels
+    grid = next(one.voxels for one in inputs.values() if isinstance(one, Series))
     if _by_name(module):
         absent = dict.fromkeys(module.needs)
         return _items(module.run(**{**absent, **inputs}), grid)
@@ -89,12 +98,21 @@ def _by_name(module: Any) -> bool:
 
 def _inputs(
     items: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]
-) -> Iterator[tuple[str, Series]]:
+) -> Iterator[tuple[str, Series | Findings]]:
     for item in items:
         name = item["input"]
+        if "findings" in item:
+            held = {
+                key[len(name) + 1 :]: a for key, a in arrays.items() if key.startswith(f"{name}.")
+            }
+            yield name, Findings(from_items(item["findings"], held))
+            continue
         frame = item["frame_of_reference_uid"]
         volume = Volume(arrays[f"{name}.voxels"], arrays[f"{name}.affine"], frame)
-        yield name, Series(item["modality"], item["description"], item["uid"], volume)
+        count = item["files"]
+        files = None if count is None else tuple(arrays[f"{name}.file.{n}"] for n in range(count))
+        about = item["modality"], item["description"], item["uid"]
+        yield name, Series(*about, volume, tuple(item["images"]), files)
 
 
 def _items(run: Any, grid: Volume) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
@@ -118,9 +136,10 @@ def _checked(
 ) -> dict[str, Any]:
     if not isinstance(finding, Finding):
         raise FindingError(f"{type(finding).__name__} is no finding")
-    if isinstance(finding, Segment) and finding.mask.array.shape != grid.array.shape:
-        shape = finding.mask.array.shape
-        raise FindingError(f"the mask has the shape {shape}, the series {grid.array.shape}")
+    for name, value in vars(finding).items():
+        if isinstance(value, Volume) and value.array.shape != grid.array.shape:
+            shape = value.array.shape
+            raise FindingError(f"the {name} has the shape {shape}, the series {grid.array.shape}")
     return as_item(finding, before, arrays)
 
 

@@ -234,7 +234,9 @@ def test_entries_are_found_by_person_act_study_patient_and_time(tmp_path: Path) 
         assert found() == [6, 5, 4, 3, 2, 1]
         assert found(person="a") == [3, 1]
         assert found(person="c", act=AuditedAct.LOGIN) == [6]
-        assert found(study_uid="9") == found(patient_id="P9") == [5]
+        assert found(studies=("9",)) == found(patient_id="P9") == [5]
+        assert found(studies=("9", "8")) == [5]
+        assert found(studies=("8",)) == []
         assert found(since=2.0, until=9.0) == [4, 3]
         assert [e.number for e in made.store.latest(AuditFilter(), 2, skip=2)] == [4, 3]
 

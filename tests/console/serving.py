@@ -9,7 +9,7 @@ import uvicorn
 
 from hilum.config.file import SettingsFile
 from hilum.config.site import Site
-from hilum.console.app import NO_CARDS, NO_NEEDS, application
+from hilum.console.app import NO_CARDS, NO_NEEDS, NO_PLACES, application
 from hilum.console.endpoints import Endpoints
 from hilum.console.server import configuration
 from hilum.module import ModuleFacts, Need, facts_of, inputs_of, installed_modules
@@ -28,6 +28,7 @@ def serving(
     modules: Iterable[ModuleFacts] = (),
     cards: Mapping[str, Path] = NO_CARDS,
     needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
+    runs_in: Mapping[str, str] = NO_PLACES,
 ) -> Iterator[str]:
     """Its address; `further` are endpoints of the test, beside ours.
 
@@ -38,7 +39,7 @@ def serving(
         installed = installed_modules().values()
         modules = [facts_of(module) for module in installed]
         needs = {module.name: inputs_of(module) for module in installed}
-    made = application(site, records, modules, cards, needs, file=file)
+    made = application(site, records, modules, cards, needs, file=file, runs_in=runs_in)
     for endpoints in further:
         endpoints.add_to(made.router)
     server = uvicorn.Server(configuration(made, site.console, port))

@@ -53,7 +53,7 @@ def test_a_reader_assesses_a_result_on_its_page_without_scripts(house: House) ->
     page = f"/studies/{address}"
     cookie = {cookie_name(house.site.console): session_of(house.site, UserRole.READER)}
     with (
-        httpx.Client(base_url=house.url, cookies=cookie) as client,
+        httpx.Client(base_url=house.url, cookies=cookie, timeout=60) as client,
         house.client(UserRole.READER) as other,
     ):
         part = client.get(page).text.partition(f'action="{page}/assessments"')[2]
@@ -62,7 +62,15 @@ def test_a_reader_assesses_a_result_on_its_page_without_scripts(house: House) ->
         form["decision"] = "rejected"
         refused = client.post(f"{page}/assessments", data=form, headers={"Accept": "text/html"})
         assert refused.status_code == 422
-        assert f'<a href="{page}">Go back to the study</a>' in refused.text
+        assert "say why it is rejected: the reason is what others learn from" in refused.text
+        named = client.post(f"{page}/assessments", data={**form, "reason": "of MARKERID, <b>"})
+        assert named.status_code == 422
+        assert "The reason names the patient" in text_of(named.text)
+        assert 'aria-invalid="true"' in named.text
+        assert ">of MARKERID, &lt;b&gt;</textarea>" in named.text
+        assert "hx-trigger" not in named.text  # what was typed stays
+        long = client.post(f"{page}/assessments", data={**form, "reason": "x\r\n" * 200})
+        assert "The reason has more than 500 characters" in text_of(long.text)
         done = client.post(f"{page}/assessments", data={**form, "reason": f"{REASON} {HIDDEN}"})
         assert (done.status_code, done.headers["location"]) == (303, f"{page}#assessed-{item}")
         other.post(f"{page}/assessments", data={"workitem": item, "decision": "accepted"})
@@ -132,7 +140,7 @@ def test_what_was_taken_back_keeps_what_was_said_and_takes_no_more(house: House)
         refused = client.post(path, data=form, headers={"Accept": "text/html"})
         shown = client.get(f"/studies/{address}").text
     assert refused.status_code == 409
-    assert "It was taken back: a result that no longer stands is not assessed" in refused.text
+    assert "it was taken back: a result that no longer stands is not assessed" in refused.text
     assert "It cannot be assessed any more: it was taken back" in text_of(shown)
     assert "accepted by test-" in text_of(shown)
     assert 'name="decision"' not in shown

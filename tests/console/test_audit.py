@@ -17,8 +17,11 @@ from hilum.console.guard import cookie_name
 from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
 from hilum.records import Records
+from hilum.records.listed import StudyIdentifiers
+from hilum.records.states import EventKind
 from tests.audit.trails import a_note, auditor, fill
 from tests.browser import CHROMIUM, Reader
+from tests.factory import a_study, put
 from tests.signing_in import browse_as, session_of, signed_in
 
 from .serving import serving
@@ -64,13 +67,17 @@ def test_the_api_lists_filters_and_pages(site: Site, url: str) -> None:
         assert asked(act="withdraw", person="bob")["total"] == 10
         assert asked(study_uid="9.9")["total"] == 1
         assert asked(until=2)["total"] == 1
-        assert len(asked(page=2)["entries"]) == 12  # type: ignore[arg-type]
+        assert len(asked(page=2)["entries"]) == 13  # type: ignore[arg-type]
         assert client.get("/api/v1/audit", params={"page": 3}).status_code == 404
         found = client.post("/api/v1/audit/search", json={"patient_id": "MARKER"}).json()
         assert [e["person"] for e in found["entries"] if e["act"] != "audit read"] == [HIDDEN]
         assert client.post("/api/v1/audit/search", json={"patient": "x"}).status_code == 422
     reads = entries(site, act=AuditedAct.AUDIT_READ)
-    assert [entry.patient_id for entry in reads] == ["MARKER", ""]  # one look, and one search
+    assert [entry.patient_id for entry in reads] == [
+        "MARKER",
+        "",
+        "",
+    ]  # two looks, a search
     assert {(entry.origin, entry.address) for entry in reads} == {(Origin.API, "127.0.0.1")}
 
 
@@ -99,7 +106,7 @@ def test_only_administrators_may(site: Site, url: str) -> None:
 
 def as_administrator(site: Site, url: str) -> httpx.Client:
     cookies = {cookie_name(site.console): session_of(site)}
-    return httpx.Client(base_url=url, cookies=cookies, headers={"Origin": url})
+    return httpx.Client(base_url=url, cookies=cookies, headers={"Origin": url}, timeout=60)
 
 
 def token_in(page: str) -> str:
@@ -134,6 +141,38 @@ def test_the_page_shows_filters_and_finds_a_patient_by_a_form(site: Site, url: s
     assert [(e.origin, e.outcome) for e in reads] == [(Origin.CONSOLE, AuditOutcome.DONE)] * 2
 
 
+def test_the_page_finds_an_order_by_its_number_and_an_address_names_none(
+    site: Site, url: str
+) -> None:
+    """An accession number, or what may be one, is posted; a UID or an address may be a link."""
+    with closing(Records(f"sqlite:///{site.data}/hilum.db")) as records:
+        put(records, a_study(study_uid="9.9"))
+        records.events.add("9.9", EventKind.RECEIVING, "it came")
+        assert records.identifiers.note_older("9.9", StudyIdentifiers(accession_number="A77MARK"))
+        address = records.identifiers.addresses(["9.9"])["9.9"]
+    with as_administrator(site, url) as client:
+        token = token_in(client.get("/audit").text)
+
+        def found(**fields: str) -> httpx.Response:
+            form = {"form_token": token, **fields}
+            return client.post("/audit", data=form, follow_redirects=True)
+
+        for study in ("9.9", address):
+            linked = found(study=study, person=HIDDEN)
+            assert f"study={study}" in str(linked.url)
+            assert "1 entry, page 1 of 1" in linked.text
+        for study, total in (("A77MARK", 1), ("A77OTHER", 0)):
+            posted = found(study=study)
+            assert f"{total} entr" in posted.text
+            assert study not in str(posted.url)
+        assert "1 entry, " in found(study="A77MARK", patient_id="MARKER").text
+        assert "0 entries, " in found(study="A77MARK", patient_id="OTHER").text
+    with signed_in(site, url=url) as client:
+        for number, total in (("A77MARK", 1), ("A77OTHER", 0)):
+            asked = client.post("/api/v1/audit/search", json={"accession_number": number}).json()
+            assert asked["total"] == total
+
+
 def test_a_trail_that_cannot_be_read_is_said(site: Site, url: str) -> None:
     with as_administrator(site, url) as client:
         client.get("/audit")
@@ -148,7 +187,7 @@ def test_a_trail_that_cannot_be_read_is_said(site: Site, url: str) -> None:
 def test_who_signs_in_who_tries_to_and_who_signs_out(site: Site, url: str) -> None:
     with closing(Everybody(site.data, site.console)) as everybody:
         everybody.accounts.add("carol", UserRole.READER, "correct horse battery staple")
-    with httpx.Client(base_url=url, headers={"Origin": url}) as client:
+    with httpx.Client(base_url=url, headers={"Origin": url}, timeout=60) as client:
         wrong = {"name": "carol", "password": "guessed"}
         assert client.post("/login", data=wrong).status_code == 401
         right = {"name": "carol", "password": "correct horse battery staple"}
@@ -177,8 +216,8 @@ def test_the_page_in_a_browser(site: Site, url: str, tmp_path: Path) -> None:
         page.get_by_role("button", name="next").click()
         page.wait_for_selector("text=page 2 of 2")
         assert page.title() == "Audit · Hilum"
-        page.get_by_label("Who looked at the patient").fill("MARKER")
-        page.locator("form[method=post] button", has_text="Show").click()
+        page.get_by_label("Patient ID").fill("MARKER")
+        page.get_by_role("button", name="Show").click()
         page.wait_for_selector("text=page 1 of 1")
         assert "MARKER" not in page.url
         page.get_by_role("button", name="Verify").click()

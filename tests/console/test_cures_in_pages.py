@@ -8,8 +8,10 @@ import pytest
 from factory import a_delivery, put
 from hilum.console.acts import OF_STUDY, OFFERED
 from hilum.console.commands import ACTS, PAGES, in_place_of
+from hilum.console.rendering import in_console
 from hilum.people.roles import UserRole
 from hilum.records.states import DeliveryState, WorkitemState
+from hilum.why.explanation import Cure, CureKind
 
 from .house import House, a_house
 
@@ -48,6 +50,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def test_a_place_of_the_console_stands_for_a_command(command: str, label: str, path: str) -> None:
     place = in_place_of(command, ADDRESSES)
     assert place and (place.label, place.path) == (label, path)
+
+
+def test_a_cure_that_says_no_more_than_its_place_is_said_once() -> None:
+    fetch = Cure(CureKind.FETCH, "fetch it from pacs", "hilum fetch 1.2.3 --from pacs")
+    assert in_console(fetch) == "`hilum fetch 1.2.3 --from pacs`"
+    more = Cure(CureKind.RELEASE, "do what is said of pacs, then send it again", "hilum release 1")
+    assert in_console(more) == str(more)
 
 
 @pytest.mark.parametrize(

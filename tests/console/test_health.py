@@ -77,12 +77,12 @@ def test_health_follows_the_gravest_alarm(site: Site, records: Records) -> None:
 def test_records_that_do_not_answer_are_said_in_time(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hilum.console.patience.PATIENCE_SECONDS", 0.2)
     with (
         closing(Records(f"sqlite:///{site.data}/hilum.db", patience=3.0)) as records,
         serving(site, records) as url,
     ):
         assert health(url) == (200, "ok", [])
+        monkeypatch.setattr("hilum.console.patience.PATIENCE_SECONDS", 0.2)
         with records.database.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA locking_mode=EXCLUSIVE")
             connection.exec_driver_sql("DELETE FROM alarm")

@@ -6,9 +6,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -26,6 +28,7 @@ from tests.patience import until
 from tests.system.site import Running, running
 
 from .prometheus import PROMETHEUS, PROMTOOL, Prometheus, prometheus
+from .serving import serving
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -121,9 +124,10 @@ def test_no_metric_names_a_study_or_a_sender(hilum: Running) -> None:
 
 
 def test_every_metric_is_documented_and_nothing_else(tmp_path: Path) -> None:
+    site = parse({"data": str(tmp_path)})
     with closing(Records("sqlite://")) as records:
         put(records, a_workitem())
-        families = list(SiteMetrics(parse({"data": str(tmp_path)}), records).collect())
+        families = list(SiteMetrics(site, records, AnalysisTimes(records)).collect())
     assert {family.name for family in families} == set(re.findall(r"`(hilum_\w+)`", PAGE))
     for family in families:
         (row,) = re.findall(rf"^\| `{family.name}` \|.*$", PAGE, re.MULTILINE)
@@ -158,6 +162,29 @@ def test_the_time_of_each_analysis_is_counted_once() -> None:
         after = {"0.1": 0, "0.25": 1, "30.0": 1, "60.0": 2, "+Inf": 2, "sum": pytest.approx(40.2)}
         assert counted(150.0) == after
         assert counted(160.0) == after
+
+
+def test_whoever_asks_again_has_no_event_read_again(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o700)
+    site = parse({"data": str(tmp_path / "data")})
+    began: list[int] = []  # the number of the event after which each answer has read
+
+    def note(*said: Any) -> None:
+        if "FROM event JOIN workitem" in said[2]:
+            began.append(min(value for value in said[3] if isinstance(value, int)))
+
+    with closing(Records(f"sqlite:///{tmp_path}/hilum.db")) as records:
+        put(records, a_workitem(id="a"))
+        numbers = [
+            records.events.add("1.2", EventKind(kind), "", "a") for kind in ("running", "analysed")
+        ]
+        long_ago = tables.event.update().values(at=1.0)
+        records.database.transact(lambda connection: connection.execute(long_ago))
+        sa.event.listen(records.database.engine, "before_cursor_execute", note)
+        with serving(site, records) as url:
+            for _ in range(2):
+                assert "hilum_analysis_seconds_count" in httpx.get(f"{url}/metrics").text
+    assert began == [0, numbers[-1]]
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from .serving import serving
 from .test_pages import text_of
 
 NAME = "volumes"
+PLACE = "in an environment of its own: volumes==2, with /usr/bin/python3.12"
 CARD = f"# Card\n\n**Weak** at night.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n{HIDDEN}\n"
 
 
@@ -39,7 +40,14 @@ def a_house_with_a_module(tmp_path: Path) -> Iterator[House]:
     needs = {NAME: {"series": Input("MR", slices=(24, 400), slice_spacing=(0.4, 3.0))}}
     with (
         closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
-        serving(site, records, modules=[facts], cards={NAME: card}, needs=needs) as url,
+        serving(
+            site,
+            records,
+            modules=[facts],
+            cards={NAME: card},
+            needs=needs,
+            runs_in={NAME: PLACE},
+        ) as url,
     ):
         yield House(site, records, url)
 
@@ -62,6 +70,11 @@ def analysed(records: Records, number: int, at: float, **values: object) -> str:
 
 def volume(value: float) -> MeasurementSummary:
     return MeasurementSummary("Volume", value, "ml", of="Hippocampus", followed=True)
+
+
+def test_where_a_module_runs_is_said(house: House) -> None:
+    assert f"It runs {PLACE}." in house.get("/modules")
+    assert PLACE in house.get(f"/modules/{NAME}")
 
 
 def test_versions_stand_beside_each_other(house: House) -> None:

@@ -98,7 +98,9 @@ def test_everything_that_waits_at_a_destination_is_sent_again_after_its_number_w
     assert "3 studies wait for a person" in text_of(house.get("/network"))
     with house.client(UserRole.OPERATOR) as client:
         asked = client.get(f"{HERE}/acts", params={"act": "release"}).text
-        assert "1 of them wait at another destination, too" in text_of(asked)
+        assert "1 of them waits at another destination, too, and stays parked there." in text_of(
+            asked
+        )
         wrong = client.post(f"{HERE}/acts", data={"act": "release", "number": 2})
         assert wrong.status_code == 409
         assert "it is about 3 results now, not 2: look again" in wrong.text
@@ -111,9 +113,10 @@ def test_everything_that_waits_at_a_destination_is_sent_again_after_its_number_w
     waiting = house.records.requests.waiting()
     assert [one.workitem_id for one in waiting] == [*ids, "1.9.9.1"]
     assert [one.action for one in waiting] == [*[RequestAction.RELEASE] * 3, RequestAction.RETRY]
+    assert {one.wish.destinations for one in waiting} == {("out",)}  # nowhere else
     with closing(AuditStore(audit_file(house.site.data))) as store:
-        acts = [entry.act for entry in store.after(0, 100)]
-    assert acts.count(AuditedAct.RELEASE) == 3
+        acts = [(entry.act, entry.reason) for entry in store.after(0, 100)]
+    assert acts.count((AuditedAct.RELEASE, "to out")) == 3
 
 
 @pytest.mark.parametrize("role", [UserRole.VIEWER, UserRole.READER])

@@ -24,10 +24,13 @@ from hilum.records.states import (
 from hilum.rejections import Rejection, RejectionKind
 from hilum.summary import (
     ClassificationSummary,
+    CurveSummary,
     DraftSummary,
     LengthSummary,
     MeasurementSummary,
     NoteSummary,
+    ParametricMapSummary,
+    PlotSummary,
     SegmentSummary,
     TableSummary,
     UrgencySummary,
@@ -106,7 +109,8 @@ def test_a_rejected_sender_cannot_act_in_the_page(house: House) -> None:
         shown = house.get(page)
         assert "10.0.0.1" in shown
         assert "<script>" not in shown
-    assert "Something needs a person: " in house.get("/")
+    said = text_of(house.get("/"))
+    assert "Something needs a person: 1 sender was rejected within the last hour" in said
 
 
 @pytest.mark.parametrize("role", list(UserRole))
@@ -163,6 +167,35 @@ def test_an_act_reaches_the_gateway_with_its_reason(house: House) -> None:
         assert "noted; the gateway will do it" in client.get(done.headers["location"]).text
     [asked] = house.records.requests.waiting()
     assert (asked.action, asked.reason) == (RequestAction.WITHDRAW, "wrong side")
+
+
+def test_a_chart_counts_one_as_one(house: House) -> None:
+    house.study(WorkitemState.COMPLETED)
+    said = text_of(house.get("/"))
+    assert "1 study " in said
+    assert "1 studies" not in said
+    assert "0 results shown" in said
+
+
+def test_a_refused_act_comes_back_with_what_was_typed(house: House) -> None:
+    address = house.study(WorkitemState.COMPLETED)
+    uid = house.records.identifiers.study_at(address)
+    path = f"/studies/{address}/acts"
+    send = {"workitem": f"{uid}.1", "action": "send on", "images": "true"}
+    back = {"workitem": f"{uid}.1", "action": "withdraw", "reason": "wrong side" * 100}
+    with house.client(UserRole.OPERATOR) as client:
+        without = client.post(path, data=send)
+        long = client.post(path, data=back)
+        gone = client.post(path, data={**back, "action": "release", "reason": "it is back"})
+    assert without.status_code == 422
+    [form] = re.findall(r"<details open>.*?</details>", without.text, re.DOTALL)
+    assert re.search(r'<p class="problem">Choose a destination', form)
+    assert 'name="images" value="true" checked' in form
+    assert long.status_code == 422
+    assert f'name="reason" required maxlength="500" value="{back["reason"]}"' in long.text
+    assert gone.status_code == 409  # its form is not offered any more
+    assert "You wrote: it is back" in text_of(gone.text)
+    assert house.records.requests.waiting() == []
 
 
 def test_who_took_a_result_back_and_why_stands_on_the_page_and_in_the_trace(house: House) -> None:
@@ -232,6 +265,10 @@ def test_a_result_is_told_with_numbers_cautions_deliveries_and_verdicts(house: H
             LengthSummary("Width", 212.4, ((1.0, 2.0), (3.0, 4.0)), "1.9.1"),
             TableSummary("Nodules", ("lobe", "size"), (("upper left", "4 mm"),)),
             DraftSummary("No fracture is seen."),
+            ParametricMapSummary("Diffusion", 0.25, 1.5, "ml"),
+            PlotSummary(
+                "Wash-in", "s", "signal", (CurveSummary("Left", (0.0, 9.0), (1.0, 4.0), (1, 2, 3)),)
+            ),
             UrgencySummary("free air"),
             NoteSummary("Much motion.", caution=True),
         ),
@@ -252,6 +289,9 @@ def test_a_result_is_told_with_numbers_cautions_deliveries_and_verdicts(house: H
         "Nodules lobe size upper left 4 mm",
         "Draft, not checked by anybody: No fracture is seen.",
         "urgent Free air.",
+        "Map of Diffusion: 0.25 to 1.5 mL",
+        "Wash-in: signal over s",
+        "0 to 9 across, 1 to 4 up: Left",
         "out : enable SEG there",
         "T1 crop 32 m used it matches",
     ):

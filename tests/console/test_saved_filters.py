@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from hilum.audit import AuditedAct, AuditStore, ObjectType, audit_file
+from hilum.audit.store import AuditFilter
 from hilum.console.guard import cookie_name
 from hilum.people.roles import UserRole
 from hilum.people.sessions import form_token
@@ -29,7 +32,7 @@ class Browser:
     def __init__(self, house: House, role: UserRole, name: str) -> None:
         key = session_of(house.site, role, name)
         self.token = form_token(key)
-        self.client = httpx.Client(base_url=house.url, follow_redirects=True)
+        self.client = httpx.Client(base_url=house.url, follow_redirects=True, timeout=60)
         self.client.cookies.set(cookie_name(house.site.console), key)
 
     def get(self, path: str) -> str:
@@ -86,6 +89,27 @@ def test_administrators_save_for_everybody(reader: Browser, boss: Browser) -> No
     assert reader.saved() == ["All", "Held", "for all"]
     boss.post(f"/studies/filters/{view}/remove", everybody="yes")
     assert reader.saved() == ["All"]
+
+
+def test_what_is_for_everybody_is_on_record(house: House, reader: Browser, boss: Browser) -> None:
+    reader.post("/studies/filters", query="state=held", name="mine")
+    for query in ("state=held", "state=failed"):
+        shown = boss.post("/studies/filters", query=query, name=" Ours ", everybody="yes")
+    view = str(shown.url).rpartition("=")[2]
+    boss.post("/studies/filters", query="", name=" ", everybody="yes")
+    for number in (view, view, "unknown"):
+        boss.post(f"/studies/filters/{number}/remove", everybody="yes")
+    with closing(AuditStore(audit_file(house.site.data))) as store:
+        noted = store.latest(AuditFilter(act=AuditedAct.SETTINGS_CHANGED), 9)
+    assert {entry.object_type for entry in noted} == {ObjectType.FILTER}
+    assert [(e.person, e.object, e.reason) for e in reversed(noted) if e.outcome != "failed"] == [
+        ("boss", "Ours", "saved: state=held"),
+        ("boss", "Ours", "saved: state=failed"),
+        ("boss", "", "saved: all studies"),
+        ("boss", "Ours", "deleted; it was: state=failed"),
+    ]
+    [failed] = [entry for entry in noted if entry.outcome == "failed"]
+    assert "needs a name" in failed.reason
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,17 @@
 """Hostile and odd files that are handed over: each harms only itself, and is told in words."""
 
+import errno
 import gzip
 import io
+import json
+import multiprocessing
+import socket
 import stat
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +21,13 @@ from factory import mr_slices
 from hilum.dicom.part10 import PREAMBLE, as_file
 from hilum.errors import UploadError
 from hilum.hints import HintSender, gateway_address
+from hilum.hosts.walls import files
 from hilum.inbox import Inbox
 from hilum.uploading import archive
 from hilum.uploading.archive import UploadBounds
 from hilum.uploading.intake import IN_MEMORY, UploadIntake
 from hilum.uploading.talk import MOST_REASONS, OTHER_REASONS, Fates, FileFate, NewStudy
+from hilum.uploading.wall import wall_in
 
 BOUNDS = UploadBounds(bytes=1 << 30, files=1000, low_water_mb=0)
 MIB = 1 << 20
@@ -194,3 +202,51 @@ def test_reasons_cannot_fill_the_memory() -> None:
     assert sum(count.files for count in counts) == 3 * MOST_REASONS
     assert counts[-1].reason == OTHER_REASONS
     assert max(len(count.reason) for count in counts) == 300
+
+
+def try_beyond_the_wall(data: Path, tell: Connection) -> None:
+    """In a process of its own: there is no way back."""
+    wall_in(data)
+    told = {}
+    for name, path, mode in (
+        ("records", data / "hilum.db", "rb"),
+        ("settings", data.parent / "hilum.toml", "rb"),
+        ("programs", Path("/etc/passwd"), "rb"),
+        ("results", data / "results" / "new", "wb"),
+        ("inbox", data / "incoming" / "new", "wb"),
+    ):
+        try:
+            path.open(mode).close()
+            told[name] = "opened"
+        except OSError as error:
+            told[name] = errno.errorcode[error.errno or 0]
+    try:
+        socket.create_connection(("127.0.0.1", 9), timeout=1)
+    except OSError as error:
+        told["network"] = errno.errorcode.get(error.errno or 0, "?")
+    tell.send_bytes(json.dumps(told).encode())
+
+
+@pytest.mark.skipif(files.abi() < 4, reason="this kernel's Landlock knows no network")
+def test_what_reads_an_upload_reaches_the_inbox_and_no_records(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    Inbox(data)
+    (data / "results").mkdir()
+    for path in (data / "hilum.db", tmp_path / "hilum.toml"):
+        path.write_text("secret")
+    heard, tell = Pipe(duplex=False)
+    context = multiprocessing.get_context("fork")
+    process = context.Process(target=try_beyond_the_wall, args=(data, tell))
+    process.start()
+    tell.close()
+    told = json.loads(heard.recv_bytes())
+    process.join()
+    assert told == {
+        "records": "EACCES",
+        "settings": "EACCES",
+        "programs": "EACCES",
+        "results": "EACCES",
+        "inbox": "opened",
+        "network": "EACCES",
+    }

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 
 from factory import a_study, a_workitem, put
 from hilum.records import Records
@@ -81,6 +80,8 @@ def test_bounds_are_those_of_wilson(counts: tuple[int, int]) -> None:
     if not share.of:
         assert (share.value, share.low, share.high) == (None, 0.0, 1.0)
         return
+    from scipy.stats import binomtest  # half a second that only this test needs
+
     known = binomtest(*counts).proportion_ci(0.95, method="wilson")
     assert (share.low, share.high) == pytest.approx((known.low, known.high), abs=1e-6)
 

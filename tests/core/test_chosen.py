@@ -15,8 +15,8 @@ from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.flow import Flow
 from hilum.module import Input
-from hilum.records.models import Wish, Workitem
-from hilum.records.states import RequestAction, WorkitemState
+from hilum.records.models import NotedPause, Wish, Workitem
+from hilum.records.states import PausedKind, RequestAction, WorkitemState
 from hilum.requests import obey
 from hilum.withdrawing import RejectionNote, take_back
 from hilum.workitems import ASKED_FOR
@@ -275,6 +275,19 @@ def test_what_was_stopped_is_begun_again_with_what_is_chosen_now(hall: Gateway) 
     new = items(hall, uid)[-1]
     assert (done, said) == (True, f"analysed again as workitem {new.id}")
     assert (new.predecessor, new.asked, new.rule.send_to) == (old.id, True, ("there",))
+
+
+def test_the_answer_says_that_a_disabled_module_waits(hall: Gateway) -> None:
+    uid = receive(hall, *contents("one"))
+    hall.records.pauses.begin(NotedPause(PausedKind.MODULE, "n", 1.0, "kim", "it is looked into"))
+    begun = ask(hall, RequestAction.ANALYSE, uid, module="n")
+    assert begun[0]
+    assert begun[1].endswith("; its result stays here; n is disabled, so it waits")
+    old = items(hall, uid)[-1]
+    assert ask(hall, RequestAction.CANCEL, uid, old.id)[0]
+    again = ask(hall, RequestAction.ANALYSE, uid, module="n")
+    new = items(hall, uid)[-1]
+    assert again == (True, f"analysed again as workitem {new.id}; n is disabled, so it waits")
 
 
 # What is short ------------------------------------------------------------------------------------

@@ -139,7 +139,7 @@ def test_every_block_of_the_example_is_valid_without_its_comment_signs() -> None
     assert {place["kind"] for place in written["destination"]} == set(DESTINATIONS.names)
     assert {told["kind"] for told in written["notify"]} == set(NOTIFIERS.names)
     named = ("source", "destination", "notify")
-    names = (f"{section}.{number}" for section in named for number in range(3))
+    names = (f"{section}.{number}" for section in named for number in range(9))
     for section in named:
         for block, name in zip(written[section], names, strict=False):
             block["name"] = name.replace(".", "-")
@@ -151,6 +151,7 @@ def test_every_block_of_the_example_is_valid_without_its_comment_signs() -> None
         "OrthancSourceSettings",
         "DimseDestinationSettings",
         "DicomwebDestinationSettings",
+        "FhirDestinationSettings",
         "FolderDestinationSettings",
         "EmailNotifierSettings",
         "WebhookNotifierSettings",

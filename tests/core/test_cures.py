@@ -56,7 +56,20 @@ ASK = (
     RequestAction.RERUN,
     RequestAction.SEND_ON,
 )
+AT = ((), *((name,) for name in EVERYWHERE), NAMES)
 PAIRED = (*ASK, RequestAction.DECIDE)
+# Usually every action is asked for before and after the decision, and before the next one.
+PAIRS = [
+    pytest.param(
+        first,
+        then,
+        marks=()
+        if RequestAction.DECIDE in (first, then) or then is ASK[(place + 1) % len(ASK)]
+        else pytest.mark.whole,
+    )
+    for place, first in enumerate(PAIRED)
+    for then in PAIRED
+]
 
 
 class Choosy(DimseArchive):
@@ -188,12 +201,18 @@ class Hospital:
     def items(self) -> list[Workitem]:
         return self.hall.items("one")
 
-    def ask(self, number: int, action: RequestAction) -> None:
+    def ask(self, number: int, action: RequestAction, at: tuple[str, ...] = ()) -> None:
+        """Ask for something; to release something only `at` these destinations, () for all."""
         items = self.items()
         item = items[number % len(items)]
         reason = self.identity if action is RequestAction.DECIDE else "because"
-        wish = Wish(destinations=(ELSEWHERE,), images=False)
+        wish = Wish(destinations=at if action is RequestAction.RELEASE else (ELSEWHERE,))
         self.hall.records.requests.add(action, item.id, reason, item.study_uid, wish)
+
+    def parked(self) -> set[tuple[str, str]]:
+        """What waits for a person: workitem and destination."""
+        of = self.hall.records.deliveries.parked_of
+        return {(item.id, one.destination) for item in self.items() for one in of(item.id)}
 
     def correct(self) -> None:
         """An archive files the study under another patient, whom a person may decide for."""
@@ -293,12 +312,24 @@ class Cures(RuleBasedStateMachine):
         self.hospital.wanted[name] = kinds
         self.hospital.restart()
 
-    @rule(number=st.sampled_from((0, 0, 1, 2)), action=st.sampled_from(ASK), dies_after=DIES)
-    def ask(self, number: int, action: RequestAction, dies_after: int | None) -> None:
-        self.hospital.ask(number, action)
+    @rule(
+        number=st.sampled_from((0, 0, 1, 2)),
+        action=st.sampled_from(ASK),
+        at=st.sampled_from(AT),
+        dies_after=DIES,
+    )
+    def ask(
+        self, number: int, action: RequestAction, at: tuple[str, ...], dies_after: int | None
+    ) -> None:
+        before = self.hospital.parked()
+        is_alone = not self.hospital.hall.records.requests.waiting()  # of one that died before
+        self.hospital.ask(number, action, at)
         with self.hospital.mortal(dies_after):
             obey(self.hospital.hall.flow)
             self.hospital.work()
+        if action is RequestAction.RELEASE and at and is_alone:
+            elsewhere = {one for one in before if one[1] not in at}
+            assert elsewhere <= self.hospital.parked(), self.hospital.story()
 
     @rule()
     def come_to_rest(self) -> None:
@@ -316,8 +347,7 @@ def hospital() -> Iterator[Hospital]:
     made.close()
 
 
-@pytest.mark.parametrize("first", PAIRED)
-@pytest.mark.parametrize("then", PAIRED)
+@pytest.mark.parametrize(("first", "then"), PAIRS)
 def test_any_two_requests_about_what_was_half_taken(
     hospital: Hospital, first: RequestAction, then: RequestAction
 ) -> None:
@@ -376,6 +406,29 @@ def test_a_release_sends_what_the_settings_want_today(hospital: Hospital) -> Non
     hospital.deliver("a")
     assert hospital.items()[0].state is WorkitemState.COMPLETED
     assert [held.Modality for held in archive.holds.values()] == ["DOC"]
+    hospital.check()
+
+
+def test_a_release_at_one_destination_leaves_what_is_parked_elsewhere(hospital: Hospital) -> None:
+    for name in NAMES:
+        ARCHIVES[name].refused = frozenset({"DOC", "SR"})
+        hospital.deliver(name)
+        ARCHIVES[name].refused = frozenset()
+    hospital.ask(0, RequestAction.RELEASE, (ELSEWHERE,))
+    hospital.ask(0, RequestAction.RELEASE, ("a",))
+    obey(hospital.hall.flow)
+    assert hospital.answers() == [
+        "not released: it is parked, and nothing of it is parked at c",
+        "released; it goes to a",
+    ]
+    for name in NAMES:
+        hospital.deliver(name)
+    assert {name: len(ARCHIVES[name].holds) for name in NAMES} == {"a": 2, "b": 0}
+    [item] = hospital.items()
+    assert (item.state, item.reason) == (WorkitemState.PARKED, "b (refused)")
+    hospital.ask(0, RequestAction.RELEASE)
+    hospital.quiet()
+    assert hospital.items()[0].state is WorkitemState.COMPLETED
     hospital.check()
 
 

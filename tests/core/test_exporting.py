@@ -15,9 +15,10 @@ from factory import a_study, a_workitem, put
 from hilum.audit import AuditedAct, AuditOutcome, AuditStore, audit_file
 from hilum.cli import app
 from hilum.errors import ConfigurationError, HilumError, MissingPartError
-from hilum.exporting import COLUMNS, IDENTIFIED_COLUMNS, Pseudonyms, site_key
+from hilum.exporting import COLUMNS, IDENTIFIED_COLUMNS
 from hilum.exporting.rows import rows_of
 from hilum.exporting.tables import write_table
+from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import Records, exports
 from hilum.records.exports import ExportFilter
 from hilum.records.listed import StudyIdentifiers

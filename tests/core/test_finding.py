@@ -17,6 +17,7 @@ from hilum.records import Records, listing, tables, views
 from hilum.records.listed import ListedStudy, StudyIdentifiers, folded
 from hilum.records.search import StudyQuery
 from hilum.records.states import StudyOrder, StudyState, WorkitemState
+from hilum.verdict import Verdict
 from tests.postgres import Postgres
 
 
@@ -41,6 +42,9 @@ def records(request: pytest.FixtureRequest) -> Iterator[Records]:
         yield opened
 
 
+VERDICT = Verdict("series", "1.2", "", 1, False, ())  # of a series that fits: lists tell of it
+
+
 def fill(records: Records, studies: Sequence[Known]) -> list[Known]:
     """Put exactly these on record; the same with their addresses."""
     for table in reversed(tables.metadata.sorted_tables):
@@ -57,7 +61,7 @@ def fill(records: Records, studies: Sequence[Known]) -> list[Known]:
                     module=module,
                     state=state,
                     reason=reason,
-                    verdicts=(),
+                    verdicts=(replace(VERDICT, reasons=(reason,)),),
                 ),
             )
     addresses = records.identifiers.addresses([study.uid for study in studies])
@@ -103,12 +107,22 @@ def is_wanted(study: Known, query: StudyQuery) -> bool:
             words_in(query.description, said.description),
             words_in(query.reason, *(reason for *_, reason in study.items)),
             not query.modalities or set(query.modalities) & set(said.modalities),
-            not query.modules or set(query.modules) & {module for module, *_ in study.items},
+            not query.modules or set(query.modules) & modules_of(study, passed_over=False),
+            not query.passed_over or set(query.passed_over) & modules_of(study, passed_over=True),
             not query.states or set(query.states) & states,
             query.first_date is query.last_date is None or (day and first <= day <= last),
             all(is_meant(study, word, name) for word in query.words),
         )
     )
+
+
+def modules_of(study: Known, passed_over: bool) -> set[str]:
+    """Its modules that were, or were not, applicable."""
+    return {
+        module
+        for module, state, _ in study.items
+        if (state is WorkitemState.NOT_APPLICABLE) is passed_over
+    }
 
 
 def is_meant(study: Known, word: str, name: str) -> bool:
@@ -125,7 +139,13 @@ DAYS = ("20260101", "20260131", "20260201", "")
 REASONS = ("6.5 mm slices", "verified in PACS2", "No matching series", "")
 MODULES = ("hippocampal-volume", "chest-radiograph")
 PARTS = ("mul", "JORG", "ü", "weiss", "太", "やま", "_", "%", "50%", "mm slices", "")
-STATES = (WorkitemState.PARKED, WorkitemState.COMPLETED, WorkitemState.HELD, WorkitemState.RUNNING)
+STATES = (
+    WorkitemState.PARKED,
+    WorkitemState.COMPLETED,
+    WorkitemState.HELD,
+    WorkitemState.RUNNING,
+    WorkitemState.NOT_APPLICABLE,
+)
 
 identifiers = st.builds(
     StudyIdentifiers,
@@ -157,6 +177,7 @@ queries = st.builds(
     last_date=days,
     modalities=st.sampled_from(((), ("MR",), ("SR", "XX"))),
     modules=st.sampled_from(((), (MODULES[0],))),
+    passed_over=st.sampled_from(((), (MODULES[0],))),
     states=st.sampled_from(((), (StudyState.HELD, StudyState.NO_RULE), (StudyState.PARKED,))),
     reason=st.sampled_from(("", "pacs2", "MM", "%")),
 )
@@ -170,6 +191,7 @@ ONE = st.sampled_from(
         "first_date",
         "modalities",
         "modules",
+        "passed_over",
         "states",
         "reason",
     ]

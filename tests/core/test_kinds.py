@@ -32,11 +32,20 @@ from hilum.testing import analysis_of, write_series
 from hilum_lab.package import write_package
 
 OURS = {
-    DESTINATIONS: ("dicomweb", "dimse", "folder", "mllp"),
+    DESTINATIONS: ("dicomweb", "dimse", "fhir", "folder", "mllp"),
     SOURCES: ("dicomweb", "orthanc"),
-    OBJECTS: ("oru", "own", "pdf", "sc", "seg", "sr"),
-    HOSTS: ("child", "container"),
-    FORMATS: ("environment", "mercure", "monai-map"),
+    OBJECTS: ("fhir", "oru", "own", "pdf", "pm", "sc", "seg", "sr"),
+    HOSTS: ("child", "container", "server"),
+    FORMATS: (
+        "dicom-ai-router",
+        "environment",
+        "kserve",
+        "mercure",
+        "monai-bundle",
+        "monai-map",
+        "nnunet",
+        "volume",
+    ),
     NOTIFIERS: ("email", "webhook"),
 }
 FOLDER = {"name": "out", "kind": "folder", "folder": "out"}

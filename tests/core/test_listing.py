@@ -86,11 +86,13 @@ def test_a_module_that_takes_no_such_modality_is_passed_over() -> None:
     thick = not_applicable(verdict("T1", "slice thickness 6.5 mm, module needs 0.4 to 3 mm"))
     said = standing(chest, thick)
     assert said.reason == "T1: slice thickness 6.5 mm, module needs 0.4 to 3 mm"
-    assert said.modules == {"chest", "m"}
+    assert (said.modules, said.passed_over) == (set(), {"chest", "m"})
     alone = standing(chest)
     assert (alone.state, alone.reason) == (StudyState.NOT_APPLICABLE, "no matching series")
     done = outline(WorkitemState.COMPLETED, findings=(VOLUME,))
-    assert standing(chest, done).state is StudyState.COMPLETED
+    both = standing(chest, done)
+    assert both.state is StudyState.COMPLETED
+    assert (both.modules, both.passed_over) == ({done.module}, {"chest"})
 
 
 def test_the_first_true_objection_is_that_against_the_series_that_is_meant() -> None:

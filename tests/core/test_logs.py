@@ -1,7 +1,6 @@
 """The log: several processes write it, it is begun anew when full, and it never floods."""
 
 import logging
-import multiprocessing
 import os
 import resource
 import socket
@@ -9,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,12 @@ from hilum.config import parse
 from hilum.config.site import Site
 from hilum.console.server import serve
 from hilum.logs import PERIOD_SECONDS, SAME_PLACE, SAME_TEXT, Repeats, SharedLog, configure_logging
+from hilum.process import fork_server
 from hilum.records import Records
 from hilum_lab.network.processes import available_port
 from tests.patience import PATIENCE, until
 from tests.synthetic import seconds_of, wait_for_port
 
-SPAWN = multiprocessing.get_context("spawn")
 WRITERS, LINES, FULL = 3, 3000, 40_000
 MOST_BYTES = 20_000  # of the log after any flood of one kind, in a fraction of a minute
 
@@ -37,8 +37,8 @@ def write_lines(file: Path, writer: int) -> None:
 
 
 @contextmanager
-def child(work: Callable[..., None], *arguments: object) -> Iterator[multiprocessing.Process]:
-    process = SPAWN.Process(target=work, args=arguments)
+def child(work: Callable[..., None], *arguments: object) -> Iterator[BaseProcess]:
+    process = fork_server("hilum.console.server").Process(target=work, args=arguments)
     process.start()
     try:
         yield process

@@ -16,7 +16,8 @@ from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.outbox import Outbox
-from hilum.records import views
+from hilum.records import tables, views
+from hilum.records.deliveries import HEAD_START_SECONDS
 from hilum.records.models import Delivery
 from hilum.records.states import DeliveryState, WorkitemState
 from hilum.workitems import Workitems
@@ -100,6 +101,25 @@ def desk(tmp_path: Path, archive: DicomwebArchive):
     desk = Desk(tmp_path, DicomwebDestinationSettings(name="pacs", url=archive.url))
     yield desk
     desk.records.close()
+
+
+def test_an_urgent_result_goes_first_and_nobody_waits_for_ever(desk: Desk) -> None:
+    def first() -> str:
+        owed = desk.records.deliveries.first_due("pacs", desk.now)
+        return owed.workitem_id if owed else ""
+
+    desk.owe("usual", "pacs")
+    desk.now += 60
+    desk.owe("urgent", "pacs")
+    assert first() == "usual"
+    urgent = tables.delivery.update().values(urgent=True)
+    change = urgent.where(tables.delivery.c.workitem_id == "urgent")
+    desk.records.database.transact(lambda connection: connection.execute(change))
+    assert first() == "urgent"
+    later = tables.delivery.update().values(owed_at=desk.now + HEAD_START_SECONDS)
+    change = later.where(tables.delivery.c.workitem_id == "urgent")
+    desk.records.database.transact(lambda connection: connection.execute(change))
+    assert first() == "usual", "it has waited long enough"
 
 
 def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: DicomwebArchive) -> None:

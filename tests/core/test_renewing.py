@@ -3,7 +3,7 @@
 from contextlib import closing
 
 from hilum.flow import Flow
-from hilum.hints import HintReceiver, Renewed, gateway_address
+from hilum.hints import HintReceiver, Ready, gateway_address
 from hilum.records.states import WorkitemState
 from hilum.service.gateway import follow
 from tests.core.test_order_of_arrival import HELD, Module, contents, gateway
@@ -32,7 +32,7 @@ def test_a_run_that_an_upgrade_renews_waits_for_no_sweep() -> None:
         [old, new] = sorted(hall.items("one"), key=lambda item: item.version)
         assert (old.state, old.superseded_by) == (WorkitemState.CANCELLED, new.id)
         assert (new.state, new.version) == (WorkitemState.SCHEDULED, "2")
-        assert hint == Renewed(new.id)
+        assert hint == Ready(new.id)
         assert new.id not in hall.engine.launched.values()
         follow(hint, upgraded)
         assert list(hall.engine.launched.values()) == [old.id, new.id]

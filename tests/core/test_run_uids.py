@@ -281,7 +281,7 @@ def test_hilum_run_gives_the_same_uids_wherever_the_images_lie(
         [report] = analyse_folder("bright-volume", tmp_path / name, tmp_path / f"{name}-out", {})
         made.append({r.kind: timeless(pydicom.dcmread(r.path)) for r in report.results})
     one, two = made
-    assert {*one, "own"} == set(STANDARD_OBJECTS)  # the module writes none itself
+    assert {*one, "own", "pm"} == set(STANDARD_OBJECTS)  # the module makes none of these
     for kind in ("seg", "sr"):
         assert one[kind] == two[kind]
     assert [one[k].SOPInstanceUID for k in one] == [two[k].SOPInstanceUID for k in two]

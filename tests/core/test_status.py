@@ -74,7 +74,7 @@ OWN = "the module's own objects"
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ("", f"segmentation (auto), report with outlines, picture, PDF, {OWN}"),
+        ("", f"segmentation (binary), report with outlines, picture, PDF, {OWN}, parametric maps"),
         ('objects = ["pdf"]', "PDF"),
         ('objects = ["sr", "seg"]\nregions = "segments"\nsegmentation = "binary"', BOTH),
     ],

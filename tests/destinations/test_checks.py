@@ -93,6 +93,7 @@ def wrong(
             "no-find": (dimse(port_of(entity(find=False))), "C-FIND"),
             "find-fails": (dimse(port_of(entity(find_status=0xC000))), "C-FIND"),
             "find-refuses": (dimse(port_of(entity(find_status=0xA700))), "C-FIND"),
+            "no-get": (dimse(retrieve="c-get"), "C-GET"),
             "no-commitment": (dimse(proof="commitment"), "storage commitment"),
             "web-port": (http(f"http://{LOOPBACK}:{nobody}"), "STOW-RS"),
             "web-host": (http("http://nowhere.invalid"), "STOW-RS"),

@@ -9,13 +9,13 @@ import pytest
 
 from factory import a_result, a_workitem, put
 from hilum.answers import Acceptance, Answer
-from hilum.destinations.mllp import MESSAGES, MOST_ERRORS, MllpDestination, MllpDestinationSettings
+from hilum.destinations.mllp import MOST_ERRORS, MllpDestination, MllpDestinationSettings
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
 from hilum.hl7.er7 import encoded, header, segment
 from hilum.inbox.heard import file_of
 from hilum.records.states import DeliveryState
-from hilum.results import Result
+from hilum.results import HL7, Result
 from tests.certificates import SelfSigned
 from tests.core.test_outbox import Desk
 from tests.mllp_receiver import ACCEPTS, HANGS_UP, SILENT, Receiver, receiving
@@ -43,7 +43,7 @@ def message(folder: Path, name: str) -> Result:
     path = folder / f"{name}.hl7"
     first = header({3: "HILUM", 9: ("ORU", "R01", "ORU_R01"), 10: name, 11: "P", 12: "2.5.1"})
     path.write_bytes(encoded([first, segment("PID", {3: ("4711",), 5: ("Roe", "Jane")})]))
-    return Result("oru", MESSAGES, derived_uid("test", name), path, "1.2", "w-1")
+    return Result("oru", HL7, derived_uid("test", name), path, "1.2", "w-1")
 
 
 def test_each_message_is_taken_by_its_own_answer(receiver: Receiver, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ class Office(Desk):
                 name,
                 identity=result.identity,
                 kind="oru",
-                media_type=MESSAGES,
+                media_type=HL7,
                 sop_class_uid="",
                 variant="all",
                 path=result.path,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
-from dbos import _dbos, _queue, _serialization, _workflow_commands
+from dbos import DBOS, _dbos, _queue, _serialization, _workflow_commands
 
 from hilum.engine import durable
 from tests.patience import PATIENCE, until
@@ -150,3 +150,19 @@ def test_a_poller_looks_often_only_while_there_is_work() -> None:
     poller.set()
     poller.wake()
     assert poller.wait(0.0) is True
+
+
+def hasten(folder: Path) -> None:
+    """In a process of its own: nobody works on the queue."""
+    noting = Noting(folder)
+    durable.launch(f"sqlite:///{folder}/engine.db", "gateway")
+    durable.enqueue(durable.ANALYSE, noting.note, "waits", "waits", 3)
+    moved = [durable.hasten(name, 1) for name in ("waits", "waits", "unknown")]
+    status = DBOS.get_workflow_status("waits")
+    if moved != [True, False, False] or status is None or status.priority != 1:
+        sys.exit(f"it was not moved forward: {moved}, {status}")
+    durable.shut_down()
+
+
+def test_what_waits_can_be_moved_forward(tmp_path: Path) -> None:
+    in_a_process(hasten, tmp_path)

@@ -8,19 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from tests import samples
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hilum-example"
 
 
 @pytest.fixture(scope="session")
 def installed_example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that holds the installed example package."""
-    folder = tmp_path_factory.mktemp("example")
-    source, target = folder / "source", folder / "site"
+    """The folder that holds the installed example package; to be read only."""
+    return samples.made_once(tmp_path_factory, "example", _install) / "site"
+
+
+def _install(folder: Path) -> None:
+    source = folder / "source"
     shutil.copytree(EXAMPLE, source, ignore=shutil.ignore_patterns("__pycache__"))
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    alone = ["--no-deps", "--no-build-isolation", "--no-index", "--target", str(target)]
-    subprocess.run([*pip, *alone, str(source)], check=True, capture_output=True, text=True)
-    return target
+    alone = ["--no-deps", "--no-build-isolation", "--no-index", "--no-compile"]
+    target = ["--target", str(folder / "site"), str(source)]
+    subprocess.run([*pip, *alone, *target], check=True, capture_output=True, text=True)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -21,6 +22,7 @@ from hilum.config.site import Worker
 from hilum.dicom.parts import Part
 from hilum.engine import exchange
 from hilum.errors import ModuleCrashed, ModuleError
+from hilum.findings import Findings, Note
 from hilum.hosts import Host, Job, Place, in_child, open_host
 from hilum.hosts.child import ChildHost, ChildHostSettings
 from hilum.hosts.reaching import files_of, is_ours
@@ -32,6 +34,17 @@ from patience import until
 from plugin import BRIGHT, install_moody, install_plugin
 from radiographs import radiograph, saved, scene
 
+USING = """
+    from hilum import FindingsOf, Input, Note
+
+    class Module:
+        name, version = "using", "1"
+        needs = {"head": Input("MR"), "part": FindingsOf("other")}
+
+        def run(self, head, part):
+            files = [path.read_bytes()[128:132] for path in head.folder().iterdir()]
+            yield Note(f"{part.notes[0].text}{files.count(b'DICM')} files of {head.description}")
+"""
 BROKEN = """
     from hilum import Input
 
@@ -89,6 +102,8 @@ LIAR = """
                 pipe().send(b'{"number": 9, "ended": "well", "length": 5}')
             if mood == "empty":
                 pipe().send(b'{"number": %d, "ended": "well", "length": 5}' % self.runs)
+            if mood == "asks":
+                pipe().send(b'{"number": %d, "ended": "asks", "length": 5}' % self.runs)
             if mood == "full":
                 pipe().send(b'{"number": %d, "ended": "no room"}' % self.runs)
             if mood == "lines":
@@ -252,6 +267,19 @@ def test_the_child_draws_films_even_for_a_module_that_raises(
     assert picture.shape == (900, 750)
 
 
+def test_findings_of_another_module_and_files_come_through_the_walls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, USING, "using")
+    exchange.save(Findings((Note("seen in "),)), tmp_path / "other")
+    given = [Part(tmp_path / "other" / name) for name in (exchange.FINDINGS, exchange.ARRAYS)]
+    asked = job(tmp_path, "used", "head", "using")
+    asked = replace(asked, inputs={"head": asked.inputs["series"], "part": given})
+    with closing(child("using", memory_mb=512)) as host:
+        host.run(asked)
+    assert exchange.load(asked.out).notes[0].text == "seen in 3 files of series head"
+
+
 def test_a_module_that_does_not_load_says_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +322,7 @@ def test_a_module_that_lies_to_the_worker_harms_its_own_study_only(
             ("pickles", "gave an answer that is none; a fresh process failed, too"),
             ("early", "gave an answer to another run; a fresh process failed, too"),
             ("empty", "left cannot be read: .*; a fresh process failed, too"),
+            ("asks", "asks for a server, and has none; a fresh process failed, too"),
             ("full", "the disk is full, and it is not; a fresh process failed, too"),
             ("lines", "^a b$"),
             ("twice", "^lie$"),

@@ -28,7 +28,7 @@ def opened(kind: str) -> Host:
     return open_host(settings, Place(Worker(memory_mb=4096)))
 
 
-OF_ANY_MODULE = set(HOSTS.names) - {"container"}  # see test_container.py
+OF_ANY_MODULE = set(HOSTS.names) - {"container", "server"}  # see test_container, test_server
 
 
 @pytest.mark.parametrize("kind", sorted(OF_ANY_MODULE))

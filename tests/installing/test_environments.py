@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from hilum.audit import AuditStore, ObjectType, audit_file
+from hilum.audit.system_user import actor_here
 from hilum.cli import app
+from hilum.config import load
 from hilum.config.site import Worker
 from hilum.engine import exchange
 from hilum.environments import LOCK, PACKAGES, Environment
@@ -23,6 +26,7 @@ from hilum.errors import (
     ModuleError,
 )
 from hilum.hosts import Host, Job, Place, in_child, open_host
+from hilum.hosts.whereabouts import runs_in
 from hilum.installing import Wanted, add
 from hilum.installing.uv import VERSION, InstallingError, Uv, interpreter
 from hilum.module import Input, installed_module, installed_modules
@@ -217,9 +221,26 @@ def test_several_stand_side_by_side_and_can_be_replaced_and_removed(
     assert Environment.read(models / "second").package == "old-numbers==2"
     assert (models / "second").as_uri() in (models / "second" / LOCK).read_text()
     assert CliRunner().invoke(app, [*second, "--replace"]).exit_code == 0
-    gone = CliRunner().invoke(app, ["modules", "remove", "second", "--models", str(models)])
-    assert gone.exit_code == 0, gone.output
-    assert "second" not in installed_modules(models)
+    config = tmp_path / "hilum.toml"
+    config.write_text(f'data = "{tmp_path}/data"\nmodels = "{models}"\n')
+    site = load(config)
+    second_there = installed_modules(models)["second"]
+    said = f"in an environment of its own: old-numbers==2, with {second_there.environment.python}"
+    assert runs_in(site, second_there) == said
+    of_site = ["--config", str(config)]
+    assert CliRunner().invoke(app, [*second[:5], "--name", "third", *of_site]).exit_code == 0
+    for name in ("second", "third"):
+        gone = CliRunner().invoke(app, ["modules", "remove", name, *of_site])
+        assert gone.exit_code == 0, gone.output
+    assert not {"second", "third"} & set(installed_modules(models))
+    with closing(AuditStore(audit_file(site.data))) as store:
+        noted = [(entry.object_type, entry.object, entry.reason) for entry in store.after(0, 9)]
+        assert {entry.account for entry in store.after(0, 9)} == {actor_here().account}
+    assert noted == [
+        (ObjectType.MODULE, "third", f"added, from {source}"),
+        (ObjectType.MODULE, "second", "removed"),
+        (ObjectType.MODULE, "third", "removed"),
+    ]
     assert [path.name for path in models.iterdir()] == ["old-numbers"], "nothing is left over"
 
 

@@ -2,6 +2,7 @@
 
 import mmap
 import runpy
+import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import fields
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from typer.testing import CliRunner
 
@@ -16,6 +18,8 @@ import hilum.findings
 import hilum_module
 from hilum.cli import app
 from hilum.dicom import codes
+from hilum.dicom.instance import Instance
+from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError
 from hilum.hosts.shelf import Letter, Shelf, put
@@ -23,10 +27,11 @@ from hilum.installing.wheels import Project
 from hilum.module import Input
 from hilum.testing import check_module, write_series
 from hilum_module import Measurement, Note, Refusal, Segment, Volume, letters
-from hilum_module.findings import Finding, FindingError, as_item
+from hilum_module.findings import Finding, FindingError
+from hilum_module.serving import described
+from hilum_module.storing import KINDS, as_item
 
 AFFINE = np.diag([2.0, 1.0, 0.5, 1.0])
-KINDS = (Measurement, Note, Refusal, Segment)
 
 
 def test_the_codes_are_those_of_hilum() -> None:
@@ -38,10 +43,10 @@ def test_the_codes_are_those_of_hilum() -> None:
         assert (ours.value, ours.scheme_designator, ours.meaning) == tuple(theirs)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", [*KINDS.values(), hilum_module.Label, hilum_module.Curve])
 def test_the_fields_are_those_of_hilum(kind: type[Finding]) -> None:
     ours = {field.name for field in fields(getattr(hilum.findings, kind.__name__))}
-    assert {field.name for field in fields(kind)} == ours - {"image"}
+    assert {field.name for field in fields(kind)} == ours
 
 
 def test_an_input_is_one_of_hilum() -> None:
@@ -75,6 +80,131 @@ def test_findings_arrive_as_they_were_given() -> None:
     assert found.volume_ml == segment.volume_ml == pytest.approx(0.008)
     assert measured.of is found
     assert (note.caution, refusal.code) == (True, "dark")
+
+
+class Half:
+    """Is given what another module has found."""
+
+    name, version = "half", "1"
+    needs = {  # noqa: RUF012
+        "head": hilum_module.Input("MR"),
+        "part": hilum_module.FindingsOf("whole", optional=True),
+    }
+
+    def run(self, head: Any, part: Any) -> Iterator[Any]:
+        if part is None:
+            yield Note("alone")
+            return
+        [segment], [measured] = part.segments, part.measurements
+        assert measured.of is segment
+        yield Measurement(measured.code, measured.value / segment.volume_ml, measured.unit)
+
+
+def test_findings_of_another_module_arrive_as_they_were_given(tmp_path: Path) -> None:
+    files = write_series(tmp_path)
+    volume = Series.of([Instance.read(path) for path in files]).volume()
+    whole = hilum.findings.Segment(
+        volume.with_array(volume.array > np.mean(volume.array)), codes.BRAIN, "Whole"
+    )
+    twice = hilum.findings.Measurement(codes.VOLUME, 2 * whole.volume_ml, codes.MILLILITRE, whole)
+    given = hilum.findings.Findings((hilum.findings.Note("x"), whole, twice))
+    module: Any = Half
+    [half] = check_module(module, files, {"part": given}).measurements
+    assert half.value == pytest.approx(2)
+    assert [note.text for note in check_module(module, files).notes] == ["alone"]
+    told = described(Half())
+    assert told["findings"] == {"part": {"module": "whole", "on": "", "optional": True}}
+
+
+class Every:
+    """Yields one finding of each kind that the package has."""
+
+    name, version = "every", "1"
+    needs = hilum_module.Input("MR")
+
+    def run(self, series: Any) -> Iterator[Any]:
+        volume, own = series.volume(), hilum_module
+        place = tuple(volume.affine[:3, 3])
+        other, third = (tuple(volume.affine[:3] @ [n, 3, 2 + n, 1]) for n in (1, 2))
+        lines = (own.Label(1, own.codes.BRAIN, "One"), own.Label(2, own.codes.LUNG, "Two"))
+        bright = volume.array > np.mean(volume.array)
+        found = own.LabelMap(volume.with_array(bright.astype(int) + 1), lines)
+        yield found
+        two = found.segment(2)
+        yield Measurement(own.codes.VOLUME, two.volume_ml, own.codes.MILLILITRE, two)
+        yield own.ParametricMap(volume, own.codes.VOLUME, own.codes.NO_UNITS, "Brightness")
+        yield own.Point(place, own.codes.BRAIN, "Corner")
+        yield own.Box((place, other), own.codes.BRAIN, "Voxel")
+        yield own.Length((place, other), "Way")
+        yield own.Angle((place, other, third), "Turn")
+        yield own.Table("Sizes", ("which", "how large"), (("one", "2 mm"),))
+        yield own.Plot("Wash-in", "s", "a.u.", (own.Curve("Left", (0, 1, 2), (0.5, 2, 1)),))
+        yield own.KeyImage(series.images[1], "the second one")
+        yield own.Draft("No change.")
+        yield own.Urgency("it is urgent")
+        yield own.Drawing(np.zeros((4, 5, 3), np.uint8), "Black")
+
+
+class Given(Every):
+    """Is given them, and yields them again."""
+
+    needs = {  # noqa: RUF012
+        "head": hilum_module.Input("MR"),
+        "all": hilum_module.FindingsOf("every"),
+    }
+
+    def run(self, head: Any, all: Any) -> Iterator[Any]:
+        yield from all.items
+
+
+def test_every_kind_of_finding_goes_there_and_back(tmp_path: Path) -> None:
+    files = write_series(tmp_path)
+    every: Any = Every
+    first = check_module(every, files)
+    names = [type(one).__name__ for one in first.items]
+    assert set(names) | {"Segment", "Note", "Refusal"} == set(KINDS)
+    [measured] = first.measurements
+    assert measured.of is first.segments[1]
+    given: Any = Given
+    again = check_module(given, files, {"all": first})
+    ours, theirs = exchange.as_items(first), exchange.as_items(again)
+    assert ours[0] == theirs[0]
+    assert all(np.array_equal(ours[1][name], theirs[1][name]) for name in ours[1])
+
+
+class Reading:
+    """Reads the DICOM files themselves."""
+
+    name, version = "reading", "1"
+    needs = hilum_module.Input("MR", files=True)
+
+    def run(self, series: Any) -> Iterator[Any]:
+        folder = series.folder()
+        read = [pydicom.dcmread(path) for path in sorted(folder.iterdir())]
+        shutil.rmtree(folder)
+        yield Note(f"{len(read)} files of {read[0].PatientID}")
+
+
+class ReadingHere(Reading):
+    """The same in Hilum's own environment."""
+
+    needs = Input("MR", files=True)
+
+    def run(self, series: Any) -> Iterator[Any]:
+        for note in super().run(series):
+            yield hilum.findings.Note(note.text)
+
+
+def test_a_folder_that_was_not_asked_for_is_refused() -> None:
+    series = hilum_module.Series("MR", "T1", "1.2", Volume(np.zeros((1, 2, 2)), AFFINE))
+    with pytest.raises(ValueError, match="declare Input"):
+        series.folder()
+
+
+@pytest.mark.parametrize("module", [Reading, ReadingHere])
+def test_dicom_files_are_given_as_a_folder(tmp_path: Path, module: Any) -> None:
+    files = write_series(tmp_path, PatientID="P7")
+    assert check_module(module, files).notes[0].text == "8 files of P7"
 
 
 def test_images_arrive_as_they_were_given() -> None:

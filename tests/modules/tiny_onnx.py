@@ -1,6 +1,7 @@
 """Writes a tiny ONNX network byte by byte (onnx.proto3), so that the tests need no onnx package."""
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 FLOAT, INTS = 1, 7  # TensorProto.FLOAT, AttributeProto.INTS
@@ -26,14 +27,37 @@ def write_network(
         first = _node("Transpose", ["picture"], ["planes"], perm=[0, 3, 1, 2])
     graph = b"".join(_bytes(1, node) for node in [first, *nodes])
     graph += _bytes(2, b"tiny")
-    tensor = b"".join(_number(1, n) for n in (groups, channels, 1, 1)) + _number(2, FLOAT)
-    tensor += _bytes(8, b"weights") + _bytes(9, struct.pack(f"<{len(flat)}f", *flat))
-    graph += _bytes(5, tensor)
+    graph += _bytes(5, _tensor("weights", [groups, channels, 1, 1], flat))
     graph += _bytes(11, _value("picture", shape))
     graph += _bytes(12, _value("scores", [1, groups]))
     graph += _bytes(12, _value("map", [1, groups, side, side]))
     model = _number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, b"") + _number(2, 17))
     path.write_bytes(model)
+
+
+def write_volume_network(
+    path: Path, kernels: list[list[float]], bias: list[float], sides: list[int | str]
+) -> None:
+    """A 3 x 3 x 3 convolution, zero outside: `kernels` (channels, 27), `bias` (channels,).
+
+    Input `image` (1, 1, sides), output `said` (1, channels, sides); a side that is a word is free.
+    """
+    channels = len(kernels)
+    flat = [value for kernel in kernels for value in kernel]
+    graph = _bytes(1, _node("Conv", ["image", "weights", "bias"], ["said"], pads=[1] * 6))
+    graph += _bytes(2, b"tiny")
+    graph += _bytes(5, _tensor("weights", [channels, 1, 3, 3, 3], flat))
+    graph += _bytes(5, _tensor("bias", [channels], bias))
+    graph += _bytes(11, _value("image", [1, 1, *sides]))
+    graph += _bytes(12, _value("said", [1, channels, *sides]))
+    model = _number(1, 8) + _bytes(7, graph) + _bytes(8, _bytes(1, b"") + _number(2, 17))
+    path.write_bytes(model)
+
+
+def _tensor(name: str, shape: list[int], flat: list[float]) -> bytes:
+    sides = b"".join(_number(1, side) for side in shape)
+    values = struct.pack(f"<{len(flat)}f", *flat)
+    return sides + _number(2, FLOAT) + _bytes(8, name.encode()) + _bytes(9, values)
 
 
 def _node(kind: str, inputs: list[str], outputs: list[str], **lists: list[int]) -> bytes:
@@ -46,8 +70,11 @@ def _node(kind: str, inputs: list[str], outputs: list[str], **lists: list[int]) 
     return node
 
 
-def _value(name: str, shape: list[int]) -> bytes:
-    sides = b"".join(_bytes(1, _number(1, side)) for side in shape)
+def _value(name: str, shape: Sequence[int | str]) -> bytes:
+    sides = b"".join(
+        _bytes(1, _bytes(2, side.encode()) if isinstance(side, str) else _number(1, side))
+        for side in shape
+    )
     tensor = _number(1, FLOAT) + _bytes(2, sides)
     return _bytes(1, name.encode()) + _bytes(2, _bytes(1, tensor))
 

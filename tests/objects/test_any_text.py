@@ -19,7 +19,10 @@ from hilum.objects.report import Report
 
 from . import exams
 
-OF_ANY_FINDING = set(STANDARD_OBJECTS) - {"own"}  # which needs an object of the module
+OF_ANY_FINDING = set(STANDARD_OBJECTS) - {
+    "own",
+    "pm",
+}  # which need an object, or a map, of the module
 VOLUME_TEXTS = (
     "PatientName",
     "PatientID",

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
+from hilum.dicom import codes
+from hilum.dicom.instance import Instance
+from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
-from hilum.findings import OwnObject
+from hilum.findings import OwnObject, ParametricMap
 from hilum.kinds import OBJECTS
 from hilum.objects.kinds import Writing
 from hilum.results import DICOM
@@ -33,7 +36,10 @@ def test_ours(kind: str, tmp_path: Path) -> None:
     analyses = (exams.analysis_of(brain, brain.series[0]), films.analysis_of(film, *found))
     files = write_series(tmp_path / "own")
     own = OwnObject(np.frombuffer(files[0].read_bytes(), np.uint8))
-    check_object(OBJECTS.load(kind), (*analyses, analysis_of(files, own)))
+    volume = Series.of([Instance.read(path) for path in files]).volume()
+    given = ParametricMap(volume, codes.VOLUME, codes.MILLILITRE, "Map")
+    further = (analysis_of(files, own), analysis_of(files, given))
+    check_object(OBJECTS.load(kind), (*analyses, *further))
 
 
 class Plain:

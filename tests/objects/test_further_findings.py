@@ -10,6 +10,7 @@ from pypdf import PdfReader
 from hilum.engine import exchange
 from hilum.errors import FindingError
 from hilum.findings import Draft, Drawing, Findings, KeyImage, Table, Urgency
+from hilum.module import ModuleFacts
 from hilum.objects import write_objects
 from hilum.objects.report import Report
 
@@ -106,3 +107,18 @@ def assert_told(written, folder):
     assert "Nodules - lobe: upper left, size: 4 mm." in report
     assert "DRAFT, not checked by anybody (Impression)" in report
     assert_valid(written["sr"], folder)
+
+
+def test_every_object_names_the_module_whose_findings_were_used(tmp_path):
+    study = exams.write_exam(tmp_path, shape=(6, 12, 12))
+    other = ModuleFacts("other", "3", "Other module", "a" * 64)
+    plain = exams.analysis_of(study, study.series[0])
+    written = dict(write_objects(replace(plain, used={"part": other})))
+    for kind in ("sr", "sc", "pdf"):
+        made = written[kind].ContributingEquipmentSequence
+        assert [one.ManufacturerModelName for one in made] == [plain.module.name, "other"]
+    told = [e.value for e in written["sr"].iterall() if e.keyword == "TextValue"]
+    assert "part = the findings of other 3" in told
+    pages = PdfReader(BytesIO(written["pdf"].EncapsulatedDocument)).pages
+    assert "the findings of other 3" in " ".join(page.extract_text() for page in pages)
+    assert_valid(written["sr"], tmp_path)

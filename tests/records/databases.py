@@ -1,12 +1,18 @@
 """Databases as earlier Hilums have left them, made from SQL that is kept beside this file."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from hilum.records import Records, migrations, schema
+
 SQL = Path(__file__).parent / "sql"
 OLD = "6b943b8"
 BETWEEN = ("8df7d2a", "25eb5b0", "e5aa36c", "2418c16")  # each added tables to those before it
+DEAD_SECONDS = 0.5
 
 
 def make_old(url: str, upto: str = OLD) -> None:
@@ -27,3 +33,25 @@ def run(url: str, statements: str) -> None:
             if statement.strip():
                 connection.exec_driver_sql(statement)
     engine.dispose()
+
+
+@contextmanager
+def connected(url: str) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(url)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def make_new(url: str) -> None:
+    """The tables of this Hilum in an empty database."""
+    Records(url).close()
+
+
+def upgraded(url: str) -> str:
+    """Bring the database at `url` up to date; the version it has then."""
+    Records(url, prepare=partial(migrations.upgrade, dead_seconds=DEAD_SECONDS)).close()
+    with connected(url) as connection:
+        return schema.version(connection) or ""

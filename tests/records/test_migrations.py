@@ -1,13 +1,11 @@
 """The tables of an older Hilum become those of this one, and no other program's are touched."""
 
-import multiprocessing
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from functools import partial
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +16,18 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from hilum.errors import OtherVersionError
-from hilum.process import own_start_time
+from hilum.process import die_with_parent, fork_server, own_start_time
 from hilum.records import Records, migrations, schema, tables
 from hilum.records.migrations.others import still_there
 from hilum.records.schema import SchemaAge
+from hilum.records.states import WorkitemState
 from hilum.rejections import Rejection, RejectionKind
+from tests.factory import a_study, a_workitem, put
 
-from .databases import BETWEEN, OLD, make_old, run
+from . import databases
+from .databases import BETWEEN, DEAD_SECONDS, OLD, connected, make_new, make_old, run, upgraded
 
-DEAD_SECONDS = 0.5
 STATES = (OLD, *BETWEEN)
-
-
-@contextmanager
-def connected(url: str) -> Iterator[sa.Connection]:
-    engine = sa.create_engine(url)
-    try:
-        with engine.begin() as connection:
-            yield connection
-    finally:
-        engine.dispose()
-
-
-def upgraded(url: str) -> str:
-    """Bring the database at `url` up to date; the version it has then."""
-    Records(url, prepare=partial(migrations.upgrade, dead_seconds=DEAD_SECONDS)).close()
-    with connected(url) as connection:
-        return schema.version(connection) or ""
 
 
 def shape(connection: sa.Connection) -> dict[str, Any]:
@@ -161,6 +144,21 @@ def test_rows_keep_their_meaning(database: str) -> None:
     records.close()
 
 
+def test_lists_of_before_tell_modules_from_those_that_were_not_applicable(database: str) -> None:
+    with closing(Records(database)) as records:
+        put(records, a_study(study_uid="1.2"))
+        for module, state in (("a", "completed"), ("b", "not applicable"), ("c", "failed")):
+            item = a_workitem(id=module, study_uid="1.2", module=module, state=WorkitemState(state))
+            put(records, item)
+    run(database, "UPDATE listing SET modules = '|a|b|c|'")
+    run(database, "ALTER TABLE listing DROP COLUMN passed_over")
+    run(database, "UPDATE alembic_version SET version_num = '0016'")
+    upgraded(database)
+    with connected(database) as connection:
+        line = sa.select(tables.listing.c.modules, tables.listing.c.passed_over)
+        assert connection.execute(line).all() == [("|a|c|", "|b|")]
+
+
 def test_what_was_rejected_is_still_listed(database: str) -> None:
     make_old(database, BETWEEN[-1])
     values = "'calling AE title', '10.0.0.7', 'CT2', 'HILUM', 'not allowed', 1.0, 2.0, 3"
@@ -178,14 +176,25 @@ def test_an_empty_database_gets_the_tables_and_their_version(database: str) -> N
         assert schema.age_of(connection) is SchemaAge.CURRENT
 
 
-def make_tables(url: str, _number: int) -> None:
-    Records(url).close()
+def test_tables_that_another_process_makes_meanwhile_are_ours(database: str) -> None:
+    """It begins when somebody else has looked for the first time, and is done before the second."""
+    engine = sa.create_engine(database)
+    others = iter([lambda: Records(database).close()])
+
+    @sa.event.listens_for(engine, "after_cursor_execute")
+    def looked(*_said: object) -> None:
+        for other in others:
+            other()
+
+    with engine.connect() as connection:
+        assert schema.age_of(connection) is SchemaAge.CURRENT
+    engine.dispose()
 
 
 def test_processes_that_come_at_once_do_it_once(database: str) -> None:
     """Eight processes open an empty database, then bring an old one up to date."""
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        pool.starmap(make_tables, [(database, n) for n in range(8)])
+    with fork_server(databases.__name__).Pool(4, die_with_parent) as pool:
+        pool.map(make_new, [database] * 8)
         with connected(database) as connection:
             tables.metadata.drop_all(connection)
             schema.VERSION.drop(connection)

@@ -14,6 +14,7 @@ from hilum.records.states import StudyState
 from .databases import make_old, run
 
 STUDIES = 1001  # more than one portion of the step
+READ = 10  # of them, the newest: each of all would be read as these are, one after the other
 
 
 def test_older_studies_are_listed_and_then_read(database: str, tmp_path: Path) -> None:
@@ -32,6 +33,8 @@ def test_older_studies_are_listed_and_then_read(database: str, tmp_path: Path) -
         addresses = found.identifiers.addresses([f"1.2.{n}" for n in range(STUDIES)])
         assert len(set(addresses.values())) == STUDIES
         assert views.study_called(found, addresses["1.2.7"]) == "1.2.7"
+        for table in ("study", "listing"):
+            run(database, f"DELETE FROM {table} WHERE last_at < {STUDIES - READ};")
         note_older(found, Inbox(tmp_path), OwnResults(()), pause=lambda _seconds: None)
         page = views.find(found, StudyQuery(states=(StudyState.NO_RULE,)))
-        assert (page.total, page.unread) == (STUDIES, 0)
+        assert (page.total, page.unread) == (READ, 0)

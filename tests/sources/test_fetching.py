@@ -2,22 +2,29 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset, dcmread
+from pydicom.uid import RLELossless
 
 from hilum.config import parse
 from hilum.config.site import Site
-from hilum.errors import DeliveryDelayed
-from hilum.fetching import AGAIN_SECONDS, Fetch, Fetches
+from hilum.destinations.dimse import DimseDestination
+from hilum.destinations.dimse_retrieving import ByGet
+from hilum.errors import DeliveryDelayed, SourceError
+from hilum.fetching import AGAIN_SECONDS, Fetch, Fetches, way_of
 from hilum.hints import Counted, HintReceiver, Released, Stored, gateway_address
 from hilum.inbox import Inbox, Receipt
 from hilum.records import Records
 from hilum.records.models import Request, Wish, WrittenResult
 from hilum.records.states import RequestAction
-from hilum.transport.query import move
-from hilum.transport.scu import Peer
+from hilum.transport.query import find, move
+from hilum.transport.scu import Peer, store
 from hilum.why.archives import archives_of
+from hilum_lab.archives.behaviour import AE_TITLE
+from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
 from tests.archives import Orthanc
 from tests.sources.watching import upload
@@ -49,9 +56,11 @@ class MortalInbox(Inbox):
 class Hall:
     """A gateway that fetches, as far as its fetching goes."""
 
-    def __init__(self, folder: Path, source: dict[str, object], **receiver: object) -> None:
+    def __init__(
+        self, folder: Path, end: dict[str, object], group: str = "source", **receiver: object
+    ) -> None:
         settings = {"low_water_mb": 0, **receiver}
-        self.site: Site = parse({"data": folder, "receiver": settings, "source": [source]})
+        self.site: Site = parse({"data": folder, "receiver": settings, group: [end]})
         folder.mkdir(parents=True)
         self.records = Records(f"sqlite:///{folder}/hilum.db")
         self.inbox = Inbox(folder)
@@ -90,12 +99,15 @@ def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Orthanc]:
         yield running
 
 
-@pytest.fixture(params=["orthanc", "dicomweb"])
+@pytest.fixture(params=["orthanc", "dicomweb", "c-get"])
 def hall(request: pytest.FixtureRequest, orthanc: Orthanc, tmp_path: Path) -> Iterator[Hall]:
-    more = {"orthanc": {"url": orthanc.url}, "dicomweb": {"url": orthanc.dicomweb_url}}
-    more["dicomweb"]["query_identifiers"] = True
-    source = {"name": "archive", "kind": request.param, **more[request.param]}
-    made = Hall(tmp_path / "data", source)
+    ends: dict[str, dict[str, object]] = {
+        "orthanc": {"kind": "orthanc", "url": orthanc.url},
+        "dicomweb": {"kind": "dicomweb", "url": orthanc.dicomweb_url, "query_identifiers": True},
+        "c-get": {"kind": "dimse", "port": orthanc.dicom_port, "retrieve": "c-get"},
+    }
+    group = "destination" if request.param == "c-get" else "source"
+    made = Hall(tmp_path / "data", {"name": "archive", **ends[request.param]}, group)
     yield made
     made.close()
 
@@ -134,9 +146,8 @@ def test_what_the_archive_does_not_have_is_said(hall: Hall) -> None:
 
 
 def test_our_own_results_are_not_fetched(hall: Hall) -> None:
-    kind = hall.archive.group.load(hall.archive.settings.kind)
-    listed = kind(hall.archive.settings).listed(study_of(0))
-    ours = listed[0].sop_instance_uid
+    with hall.archive.opened() as opened, way_of(opened) as way:
+        ours = way.listed(study_of(0))[0].sop_instance_uid
     result = WrittenResult(ours, "v", "1.2.3", "sr", "application/dicom", "1.2", Path("x"))
     hall.records.results.add(result)
     assert str(hall.fetched("ONCE").answer).startswith(f"{IMAGES - 1} images fetched")
@@ -182,6 +193,62 @@ def test_an_archive_that_does_not_know_us_is_said_to_want_our_address(orthanc: O
     unknown = Peer("ORTHANC", "127.0.0.1", orthanc.dicom_port, "NOBODY", timeout=5)
     with pytest.raises(DeliveryDelayed, match="register AE title HIPPOAI there"):
         list(move(study_of(1), "HIPPOAI", unknown))
+
+
+def by_get(archive: DimseArchive | Orthanc, folder: Path) -> Hall:
+    port = archive.dicom_port if isinstance(archive, Orthanc) else archive.port
+    title = "ORTHANC" if isinstance(archive, Orthanc) else AE_TITLE
+    end = {"name": "archive", "kind": "dimse", "port": port, "ae_title": title}
+    return Hall(folder / "data", {**end, "retrieve": "c-get"}, "destination")
+
+
+def test_by_c_get_an_image_comes_as_the_archive_keeps_it(orthanc: Orthanc, tmp_path: Path) -> None:
+    [file] = write_series(tmp_path / "study", 1, StudyInstanceUID=study_of(9))
+    image = dcmread(file)
+    image.compress(RLELossless, generate_instance_uid=False)
+    image.save_as(file)
+    upload(orthanc, [file])
+    with closing(by_get(orthanc, tmp_path)) as hall:
+        assert hall.fetched(study_of(9)).done
+        [stored] = hall.inbox.study_folder(study_of(9)).glob("*.dcm")
+    there = dcmread(stored)
+    assert there.file_meta.TransferSyntaxUID == RLELossless
+    assert there.PixelData == image.PixelData
+
+
+def test_c_get_works_where_the_archive_does_not_tell_the_classes(orthanc: Orthanc) -> None:
+    peer = Peer("ORTHANC", "127.0.0.1", orthanc.dicom_port, "HILUM")
+
+    def without_classes(query: Dataset) -> list[Dataset]:
+        found = list(find([query], peer))
+        for match in found:
+            match.pop("SOPClassUID", None)
+        return found
+
+    with ByGet(peer, without_classes) as way:
+        [image, *_] = way.listed(study_of(0))
+        assert way.fetch(image, 1 << 20)
+
+
+def test_an_image_that_is_too_large_is_left_out_and_said(orthanc: Orthanc, tmp_path: Path) -> None:
+    with closing(by_get(orthanc, tmp_path)) as hall:
+        destination = DimseDestination(hall.site.destination[0])
+    with destination.retrieving() as way:
+        image = way.listed(study_of(0))[0]
+        with pytest.raises(SourceError, match="larger than 100 bytes"):
+            way.fetch(image, 100)
+        assert way.fetch(image, 1 << 20)
+
+
+def test_an_archive_without_c_get_is_said(tmp_path: Path) -> None:
+    archive = DimseArchive(available_port())
+    archive.open()
+    [file] = write_series(tmp_path / "study", 1, StudyInstanceUID=study_of(0))
+    with closing(archive), closing(by_get(archive, tmp_path)) as hall:
+        peer = Peer(AE_TITLE, "127.0.0.1", archive.port, "HILUM")
+        assert [sent.status for sent in store([file], peer)] == [0]
+        answer = str(hall.fetched(study_of(0)).answer)
+    assert answer.endswith('does not offer C-GET: enable it there, or set retrieve = "c-move"')
 
 
 def test_from_elsewhere_nothing_can_be_fetched(hall: Hall) -> None:

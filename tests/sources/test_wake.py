@@ -26,7 +26,7 @@ def test_a_hanging_hilum_does_not_hold_orthanc_up(tmp_path: Path) -> None:
         address = f"http://127.0.0.1:{port}/api/v1/sources/pacs/wake"
         with (
             Orthanc(tmp_path / "pacs", settings=hook(address)) as orthanc,
-            httpx.Client(base_url=orthanc.url) as client,
+            httpx.Client(base_url=orthanc.url, timeout=60) as client,
         ):
             for path in files:
                 started = time.monotonic()

@@ -24,10 +24,10 @@ from hilum_lab.archives.dimse import DimseArchive
 from hilum_lab.network.processes import available_port
 from plugin import BRIGHT, install_plugin
 
-from .site import Running, running
+from .site import LEAN, Running, running
 
 Typed = Callable[["Hospital", str], tuple[int, str]]
-OBJECTS = 4  # of each result
+OBJECTS = len(LEAN["objects"])  # of each result
 QUICK = {"quiet_seconds": 1.5, "study_quiet_seconds": 1.5}
 
 
@@ -37,6 +37,7 @@ class Hospital:
     def __init__(self, folder: Path, archive: DimseArchive, **settings: Any) -> None:
         self.folder, self.archive = folder, archive
         destination = {"name": "pacs", "kind": "dimse", "ae_title": AE_TITLE, "port": archive.port}
+        destination["viewer"] = "ohif"
         rule = {"module": "bright-volume", "send_to": ["pacs"], **QUICK}
         self._settings = {"destination": [destination], "rule": [rule], **settings}
         self._exams: dict[str, list[Path]] = {}

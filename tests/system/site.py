@@ -11,6 +11,7 @@ import tomlkit
 
 from hilum.config import load, parse
 from hilum.config.file import SettingsFile, SettingsText
+from hilum.config.kinds import STANDARD_OBJECTS
 from hilum.config.site import Site
 from hilum.process import descendants, fork_server
 from hilum.records import Records, records_url, tables, views
@@ -26,6 +27,10 @@ WARM = f"{__package__}.warm"  # nothing for this process to load
 # What a study meets. A console takes its time to start; most tests look at no page.
 WITHOUT_CONSOLE = tuple(role for role in EVERY_ROLE if role is not Role.CONSOLE)
 PATIENT = {"quiet_seconds": 5}  # a busy machine may pause in the middle of a series
+# Two kinds of result objects are as good as all for most tests: a page takes 0.2 s to be set.
+LEAN = {"objects": ["seg", "sr"]}
+OF_DICOM = ("folder", "dimse", "dicomweb")
+ALL_KINDS = {"objects": list(STANDARD_OBJECTS)}  # for those that look at them
 
 
 class Running:
@@ -114,6 +119,7 @@ def running(
 ) -> Iterator[Running]:
     """Hilum with `settings` on free ports, its data below `folder`; its rules are patient.
 
+    A destination for DICOM of which nothing else is said receives the `LEAN` objects.
     The settings stand `in_file`, `folder / "hilum.toml"`, and are followed when that changes.
     """
     base = {
@@ -122,8 +128,9 @@ def running(
         "console": {"port": available_port()},
     }
     rules = [PATIENT | rule for rule in settings.pop("rule", [])]
+    ends = [_lean(end) for end in settings.pop("destination", [])]
     fork_server(preload=WARM)
-    values = {**base, **settings, "rule": rules}
+    values = {**base, **settings, "rule": rules, "destination": ends}
     said = None
     if in_file:
         path = folder / "hilum.toml"
@@ -137,11 +144,16 @@ def running(
         hilum.stop()
 
 
+def _lean(destination: dict[str, Any]) -> dict[str, Any]:
+    """As a test wants it; one of a third party's kind receives what that kind thinks right."""
+    return destination if destination["kind"] not in OF_DICOM else LEAN | destination
+
+
 @contextmanager
 def clinical_network(folder: Path, kind: str = "dimse") -> Iterator[tuple[Orthanc, Running]]:
     """The seed's network: a PACS that routes everything to Hilum, which delivers back to it."""
     dicom, http, listener = available_port(), available_port(), available_port()
-    destination = {"name": "pacs", "kind": kind}
+    destination = {"name": "pacs", "kind": kind, "viewer": "ohif", **ALL_KINDS}
     destination |= (
         {"port": dicom} if kind == "dimse" else {"url": f"http://127.0.0.1:{http}/dicom-web"}
     )

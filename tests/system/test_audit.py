@@ -34,9 +34,16 @@ def test_what_people_do_reaches_the_collector(tmp_path: Path) -> None:
             with auditor(tmp_path / "hilum") as made:  # as a command does
                 made.note(AuditedAct.CANCEL, ALICE, STUDY)
             until(lambda: len(peer.messages) == 4, "what another process noted")
+            with closing(AuditStore(hilum.site.data / "audit.db")) as store:
+                until(lambda: positions(store) == {4}, "a note of how far they have got")
         assert peer.acts() == ["retry", "withdraw", "audit read", "cancel"]
         lines = (tmp_path / "messages.xml").read_bytes().splitlines()
         assert lines == [message["text"] for message in peer.messages]
     with closing(AuditStore(tmp_path / "hilum" / "audit.db")) as store:
         assert store.verify().is_whole
-        assert {s.position for s in store.standings().values()} == {4}
+        assert positions(store) == {4}
+
+
+def positions(store: AuditStore) -> set[int]:
+    """How far the collectors have got."""
+    return {standing.position for standing in store.standings().values()}

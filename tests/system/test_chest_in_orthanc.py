@@ -25,7 +25,7 @@ from hilum_lab.network.processes import available_port
 from objects import validators
 from tests.archives import Orthanc
 
-from .site import Running, running
+from .site import ALL_KINDS, Running, running
 from .test_sources import watched
 
 KINDS = ["DOC", "OT", "SR"]
@@ -40,7 +40,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Orthanc, Ru
         running(
             folder,
             source=[{"name": "orthanc", "kind": "orthanc", "url": orthanc.url}],
-            destination=[{"name": "orthanc", "kind": "dimse", "port": dicom}],
+            destination=[{"name": "orthanc", "kind": "dimse", "port": dicom, **ALL_KINDS}],
             rule=[{"module": "chest-radiograph", "send_to": ["orthanc"]}],
         ) as hilum,
     ):

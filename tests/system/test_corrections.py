@@ -24,7 +24,7 @@ from hilum.rejections import Rejection
 from hilum.transport import sender
 from tests.archives import Orthanc
 
-from .site import Running, running
+from .site import ALL_KINDS, LEAN, Running, running
 from .test_patients import RULE, completed, cure_in, of, seen_by_others, texts, typed
 
 __all__ = ["typed"]
@@ -50,10 +50,12 @@ def second(images: list[Dataset]) -> list[Dataset]:
 
 
 @contextmanager
-def hilum_and_archive(tmp_path: Path, **settings: object) -> Iterator[tuple[Running, Orthanc]]:
-    """Hilum, which delivers to an Orthanc that has nothing else."""
+def hilum_and_archive(
+    tmp_path: Path, kinds: dict[str, list[str]] = LEAN, **settings: object
+) -> Iterator[tuple[Running, Orthanc]]:
+    """Hilum, which delivers `kinds` of result objects to an Orthanc that has nothing else."""
     with Orthanc(tmp_path / "pacs") as pacs:
-        out = {"name": "out", "kind": "dimse", "port": pacs.dicom_port}
+        out = {"name": "out", "kind": "dimse", "port": pacs.dicom_port, **kinds}
         base = {"destination": [out], "rule": [RULE]}
         with running(tmp_path, **{**base, **settings}) as hilum:
             yield hilum, pacs
@@ -115,7 +117,7 @@ def idle(hilum: Running) -> None:
 def test_a_correction_is_one_event_and_is_taken_by_a_command(tmp_path: Path, typed: Typed) -> None:
     images = exam()
     study_uid = images[0].StudyInstanceUID
-    with hilum_and_archive(tmp_path) as (hilum, pacs):
+    with hilum_and_archive(tmp_path, ALL_KINDS) as (hilum, pacs):
         hilum.send(write(images, tmp_path / "first"))
         (old,) = hilum.settled(study_uid).workitems
         wrong = uids(pacs, "P1")
@@ -191,7 +193,7 @@ def test_a_correction_that_was_wrong_is_taken_back(tmp_path: Path, typed: Typed)
         assert sorted(states(hilum, study_uid))[3:] == ["withdrawn", "withdrawn"]
         again = {r.SOPInstanceUID for r in results(pacs) if r.PatientID == "P1"} - first
         withdrawn = {str(note.PatientID) for note in notes(pacs)}
-    assert len(again) == 5  # the note on the first result, and four new objects
+    assert len(again) == 1 + len(LEAN["objects"])  # the note on the first result, and the new one
     assert withdrawn == {"P1", "P2"}
 
 
@@ -219,7 +221,7 @@ def test_corrections_of_a_named_sender_are_followed(tmp_path: Path, typed: Typed
         assert sorted(states(hilum, study_uid)) == ["completed", "completed", "withdrawn"]
         assert alarms_now(hilum.site, hilum.records) == []
         assert len(notes(pacs)) == 1
-        assert len(uids(pacs, "P2")) == 4
+        assert len(uids(pacs, "P2")) == len(LEAN["objects"])
 
 
 def test_a_correction_is_put_aside(tmp_path: Path, typed: Typed) -> None:

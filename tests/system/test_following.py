@@ -16,14 +16,17 @@ from hilum.service.supervisor import EVERY_ROLE
 from hilum_lab.network.processes import available_port, listens
 from plugin import BRIGHT, WAITING, install_plugin
 
-from .site import Running, running
+from .site import LEAN, Running, running
 from .test_modules import delivered, site_for
 
 HEADS = {"SeriesDescription": "^Head"}
 
 
 def studies(folder: Path, count: int) -> list[list[Path]]:
-    return [write(mr_slices(study=str(number)), folder / str(number)) for number in range(count)]
+    return [
+        write(mr_slices(study=str(number), count=8), folder / str(number))
+        for number in range(count)
+    ]
 
 
 def uid_of(files: list[Path]) -> str:
@@ -67,7 +70,7 @@ def test_rules_change_while_studies_flow(tmp_path: Path, monkeypatch: pytest.Mon
         assert kept[0] == hilum.file.read().text
         assert len(kept) > 1
     results = [(ds.StudyInstanceUID, ds.SOPInstanceUID) for ds in delivered(tmp_path)]
-    assert len(results) == len(set(results)) == 4 * len(exams)
+    assert len(results) == len(set(results)) == len(LEAN["objects"]) * len(exams)
     assert after["receiver"] == before["receiver"]
     assert after["console"] == before["console"]
     assert after["gateway"] != before["gateway"]

@@ -82,6 +82,12 @@ def test_a_command_imports_nothing_heavy(tmp_path: Path, words: list[str]) -> No
     assert HEAVY & set(json.loads(finished.stderr.splitlines()[-1])) == set()
 
 
+def test_garbage_is_collected_once_the_commands_are_loaded() -> None:
+    program = "import gc, hilum.cli; print(gc.isenabled())"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert finished.stdout == "True\n", finished.stderr
+
+
 def test_what_a_module_author_imports_is_there_when_asked_for() -> None:
     import hilum
 

@@ -28,7 +28,7 @@ def test_a_mended_rule_reaches_what_it_has_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    exams = [write(mr_slices(study=name), tmp_path / name) for name in ("one", "two")]
+    exams = [write(mr_slices(study=name, count=8), tmp_path / name) for name in ("one", "two")]
     first, second = (Instance.read(files[0]).study_uid for files in exams)
     settings = site_for(tmp_path, "bright-volume")
     settings["destination"][0]["folder"] = str(tmp_path / "out")

@@ -16,14 +16,15 @@ from hilum.records.states import RequestAction
 from hilum_lab.network.processes import available_port
 from plugin import BRIGHT, install_plugin
 
-from .site import Running, running
+from .site import ALL_KINDS, LEAN, Running, running
 
 assert len(BRIGHT.splitlines()) <= 30
+COUNT = len(LEAN["objects"])
 
 
-def site_for(tmp_path: Path, module: str) -> dict:
+def site_for(tmp_path: Path, module: str, **more: object) -> dict:
     return {
-        "destination": [{"name": "out", "kind": "folder", "folder": tmp_path / "out"}],
+        "destination": [{"name": "out", "kind": "folder", "folder": tmp_path / "out", **more}],
         "rule": [{"module": module, "send_to": ["out"]}],
     }
 
@@ -36,7 +37,7 @@ def test_each_destination_receives_the_regions_it_wants(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
+    files = write(mr_slices(count=8), tmp_path / "exam")
     settings = site_for(tmp_path, "bright-volume")
     machines = {"name": "machines", "kind": "folder", "folder": tmp_path / "machines"}
     settings["destination"].append({**machines, "regions": "segments"})
@@ -46,7 +47,7 @@ def test_each_destination_receives_the_regions_it_wants(
         view = hilum.settled(Instance.read(files[0]).study_uid)
         assert view.workitems[0].state == "completed"
         receives = {d.name: d.receives for d in views.destinations(hilum.site, hilum.records)}
-    assert receives["machines"] == "seg,sr,sc,pdf,own,auto,segments"
+    assert receives["machines"] == "seg,sr,binary,segments"
     drawn, referred = (
         next(str(ds) for ds in delivered(tmp_path, folder) if ds.Modality == "SR")
         for folder in ("out", "machines")
@@ -59,8 +60,8 @@ def test_each_destination_receives_the_regions_it_wants(
 
 def test_thirty_lines_are_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
-    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+    files = write(mr_slices(count=8), tmp_path / "exam")
+    with running(tmp_path, **site_for(tmp_path, "bright-volume", **ALL_KINDS)) as hilum:
         hilum.send(files)
         view = hilum.settled(Instance.read(files[0]).study_uid)
     item = view.workitems[0]
@@ -92,7 +93,7 @@ def test_a_volume_is_compared_with_the_norms_of_the_site(
 ) -> None:
     followed = BRIGHT.replace("of=bright)", "of=bright, followed=True)")
     install_plugin(tmp_path / "plugin", monkeypatch, followed, "bright-volume", "BrightVolume")
-    slices = mr_slices()
+    slices = mr_slices(count=8)
     for ds in slices:
         ds.PatientSex = "F"
     files = write(slices, tmp_path / "exam")
@@ -121,7 +122,7 @@ def test_results_are_pushed_on_and_the_images_with_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
+    files = write(mr_slices(count=8), tmp_path / "exam")
     settings = site_for(tmp_path, "bright-volume")
     further = {"name": "further", "kind": "folder", "folder": tmp_path / "further"}
     down = {"name": "down", "kind": "dimse", "port": available_port(), "timeout_seconds": 1}
@@ -131,8 +132,8 @@ def test_results_are_pushed_on_and_the_images_with_them(
         hilum.send(files)
         study_uid = Instance.read(files[0]).study_uid
         verified = (
-            "4 objects read back from out",
-            f"{4 + len(files)} objects read back from further",
+            f"{COUNT} objects read back from out",
+            f"{COUNT + len(files)} objects read back from further",
         )
         hilum.until(
             lambda: {e.text for e in trace(hilum, study_uid)}.issuperset(verified), "results"
@@ -149,18 +150,18 @@ def test_late_images_give_one_new_result_that_names_its_predecessor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
+    files = write(mr_slices(count=8), tmp_path / "exam")
     study_uid = Instance.read(files[0]).study_uid
     with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
-        hilum.send(files[:25])
+        hilum.send(files[:6])
         hilum.settled(study_uid)
-        hilum.send(files[25:])
+        hilum.send(files[6:])
         old, new = hilum.settled(study_uid, workitems=2).workitems
         hilum.send(files)  # all of it again: nothing new, nothing happens
         again = hilum.settled(study_uid, workitems=2).workitems
     assert old.superseded_by == new.id
     assert new.predecessor == old.id
-    assert [new.chosen_series[0].images, len(again)] == [32, 2]
+    assert [new.chosen_series[0].images, len(again)] == [8, 2]
 
 
 def test_a_module_that_fails_leaves_a_refusal_for_the_clinician(
@@ -170,8 +171,8 @@ def test_a_module_that_fails_leaves_a_refusal_for_the_clinician(
         "volume = series", "raise RuntimeError('Marker^Patient'); volume = series"
     )
     install_plugin(tmp_path / "plugin", monkeypatch, broken, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
-    with running(tmp_path, **site_for(tmp_path, "bright-volume")) as hilum:
+    files = write(mr_slices(count=8), tmp_path / "exam")
+    with running(tmp_path, **site_for(tmp_path, "bright-volume", **ALL_KINDS)) as hilum:
         hilum.send(files)
         item = hilum.settled(Instance.read(files[0]).study_uid).workitems[0]
     assert item.state == "failed"
@@ -182,7 +183,7 @@ def test_a_module_that_fails_leaves_a_refusal_for_the_clinician(
 
 def test_a_result_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
+    files = write(mr_slices(count=8), tmp_path / "exam")
     study_uid = Instance.read(files[0]).study_uid
     settings = site_for(tmp_path, "bright-volume")
     blocked = tmp_path / "blocked"
@@ -194,7 +195,7 @@ def test_a_result_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         refused = (False, "there is no such workitem")
         assert ask(records, data, RequestAction.WITHDRAW, "1.2.3") == refused
         hilum.send(files)
-        verified = "4 objects read back from out"
+        verified = f"{COUNT} objects read back from out"
         hilum.until(lambda: verified in {e.text for e in trace(hilum, study_uid)}, "results")
         [item] = views.study(records, study_uid).workitems
         taken_back = {ds.SOPInstanceUID for ds in delivered(tmp_path)}

@@ -18,7 +18,7 @@ from hilum.findings import CAUTION
 from hilum.records import views
 from plugin import BRIGHT, install_plugin
 
-from .site import Running, running
+from .site import ALL_KINDS, Running, running
 
 RULE = {"module": "bright-volume", "series": {"SeriesDescription": "^T1$"}, "send_to": ["out"]}
 WHOSE = ("PatientID", "PatientName", "PatientBirthDate", "AccessionNumber")
@@ -54,8 +54,8 @@ def cure_in(text: str) -> str:
     return re.findall(r"`(hilum [^`]+)`", text)[0]
 
 
-def settings(tmp_path: Path) -> dict[str, object]:
-    folder = {"name": "out", "kind": "folder", "folder": tmp_path / "out"}
+def settings(tmp_path: Path, **more: object) -> dict[str, object]:
+    folder = {"name": "out", "kind": "folder", "folder": tmp_path / "out", **more}
     return {"destination": [folder], "rule": [RULE]}
 
 
@@ -89,7 +89,7 @@ def test_a_result_belongs_to_the_patient_of_its_images(
     scouts[1].SeriesDescription = "scout 2"
     images = of(mr_slices("t1", count=6, description="T1"), "P2", "MARKER^Two", "A2")
     study_uid = images[0].StudyInstanceUID
-    with running(tmp_path, **settings(tmp_path)) as hilum:
+    with running(tmp_path, **settings(tmp_path, **ALL_KINDS)) as hilum:
         hilum.send(write([*of(scouts, "P1", "MARKER^One"), *images], tmp_path / "exam"))
         (item,) = hilum.settled(study_uid).workitems
         said = texts(hilum, study_uid, "identity")

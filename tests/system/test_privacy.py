@@ -22,7 +22,7 @@ from hilum.service.supervisor import EVERY_ROLE
 from plugin import BRIGHT, install_plugin
 from tests.signing_in import asked
 
-from .site import running
+from .site import ALL_KINDS, running
 from .test_modules import site_for
 
 LISTS = ("/api/v1/studies", "/api/v1/modules")
@@ -32,14 +32,15 @@ MARKERS = ("MARKERNAME", "MARKERID", "MARKERACC", "MARKERDESC", "19010203")
 
 def test_markers_stay_in_the_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    slices = mr_slices(patient="MARKERNAME^X")
+    slices = mr_slices(count=8, patient="MARKERNAME^X")
     for ds in slices:
         ds.PatientID, ds.PatientBirthDate = "MARKERID", "19010203"
         ds.AccessionNumber, ds.StudyDescription = "MARKERACC", "MARKERDESC"
         with pydicom.config.disable_value_validation():
             ds.PatientAge = "MARKERID"  # wrong on purpose: libraries warn with the value
     files = write(slices, tmp_path / "exam")
-    with running(tmp_path, EVERY_ROLE, **site_for(tmp_path, "bright-volume")) as hilum:
+    settings = site_for(tmp_path, "bright-volume", **ALL_KINDS)
+    with running(tmp_path, EVERY_ROLE, **settings) as hilum:
         hilum.send(files)
         study_uid = Instance.read(files[0]).study_uid
         hilum.settled(study_uid)
@@ -75,11 +76,12 @@ def test_what_a_run_leaves_is_its_owners_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "exam")
+    files = write(mr_slices(count=8), tmp_path / "exam")
     before = os.umask(0o022)  # the usual one
     try:
         keep_private()  # as every command does first
-        with running(tmp_path, EVERY_ROLE, **site_for(tmp_path, "bright-volume")) as hilum:
+        settings = site_for(tmp_path, "bright-volume", **ALL_KINDS)
+        with running(tmp_path, EVERY_ROLE, **settings) as hilum:
             hilum.send(files)
             hilum.settled(Instance.read(files[0]).study_uid)
             wide = [p for p in (hilum.site.data, *hilum.site.data.rglob("*")) if is_open(p)]

@@ -38,8 +38,8 @@ def rule(**values: object) -> dict[str, object]:
     return {"module": "moody", "send_to": ["out"], **values}
 
 
-def settings(tmp_path: Path, *rules: dict[str, object]) -> dict[str, object]:
-    folder = {"name": "out", "kind": "folder", "folder": tmp_path / "out"}
+def settings(tmp_path: Path, *rules: dict[str, object], **more: object) -> dict[str, object]:
+    folder = {"name": "out", "kind": "folder", "folder": tmp_path / "out", **more}
     host = may_write(tmp_path / "plugin")
     return {"destination": [folder], "rule": rules or [rule()], "host": [host]}
 
@@ -61,7 +61,7 @@ def test_bad_modules_end_only_their_own_study(tmp_path: Path, diary: Path) -> No
     """One costs its worker each time, one raises, one hangs until it is cancelled; one is good."""
     moods = ("hangs for its worker", "raises", "hangs", "good", "absurd")
     killer, raiser, hanger, good, absurd = (exam(tmp_path, mood) for mood in moods)
-    with running(tmp_path, **settings(tmp_path)) as hilum:
+    with running(tmp_path, **settings(tmp_path, objects=["sr", "pdf"])) as hilum:
         hilum.send(killer)
         for number in range(1, MOST_RUNS + 1):
             hilum.until(lambda n=number: lines(diary, moods[0]) == n, f"run {number}")

@@ -28,7 +28,7 @@ def test_a_console_that_stands_still_slows_no_decision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "scan")
+    files = write(mr_slices(count=8), tmp_path / "scan")
     with running(tmp_path, EVERY_ROLE, **site_for(tmp_path, "bright-volume")) as hilum:
         console = hilum.supervisor.processes["console"].pid
         assert console
@@ -61,7 +61,7 @@ def test_roles_that_are_started_alone_work_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
-    files = write(mr_slices(), tmp_path / "scan")
+    files = write(mr_slices(count=8), tmp_path / "scan")
     with running(tmp_path, [Role.RECEIVER], **site_for(tmp_path, "bright-volume")) as hilum:
         hilum.send(files)
         with ExitStack() as stack:

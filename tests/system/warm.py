@@ -12,6 +12,7 @@ from PIL import Image
 from pydicom.uid import SegmentationStorage
 
 import hilum
+from hilum.console.app import _routes
 from hilum.objects.sheet import typeface
 
 PROGRAMS = ("hilum.__main__", "hilum.fork_server")  # to import them is to run them
@@ -29,3 +30,4 @@ for name in OF_OTHERS:
 is_attribute_in_iod("PatientName", SegmentationStorage)  # reads the tables of the standard: 0.4 s
 typeface.shown("\N{HIRAGANA LETTER A}")  # reads which letters each font has
 Image.preinit()
+_routes()  # of the console

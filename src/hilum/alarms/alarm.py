@@ -9,6 +9,7 @@ from hilum.records import Records
 from hilum.severity import Severity
 
 MOST_NAMED = 5  # studies that a cure names
+HEADLINE_ENDS = re.compile(r"[:;] | \(")
 EACH_STUDY = re.compile(r"`([^`]*)\bSTUDY\b([^`]*)`")
 
 
@@ -27,6 +28,11 @@ class Alarm:
     cure: str
     since: float | None = None
     studies: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """What is wrong, without what follows from it."""
+        return HEADLINE_ENDS.split(self.text, maxsplit=1)[0]
 
     @property
     def cure_here(self) -> str:

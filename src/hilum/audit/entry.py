@@ -84,6 +84,7 @@ class ObjectType(StrEnum):
     SEARCH = "search"
     RULE = "rule"
     MODULE = "module"
+    FILTER = "filter"  # of the list of studies, for everybody
     SOURCE = "source"
     DESTINATION = "destination"
     SETTINGS = "settings"

@@ -131,6 +131,7 @@ _RESOURCE = Participant(URI, "2", "13")  # security resource
 PARTICIPANTS: Mapping[ObjectType, Participant] = {
     ObjectType.WORKITEM: _JOB,
     ObjectType.SEARCH: Participant(SEARCH_CRITERIA, "2", "24"),
+    ObjectType.FILTER: Participant(SEARCH_CRITERIA, "2", "24"),
     ObjectType.RULE: Participant(URI, "2", "23"),  # routing criteria
     ObjectType.MODULE: Participant(URI, "2", "26"),  # processing element
     ObjectType.SOURCE: Participant(URI, "2", "25"),

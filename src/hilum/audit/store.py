@@ -11,7 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,27 +40,34 @@ Returned = TypeVar("Returned")
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which entries are wanted; "" and None mean any. Times in s since 1970, `until` excluded."""
+    """Which entries are wanted; "", () and None mean any. Of several `studies`, one is enough.
+
+    `studies` are Study Instance UIDs; times in s since 1970, `until` excluded.
+    """
 
     person: str = ""
     act: AuditedAct | None = None
-    study_uid: str = ""
+    studies: tuple[str, ...] = ()
     patient_id: str = ""
     since: float | None = None
     until: float | None = None
 
     def condition(self) -> tuple[str, list[Value]]:
         """As SQL, with its values."""
-        parts: list[tuple[str, Value]] = [
-            (f"{field.name} = ?", value)
-            for field in fields(self)
-            if field.name not in ("since", "until") and (value := getattr(self, field.name))
+        parts: list[tuple[str, Sequence[Value]]] = [
+            (f"{name} = ?", [value])
+            for name in ("person", "act", "patient_id")
+            if (value := getattr(self, name))
         ]
+        if self.studies:
+            marks = ", ".join("?" for _ in self.studies)
+            parts.append((f"study_uid IN ({marks})", self.studies))
         if self.since is not None:
-            parts.append(("at >= ?", self.since))
+            parts.append(("at >= ?", [self.since]))
         if self.until is not None:
-            parts.append(("at < ?", self.until))
-        return " AND ".join(["1", *(sql for sql, _ in parts)]), [value for _, value in parts]
+            parts.append(("at < ?", [self.until]))
+        sql = " AND ".join(["1", *(part for part, _ in parts)])
+        return sql, [value for _, values in parts for value in values]
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ class ToldAct:
 def acts_on_study(store: AuditStore, study_uid: str) -> list[ToldAct]:
     """What people asked for, the oldest first; none where the trail cannot be read now."""
     try:
-        entries = store.latest(AuditFilter(study_uid=study_uid), MOST)
+        entries = store.latest(AuditFilter(studies=(study_uid,)), MOST)
     except (AuditUnavailable, OtherVersionError):
         return []
     asked = [e for e in entries if e.act in ACTS and e.outcome is AuditOutcome.ASKED]

@@ -38,6 +38,7 @@ def read_audit(
     auditor: Auditor, person: AuditedPerson, wanted: AuditFilter, page: int
 ) -> AuditPage:
     """One page for a visitor of the console or of the API; that they read it is an entry."""
-    about = AuditedObject(ObjectType.AUDIT_TRAIL, wanted.patient_id and "of one patient")
+    what = "of one patient" if wanted.patient_id else "of one study" if wanted.studies else ""
+    about = AuditedObject(ObjectType.AUDIT_TRAIL, what)
     auditor.note(AuditedAct.AUDIT_READ, person, about, patient_id=wanted.patient_id)
     return AuditPage.of(auditor.store, wanted, page)

@@ -16,6 +16,7 @@ from hilum.wording import counted
 if TYPE_CHECKING:
     from hilum.config.site import Site
     from hilum.records import Records
+    from hilum.records.models import Wish
 
 GOES_ON = (RequestAction.RELEASE, RequestAction.RESEND, RequestAction.RETRY)  # after the answer
 
@@ -38,6 +39,7 @@ def release(
 ) -> None:
     """Send again what was parked, after you have removed the cause: everything, or one workitem."""
     from hilum.asking import workitem_meant
+    from hilum.records.models import Wish
 
     site, records = site_and_records(config)
     if workitem:
@@ -46,7 +48,8 @@ def release(
         ids = records.deliveries.parked(destination)
     if not ids:
         say.print("nothing is parked")
-    _request(site, records, RequestAction.RELEASE, ids)
+    wish = Wish(destinations=(destination,)) if destination else None
+    raise typer.Exit(0 if _ask_for_all(site, records, RequestAction.RELEASE, ids, wish=wish) else 1)
 
 
 @app.command()
@@ -131,7 +134,12 @@ def _request(
 
 
 def _ask_for_all(
-    site: "Site", records: "Records", action: RequestAction, workitems: list[str], reason: str
+    site: "Site",
+    records: "Records",
+    action: RequestAction,
+    workitems: list[str],
+    reason: str = "",
+    wish: "Wish | None" = None,
 ) -> bool:
     """Ask the gateway for the same with each of `workitems`, ids; whether it did all."""
     from hilum.asking import NOTED, PATIENCE
@@ -141,7 +149,8 @@ def _ask_for_all(
     patience = PATIENCE
     studies: set[str] = set()
     for workitem_id in workitems:
-        done, answer = ask_on_record(site, records, action, workitem_id, reason, patience)
+        asked = (action, workitem_id, reason, patience)
+        done, answer = ask_on_record(site, records, *asked, wish=wish)
         say.print(f"{workitem_id[-8:]}: {escape(answer)}")
         all_done = all_done and done
         patience = 0.0 if answer == NOTED else PATIENCE

@@ -54,9 +54,9 @@ def show(
     from hilum.audit.store import AuditFilter
     from hilum.audit.views import AuditPage
 
-    study_uid = _study_uid(config, study) if study else ""
+    studies = _studies(config, study) if study else ()
     begin = since.timestamp() if since else None
-    wanted = AuditFilter(person=person, study_uid=study_uid, since=begin)
+    wanted = AuditFilter(person=person, studies=studies, since=begin)
     with _read(config) as store:
         shown = AuditPage.of(store, wanted, page).without_patients()
     if as_json:
@@ -128,13 +128,13 @@ def export(
     say.print(f"wrote {counted(count, 'entry')} to {escape(str(file))}; it holds patient IDs")
 
 
-def _study_uid(config: Path, wanted: str) -> str:
-    """The UID of the study that `wanted` names; the trail has also studies that no records have."""
+def _studies(config: Path, wanted: str) -> tuple[str, ...]:
+    """UIDs of what `wanted` names; the trail has also studies that no records have."""
     from hilum.config import load
     from hilum.records import views
 
     records = records_if_any(load(config))
-    return views.study_called(records, wanted) if views.studies_named(records, wanted) else wanted
+    return tuple(views.studies_named(records, wanted)) or (wanted,)
 
 
 def _store(site: "Site") -> "AuditStore":

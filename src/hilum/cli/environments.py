@@ -1,5 +1,7 @@
 """Commands for modules in environments of their own: to add and to remove one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +25,7 @@ Replace = Annotated[bool, typer.Option("--replace", help="In place of the one wi
 
 @modules.command()
 def add(
-    source: Annotated[str, typer.Argument(help="Folder, wheel, or package with its version.")],
+    source: Annotated[str, typer.Argument(help="Folder of code or of a model, wheel, or package.")],
     python: Python = None,
     wheels: Wheels = None,
     name: Called = None,
@@ -36,11 +38,15 @@ def add(
 
     if wheels and not wheels.is_dir():
         raise ConfigurationError(f"{wheels} is no folder: name the one that holds the wheels")
-    card = add(Wanted(source, python, wheels, name, replace), _folder(models, config))
+    folder = _folder(models, config)
+    with _on_record(config, name or source, f"added, from {source}"):
+        card = add(Wanted(source, python, wheels, name, replace), folder)
     say.print(
         f"added {card.name}: {card.package} with {card.python}. Name it in a rule of hilum.toml;"
         " a running `hilum serve` sees it after a restart"
     )
+    for structure in card.structures:
+        say.print(f"  {structure}", highlight=False)
 
 
 @modules.command()
@@ -51,8 +57,31 @@ def remove(name: ModuleName, models: Models = None, config: Config = DEFAULT_CON
 
     if models is None and name in {rule.module for rule in load(config).rule}:
         raise HilumError(f"a rule of {config} names {name}: remove that rule first")
-    remove(name, _folder(models, config))
+    folder = _folder(models, config)
+    with _on_record(config, name, "removed"):
+        remove(name, folder)
     say.print(f"removed {name}")
+
+
+@contextmanager
+def _on_record(config: Path, name: str, what: str) -> Iterator[None]:
+    """What is inside is done only if it is in the audit trail of the site.
+
+    A folder of modules that is named without the settings of a site belongs to none.
+    """
+    from hilum.audit import AuditedAct, AuditedObject, ObjectType
+    from hilum.cli.audited import audited
+    from hilum.config import load
+    from hilum.privacy import make_private
+
+    if not config.exists():
+        yield
+        return
+    site = load(config)
+    make_private(site.data)  # a module may be added before Hilum ran for the first time
+    about = AuditedObject(ObjectType.MODULE, name)
+    with audited(site, AuditedAct.SETTINGS_CHANGED, about, what):
+        yield
 
 
 def _folder(models: Path | None, config: Path) -> Path:

@@ -37,12 +37,11 @@ def export(
     from hilum.cli.audited import audited
     from hilum.exporting import (
         IDENTIFIED_COLUMNS,
-        Pseudonyms,
         format_of,
         rows_of,
-        site_key,
         write_table,
     )
+    from hilum.pseudonyms import Pseudonyms, site_key
     from hilum.records.exports import ExportFilter
 
     format_of(file)

@@ -53,6 +53,12 @@ def run(
         list[str] | None, typer.Option(help="A parameter of the module: name=value.")
     ] = None,
     models: Models = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", "-c", help="Settings file whose models and [[host]] of the module are used."
+        ),
+    ] = None,
     traceback: Annotated[
         bool,
         typer.Option(
@@ -62,15 +68,21 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Analyse a folder without a network: choose the series, write results, print findings."""
+    from hilum.config import load
     from hilum.hosts.scratch import TRACEBACK
     from hilum.offline import analyse_folder
 
     _require(folder)
     patterns = _pairs("--series", series, "KEYWORD=REGEX, such as SeriesDescription=T1")
     parameters = _pairs("--parameter", parameter, "NAME=VALUE, such as threshold=0.4")
+    host = None
+    if config:
+        site = load(config)
+        models = models or site.models
+        host = next((settings for settings in site.host if settings.module == module), None)
     with progress_of_steps(say) as progress:
         reports = analyse_folder(
-            module, folder, output, patterns, models, progress, tilt, parameters
+            module, folder, output, patterns, models, progress, tilt, parameters, host=host
         )
     if as_json:
         print_json(reports)

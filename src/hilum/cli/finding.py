@@ -40,7 +40,11 @@ States = Annotated[
 ]
 Modules = Annotated[
     list[str] | None,
-    typer.Option("--module", help="Only studies that this module was to run on."),
+    typer.Option("--module", help="Only studies that this module could analyse, or is to."),
+]
+PassedOver = Annotated[
+    list[str] | None,
+    typer.Option("--not-applicable", help="Only studies without anything for this module."),
 ]
 Modalities = Annotated[
     list[str] | None,
@@ -76,6 +80,7 @@ def find(
     ] = "",
     modality: Modalities = None,
     module: Modules = None,
+    not_applicable: PassedOver = None,
     state: States = None,
     assessment: Assessments = None,
     reason: Reason = "",
@@ -105,6 +110,7 @@ def find(
         last_date=last,
         modalities=tuple(modality or ()),
         modules=tuple(module or ()),
+        passed_over=tuple(not_applicable or ()),
         states=tuple(state or ()),
         assessments=tuple(assessment or ()),
         reason=reason,
@@ -162,6 +168,7 @@ def command_for(query: "StudyQuery", command: str, page: int, unfinished: bool =
         ("--date", (_range(query.first_date, query.last_date),)),
         ("--modality", query.modalities),
         ("--module", query.modules),
+        ("--not-applicable", query.passed_over),
         ("--state", query.states),
         ("--assessment", query.assessments),
         ("--reason", (query.reason,)),

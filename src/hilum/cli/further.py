@@ -4,12 +4,13 @@ An entry point of the group `hilum.commands` names a function as `typer` takes i
 called as the entry point is.
 """
 
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
 from rich.markup import escape
 from typer.models import CommandInfo
 
 from hilum.cli.app import app, say
+from hilum.kinds import registered
 
 GROUP = "hilum.commands"
 PANEL = "Further commands"  # their heading in --help
@@ -19,7 +20,7 @@ def register_all() -> None:
     """Register every further command, by name. One that does not load is named and left out."""
     taken = {_name_of(command) for command in app.registered_commands}
     taken |= {str(group.name) for group in app.registered_groups}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+    for entry in registered(GROUP):
         try:
             function = entry.load()
         except Exception as error:  # noqa: BLE001 - a plug-in: the other commands work without it

@@ -340,15 +340,24 @@ def _destination_line(destination: "DestinationView") -> str:
     return "  ".join(parts)
 
 
+ENCODINGS = {
+    "binary": "binary",
+    "fractional": "fractional",
+    "labelmap": "label map",
+    "ohif": "as OHIF shows it",
+}
+
+
 def _received(destination: DestinationSettings) -> str:
     """The objects of a result that a destination receives, in words."""
     marks = {"outlines": "outlines", "segments": "references to the segments"}
     words = {
-        "seg": f"segmentation ({destination.segmentation})",
+        "seg": f"segmentation ({ENCODINGS[destination.encoding]})",
         "sr": f"report with {marks[destination.regions]}",
         "sc": "picture",
         "own": "the module's own objects",
         "pdf": "PDF",
+        "pm": "parametric maps",
     }
     return ", ".join(words.get(kind, kind) for kind in destination.objects) or "nothing"
 

@@ -40,8 +40,9 @@ from hilum.wording import counted, suggestion
 LONGEST_VARIANT = 255  # characters of the columns `variant` of our records
 WISHES_IN_VARIANT = 12  # hexadecimal digits that stand for the wishes of a destination
 UNUSABLE_KIND = "unusable_kind"  # type of the error that says why a kind cannot be used
-STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf", "own")
-Encoding = Literal["auto", "binary", "fractional", "labelmap"]
+STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf", "own", "pm")
+# How segmentations are written; "ohif": as that viewer shows them right.
+Encoding = Literal["binary", "fractional", "labelmap", "ohif"]
 Regions = Literal["outlines", "segments"]
 Proof = Literal["query", "commitment", "accepted"]
 
@@ -83,8 +84,8 @@ class DicomNode(End):
         check_tls(self.name, self.tls)
 
 
-class WebService(End):
-    """A service that Hilum asks by HTTP, and how it logs in: in one way, or not at all."""
+class WebAccount(Settings):
+    """Where a web service is, and how Hilum logs in: in one way, or not at all."""
 
     url: WebAddress = Field(
         description="Root of the service, such as http://pacs:8042.",
@@ -107,18 +108,18 @@ class WebService(End):
         "", description="Proxy that requests go through, such as http://proxy:3128."
     )
 
-    def check(self) -> None:
-        super().check()
-        self.secret()
-        check_tls(self.name, self.tls)
+    def check_account(self, name: str) -> None:
+        """Read the files that are named; `ConfigurationError` says which of `name` is of no use."""
+        self.secret_of(name)
+        check_tls(name, self.tls)
 
-    def secret(self) -> str:
+    def secret_of(self, name: str) -> str:
         """The password, token or client secret in the file that is named, "" if none is.
 
         Raises
         ------
         ConfigurationError
-            The file cannot be used; the text has the name of the service and the cure.
+            The file cannot be used; the text has the `name` of the service and the cure.
         """
         key, file, what = "password_file", self.password_file, "the password"
         if self.token_file:
@@ -130,7 +131,7 @@ class WebService(End):
         try:
             return secret_in(file, what)
         except ConfigurationError as error:
-            raise ConfigurationError(f"{self.name}: {key}: {error}") from error
+            raise ConfigurationError(f"{name}: {key}: {error}") from error
 
     def addresses(self) -> dict[str, str]:
         """Where the login is sent, by the name of the setting."""
@@ -138,7 +139,7 @@ class WebService(End):
         return {"url": self.url, **token}
 
     @model_validator(mode="after")
-    def _logs_in_safely(self) -> "WebService":
+    def _logs_in_safely(self) -> "WebAccount":
         logins = (self.username, self.token_file, self.oauth2)
         if sum(bool(login) for login in logins) > 1:
             raise ValueError("keep one login: username and password_file, token_file, or oauth2")
@@ -152,6 +153,18 @@ class WebService(End):
                         f"https instead of http"
                     )
         return self
+
+
+class WebService(WebAccount, End):
+    """A source or destination that Hilum asks by HTTP."""
+
+    def check(self) -> None:
+        super().check()
+        self.check_account(self.name)
+
+    def secret(self) -> str:
+        """As `secret_of` this service."""
+        return self.secret_of(self.name)
 
 
 class DicomwebService(WebService):
@@ -186,10 +199,11 @@ ObjectName = Annotated[str, AfterValidator(_object)]
 class DestinationSettings(End):
     """A place results are sent to: what it receives, and in which form.
 
-    A kind whose later objects take the place of earlier ones there is delivered `in_order`: nothing
+    Where a later result takes the place of an earlier one, the kind is served `in_order`: nothing
     of a study is sent before what was owed earlier of it has arrived, is parked or cancelled.
-    `shaping` names the settings of a kind that its objects are written by: `wishes` are their
-    values, which a kind of object finds in `Writing.wishes`.
+    Nothing that was replaced is sent again or taken back there. `shaping` names the settings of a
+    kind that its objects are written by: `wishes` are their values, which a kind of object finds in
+    `Writing.wishes`.
     """
 
     in_order: ClassVar[bool] = False
@@ -198,10 +212,16 @@ class DestinationSettings(End):
     objects: tuple[ObjectName, ...] = Field(
         STANDARD_OBJECTS, description="Result objects that this destination receives."
     )
-    segmentation: Encoding = Field(
+    segmentation: Literal["auto", "binary", "fractional", "labelmap"] = Field(
         "auto",
-        description="Encoding of segmentations; auto is fractional where viewers need it, labelmap "
-        "is small for many structures and needs an archive that takes Label Map Segmentations.",
+        description="Encoding of segmentations; auto is binary unless the viewer needs another, "
+        "labelmap is small for many structures and needs an archive that takes Label Map "
+        "Segmentations.",
+    )
+    viewer: Literal["any", "ohif"] = Field(
+        "any",
+        description="Who shows what lies there: for ohif, automatic segmentations are fractional "
+        "where Rows x Columns is no multiple of 8, because OHIF scrambles binary ones.",
     )
     regions: Regions = Field(
         "outlines",
@@ -227,9 +247,16 @@ class DestinationSettings(End):
     )
 
     @property
+    def encoding(self) -> Encoding:
+        """How segmentations are written for it."""
+        if self.segmentation != "auto":
+            return self.segmentation
+        return "ohif" if self.viewer == "ohif" else "binary"
+
+    @property
     def variant(self) -> str:
         """The objects it receives and how they are written, as one word of the records."""
-        words = (*self.objects, self.segmentation, self.regions)
+        words = (*self.objects, self.encoding, self.regions)
         if not self.wishes:
             return ",".join(words)
         wished = json.dumps(self.wishes, sort_keys=True)
@@ -310,6 +337,15 @@ class HostSettings(Settings):
         examples=["hippocampal-volume"],
     )
     kind: str = Field(description="What it runs in; each kind has settings of its own.")
+
+    def check(self) -> None:
+        """Look at what can be wrong before anything starts, such as a file with a secret.
+
+        Raises
+        ------
+        ConfigurationError
+            The settings cannot be used as they are; the text says the cure.
+        """
 
 
 class NotifierSettings(Settings):

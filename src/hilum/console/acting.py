@@ -86,7 +86,7 @@ def ask_for(
 
 
 def ask_for_each(
-    desk: Desk, visitor: Visitor, action: RequestAction, workitems: Iterable[str]
+    desk: Desk, visitor: Visitor, action: RequestAction, workitems: Iterable[str], wish: Wish
 ) -> int:
     """Ask for the same with each of several workitems, by id; how many. Each is on record before.
 
@@ -100,8 +100,8 @@ def ask_for_each(
         study_uid = desk.records.workitems.one(workitem).study_uid
         about = AuditedObject.workitem(workitem, study_uid)
         patient = desk.records.identifiers.patient_of(study_uid)
-        desk.auditor.note(AuditedAct(action.value), visitor, about, patient)
-        request(desk.records, desk.site.data, action, workitem)
+        desk.auditor.note(AuditedAct(action.value), visitor, about, patient, str(wish))
+        request(desk.records, desk.site.data, action, workitem, wish=wish)
     return number
 
 
@@ -134,6 +134,8 @@ def _missing(act: StudyAct, wanted: WantedAct) -> str:
     """What the person has to say besides; "" if that is nothing."""
     if act.needs_reason and not wanted.reason:
         return "say the reason: people read it in the archive"
+    if len(wanted.reason) > LONGEST_REASON:
+        return f"the reason has more than {LONGEST_REASON} characters: shorten it"
     if act.chooses_module and not wanted.module:
         return "choose a module"
     if act.chooses_destinations and not act.chooses_module and not wanted.destinations:

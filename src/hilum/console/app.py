@@ -16,6 +16,7 @@ from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.console import api, mishaps, pages
 from hilum.console.desk import Desk
+from hilum.console.durations import AnalysisTimes
 from hilum.console.endpoints import COOKIE, TOKEN, Endpoints, found_in
 from hilum.console.guard import GuardedRoute, cookie_name
 from hilum.console.protection import Protection
@@ -28,6 +29,7 @@ from hilum.records import Records
 from hilum.uploading.uploads import Uploads
 
 NO_CARDS: Mapping[str, Path] = {}
+NO_PLACES: Mapping[str, str] = {}
 NO_NEEDS: Mapping[str, Mapping[str, Need]] = {}
 LARGEST_BODY = 1024 * 1024  # bytes; an endpoint that takes more says so with `max_body_size`
 
@@ -74,8 +76,9 @@ def application(
     cards: Mapping[str, Path] = NO_CARDS,
     needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
     file: SettingsFile | None = None,
+    runs_in: Mapping[str, str] = NO_PLACES,
 ) -> FastAPI:
-    """The ASGI application of one site; `cards` and `needs` are by the name of their module.
+    """The ASGI application of one site; `cards`, `needs` and `runs_in` are by module name.
 
     `file` is where its settings stand, None where they are not to be changed.
     """
@@ -96,8 +99,8 @@ def application(
     everybody = Everybody(site.data, site.console)
     auditor = Auditor(site.data)
     uploads = Uploads(site.data, Admission(records, auditor, Inbox(site.data)))
-    shared = (Rendering(menu), everybody, auditor, uploads)
-    made.state.desk = Desk(site, records, tuple(installed), cards, needs, *shared, file)
+    shared = (Rendering(menu), everybody, auditor, uploads, AnalysisTimes(records))
+    made.state.desk = Desk(site, records, tuple(installed), cards, needs, *shared, file, runs_in)
     made.state.streams = {}  # of changes, by name
     mishaps.add_to(made)
     made.router.routes.extend(_routes())

@@ -12,6 +12,7 @@ from hilum.audit import Auditor
 from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.config.versions import SettingsVersions
+from hilum.console.durations import AnalysisTimes
 from hilum.console.finds import Finds
 from hilum.console.patience import Patience
 from hilum.console.rendering import Rendering
@@ -30,11 +31,13 @@ class Desk:
     """The settings, the records and the installed modules.
 
     `file` is where the settings stand, None where Hilum was given them otherwise.
-    `cards` and `needs` (inputs) are by the name of their module. `rendering` makes pages.
+    `cards`, `needs` (inputs) and `runs_in` (where, in words) are by the name of their module.
+    `rendering` makes pages.
     `patience` is that of watchdogs and monitoring, which must not wait behind people. `everybody`
     is asked in few threads: `hashing` for passwords, `lookups` for the rest; `abroad` is for the
     provider that people may sign in at. Whatever a person does, and each page with patient data, is
-    noted by `auditor`. `uploads` are those under way.
+    noted by `auditor`. `uploads` are those under way. `times` have counted how long analyses took,
+    so that nobody who asks for metrics has every event read again.
     """
 
     site: Site
@@ -46,7 +49,9 @@ class Desk:
     everybody: Everybody
     auditor: Auditor
     uploads: Uploads
+    times: AnalysisTimes
     file: SettingsFile | None = None
+    runs_in: Mapping[str, str] = field(default_factory=dict)
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     abroad: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(ABROAD_AT_ONCE))
     lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE))

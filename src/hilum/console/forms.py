@@ -40,8 +40,8 @@ class FormField:
     """One field of a form.
 
     `name` is that of the setting, with dots where it lies in a section of its own. `text` is what
-    the field shows, `chosen` what is ticked. `usual` is what holds if nothing is written. A secret
-    is never shown; left blank, it stays what it is.
+    the field shows, `chosen` what is ticked. `usual` is what holds if nothing is written, and
+    `example` a line of what holds several. A secret is never shown; left blank, it stays as it is.
     """
 
     name: str
@@ -49,6 +49,7 @@ class FormField:
     help: str
     required: bool
     usual: str
+    example: str = ""
     text: str = ""
     choices: tuple[str, ...] = ()
     chosen: tuple[str, ...] = ()
@@ -159,6 +160,7 @@ def _field(name: str, field: FieldInfo, value: Any, choices: Collection[str] | N
         field.description or "",
         required=field.is_required(),
         usual="" if field.is_required() or shape == "secret" else _text(shape, _usual(field)),
+        example=_text("pairs", field.examples[0]) if shape == "pairs" and field.examples else "",
     )
     if shape == "secret":
         return made
@@ -269,7 +271,7 @@ def _number(text: str) -> int | float:
 def _pair(line: str) -> tuple[str, str]:
     key, is_there, pattern = line.partition("=")
     if not is_there or not key.strip():
-        raise ValueError(f"each line as in SeriesDescription = ^T1, not {line!r}")
+        raise ValueError(f"each line as in NAME = VALUE, not {line!r}")
     return key.strip(), pattern.strip()
 
 

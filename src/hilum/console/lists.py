@@ -13,6 +13,7 @@ class ListFilter(BaseModel):
 
     state: str = Field("", max_length=32)
     module: str = Field("", max_length=64)
+    passed_over: str = Field("", max_length=64)  # a module that was not applicable
     modality: str = Field("", max_length=16)
     assessment: str = Field("", max_length=32)
     sort: StudyOrder = StudyOrder.NEWEST

@@ -24,12 +24,12 @@ from hilum.rejections import RejectionKind
 
 
 class SiteMetrics(Collector):
-    """The metrics of one site: gauges of what the records say now, and one histogram."""
+    """The metrics of one site: gauges of what the records say now, and the histogram of `times`."""
 
-    def __init__(self, site: Site, records: Records) -> None:
+    def __init__(self, site: Site, records: Records, times: AnalysisTimes) -> None:
         self._site = site
         self._records = records
-        self._times = AnalysisTimes(records)
+        self._times = times
 
     def describe(self) -> Iterator[Metric]:
         """Nothing, so that registering it asks for nothing."""

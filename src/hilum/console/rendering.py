@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 
 from hilum.console.commands import in_place_of
 from hilum.console.endpoints import MenuEntry
+from hilum.why.explanation import Cure
 from hilum.wording import counted, sentence
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -135,6 +136,13 @@ def _marked(command: str, addresses: Mapping[str, str]) -> Markup:
     return Markup('<a href="{}">{}</a>').format(place.path, place.label)
 
 
+def in_console(cure: Cure) -> str:
+    """A cure; where the console's name for its command is all that it says, that stands alone."""
+    place = in_place_of(cure.command)
+    is_all = place is not None and place.label.casefold() == cure.text.casefold()
+    return f"`{cure.command}`" if is_all else str(cure)
+
+
 def look(state: object) -> str:
     """How a state looks: well, working, caution, failed, stopped or muted."""
     return LOOK_OF.get(str(state), "muted")
@@ -153,6 +161,7 @@ def _environment() -> Environment:
         "moment": moment,
         "clock": clock,
         "code": code,
+        "in_console": in_console,
         "look": look,
         "counted": counted,
         "sentence": sentence,

@@ -18,7 +18,7 @@ from hilum.config.console import Console
 from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.config.tls import ListenerTls
-from hilum.console.app import NO_CARDS, NO_NEEDS, application
+from hilum.console.app import NO_CARDS, NO_NEEDS, NO_PLACES, application
 from hilum.console.connections import LARGEST_HEAD, BoundedConnection
 from hilum.console.exchange import Exchange
 from hilum.module import ModuleFacts, Need
@@ -60,12 +60,13 @@ def serve(
     cards: Mapping[str, Path] = NO_CARDS,
     needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
     file: SettingsFile | None = None,
+    runs_in: Mapping[str, str] = NO_PLACES,
 ) -> None:
     """Serve the console until SIGTERM."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = 0 <= most < MOST_FILES
     resource.setrlimit(resource.RLIMIT_NOFILE, (most if few else MOST_FILES, most))
-    made = application(site, records, installed, cards, needs, file)
+    made = application(site, records, installed, cards, needs, file, runs_in)
     AuditKeeper(site.audit, made.state.desk.auditor).start()
     threading.Thread(target=made.state.desk.uploads.tidy, name="tidying", daemon=True).start()
     _Server(configuration(made, site.console, site.console.port), Exchange(made).turn).run()

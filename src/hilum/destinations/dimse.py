@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -13,10 +13,11 @@ from hilum.answers import WHOSE, Acceptance, Answer, Checked, Commitment, Eviden
 from hilum.config.fields import AETitle, Port
 from hilum.config.kinds import DestinationSettings, DicomNode
 from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
+from hilum.destinations.dimse_retrieving import ByGet, ByMove, query_of
 from hilum.dicom.uids import LABEL_MAP, RLE_LOSSLESS, derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, SOP_CLASSES, Result
-from hilum.retrieving import Moved
+from hilum.retrieving import ListingArchive, SendingArchive
 from hilum.searching import StudySearch
 from hilum.wording import clauses
 
@@ -38,6 +39,11 @@ class DimseDestinationSettings(DicomNode, DestinationSettings):
     query_port: Port = Field(0, description="Port that is queried; 0 means port.")
     query_ae_title: AETitle | Literal[""] = Field(
         "", description="AE title that is queried; empty means ae_title."
+    )
+    retrieve: Literal["c-move", "c-get"] = Field(
+        "c-move",
+        description="How a person has a study fetched from it: it sends to our receiver, whose AE "
+        "title, address and port it has to know (c-move), or it gives where it is asked (c-get).",
     )
 
 
@@ -113,9 +119,9 @@ class DimseDestination:
         return Shown(tuple(results))
 
     def filing(self, study_uid: str) -> list[Filed]:
-        asked = _query("STUDY", study_uid, *WHOSE)
+        asked = query_of("STUDY", study_uid, *WHOSE)
         patients = of_study(study_uid, self._find(asked))
-        asked = _query("SERIES", study_uid, "SeriesInstanceUID", *OF_SERIES)
+        asked = query_of("SERIES", study_uid, "SeriesInstanceUID", *OF_SERIES)
         series = of_study(study_uid, self._find(asked))
         return [Filed(stated, series_under(stated, series, patients)) for stated in patients]
 
@@ -124,7 +130,7 @@ class DimseDestination:
 
         found = []
         for keyword, value in wanted.keys:
-            query = _query("STUDY", "", "StudyInstanceUID", keyword)
+            query = query_of("STUDY", "", "StudyInstanceUID", keyword)
             setattr(query, keyword, value)
             patient_id = value if keyword == "PatientID" else ""
             for match in self._find(query, patient_id=patient_id):
@@ -132,16 +138,16 @@ class DimseDestination:
                     found.append(text_of(match, "StudyInstanceUID"))
         return found
 
-    def send_to(self, study_uid: str, ae_title: str) -> Iterator[Moved]:
-        from hilum.transport.query import move
-
-        return move(study_uid, ae_title, self._asked)
+    def retrieving(self) -> AbstractContextManager[ListingArchive | SendingArchive]:
+        if self._settings.retrieve == "c-get":
+            return ByGet(self._asked, self._find)
+        return nullcontext(ByMove(self._asked))
 
     def _listed(self, instances: Sequence["Instance"], one_by_one: bool = False) -> set[str]:
         """The SOP Instance UIDs that are shown in the series of `instances`, or of these alone."""
         queries = {}
         for instance in instances:
-            query = _query("IMAGE", instance.study_uid, "SOPInstanceUID")
+            query = query_of("IMAGE", instance.study_uid, "SOPInstanceUID")
             query.SeriesInstanceUID = instance.series_uid
             if one_by_one:
                 query.SOPInstanceUID = instance.sop_instance_uid
@@ -159,7 +165,7 @@ class DimseDestination:
             wanted.setdefault(instance.series_uid, []).append(result)
         study_uid = instances[0].study_uid
         keyword = "NumberOfSeriesRelatedInstances"
-        query = _query("SERIES", study_uid, "SeriesInstanceUID", keyword)
+        query = query_of("SERIES", study_uid, "SeriesInstanceUID", keyword)
         found = self._find(query, patient_id=instances[0].patient.id)
         counts = {str(match.get("SeriesInstanceUID")): match.get(keyword) for match in found}
         if not any(counts.get(uid) is not None for uid in wanted):
@@ -220,6 +226,7 @@ class DimseDestination:
 
     def check(self) -> Iterator[Checked]:
         from hilum.transport.commitment import COMMITMENT
+        from hilum.transport.query import GET
         from hilum.transport.scu import echo, require_classes
 
         yield tried("C-ECHO", lambda: echo(self._peer), "answers")
@@ -232,7 +239,7 @@ class DimseDestination:
             label_maps = partial(require_classes, [LABEL_MAP], self._peer, [RLE_LOSSLESS])
             yield tried("label maps", label_maps, "accepts Label Map Segmentations, RLE Lossless")
         if self._settings.proof == "query":
-            nothing = _query("STUDY", derived_uid("a study that nobody has"))
+            nothing = query_of("STUDY", derived_uid("a study that nobody has"))
             yield tried("C-FIND", lambda: self._find(nothing), "answers")
         elif self._settings.proof == "commitment":
             yield tried(
@@ -240,14 +247,5 @@ class DimseDestination:
                 lambda: require_classes([COMMITMENT], self._asked),
                 "is offered",
             )
-
-
-def _query(level: str, study_uid: str, *keywords: str) -> "Dataset":
-    from pydicom.dataset import Dataset
-
-    query = Dataset()
-    query.QueryRetrieveLevel = level
-    query.StudyInstanceUID = study_uid
-    for keyword in keywords:
-        setattr(query, keyword, None)
-    return query
+        if self._settings.retrieve == "c-get":
+            yield tried("C-GET", lambda: require_classes([GET], self._asked), "is offered")

@@ -16,13 +16,12 @@ from hilum.config.hl7 import Dialect, MessageReceiver
 from hilum.config.kinds import DestinationSettings, ObjectName
 from hilum.destinations import CALL_SECONDS, is_answered, tried
 from hilum.errors import DeliveryDelayed, DeliveryRefused, MessageError
-from hilum.results import Result
+from hilum.results import HL7, Result
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from hilum.hl7.answers import MessageAnswer
     from hilum.transport.mllp import MllpClient
 
-MESSAGES = "x-application/hl7-v2+er7"
 PROBE_SECONDS = 1.0  # in which a receiver says what is wrong with our TLS
 MOST_ERRORS = 8  # times that a message is sent to a receiver that answers with an error (AE, CE)
 OTHER_ANSWER = "it answers another message: MSA-2 has to be the MSH-10 of what it was sent"
@@ -48,7 +47,7 @@ class MllpDestination:
     """Sends one message at a time, and waits for its answer."""
 
     settings = MllpDestinationSettings
-    takes = (MESSAGES,)
+    takes = (HL7,)
 
     def __init__(self, settings: MllpDestinationSettings) -> None:
         self.name = settings.name

@@ -103,6 +103,10 @@ REJECTED_FOR_PATIENT_SAFETY = Code("113037", "DCM", "Rejected for Patient Safety
 INCORRECT_WORKLIST_ENTRY = Code("113038", "DCM", "Incorrect Modality Worklist Entry")
 KEY_OBJECT_DESCRIPTION = Code("113012", "DCM", "Key Object Description")
 
+# how identifiers and reports are told apart outside of DICOM
+STUDY_INSTANCE_UID = Code("110180", "DCM", "Study Instance UID")
+RADIOLOGY = Code("LP29684-5", "LN", "Radiology")  # the category of a report, as US Core has it
+
 # what the objects say of each other and of their making
 PROCESSING_ALGORITHM = Code("Newcode1", "99IHE", "Processing Algorithm")  # as IHE AIR prints it
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
@@ -141,6 +145,15 @@ def find(words: str, most: int = 20) -> tuple[Code, ...]:
                     found[scheme, value] = min(found.get((scheme, value), rank), rank)
     nearest = sorted(found, key=lambda code: (*found[code], code))[:most]
     return tuple(Code(value, scheme, found[scheme, value][1]) for scheme, value in nearest)
+
+
+def meanings(value: str, scheme: str) -> frozenset[str]:
+    """All that the standard calls a code, by pydicom's tables of PS3.16; empty if it has none."""
+    from pydicom.sr._concepts_dict import concepts
+
+    tables: Any = concepts
+    by_keyword = tables.get(scheme, {}).values()
+    return frozenset(by_value[value][0] for by_value in by_keyword if value in by_value)
 
 
 def item(code: Code) -> Dataset:

@@ -10,6 +10,7 @@ from pydicom.uid import (
     Comprehensive3DSRStorage,
     EncapsulatedPDFStorage,
     KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
     SecondaryCaptureImageStorage,
 )
 
@@ -23,6 +24,7 @@ RESULT_SOP_CLASSES = frozenset(
         SecondaryCaptureImageStorage,
         EncapsulatedPDFStorage,
         KeyObjectSelectionDocumentStorage,
+        ParametricMapStorage,
     )
 )
 

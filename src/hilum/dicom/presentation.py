@@ -70,7 +70,7 @@ def _padding(stored: np.ndarray, dataset: Dataset) -> np.ndarray:
     if value is None or stored.dtype.kind not in "ui":
         return np.zeros(stored.shape, bool)
     # Here, because the receiver imports this file and its memory is limited: scipy takes 80 MiB.
-    from scipy.ndimage import label  # type: ignore[attr-defined]
+    from scipy.ndimage import label
 
     limit = dataset.get("PixelPaddingRangeLimit")
     ends = sorted(_as_stored(v, stored.dtype) for v in (value, value if limit is None else limit))

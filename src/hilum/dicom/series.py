@@ -1,9 +1,12 @@
 """A series: its frames in spatial order, and their voxels as one volume."""
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 from highdicom import Volume
@@ -113,6 +116,17 @@ class Series:
     def on_plane(self, place: int, flat: np.ndarray) -> np.ndarray:
         """One slice of a mask, the one at `place`, as its frame shows it: (rows, columns)."""
         return self.straightening.on_plane(place, flat) if self.straightening else flat
+
+    def folder(self) -> Path:
+        """A new folder with a copy of each DICOM file as it was received, "0001.dcm" and so on.
+
+        It is the module's own, and lies with its temporary files.
+        """
+        made = Path(tempfile.mkdtemp(prefix="series-"))
+        for number, instance in enumerate(self.instances, start=1):
+            with instance.path.open("rb") as file, (made / f"{number:04}.dcm").open("wb") as copy:
+                shutil.copyfileobj(file, copy)
+        return made
 
     @property
     def uid(self) -> str:

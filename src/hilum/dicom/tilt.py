@@ -50,7 +50,7 @@ class Straightening:
         Linear; not a number where the slice does not reach.
         """
         # Here, because the receiver imports this package and its memory is limited.
-        from scipy.ndimage import shift  # type: ignore[attr-defined]
+        from scipy.ndimage import shift
 
         added = list(zip(self.before, self.after, strict=True))
         by = [step * number for step in self.step]

@@ -43,8 +43,14 @@ def save(findings: Findings, folder: Path) -> None:
 
 def load(folder: Path) -> Findings:
     """Read what `save` wrote."""
-    with np.load(folder / ARRAYS, allow_pickle=False) as arrays:
-        return from_items(json.loads((folder / FINDINGS).read_text()), arrays)
+    return read(folder / FINDINGS, folder / ARRAYS)
+
+
+def read(items: Path, arrays: Path) -> Findings:
+    """Read both files that `save` wrote."""
+    listed = json.loads(items.read_bytes())
+    with arrays.open("rb") as file, np.load(file, allow_pickle=False) as held:
+        return from_items(listed, held)
 
 
 def as_items(findings: Findings) -> tuple[list[dict[str, Any]], Arrays]:

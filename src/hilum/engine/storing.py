@@ -17,6 +17,7 @@ from hilum.findings import FINDING_KINDS, Finding, with_parts
 from hilum.findings.structure import box_of
 
 Arrays = dict[str, np.ndarray]
+VOXELS = {1: np.uint8, 2: np.uint16, 4: np.float32}  # types of label maps and maps, by bytes
 FRAME = "frame_of_reference_uid"
 # What JSON may hold for a type; of another type, such as a Literal, any plain value is judged by
 # the finding itself.
@@ -46,7 +47,8 @@ def as_json(finding: Finding, before: Sequence[Finding], arrays: Arrays) -> dict
                 else:
                     arrays[f"{index}.{name}"], arrays[f"{index}.grid"] = deflated(value.array)
                 arrays[f"{index}.affine"] = value.affine
-                item[FRAME] = value.frame_of_reference_uid
+                frame = value.frame_of_reference_uid
+                item[FRAME] = frame and str(frame)  # a UID of pydicom is a class of its own
             case np.ndarray():
                 arrays[f"{index}.{name}"] = value
             case Finding():
@@ -111,7 +113,7 @@ def unpacked(bits: np.ndarray, box: np.ndarray) -> np.ndarray:
 
 
 def deflated(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The bytes of a label map (uint8 or uint16), deflated, and its shape and bytes a voxel."""
+    """The bytes of a label map, or of a map (float32), deflated; its shape and bytes a voxel."""
     content = zlib.compress(np.ascontiguousarray(labels).data, level=1)
     return np.frombuffer(content, np.uint8), np.array([*labels.shape, labels.itemsize])
 
@@ -129,7 +131,7 @@ def inflated(content: np.ndarray, grid: np.ndarray) -> np.ndarray:
         raise ValueError("a label map that cannot be inflated") from error
     if len(voxels) != count or not inflating.eof:
         raise ValueError(f"a label map of another size than {shape}")
-    return np.frombuffer(voxels, np.uint8 if width == 1 else np.uint16).reshape(shape)
+    return np.frombuffer(voxels, VOXELS[width]).reshape(shape)
 
 
 def unpacked_bytes(arrays: Mapping[str, np.ndarray]) -> int:
@@ -147,7 +149,7 @@ def _grid(grid: np.ndarray) -> tuple[tuple[int, ...], int]:
     if grid.dtype.kind not in "iu" or grid.shape != (4,):
         raise ValueError(f"a grid of {grid.dtype} {grid.shape}")
     *shape, width = grid.tolist()
-    if min(shape) < 0 or width not in (1, 2):
+    if min(shape) < 0 or width not in VOXELS:
         raise ValueError(f"a label map of {shape} voxels of {width} bytes")
     return tuple(shape), width
 

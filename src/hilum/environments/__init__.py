@@ -4,23 +4,26 @@ Each is a folder of the site's models that `hilum modules add` has made: its car
 is installed, and the packages. Nothing of it is ever imported into Hilum.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tomlkit
+from pydantic import Field
 
 from hilum.dicom.series import Series
 from hilum.errors import ModuleError
-from hilum.findings import Finding
-from hilum.module import CARD, Input, Need
+from hilum.findings import Finding, Findings
+from hilum.module import CARD, FindingsOf, Input, Needs
 from hilum.module.cards import WholeCard
 
 KIND = "environment"  # what the card says that it describes
 LOCK = "requirements.lock"
 PACKAGES = "packages"
+ABOUT = "card.md"  # what a model's authors say of it, for the console
 
-Ask = Callable[[Mapping[str, Series | None]], Iterable[Finding]]
+Given = Series | Findings | None  # for one input
+Ask = Callable[[Mapping[str, Given], Collection[str]], Iterable[Finding]]
 
 
 class Environment(WholeCard):
@@ -28,7 +31,8 @@ class Environment(WholeCard):
 
     `python` is the interpreter, `target` names the class (module:Class), `package` is what it came
     with, `files_sha256` that of all installed files. With `by_name`, `run` takes its inputs by
-    their names.
+    their names. `findings` are those of other modules that it names, `structures` what a model of a
+    framework reports, with their codes.
     """
 
     module: str = KIND
@@ -42,6 +46,13 @@ class Environment(WholeCard):
     processes: bool
     by_name: bool
     needs: dict[str, Input]
+    findings: dict[str, FindingsOf] = Field(default_factory=dict)
+    structures: tuple[str, ...] = ()
+
+    @property
+    def all_needs(self) -> Needs:
+        """Its images, and findings of other modules, as it has declared them."""
+        return {**self.needs, **self.findings} if self.by_name else next(iter(self.needs.values()))
 
     def write(self, folder: Path) -> None:
         """Write the card to `folder`."""
@@ -55,7 +66,7 @@ class InEnvironment:
     name: str
     version: str
     title: str
-    needs: Need | Mapping[str, Need]
+    needs: Needs
     weights: Path
     processes: bool
     environment: Environment
@@ -70,7 +81,8 @@ class InEnvironment:
         if self._ask is None:
             raise ModuleError(f"module {self.name} runs in its own environment, by its host only")
         names = self.environment.needs
-        return list(self._ask(by_name or dict(zip(names, given, strict=True))))
+        with_files = [name for name, need in names.items() if need.files]
+        return list(self._ask(by_name or dict(zip(names, given, strict=True)), with_files))
 
     @classmethod
     def with_model(cls, folder: Path) -> "type[InEnvironment]":
@@ -81,10 +93,12 @@ class InEnvironment:
             "name": card.name,
             "version": card.version,
             "title": card.title,
-            "needs": card.needs if card.by_name else next(iter(card.needs.values())),
+            "needs": card.all_needs,
             "weights": folder / CARD,
             "processes": card.processes,
             "environment": card,
             "folder": folder,
         }
+        if (folder / ABOUT).is_file():
+            members["card"] = folder / ABOUT
         return type(cls.__name__, (cls,), members)

@@ -22,6 +22,8 @@ from hilum.findings.label_map import Label, LabelMap
 from hilum.findings.length import Length
 from hilum.findings.measurement import TELLING, Change, Earlier, Measurement
 from hilum.findings.own_object import OwnObject
+from hilum.findings.parametric_map import ParametricMap
+from hilum.findings.plot import Curve, Plot
 from hilum.findings.point import Point
 from hilum.findings.remarks import CAUTION, Note, Refusal
 from hilum.findings.segment import Segment
@@ -39,6 +41,7 @@ __all__ = [
     "Box",
     "Change",
     "Classification",
+    "Curve",
     "Draft",
     "Drawing",
     "Earlier",
@@ -53,6 +56,8 @@ __all__ = [
     "Measurement",
     "Note",
     "OwnObject",
+    "ParametricMap",
+    "Plot",
     "Point",
     "Refusal",
     "Score",

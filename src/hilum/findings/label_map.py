@@ -129,7 +129,7 @@ class LabelMap(Finding):
     def _boxes(self) -> list[GridBox | None]:
         """The box of each value from 1 on."""
         # Here, because processes that only read records import this package.
-        from scipy.ndimage import find_objects  # type: ignore[attr-defined]
+        from scipy.ndimage import find_objects
 
         return list(find_objects(self.labels.array))
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import ValidationError
+
 from hilum.config.fields import JSONValues
 from hilum.config.kinds import HostSettings
 from hilum.config.site import Site, Worker
 from hilum.dicom.parts import Part
-from hilum.errors import ModuleError
+from hilum.errors import ConfigurationError, ModuleError
 from hilum.kinds import HOSTS
 from hilum.module import Module, installed_module
 
@@ -98,14 +100,31 @@ def usual(module: str, models: Path | None = None, **values: Any) -> HostSetting
     """The settings by which `module` runs where hilum.toml gives it no host.
 
     It says itself where it runs by its attribute `host`; `values` are those of a child process.
+    Raises `ConfigurationError` where the kind cannot do without settings, such as an address.
     """
     try:
-        kind = getattr(installed_module(module, models), "host", CHILD)
+        kind = kind_of(installed_module(module, models))
     except KeyError:
         kind = CHILD  # which says that there is none
-    if kind == CHILD:
-        return in_child(module, **values)
-    settings: HostSettings = HOSTS.load(kind).settings(module=module)
+    return in_child(module, **values) if kind == CHILD else by_itself(kind, module)
+
+
+def kind_of(module: type[Module]) -> str:
+    """The kind of host that a module says itself that it runs by."""
+    kind: str = getattr(module, "host", CHILD)
+    return kind
+
+
+def by_itself(kind: str, module: str) -> HostSettings:
+    """The settings of a host of a `kind` that hilum.toml says nothing of; raises as `usual`."""
+    try:
+        settings: HostSettings = HOSTS.load(kind).settings(module=module)
+    except ValidationError as error:
+        needed = " and ".join(str(problem["loc"][0]) for problem in error.errors())
+        raise ConfigurationError(
+            f'module {module!r} needs a [[host]] in hilum.toml with kind = "{kind}" and {needed};'
+            " `hilum run` reads it with --config"
+        ) from error
     return settings
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from hilum.hosts.inside import serve
 from hilum.hosts.walls import Reach, limits
 from hilum.module import Module, installed_module
 from hilum.process import die_with_parent, tie_to
+from hilum.servers import Ask, AtServer, Terms
 
 KEPT_VARIABLES = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PYTHONPATH", "TZ")
 
@@ -31,7 +33,8 @@ class ChildPlan:
     """What the process of a module is to be.
 
     `needs_walls`: it does not start where the machine lacks a wall. `abi` is the newest Landlock
-    that is used. `interpreter` is what runs a module that has an environment of its own.
+    that is used. `interpreter` is what runs a module that has an environment of its own, `terms`
+    are those of a server that computes the module.
     """
 
     module: str
@@ -41,6 +44,7 @@ class ChildPlan:
     needs_walls: bool
     abi: int
     interpreter: Interpreter | None = None
+    terms: Terms | None = None
 
 
 def begin(plan: ChildPlan, pipe: socket.socket) -> None:
@@ -63,7 +67,7 @@ def begin(plan: ChildPlan, pipe: socket.socket) -> None:
         if lacking and plan.needs_walls:
             send(pipe, _refused(lacking))
         else:
-            serve(lambda: _loaded(plan, elsewhere), pipe, shelf, lacking)
+            serve(partial(_loaded, plan, elsewhere), pipe, shelf, lacking)
     os._exit(0)  # without the last words of what was inherited
 
 
@@ -85,6 +89,7 @@ def _environment(plan: ChildPlan) -> Mapping[str, str]:
         "ORT_DISABLE_TELEMETRY": "1",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "TMPDIR": scratch,
+        "USER": "module",  # PyTorch asks for its name, and the list of users is behind the wall
     }
 
 
@@ -110,8 +115,11 @@ def _elsewhere(plan: ChildPlan) -> Elsewhere | None:
     return Elsewhere(plan.interpreter, plan.reach.memory_mb, plan.abi)
 
 
-def _loaded(plan: ChildPlan, elsewhere: Elsewhere | None) -> Module:
+def _loaded(plan: ChildPlan, elsewhere: Elsewhere | None, ask: Ask) -> Module:
     module = installed_module(plan.module, plan.models)
+    if plan.terms is not None:
+        assert issubclass(module, AtServer)
+        return module(plan.terms, ask)
     if elsewhere is None:
         return module()
     elsewhere.loaded()

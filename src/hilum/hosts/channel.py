@@ -5,6 +5,7 @@
 | worker | `GivenFiles`   | descriptors of files of the study, open for reading         |
 | worker | `Order`        | to run on them                                              |
 | module | `ModuleAnswer` | once it is loaded, then one for each order; see `hosts.shelf` |
+| worker | `ServerAnswered` | to one that asks a server; memory that holds what it answered |
 
 Each message is one packet of JSON. The kernel keeps packets whole (SOCK_SEQPACKET), so half a
 message never holds anybody up, and a longer one than `LONGEST` is no message.
@@ -31,10 +32,12 @@ from pydantic import (
 from hilum.dicom.held import HeldFile
 from hilum.dicom.parts import Part
 from hilum.errors import MachineError, ModuleError
+from hilum.servers import ServerReply
 
 LONGEST = 64 << 10  # bytes of a message
 LONGEST_TEXT = 500  # characters in which a module's process says what went wrong
 _MOST_FILES = 100  # in one message; the kernel passes 253
+_PORTION = 64 << 20  # bytes that are read at once
 _ROOM = 32 << 10  # bytes of a message that its files may fill
 
 
@@ -45,6 +48,7 @@ class Ended(Enum):
     FAILED = "failed"  # the module or its input is to blame
     EXHAUSTED = "exhausted"  # memory, open files or the like ran out
     NO_ROOM = "no room"  # the disk is full
+    ASKS = "asks"  # not yet: it waits for what a server answers to the letter on the shelf
 
 
 class _Message(BaseModel):
@@ -89,6 +93,18 @@ class ModuleAnswer(_Message):
     ended: Ended
     text: Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_on_one_line)] = ""
     length: Annotated[int, Field(ge=0)] = 0
+
+
+class ServerAnswered(_Message):
+    """What a server answered; the memory that holds it comes with the message."""
+
+    media_type: str
+    json_length: int
+
+    @classmethod
+    def of(cls, reply: ServerReply) -> "ServerAnswered":
+        """What is to be known of `reply` beside its content."""
+        return cls(media_type=reply.media_type[:LONGEST_TEXT], json_length=reply.json_length)
 
 
 _ASKED: TypeAdapter[GivenFiles | Order] = TypeAdapter(GivenFiles | Order)
@@ -182,6 +198,15 @@ def heard(pipe: socket.socket) -> ModuleAnswer:
         raise ModuleError("the module's process gave an answer that is none") from error
 
 
+def tell(pipe: socket.socket, answer: ServerAnswered, content: bytes) -> None:
+    """Hand over what a server answered; `OSError` where nobody takes it."""
+    memory = os.memfd_create("answer", os.MFD_CLOEXEC)
+    with os.fdopen(memory, "wb") as file:
+        file.write(content)
+        file.flush()
+        send(pipe, answer, [memory])
+
+
 # The side of the module's process ---------------------------------------------------------------
 
 
@@ -212,12 +237,31 @@ def asked(pipe: socket.socket) -> tuple[Order, dict[str, list[Part]], int]:
     return message, inputs, lost
 
 
+def answered(pipe: socket.socket) -> ServerReply:
+    """What the server answered that the worker has asked; `EOFError` once the worker is gone."""
+    packet, (descriptor,) = _received(pipe)
+    try:
+        told = ServerAnswered.model_validate_json(packet)
+        return ServerReply(_whole(descriptor), told.media_type, told.json_length)
+    finally:
+        os.close(descriptor)
+
+
 def let_go(inputs: Mapping[str, Sequence[Part]]) -> None:
     """Close the files that `asked` gave."""
     for parts in inputs.values():
         for part in parts:
             if isinstance(part.path, HeldFile):
                 os.close(part.path.descriptor)
+
+
+def _whole(descriptor: int) -> bytes:
+    parts = []
+    place = 0
+    while part := os.pread(descriptor, _PORTION, place):
+        parts.append(part)
+        place += len(part)
+    return b"".join(parts)
 
 
 def _received(pipe: socket.socket) -> tuple[bytes, list[int]]:

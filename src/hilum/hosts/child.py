@@ -12,8 +12,9 @@ import socket
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field
 
@@ -22,8 +23,20 @@ from hilum.engine import exchange
 from hilum.environments import InEnvironment
 from hilum.errors import HilumError, MachineError, ModuleCancelled, ModuleCrashed, ModuleError
 from hilum.hosts import Job, Place
+from hilum.hosts.asking import request_in
 from hilum.hosts.beginning import ChildPlan, begin
-from hilum.hosts.channel import Ended, ModuleAnswer, Order, give, hand_over, heard, pair, send
+from hilum.hosts.channel import (
+    Ended,
+    ModuleAnswer,
+    Order,
+    ServerAnswered,
+    give,
+    hand_over,
+    heard,
+    pair,
+    send,
+    tell,
+)
 from hilum.hosts.elsewhere import interpreter_of
 from hilum.hosts.reaching import files_of, is_ours
 from hilum.hosts.scratch import (
@@ -36,12 +49,13 @@ from hilum.hosts.scratch import (
     tail,
 )
 from hilum.hosts.shelf import Shelf, shelf_bytes
-from hilum.hosts.waiting import LOOK_SECONDS, Deadline
+from hilum.hosts.waiting import Deadline
 from hilum.hosts.walls import Reach, files
 from hilum.inbox import write_durably
 from hilum.inbox.room import free_mib, no_room
 from hilum.module import Module
 from hilum.process import children_deaf_to_ctrl_c, fork_server
+from hilum.servers import ServerReply, ServerRequest, Terms
 
 START_SECONDS = 120
 GIVE_SECONDS = 60.0  # in which the files of a study are to be taken
@@ -70,16 +84,31 @@ class ChildHostSettings(HostSettings):
     )
 
 
+class Server(Protocol):
+    """What computes a module elsewhere, and is asked by the worker alone."""
+
+    def terms(self) -> Terms:
+        """What the site lets it have; `ConfigurationError` if that cannot be found out."""
+
+    def answer(self, request: ServerRequest, deadline: Deadline) -> ServerReply:
+        """What it answers; `ModuleError` where it does not, and as `Deadline.require`."""
+
+
 class ChildHost:
     """Runs jobs of its module in a child process, started when first needed."""
 
     settings = ChildHostSettings
 
     def __init__(
-        self, settings: ChildHostSettings, place: Place, abi: int = files.NEWEST_ABI
+        self,
+        settings: ChildHostSettings,
+        place: Place,
+        abi: int = files.NEWEST_ABI,
+        server: Server | None = None,
     ) -> None:
-        """`abi` is the newest Landlock that is used."""
+        """`abi` is the newest Landlock that is used, `server` the one that the module may ask."""
         self.name = settings.module
+        self._server = server
         self._place = place
         self._settings = settings
         self._abi = abi
@@ -91,7 +120,7 @@ class ChildHost:
             return
         self.close()  # what a dead child has left
         module = self._place.module(self.name)
-        self._child = _Child(module, self._settings, self._place, self._abi)
+        self._child = _Child(module, self._settings, self._place, self._abi, self._server)
 
     def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Run `job`; as soon as it is not wanted any more, the child is killed.
@@ -171,13 +200,20 @@ class _Child:
     """One process, from its start to its end."""
 
     def __init__(
-        self, module: type[Module], settings: ChildHostSettings, place: Place, abi: int
+        self,
+        module: type[Module],
+        settings: ChildHostSettings,
+        place: Place,
+        abi: int,
+        server: Server | None,
     ) -> None:
         self._runs = 0
+        self._server = server
         self._is_loaded = False
         self._scratch = make_scratch()
         try:
             plan = _plan(module, settings, place, self._scratch, abi)
+            plan = replace(plan, terms=server.terms() if server else None)
         except HilumError:
             remove(self._scratch)
             raise
@@ -208,7 +244,7 @@ class _Child:
     def run(self, job: Job, seconds: float, is_wanted: Callable[[], bool]) -> ModuleAnswer:
         """Its answer to `job`; raises as soon as there will be none."""
         if not self._is_loaded:
-            ready = self._answer(START_SECONDS, "did not load", is_wanted)
+            ready = self._answer(Deadline(START_SECONDS, is_wanted, "did not load"))
             _raise(ready)
             if ready.text:
                 log.warning("module %s runs without a wall: %s", self._name, ready.text)
@@ -220,11 +256,25 @@ class _Child:
             send(self._pipe, _order(self._runs, job))
         except OSError as error:
             raise _ModuleDied("the module's process died before the run") from error
-        return self._answer(seconds, "ran", is_wanted)
+        deadline = Deadline(seconds, is_wanted, "ran")
+        while (answer := self._answer(deadline)).ended is Ended.ASKS:
+            self._ask_server(answer, deadline)
+        return answer
 
-    def _answer(self, seconds: float, doing: str, is_wanted: Callable[[], bool]) -> ModuleAnswer:
-        deadline = Deadline(seconds, is_wanted, doing)
-        while not _has_said_something(self._pipe, min(LOOK_SECONDS, seconds)):
+    def _ask_server(self, asked: ModuleAnswer, deadline: Deadline) -> None:
+        """Have the server answer what the module asks, and tell it."""
+        if self._server is None:
+            raise _ModuleDied("the module's process asks for a server, and has none")
+        request = request_in(self._shelf.take(asked.length))
+        self._shelf.clear()
+        reply = self._server.answer(request, deadline)
+        try:
+            tell(self._pipe, ServerAnswered.of(reply), reply.content)
+        except OSError as error:
+            raise _ModuleDied("the module's process died while a server was asked") from error
+
+    def _answer(self, deadline: Deadline) -> ModuleAnswer:
+        while not _has_said_something(self._pipe, deadline.look_seconds):
             deadline.require()
         try:
             answer = heard(self._pipe)

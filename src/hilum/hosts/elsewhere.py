@@ -11,7 +11,7 @@ of the environment, from which nothing of Hilum can be reached.
 import importlib.util
 import mmap
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,15 +22,38 @@ from pydantic import BaseModel, ValidationError
 
 from hilum.dicom.series import Series
 from hilum.engine import exchange
-from hilum.environments import PACKAGES, InEnvironment
+from hilum.environments import PACKAGES, Given, InEnvironment
 from hilum.errors import ConfigurationError, MissingPartError, ModuleError
-from hilum.findings import Finding
+from hilum.findings import (
+    Angle,
+    Box,
+    Draft,
+    Drawing,
+    Finding,
+    Findings,
+    KeyImage,
+    LabelMap,
+    Length,
+    Measurement,
+    Note,
+    ParametricMap,
+    Plot,
+    Point,
+    Refusal,
+    Segment,
+    Table,
+    Urgency,
+)
 from hilum.hosts.channel import LONGEST, Ended, ModuleAnswer, pair, send
 from hilum.hosts.shelf import MEBIBYTE, Letter, Shelf, put, shelf_bytes
 from hilum.hosts.walls import Reach, limits
 from hilum.hosts.walls.deeds import deed_of, named
 
 MOST_BYTES_GIVEN = 64 << 30  # a page is taken from the machine when it is written to
+KNOWN_THERE = (  # kinds of findings that are given to a module in an environment
+    *(Segment, LabelMap, ParametricMap, Measurement, Note, Refusal),
+    *(Point, Box, Length, Angle, Table, Plot, KeyImage, Draft, Urgency, Drawing),
+)
 THEIRS = "hilum_module"  # the package that speaks for the module
 
 
@@ -130,14 +153,16 @@ class Elsewhere:
         letter = self._letter(0)
         return next(iter(letter.items), {})
 
-    def ask(self, inputs: Mapping[str, Series | None]) -> Iterable[Finding]:
-        """What the module finds in `inputs`.
+    def ask(
+        self, inputs: Mapping[str, Given], with_files: Collection[str] = ()
+    ) -> Iterable[Finding]:
+        """What the module finds in `inputs`, of which some come `with_files`.
 
         Raises `ToldElsewhere` where it failed, `ModuleError` where what it found are no findings.
         Where it has died, we die like it.
         """
         self._runs += 1
-        letter = Letter(*as_letter(inputs))
+        letter = Letter(*as_letter(inputs, with_files))
         length = put(letter, memoryview(self._images))
         self._send(_Order(number=self._runs, length=length))
         left = self._letter(self._runs)
@@ -188,28 +213,54 @@ def _be(interpreter: Interpreter, descriptors: Sequence[int], abi: int) -> None:
 
 
 def as_letter(
-    inputs: Mapping[str, Series | None],
+    inputs: Mapping[str, Given], with_files: Collection[str] = ()
 ) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """The voxels of the inputs, decoded, and what `hilum_module` is told of each series."""
+    """The voxels of the inputs, decoded, and what `hilum_module` is told of each series.
+
+    For the inputs `with_files`, the DICOM files go along.
+    """
     items: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
-    for name, series in inputs.items():
-        if series is None:
-            continue  # an optional input that the study has not
-        volume = series.volume()
+    for name, given in inputs.items():
+        if given is None:
+            continue  # an optional input that is not there
+        if isinstance(given, Findings):
+            found, held = exchange.as_items(_known_there(given))
+            items.append({"input": name, "findings": found})
+            arrays |= {f"{name}.{key}": array for key, array in held.items()}
+            continue
+        volume = given.volume()
         frame = volume.frame_of_reference_uid
         arrays[f"{name}.voxels"] = volume.array
         arrays[f"{name}.affine"] = volume.affine
+        files = _files(given) if name in with_files else None
+        for number, content in enumerate(files or ()):
+            arrays[f"{name}.file.{number}"] = content
         items.append(
             {
                 "input": name,
-                "modality": series.modality,
-                "description": series.description,
-                "uid": str(series.uid),
+                "files": None if files is None else len(files),
+                "modality": given.modality,
+                "description": given.description,
+                "uid": str(given.uid),
+                "images": [str(frame.instance.sop_instance_uid) for frame in given.frames],
                 "frame_of_reference_uid": frame and str(frame),
             }
         )
     return items, arrays
+
+
+def _files(series: Series) -> list[np.ndarray]:
+    contents = []
+    for instance in series.instances:
+        with instance.path.open("rb") as file:
+            contents.append(np.frombuffer(file.read(), np.uint8))
+    return contents
+
+
+def _known_there(findings: Findings) -> Findings:
+    """Those of the kinds that `hilum_module` has."""
+    return Findings(tuple(one for one in findings.items if type(one) in KNOWN_THERE))
 
 
 def _in_words(answer: _Answer) -> str:

@@ -20,8 +20,16 @@ from hilum.dicom.parts import Part
 from hilum.dicom.series import Series
 from hilum.engine import exchange
 from hilum.engine.checking import checked
-from hilum.errors import ConfigurationError, DicomError, MachineError, is_of_the_machine, where
+from hilum.errors import (
+    ConfigurationError,
+    DicomError,
+    MachineError,
+    ServerError,
+    is_of_the_machine,
+    where,
+)
 from hilum.findings import Findings, Note, Refusal
+from hilum.hosts.asking import Asking
 from hilum.hosts.channel import (
     LONGEST_TEXT,
     Ended,
@@ -35,13 +43,15 @@ from hilum.hosts.elsewhere import ToldElsewhere
 from hilum.hosts.shelf import Letter, put
 from hilum.hosts.walls.deeds import deed_of, named
 from hilum.inbox.room import is_full
-from hilum.module import Module, facts_of, inputs_of, package_of, parameters_of
+from hilum.module import FindingsOf, Module, Need, facts_of, needs_of, package_of, parameters_of
+from hilum.servers import Ask
 from hilum.wording import counted
 
 EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, then `hilum retry WORKITEM`"
 
 Inputs = Mapping[str, Sequence[Part]]
 Pictures = dict[str, np.ndarray]
+Given = Series | tuple[Film, ...] | Findings | None  # what `run` gets for one input
 
 
 def run_here(
@@ -53,12 +63,13 @@ def run_here(
     the rule sets. Input that cannot be read as the module needs it gives a `Refusal`, not an error;
     what the machine lacks raises `MachineError`, because no image is to blame.
     """
-    inputs: dict[str, Series | tuple[Film, ...] | None] = {}
+    inputs: dict[str, Given] = {}
     findings = Findings()
     try:
-        needs = inputs_of(module)
+        needs = needs_of(module)
         inputs = {
-            name: need.read(given[name]) if name in given else None for name, need in needs.items()
+            name: _read(need, given[name]) if name in given else None
+            for name, need in needs.items()
         }
         by_name = isinstance(module.needs, Mapping)
         run = partial(module.run, **inputs) if by_name else partial(module.run, *inputs.values())
@@ -73,11 +84,17 @@ def run_here(
     return findings
 
 
-def _found(
-    inputs: Mapping[str, Series | tuple[Film, ...] | None],
-) -> tuple[Series | tuple[Film, ...], ...]:
-    """The inputs without those that are optional and not there."""
-    return tuple(one for one in inputs.values() if one is not None)
+def _read(need: Need | FindingsOf, parts: Sequence[Part]) -> Given:
+    """What `run` gets for one input, from its files."""
+    if not isinstance(need, FindingsOf):
+        return need.read(parts)
+    items, arrays = (part.path for part in parts)
+    return exchange.read(items, arrays)
+
+
+def _found(inputs: Mapping[str, Given]) -> tuple[Series | tuple[Film, ...], ...]:
+    """The inputs that are images, without those that are optional and not there."""
+    return tuple(one for one in inputs.values() if isinstance(one, Series | tuple))
 
 
 def _cautions(inputs: Iterable[Series | tuple[Film, ...]]) -> Iterator[Note]:
@@ -99,14 +116,16 @@ def _pictures(inputs: Iterable[Series | tuple[Film, ...]], findings: Findings) -
     return {film.uid: film.picture for film in films if film.picture is not None}
 
 
-def serve(load: Callable[[], Module], pipe: socket.socket, shelf: int, remark: str = "") -> None:
+def serve(load: Callable[[Ask], Module], pipe: socket.socket, shelf: int, remark: str = "") -> None:
     """Load the module, say so, then run one job after the other until the worker ends.
 
-    `shelf` is the descriptor of a `Shelf`, `remark` what the worker is to know beside.
+    `load` gets what asks a server by way of the worker. `shelf` is the descriptor of a `Shelf`,
+    `remark` what the worker is to know beside.
     """
+    asking = Asking(pipe, shelf)
     with suppress(EOFError, ConnectionError):  # the worker is gone; so are we
         try:
-            module = load()
+            module = load(asking.ask)
             weights = facts_of(module).weights_sha256
         except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
             # no patient's data are here yet, and a hospital's own network needs the whole reason
@@ -121,6 +140,7 @@ def serve(load: Callable[[], Module], pipe: socket.socket, shelf: int, remark: s
             os.close(shelf)
             while True:
                 run, inputs, lost = asked(pipe)
+                asking.number = run.number
                 # A result must name the network that made it: one that was exchanged is not.
                 if run.weights_sha256 != weights:
                     answer = _failed(run.number, EXCHANGED)
@@ -164,12 +184,13 @@ def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
         return error.ended, str(error)
     if is_full(error):
         return Ended.NO_ROOM, ""
-    said = isinstance(error, MachineError)
+    said = isinstance(error, MachineError | ServerError)
     place = where(error, package_of(module))
     if (deed := deed_of(error)) and not said:
         return Ended.FAILED, named(deed, place)
     text = str(error) if said else f"the module raised {place}"
-    return Ended.EXHAUSTED if said or is_of_the_machine(error) else Ended.FAILED, text
+    lacks = isinstance(error, MachineError) or is_of_the_machine(error)
+    return Ended.EXHAUSTED if lacks else Ended.FAILED, text
 
 
 def _traceback(error: BaseException) -> str:

@@ -22,7 +22,7 @@ def files_of(module: type[Module], models: Path | None, data: Path | None) -> li
     """What `module` reads to load: code, libraries and weights, and never what lies in `data`."""
     weights = getattr(module, "weights", None) or ()
     given = weights if isinstance(weights, tuple) else (weights,)
-    places = [*map(Path, given), *_of_python(), *_of_package(module)]
+    places = [*map(Path, given), *folders_of_python(), *_of_package(module)]
     if models:
         places.append(models)
     found = (path for place in places for path in _around(place.resolve(), data))
@@ -33,7 +33,7 @@ def _package(module: type[Module]) -> str:
     return module.__module__.partition(".")[0]
 
 
-def _of_python() -> Iterator[Path]:
+def folders_of_python() -> Iterator[Path]:
     """Where Python finds what is imported. The folder that Hilum was started in is none of them."""
     paths = sysconfig.get_paths()
     yield from (Path(paths[key]) for key in ("stdlib", "platstdlib", "purelib", "platlib"))

@@ -18,6 +18,16 @@ class Deadline:
         self._is_wanted = is_wanted
         self._doing = doing
 
+    @property
+    def look_seconds(self) -> float:
+        """How long to wait for something before `require` is asked again."""
+        return min(LOOK_SECONDS, self._seconds)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long it may still be busy."""
+        return max(0.0, self._deadline - time.monotonic())
+
     def require(self) -> None:
         """Raise `ModuleCrashed` if it takes too long, `ModuleCancelled` if it is not wanted."""
         if time.monotonic() >= self._deadline:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from hilum.environments import KIND, LOCK, PACKAGES, Environment
+from hilum.environments import ABOUT, KIND, LOCK, PACKAGES, Environment
+from hilum.environments.recipe import MODEL, PLAN, recipe_of
 from hilum.errors import ConfigurationError
 from hilum.installing.describing import described
 from hilum.installing.uv import InstallingError, Uv, interpreter
@@ -52,14 +53,24 @@ def add(wanted: Wanted, models: Path) -> Environment:
     """
     if wanted.name:
         _place(wanted.name, models, wanted.replaces)  # before anything is fetched
+    recipe = recipe_of(Path(wanted.source)) if Path(wanted.source).is_dir() else None
+    if recipe:
+        _ = recipe.structures  # what the card has to say yet is told before anything is fetched
     python = interpreter(wanted.python)
     with _staging(models.resolve()) as staging:
         uv = Uv(python, wanted.wheels)
         requirements = staging / "requirements.in"
-        requirements.write_text("\n".join(_requirements(wanted.source, staging)) + "\n")
+        (staging / WHEELS).mkdir()
+        asked = _requirements(wanted.source, staging) if recipe is None else recipe.requirements
+        lines = [*asked, _by_file(Project.ours().wheel(staging / WHEELS))]
+        requirements.write_text("\n".join(lines) + "\n")
         uv.lock(requirements, staging / LOCK)
         uv.install(staging / LOCK, staging / PACKAGES)
-        package, target = _entry_point(staging / PACKAGES)
+        if recipe is None:
+            package, target = _entry_point(staging / PACKAGES)
+        else:
+            recipe.write(staging)
+            package, target = recipe.package, recipe.target
         about = described(python, staging, target)
         card = Environment.model_validate(
             {
@@ -68,7 +79,8 @@ def add(wanted: Wanted, models: Path) -> Environment:
                 "package": package,
                 "target": target,
                 "python": python,
-                "files_sha256": _digest(staging / PACKAGES),
+                "files_sha256": _digest(staging),
+                "structures": () if recipe is None else recipe.structures,
             }
         )
         place = _place(card.name, models, wanted.replaces)
@@ -99,7 +111,6 @@ def _staging(models: Path) -> Iterator[Path]:
 def _requirements(source: str, staging: Path) -> Iterator[str]:
     """The lines for uv. What lies here is named by its file: no index is asked for it."""
     wheels = staging / WHEELS
-    wheels.mkdir()
     path = Path(source)
     if path.is_dir():
         yield _by_file(Project.read(path.resolve()).wheel(wheels))
@@ -115,7 +126,6 @@ def _requirements(source: str, staging: Path) -> Iterator[str]:
             yield str(Requirement(source))
         except InvalidRequirement as error:
             raise ConfigurationError(f"{source} is no folder, wheel or package: {error}") from error
-    yield _by_file(Project.ours().wheel(wheels))
 
 
 def _by_file(wheel: Path) -> str:
@@ -140,14 +150,18 @@ def _entry_point(packages: Path) -> tuple[str, str]:
     return points[0]
 
 
-def _digest(packages: Path) -> str:
-    """SHA-256 of everything that was installed but what uv has made of it or says of it."""
+def _digest(folder: Path) -> str:
+    """SHA-256 of everything that was installed but what uv has made of it or says of it.
+
+    Of a model of a framework, its own files and what it is told count, too.
+    """
     digest = hashlib.sha256()
-    for path in sorted(packages.rglob("*")):
-        name = str(path.relative_to(packages))
-        if path.is_file() and ".dist-info" not in name and path.suffix != ".pyc":
-            with path.open("rb") as file:
-                digest.update(name.encode() + hashlib.file_digest(file, "sha256").digest())
+    for place in (folder / PACKAGES, folder / MODEL, folder / PLAN):
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            name = str(path.relative_to(place))
+            if path.is_file() and ".dist-info" not in name and path.suffix != ".pyc":
+                with path.open("rb") as file:
+                    digest.update(name.encode() + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 
@@ -178,6 +192,7 @@ def _put(staging: Path, place: Path) -> None:
     lock.write_text(lock.read_text().replace(staging.as_uri(), place.resolve().as_uri()))
     whole = place.with_name(f".whole-{place.name}")
     whole.mkdir()
-    for part in (LOCK, PACKAGES, WHEELS, CARD):
-        (staging / part).rename(whole / part)
+    for part in (LOCK, PACKAGES, WHEELS, CARD, MODEL, PLAN, ABOUT):
+        if (staging / part).exists():
+            (staging / part).rename(whole / part)
     whole.rename(place)

@@ -1,6 +1,7 @@
 """What a module is: four members, found by entry point, and the inputs that it declares."""
 
 from hilum.module.cards import CARD
+from hilum.module.composition import FindingsOf
 from hilum.module.conditions import Orientation
 from hilum.module.discovery import (
     ENTRY_POINT_GROUP,
@@ -15,8 +16,11 @@ from hilum.module.protocol import (
     Module,
     ModuleFacts,
     Need,
+    Needs,
     facts_of,
+    findings_for,
     inputs_of,
+    needs_of,
     own_results_of,
     package_of,
 )
@@ -27,18 +31,22 @@ __all__ = [
     "ENTRY_POINT_GROUP",
     "MEMBERS",
     "Films",
+    "FindingsOf",
     "Input",
     "Module",
     "ModuleFacts",
     "Need",
+    "Needs",
     "Orientation",
     "Range",
     "Resources",
     "discover",
     "facts_of",
+    "findings_for",
     "inputs_of",
     "installed_module",
     "installed_modules",
+    "needs_of",
     "own_results_of",
     "package_of",
     "parameters_of",

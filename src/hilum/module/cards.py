@@ -4,13 +4,16 @@ What every card has in common: how it is read, and how its problems are told.
 """
 
 import tomllib
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
 from pydicom.sr.coding import Code
 
 from hilum.errors import ConfigurationError
+from hilum.module.films import Films
+from hilum.module.volumes import Input
 
 CARD = "card.toml"
 
@@ -54,6 +57,30 @@ class CommonCard(WholeCard):
     licence: str = Field(min_length=1)
     basis: str = Field(min_length=1)
     warnings: tuple[str, ...] = ()
+
+
+def _need(value: Any) -> Any:
+    """`[input]` of a card as what a module needs: radiographs where `modalities` are listed."""
+    if not isinstance(value, dict):
+        raise ValueError("a table is needed")
+    kind: type[Any] = Films if "modalities" in value else Input
+    if unknown := sorted(value.keys() - {field.name for field in fields(kind)}):
+        raise ValueError(f"unknown key {unknown[0]}")
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        raise ValueError(in_words(error)) from None
+
+
+def _volume(value: Any) -> Any:
+    """As `_need`, where nothing but a volume will do."""
+    if isinstance(value, dict) and "modalities" in value:
+        raise ValueError("a volume is needed: modality, not modalities")
+    return _need(value)
+
+
+CardInput = Annotated[Input | Films, PlainValidator(_need)]
+CardVolume = Annotated[Input, PlainValidator(_volume)]
 
 
 def card_values(folder: Path) -> dict[str, Any]:

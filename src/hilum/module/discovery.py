@@ -7,7 +7,8 @@ from pathlib import Path
 from hilum.errors import ConfigurationError
 from hilum.kinds import FORMATS
 from hilum.module.cards import CARD, card_values
-from hilum.module.protocol import MEMBERS, Module
+from hilum.module.composition import circle
+from hilum.module.protocol import MEMBERS, Module, findings_for
 
 ENTRY_POINT_GROUP = "hilum.modules"
 
@@ -57,6 +58,10 @@ def discover(models: Path | None = None) -> tuple[dict[str, type[Module]], dict[
             problems[folder.name] = str(error) if named else f"{folder}: {type(error).__name__}"
         else:
             found[module.name] = module
+    while waiting := circle({n: findings_for(one).values() for n, one in found.items()}):
+        for name in set(waiting) & set(found):
+            problems[name] = f"modules wait for each other's findings: {', '.join(waiting)}"
+            del found[name]
     return found, problems
 
 
@@ -67,7 +72,13 @@ def _loaded(point: EntryPoint) -> type[Module] | str:
     except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
         return f"{point.value} does not load: {type(error).__name__}: {error}"
     missing = [member for member in MEMBERS if not hasattr(module, member)]
-    return f"{point.value} has no {', '.join(missing)}" if missing else module
+    if missing:
+        return f"{point.value} has no {', '.join(missing)}"
+    try:
+        findings_for(module)
+    except ConfigurationError as error:
+        return f"{point.value}: {error}"
+    return module
 
 
 def _with_model(folder: Path, found: Mapping[str, type[Module]]) -> type[Module]:

@@ -8,13 +8,16 @@ from typing import Any, Protocol, runtime_checkable
 
 from hilum.dicom.own import OwnResults
 from hilum.dicom.uids import derived_uid
+from hilum.errors import ConfigurationError
 from hilum.findings import Finding
+from hilum.module.composition import FindingsOf
 from hilum.module.films import Films
 from hilum.module.volumes import Input
 
 MEMBERS = ("name", "version", "needs", "run")
 
 Need = Input | Films
+Needs = Need | Mapping[str, Need | FindingsOf]
 
 
 @runtime_checkable
@@ -22,7 +25,7 @@ class Module(Protocol):
     """The four members of a module. `run` is called in a process of its own that stays warm.
 
     With one `Input`, `run` receives that `Series`, with `Films` a tuple of `Film`; with a mapping,
-    each under its name.
+    each under its name. A mapping may also hold `FindingsOf` another module.
     Optional: `title` (what a clinician reads), `parameters` (a frozen dataclass or a pydantic model
     with a default for each value, of which `run` gets an instance under that name), `resources`
     (`Resources`), `weights` (path of the weights, or a tuple of every file that can change a
@@ -33,7 +36,7 @@ class Module(Protocol):
 
     name: str
     version: str
-    needs: Need | Mapping[str, Need]
+    needs: Needs
 
     def run(self, *args: Any, **inputs: Any) -> Iterable[Finding]: ...
 
@@ -53,9 +56,34 @@ class ModuleFacts:
         return derived_uid("device", self.name, self.weights_sha256)
 
 
-def inputs_of(module: type[Module] | Module) -> dict[str, Need]:
-    """The declared inputs by name; a single one is called `series`."""
+def needs_of(module: type[Module] | Module) -> dict[str, Need | FindingsOf]:
+    """All declared inputs by name; a single one is called `series`."""
     return dict(module.needs) if isinstance(module.needs, Mapping) else {"series": module.needs}
+
+
+def inputs_of(module: type[Module] | Module) -> dict[str, Need]:
+    """Those of them that are images."""
+    return {n: one for n, one in needs_of(module).items() if not isinstance(one, FindingsOf)}
+
+
+def findings_for(module: type[Module] | Module) -> dict[str, FindingsOf]:
+    """Those of them that are findings of other modules.
+
+    Raises
+    ------
+    ConfigurationError
+        The module names no images that they are to be of.
+    """
+    images = inputs_of(module)
+    given = {n: one for n, one in needs_of(module).items() if isinstance(one, FindingsOf)}
+    for name, one in given.items():
+        if not images or (one.on and one.on not in images):
+            known = ", ".join(images) or "none"
+            raise ConfigurationError(
+                f"input {name!r}: findings of {one.module} on {one.on or 'the first input'!r};"
+                f" the module's inputs of images are: {known}"
+            )
+    return given
 
 
 def facts_of(module: type[Module] | Module) -> ModuleFacts:

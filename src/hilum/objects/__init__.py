@@ -20,10 +20,10 @@ from hilum.errors import ConfigurationError, where
 from hilum.findings import Findings, Note
 from hilum.kinds import OBJECTS
 from hilum.objects.analysis import Analysis
-from hilum.objects.iod import further, shapes  # noqa: F401 - how the report tells them
+from hilum.objects.iod import further, pm, shapes  # noqa: F401 - how the report tells them
 from hilum.objects.iod.common import sop_instance_uid
 from hilum.objects.iod.withdrawal import write_withdrawal
-from hilum.objects.kinds import Document, ResultObject, Withdrawable, Writing, takes_the_place
+from hilum.objects.kinds import Document, ResultObject, Withdrawable, Writing
 from hilum.objects.telling import in_known_kinds
 from hilum.results import DICOM
 
@@ -32,7 +32,6 @@ __all__ = [
     "Document",
     "ResultObject",
     "Writing",
-    "takes_the_place",
     "write_objects",
     "write_other_withdrawals",
     "write_what_can_be",
@@ -50,7 +49,7 @@ OnLoss = Callable[[str, Exception], None]
 def write_objects(
     analysis: Analysis,
     kinds: Sequence[str] = STANDARD_OBJECTS,
-    segmentation: Encoding = "auto",
+    segmentation: Encoding = "binary",
     regions: Regions = "outlines",
     on_loss: OnLoss | None = None,
 ) -> list[tuple[str, Dataset | bytes]]:
@@ -69,8 +68,8 @@ def write_objects(
         What was found, by what, on what.
     kinds : sequence of str
         Any that is registered (`hilum.kinds.OBJECTS`), such as "seg", "sr", "sc" and "pdf".
-    segmentation : {"auto", "binary", "fractional", "labelmap"}
-        Segmentation Type (PS3.3 C.8.20.2). "auto" is FRACTIONAL where Rows x Columns is no multiple
+    segmentation : {"binary", "fractional", "labelmap", "ohif"}
+        Segmentation Type (PS3.3 C.8.20.2). "ohif" is FRACTIONAL where Rows x Columns is no multiple
         of 8, because OHIF scrambles such BINARY objects silently, else BINARY. "labelmap" is a
         Label Map Segmentation, RLE Lossless, and BINARY where structures overlap.
     regions : {"outlines", "segments"}
@@ -114,7 +113,7 @@ def write_what_can_be(
     analysis: Analysis,
     lost: dict[str, str],
     kinds: Sequence[str] = STANDARD_OBJECTS,
-    segmentation: Encoding = "auto",
+    segmentation: Encoding = "binary",
     regions: Regions = "outlines",
     wishes: JSONValues = NO_WISHES,
     variant: str = "",

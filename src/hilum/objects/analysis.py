@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -19,6 +20,14 @@ from hilum.findings import Findings
 from hilum.module import ModuleFacts
 
 
+class WrittenFile(NamedTuple):
+    """What was written of an earlier result, other than DICOM."""
+
+    kind: str
+    identity: str
+    content: bytes
+
+
 @dataclass(frozen=True)
 class Analysis:
     """One run of one module on one study: everything the writers need, nothing else.
@@ -30,7 +39,10 @@ class Analysis:
     missing, or is None; `predecessor` holds the SOP (class, instance) UIDs of the result this one
     replaces. `pictures` holds `Film.picture` by SOP Instance UID; a film without one cannot be
     shown, because the writers decode no film. `left_out` says which images do not count because a
-    person decided so. `parameters` are those that the rule sets for the module.
+    person decided so. `parameters` are those that the rule sets for the module. `used` are the
+    modules whose findings it was given, by the name of the input. `replaced` are the files of other
+    kinds than DICOM that this result replaces or takes back, for a kind whose new object takes the
+    place of the old one.
     """
 
     workitem_id: str
@@ -45,11 +57,17 @@ class Analysis:
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     parameters: JSONValues = field(default_factory=dict)
+    used: Mapping[str, ModuleFacts] = field(default_factory=dict)
+    replaced: tuple[WrittenFile, ...] = ()
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The parameters that the rule sets, as a person reads them."""
-        return tuple(f"{name} = {json.dumps(v)}" for name, v in sorted(self.parameters.items()))
+        """The parameters that the rule sets, and what it was given beside, as a person reads it."""
+        given = sorted(self.used.items())
+        return (
+            *(f"{name} = {json.dumps(v)}" for name, v in sorted(self.parameters.items())),
+            *(f"{name} = the findings of {one.name} {one.version}" for name, one in given),
+        )
 
     @property
     def series(self) -> Series | None:

@@ -12,8 +12,6 @@ from pydicom.dataset import Dataset
 
 from hilum.config.fields import JSONValues
 from hilum.config.kinds import Encoding, Regions
-from hilum.errors import ConfigurationError
-from hilum.kinds import OBJECTS
 from hilum.objects.analysis import Analysis
 from hilum.objects.report import Report
 
@@ -28,7 +26,7 @@ class Writing:
     """
 
     analysis: Analysis
-    segmentation: Encoding = "auto"
+    segmentation: Encoding = "binary"
     regions: Regions = "outlines"
     written: Mapping[str, Sequence[Dataset | bytes]] = field(default_factory=dict)
     wishes: JSONValues = field(default_factory=dict)
@@ -78,15 +76,3 @@ class Withdrawable(Protocol):
 
     def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
         """What takes back the objects with those identities; `reason` is what a person says."""
-
-
-def takes_the_place(kind: str) -> bool:
-    """Whether a later object of `kind` takes the place of an earlier one where it is sent.
-
-    A class says so by `takes_the_place = True`: both are of one module and one study. Then nothing
-    has to be taken back of a result that a newer one has replaced.
-    """
-    try:
-        return bool(getattr(OBJECTS.load(kind), "takes_the_place", False))
-    except ConfigurationError:  # its package is no longer installed, or does not load
-        return False

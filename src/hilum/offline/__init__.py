@@ -19,6 +19,7 @@ from pydicom.dataset import Dataset
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.comparison.priors import compared
 from hilum.config import parse
+from hilum.config.kinds import HostSettings
 from hilum.config.site import Rule, Worker
 from hilum.dicom.doubt import DIFFERENT
 from hilum.dicom.header import text_of
@@ -37,6 +38,7 @@ from hilum.module import (
     ModuleFacts,
     discover,
     facts_of,
+    findings_for,
     inputs_of,
     own_results_of,
     parameters_of,
@@ -68,6 +70,7 @@ def analyse_folder(
     tilt: str = "refuse",
     parameters: Mapping[str, str] | None = None,
     folders: Sequence[Path] = (),
+    host: HostSettings | None = None,
 ) -> list[StudyReport]:
     """Run a module on every study below `folder`; one report per study, the oldest first.
 
@@ -75,7 +78,8 @@ def analyse_folder(
     results, not an error. Files that belong to no study with images make one more report, the
     first, in the state "passed over". `progress` is told how far each step is. `tilt` and
     `parameters` as in a rule, the values as they stand in a settings file. `folders` are those that
-    the module may use beside its own files, as in a `[[host]]`.
+    the module may use beside its own files, as in a `[[host]]`; `host` is the whole of one, for a
+    module that does not run by the usual settings.
     """
     silence_libraries()
     installed, problems = discover(models)
@@ -83,6 +87,11 @@ def analyse_folder(
         why = problems.get(module_name, f"known: {', '.join(sorted(installed))}")
         raise ConfigurationError(f"no module {module_name!r}; {why}")
     module = installed[module_name]
+    if named := [one.module for one in findings_for(module).values() if not one.optional]:
+        raise ConfigurationError(
+            f"module {module_name!r} needs what {', '.join(named)} has found on the same images;"
+            " `hilum run` runs one module alone: run it by a rule of `hilum serve`"
+        )
     rule = _rule(module, patterns, tilt, parameters or {})
     parameters_of(module, rule.parameters)
     if output.exists() and any(output.iterdir()):
@@ -94,13 +103,15 @@ def analyse_folder(
             lines = [f"{folder} holds no DICOM images", *in_lines(reading.remarks, folder)]
             raise ConfigurationError("; ".join(lines))
         output.mkdir(parents=True, exist_ok=True)
-        with closing(_opened(module_name, models, folders)) as host:
-            return _analyse_all(module, host, reading, output, rule, progress)
+        with closing(_opened(module_name, models, folders, host)) as opened:
+            return _analyse_all(module, opened, reading, output, rule, progress)
 
 
-def _opened(module_name: str, models: Path | None, folders: Sequence[Path]) -> Host:
+def _opened(
+    module_name: str, models: Path | None, folders: Sequence[Path], given: HostSettings | None
+) -> Host:
     """A host on the machine of whoever tries the module: what it prints is seen."""
-    settings = usual(module_name, models, walls="best-effort", folders=folders)
+    settings = given or usual(module_name, models, walls="best-effort", folders=folders)
     return open_host(settings, Place(UNLIMITED, models, shows_output=True))
 
 

@@ -103,7 +103,7 @@ class AssessmentRecords:
         query = (
             sa.select(*_VERSION, sa.func.count().label("number"))
             .where(workitem.kind == WorkitemKind.RUN, workitem.created >= since)
-            .where(workitem.state.in_(_HAD_RESULT))
+            .where(workitem.state.in_(_HAD_RESULT), workitem.module.in_(_EVERY_MODULE))
             .group_by(*_VERSION)
         )
         rows = select(self._database, query)
@@ -114,8 +114,8 @@ class AssessmentRecords:
 
     def assessed_since(self, since: float) -> list[AssessedResult]:
         """Those of them of which readers have said something, the oldest first."""
-        of_runs = assessment.workitem_id.in_(
-            sa.select(workitem.id).where(workitem.created >= since)
+        of_runs = sa.exists().where(
+            workitem.id == assessment.workitem_id, workitem.created >= since
         )
         said = self._by_workitem(of_runs)
         columns = (*_VERSION, workitem.id, workitem.study_uid, workitem.created)
@@ -142,4 +142,6 @@ class AssessmentRecords:
         return found
 
 
+# Named so that the index of states, modules and times is used: without it, every row is read.
+_EVERY_MODULE = sa.select(tables.workitem.alias().c.module).distinct()
 _VERSION = (workitem.module, workitem.version, workitem.weights_sha256)

@@ -11,6 +11,17 @@ from hilum.records.rows import Rows, insert, select
 from hilum.records.states import ARRIVED, CANCELLABLE, OWED, PARKED, DeliveryState, EventKind
 
 delivery = tables.delivery.c
+_before, _mine, _other = tables.delivery.alias(), tables.workitem.alias(), tables.workitem.alias()
+FIRST_OF_ITS_STUDY = ~sa.exists().where(  # nothing that was owed there earlier of it still is
+    _mine.c.id == delivery.workitem_id,
+    _other.c.id == _before.c.workitem_id,
+    _other.c.study_uid == _mine.c.study_uid,
+    _before.c.destination == delivery.destination,
+    _before.c.state.in_(OWED),
+    _before.c.owed_at < delivery.owed_at,
+)
+
+HEAD_START_SECONDS = 1800.0  # of an urgent result before others
 
 
 class DeliveryRecords:
@@ -117,18 +128,21 @@ class DeliveryRecords:
     def first_due(self, destination: str, now: float, in_order: bool = False) -> Delivery | None:
         """Of the deliveries that are due, the one that was owed first.
 
+        An urgent one counts as if it were owed `HEAD_START_SECONDS` longer, so none waits for ever.
         `in_order`: none comes before what was owed earlier of the same study.
         """
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
-        in_turn = (_is_first_of_its_study(destination),) if in_order else ()
+        in_turn = (FIRST_OF_ITS_STUDY,) if in_order else ()
         is_due = delivery.next_attempt <= now
-        return self._rows.first_readable(*is_owed, *in_turn, is_due, order_by=delivery.owed_at)
+        head_start = sa.case((delivery.urgent, HEAD_START_SECONDS), else_=0.0)
+        order = delivery.owed_at - head_start
+        return self._rows.first_readable(*is_owed, *in_turn, is_due, order_by=order)
 
     def next_due(self, destination: str, in_order: bool = False) -> float | None:
         """The time at which the next one is due, in the same way; None if nothing is owed."""
         earliest = sa.func.min(delivery.next_attempt).label("at")
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
-        in_turn = (_is_first_of_its_study(destination),) if in_order else ()
+        in_turn = (FIRST_OF_ITS_STUDY,) if in_order else ()
         (row,) = select(self._database, sa.select(earliest).where(*is_owed, *in_turn))
         return None if row.at is None else float(row.at)
 
@@ -251,19 +265,6 @@ class DeliveryRecords:
                 listing.refresh(connection, study_uid)
 
         self._database.transact(note)
-
-
-def _is_first_of_its_study(destination: str) -> sa.ColumnElement[bool]:
-    """Nothing that was owed earlier of the same study still is, at that destination."""
-    before, mine, other = tables.delivery.alias(), tables.workitem.alias(), tables.workitem.alias()
-    return ~sa.exists().where(
-        mine.c.id == delivery.workitem_id,
-        other.c.id == before.c.workitem_id,
-        other.c.study_uid == mine.c.study_uid,
-        before.c.destination == destination,
-        before.c.state.in_(OWED),
-        before.c.owed_at < delivery.owed_at,
-    )
 
 
 def _study_of(connection: sa.Connection, workitem_id: str) -> str:

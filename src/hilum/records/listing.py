@@ -76,7 +76,8 @@ class Standing:
 
     state: StudyState
     states: frozenset[StudyState]
-    modules: frozenset[str]
+    modules: frozenset[str]  # that could analyse it
+    passed_over: frozenset[str]  # that could not: nothing was applicable
     shown: int
     destinations: int
     reason: str
@@ -106,7 +107,8 @@ def standing_of(facts: StudyFacts) -> Standing:
     return Standing(
         state=state,
         states=frozenset(state for state, _ in said),
-        modules=frozenset(item.module for item in facts.items),
+        modules=frozenset(item.module for item in facts.items if not _passes_over(item)),
+        passed_over=frozenset(item.module for item in facts.items if _passes_over(item)),
         shown=sum(destinations.values()),
         destinations=len(destinations),
         reason=_short("; ".join(main)),
@@ -155,6 +157,10 @@ def _against(verdict: Verdict) -> str:
     return ": ".join((verdict.description, *reasons))
 
 
+def _passes_over(item: WorkitemOutline) -> bool:
+    return item.state is WorkitemState.NOT_APPLICABLE
+
+
 def _is_folded(item: WorkitemOutline) -> bool:
     """Whether a list is silent about a workitem: it says nothing that anybody would ask about.
 
@@ -163,7 +169,7 @@ def _is_folded(item: WorkitemOutline) -> bool:
     """
     if item.kind is WorkitemKind.WITHDRAWAL:
         return item.state.final
-    if item.state is not WorkitemState.NOT_APPLICABLE:
+    if not _passes_over(item):
         return False
     return not any(verdict.fits_modality for verdict in item.verdicts)
 
@@ -179,8 +185,10 @@ def _without_workitem(facts: StudyFacts) -> tuple[StudyState, str]:
 
 
 def _cautions(items: Iterable[WorkitemOutline]) -> list[str]:
-    """What makes a result of the study less certain, each thing once."""
-    said: dict[str, None] = {}
+    """That the study is urgent, and what makes a result of it less certain, each thing once."""
+    items = list(items)
+    found = (one for item in items for one in item.findings or ())
+    said = {f"urgent: {one.reason}": None for one in found if isinstance(one, UrgencySummary)}
     for item in items:
         if item.incomplete:
             said[f"incomplete: {item.incomplete}"] = None
@@ -239,6 +247,7 @@ def columns_of_standing(said: Standing) -> dict[str, object]:
         "shown": said.shown,
         "destinations": said.destinations,
         "modules": marked(said.modules),
+        "passed_over": marked(said.passed_over),
         "states": marked(said.states),
         "assessments": marked(said.assessments),
         "reason": said.reason,

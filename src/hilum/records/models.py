@@ -6,7 +6,7 @@ receiver rejected is a `hilum.rejections.Rejection`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,6 +48,7 @@ class Workitem:
 
     `inputs` are the analysed files in the study's folder, and which of their frames, by the name of
     the input; only a run has any. `siblings` are one file of every series and patient of the study.
+    `used` are the runs of other modules whose findings it is given, by the name of the input.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Workitem:
     superseded_by: str | None = None
     findings: tuple[Summary, ...] | None = None  # None until there are any
     asked: bool = False  # a person chose its module and destinations, no rule did
+    used: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_run(self) -> bool:
@@ -135,6 +137,7 @@ class Delivery:
     accepted_at: float | None = None  # when the last of it was taken
     resend: bool = False  # a person allowed to send again what was taken and is not shown
     filed_as: str = ""  # the number of the patient under whom the destination files the study
+    urgent: bool = False  # the module says that somebody should look at once
 
 
 @dataclass(frozen=True)

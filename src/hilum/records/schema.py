@@ -7,6 +7,8 @@ else.
 
 from collections.abc import Callable
 from enum import Enum
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,7 +16,7 @@ import sqlalchemy as sa
 from hilum.errors import OtherVersionError
 from hilum.records import tables
 
-HEAD = "0015"  # the newest file of migrations/versions
+HEAD = "0017"  # the newest file of migrations/versions
 LOCK = 0x48494C55  # any number; every process that changes the tables takes the lock of this one
 
 VERSION = sa.Table(  # as Alembic keeps it
@@ -69,9 +71,10 @@ def make_or_require(transact: Transact) -> None:
 
 def age_of(connection: sa.Connection) -> SchemaAge:
     """How the tables of the database stand."""
+    names = _names(connection)  # first: another process may make all, with the version, meanwhile
     found = version(connection)
     if found is None:
-        return _age_without_version(_names(connection))
+        return _age_without_version(names)
     if found == HEAD:
         return SchemaAge.CURRENT
     if not (found.isdigit() and len(found) == len(HEAD)):
@@ -113,7 +116,18 @@ def _make(connection: sa.Connection) -> SchemaAge:
     lock(connection)
     if (found := age_of(connection)) is not SchemaAge.EMPTY:
         return found  # another process was quicker
-    tables.metadata.create_all(connection)
-    VERSION.create(connection)
+    for statement in _statements(connection.dialect.name):
+        connection.exec_driver_sql(statement)
     connection.execute(VERSION.insert().values(version_num=HEAD))
     return SchemaAge.CURRENT
+
+
+@cache
+def _statements(database: str) -> tuple[str, ...]:
+    """What makes the tables and their indexes, in the words of a kind of database."""
+    dialect = import_module(f"sqlalchemy.dialects.{database}").dialect()
+    made: list[sa.schema.ExecutableDDLElement] = []
+    for table in (*tables.metadata.sorted_tables, VERSION):
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        made += [sa.schema.CreateTable(table), *map(sa.schema.CreateIndex, indexes)]
+    return tuple(str(one.compile(dialect=dialect)) for one in made)

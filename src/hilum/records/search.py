@@ -61,6 +61,7 @@ class StudyQuery:
     last_date: date | None = field(default=None, repr=False)
     modalities: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
     states: tuple[StudyState, ...] = ()
     assessments: tuple[AssessmentStanding, ...] = ()
     reason: str = field(default="", repr=False)
@@ -151,6 +152,7 @@ def _conditions(query: StudyQuery) -> Iterator[Condition]:
         yield line.study_date.between(_written(first), _written(last))
     yield from _has_one(line.modalities, [text.upper() for text in query.modalities])
     yield from _has_one(line.modules, query.modules)
+    yield from _has_one(line.passed_over, query.passed_over)
     yield from _has_one(line.states, query.states)
     yield from _has_one(line.assessments, query.assessments)
 

@@ -37,6 +37,7 @@ workitem = sa.Table(
     sa.Column("superseded_by", sa.String(64)),
     sa.Column("findings", sa.JSON(none_as_null=True)),
     sa.Column("asked", sa.Boolean, nullable=False, default=False),  # by a person, not by a rule
+    sa.Column("used", sa.JSON, nullable=False, default={}),  # input name -> run of another module
     sa.Index("ix_workitem_state_study", "state", "study_uid"),  # which studies are unfinished
     sa.Index("ix_workitem_module_created", "module", "created"),  # the last ones of a module
     sa.Index("ix_workitem_state_module", "state", "module", "created"),  # how many, since when
@@ -69,6 +70,7 @@ delivery = sa.Table(
     sa.Column("accepted_at", sa.Float),
     sa.Column("resend", sa.Boolean, nullable=False, default=False),  # a person allowed it
     sa.Column("filed_as", sa.String(64), nullable=False, default=""),  # number of a patient
+    sa.Column("urgent", sa.Boolean, nullable=False, default=False),  # sent before others
     sa.Index("ix_delivery_due", "destination", "state", "next_attempt"),
     sa.Index("ix_delivery_owed", "destination", "owed_at"),  # what became of the last day
 )
@@ -151,7 +153,8 @@ listing = sa.Table(
     sa.Column("shown", sa.Integer, nullable=False),  # destinations that have proven the results
     sa.Column("destinations", sa.Integer, nullable=False),  # that are to have them
     sa.Column("removed", sa.Boolean, nullable=False),  # its images
-    sa.Column("modules", sa.Text, nullable=False),  # marked
+    sa.Column("modules", sa.Text, nullable=False),  # that could analyse it, marked
+    sa.Column("passed_over", sa.Text, nullable=False),  # that could not, marked
     sa.Column("states", sa.Text, nullable=False),  # of its workitems and itself, marked
     sa.Column("assessments", sa.Text, nullable=False),  # how its results stand, marked
     # What its images say; patient data go with them.

@@ -8,6 +8,7 @@ from pathlib import Path
 from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.console.server import serve
+from hilum.hosts.whereabouts import runs_in
 from hilum.module import facts_of, inputs_of, installed_modules
 from hilum.service.beginning import begin, open_records
 
@@ -18,4 +19,6 @@ def show(site: Site, file: SettingsFile | None) -> None:
     modules = installed_modules(site.models).values()
     cards = {module.name: Path(module.card) for module in modules if hasattr(module, "card")}
     needs = {module.name: inputs_of(module) for module in modules}
-    serve(site, open_records(site), [facts_of(module) for module in modules], cards, needs, file)
+    places = {module.name: runs_in(site, module) for module in modules}
+    facts = [facts_of(module) for module in modules]
+    serve(site, open_records(site), facts, cards, needs, file, places)

@@ -22,9 +22,9 @@ from hilum.hints import (
     Hint,
     HintReceiver,
     Quarantined,
+    Ready,
     Rejected,
     Released,
-    Renewed,
     Resumed,
     Started,
     Stored,
@@ -167,7 +167,7 @@ def follow(hint: Hint, flow: Flow) -> None:
             obey(flow)
         case Written() | Resumed():
             flow.outbox.wake()
-        case Renewed(workitem=workitem):
+        case Ready(workitem=workitem):
             flow.launch(flow.records.workitems.one(workitem))
         case Committed():
             flow.outbox.hear_commitments()

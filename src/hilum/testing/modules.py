@@ -1,14 +1,16 @@
 """The promises that every module must keep."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hilum.assembly import Arrival, Run, decide
 from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part
+from hilum.engine import exchange
 from hilum.findings import Findings
 from hilum.hosts import Job
 from hilum.hosts.inside import run_here
@@ -17,8 +19,12 @@ from hilum.objects import Analysis, write_what_can_be
 from hilum.testing.beside import as_ours
 from hilum.testing.samples import CREATED
 
+NOTHING: Mapping[str, Findings] = {}
 
-def check_module(module: type[Module], files: Sequence[Path]) -> Findings:
+
+def check_module(
+    module: type[Module], files: Sequence[Path], given: Mapping[str, Findings] = NOTHING
+) -> Findings:
     """Check that a module keeps the promises that results depend on; gives what it found.
 
     Parameters
@@ -27,14 +33,30 @@ def check_module(module: type[Module], files: Sequence[Path]) -> Findings:
         Its class, as the entry point names it; also one that imports `hilum_module`.
     files
         DICOM files of one study that it is made for.
+    given
+        The findings of other modules, by the names of the inputs for them.
     """
-    module = as_ours(module)
+    with TemporaryDirectory() as folder:
+        return _checked(as_ours(module), files, _saved(given, Path(folder)))
+
+
+def _saved(given: Mapping[str, Findings], folder: Path) -> dict[str, list[Part]]:
+    """The files of findings, as a run gets those of another module."""
+    for name, findings in given.items():
+        exchange.save(findings, folder / name)
+    files = (exchange.FINDINGS, exchange.ARRAYS)
+    return {name: [Part(folder / name / file) for file in files] for name in given}
+
+
+def _checked(
+    module: type[Module], files: Sequence[Path], given: Mapping[str, Sequence[Part]]
+) -> Findings:
     for member in MEMBERS:
         assert hasattr(module, member), f"a module has `{member}`"
     facts = facts_of(module)
     run = _chosen(module, files)
     loaded = module()
-    inputs = _parts(run)
+    inputs = {**_parts(run), **given}
     found = run_here(loaded, inputs, {})
     warm = run_here(loaded, inputs, {})
     fresh = run_here(module(), inputs, {})

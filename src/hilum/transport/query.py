@@ -10,7 +10,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import build_role, evt
+from pynetdicom import StoragePresentationContexts, build_role, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import build_context
 
@@ -31,6 +31,14 @@ SYNTAXES: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 MOST_OBJECTS = 200  # of one retrieval
 LARGEST = 16 << 20  # bytes of one object
 OUT_OF_RESOURCES = 0xA700
+
+
+# What an archive is asked for that does not say which classes it has of a study.
+USUAL_CLASSES = tuple(
+    str(context.abstract_syntax)
+    for context in StoragePresentationContexts
+    if "Image Storage" in UID(str(context.abstract_syntax)).name
+)
 
 
 class QueryRefused(DeliveryRefused):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from hilum.config.logins import OAuth2
@@ -82,21 +83,28 @@ class Response(NamedTuple):
     media_type: str
     warning: str = ""  # its header of that name
     pause_seconds: float = 0.0  # for which it wants not to be asked again
+    headers: Mapping[str, str] = MappingProxyType({})  # all of them, whatever letters are asked for
 
 
 class HttpClient:
     """One keep-alive client for one archive; used by several threads.
 
     It logs in as the settings say. `cures` says what a person must do about an HTTP status, beside
-    `CURES`. The transport sets TCP_NODELAY, so no request waits for Nagle's algorithm.
+    `CURES`, `bound` which setting an answer may be too large for. The transport sets TCP_NODELAY,
+    so no request waits for Nagle's algorithm.
     """
 
     def __init__(
-        self, account: Account, failures: Failures, cures: Mapping[int, str] | None = None
+        self,
+        account: Account,
+        failures: Failures,
+        cures: Mapping[int, str] | None = None,
+        bound: str = "receiver.memory_mb",
     ) -> None:
         self._account = account
         self._failures = failures
         self._cures = CURES | dict(cures or {})
+        self._bound = bound
         self._client: httpx.Client | None = None
 
     def close(self) -> None:
@@ -115,6 +123,7 @@ class HttpClient:
     ) -> Response:
         """The answer of at most `largest` bytes: a success, or a status that is `expected`.
 
+        An empty `path` is the address of the account itself.
         `request` is passed on to httpx: `params`, `headers`, `content`, which is iterated again
         where the request is repeated. A GET may be sent twice. A redirect is followed on the same
         host with the same request, but never from https to http.
@@ -123,7 +132,8 @@ class HttpClient:
 
         self._client = self._client or self._opened()
         try:
-            prepared = self._client.build_request(method, f"{self._account.url}/{path}", **request)
+            address = f"{self._account.url}/{path}" if path else self._account.url
+            prepared = self._client.build_request(method, address, **request)
             try:
                 return self._read(self._client, prepared, largest, expected)
             except httpx.RemoteProtocolError as error:
@@ -279,7 +289,7 @@ class HttpClient:
         largest = largest if is_wanted else LARGEST_REFUSAL
         content = _content_of(response, largest)
         if len(content) > largest and is_wanted:
-            text = "its answer is too large for receiver.memory_mb"
+            text = f"its answer is too large for {self._bound}"
             raise self._failures.too_large(f"{self._account.name}: {text}")
         headers = response.headers
         answer = Response(
@@ -288,6 +298,7 @@ class HttpClient:
             headers.get("Content-Type", ""),
             headers.get("Warning", ""),
             seconds_in(headers.get("Retry-After", ""), time.time()),
+            headers,
         )
         if answer.status == HTTPStatus.BAD_REQUEST and (
             cure := cure_said_in(content[:LARGEST_REFUSAL])

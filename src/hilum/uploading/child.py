@@ -1,6 +1,7 @@
 """The process that reads what was handed over, so that a hostile file harms nothing but itself.
 
-It has no records, no settings and no network; it may write to the inbox, as the receiver may.
+It has no records, no settings and no network, where the machine has walls (`wall.py`); it
+may write to the inbox, as the receiver may.
 """
 
 import os
@@ -21,6 +22,7 @@ from hilum.process import data_bytes, die_with_parent
 from hilum.uploading.archive import UploadBounds
 from hilum.uploading.intake import UploadIntake
 from hilum.uploading.talk import LONGEST_PROBLEM, MESSAGE, Message, NewStudy, Told
+from hilum.uploading.wall import wall_in
 
 MEMORY = 1 << 30  # bytes, beside what is loaded at the start
 TELL_SECONDS = 0.25
@@ -38,8 +40,10 @@ def read_upload(data: Path, association: str, bounds: UploadBounds, talk: Connec
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     signal.signal(signal.SIGTERM, _end)
     teller = _Teller(talk)
+    inbox = Inbox(data)  # it makes its folders
+    wall_in(data.resolve())
     intake = UploadIntake(
-        Inbox(data),
+        inbox,
         HintSender(gateway_address(data)),
         association,
         bounds,

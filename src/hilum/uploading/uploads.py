@@ -33,8 +33,8 @@ from hilum.uploading import child
 from hilum.uploading.archive import UploadBounds
 from hilum.uploading.intake import CALLER
 from hilum.uploading.talk import MESSAGE, FateCount, FileFate, NewStudy, Told, of_fate
+from hilum.uploading.wall import UPLOADS
 
-FOLDER = "uploads"
 MOST_OPEN = 4  # at one time; each may have a process
 MOST_KEPT = 100  # that are over and can still be looked at
 SILENT_SECONDS = 300.0  # without a byte from the browser, until an upload is given up
@@ -189,7 +189,7 @@ class Uploads:
 
     def tidy(self) -> None:
         """Delete what a console had begun that was killed; to be called before the first upload."""
-        shutil.rmtree(self._data / FOLDER, ignore_errors=True)
+        shutil.rmtree(self._data / UPLOADS, ignore_errors=True)
         self._door.forget_unused()
 
     def begin(self, wish: UploadWish, bounds: UploadBounds) -> Upload:
@@ -198,7 +198,7 @@ class Uploads:
             if sum(not one.state.is_over for one in self._all.values()) >= MOST_OPEN:
                 raise UploadError(f"{MOST_OPEN} uploads are under way: wait until one has ended")
             number = secrets.token_urlsafe(9)
-            folder = self._data / FOLDER / number
+            folder = self._data / UPLOADS / number
             make_private(folder.parent)
             folder.mkdir(mode=0o700)
             upload = Upload(number, wish, folder, bounds, time.time())

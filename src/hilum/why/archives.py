@@ -13,7 +13,7 @@ from hilum.config.kinds import End
 from hilum.config.site import Site
 from hilum.errors import HilumError, where
 from hilum.kinds import DESTINATIONS, SOURCES, Kinds
-from hilum.retrieving import ListingArchive, SendingArchive
+from hilum.retrieving import ListingArchive, RetrievableArchive, SendingArchive
 from hilum.searching import SearchedArchive, StudySearch
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.wording import counted
@@ -35,7 +35,7 @@ class Archive:
     def can_be_fetched_from(self) -> bool:
         """Whether one study can be fetched from it."""
         kind = self.group.load(self.settings.kind)
-        return issubclass(kind, ListingArchive | SendingArchive)
+        return issubclass(kind, ListingArchive | SendingArchive | RetrievableArchive)
 
     @contextmanager
     def opened(self, patience: float | None = None) -> Iterator[Any]:

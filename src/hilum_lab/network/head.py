@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from nibabel.nifti1 import Nifti1Image
 from scipy import sparse
-from scipy.ndimage import gaussian_filter  # type: ignore[attr-defined]
+from scipy.ndimage import gaussian_filter
 
 from hilum.errors import MissingPartError
 
@@ -65,7 +65,7 @@ def _to_scanner(template: np.ndarray) -> np.ndarray:
     at_up, weights_up = _taps(cosine * up - sine * front + CENTRE[2], rows)
     index = (at[:, None] * rows + at_up[None]).reshape(16, -1).T
     weight = (weights[:, None] * weights_up[None]).reshape(16, -1).T
-    plane = sparse.csr_array(  # type: ignore[no-untyped-call]
+    plane = sparse.csr_array(
         (weight.ravel(), index.ravel(), np.arange(0, weight.size + 1, 16)),
         shape=(len(weight), columns * rows),
     )

@@ -19,7 +19,7 @@ Interval = tuple[np.ndarray, np.ndarray]  # where each ray enters and leaves; eq
 def interpolated(table: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Smooth and monotone between the rows of `table`; its first column says where they are."""
     table = table[np.argsort(table[:, 0])]
-    curve = PchipInterpolator(table[:, 0], table[:, 1:])  # type: ignore[no-untyped-call]
+    curve = PchipInterpolator(table[:, 0], table[:, 1:])
     return np.asarray(curve(at), np.float32)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.fft import irfft2, rfft2
-from scipy.ndimage import gaussian_filter  # type: ignore[attr-defined]
+from scipy.ndimage import gaussian_filter
 
 from hilum_lab.network.phantom import Phantom, phantom
 from hilum_lab.network.projector import Interval, Projection, covered, length, rods

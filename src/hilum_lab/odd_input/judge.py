@@ -120,8 +120,8 @@ def _nearest(
     planes: Sequence[PhantomPlane], places: np.ndarray, values: np.ndarray
 ) -> PhantomPlane:
     """The plane whose corners lie at `places`; of several, the one with these values."""
-    apart = [_apart(plane, places) for plane in planes]
-    near = [p for p, mm in zip(planes, apart, strict=True) if mm <= min(apart) + 0.01]
+    apart = _apart(planes, places)
+    near = [p for p, mm in zip(planes, apart, strict=True) if mm <= apart.min() + 0.01]
     return min(near, key=lambda p: float(np.abs(values - p.values()).max()))
 
 
@@ -148,7 +148,7 @@ def _errors(array: np.ndarray, affine: np.ndarray, scanned: Sequence[PhantomPlan
             return Errors(np.inf, np.inf, ("no plane of that size was scanned",))
         plane = _nearest(fitting, places, array[number])
         used.append(plane)
-        worst_mm = max(worst_mm, _apart(plane, places))
+        worst_mm = max(worst_mm, float(_apart([plane], places)[0]))
         by_affine = field(_grid(affine, number, rows, columns)) + plane.offset
         worst_value = max(worst_value, float(np.abs(array[number] - by_affine).max()))
         if float(np.abs(array[number] - plane.values()).max()) > ROUNDING:
@@ -167,7 +167,7 @@ def _grid(affine: np.ndarray, number: int, rows: int, columns: int) -> np.ndarra
     return np.asarray(indices[0] @ affine[:3, :3].T + affine[:3, 3])
 
 
-def _apart(plane: PhantomPlane, corners: np.ndarray) -> float:
-    """The greatest distance between a corner of a plane and where the affine has it, in mm."""
-    own = plane.positions()[[0, 0, -1, -1], [0, -1, 0, -1]]
-    return float(np.linalg.norm(own - corners, axis=1).max())
+def _apart(planes: Sequence[PhantomPlane], corners: np.ndarray) -> np.ndarray:
+    """For each plane, the greatest distance of a corner from where the affine has it, in mm."""
+    own = np.stack([plane.corners for plane in planes])
+    return np.asarray(np.linalg.norm(own - corners, axis=2).max(axis=1))

@@ -1,6 +1,7 @@
 """The phantom: a value for every position in the patient, and the planes it was scanned in."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -51,6 +52,11 @@ class PhantomPlane:
         down = rows[..., None] * self.spacing[0] * np.array(self.orientation[3:])
         along = columns[..., None] * self.spacing[1] * np.array(self.orientation[:3])
         return np.asarray(np.array(self.position) + down + along)
+
+    @cached_property
+    def corners(self) -> np.ndarray:
+        """Where the first and last voxels of its first and last rows are: (4, 3)."""
+        return self.positions()[[0, 0, -1, -1], [0, -1, 0, -1]]
 
     def values(self) -> np.ndarray:
         """What the scanner measured: float64 (rows, columns)."""

@@ -17,7 +17,10 @@ from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
 from hilum.people.visitor import Visitor
+from hilum.records import views
 from hilum.records.views import as_json
+
+NO_STUDY = ("none",)  # no entry is of it
 
 endpoints = resource()
 
@@ -46,6 +49,7 @@ class AuditQuestion(BaseModel):
     person: str = Field("", max_length=256)
     act: AuditedAct | None = None
     study_uid: str = Field("", max_length=256)
+    accession_number: str = Field("", max_length=256)
     since: float | None = Field(None, ge=0, le=1e11)
     until: float | None = Field(None, ge=0, le=1e11)
     page: int = Field(1, ge=1, le=1_000_000_000)
@@ -71,15 +75,19 @@ def list_audit(
     page: Number = 1,
 ) -> Any:
     """One page of who did what, the latest first."""
-    wanted = AuditFilter(person, act, study_uid, since=since, until=until)
+    wanted = AuditFilter(person, act, _one(study_uid), since=since, until=until)
     return _page(desk, visitor, wanted, page)
 
 
 @endpoints.post(f"{V1}/audit/search", Permission.ADMINISTER, responses=answers(AuditPage))
 def search_audit(desk: OurDesk, visitor: OurVisitor, question: AuditQuestion) -> Any:
-    """The same, also for one patient, whose ID then stands in no address."""
-    values = question.model_dump(exclude={"page"})
-    return _page(desk, visitor, AuditFilter(**values), question.page)
+    """The same, also for one patient or order, whose number then stands in no address."""
+    studies = _one(question.study_uid)
+    if question.accession_number:
+        named = views.studies_named(desk.records, question.accession_number)
+        studies = tuple(uid for uid in named if not studies or uid in studies) or NO_STUDY
+    values = question.model_dump(exclude={"page", "study_uid", "accession_number"})
+    return _page(desk, visitor, AuditFilter(**values, studies=studies), question.page)
 
 
 @endpoints.post(f"{V1}/audit/verify", Permission.ADMINISTER, responses=answers(TrailReport))
@@ -88,6 +96,10 @@ def verify_audit(desk: OurDesk, known: KnownHead) -> Any:
     with told_as(404):
         report = desk.auditor.store.verify(ChainHead.parse(known.head) if known.head else None)
     return as_json(TrailReport(**vars(report), is_whole=report.is_whole))
+
+
+def _one(study_uid: str) -> tuple[str, ...]:
+    return (study_uid,) if study_uid else ()
 
 
 def _page(desk: Desk, visitor: Visitor, wanted: AuditFilter, page: int) -> Any:

@@ -34,6 +34,7 @@ class WantedStudies:
     last_date: date | None = None
     modalities: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
     states: tuple[StudyState, ...] = ()
     assessments: tuple[AssessmentStanding, ...] = ()
     reason: str = ""

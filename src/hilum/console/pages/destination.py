@@ -16,6 +16,7 @@ from hilum.destinations import checks_of
 from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
+from hilum.records.models import Wish
 from hilum.records.states import ARRIVED, PARKED, DeliveryState, PausedKind, RequestAction
 from hilum.wording import counted
 
@@ -79,7 +80,8 @@ def act_on_all(
     if len(workitems) != number:
         text = f"it is about {counted(len(workitems), 'result')} now, not {number}: look again"
         raise HTTPException(409, text)
-    asked = ask_for_each(desk, visitor, act, workitems[:MOST_AT_ONCE])
+    here = Wish(destinations=(name,))  # what is parked elsewhere stays so
+    asked = ask_for_each(desk, visitor, act, workitems[:MOST_AT_ONCE], here)
     return RedirectResponse(f"/network/destinations/{name}?asked={asked}", 303)
 
 

@@ -41,6 +41,7 @@ def module(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
         counts={state: n for (of, state), n in counts.items() if of == name},
         waiting=counts.get((name, WorkitemState.SCHEDULED), 0),
         needs={key: needs_in_words(need) for key, need in desk.needs.get(name, {}).items()},
+        runs_in=desk.runs_in.get(name, ""),
         rules=[_set(rule) for rule in desk.site.rule if rule.module == name],
         history=history,
         addresses=desk.records.identifiers.addresses({o.study_uid for o in history.failures}),

@@ -18,10 +18,11 @@ endpoints = pages("Modules", place=5)
 
 @dataclass(frozen=True)
 class ModuleView:
-    """One module: its facts, how many rules use it, its workitems by state, who disabled it."""
+    """One module: how many rules use it, where it runs, its workitems by state, who disabled it."""
 
     facts: ModuleFacts
     rules: int
+    runs_in: str
     counts: dict[WorkitemState, int]
     disabled: NotedPause | None
 
@@ -37,6 +38,7 @@ def modules(request: Request, desk: OurDesk) -> HTMLResponse:
         ModuleView(
             facts,
             sum(rule.module == facts.name for rule in desk.site.rule),
+            desk.runs_in.get(facts.name, ""),
             counts.pop(facts.name, {}),
             disabled.get(facts.name),
         )

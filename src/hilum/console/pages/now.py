@@ -70,7 +70,7 @@ def _sentence(
         rest = sum(alarm.severity is not Severity.INFORMATION for alarm in alarms) - 1
         more = f", and {counted(rest, 'more alarm')}" if rest else ""
         seen = "caution" if alarms[0].severity is Severity.WARNING else "failed"
-        return f"Something needs a person: {alarms[0].name}{more}.", seen
+        return f"Something needs a person: {alarms[0].headline}{more}.", seen
     if silent:
         return (
             f"Nothing needs a person, but there is no answer from {', '.join(silent)}.",

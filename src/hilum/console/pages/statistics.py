@@ -15,7 +15,7 @@ from hilum.console.guard import OurVisitor
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.views.agreement import SAID
-from hilum.records.views.now import Chart
+from hilum.records.views.now import SHOWN, STUDIES, TROUBLES, Chart
 
 DAY = 86400.0
 SPANS = (7, 30, 90)  # days to choose from
@@ -36,12 +36,8 @@ def statistics(
         shown_reasons = AuditedObject(ObjectType.SEARCH, "rejected results")
         desk.auditor.note(AuditedAct.OPENED, visitor, shown_reasons)
     charts = [
-        Chart(title, days * DAY, tuple(getattr(day, name) for day in shown.days))
-        for title, name in (
-            ("studies", "studies"),
-            ("results shown", "results"),
-            ("failed or waiting for a person", "troubles"),
-        )
+        Chart(*titles, days * DAY, tuple(getattr(day, name) for day in shown.days))
+        for titles, name in ((STUDIES, "studies"), (SHOWN, "results"), (TROUBLES, "troubles"))
     ]
     return desk.rendering.page(
         request,

@@ -134,6 +134,7 @@ def _list(
         states=tuple(one for one in StudyState if one == chosen.state),
         assessments=tuple(one for one in AssessmentStanding if one == chosen.assessment),
         modules=(chosen.module,) if chosen.module else (),
+        passed_over=(chosen.passed_over,) if chosen.passed_over else (),
         modalities=(chosen.modality,) if chosen.modality else (),
         order=chosen.sort,
     )

@@ -19,15 +19,19 @@ from hilum.console.guard import OurVisitor
 from hilum.console.looking import note_look, study_at
 from hilum.console.mishaps import told_as
 from hilum.console.pictures import picture_of, series_of
+from hilum.console.refusing import RefusedForm, TypedForm
 from hilum.console.thumbnails import thumbnail_of
+from hilum.errors import AuditUnavailable
 from hilum.inbox import Inbox
 from hilum.people.roles import Permission
+from hilum.people.visitor import Visitor
 from hilum.records import views
 from hilum.records.models import NotedPause, WrittenResult
 from hilum.records.models import Request as Asked
 from hilum.records.states import OWED, PARKED, EventKind, PausedKind, RequestAction, WorkitemState
 from hilum.records.views import CourseSpan, StudyView, TraceLine, WorkitemView
 
+LONGEST_TYPED = 5000  # characters; a form with more is not even shown again
 ANSWERED_IN = 3.0  # s for which a person waits for the gateway's answer to an act
 TROUBLE = {
     EventKind.QUARANTINED,
@@ -68,6 +72,19 @@ def study(
     trouble: bool = False,
 ) -> HTMLResponse:
     """The page; `asked` is the number of a request whose answer is shown."""
+    return study_page(request, desk, visitor, address, asked, trouble)
+
+
+def study_page(
+    request: Request,
+    desk: Desk,
+    visitor: Visitor,
+    address: str,
+    asked: int | None = None,
+    trouble: bool = False,
+    refused: RefusedForm | None = None,
+) -> HTMLResponse:
+    """The same, also after one of its forms was `refused`."""
     listed = study_at(desk, address)
     view = views.study(desk.records, listed.study_uid)
     sees = visitor.may(Permission.SEE_PATIENTS)
@@ -79,7 +96,8 @@ def study(
     return desk.rendering.page(
         request,
         "study.html",
-        now=now,
+        refused.status if refused else 200,
+        refused=refused,
         study=view,
         address=address,
         listed=listed,
@@ -100,17 +118,19 @@ def study(
         taken_back=_taken_back(trace, view),
         upload=desk.records.uploads.get(view.study_uid),
         readings=readings_of(desk.records, view.workitems),
+        longest_reason=LONGEST_REASON,
     )
 
 
 @endpoints.post("/studies/{address}/acts", Permission.ACT)
 def act(
+    request: Request,
     desk: OurDesk,
     visitor: OurVisitor,
     address: str,
     action: Annotated[RequestAction, Form()],
     workitem: Annotated[str, Form(max_length=64)] = "",
-    reason: Annotated[str, Form(max_length=LONGEST_REASON)] = "",
+    reason: Annotated[str, Form(max_length=LONGEST_TYPED)] = "",
     module: Annotated[str, Form(max_length=64)] = "",
     destination: Annotated[list[str], Form(max_length=64)] = [],  # noqa: B006 - read only
     images: Annotated[bool, Form()] = False,
@@ -118,7 +138,11 @@ def act(
     """Ask the gateway to do something, and show what it says."""
     chosen = (module, tuple(destination), images)
     wanted = WantedAct(action, workitem, reason.strip(), *chosen)
-    number = ask_at(desk, visitor, address, wanted, ANSWERED_IN).number
+    try:
+        number = ask_at(desk, visitor, address, wanted, ANSWERED_IN).number
+    except (HTTPException, AuditUnavailable) as error:
+        refused = RefusedForm.of(TypedForm(action, workitem, reason, *chosen), error)
+        return study_page(request, desk, visitor, address, refused=refused)
     return RedirectResponse(f"/studies/{address}?asked={number}", 303)
 
 

@@ -1,54 +1,23 @@
 """What a container module says of itself (`card.toml`), and what its findings are."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field, JsonValue, PlainValidator, TypeAdapter, ValidationError, create_model
-from pydicom.sr.coding import Code
+from pydantic import Field, JsonValue, create_model
 
 from hilum.config.fields import JSONValues
 from hilum.dicom.part10 import has_prefix
 from hilum.errors import ModuleError
-from hilum.findings import Finding, Measurement, Note, OwnObject
+from hilum.findings import Finding, Note, OwnObject
 from hilum.hosts.container.folders import RunFolders
 from hilum.hosts.container.program import ContainerOrder, Containers, as_json
-from hilum.module import CARD, Films, Input, Need
-from hilum.module.cards import CodedTable, CommonCard, in_words
+from hilum.module import CARD, Needs
+from hilum.module.cards import CardInput, CommonCard
+from hilum.module.result_numbers import ResultNumber, numbers_of
 
 DIGEST = r"^([^\s@]+@)?sha256:[0-9a-f]{64}$"
-
-
-def _need(value: Any) -> Any:
-    """`[input]` of a card as what a module needs: radiographs where `modalities` are listed."""
-    if not isinstance(value, dict):
-        raise ValueError("a table is needed")
-    kind: type[Any] = Films if "modalities" in value else Input
-    if unknown := sorted(value.keys() - {field.name for field in fields(kind)}):
-        raise ValueError(f"unknown key {unknown[0]}")
-    try:
-        return TypeAdapter(kind).validate_python(value)
-    except ValidationError as error:
-        raise ValueError(in_words(error)) from None
-
-
-class ResultNumber(CodedTable):
-    """A number in the JSON that the container leaves, and what it measures.
-
-    `key` is where it stands, with dots between the keys on the way to it. `unit` is UCUM.
-    """
-
-    key: str = Field(min_length=1)
-    unit: str = Field(min_length=1, max_length=16)
-
-    def read(self, result: object) -> float | None:
-        """The number in `result`; None where there is none."""
-        for key in self.key.split("."):
-            result = result.get(key) if isinstance(result, dict) else None
-        is_number = isinstance(result, int | float) and not isinstance(result, bool)
-        return float(result) if is_number else None  # type: ignore[arg-type]
 
 
 class ContainerCard(CommonCard):
@@ -64,7 +33,7 @@ class ContainerCard(CommonCard):
     settings: dict[str, JsonValue] = Field(default_factory=dict)
     environment: dict[str, str] = Field(default_factory=dict)
     result: str = "result.json"
-    input: Annotated[Input | Films, PlainValidator(_need)]
+    input: CardInput
     measurement: tuple[ResultNumber, ...] = ()
 
 
@@ -73,7 +42,7 @@ class ContainerModule:
 
     host = "container"
     described: ClassVar[ContainerCard]
-    needs: Need | Mapping[str, Need]
+    needs: Needs
     name: str
     version: str
     title: str
@@ -128,7 +97,7 @@ class ContainerModule:
         if result is None and not objects:
             raise ModuleError("the container ended well and left no result")
         yield from objects
-        yield from self._numbers(result)
+        yield from numbers_of(result, self.described.measurement)
         yield from self.remarks(result)
         yield from (Note(warning) for warning in self.described.warnings)
 
@@ -140,13 +109,3 @@ class ContainerModule:
                 own = OwnObject(np.frombuffer(content, np.uint8))
                 if str(own.dataset.get("SOPInstanceUID")) not in given:
                     yield own
-
-    def _numbers(self, result: object) -> Iterator[Finding]:
-        for number in self.described.measurement:
-            value = number.read(result)
-            if value is None:
-                text = f"the module gave no number for {number.meaning.lower()}"
-                yield Note(text, caution=True)
-            else:
-                unit = Code(number.unit, "UCUM", number.unit)
-                yield Measurement(number.code, value, unit)

@@ -14,8 +14,8 @@ from pydicom.multival import MultiValue
 
 from hilum.dicom.film import Film
 from hilum.dicom.header import HOSTILE
-from hilum.modules.chest.networks import session_of
 from hilum.modules.chest.preprocess import squared
+from hilum.modules.onnx import session_of
 
 CALIBRATION_KEY = "calibration"  # in the metadata of the ONNX file
 ADULT = 18  # years

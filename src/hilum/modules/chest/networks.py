@@ -1,9 +1,7 @@
 """The networks of the chest module, run by ONNX Runtime."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,22 +17,7 @@ from hilum.modules.chest.preprocess import (
     squared,
     unsquared,
 )
-
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession  # type: ignore[attr-defined]
-
-
-def session_of(weights: Path, threads: int) -> "InferenceSession":
-    """An ONNX Runtime session on the CPU that waits quietly between films."""
-    # Only here: processes that ask a module for its facts run no network.
-    from onnxruntime import InferenceSession, SessionOptions  # type: ignore[attr-defined]
-
-    options = SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # a warm child waits most of the time: do not spin meanwhile
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+from hilum.modules.onnx import fits, session_of, session_of_site
 
 
 class LungSegmenter:
@@ -83,10 +66,7 @@ class Classifier:
 
     def __init__(self, folder: Path, threads: int = 1) -> None:
         self.card = ModelCard.read(folder)
-        try:
-            self._session = session_of(folder / self.card.file, threads)
-        except Exception as error:  # ONNX Runtime's own errors share no base class
-            raise ConfigurationError(f"{folder / self.card.file}: {error}") from error
+        self._session = session_of_site(folder / self.card.file, threads)
         self._check(folder)
 
     def _check(self, folder: Path) -> None:
@@ -96,14 +76,14 @@ class Classifier:
         size = (picture.channels, picture.rows, picture.columns)
         expected = (1, *size) if picture.layout == "NCHW" else (1, *size[1:], size[0])
         given = [each.shape for each in inputs]
-        if len(given) != 1 or not _fits(given[0], expected):
+        if len(given) != 1 or not fits(given[0], expected):
             shapes = ", ".join(map(str, given)) or "none"
             raise ConfigurationError(f"{folder}: the card gives one input {expected}, not {shapes}")
         outputs = {each.name: each.shape for each in self._session.get_outputs()}
         for name in filter(None, (output.scores, output.activation)):
             if name not in outputs:
                 raise ConfigurationError(f"{folder}: no output {name!r}, only {', '.join(outputs)}")
-        if not _fits(outputs[output.scores], (1, len(self.card.group))):
+        if not fits(outputs[output.scores], (1, len(self.card.group))):
             raise ConfigurationError(
                 f"{folder}: {len(self.card.group)} groups in the card, scores are"
                 f" {outputs[output.scores]}"
@@ -159,11 +139,3 @@ class Classifier:
         if not np.isfinite(activation).all():
             raise ModuleError(f"{self.card.name} gave an activation map that is not finite")
         return activation
-
-
-def _fits(given: Sequence[object], expected: Sequence[int]) -> bool:
-    """Whether an ONNX shape, whose free sides are names, allows the expected one."""
-    return len(given) == len(expected) and all(
-        not isinstance(side, int) or side == wanted
-        for side, wanted in zip(given, expected, strict=True)
-    )

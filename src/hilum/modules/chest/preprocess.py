@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import label  # type: ignore[attr-defined]
+from scipy.ndimage import label
 
 MAP_SIDE = 1024  # most rows or columns of what is laid on the film
 SHORT_SIDE = 320  # pixels; the films of the training set have no more

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import (  # type: ignore[attr-defined]
+from scipy.ndimage import (
     gaussian_filter,
     label,
     map_coordinates,

@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 from highdicom import Volume
-from scipy.ndimage import (  # type: ignore[attr-defined]
+from scipy.ndimage import (
     affine_transform,
     gaussian_filter,
     map_coordinates,

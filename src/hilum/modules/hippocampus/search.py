@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 from scipy import fft
-from scipy.ndimage import map_coordinates, maximum_filter  # type: ignore[attr-defined]
+from scipy.ndimage import map_coordinates, maximum_filter
 
 from hilum.modules.hippocampus.gates import BOX
 
@@ -129,4 +129,4 @@ class _Correlated:
 
 def _fast(length: int) -> int:
     """The next length that transforms fast."""
-    return int(fft.next_fast_len(length, real=True))  # type: ignore[no-untyped-call]
+    return int(fft.next_fast_len(length, real=True))

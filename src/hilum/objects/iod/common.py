@@ -19,10 +19,11 @@ from hilum.dicom.uids import (
     MANUFACTURER,
     derived_uid,
 )
+from hilum.module import ModuleFacts
 from hilum.objects.analysis import Analysis
 
 # High numbers, else viewers open our objects before the images.
-SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "sc": 9003, "pdf": 9004, "ko": 9005}
+SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "sc": 9003, "pdf": 9004, "ko": 9005, "pm": 9006}
 OTHER_SERIES_NUMBER = 9010  # of kinds that other packages write
 OWN_SERIES_NUMBER = 9100  # and above: of objects that modules write themselves
 NAMES = {
@@ -32,6 +33,8 @@ NAMES = {
     "pdf": "report",
     "ko": "withdrawn",
     "own": "result",
+    "pm": "map",
+    "fhir": "results",
 }
 NOT_FOR_DIAGNOSIS = "not for diagnosis"
 
@@ -218,6 +221,8 @@ def _own_texts(analysis: Analysis) -> Iterable[str]:
     module = analysis.module
     yield from (module.title, module.name, module.version)
     yield from analysis.reasons
+    yield from analysis.settings
+    yield from (used.title for used in analysis.used.values())
     yield analysis.incomplete or ""
     for finding in analysis.findings.items:
         yield from finding.texts()
@@ -237,6 +242,11 @@ def _equipment(dataset: Dataset, analysis: Analysis) -> None:
     dataset.ManufacturerModelName = module.name[:64]
     dataset.SoftwareVersions = [module.version[:64], IMPLEMENTATION_VERSION_NAME]
     dataset.DeviceSerialNumber = module.weights_sha256[:64]
+    modules = dict.fromkeys((module, *analysis.used.values()))
+    dataset.ContributingEquipmentSequence = [_algorithm(one, analysis) for one in modules]
+
+
+def _algorithm(module: ModuleFacts, analysis: Analysis) -> Dataset:
     algorithm = Dataset()
     algorithm.PurposeOfReferenceCodeSequence = [codes.item(codes.PROCESSING_ALGORITHM)]
     algorithm.Manufacturer = MANUFACTURER
@@ -246,4 +256,4 @@ def _equipment(dataset: Dataset, analysis: Analysis) -> None:
     algorithm.DeviceUID = module.device_uid
     algorithm.ContributionDateTime = analysis.created.strftime("%Y%m%d%H%M%S")
     algorithm.ContributionDescription = f"{module.title}; weights SHA-256 in Device Serial Number"
-    dataset.ContributingEquipmentSequence = [algorithm]
+    return algorithm

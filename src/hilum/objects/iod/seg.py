@@ -37,7 +37,7 @@ EMPTY = (
 MAXIMUM_FRACTIONAL_VALUE = 255
 
 
-def write(report: Report, encoding: Encoding = "auto") -> Dataset | None:
+def write(report: Report, encoding: Encoding = "binary") -> Dataset | None:
     """All segments on exactly the grid of the source; None without segments or without a grid."""
     analysis, segments, series = report.analysis, report.numbered_segments, report.analysis.series
     if not segments or series is None or series.stack.spacing is None:
@@ -66,8 +66,8 @@ def write(report: Report, encoding: Encoding = "auto") -> Dataset | None:
         transfer_syntax_uid=RLE_LOSSLESS if kind == "LABELMAP" else ExplicitVRLittleEndian,
     )
     dataset.ContentCreatorName = None  # Type 2: nobody but the algorithm made it
-    _refer_to_frames(dataset, series)
-    _fix_dimension_organization(dataset, derived_uid("dimensions", uid))
+    refer_to_frames(dataset, series)
+    fix_dimension_organization(dataset, derived_uid("dimensions", uid))
     predecessors = [
         item for uid in SEGMENTATION_CLASSES for item in common.predecessors(analysis, uid)
     ]
@@ -81,12 +81,12 @@ def write(report: Report, encoding: Encoding = "auto") -> Dataset | None:
 
 
 def segmentation_type(encoding: Encoding, series: Series, overlapping: bool) -> str:
-    """Segmentation Type: as asked, else what every viewer shows right (see `write_objects`).
+    """Segmentation Type: as asked, or what OHIF shows right (see `write_objects`).
 
     A label map holds one structure a voxel, so what is `overlapping` is BINARY instead.
     """
     rows, columns = series.frames[0].size or (0, 0)
-    if encoding == "auto":
+    if encoding == "ohif":
         return "FRACTIONAL" if rows * columns % 8 else "BINARY"
     return "BINARY" if encoding == "labelmap" and overlapping else encoding.upper()
 
@@ -120,7 +120,7 @@ def source_images(series: Series) -> list[Dataset]:
     """Slim, complete headers in spatial order, one a frame: geometry as the images state it.
 
     Each stands under a UID of its own, as an image of the plainest class: highdicom takes several
-    frames of one object no other way. `_refer_to_frames` puts what they are in its place.
+    frames of one object no other way. `refer_to_frames` puts what they are in its place.
     """
     images = []
     spacing = series.stack.spacing or 0.0
@@ -159,7 +159,7 @@ def _derivations(dataset: Dataset) -> Iterator[Dataset]:
         yield from group.get("DerivationImageSequence", [])
 
 
-def _refer_to_frames(dataset: Dataset, series: Series) -> None:
+def refer_to_frames(dataset: Dataset, series: Series) -> None:
     """Name the images, and the frames of those that have several, instead of the placeholders."""
     frames = {_placeholder(frame): frame for frame in series.frames}
     for holder in (dataset, *_derivations(dataset)):
@@ -220,7 +220,7 @@ def _modifiers(segment: Structure) -> list[Dataset]:
     return [codes.item(code) for code in (segment.side, segment.modifier) if code is not None]
 
 
-def _fix_dimension_organization(dataset: Dataset, uid: str) -> None:
+def fix_dimension_organization(dataset: Dataset, uid: str) -> None:
     """Replace the random UID of highdicom: a repeated run must give the same bytes."""
     for sequence in ("DimensionOrganizationSequence", "DimensionIndexSequence"):
         for item in dataset[sequence].value:

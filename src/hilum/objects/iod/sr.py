@@ -1,9 +1,10 @@
 """The measurement report: Comprehensive 3D SR, TID 1500 (PS3.3 A.35.13, PS3.16 TID 1500)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
 from pydicom.uid import Comprehensive3DSRStorage
 
 from hilum.config.kinds import Regions
@@ -19,6 +20,8 @@ from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
 from hilum.objects.report.films import Tone
 from hilum.results import DICOM
+
+Places = Callable[[Structure], Iterable[Dataset]]  # the items that say where a structure lies
 
 # A report of 104 structures with every outline is some hundred megabytes, which no viewer opens.
 MOST_IN_FULL = 32  # structures that are outlined on each of their slices
@@ -38,14 +41,13 @@ def write(
     """
     analysis = report.analysis
     dataset = _document(report, segmentation)
-    dataset.update(
-        tree.container(
-            codes.IMAGING_MEASUREMENT_REPORT,
-            list(_root(report, segmentation, regions)),
-            "1500",
-            relation="",
-        )
-    )
+    by_segment = segmentation is not None and regions == "segments"
+
+    def places(structure: Structure) -> Iterator[Dataset]:
+        return _places(report, structure, segmentation, by_segment)
+
+    content = list(root(report, places, "" if by_segment else _thinned(report)))
+    dataset.update(tree.container(codes.IMAGING_MEASUREMENT_REPORT, content, "1500", relation=""))
     found = analysis.findings
     schemes = {code.scheme_designator for finding in found.items for code in finding.codes()}
     if found.classifications or found.changes or codes.OWN_SCHEME in schemes:
@@ -123,16 +125,21 @@ def _earlier(analysis: Analysis) -> list[Dataset]:
     return items
 
 
-def _root(report: Report, segmentation: Dataset | None, regions: Regions) -> Iterator[Dataset]:
+def root(
+    report: Report, places: Places = lambda structure: (), thinned: str = ""
+) -> Iterator[Dataset]:
+    """What the report says, as the items of TID 1500.
+
+    `places` gives where a structure lies, nothing to whoever only wants the numbers. `thinned` is
+    the sentence that says that not all of that is there.
+    """
     analysis = report.analysis
     yield tree.code(codes.LANGUAGE_OF_CONTENT, codes.ENGLISH, tree.HAS_CONCEPT_MOD)
     yield from _observer(analysis)
-    modality = analysis.series.modality if analysis.series else ""
-    procedure = codes.MRI_UNSPECIFIED_BODY_REGION if modality == "MR" else codes.IMAGING_PROCEDURE
-    yield tree.code(codes.PROCEDURE_REPORTED, procedure, tree.HAS_CONCEPT_MOD)
+    yield tree.code(codes.PROCEDURE_REPORTED, procedure(analysis), tree.HAS_CONCEPT_MOD)
     if report.films:
         yield groups.library(report)
-    measured = [_group(report, segment, segmentation, regions) for segment in report.segments]
+    measured = [_group(report, segment, places(segment)) for segment in report.segments]
     own = telling.groups(report)
     if measured:
         yield tree.container(codes.IMAGING_MEASUREMENTS, [*measured, *own])
@@ -142,9 +149,13 @@ def _root(report: Report, segmentation: Dataset | None, regions: Regions) -> Ite
             yield tree.container(codes.DERIVED_IMAGING_MEASUREMENTS, derived)
     elif without := [*groups.groups(report), *own]:
         yield tree.container(codes.IMAGING_MEASUREMENTS, without)
-    by_segment = segmentation is not None and regions == "segments"
-    thinned = "" if by_segment else _thinned(report)
     yield tree.container(codes.QUALITATIVE_EVALUATIONS, list(_evaluations(report, thinned)))
+
+
+def procedure(analysis: Analysis) -> Code:
+    """What was done with the patient (CID 100), as far as the modality says so."""
+    is_mr = analysis.series is not None and analysis.series.modality == "MR"
+    return codes.MRI_UNSPECIFIED_BODY_REGION if is_mr else codes.IMAGING_PROCEDURE
 
 
 def _observer(analysis: Analysis) -> Iterator[Dataset]:
@@ -158,14 +169,7 @@ def _observer(analysis: Analysis) -> Iterator[Dataset]:
     yield tree.text(codes.DEVICE_OBSERVER_SERIAL_NUMBER, module.weights_sha256, context)
 
 
-def _group(
-    report: Report, segment: Structure, segmentation: Dataset | None, regions: Regions
-) -> Dataset:
-    """TID 1411, which is defined by outlines or by a segment (rows 5 and 7), never by both.
-
-    Viewers draw only outlines, machines read the voxels of the segment; where outlines are written,
-    row 13 leads to the segment.
-    """
+def _group(report: Report, segment: Structure, places: Iterable[Dataset]) -> Dataset:
     items = [
         *groups.tracking(segment.name, report.tracking_uid_of(segment)),
         tree.code(codes.FINDING, segment.code),
@@ -173,18 +177,27 @@ def _group(
     ]
     for measurement in report.measurements(segment):
         items += groups.measured(report, measurement)
-    by_segment = segmentation is not None and regions == "segments"
+    return tree.container(codes.MEASUREMENT_GROUP, [*items, *places], "1411")
+
+
+def _places(
+    report: Report, segment: Structure, segmentation: Dataset | None, by_segment: bool
+) -> Iterator[Dataset]:
+    """TID 1411 is defined by outlines or by a segment (rows 5 and 7), never by both.
+
+    Viewers draw only outlines, machines read the voxels of the segment; where outlines are written,
+    row 13 leads to the segment.
+    """
     if not by_segment:
-        items += _outlines(report, segment)
+        yield from _outlines(report, segment)
     if segmentation:
         name = codes.REFERENCED_SEGMENT if by_segment else codes.ILLUSTRATION_OF_ROI
         uid, number = segmentation.SOPInstanceUID, report.numbered_segments.index(segment) + 1
-        items.append(tree.segment(name, segmentation.SOPClassUID, uid, number))
+        yield tree.segment(name, segmentation.SOPClassUID, uid, number)
     if by_segment:
         series = report.analysis.series
         assert series is not None
-        items.append(tree.uid(codes.SOURCE_SERIES_FOR_SEGMENTATION, series.uid))
-    return tree.container(codes.MEASUREMENT_GROUP, items, "1411")
+        yield tree.uid(codes.SOURCE_SERIES_FOR_SEGMENTATION, series.uid)
 
 
 def _outlines(report: Report, structure: Structure) -> Iterator[Dataset]:

@@ -8,7 +8,11 @@ from collections.abc import Sequence
 
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import KeyObjectSelectionDocumentStorage, SecondaryCaptureImageStorage
+from pydicom.uid import (
+    KeyObjectSelectionDocumentStorage,
+    ParametricMapStorage,
+    SecondaryCaptureImageStorage,
+)
 
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
@@ -17,7 +21,7 @@ from hilum.objects.analysis import Analysis
 from hilum.objects.iod import common
 from hilum.objects.iod import content_tree as tree
 
-IMAGES = (*SEGMENTATION_CLASSES, SecondaryCaptureImageStorage)
+IMAGES = (*SEGMENTATION_CLASSES, ParametricMapStorage, SecondaryCaptureImageStorage)
 
 
 def write_withdrawal(

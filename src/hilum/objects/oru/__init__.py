@@ -13,16 +13,14 @@ from hilum.objects.oru.message import (
     urgency_message,
     withdrawal_message,
 )
-
-MEDIA_TYPE = "x-application/hl7-v2+er7"
+from hilum.results import HL7
 
 
 class ResultMessages:
     """An ORU^R01; and, where the receiver takes it so, an OMI^O23 that says that it is urgent."""
 
-    media_type = MEDIA_TYPE
+    media_type = HL7
     refers_to: tuple[str, ...] = ()
-    takes_the_place = True
 
     def write(self, writing: Writing) -> list[bytes]:
         message = ResultMessage(writing.report, Dialect.model_validate(writing.wishes))

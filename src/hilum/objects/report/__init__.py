@@ -15,6 +15,8 @@ from hilum.findings import (
     Findings,
     KeyImage,
     Measurement,
+    ParametricMap,
+    Plot,
     Structure,
     Table,
     Urgency,
@@ -32,6 +34,7 @@ from hilum.objects.report.films import (
     conclusion,
     films_of,
 )
+from hilum.objects.report.maps import mapped
 from hilum.objects.report.planes import Views
 from hilum.objects.report.rows import DEFINITION, ONE_DEVIATION, Grid, Row, row_of
 from hilum.objects.report.shapes import rows_of_shapes
@@ -123,6 +126,10 @@ class Report:
     def tables(self) -> tuple[Table, ...]:
         return self.analysis.findings.of(Table)
 
+    @property
+    def plots(self) -> tuple[Plot, ...]:
+        return self.analysis.findings.of(Plot)
+
     @cached_property
     def key_images(self) -> tuple[Marked, ...]:
         """The images to look at, in the order the module gave them, as far as they can be shown."""
@@ -190,11 +197,13 @@ class Report:
 
     @cached_property
     def marked(self) -> tuple[Marked, ...]:
-        """What lies in the volume, each upon its slice."""
+        """What lies in the volume, and each map of it, upon its slice."""
         series = self.analysis.series
         if series is None or series.stack.problem:
             return ()
-        return marked(series, [s for s in self.analysis.findings.shapes if s.image is None])
+        findings = self.analysis.findings
+        shapes = [shape for shape in findings.shapes if shape.image is None]
+        return (*marked(series, shapes), *mapped(series, findings.of(ParametricMap)))
 
     @property
     def legend(self) -> str:
@@ -305,9 +314,10 @@ class Report:
         empty = (f"{s.name}: nothing was found, its volume is 0 mL." for s in self.empty_segments)
         first = (self.refusal, self.incomplete, self._concluded, *empty)
         tables = (line for table in findings.of(Table) for line in table.sentences)
+        plots = (line for plot in findings.of(Plot) for line in plot.sentences)
         urgent = (urgency.sentence for urgency in self.urgencies)
         drawn = (f"{DRAWN_BY}: {one.label}." for one in findings.of(Drawing))
-        said = (*urgent, *first, *self.notes, *tables, *drawn, spread, defined, *changes)
+        said = (*urgent, *first, *self.notes, *tables, *plots, *drawn, spread, defined, *changes)
         chosen = (f"{self._why}: {reason}" for reason in self.analysis.reasons)
         return (*(text for text in said if text), *chosen, f"{NOT_FOR_DIAGNOSIS}.")
 

@@ -180,7 +180,7 @@ class Course:
                 )
                 yield Dot((x, y), track.colour)
         wanted = [axes.y(track.points[-1][1]) for track in self.tracks]
-        heights = _apart(wanted, 1.25 * size, axes.vertical[1])
+        heights = apart(wanted, 1.25 * size, axes.vertical[1])
         for track, y in zip(self.tracks, heights, strict=True):
             label = (
                 track.label if len(track.label) <= LONGEST else f"{track.label[: LONGEST - 2]}..."
@@ -212,7 +212,7 @@ class _Axes:
         """The axes themselves, with a line for each round volume and a tick for each year."""
         (left, right), (top, bottom) = self.horizontal, self.vertical
         yield Words((0, top - 0.2 * size), "mL", -1)
-        for value, text in _value_ticks(*self.range):
+        for value, text in value_ticks(*self.range):
             yield Stroke(((left, self.y(value)), (right, self.y(value))))
             yield Words((left - size / 2, self.y(value) + 0.35 * size), text, 1)
         yield Stroke(((left, bottom), (right, bottom)))
@@ -228,7 +228,7 @@ def _track(change: Change, segment: Structure) -> Track:
     return Track(segment.name, segment.colour, (*before, (change.day, value, uncertainty or 0.0)))
 
 
-def _value_ticks(low: float, high: float) -> list[tuple[float, str]]:
+def value_ticks(low: float, high: float) -> list[tuple[float, str]]:
     """The ticks at round numbers (1, 2 or 5 times a power of ten), at most `MOST_TICKS`."""
     least = (high - low) / (MOST_TICKS - 1)
     power = 10.0 ** floor(log10(least))
@@ -248,7 +248,7 @@ def _day_ticks(days: Sequence[date]) -> list[tuple[date, str]]:
     return [(day, f"{day:%Y-%m-%d}") for day in dict.fromkeys((first, last))]
 
 
-def _apart(places: Sequence[float], distance: float, lowest: float) -> list[float]:
+def apart(places: Sequence[float], distance: float, lowest: float) -> list[float]:
     """`places` moved so that labels are `distance` apart and none lies below `lowest`."""
     order = sorted(range(len(places)), key=places.__getitem__)
     moved = list(places)

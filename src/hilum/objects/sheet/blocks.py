@@ -104,6 +104,15 @@ class Changes:
 
 
 @dataclass(frozen=True)
+class Plotted:
+    """A plot of the module: its marks and its height, in the size of its text."""
+
+    title: str
+    marks: tuple[Mark, ...]
+    height: float
+
+
+@dataclass(frozen=True)
 class Plane:
     """One cut through the images with what is written on it.
 
@@ -194,7 +203,18 @@ class Remarks:
 
 
 Block = (
-    Headline | Calm | Warned | Numbers | Listing | Changes | Cuts | Film | Scores | Cards | Remarks
+    Headline
+    | Calm
+    | Warned
+    | Numbers
+    | Listing
+    | Changes
+    | Plotted
+    | Cuts
+    | Film
+    | Scores
+    | Cards
+    | Remarks
 )
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from hilum.findings import Classification, Table
+from hilum.findings import Classification, Plot, Table
 from hilum.objects.report import Report
 from hilum.objects.report.course import ChangeRow, Course
 from hilum.objects.report.drawing import Marked
 from hilum.objects.report.evidence import OUTLINE_COLOUR, fitted, scale_of_colours
 from hilum.objects.report.films import FilmReport, Outcome, Tone
+from hilum.objects.report.graph import Graph
 from hilum.objects.report.planes import View, Views
 from hilum.objects.report.rows import LIMIT, Grid, Row, row_of
 from hilum.objects.report.shapes import rows_of_shapes
@@ -26,6 +27,7 @@ from hilum.objects.sheet.blocks import (
     Listing,
     Numbers,
     Plane,
+    Plotted,
     Remarks,
     Scores,
     Sheet,
@@ -62,6 +64,7 @@ def _volume(report: Report, theme: Theme) -> Iterator[Block]:
     if report.changes:
         yield _changes(report.changes, report.course, theme)
     yield from _tables(report.tables, theme)
+    yield from _plotted(report.plots, theme)
     if shown := (*report.marked, *report.key_images, *report.drawn):
         yield _marked(shown, theme)
     yield from _remarks("Notes", (), report.remarks, theme)
@@ -81,6 +84,11 @@ def _tables(tables: Sequence[Table], theme: Theme) -> Iterator[Listing]:
         kept = theme.lines(table.rows)
         more = _left_out(len(table.rows) - len(kept), "row")
         yield Listing(table.title, table.columns, tuple(kept), more)
+
+
+def _plotted(plots: Sequence[Plot], theme: Theme) -> Iterator[Plotted]:
+    for plot in plots:
+        yield Plotted(plot.title, tuple(Graph(plot).marks(*theme.graph)), theme.graph[1])
 
 
 def _marked(marked: Sequence[Marked], theme: Theme) -> Cards:
@@ -202,6 +210,7 @@ def _film(report: Report, film: FilmReport, theme: Theme) -> Sheet:
     if report.incomplete:
         blocks.append(Warned(report.incomplete))
     blocks += _tables([t for t in report.tables if t.image in (None, film.film.uid)], theme)
+    blocks += _plotted([p for p in report.plots if p.image in (None, film.film.uid)], theme)
     if report.drawn:
         blocks.append(_marked(report.drawn, theme))
     notes = (*film.notes, *filter(None, (report.replaces,)))

@@ -12,12 +12,14 @@ T = TypeVar("T")
 class Theme:
     """A picture has to end somewhere, pages go on; so `most_lines` and `most_letters` are limits.
 
-    The plot is `plot_width` wide and as high as so many lines of the table beside it, or as its
-    labels below it; all in the size of its text. Images are stored in `image_format`.
+    The plot of changes is `plot_width` wide and as high as so many lines of the table beside it, or
+    as its labels below it; all in the size of its text. `graph` is the width and height of a plot
+    of the module. Images are stored in `image_format`.
     """
 
     name: str
     plot_width: float
+    graph: tuple[float, float]
     line_height: float
     label_height: float
     plot_heights: tuple[float, float]
@@ -46,5 +48,5 @@ class Theme:
         return min(max(wanted, self.plot_heights[0]), self.plot_heights[1])
 
 
-SCREEN = Theme("screen", 25.5, 1.9, 1.3, (12.5, 200), "PNG", 80, 6000, 3)
-PAGE = Theme("page", 65.7, 0, 1.35, (10, 75), "JPEG", 100_000, 10_000_000, 2)
+SCREEN = Theme("screen", 25.5, (70.0, 18.0), 1.9, 1.3, (12.5, 200), "PNG", 80, 6000, 3)
+PAGE = Theme("page", 65.7, (63.0, 16.0), 0, 1.35, (10, 75), "JPEG", 100_000, 10_000_000, 2)

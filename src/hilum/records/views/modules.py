@@ -94,7 +94,7 @@ def _by_day(found: Sequence[AnalysisOutline], since: float) -> Chart:
     bars = [0] * DAYS
     for one in found:
         bars[min(DAYS - 1, max(0, int((one.created - since) / DAY)))] += 1
-    return Chart("analyses", DAYS * DAY, tuple(bars))
+    return Chart("analyses", "analysis", DAYS * DAY, tuple(bars))
 
 
 def _times(seconds: Sequence[float]) -> list[TimeBin]:

@@ -12,6 +12,11 @@ from hilum.records.states import WorkitemState
 HOUR = 3600.0
 BARS = {HOUR: 12, 24 * HOUR: 24}  # how many bars each chart has, by the time it covers (s)
 
+Titles = tuple[str, str]  # of a chart: of many, and of one
+STUDIES: Titles = ("studies", "study")
+SHOWN: Titles = ("results shown", "result shown")
+TROUBLES: Titles = ("failed or waiting for a person", "failed or waiting for a person")
+
 
 @dataclass(frozen=True)
 class FlowStep:
@@ -25,9 +30,13 @@ class FlowStep:
 
 @dataclass(frozen=True)
 class Chart:
-    """How many there were in each of equal parts of the last `seconds`, the latest last."""
+    """How many there were in each of equal parts of the last `seconds`, the latest last.
+
+    `title` says of what, and `title_of_one` where it is a single one.
+    """
 
     title: str
+    title_of_one: str
     seconds: float
     bars: tuple[int, ...]
 
@@ -35,6 +44,11 @@ class Chart:
     def total(self) -> int:
         """All of them."""
         return sum(self.bars)
+
+    @property
+    def in_words(self) -> str:
+        """How many of what: "1 study"."""
+        return f"{self.total} {self.title_of_one if self.total == 1 else self.title}"
 
 
 @dataclass(frozen=True)
@@ -87,21 +101,21 @@ def _period(lately: _Lately, title: str, now: float, seconds: float) -> Period:
     results = [r for r in lately.results if r.complete_at >= since and r.shown_at >= since]
     bars = _bars_of(seconds, since)
     charts = (
-        bars("studies", (at for at in lately.first_images if at >= since)),
-        bars("results shown", (result.shown_at for result in results)),
-        bars("failed or waiting for a person", (t.at for t in lately.troubles if t.at >= since)),
+        bars(STUDIES, (at for at in lately.first_images if at >= since)),
+        bars(SHOWN, (result.shown_at for result in results)),
+        bars(TROUBLES, (t.at for t in lately.troubles if t.at >= since)),
     )
     waited = [max(0.0, result.shown_at - result.complete_at) for result in results]
     return Period(title, charts, median(waited) if waited else None)
 
 
-def _bars_of(seconds: float, since: float) -> Callable[[str, Iterable[float]], Chart]:
+def _bars_of(seconds: float, since: float) -> Callable[[Titles, Iterable[float]], Chart]:
     number = BARS[seconds]
 
-    def chart(title: str, times: Iterable[float]) -> Chart:
+    def chart(titles: Titles, times: Iterable[float]) -> Chart:
         bars = [0] * number
         for at in times:
             bars[min(number - 1, max(0, int((at - since) / seconds * number)))] += 1
-        return Chart(title, seconds, tuple(bars))
+        return Chart(*titles, seconds, tuple(bars))
 
     return chart

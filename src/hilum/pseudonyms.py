@@ -1,4 +1,4 @@
-"""What stands in an export in the place of whatever names a patient: a keyed hash.
+"""What stands in the place of whatever names a patient in what leaves this site: a keyed hash.
 
 The same patient has the same pseudonym in every export of this site. Nobody who does not have the
 key can find out from a patient ID, of which there are few, which pseudonym it has.
@@ -44,4 +44,4 @@ def site_key(data: Path) -> str:
     file = data / FILE
     if not file.exists():
         write_once(file, secrets.token_hex(32).encode())
-    return secret_in(file, "the key of exports")
+    return secret_in(file, "the key of pseudonyms")

@@ -1,0 +1,129 @@
+"""Modules that are made of a folder with a model, as a framework leaves it.
+
+Hilum has written a plan beside the model when it was added: what series it takes, and what its
+numbers stand for. What is read here of the model itself is what its framework needs to run it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hilum_module import codes
+from hilum_module.codes import Code
+from hilum_module.findings import Finding, Measurement, Note, Segment
+from hilum_module.inputs import Input
+from hilum_module.series import Series, Volume
+
+PLAN, MODEL = "plan.json", "model"  # in the folder of an environment
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What the voxels with one of these `numbers` are: the fields of a `Segment` but its mask."""
+
+    numbers: tuple[int, ...]
+    label: str
+    code: Code
+    category: Code
+    colour: tuple[int, int, int]
+    modifier: Code | None = None
+    side: Code | None = None
+
+    def segment(self, labels: np.ndarray, volume: Volume) -> Segment:
+        """The structure in `labels`: a number for each voxel, or a mask for each channel.
+
+        Raises `ValueError` where `labels` are no such thing.
+        """
+        mask = np.zeros(volume.array.shape, bool)
+        if labels.ndim == 3:
+            if 0 in self.numbers:
+                raise ValueError("0 is the background where each voxel has one number")
+            mask |= np.isin(labels, self.numbers)
+        for number in self.numbers if labels.ndim == 4 else ():
+            mask |= labels[number] > 0
+        fields = (self.code, self.label, self.modifier, self.side, self.category, self.colour)
+        return Segment(volume.with_array(mask), *fields)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a module says of itself, and what Hilum has read of its model and its card."""
+
+    name: str
+    version: str
+    title: str
+    needs: Input
+    structures: tuple[Structure, ...]
+    notes: tuple[str, ...]
+    options: dict[str, Any]
+
+    @classmethod
+    def read(cls, folder: Path) -> Plan:
+        """The plan that Hilum has written into `folder`."""
+        values = json.loads((folder / PLAN).read_text())
+        values["needs"] = Input(**values["needs"])
+        values["structures"] = tuple(map(_structure, values["structures"]))
+        values["notes"] = tuple(values["notes"])
+        return cls(**values)
+
+
+def _structure(values: dict[str, Any]) -> Structure:
+    coded = {key: values[key] and Code(*values[key]) for key in CODED}
+    numbers, colour = tuple(values["numbers"]), tuple(values["colour"])
+    return Structure(**{**values, **coded, "numbers": numbers, "colour": colour})
+
+
+CODED = ("code", "category", "modifier", "side")
+
+
+def _whole(labels: np.ndarray) -> np.ndarray:
+    """`labels` as whole numbers; `ValueError` for those in between, such as probabilities."""
+    whole: np.ndarray = np.rint(labels).astype(np.int32)
+    if not np.array_equal(whole, labels):
+        raise ValueError("the model gave numbers that are not whole, where labels are needed")
+    return whole
+
+
+class ModelModule:
+    """A module of a model. A format says how the voxels of a volume are labelled."""
+
+    plan: Plan
+    model: Path
+    name: str
+    version: str
+    title: str
+    needs: Input
+
+    @classmethod
+    def with_model(cls, folder: Path) -> type[ModelModule]:
+        """The module of the model and the plan in `folder`."""
+        plan = Plan.read(folder)
+        facts = {
+            "plan": plan,
+            "model": folder / MODEL,
+            "name": plan.name,
+            "version": plan.version,
+            "title": plan.title,
+            "needs": plan.needs,
+        }
+        return type(cls.__name__, (cls,), facts)
+
+    def labels(self, volume: Volume) -> np.ndarray:
+        """A whole number for each voxel of `volume`, or (channels, slices, rows, columns)."""
+        raise NotImplementedError
+
+    def run(self, series: Series) -> Iterator[Finding]:
+        """Each structure with its volume, then what a reader must know."""
+        volume = series.volume()
+        labels = _whole(self.labels(volume))
+        for structure in self.plan.structures:
+            segment = structure.segment(labels, volume)
+            yield segment
+            yield Measurement(codes.VOLUME, segment.volume_ml, codes.MILLILITRE, of=segment)
+        yield from map(Note, self.plan.notes)
