@@ -64,10 +64,14 @@ class PatientUpdatesTaken:
             self._waker.wait(IDLE_SECONDS)
 
     def turn(self) -> None:
-        """See to every message that is there, in the order in which they came."""
+        """See to every message that is there, in the order in which they came.
+
+        One that fails is tried again with the next ones, and holds up no other.
+        """
         for file in updates_in(self._data):
-            self._see_to(file)
-            file.unlink(missing_ok=True)
+            with going_on("a message about a patient", log):
+                self._see_to(file)
+                file.unlink(missing_ok=True)
         self._flow.corrections.look_again()
 
     def _see_to(self, file: Path) -> None:

@@ -194,6 +194,24 @@ def test_what_agrees_makes_older_messages_late() -> None:
         assert corrected(made) == [] and offered(made) == []
 
 
+def test_one_that_fails_holds_up_no_other_and_is_tried_again() -> None:
+    with hall() as (made, taken):
+        data = made.flow.site.data
+        broken = keep(data, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}, at="20260304101400"))
+        content = broken.read_bytes()
+        broken.unlink()
+        broken.mkdir()  # it cannot be read just now
+        keep(data, adt("A08", {3: [OLD], 5: ("Doe", "Jane")}, at="20260304101500"))
+        taken.turn()
+        [image] = offered(made)
+        assert image.header.text("PatientName", 64) == "Doe^Jane"
+        assert updates_in(data) == [broken]
+        broken.rmdir()
+        broken.write_bytes(content)
+        taken.turn()
+        assert updates_in(data) == [] and len(offered(made)) == 1, "it is older"
+
+
 @pytest.mark.parametrize("event", ["A24", "A37", "A47"])
 def test_some_events_are_only_told(event: str) -> None:
     with hall() as (made, taken):

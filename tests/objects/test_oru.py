@@ -178,6 +178,31 @@ def test_whose_it_is_and_of_which_order(brain: Analysis) -> None:
     assert message.header.text(5) == "RIS" and len(message.control_id) == 20
 
 
+def test_the_receiver_is_asked_for_the_acknowledgements_that_it_gives(brain: Analysis) -> None:
+    for enhanced, asked in ((True, ("AL", "NE")), (False, ("", ""))):
+        said = ReceivedMessage.of(sent(brain, enhanced=enhanced)[0]).header
+        assert (said.text(15), said.text(16)) == asked
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("hostile", ["A|1^2&3~4", "MSH|^~", "\x0b\x1c\r PID|1", ""])
+def test_no_text_of_an_image_breaks_a_message(tmp_path: Path, hostile: str) -> None:
+    def change(image: Dataset) -> None:
+        for keyword in ("PatientID", "AccessionNumber", "StudyID", "IssuerOfPatientID"):
+            image.add_new(keyword, "LO", hostile)
+        image.PatientName, image.PatientSex, image.StudyDate = hostile, "X", "yesterday"
+
+    study = exams.write_exam(tmp_path, change, shape=(2, 6, 6))
+    analysis = exams.result_of(study, study.series[0], ())
+    result, *orders = sent(analysis, urgency="order", every_urgent=True)
+    assert len(orders) == bool(hostile), "an order without a number cannot be found there"
+    names = [str(one[0]) for one in hl7.parse(result.decode())]
+    assert names[:4] == ["MSH", "PID", "ORC", "OBR"] and set(names[4:]) == {"OBX"}
+    assert not [one for one in (result, *orders) if b"\x0b" in one or b"\x1c" in one]
+    pid = ReceivedMessage.of(result).first("PID")
+    assert pid is not None and pid.text(3) == hostile.strip()
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("language", sorted(exams.NAMES))
 def test_names_arrive_in_every_script(tmp_path: Path, language: str) -> None:
