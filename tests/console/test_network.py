@@ -14,6 +14,7 @@ from hilum.audit import AuditedAct, AuditOutcome, AuditStore, ObjectType, audit_
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.errors import HilumError
+from hilum.inbox.updates import keep
 from hilum.people.entrance import require_console
 from hilum.people.roles import UserRole
 from hilum.records import Records, views
@@ -131,9 +132,13 @@ def test_who_may_not_act_sees_what_waits_and_no_buttons(house: House, role: User
 def test_a_destination_is_paused_and_goes_on_from_its_page(house: House) -> None:
     with house.client(UserRole.OPERATOR) as client:
         assert client.post(f"{HERE}/pause", data={"reason": " "}).status_code == 409
+        long = client.post(f"{HERE}/pause", data={"reason": "new disks " * 25})
+        assert f'value="{"new disks " * 25}" aria-invalid="true"' in long.text
+        assert "The reason is too long" in text_of(long.text)
         assert client.post(f"{HERE}/pause", data={"reason": f"disks {HIDDEN}"}).status_code == 303
         again = client.post(f"{HERE}/pause", data={"reason": "me, too"})
         assert again.status_code == 409 and "out is paused already by" in again.text
+        assert "You wrote: me, too" in text_of(again.text)
     [pause] = house.records.pauses.all()
     for page in ("/", "/network", HERE):
         shown = house.get(page, UserRole.VIEWER)
@@ -202,3 +207,17 @@ def test_no_link_is_given_where_no_console_listens(site: Site, tmp_path: Path) -
         require_console(here)
     with closing(socket.create_server(("127.0.0.1", port))):
         require_console(here)
+
+
+def test_who_is_heard_of_patients_is_shown(tmp_path: Path) -> None:
+    updates = {"enabled": True, "port": 2576, "allowed_hosts": ["10.1.2.0/24"]}
+    (tmp_path / "data").mkdir(mode=0o700)
+    site = parse({"data": str(tmp_path / "data"), "patient_updates": updates})
+    keep(site.data, b"a message that nobody has seen to yet")
+    with (
+        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
+        serving(site, records) as url,
+    ):
+        said = text_of(House(site, records, url).get("/network"))
+    assert "HL7 on 127.0.0.1:2576" in said and "Hears messages of 10.1.2.0/24" in said
+    assert "1 message waits to be looked at" in said
