@@ -54,8 +54,8 @@ class FhirResult:
     def write(self, writing: Writing) -> list[bytes]:
         return [_Transaction(writing.report).encoded()]
 
-    def write_withdrawal(self, analysis: Analysis, identities: Sequence[str], reason: str) -> bytes:
-        return _Transaction(Report(analysis), tuple(identities), reason).encoded()
+    def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
+        return _Transaction(writing.report, tuple(identities), reason).encoded()
 
 
 @dataclass(frozen=True)
