@@ -223,6 +223,11 @@ def test_the_command_line_lists_those_of_the_settings(
     assert isinstance(absent.exception, ConfigurationError)
     (tmp_path / "hilum.toml").write_text(f'models = "{models}"\n')
     assert "our-network" in CliRunner().invoke(app, ["modules", "--json"]).stdout
+    run = ["run", "our-network", str(tmp_path), "--output", str(tmp_path / "out")]
+    unknown = CliRunner().invoke(app, run)
+    assert "--models, or your settings by --config" in str(unknown.exception)
+    cured = CliRunner().invoke(app, [*run, "--config", "hilum.toml"])
+    assert "no module" not in str(cured.exception)
 
 
 def test_runs_in_its_own_process_with_the_same_gates(
