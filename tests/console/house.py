@@ -17,7 +17,7 @@ from hilum.config.versions import SettingsVersions
 from hilum.people.roles import UserRole
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import DestinationStanding
+from hilum.records.models import Correction, DestinationStanding
 from hilum.records.states import DeliveryState, DestinationState, WorkitemState
 from hilum.rejections import Rejection, RejectionKind
 from hilum.summary import ClassificationSummary, MeasurementSummary, NoteSummary
@@ -137,6 +137,7 @@ def make_busy(house: House) -> str:
     )
     study = a_study(study_uid=uid, folder=uid, images=3, settled_images=3, first_at=at, last_at=at)
     put(house.records, study, item)
+    house.records.corrections.note(Correction(uid, "9" * 20, at, ("MR1",), is_open=True))
     put(house.records, a_delivery(item.id, "out", state=DeliveryState.REFUSED, reason="enable SEG"))
     standing = DestinationStanding("out", DestinationState.UNREACHABLE, at - 7200, "no answer")
     house.records.destinations.note(standing)
