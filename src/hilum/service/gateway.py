@@ -37,6 +37,7 @@ from hilum.inbox import OTHER_CONTENT
 from hilum.logs import going_on
 from hilum.module import installed_modules
 from hilum.older_runs import remember_all
+from hilum.performing.keeping import start_performers
 from hilum.records import Records
 from hilum.records.copies import Keeper
 from hilum.requests import obey
@@ -87,6 +88,7 @@ class Gateway:
         AlarmWatch(site, records).start()
         self._fetches = Fetches(site, records, flow.inbox)
         self._fetches.start()
+        start_performers(site, records)
         self._keeper = Keeper(records.database.transact, site.data)
         threading.Thread(target=self._keep_copies, name="copies", daemon=True).start()
         self._next_sweep = 0.0
