@@ -14,6 +14,7 @@
     |   +-- ModuleCrashed       its process died or was killed
     |   +-- ModuleCancelled     its result was no longer wanted
     |   +-- ServerError         the server that computes it gave no answer that can be used
+    |       +-- ServerAway      it is down or busy: the study waits, and it is asked again by itself
     +-- RecordsUnavailable      our database does not answer
     +-- BackupError             no backup was made
     +-- UploadError             nothing further of an upload is taken; see the cure
@@ -100,6 +101,10 @@ class ModuleCancelled(ModuleError):  # noqa: N818
 
 class ServerError(ModuleError):
     """A server that computes a module gave no answer, or none that makes sense; see the text."""
+
+
+class ServerAway(ServerError):  # noqa: N818
+    """The server that computes a module is down, slow or busy; it is asked again by itself."""
 
 
 class RecordsUnavailable(HilumError):  # noqa: N818

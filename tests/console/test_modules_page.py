@@ -132,6 +132,10 @@ def test_a_module_is_disabled_and_enabled_from_its_page(house: House) -> None:
     with house.client(UserRole.OPERATOR) as client:
         assert client.post(f"{here}/disable", data={"reason": "wrong sides"}).status_code == 303
         assert client.post("/modules/none/disable", data={"reason": "x"}).status_code == 404
+        again = client.post(f"{here}/disable", data={"reason": "me, too"})
+        assert again.status_code == 409
+        assert "volumes is disabled already by" in text_of(again.text)
+        assert "You wrote: me, too" in text_of(again.text)
         put(house.records, a_workitem(module=NAME, state=WorkitemState.SCHEDULED))
         for page in ("/modules", here):
             assert "wrong sides" in house.get(page, UserRole.VIEWER)

@@ -131,9 +131,13 @@ def test_who_may_not_act_sees_what_waits_and_no_buttons(house: House, role: User
 def test_a_destination_is_paused_and_goes_on_from_its_page(house: House) -> None:
     with house.client(UserRole.OPERATOR) as client:
         assert client.post(f"{HERE}/pause", data={"reason": " "}).status_code == 409
+        long = client.post(f"{HERE}/pause", data={"reason": "new disks " * 25})
+        assert f'value="{"new disks " * 25}" aria-invalid="true"' in long.text
+        assert "The reason is too long" in text_of(long.text)
         assert client.post(f"{HERE}/pause", data={"reason": f"disks {HIDDEN}"}).status_code == 303
         again = client.post(f"{HERE}/pause", data={"reason": "me, too"})
         assert again.status_code == 409 and "out is paused already by" in again.text
+        assert "You wrote: me, too" in text_of(again.text)
     [pause] = house.records.pauses.all()
     for page in ("/", "/network", HERE):
         shown = house.get(page, UserRole.VIEWER)

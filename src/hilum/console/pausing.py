@@ -4,17 +4,31 @@ import time
 from typing import Annotated
 
 from fastapi import Form
+from starlette.exceptions import HTTPException
 
 from hilum import pausing
 from hilum.audit import AuditedAct
 from hilum.console.desk import Desk
 from hilum.console.mishaps import told_as
 from hilum.console.noting import on_record
+from hilum.console.refusing import RefusedForm, TypedForm
+from hilum.errors import AuditUnavailable
 from hilum.people.visitor import Visitor
 from hilum.records.models import NotedPause
 from hilum.records.states import PausedKind
 
 PauseReason = Annotated[str, Form(max_length=2 * pausing.LONGEST_REASON)]
+
+
+def refused_pause(
+    desk: Desk, visitor: Visitor, kind: PausedKind, name: str, reason: str
+) -> RefusedForm | None:
+    """Pause it, as `begin_pause` does; the form if that was refused."""
+    try:
+        begin_pause(desk, visitor, kind, name, reason)
+    except (HTTPException, AuditUnavailable) as error:
+        return RefusedForm.of(TypedForm("pause", reason=reason), error)
+    return None
 
 
 def begin_pause(desk: Desk, visitor: Visitor, kind: PausedKind, name: str, reason: str) -> str:

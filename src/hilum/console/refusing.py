@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from fastapi import HTTPException
+from starlette.exceptions import HTTPException
 
 from hilum.errors import AuditUnavailable
 
@@ -13,10 +13,10 @@ MENDABLE = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 @dataclass(frozen=True)
 class TypedForm:
-    """What was typed into a form about a workitem, "" for the study. `act` names the form."""
+    """What was typed into a form. `act` names it, and the `workitem` that it is about, if it is."""
 
     act: str
-    workitem: str
+    workitem: str = ""
     reason: str = ""
     module: str = ""
     destinations: tuple[str, ...] = ()
@@ -40,6 +40,6 @@ class RefusedForm:
             raise error
         return cls(typed, error.status_code, str(error.detail))
 
-    def is_of(self, act: str, workitem: str) -> bool:
-        """Whether it is the form of `act` with `workitem`, "" for the study."""
+    def is_of(self, act: str, workitem: str = "") -> bool:
+        """Whether it is the form of `act`, with `workitem` if that is about one."""
         return (self.typed.act, self.typed.workitem) == (act, workitem)

@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import Form, HTTPException, Request
+from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
+from starlette.exceptions import HTTPException
 
 from hilum.console.assessing import assess_at
 from hilum.console.desk import OurDesk

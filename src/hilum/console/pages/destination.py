@@ -11,7 +11,8 @@ from hilum.console.acting import ask_for_each
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
-from hilum.console.pausing import PauseReason, begin_pause, end_pause
+from hilum.console.pausing import PauseReason, end_pause, refused_pause
+from hilum.console.refusing import RefusedForm
 from hilum.destinations import checks_of
 from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
@@ -45,10 +46,13 @@ def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
 
 
 @endpoints.post("/network/destinations/{name}/pause", Permission.ACT)
-def pause(desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = "") -> Response:
+def pause(
+    request: Request, desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = ""
+) -> Response:
     """Send nothing there until it is resumed."""
-    _settings(desk, name)
-    begin_pause(desk, visitor, PausedKind.DESTINATION, name, reason)
+    settings = _settings(desk, name)
+    if refused := refused_pause(desk, visitor, PausedKind.DESTINATION, name, reason):
+        return _page(request, desk, settings, refused=refused)
     return RedirectResponse(f"/network/destinations/{name}", 303)
 
 
@@ -106,6 +110,7 @@ def _page(
     settings: DestinationSettings,
     confirmed: RequestAction | None = None,
     asked: int | None = None,
+    refused: RefusedForm | None = None,
 ) -> HTMLResponse:
     records, now, name = desk.records, time.time(), settings.name
     parked = records.flow.parked_at(name, MOST_LISTED)
@@ -115,6 +120,8 @@ def _page(
     return desk.rendering.page(
         request,
         "destination.html",
+        refused.status if refused else 200,
+        refused=refused,
         now=now,
         place=views_by_name[name],
         strip_of_day=views.strips_of(records, [name], now)[name],

@@ -12,7 +12,8 @@ from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.needs import needs_in_words
-from hilum.console.pausing import PauseReason, begin_pause, end_pause
+from hilum.console.pausing import PauseReason, end_pause, refused_pause
+from hilum.console.refusing import RefusedForm
 from hilum.hosts.scratch import TRACEBACK
 from hilum.module import ModuleFacts
 from hilum.pausing import LONGEST_REASON
@@ -28,6 +29,12 @@ endpoints = pages()
 @endpoints.get("/modules/{name}", Permission.LOOK, response_class=HTMLResponse)
 def module(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
     """The page."""
+    return _page(request, desk, name)
+
+
+def _page(
+    request: Request, desk: Desk, name: str, refused: RefusedForm | None = None
+) -> HTMLResponse:
     facts, now = _facts(desk, name), time.time()
     history = views.module_history(desk.records, name, now)
     counts = desk.records.workitems.counts()
@@ -35,6 +42,8 @@ def module(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
     return desk.rendering.page(
         request,
         "module.html",
+        refused.status if refused else 200,
+        refused=refused,
         now=now,
         facts=facts,
         disabled=desk.records.pauses.get(PausedKind.MODULE, name),
@@ -65,10 +74,13 @@ def traceback(desk: OurDesk, visitor: OurVisitor, name: str, workitem: str) -> P
 
 
 @endpoints.post("/modules/{name}/disable", Permission.ACT)
-def disable(desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = "") -> Response:
+def disable(
+    request: Request, desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = ""
+) -> Response:
     """Begin no analysis by it until it is enabled."""
     _facts(desk, name)
-    begin_pause(desk, visitor, PausedKind.MODULE, name, reason)
+    if refused := refused_pause(desk, visitor, PausedKind.MODULE, name, reason):
+        return _page(request, desk, name, refused)
     return RedirectResponse(f"/modules/{name}", 303)
 
 

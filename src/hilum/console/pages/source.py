@@ -10,7 +10,8 @@ from hilum.config.kinds import SourceSettings
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
-from hilum.console.pausing import PauseReason, begin_pause, end_pause
+from hilum.console.pausing import PauseReason, end_pause, refused_pause
+from hilum.console.refusing import RefusedForm
 from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
@@ -23,11 +24,19 @@ endpoints = pages()
 @endpoints.get("/network/sources/{name}", Permission.LOOK, response_class=HTMLResponse)
 def source(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
     """The page."""
+    return _page(request, desk, name)
+
+
+def _page(
+    request: Request, desk: Desk, name: str, refused: RefusedForm | None = None
+) -> HTMLResponse:
     settings = _settings(desk, name)
     by_name = {one.name: one for one in views.sources(desk.site, desk.records)}
     return desk.rendering.page(
         request,
         "source.html",
+        refused.status if refused else 200,
+        refused=refused,
         now=time.time(),
         place=by_name[name],
         settings=settings,
@@ -43,10 +52,13 @@ def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
 
 
 @endpoints.post("/network/sources/{name}/pause", Permission.ACT)
-def pause(desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = "") -> Response:
+def pause(
+    request: Request, desk: OurDesk, visitor: OurVisitor, name: str, reason: PauseReason = ""
+) -> Response:
     """Fetch nothing from it until it is resumed."""
     _settings(desk, name)
-    begin_pause(desk, visitor, PausedKind.SOURCE, name, reason)
+    if refused := refused_pause(desk, visitor, PausedKind.SOURCE, name, reason):
+        return _page(request, desk, name, refused)
     return RedirectResponse(f"/network/sources/{name}", 303)
 
 
