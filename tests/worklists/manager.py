@@ -3,7 +3,10 @@
 `WorklistManager` decides as the standard does; `by_http` puts UPS-RS (PS3.18 chapter 11) before it.
 """
 
+import base64
+import hashlib
 import json
+import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +22,7 @@ ALREADY_CANCELED, ALREADY_COMPLETED = 0xB304, 0xB306
 IS_FINAL, WRONG_TRANSACTION, ALREADY_IN_PROGRESS = 0xC300, 0xC301, 0xC302
 ONLY_BY_CREATION, NOT_MET, UNKNOWN, NOT_YET = 0xC303, 0xC304, 0xC307, 0xC310
 SCHEDULED, IN_PROGRESS, COMPLETED, CANCELED = "SCHEDULED", "IN PROGRESS", "COMPLETED", "CANCELED"
+CANNOT_CANCEL, NOBODY_TO_TELL = 0xC311, 0xC312
 FINAL = (COMPLETED, CANCELED)
 
 # PS3.4 table CC.1.1-2: what happens in which state when another one is asked for with the right
@@ -56,6 +60,8 @@ class WorklistManager:
         self.progress: list[str] = []  # what was told, one after the other
         self.refused: list[int] = []
         self.busy = 0
+        self.channels: dict[str, queue.SimpleQueue[str]] = {}  # open ones, by AE title
+        self.subscribers: dict[str, str] = {}  # AE title by UID of the step
         self._owner: dict[str, str] = {}
 
     def schedule(
@@ -90,6 +96,22 @@ class WorklistManager:
         change = Dataset()
         change.TransactionUID, change.ProcedureStepState = transaction_uid, IN_PROGRESS
         assert self.change_state(uid, change) == DONE
+
+    def request_cancel(self, uid: str) -> int:
+        """Request UPS Cancel (CC.2.2): the performer decides, if it can be told."""
+        if self.state(uid) in FINAL:
+            return ALREADY_CANCELED if self.state(uid) == CANCELED else CANNOT_CANCEL
+        if self.state(uid) == SCHEDULED:
+            self.steps[uid].ProcedureStepState = CANCELED
+            return DONE
+        channel = self.channels.get(self.subscribers.get(uid, ""))
+        if channel is None:
+            return NOBODY_TO_TELL
+        event = Dataset()
+        event.AffectedSOPInstanceUID, event.EventTypeID = uid, 2
+        event.ReasonForCancellation = "Marker^Reason"
+        channel.put(json.dumps(event.to_json_dict()))
+        return DONE
 
     def _noted(self, status: int) -> int:
         if status not in (DONE, ALREADY_CANCELED, ALREADY_COMPLETED):
@@ -172,6 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
             start, limit = int(query["offset"][0]), int(query["limit"][0])
             found = self.owner.found(SCHEDULED)[start : start + limit]
             self._answer(200 if found else 204, found)
+        elif path[0] == "subscribers":
+            self._tell_events(path[1])
         elif path[1] in self.owner.steps:
             self._answer(200, [self.owner.steps[path[1]]])
         else:
@@ -179,6 +203,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         path, query = self._asked()
+        if path[2:3] == ["subscribers"]:
+            self.owner.subscribers[path[1]] = path[3]
+            address = f"ws://{self.headers['Host']}/dicom-web/subscribers/{path[3]}"
+            self._answer(201, [], place=address)
+            return
         change = self._sent()
         if change is not None and query.get("transaction") == [str(change.TransactionUID)]:
             self._end(self.owner.update(path[1], change))
@@ -188,6 +217,22 @@ class _Handler(BaseHTTPRequestHandler):
         change = self._sent()
         if change is not None and path[2:] == ["state"]:
             self._end(self.owner.change_state(path[1], change))
+
+    def _tell_events(self, title: str) -> None:
+        """A web socket (RFC 6455): the handshake, then one unmasked text frame for each event."""
+        key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        accept = base64.b64encode(hashlib.sha1(key.encode()).digest()).decode()
+        self.send_header("Sec-WebSocket-Accept", accept)
+        self.end_headers()
+        channel = self.owner.channels[title] = queue.SimpleQueue()
+        while event := channel.get():
+            body = event.encode()
+            self.wfile.write(bytes([0x81, 126]) + len(body).to_bytes(2, "big") + body)
+        self.wfile.write(bytes([0x88, 0]))
+        self.close_connection = True
 
     def _asked(self) -> tuple[list[str], dict[str, list[str]]]:
         parts = urlsplit(self.path)
@@ -207,11 +252,15 @@ class _Handler(BaseHTTPRequestHandler):
         warning = f"299 {LOOPBACK}: {status:04X}" if status else ""
         self._answer(HTTP_OF.get(status, 400 if status == WRONG_TRANSACTION else 409), [], warning)
 
-    def _answer(self, status: int, found: list[Dataset], warning: str = "") -> None:
+    def _answer(
+        self, status: int, found: list[Dataset], warning: str = "", place: str = ""
+    ) -> None:
         body = json.dumps([ds.to_json_dict() for ds in found]).encode() if found else b""
         self.send_response(status)
         if warning:
             self.send_header("Warning", warning)
+        if place:
+            self.send_header("Content-Location", place)
         self.send_header("Content-Type", "application/dicom+json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -1,5 +1,6 @@
 """Steps of a worklist are claimed once, performed, and ended with what is true, crashes or not."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from hilum.config import parse
 from hilum.config.kinds import WorklistSettings
-from hilum.errors import ConfigurationError, SourceDelayed
+from hilum.errors import ConfigurationError, SourceDelayed, SourceRefused
 from hilum.performing import Performer
 from hilum.performing.table import SEEN_AS
 from hilum.records.models import Step
@@ -21,6 +22,7 @@ from hilum.requests import obey
 from hilum.worklists import ProcedureStepState, StepAnswer, open_worklist
 from tests.core.test_chosen import OUT, items, receive, reopen, work
 from tests.core.test_order_of_arrival import Death, Gateway, contents, gateway
+from tests.patience import PATIENCE, until
 from tests.worklists.manager import (
     CANCELED,
     COMPLETED,
@@ -265,6 +267,62 @@ def test_images_are_fetched_first(hall: Hall, manager: WorklistManager) -> None:
     assert hall.step().reason == "not fetched: pacs does not have it"
 
 
+@pytest.fixture
+def listening(hall: Hall, manager: WorklistManager) -> Iterator[Hall]:
+    """Its step is being analysed, and it hears what the worklist tells."""
+    uid = receive(hall.made, *contents("one"))
+    manager.schedule(STEP, uid)
+    hall.turn()
+    hall.turn()
+    ended: list[Exception] = []
+
+    def listen() -> None:
+        try:
+            hall.performer.listen()
+        except SourceDelayed as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=listen)
+    thread.start()
+    until(lambda: manager.channels.get("HILUM"), "the channel")
+    yield hall
+    manager.channels["HILUM"].put("")
+    thread.join()
+    assert "its channel of events is closed" in str(ended[0])
+
+
+def test_a_request_to_cancel_is_heeded(listening: Hall, manager: WorklistManager) -> None:
+    hall, uid = listening, listening.step().study_uid
+    assert manager.request_cancel(STEP) == 0
+    assert hall.performer.news.wait(PATIENCE)
+    assert hall.step().cancel_asked
+    hall.turn()
+    [item] = items(hall.made, uid)
+    assert item.state is WorkitemState.CANCELLED
+    hall.turn()
+    assert manager.state(STEP) == CANCELED
+    assert "Marker" not in "".join(hall.said(uid))
+
+
+def test_a_request_to_cancel_may_come_too_late(listening: Hall, manager: WorklistManager) -> None:
+    hall, uid = listening, listening.step().study_uid
+    work(hall.made, items(hall.made, uid)[0])
+    manager.request_cancel(STEP)
+    assert hall.performer.news.wait(PATIENCE)
+    hall.turn()
+    hall.deliver(uid)
+    hall.turn()
+    assert manager.state(STEP) == COMPLETED
+    late = "somebody at the worklist wants the step canceled, but the results are there already"
+    assert f"ris: {late}" in hall.said(uid)
+
+
+def test_a_channel_on_another_host_gets_no_login(hall: Hall) -> None:
+    client = open_worklist(hall.settings)._client  # type: ignore[attr-defined]
+    with pytest.raises(SourceRefused, match="its channel of events is elsewhere, at other"):
+        next(client.told("ws://other/subscribers/HILUM", 1.0))
+
+
 # Crashes ------------------------------------------------------------------------------------------
 
 
@@ -289,7 +347,7 @@ class Mortal:
         return call
 
 
-CALLS = 12  # of the worklist, from the first look to the end of the step
+CALLS = 13  # of the worklist, from the first look to the end of the step
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -302,7 +360,8 @@ def test_whoever_dies_at_any_call_goes_on(
     worklist = open_worklist(hall.settings)
     hall.performer = hall.restarted(Mortal(worklist, last, after))
     deaths = 0
-    for _ in range(8):
+    while not deaths or hall.step().state is not StepState.COMPLETED:
+        assert len(hall.said(uid)) < 20  # it goes on
         try:
             hall.turn()
         except Death:

@@ -333,7 +333,8 @@ class WorklistSettings(End):
     station: str = Field(
         "HILUM",
         pattern=r"^[^\\]{1,16}$",
-        description="Code value of our station name, which performed steps are reported with.",
+        description="Code value of our station name, which performed steps are reported with, and "
+        "the AE title that events are subscribed to as.",
     )
     poll_seconds: float = Field(10.0, gt=0, description="Seconds between two looks at the list.")
     timeout_seconds: float = Field(10, gt=0, description="Longest wait for one answer, in seconds.")

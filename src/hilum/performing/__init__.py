@@ -6,6 +6,7 @@ analysis is one that anybody could ask for; here is only asked for it, and watch
 """
 
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from hilum.performing.table import seen
 from hilum.records import Records
 from hilum.records.models import Request, Step, Wish, Workitem
 from hilum.records.states import (
+    DELIVERED,
     ENDED,
     STEPS_OPEN,
     UNFINISHED,
@@ -69,6 +71,8 @@ class Performer:
         self._settings = settings
         self._clock = clock
         self._worklist = worklist or open_worklist(settings)
+        self.news = threading.Event()  # there is something to do before the next look
+        self._subscribed: set[str] = set()
         self._hints = HintSender(gateway_address(site.data))
         self._deeds: dict[StepState, Callable[[Step], Step]] = {
             StepState.WAITING: self._begin,
@@ -96,6 +100,15 @@ class Performer:
                 self._note_gone(step)
             elif offered[step.uid].is_ready:
                 self._advance(step)
+
+    def listen(self) -> None:
+        """Note which steps somebody wants canceled, as long as the worklist tells it.
+
+        Called from another thread than `turn`. Raises as that.
+        """
+        for uid in self._worklist.cancel_requests():
+            if uid and self._records.steps.ask_cancel(self._settings.name, uid):
+                self.news.set()
 
     def close(self) -> None:
         """End the connections."""
@@ -175,7 +188,10 @@ class Performer:
         standing = self._worklist.standing(step.uid)
         if standing is not ProcedureStepState.IN_PROGRESS:
             return self._stopped(step, standing)
+        self._subscribe(step)
         item = self._item(step)
+        if step.cancel_asked:
+            return self._heed(step, item)
         if item is None:
             return self._prepare(step)
         if item.id != step.workitem_id:
@@ -184,6 +200,20 @@ class Performer:
         if now.state is StepState.CLAIMED:
             return self._told(step, now.percent, now.text)
         return self._moved(replace(step, reason=now.text), now.state, "")
+
+    def _heed(self, step: Step, item: Workitem | None) -> Step:
+        """Stop our work because somebody at the worklist wants that, unless it is too late."""
+        text = "somebody at the worklist wants the step canceled"
+        is_late = item is not None and item.state in DELIVERED
+        if is_late:
+            text = f"{text}, but the results are there already"
+        if item is not None and item.asked and item.state in UNFINISHED:
+            self._ask(RequestAction.CANCEL, item.id)
+        heeded = self._noted(replace(step, cancel_asked=False), text)
+        self._records.steps.heed_cancel(heeded)
+        if item is None or not (item.asked or is_late):
+            return self._moved(replace(heeded, reason=text), StepState.CANCELLING, "")
+        return heeded
 
     def _complete(self, step: Step) -> Step:
         """Say what came of it."""
@@ -208,6 +238,12 @@ class Performer:
         return self._lost(step, f"the worklist has ended the step: {standing or 'it is gone'}")
 
     # What they need -------------------------------------------------------------------------------
+
+    def _subscribe(self, step: Step) -> None:
+        """Have events of a step told; after a start once more, as nobody says what we had."""
+        if step.uid not in self._subscribed:
+            self._worklist.subscribe(step.uid)
+            self._subscribed.add(step.uid)
 
     def _told(self, step: Step, percent: int, text: str) -> Step:
         """Tell how far it is, if that is news."""

@@ -335,6 +335,7 @@ class Step:
     workitem_id: str = ""
     told: str = ""  # what the worklist was last told of its progress
     reason: str = ""  # why it ends without a result
+    cancel_asked: bool = False  # somebody wants it canceled, and we have not heeded that yet
     problem: str = ""  # why the worklist does not take what it is told
 
 

@@ -44,15 +44,29 @@ class StepRecords:
         return self._database.transact(record)
 
     def note(self, now: Step, text: str = "") -> None:
-        """Note how a step stands, and `text` in the trace of its study."""
+        """Note how a step stands, and `text` in the trace of its study.
+
+        Whether it is to be canceled is noted by others, at any time.
+        """
+        values = {key: value for key, value in vars(now).items() if key != "cancel_asked"}
 
         def note(connection: sa.Connection) -> None:
             of_it = (step.worklist == now.worklist, step.uid == now.uid)
-            self._rows.update(connection, *of_it, **vars(now))
+            self._rows.update(connection, *of_it, **values)
             if text:
                 _tell(connection, now, text)
 
         self._database.transact(note)
+
+    def ask_cancel(self, worklist: str, uid: str) -> bool:
+        """Note that somebody wants a step canceled; False if it is none of ours, or has ended."""
+        of_it = (step.worklist == worklist, step.uid == uid)
+        return self._rows.change(*of_it, step.state.in_(STEPS_OPEN), cancel_asked=True) > 0
+
+    def heed_cancel(self, now: Step) -> None:
+        """Note that something was done about that."""
+        of_it = (step.worklist == now.worklist, step.uid == now.uid)
+        self._rows.change(*of_it, cancel_asked=False)
 
 
 def _tell(connection: sa.Connection, now: Step, text: str) -> None:

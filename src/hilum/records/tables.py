@@ -258,6 +258,7 @@ step = sa.Table(
     sa.Column("workitem_id", sa.String(64), nullable=False, default=""),
     sa.Column("told", sa.Text, nullable=False, default=""),
     sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("cancel_asked", sa.Boolean, nullable=False, default=False),
     sa.Column("problem", sa.Text, nullable=False, default=""),
 )
 alarm = sa.Table(

@@ -5,7 +5,7 @@ an entry point of the group `hilum.worklists` (see `hilum.kinds`). What becomes 
 same for all of them and stands in `hilum.performing`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Protocol
@@ -103,6 +103,15 @@ class Worklist(Protocol):
         self, uid: str, transaction_uid: str, performed: PerformedStep, reason: str
     ) -> StepAnswer:
         """Say why nothing came of it, then have it CANCELED."""
+
+    def subscribe(self, uid: str) -> None:
+        """Have what happens to a step told by `cancel_requests`, where the worklist offers that."""
+
+    def cancel_requests(self) -> Iterator[str]:
+        """The UIDs of steps that somebody wants canceled, as it is told; "" now and then.
+
+        Called from a thread of its own, again after any trouble. It ends where nothing is offered.
+        """
 
     def close(self) -> None:
         """End the connections."""

@@ -1,6 +1,7 @@
 """A worklist that is asked by HTTP: UPS-RS (PS3.18 chapter 11)."""
 
 import json
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +11,8 @@ from hilum.config.fields import WebAddress
 from hilum.config.kinds import WebService, WorklistSettings
 from hilum.errors import RESTART, SourceDelayed, SourceError, SourceRefused
 from hilum.transport.dicom_json import items_of
-from hilum.transport.web import Failures, HttpClient, Response
+from hilum.transport.web import Failures, Response
+from hilum.transport.web_socket import ChannelClient
 from hilum.worklists import OfferedStep, PerformedStep, ProcedureStepState, StepAnswer
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
@@ -21,6 +23,12 @@ MOST_PAGES = 100  # of one look; a list that goes on and on is refused
 DICOM_JSON = "application/dicom+json"
 GONE = (HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 CONFLICTS = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT)
+NO_EVENTS = (  # it offers none, or none of this step
+    *(HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, *GONE),
+    *(HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.CONFLICT, HTTPStatus.NOT_IMPLEMENTED),
+)
+CHANNEL_SECONDS = 30.0
+CANCEL_REQUESTED = 2  # Event Type ID (PS3.4 table CC.2.4-1)
 ODD = (LookupError, TypeError, ValueError, AttributeError)  # a step in another form than known
 ENDLESS = f"its list of steps has no end: it ignores offset; correct url, {RESTART}"
 
@@ -44,8 +52,10 @@ class UpsRsWorklist:
 
     def __init__(self, settings: UpsRsSettings) -> None:
         self.name = settings.name
+        self._settings = settings
         failures = Failures(SourceDelayed, SourceRefused, SourceError)
-        self._client = HttpClient(settings, failures)
+        self._client = ChannelClient(settings, failures)
+        self._channel = ""  # where events are told, once anything is subscribed to
 
     def describe(self) -> str:
         self._page(0, 1)
@@ -103,6 +113,23 @@ class UpsRsWorklist:
         if told is not StepAnswer.DONE:
             return told
         return self._change(uid, transaction_uid, ProcedureStepState.CANCELED)
+
+    def subscribe(self, uid: str) -> None:
+        """Create Subscription (PS3.18 11.10); the answer says where the channel is."""
+        subscriber = f"subscribers/{self._settings.station}"
+        path = f"workitems/{uid}/{subscriber}"
+        answer = self._client.ask(
+            "POST", path, expected=NO_EVENTS, params={"deletionlock": "false"}
+        )
+        if answer.status not in NO_EVENTS:
+            named = answer.headers.get("Content-Location", "")
+            self._channel = named or f"{self._settings.url}/{subscriber}"
+
+    def cancel_requests(self) -> Iterator[str]:
+        """Those of the channel of events (PS3.18 8.10.4)."""
+        if self._channel:
+            for message in self._client.told(self._channel, CHANNEL_SECONDS):
+                yield _wanted_canceled(message) if message else ""
 
     def close(self) -> None:
         self._client.close()
@@ -166,3 +193,13 @@ def _data_set(item: dict[str, Any]) -> "Dataset":
     from pydicom.dataset import Dataset
 
     return Dataset.from_json(item)
+
+
+def _wanted_canceled(message: str) -> str:
+    """The UID of the step of which an event says so; "" where it says anything else."""
+    try:
+        event = _data_set(json.loads(message))
+        is_wanted = int(event.EventTypeID) == CANCEL_REQUESTED
+        return str(event.AffectedSOPInstanceUID) if is_wanted else ""
+    except ODD:
+        return ""

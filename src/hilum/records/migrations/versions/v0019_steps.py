@@ -25,5 +25,6 @@ def upgrade() -> None:
         sa.Column("workitem_id", sa.String(64), nullable=False),
         sa.Column("told", sa.Text, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("cancel_asked", sa.Boolean, nullable=False),
         sa.Column("problem", sa.Text, nullable=False),
     )
