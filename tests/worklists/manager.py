@@ -51,7 +51,7 @@ HTTP_OF = {DONE: 200, ALREADY_CANCELED: 200, ALREADY_COMPLETED: 200, UNKNOWN: 40
 class WorklistManager:
     """The steps, by UID, and everything that was asked of them.
 
-    `busy` is how many of the next requests by HTTP are answered with 503.
+    `busy` are methods of HTTP; the next request with each is answered with 503.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class WorklistManager:
         self.claims: list[tuple[str, str]] = []  # UID of the step, Transaction UID
         self.progress: list[str] = []  # what was told, one after the other
         self.refused: list[int] = []
-        self.busy = 0
+        self.busy: list[str] = []
         self.channels: dict[str, queue.SimpleQueue[str]] = {}  # open ones, by AE title
         self.subscribers: dict[str, str] = {}  # AE title by UID of the step
         self._owner: dict[str, str] = {}
@@ -240,8 +240,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _sent(self) -> Dataset | None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.owner.busy:
-            self.owner.busy -= 1
+        if self.command in self.owner.busy:
+            self.owner.busy.remove(self.command)
             self._answer(503, [])
             return None
         assert self.headers["Content-Type"] == "application/dicom+json"

@@ -11,7 +11,7 @@ from hilum.config.kinds import WorklistSettings
 from hilum.errors import ConfigurationError, SourceDelayed, SourceRefused
 from hilum.performing import Performer
 from hilum.performing.table import SEEN_AS
-from hilum.records.models import Step
+from hilum.records.models import WorklistStep
 from hilum.records.states import (
     EventKind,
     RequestAction,
@@ -19,6 +19,8 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.requests import obey
+from hilum.why.known import Known
+from hilum.why.study import of_study
 from hilum.worklists import ProcedureStepState, StepAnswer, open_worklist
 from tests.core.test_chosen import OUT, items, receive, reopen, work
 from tests.core.test_order_of_arrival import Death, Gateway, contents, gateway
@@ -69,7 +71,7 @@ class Hall:
         self.performer.turn()
         obey(self.flow)
 
-    def step(self, uid: str = STEP) -> Step:
+    def step(self, uid: str = STEP) -> WorklistStep:
         found = self.records.steps.get("ris", uid)
         assert found is not None
         return found
@@ -94,6 +96,11 @@ def hall(address: tuple[WorklistManager, str], manager: WorklistManager) -> Iter
         hall = Hall(made, address[1])
         yield hall
         hall.performer.close()
+
+
+def why_not(hall: Hall, study_uid: str) -> list[str]:
+    known = Known.of(hall.flow.site, hall.records, study_uid, hall.made.now)
+    return [one.sentence for one in of_study(known)]
 
 
 def test_a_step_is_performed(hall: Hall, manager: WorklistManager) -> None:
@@ -135,6 +142,8 @@ def test_a_step_stays_scheduled_until_its_images_are_here(
     manager.schedule(STEP, uid)
     hall.turn()
     assert (manager.state(STEP), hall.step().state) == (SCHEDULED, StepState.WAITING)
+    [why] = why_not(hall, uid)
+    assert why.endswith("asks for m; the step is claimed once its images are here and it is ready.")
     assert receive(hall.made, *contents("one")) == uid
     hall.turn()
     assert manager.state(STEP) == IN_PROGRESS
@@ -222,6 +231,7 @@ def test_what_cannot_be_analysed_is_canceled(hall: Hall, manager: WorklistManage
     hall.turn()
     assert manager.state(STEP) == CANCELED
     assert hall.step().reason.startswith("not analysed: ")
+    assert "asks for ct, and was told that there is no result: not ana" in why_not(hall, uid)[0]
 
 
 def test_a_result_that_is_there_is_that_of_the_step(hall: Hall, manager: WorklistManager) -> None:
@@ -244,12 +254,19 @@ def _wish(module: str) -> Any:
 def test_a_worklist_that_is_busy_is_told_later(hall: Hall, manager: WorklistManager) -> None:
     uid = receive(hall.made, *contents("one"))
     manager.schedule(STEP, uid)
-    manager.busy = 1
+    manager.busy = ["PUT"]
     with pytest.raises(SourceDelayed):
         hall.turn()
     assert hall.step().state is StepState.CLAIMING
     hall.turn()
     assert manager.claims == [(STEP, hall.step().transaction_uid)]
+    hall.deliver(uid)
+    manager.busy = ["PUT"]  # it has taken the outputs, and not the state
+    with pytest.raises(SourceDelayed):
+        hall.turn()
+    assert hall.step().state is StepState.COMPLETING
+    hall.turn()
+    assert (manager.state(STEP), manager.busy) == (COMPLETED, [])
 
 
 def test_images_are_fetched_first(hall: Hall, manager: WorklistManager) -> None:
@@ -347,7 +364,7 @@ class Mortal:
         return call
 
 
-CALLS = 13  # of the worklist, from the first look to the end of the step
+CALLS = 8  # of the worklist, from the first look to the end of the step
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -360,7 +377,7 @@ def test_whoever_dies_at_any_call_goes_on(
     worklist = open_worklist(hall.settings)
     hall.performer = hall.restarted(Mortal(worklist, last, after))
     deaths = 0
-    while not deaths or hall.step().state is not StepState.COMPLETED:
+    while manager.state(STEP) != COMPLETED or hall.records.steps.open_of("ris"):
         assert len(hall.said(uid)) < 20  # it goes on
         try:
             hall.turn()

@@ -19,7 +19,7 @@ from hilum.hints import Asked, HintSender, gateway_address
 from hilum.performing.outputs import outputs_of
 from hilum.performing.table import seen
 from hilum.records import Records
-from hilum.records.models import Request, Step, Wish, Workitem
+from hilum.records.models import Request, Wish, Workitem, WorklistStep
 from hilum.records.states import (
     DELIVERED,
     ENDED,
@@ -74,7 +74,7 @@ class Performer:
         self.news = threading.Event()  # there is something to do before the next look
         self._subscribed: set[str] = set()
         self._hints = HintSender(gateway_address(site.data))
-        self._deeds: dict[StepState, Callable[[Step], Step]] = {
+        self._deeds: dict[StepState, Callable[[WorklistStep], WorklistStep]] = {
             StepState.WAITING: self._begin,
             StepState.CLAIMING: self._claim,
             StepState.CLAIMED: self._follow,
@@ -120,7 +120,7 @@ class Performer:
         module = self._settings.modules.get(one.key)
         if module is None or not one.study_uid:
             return
-        new = Step(
+        new = WorklistStep(
             worklist=self._settings.name,
             uid=one.uid,
             study_uid=one.study_uid,
@@ -131,11 +131,11 @@ class Performer:
         )
         self._records.steps.add(new, f"asks for {module}")
 
-    def _note_gone(self, step: Step) -> None:
+    def _note_gone(self, step: WorklistStep) -> None:
         if self._worklist.standing(step.uid) is not ProcedureStepState.SCHEDULED:
             self._lost(step, "the step is no longer to be had")
 
-    def _advance(self, step: Step) -> None:
+    def _advance(self, step: WorklistStep) -> None:
         """Take a step as far as it goes now. What the worklist refuses of it stops no other."""
         try:
             for _ in range(MOST_TURNS):
@@ -147,33 +147,33 @@ class Performer:
         except SourceError as error:
             self._note_problem(step, str(error))
 
-    def _note_problem(self, step: Step, problem: str) -> Step:
+    def _note_problem(self, step: WorklistStep, problem: str) -> WorklistStep:
         if step.problem == problem:
             return step
         log.warning("worklist %s, step %s: %s", step.worklist, step.uid, problem)
         return self._noted(replace(step, problem=problem), problem)
 
-    def _noted(self, step: Step, text: str = "") -> Step:
+    def _noted(self, step: WorklistStep, text: str = "") -> WorklistStep:
         self._records.steps.note(step, text)
         return step
 
-    def _moved(self, step: Step, state: StepState, text: str) -> Step:
+    def _moved(self, step: WorklistStep, state: StepState, text: str) -> WorklistStep:
         log.info("worklist %s, step %s: %s", step.worklist, step.uid, state)
         return self._noted(replace(step, state=state, since=self._clock(), problem=""), text)
 
-    def _lost(self, step: Step, why: str) -> Step:
+    def _lost(self, step: WorklistStep, why: str) -> WorklistStep:
         return self._moved(replace(step, reason=why), StepState.LOST, why)
 
     # One deed for each state, in the order in which they are reached ------------------------------
 
-    def _begin(self, step: Step) -> Step:
+    def _begin(self, step: WorklistStep) -> WorklistStep:
         """Write down the Transaction UID by which it will be ours, once we can do what it asks."""
         if not (self._settings.archive or self._is_here(step)):
             return step
         transaction_uid = f"2.25.{uuid.uuid4().int}"
         return self._moved(replace(step, transaction_uid=transaction_uid), StepState.CLAIMING, "")
 
-    def _claim(self, step: Step) -> Step:
+    def _claim(self, step: WorklistStep) -> WorklistStep:
         """Claim it. After a crash it may be ours: then it takes what only its performer may say."""
         answer = self._worklist.claim(step.uid, step.transaction_uid)
         if answer is StepAnswer.CONFLICT:
@@ -183,7 +183,7 @@ class Performer:
         ours = replace(step, began_at=self._clock())
         return self._moved(ours, StepState.CLAIMED, f"the step is ours: {step.module} analyses")
 
-    def _follow(self, step: Step) -> Step:
+    def _follow(self, step: WorklistStep) -> WorklistStep:
         """See how far our own work is, and tell it."""
         standing = self._worklist.standing(step.uid)
         if standing is not ProcedureStepState.IN_PROGRESS:
@@ -201,7 +201,7 @@ class Performer:
             return self._told(step, now.percent, now.text)
         return self._moved(replace(step, reason=now.text), now.state, "")
 
-    def _heed(self, step: Step, item: Workitem | None) -> Step:
+    def _heed(self, step: WorklistStep, item: Workitem | None) -> WorklistStep:
         """Stop our work because somebody at the worklist wants that, unless it is too late."""
         text = "somebody at the worklist wants the step canceled"
         is_late = item is not None and item.state in DELIVERED
@@ -215,20 +215,22 @@ class Performer:
             return self._moved(replace(heeded, reason=text), StepState.CANCELLING, "")
         return heeded
 
-    def _complete(self, step: Step) -> Step:
+    def _complete(self, step: WorklistStep) -> WorklistStep:
         """Say what came of it."""
         answer = self._worklist.complete(step.uid, step.transaction_uid, self._performed(step))
         done = "the step is completed, and its results are named there"
         return self._ended(step, answer, ProcedureStepState.COMPLETED, done)
 
-    def _cancel(self, step: Step) -> Step:
+    def _cancel(self, step: WorklistStep) -> WorklistStep:
         """Say why nothing came of it."""
         performed = self._performed(step)
         told = (step.uid, step.transaction_uid, performed, step.reason)
         done = f"the step is canceled: {step.reason}"
         return self._ended(step, self._worklist.cancel(*told), ProcedureStepState.CANCELED, done)
 
-    def _ended(self, step: Step, answer: StepAnswer, wanted: ProcedureStepState, text: str) -> Step:
+    def _ended(
+        self, step: WorklistStep, answer: StepAnswer, wanted: ProcedureStepState, text: str
+    ) -> WorklistStep:
         """Note the end of a step. What it refuses may be so since before a crash."""
         standing = wanted if answer is StepAnswer.DONE else self._worklist.standing(step.uid)
         if standing is wanted:
@@ -239,13 +241,13 @@ class Performer:
 
     # What they need -------------------------------------------------------------------------------
 
-    def _subscribe(self, step: Step) -> None:
+    def _subscribe(self, step: WorklistStep) -> None:
         """Have events of a step told; after a start once more, as nobody says what we had."""
         if step.uid not in self._subscribed:
             self._worklist.subscribe(step.uid)
             self._subscribed.add(step.uid)
 
-    def _told(self, step: Step, percent: int, text: str) -> Step:
+    def _told(self, step: WorklistStep, percent: int, text: str) -> WorklistStep:
         """Tell how far it is, if that is news."""
         if step.told == text:
             return step
@@ -253,14 +255,14 @@ class Performer:
             return self._noted(replace(step, told=text, problem=""))
         return self._note_problem(step, NOT_TAKEN)
 
-    def _stopped(self, step: Step, standing: ProcedureStepState | None) -> Step:
+    def _stopped(self, step: WorklistStep, standing: ProcedureStepState | None) -> WorklistStep:
         """Stop what was begun for a step that is not ours any longer."""
         item = self._item(step)
         if item is not None and item.asked and item.state in UNFINISHED and step.analysis:
             self._ask(RequestAction.CANCEL, item.id)
         return self._lost(step, f"the worklist has ended the step: {standing or 'it is gone'}")
 
-    def _prepare(self, step: Step) -> Step:
+    def _prepare(self, step: WorklistStep) -> WorklistStep:
         """Have the images fetched if they are not here, then have them analysed."""
         if not self._is_here(step):
             return self._fetch(step)
@@ -273,7 +275,7 @@ class Performer:
             return step
         return self._moved(replace(step, reason=asked.answer), StepState.CANCELLING, "")
 
-    def _fetch(self, step: Step) -> Step:
+    def _fetch(self, step: WorklistStep) -> WorklistStep:
         if step.fetch is None:
             if not self._settings.archive:
                 return self._without_images(step)
@@ -285,7 +287,7 @@ class Performer:
             return step
         return self._moved(replace(step, reason=asked.answer), StepState.CANCELLING, "")
 
-    def _without_images(self, step: Step) -> Step:
+    def _without_images(self, step: WorklistStep) -> WorklistStep:
         """More of them come, or all of them were removed."""
         if not self._records.studies.removal(step.study_uid):
             return step
@@ -301,13 +303,13 @@ class Performer:
         self._hints.send(Asked())
         return number
 
-    def _is_here(self, step: Step) -> bool:
+    def _is_here(self, step: WorklistStep) -> bool:
         """Whether the images are here, and all rules have decided on them."""
         study = self._records.studies.get(step.study_uid)
         is_settled = study is not None and study.settled_images > 0
         return is_settled and self._records.studies.removal(step.study_uid) is None
 
-    def _item(self, step: Step) -> Workitem | None:
+    def _item(self, step: WorklistStep) -> Workitem | None:
         """The workitem whose result is that of the step: the newest one that replaced it.
 
         A result of the module that is there is taken. What gave none is, only if it was asked for.
@@ -318,7 +320,7 @@ class Performer:
             item = items.get(item.superseded_by)
         return item
 
-    def _found(self, step: Step) -> Workitem | None:
+    def _found(self, step: WorklistStep) -> Workitem | None:
         asked = self._records.requests.one(step.analysis) if step.analysis else None
         found = [
             item
@@ -328,7 +330,7 @@ class Performer:
         ]
         return max(found, key=lambda item: item.created, default=None)
 
-    def _performed(self, step: Step) -> PerformedStep:
+    def _performed(self, step: WorklistStep) -> PerformedStep:
         now = self._clock()
         item = self._item(step)
         outputs = outputs_of(self._site, self._records, item) if item else ()

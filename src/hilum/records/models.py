@@ -314,7 +314,7 @@ class UploadedStudy:
 
 
 @dataclass(frozen=True)
-class Step:
+class WorklistStep:
     """A step of a worklist that asks for a module on a study.
 
     `fetch` and `analysis` are the requests that were made for it. The Transaction UID shows that it

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from hilum.records import events, tables
 from hilum.records.database import Database
-from hilum.records.models import Step
+from hilum.records.models import WorklistStep
 from hilum.records.rows import Rows, insert
 from hilum.records.states import STEPS_OPEN, EventKind
 
@@ -16,23 +16,23 @@ class StepRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._rows = Rows(database, tables.step, Step)
+        self._rows = Rows(database, tables.step, WorklistStep)
 
-    def open_of(self, worklist: str) -> list[Step]:
+    def open_of(self, worklist: str) -> list[WorklistStep]:
         """Those of one worklist that have not ended, in the order in which they last changed."""
         return self._rows.find(
             step.worklist == worklist, step.state.in_(STEPS_OPEN), order_by=step.since
         )
 
-    def of_study(self, study_uid: str) -> list[Step]:
+    def of_study(self, study_uid: str) -> list[WorklistStep]:
         """Those that ask for something on this study."""
         return self._rows.find(step.study_uid == study_uid, order_by=step.since)
 
-    def get(self, worklist: str, uid: str) -> Step | None:
+    def get(self, worklist: str, uid: str) -> WorklistStep | None:
         """The step of a worklist with this UID; None if it was never offered."""
         return self._rows.first(step.worklist == worklist, step.uid == uid)
 
-    def add(self, new: Step, text: str) -> bool:
+    def add(self, new: WorklistStep, text: str) -> bool:
         """Record a step, and say so in the trace of its study; False if it was recorded before."""
 
         def record(connection: sa.Connection) -> bool:
@@ -43,7 +43,7 @@ class StepRecords:
 
         return self._database.transact(record)
 
-    def note(self, now: Step, text: str = "") -> None:
+    def note(self, now: WorklistStep, text: str = "") -> None:
         """Note how a step stands, and `text` in the trace of its study.
 
         Whether it is to be canceled is noted by others, at any time.
@@ -63,12 +63,12 @@ class StepRecords:
         of_it = (step.worklist == worklist, step.uid == uid)
         return self._rows.change(*of_it, step.state.in_(STEPS_OPEN), cancel_asked=True) > 0
 
-    def heed_cancel(self, now: Step) -> None:
+    def heed_cancel(self, now: WorklistStep) -> None:
         """Note that something was done about that."""
         of_it = (step.worklist == now.worklist, step.uid == now.uid)
         self._rows.change(*of_it, cancel_asked=False)
 
 
-def _tell(connection: sa.Connection, now: Step, text: str) -> None:
+def _tell(connection: sa.Connection, now: WorklistStep, text: str) -> None:
     text = f"{now.worklist}: {text}"
     events.write(connection, now.study_uid, EventKind.WORKLIST, text, now.workitem_id)
