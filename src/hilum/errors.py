@@ -21,6 +21,7 @@
     +-- OtherVersionError       our database was made by another version of Hilum
     +-- RecordsUnusable         our database is lost, damaged, read-only or too old; see the cure
     +-- AuditUnavailable        who did what cannot be written down or read; see the cure
+    +-- MessageError            an HL7 message cannot be used as it is
     +-- SourceError             an archive we watch did not give what it was asked for
     |   +-- SourceDelayed       down, slow or busy: it is asked again by itself
     |   +-- SourceRefused       it will not answer; the text says the cure
@@ -129,6 +130,10 @@ class RecordsUnusable(HilumError):  # noqa: N818
 
 class AuditUnavailable(HilumError):  # noqa: N818
     """The audit trail cannot be written or read; the text says why, and what to do."""
+
+
+class MessageError(HilumError):
+    """An HL7 message cannot be used as it is; the text says what is wrong with it."""
 
 
 class SourceError(HilumError):

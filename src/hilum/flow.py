@@ -59,7 +59,7 @@ from hilum.writing import Wanted, Writer, recipients_of, wanted_by
 MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
-FOR_NOBODY: dict[str, Wanted] = {"": (STANDARD_OBJECTS, "binary", "outlines")}
+FOR_NOBODY: dict[str, Wanted] = {"": (STANDARD_OBJECTS, "binary", "outlines", {})}
 AS_ASKED = ", because it was asked for"
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
