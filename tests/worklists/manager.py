@@ -196,7 +196,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200 if found else 204, found)
         elif path[0] == "subscribers":
             self._tell_events(path[1])
-        elif path[1] in self.owner.steps:
+        elif path[0] == "workitems" and path[1] in self.owner.steps:
             self._answer(200, [self.owner.steps[path[1]]])
         else:
             self._answer(404, [])

@@ -1,11 +1,15 @@
 """Steps of a worklist are claimed once, performed, and ended with what is true, crashes or not."""
 
+import json
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from hilum.cli import app
 from hilum.config import parse
 from hilum.config.kinds import WorklistSettings
 from hilum.errors import ConfigurationError, SourceDelayed, SourceRefused
@@ -338,6 +342,21 @@ def test_a_channel_on_another_host_gets_no_login(hall: Hall) -> None:
     client = open_worklist(hall.settings)._client  # type: ignore[attr-defined]
     with pytest.raises(SourceRefused, match="its channel of events is elsewhere, at other"):
         next(client.told("ws://other/subscribers/HILUM", 1.0))
+
+
+def test_the_command_asks_each_worklist(
+    address: tuple[WorklistManager, str], manager: WorklistManager, tmp_path: Path
+) -> None:
+    config = tmp_path / "hilum.toml"
+    one = f'[[worklist]]\nname = "ris"\nkind = "ups-rs"\nurl = "{address[1]}"\n'
+    config.write_text(f'data = "{tmp_path}/data"\n{one}')
+    asked = CliRunner().invoke(app, ["worklists", "--config", str(config)])
+    assert (asked.exit_code, asked.stdout) == (0, "worklist ris (ups-rs)\n  answers UPS-RS\n")
+    config.write_text(config.read_text().replace("/dicom-web", "/nothing"))
+    asked = CliRunner().invoke(app, ["worklists", "--json", "--config", str(config)])
+    [said] = json.loads(asked.stdout)
+    assert (asked.exit_code, said["answers"], said["steps"]) == (1, False, [])
+    assert "ris: HTTP 404: there is no such service at that address: correct url" in said["answer"]
 
 
 # Crashes ------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from enum import Enum, StrEnum
 from typing import Protocol
 
 from hilum.config.kinds import WorklistSettings
+from hilum.errors import SourceError
 from hilum.kinds import WORKLISTS
 
 
@@ -115,6 +116,17 @@ class Worklist(Protocol):
 
     def close(self) -> None:
         """End the connections."""
+
+
+def answer_of(settings: WorklistSettings) -> tuple[bool, str]:
+    """Whether the worklist answers as it should, and what, or why not, in one line."""
+    worklist = open_worklist(settings)
+    try:
+        return True, worklist.describe()
+    except SourceError as error:
+        return False, str(error)
+    finally:
+        worklist.close()
 
 
 def open_worklist(settings: WorklistSettings) -> Worklist:

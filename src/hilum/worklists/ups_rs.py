@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 from pydantic import Field
 
@@ -82,7 +83,10 @@ class UpsRsWorklist:
         items = [] if answer.status in GONE else self._items(answer)
         if not items:
             return None
-        state = standing_in(_data_set(items[0]))
+        try:
+            state = standing_in(_data_set(items[0]))
+        except ODD:
+            state = None
         if state is None:
             raise self._client.refusal(f"gives no state of the step {uid}: its log names the cause")
         return state
@@ -116,7 +120,7 @@ class UpsRsWorklist:
 
     def subscribe(self, uid: str) -> None:
         """Create Subscription (PS3.18 11.10); the answer says where the channel is."""
-        subscriber = f"subscribers/{self._settings.station}"
+        subscriber = f"subscribers/{quote(self._settings.station, safe='')}"
         path = f"workitems/{uid}/{subscriber}"
         answer = self._client.ask(
             "POST", path, expected=NO_EVENTS, params={"deletionlock": "false"}
