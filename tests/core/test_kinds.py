@@ -48,7 +48,7 @@ OURS = {
         "volume",
     ),
     NOTIFIERS: ("email", "webhook"),
-    WORKLISTS: ("ups-rs",),
+    WORKLISTS: ("ups", "ups-rs"),
 }
 FOLDER = {"name": "out", "kind": "folder", "folder": "out"}
 

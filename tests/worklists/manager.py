@@ -140,11 +140,12 @@ class WorklistManager:
             return UNKNOWN
         if self.state(uid) in FINAL:
             return IS_FINAL
-        transaction = change.pop("TransactionUID", None)
+        transaction = str(change.get("TransactionUID", ""))
         if self.state(uid) == SCHEDULED:
             return NOT_YET if transaction else DONE
-        if transaction is None or self._owner[uid] != transaction.value:
+        if self._owner[uid] != transaction:
             return WRONG_TRANSACTION
+        del change.TransactionUID  # nobody else is told it
         assert "ProcedureStepState" not in change  # it is changed in another way
         self.steps[uid].update(change)
         for item in change.get("ProcedureStepProgressInformationSequence", ()):

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,12 @@ from hilum.records.states import (
 from hilum.requests import obey
 from hilum.why.known import Known
 from hilum.why.study import of_study
-from hilum.worklists import ProcedureStepState, StepAnswer, open_worklist
+from hilum.worklists import ProcedureStepState, StepAnswer, answer_of, open_worklist
+from hilum_lab.network.processes import available_port
 from tests.core.test_chosen import OUT, items, receive, reopen, work
 from tests.core.test_order_of_arrival import Death, Gateway, contents, gateway
 from tests.patience import PATIENCE, until
+from tests.worklists.dimse import by_dimse
 from tests.worklists.manager import (
     CANCELED,
     COMPLETED,
@@ -357,6 +360,38 @@ def test_the_command_asks_each_worklist(
     [said] = json.loads(asked.stdout)
     assert (asked.exit_code, said["answers"], said["steps"]) == (1, False, [])
     assert "ris: HTTP 404: there is no such service at that address: correct url" in said["answer"]
+
+
+# By DIMSE -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("last", [0, 2])
+def test_a_step_is_performed_by_dimse(hall: Hall, manager: WorklistManager, last: int) -> None:
+    """Alive, or with a death after it was claimed and before anybody knew."""
+    uid = receive(hall.made, *contents("one"))
+    manager.schedule(STEP, uid)
+    with by_dimse(manager) as port:
+        one = {"name": "ris", "kind": "ups", "port": port, "ae_title": "MANAGER"}
+        site = parse({"worklist": [{**one, "modules": {"BRAIN^99T": "m"}}]})
+        hall.settings = site.worklist[0]
+        hall.performer = hall.restarted(Mortal(open_worklist(hall.settings), last, True))
+        for _ in range(5):
+            with suppress(Death):
+                hall.turn()
+            hall.performer = hall.restarted()
+            hall.deliver(uid)
+    assert (manager.state(STEP), hall.step().state) == (COMPLETED, StepState.COMPLETED)
+    assert manager.claims == [(STEP, hall.step().transaction_uid)]
+    [performed] = manager.steps[STEP].UnifiedProcedureStepPerformedProcedureSequence
+    assert performed.OutputInformationSequence
+
+
+def test_a_manager_that_is_away_is_asked_later() -> None:
+    one = {"name": "ris", "kind": "ups", "port": available_port(), "timeout_seconds": 5}
+    [settings] = parse({"worklist": [one]}).worklist
+    answers, said = answer_of(settings)
+    assert not answers
+    assert said.startswith("ris: ")
 
 
 # Crashes ------------------------------------------------------------------------------------------
