@@ -158,8 +158,8 @@ def test_every_block_of_the_example_is_valid_without_its_comment_signs() -> None
         "MllpDestinationSettings",
         "EmailNotifierSettings",
         "WebhookNotifierSettings",
-        "UpsRsSettings",
         "UpsSettings",
+        "UpsRsSettings",
     ]
 
 
