@@ -19,9 +19,9 @@ from hilum.dicom.uids import derived_uid
 from hilum.findings import Findings, Note, Refusal, Urgency
 from hilum.objects import Analysis
 from hilum.objects.event import JsonResult
-from hilum.objects.event.schema import schema
 from hilum.objects.kinds import Writing
 from hilum.pseudonyms import Pseudonyms
+from hilum.result_event import schema
 
 from . import exams, films
 from .test_oru import numbers_in_report
@@ -91,7 +91,7 @@ def texts_in(value: Any) -> Iterator[str]:
 def test_the_published_schema_is_that_of_today() -> None:
     Draft202012Validator.check_schema(schema())
     assert json.loads(SCHEMA.read_text()) == schema(), (
-        "run `python -m hilum.objects.event.schema > docs/reference/result.schema.json`"
+        "run `python -m hilum.result_event > docs/reference/result.schema.json`"
     )
 
 

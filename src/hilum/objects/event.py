@@ -15,7 +15,10 @@ from hilum.dicom.identity import Identity
 from hilum.dicom.uids import derived_uid
 from hilum.findings import Classification
 from hilum.objects.analysis import Analysis
-from hilum.objects.event.schema import (
+from hilum.objects.kinds import Writing
+from hilum.objects.report import NOT_FOR_DIAGNOSIS, Report
+from hilum.objects.report.numbers import CodedNumber, NumberGroup, number_groups
+from hilum.result_event import (
     VERSION,
     CodedConcept,
     ResultEvent,
@@ -28,9 +31,6 @@ from hilum.objects.event.schema import (
     ToldSeries,
     encoded,
 )
-from hilum.objects.kinds import Writing
-from hilum.objects.report import NOT_FOR_DIAGNOSIS, Report
-from hilum.objects.report.numbers import CodedNumber, NumberGroup, number_groups
 from hilum.results import JSON
 
 Named = Callable[..., str | None]
