@@ -156,6 +156,7 @@ def test_every_block_of_the_example_is_valid_without_its_comment_signs() -> None
         "FhirDestinationSettings",
         "FolderDestinationSettings",
         "MllpDestinationSettings",
+        "WebhookDestinationSettings",
         "EmailNotifierSettings",
         "WebhookNotifierSettings",
         "UpsSettings",

@@ -33,9 +33,9 @@ from hilum.testing import analysis_of, write_series
 from hilum_lab.package import write_package
 
 OURS = {
-    DESTINATIONS: ("dicomweb", "dimse", "fhir", "folder", "mllp"),
+    DESTINATIONS: ("dicomweb", "dimse", "fhir", "folder", "mllp", "webhook"),
     SOURCES: ("dicomweb", "orthanc"),
-    OBJECTS: ("fhir", "oru", "own", "pdf", "pm", "sc", "seg", "sr"),
+    OBJECTS: ("fhir", "json", "oru", "own", "pdf", "pm", "sc", "seg", "sr"),
     HOSTS: ("child", "container", "server"),
     FORMATS: (
         "dicom-ai-router",

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from hilum.config.assessment import AssessmentSettings
 from hilum.config.audit import AuditSettings
 from hilum.config.console import Console
 from hilum.config.fields import (
@@ -272,6 +273,9 @@ class Site(Settings):
     )
     corrections: CorrectionsSettings = Field(
         CorrectionsSettings(), description="What happens with corrected patient data."
+    )
+    assessment: AssessmentSettings = Field(
+        AssessmentSettings(), description="What becomes of results that readers have assessed."
     )
     patient_updates: PatientUpdates = Field(
         PatientUpdates(), description="What the hospital says of changed patient data (HL7 ADT)."
