@@ -220,8 +220,8 @@ class DestinationSettings(End):
     )
     viewer: Literal["any", "ohif"] = Field(
         "any",
-        description="Who shows what lies there: for ohif, automatic segmentations are fractional "
-        "where Rows x Columns is no multiple of 8, because OHIF scrambles binary ones.",
+        description="The viewer that shows results there: for ohif, automatic segmentations are "
+        "fractional where Rows x Columns is no multiple of 8, because OHIF scrambles binary ones.",
     )
     regions: Regions = Field(
         "outlines",
