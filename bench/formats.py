@@ -1,13 +1,14 @@
 """Seconds and memory of one series in each format that a model may have.
 
-    python bench/formats.py [--wheels FOLDER] [--models FOLDER] [--rounds 5] [--slices 32]
+    python bench/formats.py [--wheels FOLDER] [--models FOLDER] [--series FOLDER] [--rounds 5]
 
 A class, an environment, an ONNX network for volumes and, with podman, a mercure module and a MONAI
 MAP are made here, as small as can be; the environment takes numpy from the index, or from
 `--wheels`. What lies in `--models` is measured beside them, such as bundles, nnU-Nets and packages
-that `hilum modules add` has put there. "cold" is the first run with the start of its host, "warm"
-the median of the later ones, in seconds. "memory" is the most that all processes of the host held
-at once, in MiB; what they share is counted once (Pss, proc(5)).
+that `hilum modules add` has put there. `--series` holds the DICOM files that all are given, an MR
+series; without it they get 32 slices of 128 x 128 pixels. "cold" is the first run with the start of
+its host, "warm" the median of the later ones, in seconds. "memory" is the most that all processes
+of the host held at once, in MiB; what they share is counted once (Pss, proc(5)).
 """
 
 import argparse
@@ -104,13 +105,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=Path)
     parser.add_argument("--wheels", type=Path)
+    parser.add_argument("--series", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--slices", type=int, default=32)
-    parser.add_argument("--size", type=int, default=128)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        files = write_series(folder / "exam", options.slices, (options.size, options.size))
+        if options.series:
+            files = sorted(options.series.rglob("*.dcm"))
+        else:
+            files = write_series(folder / "exam", 32, (128, 128))
         cases = [*made(folder, options.wheels), *lying_in(options.models)]
         about = f"{'format':14}{'module':20}{'how it comes in':32}"
         print(f"{about}{'cold':>8}{'warm':>8}{'memory':>8}")
@@ -136,7 +139,7 @@ def made(folder: Path, wheels: Path | None) -> Iterator[Case]:
         image = containers.image(folder / "image")
         for format in ("mercure", "monai-map"):
             (models / format).mkdir()
-            card = CARD.format(format=format, image=image, deed="well")
+            card = CARD.format(format=format, image=image, deed="well").replace("100]", "1000]")
             (models / format / "card.toml").write_text(card.replace('"outside"', f'"{format}"'))
     yield from lying_in(models)
 
@@ -145,7 +148,8 @@ def lying_in(models: Path | None) -> Iterator[Case]:
     """The modules of a folder of models."""
     for card in sorted(models.glob("*/card.toml")) if models else ():
         said = tomllib.loads(card.read_text())
-        yield Case(said["name"], said["module"], models)
+        framework, found, _ = said.get("package", "").partition(": ")  # of a model in one
+        yield Case(said["name"], framework if found else said["module"], models)
 
 
 def measured(case: Case, files: list[Path], out: Path, rounds: int) -> str:
