@@ -21,9 +21,9 @@ from patience import until
 
 
 @contextmanager
-def running(app: FastAPI, **tls: Any) -> Iterator[str]:
+def running(app: FastAPI, port: int = 0, **tls: Any) -> Iterator[str]:
     """`app` answers until this ends; its address."""
-    port = available_port()
+    port = port or available_port()
     config = uvicorn.Config(app, port=port, log_level="error", lifespan="off", **tls)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -133,7 +133,9 @@ def processes() -> list[str]:
     parts += [box(COLUMNS[c], PROCESSES, 104, "process", lines) for c, lines in boxes.items()]
     module = ("module", "warm child,", "may crash alone")
     worker, gateway = COLUMNS["worker"], COLUMNS["gateway"]
+    updates = ("updates", "hears of patients (HL7),", "if that is enabled")
     parts += [
+        box(336, 362, 62, "process", updates, 164),
         box(worker, 362, 62, "module", module, 124),
         arrow([(worker + 62, BELOW), (worker + 62, 362)]),
         text(worker + 70, 350, "4  analyse", "step", "start"),
@@ -147,7 +149,7 @@ def processes() -> list[str]:
 
 BESIDE = (
     "Beside them: quarantine/ (not taken in), versions/ (replaced by a correction), "
-    "removed/ (lists of what a rule has removed)."
+    "removed/ (lists of what a rule has removed), patient-updates/ (HL7 messages)."
 )
 
 

@@ -37,6 +37,7 @@ class Answer:
     `status` is that of C-STORE, or the failure reason of STOW-RS (both PS3.4 B.2.3), None where
     there was none. `text` says what it means and what to do, and holds no patient data. `comment`
     is what the archive itself said; it may hold patient data, so only an owner-only file keeps it.
+    What may be taken later is sent `most_times` at most, 0 for no limit; then it is never.
     """
 
     result: Result
@@ -44,6 +45,7 @@ class Answer:
     status: int | None = None
     text: str = ""
     comment: str = ""
+    most_times: int = 0
 
 
 class Evidence(StrEnum):

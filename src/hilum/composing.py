@@ -11,7 +11,7 @@ from hilum.module import FindingsOf, ModuleFacts
 from hilum.module.composition import in_order
 from hilum.records import Records
 from hilum.records.models import Workitem
-from hilum.records.states import ENDED, UNFINISHED, WorkitemState
+from hilum.records.states import DELIVERED, ENDED, UNFINISHED, WorkitemState
 from hilum.summary import refusal_in
 
 PATIENCE_SECONDS = 3600.0  # after which a run begins without findings that have not come
@@ -115,6 +115,16 @@ class Composition:
         for other in self._records.workitems.of_study(item.study_uid):
             if other.state is WorkitemState.SCHEDULED and item.id in other.used.values():
                 yield other
+
+    def results_with(self, item: Workitem) -> list[Workitem]:
+        """The runs whose results stand, and that were given the findings of `item`."""
+        return [
+            other
+            for other in self._records.workitems.of_study(item.study_uid)
+            if item.id in other.used.values()
+            and other.state in DELIVERED
+            and other.superseded_by is None
+        ]
 
     def used_by(self, item: Workitem) -> dict[str, str]:
         """What is there by now of what `item` is to be given."""

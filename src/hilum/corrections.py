@@ -206,7 +206,7 @@ class Corrections:
         if there is None or item.kind is not WorkitemKind.RUN:
             return LOOK_THERE
         try:
-            identities = self._restate(item.study_uid, there)
+            identities = self.restate(item.study_uid, there)
         except UnreadableError:
             identities = set()
         if not identities:
@@ -217,7 +217,7 @@ class Corrections:
             self._note(item.study_uid, identity, sender, ["PatientID"])
         return f"{how_to_decide(item.study_uid)}; or {LOOK_THERE}"
 
-    def _restate(self, study_uid: str, patient: Dataset) -> set[str]:
+    def restate(self, study_uid: str, patient: Dataset) -> set[str]:
         """Copy the images of a study under another patient; the keys of their identities then."""
         keys = set()
         for file in sorted(self._inbox.study_folder(study_uid).glob("*.dcm")):
@@ -232,6 +232,10 @@ class Corrections:
         return keys
 
     # Following by itself --------------------------------------------------------------------------
+
+    def look_again(self) -> None:
+        """Have `turn` look for what is to be followed; from any thread."""
+        self._is_news = True
 
     def _follow(self) -> bool:
         """Ask the gateway to take what came whole from senders that are to be followed."""

@@ -14,12 +14,14 @@
     |   +-- ModuleCrashed       its process died or was killed
     |   +-- ModuleCancelled     its result was no longer wanted
     |   +-- ServerError         the server that computes it gave no answer that can be used
+    |       +-- ServerAway      it is down or busy: the study waits, and it is asked again by itself
     +-- RecordsUnavailable      our database does not answer
     +-- BackupError             no backup was made
     +-- UploadError             nothing further of an upload is taken; see the cure
     +-- OtherVersionError       our database was made by another version of Hilum
     +-- RecordsUnusable         our database is lost, damaged, read-only or too old; see the cure
     +-- AuditUnavailable        who did what cannot be written down or read; see the cure
+    +-- MessageError            an HL7 message cannot be used as it is
     +-- SourceError             an archive we watch did not give what it was asked for
     |   +-- SourceDelayed       down, slow or busy: it is asked again by itself
     |   +-- SourceRefused       it will not answer; the text says the cure
@@ -102,6 +104,10 @@ class ServerError(ModuleError):
     """A server that computes a module gave no answer, or none that makes sense; see the text."""
 
 
+class ServerAway(ServerError):  # noqa: N818
+    """The server that computes a module is down, slow or busy; it is asked again by itself."""
+
+
 class RecordsUnavailable(HilumError):  # noqa: N818
     """Our own database is locked, full or away."""
 
@@ -124,6 +130,10 @@ class RecordsUnusable(HilumError):  # noqa: N818
 
 class AuditUnavailable(HilumError):  # noqa: N818
     """The audit trail cannot be written or read; the text says why, and what to do."""
+
+
+class MessageError(HilumError):
+    """An HL7 message cannot be used as it is; the text says what is wrong with it."""
 
 
 class SourceError(HilumError):

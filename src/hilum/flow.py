@@ -25,12 +25,13 @@ from hilum.assembly import (
     decide,
     is_same_reason,
 )
+from hilum.away import Away
 from hilum.comparison import Comparison
 from hilum.config.kinds import STANDARD_OBJECTS
 from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections
 from hilum.engine import durable, exchange
-from hilum.errors import ModuleCancelled, ModuleError, where
+from hilum.errors import ModuleCancelled, ModuleError, ServerAway, where
 from hilum.findings import Findings, Refusal, Urgency
 from hilum.hints import HintSender, Ready, Written, gateway_address, wake_workers
 from hilum.hosts import Host, Job, host_of
@@ -58,7 +59,7 @@ from hilum.writing import Wanted, Writer, recipients_of, wanted_by
 MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
-FOR_NOBODY: dict[str, Wanted] = {"": (STANDARD_OBJECTS, "binary", "outlines")}
+FOR_NOBODY: dict[str, Wanted] = {"": (STANDARD_OBJECTS, "binary", "outlines", {})}
 BY_A_PERSON = ", because a person asked for it"
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
@@ -117,6 +118,7 @@ class Flow(durable.Workflows):
         offer = self.corrections.offer_filed
         self.outbox = Outbox(site, records, self.workitems, clock, offer=offer)
         self.hosts: dict[str, Host] = {}
+        self.away = Away(clock)
         self._one_at_a_time = threading.Lock()
         self._hints = HintSender(gateway_address(site.data))
 
@@ -223,10 +225,10 @@ class Flow(durable.Workflows):
     def launch(self, item: Workitem) -> None:
         """Hand a workitem to the workers; doing so again changes nothing while they have it.
 
-        It waits while a person has disabled its module, and for findings of another one. The sweep
-        after that hands it over.
+        It waits while a person has disabled its module, for findings of another one, and for a
+        server that is away. The sweep after that hands it over.
         """
-        if self.waits(item):
+        if self.waits(item) or self.away.holds(item):
             return
         launch = item.launch
         # Where the workflow is over and the workitem is not, the engine gave up.
@@ -275,7 +277,7 @@ class Flow(durable.Workflows):
             try:
                 if self.begin(workitem_id):
                     self.infer(workitem_id)
-                    if self.is_wanted(workitem_id):
+                    if self.is_wanted(workitem_id) and not self.is_put_back(workitem_id):
                         self.write(workitem_id)
             except durable.EngineError:
                 raise
@@ -389,6 +391,10 @@ class Flow(durable.Workflows):
             with_room(self.site.data, lambda: host.run(job, lambda: self.is_wanted(workitem_id)))
         except ModuleCancelled:
             return
+        except ServerAway as error:
+            log.warning("workitem %s: %s; it waits", workitem_id, error)
+            self.records.workitems.put_back(workitem_id, str(error))
+            return
         except ModuleError as error:
             log.error("workitem %s: module %s failed: %s", workitem_id, item.module, error)
             self.refuse(item, str(error))
@@ -397,6 +403,10 @@ class Flow(durable.Workflows):
         findings = exchange.summary(self.comparison.of(item))
         text = f"{counted(len(findings), 'finding')} in {seconds:.2f} s"
         self.records.workitems.note_findings(item, findings, text)
+
+    def is_put_back(self, workitem_id: str) -> bool:
+        """Whether it waits again: the server that computes its module was away."""
+        return self.records.workitems.one(workitem_id).state is WorkitemState.SCHEDULED
 
     def ends_workers(self, item: Workitem) -> bool:
         """Whether a workitem ended its worker too often; then a refusal is all that is written."""

@@ -117,6 +117,11 @@ class Committed:
 
 
 @dataclass(frozen=True)
+class Updated:
+    """The hospital has said something of a patient."""
+
+
+@dataclass(frozen=True)
 class Asked:
     """Somebody wants the receiver of this hint to look now: a person has left a request in the
     records, or an archive has something new.
@@ -139,7 +144,8 @@ class Died:
 
 
 Arriving = Stored | Duplicate | Quarantined | Released | Aborted | Counted  # what a sender does
-Hint = Arriving | Rejected | Written | Ready | Committed | Asked | Resumed | Started | Died
+Told = Written | Ready | Committed | Updated | Asked | Resumed | Started | Died
+Hint = Arriving | Rejected | Told
 
 _READERS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in get_args(Hint)

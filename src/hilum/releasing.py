@@ -132,7 +132,7 @@ def wanted_again(flow: Flow, delivery: Delivery, settings: DestinationSettings) 
     ours = results.of_workitem(delivery.workitem_id)
     rejected = (arrived(flow, delivery) & {result.identity for result in ours}) - now
     wanted = {r.identity for r in ours if r.variant == settings.variant}
-    if not rejected & wanted:
+    if settings.in_order or not rejected & wanted:
         return ""
     kinds = ", ".join(sorted({r.kind for r in ours if r.identity in rejected & wanted}))
     return (
@@ -149,7 +149,9 @@ def _rewrite(
     wanted = flow.records.results.of_variant(item.id, settings.variant)
     gone = arrived(flow, delivery) - {result.identity for result in wanted}
     before = flow.records.results.of_variant(item.id, delivery.variant)
-    dropped = [result for result in before if result.identity in gone]
+    # where a later object takes the place of an earlier one, nothing is left to be taken back
+    again = {result.kind for result in wanted} if settings.in_order else set()
+    dropped = [r for r in before if r.identity in gone and r.kind not in again]
     said = f"{settings.name} receives {_kinds(wanted)}, as its settings want it now"
     if not dropped:
         return Rewritten(delivery, settings.variant, said)

@@ -1,7 +1,7 @@
 """How a result is taken back: a rejection note goes wherever it went."""
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pydicom.sr.coding import Code
 
 from hilum.answers import Acceptance
+from hilum.config.fields import JSONValues
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
@@ -94,7 +95,12 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
         flow.records.workitems.withdraw_here(item, "taken back before any of it was sent")
         return _told(flow, item)
     note = _note_of(item, withdrawal_uid(item.id), said)
-    noted = _write_notes(flow, item, note, said, {one for some in there for one in some})
+    wishes = {
+        some[0].variant: _wishes(flow, delivery.destination)
+        for delivery, some in zip(deliveries, there, strict=True)
+        if some
+    }
+    noted = _write_notes(flow, item, note, said, {one for some in there for one in some}, wishes)
     owed = [
         flow.outbox.owed(note.id, delivery.destination, some[0].variant, images=False)
         for delivery, some in zip(deliveries, there, strict=True)
@@ -126,6 +132,11 @@ def _arrived_at(flow: Flow, delivery: Delivery) -> list[WrittenResult]:
 def _takes_places(flow: Flow, destination: str) -> bool:
     """Whether later results take the place of earlier ones at a destination."""
     return any(one.in_order for one in flow.site.destination if one.name == destination)
+
+
+def _wishes(flow: Flow, destination: str) -> JSONValues:
+    """The settings that the objects of a destination are written by; none if it has no settings."""
+    return next((one.wishes for one in flow.site.destination if one.name == destination), {})
 
 
 def is_replaced_at(flow: Flow, delivery: Delivery) -> bool:
@@ -190,7 +201,8 @@ def take_back_some(
     """
     of_which = sorted(result.identity for result in results)
     note = _note_of(item, derived_uid(item.id, "withdrawal", destination, *of_which), said)
-    _write_notes(flow, item, note, said, [replace(r, variant=destination) for r in results])
+    some = [replace(r, variant=destination) for r in results]
+    _write_notes(flow, item, note, said, some, {destination: _wishes(flow, destination)})
     owed = flow.outbox.owed(note.id, destination, destination, images=False)
     answered = {result.kind for result in flow.records.results.of_workitem(note.id)}
     left = {r.kind for r in results if r.media_type != DICOM} - answered
@@ -208,6 +220,7 @@ def _note_of(item: Workitem, note_id: str, said: RejectionNote) -> Workitem:
         reason="a note that takes a result back",
         created=said.at,
         inputs={},
+        used={},
         verdicts=(),
         failure=None,
         predecessor=None,
@@ -223,8 +236,10 @@ def _told(flow: Flow, item: Workitem) -> RequestAnswer:
     there = {
         d.destination: _arrived_at(flow, d) for d in flow.records.deliveries.of_workitem(item.id)
     }
+    used = _used_by_others(flow, item)
     if not any(there.values()):
-        return RequestAnswer(True, "withdrawn; none of it was sent, so no archive needs a note")
+        text = "withdrawn; none of it was sent, so no archive needs a note"
+        return RequestAnswer(True, "; ".join(filter(None, (text, used))), used)
     told = sorted(notes)
     text = f"withdrawn; a note goes to {', '.join(told) or 'nobody'}"
     lefts = []
@@ -234,8 +249,18 @@ def _told(flow: Flow, item: Workitem) -> RequestAnswer:
         left = {r.kind for r in there[destination] if r.media_type != DICOM} - answered
         lefts.append(_left(left, destination))
     text += waiting_for(flow.records, told)
-    rest = "; ".join(filter(None, lefts))
+    rest = "; ".join(filter(None, (*lefts, used)))
     return RequestAnswer(True, f"{text}; {rest}" if rest else text, rest)
+
+
+def _used_by_others(flow: Flow, item: Workitem) -> str:
+    """What a person has to do about results of modules that were given this one's findings."""
+    users = flow.composition.results_with(item)
+    if not users:
+        return ""
+    named = ", ".join(f"{user.module} ({user.id[-8:]})" for user in users)
+    cure = "withdraw that, too, or run the study again"
+    return f"its findings went into the result of {named}: {cure}"
 
 
 def _left(kinds: Collection[str], destination: str) -> str:
@@ -252,13 +277,14 @@ def _notes(
     results: Sequence[WrittenResult],
     said: RejectionNote,
     lost: dict[str, str],
+    wishes: JSONValues,
 ) -> list[Document]:
     """What takes the `results` of one variant back; why a kind cannot be is put into `lost`."""
     variant = results[0].variant
     files = (flow.site.data / r.path for r in results if r.media_type == DICOM)
     instances = [Instance.read(file) for file in files]
     others = {r.identity: r.kind for r in results if r.media_type != DICOM}
-    documents = write_other_withdrawals(analysis, others, lost, said.reason, variant)
+    documents = write_other_withdrawals(analysis, others, lost, said.reason, variant, wishes)
     if not instances:
         return documents
     dataset = write_withdrawal(analysis, instances, said.reason, variant, said.title)
@@ -272,8 +298,9 @@ def _write_notes(
     note: Workitem,
     said: RejectionNote,
     some: Collection[WrittenResult],
+    wishes: Mapping[str, JSONValues],
 ) -> set[str]:
-    """One note for each variant among `some` objects of the result.
+    """One note for each variant among `some` objects of the result; `wishes` are by variant.
 
     Gives the variants of which there is a note: not every kind of object can be taken back.
     """
@@ -290,7 +317,7 @@ def _write_notes(
     told = set()
     lost: dict[str, str] = {}
     for variant, results in written.items():
-        for document in _notes(flow, analysis, results, said, lost):
+        for document in _notes(flow, analysis, results, said, lost, wishes[variant]):
             flow.workitems.keep(note.id, document, variant)
             told.add(variant)
     for kind, place in lost.items():

@@ -1,7 +1,7 @@
 """Workitems as flow.py handles them: made from a decision, read back with images and findings."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -292,7 +292,7 @@ class Workitems:
             predecessor=tuple(
                 (r.sop_class_uid, r.identity) for r in before if r.media_type == DICOM
             ),
-            replaced=self.contents_of(r for r in before if r.media_type != DICOM),
+            replaced=self.contents_of(self._files_replaced_by(item)),
         )
 
     def contents_of(self, results: Iterable[WrittenResult]) -> tuple[WrittenFile, ...]:
@@ -353,17 +353,32 @@ class Workitems:
         )
 
     def _results_replaced_by(self, item: Workitem) -> list[WrittenResult]:
-        """The results of the nearest predecessor that has any; a cancelled one has none.
+        """The results of the nearest predecessor that has any; a cancelled one has none."""
+        found = map(self._records.results.of_workitem, self._predecessors(item))
+        return next(filter(None, found), [])
 
-        None of one that was taken back: the note in the archive says what became of it.
+    def _files_replaced_by(self, item: Workitem) -> list[WrittenResult]:
+        """Of each kind other than DICOM those of the nearest predecessor that has any.
+
+        The nearest one may have had other destinations, and so other kinds.
+        """
+        files: dict[str, list[WrittenResult]] = {}
+        for before in self._predecessors(item):
+            results = self._records.results.of_workitem(before)
+            for kind in {one.kind for one in results if one.media_type != DICOM}:
+                files.setdefault(kind, [one for one in results if one.kind == kind])
+        return [one for kind in sorted(files) for one in files[kind]]
+
+    def _predecessors(self, item: Workitem) -> Iterator[str]:
+        """The ids of those that it replaces, the nearest first.
+
+        None that was taken back, nor any before it: a note says what became of them.
         """
         while item.predecessor:
             item = self._records.workitems.one(item.predecessor)
             if item.state is WorkitemState.WITHDRAWN:
-                return []
-            if results := self._records.results.of_workitem(item.id):
-                return results
-        return []
+                return
+            yield item.id
 
 
 def _witnesses(images: Iterable[Instance], selection: Selection) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from hilum.config.fields import JSONValues
 from hilum.config.kinds import DestinationSettings, Encoding, Regions
 from hilum.config.site import Site
 from hilum.dicom.uids import LABEL_MAP
@@ -21,7 +22,8 @@ from hilum.records.states import EventKind
 from hilum.summary import Summary
 from hilum.workitems import Workitems
 
-Wanted = tuple[tuple[str, ...], Encoding, Regions]  # the kinds of objects, and how they are written
+# the kinds of objects, and how they are written
+Wanted = tuple[tuple[str, ...], Encoding, Regions, JSONValues]
 
 OVERLAP = (
     "structures overlap, which a label map cannot hold: the segmentation is binary, although"
@@ -33,7 +35,7 @@ log = logging.getLogger(__name__)
 
 def wanted_by(settings: DestinationSettings) -> Wanted:
     """What a destination receives."""
-    return settings.objects, settings.encoding, settings.regions
+    return settings.objects, settings.encoding, settings.regions, settings.wishes
 
 
 def recipients_of(
@@ -110,7 +112,7 @@ class Writer:
         self, analysis: Analysis, wanted: Wanted, documents: Sequence[Document]
     ) -> None:
         """Say that a segmentation is no label map though a destination wants one."""
-        _kinds, encoding, _regions = wanted
+        _kinds, encoding, *_ = wanted
         made = {document.sop_class_uid for document in documents if document.kind == "seg"}
         if encoding == "labelmap" and made - {LABEL_MAP}:
             self._records.events.add(

@@ -14,6 +14,7 @@ from hilum.audit import AuditedAct, AuditOutcome, AuditStore, ObjectType, audit_
 from hilum.config import parse
 from hilum.config.site import Site
 from hilum.errors import HilumError
+from hilum.inbox.updates import keep
 from hilum.people.entrance import require_console
 from hilum.people.roles import UserRole
 from hilum.records import Records, views
@@ -206,3 +207,17 @@ def test_no_link_is_given_where_no_console_listens(site: Site, tmp_path: Path) -
         require_console(here)
     with closing(socket.create_server(("127.0.0.1", port))):
         require_console(here)
+
+
+def test_who_is_heard_of_patients_is_shown(tmp_path: Path) -> None:
+    updates = {"enabled": True, "port": 2576, "allowed_hosts": ["10.1.2.0/24"]}
+    (tmp_path / "data").mkdir(mode=0o700)
+    site = parse({"data": str(tmp_path / "data"), "patient_updates": updates})
+    keep(site.data, b"a message that nobody has seen to yet")
+    with (
+        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
+        serving(site, records) as url,
+    ):
+        said = text_of(House(site, records, url).get("/network"))
+    assert "HL7 on 127.0.0.1:2576" in said and "Hears messages of 10.1.2.0/24" in said
+    assert "1 message waits to be looked at" in said

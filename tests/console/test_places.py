@@ -80,6 +80,8 @@ def test_every_kind_has_a_form_made_from_its_settings(client: httpx.Client) -> N
                     words = (field.description or "").partition("`")[0].partition("'")[0]
                     assert words.strip() in text_of(page), (kind, name)
     assert 'name="tls.ca_file"' in client.get("/network/add/destinations/dimse").text
+    record = text_of(client.get("/network/add/destinations/fhir").text)
+    assert "One a line, such as HOSPITAL = urn:oid:2.999.1" in record
     assert client.get("/network/add/destinations/none").status_code == 404
 
 

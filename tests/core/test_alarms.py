@@ -252,6 +252,11 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
         lambda scene: waits(scene, 61),
         lambda scene: scene.put(tables.executor, an_executor("worker", NOW)),
     ),
+    "server m": (
+        Severity.ERROR,
+        lambda scene: put(scene.records, a_workitem(failure="the server of m is down")),
+        lambda scene: scene.records.workitems.set_state("1.2.3", WorkitemState.RUNNING),
+    ),
     "process worker-0": (
         Severity.ERROR,
         lambda scene: dies(scene, 5, 60),
@@ -304,7 +309,7 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
     """Those of disk, modules, certificates and audit trail have tests of their own."""
     names = {kind.__module__.rpartition(".")[2] for kind in registry.every_kind()}
     tested = {"folder", "identity", "senders", "parked", "destinations", "sources", "engine"}
-    tested |= {"processes", "late", "notifiers", "paused", "settings"}
+    tested |= {"processes", "late", "notifiers", "paused", "servers", "settings"}
     assert names == tested | {"disk", "modules", "certificates", "audit"}
 
 

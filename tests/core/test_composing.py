@@ -12,6 +12,7 @@ from factory import OURS, mr_slices, write
 from hilum.arrivals import Arrivals
 from hilum.checking import check_rules
 from hilum.composing import PATIENCE_SECONDS
+from hilum.config import parse
 from hilum.config.site import Rule, Site
 from hilum.dicom import codes
 from hilum.engine import exchange
@@ -26,6 +27,7 @@ from hilum.records.states import RequestAction, WorkitemState
 from hilum.requests import obey
 from hilum.service.gateway import follow
 from hilum.testing import check_module
+from hilum.withdrawing import RejectionNote, take_back
 from plugin import install_plugin
 from tests.core.test_order_of_arrival import Gateway, Module, contents, gateway
 
@@ -175,6 +177,27 @@ def test_one_that_cannot_do_without_is_not_run(hall: Gateway) -> None:
     number = hall.records.requests.add(RequestAction.ANALYSE, study_uid=item.study_uid, wish=wish)
     obey(hall.flow)
     assert hall.records.requests.one(number).answer == f"not analysed: {item.reason}"
+
+
+def test_who_takes_a_result_back_is_told_what_its_findings_went_into(hall: Gateway) -> None:
+    out = {"name": "out", "kind": "folder", "folder": "/nowhere/out"}
+    to_out = [rule.model_copy(update={"send_to": ("out",)}) for rule in (WHOLE, SHARE)]
+    there = parse({"destination": [out]}).destination
+    begin(hall, Share, rule=tuple(to_out), destination=there)
+    for image in contents("one"):
+        hall.receive(image, "a")
+    hall.wait(150)
+    of = {item.module: item for rule in to_out for item in hall.items("one", rule)}
+    find(hall, of["m"], VOLUME)
+    find(hall, of["share"], VOLUME)
+    note = RejectionNote(hall.now, "wrong patient")
+    answer = take_back(hall.flow, hall.records.workitems.one(of["m"].id), note)
+    named = f"share ({of['share'].id[-8:]})"
+    assert answer.rest.startswith(f"its findings went into the result of {named}: withdraw that")
+    also = take_back(hall.flow, hall.records.workitems.one(of["share"].id), note)
+    assert (also.done, also.rest) == (True, "")
+    again = take_back(hall.flow, hall.records.workitems.one(of["m"].id), note)
+    assert again.rest == "", "the cure was applied"
 
 
 def test_settings_without_the_other_module_are_refused(

@@ -153,6 +153,7 @@ def test_every_block_of_the_example_is_valid_without_its_comment_signs() -> None
         "DicomwebDestinationSettings",
         "FhirDestinationSettings",
         "FolderDestinationSettings",
+        "MllpDestinationSettings",
         "EmailNotifierSettings",
         "WebhookNotifierSettings",
     ]

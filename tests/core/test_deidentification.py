@@ -35,7 +35,7 @@ from hilum_lab.odd_input import jpeg
 from hilum_lab.odd_input.classic import Maker
 from hilum_lab.odd_input.enhanced import enhanced, shots
 
-pytestmark = pytest.mark.filterwarnings("ignore:Invalid value for VR")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # pydicom, of hostile values
 
 KEY = "5f" * 16
 NUMBER = 86753

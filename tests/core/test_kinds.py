@@ -32,9 +32,9 @@ from hilum.testing import analysis_of, write_series
 from hilum_lab.package import write_package
 
 OURS = {
-    DESTINATIONS: ("dicomweb", "dimse", "fhir", "folder"),
+    DESTINATIONS: ("dicomweb", "dimse", "fhir", "folder", "mllp"),
     SOURCES: ("dicomweb", "orthanc"),
-    OBJECTS: ("fhir", "own", "pdf", "pm", "sc", "seg", "sr"),
+    OBJECTS: ("fhir", "oru", "own", "pdf", "pm", "sc", "seg", "sr"),
     HOSTS: ("child", "container", "server"),
     FORMATS: (
         "dicom-ai-router",

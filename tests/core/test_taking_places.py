@@ -4,6 +4,8 @@ The flow, the records and the outbox are real, and so is the server; the clock i
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -29,7 +31,7 @@ class Record:
     def __init__(self, hall: Gateway, server: FhirServer) -> None:
         self.hall, self.server = hall, server
         self.images = iter(contents("one"))
-        [self.settings] = hall.flow.site.destination
+        self.settings = hall.flow.site.destination[0]
 
     def result(self, *values: float, images: int = 2) -> Workitem:
         """More images come, and a run on them finds these numbers; nothing is sent yet."""
@@ -44,7 +46,11 @@ class Record:
             Measurement(what, value, codes.MILLIMETRE)
             for what, value in zip(whats, values, strict=False)
         ]
-        exchange.save(Findings(tuple(found)), self.hall.flow.workitems.result_folder(item.id))
+        folder = self.hall.flow.workitems.result_folder(item.id)
+        exchange.save(Findings(tuple(found)), folder)
+        self.hall.records.workitems.note_findings(
+            item, exchange.summary(Findings(tuple(found))), ""
+        )
         self.hall.flow.write(item.id)
         return self.again(item)
 
@@ -56,7 +62,7 @@ class Record:
         end = self.hall.now + hours * 3600
         while self.hall.now < end:
             pause = self.hall.flow.outbox.deliver_next(self.settings)
-            if pause and not self.hall.records.deliveries.owed():
+            if pause and self.hall.records.deliveries.next_due(self.settings.name) is None:
                 return
             self.hall.now += pause
 
@@ -81,11 +87,21 @@ class Record:
 
 @pytest.fixture
 def record() -> Iterator[Record]:
+    with in_record(("record",)) as made:
+        yield made
+
+
+@contextmanager
+def in_record(send_to: tuple[str, ...], **settings: Any) -> Iterator[Record]:
+    """A rule that sends there, and what else the site has."""
     with fhir_server() as server:
         place = {"url": server.url, "patient_system": SYSTEM}
-        destination = {"name": "record", "kind": "fhir", **place}
-        rule = MARKED.model_copy(update={"send_to": ("record",)})
-        with gateway(rule=(rule,), destination=[destination]) as hall:
+        ends = [
+            {"name": "record", "kind": "fhir", **place},
+            {"name": "out", "kind": "folder", "folder": "/nowhere", "objects": ["sr"]},
+        ]
+        rule = MARKED.model_copy(update={"send_to": send_to})
+        with gateway(rule=(rule,), destination=ends, **settings) as hall:
             hall.flow.outbox._read_back_pauses = (0.0,)
             hall.flow.outbox._clock = hall.clock
             server.add_patient("marker-id")
@@ -217,6 +233,20 @@ def test_down_for_the_whole_run_and_back(record: Record) -> None:
     assert record.numbers() == {5.5: "preliminary", 4.5: "entered-in-error"}
     assert record.report() == ["preliminary"] * 3, "each came once, in its order"
     assert set(record.server.bodies.values()) == {1}
+
+
+def test_a_result_that_went_elsewhere_does_not_break_the_line() -> None:
+    high = {"when": {"measurement": "Volume", "above": 2}, "send_to": ["record"]}
+    with in_record(("out",), route=[high]) as record:
+        record.result(3.5, 4.5)
+        record.deliver()
+        second = record.result(1.5)
+        deliveries = record.hall.records.deliveries.of_workitem(second.id)
+        assert [one.destination for one in deliveries] == ["out"]
+        record.result(5.5)
+        record.deliver()
+        assert record.numbers() == {5.5: "preliminary", 4.5: "entered-in-error"}
+        assert record.report() == ["preliminary"] * 2
 
 
 def test_an_answer_that_was_lost_repeats_nothing(record: Record) -> None:

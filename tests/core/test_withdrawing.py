@@ -3,17 +3,20 @@
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import dcmread
 
+from factory import a_delivery, put
 from hilum.answers import Acceptance
 from hilum.deciding import _end
 from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.kinds import OBJECTS
+from hilum.records import tables
 from hilum.records.models import DeliveryReceipt, Workitem
 from hilum.records.states import DeliveryState, WorkitemState
 from hilum.withdrawing import RejectionNote, take_back
@@ -28,7 +31,7 @@ class Numbers:
     def write(self, writing):
         return [writing.regions.encode()]
 
-    def write_withdrawal(self, analysis, identities, reason):
+    def write_withdrawal(self, writing, identities, reason):
         return " ".join(identities).encode()
 """
 
@@ -56,9 +59,14 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 @contextmanager
 def written(**destinations: Mapping[str, Any]) -> Iterator[tuple[Gateway, Workitem]]:
-    """A gateway in which a result was written for `destinations`: folders with these settings."""
+    """A gateway in which a result was written for `destinations` with these settings.
+
+    They are folders, unless the settings say otherwise.
+    """
     ends = [
-        {"name": name, "kind": "folder", "folder": f"/nowhere/{name}", **settings}
+        {"name": name, **settings}
+        if "kind" in settings
+        else {"name": name, "kind": "folder", "folder": f"/nowhere/{name}", **settings}
         for name, settings in destinations.items()
     ]
     rule = HELD.model_copy(update={"send_to": tuple(destinations)})
@@ -221,3 +229,44 @@ def test_what_is_withdrawn_without_a_note_is_no_longer_sent_or_listed_as_refused
         assert hall.records.workitems.one(item.id).state is WorkitemState.WITHDRAWN
         assert {d.state for d in deliveries.of_workitem(item.id)} == {DeliveryState.CANCELLED}
         assert deliveries.parked() == []
+
+
+def supersede(hall: Gateway, item: Workitem, destination: str) -> None:
+    """A newer result of the same study takes the place of `item`, and is owed to a destination."""
+    newer = replace(item, id="newer", predecessor=item.id)
+    put(hall.records, newer)
+    put(hall.records, a_delivery("newer", destination, state=DeliveryState.WAITING))
+    change = tables.workitem.update().where(tables.workitem.c.id == item.id)
+    hall.records.database.transact(lambda c: c.execute(change.values(superseded_by="newer")))
+
+
+@pytest.mark.parametrize("newer_goes_to", ["out", "elsewhere"])
+def test_a_replaced_message_is_taken_back_only_where_nothing_replaces_it(
+    newer_goes_to: str,
+) -> None:
+    with written(out={"kind": "mllp"}) as (hall, item):
+        send(hall, item, "out")
+        supersede(hall, item, newer_goes_to)
+        answer = take_back(hall.flow, hall.records.workitems.one(item.id), SAID)
+        assert answer.done
+        assert answer.text.endswith("a note goes to out") == (newer_goes_to == "elsewhere")
+
+
+def test_each_receiver_gets_its_messages_and_withdrawals_as_it_wants_them() -> None:
+    german = {"kind": "mllp", "language": "de", "withdrawn": "D"}
+    french = {"kind": "mllp", "language": "fr"}
+    with written(german=german, french=french) as (hall, item):
+        results = {name: files_for(hall, item.id, "oru") for name in ("german", "french")}
+        assert "nicht ärztlich" in results["german"]["german"][1].decode()
+        assert "aucun médecin" in results["french"]["french"][1].decode()
+        for destination in ("german", "french"):
+            send(hall, item, destination)
+        take_back(hall.flow, item, SAID)
+        [note] = [i for i in hall.records.workitems.of_study(item.study_uid) if i.id != item.id]
+        taken_back = {
+            name: content for name, (_, content) in files_for(hall, note.id, "oru").items()
+        }
+        assert "zurückgezogen" in taken_back["german"].decode()
+        assert b"||||||D|||" in taken_back["german"] and b"||||||W|||" not in taken_back["german"]
+        assert "a été retiré" in taken_back["french"].decode()
+        assert b"||||||W|||" in taken_back["french"]

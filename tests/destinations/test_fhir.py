@@ -71,7 +71,7 @@ class Author:
         analysis = self.analysis(run, *results, **values)
         identities = [result.identity for result in results]
         return self._kept(
-            run, FhirResult().write_withdrawal(analysis, identities, "Another structure.")
+            run, FhirResult().write_withdrawal(Writing(analysis), identities, "Another structure.")
         )
 
     def _kept(self, run: str, content: bytes) -> Result:

@@ -244,6 +244,13 @@ def test_axes_lead_where_they_should(axes: str) -> None:
     assert np.array_equal(laid.back(laid.array), volume.array)
 
 
+class Channels(ModelModule):
+    """A framework that gives a mask for each channel: bright, and dark."""
+
+    def labels(self, volume: Volume) -> np.ndarray:
+        return np.stack([volume.array > 500, volume.array <= 500])
+
+
 class Brighter(ModelModule):
     """A framework in miniature: what is brighter than its option has the number 1."""
 
@@ -268,6 +275,13 @@ def test_a_module_of_a_model_keeps_the_contract(tmp_path: Path) -> None:
     assert [segment.label for segment in found.segments] == ["Spleen"]
     assert [m.value for m in found.measurements] == [pytest.approx(6 * 24 * 10 / 1000)]
     assert found.items[-1].text == "A test.", "what it is for"
+
+
+def test_structures_with_a_channel_each_are_segments(tmp_path: Path) -> None:
+    module: Any = Channels.with_model(written(tmp_path, {}, (0, 1)))
+    files = write_series(tmp_path / "exam", 6)
+    (either,) = check_module(module, files).segments
+    assert either.voxels == 6 * 24 * 20
 
 
 @pytest.mark.parametrize(

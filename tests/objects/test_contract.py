@@ -72,7 +72,7 @@ class NoDataset(Plain):
 
 
 class Forgetful(Plain):
-    def write_withdrawal(self, analysis: object, identities: object, reason: str) -> bytes:
+    def write_withdrawal(self, writing: object, identities: object, reason: str) -> bytes:
         return reason.encode()
 
 

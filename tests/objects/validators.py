@@ -92,7 +92,7 @@ def dcmpschk(path: Path) -> list[str]:
 def dicom_sr_validator(path: Path) -> list[str]:
     if not PIXELMED.exists():
         pytest.skip(f"{PIXELMED} is not installed")
-    # Saxon, where it is installed, applies its rules in less than half the time that Java's own XSLT
+    # Saxon, where it is there, applies its rules in less than half the time that Java's own XSLT
     # takes. A program that lives for seconds takes half the time with the quick compiler and the
     # simple collector.
     brief = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")

@@ -22,6 +22,20 @@ assert len(BRIGHT.splitlines()) <= 30
 COUNT = len(LEAN["objects"])
 
 
+SHARE = """
+    from hilum import FindingsOf, Input, Measurement, Urgency, codes
+
+    class Module:
+        name, version = "bright-share", "1"
+        needs = {"head": Input("MR"), "bright": FindingsOf("bright-volume")}
+
+        def run(self, head, bright):
+            [part], [volume] = bright.segments, bright.measurements
+            yield Measurement(codes.VOLUME, volume.value / part.volume_ml, codes.NO_UNITS)
+            yield Urgency("it is a test")
+"""
+
+
 def site_for(tmp_path: Path, module: str, **more: object) -> dict:
     return {
         "destination": [{"name": "out", "kind": "folder", "folder": tmp_path / "out", **more}],
@@ -56,6 +70,30 @@ def test_each_destination_receives_the_regions_it_wants(
     assert "Referenced Segment'" not in drawn
     assert "Image Region" not in referred
     assert "Referenced Segment'" in referred
+
+
+def test_a_module_is_given_what_another_has_found_and_an_urgent_result_is_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    install_plugin(tmp_path / "share", monkeypatch, SHARE, "bright-share")
+    files = write(mr_slices(count=4, shape=(12, 12)), tmp_path / "exam")
+    settings = site_for(tmp_path, "bright-share", objects=["sr"])
+    settings["rule"].append({"module": "bright-volume"})
+    with running(tmp_path, **settings) as hilum:
+        hilum.send(files)
+        view = hilum.settled(Instance.read(files[0]).study_uid)
+        of = {item.module: item for item in view.workitems}
+        assert [of[name].state for name in sorted(of)] == ["completed", "completed"]
+        assert [delivery.urgent for delivery in of["bright-share"].deliveries] == [True]
+        assert hilum.records.workitems.one(of["bright-share"].id).used == {
+            "bright": of["bright-volume"].id
+        }
+    [measured] = [f for f in of["bright-share"].findings if f.kind == "measurement"]
+    assert measured.value == pytest.approx(1)
+    [report] = delivered(tmp_path)
+    told = {element.value for element in report.iterall() if element.keyword == "TextValue"}
+    assert "bright = the findings of bright-volume 0.1" in told
 
 
 def test_thirty_lines_are_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,8 +31,8 @@ class NumbersAsJson:
         }
         return [json.dumps(content).encode()]
 
-    def write_withdrawal(self, analysis: Analysis, identities: Sequence[str], reason: str) -> bytes:
-        content = {**_about(analysis), "withdrawn": list(identities), "reason": reason}
+    def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
+        content = {**_about(writing.analysis), "withdrawn": list(identities), "reason": reason}
         return json.dumps(content).encode()
 
 

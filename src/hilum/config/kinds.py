@@ -4,7 +4,9 @@ A kind adds its own settings in its own file, see `hilum.kinds`. Parts that seve
 such as the address of a web service, stand here, too.
 """
 
+import json
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -17,7 +19,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from hilum.config.fields import AETitle, FileIfAny, Name, Port, Settings, WebAddress
+from hilum.config.fields import (
+    AETitle,
+    FileIfAny,
+    JSONValues,
+    Name,
+    Port,
+    Settings,
+    WebAddress,
+)
 from hilum.config.logins import OAuth2, is_open
 from hilum.config.tls import Tls
 from hilum.errors import ConfigurationError
@@ -28,6 +38,7 @@ from hilum.severity import Severity
 from hilum.wording import counted, suggestion
 
 LONGEST_VARIANT = 255  # characters of the columns `variant` of our records
+WISHES_IN_VARIANT = 12  # hexadecimal digits that stand for the wishes of a destination
 UNUSABLE_KIND = "unusable_kind"  # type of the error that says why a kind cannot be used
 STANDARD_OBJECTS = ("seg", "sr", "sc", "pdf", "own", "pm")
 # How segmentations are written; "ohif": as that viewer shows them right.
@@ -190,10 +201,13 @@ class DestinationSettings(End):
 
     Where a later result takes the place of an earlier one, the kind is served `in_order`: nothing
     of a study is sent before what was owed earlier of it has arrived, is parked or cancelled.
-    Nothing that was replaced is sent again or taken back there.
+    Nothing that was replaced is sent again or taken back there. `shaping` names the settings of a
+    kind that its objects are written by: `wishes` are their values, which a kind of object finds in
+    `Writing.wishes`.
     """
 
     in_order: ClassVar[bool] = False
+    shaping: ClassVar[tuple[str, ...]] = ()
 
     objects: tuple[ObjectName, ...] = Field(
         STANDARD_OBJECTS, description="Result objects that this destination receives."
@@ -242,7 +256,16 @@ class DestinationSettings(End):
     @property
     def variant(self) -> str:
         """The objects it receives and how they are written, as one word of the records."""
-        return ",".join((*self.objects, self.encoding, self.regions))
+        words = (*self.objects, self.encoding, self.regions)
+        if not self.wishes:
+            return ",".join(words)
+        wished = json.dumps(self.wishes, sort_keys=True)
+        return ",".join((*words, sha256(wished.encode()).hexdigest()[:WISHES_IN_VARIANT]))
+
+    @property
+    def wishes(self) -> JSONValues:
+        """The settings that its objects are written by, beside those that every kind has."""
+        return self.model_dump(mode="json", include=set(self.shaping))
 
     def takes(self, media_type: str) -> bool:
         """Whether this kind of destination takes results of a media type."""

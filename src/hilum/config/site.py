@@ -30,6 +30,7 @@ from hilum.config.kinds import (
     DestinationSettings,
 )
 from hilum.config.tls import ListenerTls
+from hilum.config.updates import PatientUpdates
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError
 
@@ -270,6 +271,9 @@ class Site(Settings):
     )
     corrections: CorrectionsSettings = Field(
         CorrectionsSettings(), description="What happens with corrected patient data."
+    )
+    patient_updates: PatientUpdates = Field(
+        PatientUpdates(), description="What the hospital says of changed patient data (HL7 ADT)."
     )
     priors: Priors = Field(Priors(), description="Comparison with earlier results of a patient.")
     console: Console = Field(Console(), description="The web page and API.")

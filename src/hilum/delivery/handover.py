@@ -85,7 +85,7 @@ class Handover:
         answers: list[Answer] = []
         try:
             for answer in peer.send(results):
-                answers.append(answer)
+                answers.append(_with_patience(answer, before))
         except DeliveryError:
             answered = {answer.result.identity for answer in answers}
             kept = [r.identity for r in results if r.identity not in answered]
@@ -171,6 +171,16 @@ class Handover:
         for text, count in warnings.items():
             told = f"{count} of {counted(len(answers), 'object')}: {text}"
             self.tell(delivery, EventKind.WARNING, told)
+
+
+def _with_patience(answer: Answer, before: Receipts) -> Answer:
+    """`answer`, or that it is never taken, if it was sent as often as it may be."""
+    known = before.get(answer.result.identity)
+    times = 1 + (known.times if known else 0)
+    if answer.acceptance is not Acceptance.LATER or not 0 < answer.most_times <= times:
+        return answer
+    text = f"{answer.text}; it was sent {counted(times, 'time')}"
+    return replace(answer, acceptance=Acceptance.NEVER, text=text)
 
 
 def _accepted(

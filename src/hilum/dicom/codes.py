@@ -103,9 +103,8 @@ REJECTED_FOR_PATIENT_SAFETY = Code("113037", "DCM", "Rejected for Patient Safety
 INCORRECT_WORKLIST_ENTRY = Code("113038", "DCM", "Incorrect Modality Worklist Entry")
 KEY_OBJECT_DESCRIPTION = Code("113012", "DCM", "Key Object Description")
 
-# how identifiers and reports are told apart outside of DICOM
+# how an identifier is told apart outside of DICOM
 STUDY_INSTANCE_UID = Code("110180", "DCM", "Study Instance UID")
-RADIOLOGY = Code("LP29684-5", "LN", "Radiology")  # the category of a report, as US Core has it
 
 # what the objects say of each other and of their making
 PROCESSING_ALGORITHM = Code("Newcode1", "99IHE", "Processing Algorithm")  # as IHE AIR prints it

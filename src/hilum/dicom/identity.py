@@ -87,7 +87,7 @@ class Patient:
         date = text_of(header, "PatientBirthDate").replace(".", "")  # as ACR-NEMA wrote dates
         return cls(
             _same(text_of(header, "PatientID")),
-            (_same(text_of(header, "IssuerOfPatientID")), *_qualifiers(header)),
+            (_same(text_of(header, "IssuerOfPatientID")), *qualifiers_of(header)),
             _groups(text_of(header, "PatientName")),
             date.strip(),
         )
@@ -253,7 +253,7 @@ def attributes(analysed: Sequence["Instance"], others: Iterable["Instance"] = ()
             result.add(element)
         elif keyword in TYPE_2:
             setattr(result, keyword, None)
-    qualifiers = next(filter(any, map(_qualifiers, stated)), None)
+    qualifiers = next(filter(any, map(qualifiers_of, stated)), None)
     if qualifiers:
         setattr(result, QUALIFIERS, [_item_of(qualifiers)])
     return result
@@ -292,7 +292,7 @@ def _same_patient(patients: Sequence[Patient], others: Iterable["Instance"]) -> 
     return [] if disagreement(image.patient for image in same) else same
 
 
-def _qualifiers(header: Dataset) -> tuple[str, str]:
+def qualifiers_of(header: Dataset) -> tuple[str, str]:
     """Universal ID and type of the issuer (PS3.3 Table 10-18)."""
     try:
         items = list(header.get(QUALIFIERS) or ())

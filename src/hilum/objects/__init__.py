@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from pydicom.dataset import Dataset
 
+from hilum.config.fields import JSONValues
 from hilum.config.kinds import STANDARD_OBJECTS, Encoding, Regions
 from hilum.dicom.header import Header
 from hilum.dicom.identity import IDENTIFYING
@@ -41,6 +42,7 @@ UNREADABLE_LETTERS = (
     "The images do not say which characters their texts are written in; names and other texts may "
     "be shown with wrong letters."
 )
+NO_WISHES: JSONValues = {}
 OnLoss = Callable[[str, Exception], None]
 
 
@@ -79,7 +81,7 @@ def write_objects(
         a refusal whose report or picture is lost, one is made that says the same and nothing of the
         images' headers but whose they are.
     """
-    written = _with_bare(analysis, kinds, segmentation, regions, on_loss)
+    written = _with_bare(analysis, kinds, segmentation, regions, {}, on_loss)
     return [(kind, content) for kind, content, _ in written]
 
 
@@ -88,6 +90,7 @@ def _with_bare(
     kinds: Sequence[str],
     segmentation: Encoding,
     regions: Regions,
+    wishes: JSONValues,
     on_loss: OnLoss | None,
 ) -> list[tuple[str, Dataset | bytes, bytes]]:
     """As `_written`, and a bare report and picture of a refusal that has lost its own."""
@@ -99,10 +102,10 @@ def _with_bare(
         lost.append(kind)
         on_loss(kind, error)
 
-    written = _written(analysis, kinds, segmentation, regions, note)
+    written = _written(analysis, kinds, segmentation, regions, wishes, note)
     bare = [kind for kind in ("sr", "sc") if kind in lost]
     if bare and analysis.findings.refusal:
-        written += _written(_bare(analysis), bare, segmentation, regions, note)
+        written += _written(_bare(analysis), bare, segmentation, regions, wishes, note)
     return written
 
 
@@ -112,15 +115,17 @@ def write_what_can_be(
     kinds: Sequence[str] = STANDARD_OBJECTS,
     segmentation: Encoding = "binary",
     regions: Regions = "outlines",
+    wishes: JSONValues = NO_WISHES,
     variant: str = "",
 ) -> list[Document]:
     """As `write_objects`, to be kept; why a kind is not among them is put into `lost`.
 
-    `variant` tells files of one kind apart that are written in several ways; a DICOM object has a
-    UID of its own for each. Raises what was raised last if there is none at all.
+    `wishes` are the further settings of a destination that kinds write by. `variant` tells files of
+    one kind apart that are written in several ways; a DICOM object has a UID of its own for each.
+    Raises what was raised last if there is none at all.
     """
     errors: dict[str, Exception] = {}
-    written = _with_bare(analysis, kinds, segmentation, regions, errors.__setitem__)
+    written = _with_bare(analysis, kinds, segmentation, regions, wishes, errors.__setitem__)
     if errors and not written:
         raise next(reversed(errors.values()))
     lost |= {kind: where(error) for kind, error in errors.items()}
@@ -138,11 +143,13 @@ def write_other_withdrawals(
     lost: dict[str, str],
     reason: str,
     variant: str = "",
+    wishes: JSONValues = NO_WISHES,
 ) -> list[Document]:
     """What takes back results that are no DICOM objects, given by identity with their kinds.
 
     One for each kind that can be taken back, if its package is still installed; `analysis` is that
-    of the note, and `variant` that of the results. Why a kind fails to is put into `lost`.
+    of the note, `variant` and `wishes` are those of the results. Why a kind fails to is put into
+    `lost`.
     """
     documents = []
     for kind in sorted(set(results.values()) & set(OBJECTS.names)):
@@ -150,7 +157,8 @@ def write_other_withdrawals(
         try:
             writer = OBJECTS.load(kind)()
             if isinstance(writer, Withdrawable):
-                content = writer.write_withdrawal(analysis, identities, reason)
+                writing = Writing(_as_told(analysis), wishes=wishes)
+                content = writer.write_withdrawal(writing, identities, reason)
                 documents.append(_document(analysis, kind, content, content, variant))
         except Exception as error:  # noqa: BLE001 - around one kind: the others are taken back
             lost[kind] = where(error)
@@ -176,6 +184,7 @@ def _written(
     kinds: Sequence[str],
     segmentation: Encoding,
     regions: Regions,
+    wishes: JSONValues,
     on_loss: OnLoss,
 ) -> list[tuple[str, Dataset | bytes, bytes]]:
     """What can be written of `kinds`, with the content of its file: each is encoded once.
@@ -184,7 +193,7 @@ def _written(
     """
     made: dict[str, Sequence[Dataset | bytes]] = {}
     files: dict[str, list[bytes]] = {}
-    writing = Writing(_as_told(analysis), segmentation, regions, made)
+    writing = Writing(_as_told(analysis), segmentation, regions, made, wishes)
     for kind, writer in _writers(kinds, on_loss).items():
         try:
             contents = writer().write(writing)

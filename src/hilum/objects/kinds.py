@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 
 from pydicom.dataset import Dataset
 
+from hilum.config.fields import JSONValues
 from hilum.config.kinds import Encoding, Regions
 from hilum.objects.analysis import Analysis
 from hilum.objects.report import Report
@@ -20,13 +21,15 @@ class Writing:
     """What is to be written, and how a destination wants it.
 
     `written` holds the objects of this analysis that were written before, by kind: those an object
-    may refer to. A destination that does not receive a kind has none of it there.
+    may refer to. A destination that does not receive a kind has none of it there. `wishes` are the
+    further settings of the destination that its objects are written by.
     """
 
     analysis: Analysis
     segmentation: Encoding = "binary"
     regions: Regions = "outlines"
     written: Mapping[str, Sequence[Dataset | bytes]] = field(default_factory=dict)
+    wishes: JSONValues = field(default_factory=dict)
 
     @cached_property
     def report(self) -> Report:
@@ -71,5 +74,5 @@ class ResultObject(Protocol):
 class Withdrawable(Protocol):
     """A kind, other than DICOM, whose objects can be taken back where they were sent."""
 
-    def write_withdrawal(self, analysis: Analysis, identities: Sequence[str], reason: str) -> bytes:
+    def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
         """What takes back the objects with those identities; `reason` is what a person says."""

@@ -34,6 +34,10 @@ class CorrectionRecords:
         """The correction that was sent for a study under one identity."""
         return self._sent.first(correction.study_uid == study_uid, correction.identity == identity)
 
+    def of_study(self, study_uid: str) -> list[Correction]:
+        """All corrections that were sent for a study, also those that were decided on."""
+        return self._sent.find(correction.study_uid == study_uid)
+
     def note(self, sent: Correction) -> bool:
         """Record what was sent, once more or for the first time; whether it is new."""
         key = (correction.study_uid == sent.study_uid, correction.identity == sent.identity)

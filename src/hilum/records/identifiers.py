@@ -35,6 +35,13 @@ class IdentifierRecords:
         query = sa.select(line.patient_id).where(line.study_uid == study_uid)
         return next((str(row.patient_id) for row in select(self._database, query)), "")
 
+    def studies_of(self, patient_id: str) -> list[str]:
+        """UIDs of the studies whose images state this patient ID."""
+        query = sa.select(line.study_uid).where(line.patient_id == patient_id)
+        return [
+            str(row.study_uid) for row in select(self._database, query.order_by(line.study_uid))
+        ]
+
     # What an older Hilum did not note -------------------------------------------------------------
 
     def not_listed(self) -> list[str]:

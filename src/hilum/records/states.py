@@ -52,6 +52,7 @@ ASSESSABLE = (*WRITTEN, WorkitemState.COMPLETED)  # there is a result, and it wa
 # From where each state is reached. Anything else is not done: what a worker or a delivery that was
 # under way still has to say about a workitem that a person cancelled or withdrew changes nothing.
 REACHED_FROM = {
+    WorkitemState.SCHEDULED: (WorkitemState.RUNNING,),  # the server that computes it is away
     WorkitemState.RUNNING: UNFINISHED,
     WorkitemState.DELIVERING: (
         WorkitemState.RUNNING,

@@ -102,9 +102,10 @@ class WorkitemRecords:
     def oldest_in_state(self, state: WorkitemState, without: Collection[str] = ()) -> float | None:
         """When the oldest of the workitems in a state was made; None if there is none.
 
-        Those of the modules `without` do not count.
+        Those of the modules `without` do not count, nor those that wait for a server.
         """
-        query = sa.select(sa.func.min(workitem.created).label("at")).where(workitem.state == state)
+        counts = (workitem.state == state, workitem.failure.is_(None))
+        query = sa.select(sa.func.min(workitem.created).label("at")).where(*counts)
         (row,) = select(self._database, query.where(workitem.module.not_in(without)))
         return None if row.at is None else float(row.at)
 
@@ -197,6 +198,30 @@ class WorkitemRecords:
     def forget_failure(self, workitem_id: str) -> None:
         """Forget why its module failed, because it runs anew."""
         self._rows.change(workitem.id == workitem_id, failure=None)
+
+    def put_back(self, workitem_id: str, why: str) -> bool:
+        """Have it wait again, because the server that computes its module is away.
+
+        The run does not count. False, and nothing is done, where it does not run.
+        """
+
+        def uncount(connection: sa.Connection) -> None:
+            values = {workitem.runs: workitem.runs - 1, workitem.failure: why}
+            connection.execute(
+                tables.workitem.update().where(workitem.id == workitem_id).values(values)
+            )
+
+        reason = f"{why}; it waits, and is tried again"
+        return self._move(workitem_id, WorkitemState.SCHEDULED, reason, None, uncount)
+
+    def put_back_by_module(self) -> dict[str, list[Workitem]]:
+        """Those that wait because a server is away, the oldest first."""
+        waiting = workitem.state == WorkitemState.SCHEDULED
+        found: dict[str, list[Workitem]] = {}
+        away = self._rows.find(waiting, workitem.failure.is_not(None), order_by=workitem.created)
+        for item in away:
+            found.setdefault(item.module, []).append(item)
+        return found
 
     def note_findings(self, item: Workitem, findings: tuple[Summary, ...], text: str) -> None:
         """Note what its module has found."""

@@ -28,6 +28,7 @@ from hilum.hints import (
     Resumed,
     Started,
     Stored,
+    Updated,
     Written,
     gateway_address,
     wake_workers,
@@ -37,6 +38,7 @@ from hilum.inbox import OTHER_CONTENT
 from hilum.logs import going_on
 from hilum.module import installed_modules
 from hilum.older_runs import remember_all
+from hilum.patient_updates import PatientUpdatesTaken
 from hilum.records import Records
 from hilum.records.copies import Keeper
 from hilum.requests import obey
@@ -87,6 +89,8 @@ class Gateway:
         AlarmWatch(site, records).start()
         self._fetches = Fetches(site, records, flow.inbox)
         self._fetches.start()
+        self._updates = PatientUpdatesTaken(flow, site)
+        self._updates.start()
         self._keeper = Keeper(records.database.transact, site.data)
         threading.Thread(target=self._keep_copies, name="copies", daemon=True).start()
         self._next_sweep = 0.0
@@ -121,6 +125,8 @@ class Gateway:
                 self._next_sweep = 0.0
             if isinstance(hint, Asked):
                 self._fetches.wake()
+            if isinstance(hint, Updated):
+                self._updates.wake()
         rejected = [hint.rejection for hint in news if isinstance(hint, Rejected)]
         self._records.rejections.note(rejected)  # at once, as there may be thousands
 
@@ -165,7 +171,7 @@ def follow(hint: Hint, flow: Flow) -> None:
             flow.launch(flow.records.workitems.one(workitem))
         case Committed():
             flow.outbox.hear_commitments()
-        case Started() | Died() | Rejected():
+        case Started() | Died() | Rejected() | Updated():
             pass  # for the turn itself
         case Quarantined(reason=reason) if reason == OTHER_CONTENT:
             flow.corrections.add(hint)

@@ -55,11 +55,14 @@ def _locked(data: Path, role: Role) -> Iterator[None]:
 
 def require_free_ports(site: Site, roles: Collection[Role]) -> None:
     """Raise `ConfigurationError` if another program listens where we are to listen."""
-    for name, host, port in (
-        (Role.RECEIVER, site.receiver.host, site.receiver.port),
-        (Role.CONSOLE, site.console.host, site.console.port),
-    ):
-        if name not in roles:
+    listeners = [
+        (Role.RECEIVER, "receiver", site.receiver.host, site.receiver.port),
+        (Role.CONSOLE, "console", site.console.host, site.console.port),
+    ]
+    if (updates := site.patient_updates).enabled:
+        listeners.append((Role.UPDATES, "patient_updates", updates.host, updates.port))
+    for role, name, host, port in listeners:
+        if role not in roles:
             continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -7,6 +7,7 @@ class Role(StrEnum):
     """The role of a process."""
 
     RECEIVER = "receiver"  # the DICOM listener
+    UPDATES = "updates"  # hears what the hospital says of its patients, if that is enabled
     WATCHER = "watcher"  # one process for each archive that is watched
     GATEWAY = "gateway"  # assembly, routing, delivery: one place decides
     CONSOLE = "console"  # pages and API

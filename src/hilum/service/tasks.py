@@ -11,6 +11,7 @@ from hilum.service.console import show
 from hilum.service.gateway import run_gateway
 from hilum.service.receiver import receive
 from hilum.service.roles import Role
+from hilum.service.updates import hear
 from hilum.service.watcher import watch
 from hilum.service.worker import work
 
@@ -45,6 +46,11 @@ def tasks(
         case Role.RECEIVER:
             arguments = (site.receiver, site.data, hints)
             return {"receiver": Task(role, receive, arguments, site.receiver)}
+        case Role.UPDATES:
+            listener = site.patient_updates
+            if not listener.enabled:
+                return {}
+            return {"updates": Task(role, hear, (listener, site.data, hints), listener)}
         case Role.GATEWAY:
             return {"gateway": Task(role, run_gateway, (site,), site)}
         case Role.CONSOLE:

@@ -89,8 +89,9 @@ def _check_withdrawal(kind: type[ResultObject], analysis: Analysis) -> None:
     writer = kind()
     assert isinstance(writer, Withdrawable)
     identity, reason = derived_uid("check_object", "taken back"), "Of another structure."
-    note = writer.write_withdrawal(analysis, [identity], reason)
-    assert note == writer.write_withdrawal(analysis, [identity], reason), (
+    writing = Writing(analysis)
+    note = writer.write_withdrawal(writing, [identity], reason)
+    assert note == writer.write_withdrawal(writing, [identity], reason), (
         "the same withdrawal gives the same bytes"
     )
     assert identity.encode() in note, "a withdrawal names what it takes back"

@@ -170,6 +170,9 @@ def _scheduled(known: Known, item: Workitem) -> Explanation:
         text = f"the analysis by {item.module} waits, because that module is disabled {who}"
         cure = Cure(CureKind.RESUME, "enable it", f"hilum modules enable {item.module}")
         return Explanation(Cause.QUEUED, text, cures=(cure,))
+    if item.failure is not None:
+        text = f"the analysis by {item.module} waits and is tried again by itself: {item.failure}"
+        return Explanation(Cause.QUEUED, text)
     return _with_worker(known, Cause.QUEUED, f"the analysis by {item.module} waits for a worker")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from hilum_module import codes
 from hilum_module.codes import Code
-from hilum_module.findings import Finding, Measurement, Note, Segment
+from hilum_module.findings import Finding, Label, LabelMap, Measurement, Note, Segment
 from hilum_module.inputs import Input
 from hilum_module.series import Series, Volume
 
@@ -36,19 +36,20 @@ class Structure:
     side: Code | None = None
 
     def segment(self, labels: np.ndarray, volume: Volume) -> Segment:
-        """The structure in `labels`: a number for each voxel, or a mask for each channel.
-
-        Raises `ValueError` where `labels` are no such thing.
-        """
+        """The structure in `labels`: a number for each voxel, or a mask for each channel."""
         mask = np.zeros(volume.array.shape, bool)
         if labels.ndim == 3:
-            if 0 in self.numbers:
-                raise ValueError("0 is the background where each voxel has one number")
             mask |= np.isin(labels, self.numbers)
         for number in self.numbers if labels.ndim == 4 else ():
             mask |= labels[number] > 0
         fields = (self.code, self.label, self.modifier, self.side, self.category, self.colour)
         return Segment(volume.with_array(mask), *fields)
+
+    @property
+    def line(self) -> Label:
+        """The structure in the table of a label map."""
+        fields = (self.code, self.label, self.modifier, self.side, self.category, self.colour)
+        return Label(self.numbers[0], *fields)
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,23 @@ class ModelModule:
         """Each structure with its volume, then what a reader must know."""
         volume = series.volume()
         labels = _whole(self.labels(volume))
-        for structure in self.plan.structures:
-            segment = structure.segment(labels, volume)
-            yield segment
-            yield Measurement(codes.VOLUME, segment.volume_ml, codes.MILLILITRE, of=segment)
+        for finding in self._found(labels, volume):
+            yield finding
+            for each in finding.segments if isinstance(finding, LabelMap) else (finding,):
+                yield Measurement(codes.VOLUME, each.volume_ml, codes.MILLILITRE, of=each)
         yield from map(Note, self.plan.notes)
+
+    def _found(self, labels: np.ndarray, volume: Volume) -> Iterator[LabelMap | Segment]:
+        """One label map, or a segment for each structure where some may share voxels.
+
+        Raises `ValueError` where `labels` are none.
+        """
+        structures = self.plan.structures
+        numbers = [number for structure in structures for number in structure.numbers]
+        if labels.ndim == 3 and 0 in numbers:
+            raise ValueError("0 is the background where each voxel has one number")
+        if labels.ndim == 3 and len(numbers) == len(structures):
+            array = np.where(np.isin(labels, numbers), labels, 0).astype(np.uint16)
+            yield LabelMap(volume.with_array(array), tuple(each.line for each in structures))
+        else:
+            yield from (structure.segment(labels, volume) for structure in structures)

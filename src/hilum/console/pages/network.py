@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from hilum.console.desk import OurDesk
 from hilum.console.endpoints import pages
+from hilum.inbox.updates import updates_in
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.models import NotifierStanding
@@ -34,4 +35,5 @@ def network(request: Request, desk: OurDesk, saved: int | None = None) -> HTMLRe
         parked={name: len(uids) for name, uids in records.deliveries.studies_in(*PARKED).items()},
         rejections=records.rejections.since(),
         quarantine=views.quarantine(site),
+        unseen_updates=len(updates_in(site.data)),
     )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from hilum.config.logins import OAuth2
 from hilum.config.tls import Tls
-from hilum.errors import RESTART, ModuleError, ServerError, SourceDelayed
+from hilum.errors import RESTART, ModuleError, ServerAway, ServerError, SourceDelayed
 from hilum.hosts.waiting import Deadline
 from hilum.servers import ServerReply, ServerRequest
 from hilum.transport.web import BUSY, EVERY_STATUS, Failures, HttpClient, Response
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 JSON_LENGTH = "Inference-Header-Content-Length"  # of KServe's binary tensor data extension
 MEBIBYTE = 1 << 20
+REST_SECONDS = 60.0  # in which a server that was away is not asked
 LONGEST_PAUSE = 60.0  # seconds that are chosen here; a server may want more
 LONGEST_REASON = 200  # characters of what a server says of its failure
 CURES: dict[int, str] = {
@@ -73,6 +74,7 @@ class ServerExchange:
         self._settings = settings
         self._account = HostAccount(settings)
         self._client = self._opened()
+        self._rests_until, self._reason = 0.0, ""
 
     def _opened(self) -> HttpClient:
         failures = Failures(SourceDelayed, ServerError, ServerError)
@@ -91,8 +93,11 @@ class ServerExchange:
         Raises
         ------
         ServerError
-            It refuses, or all attempts have failed; the text says why. Also as `Deadline.require`.
+            It refuses; the text says why. `ServerAway` where all attempts have failed, and for a
+            minute after that: other modules need the worker, too. Also as `Deadline.require`.
         """
+        if time.monotonic() < self._rests_until:
+            raise ServerAway(self._reason)
         self._require_size(request)
         pause = self._settings.retry_seconds
         for attempt in range(1, self._settings.attempts + 1):
@@ -104,7 +109,9 @@ class ServerExchange:
             if attempt < self._settings.attempts:
                 _rest(wanted, deadline)
             pause = min(2 * pause, max(LONGEST_PAUSE, pause))
-        raise ServerError(f"{reason}; it was asked {self._settings.attempts} times")
+        self._rests_until = time.monotonic() + REST_SECONDS
+        self._reason = f"{reason}; it was asked {self._settings.attempts} times"
+        raise ServerAway(self._reason)
 
     def _require_size(self, request: ServerRequest) -> None:
         size, most = len(request.content), self._settings.request_mb

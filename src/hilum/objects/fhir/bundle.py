@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydicom.sr.coding import Code
+
 from hilum.dicom import codes
 from hilum.dicom.dates import day_of
 from hilum.dicom.header import text_of
@@ -36,6 +38,7 @@ from hilum.objects.report import Report
 from hilum.results import FHIR
 
 PRELIMINARY, WITHDRAWN = "preliminary", "entered-in-error"  # never final: nobody has signed it
+RADIOLOGY = Code("LP29684-5", "LN", "Radiology")  # as US Core has it; DICOM has no such category
 SECTIONS = "http://terminology.hl7.org/CodeSystem/v2-0074"
 BY_AI = {  # who asserts it (HL7 v3 ObservationValue)
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
@@ -54,8 +57,8 @@ class FhirResult:
     def write(self, writing: Writing) -> list[bytes]:
         return [_Transaction(writing.report).encoded()]
 
-    def write_withdrawal(self, analysis: Analysis, identities: Sequence[str], reason: str) -> bytes:
-        return _Transaction(Report(analysis), tuple(identities), reason).encoded()
+    def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
+        return _Transaction(writing.report, tuple(identities), reason).encoded()
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,7 @@ class _Transaction:
             ],
             **shared,
             "category": [
-                concept(codes.RADIOLOGY),
+                concept(RADIOLOGY),
                 {"coding": [{"system": SECTIONS, "code": "RAD", "display": "Radiology"}]},
             ],
             "code": concept(procedure, common.description(self.analysis.module.title, "fhir")),

@@ -11,6 +11,7 @@ from hilum.objects.analysis import Analysis
 from hilum.objects.iod import content_tree as tree
 from hilum.objects.report import Report
 from hilum.objects.report.films import FilmReport
+from hilum.objects.report.numbers import CodedNumber, numbers_of
 
 
 def library(report: Report) -> Dataset:
@@ -133,27 +134,16 @@ def measured(report: Report, measurement: Measurement) -> list[Dataset]:
     The uncertainty, one standard deviation, is a property of its measurement (TID 310 row 5). The
     change since the latest earlier exam follows under a name of its own.
     """
-    numbers = [(measurement.code, measurement.value, measurement.uncertainty, measurement.unit)]
-    if change := report.change(measurement):
-        error = change.difference_uncertainty
-        numbers.append((codes.CHANGE, change.difference, error, measurement.unit))
-        rate, error_of_rate = change.percent_per_year, change.percent_per_year_uncertainty
-        if rate is not None:
-            numbers.append((codes.CHANGE_PER_YEAR, rate, error_of_rate, codes.PERCENT_PER_YEAR))
-    return [_with_uncertainty(report.analysis, *number) for number in numbers]
+    numbers = numbers_of(measurement, report.change(measurement))
+    return [_with_uncertainty(report.analysis, number) for number in numbers]
 
 
-def _with_uncertainty(
-    analysis: Analysis, name: Code, value: float, uncertainty: float | None, unit: Code
-) -> Dataset:
-    if unit == codes.MILLILITRE:
-        value, unit = value * 1000, codes.CUBIC_MILLIMETRE
-        uncertainty = None if uncertainty is None else uncertainty * 1000
+def _with_uncertainty(analysis: Analysis, number: CodedNumber) -> Dataset:
     properties = []
-    if uncertainty is not None:
+    if number.uncertainty is not None:
         concept, relation = codes.MEASUREMENT_UNCERTAINTY, tree.HAS_PROPERTIES
-        properties = [tree.number(concept, uncertainty, unit, relation=relation)]
-    return tree.number(name, value, unit, [*properties, *algorithm(analysis)])
+        properties = [tree.number(concept, number.uncertainty, number.unit, relation=relation)]
+    return tree.number(number.code, number.value, number.unit, [*properties, *algorithm(analysis)])
 
 
 def algorithm(analysis: Analysis) -> list[Dataset]:

@@ -1,4 +1,4 @@
-"""A run names those whose findings it was given; a delivery says whether its result is urgent."""
+"""A run names the runs of other modules whose findings it was given."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,8 +8,5 @@ down_revision = "0015"
 
 
 def upgrade() -> None:
-    """Give the workitems and the deliveries their new columns."""
+    """Give the workitems their new column."""
     op.add_column("workitem", sa.Column("used", sa.JSON, nullable=False, server_default="{}"))
-    op.add_column(
-        "delivery", sa.Column("urgent", sa.Boolean, nullable=False, server_default=sa.false())
-    )

@@ -1,0 +1,86 @@
+"""How one receiver wants HL7 messages: names, language, and what it does with urgency."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from hilum.config.fields import Port, Settings
+from hilum.config.kinds import End, check_tls
+from hilum.config.tls import Tls
+
+STUDY = "{study_uid}"  # what stands for the Study Instance UID in a link
+
+Language = Literal["en", "de", "fr"]
+
+
+def _link(value: str) -> str:
+    if value and (not value.startswith(("https://", "http://")) or STUDY not in value):
+        raise ValueError(f"an address with {STUDY} where the UID of the study belongs")
+    return value
+
+
+class MessageReceiver(End):
+    """A program that takes HL7 messages."""
+
+    host: str = Field("127.0.0.1", description="Address of the receiver.")
+    port: Port = Field(2575, description="Its port.")
+    tls: Tls | None = Field(
+        None,
+        description="Encryption by TLS, whom we trust, and our certificate; without it messages "
+        "are sent in plain.",
+    )
+
+    def check(self) -> None:
+        super().check()
+        check_tls(self.name, self.tls)
+
+
+class Dialect(Settings):
+    """What stands in the messages to one receiver."""
+
+    sending_application: str = Field(
+        "HILUM", min_length=1, max_length=20, description="Our name in messages (MSH-3)."
+    )
+    sending_facility: str = Field("", max_length=20, description="Our facility (MSH-4).")
+    receiving_application: str = Field(
+        "", max_length=20, description="Name of the receiver (MSH-5), if it wants to be named."
+    )
+    receiving_facility: str = Field("", max_length=20, description="Its facility (MSH-6).")
+    processing_id: Literal["P", "T", "D"] = Field(
+        "P", description="Production, training or debugging (MSH-11)."
+    )
+    enhanced: bool = Field(
+        False,
+        description="Ask for commit acknowledgements (CA, CE, CR; enhanced mode) instead of those "
+        "of the application (AA, AE, AR).",
+    )
+    language: Language = Field(
+        "en",
+        description="Language of the text for the report: en, de or fr; what a module writes in "
+        "its own words stays as it is.",
+    )
+    patient_id_issuer: str = Field(
+        "",
+        max_length=64,
+        description="Authority of patient IDs (PID-3.4) where the images state none.",
+    )
+    link: Annotated[str, AfterValidator(_link)] = Field(
+        "",
+        description="Address of the study in a viewer, with {study_uid} for its UID; empty sends "
+        "no link.",
+    )
+    withdrawn: Literal["W", "D"] = Field(
+        "W",
+        description="How a withdrawn result is marked (OBX-11): posted as wrong (W) or to be "
+        "deleted (D).",
+    )
+    urgency: Literal["none", "flag", "order"] = Field(
+        "none",
+        description="How the receiver is told that a study is urgent: not at all, by an abnormal "
+        "flag (OBX-8), or by an update of the order with priority S (OMI^O23, TQ1-9).",
+    )
+    every_urgent: bool = Field(
+        False,
+        description="Every result that is sent here is urgent, as where a route picks them, and "
+        "not only one whose module says so.",
+    )

@@ -1,0 +1,156 @@
+"""ADT messages (2.5.1, chapter 3): what the hospital says of its patients, as far as we use it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
+
+from hilum.errors import MessageError
+from hilum.hl7.er7 import MessageSegment, ReceivedMessage
+
+MOMENT = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.(\d{1,4}))?([+-]\d{4})?")
+
+
+class PatientEvent(StrEnum):
+    """The events that are taken; of those after MERGED it is only told."""
+
+    UPDATED = "A08"
+    MERGED = "A40"
+    LINKED = "A24"
+    UNLINKED = "A37"
+    RENAMED = "A47"
+
+
+class EventNotTaken(MessageError):  # noqa: N818 - it says what happened
+    """It is no ADT message, or of an event that is not taken."""
+
+
+@dataclass(frozen=True)
+class PatientIdentifier:
+    """A patient ID and who issued it: local name, universal ID and its type (CX-4)."""
+
+    id: str
+    authority: tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class StatedPatient:
+    """A patient as a message states one; "" and () are what it does not state.
+
+    `former` are IDs that are no longer this patient's (MRG-1). `name` is as DICOM writes it.
+    """
+
+    identifiers: tuple[PatientIdentifier, ...]
+    name: str = ""
+    birth_date: str = ""
+    sex: str = ""
+    former: tuple[PatientIdentifier, ...] = ()
+
+
+@dataclass(frozen=True)
+class PatientUpdate:
+    """What one message says; `at` is when it happened in the hospital (s since 1970)."""
+
+    event: PatientEvent
+    at: float
+    patients: tuple[StatedPatient, ...]
+
+    @classmethod
+    def read(cls, message: ReceivedMessage) -> "PatientUpdate":
+        """What is said.
+
+        Raises
+        ------
+        EventNotTaken
+            Of something else.
+        MessageError
+            What is needed is missing; the text says what.
+        """
+        kind, trigger = message.header.text(9), message.header.text(9, 2)
+        events = {event.value: event for event in PatientEvent}
+        if kind != "ADT" or trigger not in events:
+            taken = ", ".join(events)
+            raise EventNotTaken(f"only ADT with the events {taken} is taken: send no others here")
+        event = events[trigger]
+        patients = tuple(_patients(message))
+        if not patients or not all(one.identifiers for one in patients):
+            raise MessageError("PID-3 holds no patient ID")
+        has_former = event in (PatientEvent.MERGED, PatientEvent.RENAMED)
+        if has_former and not all(one.former for one in patients):
+            raise MessageError("MRG-1 holds no patient ID")
+        return cls(event, _when(message), patients)
+
+
+def _when(message: ReceivedMessage) -> float:
+    """EVN-2, else MSH-7."""
+    said = message.first("EVN")
+    stated = (said.text(2) if said else "") or message.header.text(7)
+    found = MOMENT.fullmatch(stated)
+    if not found:
+        raise MessageError("neither EVN-2 nor MSH-7 says when it happened")
+    year, month, day, hour, minute, second, part, zone = found.groups()
+    try:
+        moment = datetime(
+            int(year),
+            int(month or 1),
+            int(day or 1),
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            int((part or "0").ljust(6, "0")),
+        )
+        return (moment.replace(tzinfo=_zone(zone)) if zone else moment.astimezone()).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise MessageError("EVN-2 or MSH-7 is no date and time") from error
+
+
+def _zone(text: str) -> timezone:
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[3:]))
+    return timezone(-offset if text[0] == "-" else offset) if offset else UTC
+
+
+def _patients(message: ReceivedMessage) -> Iterator[StatedPatient]:
+    """Each PID with the MRG that follows it, before the next PID."""
+    pid: MessageSegment | None = None
+    former: list[PatientIdentifier] = []
+    for segment in message.segments:
+        if segment.name == "PID":
+            if pid:
+                yield _patient(pid, former)
+            pid, former = segment, []
+        elif segment.name == "MRG":
+            former += _identifiers(segment, 1)
+    if pid:
+        yield _patient(pid, former)
+
+
+def _patient(pid: MessageSegment, former: list[PatientIdentifier]) -> StatedPatient:
+    sex, birth_date = pid.text(8).upper(), pid.text(7)[:8]
+    return StatedPatient(
+        tuple(_identifiers(pid, 3)),
+        _name(pid),
+        birth_date if re.fullmatch(r"\d{8}", birth_date) else "",
+        sex if sex in ("M", "F", "O") else "",
+        tuple(former),
+    )
+
+
+def _identifiers(segment: MessageSegment, field: int) -> Iterator[PatientIdentifier]:
+    for components in segment.repetitions(field):
+        one, two, three = (segment.part(components, 4, part) for part in (1, 2, 3))
+        if number := segment.part(components, 1):
+            yield PatientIdentifier(number, (one, two, three))
+
+
+def _name(pid: MessageSegment) -> str:
+    """PID-5 as DICOM writes it: the alphabetic, ideographic and phonetic group (XPN-8)."""
+    groups = {"A": "", "I": "", "P": ""}
+    for components in pid.repetitions(5):
+        group = pid.part(components, 8).upper() or "A"
+        order = (1, 2, 3, 5, 4)  # suffix and prefix change places
+        parts = [pid.part(components, place).replace("^", " ") for place in order]
+        name = "^".join(parts).rstrip("^").replace("=", " ").replace("\\", " ")
+        if group in groups and not groups[group]:
+            groups[group] = name
+    return "=".join(groups.values()).rstrip("=")

@@ -1,0 +1,107 @@
+"""The words of a text for the report, by language."""
+
+from dataclasses import dataclass
+
+from hilum.config.hl7 import Language
+from hilum.objects.report.rows import BEYOND, WITHIN
+
+
+@dataclass(frozen=True)
+class ReportWords:
+    """The words of one language; `names` are for what was measured, by the meaning of its code."""
+
+    draft: str
+    withdrawn: str
+    made_by: str
+    urgent: str
+    refused: str
+    incomplete: str
+    low_confidence: str
+    most_similar: str
+    indeterminate: str
+    since: str
+    left: str
+    right: str
+    more: str
+    not_for_diagnosis: str
+    comma: str
+    colon: str
+    names: dict[str, str]
+
+
+ENGLISH = ReportWords(
+    draft="Result of a program, a draft: no physician has checked it.",
+    withdrawn="This result was withdrawn",
+    made_by="Analysed by {title}, version {version}.",
+    urgent="Urgent",
+    refused="Could not be analysed",
+    incomplete="Incomplete",
+    low_confidence="Low confidence",
+    most_similar="Most similar group",
+    indeterminate="indeterminate",
+    since="since",
+    left="left",
+    right="right",
+    more="{count} more lines stand in the report of the archive.",
+    not_for_diagnosis="Research use only - not for diagnosis.",
+    comma=".",
+    colon=":",
+    names={},
+)
+GERMAN = ReportWords(
+    draft="Ergebnis eines Programms, ein Entwurf: nicht ärztlich geprüft.",
+    withdrawn="Dieses Ergebnis wurde zurückgezogen",
+    made_by="Ausgewertet von {title}, Version {version}.",
+    urgent="Dringend",
+    refused="Konnte nicht ausgewertet werden",
+    incomplete="Unvollständig",
+    low_confidence="Wenig verlässlich",
+    most_similar="Ähnlichste Gruppe",
+    indeterminate="unbestimmt",
+    since="seit",
+    left="links",
+    right="rechts",
+    more="{count} weitere Zeilen stehen im Bericht im Archiv.",
+    not_for_diagnosis="Nur für die Forschung - nicht zur Diagnose.",
+    comma=",",
+    colon=":",
+    names={
+        "Volume": "Volumen",
+        "Length": "Länge",
+        "Angle": "Winkel",
+        "Asymmetry, left - right": "Asymmetrie, links - rechts",
+        "Volume of left and right": "Volumen beider Seiten",
+        "Share of evidence inside the lungs": "Anteil der Hinweise in der Lunge",
+        WITHIN: "innerhalb des Messfehlers",
+        BEYOND: "jenseits des Messfehlers",
+    },
+)
+FRENCH = ReportWords(
+    draft="Résultat d'un programme, une ébauche : aucun médecin ne l'a vérifié.",
+    withdrawn="Ce résultat a été retiré",
+    made_by="Analysé par {title}, version {version}.",
+    urgent="Urgent",
+    refused="N'a pas pu être analysé",
+    incomplete="Incomplet",
+    low_confidence="Peu fiable",
+    most_similar="Groupe le plus proche",
+    indeterminate="indéterminé",
+    since="depuis le",
+    left="gauche",
+    right="droite",
+    more="{count} autres lignes figurent dans le rapport de l'archive.",
+    not_for_diagnosis="Réservé à la recherche - pas pour le diagnostic.",
+    comma=",",
+    colon=" :",
+    names={
+        "Volume": "Volume",
+        "Length": "Longueur",
+        "Angle": "Angle",
+        "Asymmetry, left - right": "Asymétrie, gauche - droite",
+        "Volume of left and right": "Volume des deux côtés",
+        "Share of evidence inside the lungs": "Part des indices dans les poumons",
+        WITHIN: "dans l'erreur de mesure",
+        BEYOND: "au-delà de l'erreur de mesure",
+    },
+)
+BY_LANGUAGE: dict[Language, ReportWords] = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH}

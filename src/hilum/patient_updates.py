@@ -1,0 +1,213 @@
+"""What the hospital says of its patients (HL7 ADT) becomes an offer to correct the studies here.
+
+Nothing is changed by itself: a message does not prove that the archive has changed, too. So it is
+offered as images that were sent again under other patient data are, for a person to decide, or to
+be followed where `corrections.senders` names `SENDER`.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from hilum.config.site import Site
+from hilum.dicom.identity import Identity, Patient, number_of
+from hilum.dicom.instance import Instance
+from hilum.errors import MessageError, UnreadableError
+from hilum.flow import Flow
+from hilum.hl7.adt import PatientEvent, PatientIdentifier, PatientUpdate, StatedPatient
+from hilum.hl7.er7 import ReceivedMessage
+from hilum.inbox.updates import updates_in
+from hilum.logs import going_on
+from hilum.records.models import Correction
+from hilum.records.states import EventKind
+from hilum.wording import how_to_decide
+
+SENDER = "patient_updates (HL7)"  # no AE title or source is called so
+LONGEST_NAME = 200  # characters: three groups of 64 (PS3.5 6.2)
+IDLE_SECONDS = 60.0  # whoever keeps a message wakes us
+SEE = "nothing was changed here: look whose its results are"
+ONLY_TOLD = {
+    PatientEvent.LINKED: "the hospital has linked its patient with another one (A24)",
+    PatientEvent.UNLINKED: "the hospital has taken a link of its patient back (A37)",
+    PatientEvent.RENAMED: "the hospital has changed the ID of its patient (A47)",
+}
+
+log = logging.getLogger(__name__)
+
+
+class PatientUpdatesTaken:
+    """Sees to the messages that were kept, one after the other."""
+
+    def __init__(self, flow: Flow, site: Site) -> None:
+        self._flow = flow
+        self._records = flow.records
+        self._data = site.data
+        self._issuer = site.patient_updates.issuer
+        self._waker = threading.Event()
+
+    def start(self) -> None:
+        """Do so in a thread of this process; no decision waits for copies of a whole study."""
+        threading.Thread(target=self._keep_on, name="patient updates", daemon=True).start()
+
+    def wake(self) -> None:
+        """Wake the thread: a message was kept."""
+        self._waker.set()
+
+    def _keep_on(self) -> None:
+        while True:
+            self._waker.clear()
+            with going_on("patient updates", log):
+                self.turn()
+            self._waker.wait(IDLE_SECONDS)
+
+    def turn(self) -> None:
+        """See to every message that is there, in the order in which they came.
+
+        One that fails is tried again with the next ones, and holds up no other.
+        """
+        for file in updates_in(self._data):
+            with going_on("a message about a patient", log):
+                self._see_to(file)
+                file.unlink(missing_ok=True)
+        self._flow.corrections.look_again()
+
+    def _see_to(self, file: Path) -> None:
+        try:
+            update = PatientUpdate.read(ReceivedMessage.of(file.read_bytes()))
+        except MessageError as error:  # the listener takes none of these
+            log.error("a message about a patient that was kept cannot be used: %s", error)
+            return
+        for patient in update.patients:
+            if update.event in ONLY_TOLD:
+                self._tell(update.event, patient)
+            elif update.event is PatientEvent.UPDATED:
+                for identifier in patient.identifiers:
+                    self._change(identifier, update, _said(patient))
+            else:
+                self._merge(update, patient)
+
+    def _merge(self, update: PatientUpdate, patient: StatedPatient) -> None:
+        """Offer the studies of the former ID under the surviving one of the same authority."""
+        for former in patient.former:
+            for identifier in patient.identifiers:
+                if self._authority(identifier) == self._authority(former):
+                    said = _said(patient)
+                    said.PatientID = identifier.id
+                    self._change(former, update, said)
+
+    def _tell(self, event: PatientEvent, patient: StatedPatient) -> None:
+        for identifier in (*patient.identifiers, *patient.former):
+            for study_uid, _ in self._studies(identifier):
+                text = f"{ONLY_TOLD[event]}: {SEE}"
+                if not self._records.events.is_said(study_uid, text):
+                    self._records.events.add(study_uid, EventKind.IDENTITY, text)
+
+    # One study ------------------------------------------------------------------------------------
+
+    def _change(self, whose: PatientIdentifier, update: PatientUpdate, said: Dataset) -> None:
+        """Offer what `update` says of the patient `whose` for each study that is here."""
+        for study_uid, present in self._studies(whose):
+            differ = _differences(present, said)
+            if self._is_late(study_uid, update.at):
+                if differ:
+                    text = f"an older message about its patient ({update.event}) came late"
+                    self._tell_once(study_uid, f"{text} and was left out")
+            elif differ:
+                self._offer(study_uid, update, _with_groups(said, present), differ)
+            else:
+                self._remember(study_uid, Identity.of(present.header).key, update.at)
+
+    def _offer(
+        self, study_uid: str, update: PatientUpdate, said: Dataset, differ: list[str]
+    ) -> None:
+        changed = Dataset()
+        for keyword in differ:
+            setattr(changed, keyword, said[keyword].value)
+        try:
+            identities = self._flow.corrections.restate(study_uid, changed)
+        except UnreadableError as error:
+            self._tell_once(study_uid, f"what {update.event} says cannot be offered: {error}")
+            return
+        for identity in identities:
+            offered = Correction(study_uid, identity, update.at, (SENDER,), is_open=True)
+            known = self._records.corrections.get(study_uid, identity)
+            if known and SENDER in known.senders and known.at == update.at:
+                continue  # the same message again; perhaps somebody has decided since
+            if self._records.corrections.note(offered):
+                what = f"the hospital says ({update.event}) that its patient data are others"
+                text = f"{what} ({', '.join(differ)}), number {number_of(identity)}"
+                text = f"{text}: {how_to_decide(study_uid)}"
+                self._records.events.add(study_uid, EventKind.CORRECTED, text)
+
+    def _is_late(self, study_uid: str, at: float) -> bool:
+        """Whether the hospital has said something newer already of the patient of a study."""
+        sent = self._records.corrections.of_study(study_uid)
+        return any(one.at > at for one in sent if SENDER in one.senders)
+
+    def _remember(self, study_uid: str, identity: str, at: float) -> None:
+        """Note that the hospital has said what is here already, so that nothing older counts."""
+        known = self._records.corrections.get(study_uid, identity)
+        if known is None or not known.is_open:
+            said = Correction(study_uid, identity, at, (SENDER,), is_open=False)
+            self._records.corrections.note(said)
+
+    def _tell_once(self, study_uid: str, text: str) -> None:
+        if not self._records.events.is_said(study_uid, text):
+            self._records.events.add(study_uid, EventKind.IDENTITY, text)
+
+    def _studies(self, whose: PatientIdentifier) -> Iterator[tuple[str, Instance]]:
+        """The studies with a workitem whose images are all of that patient, with one of each."""
+        for study_uid in self._records.identifiers.studies_of(whose.id):
+            if not self._records.workitems.of_study(study_uid):
+                continue
+            images = list(self._images(study_uid))
+            if images and all(self._is_of(whose, image.patient) for image in images):
+                yield study_uid, images[0]
+
+    def _images(self, study_uid: str) -> Iterator[Instance]:
+        for file in sorted(self._flow.inbox.study_folder(study_uid).glob("*.dcm")):
+            image = Instance.read(file)
+            if not self._records.results.called(image.sop_instance_uid):
+                yield image
+
+    def _is_of(self, whose: PatientIdentifier, patient: Patient) -> bool:
+        """Whether a patient has that ID of that authority; one that is not known is no match."""
+        ours = patient.issuer if any(patient.issuer) else (self._issuer, "", "")
+        theirs = self._authority(whose)
+        stated = [(one, other) for one, other in zip(ours, theirs, strict=True) if one and other]
+        return patient.id == whose.id and bool(stated) and all(a == b for a, b in stated)
+
+    def _authority(self, whose: PatientIdentifier) -> tuple[str, str, str]:
+        return whose.authority if any(whose.authority) else (self._issuer, "", "")
+
+
+def _said(patient: StatedPatient) -> Dataset:
+    said = Dataset()
+    said.PatientName = patient.name
+    said.PatientBirthDate, said.PatientSex = patient.birth_date, patient.sex
+    return said
+
+
+def _with_groups(said: Dataset, present: Instance) -> Dataset:
+    """`said` with the groups of the name that only the image states, such as the ideographic."""
+    ours = [*present.header.text("PatientName", LONGEST_NAME).split("="), "", ""][:3]
+    theirs = [*str(said.PatientName).split("="), "", ""][:3]
+    groups = [other or one for one, other in zip(ours, theirs, strict=True)]
+    said.PatientName = "=".join(groups).rstrip("=")
+    return said
+
+
+def _differences(present: Instance, said: Dataset) -> list[str]:
+    """The attributes that a message states otherwise than an image, by keyword."""
+    ours, theirs = present.patient, Patient.of(said)
+    sex = present.header.text("PatientSex", 16).strip()
+    differ = {
+        "PatientID": bool(theirs.id) and theirs.id != ours.id,
+        "PatientName": ours.name_differs(theirs) or (any(theirs.name) and not any(ours.name)),
+        "PatientBirthDate": bool(theirs.birth_date) and theirs.birth_date != ours.birth_date,
+        "PatientSex": bool(said.PatientSex) and said.PatientSex != sex,
+    }
+    return [keyword for keyword, differs in differ.items() if differs]

@@ -1,0 +1,344 @@
+"""What the hospital says of its patients: kept before it is accepted, and offered, never done."""
+
+import os
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import hl7
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from factory import mr_slices
+from hilum.config.updates import PatientUpdates
+from hilum.dicom.instance import Instance
+from hilum.errors import MessageError
+from hilum.hints import HintSender
+from hilum.hl7.adt import PatientUpdate
+from hilum.hl7.er7 import ReceivedMessage, encoded, header, segment
+from hilum.inbox.updates import keep, updates_in
+from hilum.patient_updates import SENDER, PatientUpdatesTaken
+from hilum.records.states import EventKind, WorkitemState
+from hilum.service.mllp_server import MllpServer
+from hilum.service.updates import NOT_KEPT, UpdatesListener
+from tests.certificates import SelfSigned
+from tests.core.test_order_of_arrival import HELD, Gateway, contents, gateway
+from tests.patience import until
+
+UID = str(mr_slices(study="one")[0].StudyInstanceUID)
+NEW = ("new-id", "", "", "HOSP")
+OLD = ("marker-id", "", "", "HOSP")
+
+
+def adt(
+    event: str, *patients: dict[int, Any], at: str = "20260304101500", merged: Any = None
+) -> bytes:
+    fields = {3: "HIS", 7: at, 9: ("ADT", event), 10: "c-1", 11: "P", 12: "2.5.1"}
+    lines = [header({**fields, 18: "UNICODE UTF-8"}), segment("EVN", {1: event, 2: at})]
+    for patient in patients:
+        lines.append(segment("PID", patient))
+        if merged:
+            lines.append(segment("MRG", {1: merged}))
+    return encoded(lines)
+
+
+# What is said -------------------------------------------------------------------------------------
+
+
+def listener(folder: Path) -> UpdatesListener:
+    return UpdatesListener(folder, HintSender(folder / "nobody"))
+
+
+def answered(answer: bytes) -> tuple[str, str, str]:
+    """MSA-1, MSA-2 and MSA-3, by another program."""
+    said = hl7.parse(answer.decode()).segment("MSA")
+    return tuple(str(said(place)) if len(said) > place else "" for place in (1, 2, 3))  # type: ignore[return-value]
+
+
+def test_a_message_is_on_disk_before_it_is_accepted(tmp_path: Path) -> None:
+    sent = adt("A08", {3: [OLD], 5: ("Roe", "Jane")})
+    assert answered(listener(tmp_path).answer(sent)) == ("AA", "c-1", "")
+    [kept] = updates_in(tmp_path)
+    assert kept.read_bytes() == sent
+    assert kept.parent.stat().st_mode & 0o077 == 0, "it holds patient data"
+
+
+@pytest.mark.parametrize(
+    ("sent", "verdict", "words"),
+    [
+        (b"GET / HTTP/1.1", "AR", "begins with the segment MSH"),
+        (adt("A01", {3: [OLD]}), "AR", "only ADT with the events A08, A40, A24, A37, A47"),
+        (adt("A08").replace(b"ADT", b"ORM"), "AR", "only ADT"),
+        (adt("A08", {5: ("Roe", "Jane")}), "AE", "PID-3 holds no patient ID"),
+        (adt("A08"), "AE", "PID-3 holds no patient ID"),
+        (adt("A40", {3: [NEW]}), "AE", "MRG-1 holds no patient ID"),
+        (adt("A08", {3: [OLD]}, at="soon"), "AE", "neither EVN-2 nor MSH-7"),
+        (adt("A08", {3: [OLD]}, at="20261399"), "AE", "no date and time"),
+    ],
+)
+def test_what_cannot_be_used_is_answered_with_the_reason(
+    tmp_path: Path, sent: bytes, verdict: str, words: str
+) -> None:
+    given, _, said = answered(listener(tmp_path).answer(sent))
+    assert given == verdict and words in said
+    assert updates_in(tmp_path) == []
+
+
+def test_what_cannot_be_kept_is_not_accepted(tmp_path: Path) -> None:
+    (tmp_path / "patient-updates").write_text("in the way")
+    given, _, said = answered(listener(tmp_path).answer(adt("A08", {3: [OLD]})))
+    assert (given, said) == ("AE", NOT_KEPT)
+
+
+@given(st.binary(max_size=120), st.sampled_from(["A08", "A40", "A24"]))
+def test_no_message_ends_the_listener(content: bytes, event: str) -> None:
+    sent = adt(event, {3: [OLD]}, merged=[NEW])
+    for one in (content, sent + content, sent.replace(b"PID", content[:3] or b"X")):
+        try:
+            PatientUpdate.read(ReceivedMessage.of(one))
+        except MessageError:
+            continue
+
+
+# What follows -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def hall(**settings: Any) -> Iterator[tuple[Gateway, PatientUpdatesTaken]]:
+    """A gateway with a finished result on study "one", whose images state no issuer."""
+    own = {"patient_updates": {"issuer": "HOSP"}, **settings}
+    with gateway(rule=(HELD,), **own) as made:
+        for image in contents("one"):
+            made.receive(image, "a")
+        made.wait(30)
+        made.analyse(9)
+        yield made, PatientUpdatesTaken(made.flow, made.flow.site)
+
+
+def hear(made: Gateway, taken: PatientUpdatesTaken, *messages: bytes) -> None:
+    for message in messages:
+        keep(made.flow.site.data, message)
+    taken.turn()
+    assert updates_in(made.flow.site.data) == []
+
+
+def offered(made: Gateway) -> list[Instance]:
+    """One image for each version that waits for a decision."""
+    waiting = [one for one in made.records.corrections.of_study(UID) if one.is_open]
+    found = [made.flow.corrections.versions.of(UID, one.identity) for one in waiting]
+    assert all(made.flow.corrections.missing(UID, one.identity) == 0 for one in waiting)
+    return [Instance.read(files[0]) for files in found]
+
+
+def corrected(made: Gateway) -> list[str]:
+    return [one.text for one in made.records.events.of_kind(UID, EventKind.CORRECTED)]
+
+
+def test_changed_data_are_offered_and_nothing_is_done() -> None:
+    with hall() as (made, taken):
+        sent = adt("A08", {3: [("x", "", "", "LAB"), OLD], 5: ("Roe", "Jane"), 7: "19600102"})
+        hear(made, taken, sent, sent)
+        [image] = offered(made)
+        assert image.header.text("PatientName", 64) == "Roe^Jane"
+        assert image.header.text("PatientBirthDate", 8) == "19600102"
+        assert image.header.text("PatientID", 64) == "marker-id"
+        [said] = corrected(made)
+        assert "A08" in said and "PatientName, PatientBirthDate" in said and "hilum decide" in said
+        assert "Roe" not in said
+        [item] = made.items("one")
+        assert item.state is WorkitemState.COMPLETED, "a person decides"
+
+
+def test_a_merge_is_offered_under_the_surviving_id_of_the_same_issuer() -> None:
+    with hall() as (made, taken):
+        elsewhere = adt("A40", {3: [("new-id", "", "", "LAB")]}, merged=[OLD])
+        nobody = adt("A40", {3: [NEW]}, merged=[("marker-id", "", "", "LAB")])
+        hear(made, taken, elsewhere, nobody)
+        assert offered(made) == [] == corrected(made)
+        hear(made, taken, adt("A40", {3: [NEW], 5: ("Marker", "Patient")}, merged=[OLD]))
+        [image] = offered(made)
+        assert image.header.text("PatientID", 64) == "new-id"
+        assert image.header.text("PatientName", 64) == "Marker^Patient"
+
+
+def test_what_a_person_takes_is_done_and_a_late_message_does_not_restore_what_was_left() -> None:
+    with hall() as (made, taken):
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}, at="20260304101500"))
+        [image] = offered(made)
+        [sent] = made.records.corrections.of_study(UID)
+        labels = made.flow.corrections.labels_of(UID, sent.identity)
+        made.flow.corrections.take(UID, sent.identity, labels)
+        file = made.flow.inbox.path_of(UID, image.sop_instance_uid)
+        assert Instance.read(file).header.text("PatientName", 64) == "Roe^Jane"
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Marker", "Patient")}, at="20260304101400"))
+        assert offered(made) == []
+        told = [one.text for one in made.records.events.of_kind(UID, EventKind.IDENTITY)]
+        assert told == ["an older message about its patient (A08) came late and was left out"]
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Marker", "Patient")}, at="20260304101600"))
+        assert len(offered(made)) == 1, "a newer one counts"
+
+
+def test_what_agrees_makes_older_messages_late() -> None:
+    with hall() as (made, taken):
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("MARKER", "patient")}, at="20260304101500"))
+        assert corrected(made) == []
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}, at="20260304"))
+        assert corrected(made) == [] and offered(made) == []
+
+
+def test_one_that_fails_holds_up_no_other_and_is_tried_again() -> None:
+    with hall() as (made, taken):
+        data = made.flow.site.data
+        broken = keep(data, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}, at="20260304101400"))
+        content = broken.read_bytes()
+        broken.unlink()
+        broken.mkdir()  # it cannot be read just now
+        keep(data, adt("A08", {3: [OLD], 5: ("Doe", "Jane")}, at="20260304101500"))
+        taken.turn()
+        [image] = offered(made)
+        assert image.header.text("PatientName", 64) == "Doe^Jane"
+        assert updates_in(data) == [broken]
+        broken.rmdir()
+        broken.write_bytes(content)
+        taken.turn()
+        assert updates_in(data) == [] and len(offered(made)) == 1, "it is older"
+
+
+@pytest.mark.parametrize("event", ["A24", "A37", "A47"])
+def test_some_events_are_only_told(event: str) -> None:
+    with hall() as (made, taken):
+        sent = adt(event, {3: [NEW]}, merged=[OLD])
+        hear(made, taken, sent, sent)
+        told = [one.text for one in made.records.events.of_kind(UID, EventKind.IDENTITY)]
+        assert len(told) == 1 and f"({event})" in told[0] and "nothing was changed" in told[0]
+        assert offered(made) == []
+
+
+def test_ids_without_an_issuer_are_nobodys_unless_the_site_says_whose() -> None:
+    with hall(patient_updates={}) as (made, taken):
+        hear(made, taken, adt("A08", {3: [("marker-id",)], 5: ("Roe", "Jane")}))
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}))
+        assert offered(made) == []
+    with hall() as (made, taken):
+        hear(made, taken, adt("A08", {3: [("marker-id",)], 5: ("Roe", "Jane")}))
+        assert len(offered(made)) == 1
+
+
+def test_it_is_followed_where_the_settings_say_so() -> None:
+    with hall(corrections={"mode": "follow", "senders": [SENDER]}) as (made, taken):
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}))
+        assert made.flow.corrections.turn(), "the gateway is asked to take it"
+
+
+# The listener -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def serving(answer: Any, seconds: float = 5.0, **settings: Any) -> Iterator[int]:
+    values = {"enabled": True, "port": 0, "allowed_hosts": ["127.0.0.0/8"], **settings}
+    server = MllpServer(PatientUpdates(**values), answer, seconds)
+    stop, stopped = os.pipe()
+    thread = threading.Thread(target=server.serve_until, args=(stop,))
+    thread.start()
+    try:
+        yield server.port
+    finally:
+        os.write(stopped, b".")
+        thread.join()
+        os.close(stop)
+        os.close(stopped)
+
+
+def calling(port: int) -> closing[socket.socket]:
+    return closing(socket.create_connection(("127.0.0.1", port)))
+
+
+def ask(connection: socket.socket, message: bytes) -> bytes:
+    connection.sendall(b"\x0b" + message + b"\x1c\r")
+    connection.settimeout(10)
+    heard = b""
+    while not heard.endswith(b"\x1c\r"):
+        piece = connection.recv(4096)
+        if not piece:
+            raise ConnectionError
+        heard += piece
+    return heard[1:-2]
+
+
+def is_ended(connection: socket.socket) -> bool:
+    if not select.select([connection], [], [], 10)[0]:
+        return False
+    try:
+        return connection.recv(1) == b""
+    except ConnectionError:
+        return True
+
+
+def test_messages_follow_each_other_on_one_connection() -> None:
+    with serving(lambda message: b"to " + message) as port, calling(port) as connection:
+        assert [ask(connection, one) for one in (b"1", b"2")] == [b"to 1", b"to 2"]
+        connection.sendall(b"\x0bhalf of")
+        assert ask(connection, b"") == b"to half of\x0b"
+
+
+def test_connections_are_bounded() -> None:
+    with serving(lambda message: message, 0.3, max_connections=2) as port:
+        made = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
+        for connection in made:
+            assert ask(connection, b"x") == b"x"
+        third = socket.create_connection(("127.0.0.1", port))
+        assert ask(third, b"x") == b"x"
+        assert is_ended(made[0]), "the one that was quiet for longest"
+        began = time.monotonic()
+        third.sendall(b"\x0bhalf of a message")
+        assert is_ended(third) and time.monotonic() - began < 5
+        assert ask(made[1], b"x") == b"x", "one between two messages is left alone"
+        made[1].sendall(b"\x0b" + b"x" * (2 << 20))
+        assert is_ended(made[1]), "nobody fills the memory"
+        for connection in (*made, third):
+            connection.close()
+
+
+def test_only_addresses_on_the_list_are_heard() -> None:
+    far = ["10.0.0.0/8"]
+    with serving(lambda message: message, allowed_hosts=far) as port, calling(port) as connection:
+        assert is_ended(connection)
+
+
+@pytest.mark.parametrize(("allowed", "is_heard"), [("127.0.0.1", True), ("HIS", False)])
+def test_only_certificates_on_the_list_are_heard(
+    tmp_path: Path, allowed: str, is_heard: bool
+) -> None:
+    ours = SelfSigned.make(tmp_path)
+    tls = {"ca_file": ours.certificate, "certificate_file": ours.certificate, "key_file": ours.key}
+    context = ssl.create_default_context(cafile=ours.certificate)
+    context.load_cert_chain(ours.certificate, ours.key)
+    settings = {"allowed_hosts": [], "tls": tls, "allowed_certificates": [allowed]}
+    with serving(lambda message: message, **settings) as port:
+        plain = socket.create_connection(("127.0.0.1", port))
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+            assert (ask(connection, b"x") == b"x") if is_heard else is_ended(connection)
+
+
+def test_it_is_off_and_then_takes_a_list() -> None:
+    assert not PatientUpdates().enabled
+    with pytest.raises(ValidationError, match="name who may send"):
+        PatientUpdates(enabled=True)
+    with pytest.raises(ValidationError, match=r"needs tls\.ca_file"):
+        PatientUpdates(enabled=True, allowed_certificates=("HIS",))
+
+
+def test_a_message_that_was_kept_before_a_crash_is_seen_to_at_the_start() -> None:
+    with hall() as (made, taken):
+        keep(made.flow.site.data, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}))
+        taken.start()
+        until(lambda: bool(offered(made)), "what was kept is offered")
+        until(lambda: not updates_in(made.flow.site.data), "it is seen to")
