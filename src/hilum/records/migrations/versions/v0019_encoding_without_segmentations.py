@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0020"
-down_revision = "0019"
+revision = "0019"
+down_revision = "0018"
 
 HAS_NONE = "',' || variant NOT LIKE '%,seg,%'"
 
