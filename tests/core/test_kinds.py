@@ -24,6 +24,7 @@ from hilum.kinds import (
     NOTIFIERS,
     OBJECTS,
     SOURCES,
+    WORKLISTS,
     Kinds,
 )
 from hilum.objects import write_other_withdrawals, write_what_can_be
@@ -47,6 +48,7 @@ OURS = {
         "volume",
     ),
     NOTIFIERS: ("email", "webhook"),
+    WORKLISTS: ("ups", "ups-rs"),
 }
 FOLDER = {"name": "out", "kind": "folder", "folder": "out"}
 

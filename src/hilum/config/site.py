@@ -28,6 +28,7 @@ from hilum.config.kinds import (
     AnyHost,
     AnyNotifier,
     AnySource,
+    AnyWorklist,
     DestinationSettings,
 )
 from hilum.config.tls import ListenerTls
@@ -292,6 +293,9 @@ class Site(Settings):
     )
     route: tuple[Route, ...] = Field((), description="Where results are sent on to.")
     notify: tuple[AnyNotifier, ...] = Field((), description="Who is told of alarms.")
+    worklist: tuple[AnyWorklist, ...] = Field(
+        (), description="Worklists whose steps Hilum performs."
+    )
     norms: tuple[NormsSettings, ...] = Field((), description="Norms of your own; Hilum has none.")
 
     @property
