@@ -107,6 +107,7 @@ PROFILES = (
     "AI Results (IHE AIR)",
     "Imaging Object Change Management (IHE IOCM)",
     "Assessment of results (IHE AIRAI)",
+    "Worklists (IHE AIW-I)",
 )
 
 
