@@ -43,7 +43,7 @@ from hilum.writing import Writer, recipients_of
 
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
-BY_A_PERSON = ", because a person asked for it"
+AS_ASKED = ", because it was asked for"
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
 log = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ class Flow(durable.Workflows):
     ) -> None:
         """Create the workitem, unless there is one already, and hand it to the workers.
 
-        `wanted` is the one that a person asked for.
+        `wanted` is the one that a person or a worklist asked for.
         """
         item = wanted or self.workitems.run(rule, arrival, run)
         not_run = not_run_uid(arrival.study_uid, rule)
@@ -190,7 +190,7 @@ class Flow(durable.Workflows):
         self.corrections.remember(item.id, arrival.study_uid, run.selection)
         caution = whose(run.selection, arrival.instances.values()).caution
         cautions = filter(None, (caution, *run.selection.lacks))
-        why = f"{self.composition.told(item)}{BY_A_PERSON if wanted else ''}"
+        why = f"{self.composition.told(item)}{AS_ASKED if wanted else ''}"
         lines = [
             (EventKind.COMPLETE, run.reason),
             *verdicts_of(run.selection),

@@ -22,6 +22,7 @@ from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import FindingsOf, Input, ModuleFacts, Need
 from hilum.objects import Analysis, Document
 from hilum.predecessors import contents_of, files_replaced_by, results_replaced_by
+from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import Records
 from hilum.records.models import Delivery, Workitem, WrittenResult
 from hilum.records.states import EventKind, WorkitemKind, WorkitemState
@@ -293,6 +294,7 @@ class Workitems:
                 (r.sop_class_uid, r.identity) for r in before if r.media_type == DICOM
             ),
             replaced=contents_of(self._data, files_replaced_by(self._records, item)),
+            pseudonyms=lambda: Pseudonyms(site_key(self._data)),
         )
 
     def _as_given(self, item: Workitem, name: str, series: Series) -> Series:
