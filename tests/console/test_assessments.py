@@ -291,3 +291,23 @@ def test_a_rejected_result_is_taken_back_only_if_the_site_wishes_so(
         with closing(AuditStore(audit_file(house.site.data))) as store:
             acts = [e.act for e in store.after(0, 1000) if e.object == item]
         assert (AuditedAct.WITHDRAW in acts) is wished
+
+
+def test_by_command_a_rejected_result_is_taken_back_and_both_acts_are_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "anna")
+    with a_house(tmp_path, assessment={"withdraw_rejected": True}) as house:
+        config = tmp_path / "hilum.toml"
+        config.write_text(f'data = "{house.site.data}"\n[assessment]\nwithdraw_rejected = true\n')
+        (tmp_path / "password").touch(0o600)
+        (tmp_path / "password").write_text("correct horse battery\n")
+        file = ("--password-file", str(tmp_path / "password"))
+        assert hilum(config, "people", "add", "anna", "--role", "reader", *file).exit_code == 0
+        address, item = a_result_in(house)
+        assert hilum(config, "assess", address, "rejected", "--reason", REASON).exit_code == 0
+        [asked] = house.records.requests.waiting()
+        assert (asked.action, asked.workitem_id) == (RequestAction.WITHDRAW, item)
+        with closing(AuditStore(audit_file(house.site.data))) as store:
+            acts = [e.act for e in store.after(0, 1000) if e.object == item]
+        assert acts == [AuditedAct.ASSESS, AuditedAct.WITHDRAW]

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from hilum.answers import Acceptance, Answer, Checked, Evidence, Shown
 from hilum.config.events import EventWishes
+from hilum.config.fields import WebAddress
 from hilum.config.kinds import DestinationSettings, ObjectName, WebService
 from hilum.destinations import CALL_SECONDS, is_answered, tried
 from hilum.errors import (
@@ -56,6 +57,9 @@ class WebhookDestinationSettings(EventWishes, WebService, DestinationSettings):
     proof: Literal["accepted"] = Field(
         "accepted",
         description="What shows that a result has arrived: nothing but that it was accepted.",
+    )
+    url: WebAddress = Field(
+        description="Address that messages are sent to.", examples=["https://lake.hospital/hilum"]
     )
     objects: tuple[ObjectName, ...] = Field(
         ("json",), description="Result objects that this destination receives."
