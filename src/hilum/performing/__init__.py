@@ -133,7 +133,7 @@ class Performer:
 
     def _note_gone(self, step: WorklistStep) -> None:
         if self._worklist.standing(step.uid) is not ProcedureStepState.SCHEDULED:
-            self._lost(step, "the step is no longer to be had")
+            self._lost(step, "the step can no longer be claimed")
 
     def _advance(self, step: WorklistStep) -> None:
         """Take a step as far as it goes now. What the worklist refuses of it stops no other."""
