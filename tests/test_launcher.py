@@ -106,9 +106,12 @@ def environment(clone: Path) -> dict[str, str]:
     }
 
 
-def start(clone: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def start(
+    clone: Path, *words: str, cwd: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [PYTHON, clone / "hilum", *words],
+        cwd=cwd,
         env={**environment(clone), **variables},
         capture_output=True,
         text=True,
@@ -127,6 +130,9 @@ def test_a_new_clone_is_set_up_and_started_and_the_second_start_says_nothing(
     assert list((new_clone / ".venv").glob("lib/*/site-packages/second.py"))
     again = start(new_clone)
     assert (again.returncode, again.stdout, again.stderr) == (0, "started\n", "")
+    (strange := new_clone / "strange").mkdir()
+    (strange / "hilum.py").write_text("print('whatever lies where it is called from')")
+    assert start(new_clone, cwd=strange).stdout == "started\n"
 
 
 def test_odd_input_gets_what_reads_it_independently(clone: Path) -> None:

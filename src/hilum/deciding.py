@@ -10,7 +10,7 @@ from hilum.records.models import Request, Workitem
 from hilum.records.states import UNFINISHED, EventKind, WorkitemState
 from hilum.withdrawing import RejectionNote, RequestAnswer, take_back
 
-WHY = "The images were sent again with corrected patient or study data."
+WHY = "The patient or study data of these images were corrected."
 
 
 def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:

@@ -242,6 +242,7 @@ def test_a_refusal_is_parked_until_a_person_releases_it(
     desk.turn()
     assert desk.state("a") == "parked"
     assert "cannot understand the object" in desk.delivery("a").reason
+    assert not desk.delivery("a").reason.startswith("pacs: "), "its name stands beside it"
     desk.now += 100 * HOUR
     desk.turn()
     assert archive.sent.total() == 1  # nothing happens by itself

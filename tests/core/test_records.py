@@ -11,15 +11,17 @@ import pytest
 import sqlalchemy as sa
 
 import hilum
-from factory import a_delivery, a_workitem, put
+from factory import a_delivery, a_study, a_workitem, put
 from hilum.errors import RecordsUnavailable
 from hilum.records import Records, tables
+from hilum.records.flowing import ShownResult
 from hilum.records.models import Workitem
 from hilum.records.states import (
     REACHED_FROM,
     WITHOUT_RUN,
     DeliveryState,
     EventKind,
+    WorkitemKind,
     WorkitemState,
 )
 from hilum.records.workitems import WorkitemRecords
@@ -172,3 +174,16 @@ def test_a_database_that_cannot_be_written_is_waited_for(tmp_path: Path) -> None
         mount.close()
         writing.join(PATIENCE)
         assert [event.text for event in records.events.of_study("1.2")] == ["before", "after"]
+
+
+def test_a_result_counts_once_and_a_note_is_no_result(tmp_path: Path) -> None:
+    with closing(Records(f"sqlite:///{tmp_path}/hilum.db")) as records:
+        done = WorkitemState.COMPLETED
+        note = a_workitem(id="note", state=done, kind=WorkitemKind.WITHDRAWAL)
+        put(records, a_study(last_at=100.0), a_workitem(id="result", state=done), note)
+        shown = [("result", "pacs", 130.0), ("result", "record", 170.0), ("note", "pacs", 190.0)]
+        for name, place, at in shown:
+            arrived = {"state": DeliveryState.VERIFIED, "verified_at": at}
+            put(records, a_delivery(name, place, **arrived))
+        assert records.flow.arrivals(50.0) == [ShownResult(100.0, 130.0)]
+        assert records.flow.arrivals(150.0) == [], "it was shown before"

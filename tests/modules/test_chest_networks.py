@@ -215,6 +215,21 @@ def test_the_command_line_lists_it(models: Path) -> None:
     assert "our-network" not in CliRunner().invoke(app, ["modules", "--json"]).stdout
 
 
+def test_the_command_line_lists_those_of_the_settings(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    absent = CliRunner().invoke(app, ["modules", "--config", "none.toml"])
+    assert isinstance(absent.exception, ConfigurationError)
+    (tmp_path / "hilum.toml").write_text(f'models = "{models}"\n')
+    assert "our-network" in CliRunner().invoke(app, ["modules", "--json"]).stdout
+    run = ["run", "our-network", str(tmp_path), "--output", str(tmp_path / "out")]
+    unknown = CliRunner().invoke(app, run)
+    assert "--models, or your settings by --config" in str(unknown.exception)
+    cured = CliRunner().invoke(app, [*run, "--config", "hilum.toml"])
+    assert "no module" not in str(cured.exception)
+
+
 def test_runs_in_its_own_process_with_the_same_gates(
     models: Path, shared: Path, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Commands for modules: which are installed, and which may begin analyses."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,13 +35,18 @@ ModuleName = Annotated[str, typer.Argument(help="Name, as `hilum modules` lists 
 
 
 @modules.callback()
-def list_modules(context: typer.Context, models: Models = None, as_json: AsJson = False) -> None:
+def list_modules(
+    context: typer.Context,
+    models: Models = None,
+    config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
+) -> None:
     if context.invoked_subcommand:
         return
     from hilum.hosts.walls import in_words, standing
     from hilum.module import discover, facts_of, installed_modules
 
-    found, problems = discover(models)
+    found, problems = discover(models or _models_of_site(config))
     for name in found.keys() - installed_modules().keys():
         try:
             found[name]()  # the card alone does not say whether its network is what it describes
@@ -58,6 +64,13 @@ def list_modules(context: typer.Context, models: Models = None, as_json: AsJson 
     out.print(in_words(standing()))
     for name, problem in problems.items():
         say.print(f"[bold red]{name}[/]: {escape(problem)}")
+
+
+def _models_of_site(config: Path) -> Path | None:
+    """The folder `models` of the settings; none where there are no settings, as before `init`."""
+    from hilum.config import load
+
+    return load(config).models if config.exists() or config != DEFAULT_CONFIG else None
 
 
 @modules.command()

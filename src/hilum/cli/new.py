@@ -1,5 +1,6 @@
 """Commands that write something to start from."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,6 @@ def module(
 
     made = write_skeleton(name, folder)
     say.print(
-        f"wrote {made}. Test it: PYTHONPATH={made} .venv/bin/python -m pytest {made}\n"
+        f"wrote {made}. Test it: {sys.executable} -m pytest {made}\n"
         f"Then add it: hilum modules add {made}"
     )

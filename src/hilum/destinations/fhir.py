@@ -61,7 +61,7 @@ UNKNOWN_ISSUER = (
 )
 NOBODY = (
     "no patient there has the ID of the images: have the patient registered, or correct "
-    f"patient_system, {AGAIN}"
+    f"patient_system (patient_systems where the images state an issuer), {AGAIN}"
 )
 NOT_FOUND_BY_ID = (
     "asked for the patient with the ID of the images, it gives others: enable the search of "

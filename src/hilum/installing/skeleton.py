@@ -14,6 +14,9 @@ dependencies = ["hilum-module", "numpy"]
 
 [project.entry-points."hilum.modules"]
 {name} = "{package}:{cls}"
+
+[tool.pytest.ini_options]
+pythonpath = ["."]
 """
 CODE = '''\
 """{title}: say here what it measures, and what it was compared with."""

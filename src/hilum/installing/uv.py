@@ -80,9 +80,12 @@ def _binary() -> str:
 
 
 def _run(words: Sequence[str]) -> str:
-    """Run uv with nothing but what is said here: no settings, no download of interpreters."""
+    """Run uv with nothing but what is said here: no settings, no download of interpreters.
+
+    It trusts the certificates that the system trusts, as pip does: a hospital's proxy has its own.
+    """
     command = [_binary(), "--no-config", "--color", "never", *words]
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_SYSTEM_CERTS": "1"}
     ran = subprocess.run(
         command, capture_output=True, text=True, check=False, env=environment, timeout=SECONDS
     )

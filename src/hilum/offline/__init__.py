@@ -85,8 +85,10 @@ def analyse_folder(
     silence_libraries()
     installed, problems = discover(models)
     if module_name not in installed:
-        why = problems.get(module_name, f"known: {', '.join(sorted(installed))}")
-        raise ConfigurationError(f"no module {module_name!r}; {why}")
+        known = f"known: {', '.join(sorted(installed))}"
+        if models is None:
+            known += "; name the folder of your models by --models, or your settings by --config"
+        raise ConfigurationError(f"no module {module_name!r}; {problems.get(module_name, known)}")
     module = installed[module_name]
     if named := [one.module for one in findings_for(module).values() if not one.optional]:
         raise ConfigurationError(

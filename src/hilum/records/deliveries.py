@@ -250,7 +250,11 @@ class DeliveryRecords:
         )
 
     def _note(self, of: Delivery, state: DeliveryState, text: str, **values: object) -> None:
-        """Record how an attempt ended, in the row and in the study's trace."""
+        """Record how an attempt ended, in the row and in the study's trace.
+
+        Errors begin with the name of the destination, which stands beside each reason anyway.
+        """
+        text = text.removeprefix(f"{of.destination}: ")
         key = [delivery.workitem_id == of.workitem_id, delivery.destination == of.destination]
         if state not in ARRIVED:
             # a person may have cancelled meanwhile; what has arrived is a fact

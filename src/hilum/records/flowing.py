@@ -9,7 +9,14 @@ import sqlalchemy as sa
 from hilum.records import tables
 from hilum.records.database import Database
 from hilum.records.rows import select
-from hilum.records.states import ARRIVED, OWED, PARKED, DeliveryState, WorkitemState
+from hilum.records.states import (
+    ARRIVED,
+    OWED,
+    PARKED,
+    DeliveryState,
+    WorkitemKind,
+    WorkitemState,
+)
 
 study = tables.study.c
 workitem = tables.workitem.c
@@ -156,14 +163,21 @@ class FlowRecords:
         return [row.first_at for row in select(self._database, query)]
 
     def arrivals(self, since: float) -> list[ShownResult]:
-        """Results that arrived after `since`, as far as their destination can prove it."""
-        shown_at = sa.func.coalesce(delivery.verified_at, delivery.accepted_at).label("shown_at")
+        """Results that arrived after `since`, as far as their destination can prove it.
+
+        A result counts once, at the first of its destinations; a note that takes one back is none.
+        """
+        arrived_at = sa.func.coalesce(delivery.verified_at, delivery.accepted_at)
+        shown_at = sa.func.min(arrived_at).label("shown_at")
+        is_result = workitem.kind != WorkitemKind.WITHDRAWAL
         query = (
             sa.select(study.last_at, shown_at)
             .select_from(tables.delivery)
             .join(tables.workitem, workitem.id == delivery.workitem_id)
             .join(tables.study, study.study_uid == workitem.study_uid)
-            .where(delivery.state.in_(ARRIVED), shown_at >= since, study.last_at >= since)
+            .where(delivery.state.in_(ARRIVED), study.last_at >= since, is_result)
+            .group_by(workitem.id, study.last_at)
+            .having(shown_at >= since)
         )
         return [ShownResult(row.last_at, row.shown_at) for row in select(self._database, query)]
 
