@@ -1,7 +1,6 @@
 """Inference servers that tests run: each answers as its specification says, on a free port."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,8 +15,8 @@ from fastapi.responses import JSONResponse
 from pydicom.dataset import Dataset
 from starlette.datastructures import UploadFile
 
+from answering import app_answering
 from hilum_lab.network.processes import available_port
-from patience import until
 
 
 @contextmanager
@@ -25,15 +24,8 @@ def running(app: FastAPI, port: int = 0, **tls: Any) -> Iterator[str]:
     """`app` answers until this ends; its address."""
     port = port or available_port()
     config = uvicorn.Config(app, port=port, log_level="error", lifespan="off", **tls)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        until(lambda: server.started, "the inference server")
+    with app_answering(config, "the inference server"):
         yield f"http{'s' if tls else ''}://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @dataclass

@@ -37,9 +37,14 @@ def request(
 ) -> int:
     """Have the gateway asked for something; the number of the request."""
     number = records.requests.add(action, workitem_id, reason, study_uid, wish)
+    wake(data)
+    return number
+
+
+def wake(data: Path) -> None:
+    """Have the gateway look at once what it is asked for."""
     with closing(HintSender(gateway_address(data))) as hints:
         hints.send(Asked())
-    return number
 
 
 def answer_to(records: Records, number: int, patience: float = PATIENCE) -> tuple[bool, str]:

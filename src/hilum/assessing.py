@@ -6,11 +6,14 @@ own reporting.
 """
 
 import re
+import time
 from typing import Protocol
 
-from hilum.asking import current_of_study, the_one_of, workitem_ending
+from hilum.asking import current_of_study, the_one_of, wake, workitem_ending
+from hilum.config.site import Site
 from hilum.errors import HilumError
 from hilum.records import Records
+from hilum.records.assessed import Assessment
 from hilum.records.listed import ListedStudy, folded, words_of_name
 from hilum.records.states import (
     ASSESSABLE,
@@ -73,6 +76,32 @@ def fault_in(reason: str, decision: AssessmentDecision, study: ListedStudy) -> s
     has_number = any(len(one) >= SHORTEST_NUMBER and one in said for one in numbers)
     name = set(folded(words_of_name(study.patient_name)).split())
     return NAMES_PATIENT if has_number or len(name & said) > 1 else ""
+
+
+def is_taken_back(site: Site, decision: AssessmentDecision) -> bool:
+    """Whether a result of which a reader says this is taken back wherever it lies."""
+    return decision is AssessmentDecision.REJECTED and site.assessment.withdraw_rejected
+
+
+def put_on_record(
+    site: Site,
+    records: Records,
+    workitem_id: str,
+    reader: str,
+    identity: str,
+    decision: AssessmentDecision,
+    reason: str,
+) -> Assessment | None:
+    """Note what a reader says, and have the result taken back if the site wishes so.
+
+    None if it has no result any more that may be assessed.
+    """
+    taken_back = is_taken_back(site, decision)
+    said = (workitem_id, reader, identity, decision, reason, time.time())
+    made = records.assessments.add(*said, withdraw=taken_back)
+    if made and taken_back:
+        wake(site.data)
+    return made
 
 
 def to_be_assessed(records: Records, ending: str, module: str = "") -> str:

@@ -35,11 +35,12 @@ log = logging.getLogger(__name__)
 
 
 def check_rules(site: Site) -> None:
-    """Raise `ConfigurationError` for a rule, route or host of a module that cannot be used."""
+    """Raise `ConfigurationError` for what names a module that cannot be used."""
     modules, problems = discover(site.models)
     wanted = [("rule", rule.module) for rule in site.rule]
     wanted += [("route", name) for route in site.route for name in route.modules]
     wanted += [("host", host.module) for host in site.host]
+    wanted += [("worklist", name) for one in site.worklist for name in one.modules.values()]
     for place, name in wanted:
         if name not in modules:
             why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
@@ -150,7 +151,7 @@ def check_console(site: Site) -> None:
 def check_ends(site: Site) -> None:
     """Raise `ConfigurationError` for what we connect to if it cannot be used."""
     check_tls("receiver", site.receiver.tls)
-    for end in (*site.source, *site.destination):
+    for end in (*site.source, *site.destination, *site.worklist):
         end.check()
     for notifier in site.notify:
         notifier.check()

@@ -1,4 +1,4 @@
-"""A person has one study fetched from an archive: the images come, and the rules decide on them.
+"""One study is fetched from an archive, as asked for: the images come, and the rules decide.
 
 It runs in threads of the gateway, one for each archive, so a slow one holds up nothing else. The
 request stands in the records until it is answered: after a crash it is begun again, and what is
@@ -163,7 +163,7 @@ class Fetch:
         if not missing:
             here = counted(len(images), "image")
             raise NotFetchedError(f"all {here} are here already: `hilum rerun {study_uid}`")
-        text = f"a person has {counted(len(missing), 'image')} fetched from {name}"
+        text = f"as was asked for, {counted(len(missing), 'image')} are fetched from {name}"
         self._records.events.add(study_uid, EventKind.RECEIVING, text)
         association, caller = uuid.uuid4().hex[:12], f"{name} (fetched)"
         for series, number in Counter(one.series_uid for one in images).items():
@@ -208,7 +208,7 @@ class Fetch:
     def _sent(self, name: str, opened: SendingArchive, study_uid: str, asked: Request) -> str:
         """Have the archive send it to our own receiver, which sees to room and duplicates."""
         require_room(self._site.data, self._site.receiver.low_water_mb)
-        text = f"a person has {name} send it"
+        text = f"as was asked for, {name} is to send it"
         self._records.events.add(study_uid, EventKind.RECEIVING, text)
         tell = self._teller(asked)
         last = None

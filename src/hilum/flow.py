@@ -12,55 +12,38 @@ steps; images, findings and results lie on disk.
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from hilum.arrivals import Arrivals
-from hilum.assembly import (
-    Arrival,
-    Hold,
-    NotApplicable,
-    RuleDecision,
-    Run,
-    Wait,
-    decide,
-    is_same_reason,
-)
-from hilum.away import Away
+from hilum.assembly import Arrival, Hold, NotApplicable, RuleDecision, Run, Wait, decide
 from hilum.comparison import Comparison
-from hilum.config.kinds import STANDARD_OBJECTS
 from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections
 from hilum.engine import durable, exchange
 from hilum.errors import ModuleCancelled, ModuleError, ServerAway, where
 from hilum.findings import Findings, Refusal, Urgency
-from hilum.hints import HintSender, Ready, Written, gateway_address, wake_workers
+from hilum.hints import HintSender, Written, gateway_address
 from hilum.hosts import Host, Job, host_of
 from hilum.inbox import Inbox
 from hilum.inbox.room import with_room
 from hilum.module import Module, facts_of, inputs_of, needs_of
+from hilum.not_run import NotRun, verdicts_of
 from hilum.outbox import Outbox
 from hilum.records import Records
 from hilum.records.models import Workitem
 from hilum.records.own import own_results
-from hilum.records.states import (
-    ENDED,
-    UNFINISHED,
-    WRITTEN,
-    EventKind,
-    PausedKind,
-    WorkitemState,
-)
-from hilum.routing import Selection, applies, nearest_rule, whose
+from hilum.records.states import UNFINISHED, WRITTEN, EventKind, WorkitemState
+from hilum.routing import applies, nearest_rule, whose
 from hilum.runs import not_run_uid
+from hilum.turns import Turns
 from hilum.wording import counted
 from hilum.workitems import Workitems
-from hilum.writing import Wanted, Writer, recipients_of, wanted_by
+from hilum.writing import Writer, recipients_of
 
-MOST_VERDICTS = 200  # lines in the trace of one decision
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
 UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
-FOR_NOBODY: dict[str, Wanted] = {"": (STANDARD_OBJECTS, "binary", "outlines", {})}
-BY_A_PERSON = ", because a person asked for it"
+AS_ASKED = ", because it was asked for"
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
 log = logging.getLogger(__name__)
@@ -93,7 +76,6 @@ class Flow(durable.Workflows):
     ) -> None:
         super().__init__(name)
         self.clock = clock
-        self._engine = engine
         self.site = site
         self.records = records
         self.needs = {name: inputs_of(module) for name, module in modules.items()}
@@ -101,26 +83,22 @@ class Flow(durable.Workflows):
         self.inbox = Inbox(site.data)
         self.own = own_results(records, self.facts.values())
         self.arrivals = Arrivals(self.inbox, records, self.own, clock)
+        named = {name: needs_of(module) for name, module in modules.items()}
         of_rules = frozenset(rule.key for rule in site.rule)
         self.workitems = Workitems(
-            records,
-            self.inbox,
-            site.data,
-            self.facts,
-            {name: needs_of(module) for name, module in modules.items()},
-            clock,
-            of_rules,
+            records, self.inbox, site.data, self.facts, named, clock, of_rules
         )
         self.composition = self.workitems.composition
         self.corrections = Corrections(site, records, self.inbox, self.workitems)
+        self.not_run = NotRun(records, self.workitems)
+        self._hints = HintSender(gateway_address(site.data))
+        self.turns = Turns(site, records, self.workitems, clock, engine, self._hints)
         self.writer = Writer(records, self.workitems, site.data)
         self.comparison = Comparison(site, records, self.workitems)
         offer = self.corrections.offer_filed
         self.outbox = Outbox(site, records, self.workitems, clock, offer=offer)
         self.hosts: dict[str, Host] = {}
-        self.away = Away(clock)
         self._one_at_a_time = threading.Lock()
-        self._hints = HintSender(gateway_address(site.data))
 
     # 1. Arrival: is there enough to decide? -------------------------------------------------------
 
@@ -187,7 +165,7 @@ class Flow(durable.Workflows):
         if isinstance(decision, Run):
             self.schedule(rule, arrival, decision)
         elif isinstance(decision, Hold | NotApplicable):
-            self.note_not_run(rule, arrival, decision)
+            self.not_run.note(rule, arrival, decision)
 
     # 2. Scheduling: one workitem per module, weights and set of images ----------------------------
 
@@ -196,7 +174,7 @@ class Flow(durable.Workflows):
     ) -> None:
         """Create the workitem, unless there is one already, and hand it to the workers.
 
-        `wanted` is the one that a person asked for.
+        `wanted` is the one that a person or a worklist asked for.
         """
         item = wanted or self.workitems.run(rule, arrival, run)
         not_run = not_run_uid(arrival.study_uid, rule)
@@ -204,18 +182,18 @@ class Flow(durable.Workflows):
             self.records.workitems.remove(not_run)
             return
         if hold := self.corrections.objection(arrival, run.selection):
-            self.note_not_run(rule, arrival, hold)
+            self.not_run.note(rule, arrival, hold)
             return
         if lack := self.composition.lack(item.module, item.used):
-            self.note_not_run(rule, arrival, NotApplicable(run.selection, lack))
+            self.not_run.note(rule, arrival, NotApplicable(run.selection, lack))
             return
         self.corrections.remember(item.id, arrival.study_uid, run.selection)
         caution = whose(run.selection, arrival.instances.values()).caution
         cautions = filter(None, (caution, *run.selection.lacks))
-        why = f"{self.composition.told(item)}{BY_A_PERSON if wanted else ''}"
+        why = f"{self.composition.told(item)}{AS_ASKED if wanted else ''}"
         lines = [
             (EventKind.COMPLETE, run.reason),
-            *_verdicts(run.selection),
+            *verdicts_of(run.selection),
             *((EventKind.IDENTITY, text) for text in cautions),
             (EventKind.SCHEDULED, f"{item.module} {item.version}{why}"),
         ]
@@ -225,46 +203,9 @@ class Flow(durable.Workflows):
     def launch(self, item: Workitem) -> None:
         """Hand a workitem to the workers; doing so again changes nothing while they have it.
 
-        It waits while a person has disabled its module, for findings of another one, and for a
-        server that is away. The sweep after that hands it over.
+        What has to wait is handed over by a later sweep.
         """
-        if self.waits(item) or self.away.holds(item):
-            return
-        launch = item.launch
-        # Where the workflow is over and the workitem is not, the engine gave up.
-        if self._engine.is_over(f"{item.id}.{launch}"):
-            if self.records.workitems.one(item.id).state not in UNFINISHED:
-                return  # it has ended meanwhile
-            launch = self.records.workitems.count_launch(item.id)
-        priority = durable.PRIORITIES[item.rule.priority]
-        workflow = f"{item.id}.{launch}"
-        self._engine.enqueue(durable.ANALYSE, self.analyse, workflow, item.id, priority)
-        wake_workers(self.site.data)
-
-    def note_not_run(self, rule: Rule, arrival: Arrival, why: Hold | NotApplicable) -> None:
-        """Record, once, why a module was not run on a study.
-
-        One that is held after a run is noted: the result on fewer images stands, and that it does
-        not show the whole series must be seen.
-        """
-        shows_gap = isinstance(why, Hold) and not arrival.removed  # what was removed is no gap
-        if not shows_gap and self.records.workitems.last_run(arrival.study_uid, rule.key):
-            return
-        if self._is_analysed_all_the_same(rule, arrival, why.selection):
-            return
-        item = self.workitems.not_run(rule, arrival, why)
-        known = self.records.workitems.get(item.id)
-        if known and known.state is item.state and is_same_reason(known.reason, item.reason):
-            return
-        lines = [*_verdicts(why.selection), (EventKind(item.state), item.reason)]
-        self.records.workitems.note_not_run(item, lines)
-
-    def _is_analysed_all_the_same(self, rule: Rule, arrival: Arrival, selection: Selection) -> bool:
-        """Whether a person had these very images analysed although the series is short."""
-        if not selection.complete:
-            return False
-        known = self.records.workitems.get(self.workitems.run(rule, arrival, Run(selection, "")).id)
-        return known is not None and bool(known.incomplete) and known.state not in ENDED
+        self.turns.hand_over(item, self.analyse)
 
     # 3. Analysis, in a worker ---------------------------------------------------------------------
 
@@ -277,7 +218,7 @@ class Flow(durable.Workflows):
             try:
                 if self.begin(workitem_id):
                     self.infer(workitem_id)
-                    if self.is_wanted(workitem_id) and not self.is_put_back(workitem_id):
+                    if self.turns.is_to_be_written(workitem_id):
                         self.write(workitem_id)
             except durable.EngineError:
                 raise
@@ -309,11 +250,7 @@ class Flow(durable.Workflows):
         After `MOST_RUNS` deaths the module is not run again and a refusal is written; if even that
         ends the worker as often, nothing is.
         """
-        if not self.is_wanted(workitem_id):
-            return False
-        if self.waits(self.records.workitems.one(workitem_id)):
-            return False  # the sweep hands it over again
-        if self.is_renewed(workitem_id):
+        if not self.turns.has_come(workitem_id):
             return False
         runs = self.records.workitems.count_run(workitem_id)
         if runs > 2 * MOST_RUNS:
@@ -322,52 +259,6 @@ class Flow(durable.Workflows):
             self.records.workitems.set_state(workitem_id, WorkitemState.FAILED, text)
             return False
         return True
-
-    def waits(self, item: Workitem) -> bool:
-        """Whether a person has disabled its module before it began, or other findings are to come.
-
-        What has begun is finished.
-        """
-        if item.state is not WorkitemState.SCHEDULED:
-            return False
-        disabled = self.records.pauses.get(PausedKind.MODULE, item.module)
-        return disabled is not None or self.composition.waits(item)
-
-    def is_renewed(self, workitem_id: str) -> bool:
-        """Whether it waits for a module that was replaced: then today's gets a workitem instead.
-
-        Hilum was upgraded, or a model exchanged, since it was scheduled. A result names its model,
-        so it cannot be that of another. The same holds for findings of another module that it was
-        to be given: they are others now, or there are none. The gateway hands the new workitem to
-        the workers.
-        """
-        item = self.records.workitems.one(workitem_id)
-        used = self.composition.used_by(item)
-        is_of_today = self.workitems.is_of_today(item)
-        if is_of_today and used == item.used:
-            return False
-        what = f"{item.module} {item.version}" if not is_of_today else "a result that it was to use"
-        why = f"{what} was replaced before it had analysed these images"
-        if is_of_today and len(used) < len(item.used):
-            why = f"without {', '.join(sorted({*item.used} - {*used}))}: there is no such result"
-        new = self.workitems.repeated(item, self.clock(), why, used)
-        self.records.corrections.repeat(item.id, new.id)
-        lines = [(EventKind.SCHEDULED, f"{new.module} {new.version}: {why}")]
-        self.records.workitems.schedule(new, lines)
-        self._hints.send(Ready(new.id))
-        self.is_wanted(workitem_id)
-        return True
-
-    def is_wanted(self, workitem_id: str) -> bool:
-        """False if it has ended, a person cancelled it, or another run has replaced it."""
-        item = self.records.workitems.one(workitem_id)
-        if item.superseded_by:
-            newer = self.records.workitems.get(item.superseded_by)
-            is_same = newer is not None and newer.inputs == item.inputs
-            text = "another run replaces it" if is_same else "more images arrived"
-            self.records.workitems.set_state(workitem_id, WorkitemState.CANCELLED, text)
-            return False
-        return item.state in UNFINISHED
 
     @durable.step
     def infer(self, workitem_id: str) -> None:
@@ -385,10 +276,11 @@ class Flow(durable.Workflows):
         folder = self.workitems.result_folder(workitem_id)
         parts = {**self.workitems.parts(item), **self.composition.parts(item)}
         job = Job(parts, folder, item.weights_sha256, item.rule.parameters)
+        is_wanted = partial(self.turns.is_wanted, workitem_id)
         started = time.monotonic()
         try:
             host = self.host(item.module)
-            with_room(self.site.data, lambda: host.run(job, lambda: self.is_wanted(workitem_id)))
+            with_room(self.site.data, lambda: host.run(job, is_wanted))
         except ModuleCancelled:
             return
         except ServerAway as error:
@@ -403,10 +295,6 @@ class Flow(durable.Workflows):
         findings = exchange.summary(self.comparison.of(item))
         text = f"{counted(len(findings), 'finding')} in {seconds:.2f} s"
         self.records.workitems.note_findings(item, findings, text)
-
-    def is_put_back(self, workitem_id: str) -> bool:
-        """Whether it waits again: the server that computes its module was away."""
-        return self.records.workitems.one(workitem_id).state is WorkitemState.SCHEDULED
 
     def ends_workers(self, item: Workitem) -> bool:
         """Whether a workitem ended its worker too often; then a refusal is all that is written."""
@@ -434,8 +322,7 @@ class Flow(durable.Workflows):
         images_to = recipients_of(self.site, self.records, item, refused, told)
         urgent = bool(found.of(Urgency))
         destinations = self.site.destinations(tuple(images_to))
-        variants = {d.variant: wanted_by(d) for d in destinations}
-        written = self.writer.write(item, variants or FOR_NOBODY)
+        written = self.writer.write(item, destinations)
         owed = [
             self.outbox.owed(workitem_id, d.name, d.variant, images_to[d.name], urgent=urgent)
             for d in destinations
@@ -444,22 +331,7 @@ class Flow(durable.Workflows):
         self.records.workitems.deliver(workitem_id, text, owed)
         self.outbox.settle(workitem_id)
         self._hints.send(Written())
-        if urgent:
-            self.hasten_others(item)
-        for other in self.composition.waiting_for(item):
-            self._hints.send(Ready(other.id))
-
-    def hasten_others(self, item: Workitem) -> None:
-        """Have what waits for a worker of the same study begin first: its result is urgent.
-
-        That is a few workitems, so those of other studies wait a little longer and not for ever.
-        """
-        for other in self.records.workitems.of_study(item.study_uid):
-            if other.state is WorkitemState.SCHEDULED:
-                first = durable.PRIORITIES["STAT"]
-                if self._engine.hasten(f"{other.id}.{other.launch}", first):
-                    text = f"begins first, because {item.module} calls the study urgent"
-                    self.records.events.add(item.study_uid, EventKind.SCHEDULED, text, other.id)
+        self.turns.let_others_begin(item, urgent=urgent)
 
     # 4. Delivery, in the gateway: see outbox.py ---------------------------------------------------
 
@@ -470,11 +342,3 @@ class Flow(durable.Workflows):
         if module not in self.hosts:
             self.hosts[module] = host_of(self.site, module)
         return self.hosts[module]
-
-
-def _verdicts(selection: Selection) -> Iterator[tuple[EventKind, str]]:
-    """What was decided about each series, for the trace; the chosen ones first."""
-    for text in selection.reasons[:MOST_VERDICTS]:
-        yield EventKind.SERIES, text
-    if (more := len(selection.reasons) - MOST_VERDICTS) > 0:
-        yield EventKind.SERIES, f"rejected: {more} more series or volumes"

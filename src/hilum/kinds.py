@@ -1,4 +1,4 @@
-"""Every kind of destination, source, object, host, notifier and format is found here; ours, too.
+"""Every kind of destination, source, object, host, notifier, worklist and format is found here.
 
 | group                | what an entry point names                                           |
 |----------------------|---------------------------------------------------------------------|
@@ -7,6 +7,7 @@
 | `hilum.objects`      | a class that writes one kind of result object (`ResultObject`)      |
 | `hilum.hosts`        | a class with its settings that runs a module (`Host`)               |
 | `hilum.notifiers`    | a class with its settings that tells people of alarms (`Notifier`)  |
+| `hilum.worklists`    | a class with its settings that works from a list (`Worklist`)       |
 | `hilum.formats`      | a class that makes a module of a folder in `models` (`with_model`), |
 |                      | or, with `recipe`, of a folder that is given an environment         |
 
@@ -146,5 +147,13 @@ SOURCES = Kinds(
 OBJECTS = Kinds("hilum.objects", "result object", ("media_type", "refers_to", "write"))
 HOSTS = Kinds("hilum.hosts", "host", ("settings", "start", "run", "close"))
 NOTIFIERS = Kinds("hilum.notifiers", "notifier", ("settings", "send"))
+WORKLISTS = Kinds(
+    "hilum.worklists",
+    "worklist",
+    (
+        *("settings", "describe", "offered", "standing"),
+        *("claim", "report", "complete", "cancel", "close"),
+    ),
+)
 FORMATS = Kinds("hilum.formats", "format", ("with_model",))
-EVERY_GROUP = (DESTINATIONS, SOURCES, OBJECTS, HOSTS, NOTIFIERS, FORMATS)
+EVERY_GROUP = (DESTINATIONS, SOURCES, OBJECTS, HOSTS, NOTIFIERS, WORKLISTS, FORMATS)

@@ -19,17 +19,17 @@ from hilum.config.site import Site
 from hilum.delivery.filing import LOOK_THERE
 from hilum.delivery.handover import Handover
 from hilum.delivery.proving import Attempt, Offer, Proving, pause_seconds
+from hilum.delivery.standings import Standings
 from hilum.destinations import open_destination
-from hilum.errors import ConfigurationError, DeliveryDelayed, HilumError, where
+from hilum.errors import DeliveryDelayed, HilumError, where
 from hilum.inbox.commitments import commitments_in
 from hilum.logs import going_on
 from hilum.records import Records
-from hilum.records.models import Delivery, DestinationStanding
+from hilum.records.models import Delivery
 from hilum.records.states import (
     ARRIVED,
     PARKED,
     DeliveryState,
-    DestinationState,
     PausedKind,
     WorkitemKind,
     WorkitemState,
@@ -38,10 +38,8 @@ from hilum.workitems import Workitems
 
 READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0)  # an archive may need a moment to index
 CALL_AGAIN_SECONDS = 3.0  # between two calls to a destination that is unreachable
-ANYWAY_SECONDS = 600.0  # without an answer, before one delivery is attempted all the same
 IDLE_SECONDS = 10.0  # whoever has something to deliver wakes us
 LOOK_SECONDS = 1.0  # where several machines may work: a worker elsewhere cannot wake us
-EAGER_ATTEMPTS = 5  # what failed more often is not hurried when the destination answers again
 DEFINE_IT = "define it, then run `hilum release`"
 
 log = logging.getLogger(__name__)
@@ -71,10 +69,7 @@ class Outbox:
         self._workitems = workitems
         self._clock = clock
         self._wakers: dict[str, threading.Event] = {}
-        self._tried: dict[
-            str, float
-        ] = {}  # unreachable ones, and when they were last sent something
-        self._held_until: dict[str, float] = {}  # those that asked us to wait
+        self._standings = Standings(records, clock)
         self._stopping = False
 
     def start(self) -> None:
@@ -125,10 +120,10 @@ class Outbox:
         """
         if self._records.pauses.get(PausedKind.DESTINATION, settings.name):
             return self._longest
-        if (pause := self._held_until.get(settings.name, 0.0) - self._clock()) > 0:
+        if (pause := self._standings.held_seconds(settings.name)) > 0:
             return pause
-        unreachable = self._is_still_unreachable(settings)
-        if unreachable and not self._try_anyway(settings.name):
+        unreachable = self._standings.is_still_unreachable(settings)
+        if unreachable and not self._standings.try_anyway(settings.name):
             return CALL_AGAIN_SECONDS
         now, in_order = self._clock(), settings.in_order
         delivery = self._records.deliveries.first_due(settings.name, now, in_order)
@@ -141,18 +136,9 @@ class Outbox:
             return 0.0
         answers = self._attempt(delivery, settings, unreachable)
         if unreachable and answers:
-            self._note_answer(settings.name)
+            self._standings.note_answer(settings.name)
         self.settle(item.id)
         return 0.0 if answers else CALL_AGAIN_SECONDS
-
-    def _is_still_unreachable(self, settings: DestinationSettings) -> bool:
-        """Whether a destination was unreachable, and does not answer now either."""
-        if not self._is_unreachable(settings.name):
-            return False
-        if _answers(settings):
-            self._note_answer(settings.name)
-            return False
-        return True
 
     def _attempt(
         self, delivery: Delivery, settings: DestinationSettings, unreachable: bool
@@ -166,8 +152,8 @@ class Outbox:
         except (DeliveryDelayed, OSError) as error:
             if unreachable:
                 return False
-            pause = max(pause_seconds(number), self._hold(settings.name, error))
-            answers = self._still_answers(settings, str(error))
+            pause = max(pause_seconds(number), self._standings.hold(settings.name, error))
+            answers = self._standings.still_answers(settings, str(error))
             then = f"again in {pause:.0f} s" if answers else "sent as soon as it answers"
             text = f"attempt {number}: {error}; {then}"
             deliveries.delay(tried, text, self._clock() + pause)
@@ -201,18 +187,11 @@ class Outbox:
         if results and not shown:
             text = f"{settings.name} needs none of it: nothing is left to do there"
             return Attempt(delivery, DeliveryState.ACCEPTED, text)
-        waited = 0.0 if unreachable else self._clock() - self._answers_since(delivery)
+        waited = 0.0 if unreachable else self._clock() - self._standings.answers_since(delivery)
         proving = Proving(
             handover, delivery, peer, shown, waited, self._read_back_pauses, self._offer
         )
         return proving.prove()
-
-    def _answers_since(self, delivery: Delivery) -> float:
-        """Since when the destination could have shown a delivery to us."""
-        standing = self._records.destinations.get(delivery.destination)
-        since = standing.since if standing else 0.0
-        paused_until = self._records.pauses.ended(PausedKind.DESTINATION)
-        return max(delivery.accepted_at or 0.0, since, paused_until.get(delivery.destination, 0.0))
 
     def _note(self, outcome: Attempt, settings: DestinationSettings, unreachable: bool) -> bool:
         """Note how a delivery stands that was taken; False if the destination does not answer."""
@@ -225,7 +204,7 @@ class Outbox:
             deliveries.accept(outcome.delivery, outcome.text, now + outcome.pause)
             self.hear_commitments()  # one may have come before we waited for it
             if outcome.is_silent:
-                return not unreachable and self._still_answers(settings, outcome.text)
+                return not unreachable and self._standings.still_answers(settings, outcome.text)
         return True
 
     def hear_commitments(self) -> None:
@@ -280,7 +259,7 @@ class Outbox:
         """Seconds until a destination is looked at again, whatever there is to do."""
         return LOOK_SECONDS if self._site.database else IDLE_SECONDS
 
-    # How each destination stands ------------------------------------------------------------------
+    # In threads -----------------------------------------------------------------------------------
 
     def _keep_delivering(self, settings: DestinationSettings) -> None:
         waker = self._wakers[settings.name]
@@ -291,51 +270,10 @@ class Outbox:
                 f"delivery to {settings.name}", log
             ):  # or nothing would be delivered there
                 pause = self.deliver_next(settings)
-            if self._is_unreachable(settings.name):
+            if self._standings.is_unreachable(settings.name):
                 time.sleep(pause)  # a new result does not make it answer
             else:
                 waker.wait(pause)
-
-    def _hold(self, name: str, error: Exception) -> float:
-        """Leave a destination alone for as long as it asks us to; how long that is, in s."""
-        pause = error.pause_seconds if isinstance(error, DeliveryDelayed) else 0.0
-        if pause:
-            self._held_until[name] = self._clock() + pause
-        return pause
-
-    def _is_unreachable(self, name: str) -> bool:
-        standing = self._records.destinations.get(name)
-        return standing is not None and standing.state is DestinationState.UNREACHABLE
-
-    def _still_answers(self, settings: DestinationSettings, problem: str) -> bool:
-        """Whether the trouble was with this delivery only; if not, the destination is at fault."""
-        if _answers(settings):
-            return True
-        log.warning("destination %s does not answer", settings.name)
-        self._note_standing(settings.name, DestinationState.UNREACHABLE, problem)
-        return False
-
-    def _try_anyway(self, name: str) -> bool:
-        """Whether it has been unreachable so long that an attempt tells more than another call.
-
-        Some archives answer a call late or not at all, and take results all the same.
-        """
-        standing = self._records.destinations.get(name)
-        since = standing.since if standing else 0.0
-        if self._clock() - max(since, self._tried.get(name, 0.0)) < ANYWAY_SECONDS:
-            return False
-        self._tried[name] = self._clock()
-        return True
-
-    def _note_answer(self, name: str) -> None:
-        """Note that the destination is back. What its absence has delayed is due at once."""
-        log.warning("destination %s answers again", name)
-        self._note_standing(name, DestinationState.REACHABLE, "")
-        self._records.deliveries.hurry_all(name, EAGER_ATTEMPTS)
-
-    def _note_standing(self, name: str, state: DestinationState, problem: str) -> None:
-        standing = DestinationStanding(name, state, self._clock(), problem)
-        self._records.destinations.note(standing)
 
     def _close_undefined(self) -> None:
         """Park what is owed to destinations that the settings no longer define."""
@@ -345,14 +283,6 @@ class Outbox:
                 text = f"the settings no longer define it: {DEFINE_IT}"
                 self._records.deliveries.park(delivery, DeliveryState.REFUSED, text)
                 self.settle(delivery.workitem_id)
-
-
-def _answers(settings: DestinationSettings) -> bool:
-    """Whether it answers. If our settings do not let us ask, the next attempt tells the cure."""
-    try:
-        return open_destination(settings).is_reachable()
-    except ConfigurationError:
-        return True
 
 
 def _arrived(deliveries: Sequence[Delivery]) -> str:

@@ -28,7 +28,7 @@ from hilum.wording import how_to_decide
 SENDER = "patient_updates (HL7)"  # no AE title or source is called so
 LONGEST_NAME = 200  # characters: three groups of 64 (PS3.5 6.2)
 IDLE_SECONDS = 60.0  # whoever keeps a message wakes us
-SEE = "nothing was changed here: look whose its results are"
+SEE = "nothing was changed here: see which patient its results belong to"
 ONLY_TOLD = {
     PatientEvent.LINKED: "the hospital has linked its patient with another one (A24)",
     PatientEvent.UNLINKED: "the hospital has taken a link of its patient back (A37)",
@@ -137,7 +137,7 @@ class PatientUpdatesTaken:
             if known and SENDER in known.senders and known.at == update.at:
                 continue  # the same message again; perhaps somebody has decided since
             if self._records.corrections.note(offered):
-                what = f"the hospital says ({update.event}) that its patient data are others"
+                what = f"the hospital says ({update.event}) that its patient data have changed"
                 text = f"{what} ({', '.join(differ)}), number {number_of(identity)}"
                 text = f"{text}: {how_to_decide(study_uid)}"
                 self._records.events.add(study_uid, EventKind.CORRECTED, text)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 DICOM = "application/dicom"  # the media type of a DICOM Part 10 file (PS3.18 8.7.3)
 FHIR = "application/fhir+json"  # and that of FHIR resources (FHIR R4 2.21.0.1)
+JSON = "application/json"
 HL7 = "x-application/hl7-v2+er7"  # messages of HL7 version 2, with bars and hats
 TYPES = mimetypes.MimeTypes()  # without the tables of the machine: a name must not change
 SOP_CLASSES = {  # of our result objects by kind, and of the note that takes a result back

@@ -17,6 +17,7 @@ from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
 from hilum.objects import Analysis, Document, write_other_withdrawals, write_withdrawal
 from hilum.pausing import waiting_for
+from hilum.predecessors import contents_of
 from hilum.records.models import Delivery, DeliveryReceipt, Request, Workitem, WrittenResult
 from hilum.records.states import (
     ARRIVED,
@@ -312,7 +313,7 @@ def _write_notes(
         workitem_id=note.id,
         created=datetime.fromtimestamp(said.at).astimezone(),
         predecessor=(),
-        replaced=flow.workitems.contents_of(one for one in some if one.media_type != DICOM),
+        replaced=contents_of(flow.site.data, (one for one in some if one.media_type != DICOM)),
     )
     told = set()
     lost: dict[str, str] = {}

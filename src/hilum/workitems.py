@@ -1,7 +1,7 @@
 """Workitems as flow.py handles them: made from a decision, read back with images and findings."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +21,8 @@ from hilum.errors import RemovedError
 from hilum.inbox import Inbox, digest, write_durably
 from hilum.module import FindingsOf, Input, ModuleFacts, Need
 from hilum.objects import Analysis, Document
-from hilum.objects.analysis import WrittenFile
+from hilum.predecessors import contents_of, files_replaced_by, results_replaced_by
+from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import Records
 from hilum.records.models import Delivery, Workitem, WrittenResult
 from hilum.records.states import EventKind, WorkitemKind, WorkitemState
@@ -275,7 +276,7 @@ class Workitems:
         chosen = ("; ".join(v.reasons) for v in item.verdicts if v.accepted)
         asked = (ASKED_FOR,) if item.asked else ()
         lacks = (verdict.lacks for verdict in item.verdicts)
-        before = self._results_replaced_by(item)
+        before = results_replaced_by(self._records, item)
         return Analysis(
             workitem_id=item.id,
             created=datetime.fromtimestamp(item.created).astimezone(),
@@ -292,16 +293,8 @@ class Workitems:
             predecessor=tuple(
                 (r.sop_class_uid, r.identity) for r in before if r.media_type == DICOM
             ),
-            replaced=self.contents_of(self._files_replaced_by(item)),
-        )
-
-    def contents_of(self, results: Iterable[WrittenResult]) -> tuple[WrittenFile, ...]:
-        """The files of results as a writer wants them, without those that are no longer here."""
-        paths = {one: self._data / one.path for one in results}
-        return tuple(
-            WrittenFile(one.kind, one.identity, path.read_bytes())
-            for one, path in paths.items()
-            if path.exists()
+            replaced=contents_of(self._data, files_replaced_by(self._records, item)),
+            pseudonyms=lambda: Pseudonyms(site_key(self._data)),
         )
 
     def _as_given(self, item: Workitem, name: str, series: Series) -> Series:
@@ -351,34 +344,6 @@ class Workitems:
                 path.relative_to(self._data),
             )
         )
-
-    def _results_replaced_by(self, item: Workitem) -> list[WrittenResult]:
-        """The results of the nearest predecessor that has any; a cancelled one has none."""
-        found = map(self._records.results.of_workitem, self._predecessors(item))
-        return next(filter(None, found), [])
-
-    def _files_replaced_by(self, item: Workitem) -> list[WrittenResult]:
-        """Of each kind other than DICOM those of the nearest predecessor that has any.
-
-        The nearest one may have had other destinations, and so other kinds.
-        """
-        files: dict[str, list[WrittenResult]] = {}
-        for before in self._predecessors(item):
-            results = self._records.results.of_workitem(before)
-            for kind in {one.kind for one in results if one.media_type != DICOM}:
-                files.setdefault(kind, [one for one in results if one.kind == kind])
-        return [one for kind in sorted(files) for one in files[kind]]
-
-    def _predecessors(self, item: Workitem) -> Iterator[str]:
-        """The ids of those that it replaces, the nearest first.
-
-        None that was taken back, nor any before it: a note says what became of them.
-        """
-        while item.predecessor:
-            item = self._records.workitems.one(item.predecessor)
-            if item.state is WorkitemState.WITHDRAWN:
-                return
-            yield item.id
 
 
 def _witnesses(images: Iterable[Instance], selection: Selection) -> tuple[str, ...]:

@@ -4,13 +4,13 @@ And which destinations those are.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from hilum.config.fields import JSONValues
-from hilum.config.kinds import DestinationSettings, Encoding, Regions
+from hilum.config.kinds import STANDARD_OBJECTS, DestinationSettings, Encoding, Regions
 from hilum.config.site import Site
 from hilum.dicom.uids import LABEL_MAP
 from hilum.inbox.room import with_room
@@ -25,6 +25,7 @@ from hilum.workitems import Workitems
 # the kinds of objects, and how they are written
 Wanted = tuple[tuple[str, ...], Encoding, Regions, JSONValues]
 
+FOR_NOBODY: Mapping[str, Wanted] = {"": (STANDARD_OBJECTS, "binary", "outlines", {})}
 OVERLAP = (
     "structures overlap, which a label map cannot hold: the segmentation is binary, although"
     ' segmentation = "labelmap" is set'
@@ -71,8 +72,12 @@ class Writer:
         self._workitems = workitems
         self._data = data
 
-    def write(self, item: Workitem, variants: Mapping[str, Wanted]) -> list[str]:
-        """Write a result in every variant; the kinds of objects that it has."""
+    def write(self, item: Workitem, destinations: Iterable[DestinationSettings]) -> list[str]:
+        """Write a result in every way that one of `destinations` wants; the kinds of its objects.
+
+        Where there is none, it is written to be looked at here.
+        """
+        variants = {one.variant: wanted_by(one) for one in destinations} or FOR_NOBODY
         analysis = self._workitems.analysis(item)
         lost: dict[str, str] = {}
         written: set[str] = set()

@@ -1,11 +1,8 @@
 """The console of a site in this process, on a free port."""
 
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-
-import uvicorn
 
 from hilum.config.file import SettingsFile
 from hilum.config.site import Site
@@ -15,7 +12,7 @@ from hilum.console.server import configuration
 from hilum.module import ModuleFacts, Need, facts_of, inputs_of, installed_modules
 from hilum.records import Records
 from hilum_lab.network.processes import available_port
-from tests.patience import until
+from tests.answering import app_answering
 
 
 @contextmanager
@@ -42,15 +39,8 @@ def serving(
     made = application(site, records, modules, cards, needs, file=file, runs_in=runs_in)
     for endpoints in further:
         endpoints.add_to(made.router)
-    server = uvicorn.Server(configuration(made, site.console, port))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        until(lambda: server.started, "the console")
+    with app_answering(configuration(made, site.console, port), "the console"):
         yield f"{'https' if site.console.tls else 'http'}://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @contextmanager

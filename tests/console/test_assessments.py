@@ -20,7 +20,7 @@ from hilum.kinds import OBJECTS
 from hilum.objects.kinds import Writing
 from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
-from hilum.records.states import WorkitemState
+from hilum.records.states import RequestAction, WorkitemState
 from hilum.testing.samples import analysis_of, write_series
 from tests.signing_in import session_of
 
@@ -271,3 +271,43 @@ def test_a_command_assesses_nothing_for_others(house: House, config: Path) -> No
         assert "say why" in str(hilum(config, "assess", address, "rejected").exception)
     assert house.records.assessments.of_workitems([item]) == {}
     assert "no reader has assessed this result of m 1" in hilum(config, "assess", address).stdout
+
+
+@pytest.mark.parametrize("wished", [True, False])
+def test_a_rejected_result_is_taken_back_only_if_the_site_wishes_so(
+    tmp_path: Path, wished: bool
+) -> None:
+    with a_house(tmp_path, assessment={"withdraw_rejected": wished}) as house:
+        address, item = a_result_in(house)
+        path = f"/api/v1/studies/{address}/assessments"
+        with house.client(UserRole.READER) as client:
+            for decision in ("accepted", "supplemented", "rejected", "rejected"):
+                said = {"workitem": item, "decision": decision, "reason": REASON}
+                assert client.post(path, json=said).status_code == 200
+        asked = house.records.requests.waiting()
+        assert [(one.action, one.workitem_id, one.reason) for one in asked] == [
+            (RequestAction.WITHDRAW, item, REASON)
+        ] * wished
+        with closing(AuditStore(audit_file(house.site.data))) as store:
+            acts = [e.act for e in store.after(0, 1000) if e.object == item]
+        assert (AuditedAct.WITHDRAW in acts) is wished
+
+
+def test_by_command_a_rejected_result_is_taken_back_and_both_acts_are_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_USER", "anna")
+    with a_house(tmp_path, assessment={"withdraw_rejected": True}) as house:
+        config = tmp_path / "hilum.toml"
+        config.write_text(f'data = "{house.site.data}"\n[assessment]\nwithdraw_rejected = true\n')
+        (tmp_path / "password").touch(0o600)
+        (tmp_path / "password").write_text("correct horse battery\n")
+        file = ("--password-file", str(tmp_path / "password"))
+        assert hilum(config, "people", "add", "anna", "--role", "reader", *file).exit_code == 0
+        address, item = a_result_in(house)
+        assert hilum(config, "assess", address, "rejected", "--reason", REASON).exit_code == 0
+        [asked] = house.records.requests.waiting()
+        assert (asked.action, asked.workitem_id) == (RequestAction.WITHDRAW, item)
+        with closing(AuditStore(audit_file(house.site.data))) as store:
+            acts = [e.act for e in store.after(0, 1000) if e.object == item]
+        assert acts == [AuditedAct.ASSESS, AuditedAct.WITHDRAW]

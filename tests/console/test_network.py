@@ -219,5 +219,5 @@ def test_who_is_heard_of_patients_is_shown(tmp_path: Path) -> None:
         serving(site, records) as url,
     ):
         said = text_of(House(site, records, url).get("/network"))
-    assert "HL7 on 127.0.0.1:2576" in said and "Hears messages of 10.1.2.0/24" in said
+    assert "HL7 on 127.0.0.1:2576" in said and "Takes messages from 10.1.2.0/24" in said
     assert "1 message waits to be looked at" in said

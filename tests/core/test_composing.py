@@ -158,7 +158,7 @@ def test_a_repeated_result_is_used_in_the_place_of_the_first(hall: Gateway) -> N
     hall.records.requests.add(RequestAction.RETRY, of["m"].id)
     obey(hall.flow)
     again = items(hall)["m"]
-    assert hall.flow.waits(of["share"])
+    assert hall.flow.turns.waits(of["share"])
     find(hall, again, VOLUME)
     assert not hall.flow.begin(of["share"].id), "its place is taken"
     after = items(hall)["share"]

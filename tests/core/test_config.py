@@ -15,7 +15,7 @@ from hilum.config.kinds import SECTIONS_BY_KIND, settings_of
 from hilum.config.reference import example, table, tables_by_kind
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
-from hilum.kinds import DESTINATIONS, NOTIFIERS, SOURCES
+from hilum.kinds import DESTINATIONS, NOTIFIERS, SOURCES, WORKLISTS
 
 PACS = {"name": "pacs", "kind": "dimse"}
 ORTHANC = {"name": "pacs", "kind": "orthanc", "url": "http://pacs:8042"}
@@ -138,7 +138,8 @@ def test_every_block_of_the_example_is_valid_without_its_comment_signs() -> None
     assert {source["kind"] for source in written["source"]} == set(SOURCES.names)
     assert {place["kind"] for place in written["destination"]} == set(DESTINATIONS.names)
     assert {told["kind"] for told in written["notify"]} == set(NOTIFIERS.names)
-    named = ("source", "destination", "notify")
+    assert {one["kind"] for one in written["worklist"]} == set(WORKLISTS.names)
+    named = ("source", "destination", "notify", "worklist")
     names = (f"{section}.{number}" for section in named for number in range(9))
     for section in named:
         for block, name in zip(written[section], names, strict=False):
@@ -146,7 +147,8 @@ def test_every_block_of_the_example_is_valid_without_its_comment_signs() -> None
     for number, host in enumerate(written["host"]):
         host["module"] = f"module-{number}"  # each has one place to run in
     site = parse({section: written[section] for section in SECTIONS_BY_KIND})
-    assert [type(end).__name__ for end in (*site.source, *site.destination, *site.notify)] == [
+    ends = (*site.source, *site.destination, *site.notify, *site.worklist)
+    assert [type(end).__name__ for end in ends] == [
         "DicomwebSourceSettings",
         "OrthancSourceSettings",
         "DimseDestinationSettings",
@@ -154,8 +156,11 @@ def test_every_block_of_the_example_is_valid_without_its_comment_signs() -> None
         "FhirDestinationSettings",
         "FolderDestinationSettings",
         "MllpDestinationSettings",
+        "WebhookDestinationSettings",
         "EmailNotifierSettings",
         "WebhookNotifierSettings",
+        "UpsSettings",
+        "UpsRsSettings",
     ]
 
 

@@ -184,6 +184,20 @@ def test_parquet_holds_the_same_with_types(config: Path) -> None:
     assert (types["incomplete"], types["patient"]) == ("BOOLEAN", "VARCHAR")
 
 
+def test_pandas_reads_the_same_of_both(config: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    exported(config, "out.csv")
+    assert hilum(config, "export", str(config.parent / "out.parquet")).exit_code == 0
+    of_csv = pandas.read_csv(config.parent / "out.csv", dtype={"version": str})
+    of_parquet = pandas.read_parquet(config.parent / "out.parquet", engine="pyarrow")
+    assert list(of_csv.columns) == list(of_parquet.columns) and len(of_csv) == len(of_parquet) > 0
+    for table in (of_csv, of_parquet):
+        left = table[(table["kind"] == "measurement") & (table["of"] == "Left")]
+        assert left["value"].tolist() == [pytest.approx(3.379)] * len(left) and len(left)
+    values = of_csv["value"].tolist()
+    assert values == pytest.approx(of_parquet["value"].tolist(), nan_ok=True)
+
+
 def test_what_cannot_be_written_says_what_to_do(
     config: Path, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ from hilum.kinds import (
     NOTIFIERS,
     OBJECTS,
     SOURCES,
+    WORKLISTS,
     Kinds,
 )
 from hilum.objects import write_other_withdrawals, write_what_can_be
@@ -32,9 +33,9 @@ from hilum.testing import analysis_of, write_series
 from hilum_lab.package import write_package
 
 OURS = {
-    DESTINATIONS: ("dicomweb", "dimse", "fhir", "folder", "mllp"),
+    DESTINATIONS: ("dicomweb", "dimse", "fhir", "folder", "mllp", "webhook"),
     SOURCES: ("dicomweb", "orthanc"),
-    OBJECTS: ("fhir", "oru", "own", "pdf", "pm", "sc", "seg", "sr"),
+    OBJECTS: ("fhir", "json", "oru", "own", "pdf", "pm", "sc", "seg", "sr"),
     HOSTS: ("child", "container", "server"),
     FORMATS: (
         "dicom-ai-router",
@@ -47,6 +48,7 @@ OURS = {
         "volume",
     ),
     NOTIFIERS: ("email", "webhook"),
+    WORKLISTS: ("ups", "ups-rs"),
 }
 FOLDER = {"name": "out", "kind": "folder", "folder": "out"}
 

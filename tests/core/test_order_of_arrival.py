@@ -156,7 +156,7 @@ class Gateway:
             steps -= 1
             if state is WorkitemState.SCHEDULED and self.flow.begin(workitem):
                 self.records.workitems.set_state(workitem, WorkitemState.RUNNING)
-            elif state is WorkitemState.RUNNING and self.flow.is_wanted(workitem):
+            elif state is WorkitemState.RUNNING and self.flow.turns.is_wanted(workitem):
                 self.records.workitems.deliver(workitem, "", [])
             elif state is WorkitemState.DELIVERING:
                 self.records.workitems.set_state(workitem, WorkitemState.COMPLETED)

@@ -12,6 +12,7 @@ from hilum import outbox as module
 from hilum.config.kinds import DestinationSettings
 from hilum.config.site import Site
 from hilum.delivery.handover import SHORTEST_LAG_SECONDS
+from hilum.delivery.standings import ANYWAY_SECONDS, EAGER_ATTEMPTS
 from hilum.destinations.dicomweb import DicomwebDestinationSettings
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
@@ -379,7 +380,7 @@ def test_an_archive_that_answers_no_call_is_not_unreachable_for_ever(
     began = desk.now
     while desk.state("a") == "delivering":
         desk.turn()
-    assert desk.now - began < module.ANYWAY_SECONDS + 2 * module.CALL_AGAIN_SECONDS
+    assert desk.now - began < ANYWAY_SECONDS + 2 * module.CALL_AGAIN_SECONDS
     assert desk.delivery("a").attempts == 2
     assert views.destinations(desk.site, desk.records)[0].state == "reachable"
 
@@ -428,7 +429,7 @@ def test_what_brings_the_archive_down_is_not_hurried_for_ever(
         desk.turn()
         archive.behaviour = WELL  # somebody starts it again
     assert desk.state("good") == "completed"
-    assert desk.delivery("deadly").attempts <= module.EAGER_ATTEMPTS + 3
+    assert desk.delivery("deadly").attempts <= EAGER_ATTEMPTS + 3
 
 
 def test_a_destination_that_is_gone_from_the_settings_is_parked(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_message_is_on_disk_before_it_is_accepted(tmp_path: Path) -> None:
         (adt("A08"), "AE", "PID-3 holds no patient ID"),
         (adt("A40", {3: [NEW]}), "AE", "MRG-1 holds no patient ID"),
         (adt("A08", {3: [OLD]}, at="soon"), "AE", "neither EVN-2 nor MSH-7"),
-        (adt("A08", {3: [OLD]}, at="20261399"), "AE", "no date and time"),
+        (adt("A08", {3: [OLD]}, at="20261399"), "AE", "not a date and time"),
     ],
 )
 def test_what_cannot_be_used_is_answered_with_the_reason(

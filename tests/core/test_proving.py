@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from hilum.answers import Commitment
+from hilum.delivery.standings import ANYWAY_SECONDS
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.inbox.commitments import keep
-from hilum.outbox import ANYWAY_SECONDS
 from hilum.records.models import CommitmentRequest
 from hilum.records.states import DeliveryState, EventKind
 from hilum.transport import commitment

@@ -1,5 +1,6 @@
 """Results that are no DICOM objects: each variant is kept, and what can be is taken back."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from hilum.deciding import _end
 from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.kinds import OBJECTS
+from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import tables
 from hilum.records.models import DeliveryReceipt, Workitem
 from hilum.records.states import DeliveryState, WorkitemState
@@ -270,3 +272,26 @@ def test_each_receiver_gets_its_messages_and_withdrawals_as_it_wants_them() -> N
         assert b"||||||D|||" in taken_back["german"] and b"||||||W|||" not in taken_back["german"]
         assert "a été retiré" in taken_back["french"].decode()
         assert b"||||||W|||" in taken_back["french"]
+
+
+def test_a_program_is_told_by_pseudonyms_what_was_made_and_what_is_taken_back() -> None:
+    lake = {"kind": "webhook", "url": "https://lake.hospital/in", "secret_files": ["of.lake"]}
+    with written(lake=lake, named={**lake, "identified": True}) as (hall, item):
+        made = files_for(hall, item.id, "json")
+        for destination in ("lake", "named"):
+            send(hall, item, destination)
+        take_back(hall.flow, item, SAID)
+        [note] = [i for i in hall.records.workitems.of_study(item.study_uid) if i.id != item.id]
+        for destination, (_, content) in files_for(hall, note.id, "json").items():
+            identity, before = made[destination]
+            said, first = json.loads(content), json.loads(before)
+            assert (first["type"], said["type"]) == ("result.made", "result.withdrawn")
+            assert said["takes_back"] == [identity]
+            assert said["data"]["result"] == first["data"]["result"] is not None
+            is_named = destination == "named"
+            assert (item.study_uid in content.decode()) is is_named
+            assert (said["reason"] == SAID.reason) is is_named
+        pseudonyms = Pseudonyms(site_key(hall.flow.site.data))
+        assert first["data"]["patient"] == hall.flow.workitems.patient_and_study(item).PatientID
+        hidden = json.loads(made["lake"][1])["data"]
+        assert hidden["study"] == pseudonyms.of("study", item.study_uid)

@@ -14,7 +14,16 @@ from hilum.config import parse
 from hilum.config.reference import example
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError
-from hilum.kinds import DESTINATIONS, EVERY_GROUP, FORMATS, HOSTS, NOTIFIERS, OBJECTS, SOURCES
+from hilum.kinds import (
+    DESTINATIONS,
+    EVERY_GROUP,
+    FORMATS,
+    HOSTS,
+    NOTIFIERS,
+    OBJECTS,
+    SOURCES,
+    WORKLISTS,
+)
 from hilum.records.states import RequestAction
 from hilum.service.supervisor import EVERY_ROLE
 from hilum.testing import write_series
@@ -43,7 +52,8 @@ def test_its_own_tests_pass(example_package: Path) -> None:
 
 def test_each_kind_is_found_by_its_entry_point_and_is_one_file(example_package: Path) -> None:
     files = set()
-    assert {*ADDED, FORMATS} == set(EVERY_GROUP)  # a format comes with a module, which is another
+    # a format comes with a module, which is another; a worklist is of the standard, or none
+    assert {*ADDED, FORMATS, WORKLISTS} == set(EVERY_GROUP)
     for group in ADDED:
         theirs = [kind for kind in group.each() if kind.package == "hilum-example"]
         assert [(kind.name, kind.problem) for kind in theirs] == [(ADDED[group], "")]

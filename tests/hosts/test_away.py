@@ -50,7 +50,7 @@ def test_a_study_waits_for_its_server_and_is_analysed_once_it_is_there(tmp_path:
         [item] = hall.items("one", rule)
         assert flow.begin(item.id)
         flow.infer(item.id)
-        assert flow.is_put_back(item.id)
+        assert flow.turns.is_put_back(item.id)
         [item] = hall.items("one", rule)
         assert (item.state, item.runs, item.findings) == (WorkitemState.SCHEDULED, 0, None)
         assert "cannot be reached" in (item.failure or "")

@@ -295,7 +295,7 @@ def test_a_film_after_one_that_took_all_memory_is_analysed_in_a_fresh_process(
 ) -> None:
     host.run(job(tmp_path, "calm"))
     host.run(job(tmp_path, "hoards", "hoards counts"))
-    large = (2000, 2000)  # more than what is left over
+    large = (1000, 1000)  # more than what is left over
     host.run(job(tmp_path, "volume after all", "reads counts", shape=large))
     found = exchange.load(tmp_path / "out-volume after all")
     assert found.refusal is None

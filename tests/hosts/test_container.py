@@ -244,7 +244,7 @@ def test_a_killed_worker_leaves_no_container(image: str, tmp_path: Path) -> None
 WRONG = {
     'image = "{image}"': ('image = "example:latest"', "image: String should match"),
     'modality = "MR"': ("colour = 1", "input: unknown key colour"),
-    'module = "{format}"': ('module = "jar"', "these do: .*mercure, monai-map"),
+    'module = "{format}"': ('module = "jar"', "these do: .*mercure, monai-bundle, monai-map"),
 }
 
 

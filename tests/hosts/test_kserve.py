@@ -85,7 +85,7 @@ def test_a_large_volume_goes_window_by_window(tmp_path: Path) -> None:
 def test_half_precision_goes_as_bytes_only(tmp_path: Path) -> None:
     found, site = found_by(tmp_path / "bytes", Behaviour(), datatype="FP16")
     assert np.array_equal(map_of(found), brighter(site))
-    with pytest.raises(ModuleError, match="takes FP16, and not as bytes"):
+    with pytest.raises(ModuleError, match="takes FP16, which has to be sent as bytes"):
         found_by(tmp_path / "json", Behaviour(), datatype="FP16", is_binary=False)
 
 
@@ -131,14 +131,14 @@ def output(**changed: Any) -> dict[str, Any]:
     [
         (output(name="other"), "the output is 'other'"),
         (output(shape=[1, 2, 24, 20, 3]), "gave (1, 2, 24, 20, 3) for a window of (20, 24, 3)"),
-        (output(shape=[1, 2, 1 << 40, 24, 3]), "another number of values than it states"),
+        (output(shape=[1, 2, 1 << 40, 24, 3]), "not have as many values as it states"),
         (output(shape=[]), "FP32 of []"),
         (output(datatype="BYTES"), "BYTES of"),
-        (output(data=["a"] * 2880), "no numbers"),
-        (output(data=[[1.0], [1.0, 2.0]]), "no numbers"),
+        (output(data=["a"] * 2880), "not numbers"),
+        (output(data=[[1.0], [1.0, 2.0]]), "not numbers"),
         (output(data=[float("nan")] * 2880), "values that are not finite"),
-        (output(data=None), "another number of bytes than it states"),
-        (output(data=None, parameters={"binary_data_size": 1 << 60}), "another number of bytes"),
+        (output(data=None), "not have as many bytes as it states"),
+        (output(data=None, parameters={"binary_data_size": 1 << 60}), "not have as many bytes"),
         ({"outputs": []}, "outputs: too_short"),
     ],
 )
@@ -150,4 +150,4 @@ def test_an_answer_that_is_none_is_told(tmp_path: Path, change: dict[str, Any], 
 def test_the_words_of_a_failure_get_through_the_walls(tmp_path: Path) -> None:
     with pytest.raises(ModuleError) as told:
         found_by(tmp_path, Behaviour(change=output(name="other")), walled=True)
-    assert str(told.value) == "the answer is none of KServe's protocol: the output is 'other'"
+    assert str(told.value) == "the answer does not follow KServe's protocol: the output is 'other'"

@@ -84,7 +84,7 @@ def test_hounsfield_units_are_those_of_a_ct(tmp_path: Path) -> None:
         ({"network_data_format": data_format(result={"format": "probabilities"})}, "one segmenta"),
         (
             {"network_data_format": data_format(result={"channel_def": {"one": "spleen"}})},
-            "key that is no number",
+            "key that is not a number",
         ),
         (
             {"network_data_format": data_format(result={"channel_def": {"1": "gut"}})},
@@ -161,7 +161,7 @@ def test_regions_of_an_nnunet_may_hold_each_other(tmp_path: Path) -> None:
         ({"card": NNUNET_CARD.replace("SPL", "SPA")}, "axes names each direction"),
         ({"card": "folds = [7]\n" + NNUNET_CARD}, r"fold_7/checkpoint_final.pth: there is no such"),
         ({"card": 'checkpoint = "best.pth"\n' + NNUNET_CARD}, "no fold has a best.pth"),
-        ({"labels": {"spleen": "one"}}, "label 'spleen' is no number"),
+        ({"labels": {"spleen": "one"}}, "label 'spleen' is not a number"),
         ({"labels": [1]}, "has no labels"),
     ],
 )

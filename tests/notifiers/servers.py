@@ -41,6 +41,10 @@ def web_hook(certificate: SelfSigned | None = None) -> Iterator[Hook]:
                 while hook.is_endless:
                     self.wfile.write(b"more and more")
 
+        def do_HEAD(self) -> None:
+            self.send_response(405)
+            self.end_headers()
+
         def log_message(self, *_arguments: Any) -> None:
             pass
 

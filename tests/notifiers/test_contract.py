@@ -18,8 +18,9 @@ from hilum.config.kinds import NotifierSettings
 from hilum.errors import ConfigurationError, NotificationError
 from hilum.kinds import NOTIFIERS
 from hilum.notifiers import open_notifier
-from hilum.notifiers.webhook import WebhookNotifier, signed
+from hilum.notifiers.webhook import WebhookNotifier
 from hilum.testing import a_message, check_notifier
+from hilum.transport.signing import signed
 from hilum_lab.network.processes import available_port
 from tests.certificates import SelfSigned
 
@@ -82,7 +83,7 @@ def test_it_keeps_the_promises(opened: tuple[Any, list[Any]]) -> None:
 def test_the_signature_is_that_of_the_specification() -> None:
     key = base64.b64decode(SECRET.removeprefix("whsec_"))
     body = b'{"test": 2432232314}'
-    headers = signed(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330.7, body)
+    headers = signed([key], "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330.7, body)
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     assert headers["webhook-timestamp"] == "1614265330"
 

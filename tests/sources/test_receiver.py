@@ -144,6 +144,9 @@ def test_a_full_disk_is_answered_with_out_of_resources(tmp_path: Path, disk: Pat
 def test_a_disk_that_has_room_again_is_used_again(tmp_path: Path, disk: Path) -> None:
     """The log says once that images are refused, and once that they are stored again."""
     files = write_series(tmp_path / "scan", 6, size=512)
+    log = disk / "data" / "logs" / "hilum.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("as it has run before\n")  # so its last block on the full disk has room
     with running_receiver(tmp_path / "receiver", data=disk / "data", low_water_mb=1) as receiver:
         with filled(disk):
             refused = sender.send(files, receiver.called)

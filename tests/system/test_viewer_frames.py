@@ -32,7 +32,9 @@ def test_the_outline_lies_on_the_right_frames(tmp_path: Path) -> None:
     path = tmp_path / "enhanced" / "all.dcm"
     path.parent.mkdir()
     converted.save_as(path, enforce_file_format=True)
-    (report,) = analyse_folder("hippocampal-volume", path.parent, tmp_path / "out", {})
+    (report,) = analyse_folder(
+        "hippocampal-volume", path.parent, tmp_path / "out", {}, segmentation="ohif"
+    )
     results = {result.kind: result.path for result in report.results}
     series = Series.of([Instance.read(path)])
     overlay = pydicom.dcmread(results["seg"])

@@ -28,6 +28,7 @@ from hilum.cli import (  # noqa: F401 - in the order of --help
     people,
     kinds,
     notify,
+    worklists,
     licences,
     further,
 )

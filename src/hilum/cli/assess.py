@@ -1,8 +1,7 @@
 """The command by which a reader says whether a result is right, or sees what readers said."""
 
 import sys
-import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -95,19 +94,23 @@ def _said(site: "Site", records: "Records", item: "Workitem") -> "list[Assessmen
 def _assess(
     site: "Site", records: "Records", item: "Workitem", decision: AssessmentDecision, reason: str
 ) -> "Assessment":
-    from hilum.assessing import fault_in, objection_to
+    from hilum.assessing import fault_in, is_taken_back, objection_to, put_on_record
     from hilum.audit import AuditedAct, AuditedObject
     from hilum.cli.audited import audited
     from hilum.people.accounts import identity_of
 
     listed = records.search.of([item.study_uid])[item.study_uid]
     of = AuditedObject.workitem(item.id, item.study_uid)
-    with audited(site, AuditedAct.ASSESS, of, decision, listed.patient_id):
+    with ExitStack() as acts:
+        acts.enter_context(audited(site, AuditedAct.ASSESS, of, decision, listed.patient_id))
         reader = _reader_here(site)
         if problem := objection_to(item) or fault_in(reason, decision, listed):
             raise HilumError(problem)
-        said = (reader.name, identity_of(reader.name), decision, reason, time.time())
-        made = records.assessments.add(item.id, *said)
+        if is_taken_back(site, decision):
+            why = "a reader rejects it"
+            acts.enter_context(audited(site, AuditedAct.WITHDRAW, of, why, listed.patient_id))
+        said = (reader.name, identity_of(reader.name), decision, reason)
+        made = put_on_record(site, records, item.id, *said)
         if made is None:
             raise HilumError("the result has changed meanwhile; `hilum status` shows how it stands")
     return made

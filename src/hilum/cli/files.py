@@ -1,7 +1,7 @@
 """Commands that need no running Hilum: analyse a folder, send, echo."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -52,6 +52,10 @@ def run(
     parameter: Annotated[
         list[str] | None, typer.Option(help="A parameter of the module: name=value.")
     ] = None,
+    viewer: Annotated[
+        Literal["any", "ohif"],
+        typer.Option(help="What shows the results: ohif gets segmentations that it shows right."),
+    ] = "any",
     models: Models = None,
     config: Annotated[
         Path | None,
@@ -82,7 +86,16 @@ def run(
         host = next((settings for settings in site.host if settings.module == module), None)
     with progress_of_steps(say) as progress:
         reports = analyse_folder(
-            module, folder, output, patterns, models, progress, tilt, parameters, host=host
+            module,
+            folder,
+            output,
+            patterns,
+            models,
+            progress,
+            tilt,
+            parameters,
+            host=host,
+            segmentation="ohif" if viewer == "ohif" else "binary",
         )
     if as_json:
         print_json(reports)

@@ -59,6 +59,7 @@ def parse(values: dict[str, Any]) -> Site:
     _check_names(site)
     _check_rules(site)
     _check_priors(site)
+    _check_worklists(site)
     return site
 
 
@@ -68,6 +69,7 @@ def _check_names(site: Site) -> None:
         ("sources have the same name", [source.name for source in site.source]),
         ("rules have the same name", [rule.name for rule in site.rule if rule.name]),
         ("notifiers have the same name", [notifier.name for notifier in site.notify]),
+        ("worklists have the same name", [worklist.name for worklist in site.worklist]),
         ("hosts are for the same module", [host.module for host in site.host]),
     ):
         if repeated := [name for name, count in Counter(names).items() if count > 1]:
@@ -83,6 +85,7 @@ def _check_rules(site: Site) -> None:
     senders = [(f"rule for {rule.module}", rule.send_to) for rule in site.rule]
     senders += [("route", route.send_to) for route in site.route]
     senders.append(("priors", site.priors.ask))
+    senders += [(f"worklist {one.name}", one.send_to) for one in site.worklist]
     for sender, names in senders:
         for name in names:
             if name not in known:
@@ -98,6 +101,16 @@ def _check_priors(site: Site) -> None:
             raise ConfigurationError(
                 f"priors: destination {destination.name!r} is {destination.kind}; only dimse ones"
                 " can be asked for earlier results"
+            )
+
+
+def _check_worklists(site: Site) -> None:
+    known = {end.name for end in (*site.source, *site.destination)}
+    for one in site.worklist:
+        if one.archive and one.archive not in known:
+            raise ConfigurationError(
+                f"worklist {one.name}: archive {one.archive!r} is neither a source nor a"
+                f" destination{suggestion(one.archive, known)}"
             )
 
 

@@ -27,7 +27,7 @@ class MessageReceiver(End):
     tls: Tls | None = Field(
         None,
         description="Encryption by TLS, whom we trust, and our certificate; without it messages "
-        "are sent in plain.",
+        "are sent unencrypted.",
     )
 
     def check(self) -> None:

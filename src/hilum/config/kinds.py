@@ -1,4 +1,4 @@
-"""What the settings of every source, destination, host and notifier have in common.
+"""What the settings of every source, destination, host, notifier and worklist have in common.
 
 A kind adds its own settings in its own file, see `hilum.kinds`. Parts that several kinds share,
 such as the address of a web service, stand here, too.
@@ -31,7 +31,7 @@ from hilum.config.fields import (
 from hilum.config.logins import OAuth2, is_open
 from hilum.config.tls import Tls
 from hilum.errors import ConfigurationError
-from hilum.kinds import DESTINATIONS, HOSTS, NOTIFIERS, OBJECTS, SOURCES, Kinds
+from hilum.kinds import DESTINATIONS, HOSTS, NOTIFIERS, OBJECTS, SOURCES, WORKLISTS, Kinds
 from hilum.privacy import secret_in
 from hilum.results import DICOM, is_one_of
 from hilum.severity import Severity
@@ -220,8 +220,8 @@ class DestinationSettings(End):
     )
     viewer: Literal["any", "ohif"] = Field(
         "any",
-        description="Who shows what lies there: for ohif, automatic segmentations are fractional "
-        "where Rows x Columns is no multiple of 8, because OHIF scrambles binary ones.",
+        description="The viewer that shows results there: for ohif, automatic segmentations are "
+        "fractional where Rows x Columns is no multiple of 8, because OHIF scrambles binary ones.",
     )
     regions: Regions = Field(
         "outlines",
@@ -329,6 +329,40 @@ class SourceSettings(End):
     timeout_seconds: float = Field(10, gt=0, description="Longest wait for one answer, in seconds.")
 
 
+def _code(value: str) -> str:
+    code, _, scheme = value.partition("^")
+    if not code.strip() or not scheme.strip() or "^" in scheme:
+        raise ValueError("a code value and its scheme, such as HIPPOCAMPUS^99HOSPITAL")
+    return value
+
+
+class WorklistSettings(End):
+    """A worklist whose steps Hilum performs."""
+
+    name: Name = Field(description="Name that traces and the log use.", examples=["worklist"])
+    modules: dict[Annotated[str, AfterValidator(_code)], str] = Field(
+        default_factory=dict,
+        description="Which module is meant by which workitem code, written as value^scheme; steps "
+        "with other codes are left to others.",
+    )
+    send_to: tuple[str, ...] = Field(
+        (), description="Names of the destinations of what is analysed for a step."
+    )
+    archive: str = Field(
+        "",
+        description="Name of the source or destination that the images are fetched from; empty "
+        "waits until they come, and claims no step before.",
+    )
+    station: str = Field(
+        "HILUM",
+        pattern=r"^[^\\]{1,16}$",
+        description="Code value of our station name, which performed steps are reported with, and "
+        "the AE title that events are subscribed to as.",
+    )
+    poll_seconds: float = Field(10.0, gt=0, description="Seconds between two looks at the list.")
+    timeout_seconds: float = Field(10, gt=0, description="Longest wait for one answer, in seconds.")
+
+
 class HostSettings(Settings):
     """Where one module runs."""
 
@@ -419,9 +453,11 @@ AnyDestination = Annotated[
 AnySource = Annotated[SerializeAsAny[SourceSettings], BeforeValidator(_by_kind(SOURCES))]
 AnyHost = Annotated[SerializeAsAny[HostSettings], BeforeValidator(_by_kind(HOSTS))]
 AnyNotifier = Annotated[SerializeAsAny[NotifierSettings], BeforeValidator(_by_kind(NOTIFIERS))]
+AnyWorklist = Annotated[SerializeAsAny[WorklistSettings], BeforeValidator(_by_kind(WORKLISTS))]
 SECTIONS_BY_KIND = {
     "destination": DESTINATIONS,
     "source": SOURCES,
     "host": HOSTS,
     "notify": NOTIFIERS,
+    "worklist": WORKLISTS,
 }

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from hilum.config.assessment import AssessmentSettings
 from hilum.config.audit import AuditSettings
 from hilum.config.console import Console
 from hilum.config.fields import (
@@ -27,6 +28,7 @@ from hilum.config.kinds import (
     AnyHost,
     AnyNotifier,
     AnySource,
+    AnyWorklist,
     DestinationSettings,
 )
 from hilum.config.tls import ListenerTls
@@ -272,6 +274,9 @@ class Site(Settings):
     corrections: CorrectionsSettings = Field(
         CorrectionsSettings(), description="What happens with corrected patient data."
     )
+    assessment: AssessmentSettings = Field(
+        AssessmentSettings(), description="What becomes of results that readers have assessed."
+    )
     patient_updates: PatientUpdates = Field(
         PatientUpdates(), description="What the hospital says of changed patient data (HL7 ADT)."
     )
@@ -288,6 +293,9 @@ class Site(Settings):
     )
     route: tuple[Route, ...] = Field((), description="Where results are sent on to.")
     notify: tuple[AnyNotifier, ...] = Field((), description="Who is told of alarms.")
+    worklist: tuple[AnyWorklist, ...] = Field(
+        (), description="Worklists whose steps Hilum performs."
+    )
     norms: tuple[NormsSettings, ...] = Field((), description="Norms of your own; Hilum has none.")
 
     @property

@@ -16,7 +16,7 @@ class PatientUpdates(Settings):
         (), description="Addresses or networks that may connect."
     )
     tls: ListenerTls | None = Field(
-        None, description="Encryption by TLS; without it the listener listens in plain."
+        None, description="Encryption by TLS; without it messages come unencrypted."
     )
     allowed_certificates: tuple[str, ...] = Field(
         (),
@@ -27,7 +27,7 @@ class PatientUpdates(Settings):
         "",
         max_length=64,
         description="Authority of patient IDs that state none, in images and in messages; empty "
-        "means that such an ID is nobody's.",
+        "means that such an ID belongs to nobody.",
     )
     max_connections: int = Field(
         8,

@@ -3,14 +3,19 @@
 Before that it is in the audit trail who says it.
 """
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 from fastapi import HTTPException
 
-from hilum.assessing import MayBeAssessed, fault_in, objection_to
+from hilum.assessing import (
+    MayBeAssessed,
+    fault_in,
+    is_taken_back,
+    objection_to,
+    put_on_record,
+)
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome
 from hilum.console.desk import Desk
 from hilum.console.looking import study_at
@@ -82,8 +87,11 @@ def assess_at(
         raise HTTPException(422, fault)
     done = (AuditedAct.ASSESS, visitor, AuditedObject.workitem(item.id, study.study_uid))
     desk.auditor.note(*done, study.patient_id, decision)
-    said = (item.id, visitor.name, visitor.identity, decision, reason.strip(), time.time())
-    made = desk.records.assessments.add(*said)
+    if is_taken_back(desk.site, decision):
+        withdrawn = (AuditedAct.WITHDRAW, *done[1:], study.patient_id, "a reader rejects it")
+        desk.auditor.note(*withdrawn, AuditOutcome.ASKED)
+    said = (item.id, visitor.name, visitor.identity, decision, reason.strip())
+    made = put_on_record(desk.site, desk.records, *said)
     if made is None:
         changed = "it is not any more as the page shows it: look at it again"
         desk.auditor.note(*done, study.patient_id, changed, AuditOutcome.FAILED)

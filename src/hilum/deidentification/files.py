@@ -69,7 +69,7 @@ def _read(image: Instance) -> Dataset:
 def _require_meaning(image: Instance, stated: Dataset) -> None:
     name = UID(image.sop_class_uid)
     if name.type != "SOP Class" or name.is_private:
-        raise UnreadableError(f"{image.name}: its SOP class is none of the standard's")
+        raise UnreadableError(f"{image.name}: its SOP class is not in the standard")
     if any(keyword in stated for keyword in TABLES):
         raise UnreadableError(
             f"{image.name}: its values come out of a table (Modality LUT), which does not leave"
@@ -147,7 +147,7 @@ def _put_pixels(made: Dataset, image: Instance) -> None:
     pixels = np.stack(frames)
     bits = 8 * pixels.itemsize
     if pixels.dtype.kind not in "ui" or bits > MOST_BITS:
-        raise UnreadableError(f"{image.name}: its pixels are no integers of at most 16 bits")
+        raise UnreadableError(f"{image.name}: its pixels are not integers of at most 16 bits")
     made.Rows, made.Columns = pixels.shape[1:]
     if len(frames) > 1 or text_of(made, "NumberOfFrames"):
         made.NumberOfFrames = len(frames)

@@ -43,7 +43,7 @@ class DimseDestinationSettings(DicomNode, DestinationSettings):
     retrieve: Literal["c-move", "c-get"] = Field(
         "c-move",
         description="How a person has a study fetched from it: it sends to our receiver, whose AE "
-        "title, address and port it has to know (c-move), or it gives where it is asked (c-get).",
+        "title, address and port it has to know (c-move), or it sends on our connection (c-get).",
     )
 
 

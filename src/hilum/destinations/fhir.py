@@ -37,7 +37,7 @@ VERSIONS = ("4.0", "4.3")  # R4 and R4B, which has our resources unchanged
 
 FAILURES = Failures(DeliveryDelayed, DeliveryRefused, DeliveryRefused)
 AGAIN = "then `hilum release`"
-ITS_WORDS = f"its own words lie below answers in the data folder; remove the cause, {AGAIN}"
+ITS_WORDS = f"its answer lies below `answers` in the data folder; remove the cause, {AGAIN}"
 NO_TRANSACTIONS = f"it takes no transactions: enable them there, or correct url, {RESTART}"
 CURES: dict[int, str] = {
     HTTPStatus.BAD_REQUEST: f"it cannot read the resources: {ITS_WORDS}",

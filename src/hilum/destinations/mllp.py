@@ -142,5 +142,6 @@ def _answer(result: Result, reply: "MessageAnswer") -> Answer:
         return Answer(
             result, Acceptance.LATER, text=said, comment=reply.comment, most_times=MOST_ERRORS
         )
-    cure = f"{said}; its own words stand below `answers`; have it accept them, then `hilum release`"
+    there = "its answer lies below `answers` in the data folder"
+    cure = f"{said}; {there}; have it accept them, then `hilum release`"
     return Answer(result, Acceptance.NEVER, text=cure, comment=reply.comment)

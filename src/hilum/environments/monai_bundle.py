@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
-from hilum.environments.recipe import FrameworkCard, OfFramework, Recipe, own_card, read_json, slug
+from hilum.environments.recipe import FrameworkCard, OfFramework, Recipe, read_json, slug
 from hilum.errors import ConfigurationError
 from hilum.module import CARD
-from hilum.module.cards import in_words
+from hilum.module.cards import card_values, in_words
 
 METADATA = Path("configs") / "metadata.json"
 TARGET = "hilum_module.models.monai_bundle:MonaiBundle"
@@ -96,11 +96,8 @@ class MonaiBundle(OfFramework):
         except ValidationError as error:
             raise ConfigurationError(f"{folder / METADATA}: {in_words(error)}") from None
         name, image = _image(folder, metadata)
-        try:
-            values = {**_known(folder, metadata, image), **own_card(folder)}
-            card = BundleCard.model_validate(values)
-        except ValidationError as error:
-            raise ConfigurationError(f"{folder / CARD}: {in_words(error)}") from None
+        stated = card_values(folder) if (folder / CARD).is_file() else {}
+        card = BundleCard.of(folder, {**_known(folder, metadata, image), **stated})
         config = card.config or _config(folder)
         about = folder / "docs" / "README.md"
         return Recipe(
@@ -142,7 +139,7 @@ def _numbers(folder: Path, metadata: Metadata) -> dict[str, tuple[int, ...]]:
     try:
         named = {name: (int(number),) for number, name in found.channel_def.items()}
     except ValueError:
-        raise ConfigurationError(f"{folder}: channel_def has a key that is no number") from None
+        raise ConfigurationError(f"{folder}: channel_def has a key that is not a number") from None
     return {name: numbers for name, numbers in named.items() if name.lower() != "background"}
 
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field
 
-from hilum.environments.recipe import FrameworkCard, OfFramework, Recipe, own_card, read_json
+from hilum.environments.recipe import FrameworkCard, OfFramework, Recipe, read_json
 from hilum.errors import ConfigurationError
 from hilum.module import CARD
-from hilum.module.cards import in_words
+from hilum.module.cards import Axes
 
 DATASET, PLANS = "dataset.json", "plans.json"
 TARGET = "hilum_module.models.nnunet:NnUNet"
@@ -25,21 +25,11 @@ class NnUNetCard(FrameworkCard):
     augmentation, which takes eight times as long; `step` is that of its window, as a share.
     """
 
-    axes: str
+    axes: Axes
     folds: tuple[int | str, ...] = ()
     checkpoint: str = "checkpoint_final.pth"
     step: float = Field(0.5, gt=0, le=1)
     mirroring: bool = True
-
-    @field_validator("axes")
-    @classmethod
-    def _each_direction_once(cls, axes: str) -> str:
-        if sorted(map("LRPASI".find, axes)) not in _TRIPLES:
-            raise ValueError('axes names each direction of the patient once, such as "SPL"')
-        return axes
-
-
-_TRIPLES = [[side, 2 + front, 4 + head] for side in (0, 1) for front in (0, 1) for head in (0, 1)]
 
 
 class NnUNet(OfFramework):
@@ -63,10 +53,7 @@ class NnUNet(OfFramework):
                 f"{folder} has no {CARD}: an nnU-Net does not say how the images lie that it was"
                 " trained on, nor what its structures are"
             )
-        try:
-            card = NnUNetCard.model_validate(own_card(folder))
-        except ValidationError as error:
-            raise ConfigurationError(f"{folder / CARD}: {in_words(error)}") from None
+        card = NnUNetCard.read(folder)
         folds = card.folds or _folds(folder, card.checkpoint)
         weights = [Path(f"fold_{fold}") / card.checkpoint for fold in folds]
         for file in weights:
@@ -109,7 +96,7 @@ def _numbers(folder: Path, dataset: dict[str, Any]) -> dict[str, tuple[int, ...]
     for name, numbers in labels.items():
         listed = numbers if isinstance(numbers, list) else [numbers]
         if not all(isinstance(number, int) for number in listed):
-            raise ConfigurationError(f"{folder / DATASET}: label {name!r} is no number")
+            raise ConfigurationError(f"{folder / DATASET}: label {name!r} is not a number")
         if name not in NO_STRUCTURE and listed:
             found[name] = tuple(listed)
     return found

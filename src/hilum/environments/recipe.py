@@ -15,7 +15,7 @@ from hilum.environments import ABOUT
 from hilum.errors import ConfigurationError
 from hilum.kinds import FORMATS
 from hilum.module import CARD
-from hilum.module.cards import CardVolume, CommonCard, card_values
+from hilum.module.cards import CardVolume, CommonCard
 from hilum.module.structures import UNNUMBERED, StructureText
 from hilum.wording import suggestion
 
@@ -180,11 +180,6 @@ class OfFramework:
             f"{folder} needs an environment of its own: move it elsewhere, and add it from there"
             " with `hilum modules add FOLDER`"
         )
-
-
-def own_card(folder: Path) -> dict[str, Any]:
-    """What the card in `folder` says; nothing without one."""
-    return card_values(folder) if (folder / CARD).is_file() else {}
 
 
 def slug(text: str) -> str:

@@ -102,7 +102,7 @@ def _when(message: ReceivedMessage) -> float:
         )
         return (moment.replace(tzinfo=_zone(zone)) if zone else moment.astimezone()).timestamp()
     except (ValueError, OverflowError) as error:
-        raise MessageError("EVN-2 or MSH-7 is no date and time") from error
+        raise MessageError("EVN-2 or MSH-7 is not a date and time") from error
 
 
 def _zone(text: str) -> timezone:

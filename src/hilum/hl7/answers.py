@@ -31,8 +31,8 @@ INTERNAL = "207"
 MEANINGS = {
     SEGMENT_MISSING: "a segment is missing or in the wrong place",
     FIELD_MISSING: "a field that it needs is missing",
-    "102": "a field has another form than it expects",
-    "103": "a code is in no table of it",
+    "102": "a field does not have the form that it expects",
+    "103": "a code is not in its tables",
     MESSAGE_TYPE: "it does not take messages of this type",
     EVENT: "it does not take this event",
     "202": "it does not take this processing ID (processing_id)",
@@ -40,7 +40,7 @@ MEANINGS = {
     "204": "it does not know this patient, order or other key",
     "205": "it has this key already",
     "206": "what it needs is locked",
-    INTERNAL: "an error inside it",
+    INTERNAL: "it has an error of its own",
 }
 
 

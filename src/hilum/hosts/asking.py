@@ -64,7 +64,7 @@ def request_in(letter: Letter) -> ServerRequest:
         envelope = _Envelope.model_validate(item)
         content = letter.arrays[CONTENT].tobytes()
     except (ValueError, KeyError, ValidationError) as error:
-        raise ModuleError("what the module's process asks a server is no request") from error
+        raise ModuleError("what the module's process asks a server is not a request") from error
     if not PATH.fullmatch(envelope.path):
-        raise ModuleError("the module's process asks for a path that is none of the server's")
+        raise ModuleError("the module's process asks for a path that is not on the server")
     return ServerRequest(content=content, **envelope.model_dump())

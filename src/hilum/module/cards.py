@@ -4,11 +4,20 @@ What every card has in common: how it is read, and how its problems are told.
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    TypeAdapter,
+    ValidationError,
+)
 from pydicom.sr.coding import Code
 
 from hilum.errors import ConfigurationError
@@ -16,6 +25,7 @@ from hilum.module.films import Films
 from hilum.module.volumes import Input
 
 CARD = "card.toml"
+DIRECTIONS = {"L": 0, "R": 0, "P": 1, "A": 1, "S": 2, "I": 2}  # which axis of the patient each is
 
 
 class CardTable(BaseModel):
@@ -42,8 +52,13 @@ class WholeCard(CardTable):
     @classmethod
     def read(cls, folder: Path) -> Self:
         """The card in `folder`; raise `ConfigurationError` that lists every problem."""
+        return cls.of(folder, card_values(folder))
+
+    @classmethod
+    def of(cls, folder: Path, values: Mapping[str, Any]) -> Self:
+        """The card of the module in `folder` that says `values`; raises as `read`."""
         try:
-            return cls.model_validate(card_values(folder))
+            return cls.model_validate(values)
         except ValidationError as error:
             raise ConfigurationError(f"{folder / CARD}: {in_words(error)}") from None
 
@@ -79,6 +94,13 @@ def _volume(value: Any) -> Any:
     return _need(value)
 
 
+def _axes(axes: str) -> str:
+    if len(axes) != 3 or {DIRECTIONS.get(letter) for letter in axes} != {0, 1, 2}:
+        raise ValueError('axes names each direction of the patient once, such as "RAS"')
+    return axes
+
+
+Axes = Annotated[str, AfterValidator(_axes)]  # where each axis of an array leads in the patient
 CardInput = Annotated[Input | Films, PlainValidator(_need)]
 CardVolume = Annotated[Input, PlainValidator(_volume)]
 

@@ -1,13 +1,6 @@
-"""Tell alarms to a program, by HTTP, signed as Standard Webhooks says.
+"""Tell alarms to a program, by HTTP, signed as Standard Webhooks says."""
 
-The specification stands at https://github.com/standard-webhooks/standard-webhooks, version 1.0.0.
-"""
-
-import base64
-import hashlib
-import hmac
 import json
-import shlex
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,10 +13,8 @@ from hilum.config.fields import WebAddress
 from hilum.config.kinds import NotifierSettings
 from hilum.errors import RESTART, ConfigurationError, NotificationError
 from hilum.notifiers import AlarmMessage, AlarmNews, encryption_of
-from hilum.privacy import secret_in
+from hilum.transport.signing import signed, signing_key
 
-PREFIX = "whsec_"
-SECRET_BYTES = range(24, 65)  # as the specification wants it
 TYPE = "alarms.changed"
 
 
@@ -51,27 +42,7 @@ class WebhookNotifierSettings(NotifierSettings):
         ConfigurationError
             The file cannot be used; the text says the cure.
         """
-        try:
-            text = secret_in(self.secret_file) if self.secret_file.exists() else ""
-        except ConfigurationError as error:
-            raise ConfigurationError(f"notify {self.name}: secret_file: {error}") from error
-        try:
-            key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
-        except ValueError:
-            key = b""
-        if not text.startswith(PREFIX) or len(key) not in SECRET_BYTES:
-            raise ConfigurationError(
-                f"notify {self.name}: secret_file: {self.secret_file} holds no secret of Standard "
-                f"Webhooks, {PREFIX} and 24 to 64 bytes in base64: write one with "
-                f"`{how_to_make(self.secret_file)}`, and give it to who receives the messages"
-            )
-        return key
-
-
-def how_to_make(file: Path) -> str:
-    """The command that writes a new secret into `file`, which nobody else may read."""
-    make = f"printf '{PREFIX}%s\\n' \"$(head -c 32 /dev/urandom | base64)\""
-    return f"(umask 077; {make} > {shlex.quote(str(file))})"
+        return signing_key(self.secret_file, f"notify {self.name}: secret_file")
 
 
 class WebhookNotifier:
@@ -92,7 +63,8 @@ class WebhookNotifier:
 
         name = self._settings.name
         try:
-            headers = signed(self._settings.secret(), message.id, self._clock(), body_of(message))
+            key = self._settings.secret()
+            headers = signed([key], message.id, self._clock(), body_of(message))
         except ConfigurationError as error:  # the file was changed since the start
             raise NotificationError(str(error)) from error
         try:
@@ -114,19 +86,6 @@ class WebhookNotifier:
         if not answer.is_success:
             cure = f"look into the log of who receives it, or correct url, {RESTART}"
             raise NotificationError(f"{name}: HTTP {answer.status_code}: {cure}")
-
-
-def signed(key: bytes, message_id: str, at: float, body: bytes) -> dict[str, str]:
-    """The headers of a message, with its signature of version v1 (HMAC-SHA256)."""
-    moment = str(int(at))
-    content = b".".join((message_id.encode(), moment.encode(), body))
-    signature = base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
-    return {
-        "content-type": "application/json",
-        "webhook-id": message_id,
-        "webhook-timestamp": moment,
-        "webhook-signature": f"v1,{signature}",
-    }
 
 
 def body_of(message: AlarmMessage) -> bytes:

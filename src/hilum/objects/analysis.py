@@ -1,7 +1,7 @@
 """What the writers receive."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -18,6 +18,7 @@ from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.findings import Findings
 from hilum.module import ModuleFacts
+from hilum.pseudonyms import Pseudonyms
 
 
 class WrittenFile(NamedTuple):
@@ -42,7 +43,7 @@ class Analysis:
     person decided so. `parameters` are those that the rule sets for the module. `used` are the
     modules whose findings it was given, by the name of the input. `replaced` are the files of other
     kinds than DICOM that this result replaces or takes back, for a kind whose new object takes the
-    place of the old one.
+    place of the old one. `pseudonyms` gives those of the site, None where there is no site.
     """
 
     workitem_id: str
@@ -59,6 +60,7 @@ class Analysis:
     parameters: JSONValues = field(default_factory=dict)
     used: Mapping[str, ModuleFacts] = field(default_factory=dict)
     replaced: tuple[WrittenFile, ...] = ()
+    pseudonyms: Callable[[], Pseudonyms] | None = None
 
     @property
     def settings(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from pydicom.dataset import Dataset
 from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.comparison.priors import compared
 from hilum.config import parse
-from hilum.config.kinds import HostSettings
+from hilum.config.kinds import Encoding, HostSettings
 from hilum.config.site import Rule, Worker
 from hilum.dicom.doubt import DIFFERENT
 from hilum.dicom.header import text_of
@@ -71,6 +71,7 @@ def analyse_folder(
     parameters: Mapping[str, str] | None = None,
     folders: Sequence[Path] = (),
     host: HostSettings | None = None,
+    segmentation: Encoding = "binary",
 ) -> list[StudyReport]:
     """Run a module on every study below `folder`; one report per study, the oldest first.
 
@@ -79,7 +80,7 @@ def analyse_folder(
     first, in the state "passed over". `progress` is told how far each step is. `tilt` and
     `parameters` as in a rule, the values as they stand in a settings file. `folders` are those that
     the module may use beside its own files, as in a `[[host]]`; `host` is the whole of one, for a
-    module that does not run by the usual settings.
+    module that does not run by the usual settings. `segmentation` as in `write_objects`.
     """
     silence_libraries()
     installed, problems = discover(models)
@@ -106,7 +107,7 @@ def analyse_folder(
             raise ConfigurationError("; ".join(lines))
         output.mkdir(parents=True, exist_ok=True)
         with closing(_opened(module_name, models, folders, host)) as opened:
-            return _analyse_all(module, opened, reading, output, rule, progress)
+            return _analyse_all(module, opened, reading, output, rule, progress, segmentation)
 
 
 def _opened(
@@ -124,6 +125,7 @@ def _analyse_all(
     output: Path,
     rule: Rule,
     progress: Progress,
+    segmentation: Encoding,
 ) -> list[StudyReport]:
     exams = {a.study_uid: a for a in reading.studies if a.last_of_series}
     earlier = [document for arrival in reading.studies for document in _documents(arrival)]
@@ -149,7 +151,9 @@ def _analyse_all(
             out = output / f"study-{number}"
             caution = whose(decision.selection, study.instances).caution
             report = replace(report, caution=caution)
-            analyse = partial(_analysed, report, facts, rule, host, study, decision, out, earlier)
+            analyse = partial(
+                _analysed, report, facts, rule, host, study, decision, out, earlier, segmentation
+            )
             report = _contained(report, analyse)
         elif isinstance(decision, Hold):
             report = replace(report, problem=_why_held(decision, study))
@@ -265,6 +269,7 @@ def _analysed(
     decision: Run,
     out: Path,
     earlier: list[Dataset],
+    segmentation: Encoding,
 ) -> StudyReport:
     """Analyse one study; its SR joins the `earlier` ones, with which later exams compare."""
     selection = decision.selection
@@ -289,7 +294,7 @@ def _analysed(
         parameters=rule.parameters,
     )
     lost: dict[str, str] = {}
-    written = write_what_can_be(analysis, lost)
+    written = write_what_can_be(analysis, lost, segmentation=segmentation)
     earlier += _reports(written)
     return replace(
         report,

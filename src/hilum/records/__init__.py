@@ -31,6 +31,7 @@ from hilum.records.results import ResultRecords
 from hilum.records.schema import Transact, make_or_require
 from hilum.records.search import SearchRecords
 from hilum.records.standings import DestinationRecords, SourceRecords
+from hilum.records.steps import StepRecords
 from hilum.records.studies import StudyRecords
 from hilum.records.uploads import UploadRecords
 from hilum.records.workitems import WorkitemRecords
@@ -85,6 +86,7 @@ class Records:
         self.corrections = CorrectionRecords(database)
         self.requests = RequestRecords(database)
         self.uploads = UploadRecords(database)
+        self.steps = StepRecords(database)
         self.sources = SourceRecords(database)
         self.destinations = DestinationRecords(database)
         self.pauses = PauseRecords(database)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from hilum.records import events, listing, tables
+from hilum.records import events, listing, requests, tables
 from hilum.records.assessed import Assessment
 from hilum.records.database import Database
 from hilum.records.rows import Condition, Rows, insert, select
@@ -13,6 +13,7 @@ from hilum.records.states import (
     ASSESSABLE,
     AssessmentDecision,
     EventKind,
+    RequestAction,
     WorkitemKind,
     WorkitemState,
 )
@@ -59,10 +60,12 @@ class AssessmentRecords:
         decision: AssessmentDecision,
         reason: str,
         at: float,
+        withdraw: bool = False,
     ) -> Assessment | None:
         """Put on record what a reader says; None if it has no result that may be assessed now.
 
-        What the same reader said last of the same result is not added a second time.
+        What the same reader said last of the same result is not added a second time. To `withdraw`,
+        the gateway is asked in the same transaction, so neither is on record without the other.
         """
         # Changes nothing, and takes the lock: nobody takes the result back before this has ended.
         may_be = (workitem.state.in_(ASSESSABLE), workitem.kind == WorkitemKind.RUN)
@@ -88,6 +91,9 @@ class AssessmentRecords:
             text = f"{item.module} {item.version} is {decision} by a reader"
             events.write(connection, item.study_uid, EventKind.ASSESSED, text, workitem_id)
             listing.refresh(connection, item.study_uid)
+            if withdraw:
+                asked = (RequestAction.WITHDRAW, workitem_id, reason, item.study_uid)
+                requests.write(connection, *asked)
             return made
 
         return self._database.transact(add)

@@ -34,6 +34,7 @@ BY_STUDY = (  # in this order they are put back
     tables.former,
     tables.subject,
     tables.upload,
+    tables.step,
 )
 BY_WORKITEM = (
     tables.result,

@@ -21,6 +21,7 @@ from hilum.records.states import (
     PausedKind,
     RequestAction,
     SourceState,
+    StepState,
     WorkitemKind,
     WorkitemState,
 )
@@ -310,6 +311,32 @@ class UploadedStudy:
         along = ", with the images" if self.images else ""
         where = f"go to {', '.join(self.destinations)}{along}" if self.destinations else "stay here"
         return f"uploaded in the console: its results {where}"
+
+
+@dataclass(frozen=True)
+class WorklistStep:
+    """A step of a worklist that asks for a module on a study.
+
+    `fetch` and `analysis` are the requests that were made for it. The Transaction UID shows that it
+    is ours: nobody else is told it.
+    """
+
+    worklist: str
+    uid: str  # SOP Instance UID of the step
+    study_uid: str
+    module: str
+    code: tuple[str, str, str]  # value, scheme and meaning of what is asked for
+    state: StepState
+    since: float
+    transaction_uid: str = ""  # "" before it is claimed
+    began_at: float | None = None  # when it became ours
+    fetch: int | None = None
+    analysis: int | None = None
+    workitem_id: str = ""
+    told: str = ""  # what the worklist was last told of its progress
+    reason: str = ""  # why it ends without a result
+    cancel_asked: bool = False  # somebody wants it canceled, and we have not heeded that yet
+    problem: str = ""  # why the worklist does not take what it is told
 
 
 @dataclass(frozen=True)

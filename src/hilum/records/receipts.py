@@ -6,7 +6,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from hilum.answers import Acceptance
-from hilum.records import deliveries, tables
+from hilum.records import owing, tables
 from hilum.records.database import Database
 from hilum.records.models import Delivery, DeliveryReceipt
 from hilum.records.rows import Condition, Rows, insert
@@ -39,7 +39,7 @@ class ReceiptRecords:
         """
 
         def note(connection: sa.Connection) -> bool:
-            if not deliveries.begin_sending(connection, delivery, at):
+            if not owing.begin_sending(connection, delivery, at):
                 return False
             known = {one.identity: one for one in self._rows.select(connection, *_of(delivery))}
             for identity in identities:

@@ -17,6 +17,27 @@ NOTHING_CHOSEN = Wish()
 request = tables.request.c
 
 
+def write(
+    connection: sa.Connection,
+    action: RequestAction,
+    workitem_id: str,
+    reason: str,
+    study_uid: str,
+    wish: Wish = NOTHING_CHOSEN,
+) -> int:
+    """Write down what is asked for, within a transaction; the number of the request."""
+    statement = tables.request.insert().values(
+        at=time.time(),
+        done=False,
+        action=action.value,
+        workitem_id=workitem_id,
+        reason=reason,
+        study_uid=study_uid,
+        wish=asdict(wish),
+    )
+    return new_id(connection.execute(statement))
+
+
 class RequestRecords:
     """The requests of people."""
 
@@ -34,19 +55,8 @@ class RequestRecords:
     ) -> int:
         """Ask the gateway to do something with a workitem or a study; the number of the request."""
 
-        def insert(connection: sa.Connection) -> int:
-            statement = tables.request.insert().values(
-                at=time.time(),
-                done=False,
-                action=action.value,
-                workitem_id=workitem_id,
-                reason=reason,
-                study_uid=study_uid,
-                wish=asdict(wish),
-            )
-            return new_id(connection.execute(statement))
-
-        return self._database.transact(insert)
+        asked = (action, workitem_id, reason, study_uid, wish)
+        return self._database.transact(lambda connection: write(connection, *asked))
 
     def one(self, number: int) -> Request:
         """The request with this number."""

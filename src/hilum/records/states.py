@@ -178,6 +178,28 @@ class PausedKind(StrEnum):
     MODULE = "module"  # no analysis by it begins; people say that it is disabled
 
 
+class StepState(StrEnum):
+    """How a step of a worklist stands; what the worklist calls it is in brackets (PS3.4 CC)."""
+
+    WAITING = "waiting"  # its images are not here yet, nobody has claimed it (SCHEDULED)
+    CLAIMING = "claiming"  # our Transaction UID is on disk, and the worklist is asked for it
+    CLAIMED = "claimed"  # it is ours: fetched, analysed and delivered (IN PROGRESS)
+    COMPLETING = "completing"  # the results have arrived, and the worklist is told
+    COMPLETED = "completed"  # the worklist knows (COMPLETED)
+    CANCELLING = "cancelling"  # there will be no result, and the worklist is told
+    CANCELED = "canceled"  # the worklist knows (CANCELED)
+    LOST = "lost"  # another performer has it, or the worklist has ended it
+
+
+STEPS_OPEN = (
+    StepState.WAITING,
+    StepState.CLAIMING,
+    StepState.CLAIMED,
+    StepState.COMPLETING,
+    StepState.CANCELLING,
+)
+
+
 class EventKind(StrEnum):
     """What a line in the trace of a study tells of."""
 
@@ -221,6 +243,7 @@ class EventKind(StrEnum):
     WITHDRAWN = "withdrawn"
     ASSESSED = "assessed"  # a reader said whether a result is right
     REMOVED = "removed"  # a rule has removed the images
+    WORKLIST = "worklist"  # what becomes of a step that a worklist asks for
     PERSON = "person"  # not in the records: what a person asked for, from the audit trail
     NEXT = "next"  # not in the records: what is tried again, and when
 

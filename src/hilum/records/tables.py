@@ -241,6 +241,26 @@ upload = sa.Table(
     sa.Column("destinations", sa.JSON, nullable=False),  # their names
     sa.Column("images", sa.Boolean, nullable=False),  # whether the analysed images go along
 )
+step = sa.Table(
+    "step",  # of a worklist: from when it is offered until the worklist knows how it ended
+    metadata,
+    sa.Column("worklist", sa.String(32), primary_key=True),
+    sa.Column("uid", sa.String(64), primary_key=True),
+    sa.Column("study_uid", sa.String(64), nullable=False, index=True),
+    sa.Column("module", sa.String(64), nullable=False),
+    sa.Column("code", sa.JSON, nullable=False),  # value, scheme and meaning
+    sa.Column("state", sa.String(16), nullable=False),  # a StepState
+    sa.Column("since", sa.Float, nullable=False),
+    sa.Column("transaction_uid", sa.String(64), nullable=False, default=""),
+    sa.Column("began_at", sa.Float),
+    sa.Column("fetch", sa.Integer),  # the request that was made for it
+    sa.Column("analysis", sa.Integer),  # and that one
+    sa.Column("workitem_id", sa.String(64), nullable=False, default=""),
+    sa.Column("told", sa.Text, nullable=False, default=""),
+    sa.Column("reason", sa.Text, nullable=False, default=""),
+    sa.Column("cancel_asked", sa.Boolean, nullable=False, default=False),
+    sa.Column("problem", sa.Text, nullable=False, default=""),
+)
 alarm = sa.Table(
     "alarm",  # since when something is wrong; whether it still is, is asked anew each time
     metadata,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 import sqlalchemy as sa
 
-from hilum.records import deliveries, events, listing, tables, unreadable
+from hilum.records import events, listing, owing, tables, unreadable
 from hilum.records.database import Database
 from hilum.records.models import Delivery, Workitem, WorkitemOutline
 from hilum.records.rows import Condition, Rows, insert, select
@@ -264,7 +264,7 @@ class WorkitemRecords:
         """
 
         def owe(connection: sa.Connection) -> None:
-            deliveries.owe(connection, owed)
+            owing.owe(connection, owed)
 
         return self._move(workitem_id, WorkitemState.DELIVERING, reason, EventKind.WRITTEN, owe)
 
@@ -285,10 +285,10 @@ class WorkitemRecords:
         """
 
         def release(connection: sa.Connection) -> None:
-            deliveries.release(connection, item.id, destinations, variants or {}, at)
+            owing.release(connection, item.id, destinations, variants or {}, at)
             for note, owed in notes:
                 insert(connection, tables.workitem, note)
-                deliveries.owe(connection, [owed])
+                owing.owe(connection, [owed])
 
         return self._move(item.id, WorkitemState.DELIVERING, reason, EventKind.RELEASED, release)
 
@@ -299,7 +299,7 @@ class WorkitemRecords:
         """
 
         def resend(connection: sa.Connection) -> None:
-            deliveries.resend(connection, item.id, destination, at)
+            owing.resend(connection, item.id, destination, at)
 
         state, kind = WorkitemState.DELIVERING, EventKind.RELEASED
         return self._move(item.id, state, reason, kind, resend, DELIVERED)
@@ -311,7 +311,7 @@ class WorkitemRecords:
         """
 
         def owe(connection: sa.Connection) -> None:
-            deliveries.owe_again(connection, owed)
+            owing.owe_again(connection, owed)
 
         state, kind = WorkitemState.DELIVERING, EventKind.RELEASED
         return self._move(item.id, state, reason, kind, owe, DELIVERED)
@@ -320,7 +320,7 @@ class WorkitemRecords:
         """Move a workitem to *cancelled*; what was not sent yet of it is not sent any more."""
 
         def cancel(connection: sa.Connection) -> None:
-            deliveries.cancel(connection, item.id, reason)
+            owing.cancel(connection, item.id, reason)
 
         return self._move(item.id, WorkitemState.CANCELLED, reason, None, cancel)
 
@@ -332,8 +332,8 @@ class WorkitemRecords:
 
         def take_back(connection: sa.Connection) -> None:
             insert(connection, tables.workitem, note)
-            deliveries.owe(connection, owed)
-            deliveries.cancel(connection, item.id, "the result was taken back", UNSETTLED)
+            owing.owe(connection, owed)
+            owing.cancel(connection, item.id, "the result was taken back", UNSETTLED)
 
         reason = f"taken back by note {note.id}"
         return self._move(item.id, WorkitemState.WITHDRAWN, reason, None, take_back)
@@ -342,7 +342,7 @@ class WorkitemRecords:
         """Move a workitem to *withdrawn* without a note, as `withdraw` does with one."""
 
         def cancel(connection: sa.Connection) -> None:
-            deliveries.cancel(connection, item.id, reason, UNSETTLED)
+            owing.cancel(connection, item.id, reason, UNSETTLED)
 
         return self._move(item.id, WorkitemState.WITHDRAWN, reason, None, cancel)
 

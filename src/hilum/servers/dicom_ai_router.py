@@ -111,7 +111,7 @@ class RouterModel(AtServer):
         uid = aliases.original(answer.key_sop_instance_uid)
         key = next((image for image in images if image.sop_instance_uid == uid), None)
         if key is None:
-            raise ServerError("the key image of the answer is none of the images")
+            raise ServerError("the key image of the answer is not one of the images")
         yield KeyImage(uid, f"Key image of {self.title}"[:LONGEST_TEXT])
         rows, columns = key.size or (0, 0)
         for number, circle in enumerate(answer.overlays, start=1):
@@ -144,7 +144,7 @@ def _answer(content: bytes) -> RouterAnswer:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
-        text = f"the answer is none of dicom-ai-router's: {place}: {first['type']}"
+        text = f"the answer does not have the form of dicom-ai-router: {place}: {first['type']}"
         raise ServerError(text) from error
 
 

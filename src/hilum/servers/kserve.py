@@ -161,7 +161,8 @@ class ServedNetwork(SegmentationNetwork):
         server = _told(ServerFacts, self._ask(ServerRequest("v2")))
         is_binary = BINARY_EXTENSION in server.extensions
         if given.datatype == ONLY_BINARY and not is_binary:
-            raise ServerError(f"the server takes {ONLY_BINARY}, and not as bytes: no way is left")
+            why = "which has to be sent as bytes, and the server takes none"
+            raise ServerError(f"the model takes {ONLY_BINARY}, {why}")
         return Contract(given.datatype, is_binary)
 
     def _tensor(
@@ -232,17 +233,17 @@ def _numbers(tensor: OutputTensor, rest: bytes) -> np.ndarray:
     count = prod(tensor.shape)
     if tensor.data is None:
         if not tensor.parameters.binary_data_size == len(rest) == count * kind.itemsize:
-            raise _no_answer("it has another number of bytes than it states")
+            raise _no_answer("it does not have as many bytes as it states")
         values = np.frombuffer(rest, kind)
     else:
         try:
             values = np.asarray(tensor.data, np.float64).ravel()
         except (TypeError, ValueError) as error:
-            raise _no_answer("its data are no numbers") from error
+            raise _no_answer("its data are not numbers") from error
     if values.size != count:
-        raise _no_answer("it has another number of values than it states")
+        raise _no_answer("it does not have as many values as it states")
     return values.astype(np.float32).reshape(tensor.shape)
 
 
 def _no_answer(why: str) -> ServerError:
-    return ServerError(f"the answer is none of KServe's protocol: {why}")
+    return ServerError(f"the answer does not follow KServe's protocol: {why}")

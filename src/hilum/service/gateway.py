@@ -39,6 +39,7 @@ from hilum.logs import going_on
 from hilum.module import installed_modules
 from hilum.older_runs import remember_all
 from hilum.patient_updates import PatientUpdatesTaken
+from hilum.performing.keeping import start_performers
 from hilum.records import Records
 from hilum.records.copies import Keeper
 from hilum.requests import obey
@@ -89,6 +90,7 @@ class Gateway:
         AlarmWatch(site, records).start()
         self._fetches = Fetches(site, records, flow.inbox)
         self._fetches.start()
+        start_performers(site, records)
         self._updates = PatientUpdatesTaken(flow, site)
         self._updates.start()
         self._keeper = Keeper(records.database.transact, site.data)

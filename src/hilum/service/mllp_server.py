@@ -127,7 +127,7 @@ class MllpServer:
                 deadline = time.monotonic() + IDLE_SECONDS
             elif not had_begun:
                 deadline = time.monotonic() + self._seconds
-        log.warning("a connection was ended: a message is larger than any that is taken")
+        log.warning("a connection was ended: a message is too large to be taken")
 
 
 def _subject(connection: ssl.SSLSocket) -> CertificateSubject:

@@ -39,7 +39,7 @@ def hear(settings: PatientUpdates, data: Path, hints: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: os.write(stopped, b"."))
     listener = UpdatesListener(data, HintSender(hints))
     server = MllpServer(settings, listener.answer)
-    log.info("hears of patients on %s:%d", settings.host, server.port)
+    log.info("listens for changed patient data (HL7) on %s:%d", settings.host, server.port)
     server.serve_until(stop)
 
 

@@ -16,7 +16,6 @@ import time
 import uuid
 import weakref
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,32 +29,26 @@ from pynetdicom.transport import AssociationServer
 
 from hilum.config.site import Receiver
 from hilum.config.tls import ListenerTls
-from hilum.dicom.header import identify
-from hilum.dicom.part10 import prefix
-from hilum.dicom.salvage import readable
-from hilum.dicom.structure import Buffer
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_uid
-from hilum.errors import UnreadableError
 from hilum.hints import Aborted, Committed, HintSender, Quarantined, Released, hint_of
 from hilum.inbox import (
-    OTHER_CLASS,
     OTHER_CONTENT,
-    OTHER_INSTANCE,
     Inbox,
     Intake,
-    Receipt,
     commitments,
 )
-from hilum.inbox.growing import Growing, mapped
+from hilum.inbox.growing import Growing
 from hilum.inbox.room import require_room
 from hilum.rejections import SEE_QUARANTINE, RejectionKind
 from hilum.sources.arriving import ArrivingProvider, ReceivedDataSet
 from hilum.sources.connection import Connection, Cut, TlsConnection
 from hilum.sources.rejecting import Rejecting, Trouble
+from hilum.sources.storing import SUCCESS, response, take_in
 from hilum.sources.traffic import Traffic
 from hilum.transport.commitment import COMMITMENT, answer_in
 from hilum.transport.dimse import (
     MAXIMUM_PDU,
+    OUT_OF_RESOURCES,
     TRANSFER_SYNTAXES,
     VERIFICATION,
     is_storage_class,
@@ -77,12 +70,7 @@ REJECTIONS = {  # result, source, diagnostic of PS3.8 table 9-21
     RejectionKind.ROOM: (2, 3, 2),
 }
 
-SUCCESS = 0x0000
 INVALID_ARGUMENT, RESOURCE_LIMITATION = 0x0115, 0x0213  # PS3.7 annex C
-OUT_OF_RESOURCES = 0xA700  # PS3.4 table B.2-1, this one and the next three
-DOES_NOT_MATCH = 0xA900
-CANNOT_UNDERSTAND = 0xC000
-COERCED = 0xB000  # a warning: the first version is kept, this one stands apart
 
 logger = logging.getLogger(__name__)
 
@@ -308,14 +296,14 @@ class StorageServer(AssociationServer):
             require_room(self._data, self._settings.low_water_mb)
             if arriving.problem:
                 raise arriving.problem
-            status, stored = self._take(event, sender, arriving.file)
+            status, stored = take_in(self._inbox, event, sender.caller, arriving.file)
         except (OSError, MemoryError) as error:
             reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "no memory"
             self._trouble.begins(reason)
             self._refuse(
                 RejectionKind.STORAGE, f"0xA700: {reason}; it may send again later", sender
             )
-            return _response(OUT_OF_RESOURCES, reason)
+            return response(OUT_OF_RESOURCES, reason)
         finally:
             arriving.drop()
         self._trouble.ends()
@@ -327,38 +315,7 @@ class StorageServer(AssociationServer):
         if isinstance(hint, Quarantined):
             hint = replace(hint, address=sender.address, called=sender.called)
         self._hints.send(hint)
-        return _response(status, stored.reason if status else "")
-
-    def _take(self, event: Any, sender: _Sender, growing: Growing | None) -> tuple[int, Receipt]:
-        """Keep the object, which lies in `growing` if it is large."""
-        if growing:
-            with mapped(growing.path) as part10:
-                return self._judge(event, sender, part10, growing)
-        request = event.request
-        named = (request.AffectedSOPClassUID, request.AffectedSOPInstanceUID)
-        before = prefix(*named, event.context.transfer_syntax, sender.caller)
-        return self._judge(event, sender, before + event.encoded_dataset(include_meta=False), None)
-
-    def _judge(
-        self, event: Any, sender: _Sender, part10: Buffer, growing: Growing | None
-    ) -> tuple[int, Receipt]:
-        apart = partial(self._inbox.quarantine, part10, sender=sender.caller, growing=growing)
-        try:
-            file = readable(part10)
-        except UnreadableError as error:
-            reason, study_uid = _contradiction(event, part10)
-            if reason:
-                return DOES_NOT_MATCH, apart(reason, study_uid=study_uid)
-            return CANNOT_UNDERSTAND, apart(str(error))
-        if reason := _difference(event, file.uids):
-            return DOES_NOT_MATCH, apart(reason, study_uid=file.uids["StudyInstanceUID"])
-        if file.mended and growing:  # it would have to be written once more
-            return CANNOT_UNDERSTAND, apart(file.mended)
-        content = file.part10(part10[:]) if file.mended else part10
-        stored = self._inbox.keep(content, file.uids, sender.caller, growing)
-        if stored.outcome is Intake.QUARANTINED:
-            return COERCED, stored
-        return SUCCESS, replace(stored, reason=file.mended)
+        return response(status, stored.reason if status else "")
 
     def _commitment(self, event: Any) -> tuple[int, None]:
         """Keep what an archive answers to a request of ours, until the gateway has seen it."""
@@ -391,27 +348,6 @@ def _host(address: str) -> str:
     return str(getattr(parsed, "ipv4_mapped", None) or parsed)
 
 
-def _contradiction(event: Any, part10: Buffer) -> tuple[str, str]:
-    """How an object that is not to be read as negotiated contradicts its request, or "".
-
-    And the UID of its study, where it states one.
-    """
-    try:
-        uids = identify(part10)
-    except UnreadableError:
-        return "", ""
-    return _difference(event, uids), uids.get("StudyInstanceUID", "")
-
-
-def _difference(event: Any, uids: dict[str, str]) -> str:
-    """How the data set contradicts the request that it came with, or ""."""
-    request = event.request
-    if uids["SOPInstanceUID"] != request.AffectedSOPInstanceUID:
-        return OTHER_INSTANCE
-    classes = {request.AffectedSOPClassUID, event.context.abstract_syntax, uids["SOPClassUID"]}
-    return OTHER_CLASS if len(classes) > 1 else ""
-
-
 def _application_entity(settings: Receiver) -> AE:
     entity = AE(settings.ae_title)
     entity.implementation_class_uid = IMPLEMENTATION_CLASS_UID
@@ -421,12 +357,3 @@ def _application_entity(settings: Receiver) -> AE:
     entity.acse_timeout = ASSOCIATION_REQUEST_SECONDS
     entity.network_timeout = IDLE_SECONDS
     return entity
-
-
-def _response(status: int, comment: str) -> Dataset | int:
-    if not comment:
-        return status
-    response = Dataset()
-    response.Status = status
-    response.ErrorComment = comment[:64]
-    return response

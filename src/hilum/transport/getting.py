@@ -12,12 +12,11 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from hilum.errors import DeliveryDelayed, DeliveryRefused, SourceError
 from hilum.retrieving import Listed
-from hilum.transport.dimse import TRANSFER_SYNTAXES
+from hilum.transport.dimse import OUT_OF_RESOURCES, TRANSFER_SYNTAXES
 from hilum.transport.query import GET, PENDING, SYNTAXES
 from hilum.transport.scu import MAXIMUM_CONTEXTS, Peer, associate
 
 NOT_OFFERED = '{} does not offer C-GET: enable it there, or set retrieve = "c-move"'
-OUT_OF_RESOURCES = 0xA700
 
 Getter = Callable[[Listed, int], bytes]
 

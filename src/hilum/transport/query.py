@@ -17,6 +17,7 @@ from pynetdicom.presentation import build_context
 from hilum.dicom.header import HOSTILE
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.retrieving import Moved
+from hilum.transport.dimse import OUT_OF_RESOURCES
 from hilum.transport.scu import Peer, associate
 
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
@@ -30,8 +31,6 @@ PENDING = (0xFF00, 0xFF01)
 SYNTAXES: list[str | UID] = [ExplicitVRLittleEndian, ImplicitVRLittleEndian]
 MOST_OBJECTS = 200  # of one retrieval
 LARGEST = 16 << 20  # bytes of one object
-OUT_OF_RESOURCES = 0xA700
-
 
 # What an archive is asked for that does not say which classes it has of a study.
 USUAL_CLASSES = tuple(

@@ -20,6 +20,7 @@ class Cause(StrEnum):
     FAILED = "failed"  # the module ended without a result
     NEVER_ARRIVED = "never arrived"  # nothing of it is known here
     WAITING = "waiting for images"  # more may still come
+    WORKLIST = "asked by a worklist"  # a step asks for it, and no analysis has begun
     QUEUED = "waiting for a worker"
     RUNNING = "running"
     DELIVERING = "on its way"  # not every destination has shown it yet

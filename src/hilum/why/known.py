@@ -15,6 +15,7 @@ from hilum.records.models import (
     Study,
     UploadedStudy,
     Workitem,
+    WorklistStep,
 )
 from hilum.records.states import EventKind, PausedKind
 
@@ -43,6 +44,7 @@ class Known:
     destinations: Mapping[str, DestinationStanding]
     pauses: tuple[NotedPause, ...]
     workers_at: float
+    steps: tuple[WorklistStep, ...] = ()  # that worklists ask for
 
     @classmethod
     def of(cls, site: Site, records: Records, study_uid: str, now: float) -> "Known":
@@ -65,6 +67,7 @@ class Known:
             destinations=records.destinations.all(),
             pauses=tuple(records.pauses.all()),
             workers_at=records.executors.last_signs().get("worker", 0.0),
+            steps=tuple(records.steps.of_study(study_uid)),
         )
 
     @property

@@ -10,6 +10,7 @@ from hilum.records.states import EventKind, WorkitemKind
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.items import distance, is_not_meant, of_item
 from hilum.why.known import Known, moment
+from hilum.why.steps import of_steps
 from hilum.wording import counted, sentence
 
 MOST_LOOKED_AT = 1000  # objects in quarantine, the latest ones, among which those of a study are
@@ -31,7 +32,7 @@ def of_study(known: Known) -> list[Explanation]:
     """
     current = [item for item in known.items if not item.superseded_by and not _is_done(item)]
     taken = [item for item in current if not is_not_meant(item)]
-    found = [*_of_images(known), *(of_item(known, item) for item in taken)]
+    found = [*_of_images(known), *of_steps(known), *(of_item(known, item) for item in taken)]
     if not found and current:
         found = [of_item(known, min(current, key=distance))]
     if not found and known.study is not None:

@@ -5,10 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hilum.module.cards import CardTable, CardVolume, CommonCard
+from hilum.module.cards import Axes, CardTable, CardVolume, CommonCard
 from hilum.module.structures import StructureText
 
-AXES = {"L": 0, "R": 0, "P": 1, "A": 1, "S": 2, "I": 2}  # which of the patient's each letter is
 Side = Annotated[int, Field(ge=1, le=4096)]
 Millimetres = Annotated[float, Field(gt=0, le=100)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -29,7 +28,7 @@ class Voxels(CardTable):
     - fixed: less `mean`, divided by `std`.
     """
 
-    axes: str = "RAS"
+    axes: Axes = "RAS"
     spacing: tuple[Millimetres, Millimetres, Millimetres] | None = None
     interpolation: Literal["nearest", "linear", "cubic"] = "linear"
     units: Literal["rescaled", "suv"] = "rescaled"
@@ -41,8 +40,6 @@ class Voxels(CardTable):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if len(self.axes) != 3 or {AXES.get(letter) for letter in self.axes} != {0, 1, 2}:
-            raise ValueError('axes names each direction of the patient once, such as "RAS"')
         if self.clip and self.percentiles:
             raise ValueError("clip and percentiles exclude each other")
         for low, high in filter(None, (self.clip, self.percentiles)):

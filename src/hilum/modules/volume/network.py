@@ -127,7 +127,7 @@ class VolumeNetwork(SegmentationNetwork):
         except (OSError, KeyError, ValueError) as error:
             raise ConfigurationError(f"{path} holds no voxels and labels: {error}") from error
         if voxels.ndim != 3 or labels.shape[-3:] != voxels.shape:
-            raise ConfigurationError(f"{path}: voxels and labels have not the same three sides")
+            raise ConfigurationError(f"{path}: voxels and labels do not have the same three sides")
         said = self.on_grid(np.asarray(voxels, np.float32))
         for label in self.card.label:
             found = self._is(said, label.number)

@@ -1,0 +1,349 @@
+"""Perform the steps of a worklist: claim one, have its study analysed, say what came of it.
+
+Everything is written down before it is asked for, so a process that is killed at any moment goes on
+with the step that it had: the worklist is told again, and what it then says shows what is true. The
+analysis is one that anybody could ask for; here is only asked for it, and watched.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+
+from hilum.config.kinds import WorklistSettings
+from hilum.config.site import Site
+from hilum.errors import SourceDelayed, SourceError
+from hilum.hints import Asked, HintSender, gateway_address
+from hilum.performing.outputs import outputs_of
+from hilum.performing.table import seen
+from hilum.records import Records
+from hilum.records.models import Request, Wish, Workitem, WorklistStep
+from hilum.records.states import (
+    DELIVERED,
+    ENDED,
+    STEPS_OPEN,
+    UNFINISHED,
+    RequestAction,
+    StepState,
+    WorkitemKind,
+    WorkitemState,
+)
+from hilum.worklists import (
+    OfferedStep,
+    PerformedStep,
+    ProcedureStepState,
+    StepAnswer,
+    Worklist,
+    open_worklist,
+)
+
+WITHOUT_RESULT = (*ENDED, WorkitemState.FAILED, WorkitemState.NOT_APPLICABLE)  # asked for anew
+MOST_TURNS = len(StepState)  # of one step in one look; more would go round in circles
+NOT_TAKEN = "the worklist does not take what it is told of the step: its log names the cause"
+TAKEN_BY_ANOTHER = "another performer has taken the step"
+
+log = logging.getLogger(__name__)
+
+
+class Performer:
+    """Performs the steps of one worklist. Call `turn` again and again, from one thread.
+
+    Parameters
+    ----------
+    clock
+        Gives the time in s since 1970.
+    worklist
+        Opened by the settings, unless one is given.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        records: Records,
+        settings: WorklistSettings,
+        clock: Callable[[], float] = time.time,
+        worklist: Worklist | None = None,
+    ) -> None:
+        self._site = site
+        self._records = records
+        self._settings = settings
+        self._clock = clock
+        self._worklist = worklist or open_worklist(settings)
+        self.news = threading.Event()  # there is something to do before the next look
+        self._subscribed: set[str] = set()
+        self._hints = HintSender(gateway_address(site.data))
+        self._deeds: dict[StepState, Callable[[WorklistStep], WorklistStep]] = {
+            StepState.WAITING: self._begin,
+            StepState.CLAIMING: self._claim,
+            StepState.CLAIMED: self._follow,
+            StepState.COMPLETING: self._complete,
+            StepState.CANCELLING: self._cancel,
+        }
+
+    def turn(self) -> None:
+        """Look at the worklist once, and take every step as far as it goes.
+
+        Raises
+        ------
+        SourceError
+            The worklist does not answer as it should; what was done before stands.
+        """
+        offered = {step.uid: step for step in self._worklist.offered()}
+        for one in offered.values():
+            self._note_offered(one)
+        for step in self._records.steps.open_of(self._settings.name):
+            if step.state is not StepState.WAITING:
+                self._advance(step)
+            elif step.uid not in offered:
+                self._note_gone(step)
+            elif offered[step.uid].is_ready:
+                self._advance(step)
+
+    def listen(self) -> None:
+        """Note which steps somebody wants canceled, as long as the worklist tells it.
+
+        Called from another thread than `turn`. Raises as that.
+        """
+        for uid in self._worklist.cancel_requests():
+            if uid and self._records.steps.ask_cancel(self._settings.name, uid):
+                self.news.set()
+
+    def close(self) -> None:
+        """End the connections."""
+        self._worklist.close()
+        self._hints.close()
+
+    def _note_offered(self, one: OfferedStep) -> None:
+        """Record a step that asks for one of our modules on one study."""
+        module = self._settings.modules.get(one.key)
+        if module is None or not one.study_uid:
+            return
+        new = WorklistStep(
+            worklist=self._settings.name,
+            uid=one.uid,
+            study_uid=one.study_uid,
+            module=module,
+            code=one.code,
+            state=StepState.WAITING,
+            since=self._clock(),
+        )
+        self._records.steps.add(new, f"asks for {module}")
+
+    def _note_gone(self, step: WorklistStep) -> None:
+        if self._worklist.standing(step.uid) is not ProcedureStepState.SCHEDULED:
+            self._lost(step, "the step can no longer be claimed")
+
+    def _advance(self, step: WorklistStep) -> None:
+        """Take a step as far as it goes now. What the worklist refuses of it stops no other."""
+        try:
+            for _ in range(MOST_TURNS):
+                before, step = step.state, self._deeds[step.state](step)
+                if step.state is before or step.state not in STEPS_OPEN:
+                    return
+        except SourceDelayed:
+            raise
+        except SourceError as error:
+            self._note_problem(step, str(error))
+
+    def _note_problem(self, step: WorklistStep, problem: str) -> WorklistStep:
+        if step.problem == problem:
+            return step
+        log.warning("worklist %s, step %s: %s", step.worklist, step.uid, problem)
+        return self._noted(replace(step, problem=problem), problem)
+
+    def _noted(self, step: WorklistStep, text: str = "") -> WorklistStep:
+        self._records.steps.note(step, text)
+        return step
+
+    def _moved(self, step: WorklistStep, state: StepState, text: str) -> WorklistStep:
+        log.info("worklist %s, step %s: %s", step.worklist, step.uid, state)
+        return self._noted(replace(step, state=state, since=self._clock(), problem=""), text)
+
+    def _lost(self, step: WorklistStep, why: str) -> WorklistStep:
+        return self._moved(replace(step, reason=why), StepState.LOST, why)
+
+    # One deed for each state, in the order in which they are reached ------------------------------
+
+    def _begin(self, step: WorklistStep) -> WorklistStep:
+        """Write down the Transaction UID by which it will be ours, once we can do what it asks."""
+        if not (self._settings.archive or self._is_here(step)):
+            return step
+        transaction_uid = f"2.25.{uuid.uuid4().int}"
+        return self._moved(replace(step, transaction_uid=transaction_uid), StepState.CLAIMING, "")
+
+    def _claim(self, step: WorklistStep) -> WorklistStep:
+        """Claim it. After a crash it may be ours: then it takes what only its performer may say."""
+        answer = self._worklist.claim(step.uid, step.transaction_uid)
+        if answer is StepAnswer.CONFLICT:
+            answer = self._worklist.report(step.uid, step.transaction_uid, 0, "")
+        if answer is not StepAnswer.DONE:
+            return self._lost(step, TAKEN_BY_ANOTHER)
+        ours = replace(step, began_at=self._clock())
+        return self._moved(ours, StepState.CLAIMED, f"the step is ours: {step.module} analyses")
+
+    def _follow(self, step: WorklistStep) -> WorklistStep:
+        """See how far our own work is, and tell it."""
+        standing = self._worklist.standing(step.uid)
+        if standing is not ProcedureStepState.IN_PROGRESS:
+            return self._stopped(step, standing)
+        self._subscribe(step)
+        item = self._item(step)
+        if step.cancel_asked:
+            return self._heed(step, item)
+        if item is None:
+            return self._prepare(step)
+        if item.id != step.workitem_id:
+            step = self._noted(replace(step, workitem_id=item.id))
+        now = seen(item)
+        if now.state is StepState.CLAIMED:
+            return self._told(step, now.percent, now.text)
+        return self._moved(replace(step, reason=now.text), now.state, "")
+
+    def _heed(self, step: WorklistStep, item: Workitem | None) -> WorklistStep:
+        """Stop our work because somebody at the worklist wants that, unless it is too late."""
+        text = "somebody at the worklist wants the step canceled"
+        is_late = item is not None and item.state in DELIVERED
+        if is_late:
+            text = f"{text}, but the results are there already"
+        if item is not None and item.asked and item.state in UNFINISHED:
+            self._ask(RequestAction.CANCEL, item.id)
+        heeded = self._noted(replace(step, cancel_asked=False), text)
+        self._records.steps.heed_cancel(heeded)
+        if item is None or not (item.asked or is_late):
+            return self._moved(replace(heeded, reason=text), StepState.CANCELLING, "")
+        return heeded
+
+    def _complete(self, step: WorklistStep) -> WorklistStep:
+        """Say what came of it."""
+        answer = self._worklist.complete(step.uid, step.transaction_uid, self._performed(step))
+        done = "the step is completed, and its results are named there"
+        return self._ended(step, answer, ProcedureStepState.COMPLETED, done)
+
+    def _cancel(self, step: WorklistStep) -> WorklistStep:
+        """Say why nothing came of it."""
+        performed = self._performed(step)
+        told = (step.uid, step.transaction_uid, performed, step.reason)
+        done = f"the step is canceled: {step.reason}"
+        return self._ended(step, self._worklist.cancel(*told), ProcedureStepState.CANCELED, done)
+
+    def _ended(
+        self, step: WorklistStep, answer: StepAnswer, wanted: ProcedureStepState, text: str
+    ) -> WorklistStep:
+        """Note the end of a step. What it refuses may be so since before a crash."""
+        standing = wanted if answer is StepAnswer.DONE else self._worklist.standing(step.uid)
+        if standing is wanted:
+            return self._moved(step, StepState(wanted.lower()), text)
+        if standing is ProcedureStepState.IN_PROGRESS:
+            return self._note_problem(step, NOT_TAKEN)
+        return self._lost(step, f"the worklist has ended the step: {standing or 'it is gone'}")
+
+    # What they need -------------------------------------------------------------------------------
+
+    def _subscribe(self, step: WorklistStep) -> None:
+        """Have events of a step told; after a start once more, as nobody says what we had."""
+        if step.uid not in self._subscribed:
+            self._worklist.subscribe(step.uid)
+            self._subscribed.add(step.uid)
+
+    def _told(self, step: WorklistStep, percent: int, text: str) -> WorklistStep:
+        """Tell how far it is, if that is news."""
+        if step.told == text:
+            return step
+        if self._worklist.report(step.uid, step.transaction_uid, percent, text) is StepAnswer.DONE:
+            return self._noted(replace(step, told=text, problem=""))
+        return self._note_problem(step, NOT_TAKEN)
+
+    def _stopped(self, step: WorklistStep, standing: ProcedureStepState | None) -> WorklistStep:
+        """Stop what was begun for a step that is not ours any longer."""
+        item = self._item(step)
+        if item is not None and item.asked and item.state in UNFINISHED and step.analysis:
+            self._ask(RequestAction.CANCEL, item.id)
+        return self._lost(step, f"the worklist has ended the step: {standing or 'it is gone'}")
+
+    def _prepare(self, step: WorklistStep) -> WorklistStep:
+        """Have the images fetched if they are not here, then have them analysed."""
+        if not self._is_here(step):
+            return self._fetch(step)
+        if step.analysis is None:
+            wish = Wish(module=step.module, destinations=self._settings.send_to)
+            number = self._ask(RequestAction.ANALYSE, "", step.study_uid, wish)
+            return self._told(self._noted(replace(step, analysis=number)), 5, "begins")
+        asked = self._records.requests.one(step.analysis)
+        if asked.answer is None or asked.done:
+            return step
+        return self._moved(replace(step, reason=asked.answer), StepState.CANCELLING, "")
+
+    def _fetch(self, step: WorklistStep) -> WorklistStep:
+        if step.fetch is None:
+            if not self._settings.archive:
+                return self._without_images(step)
+            wish = Wish(archive=self._settings.archive)
+            number = self._ask(RequestAction.FETCH, "", step.study_uid, wish)
+            return self._told(self._noted(replace(step, fetch=number)), 0, "the images are fetched")
+        asked = self._records.requests.one(step.fetch)
+        if asked.answer is None or asked.done or self._records.studies.get(step.study_uid):
+            return step
+        return self._moved(replace(step, reason=asked.answer), StepState.CANCELLING, "")
+
+    def _without_images(self, step: WorklistStep) -> WorklistStep:
+        """More of them come, or all of them were removed."""
+        if not self._records.studies.removal(step.study_uid):
+            return step
+        reason = "its images were removed here before they were analysed"
+        return self._moved(replace(step, reason=reason), StepState.CANCELLING, "")
+
+    def _ask(
+        self, action: RequestAction, workitem_id: str, study_uid: str = "", wish: Wish | None = None
+    ) -> int:
+        number = self._records.requests.add(
+            action, workitem_id, study_uid=study_uid, wish=wish or Wish()
+        )
+        self._hints.send(Asked())
+        return number
+
+    def _is_here(self, step: WorklistStep) -> bool:
+        """Whether the images are here, and all rules have decided on them."""
+        study = self._records.studies.get(step.study_uid)
+        is_settled = study is not None and study.settled_images > 0
+        return is_settled and self._records.studies.removal(step.study_uid) is None
+
+    def _item(self, step: WorklistStep) -> Workitem | None:
+        """The workitem whose result is that of the step: the newest one that replaced it.
+
+        A result of the module that is there is taken. What gave none is, only if it was asked for.
+        """
+        items = self._records.workitems
+        item = items.get(step.workitem_id) if step.workitem_id else self._found(step)
+        while item is not None and item.superseded_by:
+            item = items.get(item.superseded_by)
+        return item
+
+    def _found(self, step: WorklistStep) -> Workitem | None:
+        asked = self._records.requests.one(step.analysis) if step.analysis else None
+        found = [
+            item
+            for item in self._records.workitems.of_module(step.study_uid, step.module)
+            if item.superseded_by is None and item.kind is not WorkitemKind.WITHDRAWAL
+            if item.state not in WITHOUT_RESULT or _is_for(item, asked)
+        ]
+        return max(found, key=lambda item: item.created, default=None)
+
+    def _performed(self, step: WorklistStep) -> PerformedStep:
+        now = self._clock()
+        item = self._item(step)
+        outputs = outputs_of(self._site, self._records, item) if item else ()
+        is_done = step.state is StepState.COMPLETING
+        return PerformedStep(
+            step.code,
+            self._settings.station,
+            step.began_at or now,
+            now,
+            outputs if is_done else (),
+        )
+
+
+def _is_for(item: Workitem, asked: Request | None) -> bool:
+    """Whether a workitem was made by the request for a step."""
+    return asked is not None and item.created >= asked.at
