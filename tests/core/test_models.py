@@ -50,6 +50,7 @@ MODELS: dict[str, type] = {
     "rejection": Rejection,
     "executor": models.Executor,
     "request": models.Request,
+    "step": models.WorklistStep,
 }
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
@@ -77,6 +78,8 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         case types.UnionType | typing.Union:
             return st.one_of(*map(values_of, inner))
         case builtins.tuple:
+            if inner[-1] is not ...:  # so many, each of its own type
+                return st.tuples(*map(values_of, inner))
             return st.lists(values_of(inner[0]), max_size=3).map(tuple)
         case collections.abc.Mapping:
             return st.dictionaries(TEXT, values_of(inner[1]), max_size=3)

@@ -35,7 +35,7 @@ from .package import EXAMPLE
 ADDED = {
     DESTINATIONS: "shelf",
     SOURCES: "drop",
-    OBJECTS: "json",
+    OBJECTS: "numbers",
     HOSTS: "fresh",
     NOTIFIERS: "journal",
 }
@@ -69,16 +69,18 @@ def test_its_settings_are_written_explained_and_checked(example_package: Path) -
     assert "# Where the files are put." in text
     with pytest.raises(ConfigurationError, match=r"source\.0\.foldr, did you mean 'folder'"):
         parse({"source": [{"name": "x", "kind": "drop", "folder": "x", "foldr": "x"}]})
-    shelf = {"name": "x", "kind": "shelf", "url": "http://127.0.0.1:1", "objects": ["jsn"]}
-    with pytest.raises(ConfigurationError, match="did you mean 'json'"):
+    shelf = {"name": "x", "kind": "shelf", "url": "http://127.0.0.1:1", "objects": ["number"]}
+    with pytest.raises(ConfigurationError, match="did you mean 'numbers'"):
         parse({"destination": [shelf]})
 
 
 def test_what_a_destination_does_not_take_is_refused_at_the_start(example_package: Path) -> None:
-    pacs = {"name": "pacs", "kind": "dimse", "objects": ["sr", "json"]}
-    with pytest.raises(ConfigurationError, match="'json' is application/json, which kind 'dimse'"):
+    pacs = {"name": "pacs", "kind": "dimse", "objects": ["sr", "numbers"]}
+    with pytest.raises(
+        ConfigurationError, match="'numbers' is application/json, which kind 'dimse'"
+    ):
         parse({"destination": [pacs]}).destination[0].check()
-    folder = {"name": "out", "kind": "folder", "folder": "out", "objects": ["sr", "json"]}
+    folder = {"name": "out", "kind": "folder", "folder": "out", "objects": ["sr", "numbers"]}
     parse({"destination": [folder]}).destination[0].check()
 
 
@@ -116,7 +118,12 @@ def test_a_study_goes_through_all_of_them(
             "source": [{"name": "drop", "kind": "drop", **watched}],
             "destination": [
                 {"name": "shelf", "kind": "shelf", "url": server.url},
-                {"name": "out", "kind": "folder", "folder": tmp_path / "out", "objects": ["json"]},
+                {
+                    "name": "out",
+                    "kind": "folder",
+                    "folder": tmp_path / "out",
+                    "objects": ["numbers"],
+                },
                 {"name": "mute", "kind": "folder", "folder": tmp_path / "m", "objects": ["mute"]},
             ],
             "host": [{"module": "bright-part", "kind": "fresh"}],
@@ -129,10 +136,10 @@ def test_a_study_goes_through_all_of_them(
             assert item.state == "completed"
             written = {result.kind: result for result in item.results}
             assert {r.kind: r.media_type for r in item.results} == {
-                "json": "application/json",
+                "numbers": "application/json",
                 "mute": "text/plain",
             }
-            result = written["json"]
+            result = written["numbers"]
             media_type, content = server.shelf[f"/{result.identity}"]
             assert media_type == "application/json"
             told = json.loads(content)

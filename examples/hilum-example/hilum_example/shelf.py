@@ -25,7 +25,7 @@ class ShelfSettings(WebService, DestinationSettings):
     )
     kind: Literal["shelf"] = Field("shelf", description="A web server that keeps what is PUT.")
     objects: tuple[ObjectName, ...] = Field(
-        ("json",), description="Result objects that this destination receives."
+        ("numbers",), description="Result objects that this destination receives."
     )
 
 

@@ -11,7 +11,7 @@ def test_it_keeps_the_contract(tmp_path: Path) -> None:
     numbers = tmp_path / "numbers.json"
     numbers.write_text("{}")
     results = [
-        Result("json", "application/json", "1.2.3.4", numbers, "1.2", "1.2.3"),
+        Result("numbers", "application/json", "1.2.3.4", numbers, "1.2", "1.2.3"),
         *results_of(write_series(tmp_path / "exam", count=2)),
     ]
     with running_shelf() as server:
