@@ -31,6 +31,7 @@ from hilum.records.models import (
     Workitem,
 )
 from hilum.records.states import (
+    ARRIVED,
     DeliveryState,
     DestinationState,
     EventKind,
@@ -150,6 +151,8 @@ def test_a_result_that_one_destination_lacks_is_not_well(
     assert said.cause is CAUSE_OF[state] or said.cause.is_well
     assert said.cause.is_well == (CAUSE_OF[state] is Cause.SHOWN)
     assert said.shown_in["one"] == NOW
+    assert ("two" in said.accepted_by) == (state is DeliveryState.ACCEPTED)
+    assert ("two" in said.shown_in) == (state in ARRIVED and state is not DeliveryState.ACCEPTED)
 
 
 # Each cause, from the records ---------------------------------------------------------------------

@@ -57,7 +57,7 @@ NO_ID = (
 )
 UNKNOWN_ISSUER = (
     "the images state an issuer of the patient ID that patient_systems does not name: add it there "
-    f"with its system, restart `hilum serve`, {AGAIN}"
+    f"with its system, {AGAIN}"
 )
 NOBODY = (
     "no patient there has the ID of the images: have the patient registered, or correct "

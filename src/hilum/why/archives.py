@@ -160,9 +160,10 @@ def with_answer(explanation: Explanation, answer: ArchiveAnswer, site: Site) -> 
             command = f"hilum fetch {answer.study_uids[0]} --from {name}"
             cures = [Cure(CureKind.FETCH, f"fetch it from {name}", command), *cures]
         return replace(explanation, sentence=here, cures=(*cures, *explanation.cures[:-1]))
-    is_gone = name in explanation.shown_in and answer.holding is Holding.LACKS
+    arrived = {**explanation.shown_in, **explanation.accepted_by}
+    is_gone = name in arrived and answer.holding is Holding.LACKS
     if explanation.cause is Cause.SHOWN and is_gone:
-        since = time.strftime("%FT%T", time.localtime(explanation.shown_in[name]))
+        since = time.strftime("%FT%T", time.localtime(arrived[name]))
         command = f"hilum resend --to {name} --since {since}"
         text = f"see what {name} has lost; then ask it for its results, and send what it lacks"
         return replace(

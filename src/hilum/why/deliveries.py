@@ -46,10 +46,13 @@ def of_deliveries(known: Known, item: Workitem, what: str) -> Explanation:
     ranked = sorted(deliveries, key=lambda d: CAUSE_OF[d.state].rank)
     worst = CAUSE_OF[ranked[0].state]
     arrived = [delivery for delivery in deliveries if delivery.state in ARRIVED]
-    shown_in = {d.destination: d.verified_at or d.owed_at for d in arrived}
+    since = {d: d.verified_at or d.owed_at for d in arrived}
+    accepted = {d.destination: at for d, at in since.items() if d.state is DeliveryState.ACCEPTED}
+    shown = {d.destination: at for d, at in since.items() if d.destination not in accepted}
     if worst is Cause.SHOWN:
         text = ALL_IS_WELL + ", and ".join(_arrived(what, arrived))
-        return Explanation(worst, text, since=max(shown_in.values()), shown_in=shown_in)
+        last = max(since.values())
+        return Explanation(worst, text, since=last, shown_in=shown, accepted_by=accepted)
     of_worst = [delivery for delivery in ranked if CAUSE_OF[delivery.state] is worst]
     others = [delivery for delivery in ranked if delivery not in of_worst]
     whole = [_said(known, delivery) for delivery in of_worst]
@@ -60,7 +63,8 @@ def of_deliveries(known: Known, item: Workitem, what: str) -> Explanation:
         f"{what} {HOW[worst]}: {'; '.join(said)}",
         cures=_cures(known, item, worst, of_worst),
         evidence=(*longer, *(_said(known, delivery) for delivery in others)),
-        shown_in=shown_in,
+        shown_in=shown,
+        accepted_by=accepted,
     )
 
 

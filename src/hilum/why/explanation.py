@@ -79,8 +79,9 @@ class Explanation:
     """The answer to "why not?". Nothing of it holds patient data.
 
     `since` is in s since 1970, None where nobody knows. `study_uid`, `workitem` and `module` are ""
-    where it is about none. `shown_in` are the destinations that have the result, and since when.
-    `others` say what else is to be said of the same question, each without any of its own.
+    where it is about none. `shown_in` are the destinations that show the result or answer for it,
+    and since when; `accepted_by` those that took it, and cannot prove that they show it. `others`
+    say what else is to be said of the same question, each without any of its own.
     """
 
     cause: Cause
@@ -92,4 +93,5 @@ class Explanation:
     workitem: str = ""
     module: str = ""
     shown_in: Mapping[str, float] = field(default_factory=dict)
+    accepted_by: Mapping[str, float] = field(default_factory=dict)
     others: tuple["Explanation", ...] = ()

@@ -254,6 +254,7 @@ def _without_result(known: Known, item: Workitem, without_result: Explanation) -
         without_result,
         evidence=(delivered.sentence.removeprefix(ALL_IS_WELL), *delivered.evidence),
         shown_in=delivered.shown_in,
+        accepted_by=delivered.accepted_by,
         cures=(*without_result.cures, *delivered.cures),
     )
 
