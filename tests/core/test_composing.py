@@ -30,6 +30,7 @@ from hilum.testing import check_module
 from hilum.withdrawing import RejectionNote, take_back
 from plugin import install_plugin
 from tests.core.test_order_of_arrival import Gateway, Module, contents, gateway
+from tests.patience import until
 
 WHOLE = Rule(module="m", give_up_seconds=20)
 SHARE = Rule(module="share", give_up_seconds=20)
@@ -113,7 +114,7 @@ def test_it_begins_the_moment_the_other_has_its_result(hall: Gateway) -> None:
     assert not is_handed_over(hall, of["share"]), "it waits"
     with closing(HintReceiver(gateway_address(hall.flow.site.data))) as hints:
         find(hall, of["m"], VOLUME)
-        assert Ready(of["share"].id) in hints.receive(10)
+        until(lambda: Ready(of["share"].id) in hints.receive(1), "the hint that it is ready")
     follow(Ready(of["share"].id), hall.flow)
     assert is_handed_over(hall, of["share"])
     analysis = hall.flow.workitems.composition.parts(of["share"])
