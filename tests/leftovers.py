@@ -36,7 +36,9 @@ def _running() -> dict[int, str]:
         with suppress(OSError):  # it has ended meanwhile
             # empty for a process that has ended and was not waited for
             if line := Path(f"/proc/{pid}/cmdline").read_bytes():
-                found[pid] = line.replace(b"\0", b" ").decode(errors="replace").strip()
+                about = Path(f"/proc/{pid}/stat").read_text().split(" ", 4)[1:4]
+                words = line.replace(b"\0", b" ").decode(errors="replace").strip()
+                found[pid] = f"{' '.join(about)}: {words}"  # its name, its state, its parent
     return found
 
 

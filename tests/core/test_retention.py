@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from hilum.findings import Findings, Note
 from hilum.hints import Stored
 from hilum.inbox import Inbox, Intake
 from hilum.inbox.removed import Removed
-from hilum.inbox.room import filled_percent, with_room
+from hilum.inbox.room import with_room
 from hilum.inbox.versions import Versions
 from hilum.module import Input
 from hilum.records import Records, tables, views
@@ -52,7 +52,7 @@ class House:
     def __init__(self, folder: Path, turn_seconds: float = TURN_SECONDS, **settings: Any) -> None:
         self.now = time.time()
         self.turn_seconds = turn_seconds
-        self.filled = filled_percent
+        self.filled: Callable[[Path], float] = lambda _: 0.0
         low_water = settings.pop("low_water_mb", 0)
         self.site = parse(
             {"data": folder, "receiver": {"low_water_mb": low_water}, "retention": settings}
