@@ -81,6 +81,11 @@ function tell(broken) {
   time.dateTime = fresh.toISOString();
   time.textContent = fresh.toLocaleTimeString();
   document.body.classList.toggle("stale", Boolean(broken));
+  hold(broken);
+}
+
+// Nobody can act while something is broken, also by buttons that come meanwhile.
+function hold(broken) {
   for (const button of document.querySelectorAll("main button")) {
     if (broken && !button.disabled) button.dataset.off = "";
     if ("off" in button.dataset) button.disabled = Boolean(broken);
@@ -97,6 +102,8 @@ document.addEventListener("htmx:before:swap", () => {
 document.addEventListener("htmx:after:swap", () => {
   for (const part of document.querySelectorAll(`${PARTS} details`)) part.open ||= opened.includes(nameOf(part));
   fresh = new Date();
+  const broken = document.getElementById("connection")?.dataset.broken;
+  if (broken) hold(broken);
 });
 
 document.addEventListener("visibilitychange", () => {
