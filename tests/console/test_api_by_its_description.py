@@ -96,6 +96,7 @@ def client(site: Site, records: Records) -> Iterator[InProcess]:
         asyncio.Runner() as runner,
         closing(desk.everybody),
         closing(desk.auditor),
+        closing(desk.uploads),  # some of its requests begin one
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(acts, "PATIENCE", 0.0)
