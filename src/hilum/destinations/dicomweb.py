@@ -24,6 +24,7 @@ from hilum.transport.qido import (
     matches,
     studies_of,
 )
+from hilum.transport.statuses import refused
 from hilum.transport.stow import (
     MultipartFiles,
     answers_in,
@@ -31,7 +32,7 @@ from hilum.transport.stow import (
     is_about_objects,
     is_web_page,
 )
-from hilum.transport.web import BUSY, EVERY_STATUS, Failures, HttpClient, Response, batches
+from hilum.transport.web import EVERY_STATUS, Failures, HttpClient, Response, batches
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
@@ -43,7 +44,6 @@ SOP_INSTANCE_UID = "00080018"
 STUDIES = "/studies"
 THERE = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_IMPLEMENTED)  # no proxy answers so
 NOT_OFFERED = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
-NOT_TAKEN = (*BUSY, HTTPStatus.SERVICE_UNAVAILABLE)  # the archive says itself that it did nothing
 OFFERED = (  # how an archive that stores may answer to a request without an object
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.CONFLICT,
@@ -188,23 +188,12 @@ def _stored(peer: HttpClient, sent: Sequence[Result]) -> Iterator[Answer]:
     if is_about_objects(answer):
         yield from answers_in(answer, sent)
     elif answer.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        yield from _refused(peer, answer, sent)
+        yield from refused(peer, answer, sent, comment_in(answer))
     elif len(sent) > 1:
         for result in sent:
             yield from _stored(peer, [result])
     else:
         yield Answer(sent[0], Acceptance.NEVER, text=_too_large(peer, sent[0], headers))
-
-
-def _refused(peer: HttpClient, answer: Response, sent: Sequence[Result]) -> Iterator[Answer]:
-    """The answers to a request that was refused as a whole; then the refusal is raised."""
-    error = peer.failure(answer)
-    acceptance = Acceptance.NEVER
-    if isinstance(error, DeliveryDelayed):
-        acceptance = Acceptance.LATER if answer.status in NOT_TAKEN else Acceptance.UNKNOWN
-    for result in sent:
-        yield Answer(result, acceptance, text=str(error), comment=comment_in(answer))
-    raise error
 
 
 def _too_large(peer: HttpClient, result: Result, headers: dict[str, str]) -> str:

@@ -29,10 +29,10 @@ from hilum.transport.fhir_transaction import (
     is_shown,
     parts_of,
 )
-from hilum.transport.web import BUSY, EVERY_STATUS, Failures, HttpClient, Response
+from hilum.transport.statuses import refused
+from hilum.transport.web import EVERY_STATUS, Failures, HttpClient, Response
 
 WHOSE = "identifier,active,link"  # all that is read of a patient
-NOT_TAKEN = (*BUSY, HTTPStatus.SERVICE_UNAVAILABLE)  # the server says itself that it did nothing
 VERSIONS = ("4.0", "4.3")  # R4 and R4B, which has our resources unchanged
 
 FAILURES = Failures(DeliveryDelayed, DeliveryRefused, DeliveryRefused)
@@ -170,8 +170,8 @@ class FhirDestination:
         except DeliveryError as error:  # nobody knows whether it was taken
             yield Answer(result, Acceptance.UNKNOWN, text=str(error))
             raise
-        if failed:
-            yield from _refused(peer, failed, result)
+        if failed:  # or not all of it was done
+            yield from refused(peer, failed, [result], fhir.said_in(failed))
         yield Answer(result, Acceptance.TAKEN)
 
     def _prepared(self, peer: HttpClient, wanted: Sequence[PutResource]) -> list[PutResource]:
@@ -229,16 +229,6 @@ class FhirDestination:
         if system := self._settings.accession_system:
             for order in resource.get("basedOn", ()):
                 order["identifier"]["system"] = system
-
-
-def _refused(peer: HttpClient, answer: Response, result: Result) -> Iterator[Answer]:
-    """The answer to a transaction that was not done, or not all of it; then the error is raised."""
-    error = peer.failure(answer)
-    acceptance = Acceptance.NEVER
-    if isinstance(error, DeliveryDelayed):
-        acceptance = Acceptance.LATER if answer.status in NOT_TAKEN else Acceptance.UNKNOWN
-    yield Answer(result, acceptance, text=str(error), comment=fhir.said_in(answer))
-    raise error
 
 
 def _capabilities(peer: HttpClient, **request: Any) -> Resource:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,18 +18,13 @@ from hilum.config.events import EventWishes
 from hilum.config.fields import WebAddress
 from hilum.config.kinds import DestinationSettings, ObjectName, WebService
 from hilum.destinations import CALL_SECONDS, is_answered, tried
-from hilum.errors import (
-    RESTART,
-    ConfigurationError,
-    DeliveryDelayed,
-    DeliveryRefused,
-)
+from hilum.errors import RESTART, ConfigurationError, DeliveryDelayed, DeliveryRefused
 from hilum.results import JSON, Result
 from hilum.transport.signing import signed, signing_key
+from hilum.transport.statuses import refused
+from hilum.transport.web import EVERY_STATUS, Failures, HttpClient
 
-if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
-    from hilum.transport.web import HttpClient
-
+FAILURES = Failures(DeliveryDelayed, DeliveryRefused, DeliveryRefused)
 AGAIN = "then `hilum release`"
 ITS_LOG = f"look into the log of who receives it, remove the cause, {AGAIN}"
 CURES: dict[int, str] = {
@@ -113,22 +108,15 @@ class WebhookDestination:
 
     def _call(self) -> None:
         """Ask for nothing: whatever it says to that, it is there."""
-        from hilum.transport.web import EVERY_STATUS
-
         patience = min(self._settings.timeout_seconds, CALL_SECONDS)
         with closing(self._client()) as peer:
             peer.ask("HEAD", "", expected=EVERY_STATUS, timeout=patience)
 
-    def _client(self) -> "HttpClient":
-        from hilum.transport.web import Failures, HttpClient
+    def _client(self) -> HttpClient:
+        return HttpClient(self._settings, FAILURES, CURES)
 
-        failures = Failures(DeliveryDelayed, DeliveryRefused, DeliveryRefused)
-        return HttpClient(self._settings, failures, CURES)
-
-    def _post(self, peer: "HttpClient", result: Result) -> Iterator[Answer]:
+    def _post(self, peer: HttpClient, result: Result) -> Iterator[Answer]:
         """Send one message; where it is not taken, the error follows the answer."""
-        from hilum.transport.web import BUSY, EVERY_STATUS
-
         content = result.path.read_bytes()
         try:
             keys = self._settings.signing_keys()
@@ -143,11 +131,5 @@ class WebhookDestination:
         if answer.status < HTTPStatus.MULTIPLE_CHOICES:
             yield Answer(result, Acceptance.TAKEN)
             return
-        failure = peer.failure(answer)
-        acceptance = Acceptance.NEVER
-        if isinstance(failure, DeliveryDelayed):
-            not_taken = (*BUSY, HTTPStatus.SERVICE_UNAVAILABLE)  # it says so itself
-            acceptance = Acceptance.LATER if answer.status in not_taken else Acceptance.UNKNOWN
         said = answer.content.decode("utf-8", "replace")
-        yield Answer(result, acceptance, text=str(failure), comment=said[:LONGEST_COMMENT])
-        raise failure
+        yield from refused(peer, answer, [result], said[:LONGEST_COMMENT])

@@ -1,15 +1,21 @@
 """What a C-STORE status or a STOW-RS failure reason means for a delivery (PS3.4 B.2.3).
 
-General statuses are those of PS3.7 annex C, 0xA770 to 0xA779 those of dcm4chee.
+General statuses are those of PS3.7 annex C, 0xA770 to 0xA779 those of dcm4chee. And what an HTTP
+status means for all that one request was to deliver.
 """
 
+from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from typing import NamedTuple
 
 from hilum.answers import Acceptance, Answer
+from hilum.errors import DeliveryDelayed
 from hilum.results import Result
+from hilum.transport.web import BUSY, HttpClient, Response
 
 TAKEN, LATER, NEVER = Acceptance.TAKEN, Acceptance.LATER, Acceptance.NEVER
 NEEDLESS = Acceptance.NEEDLESS
+NOT_TAKEN = (*BUSY, HTTPStatus.SERVICE_UNAVAILABLE)  # it says itself that it did nothing
 VALIDATE = "validate the file; the log of the archive names the attribute"
 CORRECT_PATIENT = "correct the patient data there or here, then `hilum release`"
 REJECTED_BEFORE = (
@@ -137,3 +143,16 @@ def answer_of(result: Result, status: int, comment: str = "") -> Answer:
     """The answer to one object, from its status and what the archive itself said."""
     acceptance, text = meaning_of(status)
     return Answer(result, acceptance, status, text if status else "", comment)
+
+
+def refused(
+    peer: HttpClient, answer: Response, sent: Sequence[Result], comment: str
+) -> Iterator[Answer]:
+    """The answers to a request that was not done as a whole; then the error for it is raised."""
+    error = peer.failure(answer)
+    acceptance = NEVER
+    if isinstance(error, DeliveryDelayed):
+        acceptance = LATER if answer.status in NOT_TAKEN else Acceptance.UNKNOWN
+    for result in sent:
+        yield Answer(result, acceptance, text=str(error), comment=comment)
+    raise error
