@@ -151,9 +151,10 @@ def is_replaced_at(flow: Flow, delivery: Delivery) -> bool:
     while item.superseded_by and (newer := flow.records.workitems.get(item.superseded_by)):
         item = newer
         for other in flow.records.deliveries.of_workitem(item.id):
-            is_there = bool(_there(flow, other)) or other.state in (*OWED, *ARRIVED)
             if other.destination == delivery.destination and (
-                is_there or item.state is WorkitemState.WITHDRAWN
+                item.state is WorkitemState.WITHDRAWN
+                or other.state in (*OWED, *ARRIVED)
+                or _there(flow, other)
             ):
                 return True
     return False
