@@ -291,8 +291,7 @@ class Corrections:
             text = (
                 f"its images came in study {arrival.study_uid}: {how_to_decide(arrival.study_uid)}"
             )
-            if not self._records.events.is_said(study_uid, text):
-                self._records.events.add(study_uid, EventKind.CORRECTED, text)
+            self._records.events.add_once(study_uid, EventKind.CORRECTED, text)
         why = "the images were analysed before under other data"
         return Hold(selection, f"{CORRECTED}, {why}: {how_to_decide(arrival.study_uid)}")
 

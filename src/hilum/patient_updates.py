@@ -102,8 +102,7 @@ class PatientUpdatesTaken:
         for identifier in (*patient.identifiers, *patient.former):
             for study_uid, _ in self._studies(identifier):
                 text = f"{ONLY_TOLD[event]}: {SEE}"
-                if not self._records.events.is_said(study_uid, text):
-                    self._records.events.add(study_uid, EventKind.IDENTITY, text)
+                self._tell_once(study_uid, text)
 
     # One study ------------------------------------------------------------------------------------
 
@@ -155,8 +154,7 @@ class PatientUpdatesTaken:
             self._records.corrections.note(said)
 
     def _tell_once(self, study_uid: str, text: str) -> None:
-        if not self._records.events.is_said(study_uid, text):
-            self._records.events.add(study_uid, EventKind.IDENTITY, text)
+        self._records.events.add_once(study_uid, EventKind.IDENTITY, text)
 
     def _studies(self, whose: PatientIdentifier) -> Iterator[tuple[str, Instance]]:
         """The studies with a workitem whose images are all of that patient, with one of each."""

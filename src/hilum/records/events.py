@@ -53,9 +53,10 @@ class EventRecords:
         of_kind = event.kind == kind
         return self._rows.find_readable(event.study_uid == study_uid, of_kind, order_by=event.id)
 
-    def is_said(self, study_uid: str, text: str) -> bool:
-        """Whether an event of the study says exactly this."""
-        return self._rows.are_there(event.study_uid == study_uid, event.text == text)
+    def add_once(self, study_uid: str, kind: EventKind, text: str) -> None:
+        """Note that something happened to a study, unless an event of it says exactly this."""
+        if not self._rows.are_there(event.study_uid == study_uid, event.text == text):
+            self.add(study_uid, kind, text)
 
     def has_study(self, study_uid: str) -> bool:
         """Whether something was noted of this study."""
