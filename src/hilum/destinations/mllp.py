@@ -6,6 +6,7 @@ ask. A message is sent again with the same bytes, so with the same MSH-10.
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -60,7 +61,7 @@ class MllpDestination:
     def send(self, results: Sequence[Result]) -> Iterator[Answer]:
         from hilum.transport.mllp import NoAnswer
 
-        with self._connect(self._settings.timeout_seconds) as connection:
+        with closing(self._connect(self._settings.timeout_seconds)) as connection:
             for place, result in enumerate(results):
                 try:
                     answer = self._hand_over(connection, result)
@@ -83,7 +84,7 @@ class MllpDestination:
         control_id = ReceivedMessage.of(content).control_id
         deadline = time.monotonic() + self._settings.timeout_seconds
         connection.send(content)
-        heard = "no answer that can be read"
+        heard = ""  # what came that is no answer to it
         while True:
             try:
                 reply = MessageAnswer.read(ReceivedMessage.of(connection.hear(deadline)))
@@ -91,8 +92,7 @@ class MllpDestination:
                 heard = str(error)
                 continue
             except NoAnswer as error:
-                others = "" if heard.startswith("no answer") else f"; {heard}"
-                raise NoAnswer(f"{error}{others}") from error
+                raise NoAnswer(f"{error}; {heard}" if heard else str(error)) from error
             if reply and reply.of == control_id:
                 return _answer(result, reply)
             heard = OTHER_ANSWER  # it may be a late one to what was sent before

@@ -5,7 +5,6 @@ A message stands between 0x0B and 0x1C 0x0D. One is sent at a time, and its answ
 
 import socket
 import time
-from types import TracebackType
 
 from hilum.config.tls import Tls
 from hilum.errors import DeliveryDelayed, DeliveryRefused
@@ -76,17 +75,6 @@ class MllpClient:
                 raise DeliveryRefused(f"{self._name}: {problem.text}") from error
             why = problem.text if problem else "the TLS handshake failed"
             raise DeliveryDelayed(f"{self._name}: {why}") from error
-
-    def __enter__(self) -> "MllpClient":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         self._socket.close()
