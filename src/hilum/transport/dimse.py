@@ -9,9 +9,9 @@ from hilum.logs import silence_libraries
 
 VERIFICATION = "1.2.840.10008.1.1"
 MAXIMUM_PDU = 1 << 18  # bytes; with the usual 16 KiB an image is dozens of round trips in Python
+OUT_OF_RESOURCES = 0xA700  # what a C-STORE is answered that there is no room for (PS3.4 B.2.3)
 
 # Deflated objects grow a thousandfold when opened; JPIP objects hold an address instead of pixels.
-OUT_OF_RESOURCES = 0xA700  # what a C-STORE is answered that there is no room for (PS3.4 B.2.3)
 TRANSFER_SYNTAXES: list[str | UID] = [
     ExplicitVRLittleEndian,
     *(
