@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from hilum.config.site import Site
 from hilum.dicom.identity import Identity, Patient, number_of
 from hilum.dicom.instance import Instance
 from hilum.errors import MessageError, UnreadableError
@@ -41,11 +40,11 @@ log = logging.getLogger(__name__)
 class PatientUpdatesTaken:
     """Sees to the messages that were kept, one after the other."""
 
-    def __init__(self, flow: Flow, site: Site) -> None:
+    def __init__(self, flow: Flow) -> None:
         self._flow = flow
         self._records = flow.records
-        self._data = site.data
-        self._issuer = site.patient_updates.issuer
+        self._data = flow.site.data
+        self._issuer = flow.site.patient_updates.issuer
         self._waker = threading.Event()
 
     def start(self) -> None:

@@ -120,7 +120,7 @@ def hall(**settings: Any) -> Iterator[tuple[Gateway, PatientUpdatesTaken]]:
             made.receive(image, "a")
         made.wait(30)
         made.analyse(9)
-        yield made, PatientUpdatesTaken(made.flow, made.flow.site)
+        yield made, PatientUpdatesTaken(made.flow)
 
 
 def hear(made: Gateway, taken: PatientUpdatesTaken, *messages: bytes) -> None:

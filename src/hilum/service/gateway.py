@@ -91,7 +91,7 @@ class Gateway:
         self._fetches = Fetches(site, records, flow.inbox)
         self._fetches.start()
         start_performers(site, records)
-        self._updates = PatientUpdatesTaken(flow, site)
+        self._updates = PatientUpdatesTaken(flow)
         self._updates.start()
         self._keeper = Keeper(records.database.transact, site.data)
         threading.Thread(target=self._keep_copies, name="copies", daemon=True).start()
