@@ -21,6 +21,7 @@ from hilum.records import tables, views
 from hilum.records.deliveries import HEAD_START_SECONDS
 from hilum.records.models import Delivery
 from hilum.records.states import DeliveryState, WorkitemState
+from hilum.results import Result
 from hilum.workitems import Workitems
 from hilum_lab.archives.behaviour import EVERY, WebBehaviour
 from hilum_lab.archives.dicomweb import WELL, DicomwebArchive
@@ -74,6 +75,19 @@ class Desk:
         for destination in destinations:
             put(self.records, self.outbox.owed(name, destination, "all", images=False))
         return uid
+
+    def owe_file(self, name: str, result: Result) -> None:
+        """A workitem called `name` of study 1.2; its only result goes to the first destination.
+
+        That is no DICOM object. What is owed next was made a second later.
+        """
+        destination = self.site.destination[0]
+        put(self.records, a_workitem(id=name, study_uid="1.2", state=WorkitemState.DELIVERING))
+        of_file = {"kind": result.kind, "media_type": result.media_type, "sop_class_uid": ""}
+        made = a_result(name, identity=result.identity, variant="all", path=result.path, **of_file)
+        put(self.records, made)
+        put(self.records, self.outbox.owed(name, destination.name, "all", images=False))
+        self.now += 1
 
     def turn(self, number: int = 0) -> float:
         """One turn of a destination, and the clock goes on as long as it wants to wait."""

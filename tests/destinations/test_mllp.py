@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from factory import a_result, a_workitem, put
 from hilum.answers import Acceptance, Answer
 from hilum.destinations.mllp import MOST_ERRORS, MllpDestination, MllpDestinationSettings
 from hilum.dicom.uids import derived_uid
@@ -145,21 +144,7 @@ class Office(Desk):
     def owe_message(self, name: str) -> bytes:
         """A workitem with one message, of the same study as all others; the message."""
         result = message(self.folder / "results", name)
-        put(self.records, a_workitem(id=name, study_uid="1.2", state="delivering"))
-        put(
-            self.records,
-            a_result(
-                name,
-                identity=result.identity,
-                kind="oru",
-                media_type=HL7,
-                sop_class_uid="",
-                variant="all",
-                path=result.path,
-            ),
-        )
-        put(self.records, self.outbox.owed(name, "ris", "all", images=False))
-        self.now += 1
+        self.owe_file(name, result)
         return result.path.read_bytes()
 
     def how(self, name: str) -> DeliveryState:

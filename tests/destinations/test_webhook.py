@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import standardwebhooks
 
-from factory import a_result, a_workitem, put
 from hilum.answers import Acceptance, Answer
 from hilum.config import parse
 from hilum.destinations import checks_of
@@ -176,11 +175,7 @@ class Lake(Desk):
 
     def owe_message(self, name: str) -> Result:
         result = message(self.folder / "results", name)
-        put(self.records, a_workitem(id=name, study_uid="1.2", state="delivering"))
-        of_file = {"media_type": JSON, "sop_class_uid": "", "variant": "all", "path": result.path}
-        put(self.records, a_result(name, identity=result.identity, kind="json", **of_file))
-        put(self.records, self.outbox.owed(name, "lake", "all", images=False))
-        self.now += 1
+        self.owe_file(name, result)
         return result
 
 
