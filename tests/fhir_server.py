@@ -78,8 +78,8 @@ class FhirServer:
         The versions of each resource, by `Kind/id`, the oldest first.
     asked
         The request lines, as servers on the way log them.
-    sent
-        How many transactions came with a body that was seen before, by number of comings.
+    bodies
+        How often each body of a transaction has come.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,6 @@ import base64
 import hashlib
 import json
 import queue
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydicom.dataset import Dataset
 
 from hilum_lab.network.processes import LOOPBACK
+from tests.answering import answering
 
 DONE = 0x0000
 ALREADY_CANCELED, ALREADY_COMPLETED = 0xB304, 0xB306
@@ -172,16 +172,8 @@ def by_http(manager: WorklistManager) -> Iterator[str]:
     class Handler(_Handler):
         owner = manager
 
-    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://{LOOPBACK}:{server.server_address[1]}/dicom-web"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(ThreadingHTTPServer((LOOPBACK, 0), Handler)) as address:
+        yield f"http://{address}/dicom-web"
 
 
 class _Handler(BaseHTTPRequestHandler):
