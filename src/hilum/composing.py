@@ -11,12 +11,11 @@ from hilum.module import FindingsOf, ModuleFacts
 from hilum.module.composition import in_order
 from hilum.records import Records
 from hilum.records.models import Workitem
-from hilum.records.states import DELIVERED, ENDED, UNFINISHED, WorkitemState
+from hilum.records.states import DELIVERED, UNFINISHED, WITHOUT_RESULT, WorkitemState
 from hilum.summary import refusal_in
 
 PATIENCE_SECONDS = 3600.0  # after which a run begins without findings that have not come
 FILES = (exchange.FINDINGS, exchange.ARRAYS)
-WITHOUT_FINDINGS = (*ENDED, WorkitemState.FAILED)
 
 Files = Mapping[str, tuple[str, ...]]  # as `Workitem.inputs`
 
@@ -144,7 +143,7 @@ class Composition:
         return found
 
     def _has_findings(self, item: Workitem) -> bool:
-        ended = item.state in UNFINISHED or item.state in WITHOUT_FINDINGS
+        ended = item.state in UNFINISHED or item.state in WITHOUT_RESULT
         if ended or item.failure is not None or item.findings is None:
             return False
         return refusal_in(item.findings) is None and (self._folder(item.id) / FILES[0]).exists()

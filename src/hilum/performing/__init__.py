@@ -22,9 +22,9 @@ from hilum.records import Records
 from hilum.records.models import Request, Wish, Workitem, WorklistStep
 from hilum.records.states import (
     DELIVERED,
-    ENDED,
     STEPS_OPEN,
     UNFINISHED,
+    WITHOUT_RESULT,
     RequestAction,
     StepState,
     WorkitemKind,
@@ -39,7 +39,7 @@ from hilum.worklists import (
     open_worklist,
 )
 
-WITHOUT_RESULT = (*ENDED, WorkitemState.FAILED, WorkitemState.NOT_APPLICABLE)  # asked for anew
+NO_RESULT = (*WITHOUT_RESULT, WorkitemState.NOT_APPLICABLE)  # asked for anew
 MOST_TURNS = len(StepState)  # of one step in one look; more would go round in circles
 NOT_TAKEN = "the worklist does not take what it is told of the step: its log names the cause"
 TAKEN_BY_ANOTHER = "another performer has taken the step"
@@ -331,7 +331,7 @@ class Performer:
             item
             for item in self._records.workitems.of_module(step.study_uid, step.module)
             if item.superseded_by is None and item.kind is not WorkitemKind.WITHDRAWAL
-            if item.state not in WITHOUT_RESULT or _is_for(item, asked)
+            if item.state not in NO_RESULT or _is_for(item, asked)
         ]
         return max(found, key=lambda item: item.created, default=None)
 
