@@ -23,18 +23,18 @@ Files = Mapping[str, tuple[str, ...]]  # as `Workitem.inputs`
 class Composition:
     """Which runs are given the findings of which others; `named` are those that modules name.
 
-    `data` is the folder with the results, `clock` gives the time in s since 1970.
+    `folder_of` gives the folder with the results of a run, `clock` the time in s since 1970.
     """
 
     def __init__(
         self,
         records: Records,
-        data: Path,
+        folder_of: Callable[[str], Path],
         named: Mapping[str, Mapping[str, FindingsOf]],
         clock: Callable[[], float],
     ) -> None:
         self._records = records
-        self._data = data
+        self._folder = folder_of
         self._named = {name: given for name, given in named.items() if given}
         order = in_order({name: given.values() for name, given in self._named.items()})
         self._places = {name: place for place, name in enumerate(order)}
@@ -147,9 +147,6 @@ class Composition:
         if ended or item.failure is not None or item.findings is None:
             return False
         return refusal_in(item.findings) is None and (self._folder(item.id) / FILES[0]).exists()
-
-    def _folder(self, run: str) -> Path:
-        return self._data / "results" / run
 
     def parts(self, item: Workitem) -> dict[str, list[Part]]:
         """The files that hold the findings which `item` is given, by the name of the input."""

@@ -61,7 +61,7 @@ class Workitems:
             module: {name: one for name, one in of.items() if isinstance(one, FindingsOf)}
             for module, of in needs.items()
         }
-        self.composition = Composition(records, data, named, clock)
+        self.composition = Composition(records, self.result_folder, named, clock)
 
     def run(self, rule: Rule, arrival: Arrival, run: Run, of_today: bool = False) -> Workitem:
         """The workitem that analyses what was chosen: the one on record, or else a new one.
