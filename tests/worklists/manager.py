@@ -26,7 +26,7 @@ CANNOT_CANCEL, NOBODY_TO_TELL = 0xC311, 0xC312
 FINAL = (COMPLETED, CANCELED)
 
 # PS3.4 table CC.1.1-2: what happens in which state when another one is asked for with the right
-# Transaction UID; "" is done, where the final state's requirements are met.
+# Transaction UID; what is done into a final state has to meet the requirements of that, too.
 TABLE = {
     (SCHEDULED, IN_PROGRESS): DONE,
     (SCHEDULED, SCHEDULED): ONLY_BY_CREATION,
