@@ -79,7 +79,7 @@ class FhirServer:
     asked
         The request lines, as servers on the way log them.
     bodies
-        How often a transaction with that body came.
+        How often each body of a transaction has come.
     """
 
     def __init__(self) -> None:
@@ -127,6 +127,14 @@ class FhirServer:
     def all(self, kind: str) -> list[Resource]:
         """The newest version of each resource of a kind."""
         return [v[-1] for place, v in self.history.items() if place.startswith(f"{kind}/")]
+
+    def by_identifier(self, kind: str, value: str) -> list[Resource]:
+        """Those that have an identifier with this value, of whatever system."""
+        return [
+            one
+            for one in self.all(kind)
+            if any(each.get("value") == value for each in one.get("identifier", ()))
+        ]
 
     def statuses(self) -> Counter[str]:
         """How many reports and Observations have which status."""

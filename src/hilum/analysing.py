@@ -8,13 +8,11 @@ from hilum.config.site import Rule
 from hilum.flow import Flow
 from hilum.pausing import waiting_with
 from hilum.records.models import Request, Wish, Workitem
-from hilum.records.states import ENDED, WorkitemState
+from hilum.records.states import WITHOUT_RESULT, WorkitemState
 from hilum.rerunning import NO_IMAGES, run_again
 from hilum.routing import MOST_SAID
 from hilum.withdrawing import RequestAnswer
 from hilum.wording import suggestion
-
-WITHOUT_RESULT = (*ENDED, WorkitemState.FAILED)
 
 
 def analyse(flow: Flow, study_uid: str, asked: Request) -> RequestAnswer:

@@ -11,12 +11,11 @@ from hilum.module import FindingsOf, ModuleFacts
 from hilum.module.composition import in_order
 from hilum.records import Records
 from hilum.records.models import Workitem
-from hilum.records.states import DELIVERED, ENDED, UNFINISHED, WorkitemState
+from hilum.records.states import DELIVERED, UNFINISHED, WITHOUT_RESULT, WorkitemState
 from hilum.summary import refusal_in
 
 PATIENCE_SECONDS = 3600.0  # after which a run begins without findings that have not come
 FILES = (exchange.FINDINGS, exchange.ARRAYS)
-WITHOUT_FINDINGS = (*ENDED, WorkitemState.FAILED)
 
 Files = Mapping[str, tuple[str, ...]]  # as `Workitem.inputs`
 
@@ -24,18 +23,18 @@ Files = Mapping[str, tuple[str, ...]]  # as `Workitem.inputs`
 class Composition:
     """Which runs are given the findings of which others; `named` are those that modules name.
 
-    `data` is the folder with the results, `clock` gives the time in s since 1970.
+    `folder_of` gives the folder with the results of a run, `clock` the time in s since 1970.
     """
 
     def __init__(
         self,
         records: Records,
-        data: Path,
+        folder_of: Callable[[str], Path],
         named: Mapping[str, Mapping[str, FindingsOf]],
         clock: Callable[[], float],
     ) -> None:
         self._records = records
-        self._data = data
+        self._folder = folder_of
         self._named = {name: given for name, given in named.items() if given}
         order = in_order({name: given.values() for name, given in self._named.items()})
         self._places = {name: place for place, name in enumerate(order)}
@@ -144,13 +143,10 @@ class Composition:
         return found
 
     def _has_findings(self, item: Workitem) -> bool:
-        ended = item.state in UNFINISHED or item.state in WITHOUT_FINDINGS
+        ended = item.state in UNFINISHED or item.state in WITHOUT_RESULT
         if ended or item.failure is not None or item.findings is None:
             return False
         return refusal_in(item.findings) is None and (self._folder(item.id) / FILES[0]).exists()
-
-    def _folder(self, run: str) -> Path:
-        return self._data / "results" / run
 
     def parts(self, item: Workitem) -> dict[str, list[Part]]:
         """The files that hold the findings which `item` is given, by the name of the input."""

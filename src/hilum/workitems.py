@@ -25,14 +25,13 @@ from hilum.predecessors import contents_of, files_replaced_by, results_replaced_
 from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import Records
 from hilum.records.models import Delivery, Workitem, WrittenResult
-from hilum.records.states import EventKind, WorkitemKind, WorkitemState
+from hilum.records.states import WITHOUT_RESULT, EventKind, WorkitemKind, WorkitemState
 from hilum.results import DICOM, IMAGE, Result, suffix_of
 from hilum.routing import Selection
 from hilum.runs import files_of, not_run_uid, repeated_uid, run_uid
 from hilum.wording import counted
 
 ASKED_FOR = "a person asked for this analysis, no rule chose it"
-ENDED_WITHOUT_RESULT = (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED, WorkitemState.FAILED)
 
 
 class Workitems:
@@ -62,7 +61,7 @@ class Workitems:
             module: {name: one for name, one in of.items() if isinstance(one, FindingsOf)}
             for module, of in needs.items()
         }
-        self.composition = Composition(records, data, named, clock)
+        self.composition = Composition(records, self.result_folder, named, clock)
 
     def run(self, rule: Rule, arrival: Arrival, run: Run, of_today: bool = False) -> Workitem:
         """The workitem that analyses what was chosen: the one on record, or else a new one.
@@ -207,7 +206,7 @@ class Workitems:
 
     def _is_undone(self, item: Workitem) -> bool:
         """Whether it ended without a standing result before it was decided whose its images are."""
-        if item.state not in ENDED_WITHOUT_RESULT:
+        if item.state not in WITHOUT_RESULT:
             return False
         decided = self._records.events.of_kind(item.study_uid, EventKind.DECIDED)
         of_end = self._records.events.of_kind(item.study_uid, EventKind(item.state))

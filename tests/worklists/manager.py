@@ -7,7 +7,6 @@ import base64
 import hashlib
 import json
 import queue
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydicom.dataset import Dataset
 
 from hilum_lab.network.processes import LOOPBACK
+from tests.answering import answering
 
 DONE = 0x0000
 ALREADY_CANCELED, ALREADY_COMPLETED = 0xB304, 0xB306
@@ -26,7 +26,7 @@ CANNOT_CANCEL, NOBODY_TO_TELL = 0xC311, 0xC312
 FINAL = (COMPLETED, CANCELED)
 
 # PS3.4 table CC.1.1-2: what happens in which state when another one is asked for with the right
-# Transaction UID; "" is done, where the final state's requirements are met.
+# Transaction UID; what is done into a final state has to meet the requirements of that, too.
 TABLE = {
     (SCHEDULED, IN_PROGRESS): DONE,
     (SCHEDULED, SCHEDULED): ONLY_BY_CREATION,
@@ -172,16 +172,8 @@ def by_http(manager: WorklistManager) -> Iterator[str]:
     class Handler(_Handler):
         owner = manager
 
-    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://{LOOPBACK}:{server.server_address[1]}/dicom-web"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(ThreadingHTTPServer((LOOPBACK, 0), Handler)) as address:
+        yield f"http://{address}/dicom-web"
 
 
 class _Handler(BaseHTTPRequestHandler):

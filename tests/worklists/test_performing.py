@@ -13,16 +13,12 @@ from typer.testing import CliRunner
 from hilum.cli import app
 from hilum.config import parse
 from hilum.config.kinds import WorklistSettings
+from hilum.dicom.header import read_header
 from hilum.errors import ConfigurationError, SourceDelayed, SourceRefused
 from hilum.performing import Performer
 from hilum.performing.table import SEEN_AS
-from hilum.records.models import WorklistStep
-from hilum.records.states import (
-    EventKind,
-    RequestAction,
-    StepState,
-    WorkitemState,
-)
+from hilum.records.models import Wish, WorklistStep
+from hilum.records.states import EventKind, RequestAction, StepState, WorkitemState
 from hilum.requests import obey
 from hilum.why.known import Known
 from hilum.why.study import of_study
@@ -61,10 +57,10 @@ def manager(address: tuple[WorklistManager, str]) -> WorklistManager:
 class Hall:
     """A gateway, and a worklist that it works from."""
 
-    def __init__(self, made: Gateway, url: str, **values: Any) -> None:
+    def __init__(self, made: Gateway, url: str) -> None:
         self.made, self.flow, self.records = made, made.flow, made.records
         one = {"name": "ris", "kind": "ups-rs", "url": url, "modules": {"BRAIN^99T": "m"}}
-        site = parse({"destination": [OUT], "worklist": [{**one, **values}]})
+        site = parse({"destination": [OUT], "worklist": [one]})
         self.settings: WorklistSettings = site.worklist[0]
         self.performer = self.restarted()
 
@@ -157,8 +153,6 @@ def test_a_step_stays_scheduled_until_its_images_are_here(
 
 
 def contents_study() -> str:
-    from hilum.dicom.header import read_header
-
     uids, *_ = read_header(contents("one")[0])
     return uids["StudyInstanceUID"]
 
@@ -243,19 +237,13 @@ def test_what_cannot_be_analysed_is_canceled(hall: Hall, manager: WorklistManage
 
 def test_a_result_that_is_there_is_that_of_the_step(hall: Hall, manager: WorklistManager) -> None:
     uid = receive(hall.made, *contents("one"))
-    hall.records.requests.add(RequestAction.ANALYSE, "", "", uid, _wish("m"))
+    hall.records.requests.add(RequestAction.ANALYSE, "", "", uid, Wish(module="m"))
     obey(hall.flow)
     hall.deliver(uid)
     manager.schedule(STEP, uid)
     hall.turn()
     assert manager.state(STEP) == COMPLETED
     assert len(items(hall.made, uid)) == 1
-
-
-def _wish(module: str) -> Any:
-    from hilum.records.models import Wish
-
-    return Wish(module=module)
 
 
 def test_a_worklist_that_is_busy_is_told_later(hall: Hall, manager: WorklistManager) -> None:

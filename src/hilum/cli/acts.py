@@ -49,7 +49,7 @@ def release(
     if not ids:
         say.print("nothing is parked")
     wish = Wish(destinations=(destination,)) if destination else None
-    raise typer.Exit(0 if _ask_for_all(site, records, RequestAction.RELEASE, ids, wish=wish) else 1)
+    _request(site, records, RequestAction.RELEASE, ids, wish=wish)
 
 
 @app.command()
@@ -128,9 +128,14 @@ def _request_one(action: RequestAction, workitem: str, config: Path, reason: str
 
 
 def _request(
-    site: "Site", records: "Records", action: RequestAction, workitems: list[str], reason: str = ""
+    site: "Site",
+    records: "Records",
+    action: RequestAction,
+    workitems: list[str],
+    reason: str = "",
+    wish: "Wish | None" = None,
 ) -> None:
-    raise typer.Exit(0 if _ask_for_all(site, records, action, workitems, reason) else 1)
+    raise typer.Exit(0 if _ask_for_all(site, records, action, workitems, reason, wish) else 1)
 
 
 def _ask_for_all(

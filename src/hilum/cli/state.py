@@ -36,9 +36,7 @@ from hilum.cli.lines import (
     source_line,
 )
 from hilum.errors import HilumError
-from hilum.records.states import (
-    StudyOrder,
-)
+from hilum.records.states import StudyOrder
 from hilum.severity import Severity
 from hilum.wording import clauses, counted
 

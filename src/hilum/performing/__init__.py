@@ -22,9 +22,9 @@ from hilum.records import Records
 from hilum.records.models import Request, Wish, Workitem, WorklistStep
 from hilum.records.states import (
     DELIVERED,
-    ENDED,
     STEPS_OPEN,
     UNFINISHED,
+    WITHOUT_RESULT,
     RequestAction,
     StepState,
     WorkitemKind,
@@ -39,7 +39,7 @@ from hilum.worklists import (
     open_worklist,
 )
 
-WITHOUT_RESULT = (*ENDED, WorkitemState.FAILED, WorkitemState.NOT_APPLICABLE)  # asked for anew
+NO_RESULT = (*WITHOUT_RESULT, WorkitemState.NOT_APPLICABLE)  # asked for anew
 MOST_TURNS = len(StepState)  # of one step in one look; more would go round in circles
 NOT_TAKEN = "the worklist does not take what it is told of the step: its log names the cause"
 TAKEN_BY_ANOTHER = "another performer has taken the step"
@@ -164,6 +164,9 @@ class Performer:
     def _lost(self, step: WorklistStep, why: str) -> WorklistStep:
         return self._moved(replace(step, reason=why), StepState.LOST, why)
 
+    def _given_up(self, step: WorklistStep, why: str) -> WorklistStep:
+        return self._moved(replace(step, reason=why), StepState.CANCELLING, "")
+
     # One deed for each state, in the order in which they are reached ------------------------------
 
     def _begin(self, step: WorklistStep) -> WorklistStep:
@@ -212,7 +215,7 @@ class Performer:
         heeded = self._noted(replace(step, cancel_asked=False), text)
         self._records.steps.heed_cancel(heeded)
         if item is None or not (item.asked or is_late):
-            return self._moved(replace(heeded, reason=text), StepState.CANCELLING, "")
+            return self._given_up(heeded, text)
         return heeded
 
     def _complete(self, step: WorklistStep) -> WorklistStep:
@@ -270,10 +273,7 @@ class Performer:
             wish = Wish(module=step.module, destinations=self._settings.send_to)
             number = self._ask(RequestAction.ANALYSE, "", step.study_uid, wish)
             return self._told(self._noted(replace(step, analysis=number)), 5, "begins")
-        asked = self._records.requests.one(step.analysis)
-        if asked.answer is None or asked.done:
-            return step
-        return self._moved(replace(step, reason=asked.answer), StepState.CANCELLING, "")
+        return self._unless_refused(step, step.analysis)
 
     def _fetch(self, step: WorklistStep) -> WorklistStep:
         if step.fetch is None:
@@ -282,17 +282,22 @@ class Performer:
             wish = Wish(archive=self._settings.archive)
             number = self._ask(RequestAction.FETCH, "", step.study_uid, wish)
             return self._told(self._noted(replace(step, fetch=number)), 0, "the images are fetched")
-        asked = self._records.requests.one(step.fetch)
-        if asked.answer is None or asked.done or self._records.studies.get(step.study_uid):
+        if self._records.studies.get(step.study_uid):
             return step
-        return self._moved(replace(step, reason=asked.answer), StepState.CANCELLING, "")
+        return self._unless_refused(step, step.fetch)
 
     def _without_images(self, step: WorklistStep) -> WorklistStep:
         """More of them come, or all of them were removed."""
         if not self._records.studies.removal(step.study_uid):
             return step
-        reason = "its images were removed here before they were analysed"
-        return self._moved(replace(step, reason=reason), StepState.CANCELLING, "")
+        return self._given_up(step, "its images were removed here before they were analysed")
+
+    def _unless_refused(self, step: WorklistStep, number: int) -> WorklistStep:
+        """The step as it is, unless the gateway refuses what was asked for it."""
+        asked = self._records.requests.one(number)
+        if asked.answer is None or asked.done:
+            return step
+        return self._given_up(step, asked.answer)
 
     def _ask(
         self, action: RequestAction, workitem_id: str, study_uid: str = "", wish: Wish | None = None
@@ -326,22 +331,16 @@ class Performer:
             item
             for item in self._records.workitems.of_module(step.study_uid, step.module)
             if item.superseded_by is None and item.kind is not WorkitemKind.WITHDRAWAL
-            if item.state not in WITHOUT_RESULT or _is_for(item, asked)
+            if item.state not in NO_RESULT or _is_for(item, asked)
         ]
         return max(found, key=lambda item: item.created, default=None)
 
     def _performed(self, step: WorklistStep) -> PerformedStep:
         now = self._clock()
-        item = self._item(step)
+        item = self._item(step) if step.state is StepState.COMPLETING else None
         outputs = outputs_of(self._site, self._records, item) if item else ()
-        is_done = step.state is StepState.COMPLETING
-        return PerformedStep(
-            step.code,
-            self._settings.station,
-            step.began_at or now,
-            now,
-            outputs if is_done else (),
-        )
+        station, began_at = self._settings.station, step.began_at or now
+        return PerformedStep(step.code, station, began_at, now, outputs)
 
 
 def _is_for(item: Workitem, asked: Request | None) -> bool:

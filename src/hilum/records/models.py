@@ -104,6 +104,16 @@ class WorkitemOutline:
 
 
 @dataclass(frozen=True)
+class PutBack:
+    """What an alarm says of a workitem that waits for a server: nothing of its images."""
+
+    study_uid: str
+    module: str
+    created: float
+    failure: str  # why the server is away
+
+
+@dataclass(frozen=True)
 class WrittenResult:
     """One result object, written for the destinations of one variant.
 

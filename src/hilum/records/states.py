@@ -45,6 +45,7 @@ WRITTEN = (WorkitemState.DELIVERING, WorkitemState.PARKED)  # its deliveries dec
 WITHOUT_RUN = (WorkitemState.NOT_APPLICABLE, WorkitemState.HELD)
 
 ENDED = (WorkitemState.CANCELLED, WorkitemState.WITHDRAWN)  # nothing of it stands, or should
+WITHOUT_RESULT = (*ENDED, WorkitemState.FAILED)  # nothing came of it, or it was taken back
 
 DELIVERED = (*WRITTEN, WorkitemState.COMPLETED, WorkitemState.FAILED)  # at least in part
 ASSESSABLE = (*WRITTEN, WorkitemState.COMPLETED)  # there is a result, and it was not taken back

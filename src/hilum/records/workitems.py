@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from hilum.records import events, listing, owing, tables, unreadable
 from hilum.records.database import Database
-from hilum.records.models import Delivery, Workitem, WorkitemOutline
+from hilum.records.models import Delivery, PutBack, Workitem, WorkitemOutline
 from hilum.records.rows import Condition, Rows, insert, select
 from hilum.records.states import (
     DELIVERED,
@@ -28,6 +28,7 @@ class WorkitemRecords:
         self._database = database
         self._rows = Rows(database, tables.workitem, Workitem)
         self._outlines = Rows(database, tables.workitem, WorkitemOutline)
+        self._put_back = Rows(database, tables.workitem, PutBack)
 
     # Which there are ------------------------------------------------------------------------------
 
@@ -214,12 +215,13 @@ class WorkitemRecords:
         reason = f"{why}; it waits, and is tried again"
         return self._move(workitem_id, WorkitemState.SCHEDULED, reason, None, uncount)
 
-    def put_back_by_module(self) -> dict[str, list[Workitem]]:
+    def put_back_by_module(self) -> dict[str, list[PutBack]]:
         """Those that wait because a server is away, the oldest first."""
         waiting = workitem.state == WorkitemState.SCHEDULED
-        found: dict[str, list[Workitem]] = {}
-        away = self._rows.find(waiting, workitem.failure.is_not(None), order_by=workitem.created)
-        for item in away:
+        found: dict[str, list[PutBack]] = {}
+        for item in self._put_back.find(
+            waiting, workitem.failure.is_not(None), order_by=workitem.created
+        ):
             found.setdefault(item.module, []).append(item)
         return found
 

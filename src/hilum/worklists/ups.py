@@ -8,7 +8,8 @@ from pydantic import Field
 
 from hilum.config.kinds import DicomNode, WorklistSettings
 from hilum.errors import DeliveryDelayed, DeliveryRefused, SourceDelayed, SourceRefused
-from hilum.worklists import OfferedStep, PerformedStep, ProcedureStepState, StepAnswer
+from hilum.worklists import OfferedStep, ProcedureStepState, StepAnswer
+from hilum.worklists.telling import ODD, StepTelling
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
@@ -21,7 +22,6 @@ SUCCESS = (0x0000, 0x0001, 0xB300, 0xB304, 0xB305, 0xB306)  # or it is so alread
 UNKNOWN = (0xC307, 0x0112)
 CONFLICTS = (0xC300, 0xC301, 0xC302, 0xC303, 0xC304, 0xC310)
 STATE = 0x00741000
-ODD = (LookupError, TypeError, ValueError, AttributeError)  # a step in another form than known
 
 
 class UpsSettings(WorklistSettings, DicomNode):
@@ -30,7 +30,7 @@ class UpsSettings(WorklistSettings, DicomNode):
     kind: Literal["ups"] = Field("ups", description="Unified Procedure Steps by DIMSE: UPS Pull.")
 
 
-class UpsWorklist:
+class UpsWorklist(StepTelling):
     """An SCP of the UPS Pull SOP class; each question is an association of its own."""
 
     settings = UpsSettings
@@ -80,32 +80,6 @@ class UpsWorklist:
             raise self._error(status, f"the question for the step {uid}")
         return state
 
-    def claim(self, uid: str, transaction_uid: str) -> StepAnswer:
-        return self._change(uid, transaction_uid, ProcedureStepState.IN_PROGRESS)
-
-    def report(self, uid: str, transaction_uid: str, percent: int, text: str) -> StepAnswer:
-        from hilum.worklists.attributes import progress
-
-        return self._update(uid, progress(transaction_uid, percent, text))
-
-    def complete(self, uid: str, transaction_uid: str, performed: PerformedStep) -> StepAnswer:
-        from hilum.worklists.attributes import completion
-
-        told = self._update(uid, completion(transaction_uid, performed))
-        if told is not StepAnswer.DONE:
-            return told
-        return self._change(uid, transaction_uid, ProcedureStepState.COMPLETED)
-
-    def cancel(
-        self, uid: str, transaction_uid: str, performed: PerformedStep, reason: str
-    ) -> StepAnswer:
-        from hilum.worklists.attributes import cancellation
-
-        told = self._update(uid, cancellation(transaction_uid, performed, reason))
-        if told is not StepAnswer.DONE:
-            return told
-        return self._change(uid, transaction_uid, ProcedureStepState.CANCELED)
-
     def subscribe(self, uid: str) -> None:
         """Events would come by associations that are opened to us: that is not offered."""
 
@@ -115,12 +89,9 @@ class UpsWorklist:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _change(self, uid: str, transaction_uid: str, state: ProcedureStepState) -> StepAnswer:
-        from hilum.worklists.attributes import state_change
-
-        wanted = state_change(transaction_uid, state)
+    def _change_state(self, uid: str, change: "Dataset") -> StepAnswer:
         with self._asked() as association:
-            response, _ = association.send_n_action(wanted, CHANGE_STATE, PUSH, uid, meta_uid=PULL)
+            response, _ = association.send_n_action(change, CHANGE_STATE, PUSH, uid, meta_uid=PULL)
         return self._answer(response.get("Status"), f"the change of the step {uid}")
 
     def _update(self, uid: str, changes: "Dataset") -> StepAnswer:

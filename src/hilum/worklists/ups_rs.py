@@ -14,7 +14,8 @@ from hilum.errors import RESTART, SourceDelayed, SourceError, SourceRefused
 from hilum.transport.dicom_json import items_of
 from hilum.transport.web import Failures, Response
 from hilum.transport.web_socket import ChannelClient
-from hilum.worklists import OfferedStep, PerformedStep, ProcedureStepState, StepAnswer
+from hilum.worklists import OfferedStep, ProcedureStepState, StepAnswer
+from hilum.worklists.telling import ODD, StepTelling
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
@@ -30,7 +31,6 @@ NO_EVENTS = (  # it offers none, or none of this step
 )
 CHANNEL_SECONDS = 30.0
 CANCEL_REQUESTED = 2  # Event Type ID (PS3.4 table CC.2.4-1)
-ODD = (LookupError, TypeError, ValueError, AttributeError)  # a step in another form than known
 ENDLESS = f"its list of steps has no end: it ignores offset; correct url, {RESTART}"
 
 
@@ -46,7 +46,7 @@ class UpsRsSettings(WorklistSettings, WebService):
     )
 
 
-class UpsRsWorklist:
+class UpsRsWorklist(StepTelling):
     """A UPS-RS origin server."""
 
     settings = UpsRsSettings
@@ -91,33 +91,6 @@ class UpsRsWorklist:
             raise self._client.refusal(f"gives no state of the step {uid}: its log names the cause")
         return state
 
-    def claim(self, uid: str, transaction_uid: str) -> StepAnswer:
-        return self._change(uid, transaction_uid, ProcedureStepState.IN_PROGRESS)
-
-    def report(self, uid: str, transaction_uid: str, percent: int, text: str) -> StepAnswer:
-        from hilum.worklists.attributes import progress
-
-        return self._update(uid, transaction_uid, progress(transaction_uid, percent, text))
-
-    def complete(self, uid: str, transaction_uid: str, performed: PerformedStep) -> StepAnswer:
-        from hilum.worklists.attributes import completion
-
-        told = self._update(uid, transaction_uid, completion(transaction_uid, performed))
-        if told is not StepAnswer.DONE:
-            return told
-        return self._change(uid, transaction_uid, ProcedureStepState.COMPLETED)
-
-    def cancel(
-        self, uid: str, transaction_uid: str, performed: PerformedStep, reason: str
-    ) -> StepAnswer:
-        from hilum.worklists.attributes import cancellation
-
-        changes = cancellation(transaction_uid, performed, reason)
-        told = self._update(uid, transaction_uid, changes)
-        if told is not StepAnswer.DONE:
-            return told
-        return self._change(uid, transaction_uid, ProcedureStepState.CANCELED)
-
     def subscribe(self, uid: str) -> None:
         """Create Subscription (PS3.18 11.10); the answer says where the channel is."""
         subscriber = f"subscribers/{quote(self._settings.station, safe='')}"
@@ -156,15 +129,13 @@ class UpsRsWorklist:
             raise self._client.refusal(f"does not answer in JSON: correct url, {RESTART}")
         return items
 
-    def _change(self, uid: str, transaction_uid: str, state: ProcedureStepState) -> StepAnswer:
+    def _change_state(self, uid: str, change: "Dataset") -> StepAnswer:
         """Change Workitem State (PS3.18 11.7)."""
-        from hilum.worklists.attributes import state_change
+        return self._told("PUT", f"workitems/{uid}/state", change)
 
-        return self._told("PUT", f"workitems/{uid}/state", state_change(transaction_uid, state))
-
-    def _update(self, uid: str, transaction_uid: str, changes: "Dataset") -> StepAnswer:
+    def _update(self, uid: str, changes: "Dataset") -> StepAnswer:
         """Update Workitem (PS3.18 11.6): the Transaction UID stands in the address, too."""
-        query = {"transaction": transaction_uid}
+        query = {"transaction": str(changes.TransactionUID)}
         return self._told("POST", f"workitems/{uid}", changes, query)
 
     def _told(

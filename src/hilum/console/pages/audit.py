@@ -102,8 +102,8 @@ def _page(
 
 def _is_nameless(desk: Desk, study: str) -> bool:
     """Whether what was typed as a study is its UID or address, and so names no patient."""
-    known = desk.records.events.has_study(study) or desk.records.identifiers.study_at(study)
-    return not study or bool(known)
+    records = desk.records
+    return not study or records.events.has_study(study) or bool(records.identifiers.study_at(study))
 
 
 def _wanted(desk: Desk, asked: AskedEntries) -> AuditFilter:
