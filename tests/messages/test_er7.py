@@ -84,20 +84,18 @@ def test_what_states_no_character_set_is_read_all_the_same() -> None:
 
 def test_an_answer_names_what_it_answers() -> None:
     asked = read("PID|1")
-    answer = write_answer(asked, Acknowledgement.AE, "20260304101500", "9", FIELD_MISSING, "no ID")
+    answer = write_answer(
+        asked, Acknowledgement.AE, "20260304101500", "9", FIELD_MISSING, "no ID", ("PID", "1", "3")
+    )
     reply = MessageAnswer.read(ReceivedMessage.of(answer))
     assert reply == MessageAnswer(
-        Acknowledgement.AE, "7", FIELD_MISSING, "", "no ID; a field that it needs is missing"
+        Acknowledgement.AE, "7", FIELD_MISSING, "PID-3", "no ID; a field that it needs is missing"
     )
     assert ReceivedMessage.of(answer).header.text(5) == "A"
     assert MessageAnswer.read(asked) is None
 
 
 def test_the_place_of_an_error_is_no_patient_data() -> None:
-    answered = read("MSA|AE|7|no ID", segment("ERR", {2: ("PID", "1", "3"), 3: (FIELD_MISSING,)}))
-    assert MessageAnswer.read(answered) == MessageAnswer(
-        Acknowledgement.AE, "7", FIELD_MISSING, "PID-3", "no ID"
-    )
     for place in ("Roe^Jane", "PID|1|Roe", "PIDX", "\x0b"):
         answered = read("MSA|AR|7|Roe Jane is unknown", segment("ERR", {2: (place, "", "Roe")}))
         reply = MessageAnswer.read(answered)

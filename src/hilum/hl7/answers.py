@@ -93,8 +93,12 @@ def write_answer(
     control_id: str,
     problem: str = "",
     words: str = "",
+    place: tuple[str, str, str] | None = None,
 ) -> bytes:
-    """The answer to `message`, None where it cannot be read; `at` is MSH-7, `control_id` MSH-10."""
+    """The answer to `message`, None where it cannot be read; `at` is MSH-7, `control_id` MSH-10.
+
+    `place` is the segment, its number and the field (ERR-2).
+    """
     asked = message.header if message else None
     names = {target: asked.text(source) for target, source in NAMES.items()} if asked else {}
     event = asked.text(9, 2) if asked else ""
@@ -112,7 +116,7 @@ def write_answer(
     segments = [header(first), segment("MSA", {1: verdict, 2: of, 3: words})]
     if problem:
         said = (problem, MEANINGS[problem], "HL70357")
-        segments.append(segment("ERR", {3: said, 4: "E", 8: words}))
+        segments.append(segment("ERR", {2: place or "", 3: said, 4: "E", 8: words}))
     return encoded(segments)
 
 
