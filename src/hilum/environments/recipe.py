@@ -11,11 +11,10 @@ from typing import Any
 from pydantic import Field, JsonValue
 from pydicom.sr.coding import Code
 
-from hilum.environments import ABOUT
 from hilum.errors import ConfigurationError
 from hilum.kinds import FORMATS
 from hilum.module import CARD
-from hilum.module.cards import CardVolume, CommonCard
+from hilum.module.cards import ABOUT, CardVolume, CommonCard
 from hilum.module.structures import UNNUMBERED, StructureText
 from hilum.wording import suggestion
 

@@ -18,7 +18,7 @@ from hilum.dicom.series import Series
 from hilum.errors import ModuleError
 from hilum.findings import Finding, Refusal
 from hilum.module import CARD, Needs
-from hilum.module.cards import CommonCard
+from hilum.module.cards import CommonCard, members_of
 
 Given = Series | tuple[Film, ...]
 
@@ -79,16 +79,12 @@ class AtServer:
     def with_model(cls, folder: Path) -> type[Self]:
         """The module that the card in `folder` describes; `ConfigurationError` for a wrong card."""
         card: Any = cls.card_class.read(folder)
-        facts: dict[str, Any] = {
+        facts = {
+            **members_of(folder, card),
             "described": card,
             "needs": card.input,
-            "name": card.name,
-            "version": card.version,
-            "title": card.title,
             "weights": folder / CARD,  # all that is known here of what the server has
         }
-        if (folder / "card.md").is_file():
-            facts["card"] = folder / "card.md"
         return type(cls.__name__, (cls,), facts)
 
     def run(self, *args: Any, **_inputs: Any) -> Iterable[Finding]:
