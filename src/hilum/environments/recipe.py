@@ -76,9 +76,9 @@ class Recipe:
     @property
     def structures(self) -> tuple[str, ...]:
         """Each structure with its code, for the person who adds the model."""
-        coded = ((label, label.line(UNNUMBERED).code) for label in self.labels)
+        coded = ((each.label, each.code) for each in self.labels)
         return tuple(
-            f"{label.label}: ({code.value}, {code.scheme_designator}, {code.meaning})"
+            f"{label}: ({code.value}, {code.scheme_designator}, {code.meaning})"
             for label, code in coded
         )
 
