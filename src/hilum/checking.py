@@ -45,10 +45,9 @@ def check_rules(site: Site) -> None:
         if name not in modules:
             why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
             raise ConfigurationError(f"{place}: module {name!r}: {why}")
-    hosts = {settings.module for settings in site.host}
     for rule in site.rule:
         try:
-            if rule.module not in hosts:
+            if not site.host_for(rule.module):
                 by_itself(kind_of(modules[rule.module]), rule.module)
             parameters_of(modules[rule.module], rule.parameters)
             require_resources(modules[rule.module], site.worker.memory_mb, site.worker.threads)
@@ -97,10 +96,9 @@ def check_walls(site: Site) -> None:
     missing = standing()
     if not missing:
         return
-    hosts = {settings.module: settings for settings in site.host}
     installed = installed_modules(site.models)
     for name in dict.fromkeys(rule.module for rule in site.rule):
-        takes_risk = getattr(hosts.get(name), "walls", "required") == "best-effort"
+        takes_risk = getattr(site.host_for(name), "walls", "required") == "best-effort"
         if name in installed and not takes_risk and not is_ours(installed[name]):
             raise ConfigurationError(
                 f"host: module {name!r} does not start: {in_words(missing)[:-1]}; have one, or set"
@@ -111,13 +109,12 @@ def check_walls(site: Site) -> None:
 
 def check_containers(site: Site) -> None:
     """Raise `ConfigurationError` if podman, or the image of a rule's module, is not here."""
-    chosen = {settings.module: settings for settings in site.host}
     installed = installed_modules(site.models)
     for name in dict.fromkeys(rule.module for rule in site.rule):
         module = installed.get(name)
         if module is None or not issubclass(module, ContainerModule):
             continue
-        settings = chosen.get(name) or usual(name, site.models)
+        settings = site.host_for(name) or usual(name, site.models)
         try:
             Containers(getattr(settings, "program", "")).require(module.described.image)
         except HilumError as error:

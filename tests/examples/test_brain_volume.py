@@ -1,6 +1,5 @@
 """The example `brain-volume`: its arithmetic on a mask of ours, and deepbet itself by `--whole`."""
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from hilum.dicom.study import Study
 from hilum.environments import Environment
 from hilum.installing import Wanted, add
 from hilum.testing import check_module
+from tests.installing.frameworks import wheels_of
 from tests.system.site import running
 
 from .brains import RADII, by_threshold, inside, write_head
@@ -103,13 +103,8 @@ def test_what_is_no_whole_brain_is_refused(module: Any, code: str) -> None:
 @pytest.fixture(scope="module")
 def deepbet(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models with the example as a hospital without internet adds it."""
-    wheels = request.config.cache.mkdir("wheels-of-deepbet")
-    wanted = ["deepbet==1.0.2", "torch==2.13.0+cpu", "nibabel==5.4.2", "numpy==2.4.6"]
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "-w", str(wheels), *wanted]
-    if not (wheels / "done").exists():
-        if subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip("deepbet or torch cannot be had for this Python")
-        (wheels / "done").touch()
+    wanted = ("deepbet==1.0.2", "torch==2.13.0+cpu", "nibabel==5.4.2", "numpy==2.4.6")
+    wheels = wheels_of(request, "wheels-of-deepbet", wanted)
     models = tmp_path_factory.mktemp("models")
     card = add(Wanted(str(BRAIN_VOLUME), wheels=wheels), models)
     assert isinstance(card, Environment)

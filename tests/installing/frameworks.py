@@ -1,8 +1,13 @@
-"""Models as frameworks leave them, tiny: a MONAI bundle and the folder of an nnU-Net."""
+"""Models as frameworks leave them, tiny: a MONAI bundle, the folder of an nnU-Net; their wheels."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 VERSIONS = {  # for which there are wheels; the specification of bundles names each of these keys
     "monai_version": "1.6.1",
@@ -145,3 +150,15 @@ def write_nnunet(folder: Path, card: str = NNUNET_CARD, **dataset: Any) -> Path:
     if card:
         (model / "card.toml").write_text(card)
     return model
+
+
+def wheels_of(request: pytest.FixtureRequest, name: str, packages: Sequence[str]) -> Path:
+    """A folder with the wheels of `packages`; what comes as source is made into one."""
+    folder = request.config.cache.mkdir(name)
+    done = folder / "done"
+    if not done.exists():
+        command = [sys.executable, "-m", "pip", "wheel", "-q", "-w", str(folder), *packages]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip(f"{', '.join(packages)} cannot be had for this Python")
+        done.touch()
+    return folder

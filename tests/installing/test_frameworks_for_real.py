@@ -5,7 +5,6 @@ They take some gigabytes and minutes, so only `--whole` runs them.
 
 import os
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from hilum.testing import check_host, job_of, write_series
 from hilum_module import Volume
 from hilum_module.models import nifti
 
-from .frameworks import VERSIONS, write_bundle, write_nnunet
+from .frameworks import VERSIONS, wheels_of, write_bundle, write_nnunet
 
 pytestmark = [pytest.mark.whole, pytest.mark.timeout(1800)]
 TORCH = f"torch=={VERSIONS['pytorch_version']}"
@@ -34,18 +33,6 @@ OF_BUNDLE = (
 )
 OF_NNUNET = (TORCH, "nnunetv2==2.8.1")
 MAKER = Path(__file__).with_name("make_nnunet.py")
-
-
-def wheels_of(request: pytest.FixtureRequest, name: str, packages: tuple[str, ...]) -> Path:
-    """A folder with the wheels of `packages`; what comes as source is made into one."""
-    folder = request.config.cache.mkdir(name)
-    done = folder / "done"
-    if not done.exists():
-        command = [sys.executable, "-m", "pip", "wheel", "-q", "-w", str(folder), *packages]
-        if subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip(f"{', '.join(packages)} cannot be had for this Python")
-        done.touch()
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from hilum.testing import check_module, write_series
 from hilum_module import Series, Volume
 from hilum_module.models import ModelModule, Plan, nifti
 from hilum_module.models.axes import DIRECTIONS, Laid
+from tests.modules import volumes
 
 from .frameworks import IMAGE, METADATA, NNUNET_CARD, RESULT, write_bundle, write_nnunet
 
@@ -186,12 +187,8 @@ def test_a_model_that_was_laid_among_the_models_says_how_it_is_added(tmp_path: P
 
 
 def oblique(values: np.ndarray) -> Volume:
-    """On a turned grid of 2 x 1 x 0.8 mm, as `hilum_module` gives it."""
-    turned, _ = np.linalg.qr(np.array([[0.3, 0.1, -0.75], [-0.5, 0.95, 0.1], [1.9, 0.23, 0.2]]))
-    affine = np.eye(4)
-    affine[:3, :3] = turned * (2.0, 1.0, 0.8)
-    affine[:3, 3] = (-30.0, 12.0, 7.0)
-    return Volume(np.asarray(values, np.float32), affine, "1.2.3")
+    """On the grid of `volumes.oblique`, as `hilum_module` gives it."""
+    return Volume(np.asarray(values, np.float32), volumes.oblique().affine, "1.2.3")
 
 
 @pytest.mark.parametrize("ending", ["nii", "nii.gz"])

@@ -83,7 +83,7 @@ def run(
     if config:
         site = load(config)
         models = models or site.models
-        host = next((settings for settings in site.host if settings.module == module), None)
+        host = site.host_for(module)
     with progress_of_steps(say) as progress:
         reports = analyse_folder(
             module,

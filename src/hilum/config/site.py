@@ -30,6 +30,7 @@ from hilum.config.kinds import (
     AnySource,
     AnyWorklist,
     DestinationSettings,
+    HostSettings,
 )
 from hilum.config.tls import ListenerTls
 from hilum.config.updates import PatientUpdates
@@ -313,6 +314,10 @@ class Site(Settings):
             taken.add(called)
             found[called] = rule
         return found
+
+    def host_for(self, module: str) -> HostSettings | None:
+        """The settings of the `[[host]]` that names `module`, if there is one."""
+        return next((settings for settings in self.host if settings.module == module), None)
 
     def destinations(self, names: tuple[str, ...]) -> tuple[DestinationSettings, ...]:
         """The settings of the destinations called `names`."""

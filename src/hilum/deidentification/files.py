@@ -130,8 +130,9 @@ def _numbers(values: Sequence[Any], vr: str) -> Iterator[Any]:
 
 def _say_so(made: Dataset, image: Instance) -> None:
     """That it was de-identified, and how (PS3.15 E.1.1); not so where its pixels may tell."""
-    made.PatientIdentityRemoved = "NO" if telling_pixels(image) else "YES"
-    made.BurnedInAnnotation = "YES" if telling_pixels(image) else "NO"
+    may_tell = bool(telling_pixels(image))
+    made.PatientIdentityRemoved = "NO" if may_tell else "YES"
+    made.BurnedInAnnotation = "YES" if may_tell else "NO"
     made.DeidentificationMethod = METHOD
     made.LongitudinalTemporalInformationModified = "REMOVED"
     item = Dataset()

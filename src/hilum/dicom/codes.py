@@ -133,13 +133,18 @@ def find(words: str, most: int = 20) -> tuple[Code, ...]:
 
     given = set(re.findall(r"\w+", words.lower()))
     wanted = given - {LEFT.meaning.lower(), RIGHT.meaning.lower()} or given
+    if not wanted:
+        return ()
     found: dict[tuple[str, str], tuple[int, str]] = {}
     tables: Any = concepts  # by scheme, keyword and value: the meaning, and its context groups
     for scheme, by_keyword in tables.items():
         for by_value in by_keyword.values():
             for value, (meaning, _groups) in by_value.items():
-                has = re.findall(r"\w+", meaning.lower())
-                if wanted and wanted <= set(has):
+                plain = meaning.lower()
+                if not all(word in plain for word in wanted):
+                    continue  # nearly all of them, and quicker than to part each into words
+                has = re.findall(r"\w+", plain)
+                if wanted <= set(has):
                     rank = (len(has), meaning)
                     found[scheme, value] = min(found.get((scheme, value), rank), rank)
     nearest = sorted(found, key=lambda code: (*found[code], code))[:most]

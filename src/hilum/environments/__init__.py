@@ -15,12 +15,11 @@ from hilum.dicom.series import Series
 from hilum.errors import ModuleError
 from hilum.findings import Finding, Findings
 from hilum.module import CARD, FindingsOf, Input, Needs
-from hilum.module.cards import WholeCard
+from hilum.module.cards import WholeCard, members_of
 
 KIND = "environment"  # what the card says that it describes
 LOCK = "requirements.lock"
 PACKAGES = "packages"
-ABOUT = "card.md"  # what a model's authors say of it, for the console
 
 Given = Series | Findings | None  # for one input
 Ask = Callable[[Mapping[str, Given], Collection[str]], Iterable[Finding]]
@@ -88,17 +87,13 @@ class InEnvironment:
     def with_model(cls, folder: Path) -> "type[InEnvironment]":
         """The module whose environment lies in `folder`."""
         card = Environment.read(folder)
-        members: dict[str, Any] = {
+        members = {
+            **members_of(folder, card),
             "__module__": "environments",  # its code is none of ours, and never loaded here
-            "name": card.name,
-            "version": card.version,
-            "title": card.title,
             "needs": card.all_needs,
             "weights": folder / CARD,
             "processes": card.processes,
             "environment": card,
             "folder": folder,
         }
-        if (folder / ABOUT).is_file():
-            members["card"] = folder / ABOUT
         return type(cls.__name__, (cls,), members)

@@ -152,7 +152,7 @@ def _known(folder: Path, metadata: Metadata, image: Channels) -> dict[str, Any]:
     """What the card need not say, because the bundle has."""
     modality = "CT" if image.format == "hounsfield" else image.modality.upper()
     title = metadata.name or metadata.task or folder.resolve().name
-    known = {
+    known: dict[str, Any] = {
         "module": "monai-bundle",
         "name": slug(folder.resolve().name),
         "version": metadata.version[:LONGEST_VERSION],
@@ -162,7 +162,7 @@ def _known(folder: Path, metadata: Metadata, image: Channels) -> dict[str, Any]:
         or "The outline is the bundle's own; it was not compared with this hospital's.",
     }
     if modality:
-        known["input"] = {"modality": MODALITIES.get(modality, modality)}  # type: ignore[assignment]
+        known["input"] = {"modality": MODALITIES.get(modality, modality)}
     return known
 
 

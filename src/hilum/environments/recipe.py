@@ -11,11 +11,10 @@ from typing import Any
 from pydantic import Field, JsonValue
 from pydicom.sr.coding import Code
 
-from hilum.environments import ABOUT
 from hilum.errors import ConfigurationError
 from hilum.kinds import FORMATS
 from hilum.module import CARD
-from hilum.module.cards import CardVolume, CommonCard
+from hilum.module.cards import ABOUT, CardVolume, CommonCard
 from hilum.module.structures import UNNUMBERED, StructureText
 from hilum.wording import suggestion
 
@@ -77,9 +76,9 @@ class Recipe:
     @property
     def structures(self) -> tuple[str, ...]:
         """Each structure with its code, for the person who adds the model."""
-        coded = ((label, label.line(UNNUMBERED).code) for label in self.labels)
+        coded = ((each.label, each.code) for each in self.labels)
         return tuple(
-            f"{label.label}: ({code.value}, {code.scheme_designator}, {code.meaning})"
+            f"{label}: ({code.value}, {code.scheme_designator}, {code.meaning})"
             for label, code in coded
         )
 

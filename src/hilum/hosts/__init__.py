@@ -89,9 +89,8 @@ def open_host(settings: HostSettings, place: Place) -> Host:
 
 def host_of(site: Site, module: str) -> Host:
     """The host of `module` at this site, not started yet."""
-    chosen = {settings.module: settings for settings in site.host}
     return open_host(
-        chosen.get(module) or usual(module, site.models),
+        site.host_for(module) or usual(module, site.models),
         Place(site.worker, site.models, site.data.resolve()),
     )
 

@@ -12,8 +12,7 @@ IN_CHILD = "in a process of each worker, with the packages of Hilum"
 
 def runs_in(site: Site, module: type[Module]) -> str:
     """Where `module` runs at this site, and with what."""
-    chosen = {settings.module: settings for settings in site.host}
-    settings = chosen.get(module.name)
+    settings = site.host_for(module.name)
     kind = settings.kind if settings else kind_of(module)
     if issubclass(module, InEnvironment):
         card = module.environment

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from hilum.environments import ABOUT, KIND, LOCK, PACKAGES, Environment
+from hilum.environments import KIND, LOCK, PACKAGES, Environment
 from hilum.environments.recipe import MODEL, PLAN, recipe_of
 from hilum.errors import ConfigurationError
 from hilum.installing.describing import described
 from hilum.installing.uv import InstallingError, Uv, interpreter
 from hilum.installing.wheels import Project
 from hilum.module import CARD, ENTRY_POINT_GROUP, discover
+from hilum.module.cards import ABOUT
 
 WHEELS = "wheels"
 

@@ -25,6 +25,7 @@ from hilum.module.films import Films
 from hilum.module.volumes import Input
 
 CARD = "card.toml"
+ABOUT = "card.md"  # beside it: a page on the module, for the console
 DIRECTIONS = {"L": 0, "R": 0, "P": 1, "A": 1, "S": 2, "I": 2}  # which axis of the patient each is
 
 
@@ -103,6 +104,14 @@ def _axes(axes: str) -> str:
 Axes = Annotated[str, AfterValidator(_axes)]  # where each axis of an array leads in the patient
 CardInput = Annotated[Input | Films, PlainValidator(_need)]
 CardVolume = Annotated[Input, PlainValidator(_volume)]
+
+
+def members_of(folder: Path, card: Any) -> dict[str, Any]:
+    """The members of a module that its `card` in `folder` states, and the page beside it."""
+    members = {"name": card.name, "version": card.version, "title": card.title}
+    if (folder / ABOUT).is_file():
+        members["card"] = folder / ABOUT
+    return members
 
 
 def card_values(folder: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`[[label]]` of a card: what the structures are that a network segments, with their codes."""
 
+from functools import cache
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -70,6 +71,7 @@ class StructureText(CardTable):
         )
 
 
+@cache  # a card is read again and again, and all tables are searched for each label
 def code_by_words(words: str) -> Code:
     """The code of SNOMED CT whose whole meaning is `words`, a side apart.
 

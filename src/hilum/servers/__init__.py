@@ -9,18 +9,21 @@ connection, see `hilum.hosts.server`.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from hilum.deidentification import Aliases, telling_pixels
 from hilum.dicom.film import Film
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
-from hilum.errors import ModuleError
+from hilum.errors import ModuleError, ServerError
 from hilum.findings import Finding, Refusal
 from hilum.module import CARD, Needs
-from hilum.module.cards import CommonCard
+from hilum.module.cards import CommonCard, members_of
 
 Given = Series | tuple[Film, ...]
+Told = TypeVar("Told", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -79,16 +82,12 @@ class AtServer:
     def with_model(cls, folder: Path) -> type[Self]:
         """The module that the card in `folder` describes; `ConfigurationError` for a wrong card."""
         card: Any = cls.card_class.read(folder)
-        facts: dict[str, Any] = {
+        facts = {
+            **members_of(folder, card),
             "described": card,
             "needs": card.input,
-            "name": card.name,
-            "version": card.version,
-            "title": card.title,
             "weights": folder / CARD,  # all that is known here of what the server has
         }
-        if (folder / "card.md").is_file():
-            facts["card"] = folder / "card.md"
         return type(cls.__name__, (cls,), facts)
 
     def run(self, *args: Any, **_inputs: Any) -> Iterable[Finding]:
@@ -114,3 +113,13 @@ def images_of(given: Given) -> tuple[Instance, ...]:
     if isinstance(given, Series):
         return given.instances
     return tuple(film.instance for film in given)
+
+
+def told_in(content: bytes, kind: type[Told], problem: str) -> Told:
+    """The JSON of an answer; `ServerError` with `problem`, and where it is of another form."""
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise ServerError(f"{problem}: {place}: {first['type']}") from error

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from PIL import Image, ImageDraw
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.checks import LONGEST_TEXT
 from hilum.deidentification import Aliases, deidentified
@@ -20,11 +20,12 @@ from hilum.errors import ServerError
 from hilum.findings import Box, Drawing, Finding, KeyImage, Note, Table
 from hilum.module.cards import CardInput, CodedTable, CommonCard
 from hilum.module.result_numbers import ResultNumber, numbers_of
-from hilum.servers import Ask, AtServer, Given, ServerRequest, images_of
+from hilum.servers import Ask, AtServer, Given, ServerRequest, images_of, told_in
 from hilum.wording import printable
 
 IMAGE_REGION = CodedTable(value="111030", scheme="DCM", meaning="Image Region")
 COLUMNS = ("what", "the model says")
+OTHER_FORM = "the answer does not have the form of dicom-ai-router"
 LINE_WIDTH, BRIGHTEST, LEAST_WIDTH = 2, 255, 1e-6
 Text = Annotated[str, Field(max_length=1000)]
 
@@ -77,7 +78,7 @@ class RouterModel(AtServer):
         images = images_of(given)
         media_type, content = multipart([deidentified(image, aliases) for image in images])
         reply = ask(ServerRequest(self.described.endpoint, content, media_type))
-        answer = _answer(reply.content)
+        answer = told_in(reply.content, RouterAnswer, OTHER_FORM)
         if aliases.original(answer.study_instance_uid) != images[0].study_uid:
             raise ServerError("the answer is about another study than the one that was sent")
         if self.described.model_version not in ("", answer.model_version):
@@ -136,16 +137,6 @@ def multipart(files: Sequence[bytes]) -> tuple[str, bytes]:
         parts += [head.encode(), content, b"\r\n"]
     parts.append(f"--{boundary}--\r\n".encode())
     return f"multipart/form-data; boundary={boundary}", b"".join(parts)
-
-
-def _answer(content: bytes) -> RouterAnswer:
-    try:
-        return RouterAnswer.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        text = f"the answer does not have the form of dicom-ai-router: {place}: {first['type']}"
-        raise ServerError(text) from error
 
 
 def _line(text: str) -> str:

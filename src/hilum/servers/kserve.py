@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hilum.deidentification import Aliases
 from hilum.dicom.series import Series
@@ -21,13 +21,14 @@ from hilum.module.cards import CardTable
 from hilum.modules.volume.card import SegmentationCard
 from hilum.modules.volume.network import SegmentationNetwork
 from hilum.modules.volume.segmenting import segmented
-from hilum.servers import Ask, AtServer, Given, ServerReply, ServerRequest
+from hilum.servers import Ask, AtServer, Given, ServerReply, ServerRequest, Told, told_in
 
 TYPES = {"FP32": "<f4", "FP64": "<f8", "FP16": "<f2"}  # of tensors, in the byte order of the wire
 ONLY_BINARY = "FP16"  # has no form in JSON
 BINARY_EXTENSION = "binary_tensor_data"
 JSON_TYPE, BINARY_TYPE = "application/json", "application/octet-stream"
 PATH_PART = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+OTHER_FORM = "the answer does not follow KServe's protocol"
 FREE = -1  # a side that may have any length
 Text = Annotated[str, Field(max_length=200)]
 Sides = Annotated[list[int], Field(max_length=8)]
@@ -57,9 +58,6 @@ class KServeCard(SegmentationCard):
 
 class _Told(BaseModel):
     model_config = ConfigDict(extra="ignore")
-
-
-Told = TypeVar("Told", bound=_Told)
 
 
 class TensorFacts(_Told):
@@ -155,15 +153,18 @@ class ServedNetwork(SegmentationNetwork):
 
     def _agreed(self) -> Contract:
         size = self.card.patch.size or (FREE, FREE, FREE)
-        facts = _told(ModelFacts, self._ask(ServerRequest(self._served.path)))
+        facts = self._facts(ModelFacts, self._served.path)
         given = self._tensor(facts.inputs, self._served.input, (1, 1, *size))
         self._tensor(facts.outputs, self.card.output.name, (1, self.card.output.channels, *size))
-        server = _told(ServerFacts, self._ask(ServerRequest("v2")))
+        server = self._facts(ServerFacts, "v2")
         is_binary = BINARY_EXTENSION in server.extensions
         if given.datatype == ONLY_BINARY and not is_binary:
             why = "which has to be sent as bytes, and the server takes none"
             raise ServerError(f"the model takes {ONLY_BINARY}, {why}")
         return Contract(given.datatype, is_binary)
+
+    def _facts(self, kind: type[Told], path: str) -> Told:
+        return told_in(self._ask(ServerRequest(path)).content, kind, OTHER_FORM)
 
     def _tensor(
         self, tensors: Sequence[TensorFacts], name: str, wanted: Sequence[int]
@@ -209,20 +210,11 @@ class ServedNetwork(SegmentationNetwork):
         return ServerRequest(path, head + values.tobytes(), BINARY_TYPE, len(head))
 
 
-def _told(kind: type[Told], reply: ServerReply) -> Told:
-    try:
-        return kind.model_validate_json(reply.content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise _no_answer(f"{place}: {first['type']}") from error
-
-
 def _answer(reply: ServerReply) -> tuple[InferenceAnswer, bytes]:
     """The JSON of an answer, and what lies behind it."""
     length = reply.json_length or len(reply.content)
-    head = ServerReply(reply.content[:length])
-    return _told(InferenceAnswer, head), reply.content[length:]
+    head, rest = reply.content[:length], reply.content[length:]
+    return told_in(head, InferenceAnswer, OTHER_FORM), rest
 
 
 def _numbers(tensor: OutputTensor, rest: bytes) -> np.ndarray:
@@ -246,4 +238,4 @@ def _numbers(tensor: OutputTensor, rest: bytes) -> np.ndarray:
 
 
 def _no_answer(why: str) -> ServerError:
-    return ServerError(f"the answer does not follow KServe's protocol: {why}")
+    return ServerError(f"{OTHER_FORM}: {why}")

@@ -15,15 +15,14 @@ OF_INBOX = ("incoming", "partial", "quarantine")
 READ_OF_DATA = ("removed", "versions")
 
 
-def wall_in(data: Path) -> bool:
-    """Leave this process nothing else, and no network, for good; whether the machine can do that.
+def wall_in(data: Path) -> None:
+    """Leave this process nothing else, and no network, for good, where the machine can do that.
 
     Raises `OSError` where a wall that is there cannot be raised.
     """
     version = files.abi()
     if version:
         files.restrict(_allowed(data), version, network=False)
-    return bool(version)
 
 
 def _allowed(data: Path) -> Iterator[tuple[Path, int]]:

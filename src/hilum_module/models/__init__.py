@@ -21,6 +21,7 @@ from hilum_module.inputs import Input
 from hilum_module.series import Series, Volume
 
 PLAN, MODEL = "plan.json", "model"  # in the folder of an environment
+CODED = ("code", "category", "modifier", "side")  # fields of a structure
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,17 @@ class Structure:
             mask |= np.isin(labels, self.numbers)
         for number in self.numbers if labels.ndim == 4 else ():
             mask |= labels[number] > 0
-        fields = (self.code, self.label, self.modifier, self.side, self.category, self.colour)
-        return Segment(volume.with_array(mask), *fields)
+        return Segment(volume.with_array(mask), *self._about)
 
     @property
     def line(self) -> Label:
         """The structure in the table of a label map."""
-        fields = (self.code, self.label, self.modifier, self.side, self.category, self.colour)
-        return Label(self.numbers[0], *fields)
+        return Label(self.numbers[0], *self._about)
+
+    @property
+    def _about(self) -> tuple[Any, ...]:
+        """What a segment and a line of a table say of it, in their order."""
+        return self.code, self.label, self.modifier, self.side, self.category, self.colour
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,6 @@ def _structure(values: dict[str, Any]) -> Structure:
     coded = {key: values[key] and Code(*values[key]) for key in CODED}
     numbers, colour = tuple(values["numbers"]), tuple(values["colour"])
     return Structure(**{**values, **coded, "numbers": numbers, "colour": colour})
-
-
-CODED = ("code", "category", "modifier", "side")
 
 
 def _whole(labels: np.ndarray) -> np.ndarray:

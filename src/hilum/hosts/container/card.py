@@ -14,7 +14,7 @@ from hilum.findings import Finding, Note, OwnObject
 from hilum.hosts.container.folders import RunFolders
 from hilum.hosts.container.program import ContainerOrder, Containers, as_json
 from hilum.module import CARD, Needs
-from hilum.module.cards import CardInput, CommonCard
+from hilum.module.cards import CardInput, CommonCard, members_of
 from hilum.module.result_numbers import ResultNumber, numbers_of
 
 DIGEST = r"^([^\s@]+@)?sha256:[0-9a-f]{64}$"
@@ -53,18 +53,14 @@ class ContainerModule:
         """The module that the card in `folder` describes; `ConfigurationError` for a wrong card."""
         card = ContainerCard.read(folder)
         facts = {
+            **members_of(folder, card),
             "described": card,
             "needs": card.input,
-            "name": card.name,
-            "version": card.version,
-            "title": card.title,
             "weights": folder / CARD,  # it holds the digest of the image
         }
         if card.settings:  # a rule may set each of them, to a value of the same type
             given = {key: (type(value), value) for key, value in card.settings.items()}
             facts["parameters"] = create_model("Settings", **given)  # type: ignore[call-overload]
-        if (folder / "card.md").is_file():
-            facts["card"] = folder / "card.md"
         return type(cls.__name__, (cls,), facts)
 
     def run(self, *args: Any, **inputs: Any) -> Iterable[Finding]:

@@ -13,8 +13,8 @@ from pydantic import Field
 
 from hilum.config.kinds import HostSettings, WebAccount
 from hilum.errors import ModuleError
-from hilum.hosts import Job, Place, in_child
-from hilum.hosts.child import ChildHost
+from hilum.hosts import Job, Place
+from hilum.hosts.child import ChildHost, ChildHostSettings
 from hilum.hosts.server.exchange import ServerExchange, ServerTraffic
 from hilum.hosts.waiting import Deadline
 from hilum.pseudonyms import Pseudonyms, site_key
@@ -66,8 +66,7 @@ class ServerHost:
         self._place = place
         self._key = ""
         self._exchange = ServerExchange(settings)
-        in_walls = in_child(settings.module)
-        self._child = ChildHost(in_walls, place, server=self)  # type: ignore[arg-type]
+        self._child = ChildHost(ChildHostSettings(module=settings.module), place, server=self)
 
     def start(self) -> None:
         """Start the child, unless it runs; the server is asked nothing yet."""

@@ -124,8 +124,9 @@ class ServerExchange:
 
     def _attempt(self, request: ServerRequest, deadline: Deadline) -> ServerReply:
         """One attempt, in a thread of its own: the deadline is looked at meanwhile."""
+        largest = self._settings.answer_mb * MEBIBYTE
         with _one_thread() as thread:
-            outcome = thread.submit(_outcome, self._client, request, self._most)
+            outcome = thread.submit(_outcome, self._client, request, largest)
             while not wait([outcome], deadline.look_seconds).done:
                 self._require(deadline)
         answer = outcome.result()
@@ -133,10 +134,6 @@ class ServerExchange:
         self.traffic.sent += len(request.content)
         self.traffic.received += len(answer.content)
         return self._judged(answer, request.until_ready)
-
-    @property
-    def _most(self) -> int:
-        return self._settings.answer_mb * MEBIBYTE
 
     def _require(self, deadline: Deadline) -> None:
         try:

@@ -9,6 +9,7 @@ from hilum.dicom.series import Series
 from hilum.errors import ConfigurationError
 from hilum.findings import Finding
 from hilum.module import CARD, Input
+from hilum.module.cards import members_of
 from hilum.modules.volume.card import VolumeCard
 from hilum.modules.volume.network import VolumeNetwork
 from hilum.modules.volume.segmenting import segmented
@@ -43,16 +44,12 @@ class VolumeModule:
             if not file.is_file():
                 raise ConfigurationError(f"{file}: there is no such file")
         facts = {
+            **members_of(folder, card),
             "described": card,
             "folder": folder,
             "needs": card.input,
-            "name": card.name,
-            "version": card.version,
-            "title": card.title,
             "weights": (*files, folder / CARD),
         }
-        if (folder / "card.md").is_file():
-            facts["card"] = folder / "card.md"
         return type(cls.__name__, (cls,), facts)
 
     def run(self, series: Series) -> Iterator[Finding]:
