@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,7 +48,7 @@ class Segment(Finding):
     modifier: Code | None = None
     side: Code | None = None
     category: Code = codes.ANATOMICAL_STRUCTURE
-    colour: tuple[int, int, int] = (255, 200, 0)
+    colour: Colour = YELLOW
 
     def __post_init__(self) -> None:
         if not isinstance(self.mask, Volume) or self.mask.array.dtype != np.bool_:
@@ -149,6 +150,15 @@ class LabelMap(Finding):
     def parts(self) -> tuple[Finding, ...]:
         return self.segments
 
+    @cached_property
+    def _counts(self) -> Counter[int]:
+        """Voxels of each value: one pass over the map, however many structures it has."""
+        counts: Counter[int] = Counter()
+        for plane in self.labels.array:
+            values, voxels = np.unique(plane, return_counts=True)
+            counts.update(dict(zip(values.tolist(), voxels.tolist())))
+        return counts
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledSegment(Finding):
@@ -161,8 +171,7 @@ class LabelledSegment(Finding):
     @property
     def volume_mm3(self) -> float:
         """Voxels times voxel volume, in cubic millimetres."""
-        labels = self.within.labels
-        return float((labels.array == self.value).sum() * labels.voxel_volume)
+        return float(self.within._counts[self.value] * self.within.labels.voxel_volume)
 
     @property
     def volume_ml(self) -> float:

@@ -166,6 +166,13 @@ def analysis_of(study: Study, *findings: Finding, **changes: object) -> Analysis
     return Analysis(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def one_film(folder: Path) -> Analysis:
+    """The result of a study of one film, which is drawn below `folder`."""
+    study = write_films(folder, [drawn()])
+    (film,) = instances(study)
+    return analysis_of(study, *findings_of(film.sop_instance_uid, shape_of(study)))
+
+
 def shape_of(study: Study, index: int = 0) -> tuple[int, int]:
     """Rows and columns of one film."""
     header = instances(study)[index].header

@@ -30,10 +30,7 @@ def test_ours(kind: str, tmp_path: Path) -> None:
     for folder in (head, chest):
         folder.mkdir()
     brain = exams.write_exam(head, shape=(6, 12, 12))
-    film = films.write_films(chest, [films.drawn()])
-    uid = films.instances(film)[0].sop_instance_uid
-    found = films.findings_of(uid, films.shape_of(film))
-    analyses = (exams.analysis_of(brain, brain.series[0]), films.analysis_of(film, *found))
+    analyses = (exams.analysis_of(brain, brain.series[0]), films.one_film(chest))
     files = write_series(tmp_path / "own")
     own = OwnObject(np.frombuffer(files[0].read_bytes(), np.uint8))
     volume = Series.of([Instance.read(path) for path in files]).volume()

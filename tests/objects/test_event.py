@@ -40,10 +40,7 @@ def brain(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
 
 @pytest.fixture(scope="module")
 def chest(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    film = films.write_films(tmp_path_factory.mktemp("chest"), [films.drawn()])
-    uid = films.instances(film)[0].sop_instance_uid
-    analysis = films.analysis_of(film, *films.findings_of(uid, films.shape_of(film)))
-    return replace(analysis, pseudonyms=lambda: SITE)
+    return replace(films.one_film(tmp_path_factory.mktemp("chest")), pseudonyms=lambda: SITE)
 
 
 def told(analysis: Analysis, **wishes: Any) -> dict[str, Any]:

@@ -53,9 +53,7 @@ def brain(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    study = films.write_films(tmp_path_factory.mktemp("film"), [films.drawn()])
-    uid = films.instances(study)[0].sop_instance_uid
-    return films.analysis_of(study, *films.findings_of(uid, films.shape_of(study)))
+    return films.one_film(tmp_path_factory.mktemp("film"))
 
 
 def written(analysis: Analysis) -> list[Resource]:

@@ -32,9 +32,7 @@ CHILD = "The patient is 9 years old; the program was made for adults."
 @pytest.fixture
 def one(tmp_path):
     """A study of one film with its result."""
-    study = films.write_films(tmp_path, [films.drawn()])
-    (uid,) = uids(study)
-    return films.analysis_of(study, *films.findings_of(uid, films.shape_of(study)))
+    return films.one_film(tmp_path)
 
 
 @pytest.fixture

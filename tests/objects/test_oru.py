@@ -56,9 +56,7 @@ def lent(brain: Analysis) -> Callable[[], Analysis]:
 
 @pytest.fixture(scope="module")
 def chest(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
-    film = films.write_films(tmp_path_factory.mktemp("chest"), [films.drawn()])
-    uid = films.instances(film)[0].sop_instance_uid
-    return films.analysis_of(film, *films.findings_of(uid, films.shape_of(film)))
+    return films.one_film(tmp_path_factory.mktemp("chest"))
 
 
 def with_findings(analysis: Analysis, *more: object) -> Analysis:

@@ -3,7 +3,7 @@
 The numbers are those of the measurement report, with the same codes and units.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydicom.sr.coding import Code
@@ -33,8 +33,6 @@ from hilum.result_event import (
 )
 from hilum.results import JSON
 
-Named = Callable[..., str | None]
-
 
 class JsonResult:
     """One document for each result, and one that takes results back."""
@@ -43,12 +41,10 @@ class JsonResult:
     refers_to: tuple[str, ...] = ()
 
     def write(self, writing: Writing) -> list[bytes]:
-        told = _Told(writing.report, EventWishes.model_validate(writing.wishes).identified)
-        return [encoded(told.event())]
+        return [encoded(_Told.of(writing).event())]
 
     def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
-        told = _Told(writing.report, EventWishes.model_validate(writing.wishes).identified)
-        return encoded(told.event(tuple(identities), reason))
+        return encoded(_Told.of(writing).event(tuple(identities), reason))
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,10 @@ class _Told:
 
     report: Report
     identified: bool
+
+    @classmethod
+    def of(cls, writing: Writing) -> "_Told":
+        return cls(writing.report, EventWishes.model_validate(writing.wishes).identified)
 
     @property
     def analysis(self) -> Analysis:
@@ -94,11 +94,7 @@ class _Told:
             study_year=day.year if day else None,
             module=_module(self.analysis),
             series=tuple(
-                ToldSeries(
-                    self._name("series", one.uid),
-                    one.modality,
-                    len(one.instances),
-                )
+                ToldSeries(self._name("series", one.uid), one.modality, len(one.instances))
                 for one in self.analysis.all_series
             ),
             replaces_earlier=bool(self.analysis.predecessor or self.analysis.replaced),

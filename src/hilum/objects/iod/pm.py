@@ -9,12 +9,11 @@ from highdicom.pm import RealWorldValueMapping
 from pydicom.dataset import Dataset
 from pydicom.uid import ParametricMapStorage
 
-from hilum.dicom import codes
 from hilum.dicom.series import Series
-from hilum.dicom.uids import MANUFACTURER, derived_uid
+from hilum.dicom.uids import MANUFACTURER
 from hilum.findings import Finding, Note, ParametricMap
 from hilum.objects.iod import common
-from hilum.objects.iod.seg import fix_dimension_organization, refer_to_frames, source_images
+from hilum.objects.iod.seg import complete, source_images
 from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
 from hilum.objects.telling import tell
@@ -63,15 +62,7 @@ def _written(report: Report, series: Series, given: ParametricMap, number: int) 
         content_label="AI_RESEARCH",
         content_description=common.description(analysis.module.title, "pm"),
     )
-    dataset.ContentCreatorName = None  # Type 2: nobody but the algorithm made it
-    refer_to_frames(dataset, series)
-    fix_dimension_organization(dataset, derived_uid("dimensions", uid))
-    if predecessors := common.predecessors(analysis, ParametricMapStorage):
-        for item in predecessors:
-            item.PurposeOfReferenceCodeSequence = [codes.item(codes.TEMPORAL_PREDECESSOR)]
-        dataset.ReferencedInstanceSequence = predecessors
-    if part := common.body_part(analysis):
-        dataset.BodyPartExamined = part
+    complete(dataset, analysis, series, (ParametricMapStorage,))
     return common.stamp(dataset, analysis, "pm", "", number)
 
 

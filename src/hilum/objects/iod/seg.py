@@ -16,6 +16,7 @@ from hilum.dicom.frames import Frame
 from hilum.dicom.series import Series
 from hilum.dicom.uids import MANUFACTURER, RLE_LOSSLESS, SEGMENTATION_CLASSES, derived_uid
 from hilum.findings import Structure
+from hilum.objects.analysis import Analysis
 from hilum.objects.iod import common
 from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
@@ -65,19 +66,25 @@ def write(report: Report, encoding: Encoding = "binary") -> Dataset | None:
         # Of 104 structures in 600 slices that is 4 MB instead of 150; BINARY knows no compression.
         transfer_syntax_uid=RLE_LOSSLESS if kind == "LABELMAP" else ExplicitVRLittleEndian,
     )
+    complete(dataset, analysis, series, SEGMENTATION_CLASSES)
+    return common.stamp(dataset, analysis, "seg", kind)
+
+
+def complete(dataset: Dataset, analysis: Analysis, series: Series, classes: Sequence[str]) -> None:
+    """What highdicom cannot know of an object on the grid of `series`.
+
+    `classes` are the SOP classes of the objects that it replaces.
+    """
     dataset.ContentCreatorName = None  # Type 2: nobody but the algorithm made it
-    refer_to_frames(dataset, series)
-    fix_dimension_organization(dataset, derived_uid("dimensions", uid))
-    predecessors = [
-        item for uid in SEGMENTATION_CLASSES for item in common.predecessors(analysis, uid)
-    ]
+    _refer_to_frames(dataset, series)
+    _fix_dimension_organization(dataset, derived_uid("dimensions", dataset.SOPInstanceUID))
+    predecessors = [item for uid in classes for item in common.predecessors(analysis, uid)]
     for item in predecessors:
         item.PurposeOfReferenceCodeSequence = [codes.item(codes.TEMPORAL_PREDECESSOR)]
     if predecessors:
         dataset.ReferencedInstanceSequence = predecessors
     if part := common.body_part(analysis):
         dataset.BodyPartExamined = part
-    return common.stamp(dataset, analysis, "seg", kind)
 
 
 def segmentation_type(encoding: Encoding, series: Series, overlapping: bool) -> str:
@@ -120,7 +127,7 @@ def source_images(series: Series) -> list[Dataset]:
     """Slim, complete headers in spatial order, one a frame: geometry as the images state it.
 
     Each stands under a UID of its own, as an image of the plainest class: highdicom takes several
-    frames of one object no other way. `refer_to_frames` puts what they are in its place.
+    frames of one object no other way. `_refer_to_frames` puts what they are in its place.
     """
     images = []
     spacing = series.stack.spacing or 0.0
@@ -159,7 +166,7 @@ def _derivations(dataset: Dataset) -> Iterator[Dataset]:
         yield from group.get("DerivationImageSequence", [])
 
 
-def refer_to_frames(dataset: Dataset, series: Series) -> None:
+def _refer_to_frames(dataset: Dataset, series: Series) -> None:
     """Name the images, and the frames of those that have several, instead of the placeholders."""
     frames = {_placeholder(frame): frame for frame in series.frames}
     for holder in (dataset, *_derivations(dataset)):
@@ -220,7 +227,7 @@ def _modifiers(segment: Structure) -> list[Dataset]:
     return [codes.item(code) for code in (segment.side, segment.modifier) if code is not None]
 
 
-def fix_dimension_organization(dataset: Dataset, uid: str) -> None:
+def _fix_dimension_organization(dataset: Dataset, uid: str) -> None:
     """Replace the random UID of highdicom: a repeated run must give the same bytes."""
     for sequence in ("DimensionOrganizationSequence", "DimensionIndexSequence"):
         for item in dataset[sequence].value:

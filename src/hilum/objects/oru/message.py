@@ -21,6 +21,7 @@ from hilum.dicom.identity import Identity, qualifiers_of
 from hilum.dicom.uids import derived_uid
 from hilum.hl7.er7 import UTF_8, Components, Value, encoded, header, segment
 from hilum.objects.analysis import Analysis
+from hilum.objects.iod import sr
 from hilum.objects.oru.text import in_parts, lines_of
 from hilum.objects.oru.words import BY_LANGUAGE
 from hilum.objects.report import Report
@@ -176,9 +177,7 @@ def _order(message: ResultMessage) -> str:
 
 def _procedure(message: ResultMessage) -> Components:
     """As in the measurement report."""
-    series = message.analysis.series
-    is_mr = series is not None and series.modality == "MR"
-    return _coded(codes.MRI_UNSPECIFIED_BODY_REGION if is_mr else codes.IMAGING_PROCEDURE)
+    return _coded(sr.procedure(message.analysis))
 
 
 def _filler(message: ResultMessage) -> Components:

@@ -182,10 +182,8 @@ class Course:
         wanted = [axes.y(track.points[-1][1]) for track in self.tracks]
         heights = apart(wanted, 1.25 * size, axes.vertical[1])
         for track, y in zip(self.tracks, heights, strict=True):
-            label = (
-                track.label if len(track.label) <= LONGEST else f"{track.label[: LONGEST - 2]}..."
-            )
-            yield Words((axes.horizontal[1] + size / 2, y + 0.35 * size), label, -1)
+            place = (axes.horizontal[1] + size / 2, y + 0.35 * size)
+            yield Words(place, shortened(track.label), -1)
 
 
 @dataclass(frozen=True)
@@ -246,6 +244,11 @@ def _day_ticks(days: Sequence[date]) -> list[tuple[date, str]]:
         step = ceil(len(years) / MOST_TICKS)
         return [(date(year, 1, 1), str(year)) for year in years[::step]]
     return [(day, f"{day:%Y-%m-%d}") for day in dict.fromkeys((first, last))]
+
+
+def shortened(label: str) -> str:
+    """`label` as far as there is room for it beside a plot."""
+    return label if len(label) <= LONGEST else f"{label[: LONGEST - 2]}..."
 
 
 def apart(places: Sequence[float], distance: float, lowest: float) -> list[float]:

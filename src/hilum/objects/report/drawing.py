@@ -53,19 +53,29 @@ def _marked(
     series: Series, shape: Shape, voxels: np.ndarray, window: tuple[float, float]
 ) -> Marked:
     placed = Placed.of(shape, series)
-    low, high = window
-    grey = np.clip((voxels[placed.place] - low) / (high - low), 0, 1) * 255 + 0.5
-    _, down, across = np.linalg.norm(series.affine[:3, :3], axis=0)  # mm
-    height, width = grey.shape[0] * down, grey.shape[1] * across
-    scale = SIDE / max(height, width)
-    size = (round(width * scale), round(height * scale))
-    image = resized(grey.astype(np.uint8), size).convert("RGB")
+    image = slice_of(series, voxels[placed.place], window).convert("RGB")
     # On the grid of the volume, which is not that of the frame where slices were straightened.
     points = series.indices_of(np.array(shape.points))
     line = outline(shape, points[:, [2, 1]])
-    _draw(image, shape, (line + 0.5) * np.array([across, down]) * scale)
+    voxel, scale = _proportions(series)
+    _draw(image, shape, (line + 0.5) * voxel * scale)
     where = placed.frame.name if placed.is_flat else f"{placed.frame.name} and others"
     return Marked(image, shape.label, value_of(shape), where)
+
+
+def slice_of(series: Series, voxels: np.ndarray, window: tuple[float, float]) -> Image.Image:
+    """One slice of `series`, `voxels` (rows, columns), in grey and rightly proportioned."""
+    low, high = window
+    grey = np.clip((voxels - low) / (high - low), 0, 1) * 255 + 0.5
+    voxel, scale = _proportions(series)
+    width, height = (max(1, round(side * scale)) for side in voxels.shape[::-1] * voxel)
+    return resized(grey.astype(np.uint8), (width, height))
+
+
+def _proportions(series: Series) -> tuple[np.ndarray, float]:
+    """Millimetres that a voxel is wide and high, and pixels of a picture for one of these."""
+    voxel = np.linalg.norm(series.affine[:3, :3], axis=0)[[2, 1]]
+    return voxel, SIDE / max(series.shape[:0:-1] * voxel)
 
 
 def _draw(picture: Image.Image, shape: Shape, points: np.ndarray) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from hilum.findings import Plot
 from hilum.objects.report.course import (
     LABELS,
-    LONGEST,
     Mark,
     Stroke,
     Words,
     apart,
+    shortened,
     value_ticks,
 )
 
@@ -25,9 +25,10 @@ class Graph:
 
     def marks(self, width: float, height: float) -> Iterator[Mark]:
         """The plot, `width` by `height`, from its upper left corner; text is 1 high."""
+        right, bottom = width - LABELS, height - 3.2
         axes = _Axes(
-            (3.5, width - LABELS),
-            (1.2, height - 3.2),
+            (3.5, right),
+            (1.2, bottom),
             _range(x for curve in self.plot.curves for x in curve.x),
             _range(y for curve in self.plot.curves for y in curve.y),
         )
@@ -37,14 +38,10 @@ class Graph:
             points = [(axes.x(x), axes.y(y)) for x, y in zip(curve.x, curve.y, strict=True)]
             yield Stroke(tuple(points), colour)
             ends.append(points[-1][1])
-        for (curve, colour), y in zip(
-            self.plot.coloured, apart(ends, 1.25, height - 3.2), strict=True
-        ):
-            label = curve.label
-            label = label if len(label) <= LONGEST else f"{label[: LONGEST - 2]}..."
-            right = width - LABELS
+        heights = apart(ends, 1.25, bottom)
+        for (curve, colour), y in zip(self.plot.coloured, heights, strict=True):
             yield Stroke(((right + 0.3, y), (right + 1.1, y)), colour)
-            yield Words((right + 1.4, y + 0.35), label, -1)
+            yield Words((right + 1.4, y + 0.35), shortened(curve.label), -1)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from PIL import Image
 from hilum.dicom.rendering import resized
 from hilum.dicom.series import Series
 from hilum.findings import ParametricMap
-from hilum.objects.report.drawing import SIDE, Marked
+from hilum.objects.report.drawing import Marked, slice_of
 from hilum.objects.report.evidence import colours
 from hilum.objects.report.window import window_of
 
@@ -19,21 +19,19 @@ def mapped(series: Series, maps: Iterable[ParametricMap]) -> tuple[Marked, ...]:
     if not given:
         return ()
     voxels = series.volume().array
-    low, high = window_of(series, voxels)
-    grey = np.clip((voxels - low) / (high - low), 0, 1) * 255 + 0.5
-    return tuple(_marked(series, one, grey.astype(np.uint8)) for one in given)
+    window = window_of(series, voxels)
+    return tuple(_marked(series, one, voxels, window) for one in given)
 
 
-def _marked(series: Series, given: ParametricMap, grey: np.ndarray) -> Marked:
+def _marked(
+    series: Series, given: ParametricMap, voxels: np.ndarray, window: tuple[float, float]
+) -> Marked:
     low, high = given.range
     share = (given.values.array - low) / ((high - low) or 1.0)
     place = int(share.sum(axis=(1, 2)).argmax())
-    _, down, across = np.linalg.norm(series.affine[:3, :3], axis=0)  # mm
-    height, width = grey.shape[1] * down, grey.shape[2] * across
-    scale = SIDE / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    ground = np.asarray(resized(grey[place], size), np.float32)[..., None].repeat(3, axis=-1)
-    colour, alpha = colours(np.asarray(resized(share[place].astype(np.float32), size)))
+    shown = slice_of(series, voxels[place], window)
+    ground = np.asarray(shown, np.float32)[..., None].repeat(3, axis=-1)
+    colour, alpha = colours(np.asarray(resized(share[place].astype(np.float32), shown.size)))
     drawn = ground + alpha * (colour - ground)
     image = Image.fromarray((drawn.clip(0, 255) + 0.5).astype(np.uint8))
     name = series.frames[place].name
