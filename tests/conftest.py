@@ -5,8 +5,10 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import certifi
 import pytest
@@ -47,16 +49,31 @@ LONGEST = (
 SHORTEST = "core"
 
 
-def _place(item: pytest.Item) -> int:
-    names = (item.path.parent.name, item.path.name)
+@cache
+def _place(path: Path) -> int:
+    names = (path.parent.name, path.name)
     if SHORTEST in names:
         return len(LONGEST) + 1
     return min((LONGEST.index(name) for name in names if name in LONGEST), default=len(LONGEST))
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Of several processes each imports a share of the files first, and so compiles it for all.
+
+    After a new checkout all of them would compile all files, in the same order at the same time.
+    """
+    about: dict[str, Any] = getattr(session.config, "workerinput", {})
+    if not about:
+        return
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    for file in files[int(about["workerid"].removeprefix("gw")) :: about["workercount"]]:
+        with suppress(Exception, pytest.skip.Exception):  # collecting it says why
+            import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the longest first, leave out what only `--chaos` or `--whole` runs."""
-    items.sort(key=_place)
+    items.sort(key=lambda item: _place(item.path))
     unasked = [name for name in ONLY_ASKED_FOR if not config.getoption(f"--{name}")]
     left_out = {item for item in items for name in unasked if item.get_closest_marker(name)}
     items[:] = [item for item in items if item not in left_out]
