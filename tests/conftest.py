@@ -17,6 +17,7 @@ from hypothesis import settings
 from hilum_lab import disk
 from hilum_lab.network import chest_exam, exam, head
 from tests import leftovers, samples
+from tests.drawn import WHOLE
 from tests.examples.package import example_package, installed_example  # noqa: F401 - fixtures
 from tests.postgres import Postgres
 from tests.postgres import server as postgres_server
@@ -29,6 +30,7 @@ USUAL_UMASK = 0o022
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("suite", deadline=None)
+settings.register_profile(WHOLE, deadline=None)
 settings.load_profile("suite")
 
 
@@ -37,7 +39,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--whole", action="store_true", help="take all cases, where a sample is usual")
 
 
-ONLY_ASKED_FOR = ("chaos", "whole")  # markers, and the options that ask for what has them
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--whole"):
+        settings.load_profile(WHOLE)
+
+
+ONLY_ASKED_FOR = ("chaos", WHOLE)  # markers, and the options that ask for what has them
 
 
 # Folders and files that take long are begun first, and the many short ones of the core last: or one
