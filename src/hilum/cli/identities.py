@@ -8,7 +8,6 @@ from rich.table import Table
 from hilum.choosing import Version
 from hilum.cli.app import clock
 
-SHORT = ("number", "images")  # columns that never go on below
 NOTHING_WAITS = "Nothing of this study waits for a decision."
 
 
@@ -21,15 +20,10 @@ def how_to_choose(study_uid: str, what_it_does: Iterable[str]) -> str:
 
 
 def table(versions: Iterable[Version]) -> Table:
-    """A table with one row for each version. Long values are wrapped, and nothing is cut.
-
-    Columns in which nothing is stated are left out.
-    """
+    """A table with one row for each version. Columns in which nothing is stated are left out."""
     rows = [_cells(version) for version in versions]
     columns = [column for column in rows[0] if any(row[column] for row in rows)]
-    shown = Table(box=None, padding=(0, 2, 1, 0))
-    for column in columns:
-        shown.add_column(column, overflow="fold", no_wrap=column in SHORT)
+    shown = Table(*columns, box=None, padding=(0, 2, 0, 0))
     for row in rows:
         shown.add_row(*(escape(row[column]) for column in columns))
     return shown

@@ -34,6 +34,7 @@ def decide(
     from hilum.audit import AuditedAct, AuditedObject
     from hilum.cli.audited import ask_on_record, audited
     from hilum.cli.identities import how_to_choose, table
+    from hilum.cli.tables import print_table
     from hilum.records import views
 
     site, records = site_and_records(config)
@@ -43,7 +44,7 @@ def decide(
         ids = ", ".join(sorted({version.stated.patient_id for version in versions}))
         about = AuditedObject.study(study_uid)
         with audited(site, AuditedAct.OPENED, about, patient_id=ids):
-            out.print(table(versions))
+            print_table(table(versions))
             does = choosing.what_choosing_does(records, study_uid, versions)
             out.print(how_to_choose(study_uid, does))
         return
