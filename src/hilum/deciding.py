@@ -34,8 +34,8 @@ def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     results = corrections.results_of_others(labels)
     if not (was_sent or results or _is_held(flow, study_uid)):
         return _leave(flow, item, f": number {number_of(identity)}")
-    why = WithdrawalReason.CORRECTED
-    said = RejectionNote(asked.at, why, codes.INCORRECT_WORKLIST_ENTRY)
+    title = codes.INCORRECT_WORKLIST_ENTRY
+    said = RejectionNote(asked.at, WithdrawalReason.CORRECTED, title)
     problems = [_end(flow, result, said) for result in results]
     corrections.take(study_uid, identity, labels)
     text = (
