@@ -124,7 +124,7 @@ class _Transaction:
             "meta": {"security": [BY_AI]},
             "status": self.status,
             **self._subject(),
-            "issued": self.analysis.created.astimezone().isoformat(timespec="seconds"),
+            "issued": self.analysis.created.astimezone().isoformat(timespec="milliseconds"),
             "device": {"reference": place(self.analysis.module.device_uid)},
             "derivedFrom": [self._study()],
         }
