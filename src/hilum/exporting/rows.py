@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
+from hilum.decision import AssessmentDecision
 from hilum.pseudonyms import Pseudonyms
 from hilum.records.assessed import last_of_each, standing_with
 from hilum.records.exports import ExportedRun
-from hilum.records.states import AssessmentDecision
 from hilum.summary import (
     AngleSummary,
     ChangeSummary,
