@@ -56,6 +56,7 @@ def _page(
         addresses=desk.records.identifiers.addresses({o.study_uid for o in history.failures}),
         tracebacks=kept,
         card=card_of(desk.cards[name]) if name in desk.cards else "",
+        card_is_toml=name in desk.cards and desk.cards[name].suffix == ".toml",
         longest_reason=LONGEST_REASON,
     )
 

@@ -18,7 +18,8 @@ from hilum.hosts.child import ChildHost, ChildHostSettings
 from hilum.hosts.server.exchange import ServerExchange, ServerTraffic
 from hilum.hosts.waiting import Deadline
 from hilum.pseudonyms import Pseudonyms, site_key
-from hilum.servers import AtServer, ServerReply, ServerRequest, Terms
+from hilum.servers import ServerReply, ServerRequest, Terms
+from hilum.servers.at_server import AtServer
 from hilum.wording import counted
 
 log = logging.getLogger(__name__)
