@@ -9,7 +9,7 @@ from hilum.cli.app import clock, out
 from hilum.cli.finding import command_for
 from hilum.cli.pausing import pause_words
 from hilum.config.kinds import DestinationSettings
-from hilum.records.states import PARKED, DeliveryState, DestinationState, WorkitemKind
+from hilum.records.states import PARKED, DeliveryState, DestinationState
 from hilum.wording import counted
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ def _show_pages(shown: "StudyPage", query: "StudyQuery", unfinished: bool) -> No
 
 def _workitem_line(item: "WorkitemView") -> str:
     """State, module and reason; where there is no result, that comes before the reason."""
-    is_note = item.kind is WorkitemKind.WITHDRAWAL
-    module = f"withdrawal note of {item.module}" if is_note else item.module
+    module = f"{item.kind} note of {item.module}" if item.kind.is_note else item.module
     parts = [f"[bold]{item.state}[/]", f"{module} {item.id[-8:]}", escape(item.reason)]
     if item.refusal:
         parts.insert(1, f"[bold red]refused: {escape(item.refusal)}[/]")
