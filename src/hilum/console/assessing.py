@@ -85,15 +85,17 @@ def assess_at(
         raise HTTPException(409, objection)
     if fault := fault_in(reason, decision, study):
         raise HTTPException(422, fault)
-    done = (AuditedAct.ASSESS, visitor, AuditedObject.workitem(item.id, study.study_uid))
-    desk.auditor.note(*done, study.patient_id, decision)
+    whose = (visitor, AuditedObject.workitem(item.id, study.study_uid), study.patient_id)
+    asked = {AuditedAct.ASSESS: str(decision)}
     if is_taken_back(desk.site, decision):
-        withdrawn = (AuditedAct.WITHDRAW, *done[1:], study.patient_id, "a reader rejects it")
-        desk.auditor.note(*withdrawn, AuditOutcome.ASKED)
+        asked[AuditedAct.WITHDRAW] = "a reader rejects it"
+    for act, why in asked.items():
+        desk.auditor.note(act, *whose, why)
     said = (item.id, visitor.name, visitor.identity, decision, reason.strip())
     made = put_on_record(desk.site, desk.records, *said)
     if made is None:
         changed = "it is not any more as the page shows it: look at it again"
-        desk.auditor.note(*done, study.patient_id, changed, AuditOutcome.FAILED)
+        for act in asked:
+            desk.auditor.note(act, *whose, changed, AuditOutcome.FAILED)
         raise HTTPException(409, changed)
     return made

@@ -31,10 +31,11 @@ from hilum.objects.fhir.datatypes import (
     place,
     uid,
 )
-from hilum.objects.fhir.observations import Context, comments, observations
+from hilum.objects.fhir.observations import Context, observations
 from hilum.objects.iod import common, pdf, sr
 from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
+from hilum.objects.stated import StatedReport
 from hilum.results import FHIR
 
 PRELIMINARY, WITHDRAWN = "preliminary", "entered-in-error"  # never final: nobody has signed it
@@ -88,12 +89,12 @@ class _Transaction:
         return json.dumps(_cleaned(bundle), ensure_ascii=False).encode()
 
     def _resources(self) -> Iterator[Json]:
-        items = list(sr.root(self.report))
+        stated = StatedReport.of(self.report)
         report_uid = self._report_uid()
-        made = observations(items, Context(report_uid, self._common(), self._method()))
+        made = observations(stated, Context(report_uid, self._common(), self._method()))
         yield self._device()
         yield from made.resources
-        said = [self.reason] if self.identities else comments(items)
+        said = [self.reason] if self.identities else stated.comments
         yield self._diagnostic_report(report_uid, made.top, said)
 
     def _report_uid(self) -> str:
