@@ -22,6 +22,7 @@ from hilum.findings import Finding, Refusal
 from hilum.module import CARD, Needs
 from hilum.module.cards import CommonCard, members_of
 
+NOT_SENT = "not-sent"  # code of the refusal
 Given = Series | tuple[Film, ...]
 Told = TypeVar("Told", bound=BaseModel)
 
@@ -65,6 +66,7 @@ class AtServer:
     """A module that a server computes. A format says what is asked and how answers are read."""
 
     host = "server"
+    sends: ClassVar[str]  # what leaves for the server, in words
     card_class: ClassVar[type[CommonCard]]
     described: ClassVar[CommonCard]
     needs: Needs
@@ -99,7 +101,7 @@ class AtServer:
         if not self._terms.burned_in:
             for image in images:
                 if why := telling_pixels(image):
-                    yield Refusal("not-sent", f"{why}, and this site sends no such images away")
+                    yield Refusal(NOT_SENT, f"{why}, and this site sends no such images away")
                     return
         yield from self.found(given, self._ask, Aliases(self._terms.key))
 

@@ -71,6 +71,7 @@ class RouterAnswer(BaseModel):
 class RouterModel(AtServer):
     """Sends the images without their patient's name, and finds in its own what the model says."""
 
+    sends = "de-identified DICOM files with pseudonyms"
     card_class = RouterCard
     described: ClassVar[RouterCard]
 

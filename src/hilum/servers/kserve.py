@@ -110,6 +110,7 @@ class Contract:
 class KServeModel(AtServer):
     """Segments one series with a network on a server, and measures each structure."""
 
+    sends = "voxels without any header"
     card_class = KServeCard
     described: ClassVar[KServeCard]
 

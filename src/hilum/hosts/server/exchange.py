@@ -84,8 +84,13 @@ class ServerExchange:
         """End the connections."""
         self._client.close()
 
-    def ask(self, request: ServerRequest, deadline: Deadline) -> ServerReply:
-        """What the server answers with success.
+    def ask(
+        self,
+        request: ServerRequest,
+        deadline: Deadline,
+        note: Callable[[], None] = lambda: None,
+    ) -> ServerReply:
+        """What the server answers with success; `note` is called before anything leaves for it.
 
         It is asked again after a pause where it is busy, down or has an error (408, 425, 429 and
         5xx), and not where it refuses.
@@ -99,6 +104,7 @@ class ServerExchange:
         if time.monotonic() < self._rests_until:
             raise ServerAway(self._reason)
         self._require_size(request)
+        note()
         pause = self._settings.retry_seconds
         for attempt in range(1, self._settings.attempts + 1):
             try:
