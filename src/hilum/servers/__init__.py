@@ -32,7 +32,8 @@ class ServerRequest:
     """What a server is asked: a path below its address, and a body, without one it is a GET.
 
     `json_length` is that of the JSON before what is binary, 0 where all is one. One that is
-    `until_ready` asks whether the model is ready, and is repeated where it is not.
+    `until_ready` asks whether the model is ready, and is repeated where it is not. One that asks
+    whether it `exists` is answered with success also by a path that takes a POST alone (HTTP 405).
     """
 
     path: str
@@ -40,6 +41,7 @@ class ServerRequest:
     media_type: str = ""
     json_length: int = 0
     until_ready: bool = False
+    exists: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,11 @@ class AtServer:
                     yield Refusal(NOT_SENT, f"{why}, and this site sends no such images away")
                     return
         yield from self.found(given, self._ask, Aliases(self._terms.key))
+
+    @classmethod
+    def asked_without_images(cls, ask: Ask) -> str:
+        """Ask the server what it is; in words what is well. `ServerError` where it is not."""
+        raise NotImplementedError
 
     def found(self, given: Given, ask: Ask, aliases: Aliases) -> Iterator[Finding]:
         """The findings in what the server answers; `ModuleError` for an answer that is none."""

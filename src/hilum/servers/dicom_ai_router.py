@@ -75,6 +75,11 @@ class RouterModel(AtServer):
     card_class = RouterCard
     described: ClassVar[RouterCard]
 
+    @classmethod
+    def asked_without_images(cls, ask: Ask) -> str:
+        ask(ServerRequest(cls.described.endpoint, exists=True))
+        return "it answers, and has the endpoint; only an image would show what the model says"
+
     def found(self, given: Given, ask: Ask, aliases: Aliases) -> Iterator[Finding]:
         images = images_of(given)
         media_type, content = multipart([deidentified(image, aliases) for image in images])

@@ -139,7 +139,7 @@ class ServerExchange:
         self.traffic.requests += 1
         self.traffic.sent += len(request.content)
         self.traffic.received += len(answer.content)
-        return self._judged(answer, request.until_ready)
+        return self._judged(answer, request)
 
     def _require(self, deadline: Deadline) -> None:
         try:
@@ -149,13 +149,14 @@ class ServerExchange:
             self._client = self._opened()
             raise
 
-    def _judged(self, answer: Response, until_ready: bool) -> ServerReply:
-        if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+    def _judged(self, answer: Response, request: ServerRequest) -> ServerReply:
+        is_there = request.exists and answer.status == HTTPStatus.METHOD_NOT_ALLOWED
+        if answer.status < HTTPStatus.MULTIPLE_CHOICES or is_there:
             length = answer.headers.get(JSON_LENGTH, "")
             known = int(length) if length.isascii() and length.isdecimal() else 0
             return ServerReply(answer.content, answer.media_type, known)
         said = _reason(answer)
-        if until_ready and answer.status in NOT_READY:
+        if request.until_ready and answer.status in NOT_READY:
             raise SourceDelayed(f"{self._account.name} says that the model is not ready{said}")
         if answer.status in BUSY or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             text = f"{self._account.name} answers HTTP {answer.status}{said}"
