@@ -8,9 +8,8 @@ from hilum.flow import Flow
 from hilum.older_runs import remember
 from hilum.records.models import Request, Workitem
 from hilum.records.states import UNFINISHED, EventKind, WorkitemState
+from hilum.results import WithdrawalReason
 from hilum.withdrawing import RejectionNote, RequestAnswer, take_back
-
-WHY = "The patient or study data of these images were corrected."
 
 
 def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
@@ -35,7 +34,8 @@ def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     results = corrections.results_of_others(labels)
     if not (was_sent or results or _is_held(flow, study_uid)):
         return _leave(flow, item, f": number {number_of(identity)}")
-    said = RejectionNote(asked.at, WHY, codes.INCORRECT_WORKLIST_ENTRY)
+    title = codes.INCORRECT_WORKLIST_ENTRY
+    said = RejectionNote(asked.at, WithdrawalReason.CORRECTED, title)
     problems = [_end(flow, result, said) for result in results]
     corrections.take(study_uid, identity, labels)
     text = (

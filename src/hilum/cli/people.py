@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, clock, out, print_json, say
+from hilum.cli.audited import put_on_record
 from hilum.cli.tables import print_table
 from hilum.errors import HilumError
 from hilum.people.roles import UserRole
@@ -183,3 +184,8 @@ def _password(file: Path | None) -> str:
     if typer.prompt("Once more", hide_input=True, err=True) != given:
         raise HilumError("the two passwords differ; nothing was changed")
     return str(given)
+
+
+put_on_record(people, "add", "remove", "disable", "role", "password")
+put_on_record(tokens, "add", "remove")
+put_on_record(app, "console")

@@ -15,14 +15,16 @@ from hilum.assessing import (
     is_taken_back,
     objection_to,
     put_on_record,
+    said_here,
 )
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome
 from hilum.console.desk import Desk
 from hilum.console.looking import study_at
+from hilum.decision import AssessmentDecision
 from hilum.people.visitor import Visitor
 from hilum.records import Records
 from hilum.records.assessed import Assessment, last_of_each, standing_with
-from hilum.records.states import AssessmentDecision, AssessmentStanding
+from hilum.records.states import AssessmentStanding
 
 
 class _Item(MayBeAssessed, Protocol):
@@ -91,8 +93,8 @@ def assess_at(
         asked[AuditedAct.WITHDRAW] = "a reader rejects it"
     for act, why in asked.items():
         desk.auditor.note(act, *whose, why)
-    said = (item.id, visitor.name, visitor.identity, decision, reason.strip())
-    made = put_on_record(desk.site, desk.records, *said)
+    said = said_here(item.id, visitor.name, visitor.identity, decision, reason.strip())
+    made = put_on_record(desk.site, desk.records, said)
     if made is None:
         changed = "it is not any more as the page shows it: look at it again"
         for act in asked:

@@ -15,6 +15,7 @@ from hilum.dicom.identity import Identity
 from hilum.dicom.uids import derived_uid
 from hilum.findings import Classification
 from hilum.objects.analysis import Analysis
+from hilum.objects.assessed import ReaderWord
 from hilum.objects.kinds import Writing
 from hilum.objects.report import NOT_FOR_DIAGNOSIS, Report
 from hilum.objects.stated import StatedGroup, StatedNumber, StatedReport
@@ -22,6 +23,7 @@ from hilum.result_event import (
     VERSION,
     CodedConcept,
     ResultEvent,
+    ToldAssessment,
     ToldGroup,
     ToldModule,
     ToldNumber,
@@ -29,13 +31,14 @@ from hilum.result_event import (
     ToldRefusal,
     ToldResult,
     ToldSeries,
+    decoded,
     encoded,
 )
 from hilum.results import JSON
 
 
 class JsonResult:
-    """One document for each result, and one that takes results back."""
+    """One document for each result, one that takes results back, and one that tells of readers."""
 
     media_type = JSON
     refers_to: tuple[str, ...] = ()
@@ -45,6 +48,13 @@ class JsonResult:
 
     def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
         return encoded(_Told.of(writing).event(tuple(identities), reason))
+
+    def write_assessment(
+        self, writing: Writing, identities: Sequence[str], word: ReaderWord
+    ) -> bytes:
+        files = {file.identity: file.content for file in writing.analysis.replaced}
+        told = decoded(files[identities[0]]).data
+        return encoded(_Told.of(writing).assessed(tuple(identities), word, told))
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,23 @@ class _Told:
             takes_back=takes_back,
             reason=self._text(reason),
             data=self._result(),
+        )
+
+    def assessed(
+        self, identities: tuple[str, ...], word: ReaderWord, told: ToldResult
+    ) -> ResultEvent:
+        """The event for the `word` of a reader on what was `told` as the messages `identities`."""
+        before = word.before[0] if word.before else None
+        reader = word.reader if self.identified else self._name("reader", word.key)
+        return ResultEvent(
+            type="result.assessed",
+            timestamp=word.at,
+            version=VERSION,
+            notice=NOT_FOR_DIAGNOSIS,
+            takes_back=(),
+            reason=self._text(word.reason),
+            data=told,
+            assessment=ToldAssessment(word.decision, identities, reader, before),
         )
 
     def _result(self) -> ToldResult:

@@ -29,7 +29,15 @@ from hilum.people.visitor import Visitor
 from hilum.records import views
 from hilum.records.models import NotedPause, WrittenResult
 from hilum.records.models import Request as Asked
-from hilum.records.states import OWED, PARKED, EventKind, PausedKind, RequestAction, WorkitemState
+from hilum.records.states import (
+    OWED,
+    PARKED,
+    EventKind,
+    PausedKind,
+    RequestAction,
+    WorkitemKind,
+    WorkitemState,
+)
 from hilum.records.views import CourseSpan, StudyView, TraceLine, WorkitemView
 
 LONGEST_TYPED = 5000  # characters; a form with more is not even shown again
@@ -47,6 +55,10 @@ TROUBLE = {
     EventKind.HELD,
     EventKind.PARKED,
     EventKind.FAILED,
+}
+NOTE_ON = {
+    WorkitemKind.WITHDRAWAL: "Note that takes back a result of ",
+    WorkitemKind.ASSESSMENT: "Note on what a reader said of a result of ",
 }
 SUFFIX = {"application/dicom": ".dcm", "application/pdf": ".pdf"}
 
@@ -109,6 +121,7 @@ def study_page(
         trace=[line for line in trace if not trouble or line.kind in TROUBLE],
         trouble=trouble,
         troubles=sum(line.kind in TROUBLE for line in trace),
+        note_on=NOTE_ON,
         acts_on=acts_on,
         of_study=OF_STUDY,
         modules=sorted(desk.needs),

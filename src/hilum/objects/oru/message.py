@@ -49,8 +49,9 @@ class ResultMessage:
 
     @property
     def at(self) -> str:
-        """When it was made."""
-        return f"{self.analysis.created:%Y%m%d%H%M%S%z}"
+        """When it was made, to a tenth of a millisecond: a note and its successor are in order."""
+        made = self.analysis.created
+        return f"{made:%Y%m%d%H%M%S}.{made.microsecond // 100:04}{made:%z}"
 
     @property
     def is_urgent(self) -> bool:
@@ -88,7 +89,7 @@ def result_message(message: ResultMessage) -> bytes:
 def withdrawal_message(message: ResultMessage, identities: Sequence[str], reason: str) -> bytes:
     """The same result, marked as withdrawn; `identities` name the messages that are taken back."""
     said = BY_LANGUAGE[message.dialect.language]
-    sentence = f"{said.withdrawn}{said.colon} {reason}"
+    sentence = f"{said.withdrawn}{said.colon} {said.reason(reason)}"
     notes = [
         segment("NTE", {1: str(number), 2: "L", 3: text})
         for number, text in enumerate((*in_parts(sentence), *identities), start=1)
