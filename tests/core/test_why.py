@@ -155,6 +155,25 @@ def test_a_result_that_one_destination_lacks_is_not_well(
     assert ("two" in said.shown_in) == (state in ARRIVED and state is not DeliveryState.ACCEPTED)
 
 
+def test_a_result_that_is_filed_with_other_data_of_the_patient_is_not_called_well(
+    site: Site, records: Records
+) -> None:
+    """As after the hospital has corrected a name, and not in the archive."""
+    has_come(records)
+    put(records, an_item(WorkitemState.COMPLETED))
+    put(records, a_delivery("9.9.123456789", "one", state=DeliveryState.VERIFIED, verified_at=NOW))
+    assert told(site, records).sentence.startswith("All is well: ")
+    caution = "one: it is filed with data that differ: PatientName"
+    for name, kind in (("9.9.123456789", EventKind.CAUTION), ("9.9.1", EventKind.CAUTION)):
+        records.events.add(UID, kind, caution, name)
+        records.events.add(UID, kind, "two: not asked any more", name)
+    said = told(site, records)
+    assert said.cause is Cause.SHOWN and "one" in said.shown_in
+    assert said.sentence.startswith("The result of m is shown in one")
+    assert said.sentence.endswith(f" {caution}.") and "two" not in said.sentence
+    assert [cure.command for cure in said.cures] == [f"hilum decide {UID}"]
+
+
 # Each cause, from the records ---------------------------------------------------------------------
 
 LACKS = a_verdict("MR as the module needs", accepted=True, lacks="112 of 120 images")
@@ -350,7 +369,8 @@ def test_what_was_replaced_is_told_when_it_is_asked_for(site: Site, records: Rec
     assert [one.cause for one in said.others] == [Cause.SUPERSEDED]
     old = told(site, records, "123456789")
     assert old.cause is Cause.SUPERSEDED
-    assert old.sentence.startswith("The run 88888888 of m, made ")
+    assert old.sentence.startswith("The run 23456789 of m, made ")
+    assert ", was replaced by the run 88888888, made " in old.sentence
 
 
 # Without a workitem -------------------------------------------------------------------------------

@@ -4,11 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import hilum.cli
+from hilum.cli import app
+from hilum.cli.further import PANEL
+from hilum.cli.group import FILES, OF_OTHERS, OURS, import_files
+from hilum.cli.headers import OPTIONAL
 from hilum.records import Records
 from hilum.records.states import EventKind
+from hilum_lab.network.processes import available_port
 
 HEAVY = {
     "dbos",
@@ -41,6 +48,12 @@ destination = [
 ]
 rule = [{ module = "hippocampal-volume", series = { SeriesDescription = "T1" } }]
 """
+ALONE = """
+[[destination]]
+name = "pacs"
+kind = "dimse"
+port = {}
+"""
 # Every command in a process of its own, forked when no more is loaded than what all of them need.
 PROGRAM = """
 import json, os, sys
@@ -57,7 +70,7 @@ for words in sys.argv[1:]:
     _, status = os.wait()
     assert status == 0, words
 """
-COMMANDS = (
+QUICK = (
     "--help",
     "status",
     "status --json",
@@ -70,14 +83,24 @@ COMMANDS = (
 
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """What each of the commands has imported."""
-    folder = tmp_path_factory.mktemp("imports")
-    (folder / "hilum.toml").write_text(f'data = "{folder}"\n{EVERY_KIND}')
+    """What each of the quick commands has imported."""
+    return modules_of(tmp_path_factory.mktemp("quick"), EVERY_KIND, *QUICK)
+
+
+@pytest.mark.parametrize("words", QUICK)
+def test_a_command_imports_nothing_heavy(imported: dict[str, set[str]], words: str) -> None:
+    assert "hilum.cli" in imported[words]
+    assert HEAVY & imported[words] == set()
+
+
+def modules_of(folder: Path, settings: str, *commands: str) -> dict[str, set[str]]:
+    """What `hilum WORDS` has imported when it ends, for each, where one study is on record."""
+    (folder / "hilum.toml").write_text(f'data = "{folder}"\n{settings}')
     records = Records(f"sqlite:///{folder}/hilum.db")
     records.events.add("1.2.3", EventKind.RECEIVING, "first image received from CT1")
     records.close()
     finished = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *COMMANDS],
+        [sys.executable, "-c", PROGRAM, *commands],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -88,16 +111,43 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     return {words: set(names) for one in said for words, names in one.items()}
 
 
-@pytest.mark.parametrize("words", COMMANDS)
-def test_a_command_imports_nothing_heavy(imported: dict[str, set[str]], words: str) -> None:
-    assert "hilum.cli" in imported[words]
-    assert HEAVY & imported[words] == set()
+def test_asking_an_archive_by_dimse_imports_nothing_for_pixels(tmp_path: Path) -> None:
+    [imported] = modules_of(tmp_path, ALONE.format(available_port()), "why 1.2.3").values()
+    assert {"pydicom", "pynetdicom"} <= imported
+    assert imported & set(OPTIONAL) == set()
 
 
-def test_garbage_is_collected_once_the_commands_are_loaded() -> None:
-    program = "import gc, hilum.cli; print(gc.isenabled())"
-    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert finished.stdout == "True\n", finished.stderr
+def test_a_command_imports_the_file_of_no_other(imported: dict[str, set[str]]) -> None:
+    shared = {"app", "finding", "group", "lines", "pausing"}
+    files = {name.split(".")[2] for name in imported["status"] if name.startswith("hilum.cli.")}
+    assert files <= {"state", *shared}
+
+
+def test_each_command_is_in_the_file_that_is_said_to_bring_it() -> None:
+    import_files()
+    assert {f"{file}.py" for file in (*FILES, OF_OTHERS)} >= {
+        path.name
+        for path in Path(hilum.cli.__file__).parent.glob("*.py")
+        if "@app.command" in path.read_text() or "app.add_typer" in path.read_text()
+    }
+    brought = [
+        (function.__module__, command.name or function.__name__)
+        for command in app.registered_commands
+        if (function := command.callback) and command.rich_help_panel != PANEL
+    ]
+    for module, name in brought:
+        assert name in FILES[module.removeprefix("hilum.cli.")]
+    groups = {group.name for group in app.registered_groups}
+    assert {name for _, name in brought} | groups == set(OURS)
+
+
+@pytest.mark.parametrize("words", [["modules", "--help"], ["--help"], ["no-such-command"]])
+def test_garbage_is_collected_once_a_command_is_loaded(words: list[str]) -> None:
+    program = "import sys, gc, hilum.cli\ntry: hilum.cli.app()\nfinally: print(gc.isenabled())"
+    finished = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False
+    )
+    assert finished.stdout.endswith("True\n"), finished.stderr
 
 
 def test_what_a_module_author_imports_is_there_when_asked_for() -> None:
@@ -121,3 +171,13 @@ print(len(facts), *({"onnxruntime", "openvino"} & set(sys.modules)))
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert finished.stdout == "2\n"
+
+
+def test_a_worker_imports_nothing_of_servers_before_a_module_asks_one() -> None:
+    program = "import sys, hilum.service.worker, hilum.hosts.beginning; print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    there = set(ran.stdout.split())
+    assert "hilum.hosts.channel" in there
+    assert not there & {"hilum.deidentification", "hilum.servers.at_server"}
