@@ -201,7 +201,7 @@ def trace(
 
     site, records = site_and_records(config)
     with closing(AuditStore(audit_file(site.data))) as store:
-        lines = trace_with_people(records, store, views.study_called(records, study))
+        lines = trace_with_people(site, records, store, views.study_called(records, study))
     if as_json:
         print_json(lines)
         return

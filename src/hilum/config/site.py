@@ -315,6 +315,14 @@ class Site(Settings):
             found[called] = rule
         return found
 
+    @property
+    def in_order(self) -> frozenset[str]:
+        """The destinations where what comes later of a study takes the place of what came before.
+
+        They take the results of a study one after the other, in the order in which they are owed.
+        """
+        return frozenset(one.name for one in self.destination if one.in_order)
+
     def host_for(self, module: str) -> HostSettings | None:
         """The settings of the `[[host]]` that names `module`, if there is one."""
         return next((settings for settings in self.host if settings.module == module), None)

@@ -101,7 +101,7 @@ def study_page(
     listed = study_at(desk, address)
     view = views.study(desk.records, listed.study_uid)
     sees = visitor.may(Permission.SEE_PATIENTS)
-    trace = trace_with_people(desk.records, desk.auditor.store, view.study_uid, sees)
+    trace = trace_with_people(desk.site, desk.records, desk.auditor.store, view.study_uid, sees)
     now = time.time()
     if sees:
         note_look(desk, visitor, listed)
