@@ -87,6 +87,7 @@ class ObjectType(StrEnum):
     FILTER = "filter"  # of the list of studies, for everybody
     SOURCE = "source"
     DESTINATION = "destination"
+    WORKLIST = "worklist"
     SETTINGS = "settings"
     RECORDS = "records"
     BACKUP = "backup"

@@ -25,6 +25,7 @@ from hilum.records.states import (
     StepState,
     WorkitemKind,
     WorkitemState,
+    WorklistState,
 )
 from hilum.severity import AlarmChange, Severity
 from hilum.summary import Summary
@@ -232,6 +233,16 @@ class DestinationStanding:
 
 
 @dataclass(frozen=True)
+class WorklistStanding:
+    """Whether a worklist can be worked from, since when, and why not."""
+
+    name: str
+    state: WorklistState
+    since: float
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class SourceStanding:
     """How the watch of an archive stands; the cursor is "" before the first use."""
 
@@ -249,9 +260,9 @@ class SourceStanding:
 
 @dataclass(frozen=True)
 class NotedPause:
-    """A person has paused a destination, a source or a module; `ended_at` is None while it lasts.
+    """A person has paused a destination, a source, a worklist or a module.
 
-    People who see no patients read the reason.
+    `ended_at` is None while it lasts. People who see no patients read the reason.
     """
 
     kind: PausedKind
