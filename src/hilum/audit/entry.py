@@ -31,6 +31,7 @@ class AuditedAct(StrEnum):
     FETCH = "fetch"
     UPLOADED = "uploaded"
     EXPORTED = "exported"
+    SENT_TO_SERVER = "sent to a server"  # of inference; by Hilum itself
     RECOVERED = "recovered"
     PAUSED = "paused"  # a destination, a source or a module
     RESUMED = "resumed"
@@ -88,6 +89,7 @@ class ObjectType(StrEnum):
     SOURCE = "source"
     DESTINATION = "destination"
     WORKLIST = "worklist"
+    SERVER = "server"  # of inference, by its address
     SETTINGS = "settings"
     RECORDS = "records"
     BACKUP = "backup"
