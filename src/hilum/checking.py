@@ -29,7 +29,7 @@ from hilum.module import (
 )
 from hilum.people.everybody import Everybody
 from hilum.results import DICOM
-from hilum.servers import AtServer
+from hilum.servers.at_server import AtServer
 from hilum.wording import suggestion
 
 AT_A_START = ("data", "database")  # what cannot change while Hilum runs

@@ -146,7 +146,7 @@ class AuditNote:
     patient_id
         Patient ID (0010,0020). It stands nowhere else but here and in what is exported or sent.
     reason
-        What the person gave as reason; of what failed, why.
+        What the person gave as reason, or chose with the act; of what failed, why.
     """
 
     at: float

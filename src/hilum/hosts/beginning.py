@@ -25,7 +25,7 @@ from hilum.hosts.keeping import go_on_below_a_keeper
 from hilum.hosts.walls import Reach, limits
 from hilum.module import Module, installed_module
 from hilum.process import die_with_parent, tie_to
-from hilum.servers import Ask, AtServer, Terms
+from hilum.servers import Ask, Terms
 
 KEPT_VARIABLES = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PYTHONPATH", "TZ")
 
@@ -129,6 +129,8 @@ def _elsewhere(plan: ChildPlan) -> Elsewhere | None:
 def _loaded(plan: ChildPlan, elsewhere: Elsewhere | None, ask: Ask) -> Module:
     module = installed_module(plan.module, plan.models)
     if plan.terms is not None:
+        from hilum.servers.at_server import AtServer  # most modules ask no server
+
         assert issubclass(module, AtServer)
         return module(plan.terms, ask)
     if elsewhere is None:

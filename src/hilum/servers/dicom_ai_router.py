@@ -20,7 +20,8 @@ from hilum.errors import ServerError
 from hilum.findings import Box, Drawing, Finding, KeyImage, Note, Table
 from hilum.module.cards import CardInput, CodedTable, CommonCard
 from hilum.module.result_numbers import ResultNumber, numbers_of
-from hilum.servers import Ask, AtServer, Given, ServerRequest, images_of, told_in
+from hilum.servers import Ask, ServerRequest
+from hilum.servers.at_server import AtServer, Given, images_of, told_in
 from hilum.wording import printable
 
 IMAGE_REGION = CodedTable(value="111030", scheme="DCM", meaning="Image Region")

@@ -23,7 +23,7 @@ from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.states import PausedKind, WorkitemState
-from hilum.servers import AtServer
+from hilum.servers.at_server import AtServer
 
 LONGEST_TRACEBACK = 50_000  # characters; its end says what was raised
 
@@ -60,6 +60,7 @@ def _page(
         addresses=desk.records.identifiers.addresses({o.study_uid for o in history.failures}),
         tracebacks=kept,
         card=card_of(desk.cards[name]) if name in desk.cards else "",
+        card_is_toml=name in desk.cards and desk.cards[name].suffix == ".toml",
         longest_reason=LONGEST_REASON,
         has_server=_server(desk, name) is not None,
     )

@@ -20,7 +20,8 @@ from hilum.hosts.server.exchange import ServerExchange, ServerTraffic
 from hilum.hosts.server.leaving import Leaving
 from hilum.hosts.waiting import Deadline
 from hilum.pseudonyms import Pseudonyms, site_key
-from hilum.servers import NOT_SENT, AtServer, ServerReply, ServerRequest, Terms
+from hilum.servers import NOT_SENT, ServerReply, ServerRequest, Terms
+from hilum.servers.at_server import AtServer
 from hilum.wording import counted
 
 log = logging.getLogger(__name__)

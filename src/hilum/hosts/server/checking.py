@@ -8,7 +8,7 @@ from hilum.errors import HilumError
 from hilum.hosts.server import ServerHostSettings
 from hilum.hosts.server.exchange import ServerExchange
 from hilum.hosts.waiting import Deadline
-from hilum.servers import AtServer
+from hilum.servers.at_server import AtServer
 
 LONGEST_WAIT = 10.0  # seconds for one answer, while somebody waits for the page
 MOST_MB = 1  # of one answer

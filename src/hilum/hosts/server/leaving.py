@@ -8,7 +8,7 @@ from hilum.audit import AuditedAct, AuditedObject, Auditor, AuditOutcome, Object
 from hilum.audit.auditor import SERVICE
 from hilum.errors import AuditUnavailable, ServerAway
 from hilum.hosts import Job
-from hilum.servers import AtServer
+from hilum.servers.at_server import AtServer
 from hilum.wording import counted
 
 log = logging.getLogger(__name__)
