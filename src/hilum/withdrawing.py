@@ -61,7 +61,11 @@ class PartialNote:
 
 @dataclass(frozen=True)
 class RejectionNote:
-    """What a rejection note says: when (seconds since 1970), why in words, and as a code."""
+    """What a rejection note says: when (seconds since 1970), why in words, and as a code.
+
+    The `reason` is what a person says, or a `WithdrawalReason`, which is said in the language of
+    whoever reads it.
+    """
 
     at: float
     reason: str

@@ -5,7 +5,9 @@ are called as those of `hilum`, so that a module may move from one to the other.
 """
 
 from hilum_module import codes
+from hilum_module.classification import Classification, HeatMap, Score
 from hilum_module.codes import Code
+from hilum_module.film import Film
 from hilum_module.findings import (
     Angle,
     Box,
@@ -20,6 +22,7 @@ from hilum_module.findings import (
     Length,
     Measurement,
     Note,
+    OwnObject,
     ParametricMap,
     Plot,
     Point,
@@ -28,19 +31,24 @@ from hilum_module.findings import (
     Table,
     Urgency,
 )
-from hilum_module.inputs import FindingsOf, Input
-from hilum_module.series import Series, Volume
+from hilum_module.inputs import Films, FindingsOf, Input, Resources
+from hilum_module.series import Series
+from hilum_module.volume import Volume
 
 __all__ = [
     "Angle",
     "Box",
+    "Classification",
     "Code",
     "Curve",
     "Draft",
     "Drawing",
+    "Film",
+    "Films",
     "Finding",
     "Findings",
     "FindingsOf",
+    "HeatMap",
     "Input",
     "KeyImage",
     "Label",
@@ -48,10 +56,13 @@ __all__ = [
     "Length",
     "Measurement",
     "Note",
+    "OwnObject",
     "ParametricMap",
     "Plot",
     "Point",
     "Refusal",
+    "Resources",
+    "Score",
     "Segment",
     "Series",
     "Table",

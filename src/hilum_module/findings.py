@@ -12,7 +12,7 @@ import numpy as np
 
 from hilum_module import codes
 from hilum_module.codes import Code
-from hilum_module.series import Volume
+from hilum_module.volume import Volume
 
 Place = tuple[float, ...]  # (x, y, z) in mm (LPS), or with an image (column, row) on it
 Colour = tuple[int, int, int]  # sRGB, 0-255
@@ -304,6 +304,13 @@ class Drawing(Finding):
     pixels: np.ndarray
     label: str
     image: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class OwnObject(Finding):
+    """A DICOM object that the module wrote: `content` is its file (PS3.10), uint8, of one axis."""
+
+    content: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)

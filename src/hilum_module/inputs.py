@@ -9,14 +9,15 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Input:
-    """One volume, as `hilum.Input`: lengths in mm, `echo_time` in ms, `b_value` in s/mm2.
+    """One series, as `hilum.Input`: lengths in mm, `echo_time` in ms, `b_value` in s/mm2.
 
     `header` holds regular expressions by DICOM keyword. One that is `optional` is None for `run`
-    where the study has no series for it. `files` says that `series.folder()` is asked for.
+    where the study has no series for it. Without `volume` the slices need not form one.
     """
 
     modality: str
     sop_classes: tuple[str, ...] = ()
+    volume: bool = True
     slices: tuple[int, int] = (1, 100_000)
     slice_spacing: Range | None = None
     pixel_spacing: Range | None = None
@@ -28,7 +29,14 @@ class Input:
     contrast: bool | None = None
     orientation: str | None = None
     optional: bool = False
-    files: bool = False
+
+
+@dataclass(frozen=True)
+class Films:
+    """All radiographs of a study, as `hilum.Films`; `run` gets a tuple of `Film`."""
+
+    modalities: tuple[str, ...] = ("CR", "DX")
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,3 +50,11 @@ class FindingsOf:
     module: str
     on: str = ""
     optional: bool = False
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a module needs of the machine to run at all; `memory_mb` in MiB."""
+
+    memory_mb: int = 256
+    threads: int = 1

@@ -5,25 +5,34 @@ from __future__ import annotations
 import importlib
 import json
 import mmap
+import os
 import socket
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional, Union
 
 import numpy as np
 
-from hilum_module import letters
+from hilum_module import letters, parameters
+from hilum_module.asking import Ask, Images
+from hilum_module.errors import DicomError
+from hilum_module.film import Film
 from hilum_module.findings import Finding, FindingError, Findings
-from hilum_module.inputs import FindingsOf, Input
-from hilum_module.series import Series, Volume
+from hilum_module.inputs import FindingsOf
+from hilum_module.series import Series
 from hilum_module.storing import as_item, from_items
+from hilum_module.volume import Volume
 
 LONGEST = 64 << 10  # bytes of a message
 LONGEST_TEXT = 400  # characters
 
 Answer = Mapping[str, Any]
+Items = list[dict[str, Any]]
+Arrays = Mapping[str, np.ndarray]
+Shape = Optional["tuple[int, ...]"]
+Given = Union[Series, "tuple[Film, ...]", Findings, None]  # for one input
 
 
 def serve(
@@ -32,7 +41,7 @@ def serve(
     """Load the class that `target` names (module:Class), then run one job after the other.
 
     One with `with_model` gets the folder that `packages` lies in, which holds its model. `given` is
-    the memory in which Hilum leaves the images, `found` takes what was found.
+    the memory in which Hilum leaves what the module gets, `found` takes what it found or asks.
     """
     name, _, attribute = target.partition(":")
     try:
@@ -45,50 +54,85 @@ def serve(
         _send(pipe, _failed(0, f"{type(error).__name__}: {error}", error, found))
         return
     _send(pipe, {"number": 0, "ended": "well", "length": length})
+    line = _Line(pipe, given, found)
     package = name.partition(".")[0]
-    while True:
-        packet = pipe.recv(LONGEST)
+    while line.next_run():
+        _send(pipe, _run(module, line, package, found))
+
+
+class _Line:
+    """What passes between Hilum and the module."""
+
+    def __init__(self, pipe: socket.socket, given: mmap.mmap, found: mmap.mmap) -> None:
+        self.number = 0
+        self.told: tuple[Items, dict[str, np.ndarray]] = ([], {})
+        self._pipe = pipe
+        self._given = given
+        self._found = found
+
+    def next_run(self) -> bool:
+        """Wait for the next run, which is `told` then; False once Hilum is gone."""
+        packet = self._pipe.recv(LONGEST)
         if not packet:
-            return
+            return False
         order = json.loads(packet)
-        _send(pipe, _run(module, order, package, given, found))
+        self.number = order["number"]
+        self.told = letters.take(self._given, order["length"])
+        return True
+
+    def ask(self, inquiry: dict[str, Any]) -> tuple[Items, dict[str, np.ndarray]]:
+        """What Hilum answers to an inquiry, in the midst of a run."""
+        length = letters.put(self._found, [inquiry])
+        _send(self._pipe, {"number": self.number, "ended": "asks", "length": length})
+        if not self.next_run():
+            os._exit(1)
+        return self.told
 
 
 def described(module: Any) -> dict[str, Any]:
     """What Hilum has to know of a module before it runs."""
     needs = dict(module.needs) if _by_name(module) else {"series": module.needs}
+    card = getattr(module, "card", None)
+    resources = getattr(module, "resources", None)
     return {
         "name": module.name,
         "version": str(module.version),
         "title": getattr(module, "title", module.name),
         "by_name": _by_name(module),
-        "needs": {n: asdict(need) for n, need in needs.items() if isinstance(need, Input)},
-        "findings": {n: asdict(need) for n, need in needs.items() if isinstance(need, FindingsOf)},
+        "needs": {n: asdict(one) for n, one in needs.items() if not isinstance(one, FindingsOf)},
+        "findings": {n: asdict(one) for n, one in needs.items() if isinstance(one, FindingsOf)},
+        "parameters": parameters.described(getattr(module, "parameters", None)),
+        "resources": asdict(resources) if resources else {},
         "processes": bool(getattr(module, "processes", False)),
+        "about": str(card) if card else "",
     }
 
 
-def _run(
-    module: Any, order: Mapping[str, int], package: str, given: mmap.mmap, found: mmap.mmap
-) -> Answer:
-    number = order["number"]
+def _run(module: Any, line: _Line, package: str, found: mmap.mmap) -> Answer:
+    number = line.number
     try:
-        items, arrays = run_on(module, *letters.take(given, order["length"]))
+        items, arrays = run_on(module, *line.told, line.ask)
         return {"number": number, "ended": "well", "length": letters.put(found, items, arrays)}
     except Exception as error:  # noqa: BLE001 - around one run: a module may raise anything
         return _failed(number, _where(error, package), error, found)
 
 
 def run_on(
-    module: Any, given: list[dict[str, Any]], voxels: Mapping[str, np.ndarray]
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """What `module` finds in the series that are `given`: JSON, and the arrays of it."""
-    inputs = dict(_inputs(given, voxels))
-    grid = next(one.voxels for one in inputs.values() if isinstance(one, Series))
+    module: Any, given: Sequence[Mapping[str, Any]], arrays: Arrays, ask: Ask
+) -> tuple[Items, dict[str, np.ndarray]]:
+    """What `module` finds in what is `given`: JSON, and the arrays of it.
+
+    `ask` gives what it asks for while it runs.
+    """
+    (chosen,) = (item["parameters"] for item in given if "parameters" in item)
+    inputs = {i["input"]: _input(i, arrays, ask) for i in given if "input" in i}
+    declared = getattr(module, "parameters", None)
+    more = {} if declared is None else {"parameters": parameters.made(declared, chosen)}
+    shape = next((each.shape for each in inputs.values() if isinstance(each, Series)), None)
     if _by_name(module):
         absent = dict.fromkeys(module.needs)
-        return _items(module.run(**{**absent, **inputs}), grid)
-    return _items(module.run(*inputs.values()), grid)
+        return _items(module.run(**{**absent, **inputs, **more}), shape)
+    return _items(module.run(*(inputs.values() or [None]), **more), shape)
 
 
 def _by_name(module: Any) -> bool:
@@ -96,33 +140,26 @@ def _by_name(module: Any) -> bool:
     return isinstance(module.needs, Mapping)
 
 
-def _inputs(
-    items: list[dict[str, Any]], arrays: Mapping[str, np.ndarray]
-) -> Iterator[tuple[str, Series | Findings]]:
-    for item in items:
-        name = item["input"]
-        if "findings" in item:
-            held = {
-                key[len(name) + 1 :]: a for key, a in arrays.items() if key.startswith(f"{name}.")
-            }
-            yield name, Findings(from_items(item["findings"], held))
-            continue
-        frame = item["frame_of_reference_uid"]
-        volume = Volume(arrays[f"{name}.voxels"], arrays[f"{name}.affine"], frame)
-        count = item["files"]
-        files = None if count is None else tuple(arrays[f"{name}.file.{n}"] for n in range(count))
-        about = item["modality"], item["description"], item["uid"]
-        yield name, Series(*about, volume, tuple(item["images"]), files)
+def _input(item: Mapping[str, Any], arrays: Arrays, ask: Ask) -> Given:
+    """What `run` gets for one input, of what Hilum has told of it."""
+    name = item["input"]
+    images = Images(name, ask)
+    if "films" in item:
+        return tuple(Film(about, images, n) for n, about in enumerate(item["films"]))
+    if "series" in item:
+        return Series(item["series"], images)
+    held = {key[len(name) + 1 :]: a for key, a in arrays.items() if key.startswith(f"{name}.")}
+    return Findings(from_items(item["findings"], held))
 
 
-def _items(run: Any, grid: Volume) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
+def _items(run: Any, shape: Shape) -> tuple[Items, dict[str, np.ndarray]]:
     """Each finding as it comes, so that its line is still known where it is wrong."""
     before: list[Finding] = []
-    items: list[dict[str, Any]] = []
+    items: Items = []
     arrays: dict[str, np.ndarray] = {}
     for finding in run:
         try:
-            items.append(_checked(finding, before, grid, arrays))
+            items.append(_checked(finding, before, shape, arrays))
         except FindingError as error:
             frame = getattr(run, "gi_frame", None)
             place = f", line {frame.f_lineno}" if frame else ""
@@ -132,14 +169,14 @@ def _items(run: Any, grid: Volume) -> tuple[list[dict[str, Any]], dict[str, np.n
 
 
 def _checked(
-    finding: Any, before: list[Finding], grid: Volume, arrays: dict[str, np.ndarray]
+    finding: Any, before: list[Finding], shape: Shape, arrays: dict[str, np.ndarray]
 ) -> dict[str, Any]:
+    """The item of a finding, whose volumes have the `shape` of the first series."""
     if not isinstance(finding, Finding):
         raise FindingError(f"{type(finding).__name__} is no finding")
     for name, value in vars(finding).items():
-        if isinstance(value, Volume) and value.array.shape != grid.array.shape:
-            shape = value.array.shape
-            raise FindingError(f"the {name} has the shape {shape}, the series {grid.array.shape}")
+        if isinstance(value, Volume) and shape and value.array.shape != shape:
+            raise FindingError(f"the {name} has the shape {value.array.shape}, the series {shape}")
     return as_item(finding, before, arrays)
 
 
@@ -148,7 +185,8 @@ def _failed(number: int, text: str, error: BaseException, found: mmap.mmap) -> A
     ended = "exhausted" if isinstance(error, MemoryError) else "failed"
     length = letters.put(found, traceback=whole)
     answer = {"number": number, "ended": ended, "text": text[:LONGEST_TEXT], "length": length}
-    return {**answer, "errno": _number(error)}
+    is_of_images = isinstance(error, DicomError)
+    return {**answer, "errno": _number(error), "is_of_images": is_of_images}
 
 
 def _number(error: BaseException | None) -> int:

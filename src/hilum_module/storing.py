@@ -5,11 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
 
+from hilum_module.classification import Classification, HeatMap, Score
 from hilum_module.codes import Code
+from hilum_module.course import Change, Earlier
 from hilum_module.findings import (
     Angle,
     Box,
@@ -24,6 +27,7 @@ from hilum_module.findings import (
     Length,
     Measurement,
     Note,
+    OwnObject,
     ParametricMap,
     Plot,
     Point,
@@ -33,14 +37,22 @@ from hilum_module.findings import (
     Urgency,
     with_parts,
 )
-from hilum_module.series import Volume
+from hilum_module.volume import Volume
 
 KINDS: dict[str, type[Finding]] = {
     kind.__name__: kind
     for kind in (
-        *(Segment, LabelMap, ParametricMap, Measurement, Note, Refusal),
+        *(Segment, LabelMap, ParametricMap, Measurement, Change, Note, Refusal, OwnObject),
         *(Point, Box, Length, Angle, Table, Plot, KeyImage, Draft, Urgency, Drawing),
+        *(Classification, HeatMap),
     )
+}
+LINES: dict[str, Any] = {  # what the lines of a field are
+    "table": Label,
+    "curves": Curve,
+    "scores": Score,
+    "outcome": Score,
+    "earlier": Earlier,
 }
 VOXELS = {1: np.uint8, 2: np.uint16, 4: np.float32}  # of label maps and maps, by bytes
 
@@ -72,24 +84,20 @@ def as_item(
 def from_items(
     items: Iterable[Mapping[str, Any]], arrays: Mapping[str, np.ndarray]
 ) -> tuple[Finding, ...]:
-    """What Hilum gives as JSON and arrays: findings of another module, of the kinds known here."""
+    """What Hilum gives as JSON and arrays: findings of another module."""
     found: list[Finding] = []
     for index, item in enumerate(items):
         kind = KINDS[item["kind"]]
         values = {}
         for field in fields(kind):
             name, key = field.name, f"{index}.{field.name}"
-            values[name] = arrays[key] if key in arrays else _decoded(item.get(name))
+            values[name] = arrays[key] if key in arrays else _decoded(name, item.get(name))
             if key in arrays and f"{index}.affine" in arrays:
                 frame = item["frame_of_reference_uid"]
                 voxels = _voxels(key, index, arrays)
                 values[name] = Volume(voxels, arrays[f"{index}.affine"], frame)
         if values.get("of") is not None:
             values["of"] = with_parts(found)[values["of"]]
-        if kind is LabelMap:
-            values["table"] = tuple(Label(**line) for line in values["table"])
-        if kind is Plot:
-            values["curves"] = tuple(Curve(**line) for line in values["curves"])
         found.append(kind(**values))
     return tuple(found)
 
@@ -108,19 +116,24 @@ def _plain(value: Any) -> Any:
         return value.item()
     if isinstance(value, (tuple, list, np.ndarray)):
         return [_plain(each) for each in value]
+    if isinstance(value, date):
+        return value.isoformat()
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     return value
 
 
-def _decoded(value: Any) -> Any:
+def _decoded(name: str, value: Any) -> Any:
+    """The value of the field `name`, as JSON holds it."""
     if isinstance(value, list):
-        return tuple(map(_decoded, value))
+        return tuple(_decoded(name, each) for each in value)
+    if name == "day":
+        return date.fromisoformat(value)
     if not isinstance(value, dict):
         return value
     if list(value) == ["code"]:
         return Code(*value["code"])
-    return {name: _decoded(each) for name, each in value.items()}
+    return LINES[name](**{field: _decoded(field, each) for field, each in value.items()})
 
 
 def _voxels(key: str, index: int, arrays: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -26,9 +26,11 @@ from hilum.records.exports import ExportFilter
 from hilum.records.listed import StudyIdentifiers
 from hilum.records.states import WorkitemKind, WorkitemState
 from hilum.summary import (
+    AngleSummary,
     ChangeSummary,
     ClassificationSummary,
     HeatMapSummary,
+    LengthSummary,
     MeasurementSummary,
     NoteSummary,
     RefusalSummary,
@@ -47,6 +49,8 @@ FINDINGS = (
     HeatMapSummary("effusion"),
     NoteSummary("Much motion.", caution=True),
     MeasurementSummary("Angle", 12.0, "deg", image="1.9.7"),
+    LengthSummary("Rim", 40.5, ((0.0, 0.0), (40.5, 0.0)), image="1.9.7"),
+    AngleSummary("Tilt", 7.5, ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)), image="1.9.7"),
 )
 
 
@@ -109,6 +113,8 @@ def test_every_number_is_there_with_what_it_has_to_be_read_with(config: Path) ->
         ("1", "score", "effusion", "effusion", "0.9", "1"),
         ("1", "score", "effusion", "none", "0.1", "1"),
         ("1", "measurement", "", "Angle", "12.0", "deg"),
+        ("1", "length", "Rim", "length", "40.5", "mm"),
+        ("1", "angle", "Tilt", "angle", "7.5", "deg"),
         ("2", "", "", "", "", ""),
         ("3", "", "", "", "", ""),
         ("4", "", "", "", "", ""),

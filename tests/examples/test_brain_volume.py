@@ -20,6 +20,7 @@ from hilum.installing import Wanted, add
 from hilum.testing import check_module
 from tests.installing.frameworks import wheels_of
 from tests.system.site import running
+from tests.voxels import series_of
 
 from .brains import RADII, by_threshold, inside, write_head
 from .package import EXAMPLE
@@ -76,7 +77,7 @@ def test_the_hippocampi_are_given_as_a_share_of_the_mask(module: Any, head: list
 def run(module: Any, array: np.ndarray) -> list[hilum_module.Finding]:
     affine = np.diag([2.0, 2.0, 2.0, 1.0])
     volume = hilum_module.Volume(array.astype(np.float32), affine)
-    return list(module().run(hilum_module.Series("MR", "T1", "1.2", volume), None))
+    return list(module().run(series_of(volume), None))
 
 
 def test_alone_it_gives_the_mask_without_a_share(module: Any) -> None:

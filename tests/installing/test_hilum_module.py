@@ -8,6 +8,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,10 @@ from hilum.engine import exchange
 from hilum.errors import ConfigurationError
 from hilum.hosts.shelf import Letter, Shelf, put
 from hilum.installing.wheels import Project
-from hilum.module import Input
+from hilum.module import Films, Input, Resources
 from hilum.testing import check_module, write_series
 from hilum_module import Measurement, Note, Refusal, Segment, Volume, letters
+from hilum_module.course import Earlier
 from hilum_module.findings import Finding, FindingError
 from hilum_module.serving import described
 from hilum_module.storing import KINDS, as_item
@@ -45,7 +47,10 @@ def test_the_codes_are_those_of_hilum() -> None:
         assert (ours.value, ours.scheme_designator, ours.meaning) == tuple(theirs)
 
 
-@pytest.mark.parametrize("kind", [*KINDS.values(), hilum_module.Label, hilum_module.Curve])
+PARTS = (hilum_module.Label, hilum_module.Curve, hilum_module.Score, Earlier)
+
+
+@pytest.mark.parametrize("kind", [*KINDS.values(), *PARTS])
 def test_the_fields_are_those_of_hilum(kind: type[Finding]) -> None:
     ours = {field.name for field in fields(getattr(hilum.findings, kind.__name__))}
     assert {field.name for field in fields(kind)} == ours
@@ -54,7 +59,9 @@ def test_the_fields_are_those_of_hilum(kind: type[Finding]) -> None:
 def test_an_input_is_one_of_hilum() -> None:
     theirs, ours = vars(hilum_module.Input("MR")), vars(Input("MR"))
     assert theirs == {name: ours[name] for name in theirs}
-    assert ours.keys() - theirs.keys() == {"volume", "objection"}, "what cannot cross the pipe"
+    assert ours.keys() - theirs.keys() == {"objection"}, "what cannot cross the pipe"
+    assert vars(hilum_module.Films()) == vars(Films())
+    assert vars(hilum_module.Resources()) == vars(Resources())
 
 
 def test_findings_arrive_as_they_were_given() -> None:
@@ -115,11 +122,11 @@ def test_findings_of_another_module_arrive_as_they_were_given(tmp_path: Path) ->
     assert half.value == pytest.approx(2)
     assert [note.text for note in check_module(module, files).notes] == ["alone"]
     told = described(Half())
-    assert told["findings"] == {"part": {"module": "whole", "on": "", "optional": True}}
+    assert told["findings"]["part"] == {"module": "whole", "on": "", "optional": True}
 
 
 class Every:
-    """Yields one finding of each kind that the package has."""
+    """Yields one finding of each kind that needs no film."""
 
     name, version = "every", "1"
     needs = hilum_module.Input("MR")
@@ -164,9 +171,13 @@ def test_every_kind_of_finding_goes_there_and_back(tmp_path: Path) -> None:
     every: Any = Every
     first = check_module(every, files)
     names = [type(one).__name__ for one in first.items]
-    assert set(names) | {"Segment", "Note", "Refusal"} == set(KINDS)
+    others = {"Segment", "Note", "Refusal", "Change", "Classification", "HeatMap", "OwnObject"}
+    assert set(names) | others == set(KINDS) == set(hilum.findings.FINDING_KINDS)
     [measured] = first.measurements
     assert measured.of is first.segments[1]
+    before = hilum.findings.Earlier(date(2025, 1, 2), 2.5, 0.1, "1.2", "1.3", "1.4")
+    change = hilum.findings.Change(measured, date(2026, 1, 2), (before,))
+    first = hilum.findings.Findings((*first.items, change))
     given: Any = Given
     again = check_module(given, files, {"all": first})
     ours, theirs = exchange.as_items(first), exchange.as_items(again)
@@ -178,7 +189,7 @@ class Reading:
     """Reads the DICOM files themselves."""
 
     name, version = "reading", "1"
-    needs = hilum_module.Input("MR", files=True)
+    needs = hilum_module.Input("MR")
 
     def run(self, series: Any) -> Iterator[Any]:
         folder = series.folder()
@@ -190,17 +201,11 @@ class Reading:
 class ReadingHere(Reading):
     """The same in Hilum's own environment."""
 
-    needs = Input("MR", files=True)
+    needs = Input("MR")
 
     def run(self, series: Any) -> Iterator[Any]:
         for note in super().run(series):
             yield hilum.findings.Note(note.text)
-
-
-def test_a_folder_that_was_not_asked_for_is_refused() -> None:
-    series = hilum_module.Series("MR", "T1", "1.2", Volume(np.zeros((1, 2, 2)), AFFINE))
-    with pytest.raises(ValueError, match="declare Input"):
-        series.folder()
 
 
 @pytest.mark.parametrize("module", [Reading, ReadingHere])

@@ -16,10 +16,11 @@ from hilum.errors import ConfigurationError
 from hilum.installing import Wanted, add
 from hilum.module import discover
 from hilum.testing import check_module, write_series
-from hilum_module import Series, Volume
+from hilum_module import Volume
 from hilum_module.models import ModelModule, Plan, nifti
 from hilum_module.models.axes import DIRECTIONS, Laid
 from tests.modules import volumes
+from tests.voxels import series_of
 
 from .frameworks import IMAGE, METADATA, NNUNET_CARD, RESULT, write_bundle, write_nnunet
 
@@ -296,7 +297,7 @@ def test_what_are_no_labels_is_no_result(
             return labels
 
     module = Odd.with_model(written(tmp_path, {}, numbers))()
-    series = Series("MR", "T1", "1.2.3", Volume(np.zeros((2, 3, 4)), np.eye(4)))
+    series = series_of(Volume(np.zeros((2, 3, 4)), np.eye(4)))
     with pytest.raises(ValueError, match=said):
         list(module.run(series))
 

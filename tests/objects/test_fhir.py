@@ -34,6 +34,7 @@ from hilum.objects.kinds import Writing
 
 from . import exams, films
 from .test_any_text import LONG, ODD, TEXTS, with_text
+from .test_oru import SCORED
 
 Resource = dict[str, Any]
 NUMBERS = st.floats(-1e12, 1e12, allow_nan=False).map(lambda number: round(number, 9))
@@ -140,13 +141,16 @@ MEASUREMENTS = st.builds(
     uncertainty=st.none() | st.floats(0, 1e6),
 )
 SHAPES = st.one_of(
+    st.just(SCORED),
     st.builds(Length, points=st.just(((0.0, 0.0, 0.0), (3.0, 4.0, 0.0))), label=st.just("a line")),
     st.builds(Angle, points=st.just(((0.0, 1, 0), (0.0, 0, 0), (1.0, 0, 0))), label=st.just("x")),
 )
 
 
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
-@given(found=st.lists(MEASUREMENTS | SHAPES, max_size=6), with_segments=st.booleans())
+@given(
+    found=st.lists(MEASUREMENTS | SHAPES | st.just(SCORED), max_size=6), with_segments=st.booleans()
+)
 def test_both_say_the_same_numbers(
     brain: Analysis,
     monkeypatch: pytest.MonkeyPatch,

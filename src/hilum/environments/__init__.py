@@ -4,25 +4,25 @@ Each is a folder of the site's models that `hilum modules add` has made: its car
 is installed, and the packages. Nothing of it is ever imported into Hilum.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tomlkit
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from hilum.dicom.series import Series
+from hilum.config.fields import JSONValues
 from hilum.errors import ModuleError
-from hilum.findings import Finding, Findings
-from hilum.module import CARD, FindingsOf, Input, Needs
-from hilum.module.cards import WholeCard, members_of
+from hilum.findings import Finding
+from hilum.module import CARD, FindingsOf, Needs, Resources
+from hilum.module.cards import CardInput, WholeCard, members_of
+from hilum.module.declared import DeclaredParameter, parameters_class
 
 KIND = "environment"  # what the card says that it describes
 LOCK = "requirements.lock"
 PACKAGES = "packages"
 
-Given = Series | Findings | None  # for one input
-Ask = Callable[[Mapping[str, Given], Collection[str]], Iterable[Finding]]
+Ask = Callable[[Mapping[str, Any], JSONValues], Iterable[Finding]]
 
 
 class Environment(WholeCard):
@@ -44,8 +44,10 @@ class Environment(WholeCard):
     files_sha256: str
     processes: bool
     by_name: bool
-    needs: dict[str, Input]
+    needs: dict[str, CardInput]
     findings: dict[str, FindingsOf] = Field(default_factory=dict)
+    parameters: dict[str, DeclaredParameter] = Field(default_factory=dict)
+    resources: Resources = Resources()
     structures: tuple[str, ...] = ()
 
     @property
@@ -68,6 +70,8 @@ class InEnvironment:
     needs: Needs
     weights: Path
     processes: bool
+    parameters: type[BaseModel] | None
+    resources: Resources
     environment: Environment
     folder: Path
 
@@ -75,13 +79,15 @@ class InEnvironment:
         """`ask` gives what the module finds; only a host has it."""
         self._ask = ask
 
-    def run(self, *given: Any, **by_name: Any) -> Iterable[Finding]:
+    def run(
+        self, *given: Any, parameters: BaseModel | None = None, **by_name: Any
+    ) -> Iterable[Finding]:
         """What the module finds in its environment."""
         if self._ask is None:
             raise ModuleError(f"module {self.name} runs in its own environment, by its host only")
-        names = self.environment.needs
-        with_files = [name for name, need in names.items() if need.files]
-        return list(self._ask(by_name or dict(zip(names, given, strict=True)), with_files))
+        inputs = by_name or dict(zip(self.environment.needs, given, strict=True))
+        chosen = parameters.model_dump(mode="json") if parameters else {}
+        return list(self._ask(inputs, chosen))
 
     @classmethod
     def with_model(cls, folder: Path) -> "type[InEnvironment]":
@@ -93,6 +99,8 @@ class InEnvironment:
             "needs": card.all_needs,
             "weights": folder / CARD,
             "processes": card.processes,
+            "parameters": parameters_class(card.parameters),
+            "resources": card.resources,
             "environment": card,
             "folder": folder,
         }

@@ -19,7 +19,7 @@ from hilum.module.structures import UNNUMBERED, StructureText
 from hilum.wording import suggestion
 
 PLAN, MODEL = "plan.json", "model"  # as `hilum_module.models` finds them
-NOT_ACROSS = ("volume", "objection")  # fields of an `Input` that stay on this side of the pipe
+NOT_ACROSS = ("objection",)  # fields of an `Input` that stay on this side of the pipe
 LEFT_BEHIND = shutil.ignore_patterns(".git", "__pycache__")
 
 

@@ -1,73 +1,55 @@
 """The process in which a module of another environment runs, as ours sees it.
 
-Ours reads the images; the other gets the voxels in shared memory, and leaves what it found in
-another one. It is forked before our walls are raised, raises its own, and becomes the interpreter
-of the environment, from which nothing of Hilum can be reached.
+Ours reads the images; the other asks for voxels, which come in shared memory, and leaves what it
+found in another one. It is forked before our walls are raised, raises its own, and becomes the
+interpreter of the environment, from which nothing of Hilum can be reached.
 
-    worker -- files --> our process: decodes -- voxels --> the module's own interpreter
+    worker -- files --> our process: decodes <- inquiry, voxels -> the module's own interpreter
     worker <- letter -- judges, adds pictures   <- findings --
 """
 
 import importlib.util
 import mmap
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ValidationError
 
-from hilum.dicom.series import Series
+from hilum.config.fields import JSONValues
 from hilum.engine import exchange
-from hilum.environments import PACKAGES, Given, InEnvironment
-from hilum.errors import ConfigurationError, MissingPartError, ModuleError
-from hilum.findings import (
-    Angle,
-    Box,
-    Draft,
-    Drawing,
-    Finding,
-    Findings,
-    KeyImage,
-    LabelMap,
-    Length,
-    Measurement,
-    Note,
-    ParametricMap,
-    Plot,
-    Point,
-    Refusal,
-    Segment,
-    Table,
-    Urgency,
-)
+from hilum.environments import PACKAGES, InEnvironment
+from hilum.errors import ConfigurationError, DicomError, MissingPartError, ModuleError
+from hilum.findings import Finding
 from hilum.hosts.channel import LONGEST, Ended, ModuleAnswer, pair, send
+from hilum.hosts.given import GivenInput, GivenInputs, Inquiry
 from hilum.hosts.shelf import MEBIBYTE, Letter, Shelf, put, shelf_bytes
 from hilum.hosts.walls import Reach, limits
 from hilum.hosts.walls.deeds import deed_of, named
 
 MOST_BYTES_GIVEN = 64 << 30  # a page is taken from the machine when it is written to
-KNOWN_THERE = (  # kinds of findings that are given to a module in an environment
-    *(Segment, LabelMap, ParametricMap, Measurement, Note, Refusal),
-    *(Point, Box, Length, Angle, Table, Plot, KeyImage, Draft, Urgency, Drawing),
-)
+MORE_ROOM = "raise worker.memory_mb, of which half is for that"
 THEIRS = "hilum_module"  # the package that speaks for the module
 
 
 class _Order(BaseModel):
-    """The module is to run on what lies in the memory for images; `length` is that of its JSON."""
+    """What the module runs on, or has asked for, lies in its memory; `length` is of the JSON."""
 
     number: int
     length: int
 
 
 class _Answer(ModuleAnswer):
-    """As that of any module. `errno` is that of the operating system, 0 if it gave none."""
+    """As that of any module. `errno` is that of the operating system, 0 if it gave none.
+
+    `is_of_images`: the run ended because the images do not have what it asked for.
+    """
 
     errno: int = 0
+    is_of_images: bool = False
 
 
 class ToldElsewhere(ModuleError):  # noqa: N818
@@ -150,30 +132,58 @@ class Elsewhere:
 
     def loaded(self) -> Mapping[str, Any]:
         """What the module says of itself once it is loaded; raises `ToldElsewhere`."""
-        letter = self._letter(0)
+        answer, letter = self._heard()
+        _require_well(answer, letter)
         return next(iter(letter.items), {})
 
-    def ask(
-        self, inputs: Mapping[str, Given], with_files: Collection[str] = ()
-    ) -> Iterable[Finding]:
-        """What the module finds in `inputs`, of which some come `with_files`.
+    def ask(self, inputs: Mapping[str, GivenInput], parameters: JSONValues) -> Iterable[Finding]:
+        """What the module finds in `inputs`, with the `parameters` of the rule.
 
-        Raises `ToldElsewhere` where it failed, `ModuleError` where what it found are no findings.
-        Where it has died, we die like it.
+        Raises
+        ------
+        ToldElsewhere
+            It failed. Where it has died, we die like it.
+        ModuleError
+            What it found are no findings.
+        DicomError
+            The images do not have what it asked for. A module may catch that; whatever else goes
+            wrong here while it asks is raised in any case.
         """
         self._runs += 1
-        letter = Letter(*as_letter(inputs, with_files))
-        length = put(letter, memoryview(self._images))
-        self._send(_Order(number=self._runs, length=length))
-        left = self._letter(self._runs)
+        given = GivenInputs(inputs)
+        self._tell(given.letter(parameters))
+        failure: Exception | None = None
+        answer, letter = self._heard()
+        while answer.ended is Ended.ASKS:
+            inquiry = _inquiry(letter)
+            try:
+                self._tell(given.answer(inquiry))
+            except Exception as error:  # noqa: BLE001 - the module waits for an answer
+                if failure is None or isinstance(failure, DicomError):
+                    failure = error
+                self._tell(Letter([{"problem": str(error)}]))
+            answer, letter = self._heard()
+        if failure and (answer.is_of_images or not isinstance(failure, DicomError)):
+            raise failure
+        _require_well(answer, letter)
+        return exchange.judged(letter.items, letter.arrays, self._memory_mb * MEBIBYTE).items
+
+    def _tell(self, letter: Letter) -> None:
         self._given.clear()
-        return exchange.judged(left.items, left.arrays, self._memory_mb * MEBIBYTE).items
-
-    def _send(self, order: _Order) -> None:
+        try:
+            length = put(letter, memoryview(self._images))
+        except ModuleError as error:
+            raise ToldElsewhere(Ended.FAILED, self._no_room, "") from error
         with suppress(OSError):  # it has died: the answer says so
-            send(self._pipe, order)
+            send(self._pipe, _Order(number=self._runs, length=length))
 
-    def _letter(self, number: int) -> Letter:
+    @property
+    def _no_room(self) -> str:
+        room = self._given.size // MEBIBYTE
+        return f"what the module asks for takes more than {room} MiB: {MORE_ROOM}"
+
+    def _heard(self) -> tuple[_Answer, Letter]:
+        """What the module says next, of the run that it is at."""
         try:
             packet = self._pipe.recv(LONGEST)
         except ConnectionError:
@@ -185,12 +195,10 @@ class Elsewhere:
             letter = self._found.take(answer.length)
         except (ValidationError, ModuleError):
             os._exit(1)  # whoever speaks so once is not listened to again; a fresh one is started
-        if answer.number != number:
+        if answer.number != self._runs:
             os._exit(1)
         self._found.clear()
-        if answer.ended is not Ended.WELL:
-            raise ToldElsewhere(answer.ended, _in_words(answer), letter.traceback)
-        return letter
+        return answer, letter
 
     def _end_like_it(self) -> None:
         _pid, status = os.waitpid(self._pid, 0)
@@ -212,55 +220,18 @@ def _be(interpreter: Interpreter, descriptors: Sequence[int], abi: int) -> None:
         os._exit(1)  # the interpreter is gone, or its walls cannot be raised
 
 
-def as_letter(
-    inputs: Mapping[str, Given], with_files: Collection[str] = ()
-) -> tuple[list[dict[str, Any]], dict[str, np.ndarray]]:
-    """The voxels of the inputs, decoded, and what `hilum_module` is told of each series.
-
-    For the inputs `with_files`, the DICOM files go along.
-    """
-    items: list[dict[str, Any]] = []
-    arrays: dict[str, np.ndarray] = {}
-    for name, given in inputs.items():
-        if given is None:
-            continue  # an optional input that is not there
-        if isinstance(given, Findings):
-            found, held = exchange.as_items(_known_there(given))
-            items.append({"input": name, "findings": found})
-            arrays |= {f"{name}.{key}": array for key, array in held.items()}
-            continue
-        volume = given.volume()
-        frame = volume.frame_of_reference_uid
-        arrays[f"{name}.voxels"] = volume.array
-        arrays[f"{name}.affine"] = volume.affine
-        files = _files(given) if name in with_files else None
-        for number, content in enumerate(files or ()):
-            arrays[f"{name}.file.{number}"] = content
-        items.append(
-            {
-                "input": name,
-                "files": None if files is None else len(files),
-                "modality": given.modality,
-                "description": given.description,
-                "uid": str(given.uid),
-                "images": [str(frame.instance.sop_instance_uid) for frame in given.frames],
-                "frame_of_reference_uid": frame and str(frame),
-            }
-        )
-    return items, arrays
+def _inquiry(letter: Letter) -> Inquiry:
+    """What the module asks for; one that asks for nonsense ends us, as in `Elsewhere._heard`."""
+    try:
+        (item,) = letter.items
+        return Inquiry.model_validate(item)
+    except ValueError:
+        os._exit(1)
 
 
-def _files(series: Series) -> list[np.ndarray]:
-    contents = []
-    for instance in series.instances:
-        with instance.path.open("rb") as file:
-            contents.append(np.frombuffer(file.read(), np.uint8))
-    return contents
-
-
-def _known_there(findings: Findings) -> Findings:
-    """Those of the kinds that `hilum_module` has."""
-    return Findings(tuple(one for one in findings.items if type(one) in KNOWN_THERE))
+def _require_well(answer: _Answer, letter: Letter) -> None:
+    if answer.ended is not Ended.WELL:
+        raise ToldElsewhere(answer.ended, _in_words(answer), letter.traceback)
 
 
 def _in_words(answer: _Answer) -> str:

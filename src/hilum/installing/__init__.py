@@ -73,6 +73,8 @@ def add(wanted: Wanted, models: Path) -> Environment:
             recipe.write(staging)
             package, target = recipe.package, recipe.target
         about = described(python, staging, target)
+        if page := about.pop("about", ""):
+            _take_page(Path(page), staging)
         card = Environment.model_validate(
             {
                 **about,
@@ -149,6 +151,13 @@ def _entry_point(packages: Path) -> tuple[str, str]:
             f" there is {targets}"
         )
     return points[0]
+
+
+def _take_page(page: Path, staging: Path) -> None:
+    """Lay the page on the module, which it names in its packages, beside them."""
+    if not page.resolve().is_relative_to((staging / PACKAGES).resolve()) or not page.is_file():
+        raise InstallingError("the `card` of the module names no file of its packages")
+    shutil.copyfile(page.resolve(), staging / ABOUT)
 
 
 def _digest(folder: Path) -> str:

@@ -5,7 +5,7 @@ What every card has in common: how it is read, and how its problems are told.
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -14,6 +14,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
     TypeAdapter,
     ValidationError,
@@ -88,6 +89,11 @@ def _need(value: Any) -> Any:
         raise ValueError(in_words(error)) from None
 
 
+def _table(need: Any) -> dict[str, Any]:
+    """What a card holds of a need; TOML has no None."""
+    return {key: value for key, value in asdict(need).items() if value is not None}
+
+
 def _volume(value: Any) -> Any:
     """As `_need`, where nothing but a volume will do."""
     if isinstance(value, dict) and "modalities" in value:
@@ -102,7 +108,9 @@ def _axes(axes: str) -> str:
 
 
 Axes = Annotated[str, AfterValidator(_axes)]  # where each axis of an array leads in the patient
-CardInput = Annotated[Input | Films, PlainValidator(_need)]
+CardInput = Annotated[
+    Input | Films, PlainValidator(_need), PlainSerializer(_table, return_type=dict)
+]
 CardVolume = Annotated[Input, PlainValidator(_volume)]
 
 

@@ -25,8 +25,7 @@ class Input:
     whether a contrast agent must have been given. `orientation` is "axial", "coronal" or
     "sagittal". `objection` is called for a series that fits in all else; it gives the reason why
     the series is not meant, a clause, and "" if it is. An input that is `optional` is None where
-    the study has no series for it. `files` says that the module reads `series.folder()`, which an
-    environment of its own has only then.
+    the study has no series for it.
 
     Raises `ValueError` for a keyword, a pattern or an orientation that is none.
     """
@@ -46,7 +45,6 @@ class Input:
     orientation: str | None = None
     objection: Callable[[Series], str] | None = None
     optional: bool = False
-    files: bool = False
 
     def __post_init__(self) -> None:
         conditions.require_patterns(self.header)

@@ -18,7 +18,7 @@ from hilum.objects.analysis import Analysis
 from hilum.objects.assessed import ReaderWord
 from hilum.objects.kinds import Writing
 from hilum.objects.report import NOT_FOR_DIAGNOSIS, Report
-from hilum.objects.report.numbers import CodedNumber, NumberGroup, number_groups
+from hilum.objects.stated import StatedGroup, StatedNumber, StatedReport
 from hilum.result_event import (
     VERSION,
     CodedConcept,
@@ -130,7 +130,7 @@ class _Told:
             urgent=bool(urgencies),
             urgencies=urgencies if self.identified else (),
             refusal=self._refusal(),
-            groups=tuple(self._group(group) for group in number_groups(self.report)),
+            groups=tuple(self._group(group) for group in StatedReport.of(self.report).numbered),
             outcomes=tuple(self._outcome(one) for one in findings.classifications),
             remarks=remarks if self.identified else (),
         )
@@ -150,10 +150,10 @@ class _Told:
         refusal = self.analysis.findings.refusal
         return ToldRefusal(refusal.code, self._text(refusal.sentence)) if refusal else None
 
-    def _group(self, group: NumberGroup) -> ToldGroup:
+    def _group(self, group: StatedGroup) -> ToldGroup:
         site = group.site
         return ToldGroup(
-            group.name,
+            group.label,
             _concept(group.finding),
             _concept(site.side if site else None),
             _concept(site.modifier if site else None),
@@ -177,7 +177,7 @@ def _module(analysis: Analysis) -> ToldModule:
     )
 
 
-def _number(number: CodedNumber) -> ToldNumber:
+def _number(number: StatedNumber) -> ToldNumber:
     what = CodedConcept(number.code.value, number.code.scheme_designator, number.code.meaning)
     return ToldNumber(what, number.value, number.unit.value, number.uncertainty)
 

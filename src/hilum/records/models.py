@@ -101,6 +101,7 @@ class WorkitemOutline:
     predecessor: str | None
     superseded_by: str | None
     findings: tuple[Summary, ...] | None
+    failure: str | None
     asked: bool
 
 

@@ -90,9 +90,9 @@ class WorkitemRecords:
 
     def newest_of(
         self, module: str, since: float, states: Iterable[WorkitemState], most: int
-    ) -> list[Workitem]:
+    ) -> list[WorkitemOutline]:
         """The newest workitems of a module in one of `states`, made after `since`."""
-        return self._rows.find(
+        return self._outlines.find(
             workitem.module == module,
             workitem.created > since,
             workitem.state.in_(states),

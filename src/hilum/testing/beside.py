@@ -5,25 +5,33 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, TypeAdapter
+
 import hilum_module
 from hilum.engine import exchange
-from hilum.environments import Given
+from hilum.errors import DicomError, UnreadableError
 from hilum.findings import Finding
-from hilum.hosts.elsewhere import as_letter
-from hilum.module import FindingsOf, Input, Module, Needs, needs_of
+from hilum.hosts.given import GivenInputs, Inquiry
+from hilum.hosts.shelf import Letter
+from hilum.module import FindingsOf, Module, Needs, Resources, needs_of
+from hilum.module.cards import CardInput
+from hilum.module.declared import DeclaredParameter, parameters_class
 from hilum_module.serving import described, run_on
 
 MOST_BYTES = 1 << 32  # of the masks that one run may give
+INPUTS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, CardInput])
+PARAMETERS = TypeAdapter(dict[str, DeclaredParameter])
+KINDS = (hilum_module.Input, hilum_module.Films)  # what only such a module can name
 
 
 def as_ours(module: type[Module]) -> type[Module]:
     """`module` as Hilum sees it; where it imports `hilum_module`, it runs in this process."""
     declared = module.needs
     first = next(iter(declared.values())) if isinstance(declared, Mapping) else declared
-    if not isinstance(first, hilum_module.Input):
+    if not isinstance(first, KINDS):
         return module
     about = described(module)
-    inputs = {name: Input(**values) for name, values in about["needs"].items()}
+    inputs = INPUTS.validate_python(about["needs"])
     named = {name: FindingsOf(**values) for name, values in about["findings"].items()}
     needs: Needs = {**inputs, **named} if about["by_name"] else next(iter(inputs.values()))
     members: dict[str, Any] = {
@@ -33,15 +41,30 @@ def as_ours(module: type[Module]) -> type[Module]:
         "version": about["version"],
         "title": about["title"],
         "needs": needs,
+        "parameters": parameters_class(PARAMETERS.validate_python(about["parameters"])),
+        "resources": Resources(**about["resources"]),
         "weights": Path(inspect.getfile(module)),
         "run": _run,
     }
     return type(module.__name__, (), members)
 
 
-def _run(self: Any, *given: Given, **by_name: Given) -> Iterable[Finding]:
+def _run(
+    self: Any, *given: Any, parameters: BaseModel | None = None, **by_name: Any
+) -> Iterable[Finding]:
     """What the module finds, through the same words as between two processes."""
-    needs = needs_of(self)
-    with_files = [name for name, need in needs.items() if isinstance(need, Input) and need.files]
-    letter = as_letter(by_name or dict(zip(needs, given, strict=True)), with_files)
-    return exchange.judged(*run_on(self.inner, *letter), MOST_BYTES).items
+    inputs = GivenInputs(by_name or dict(zip(needs_of(self), given, strict=True)))
+
+    def answer(inquiry: dict[str, Any]) -> tuple[Any, Any]:
+        try:
+            letter = inputs.answer(Inquiry.model_validate(inquiry))
+        except DicomError as error:
+            letter = Letter([{"problem": str(error)}])
+        return letter.items, letter.arrays
+
+    told = inputs.letter(parameters.model_dump(mode="json") if parameters else {})
+    try:
+        found = run_on(self.inner, told.items, told.arrays, answer)
+    except hilum_module.errors.DicomError as error:
+        raise UnreadableError(str(error)) from error
+    return exchange.judged(*found, MOST_BYTES).items

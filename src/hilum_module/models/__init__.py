@@ -18,7 +18,8 @@ from hilum_module import codes
 from hilum_module.codes import Code
 from hilum_module.findings import Finding, Label, LabelMap, Measurement, Note, Segment
 from hilum_module.inputs import Input
-from hilum_module.series import Series, Volume
+from hilum_module.series import Series
+from hilum_module.volume import Volume
 
 PLAN, MODEL = "plan.json", "model"  # in the folder of an environment
 CODED = ("code", "category", "modifier", "side")  # fields of a structure

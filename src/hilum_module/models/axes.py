@@ -6,7 +6,7 @@ from itertools import permutations
 
 import numpy as np
 
-from hilum_module.series import Volume
+from hilum_module.volume import Volume
 
 DIRECTIONS = {  # in DICOM's LPS
     "L": (1, 0, 0),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from hilum_module.models import ModelModule, nifti
-from hilum_module.series import Volume
+from hilum_module.volume import Volume
 
 
 class MonaiBundle(ModelModule):

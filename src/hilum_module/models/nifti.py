@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hilum_module.series import Volume
+from hilum_module.volume import Volume
 
 TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])  # of DICOM's LPS, and back
 SAME_PLACE = 1e-2  # mm; NIfTI holds places as float32

@@ -8,7 +8,7 @@ import numpy as np
 
 from hilum_module.models import ModelModule
 from hilum_module.models.axes import Laid
-from hilum_module.series import Volume
+from hilum_module.volume import Volume
 
 QUIET = {  # it looks for these folders when it is imported, and uses none of them to predict
     "nnUNet_raw": "",

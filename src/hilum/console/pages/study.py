@@ -21,6 +21,7 @@ from hilum.console.mishaps import told_as
 from hilum.console.pictures import picture_of, series_of
 from hilum.console.refusing import RefusedForm, TypedForm
 from hilum.console.thumbnails import thumbnail_of
+from hilum.dicom.doubt import held_for
 from hilum.errors import AuditUnavailable
 from hilum.inbox import Inbox
 from hilum.people.roles import Permission
@@ -131,6 +132,8 @@ def study_page(
         taken_back=_taken_back(trace, view),
         upload=desk.records.uploads.get(view.study_uid),
         readings=readings_of(desk.records, view.workitems),
+        is_undecided=view.corrected or any(map(_waits_for_choice, standing)),
+        addresses={view.study_uid: address},
         longest_reason=LONGEST_REASON,
     )
 
@@ -220,6 +223,11 @@ def _parked(items: list[WorkitemView]) -> list[tuple[str, str]]:
         for delivery in item.deliveries
         if delivery.state in PARKED
     ]
+
+
+def _waits_for_choice(item: WorkitemView) -> bool:
+    """Whether a person has to say whose the images are before it can be analysed."""
+    return item.state is WorkitemState.HELD and bool(held_for(item.reason))
 
 
 def _paused(desk: Desk, items: list[WorkitemView]) -> list[NotedPause]:

@@ -33,10 +33,11 @@ from hilum.objects.fhir.datatypes import (
     place,
     uid,
 )
-from hilum.objects.fhir.observations import Context, comments, observations
+from hilum.objects.fhir.observations import Context, observations
 from hilum.objects.iod import common, pdf, sr
 from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
+from hilum.objects.stated import StatedReport
 from hilum.results import FHIR
 
 REPORT = "DiagnosticReport"
@@ -94,12 +95,12 @@ class _Transaction:
         return _transaction([*resources, *self._left_over(resources)])
 
     def _resources(self) -> Iterator[Json]:
-        items = list(sr.root(self.report))
+        stated = StatedReport.of(self.report)
         report_uid = self._report_uid()
-        made = observations(items, Context(report_uid, self._common(), self._method()))
+        made = observations(stated, Context(report_uid, self._common(), self._method()))
         yield self._device()
         yield from made.resources
-        said = [self.reason] if self.identities else comments(items)
+        said = [self.reason] if self.identities else stated.comments
         yield self._diagnostic_report(report_uid, made.top, said)
 
     def _report_uid(self) -> str:
@@ -129,7 +130,7 @@ class _Transaction:
             "meta": {"security": [BY_AI]},
             "status": self.status,
             **self._subject(),
-            "issued": self.analysis.created.astimezone().isoformat(timespec="seconds"),
+            "issued": self.analysis.created.astimezone().isoformat(timespec="milliseconds"),
             "device": {"reference": place(self.analysis.module.device_uid)},
             "derivedFrom": [self._study()],
         }
