@@ -116,8 +116,7 @@ def _tell_ordinary(flow: Flow, slip: Slip, document: Dataset, why: str) -> None:
 
 def _meant(flow: Flow, said: _Said) -> Iterator[Workitem]:
     """The runs of whose results it names an object, each once."""
-    found = filter(None, map(flow.records.results.called, sorted(said.stated.names)))
-    for workitem_id in dict.fromkeys(result.workitem_id for result in found):
+    for workitem_id in flow.records.results.workitems_with(said.stated.names):
         item = flow.records.workitems.get(workitem_id)
         if item and item.is_run:
             yield item
