@@ -295,11 +295,15 @@ class Corrections:
         why = "the images were analysed before under other data"
         return Hold(selection, f"{CORRECTED}, {why}: {how_to_decide(arrival.study_uid)}")
 
-    def remember(self, workitem_id: str, study_uid: str, selection: Selection) -> None:
-        """Note what some of the images of a new workitem are called."""
+    def remember(self, item: Workitem, selection: Selection) -> None:
+        """Note what some of the images of a new workitem, and of its earlier exams, are called."""
         labels = {image.path.name: image.label for image in selection.images.values()}
-        some = heapq.nsmallest(SAMPLE, labels)
-        subjects = [Subject(workitem_id, name, study_uid, labels[name]) for name in some]
+        of_studies = [(item.study_uid, labels), *self._workitems.earlier.labels(item)]
+        subjects = [
+            Subject(item.id, name, study_uid, called[name])
+            for study_uid, called in of_studies
+            for name in heapq.nsmallest(SAMPLE, called)
+        ]
         self._records.corrections.remember(subjects)
 
     def results_of_others(self, labels: Mapping[str, str]) -> list[Workitem]:
@@ -337,7 +341,14 @@ class Corrections:
             self.versions.take(image, present[image.name], study_uid, key)
         self._records.corrections.dismiss(study_uid)
 
-    def leave_results(self, item: Workitem) -> None:
-        """Remember what the images of a workitem whose result is taken back were called."""
-        labels = {subject.label for subject in self._records.corrections.subjects(item.id)}
-        self._records.corrections.leave(item.study_uid, labels, time.time())
+    def leave_results(self, item: Workitem, labels: Mapping[str, str]) -> None:
+        """Remember what the images of a workitem whose result is taken back were called.
+
+        `labels` are those that images have now, by the names of their files. Where an earlier exam
+        is called otherwise, and not the images of its own study, these keep their labels.
+        """
+        subjects = self._records.corrections.subjects(item.id)
+        own = [one for one in subjects if one.study_uid == item.study_uid]
+        if any(labels.get(one.image, one.label) != one.label for one in own):
+            left = {one.label for one in own}
+            self._records.corrections.leave(item.study_uid, left, time.time())

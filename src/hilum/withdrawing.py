@@ -223,6 +223,7 @@ def _note_of(item: Workitem, note_id: str, said: RejectionNote) -> Workitem:
         created=said.at,
         inputs={},
         used={},
+        priors={},
         verdicts=(),
         failure=None,
         predecessor=None,

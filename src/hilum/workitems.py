@@ -16,15 +16,17 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part, read_series
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
+from hilum.earlier_here import EarlierHere
 from hilum.engine import exchange
 from hilum.errors import RemovedError
 from hilum.inbox import Inbox, digest, write_durably
-from hilum.module import FindingsOf, Input, ModuleFacts, Need
+from hilum.module import AnyNeed, FindingsOf, Input, ModuleFacts
 from hilum.objects import Analysis, Document
 from hilum.predecessors import contents_of, files_replaced_by, results_replaced_by
 from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import Records
 from hilum.records.models import Delivery, Workitem, WrittenResult
+from hilum.records.own import own_results
 from hilum.records.states import WITHOUT_RESULT, EventKind, WorkitemKind, WorkitemState
 from hilum.results import DICOM, IMAGE, Result, suffix_of
 from hilum.routing import Selection
@@ -46,7 +48,7 @@ class Workitems:
         inbox: Inbox,
         data: Path,
         facts: Mapping[str, ModuleFacts],
-        needs: Mapping[str, Mapping[str, Need | FindingsOf]],
+        needs: Mapping[str, Mapping[str, AnyNeed]],
         clock: Callable[[], float] = time.time,
         of_rules: Collection[str] = (),
     ) -> None:
@@ -62,6 +64,8 @@ class Workitems:
             for module, of in needs.items()
         }
         self.composition = Composition(records, self.result_folder, named, clock)
+        own = own_results(records, facts.values())
+        self.earlier = EarlierHere(records, inbox, own, needs)
 
     def run(self, rule: Rule, arrival: Arrival, run: Run, of_today: bool = False) -> Workitem:
         """The workitem that analyses what was chosen: the one on record, or else a new one.
@@ -73,20 +77,22 @@ class Workitems:
         inputs = files_of(run.selection)
         of_rule = self._records.workitems.runs_of(arrival.study_uid, rule.key)
         used = self.composition.runs_for(arrival.study_uid, rule.module, inputs)
+        priors = self.earlier.exams_for(rule, run.selection)
         runs = self._same(of_rule, rule, arrival, run.selection, inputs)
         runs = [item for item in runs if not of_today or self.is_of_today(item)]
-        runs = [item for item in runs if item.used == used]
+        runs = [i for i in runs if i.used == used and self.earlier.stands(i, priors)]
         undone = [item for item in runs if self._is_undone(item)]
         if standing := [item for item in runs if item not in undone]:
             return standing[-1]
         module = self._facts[rule.module]
-        workitem_id = run_uid(rule, module, run.selection.chosen, len(undone), used)
+        workitem_id = run_uid(rule, module, run.selection.chosen, len(undone), used, priors)
         new = self._new(workitem_id, rule, arrival, run.selection)
         return replace(
             new,
             reason=run.reason,
             inputs=inputs,
             used=used,
+            priors=priors,
             incomplete=run.incomplete,
             predecessor=self._predecessor(arrival.study_uid, rule, of_rule),
         )
@@ -181,15 +187,19 @@ class Workitems:
     ) -> Workitem:
         """A new workitem, made at time `at`, on the same images with today's module.
 
-        It is given the findings of the runs `used`, where these are others now.
+        It is given the findings of the runs `used`, where these are others now, and those of its
+        earlier exams that are still here.
         """
         module = self._facts[item.module]
         if used == item.used:
             used = None
+        here = self.earlier.still_here(item)
+        priors = None if here == item.priors else here
         return replace(
             item,
-            id=repeated_uid(item.id, module, used),
+            id=repeated_uid(item.id, module, used, priors),
             used=item.used if used is None else used,
+            priors=here,
             version=module.version,
             title=module.title,
             weights_sha256=module.weights_sha256,
@@ -225,6 +235,16 @@ class Workitems:
             name: [Part.parse(part, folder) for part in parts]
             for name, parts in item.inputs.items()
         }
+
+    def given(self, item: Workitem) -> dict[str, list[Part]]:
+        """All files that a run is given: of its images, of findings, and of earlier exams."""
+        findings, exams = self.composition.parts(item), self.earlier.parts(item)
+        return {**self.parts(item), **findings, **exams}
+
+    def lack(self, item: Workitem) -> str:
+        """Why a workitem cannot run with what it is given beside its images; "" if it can."""
+        of_findings = self.composition.lack(item.module, item.used)
+        return of_findings or self.earlier.lack(item.module, item.priors)
 
     def images(self, item: Workitem) -> list[Path]:
         """The analysed files, each once."""
@@ -287,6 +307,7 @@ class Workitems:
             incomplete=item.incomplete,
             parameters=item.rule.parameters,
             used=self.composition.modules(item),
+            priors=self.earlier.given(item),
             left_out=tuple(dict.fromkeys(filter(None, lacks))),
             pictures=exchange.load_pictures(self.result_folder(item.id)),
             predecessor=tuple(

@@ -27,7 +27,8 @@ CHILD = "child"  # the kind for modules that hilum.toml gives no other
 class Job:
     """One run: the frames of each input, the folder for the findings, the weights to be used.
 
-    `parameters` are those that the rule sets.
+    Of an input for earlier exams each exam is one by itself: "NAME/0" is the latest, "NAME/1" the
+    one before. `parameters` are those that the rule sets.
     """
 
     inputs: Mapping[str, Sequence[Part]]

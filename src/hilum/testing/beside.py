@@ -13,7 +13,7 @@ from hilum.errors import DicomError, UnreadableError
 from hilum.findings import Finding
 from hilum.hosts.given import GivenInputs, Inquiry
 from hilum.hosts.shelf import Letter
-from hilum.module import FindingsOf, Module, Needs, Resources, needs_of
+from hilum.module import EarlierExams, FindingsOf, Module, Needs, Resources, needs_of
 from hilum.module.cards import CardInput
 from hilum.module.declared import DeclaredParameter, parameters_class
 from hilum_module.serving import described, run_on
@@ -33,7 +33,10 @@ def as_ours(module: type[Module]) -> type[Module]:
     about = described(module)
     inputs = INPUTS.validate_python(about["needs"])
     named = {name: FindingsOf(**values) for name, values in about["findings"].items()}
-    needs: Needs = {**inputs, **named} if about["by_name"] else next(iter(inputs.values()))
+    earlier = {name: EarlierExams(**values) for name, values in about["earlier"].items()}
+    needs: Needs = (
+        {**inputs, **named, **earlier} if about["by_name"] else next(iter(inputs.values()))
+    )
     members: dict[str, Any] = {
         "__module__": module.__module__,
         "__init__": lambda self: setattr(self, "inner", module()),
