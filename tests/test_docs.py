@@ -18,6 +18,7 @@ from typer.models import CommandInfo
 import hilum
 from hilum import errors, inventory
 from hilum.cli import app
+from hilum.cli.group import import_files
 from hilum.config.reference import reference, table
 from hilum.flow import Flow
 from hilum.module import MEMBERS, Input
@@ -50,6 +51,7 @@ def commands_of(group: typer.Typer, before: str = "") -> Iterator[tuple[str, Com
 
 def test_every_command_and_option() -> None:
     text = page("reference/commands.md")
+    import_files()
     for name, command in commands_of(app):
         assert command.callback
         assert f"| `{name}" in text, name

@@ -26,6 +26,7 @@ import typer
 from typer.core import TyperGroup
 
 from hilum.cli import app
+from hilum.cli.group import import_files
 from hilum.comparison.norms import COLUMNS
 from hilum.config import load
 from hilum.config.site import Rule
@@ -93,6 +94,7 @@ def examples() -> Iterator[Example]:
 
 @cache
 def commands() -> dict[str, Any]:
+    import_files()
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     return dict(group.commands)

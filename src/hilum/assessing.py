@@ -11,13 +11,13 @@ from typing import Protocol
 
 from hilum.asking import current_of_study, the_one_of, wake, workitem_ending
 from hilum.config.site import Site
+from hilum.decision import AssessmentDecision
 from hilum.errors import HilumError
 from hilum.records import Records
 from hilum.records.assessed import Assessment
 from hilum.records.listed import ListedStudy, folded, words_of_name
 from hilum.records.states import (
     ASSESSABLE,
-    AssessmentDecision,
     WorkitemKind,
     WorkitemState,
 )
@@ -27,7 +27,7 @@ SHORTEST_NUMBER = 4  # characters; a shorter patient ID may be any number in a r
 WITH_REASON = (AssessmentDecision.REJECTED, AssessmentDecision.SUPPLEMENTED)
 
 TAKEN_BACK = "it was taken back: a result that no longer stands is not assessed"
-NOTE = "it is a note that takes a result back, and no result"
+NOTE = "it is a note about a result, and no result"
 NO_RESULT = "it is {}, so there is no result of it to assess"
 REASON_MISSING = "say why it is {}: the reason is what others learn from"
 REASON_TOO_LONG = f"the reason has more than {LONGEST_REASON} characters: shorten it"
@@ -53,7 +53,7 @@ def objection_to(item: MayBeAssessed) -> str:
 
     That another run has replaced it is no objection: what was wrong with the older one stays true.
     """
-    if item.kind is WorkitemKind.WITHDRAWAL:
+    if item.kind.is_note:
         return NOTE
     if item.state is WorkitemState.WITHDRAWN:
         return TAKEN_BACK
@@ -83,25 +83,24 @@ def is_taken_back(site: Site, decision: AssessmentDecision) -> bool:
     return decision is AssessmentDecision.REJECTED and site.assessment.withdraw_rejected
 
 
-def put_on_record(
-    site: Site,
-    records: Records,
-    workitem_id: str,
-    reader: str,
-    identity: str,
-    decision: AssessmentDecision,
-    reason: str,
-) -> Assessment | None:
-    """Note what a reader says, and have the result taken back if the site wishes so.
+def put_on_record(site: Site, records: Records, said: Assessment) -> Assessment | None:
+    """Note what a reader says; destinations are told, and the result is taken back, as set.
 
     None if it has no result any more that may be assessed.
     """
-    taken_back = is_taken_back(site, decision)
-    said = (workitem_id, reader, identity, decision, reason, time.time())
-    made = records.assessments.add(*said, withdraw=taken_back)
-    if made and taken_back:
+    pass_on = any(one.assessments for one in site.destination)
+    taken_back = is_taken_back(site, said.decision)
+    made = records.assessments.add(said, pass_on, taken_back)
+    if made and (pass_on or taken_back):
         wake(site.data)
     return made
+
+
+def said_here(
+    workitem_id: str, reader: str, identity: str, decision: AssessmentDecision, reason: str
+) -> Assessment:
+    """What a reader says now, in the console, by the API or by a command."""
+    return Assessment(workitem_id, 0, time.time(), reader, identity, decision, reason)
 
 
 def to_be_assessed(records: Records, ending: str, module: str = "") -> str:

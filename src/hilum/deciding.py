@@ -3,16 +3,15 @@
 from collections.abc import Iterable, Mapping
 
 from hilum.dicom import codes
-from hilum.dicom.doubt import held_for
+from hilum.dicom.doubt import AS_IT_IS, held_for
 from hilum.dicom.identity import number_of
 from hilum.errors import RemovedError
 from hilum.flow import Flow
 from hilum.older_runs import remember
 from hilum.records.models import Request, Workitem
 from hilum.records.states import UNFINISHED, EventKind, WorkitemState
+from hilum.results import WithdrawalReason
 from hilum.withdrawing import RejectionNote, RequestAnswer, take_back
-
-WHY = "The patient or study data of these images were corrected."
 
 
 def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
@@ -22,7 +21,9 @@ def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     again under it, they take the place of those that are here, all of the analysed ones or none.
     """
     study_uid, identity = item.study_uid, asked.reason
-    corrections, events = flow.corrections, flow.records.events
+    corrections = flow.corrections
+    if identity == AS_IT_IS:
+        return _leave(flow, item, number="")
     labels = corrections.labels_of(study_uid, identity)
     if not labels:
         return RequestAnswer(False, "not decided: no image of this study names that patient")
@@ -34,11 +35,9 @@ def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     remember(flow.records, flow.workitems, older)
     results = corrections.results_of_others(labels)
     if not (was_sent or results or _is_held(flow, study_uid)):
-        flow.records.corrections.dismiss(study_uid)
-        text = f"a person decided that the study stays as it is: number {number_of(identity)}"
-        events.add(study_uid, EventKind.IDENTITY, text, item.id)
-        return RequestAnswer(True, "decided: the study stays as it is")
-    said = RejectionNote(asked.at, WHY, codes.INCORRECT_WORKLIST_ENTRY)
+        return _leave(flow, item, f": number {number_of(identity)}")
+    title = codes.INCORRECT_WORKLIST_ENTRY
+    said = RejectionNote(asked.at, WithdrawalReason.CORRECTED, title)
     problems = [_end(flow, result, labels, said) for result in results]
     corrections.take(study_uid, identity, labels)
     text = (
@@ -51,6 +50,16 @@ def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     _analyse_later_ones(flow, study_uid, results)
     done = f"decided; `hilum trace {study_uid}` shows what becomes of it"
     return RequestAnswer(True, "; ".join([done, *filter(None, problems)]))
+
+
+def _leave(flow: Flow, item: Workitem, number: str) -> RequestAnswer:
+    """Put corrections aside that were sent; the images stay those that are here."""
+    if _is_held(flow, item.study_uid):
+        return RequestAnswer(False, "not decided: the study is held, so say whose its images are")
+    flow.records.corrections.dismiss(item.study_uid)
+    text = f"a person decided that the study stays as it is{number}"
+    flow.records.events.add(item.study_uid, EventKind.IDENTITY, text, item.id)
+    return RequestAnswer(True, "decided: the study stays as it is")
 
 
 def _is_held(flow: Flow, study_uid: str) -> bool:

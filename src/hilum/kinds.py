@@ -42,7 +42,7 @@ class Kinds:
     def __init__(self, group: str, noun: str, members: tuple[str, ...]) -> None:
         self.group = group
         self._noun = noun
-        self._members = members
+        self.members = members
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,13 +69,13 @@ class Kinds:
         except Exception as error:  # a plug-in may raise anything while it loads
             problem = f"does not load: {type(error).__name__}: {error}"
             raise self._unusable(point, problem) from error
-        if lacking := [member for member in self._members if not hasattr(loaded, member)]:
+        if lacking := [member for member in self.members if not hasattr(loaded, member)]:
             raise self._unusable(point, f"has no {', '.join(lacking)}")
         if len(getattr(loaded, "media_type", "")) > LONGEST_MEDIA_TYPE:
             text = f"has a media type of more than {LONGEST_MEDIA_TYPE} characters"
             raise self._unusable(point, text)
         settings = getattr(loaded, "settings", None)
-        if "settings" in self._members and "kind" not in getattr(settings, "model_fields", ()):
+        if "settings" in self.members and "kind" not in getattr(settings, "model_fields", ()):
             raise self._unusable(point, "has `settings` that is not a settings class")
         return loaded
 
@@ -152,7 +152,7 @@ WORKLISTS = Kinds(
     "worklist",
     (
         *("settings", "describe", "offered", "standing"),
-        *("claim", "report", "complete", "cancel", "close"),
+        *("claim", "report", "complete", "cancel", "subscribe", "cancel_requests", "close"),
     ),
 )
 FORMATS = Kinds("hilum.formats", "format", ("with_model",))

@@ -25,7 +25,7 @@ from hilum.errors import DeliveryDelayed, HilumError, where
 from hilum.inbox.commitments import commitments_in
 from hilum.logs import going_on
 from hilum.records import Records
-from hilum.records.models import Delivery
+from hilum.records.models import Delivery, Workitem
 from hilum.records.states import (
     ARRIVED,
     PARKED,
@@ -40,6 +40,10 @@ READ_BACK_PAUSES = (0.0, 0.1, 0.3, 1.0)  # an archive may need a moment to index
 CALL_AGAIN_SECONDS = 3.0  # between two calls to a destination that is unreachable
 IDLE_SECONDS = 10.0  # whoever has something to deliver wakes us
 LOOK_SECONDS = 1.0  # where several machines may work: a worker elsewhere cannot wake us
+NOTES = {
+    WorkitemKind.WITHDRAWAL: "a note that takes a result back",
+    WorkitemKind.ASSESSMENT: "a note on what a reader said of a result",
+}
 DEFINE_IT = "define it, then run `hilum release`"
 
 log = logging.getLogger(__name__)
@@ -130,15 +134,25 @@ class Outbox:
         if delivery is None:
             return self._pause(settings)
         item = self._records.workitems.one(delivery.workitem_id)
-        if item.state in (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED):
-            text = "no longer sent or asked for, because the result was taken back"
-            self._records.deliveries.note_cancelled(delivery, text)
+        if needless := self._needless(item, delivery):
+            self._records.deliveries.note_cancelled(delivery, needless)
+            self.settle(item.id)
             return 0.0
         answers = self._attempt(delivery, settings, unreachable)
         if unreachable and answers:
             self._standings.note_answer(settings.name)
         self.settle(item.id)
         return 0.0 if answers else CALL_AGAIN_SECONDS
+
+    def _needless(self, item: Workitem, delivery: Delivery) -> str:
+        """Why a delivery is not made any more; "" if it is."""
+        if item.state in (WorkitemState.WITHDRAWN, WorkitemState.CANCELLED):
+            return "no longer sent or asked for, because the result was taken back"
+        if item.kind is WorkitemKind.ASSESSMENT and item.about:
+            of_result = self._records.deliveries.one(item.about, delivery.destination)
+            if of_result.state is DeliveryState.CANCELLED:
+                return "not sent, because the result that it is about was not sent there"
+        return ""
 
     def _attempt(
         self, delivery: Delivery, settings: DestinationSettings, unreachable: bool
@@ -243,8 +257,8 @@ class Outbox:
             set_state(workitem_id, WorkitemState.FAILED, item.failure)
             return
         text = _arrived(deliveries)
-        if item.kind is WorkitemKind.WITHDRAWAL:
-            text = f"a note that takes a result back, {text}"
+        if item.kind.is_note:
+            text = f"{NOTES[item.kind]}, {text}"
         set_state(workitem_id, WorkitemState.COMPLETED, text)
 
     def _pause(self, settings: DestinationSettings) -> float:

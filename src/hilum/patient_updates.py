@@ -18,7 +18,7 @@ from hilum.errors import MessageError, UnreadableError
 from hilum.flow import Flow
 from hilum.hl7.adt import PatientEvent, PatientIdentifier, PatientUpdate, StatedPatient
 from hilum.hl7.er7 import ReceivedMessage
-from hilum.inbox.updates import updates_in
+from hilum.inbox.updates import came_at, updates_in
 from hilum.logs import going_on
 from hilum.records.models import Correction
 from hilum.records.states import EventKind
@@ -28,6 +28,7 @@ SENDER = "patient_updates (HL7)"  # no AE title or source is called so
 LONGEST_NAME = 200  # characters: three groups of 64 (PS3.5 6.2)
 IDLE_SECONDS = 60.0  # whoever keeps a message wakes us
 SEE = "nothing was changed here: see which patient its results belong to"
+AHEAD = "a message about its patient states a time to come; it counts as of when it came"
 ONLY_TOLD = {
     PatientEvent.LINKED: "the hospital has linked its patient with another one (A24)",
     PatientEvent.UNLINKED: "the hospital has taken a link of its patient back (A37)",
@@ -76,6 +77,7 @@ class PatientUpdatesTaken:
     def _see_to(self, file: Path) -> None:
         try:
             update = PatientUpdate.read(ReceivedMessage.of(file.read_bytes()))
+            update = update.that_came(came_at(file))
         except MessageError as error:  # the listener takes none of these
             log.error("a message about a patient that was kept cannot be used: %s", error)
             return
@@ -109,6 +111,8 @@ class PatientUpdatesTaken:
         """Offer what `update` says of the patient `whose` for each study that is here."""
         for study_uid, present in self._studies(whose):
             differ = _differences(present, said)
+            if update.is_ahead:
+                self._tell_once(study_uid, f"{AHEAD} ({update.event})")
             if self._is_late(study_uid, update.at):
                 if differ:
                     text = f"an older message about its patient ({update.event}) came late"

@@ -96,13 +96,14 @@ def _runs_already() -> None:
     """Stands in for what begins a fork server: ours runs, or we would not."""
 
 
-def tie_to(pipe: int) -> None:
+def tie_to(pipe: int, number: int = signal.SIGKILL) -> None:
     """Have the kernel kill this process once nobody can write to `pipe` any more.
 
     So it dies with whoever holds the other end, though that is not its parent. Nothing is written.
+    `number` is that of the signal that it gets.
     """
     fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(pipe, fcntl.F_SETSIG, number)
     fcntl.fcntl(pipe, fcntl.F_SETFL, os.O_ASYNC)
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
@@ -228,6 +229,16 @@ def start_time(pid: int) -> str:
 def is_alive(pid: int, started: str) -> bool:
     """Whether the process that had `pid` and start time `started` still runs."""
     return bool(started) and start_time(pid) == started
+
+
+def kill_group(pid: int, started: str) -> None:
+    """Kill what is left of the group of the process that had `pid` and start time `started`.
+
+    A pid is not used again as long as its group has a process, so that no other group is meant.
+    """
+    if start_time(pid) in ("", started):
+        with suppress(ProcessLookupError):  # nothing is left
+            os.killpg(pid, signal.SIGKILL)
 
 
 def own_start_time() -> str:

@@ -10,6 +10,7 @@ from hilum.flow import Flow
 from hilum.pausing import waiting_for
 from hilum.records.models import Delivery, Request, Workitem, WrittenResult
 from hilum.records.states import ENDED, TAKEN
+from hilum.results import WithdrawalReason
 from hilum.withdrawing import (
     PartialNote,
     RejectionNote,
@@ -17,8 +18,6 @@ from hilum.withdrawing import (
     is_replaced_at,
     take_back_some,
 )
-
-WHY = "The destination receives other objects of this result in its place."
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def _rewrite(
     said = f"{settings.name} receives {_kinds(wanted)}, as its settings want it now"
     if not dropped:
         return Rewritten(delivery, settings.variant, said)
-    why = RejectionNote(at, WHY, codes.REJECTED_FOR_QUALITY)
+    why = RejectionNote(at, WithdrawalReason.OTHER_OBJECTS, codes.REJECTED_FOR_QUALITY)
     note = take_back_some(flow, item, settings.name, dropped, why)
     if note.kinds:
         said += f"; a note takes back the {', '.join(sorted(note.kinds))} of before"

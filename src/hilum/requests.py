@@ -1,17 +1,28 @@
 """Do what people ask the running gateway for (`asking.py` is the side of the command line)."""
 
+import logging
 from collections.abc import Callable
 
 from hilum.analysing import analyse, analyse_short
 from hilum.deciding import carry_out
 from hilum.errors import HilumError, where
 from hilum.flow import Flow
+from hilum.passing_on import pass_on
 from hilum.records.models import Request, Workitem
-from hilum.records.states import ARRIVED, TAKEN, RequestAction, WorkitemKind, WorkitemState
+from hilum.records.states import (
+    ARRIVED,
+    TAKEN,
+    EventKind,
+    RequestAction,
+    WorkitemKind,
+    WorkitemState,
+)
 from hilum.releasing import may_have_arrived, release
 from hilum.rerunning import rerun, retry
 from hilum.sending import send
 from hilum.withdrawing import RequestAnswer, is_replaced_at, withdraw
+
+log = logging.getLogger(__name__)
 
 
 def obey(flow: Flow) -> None:
@@ -20,12 +31,25 @@ def obey(flow: Flow) -> None:
         try:
             answer = _done(flow, asked)
         except OSError as error:
+            if asked.action in BY_ITSELF:
+                log.warning("%s: %s; it is tried again", asked.action, error.strerror)
+                continue
             answer = RequestAnswer(False, f"not done: {error.strerror}; ask again")
         except HilumError as error:
             answer = RequestAnswer(False, f"not done: {error}")
+            _tell(flow, asked, answer)
         except Exception as error:  # noqa: BLE001 - one request must not stop the gateway
             answer = RequestAnswer(False, f"not done: {where(error)}")
+            _tell(flow, asked, answer)
         flow.records.requests.answer(asked.id, answer.done, answer.text)
+
+
+def _tell(flow: Flow, asked: Request, answer: RequestAnswer) -> None:
+    """Write to the trace that something was not done whose answer nobody waits for."""
+    if asked.action in BY_ITSELF:
+        text = f"{asked.action}: {answer.text}"
+        log.error("workitem %s: %s", asked.workitem_id, text)
+        flow.records.events.add(asked.study_uid, EventKind.FAILED, text, asked.workitem_id)
 
 
 def _done(flow: Flow, asked: Request) -> RequestAnswer:
@@ -82,6 +106,7 @@ def cancel(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
     return RequestAnswer(done, text if done else refusal)
 
 
+BY_ITSELF = (RequestAction.PASS_ON,)  # no person asked for it, so none would ask again
 ACTIONS: dict[RequestAction, Callable[[Flow, Workitem, Request], RequestAnswer]] = {
     RequestAction.RELEASE: release,
     RequestAction.RESEND: resend,
@@ -91,6 +116,7 @@ ACTIONS: dict[RequestAction, Callable[[Flow, Workitem, Request], RequestAnswer]]
     RequestAction.WITHDRAW: withdraw,
     RequestAction.ANALYSE_SHORT: analyse_short,
     RequestAction.SEND_ON: send,
+    RequestAction.PASS_ON: pass_on,
 }
 ON_STUDIES: dict[RequestAction, Callable[[Flow, str, Request], RequestAnswer]] = {
     RequestAction.RERUN: rerun,

@@ -16,11 +16,12 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.releasing import may_have_arrived
+from hilum.results import WithdrawalReason
 from hilum.routing import applies
 from hilum.runs import not_run_uid, withdrawal_uid
 from hilum.withdrawing import RejectionNote, RequestAnswer, take_back
 
-WHY_AGAIN = "It was cancelled while it was sent, and the images are analysed again."
+AFTER_NOTE = 0.001  # s by which a result follows the note about the one before: both tell times
 NO_IMAGES = "none of its images is here; fetch it with `hilum fetch`, or have it sent again"
 
 
@@ -54,13 +55,13 @@ def _was_taken_back_for(flow: Flow, item: Workitem, asked: Request) -> bool:
 
 def run_again(flow: Flow, item: Workitem, at: float) -> RequestAnswer:
     """Analyse the images of a workitem once more, as a workitem that was made at time `at`."""
-    new = flow.workitems.repeated(item, at, "a person asked for it")
+    new = flow.workitems.repeated(item, at + AFTER_NOTE, "a person asked for it")
     if item.superseded_by not in (None, new.id):
         return RequestAnswer(False, f"not tried again: {item.superseded_by} has replaced it")
     if not all(path.exists() for path in flow.workitems.images(item)):
         return RequestAnswer(False, "not tried again: its images were removed")
     if item.state is WorkitemState.CANCELLED and may_have_arrived(flow, item):
-        taken_back = take_back(flow, item, RejectionNote(at, WHY_AGAIN))
+        taken_back = take_back(flow, item, RejectionNote(at, WithdrawalReason.ANALYSED_AGAIN))
         if not taken_back.done:
             return RequestAnswer(False, f"not tried again: {taken_back.text}")
     text = f"{new.module} {new.version}, tried again"

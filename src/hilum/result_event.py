@@ -12,6 +12,8 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from hilum.decision import AssessmentDecision
+
 VERSION: Literal[1] = 1
 
 
@@ -120,20 +122,35 @@ class ToldResult:
 
 
 @dataclass(frozen=True)
-class ResultEvent:
-    """What is sent: a result was made, or taken back.
+class ToldAssessment:
+    """What a reader said of a result; of each reader the last word counts.
 
-    `timestamp` is when it was made or taken back. `takes_back` are the `webhook-id` of what is
-    taken back. `reason` is what a person says; a receiver of pseudonyms is not told it.
+    `of` are the `webhook-id` of what was assessed. `reader` is their name, or a pseudonym. `before`
+    is what the same reader had said of the same result, if they have changed their mind.
     """
 
-    type: Literal["result.made", "result.withdrawn"]
+    decision: AssessmentDecision
+    of: tuple[str, ...]
+    reader: str | None
+    before: AssessmentDecision | None
+
+
+@dataclass(frozen=True)
+class ResultEvent:
+    """What is sent: a result was made, taken back, or assessed by a reader.
+
+    `timestamp` is when that was. `takes_back` are the `webhook-id` of what is taken back. `reason`
+    is what a person says of that, or of the assessment; a receiver of pseudonyms is not told it.
+    """
+
+    type: Literal["result.made", "result.withdrawn", "result.assessed"]
     timestamp: datetime
     version: Literal[1]
     notice: str
     takes_back: tuple[str, ...]
     reason: str | None
     data: ToldResult
+    assessment: ToldAssessment | None = None
 
 
 _EVENT = TypeAdapter(ResultEvent)
@@ -142,6 +159,11 @@ _EVENT = TypeAdapter(ResultEvent)
 def encoded(event: ResultEvent) -> bytes:
     """The event as JSON in UTF-8."""
     return _EVENT.dump_json(event)
+
+
+def decoded(content: bytes) -> ResultEvent:
+    """An event of ours from its JSON."""
+    return _EVENT.validate_json(content)
 
 
 def schema() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import mimetypes
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -19,6 +20,14 @@ SOP_CLASSES = {  # of our result objects by kind, and of the note that takes a r
     "ko": "1.2.840.10008.5.1.4.1.1.88.59",
 }
 IMAGE = "image"  # the kind of analysed images that are sent along with a result
+
+
+class WithdrawalReason(StrEnum):
+    """Why Hilum itself takes a result back; where a person does, it is what that person says."""
+
+    CORRECTED = "The patient or study data of these images were corrected."
+    OTHER_OBJECTS = "The destination receives other objects of this result in its place."
+    ANALYSED_AGAIN = "It was cancelled while it was sent, and the images are analysed again."
 
 
 def suffix_of(media_type: str) -> str:

@@ -92,6 +92,11 @@ def withdrawal_uid(run: str) -> str:
     return derived_uid(run, "withdrawal")
 
 
+def assessment_uid(run: str, number: int) -> str:
+    """The id of the workitem whose note tells the `number`-th assessment of the result of `run`."""
+    return derived_uid(run, "assessment", str(number))
+
+
 def not_run_uid(study_uid: str, rule: Rule) -> str:
     """The id of the workitem that says why no module was run on a study for `rule`."""
     return derived_uid(study_uid, rule.key, "not run")

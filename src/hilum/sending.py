@@ -4,7 +4,7 @@ from hilum.config.kinds import DestinationSettings
 from hilum.flow import Flow
 from hilum.pausing import waiting_for
 from hilum.records.models import Delivery, Request, Workitem
-from hilum.records.states import DELIVERED, DeliveryState, WorkitemKind
+from hilum.records.states import DELIVERED, DeliveryState
 from hilum.releasing import replacement, wanted_again
 from hilum.withdrawing import RequestAnswer
 from hilum.wording import suggestion
@@ -59,8 +59,8 @@ def _owed(item: Workitem, settings: DestinationSettings, asked: Request) -> Deli
 
 def _objection(flow: Flow, item: Workitem) -> str:
     """Why nothing of a workitem can be sent."""
-    if item.kind is WorkitemKind.WITHDRAWAL:
-        return "it is a note that takes a result back, and goes where that went"
+    if item.kind.is_note:
+        return "it is a note about a result, and goes where that went"
     if item.state not in DELIVERED or not flow.records.results.of_workitem(item.id):
         return f"it is {item.state}: there is no result that stands"
     if newer := replacement(flow, item):

@@ -16,6 +16,7 @@ from hilum.dicom.part10 import as_file
 from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
 from hilum.objects import Analysis, Document, write_other_withdrawals, write_withdrawal
+from hilum.outbox import NOTES
 from hilum.pausing import waiting_for
 from hilum.predecessors import contents_of
 from hilum.records.models import Delivery, DeliveryReceipt, Request, Workitem, WrittenResult
@@ -60,7 +61,11 @@ class PartialNote:
 
 @dataclass(frozen=True)
 class RejectionNote:
-    """What a rejection note says: when (seconds since 1970), why in words, and as a code."""
+    """What a rejection note says: when (seconds since 1970), why in words, and as a code.
+
+    The `reason` is what a person says, or a `WithdrawalReason`, which is said in the language of
+    whoever reads it.
+    """
 
     at: float
     reason: str
@@ -79,8 +84,8 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     are archives that refuse it whole if it names anything else. Deliveries to one destination
     follow each other, so one that is under way comes before the note.
     """
-    if item.kind is WorkitemKind.WITHDRAWAL:
-        return RequestAnswer(False, "not withdrawn: it is itself a note that takes a result back")
+    if item.kind.is_note:
+        return RequestAnswer(False, "not withdrawn: it is itself a note about a result")
     deliveries = flow.records.deliveries.of_workitem(item.id)
     if not deliveries:
         return RequestAnswer(False, "not withdrawn: no result of this workitem was delivered")
@@ -214,13 +219,19 @@ def take_back_some(
 
 def _note_of(item: Workitem, note_id: str, said: RejectionNote) -> Workitem:
     """The workitem whose result is the note."""
+    return note_about(item, note_id, WorkitemKind.WITHDRAWAL, said.at)
+
+
+def note_about(item: Workitem, note_id: str, kind: WorkitemKind, at: float) -> Workitem:
+    """A note about the result of a run, made at time `at` (s since 1970)."""
     return replace(
         item,
         id=note_id,
-        kind=WorkitemKind.WITHDRAWAL,
+        kind=kind,
+        about=item.id,
         state=WorkitemState.DELIVERING,
-        reason="a note that takes a result back",
-        created=said.at,
+        reason=NOTES[kind],
+        created=at,
         inputs={},
         used={},
         priors={},

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from factory import a_result, put
+from hilum.assessing import MayBeAssessed, objection_to
 from hilum.audit import AuditedAct, AuditEntry, AuditOutcome, AuditStore, audit_file
 from hilum.cli import app
 from hilum.console.guard import cookie_name
@@ -271,6 +272,30 @@ def test_a_command_assesses_nothing_for_others(house: House, config: Path) -> No
         assert "say why" in str(hilum(config, "assess", address, "rejected").exception)
     assert house.records.assessments.of_workitems([item]) == {}
     assert "no reader has assessed this result of m 1" in hilum(config, "assess", address).stdout
+
+
+def test_what_was_changed_meanwhile_is_on_record_as_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_house(tmp_path, assessment={"withdraw_rejected": True}) as house:
+        address, item = a_result_in(house)
+
+        def taken_back_after_the_look(looked_at: MayBeAssessed) -> str:
+            objection = objection_to(looked_at)
+            house.records.workitems.withdraw_here(house.records.workitems.one(item), "wrong")
+            return objection
+
+        monkeypatch.setattr("hilum.console.assessing.objection_to", taken_back_after_the_look)
+        wanted = {"workitem": item, "decision": "rejected", "reason": REASON}
+        with house.client(UserRole.READER) as client:
+            answer = client.post(f"/api/v1/studies/{address}/assessments", json=wanted)
+        assert answer.status_code == 409
+        assert house.records.requests.waiting() == []
+        with closing(AuditStore(audit_file(house.site.data))) as store:
+            noted = [(e.act, e.outcome) for e in store.after(0, 1000) if e.object == item]
+    asked, failed = AuditOutcome.ASKED, AuditOutcome.FAILED
+    both = (AuditedAct.ASSESS, AuditedAct.WITHDRAW)
+    assert noted == [(act, outcome) for outcome in (asked, failed) for act in both]
 
 
 @pytest.mark.parametrize("wished", [True, False])

@@ -106,7 +106,7 @@ def test_status_shows_how_grave_since_when_and_the_cure(site: Site, records: Rec
     assert ", error: 1 sender was rejected within the last hour, the last one MR1" in first
     assert first.endswith("; `hilum status` lists what was rejected, why, and what to do about it")
     assert ", warning: it is not certain whose the images are in 1 study; it waits" in second
-    assert "see by `hilum decide 1.2.1` whose they are" in second
+    assert "see in `hilum decide 1.2.1` whose they are" in second
     told = json.loads(CliRunner().invoke(app, ["status", "-c", config, "--json"]).stdout)["alarms"]
     assert {tuple(alarm) for alarm in told} == {
         ("name", "severity", "text", "cure", "since", "studies")

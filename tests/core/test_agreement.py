@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from factory import a_study, a_workitem, put
+from hilum.decision import AssessmentDecision
 from hilum.records import Records
-from hilum.records.states import AssessmentDecision, WorkitemState
+from hilum.records.assessed import Assessment
+from hilum.records.states import WorkitemState
 from hilum.records.views import Share, agreement_of
 
 ACCEPTED, REJECTED, SUPPLEMENTED = AssessmentDecision
@@ -39,7 +41,8 @@ def records() -> Iterator[Records]:
             put(records, replace(item, created=created, state=WorkitemState.COMPLETED))
             for at, (reader, decision) in enumerate(said):
                 reason = f"{reader} of {uid}" if decision is REJECTED else ""
-                records.assessments.add(f"{uid}.1", reader, reader, decision, reason, NOW + at)
+                word = (f"{uid}.1", 0, NOW + at, reader, reader, decision, reason)
+                records.assessments.add(Assessment(*word))
         yield records
 
 

@@ -430,9 +430,9 @@ def test_a_cure_names_the_first_studies_and_how_many_more(scene: Scene) -> None:
         put(scene.records, replace(item, state=WorkitemState.HELD))
     (alarm,) = scene.alarms()
     (view,) = views_of([alarm])
-    assert view.cure.startswith("see by `hilum decide 1.0`, `hilum decide 1.1`, ")
+    assert view.cure.startswith("see in `hilum decide 1.0`, `hilum decide 1.1`, ")
     assert "`hilum decide 1.4` and 2 more whose they are" in view.cure
-    assert alarm.cure.startswith("see by `hilum decide STUDY` whose")
+    assert alarm.cure.startswith("see in `hilum decide STUDY` whose")
     assert "in 7 studies; they wait" in alarm.text
     assert view.studies == 7
 

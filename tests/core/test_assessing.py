@@ -10,6 +10,7 @@ import pytest
 
 from factory import a_study, a_workitem, put
 from hilum.assessing import NAMES_PATIENT, fault_in, objection_to, to_be_assessed
+from hilum.decision import AssessmentDecision
 from hilum.errors import HilumError
 from hilum.records import Records, views
 from hilum.records.assessed import Assessment
@@ -17,7 +18,6 @@ from hilum.records.listed import ListedStudy, StudyIdentifiers
 from hilum.records.search import StudyQuery
 from hilum.records.states import (
     ASSESSABLE,
-    AssessmentDecision,
     AssessmentStanding,
     EventKind,
     WorkitemKind,
@@ -46,7 +46,8 @@ def a_result_of(records: Records, state: WorkitemState = DONE, **values: object)
 def say(
     records: Records, item: str, decision: AssessmentDecision, who: str = "anna", reason: str = ""
 ) -> Assessment | None:
-    return records.assessments.add(item, who, f"account {who}", decision, reason, at=1.0)
+    said = Assessment(item, 0, 1.0, who, f"account {who}", decision, reason)
+    return records.assessments.add(said)
 
 
 def listed(records: Records, item: str) -> ListedStudy:

@@ -14,19 +14,23 @@ from typer.testing import CliRunner, Result
 from factory import a_study, a_workitem, put
 from hilum.audit import AuditedAct, AuditOutcome, AuditStore, audit_file
 from hilum.cli import app
+from hilum.decision import AssessmentDecision
 from hilum.errors import ConfigurationError, HilumError, MissingPartError
 from hilum.exporting import COLUMNS, IDENTIFIED_COLUMNS
 from hilum.exporting.rows import rows_of
 from hilum.exporting.tables import write_table
 from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import Records, exports
+from hilum.records.assessed import Assessment
 from hilum.records.exports import ExportFilter
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.states import AssessmentDecision, WorkitemKind, WorkitemState
+from hilum.records.states import WorkitemKind, WorkitemState
 from hilum.summary import (
+    AngleSummary,
     ChangeSummary,
     ClassificationSummary,
     HeatMapSummary,
+    LengthSummary,
     MeasurementSummary,
     NoteSummary,
     RefusalSummary,
@@ -45,6 +49,8 @@ FINDINGS = (
     HeatMapSummary("effusion"),
     NoteSummary("Much motion.", caution=True),
     MeasurementSummary("Angle", 12.0, "deg", image="1.9.7"),
+    LengthSummary("Rim", 40.5, ((0.0, 0.0), (40.5, 0.0)), image="1.9.7"),
+    AngleSummary("Tilt", 7.5, ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)), image="1.9.7"),
 )
 
 
@@ -71,8 +77,8 @@ def records(tmp_path: Path) -> Iterator[Records]:
             a_workitem(id="5", study_uid="1.5.3", kind=WorkitemKind.NOT_RUN, state=DONE),
         )
         for who, decision in (("anna", "rejected"), ("bob", "accepted"), ("anna", "supplemented")):
-            said_by = (who, who, AssessmentDecision(decision), "=left of Mia", 1.0)
-            assert records.assessments.add("1", *said_by)
+            said_by = (who, who, AssessmentDecision(decision), "=left of Mia")
+            assert records.assessments.add(Assessment("1", 0, 1.0, *said_by))
         yield records
 
 
@@ -107,6 +113,8 @@ def test_every_number_is_there_with_what_it_has_to_be_read_with(config: Path) ->
         ("1", "score", "effusion", "effusion", "0.9", "1"),
         ("1", "score", "effusion", "none", "0.1", "1"),
         ("1", "measurement", "", "Angle", "12.0", "deg"),
+        ("1", "length", "Rim", "length", "40.5", "mm"),
+        ("1", "angle", "Tilt", "angle", "7.5", "deg"),
         ("2", "", "", "", "", ""),
         ("3", "", "", "", "", ""),
         ("4", "", "", "", "", ""),

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from hilum.hints import HintSender
 from hilum.hl7.adt import PatientUpdate
 from hilum.hl7.er7 import ReceivedMessage, encoded, header, segment
 from hilum.inbox.updates import keep, updates_in
-from hilum.patient_updates import SENDER, PatientUpdatesTaken
+from hilum.patient_updates import AHEAD, SENDER, PatientUpdatesTaken
 from hilum.records.states import EventKind, WorkitemState
 from hilum.service.mllp_server import MllpServer
 from hilum.service.updates import NOT_KEPT, UpdatesListener
@@ -184,6 +185,19 @@ def test_what_a_person_takes_is_done_and_a_late_message_does_not_restore_what_wa
         assert told == ["an older message about its patient (A08) came late and was left out"]
         hear(made, taken, adt("A08", {3: [OLD], 5: ("Marker", "Patient")}, at="20260304101600"))
         assert len(offered(made)) == 1, "a newer one counts"
+
+
+def test_a_message_that_is_dated_ahead_silences_no_later_one() -> None:
+    with hall() as (made, taken):
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}, at="29990304101500"))
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Doe", "Jane")}, at="29990304101400"))
+        names = {image.header.text("PatientName", 64) for image in offered(made)}
+        assert names == {"Roe^Jane", "Doe^Jane"}
+        told = [one.text for one in made.records.events.of_kind(UID, EventKind.IDENTITY)]
+        assert told == [f"{AHEAD} (A08)"]
+        now = f"{datetime.now().astimezone():%Y%m%d%H%M%S.%f}"[:19]
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Poe", "Jane")}, at=now))
+        assert len(offered(made)) == 3, "it came later, and is dated right"
 
 
 def test_what_agrees_makes_older_messages_late() -> None:

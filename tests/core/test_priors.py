@@ -16,11 +16,18 @@ from pynetdicom import AE, evt
 from hilum import codes
 from hilum.comparison.priors import compared, follow_up, look_up
 from hilum.config import parse
+from hilum.decision import AssessmentDecision
 from hilum.dicom.instance import Instance
 from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError, DeliveryDelayed
 from hilum.findings import Change, Findings, Measurement, Note, Refusal
-from hilum.objects import Analysis, write_objects, write_withdrawal
+from hilum.objects import (
+    Analysis,
+    ReaderWord,
+    write_assessment,
+    write_objects,
+    write_withdrawal,
+)
 from hilum.transport import query, sender
 from hilum.transport.scu import Peer
 from hilum_lab.network.processes import available_port
@@ -176,6 +183,9 @@ def test_incomplete_replaced_and_withdrawn_results_do_not_count(tmp_path: Path) 
 
     path = tmp_path / "second.dcm"
     second.save_as(path, enforce_file_format=True)
+    word = ReaderWord(AssessmentDecision.REJECTED, "anna", "1.2", "no", again.created)
+    said = write_assessment(again, [Instance.read(path)], word)
+    assert against(present, first, second, said).changes
     note = write_withdrawal(again, [Instance.read(path)], "Of another structure.")
     assert not against(present, first, second, note).items
 

@@ -155,6 +155,25 @@ def test_a_result_that_one_destination_lacks_is_not_well(
     assert ("two" in said.shown_in) == (state in ARRIVED and state is not DeliveryState.ACCEPTED)
 
 
+def test_a_result_that_is_filed_with_other_data_of_the_patient_is_not_called_well(
+    site: Site, records: Records
+) -> None:
+    """As after the hospital has corrected a name, and not in the archive."""
+    has_come(records)
+    put(records, an_item(WorkitemState.COMPLETED))
+    put(records, a_delivery("9.9.123456789", "one", state=DeliveryState.VERIFIED, verified_at=NOW))
+    assert told(site, records).sentence.startswith("All is well: ")
+    caution = "one: it is filed with data that differ: PatientName"
+    for name, kind in (("9.9.123456789", EventKind.CAUTION), ("9.9.1", EventKind.CAUTION)):
+        records.events.add(UID, kind, caution, name)
+        records.events.add(UID, kind, "two: not asked any more", name)
+    said = told(site, records)
+    assert said.cause is Cause.SHOWN and "one" in said.shown_in
+    assert said.sentence.startswith("The result of m is shown in one")
+    assert said.sentence.endswith(f" {caution}.") and "two" not in said.sentence
+    assert [cure.command for cure in said.cures] == [f"hilum decide {UID}"]
+
+
 # Each cause, from the records ---------------------------------------------------------------------
 
 LACKS = a_verdict("MR as the module needs", accepted=True, lacks="112 of 120 images")

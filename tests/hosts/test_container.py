@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from hilum.engine import exchange
 from hilum.errors import ConfigurationError, ModuleCancelled, ModuleCrashed, ModuleError
 from hilum.findings import Findings, OwnObject
 from hilum.hosts import Job, Place, open_host, usual
-from hilum.hosts.container.program import Containers
+from hilum.hosts.container.program import LABEL, Containers
 from hilum.module import discover, installed_module, parameters_of
+from hilum.process import descendants
 from hilum.testing import check_host, job_of, write_series
 from patience import until
 
@@ -235,10 +236,40 @@ def test_a_killed_worker_leaves_no_container(image: str, tmp_path: Path) -> None
     mark = f"hilum-{worker.pid}-"
     listed = ("ps", "-a", "--format={{.Names}}", f"--filter=name={mark}")
     until(lambda: mark in containers.podman(*listed), "the container of the worker")
-    worker.send_signal(signal.SIGKILL)
+    worker.kill()
     worker.wait()
+    until(lambda: mark not in containers.podman(*listed), "the end of the container")
+
+
+def test_what_a_killed_keeper_has_left_is_removed(image: str, tmp_path: Path) -> None:
+    """At once where the worker lives, else when a worker starts."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    name = f"hilum-{gone.pid}-1-1"
+    containers.podman("create", f"--name={name}", f"--label={LABEL}={name}", image, "nothing")
     Containers().sweep()
-    assert mark not in containers.podman(*listed)
+    assert name not in containers.podman("ps", "-a", "--format={{.Names}}")
+
+    def kill_keepers() -> bool:
+        for pid, line in lines_below() if ours() else ():
+            if "keeper.py" in line:
+                os.kill(pid, signal.SIGKILL)
+        return True
+
+    models = model(tmp_path, image, "hangs")
+    with (
+        closing(open_host(usual("outside", models), place(models))) as host,
+        pytest.raises(ModuleCrashed, match="that ran the container was killed"),
+    ):
+        host.run(job(models, tmp_path), kill_keepers)
+    assert ours() == []
+
+
+def lines_below() -> Iterator[tuple[int, str]]:
+    """The command lines of all processes that we have started."""
+    for pid in descendants(os.getpid()):
+        with suppress(OSError):  # it has ended meanwhile
+            yield pid, Path(f"/proc/{pid}/cmdline").read_text()
 
 
 WRONG = {

@@ -21,6 +21,11 @@ VETTED = {
     "CHANGE_PER_YEAR": ("change-per-year", "99HILUM"),  # our own
     "PERCENT_PER_YEAR": ("%/a", "UCUM"),  # UCUM: percent per (mean Julian) year
     "MOST_SIMILAR_GROUP": ("similar-group", "99HILUM"),  # our own; a "finding" would say too much
+    "ACCEPTED_BY_READER": ("accepted", "99HILUM"),  # our own; no title of CID 7010 says it
+    "REJECTED_BY_READER": ("rejected", "99HILUM"),  # our own; archives hide what 113001 names
+    "SUPPLEMENTED_BY_READER": ("supplemented", "99HILUM"),  # our own
+    "ASSESSMENT_OF_RESULT": ("assessment", "99HILUM"),  # our own
+    "ASSESSED_RESULT": ("assessed-result", "99HILUM"),  # our own
     "PROCESSING_ALGORITHM": ("Newcode1", "99IHE"),  # IHE AIR 6.5.3.1
 }
 ALL = {name: value for name, value in vars(codes).items() if isinstance(value, Code)}

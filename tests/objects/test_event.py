@@ -14,10 +14,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydicom.valuerep import DSfloat
 
+from hilum.decision import AssessmentDecision
 from hilum.dicom import codes
 from hilum.dicom.uids import derived_uid
 from hilum.findings import Findings, Note, Refusal, Urgency
-from hilum.objects import Analysis
+from hilum.objects import Analysis, ReaderWord
+from hilum.objects.analysis import WrittenFile
 from hilum.objects.event import JsonResult
 from hilum.objects.kinds import Writing
 from hilum.pseudonyms import Pseudonyms
@@ -164,3 +166,18 @@ def test_an_outcome_is_told_with_its_code(chest: Analysis) -> None:
     scores = {g["finding"]["code"]: g["numbers"][0] for g in data["groups"] if g["finding"]}
     score = scores[classification.outcome.code.value]
     assert score["value"] == classification.outcome.value * 100 and score["unit"] == "%"
+
+
+@pytest.mark.parametrize("identified", [False, True])
+def test_what_a_reader_said_tells_what_it_is_about(brain: Analysis, identified: bool) -> None:
+    wishes = {"identified": identified}
+    [content] = JsonResult().write(Writing(brain, wishes=wishes))
+    of_run = replace(brain, workitem_id="9", replaced=(WrittenFile("json", "1.2.3", content),))
+    word = ReaderWord(AssessmentDecision.REJECTED, "Marker^Anna", "2.25.7", "so", brain.created)
+    said = checked(JsonResult().write_assessment(Writing(of_run, wishes=wishes), ["1.2.3"], word))
+    assert (said["type"], said["data"]) == ("result.assessed", checked(content)["data"])
+    assert said["assessment"]["of"] == ["1.2.3"]
+    named = (said["assessment"]["reader"] == "Marker^Anna", said["reason"] == "so")
+    assert named == (identified, identified)
+    assert identified or said["assessment"]["reader"] == SITE.of("reader", "2.25.7")
+    assert checked(content)["assessment"] is None

@@ -21,16 +21,20 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pypdf import PdfReader
 
+from hilum.decision import AssessmentDecision
 from hilum.dicom import codes
 from hilum.dicom.part10 import as_file
 from hilum.findings import Angle, Draft, Finding, Length, Measurement, Note, Refusal, Urgency
 from hilum.objects import Analysis, write_objects
+from hilum.objects.analysis import WrittenFile
+from hilum.objects.assessed import ReaderWord
 from hilum.objects.fhir.bundle import FhirResult
 from hilum.objects.fhir.datatypes import system_of
 from hilum.objects.kinds import Writing
 
 from . import exams, films
 from .test_any_text import LONG, ODD, TEXTS, with_text
+from .test_oru import SCORED
 
 Resource = dict[str, Any]
 NUMBERS = st.floats(-1e12, 1e12, allow_nan=False).map(lambda number: round(number, 9))
@@ -137,13 +141,16 @@ MEASUREMENTS = st.builds(
     uncertainty=st.none() | st.floats(0, 1e6),
 )
 SHAPES = st.one_of(
+    st.just(SCORED),
     st.builds(Length, points=st.just(((0.0, 0.0, 0.0), (3.0, 4.0, 0.0))), label=st.just("a line")),
     st.builds(Angle, points=st.just(((0.0, 1, 0), (0.0, 0, 0), (1.0, 0, 0))), label=st.just("x")),
 )
 
 
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
-@given(found=st.lists(MEASUREMENTS | SHAPES, max_size=6), with_segments=st.booleans())
+@given(
+    found=st.lists(MEASUREMENTS | SHAPES | st.just(SCORED), max_size=6), with_segments=st.booleans()
+)
 def test_both_say_the_same_numbers(
     brain: Analysis,
     monkeypatch: pytest.MonkeyPatch,
@@ -287,3 +294,31 @@ def test_images_may_name_nobody(tmp_path: Path) -> None:
     study = exams.write_exam(tmp_path, change, shape=(2, 8, 8))
     [report] = of("DiagnosticReport", written(exams.analysis_of(study, study.series[0])))
     assert not {"subject", "basedOn", "effectiveDateTime"} & set(report)
+
+
+def test_what_a_reader_said_is_one_observation_about_the_report(brain: Analysis) -> None:
+    [content] = FhirResult().write(Writing(brain))
+    [report] = of("DiagnosticReport", resources_in(content))
+    of_run = replace(brain, replaced=(WrittenFile("fhir", "1.2.3", content),))
+    at = brain.created
+    said: dict[str, Resource] = {}
+    for who, decision, before in (
+        ("anna", AssessmentDecision.ACCEPTED, None),
+        ("bob", AssessmentDecision.SUPPLEMENTED, (AssessmentDecision.REJECTED, at)),
+    ):
+        word = ReaderWord(decision, who, f"2.25.{len(who)}", f"{who} says\x07 so", at, before)
+        note = FhirResult().write_assessment(Writing(of_run), ["1.2.3"], word)
+        [said[who]] = resources_in(note)
+    for who, one in said.items():
+        assert (one["resourceType"], one["status"]) == ("Observation", "preliminary")
+        assert one["focus"][0]["identifier"] == report["identifier"][0]
+        assert one["subject"] == report["subject"]
+        assert one["performer"] == [{"type": "Practitioner", "display": who}]
+        assert one["note"] == [{"text": f"{who} says  so"}]
+        version, made = one["component"][:2]
+        assert version["valueString"] == "urn:oid:1.2.3"
+        assert made["valueDateTime"] == report["issued"]
+    assert said["anna"]["valueCodeableConcept"]["coding"][0]["code"] == "accepted"
+    assert [len(one["component"]) for one in said.values()] == [2, 3]
+    assert said["bob"]["component"][2]["valueCodeableConcept"]["coding"][0]["code"] == "rejected"
+    assert said["anna"]["identifier"] != said["bob"]["identifier"]

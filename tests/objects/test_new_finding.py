@@ -1,5 +1,6 @@
 """A new kind of finding is defined in one place and told in another; nothing else knows of it."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -15,8 +16,12 @@ from hilum.engine import checking, exchange
 from hilum.errors import FindingError
 from hilum.findings import Finding, Findings, Measurement, Note, Segment
 from hilum.objects import telling, write_objects
+from hilum.objects.event import JsonResult
+from hilum.objects.fhir.bundle import FhirResult
 from hilum.objects.iod import content_tree as tree
 from hilum.objects.iod import groups
+from hilum.objects.kinds import Writing
+from hilum.objects.oru import ResultMessages
 from hilum.objects.report import Report
 from hilum.summary import MeasurementSummary
 
@@ -132,6 +137,22 @@ def test_the_objects_on_a_film_tell_it(tmp_path):
     page = PdfReader(BytesIO(written["pdf"].EncapsulatedDocument)).pages[0].extract_text()
     assert "41.50" in page and TITLE in page
     assert_valid(written["sr"], tmp_path)
+
+
+def test_whatever_goes_to_programs_has_its_numbers(tmp_path):
+    """Its own group is known to nobody but itself: it is read as the report writes it."""
+    study = exams.write_exam(tmp_path, shape=(4, 12, 12))
+    distance = Distance(TITLE, 41.5, ends())
+    writing = Writing(exams.analysis_of(study, study.series[0], distance))
+    [message] = ResultMessages().write(writing)
+    [document] = JsonResult().write(writing)
+    [bundle] = FhirResult().write(writing)
+    groups_in = {one["name"] for one in json.loads(document)["data"]["groups"]}
+    resources = [entry["resource"] for entry in json.loads(bundle)["entry"]]
+    assert TITLE in groups_in
+    assert message.decode().count(f"|{TITLE}|") == 1
+    assert f"{TITLE}: Length" in [one["code"]["text"] for one in resources if "code" in one]
+    assert "|41.5|" in message.decode()
 
 
 def assert_valid(report: Dataset, folder) -> None:

@@ -157,6 +157,28 @@ def test_measurement_of_the_whole_series_stands_beside_the_segments(tmp_path):
     _assert_valid(_save(objects, tmp_path))
 
 
+def test_what_has_no_region_stands_apart_from_the_segments(tmp_path):
+    """Viewers stumble over a group without a region beside those with one."""
+    study = exams.write_exam(tmp_path)
+    series = study.series[0]
+    nothing = series.volume().with_array(np.zeros(series.volume().array.shape, bool))
+    gone = Segment(nothing, codes.BRAIN, "Gone")
+    scores = (Score(codes.BRAIN, "one", 0.25), Score(codes.HIPPOCAMPUS, "other", 0.75))
+    found = (gone, Classification(scores, None, "A guess."))
+    objects = _objects(exams.analysis_of(study, series, *found), kinds=("seg", "sr"))
+    assert len(_groups(objects["sr"])) == 3
+    derived = child(objects["sr"], codes.DERIVED_IMAGING_MEASUREMENTS)
+    told = {
+        str(child(group, codes.TRACKING_IDENTIFIER).TextValue): item.MeasuredValueSequence[0]
+        for group in derived.ContentSequence
+        for item in group.ContentSequence
+        if item.ValueType == "NUM"
+    }
+    numbers = {label: float(measured.NumericValue) for label, measured in told.items()}
+    assert numbers == {"Gone": 0, "one": 25, "other": 75}
+    _assert_valid(_save(objects, tmp_path))
+
+
 def test_uncertainty_is_called_one_standard_deviation(tmp_path):
     study = exams.write_exam(tmp_path)
     objects = _objects(exams.analysis_of(study, study.series[0]), kinds=("sr",))

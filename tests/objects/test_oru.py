@@ -4,11 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 
 import hl7
+import numpy as np
 import pytest
 from hl7apy.consts import VALIDATION_LEVEL
 from hl7apy.parser import parse_message
@@ -16,16 +17,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
-from hilum.config.hl7 import Dialect
+from hilum.config.hl7 import Dialect, Language
 from hilum.dicom import codes
 from hilum.findings import (
     Angle,
+    Classification,
     Draft,
     Findings,
     Length,
     Measurement,
     Note,
     Refusal,
+    Score,
+    Segment,
     Table,
     Urgency,
 )
@@ -34,12 +38,13 @@ from hilum.objects import Analysis
 from hilum.objects.iod import sr
 from hilum.objects.kinds import Writing
 from hilum.objects.oru import ResultMessages
+from hilum.objects.oru.words import BY_LANGUAGE
 from hilum.objects.report import Report
 from hilum.objects.telling import in_known_kinds
+from hilum.rerunning import AFTER_NOTE
+from hilum.results import WithdrawalReason
 
 from . import exams, films
-
-ALSO = {codes.CERTAINTY_OF_FINDING.value}  # of an outcome of a volume: words in the report
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +116,13 @@ COUNTED = st.builds(
     VALUES,
     st.none() | st.floats(0, 1e6),
 )
+SCORED = Classification(
+    (Score(codes.BRAIN, "one", 0.375), Score(codes.HIPPOCAMPUS, "other", 0.625)), None, "A guess."
+)
 TOLD = st.one_of(
     COUNTED,
+    st.just(SCORED),
+    st.just("a structure that was not found"),
     st.builds(lambda value: Length(((0, 0, 0), (value, 0, 0)), "a line"), st.floats(0.001, 300)),
     st.builds(Note, st.sampled_from(["one\ntwo", "a | b ^ c ~ d \\ e & f", "Äpfel 山田"])),
 )
@@ -123,8 +133,12 @@ TOLD = st.one_of(
 def test_the_numbers_are_those_of_the_report(
     lent: Callable[[], Analysis], more: list[object], times: float
 ) -> None:
-    analysis = with_findings(lent(), *more)
-    analysis = exams.with_changes(analysis, (date(2024, 3, 4), times))
+    series = lent().series
+    assert series is not None
+    nothing = series.volume().with_array(np.zeros(series.volume().array.shape, bool))
+    found = [Segment(nothing, codes.BRAIN, "gone") if isinstance(m, str) else m for m in more]
+    followed = exams.with_changes(lent(), (date(2024, 3, 4), times))
+    analysis = with_findings(followed, *found)
     [content] = sent(analysis)
     assert numbers_in_message(content) == numbers_in_report(analysis)
 
@@ -132,7 +146,8 @@ def test_the_numbers_are_those_of_the_report(
 def test_the_numbers_of_films_and_scores_are_those_of_the_report(chest: Analysis) -> None:
     [content] = sent(chest)
     found = numbers_in_message(content)
-    assert found == numbers_in_report(chest) and ALSO & {code for code, *_ in found}
+    assert found == numbers_in_report(chest)
+    assert codes.CERTAINTY_OF_FINDING.value in {code for code, *_ in found}
 
 
 @pytest.mark.parametrize("status", ["P", "W", "D"])
@@ -240,6 +255,28 @@ def test_the_text_is_a_draft_in_the_language_of_the_site(brain: Analysis) -> Non
     assert "depuis le 2024-03-04, au-delà de l'erreur de mesure" in texts["fr"]
 
 
+@pytest.mark.parametrize("language", ["de", "fr"])
+def test_a_language_has_its_own_words_for_all_that_hilum_says(language: Language) -> None:
+    told = vars(BY_LANGUAGE[language])
+    same = {name for name, text in vars(BY_LANGUAGE["en"]).items() if told[name] == text}
+    assert same <= {"colon", "urgent"}, "Urgent is French, too"
+    reasons = BY_LANGUAGE[language].reasons
+    assert set(reasons) == set(WithdrawalReason)
+    assert not set(reasons.values()) & set(WithdrawalReason)
+
+
+def test_why_hilum_withdraws_is_translated_and_what_a_person_says_is_not(brain: Analysis) -> None:
+    def why(reason: str) -> str:
+        writing = Writing(brain, wishes={"language": "de"})
+        return text_of(ResultMessages().write_withdrawal(writing, ["1"], reason)).splitlines()[0]
+
+    begins = "Dieses Ergebnis wurde zurückgezogen: "
+    ours = WithdrawalReason.CORRECTED
+    assert why(ours) == f"{begins}Die Patienten- oder Studiendaten dieser Bilder wurden berichtigt."
+    assert why(str(ours.value)) == f"{begins}{ours}", "somebody has typed it"
+    assert why("Of another structure.") == f"{begins}Of another structure."
+
+
 def test_every_kind_of_finding_is_in_the_text(brain: Analysis, chest: Analysis) -> None:
     more = (
         Length(((0, 0, 0), (30, 0, 0)), "Long axis"),
@@ -301,6 +338,14 @@ def test_a_later_result_takes_the_place_of_an_earlier_one(brain: Analysis, chest
     assert len(numbers) == 1
     assert len({one.control_id for one in (first, second, withdrawn)}) == 3
     assert numbers != {ReceivedMessage.of(sent(chest)[0]).first("OBR").text(3)}  # type: ignore[union-attr]
+
+
+def test_what_is_made_a_millisecond_later_has_a_later_time(brain: Analysis) -> None:
+    before = replace(brain, created=datetime.fromtimestamp(1e9).astimezone())
+    after = replace(brain, created=datetime.fromtimestamp(1e9 + AFTER_NOTE).astimezone())
+    times = [ReceivedMessage.of(sent(one)[0]).first("MSH").text(7) for one in (before, after)]  # type: ignore[union-attr]
+    assert times[0] < times[1]
+    assert all(re.fullmatch(r"\d{14}\.\d{4}[+-]\d{4}", at) for at in times)
 
 
 def test_a_withdrawal_marks_everything_and_says_why(brain: Analysis) -> None:

@@ -68,7 +68,16 @@ def check(item: dict, results: list, study_uid: str, total_ml: float) -> None:
     assert np.count_nonzero(segmentation.pixel_array) > 0
 
 
-@pytest.mark.parametrize(("study", "total_ml"), [("Study1", 3.5), ("Study2", 3.15)])
+@pytest.mark.parametrize(
+    ("network", "study", "total_ml"),
+    [
+        ("dimse", "Study1", 3.5),
+        ("dicomweb", "Study2", 3.15),
+        pytest.param("dimse", "Study2", 3.15, marks=pytest.mark.whole),
+        pytest.param("dicomweb", "Study1", 3.5, marks=pytest.mark.whole),
+    ],
+    indirect=["network"],
+)
 def test_real_studies(
     network: tuple[Orthanc, Running], shared: Path, study: str, total_ml: float
 ) -> None:
@@ -78,8 +87,10 @@ def test_real_studies(
     check(item, results, study_uid, total_ml)
 
 
-def test_the_sample_exam(network: tuple[Orthanc, Running], sample_exam: Path) -> None:
-    item, results = through_the_network(network, sample_exam)
+def test_the_sample_exam(network: tuple[Orthanc, Running], tmp_path: Path) -> None:
+    """Two of its series; the test of the demo sends all of them."""
+    folder = exam.make_exam(tmp_path, series=("Localizer", "HippoCrop"))
+    item, results = through_the_network(network, folder)
     check(item, results, exam.study_uid(), total_ml=3.08)
 
 

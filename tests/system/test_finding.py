@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -28,11 +28,11 @@ SAID = StudyIdentifiers(
 VOLUME = MeasurementSummary("Volume", 3.384, "ml", "Left hippocampus")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """With 22 studies: one that is held, and those of Müller, the newest of which has a result."""
-    (tmp_path / "hilum.toml").write_text(f'data = "{tmp_path}"\n')
-    with closing(Records(f"sqlite:///{tmp_path}/hilum.db")) as records:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """22 studies: one that is held, and those of Müller, the newest of which has a result."""
+    folder = tmp_path_factory.mktemp("studies")
+    with closing(Records(f"sqlite:///{folder}/hilum.db")) as records:
         for number in range(22):
             uid = f"1.2.{number}"
             put(records, a_study(study_uid=uid, folder=uid, last_at=float(number)))
@@ -45,7 +45,15 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         about = {"state": WorkitemState.COMPLETED, "findings": (VOLUME, caution)}
         put(records, a_workitem(id="9.21", study_uid="1.2.21", **about))
         put(records, a_delivery("9.21", state=DeliveryState.VERIFIED))
-    yield tmp_path
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """With a copy of these studies, and settings."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "hilum.toml").write_text(f'data = "{tmp_path}"\n')
+    return tmp_path
 
 
 def hilum(folder: Path, *words: str, typed: str = "") -> str:

@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
+import hilum.cli
+from hilum.cli import app
+from hilum.cli.further import PANEL
+from hilum.cli.group import FILES, OF_OTHERS, OURS, import_files
+from hilum.cli.headers import OPTIONAL
 from hilum.records import Records
 from hilum.records.states import EventKind
+from hilum_lab.network.processes import available_port
 
 HEAVY = {
     "dbos",
@@ -42,6 +48,12 @@ destination = [
 ]
 rule = [{ module = "hippocampal-volume", series = { SeriesDescription = "T1" } }]
 """
+ALONE = """
+[[destination]]
+name = "pacs"
+kind = "dimse"
+port = {}
+"""
 PROGRAM = """
 import json, sys
 from hilum.cli import app
@@ -67,25 +79,64 @@ finally:
     ],
 )
 def test_a_command_imports_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
-    (tmp_path / "hilum.toml").write_text(f'data = "{tmp_path}"\n{EVERY_KIND}')
-    records = Records(f"sqlite:///{tmp_path}/hilum.db")
+    assert HEAVY & modules_of(tmp_path, words, EVERY_KIND) == set()
+
+
+def modules_of(folder: Path, words: list[str], settings: str) -> set[str]:
+    """What `hilum WORDS` has imported when it ends, where one study is on record."""
+    (folder / "hilum.toml").write_text(f'data = "{folder}"\n{settings}')
+    records = Records(f"sqlite:///{folder}/hilum.db")
     records.events.add("1.2.3", EventKind.RECEIVING, "first image received from CT1")
     records.close()
     finished = subprocess.run(
         [sys.executable, "-c", PROGRAM, *words],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
-    assert HEAVY & set(json.loads(finished.stderr.splitlines()[-1])) == set()
+    return set(json.loads(finished.stderr.splitlines()[-1]))
 
 
-def test_garbage_is_collected_once_the_commands_are_loaded() -> None:
-    program = "import gc, hilum.cli; print(gc.isenabled())"
-    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert finished.stdout == "True\n", finished.stderr
+def test_asking_an_archive_by_dimse_imports_nothing_for_pixels(tmp_path: Path) -> None:
+    imported = modules_of(tmp_path, ["why", "1.2.3"], ALONE.format(available_port()))
+    assert {"pydicom", "pynetdicom"} <= imported
+    assert imported & set(OPTIONAL) == set()
+
+
+def test_a_command_imports_the_file_of_no_other(tmp_path: Path) -> None:
+    shared = {"app", "finding", "group", "lines", "pausing"}
+    imported = modules_of(tmp_path, ["status"], EVERY_KIND)
+    files = {name.split(".")[2] for name in imported if name.startswith("hilum.cli.")}
+    assert files <= {"state", *shared}
+
+
+def test_each_command_is_in_the_file_that_is_said_to_bring_it() -> None:
+    import_files()
+    assert {f"{file}.py" for file in (*FILES, OF_OTHERS)} >= {
+        path.name
+        for path in Path(hilum.cli.__file__).parent.glob("*.py")
+        if "@app.command" in path.read_text() or "app.add_typer" in path.read_text()
+    }
+    brought = [
+        (function.__module__, command.name or function.__name__)
+        for command in app.registered_commands
+        if (function := command.callback) and command.rich_help_panel != PANEL
+    ]
+    for module, name in brought:
+        assert name in FILES[module.removeprefix("hilum.cli.")]
+    groups = {group.name for group in app.registered_groups}
+    assert {name for _, name in brought} | groups == set(OURS)
+
+
+@pytest.mark.parametrize("words", [["modules", "--help"], ["--help"], ["no-such-command"]])
+def test_garbage_is_collected_once_a_command_is_loaded(words: list[str]) -> None:
+    program = "import sys, gc, hilum.cli\ntry: hilum.cli.app()\nfinally: print(gc.isenabled())"
+    finished = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=False
+    )
+    assert finished.stdout.endswith("True\n"), finished.stderr
 
 
 def test_what_a_module_author_imports_is_there_when_asked_for() -> None:

@@ -13,8 +13,8 @@ from tests.worklists.manager import DONE, SCHEDULED, UNKNOWN, WorklistManager
 
 
 @contextmanager
-def by_dimse(manager: WorklistManager) -> Iterator[int]:
-    """Answers UPS Pull at the port that is given."""
+def by_dimse(manager: WorklistManager, *syntaxes: str) -> Iterator[int]:
+    """Answers UPS Pull at the port that is given, in one of `syntaxes` or in any usual one."""
 
     def find(event: Any) -> Iterator[tuple[int, Dataset | None]]:
         assert event.identifier.ProcedureStepState == SCHEDULED
@@ -35,7 +35,7 @@ def by_dimse(manager: WorklistManager) -> Iterator[int]:
         return manager.update(uid, event.modification_list), None
 
     ae = AE("MANAGER")
-    ae.add_supported_context(UnifiedProcedureStepPull)
+    ae.add_supported_context(UnifiedProcedureStepPull, list(syntaxes) or None)
     handlers: list[Any] = [(evt.EVT_C_FIND, find), (evt.EVT_N_GET, get)]
     handlers += [(evt.EVT_N_ACTION, change), (evt.EVT_N_SET, update)]
     server = ae.start_server((LOOPBACK, 0), block=False, evt_handlers=handlers)

@@ -166,13 +166,13 @@ def _meets(ds: Dataset, wanted: str) -> bool:
 
 
 @contextmanager
-def by_http(manager: WorklistManager) -> Iterator[str]:
-    """Answers UPS-RS at the address that is given."""
+def by_http(manager: WorklistManager, port: int = 0) -> Iterator[str]:
+    """Answers UPS-RS at the address that is given, on `port` or on a free one."""
 
     class Handler(_Handler):
         owner = manager
 
-    with answering(ThreadingHTTPServer((LOOPBACK, 0), Handler)) as address:
+    with answering(ThreadingHTTPServer((LOOPBACK, port), Handler)) as address:
         yield f"http://{address}/dicom-web"
 
 

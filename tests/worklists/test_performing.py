@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
+from pydicom.uid import ExplicitVRLittleEndian
 from typer.testing import CliRunner
 
 from hilum.cli import app
@@ -15,6 +19,7 @@ from hilum.config import parse
 from hilum.config.kinds import WorklistSettings
 from hilum.dicom.header import read_header
 from hilum.errors import ConfigurationError, SourceDelayed, SourceRefused
+from hilum.kinds import WORKLISTS
 from hilum.performing import Performer
 from hilum.performing.table import SEEN_AS
 from hilum.records.models import Wish, WorklistStep
@@ -22,7 +27,14 @@ from hilum.records.states import EventKind, RequestAction, StepState, WorkitemSt
 from hilum.requests import obey
 from hilum.why.known import Known
 from hilum.why.study import of_study
-from hilum.worklists import ProcedureStepState, StepAnswer, answer_of, open_worklist
+from hilum.worklists import (
+    ProcedureStepState,
+    StepAnswer,
+    Worklist,
+    answer_of,
+    attributes,
+    open_worklist,
+)
 from hilum_lab.network.processes import available_port
 from tests.core.test_chosen import OUT, items, receive, reopen, work
 from tests.core.test_order_of_arrival import Death, Gateway, contents, gateway
@@ -380,6 +392,39 @@ def test_a_manager_that_is_away_is_asked_later() -> None:
     answers, said = answer_of(settings)
     assert not answers
     assert said.startswith("ris: ")
+
+
+def odd_state(vr: str, value: bytes) -> RawDataElement:
+    """A state as no standard has it; pydicom raises something else for each."""
+    return RawDataElement(BaseTag(0x00741000), vr, len(value), value, 0, False, True)
+
+
+@pytest.mark.parametrize(("vr", "value"), [("FD", b"abcd"), ("ZZ", b"abcd"), ("SQ", b"junkjunk")])
+def test_a_state_that_cannot_be_read_is_none(vr: str, value: bytes) -> None:
+    ds = Dataset()
+    ds[0x00741000] = odd_state(vr, value)
+    assert attributes.standing_in(ds) is None
+    ds = Dataset()
+    ds[0x00741018] = odd_state(vr, value)._replace(tag=BaseTag(0x00741018))
+    ds.SOPInstanceUID = STEP
+    assert attributes.offered_in(ds) is None
+
+
+def test_a_manager_that_tells_nonsense_by_dimse_is_refused_in_words(
+    manager: WorklistManager,
+) -> None:
+    manager.schedule(STEP, "1.2.3")
+    manager.steps[STEP][0x00741000] = odd_state("FD", b"abcd")
+    with by_dimse(manager, ExplicitVRLittleEndian) as port:
+        one = {"name": "ris", "kind": "ups", "port": port, "ae_title": "MANAGER"}
+        worklist = open_worklist(parse({"worklist": [one]}).worklist[0])
+        with pytest.raises(SourceRefused, match="ris answered the question for the step"):
+            worklist.standing(STEP)
+
+
+def test_every_kind_has_what_a_worklist_is_called_by() -> None:
+    members = {name for name in vars(Worklist) if not name.startswith("_")}
+    assert members <= set(WORKLISTS.members)
 
 
 # Crashes ------------------------------------------------------------------------------------------

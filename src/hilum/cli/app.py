@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from hilum.cli.group import Commands
 from hilum.errors import HilumError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from hilum.records import Records
 
 app = typer.Typer(
+    cls=Commands,
     help="The AI gateway for the hospital imaging network. Research use only, not for diagnosis.",
     no_args_is_help=True,
     invoke_without_command=True,

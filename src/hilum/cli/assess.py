@@ -19,8 +19,8 @@ from hilum.cli.app import (
     site_and_records,
 )
 from hilum.cli.finding import FROM_INPUT
+from hilum.decision import AssessmentDecision
 from hilum.errors import HilumError
-from hilum.records.states import AssessmentDecision
 
 if TYPE_CHECKING:
     from hilum.config.site import Site
@@ -94,7 +94,13 @@ def _said(site: "Site", records: "Records", item: "Workitem") -> "list[Assessmen
 def _assess(
     site: "Site", records: "Records", item: "Workitem", decision: AssessmentDecision, reason: str
 ) -> "Assessment":
-    from hilum.assessing import fault_in, is_taken_back, objection_to, put_on_record
+    from hilum.assessing import (
+        fault_in,
+        is_taken_back,
+        objection_to,
+        put_on_record,
+        said_here,
+    )
     from hilum.audit import AuditedAct, AuditedObject
     from hilum.cli.audited import audited
     from hilum.people.accounts import identity_of
@@ -109,8 +115,8 @@ def _assess(
         if is_taken_back(site, decision):
             why = "a reader rejects it"
             acts.enter_context(audited(site, AuditedAct.WITHDRAW, of, why, listed.patient_id))
-        said = (reader.name, identity_of(reader.name), decision, reason)
-        made = put_on_record(site, records, item.id, *said)
+        said = said_here(item.id, reader.name, identity_of(reader.name), decision, reason)
+        made = put_on_record(site, records, said)
         if made is None:
             raise HilumError("the result has changed meanwhile; `hilum status` shows how it stands")
     return made

@@ -25,6 +25,7 @@ from hilum.cli.app import (
     records_if_any,
     say,
 )
+from hilum.cli.tables import print_table
 from hilum.errors import HilumError
 from hilum.wording import counted
 
@@ -62,7 +63,10 @@ def show(
     if as_json:
         print_json(shown)
         return
-    out.print(_table(shown.entries) if shown.entries else "nothing of this is in the audit trail")
+    if shown.entries:
+        print_table(_table(shown.entries))
+    else:
+        out.print("nothing of this is in the audit trail")
     say.print(f"page {shown.page} of {shown.pages}, {shown.total} in all")
 
 
@@ -166,9 +170,7 @@ def _all(store: "AuditStore", wanted: "AuditFilter") -> "Iterator[AuditEntry]":
 
 
 def _table(entries: "tuple[AuditEntry, ...]") -> Table:
-    shown = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("when", "who", "act", "what", "outcome", "reason"):
-        shown.add_column(column, overflow="fold")
+    shown = Table("when", "who", "act", "what", "outcome", "reason", box=None, padding=(0, 2, 0, 0))
     for entry in entries:
         what = f"{entry.object_type} {entry.object}" if entry.object else ""
         where = f" ({entry.account})" if entry.account else ""

@@ -7,9 +7,9 @@ called as the entry point is.
 from importlib.metadata import EntryPoint
 
 from rich.markup import escape
-from typer.models import CommandInfo
 
 from hilum.cli.app import app, say
+from hilum.cli.group import OURS
 from hilum.kinds import registered
 
 GROUP = "hilum.commands"
@@ -18,8 +18,7 @@ PANEL = "Further commands"  # their heading in --help
 
 def register_all() -> None:
     """Register every further command, by name. One that does not load is named and left out."""
-    taken = {_name_of(command) for command in app.registered_commands}
-    taken |= {str(group.name) for group in app.registered_groups}
+    taken = set(OURS)
     for entry in registered(GROUP):
         try:
             function = entry.load()
@@ -32,11 +31,6 @@ def register_all() -> None:
         else:
             app.command(entry.name, rich_help_panel=PANEL)(function)
             taken.add(entry.name)
-
-
-def _name_of(command: CommandInfo) -> str:
-    assert command.callback  # whatever is registered by the decorator has one
-    return command.name or command.callback.__name__
 
 
 def _is_absent(entry: EntryPoint, error: Exception) -> bool:

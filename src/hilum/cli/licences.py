@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
-from rich.table import Column, Table
+from rich.table import Table
 
 from hilum.cli.app import AsJson, app, out, print_json
+from hilum.cli.tables import print_table
 
 if TYPE_CHECKING:
     from hilum.inventory import Component, Copyleft
@@ -18,7 +19,7 @@ SHOWN = ("kind", "name", "version", "licence")
 
 
 def _table(title: str, parts: "Iterable[Component]") -> Table:
-    table = Table(Column(title, no_wrap=True), "version", "licence", box=None)
+    table = Table(title, "version", "licence", box=None)
     for part in parts:
         version = part.version or ("" if part.file else "not installed")
         table.add_row(escape(part.name), version, escape(part.licence))
@@ -40,7 +41,7 @@ def licences(as_json: AsJson = False) -> None:
         return
     by_kind = {kind: [part for part in parts if part.kind is kind] for kind in ComponentKind}
     for kind, some in by_kind.items():
-        out.print(_table(f"{kind}", some))
+        print_table(_table(f"{kind}", some))
     for family in sorted(Copyleft, reverse=True)[:-1]:
         names = _names_under(family, by_kind[ComponentKind.PYTHON])
         out.print(f"Python packages under the {family.name}: {names or 'none'}")

@@ -19,6 +19,7 @@ from hilum.cli.app import (
     site_and_records,
 )
 from hilum.cli.pausing import PauseReason, begin, end
+from hilum.cli.tables import print_table
 from hilum.errors import HilumError
 from hilum.records.states import PausedKind
 
@@ -59,8 +60,8 @@ def list_modules(
         return
     table = Table("module", "version", "title", "weights SHA-256", box=None)
     for fact in facts:
-        table.add_row(fact["name"], fact["version"], fact["title"], fact["weights_sha256"][:16])
-    out.print(table)
+        table.add_row(fact["name"], fact["version"], fact["title"], fact["weights_sha256"])
+    print_table(table)
     out.print(in_words(standing()))
     for name, problem in problems.items():
         say.print(f"[bold red]{name}[/]: {escape(problem)}")

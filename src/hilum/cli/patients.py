@@ -15,7 +15,11 @@ from hilum.records.states import RequestAction
 def decide(
     study: StudyName,
     patient: Annotated[
-        str, typer.Option(help="Number of the right patient, as shown without this option.")
+        str,
+        typer.Option(
+            help="Number of the right patient, as shown without this option; `present` leaves the"
+            " images as they are."
+        ),
     ] = "",
     config: Config = DEFAULT_CONFIG,
 ) -> None:
@@ -26,28 +30,26 @@ def decide(
 
     This shows patient data.
     """
-    from hilum.asking import to_be_decided
+    from hilum import choosing
     from hilum.audit import AuditedAct, AuditedObject
-    from hilum.cli import identities
     from hilum.cli.audited import ask_on_record, audited
-    from hilum.inbox.versions import Versions
+    from hilum.cli.identities import how_to_choose, table
+    from hilum.cli.tables import print_table
     from hilum.records import views
 
     site, records = site_and_records(config)
     study_uid = views.study_called(records, study)
-    versions = identities.versions_of(site, records, study_uid)
+    versions = choosing.versions_of(site, records, study_uid)
     if not patient:
-        ids = ", ".join(sorted({version.patient_id for version in versions}))
+        ids = ", ".join(sorted({version.stated.patient_id for version in versions}))
         about = AuditedObject.study(study_uid)
         with audited(site, AuditedAct.OPENED, about, patient_id=ids):
-            out.print(identities.table(versions))
-            out.print(identities.what_choosing_does(records, study_uid, versions))
+            print_table(table(versions))
+            does = choosing.what_choosing_does(records, study_uid, versions)
+            out.print(how_to_choose(study_uid, does))
         return
-    key = identities.key_of(patient, versions)
-    is_other = bool(Versions(site.data).of(study_uid, key))
-    workitem = to_be_decided(records, study_uid, is_other)
-    (patient_id, *_) = [v.patient_id for v in versions if v.identity.key == key]
-    asked = (RequestAction.DECIDE, workitem, key)
-    done, answer = ask_on_record(site, records, *asked, patient_id=patient_id)
+    chosen = choosing.choose(site, records, study_uid, patient, versions)
+    asked = (RequestAction.DECIDE, chosen.workitem_id, chosen.identity)
+    done, answer = ask_on_record(site, records, *asked, patient_id=chosen.patient_id)
     say.print(answer)
     raise typer.Exit(0 if done else 1)

@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, clock, out, print_json, say
+from hilum.cli.audited import put_on_record
+from hilum.cli.tables import print_table
 from hilum.errors import HilumError
 from hilum.people.roles import UserRole
 
@@ -58,7 +60,10 @@ def list_people(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> Non
     table = Table("name", "role", "added", "", box=None)
     for one in accounts:
         table.add_row(one.name, one.role, clock(one.created), "disabled" if one.disabled else "")
-    out.print(table if accounts else "there are no accounts; `hilum people add` makes one")
+    if accounts:
+        print_table(table)
+    else:
+        out.print("there are no accounts; `hilum people add` makes one")
 
 
 @people.command()
@@ -132,7 +137,10 @@ def list_tokens(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> Non
     for one in found:
         used = clock(one.used) if one.used else "never"
         table.add_row(escape(one.name), one.role, clock(one.created), clock(one.ends), used)
-    out.print(table if found else "there are no tokens; `hilum people token add` makes one")
+    if found:
+        print_table(table)
+    else:
+        out.print("there are no tokens; `hilum people token add` makes one")
 
 
 @tokens.command("remove")
@@ -176,3 +184,8 @@ def _password(file: Path | None) -> str:
     if typer.prompt("Once more", hide_input=True, err=True) != given:
         raise HilumError("the two passwords differ; nothing was changed")
     return str(given)
+
+
+put_on_record(people, "add", "remove", "disable", "role", "password")
+put_on_record(tokens, "add", "remove")
+put_on_record(app, "console")

@@ -18,6 +18,7 @@ from hilum.cli.app import (
     site_and_records,
 )
 from hilum.cli.finding import FROM_INPUT
+from hilum.cli.headers import headers_only
 from hilum.wording import sentence
 
 if TYPE_CHECKING:
@@ -62,11 +63,12 @@ def why(
         from hilum.why.archives import archives_of, ask_archives, with_answer
         from hilum.why.question import search_for
 
-        for answer in ask_archives(archives_of(site), search_for(records, wanted)):
-            answers.append(answer)
-            explanation = with_answer(explanation, answer, site)
-            if not as_json:
-                out.print(f"  {escape(str(answer))}")
+        with headers_only():
+            for answer in ask_archives(archives_of(site), search_for(records, wanted)):
+                answers.append(answer)
+                explanation = with_answer(explanation, answer, site)
+                if not as_json:
+                    out.print(f"  {escape(str(answer))}")
     if as_json:
         print_json({**vars(explanation), "archives": answers})
     elif explanation != first:

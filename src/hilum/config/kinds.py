@@ -196,6 +196,11 @@ def _object(name: str) -> str:
 ObjectName = Annotated[str, AfterValidator(_object)]
 
 
+def _tells_assessments(name: str) -> bool:
+    """Whether what readers say of a kind of object can be told: of DICOM objects another one is."""
+    return name in STANDARD_OBJECTS or hasattr(OBJECTS.load(name), "write_assessment")
+
+
 class DestinationSettings(End):
     """A place results are sent to: what it receives, and in which form.
 
@@ -239,6 +244,11 @@ class DestinationSettings(End):
         gt=0,
         description="How long an accepted result is asked for, in seconds, before it is parked.",
     )
+    assessments: bool = Field(
+        False,
+        description="Whether it is told what readers say of the results that it has, each as an "
+        "object or message of its own.",
+    )
     resend_after: float = Field(
         0,
         ge=0,
@@ -280,6 +290,11 @@ class DestinationSettings(End):
                     f"destination {self.name!r}: {name!r} is {media_type}, which kind"
                     f" {self.kind!r} does not take: leave it out of objects"
                 )
+        if self.assessments and not any(map(_tells_assessments, self.objects)):
+            raise ConfigurationError(
+                f"destination {self.name!r}: none of its objects can tell what readers say: take"
+                " assessments = true away"
+            )
 
     @model_validator(mode="after")
     def _fits_into_the_records(self) -> "DestinationSettings":

@@ -1,7 +1,7 @@
 """Asks the gateway for what a person wants, after it is on record who wants it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, NamedTuple
 
 from fastapi import HTTPException, Path
@@ -17,7 +17,6 @@ from hilum.records import views
 from hilum.records.listed import ListedStudy
 from hilum.records.models import Request, Wish
 from hilum.records.states import RequestAction
-from hilum.records.views import WorkitemView
 from hilum.why.archives import archives_of
 
 LONGEST_REASON = 500  # characters
@@ -60,24 +59,21 @@ def ask_for(
     desk: Desk,
     visitor: Visitor,
     study: ListedStudy,
-    item: WorkitemView | None,
     wanted: WantedAct,
     patience: float = 0.0,
 ) -> GatewayReply:
     """What the gateway says within `patience` s; what it refuses is on record, too.
-
-    `item` is the workitem that it is about, None for the whole study.
 
     Raises
     ------
     AuditUnavailable
         It cannot be written down, so it is not done.
     """
-    uid = study.study_uid
-    about = AuditedObject.workitem(item.id, uid) if item else AuditedObject.study(uid)
+    uid, item = study.study_uid, wanted.workitem
+    about = AuditedObject.workitem(item, uid) if item else AuditedObject.study(uid)
     done = (AuditedAct(wanted.action.value), visitor, about)
     desk.auditor.note(*done, study.patient_id, said(wanted.reason, wanted.wish), AuditOutcome.ASKED)
-    asked = (item.id if item else "", wanted.reason, uid, wanted.wish)
+    asked = (item, wanted.reason, uid, wanted.wish)
     number = request(desk.records, desk.site.data, wanted.action, *asked)
     reply = GatewayReply(*answer_to(desk.records, number, patience), number)
     if not reply.done:
@@ -116,8 +112,9 @@ def ask_at(
         404: there is no such study or workitem; 409: not in this state; 422: something is missing.
     """
     study = study_at(desk, address)
-    item = None
-    if (act := called(OF_STUDY, wanted.action)) is None:
+    if act := called(OF_STUDY, wanted.action):
+        wanted = replace(wanted, workitem="")
+    else:
         items = views.study(desk.records, study.study_uid).workitems
         item = next((item for item in items if item.id == wanted.workitem), None)
         if item is None:
@@ -127,7 +124,7 @@ def ask_at(
             raise HTTPException(409, f"it is {item.state} now: look at it again")
     if missing := _missing(act, wanted):
         raise HTTPException(422, missing)
-    return ask_for(desk, visitor, study, item, wanted, patience)
+    return ask_for(desk, visitor, study, wanted, patience)
 
 
 def _missing(act: StudyAct, wanted: WantedAct) -> str:

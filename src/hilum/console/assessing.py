@@ -15,14 +15,16 @@ from hilum.assessing import (
     is_taken_back,
     objection_to,
     put_on_record,
+    said_here,
 )
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome
 from hilum.console.desk import Desk
 from hilum.console.looking import study_at
+from hilum.decision import AssessmentDecision
 from hilum.people.visitor import Visitor
 from hilum.records import Records
 from hilum.records.assessed import Assessment, last_of_each, standing_with
-from hilum.records.states import AssessmentDecision, AssessmentStanding
+from hilum.records.states import AssessmentStanding
 
 
 class _Item(MayBeAssessed, Protocol):
@@ -85,15 +87,17 @@ def assess_at(
         raise HTTPException(409, objection)
     if fault := fault_in(reason, decision, study):
         raise HTTPException(422, fault)
-    done = (AuditedAct.ASSESS, visitor, AuditedObject.workitem(item.id, study.study_uid))
-    desk.auditor.note(*done, study.patient_id, decision)
+    whose = (visitor, AuditedObject.workitem(item.id, study.study_uid), study.patient_id)
+    asked = {AuditedAct.ASSESS: str(decision)}
     if is_taken_back(desk.site, decision):
-        withdrawn = (AuditedAct.WITHDRAW, *done[1:], study.patient_id, "a reader rejects it")
-        desk.auditor.note(*withdrawn, AuditOutcome.ASKED)
-    said = (item.id, visitor.name, visitor.identity, decision, reason.strip())
-    made = put_on_record(desk.site, desk.records, *said)
+        asked[AuditedAct.WITHDRAW] = "a reader rejects it"
+    for act, why in asked.items():
+        desk.auditor.note(act, *whose, why)
+    said = said_here(item.id, visitor.name, visitor.identity, decision, reason.strip())
+    made = put_on_record(desk.site, desk.records, said)
     if made is None:
         changed = "it is not any more as the page shows it: look at it again"
-        desk.auditor.note(*done, study.patient_id, changed, AuditOutcome.FAILED)
+        for act in asked:
+            desk.auditor.note(act, *whose, changed, AuditOutcome.FAILED)
         raise HTTPException(409, changed)
     return made

@@ -48,6 +48,7 @@ ACTS: dict[str, StudyAct] = {
     "hilum withdraw": TAKE_BACK,
 }
 OF_STUDY = "hilum trace"
+OF_PATIENTS = "hilum decide"
 OF_PARKED = "hilum release --destination"
 FETCH = "hilum fetch "  # its button stands beside what the archive answers
 OF_DISABLED = "hilum modules enable"
@@ -68,6 +69,9 @@ def in_place_of(command: str, addresses: Mapping[str, str] = NO_ADDRESSES) -> Co
     what, _, named = command.rpartition(" ")
     if what == OF_STUDY and named in addresses:
         return ConsolePlace(f"Study {addresses[named]}", f"/studies/{addresses[named]}")
+    if what == OF_PATIENTS and named in addresses:
+        address = addresses[named]
+        return ConsolePlace(f"Patients of study {address}", f"/studies/{address}/patients")
     if what in ACTS and named in addresses:
         return ConsolePlace(ACTS[what].label, f"/studies/{addresses[named]}")
     if (sent := SENT_ON.fullmatch(command)) and sent["named"] in addresses:

@@ -18,7 +18,7 @@ from hilum.dicom.uids import derived_uid
 from hilum.errors import DeliveryDelayed, DeliveryError, DeliveryRefused
 from hilum.inbox.commitments import commitments_in
 from hilum.records.models import CommitmentRequest, Delivery, Workitem
-from hilum.records.states import DeliveryState, EventKind, WorkitemKind
+from hilum.records.states import DeliveryState, EventKind
 from hilum.results import DICOM, Result
 from hilum.transport.statuses import meaning_of
 from hilum.wording import clauses, counted
@@ -252,8 +252,8 @@ class Proving:
     def _filed(self, state: DeliveryState, text: str) -> Attempt:
         """The outcome for what has arrived, if it is filed under the same patient as its images."""
         dicom = [result for result in self._results if result.media_type == DICOM]
-        # A note lies beside what it takes back, wherever the images are by now.
-        if not dicom or self._item.kind is WorkitemKind.WITHDRAWAL:
+        # A note lies beside the result that it is about, wherever the images are by now.
+        if not dicom or self._item.kind.is_note:
             return Attempt(self._delivery, state, text)
         try:
             filing = self._peer.filing(dicom[0].study_uid)

@@ -101,7 +101,18 @@ NO_ALGORITHMS_SUCCEEDED = Code("111245", "DCM", "No algorithms succeeded; withou
 REJECTED_FOR_QUALITY = Code("113001", "DCM", "Rejected for Quality Reasons")
 REJECTED_FOR_PATIENT_SAFETY = Code("113037", "DCM", "Rejected for Patient Safety Reasons")
 INCORRECT_WORKLIST_ENTRY = Code("113038", "DCM", "Incorrect Modality Worklist Entry")
+KEY_OBJECT_TITLE_MODIFIER = Code("113011", "DCM", "Document Title Modifier")
 KEY_OBJECT_DESCRIPTION = Code("113012", "DCM", "Key Object Description")
+
+# what a reader said of a result, as the title of a Key Object Selection (CID 7010 may be extended)
+ACCEPTED_BY_READER = Code("accepted", OWN_SCHEME, "Result accepted by a reader")
+REJECTED_BY_READER = Code("rejected", OWN_SCHEME, "Result rejected by a reader")
+SUPPLEMENTED_BY_READER = Code("supplemented", OWN_SCHEME, "Result supplemented by a reader")
+ASSESSMENT_OF_RESULT = Code("assessment", OWN_SCHEME, "Assessment of a result by a reader")
+ASSESSED_RESULT = Code("assessed-result", OWN_SCHEME, "Version of the result that was assessed")
+QUALITY_ISSUE = Code("113010", "DCM", "Quality Issue")
+PERSON = Code("121006", "DCM", "Person")
+PERSON_OBSERVER_NAME = Code("121008", "DCM", "Person Observer Name")
 
 # how an identifier is told apart outside of DICOM
 STUDY_INSTANCE_UID = Code("110180", "DCM", "Study Instance UID")

@@ -6,6 +6,7 @@ Apart from the rest, so that a command which only shows these words need not imp
 DIFFERENT = "not all images name the same patient"  # begins the reason of what is held, so do these
 CORRECTED = "corrected patient data were sent"
 FORMER = "the patient data of these images were corrected before"
+AS_IT_IS = "present"  # what a person chooses who leaves a study as it is
 HELD_FOR = (DIFFERENT, CORRECTED, FORMER)
 
 

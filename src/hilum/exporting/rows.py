@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
+from hilum.decision import AssessmentDecision
 from hilum.pseudonyms import Pseudonyms
 from hilum.records.assessed import last_of_each, standing_with
 from hilum.records.exports import ExportedRun
-from hilum.records.states import AssessmentDecision
 from hilum.summary import (
+    AngleSummary,
     ChangeSummary,
     ClassificationSummary,
+    LengthSummary,
     MeasurementSummary,
     NoteSummary,
     RefusalSummary,
@@ -38,7 +40,7 @@ class ExportedRow:
     series, images
         The series that were analysed, with a space between, and how many images they have.
     kind
-        *measurement*, *change*, *score* of a class, or *segment* (its volume).
+        *measurement*, *change*, *score* of a class, *segment* (its volume), *length* or *angle*.
     what, of, value, uncertainty, unit
         What was measured, of which structure, and the number with its UCUM unit.
     percent_per_year, percent_per_year_uncertainty
@@ -170,6 +172,15 @@ def _numbers(
                 of=finding.label,
                 value=finding.volume_ml,
                 unit="ml",
+            )
+        case LengthSummary() | AngleSummary():
+            yield replace(
+                row,
+                kind=finding.kind,
+                what=finding.kind,
+                of=finding.label,
+                value=finding.value,
+                unit=finding.unit,
             )
         case ClassificationSummary():
             for label, score in finding.scores.items():

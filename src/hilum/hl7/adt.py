@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 
 from hilum.errors import MessageError
 from hilum.hl7.er7 import MessageSegment, ReceivedMessage
 
+CLOCKS_DIFFER = 300.0  # s by which the clocks of two machines of a hospital may differ
 MOMENT = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(?:\.(\d{1,4}))?([+-]\d{4})?")
 
 
@@ -50,11 +51,15 @@ class StatedPatient:
 
 @dataclass(frozen=True)
 class PatientUpdate:
-    """What one message says; `at` is when it happened in the hospital (s since 1970)."""
+    """What one message says; `at` is when it happened in the hospital (s since 1970).
+
+    `is_ahead`: the hospital states a time at which the message had come already.
+    """
 
     event: PatientEvent
     at: float
     patients: tuple[StatedPatient, ...]
+    is_ahead: bool = False
 
     @classmethod
     def read(cls, message: ReceivedMessage) -> "PatientUpdate":
@@ -80,6 +85,12 @@ class PatientUpdate:
         if has_former and not all(one.former for one in patients):
             raise MessageError("MRG-1 holds no patient ID")
         return cls(event, _when(message), patients)
+
+    def that_came(self, at: float) -> "PatientUpdate":
+        """The same, of no later time than that at which it came: else none after it would count."""
+        if self.at <= at:
+            return self
+        return replace(self, at=at, is_ahead=self.at - at > CLOCKS_DIFFER)
 
 
 def _when(message: ReceivedMessage) -> float:

@@ -20,6 +20,7 @@ from hilum.errors import ModuleError
 from hilum.hosts.channel import Ended, ModuleAnswer, handed_over, send
 from hilum.hosts.elsewhere import Elsewhere, Interpreter
 from hilum.hosts.inside import serve
+from hilum.hosts.keeping import go_on_below_a_keeper
 from hilum.hosts.walls import Reach, limits
 from hilum.module import Module, installed_module
 from hilum.process import die_with_parent, tie_to
@@ -34,7 +35,8 @@ class ChildPlan:
 
     `needs_walls`: it does not start where the machine lacks a wall. `abi` is the newest Landlock
     that is used. `interpreter` is what runs a module that has an environment of its own, `terms`
-    are those of a server that computes the module.
+    are those of a server that computes the module. `keeper`: it may start processes, which
+    have to end with it.
     """
 
     module: str
@@ -45,6 +47,7 @@ class ChildPlan:
     abi: int
     interpreter: Interpreter | None = None
     terms: Terms | None = None
+    keeper: bool = False
 
 
 def begin(plan: ChildPlan, pipe: socket.socket) -> None:
@@ -52,7 +55,10 @@ def begin(plan: ChildPlan, pipe: socket.socket) -> None:
     die_with_parent()
     os.setsid()  # no terminal, and a group of its own
     shelf, worker, *output = handed_over(pipe)
-    tie_to(worker)
+    if plan.keeper:
+        go_on_below_a_keeper(worker)
+    else:
+        tie_to(worker)
     for number in (1, 2) if output else ():
         os.dup2(output[0], number)
     _leave_all_but({shelf, worker, pipe.fileno()}, plan)

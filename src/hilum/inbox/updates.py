@@ -23,6 +23,11 @@ def keep(data: Path, message: bytes) -> Path:
     return folder / name
 
 
+def came_at(file: Path) -> float:
+    """When a message that was kept in `file` came, in s since 1970."""
+    return int(file.name.partition("-")[0]) / 1e9
+
+
 def updates_in(data: Path) -> list[Path]:
     """The messages that nobody has seen to yet, the first one first."""
     return sorted((data / FOLDER).glob("*.hl7"))

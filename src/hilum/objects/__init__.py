@@ -20,19 +20,24 @@ from hilum.errors import ConfigurationError, where
 from hilum.findings import Findings, Note
 from hilum.kinds import OBJECTS
 from hilum.objects.analysis import Analysis
+from hilum.objects.assessed import ReaderWord
 from hilum.objects.iod import further, pm, shapes  # noqa: F401 - how the report tells them
+from hilum.objects.iod.assessment import write_assessment
 from hilum.objects.iod.common import sop_instance_uid
 from hilum.objects.iod.withdrawal import write_withdrawal
-from hilum.objects.kinds import Document, ResultObject, Withdrawable, Writing
+from hilum.objects.kinds import Assessable, Document, ResultObject, Withdrawable, Writing
 from hilum.objects.telling import in_known_kinds
 from hilum.results import DICOM
 
 __all__ = [
     "Analysis",
     "Document",
+    "ReaderWord",
     "ResultObject",
     "Writing",
+    "write_assessment",
     "write_objects",
+    "write_other_assessments",
     "write_other_withdrawals",
     "write_what_can_be",
     "write_withdrawal",
@@ -151,16 +156,51 @@ def write_other_withdrawals(
     of the note, `variant` and `wishes` are those of the results. Why a kind fails to is put into
     `lost`.
     """
+
+    def write(kind: ResultObject, writing: Writing, identities: Sequence[str]) -> bytes | None:
+        if isinstance(kind, Withdrawable):
+            return kind.write_withdrawal(writing, identities, reason)
+        return None
+
+    return _other_notes(analysis, results, lost, write, variant, wishes)
+
+
+def write_other_assessments(
+    analysis: Analysis,
+    results: Mapping[str, str],
+    lost: dict[str, str],
+    word: ReaderWord,
+    variant: str = "",
+    wishes: JSONValues = NO_WISHES,
+) -> list[Document]:
+    """What tells the `word` of a reader on results that are no DICOM objects, in the same way."""
+
+    def write(kind: ResultObject, writing: Writing, identities: Sequence[str]) -> bytes | None:
+        if isinstance(kind, Assessable):
+            return kind.write_assessment(writing, identities, word)
+        return None
+
+    return _other_notes(analysis, results, lost, write, variant, wishes)
+
+
+def _other_notes(
+    analysis: Analysis,
+    results: Mapping[str, str],
+    lost: dict[str, str],
+    write: Callable[[ResultObject, Writing, Sequence[str]], bytes | None],
+    variant: str,
+    wishes: JSONValues,
+) -> list[Document]:
+    """One note for each kind among `results` that `write` gives something for."""
     documents = []
     for kind in sorted(set(results.values()) & set(OBJECTS.names)):
         identities = [identity for identity, of in results.items() if of == kind]
         try:
-            writer = OBJECTS.load(kind)()
-            if isinstance(writer, Withdrawable):
-                writing = Writing(_as_told(analysis), wishes=wishes)
-                content = writer.write_withdrawal(writing, identities, reason)
+            writing = Writing(_as_told(analysis), wishes=wishes)
+            content = write(OBJECTS.load(kind)(), writing, identities)
+            if content is not None:
                 documents.append(_document(analysis, kind, content, content, variant))
-        except Exception as error:  # noqa: BLE001 - around one kind: the others are taken back
+        except Exception as error:  # noqa: BLE001 - around one kind: the others are written
             lost[kind] = where(error)
     return documents
 

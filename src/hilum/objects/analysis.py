@@ -43,9 +43,9 @@ class Analysis:
     shown, because the writers decode no film. `left_out` says which images do not count because a
     person decided so. `parameters` are those that the rule sets for the module. `used` are the
     modules whose findings it was given, by the name of the input, `priors` the earlier exams, () of
-    an input that was given none. `replaced` are the files of other
-    kinds than DICOM that this result replaces or takes back, for a kind whose new object takes the
-    place of the old one. `pseudonyms` gives those of the site, None where there is no site.
+    an input that was given none. `replaced` are the files of other kinds than DICOM that this
+    result replaces, or that a note is about, for a kind whose new object takes the place of the old
+    one, or says more of it. `pseudonyms` gives those of the site, None where there is no site.
     """
 
     workitem_id: str

@@ -15,13 +15,15 @@ from hilum.dicom.identity import Identity
 from hilum.dicom.uids import derived_uid
 from hilum.findings import Classification
 from hilum.objects.analysis import Analysis
+from hilum.objects.assessed import ReaderWord
 from hilum.objects.kinds import Writing
 from hilum.objects.report import NOT_FOR_DIAGNOSIS, Report
-from hilum.objects.report.numbers import CodedNumber, NumberGroup, number_groups
+from hilum.objects.stated import StatedGroup, StatedNumber, StatedReport
 from hilum.result_event import (
     VERSION,
     CodedConcept,
     ResultEvent,
+    ToldAssessment,
     ToldGroup,
     ToldModule,
     ToldNumber,
@@ -29,13 +31,14 @@ from hilum.result_event import (
     ToldRefusal,
     ToldResult,
     ToldSeries,
+    decoded,
     encoded,
 )
 from hilum.results import JSON
 
 
 class JsonResult:
-    """One document for each result, and one that takes results back."""
+    """One document for each result, one that takes results back, and one that tells of readers."""
 
     media_type = JSON
     refers_to: tuple[str, ...] = ()
@@ -45,6 +48,13 @@ class JsonResult:
 
     def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
         return encoded(_Told.of(writing).event(tuple(identities), reason))
+
+    def write_assessment(
+        self, writing: Writing, identities: Sequence[str], word: ReaderWord
+    ) -> bytes:
+        files = {file.identity: file.content for file in writing.analysis.replaced}
+        told = decoded(files[identities[0]]).data
+        return encoded(_Told.of(writing).assessed(tuple(identities), word, told))
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,23 @@ class _Told:
             takes_back=takes_back,
             reason=self._text(reason),
             data=self._result(),
+        )
+
+    def assessed(
+        self, identities: tuple[str, ...], word: ReaderWord, told: ToldResult
+    ) -> ResultEvent:
+        """The event for the `word` of a reader on what was `told` as the messages `identities`."""
+        before = word.before[0] if word.before else None
+        reader = word.reader if self.identified else self._name("reader", word.key)
+        return ResultEvent(
+            type="result.assessed",
+            timestamp=word.at,
+            version=VERSION,
+            notice=NOT_FOR_DIAGNOSIS,
+            takes_back=(),
+            reason=self._text(word.reason),
+            data=told,
+            assessment=ToldAssessment(word.decision, identities, reader, before),
         )
 
     def _result(self) -> ToldResult:
@@ -103,7 +130,7 @@ class _Told:
             urgent=bool(urgencies),
             urgencies=urgencies if self.identified else (),
             refusal=self._refusal(),
-            groups=tuple(self._group(group) for group in number_groups(self.report)),
+            groups=tuple(self._group(group) for group in StatedReport.of(self.report).numbered),
             outcomes=tuple(self._outcome(one) for one in findings.classifications),
             remarks=remarks if self.identified else (),
         )
@@ -123,10 +150,10 @@ class _Told:
         refusal = self.analysis.findings.refusal
         return ToldRefusal(refusal.code, self._text(refusal.sentence)) if refusal else None
 
-    def _group(self, group: NumberGroup) -> ToldGroup:
+    def _group(self, group: StatedGroup) -> ToldGroup:
         site = group.site
         return ToldGroup(
-            group.name,
+            group.label,
             _concept(group.finding),
             _concept(site.side if site else None),
             _concept(site.modifier if site else None),
@@ -150,7 +177,7 @@ def _module(analysis: Analysis) -> ToldModule:
     )
 
 
-def _number(number: CodedNumber) -> ToldNumber:
+def _number(number: StatedNumber) -> ToldNumber:
     what = CodedConcept(number.code.value, number.code.scheme_designator, number.code.meaning)
     return ToldNumber(what, number.value, number.unit.value, number.uncertainty)
 

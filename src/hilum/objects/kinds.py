@@ -13,6 +13,7 @@ from pydicom.dataset import Dataset
 from hilum.config.fields import JSONValues
 from hilum.config.kinds import Encoding, Regions
 from hilum.objects.analysis import Analysis
+from hilum.objects.assessed import ReaderWord
 from hilum.objects.report import Report
 
 
@@ -76,3 +77,13 @@ class Withdrawable(Protocol):
 
     def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
         """What takes back the objects with those identities; `reason` is what a person says."""
+
+
+@runtime_checkable
+class Assessable(Protocol):
+    """A kind, other than DICOM, that can tell what readers said of its objects."""
+
+    def write_assessment(
+        self, writing: Writing, identities: Sequence[str], word: ReaderWord
+    ) -> bytes:
+        """What tells `word` of the objects with those identities, which the destination has."""

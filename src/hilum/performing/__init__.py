@@ -27,7 +27,6 @@ from hilum.records.states import (
     WITHOUT_RESULT,
     RequestAction,
     StepState,
-    WorkitemKind,
     WorkitemState,
 )
 from hilum.worklists import (
@@ -330,7 +329,7 @@ class Performer:
         found = [
             item
             for item in self._records.workitems.of_module(step.study_uid, step.module)
-            if item.superseded_by is None and item.kind is not WorkitemKind.WITHDRAWAL
+            if item.superseded_by is None and not item.kind.is_note
             if item.state not in NO_RESULT or _is_for(item, asked)
         ]
         return max(found, key=lambda item: item.created, default=None)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from hilum.records.states import AssessmentDecision, AssessmentStanding
+from hilum.decision import AssessmentDecision
+from hilum.records.states import AssessmentStanding
 
 
 @dataclass(frozen=True)
@@ -12,7 +13,9 @@ class Assessment:
 
     It is of exactly that version of the result: those images, that module, version and weights. It
     is the `number`-th of that result. `reader` is a name for people; `identity` is who that is for
-    sure, as of a `Visitor`. The reason is free text, so it may name a patient.
+    sure, as of a `Visitor`. The reason is free text, so it may name a patient. What came as a DICOM
+    object has the calling AE title of its `sender`, and its SOP Instance UID; both are "" of what
+    was said here.
     """
 
     workitem_id: str
@@ -22,12 +25,18 @@ class Assessment:
     identity: str
     decision: AssessmentDecision
     reason: str = field(repr=False)
+    sender: str = ""
+    object_uid: str = ""
 
 
 def last_of_each(said: Iterable[Assessment]) -> tuple[Assessment, ...]:
-    """The last word of each reader on one result, in the order in which they were said."""
-    last = {one.identity: one for one in sorted(said, key=lambda one: one.number)}
-    return tuple(sorted(last.values(), key=lambda one: one.number))
+    """The last word of each reader on one result, in the order in which they were said.
+
+    An object that says it may come late, and then counts as when it was made.
+    """
+    in_order = sorted(said, key=lambda one: (one.at, one.number))
+    last = {one.identity: one for one in in_order}
+    return tuple(one for one in in_order if one is last[one.identity])
 
 
 def standing_with(said: Iterable[Assessment]) -> AssessmentStanding:

@@ -1,17 +1,16 @@
 """What readers said of results. Nothing of it is ever changed or deleted."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
 from hilum.records import events, listing, requests, tables
-from hilum.records.assessed import Assessment
+from hilum.records.assessed import Assessment, last_of_each
 from hilum.records.database import Database
 from hilum.records.rows import Condition, Rows, insert, select
 from hilum.records.states import (
     ASSESSABLE,
-    AssessmentDecision,
     EventKind,
     RequestAction,
     WorkitemKind,
@@ -53,25 +52,20 @@ class AssessmentRecords:
         self._rows = Rows(database, tables.assessment, Assessment)
 
     def add(
-        self,
-        workitem_id: str,
-        reader: str,
-        identity: str,
-        decision: AssessmentDecision,
-        reason: str,
-        at: float,
-        withdraw: bool = False,
+        self, said: Assessment, pass_on: bool = False, withdraw: bool = False
     ) -> Assessment | None:
         """Put on record what a reader says; None if it has no result that may be assessed now.
 
-        What the same reader said last of the same result is not added a second time. To `withdraw`,
-        the gateway is asked in the same transaction, so neither is on record without the other.
+        It gets the next number. What the same reader said last of the same result is not added a
+        second time, nor is an object that has come before. To `pass_on` what was said to the
+        destinations, and to `withdraw` the result, the gateway is asked in the same transaction, so
+        neither is on record without the other.
         """
         # Changes nothing, and takes the lock: nobody takes the result back before this has ended.
         may_be = (workitem.state.in_(ASSESSABLE), workitem.kind == WorkitemKind.RUN)
         locked = (
             tables.workitem.update()
-            .where(workitem.id == workitem_id, *may_be)
+            .where(workitem.id == said.workitem_id, *may_be)
             .values(state=workitem.state)
             .returning(workitem.study_uid, workitem.module, workitem.version)
         )
@@ -80,23 +74,31 @@ class AssessmentRecords:
             item = connection.execute(locked).first()
             if item is None:
                 return None
-            of_result = assessment.workitem_id == workitem_id
+            of_result = assessment.workitem_id == said.workitem_id
             before = self._rows.select(connection, of_result, order_by=assessment.number)
-            theirs = next((one for one in reversed(before) if one.identity == identity), None)
-            if theirs and (theirs.decision, theirs.reason) == (decision, reason):
-                return theirs
-            values = (at, reader, identity, decision, reason)
-            made = Assessment(workitem_id, len(before) + 1, *values)
+            if known := _said_before(said, before):
+                return known
+            made = replace(said, number=len(before) + 1)
             insert(connection, tables.assessment, made)
-            text = f"{item.module} {item.version} is {decision} by a reader"
-            events.write(connection, item.study_uid, EventKind.ASSESSED, text, workitem_id)
+            how = f", in an object from {made.sender}" if made.sender else ""
+            text = f"{item.module} {item.version} is {made.decision} by a reader{how}"
+            events.write(connection, item.study_uid, EventKind.ASSESSED, text, made.workitem_id)
             listing.refresh(connection, item.study_uid)
+            about = (made.workitem_id, str(made.number), item.study_uid)
+            if pass_on:
+                requests.write(connection, RequestAction.PASS_ON, *about)
             if withdraw:
-                asked = (RequestAction.WITHDRAW, workitem_id, reason, item.study_uid)
-                requests.write(connection, *asked)
+                about = (made.workitem_id, made.reason, item.study_uid)
+                requests.write(connection, RequestAction.WITHDRAW, *about)
             return made
 
         return self._database.transact(add)
+
+    def of_object(self, sop_instance_uid: str) -> list[Assessment]:
+        """What the DICOM object with this UID has said, of one result or of several."""
+        return self._rows.find(
+            assessment.object_uid == sop_instance_uid, order_by=assessment.workitem_id
+        )
 
     def of_workitems(self, workitem_ids: Iterable[str]) -> dict[str, list[Assessment]]:
         """All that was said of the results of several workitems, by workitem, in order."""
@@ -146,6 +148,15 @@ class AssessmentRecords:
         for row in self._rows.find(which, order_by=assessment.number):
             found.setdefault(row.workitem_id, []).append(row)
         return found
+
+
+def _said_before(said: Assessment, before: Sequence[Assessment]) -> Assessment | None:
+    """That among `before` which `said` only repeats: the same object, or the same last word."""
+    if said.object_uid:
+        return next((one for one in before if one.object_uid == said.object_uid), None)
+    theirs = next((one for one in last_of_each(before) if one.identity == said.identity), None)
+    same = theirs and (theirs.decision, theirs.reason) == (said.decision, said.reason)
+    return theirs if same else None
 
 
 # Named so that the index of states, modules and times is used: without it, every row is read.

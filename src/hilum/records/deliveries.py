@@ -7,8 +7,17 @@ import sqlalchemy as sa
 from hilum.records import events, listing, owing, tables, unreadable
 from hilum.records.database import Database
 from hilum.records.models import Delivery, Workitem
-from hilum.records.rows import Rows, select
-from hilum.records.states import ARRIVED, CANCELLABLE, OWED, PARKED, DeliveryState, EventKind
+from hilum.records.rows import Condition, Rows, select
+from hilum.records.states import (
+    ARRIVED,
+    CANCELLABLE,
+    OWED,
+    PARKED,
+    UNSETTLED,
+    DeliveryState,
+    EventKind,
+    WorkitemKind,
+)
 
 delivery = tables.delivery.c
 _before, _mine, _other = tables.delivery.alias(), tables.workitem.alias(), tables.workitem.alias()
@@ -19,6 +28,15 @@ FIRST_OF_ITS_STUDY = ~sa.exists().where(  # nothing that was owed there earlier 
     _before.c.destination == delivery.destination,
     _before.c.state.in_(OWED),
     _before.c.owed_at < delivery.owed_at,
+)
+
+_result = tables.delivery.alias()
+AFTER_ITS_RESULT = ~sa.exists().where(  # nothing is told of a result that has not arrived there
+    _mine.c.id == delivery.workitem_id,
+    _mine.c.kind == WorkitemKind.ASSESSMENT.value,
+    _result.c.workitem_id == _mine.c.about,
+    _result.c.destination == delivery.destination,
+    _result.c.state.in_(UNSETTLED),
 )
 
 HEAD_START_SECONDS = 1800.0  # of an urgent result before others
@@ -129,21 +147,21 @@ class DeliveryRecords:
         """Of the deliveries that are due, the one that was owed first.
 
         An urgent one counts as if it were owed `HEAD_START_SECONDS` longer, so none waits for ever.
+        What a reader said of a result comes after the result.
         `in_order`: none comes before what was owed earlier of the same study.
         """
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
-        in_turn = (FIRST_OF_ITS_STUDY,) if in_order else ()
-        is_due = delivery.next_attempt <= now
+        is_due = (delivery.next_attempt <= now, *_in_turn(in_order))
         head_start = sa.case((delivery.urgent, HEAD_START_SECONDS), else_=0.0)
         order = delivery.owed_at - head_start
-        return self._rows.first_readable(*is_owed, *in_turn, is_due, order_by=order)
+        return self._rows.first_readable(*is_owed, *is_due, order_by=order)
 
     def next_due(self, destination: str, in_order: bool = False) -> float | None:
         """The time at which the next one is due, in the same way; None if nothing is owed."""
         earliest = sa.func.min(delivery.next_attempt).label("at")
         is_owed = (delivery.destination == destination, delivery.state.in_(OWED))
-        in_turn = (FIRST_OF_ITS_STUDY,) if in_order else ()
-        (row,) = select(self._database, sa.select(earliest).where(*is_owed, *in_turn))
+        query = sa.select(earliest).where(*is_owed, *_in_turn(in_order))
+        (row,) = select(self._database, query)
         return None if row.at is None else float(row.at)
 
     def last_arrival(self, study_uid: str) -> float:
@@ -269,6 +287,11 @@ class DeliveryRecords:
                 listing.refresh(connection, study_uid)
 
         self._database.transact(note)
+
+
+def _in_turn(in_order: bool) -> tuple[Condition, ...]:
+    """What has to be so that a delivery is the next one; `in_order` as in `first_due`."""
+    return (AFTER_ITS_RESULT, FIRST_OF_ITS_STUDY) if in_order else (AFTER_ITS_RESULT,)
 
 
 def _study_of(connection: sa.Connection, workitem_id: str) -> str:

@@ -165,11 +165,11 @@ class FlowRecords:
     def arrivals(self, since: float) -> list[ShownResult]:
         """Results that arrived after `since`, as far as their destination can prove it.
 
-        A result counts once, at the first of its destinations; a note that takes one back is none.
+        A result counts once, at the first of its destinations; a note about one is none.
         """
         arrived_at = sa.func.coalesce(delivery.verified_at, delivery.accepted_at)
         shown_at = sa.func.min(arrived_at).label("shown_at")
-        is_result = workitem.kind != WorkitemKind.WITHDRAWAL
+        is_result = workitem.kind == WorkitemKind.RUN
         query = (
             sa.select(study.last_at, shown_at)
             .select_from(tables.delivery)

@@ -167,7 +167,7 @@ def _is_folded(item: WorkitemOutline) -> bool:
     That is so where no series is of a modality that its module takes, and of a note that has
     arrived.
     """
-    if item.kind is WorkitemKind.WITHDRAWAL:
+    if item.kind.is_note:
         return item.state.final
     if not _passes_over(item):
         return False

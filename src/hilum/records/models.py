@@ -46,7 +46,7 @@ RecordedRule = Annotated[Rule, BeforeValidator(_known_settings)]
 
 @dataclass(frozen=True)
 class Workitem:
-    """One module on one study, or why it was not run, or a note that takes a result back.
+    """One module on one study, or why it was not run, or a note about a result.
 
     `inputs` are the analysed files in the study's folder, and which of their frames, by the name of
     the input; only a run has any. `siblings` are one file of every series and patient of the study.
@@ -79,6 +79,7 @@ class Workitem:
     asked: bool = False  # a person chose its module and destinations, no rule did
     used: Mapping[str, str] = field(default_factory=dict)
     priors: Mapping[str, tuple[EarlierExam, ...]] = field(default_factory=dict)
+    about: str | None = None  # of a note: the run whose result it is about
 
     @property
     def is_run(self) -> bool:
@@ -103,6 +104,7 @@ class WorkitemOutline:
     predecessor: str | None
     superseded_by: str | None
     findings: tuple[Summary, ...] | None
+    failure: str | None
     asked: bool
 
 
@@ -127,7 +129,7 @@ class WrittenResult:
     identity: str
     variant: str
     workitem_id: str
-    kind: str  # of the group `hilum.objects`, or "ko" for a note that takes a result back
+    kind: str  # of the group `hilum.objects`, or "ko" for a note about a result
     media_type: str
     sop_class_uid: str  # "" of what is no DICOM object
     path: Path

@@ -8,7 +8,13 @@ class WorkitemKind(StrEnum):
 
     RUN = "run"  # a module analyses, or has analysed, images
     WITHDRAWAL = "withdrawal"  # a note that takes a result back
+    ASSESSMENT = "assessment"  # a note that tells what a reader said of a result
     NOT_RUN = "not run"  # it says why a module was not run on a study
+
+    @property
+    def is_note(self) -> bool:
+        """Whether it is a note about the result of a run, and has no result of its own."""
+        return self in (WorkitemKind.WITHDRAWAL, WorkitemKind.ASSESSMENT)
 
 
 class WorkitemState(StrEnum):
@@ -101,14 +107,6 @@ class StudyOrder(StrEnum):
     NEWEST = "newest"  # the one whose last image came last is the first
     OLDEST = "oldest"
     STATE = "state"  # those that need somebody first, the newest of them first
-
-
-class AssessmentDecision(StrEnum):
-    """What a reader says of a result, in the words of IHE AIRAI as far as they are published."""
-
-    ACCEPTED = "accepted"  # it is right; of a refusal: the module refused rightly
-    REJECTED = "rejected"  # it is wrong, or must not be used
-    SUPPLEMENTED = "supplemented"  # it is right, and something was added or corrected
 
 
 class AssessmentStanding(StrEnum):
@@ -262,4 +260,5 @@ class RequestAction(StrEnum):
     ANALYSE = "analyse"  # run a module that no rule has chosen on a study
     ANALYSE_SHORT = "analyse short"  # analyse a held series that is shorter than announced
     SEND_ON = "send on"  # send a result to one more destination
+    PASS_ON = "pass on"  # tell the destinations what a reader said; asked for by Hilum itself
     FETCH = "fetch"  # fetch a study from an archive

@@ -39,6 +39,7 @@ workitem = sa.Table(
     sa.Column("asked", sa.Boolean, nullable=False, default=False),  # by a person, not by a rule
     sa.Column("used", sa.JSON, nullable=False, default={}),  # input name -> run of another module
     sa.Column("priors", sa.JSON, nullable=False, default={}),  # input name -> earlier exams
+    sa.Column("about", sa.String(64)),  # of a note, unless an older Hilum has made it: the run
     sa.Index("ix_workitem_state_study", "state", "study_uid"),  # which studies are unfinished
     sa.Index("ix_workitem_module_created", "module", "created"),  # the last ones of a module
     sa.Index("ix_workitem_state_module", "state", "module", "created"),  # how many, since when
@@ -104,6 +105,9 @@ assessment = sa.Table(
     sa.Column("identity", sa.Text, nullable=False),  # who that is for sure
     sa.Column("decision", sa.String(16), nullable=False),  # an AssessmentDecision
     sa.Column("reason", sa.Text, nullable=False),  # free text, for those who see patients
+    # Of what a DICOM object says: the calling AE title that it came from, and the object.
+    sa.Column("sender", sa.String(64), nullable=False, default=""),
+    sa.Column("object_uid", sa.String(64), nullable=False, default="", index=True),
 )
 destination = sa.Table(
     "destination",

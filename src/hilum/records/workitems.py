@@ -90,9 +90,9 @@ class WorkitemRecords:
 
     def newest_of(
         self, module: str, since: float, states: Iterable[WorkitemState], most: int
-    ) -> list[Workitem]:
+    ) -> list[WorkitemOutline]:
         """The newest workitems of a module in one of `states`, made after `since`."""
-        return self._rows.find(
+        return self._outlines.find(
             workitem.module == module,
             workitem.created > since,
             workitem.state.in_(states),
@@ -339,6 +339,26 @@ class WorkitemRecords:
 
         reason = f"taken back by note {note.id}"
         return self._move(item.id, WorkitemState.WITHDRAWN, reason, None, take_back)
+
+    def note_assessment(
+        self, note: Workitem, owed: Iterable[Delivery], replaced: Iterable[str], text: str
+    ) -> bool:
+        """Record a note that tells what a reader said, with its deliveries; False if it is there.
+
+        It takes the place of the notes `replaced`, which tell what the same reader said before.
+        """
+
+        def record(connection: sa.Connection) -> bool:
+            if not insert(connection, tables.workitem, note):
+                return False
+            owing.owe(connection, owed)
+            before = workitem.id.in_(list(replaced))
+            self._rows.update(connection, before, superseded_by=note.id)
+            events.write(connection, note.study_uid, EventKind.WRITTEN, text, note.id)
+            listing.refresh(connection, note.study_uid)
+            return True
+
+        return self._database.transact(record)
 
     def withdraw_here(self, item: Workitem, reason: str) -> bool:
         """Move a workitem to *withdrawn* without a note, as `withdraw` does with one."""

@@ -76,14 +76,13 @@ def parts_of(result: Result) -> list[PutResource]:
 
 
 def encoded(parts: Sequence[PutResource], result: Result) -> bytes:
-    """The transaction that puts `parts`; its report says which `result` it is.
+    """The transaction that puts `parts`; the main one of them says which `result` it is.
 
     A result that replaces another has the identifier of that one, too.
     """
     own = {"system": UIDS, "value": _name(result), "use": "secondary"}
-    for part in parts:
-        if part.kind == REPORT:
-            part.resource["identifier"].append(own)
+    for part in _main(parts):
+        part.resource["identifier"].append(own)
     entries = [part.entry for part in parts]
     bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
     return json.dumps(bundle, ensure_ascii=False).encode()
@@ -102,14 +101,20 @@ def existing(peer: HttpClient, parts: Sequence[PutResource]) -> dict[str, Resour
 def is_shown(peer: HttpClient, result: Result) -> bool:
     """Whether the server has the report of just this result, and all values as they were sent."""
     parts = [part for part in parts_of(result) if part.kind != DEVICE]
-    reports = [part for part in parts if part.kind == REPORT]
-    there = existing(peer, reports)
-    for report in reports:
-        stored = there.get(report.own, {})
+    main = _main(parts)
+    there = existing(peer, main)
+    for part in main:
+        stored = there.get(part.own, {})
         if _name(result) not in fhir.identifiers_of(stored, UIDS):
             return False
-    there |= existing(peer, [part for part in parts if part.kind != REPORT])
+    there |= existing(peer, [part for part in parts if part not in main])
     return all(part.is_kept(there.get(part.own)) for part in parts)
+
+
+def _main(parts: Sequence[PutResource]) -> list[PutResource]:
+    """What a transaction is about: its report, or the one Observation that assesses a report."""
+    reports = [part for part in parts if part.kind == REPORT]
+    return reports or [part for part in parts if part.kind != DEVICE]
 
 
 def _name(result: Result) -> str:

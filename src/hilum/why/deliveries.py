@@ -1,12 +1,14 @@
 """How far a result has come to the destinations that are to have it (pure)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hilum.records.models import Delivery, Workitem
 from hilum.records.states import (
     ARRIVED,
     DeliveryState,
     DestinationState,
+    EventKind,
     PausedKind,
     WorkitemState,
 )
@@ -50,9 +52,9 @@ def of_deliveries(known: Known, item: Workitem, what: str) -> Explanation:
     accepted = {d.destination: at for d, at in since.items() if d.state is DeliveryState.ACCEPTED}
     shown = {d.destination: at for d, at in since.items() if d.destination not in accepted}
     if worst is Cause.SHOWN:
-        text = ALL_IS_WELL + ", and ".join(_arrived(what, arrived))
-        last = max(since.values())
-        return Explanation(worst, text, since=last, shown_in=shown, accepted_by=accepted)
+        text, last = ", and ".join(_arrived(what, arrived)), max(since.values())
+        well = Explanation(worst, text, since=last, shown_in=shown, accepted_by=accepted)
+        return _with_what_differs(known, item, well, [d.destination for d in arrived])
     of_worst = [delivery for delivery in ranked if CAUSE_OF[delivery.state] is worst]
     others = [delivery for delivery in ranked if delivery not in of_worst]
     whole = [_said(known, delivery) for delivery in of_worst]
@@ -66,6 +68,28 @@ def of_deliveries(known: Known, item: Workitem, what: str) -> Explanation:
         shown_in=shown,
         accepted_by=accepted,
     )
+
+
+def _with_what_differs(
+    known: Known, item: Workitem, well: Explanation, places: Sequence[str]
+) -> Explanation:
+    """All is well, unless one of `places` has told that its data of the patient are others."""
+    told = {
+        event.text: event.at
+        for event in known.events
+        if event.kind is EventKind.CAUTION
+        and event.workitem_id == item.id
+        and event.text.partition(":")[0] in places
+    }
+    if not told:
+        return replace(well, sentence=f"{ALL_IS_WELL}{well.sentence}")
+    said = "; ".join(f"on {moment(at)} {text}" for text, at in told.items())
+    cure = Cure(
+        CureKind.LOOK,
+        "compare the data of the patient there with those here, and have the wrong ones corrected",
+        f"hilum decide {known.study_uid}",
+    )
+    return replace(well, sentence=f"{well.sentence}; but {said}", cures=(cure,))
 
 
 def _begin(text: str) -> str:

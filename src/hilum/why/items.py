@@ -13,6 +13,10 @@ from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.known import SHOWN_DIGITS, Known, moment
 from hilum.wording import WHOLE_AGAIN, sentence
 
+NOTES = {  # what each kind of note is, in the middle of a sentence
+    WorkitemKind.WITHDRAWAL: "the note that takes back a result",
+    WorkitemKind.ASSESSMENT: "the note on what a reader said of a result",
+}
 BEGINS = {  # the lines of the trace that tell it where they are not called like the state
     WorkitemState.DELIVERING: (EventKind.WRITTEN, EventKind.RELEASED),
 }
@@ -220,9 +224,8 @@ def _superseded(known: Known, item: Workitem) -> Explanation:
 
 def _written(known: Known, item: Workitem) -> Explanation:
     """What was written, a result or a refusal, and how far it came."""
-    if item.kind is WorkitemKind.WITHDRAWAL:
-        note = f"the note that takes back a result of {item.module}"
-        return of_deliveries(known, item, note)
+    if item.kind.is_note:
+        return of_deliveries(known, item, f"{NOTES[item.kind]} of {item.module}")
     refusal = refusal_in(item.findings or ())
     if item.failure is not None or item.state is WorkitemState.FAILED:
         return _without_result(known, item, _failed(known, item))

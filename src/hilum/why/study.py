@@ -6,7 +6,7 @@ from dataclasses import replace
 from hilum.dicom.doubt import CORRECTED
 from hilum.inbox import QuarantinedObject, quarantined_in
 from hilum.records.models import Study, Workitem
-from hilum.records.states import EventKind, WorkitemKind
+from hilum.records.states import EventKind
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.items import distance, is_not_meant, of_item
 from hilum.why.known import Known, moment
@@ -53,7 +53,7 @@ def _of(known: Known, one: Explanation) -> Explanation:
 
 def _is_done(item: Workitem) -> bool:
     """Whether it is a note that has arrived: nobody would ask about it."""
-    return item.kind is WorkitemKind.WITHDRAWAL and item.state.final
+    return item.kind.is_note and item.state.final
 
 
 def _of_images(known: Known) -> Iterator[Explanation]:

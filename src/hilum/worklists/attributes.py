@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 
 from pydicom.dataset import Dataset
 
+from hilum.dicom.header import HOSTILE
 from hilum.dicom.uids import is_uid
 from hilum.worklists import OfferedStep, OutputSeries, PerformedStep, ProcedureStepState
 
+CANCEL_REQUESTED = 2  # Event Type ID (PS3.4 table CC.2.4-1)
 OURS = "99HILUM"  # the scheme of the code value of our station
 WITHOUT_RESULT = ("110513", "DCM", "Discontinued for unspecified reason")  # of CID 9300
 LONGEST_TEXT = 1024  # characters of an ST (PS3.5 6.2)
@@ -26,8 +28,23 @@ ASKED_FOR = (  # of each step that is looked for
 )
 
 
+def data_set_of(item: object) -> Dataset:
+    """A data set of DICOM JSON (PS3.18 F.2); an empty one where that is something else."""
+    try:
+        return Dataset.from_json(item)  # type: ignore[arg-type]
+    except HOSTILE:
+        return Dataset()
+
+
 def offered_in(ds: Dataset) -> OfferedStep | None:
     """The step that a data set describes; None if it says neither which nor what is asked for."""
+    try:
+        return _offered(ds)
+    except HOSTILE:
+        return None
+
+
+def _offered(ds: Dataset) -> OfferedStep | None:
     uid = str(ds.get("SOPInstanceUID", ""))
     code = next(iter(ds.get("ScheduledWorkitemCodeSequence") or ()), None)
     if not is_uid(uid) or code is None:
@@ -48,8 +65,20 @@ def _study_of(ds: Dataset) -> str:
 
 def standing_in(ds: Dataset) -> ProcedureStepState | None:
     """The state that a data set gives; None if that is none of the four."""
-    text = str(ds.get("ProcedureStepState") or "")
+    try:
+        text = str(ds.get("ProcedureStepState") or "")
+    except HOSTILE:
+        return None
     return next((state for state in ProcedureStepState if state == text), None)
+
+
+def wanted_canceled_in(event: Dataset) -> str:
+    """The UID of the step of which an event says so; "" where it says anything else."""
+    try:
+        is_wanted = int(event.EventTypeID) == CANCEL_REQUESTED
+        return str(event.AffectedSOPInstanceUID) if is_wanted else ""
+    except HOSTILE:
+        return ""
 
 
 def state_change(transaction_uid: str, state: ProcedureStepState) -> Dataset:

@@ -11,8 +11,6 @@ from hilum.worklists import PerformedStep, ProcedureStepState, StepAnswer
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
 
-ODD = (LookupError, TypeError, ValueError, AttributeError)  # a step in another form than known
-
 
 class StepTelling(ABC):
     """The part of a `Worklist` that tells it of a step; a kind sends what stands in data sets."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from hilum.config.kinds import DicomNode, WorklistSettings
 from hilum.errors import DeliveryDelayed, DeliveryRefused, SourceDelayed, SourceRefused
 from hilum.worklists import OfferedStep, ProcedureStepState, StepAnswer
-from hilum.worklists.telling import ODD, StepTelling
+from hilum.worklists.telling import StepTelling
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
@@ -58,10 +58,7 @@ class UpsWorklist(StepTelling):
                 status = response.get("Status")
                 if status not in (*PENDING, 0):
                     raise self._error(status, "the search")
-                try:
-                    step = offered_in(match) if match is not None else None
-                except ODD:
-                    step = None
+                step = offered_in(match) if match is not None else None
                 found += [step] if step else []
         return found
 

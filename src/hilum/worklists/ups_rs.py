@@ -15,7 +15,7 @@ from hilum.transport.dicom_json import items_of
 from hilum.transport.web import Failures, Response
 from hilum.transport.web_socket import ChannelClient
 from hilum.worklists import OfferedStep, ProcedureStepState, StepAnswer
-from hilum.worklists.telling import ODD, StepTelling
+from hilum.worklists.telling import StepTelling
 
 if TYPE_CHECKING:  # whoever only reads hilum.toml needs none
     from pydicom.dataset import Dataset
@@ -30,7 +30,6 @@ NO_EVENTS = (  # it offers none, or none of this step
     *(HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.CONFLICT, HTTPStatus.NOT_IMPLEMENTED),
 )
 CHANNEL_SECONDS = 30.0
-CANCEL_REQUESTED = 2  # Event Type ID (PS3.4 table CC.2.4-1)
 ENDLESS = f"its list of steps has no end: it ignores offset; correct url, {RESTART}"
 
 
@@ -63,10 +62,13 @@ class UpsRsWorklist(StepTelling):
         return "answers UPS-RS"
 
     def offered(self) -> list[OfferedStep]:
+        from hilum.worklists.attributes import data_set_of, offered_in
+
         found: dict[str, OfferedStep] = {}
         for number in range(MOST_PAGES):
             items = self._page(number * PAGE, PAGE)
-            steps = {step.uid: step for step in map(_offered, items) if step}
+            read = (offered_in(data_set_of(item)) for item in items)
+            steps = {step.uid: step for step in read if step}
             if not items or (steps and steps.keys() <= found.keys()):
                 return list(found.values())
             found |= steps
@@ -75,7 +77,7 @@ class UpsRsWorklist(StepTelling):
         raise self._client.refusal(ENDLESS)
 
     def standing(self, uid: str) -> ProcedureStepState | None:
-        from hilum.worklists.attributes import standing_in
+        from hilum.worklists.attributes import data_set_of, standing_in
 
         answer = self._client.ask(
             "GET", f"workitems/{uid}", expected=GONE, headers={"Accept": DICOM_JSON}
@@ -83,10 +85,7 @@ class UpsRsWorklist(StepTelling):
         items = [] if answer.status in GONE else self._items(answer)
         if not items:
             return None
-        try:
-            state = standing_in(_data_set(items[0]))
-        except ODD:
-            state = None
+        state = standing_in(data_set_of(items[0]))
         if state is None:
             raise self._client.refusal(f"gives no state of the step {uid}: its log names the cause")
         return state
@@ -154,27 +153,12 @@ class UpsRsWorklist(StepTelling):
         return StepAnswer.CONFLICT if answer.status in CONFLICTS else StepAnswer.DONE
 
 
-def _offered(item: dict[str, Any]) -> OfferedStep | None:
-    """The step that is told of; None where it is not as the standard says."""
-    from hilum.worklists.attributes import offered_in
-
-    try:
-        return offered_in(_data_set(item))
-    except ODD:
-        return None
-
-
-def _data_set(item: dict[str, Any]) -> "Dataset":
-    from pydicom.dataset import Dataset
-
-    return Dataset.from_json(item)
-
-
 def _wanted_canceled(message: str) -> str:
     """The UID of the step of which an event says so; "" where it says anything else."""
+    from hilum.worklists.attributes import data_set_of, wanted_canceled_in
+
     try:
-        event = _data_set(json.loads(message))
-        is_wanted = int(event.EventTypeID) == CANCEL_REQUESTED
-        return str(event.AffectedSOPInstanceUID) if is_wanted else ""
-    except ODD:
+        event = json.loads(message)
+    except ValueError:
         return ""
+    return wanted_canceled_in(data_set_of(event))

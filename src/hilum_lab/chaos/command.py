@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from hilum.cli.tables import print_table
 from hilum.errors import HilumError
 from hilum.logs import silence_libraries
 from hilum_lab.chaos.registry import known_faults
@@ -69,7 +70,7 @@ def chaos(
         sys.stdout.write(json.dumps(as_json(outcomes)) + "\n")
     else:
         say.print()
-        say.print(as_table(outcomes))
+        print_table(as_table(outcomes), say)
     say.print(sum_up(outcomes))
     if markdown:
         write_markdown(outcomes, markdown)  # what was counted again may have changed

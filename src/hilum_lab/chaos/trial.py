@@ -21,7 +21,8 @@ from hilum_lab.chaos.network import LISTENER, USUAL, ClinicalNetwork, Plan
 from hilum_lab.network.processes import LOOPBACK
 
 STEP_SECONDS = 60.0  # longest wait for a step that the fault is to be injected at
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.05  # what is asked for may be a question to an archive
+COUNT_SECONDS = 0.005  # the last images of a study come within a tenth of a second
 NOTHING = Count()
 
 
@@ -158,15 +159,25 @@ class Trial:
 
     def wait_for_files(self, study: SentStudy, number: int) -> None:
         """Return at once when Hilum has `number` files of `study` on its disk."""
-        self.until(lambda: len(files_of(self.hilum, study)) >= number, f"{number} files")
+        self.until(
+            lambda: len(files_of(self.hilum, study)) >= number,
+            f"{number} files",
+            pause=COUNT_SECONDS,
+        )
 
-    def until(self, condition: Callable[[], Any], what: str, seconds: float = STEP_SECONDS) -> None:
+    def until(
+        self,
+        condition: Callable[[], Any],
+        what: str,
+        seconds: float = STEP_SECONDS,
+        pause: float = POLL_SECONDS,
+    ) -> None:
         """Return at once when `condition` holds; `HilumError` if it does not come to that."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
                 raise HilumError(f"waited {seconds:.0f} s for {what}")
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause)
 
     def kill(self, role: str) -> None:
         """kill -9 of every process of `role`; the clock of the recovery starts."""

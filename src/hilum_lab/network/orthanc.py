@@ -10,7 +10,7 @@ import httpx
 
 from hilum.errors import MissingPartError
 from hilum.sources.autoroute import Listener, routing
-from hilum_lab.network.processes import LOOPBACK, Child, Service, available_port
+from hilum_lab.network.processes import LOOPBACK, Child, Service, available_port, listens
 
 PROGRAMS = ("Orthanc", "/usr/sbin/Orthanc", "/usr/local/sbin/Orthanc")
 PLUGINS = ("/usr/share/orthanc/plugins", "/usr/local/share/orthanc/plugins", "/usr/lib/orthanc")
@@ -83,6 +83,8 @@ class Orthanc(Service):
 
     def answers(self) -> bool:
         """Whether the server answers, even if it asks for a password."""
+        if not listens(self.http_port):  # a request takes far longer to fail, and many are made
+            return False
         try:
             return not httpx.get(f"{self.url}/system", timeout=2).is_server_error
         except httpx.TransportError:

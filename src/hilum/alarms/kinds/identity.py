@@ -21,5 +21,5 @@ def _to_be_decided(name: str, what: str, study_uids: Iterable[str]) -> Iterator[
     if uids:
         wait = "it waits" if len(uids) == 1 else "they wait"
         text = f"{what} in {counted(len(uids), 'study')}; {wait} until a person decides"
-        cure = "see by `hilum decide STUDY` whose they are, and take the right ones"
+        cure = "see in `hilum decide STUDY` whose they are, and take the right ones"
         yield Alarm(name, Severity.WARNING, text, cure, studies=uids)

@@ -11,9 +11,10 @@ from hilum.console.desk import OurDesk
 from hilum.console.endpoints import resource
 from hilum.console.guard import OurVisitor
 from hilum.console.looking import note_look, study_at
+from hilum.decision import AssessmentDecision
 from hilum.people.roles import Permission
 from hilum.records.assessed import Assessment
-from hilum.records.states import AssessmentDecision, AssessmentStanding
+from hilum.records.states import AssessmentStanding
 
 endpoints = resource()
 

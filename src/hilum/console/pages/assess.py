@@ -12,9 +12,9 @@ from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.pages.study import LONGEST_TYPED, study_page
 from hilum.console.refusing import RefusedForm, TypedForm
+from hilum.decision import AssessmentDecision
 from hilum.errors import AuditUnavailable
 from hilum.people.roles import Permission
-from hilum.records.states import AssessmentDecision
 
 ASSESS = "assess"  # what its form is called
 

@@ -78,7 +78,7 @@ def run(
         return _page(request, desk, query, problem="tick the studies that are to be run")
     wanted = list(filter(None, map(desk.records.search.at, study)))
     for one in wanted:
-        ask_for(desk, visitor, one, None, WantedAct(RequestAction.RERUN))
+        ask_for(desk, visitor, one, WantedAct(RequestAction.RERUN))
     return _page(request, desk, query, asked=wanted)
 
 

@@ -24,7 +24,6 @@ from hilum.records import views
 from hilum.records.listed import ListedStudy
 from hilum.records.search import StudyQuery
 from hilum.records.states import AssessmentStanding, RequestAction, StudyOrder, StudyState
-from hilum.records.views import WorkitemView
 from hilum.wording import counted
 
 PAGE = 50  # studies
@@ -106,19 +105,19 @@ def act_on_many(
         raise HTTPException(422, "this is done with one study at a time")
     number = 0
     for listed in filter(None, map(desk.records.search.at, study)):
-        for item in _meant(desk, listed, action):
-            ask_for(desk, visitor, listed, item, WantedAct(action))
+        for workitem in _meant(desk, listed, action):
+            ask_for(desk, visitor, listed, WantedAct(action, workitem))
             number += 1
     place = back if OURS.fullmatch(back) else "/studies"
     return RedirectResponse(f"{place}{'&' if '?' in place else '?'}asked={number}", 303)
 
 
-def _meant(desk: Desk, study: ListedStudy, action: RequestAction) -> Sequence[WorkitemView | None]:
-    """The workitems of a study with which it can be done now; None is the study itself."""
+def _meant(desk: Desk, study: ListedStudy, action: RequestAction) -> Sequence[str]:
+    """The ids of the workitems with which it can be done now; "" is the study itself."""
     if called(OF_STUDY, action):
-        return (None,)
+        return ("",)
     items = views.study(desk.records, study.study_uid).workitems
-    return [i for i in items if i.superseded_by is None and called(acts_on(i), action)]
+    return [i.id for i in items if i.superseded_by is None and called(acts_on(i), action)]
 
 
 def _list(

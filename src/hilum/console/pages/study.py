@@ -21,6 +21,7 @@ from hilum.console.mishaps import told_as
 from hilum.console.pictures import picture_of, series_of
 from hilum.console.refusing import RefusedForm, TypedForm
 from hilum.console.thumbnails import thumbnail_of
+from hilum.dicom.doubt import held_for
 from hilum.errors import AuditUnavailable
 from hilum.inbox import Inbox
 from hilum.people.roles import Permission
@@ -28,7 +29,15 @@ from hilum.people.visitor import Visitor
 from hilum.records import views
 from hilum.records.models import NotedPause, WrittenResult
 from hilum.records.models import Request as Asked
-from hilum.records.states import OWED, PARKED, EventKind, PausedKind, RequestAction, WorkitemState
+from hilum.records.states import (
+    OWED,
+    PARKED,
+    EventKind,
+    PausedKind,
+    RequestAction,
+    WorkitemKind,
+    WorkitemState,
+)
 from hilum.records.views import CourseSpan, StudyView, TraceLine, WorkitemView
 
 LONGEST_TYPED = 5000  # characters; a form with more is not even shown again
@@ -46,6 +55,10 @@ TROUBLE = {
     EventKind.HELD,
     EventKind.PARKED,
     EventKind.FAILED,
+}
+NOTE_ON = {
+    WorkitemKind.WITHDRAWAL: "Note that takes back a result of ",
+    WorkitemKind.ASSESSMENT: "Note on what a reader said of a result of ",
 }
 SUFFIX = {"application/dicom": ".dcm", "application/pdf": ".pdf"}
 
@@ -108,6 +121,7 @@ def study_page(
         trace=[line for line in trace if not trouble or line.kind in TROUBLE],
         trouble=trouble,
         troubles=sum(line.kind in TROUBLE for line in trace),
+        note_on=NOTE_ON,
         acts_on=acts_on,
         of_study=OF_STUDY,
         modules=sorted(desk.needs),
@@ -118,6 +132,8 @@ def study_page(
         taken_back=_taken_back(trace, view),
         upload=desk.records.uploads.get(view.study_uid),
         readings=readings_of(desk.records, view.workitems),
+        is_undecided=view.corrected or any(map(_waits_for_choice, standing)),
+        addresses={view.study_uid: address},
         longest_reason=LONGEST_REASON,
     )
 
@@ -207,6 +223,11 @@ def _parked(items: list[WorkitemView]) -> list[tuple[str, str]]:
         for delivery in item.deliveries
         if delivery.state in PARKED
     ]
+
+
+def _waits_for_choice(item: WorkitemView) -> bool:
+    """Whether a person has to say whose the images are before it can be analysed."""
+    return item.state is WorkitemState.HELD and bool(held_for(item.reason))
 
 
 def _paused(desk: Desk, items: list[WorkitemView]) -> list[NotedPause]:

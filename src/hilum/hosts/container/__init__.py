@@ -163,6 +163,8 @@ def _length(descriptor: int) -> int:
 
 
 def _why(status: int, memory_mb: int) -> str:
+    if status < 0:
+        return f"the program that ran the container was killed (signal {-status})"
     if status == KILLED:
         return f"the container was killed, as if it needed more than {memory_mb} MiB of memory"
     if status in NOT_STARTED:

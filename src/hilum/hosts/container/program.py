@@ -5,6 +5,7 @@ import math
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from hilum.errors import MachineError, MissingPartError, ModuleError
-from hilum.process import children_deaf_to_ctrl_c, is_alive, own_start_time
+from hilum.process import is_alive, own_start_time
 
 PROGRAMS = ("podman", "docker")
 LABEL = "hilum.worker"
@@ -24,6 +25,7 @@ MOST_FILES_OPEN = 4096
 LONGEST_FILE = 1 << 20  # bytes of a description that is read out of an image
 TEMPORARY = "/tmp"
 NOBODY = 65534  # where Hilum itself is root
+KEEPER = (sys.executable, "-I", "-S", str(Path(__file__).with_name("keeper.py")))
 _NUMBERS = count(1)
 
 
@@ -111,16 +113,31 @@ class Containers:
         if order.command:
             words.append(f"--entrypoint={order.command[0]}")
         words += [*bounds.options, order.image, *order.command[1:]]
-        with children_deaf_to_ctrl_c():
-            client = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd="/"
+        worker, tie = os.pipe()
+        removing = json.dumps([self._program, *self._removing(name)])
+        try:
+            keeper = subprocess.Popen(
+                [*KEEPER, str(worker), removing, json.dumps(words)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                pass_fds=(worker,),
+                start_new_session=True,  # it hears no Ctrl-C: the worker decides
             )
-        return Running(self, name, client)
+        except BaseException:
+            os.close(tie)
+            raise
+        finally:
+            os.close(worker)
+        return Running(self, name, keeper, tie)
 
     def remove(self, name: str) -> None:
         """End and remove a container, whatever it is doing; nothing if there is none."""
-        at_once = ("-t", "0") if self._is_podman else ()
-        self._ask("rm", "-f", *at_once, name)
+        self._ask(*self._removing(name))
+
+    def _removing(self, name: str) -> list[str]:
+        return ["rm", "-f", *(("-t", "0") if self._is_podman else ()), name]
 
     def sweep(self) -> None:
         """Remove the containers that killed workers have left."""
@@ -193,24 +210,29 @@ class Containers:
 
 @dataclass(frozen=True)
 class Running:
-    """A container that was started."""
+    """A container that was started, with its keeper and the pipe that the keeper looks at."""
 
     containers: Containers
     name: str
-    client: "subprocess.Popen[bytes]"
+    keeper: "subprocess.Popen[bytes]"
+    tie: int
 
     def ended(self, seconds: float) -> int | None:
         """Its exit status; None where it still runs after `seconds`."""
         try:
-            return self.client.wait(seconds)
+            return self.keeper.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def close(self) -> None:
         """End it, and leave nothing of it."""
-        self.containers.remove(self.name)
-        self.client.kill()
-        self.client.wait()
+        os.close(self.tie)
+        try:
+            self.keeper.wait(ANSWER_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.keeper.kill()
+        if self.keeper.wait() < 0:  # it was killed, and has left the container
+            self.containers.remove(self.name)
 
 
 def _only_file(archive: bytes) -> bytes | None:

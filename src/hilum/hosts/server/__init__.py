@@ -107,5 +107,5 @@ class ServerHost:
         return Terms(self._key, self._settings.burned_in == "send")
 
     def answer(self, request: ServerRequest, deadline: Deadline) -> ServerReply:
-        """As `hilum.hosts.child.Server` says."""
+        """As `hilum.hosts.child_process.Server` says."""
         return self._exchange.ask(request, deadline)

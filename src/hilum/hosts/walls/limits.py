@@ -26,7 +26,8 @@ MOST_PROCESSES = 256  # that a module may have, beside what its user runs alread
 _CAPABILITIES_VERSION = 0x20080522
 _NO_ROOT_LOCKED = 0x3  # SECBIT_NOROOT and its lock: to be root is no capability
 _CLEAR_AMBIENT = 4
-_NEW_NETWORK, _NEW_USER, _NEW_IPC = 0x40000000, 0x10000000, 0x08000000
+_NEW_NETWORK, _NEW_PROCESSES = 0x40000000, 0x20000000
+_NEW_USER, _NEW_IPC = 0x10000000, 0x08000000
 _BYTES = bytes.__basicsize__ - 1  # where the text of a bytes object begins
 
 
@@ -98,27 +99,38 @@ def forget_environment(wanted: Mapping[str, str]) -> None:
     os.environ.update(wanted)
 
 
-def leave_namespaces(network: bool) -> str:
-    """Go into namespaces of our own; the reason if the system does not let us, "" if it does.
+def leave_namespaces(network: bool) -> bool:
+    """Go into namespaces of our own; whether the system lets us.
 
     Without `network` also into a network that has nothing in it.
     """
-    wanted = _NEW_IPC | (0 if network else _NEW_NETWORK)
+    return _leave(_NEW_IPC | (0 if network else _NEW_NETWORK))
+
+
+def begin_process_namespace() -> bool:
+    """Have the next process that we start be the first of a namespace; whether the system lets us.
+
+    The kernel ends all processes of a namespace with its first one (pid_namespaces(7)).
+    """
+    return _leave(_NEW_PROCESSES)
+
+
+def _leave(wanted: int) -> bool:
     user, group = os.getuid(), os.getgid()
     try:
         if user == 0:
             call("unshare", wanted)
-            return ""
+            return True
         prctl(PR_SET_DUMPABLE, 1)  # or the files below /proc would be root's
         call("unshare", wanted | _NEW_USER)
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-    except OSError as error:
-        return str(error.strerror)
+    except OSError:
+        return False
     finally:
         prctl(PR_SET_DUMPABLE, 0)
-    return ""
+    return True
 
 
 def stay_tied(parent: int) -> None:

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,9 @@ from hilum.dicom.dates import day_of
 from hilum.dicom.header import text_of
 from hilum.dicom.identity import Patient
 from hilum.dicom.uids import MANUFACTURER, derived_uid
-from hilum.objects.analysis import Analysis
+from hilum.objects.analysis import Analysis, WrittenFile
+from hilum.objects.assessed import ReaderWord
+from hilum.objects.fhir.assessment import assessment_of
 from hilum.objects.fhir.datatypes import (
     UIDS,
     Json,
@@ -31,12 +33,14 @@ from hilum.objects.fhir.datatypes import (
     place,
     uid,
 )
-from hilum.objects.fhir.observations import Context, comments, observations
+from hilum.objects.fhir.observations import Context, observations
 from hilum.objects.iod import common, pdf, sr
 from hilum.objects.kinds import Writing
 from hilum.objects.report import Report
+from hilum.objects.stated import StatedReport
 from hilum.results import FHIR
 
+REPORT = "DiagnosticReport"
 PRELIMINARY, WITHDRAWN = "preliminary", "entered-in-error"  # never final: nobody has signed it
 RADIOLOGY = Code("LP29684-5", "LN", "Radiology")  # as US Core has it; DICOM has no such category
 SECTIONS = "http://terminology.hl7.org/CodeSystem/v2-0074"
@@ -60,6 +64,14 @@ class FhirResult:
     def write_withdrawal(self, writing: Writing, identities: Sequence[str], reason: str) -> bytes:
         return _Transaction(writing.report, tuple(identities), reason).encoded()
 
+    def write_assessment(
+        self, writing: Writing, identities: Sequence[str], word: ReaderWord
+    ) -> bytes:
+        [identity] = identities
+        files = [file for file in writing.analysis.replaced if file.identity == identity]
+        [report] = [one for one in _resources_in(files) if one["resourceType"] == REPORT]
+        return _transaction([assessment_of(report, identity, word)])
+
 
 @dataclass(frozen=True)
 class _Transaction:
@@ -80,26 +92,21 @@ class _Transaction:
     def encoded(self) -> bytes:
         """The Bundle as JSON."""
         resources = list(self._resources())
-        bundle = {
-            "resourceType": "Bundle",
-            "type": "transaction",
-            "entry": [_entry(resource) for resource in (*resources, *self._left_over(resources))],
-        }
-        return json.dumps(_cleaned(bundle), ensure_ascii=False).encode()
+        return _transaction([*resources, *self._left_over(resources)])
 
     def _resources(self) -> Iterator[Json]:
-        items = list(sr.root(self.report))
+        stated = StatedReport.of(self.report)
         report_uid = self._report_uid()
-        made = observations(items, Context(report_uid, self._common(), self._method()))
+        made = observations(stated, Context(report_uid, self._common(), self._method()))
         yield self._device()
         yield from made.resources
-        said = [self.reason] if self.identities else comments(items)
+        said = [self.reason] if self.identities else stated.comments
         yield self._diagnostic_report(report_uid, made.top, said)
 
     def _report_uid(self) -> str:
         """The UID of the report that is replaced, if there is one, or a new one."""
-        for resource in _replaced(self.analysis):
-            if resource["resourceType"] == "DiagnosticReport":
+        for resource in _resources_in(self.analysis.replaced):
+            if resource["resourceType"] == REPORT:
                 return _uid_of(resource)
         return derived_uid("fhir report", self.analysis.workitem_id, self.analysis.study.uid)
 
@@ -109,9 +116,9 @@ class _Transaction:
         With the device that they name. A server may never have had them: who sends them looks.
         """
         there = {_uid_of(resource) for resource in resources}
-        left = {_uid_of(one): one for one in _replaced(self.analysis)}
+        left = {_uid_of(one): one for one in _resources_in(self.analysis.replaced)}
         for own, resource in left.items():
-            if own in there or resource["resourceType"] == "DiagnosticReport":
+            if own in there or resource["resourceType"] == REPORT:
                 continue
             is_device = resource["resourceType"] == "Device"
             yield resource if is_device else {**resource, "status": WITHDRAWN}
@@ -123,7 +130,7 @@ class _Transaction:
             "meta": {"security": [BY_AI]},
             "status": self.status,
             **self._subject(),
-            "issued": self.analysis.created.astimezone().isoformat(timespec="seconds"),
+            "issued": self.analysis.created.astimezone().isoformat(timespec="milliseconds"),
             "device": {"reference": place(self.analysis.module.device_uid)},
             "derivedFrom": [self._study()],
         }
@@ -181,7 +188,7 @@ class _Transaction:
         shared["imagingStudy"] = shared.pop("derivedFrom")
         procedure = sr.procedure(self.analysis)
         report: Json = {
-            "resourceType": "DiagnosticReport",
+            "resourceType": REPORT,
             "identifier": [
                 uid(own),
                 *({**uid(identity), "use": "old"} for identity in self.identities),
@@ -215,6 +222,13 @@ class _Transaction:
         }
 
 
+def _transaction(resources: Sequence[Json]) -> bytes:
+    """A Bundle that puts `resources`, as JSON."""
+    entries = [_entry(resource) for resource in resources]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    return json.dumps(_cleaned(bundle), ensure_ascii=False).encode()
+
+
 def _entry(resource: Json) -> Json:
     own = _uid_of(resource)
     kind = resource["resourceType"]
@@ -225,9 +239,9 @@ def _entry(resource: Json) -> Json:
     }
 
 
-def _replaced(analysis: Analysis) -> Iterator[dict[str, Any]]:
-    """The resources of what is replaced or taken back; each of them is one that we wrote."""
-    for file in analysis.replaced:
+def _resources_in(files: Iterable[WrittenFile]) -> Iterator[dict[str, Any]]:
+    """The resources of those `files` that are of this kind; each of them is one that we wrote."""
+    for file in files:
         if file.kind == "fhir":
             yield from (entry["resource"] for entry in json.loads(file.content)["entry"])
 

@@ -1,12 +1,11 @@
 """The data types of FHIR R4 that our resources are made of, from codes and UIDs of DICOM."""
 
 import uuid
-from collections.abc import Iterable, Sequence
 
-from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from hilum.dicom.uids import derived_uid
+from hilum.objects.stated import StatedSite, as_decimal
 
 Json = dict[str, object]
 
@@ -43,11 +42,12 @@ def concept(code: Code, text: str = "") -> Json:
     return {"coding": [coding(code)], "text": text or code.meaning}
 
 
-def site(structure: Code, side: Code | None = None, modifier: Code | None = None) -> Json:
+def site(stated: StatedSite) -> Json:
     """A place in the body as a CodeableConcept, because R4 has no other room for a side.
 
     The side stands in an expression of SNOMED CT beside the plain code, and in the text.
     """
+    structure, side, modifier = stated.structure, stated.side, stated.modifier
     made = concept(structure)
     said = [code.meaning for code in (side, modifier) if code]
     made["text"] = ", ".join((structure.meaning, *(word.lower() for word in said)))
@@ -60,9 +60,9 @@ def site(structure: Code, side: Code | None = None, modifier: Code | None = None
 
 
 def quantity(value: float, unit: Code) -> Json:
-    """A Quantity, in UCUM; a number without a unit shows none."""
+    """A Quantity, in UCUM, with the digits of the report; a number without a unit shows none."""
     shown = {} if unit.value == "1" else {"unit": unit.value}
-    return {"value": value, **shown, "system": UCUM, "code": unit.value}
+    return {"value": float(as_decimal(value)), **shown, "system": UCUM, "code": unit.value}
 
 
 def uid(value: str, kind: str = "") -> Json:
@@ -89,19 +89,3 @@ def logical(kind: str, identifier: Json) -> Json:
 def place(of: str) -> str:
     """The fullUrl, in a bundle, of the resource whose identifier is the UID `of`."""
     return uuid.uuid5(uuid.NAMESPACE_OID, of).urn
-
-
-def code_in(items: Sequence[Dataset] | None) -> Code | None:
-    """The concept of a code sequence; None for one that is not there."""
-    if not items:
-        return None
-    item = items[0]
-    stated = (item.get(k) for k in ("CodeValue", "LongCodeValue", "URNCodeValue"))
-    value = next(filter(None, stated), "")
-    return Code(str(value), str(item.get("CodingSchemeDesignator", "")), str(item.CodeMeaning))
-
-
-def children(item: Dataset) -> Iterable[Dataset]:
-    """The content items below one (PS3.3 C.17.3)."""
-    below: Iterable[Dataset] = item.get("ContentSequence") or ()
-    return below

@@ -23,7 +23,15 @@ from hilum.module import ModuleFacts
 from hilum.objects.analysis import Analysis
 
 # High numbers, else viewers open our objects before the images.
-SERIES_NUMBERS = {"seg": 9001, "sr": 9002, "sc": 9003, "pdf": 9004, "ko": 9005, "pm": 9006}
+SERIES_NUMBERS = {
+    "seg": 9001,
+    "sr": 9002,
+    "sc": 9003,
+    "pdf": 9004,
+    "ko": 9005,
+    "pm": 9006,
+    "assessment": 9007,
+}
 OTHER_SERIES_NUMBER = 9010  # of kinds that other packages write
 OWN_SERIES_NUMBER = 9100  # and above: of objects that modules write themselves
 NAMES = {
@@ -32,6 +40,7 @@ NAMES = {
     "sc": "picture",
     "pdf": "report",
     "ko": "withdrawn",
+    "assessment": "assessment",
     "own": "result",
     "pm": "map",
     "fhir": "results",

@@ -52,6 +52,12 @@ def code(
     return item
 
 
+def person(name: Code, value: str, relation: str = CONTAINS) -> Dataset:
+    item = _item("PNAME", name, relation)
+    item.PersonName = value
+    return item
+
+
 def uid(name: Code, value: str, relation: str = CONTAINS) -> Dataset:
     item = _item("UIDREF", name, relation)
     item.UID = value

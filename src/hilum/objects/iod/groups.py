@@ -30,15 +30,36 @@ def library(report: Report) -> Dataset:
 
 
 def groups(report: Report) -> Iterator[Dataset]:
-    """A group for each film and for each of its scores; then those of the whole input."""
+    """All groups of a result without regions: those of its parts, then those of the whole input."""
+    yield from _of_parts(report)
+    if whole := [m for m in report.whole.measurements if m.of is None]:
+        yield group(report, report.title, whole)
+    yield from _of_whole_scores(report)
+
+
+def derived(report: Report) -> Iterator[Dataset]:
+    """What a result with regions says besides: numbers of the whole, then groups without a region.
+
+    They stand apart from the groups with a region, because viewers stumble over a TID 1501 group
+    beside a TID 1411 group. This place is that of TID 1420.
+    """
+    for measurement in report.measurements(None):
+        yield from measured(report, measurement)
+    yield from _of_parts(report)
+    yield from _of_whole_scores(report)
+
+
+def _of_parts(report: Report) -> Iterator[Dataset]:
+    """A group for each film, for each of its scores, and for each structure without a voxel."""
     for film in report.films:
         yield group(report, "", film.own.measurements, film, evaluations=_evaluations(film))
         for classification in film.own.classifications:
             yield from _of_scores(report, classification, film)
     for segment in report.empty_segments:
         yield _of_nothing(report, segment)
-    if whole := [m for m in report.whole.measurements if m.of is None]:
-        yield group(report, report.title, whole)
+
+
+def _of_whole_scores(report: Report) -> Iterator[Dataset]:
     for classification in report.whole.classifications:
         yield from _of_scores(report, classification)
 

@@ -24,6 +24,14 @@ MOST_NUMBERS = 1000  # of one report
 PATIENT = ("PatientID", "IssuerOfPatientID", "PatientBirthDate")
 REPLACES = "PredecessorDocumentsSequence"
 WITHDRAWS = "CurrentRequestedProcedureEvidenceSequence"
+REJECTIONS = tuple(  # the titles of what an archive is told to hide (IHE IOCM)
+    code.value
+    for code in (
+        codes.REJECTED_FOR_QUALITY,
+        codes.REJECTED_FOR_PATIENT_SAFETY,
+        codes.INCORRECT_WORKLIST_ENTRY,
+    )
+)
 
 Key = tuple[str | None, str]  # name of the segment, code of what was measured
 
@@ -122,6 +130,8 @@ def _uid(document: Dataset, keyword: str) -> str:
 
 
 def _named(document: Dataset) -> Iterator[str]:
+    if document.Modality == "KO" and _name(document) not in REJECTIONS:
+        return  # it names them for another reason, such as to say what a reader thinks of them
     for study in document.get(WITHDRAWS if document.Modality == "KO" else REPLACES, []):
         for series in study.ReferencedSeriesSequence:
             for instance in series.ReferencedSOPSequence:

@@ -157,9 +157,7 @@ def root(
     own = telling.groups(report)
     if measured:
         yield tree.container(codes.IMAGING_MEASUREMENTS, [*measured, *own])
-        # Viewers stumble over a TID 1501 group beside TID 1411 groups; this place is TID 1420.
-        derived = [n for m in report.measurements(None) for n in groups.measured(report, m)]
-        if derived:
+        if derived := list(groups.derived(report)):
             yield tree.container(codes.DERIVED_IMAGING_MEASUREMENTS, derived)
     elif without := [*groups.groups(report), *own]:
         yield tree.container(codes.IMAGING_MEASUREMENTS, without)

@@ -12,7 +12,6 @@ from hashlib import sha256
 from typing import Literal
 
 from pydicom.sr.coding import Code
-from pydicom.valuerep import DSfloat
 
 from hilum.config.hl7 import STUDY, Dialect
 from hilum.dicom import codes
@@ -25,7 +24,7 @@ from hilum.objects.iod import sr
 from hilum.objects.oru.text import in_parts, lines_of
 from hilum.objects.oru.words import BY_LANGUAGE
 from hilum.objects.report import Report
-from hilum.objects.report.numbers import NumberGroup, number_groups
+from hilum.objects.stated import StatedGroup, StatedReport, as_decimal
 
 VERSION = "2.5.1"
 TEXT, LINK = ("RPT", "Text", "L"), ("LINK", "Link", "L")  # OBX-3 of ours
@@ -50,8 +49,9 @@ class ResultMessage:
 
     @property
     def at(self) -> str:
-        """When it was made."""
-        return f"{self.analysis.created:%Y%m%d%H%M%S%z}"
+        """When it was made, to a tenth of a millisecond: a note and its successor are in order."""
+        made = self.analysis.created
+        return f"{made:%Y%m%d%H%M%S}.{made.microsecond // 100:04}{made:%z}"
 
     @property
     def is_urgent(self) -> bool:
@@ -89,7 +89,7 @@ def result_message(message: ResultMessage) -> bytes:
 def withdrawal_message(message: ResultMessage, identities: Sequence[str], reason: str) -> bytes:
     """The same result, marked as withdrawn; `identities` name the messages that are taken back."""
     said = BY_LANGUAGE[message.dialect.language]
-    sentence = f"{said.withdrawn}{said.colon} {reason}"
+    sentence = f"{said.withdrawn}{said.colon} {said.reason(reason)}"
     notes = [
         segment("NTE", {1: str(number), 2: "L", 3: text})
         for number, text in enumerate((*in_parts(sentence), *identities), start=1)
@@ -115,7 +115,7 @@ def urgency_message(message: ResultMessage) -> bytes:
 
 def number_text(value: float) -> str:
     """A number as NM (2.A.47): as the measurement report writes it, and never with an exponent."""
-    text = str(DSfloat(value, auto_format=True))
+    text = as_decimal(value)
     return format(Decimal(text), "f") if "e" in text.lower() else text
 
 
@@ -255,25 +255,22 @@ def _about(message: ResultMessage) -> Iterator[_Observation]:
 
 def _numbers(report: Report) -> Iterator[_Observation]:
     """Each group has a number of its own in OBX-4, and so has each number in it."""
-    for place, group in enumerate(number_groups(report), start=1):
+    for place, group in enumerate(StatedReport.of(report).numbered, start=1):
         yield from _of_group(group, str(place))
         for order, number in enumerate(group.numbers, start=1):
-            unit, which = _coded(number.unit), f"{place}.{order}"
-            yield _Observation("NM", _coded(number.code), number_text(number.value), which, unit)
-            if number.uncertainty is not None:
-                error = number_text(number.uncertainty)
-                name = _coded(codes.MEASUREMENT_UNCERTAINTY)
-                yield _Observation("NM", name, error, which, unit)
+            for one in (number, *number.properties):
+                unit, value = _coded(one.unit), number_text(one.value)
+                yield _Observation("NM", _coded(one.code), value, f"{place}.{order}", unit)
 
 
-def _of_group(group: NumberGroup, place: str) -> Iterator[_Observation]:
-    yield _Observation("ST", _coded(codes.TRACKING_IDENTIFIER), group.name, place)
+def _of_group(group: StatedGroup, place: str) -> Iterator[_Observation]:
+    yield _Observation("ST", _coded(codes.TRACKING_IDENTIFIER), group.label, place)
     if group.image:
         yield _Observation("ST", _coded(codes.SOURCE_OF_MEASUREMENT), group.image, place)
     site = group.site
     coded = (
         (codes.FINDING, group.finding),
-        (codes.FINDING_SITE, site and site.code),
+        (codes.FINDING_SITE, site and site.structure),
         (codes.LATERALITY, site and site.side),
         (codes.TOPOGRAPHICAL_MODIFIER, site and site.modifier),
     )

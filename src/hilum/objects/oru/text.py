@@ -136,7 +136,7 @@ def _remarks(report: Report, said: ReportWords) -> Iterator[str]:
 
 
 def _of_film(film: FilmReport | None, text: str, said: ReportWords) -> str:
-    return f"{film.name}{said.colon} {text}" if film and film.count > 1 else text
+    return f"{said.film} {film.number}{said.colon} {text}" if film and film.count > 1 else text
 
 
 def _written(number: str, said: ReportWords) -> str:

@@ -1,14 +1,19 @@
 """The words of a text for the report, by language."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hilum.config.hl7 import Language
 from hilum.objects.report.rows import BEYOND, WITHIN
+from hilum.results import WithdrawalReason
 
 
 @dataclass(frozen=True)
 class ReportWords:
-    """The words of one language; `names` are for what was measured, by the meaning of its code."""
+    """The words of one language; `names` are for what was measured, by the meaning of its code.
+
+    `reasons` are those that Hilum itself gives for a withdrawal.
+    """
 
     draft: str
     withdrawn: str
@@ -26,7 +31,13 @@ class ReportWords:
     not_for_diagnosis: str
     comma: str
     colon: str
-    names: dict[str, str]
+    film: str
+    names: Mapping[str, str]
+    reasons: Mapping[WithdrawalReason, str]
+
+    def reason(self, given: str) -> str:
+        """Why a result is withdrawn; what a person says stays as it is."""
+        return self.reasons[given] if isinstance(given, WithdrawalReason) else given
 
 
 ENGLISH = ReportWords(
@@ -46,7 +57,9 @@ ENGLISH = ReportWords(
     not_for_diagnosis="Research use only - not for diagnosis.",
     comma=".",
     colon=":",
+    film="Film",
     names={},
+    reasons={reason: reason for reason in WithdrawalReason},
 )
 GERMAN = ReportWords(
     draft="Ergebnis eines Programms, ein Entwurf: nicht ärztlich geprüft.",
@@ -65,6 +78,7 @@ GERMAN = ReportWords(
     not_for_diagnosis="Nur für die Forschung - nicht zur Diagnose.",
     comma=",",
     colon=":",
+    film="Aufnahme",
     names={
         "Volume": "Volumen",
         "Length": "Länge",
@@ -74,6 +88,14 @@ GERMAN = ReportWords(
         "Share of evidence inside the lungs": "Anteil der Hinweise in der Lunge",
         WITHIN: "innerhalb des Messfehlers",
         BEYOND: "jenseits des Messfehlers",
+    },
+    reasons={
+        WithdrawalReason.CORRECTED: "Die Patienten- oder Studiendaten dieser Bilder wurden"
+        " berichtigt.",
+        WithdrawalReason.OTHER_OBJECTS: "Der Empfänger erhält an seiner Stelle andere Objekte"
+        " dieses Ergebnisses.",
+        WithdrawalReason.ANALYSED_AGAIN: "Es wurde abgebrochen, während es gesendet wurde, und die"
+        " Bilder werden erneut ausgewertet.",
     },
 )
 FRENCH = ReportWords(
@@ -93,6 +115,7 @@ FRENCH = ReportWords(
     not_for_diagnosis="Réservé à la recherche - pas pour le diagnostic.",
     comma=",",
     colon=" :",
+    film="Cliché",
     names={
         "Volume": "Volume",
         "Length": "Longueur",
@@ -102,6 +125,14 @@ FRENCH = ReportWords(
         "Share of evidence inside the lungs": "Part des indices dans les poumons",
         WITHIN: "dans l'erreur de mesure",
         BEYOND: "au-delà de l'erreur de mesure",
+    },
+    reasons={
+        WithdrawalReason.CORRECTED: "Les données du patient ou de l'examen de ces images ont été"
+        " corrigées.",
+        WithdrawalReason.OTHER_OBJECTS: "Le destinataire reçoit à sa place d'autres objets de ce"
+        " résultat.",
+        WithdrawalReason.ANALYSED_AGAIN: "Il a été annulé pendant son envoi, et les images sont"
+        " analysées à nouveau.",
     },
 )
 BY_LANGUAGE: dict[Language, ReportWords] = {"en": ENGLISH, "de": GERMAN, "fr": FRENCH}

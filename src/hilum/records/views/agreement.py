@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from hilum.decision import AssessmentDecision
 from hilum.records import Records
 from hilum.records.assessed import last_of_each, standing_with
 from hilum.records.assessments import AssessedResult, ResultVersion
-from hilum.records.states import AssessmentDecision, AssessmentStanding
+from hilum.records.states import AssessmentStanding
 
 DAY, WEEK = 86400.0, 7 * 86400.0  # s
 Z = 1.959964  # of the normal distribution, for 95 %

@@ -1,0 +1,85 @@
+"""The commands by name. The file of a command is imported when that command is typed.
+
+All of them together take as long to import as a short command may take in all.
+"""
+
+import gc
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+from typer.core import TyperGroup
+
+# What each file of `hilum.cli` brings, in the order of --help.
+FILES = {
+    "start": ("serve", "init", "test"),
+    "check": ("check",),
+    "files": ("run", "send", "echo"),
+    "state": ("status", "quarantine", "sources", "destinations", "trace"),
+    "finding": ("find",),
+    "why": ("why",),
+    "acts": ("release", "resend", "retry", "cancel", "withdraw"),
+    "asks": ("rerun", "analyse", "send-on", "fetch"),
+    "assess": ("assess",),
+    "pausing": ("pause", "resume"),
+    "modules": ("modules",),
+    "environments": ("modules",),
+    "new": ("new",),
+    "patients": ("decide",),
+    "backup": ("backup", "recover"),
+    "export": ("export",),
+    "audit": ("audit",),
+    "certificates": ("certificates",),
+    "people": ("people", "console"),
+    "kinds": ("kinds",),
+    "notify": ("notify",),
+    "worklists": ("worklists",),
+    "licences": ("licences", "sbom"),
+}
+OURS = tuple(dict.fromkeys(name for names in FILES.values() for name in names))
+OF_OTHERS = "further"  # the file that brings the commands of other packages
+
+
+class Commands(TyperGroup):
+    """All commands, of which those are there that somebody has asked for."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, None if there is none."""
+        if cmd_name not in self.commands:
+            brought = [file for file, names in FILES.items() if cmd_name in names]
+            self._import(brought or [OF_OTHERS])
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of all commands, in the order of --help."""
+        self._import([*FILES, OF_OTHERS])
+        return [*OURS, *(name for name in self.commands if name not in OURS)]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that `args` begin with; for one that is misspelt, the nearest is named."""
+        if self.get_command(ctx, args[0]) is None:
+            self.list_commands(ctx)
+        return super().resolve_command(ctx, args)
+
+    def _import(self, files: Iterable[str]) -> None:
+        import_files(files)
+        from typer.main import get_group
+
+        from hilum.cli.app import app
+
+        self.commands.update(get_group(app).commands)
+
+
+def import_files(files: Iterable[str] = (*FILES, OF_OTHERS)) -> None:
+    """Import files of `hilum.cli`, whose commands then are part of `hilum.cli.app`.
+
+    Meanwhile nothing is looked through for garbage, since all of that lasts: looking takes a tenth
+    of the time of a short command.
+    """
+    gc.disable()
+    try:
+        for file in files:
+            import_module(f"hilum.cli.{file}")
+    finally:
+        gc.freeze()
+        gc.enable()

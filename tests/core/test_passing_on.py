@@ -1,0 +1,318 @@
+"""What readers say of a result goes out: once, after the result, and as each destination wants."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from pydicom import Dataset, dcmread
+
+from hilum.assessing import put_on_record
+from hilum.config import parse
+from hilum.decision import AssessmentDecision
+from hilum.errors import ConfigurationError
+from hilum.records.assessed import Assessment
+from hilum.records.models import Workitem
+from hilum.records.states import (
+    DeliveryState,
+    EventKind,
+    RequestAction,
+    WorkitemKind,
+    WorkitemState,
+)
+from hilum.requests import obey
+from hilum.result_event import decoded
+from hilum.runs import assessment_uid
+from hilum.withdrawing import RejectionNote, take_back
+from tests.core.test_order_of_arrival import Gateway
+from tests.core.test_taking_places import Record, in_record
+from tests.core.test_withdrawing import files_for, written
+
+ACCEPTED, REJECTED, SUPPLEMENTED = AssessmentDecision
+AT = 1e9 + 1000
+LAKE = {"kind": "webhook", "url": "https://lake.hospital/in", "secret_files": ["of.lake"]}
+
+
+def say(
+    hall: Gateway,
+    item: Workitem,
+    decision: AssessmentDecision = REJECTED,
+    who: str = "anna",
+    at: float = AT,
+    **values: Any,
+) -> Assessment:
+    reason = "" if decision is ACCEPTED else f"{who} says why"
+    said = Assessment(item.id, 0, at, who, f"account {who}", decision, reason, **values)
+    made = put_on_record(hall.flow.site, hall.records, said)
+    assert made
+    return made
+
+
+def notes(hall: Gateway, item: Workitem) -> list[Workitem]:
+    items = hall.records.workitems.of_study(item.study_uid)
+    return [one for one in items if one.kind is WorkitemKind.ASSESSMENT]
+
+
+def answers(hall: Gateway) -> list[str]:
+    """What the gateway answers to all that it is asked now."""
+    asked = hall.records.requests.waiting()
+    obey(hall.flow)
+    return [hall.records.requests.one(one.id).answer or "" for one in asked]
+
+
+@contextmanager
+def to_folders(**destinations: Mapping[str, Any]) -> Iterator[tuple[Gateway, Workitem, Path]]:
+    """A result that goes to real folders, one for each destination; nothing is sent yet."""
+    with TemporaryDirectory() as folder:
+        ends = {
+            name: {"folder": f"{folder}/{name}", "objects": ["sr", "sc"], **settings}
+            for name, settings in destinations.items()
+        }
+        with written(**ends) as (hall, item):
+            hall.flow.outbox._clock = hall.clock
+            yield hall, item, Path(folder)
+
+
+def deliver(hall: Gateway, name: str, most: int = 5) -> None:
+    """As many deliveries to a destination as are due, `most` at most."""
+    [settings] = [one for one in hall.flow.site.destination if one.name == name]
+    for _ in range(most):
+        hall.flow.outbox.deliver_next(settings)
+
+
+def objects_in(folder: Path) -> list[Dataset]:
+    return [dcmread(file) for file in sorted(folder.rglob("*.dcm"))]
+
+
+def notes_in(folder: Path) -> list[Dataset]:
+    found = [one for one in objects_in(folder) if one.Modality == "KO"]
+    return sorted(found, key=lambda one: str(one.ContentTime))
+
+
+def test_an_archive_that_wants_it_is_told_after_the_result() -> None:
+    with to_folders(pacs={"assessments": True}, quiet={}) as (hall, item, folder):
+        made = say(hall, item)
+        assert answers(hall) == ["what a reader said of the result goes to pacs"]
+        [note] = notes(hall, item)
+        assert (note.about, note.superseded_by, note.state) == (item.id, None, "delivering")
+        deliver(hall, "pacs", most=1)
+        assert {one.Modality for one in objects_in(folder / "pacs")} == {"SR", "OT"}
+        assert not notes_in(folder / "pacs")
+        deliver(hall, "pacs")
+        deliver(hall, "quiet")
+        [told] = notes_in(folder / "pacs")
+        assert notes_in(folder / "quiet") == []
+        assert told.ConceptNameCodeSequence[0].CodeMeaning == "Result rejected by a reader"
+        named = {one.SOPInstanceUID for one in objects_in(folder / "pacs")} - {told.SOPInstanceUID}
+        study = told.CurrentRequestedProcedureEvidenceSequence[0]
+        assert named == {
+            one.ReferencedSOPInstanceUID
+            for series in study.ReferencedSeriesSequence
+            for one in series.ReferencedSOPSequence
+        }
+        values = [one.get("PersonName") or one.get("TextValue") for one in told.ContentSequence]
+        assert [value for value in values if value] == ["anna", "anna says why"]
+        assert hall.records.workitems.one(note.id).state is WorkitemState.COMPLETED
+        assert "verified in pacs" in hall.records.workitems.one(note.id).reason
+        report = next(one for one in objects_in(folder / "pacs") if one.Modality == "SR")
+        assert report.VerificationFlag == "UNVERIFIED"
+        lines = [one.text for one in hall.records.events.of_study(item.study_uid)]
+        assert "what a reader said of the result goes to pacs" in lines
+        assert not any("anna" in line for line in lines)
+        assert put_on_record(hall.flow.site, hall.records, made) == made  # said a second time
+        assert hall.records.requests.waiting() == []
+
+
+def test_who_says_otherwise_takes_back_what_they_said_and_others_do_not() -> None:
+    with to_folders(pacs={"assessments": True}) as (hall, item, folder):
+        for who, decision, at in (
+            ("anna", ACCEPTED, 0),
+            ("bob", REJECTED, 60),
+            ("anna", REJECTED, 120),
+        ):
+            say(hall, item, decision, who, AT + at)
+            assert answers(hall) == ["what a reader said of the result goes to pacs"]
+        first, bobs, second = notes(hall, item)
+        assert [first.superseded_by, bobs.superseded_by] == [second.id, None]
+        deliver(hall, "pacs")
+        titles = [one.ConceptNameCodeSequence[0].CodeValue for one in notes_in(folder / "pacs")]
+        assert titles == ["accepted", "rejected", "rejected"]
+        texts = [
+            next((one.TextValue for one in told.ContentSequence if "TextValue" in one), "")
+            for told in notes_in(folder / "pacs")
+        ]
+        assert [text.partition("\n")[2][:12] for text in texts] == ["", "", "Said before,"]
+        assert texts[2].endswith(": accepted.")
+
+
+def test_of_two_words_of_one_reader_only_the_last_is_told() -> None:
+    with to_folders(pacs={"assessments": True}) as (hall, item, _folder):
+        say(hall, item, ACCEPTED)
+        say(hall, item, REJECTED, at=AT + 1)
+        late = say(hall, item, SUPPLEMENTED, at=AT - 5, object_uid="1.2.3", sender="VIEWER")
+        assert late.number == 3
+        since = "not passed on: the reader has said otherwise since then"
+        gone = "what a reader said of the result goes to pacs"
+        assert answers(hall) == [since, gone, since]
+        assert len(notes(hall, item)) == 1
+
+
+def test_nothing_is_told_of_a_result_that_did_not_arrive() -> None:
+    with to_folders(pacs={"assessments": True}) as (hall, item, folder):
+        (folder / "pacs").touch()  # a file is where its folder should be
+        say(hall, item)
+        answers(hall)
+        [note] = notes(hall, item)
+        deliver(hall, "pacs")
+        hall.now += 24 * 3600
+        deliver(hall, "pacs")
+        owed = hall.records.deliveries.one(note.id, "pacs")
+        assert (owed.state, owed.attempts) == (DeliveryState.WAITING, 0)
+        hall.records.deliveries.cancel(item, "a person cancelled it")
+        deliver(hall, "pacs")
+        told = hall.records.deliveries.one(note.id, "pacs")
+        assert (told.state, told.attempts) == (DeliveryState.CANCELLED, 0)
+        assert told.reason == "not sent, because the result that it is about was not sent there"
+        done = hall.records.workitems.one(note.id)
+        assert (done.state, "cancelled" in done.reason) == (WorkitemState.COMPLETED, True)
+
+
+def test_what_was_taken_back_before_it_was_told_is_not_told() -> None:
+    with to_folders(pacs={"assessments": True}) as (hall, item, _folder):
+        say(hall, item)
+        take_back(hall.flow, item, RejectionNote(AT, "wrong"))
+        assert answers(hall) == ["not passed on: the result is withdrawn"]
+        assert notes(hall, item) == []
+
+
+def test_what_came_as_an_object_is_told_to_programs_and_not_to_archives() -> None:
+    both = {"pacs": {"assessments": True}, "lake": {**LAKE, "assessments": True}}
+    with written(**both) as (hall, item):
+        say(hall, item, object_uid="1.2.3", sender="VIEWER")
+        assert answers(hall) == ["what a reader said of the result goes to lake"]
+
+
+def test_a_program_is_told_as_it_may_know() -> None:
+    ends = {"lake": {**LAKE, "assessments": True}}
+    ends["named"] = {**ends["lake"], "identified": True}
+    with written(**ends, deaf=LAKE) as (hall, item):
+        made = files_for(hall, item.id, "json")
+        say(hall, item, ACCEPTED)
+        answers(hall)
+        say(hall, item, REJECTED, at=AT + 60)
+        answers(hall)
+        first, second = notes(hall, item)
+        told = {**files_for(hall, second.id, "json")}
+        assert set(told) == {"lake", "named"}
+        for name, (identity, content) in told.items():
+            event, before = decoded(content), decoded(made[name][1])
+            assert event.type == "result.assessed" and identity != made[name][0]
+            assert event.data == before.data
+            assert event.assessment and event.assessment.of == (made[name][0],)
+            assert (event.assessment.decision, event.assessment.before) == (REJECTED, ACCEPTED)
+            assert (event.timestamp.timestamp(), event.takes_back) == (AT + 60, ())
+            reader, is_named = event.assessment.reader, name == "named"
+            assert (reader == "anna", event.reason == "anna says why") == (is_named, is_named)
+            assert (b"anna" in content) is is_named
+            earlier = decoded(files_for(hall, first.id, "json")[name][1]).assessment
+            assert earlier and earlier.reader == reader
+
+
+def test_a_record_has_one_observation_for_each_reader() -> None:
+    with in_record(("record",)) as record:
+        site = record.hall.flow.site
+        [fhir] = [one for one in site.destination if one.name == "record"]
+        wants = fhir.model_copy(update={"assessments": True})
+        record.hall.flow.site = site.model_copy(update={"destination": (wants,)})
+        record.settings = wants
+        item = record.result(1.5)
+        for who, decision, reason in (
+            ("anna", ACCEPTED, ""),
+            ("bob", REJECTED, ""),
+            ("anna", REJECTED, "first"),
+            ("anna", REJECTED, "second"),
+        ):
+            record.hall.now += 60
+            word = (item.id, 0, record.hall.now, who, f"account {who}", decision, reason)
+            assert put_on_record(record.hall.flow.site, record.hall.records, Assessment(*word))
+            assert answers(record.hall)
+        record.deliver()
+        assert [note.state for note in notes(record.hall, item)] == [WorkitemState.COMPLETED] * 4
+        said = assessments(record)
+        assert {reader: versions[-1] for reader, versions in said.items()} == {
+            "anna": ("rejected", "second", "preliminary"),
+            "bob": ("rejected", "", "preliminary"),
+        }
+        assert [len(said["anna"]), len(said["bob"])] == [3, 1]
+        assert record.report() == ["preliminary"]
+        record.result(2.5)  # replaces it: what was said stays, of the version it was said of
+        record.deliver()
+        assert assessments(record) == said
+
+
+def assessments(record: Record) -> dict[str, list[tuple[str, str, str]]]:
+    """By reader, all versions of what they said: decision, reason and status."""
+    found = {}
+    [report] = record.server.all("DiagnosticReport")
+    for place, versions in record.server.history.items():
+        if "Observation" not in place or "focus" not in versions[0]:
+            continue
+        for one in versions:
+            assert one["focus"][0]["identifier"]["value"] == report["identifier"][0]["value"]
+            assert one["subject"]["reference"] == report["subject"]["reference"]
+        reader = versions[0]["performer"][0]["display"]
+        found[reader] = [
+            (
+                one["valueCodeableConcept"]["coding"][0]["code"],
+                one.get("note", [{"text": ""}])[0]["text"],
+                one["status"],
+            )
+            for one in versions
+        ]
+    return found
+
+
+def test_a_disk_that_is_full_only_delays_it() -> None:
+    with written(pacs={"assessments": True}) as (hall, item):
+        made = say(hall, item)
+        in_the_way = hall.flow.workitems.result_folder(assessment_uid(item.id, made.number))
+        in_the_way.touch()  # no note can be written
+        assert answers(hall) == [""]
+        assert notes(hall, item) == []
+        in_the_way.unlink()
+        assert answers(hall) == ["what a reader said of the result goes to pacs"]
+        assert len(notes(hall, item)) == 1
+
+
+def test_images_that_were_removed_are_told_in_the_trace() -> None:
+    with written(pacs={"assessments": True}) as (hall, item):
+        say(hall, item)
+        for file in hall.inbox.study_folder(item.study_uid).glob("*.dcm"):
+            file.unlink()
+        [answer] = answers(hall)
+        assert "no longer here" in answer
+        lines = hall.records.events.of_kind(item.study_uid, EventKind.FAILED)
+        assert [line.text for line in lines] == [f"pass on: {answer}"]
+
+
+def test_the_gateway_may_die_after_it_has_told() -> None:
+    with written(pacs={"assessments": True}) as (hall, item):
+        say(hall, item)
+        [asked] = hall.records.requests.waiting()
+        answers(hall)
+        again = (asked.action, asked.workitem_id, asked.reason, asked.study_uid)
+        assert asked.action is RequestAction.PASS_ON
+        hall.records.requests.add(*again)
+        assert answers(hall) == ["what a reader said of the result goes to pacs"]
+        assert len(notes(hall, item)) == 1
+
+
+def test_a_destination_without_a_form_for_it_is_refused() -> None:
+    mllp = {"name": "ris", "kind": "mllp", "assessments": True}
+    with written() as (hall, _item):
+        data = hall.flow.site.data
+        [ris] = parse({"data": str(data), "destination": [mllp]}).destination
+        with pytest.raises(ConfigurationError, match="none of its objects can tell what readers"):
+            ris.check()
