@@ -298,13 +298,10 @@ class Corrections:
     def remember(self, item: Workitem, selection: Selection) -> None:
         """Note what some of the images of a new workitem, and of its earlier exams, are called."""
         labels = {image.path.name: image.label for image in selection.images.values()}
-        of_studies = [(item.study_uid, labels), *self._workitems.earlier.labels(item)]
-        subjects = [
-            Subject(item.id, name, study_uid, called[name])
-            for study_uid, called in of_studies
-            for name in heapq.nsmallest(SAMPLE, called)
-        ]
-        self._records.corrections.remember(subjects)
+        for uid, called in ((item.study_uid, labels), *self._workitems.earlier.labels(item)):
+            some = heapq.nsmallest(SAMPLE, called)
+            subjects = [Subject(item.id, name, uid, called[name]) for name in some]
+            self._records.corrections.remember(subjects)
 
     def results_of_others(self, labels: Mapping[str, str]) -> list[Workitem]:
         """Workitems with a result on images that are called otherwise now, in whatever study.
@@ -344,11 +341,9 @@ class Corrections:
     def leave_results(self, item: Workitem, labels: Mapping[str, str]) -> None:
         """Remember what the images of a workitem whose result is taken back were called.
 
-        `labels` are those that images have now, by the names of their files. Where an earlier exam
-        is called otherwise, and not the images of its own study, these keep their labels.
+        Unless they are called as in `labels`, by file, and only an earlier exam is not.
         """
         subjects = self._records.corrections.subjects(item.id)
         own = [one for one in subjects if one.study_uid == item.study_uid]
         if any(labels.get(one.image, one.label) != one.label for one in own):
-            left = {one.label for one in own}
-            self._records.corrections.leave(item.study_uid, left, time.time())
+            self._records.corrections.leave(item.study_uid, {s.label for s in own}, time.time())

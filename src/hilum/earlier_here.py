@@ -41,6 +41,7 @@ class EarlierHere:
         self._inbox = inbox
         self._own = own
         self._needs = needs
+        self._since: dict[tuple[str, str], float] = {}  # since when a study waits for a rule
         self._read = lru_cache(KEPT)(self._study)
 
     def exams_for(self, rule: Rule, selection: Selection) -> dict[str, tuple[EarlierExam, ...]]:
@@ -74,16 +75,18 @@ class EarlierHere:
         lack = lack_of(self._wanted(module), given)
         return f"{lack}: fetch one with `hilum fetch`, then `hilum retry`" if lack else ""
 
-    def after(self, rule: Rule, decision: RuleDecision, silence: float) -> RuleDecision:
-        """`decision`, or to wait for an earlier exam that is being received just now.
+    def after(self, study_uid: str, rule: Rule, decision: RuleDecision, now: float) -> RuleDecision:
+        """`decision` on a study at time `now`, or to wait for an earlier exam that is coming.
 
-        `silence` are the seconds since the last image of the study itself came.
+        It is waited for as long as for the images of a series, and no longer.
         """
-        if not isinstance(decision, Run) or silence >= rule.give_up_seconds:
-            return decision
-        if not self.is_coming(rule, decision.selection):
-            return decision
-        return Wait(1.0, "waiting for an earlier exam", silence, rule.give_up_seconds)
+        key = (study_uid, rule.key)
+        if isinstance(decision, Run) and self.is_coming(rule, decision.selection):
+            waited = now - self._since.setdefault(key, now)
+            if waited < rule.give_up_seconds:
+                return Wait(1.0, "waiting for an earlier exam", waited, rule.give_up_seconds)
+        self._since.pop(key, None)
+        return decision
 
     def given(self, item: Workitem) -> dict[str, tuple[EarlierExam, ...]]:
         """What each input of `item` for earlier exams was given, () where that is nothing."""

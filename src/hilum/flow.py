@@ -130,7 +130,7 @@ class Flow(durable.Workflows):
         now = self.clock()
         decisions = [decide(arrival, self.needs[rule.module], rule, now) for rule in rules]
         pairs = zip(rules, decisions, strict=True)
-        decisions = [self.workitems.earlier.after(r, d, now - arrival.last) for r, d in pairs]
+        decisions = [self.workitems.earlier.after(study.uid, r, d, now) for r, d in pairs]
         in_turn = self.composition.in_turn(rules, decisions)
         waits = [decision for _rule, decision in in_turn if isinstance(decision, Wait)]
         if len(waits) < len(rules) and self.arrivals.catch_up(arrival):

@@ -106,7 +106,7 @@ class Turns:
         """
         item = self._records.workitems.one(workitem_id)
         used = self._composition.used_by(item)
-        is_of_today = self._workitems.is_of_today(item)
+        is_of_today = self._workitems.same.is_of_today(item)
         has_exams = self._workitems.earlier.still_here(item) == item.priors
         if is_of_today and used == item.used and has_exams:
             return False

@@ -27,10 +27,11 @@ from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import Records
 from hilum.records.models import Delivery, Workitem, WrittenResult
 from hilum.records.own import own_results
-from hilum.records.states import WITHOUT_RESULT, EventKind, WorkitemKind, WorkitemState
+from hilum.records.states import WorkitemKind, WorkitemState
 from hilum.results import DICOM, IMAGE, Result, suffix_of
 from hilum.routing import Selection
 from hilum.runs import files_of, not_run_uid, repeated_uid, run_uid
+from hilum.same_runs import SameRuns, module_of
 from hilum.wording import counted
 
 ASKED_FOR = "a person asked for this analysis, no rule chose it"
@@ -65,6 +66,7 @@ class Workitems:
         }
         self.composition = Composition(records, self.result_folder, named, clock)
         own = own_results(records, facts.values())
+        self.same = SameRuns(records, facts)
         self.earlier = EarlierHere(records, inbox, own, needs)
 
     def run(self, rule: Rule, arrival: Arrival, run: Run, of_today: bool = False) -> Workitem:
@@ -78,10 +80,10 @@ class Workitems:
         of_rule = self._records.workitems.runs_of(arrival.study_uid, rule.key)
         used = self.composition.runs_for(arrival.study_uid, rule.module, inputs)
         priors = self.earlier.exams_for(rule, run.selection)
-        runs = self._same(of_rule, rule, arrival, run.selection, inputs)
-        runs = [item for item in runs if not of_today or self.is_of_today(item)]
+        runs = self.same.among(of_rule, rule, arrival, run.selection)
+        runs = [item for item in runs if not of_today or self.same.is_of_today(item)]
         runs = [i for i in runs if i.used == used and self.earlier.stands(i, priors)]
-        undone = [item for item in runs if self._is_undone(item)]
+        undone = [item for item in runs if self.same.is_undone(item)]
         if standing := [item for item in runs if item not in undone]:
             return standing[-1]
         module = self._facts[rule.module]
@@ -151,37 +153,6 @@ class Workitems:
             verdicts=selection.verdicts,
         )
 
-    def _same(
-        self,
-        runs: Iterable[Workitem],
-        rule: Rule,
-        arrival: Arrival,
-        selection: Selection,
-        inputs: Mapping[str, tuple[str, ...]],
-    ) -> list[Workitem]:
-        """Those `runs` that are of the same module on the same images of the same patient.
-
-        They are found by what they are: an earlier version of Hilum may have named them otherwise.
-        Another version of the module counts as the same while no image came after the run was made:
-        that a newer Hilum was installed is no reason to make a result again.
-        """
-        series = {image.series_uid for image in selection.images.values()}
-        came = max((arrival.last_of_series.get(uid, 0.0) for uid in series), default=0.0)
-        labels = {image.path.name: image.label for image in selection.images.values()}
-        return [
-            item
-            for item in runs
-            if (came < item.created or self.is_of_today(item))
-            and item.inputs == inputs
-            and item.rule.tilt == rule.tilt
-            and self._is_of(item, labels)
-        ]
-
-    def is_of_today(self, item: Workitem) -> bool:
-        """Whether the workitem was made for the module as it is installed, or there is none."""
-        module = self._facts.get(item.module)
-        return module is None or module_of(item) == replace(module, title=item.title)
-
     def repeated(
         self, item: Workitem, at: float, why: str, used: Mapping[str, str] | None = None
     ) -> Workitem:
@@ -213,20 +184,6 @@ class Workitems:
             superseded_by=None,
             findings=None,
         )
-
-    def _is_undone(self, item: Workitem) -> bool:
-        """Whether it ended without a standing result before it was decided whose its images are."""
-        if item.state not in WITHOUT_RESULT:
-            return False
-        decided = self._records.events.of_kind(item.study_uid, EventKind.DECIDED)
-        of_end = self._records.events.of_kind(item.study_uid, EventKind(item.state))
-        ended = [event.id for event in of_end if event.workitem_id == item.id]
-        return bool(decided and ended and ended[-1] < decided[-1].id)
-
-    def _is_of(self, item: Workitem, labels: Mapping[str, str]) -> bool:
-        """Whether the images of a workitem had the same labels then as in `labels` now."""
-        subjects = self._records.corrections.subjects(item.id)
-        return all(labels.get(one.image, one.label) == one.label for one in subjects)
 
     def parts(self, item: Workitem) -> dict[str, list[Part]]:
         """The analysed files, and which of their frames, by input name."""
@@ -371,8 +328,3 @@ def _witnesses(images: Iterable[Instance], selection: Selection) -> tuple[str, .
     images = [*selection.images.values(), *images]
     seen = {(i.series_uid, i.patient): i.path.name for i in reversed(images) if not i.is_own_result}
     return tuple(sorted(seen.values()))
-
-
-def module_of(item: Workitem) -> ModuleFacts:
-    """The module that made, or will make, the result of a workitem."""
-    return ModuleFacts(item.module, item.version, item.title, item.weights_sha256)

@@ -1,5 +1,6 @@
 """A module that asks for the patient's earlier exams gets those that are here, and says which."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -232,26 +233,45 @@ def test_what_was_removed_is_not_waited_for_and_makes_nothing_anew(hall: Gateway
         assert other.flow.workitems.analysis(now).priors == {"before": now.priors["before"]}
 
 
+def correct(hall: Gateway, old: Workitem, **values: Any) -> None:
+    """Have the images of the earlier exam sent again under other data, and decide for these."""
+    corrected = exam("old", **values)
+    identity = Identity.of(corrected[0]).key
+    for image in corrected:
+        name = hall.inbox.path_of(old.study_uid, str(image.SOPInstanceUID)).name
+        hall.flow.corrections.versions.add(as_file(image), old.study_uid, identity, name)
+    number = hall.records.requests.add(RequestAction.DECIDE, old.id, identity)
+    hall.now = time.time()  # the exchanged files are as new as the machine says
+    obey(hall.flow)
+    answer = hall.records.requests.one(number).answer
+    assert answer is not None
+    assert answer.startswith("decided")
+    hall.wait(150)
+
+
 def test_an_exam_that_was_of_another_patient_takes_the_result_back(hall: Gateway) -> None:
     old, now = receive(hall, "old"), receive(hall, "now")
     find(hall, now)
-    corrected = exam("old", PatientID="somebody else", PatientBirthDate="19550101")
-    identity = Identity.of(corrected[0]).key
-    names = [path.name for path in sorted(hall.inbox.study_folder(old.study_uid).glob("*.dcm"))]
-    for image in corrected:
-        path = hall.inbox.path_of(old.study_uid, str(image.SOPInstanceUID))
-        assert path.name in names
-        hall.flow.corrections.versions.add(as_file(image), old.study_uid, identity, path.name)
-    number = hall.records.requests.add(RequestAction.DECIDE, old.id, identity)
-    obey(hall.flow)
-    assert hall.records.requests.one(number).answer.startswith("decided")
-    hall.wait(150)
+    correct(hall, old, PatientID="somebody else", PatientBirthDate="19550101")
     assert hall.records.workitems.one(now.id).state is WorkitemState.WITHDRAWN
     again = standing(hall, now.study_uid)
     assert (again.state, days(again)) == (WorkitemState.SCHEDULED, [])
     assert again.predecessor == now.id
     [line] = trace(hall, now, EventKind.CORRECTED)
     assert line == f"an earlier exam, study {old.study_uid}, was corrected: the rules decide anew"
+
+
+def test_a_correction_to_and_fro_leaves_a_result_each_time(hall: Gateway) -> None:
+    old, now = receive(hall, "old"), receive(hall, "now")
+    names = ("Marker^Patiente", "Marker^Patient", "Marker^Patiente")
+    made = [now]
+    for name in names:
+        find(hall, made[-1])
+        correct(hall, old, PatientName=name)
+        made.append(standing(hall, now.study_uid))
+        assert hall.records.workitems.one(made[-2].id).state is WorkitemState.WITHDRAWN
+        assert (made[-1].state, days(made[-1])) == (WorkitemState.SCHEDULED, ["2024-03-01"])
+    assert len({item.id for item in made}) == 4
 
 
 def test_what_a_module_is_given_in_its_test(tmp_path: Path) -> None:

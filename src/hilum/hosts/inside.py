@@ -59,6 +59,8 @@ from hilum.wording import counted
 
 EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, then `hilum retry WORKITEM`"
 
+EARLIER = "of an earlier exam: "
+
 Inputs = Mapping[str, Sequence[Part]]
 Pictures = dict[str, np.ndarray]
 Images = Series | tuple[Film, ...]  # what `run` gets for one input of images
@@ -87,7 +89,8 @@ def run_here(
         chosen = parameters_of(module, parameters or {})
         run = run if chosen is None else partial(run, parameters=chosen)
         findings = checked(run, tuple(inputs.values()), package_of(module))
-        findings = Findings((*findings.items, *_cautions(tuple(inputs.values()))))
+        cautions = (*_cautions(inputs.values()), *_cautions(_exams(beside), EARLIER))
+        findings = Findings((*findings.items, *cautions))
     except DicomError as error:
         findings = Findings((Refusal("unreadable-input", f"The images cannot be used: {error}."),))
     finally:
@@ -109,11 +112,18 @@ def _beside(module: Module, given: Inputs) -> dict[str, Findings | tuple[Images,
     return found
 
 
-def _cautions(inputs: Iterable[Images]) -> Iterator[Note]:
+def _exams(beside: Mapping[str, Findings | tuple[Images, ...]]) -> Iterator[Images]:
+    """The earlier exams among what a run gets beside its images."""
+    for given in beside.values():
+        if not isinstance(given, Findings):
+            yield from given
+
+
+def _cautions(inputs: Iterable[Images], whose: str = "") -> Iterator[Note]:
     """What a reader must know of the analysed series that the module does not say."""
     for given in inputs:
         if isinstance(given, Series):
-            yield from (Note(text, caution=True) for text in given.cautions)
+            yield from (Note(f"{whose}{text}", caution=True) for text in given.cautions)
 
 
 def _pictures(inputs: Iterable[Images], findings: Findings) -> Pictures:

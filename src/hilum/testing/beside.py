@@ -27,8 +27,8 @@ KINDS = (hilum_module.Input, hilum_module.Films)  # what only such a module can 
 def as_ours(module: type[Module]) -> type[Module]:
     """`module` as Hilum sees it; where it imports `hilum_module`, it runs in this process."""
     declared = module.needs
-    first = next(iter(declared.values())) if isinstance(declared, Mapping) else declared
-    if not isinstance(first, KINDS):
+    named_ones = declared.values() if isinstance(declared, Mapping) else (declared,)
+    if not any(isinstance(one, KINDS) for one in named_ones):
         return module
     about = described(module)
     inputs = INPUTS.validate_python(about["needs"])
