@@ -156,7 +156,7 @@ def _lean(destination: dict[str, Any]) -> dict[str, Any]:
 def clinical_network(folder: Path, kind: str = "dimse") -> Iterator[tuple[Orthanc, Running]]:
     """The seed's network: a PACS that routes everything to Hilum, which delivers back to it."""
     dicom, http, listener = available_port(), available_port(), available_port()
-    destination = {"name": "pacs", "kind": kind, "viewer": "ohif", **ALL_KINDS}
+    destination = {"name": "pacs", "kind": kind, "viewer": "ohif", "assessments": True, **ALL_KINDS}
     destination |= (
         {"port": dicom} if kind == "dimse" else {"url": f"http://127.0.0.1:{http}/dicom-web"}
     )
@@ -174,7 +174,11 @@ def clinical_network(folder: Path, kind: str = "dimse") -> Iterator[tuple[Orthan
         ) as pacs,
         running(
             folder,
-            receiver={"port": listener, "low_water_mb": 0},
+            receiver={
+                "port": listener,
+                "low_water_mb": 0,
+                "assessments_from": ["VIEWER", "ORTHANC"],
+            },
             destination=[destination],
             rule=[rule],
         ) as hilum,
