@@ -34,9 +34,9 @@ from tests.plugin import BRIGHT
 
 from hilum.config.site import Worker
 from hilum.hosts import Place, open_host, usual
+from hilum.hosts.discovery import installed_module
 from hilum.installing import Wanted, add
 from hilum.installing.skeleton import write_skeleton
-from hilum.module import installed_module
 from hilum.process import descendants
 from hilum.testing import job_of, write_series
 from hilum_lab.package import write_package
@@ -154,10 +154,13 @@ def lying_in(models: Path | None) -> Iterator[Case]:
 
 def measured(case: Case, files: list[Path], out: Path, rounds: int) -> str:
     """What the runs of one module take."""
-    job = job_of(installed_module(case.name, case.models), files, out)
+    job = job_of(installed_module(case.name, Place(models=case.models)), files, out)
     place = Place(Worker(), case.models)
     seconds = []
-    with memory() as watch, closing(open_host(usual(case.name, case.models), place)) as host:
+    with (
+        memory() as watch,
+        closing(open_host(usual(case.name, Place(models=case.models)), place)) as host,
+    ):
         for number in range(1 + rounds):
             began = time.perf_counter()
             host.run(replace(job, out=out / f"{case.name}-{number}"))

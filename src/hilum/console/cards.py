@@ -3,29 +3,15 @@ by http and https.
 """
 
 from functools import lru_cache
-from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 BELOW = 2  # levels that the headings of a card go down: it is a part of a page
-LONGEST = 200_000  # characters
 LAST_LEVEL = 6
 
 
-def card_of(path: Path) -> Markup:
-    """The card at `path`; "" if it cannot be read."""
-    try:
-        return _card(path, path.stat().st_mtime_ns)
-    except (OSError, UnicodeDecodeError):
-        return Markup("")
-
-
 @lru_cache(50)
-def _card(path: Path, _changed: int) -> Markup:
-    return rendered(path.read_text(encoding="utf-8")[:LONGEST])
-
-
 def rendered(text: str) -> Markup:
     """CommonMark with tables as HTML that is safe whatever `text` is."""
     reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")

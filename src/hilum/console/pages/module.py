@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse,
 
 from hilum.audit import AuditedAct, AuditedObject
 from hilum.config.site import Rule
-from hilum.console.cards import card_of
+from hilum.console.cards import rendered
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
@@ -49,13 +49,13 @@ def _page(
         disabled=desk.records.pauses.get(PausedKind.MODULE, name),
         counts={state: n for (of, state), n in counts.items() if of == name},
         waiting=counts.get((name, WorkitemState.SCHEDULED), 0),
-        needs={key: needs_in_words(need) for key, need in desk.needs.get(name, {}).items()},
-        runs_in=desk.runs_in.get(name, ""),
+        needs={key: needs_in_words(need) for key, need in desk.modules.needs.get(name, {}).items()},
+        runs_in=desk.modules.runs_in.get(name, ""),
         rules=[_set(rule) for rule in desk.site.rule if rule.module == name],
         history=history,
         addresses=desk.records.identifiers.addresses({o.study_uid for o in history.failures}),
         tracebacks=kept,
-        card=card_of(desk.cards[name]) if name in desk.cards else "",
+        card=rendered(desk.modules.cards.get(name, "")),
         longest_reason=LONGEST_REASON,
     )
 
@@ -93,7 +93,7 @@ def enable(desk: OurDesk, visitor: OurVisitor, name: str) -> Response:
 
 
 def _facts(desk: Desk, name: str) -> ModuleFacts:
-    facts = next((one for one in desk.modules if one.name == name), None)
+    facts = next((one for one in desk.modules.facts if one.name == name), None)
     if facts is None:
         raise HTTPException(404, "no such module is installed")
     return facts

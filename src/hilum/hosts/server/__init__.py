@@ -14,7 +14,9 @@ from pydantic import Field
 from hilum.config.kinds import HostSettings, WebAccount
 from hilum.errors import ModuleError
 from hilum.hosts import Job, Place
-from hilum.hosts.child import ChildHost, ChildHostSettings
+from hilum.hosts.child import ChildHost
+from hilum.hosts.discovery import required_module
+from hilum.hosts.planning import ChildHostSettings
 from hilum.hosts.server.exchange import ServerExchange, ServerTraffic
 from hilum.hosts.waiting import Deadline
 from hilum.pseudonyms import Pseudonyms, site_key
@@ -81,7 +83,7 @@ class ServerHost:
             The server does not answer, or not so that it makes sense; `ModuleCancelled` if the job
             was not wanted.
         """
-        if not issubclass(self._place.module(self.name), AtServer):
+        if not issubclass(required_module(self.name, self._place), AtServer):
             raise ModuleError(f"{self.name} is no module on a server: take its [[host]] out")
         self._exchange.traffic = traffic = ServerTraffic()
         self._child.run(job, is_wanted)
