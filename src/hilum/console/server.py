@@ -21,6 +21,7 @@ from hilum.console.app import NO_CARDS, NO_NEEDS, NO_PLACES, application
 from hilum.console.connections import LARGEST_HEAD, BoundedConnection
 from hilum.console.exchange import Exchange
 from hilum.module import ModuleFacts, Need
+from hilum.process import lasting
 from hilum.records import Records
 from hilum.transport.tls import RenewedContext
 
@@ -65,7 +66,8 @@ def serve(
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = 0 <= most < MOST_FILES
     resource.setrlimit(resource.RLIMIT_NOFILE, (most if few else MOST_FILES, most))
-    made = application(site, records, installed, cards, needs, file, runs_in)
+    with lasting():  # a tenth of a second, now and again, would else be added to a page
+        made = application(site, records, installed, cards, needs, file, runs_in)
     AuditKeeper(site.audit, made.state.desk.auditor).start()
     threading.Thread(target=made.state.desk.uploads.tidy, name="tidying", daemon=True).start()
     _Server(configuration(made, site.console, site.console.port), Exchange(made).turn).run()

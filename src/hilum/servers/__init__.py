@@ -10,13 +10,16 @@ carries it imports nothing else.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+NOT_SENT = "not-sent"  # code of the refusal
+
 
 @dataclass(frozen=True)
 class ServerRequest:
     """What a server is asked: a path below its address, and a body, without one it is a GET.
 
     `json_length` is that of the JSON before what is binary, 0 where all is one. One that is
-    `until_ready` asks whether the model is ready, and is repeated where it is not.
+    `until_ready` asks whether the model is ready, and is repeated where it is not. One that asks
+    whether it `exists` is answered with success also by a path that takes a POST alone (HTTP 405).
     """
 
     path: str
@@ -24,6 +27,7 @@ class ServerRequest:
     media_type: str = ""
     json_length: int = 0
     until_ready: bool = False
+    exists: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from hilum.errors import ModuleError, ServerError
 from hilum.findings import Finding, Refusal
 from hilum.module import CARD, Needs
 from hilum.module.cards import CommonCard, members_of
-from hilum.servers import Ask, Terms
+from hilum.servers import NOT_SENT, Ask, Terms
 
 Given = Series | tuple[Film, ...]
 Told = TypeVar("Told", bound=BaseModel)
@@ -24,6 +24,7 @@ class AtServer:
     """A module that a server computes. A format says what is asked and how answers are read."""
 
     host = "server"
+    sends: ClassVar[str]  # what leaves for the server, in words
     card_class: ClassVar[type[CommonCard]]
     described: ClassVar[CommonCard]
     needs: Needs
@@ -58,9 +59,14 @@ class AtServer:
         if not self._terms.burned_in:
             for image in images:
                 if why := telling_pixels(image):
-                    yield Refusal("not-sent", f"{why}, and this site sends no such images away")
+                    yield Refusal(NOT_SENT, f"{why}, and this site sends no such images away")
                     return
         yield from self.found(given, self._ask, Aliases(self._terms.key))
+
+    @classmethod
+    def asked_without_images(cls, ask: Ask) -> str:
+        """Ask the server what it is; in words what is well. `ServerError` where it is not."""
+        raise NotImplementedError
 
     def found(self, given: Given, ask: Ask, aliases: Aliases) -> Iterator[Finding]:
         """The findings in what the server answers; `ModuleError` for an answer that is none."""

@@ -72,8 +72,14 @@ class RouterAnswer(BaseModel):
 class RouterModel(AtServer):
     """Sends the images without their patient's name, and finds in its own what the model says."""
 
+    sends = "de-identified DICOM files with pseudonyms"
     card_class = RouterCard
     described: ClassVar[RouterCard]
+
+    @classmethod
+    def asked_without_images(cls, ask: Ask) -> str:
+        ask(ServerRequest(cls.described.endpoint, exists=True))
+        return "it answers, and has the endpoint; only an image would show what the model says"
 
     def found(self, given: Given, ask: Ask, aliases: Aliases) -> Iterator[Finding]:
         images = images_of(given)

@@ -111,8 +111,14 @@ class Contract:
 class KServeModel(AtServer):
     """Segments one series with a network on a server, and measures each structure."""
 
+    sends = "voxels without any header"
     card_class = KServeCard
     described: ClassVar[KServeCard]
+
+    @classmethod
+    def asked_without_images(cls, ask: Ask) -> str:
+        ServedNetwork(cls.described, ask)
+        return f"its model {cls.described.server.model} is ready, and has the tensors of the card"
 
     def found(self, given: Given, ask: Ask, _aliases: Aliases) -> Iterator[Finding]:
         assert isinstance(given, Series)
