@@ -193,7 +193,7 @@ def addresses(house: House, page: Page, of: dict[str, str]) -> Iterator[str]:
 def _find(house: House, page: Page) -> str:
     """Where what somebody searches for is shown, which nobody else may see."""
     page.goto(f"{house.url}/studies")
-    form = page.locator("form[action='/finds']").first
+    form = page.locator("form.filters[action='/finds']").first
     form.evaluate("(form, id) => { form.patient_id.value = id; form.submit() }", LONG)
     page.wait_for_url("**/finds/*")
     return page.url.removeprefix(house.url)
