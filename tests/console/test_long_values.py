@@ -65,6 +65,14 @@ name = "{NAME[1:]}"
 kind = "orthanc"
 url = "http://127.0.0.1:1/{LONG}"
 
+[[worklist]]
+name = "{NAME[2:]}"
+kind = "ups"
+host = "127.0.0.1"
+port = 1
+ae_title = "{LONG[:16]}"
+modules = {{{{ "{LONG[:16]}^99{LONG[:14]}" = "chest-radiograph" }}}}
+
 [[rule]]
 module = "chest-radiograph"
 send_to = ["{NAME}"]
@@ -177,6 +185,7 @@ def addresses(house: House, page: Page, of: dict[str, str]) -> Iterator[str]:
         "/modules/{name}": "/modules/chest-radiograph",
         "/network/add/{place}/{kind}": "/network/add/destinations/dimse",
         "/network/sources/{name}": f"/network/sources/{NAME[1:]}",
+        "/network/worklists/{name}": f"/network/worklists/{NAME[2:]}",
         "/network/{place}/{name}/settings": f"/network/destinations/{NAME}/settings",
         "/rules/edit/{name}": "/rules/edit/chest-radiograph",
         "/rules/versions/{number}": "/rules/versions/1",
