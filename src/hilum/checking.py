@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from hilum.comparison.norms import Norms
-from hilum.config.kinds import check_tls
+from hilum.config.ends import check_tls
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError, HilumError
 from hilum.hosts import by_itself, kind_of, usual

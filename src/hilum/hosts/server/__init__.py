@@ -11,7 +11,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from hilum.config.kinds import HostSettings, WebAccount
+from hilum.config.ends import WebAccount
+from hilum.config.kinds import HostSettings
 from hilum.engine.exchange import load
 from hilum.errors import ModuleError, ServerAway
 from hilum.hosts import Job, Place
