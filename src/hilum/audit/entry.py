@@ -73,6 +73,7 @@ class Origin(StrEnum):
     CONSOLE = "console"
     API = "API"
     COMMAND_LINE = "command line"
+    DICOM = "DICOM"  # in an object that a reader has made elsewhere, and that was sent to us
     SERVICE = "service"  # Hilum itself
 
 

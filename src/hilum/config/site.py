@@ -58,6 +58,11 @@ class Receiver(Settings):
         description="Subjects of certificates that may send, whole as in `CN=MR1,O=Hospital` or "
         "the common name alone; empty allows every one that tls.ca_file trusts.",
     )
+    assessments_from: tuple[AETitle, ...] = Field(
+        (),
+        description="Calling AE titles whose Key Object Selections and verified reports count as "
+        "what readers say of our results; empty means none.",
+    )
     require_called_ae_title: bool = Field(
         True, description="Reject associations that call another AE title."
     )
