@@ -208,6 +208,7 @@ class WorklistSettings(End):
         default_factory=dict,
         description="Which module is meant by which workitem code, written as value^scheme; steps "
         "with other codes are left to others.",
+        examples=[{"HIPPOCAMPUS^99HOSPITAL": "hippocampal-volume"}],
     )
     send_to: tuple[str, ...] = Field(
         (), description="Names of the destinations of what is analysed for a step."
