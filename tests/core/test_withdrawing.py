@@ -60,10 +60,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @contextmanager
-def written(**destinations: Mapping[str, Any]) -> Iterator[tuple[Gateway, Workitem]]:
+def written(
+    assessment: Mapping[str, Any] | None = None, **destinations: Mapping[str, Any]
+) -> Iterator[tuple[Gateway, Workitem]]:
     """A gateway in which a result was written for `destinations` with these settings.
 
-    They are folders, unless the settings say otherwise.
+    They are folders, unless the settings say otherwise. `assessment` are those of the section.
     """
     ends = [
         {"name": name, **settings}
@@ -72,7 +74,7 @@ def written(**destinations: Mapping[str, Any]) -> Iterator[tuple[Gateway, Workit
         for name, settings in destinations.items()
     ]
     rule = HELD.model_copy(update={"send_to": tuple(destinations)})
-    with gateway(rule=(rule,), destination=ends) as hall:
+    with gateway(rule=(rule,), destination=ends, assessment=assessment or {}) as hall:
         for image in contents("one"):
             hall.receive(image, "a")
         hall.wait(150)
@@ -162,7 +164,7 @@ def test_what_cannot_be_taken_back_is_told_for_each_destination(install) -> None
             send(hall, item, destination)
         cure = "cannot be taken back by Hilum: tell whoever reads results there"
         rest = f"its mute at both {cure}; its mute at mute {cure}"
-        told = _end(hall.flow, item, SAID)  # as `hilum decide` does
+        told = _end(hall.flow, item, {}, SAID)  # as `hilum decide` does
         assert told == f"result {item.id[-8:]}: {rest}"
         item = hall.records.workitems.one(item.id)
         text = f"withdrawn; a note goes to both, report; {rest}"
@@ -227,7 +229,7 @@ def test_what_is_withdrawn_without_a_note_is_no_longer_sent_or_listed_as_refused
         assert deliveries.parked() == [item.id]
         for image in hall.flow.workitems.images(item):
             image.unlink()
-        assert "no longer here for a note" in _end(hall.flow, item, SAID)
+        assert "no longer here for a note" in _end(hall.flow, item, {}, SAID)
         assert hall.records.workitems.one(item.id).state is WorkitemState.WITHDRAWN
         assert {d.state for d in deliveries.of_workitem(item.id)} == {DeliveryState.CANCELLED}
         assert deliveries.parked() == []
