@@ -26,7 +26,7 @@ from hilum.dicom.header import text_of
 from hilum.dicom.identity import attributes
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
-from hilum.earlier import ChosenEarlier, EarlierExam, earlier_of, lack_of, parts_of
+from hilum.earlier import ChosenEarlier, earlier_of, exam_of, lack_of, parts_of
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError, HilumError, where
 from hilum.findings import Findings
@@ -285,7 +285,7 @@ def _analysed(
         name: [part for series in chosen for part in Part.of(series)]
         for name, chosen in selection.chosen.items()
     }
-    priors = {n: tuple(map(EarlierExam.of, chosen.exams)) for n, chosen in before.items()}
+    priors = {n: tuple(map(exam_of, chosen.exams)) for n, chosen in before.items()}
     inputs |= parts_of(before)
     out.mkdir()
     found, pictures = _run(host, inputs, facts, rule, out)
