@@ -92,14 +92,17 @@ class Running:
 
         return self.until(view, f"study {study_uid[-8:]}")
 
-    def until(self, condition: Callable[[], Any], what: str) -> Any:
-        """What `condition` gives once that is true; what is dead meanwhile is started again."""
+    def until(self, condition: Callable[[], Any], what: str, pause: float = 0.1) -> Any:
+        """What `condition` gives once that is true; what is dead meanwhile is started again.
+
+        `pause` is that of `patience.until`: longer where asking costs more than a query.
+        """
 
         def holds() -> Any:
             self.supervisor.check()
             return condition()
 
-        return until(holds, lambda: f"{what}\n{self.story()}", pause=0.1)
+        return until(holds, lambda: f"{what}\n{self.story()}", pause)
 
     def story(self) -> str:
         """What happened so far: the end of the log, all events, the processes that run."""

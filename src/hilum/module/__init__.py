@@ -9,14 +9,18 @@ from hilum.module.discovery import (
     installed_module,
     installed_modules,
 )
+from hilum.module.earlier import EarlierExams, exam_name
 from hilum.module.films import Films
 from hilum.module.parameters import Resources, parameters_of, require_resources
 from hilum.module.protocol import (
     MEMBERS,
+    AnyNeed,
     Module,
     ModuleFacts,
     Need,
     Needs,
+    earlier_among,
+    earlier_for,
     facts_of,
     findings_for,
     inputs_of,
@@ -30,6 +34,8 @@ __all__ = [
     "CARD",
     "ENTRY_POINT_GROUP",
     "MEMBERS",
+    "AnyNeed",
+    "EarlierExams",
     "Films",
     "FindingsOf",
     "Input",
@@ -41,6 +47,9 @@ __all__ = [
     "Range",
     "Resources",
     "discover",
+    "earlier_among",
+    "earlier_for",
+    "exam_name",
     "facts_of",
     "findings_for",
     "inputs_of",
