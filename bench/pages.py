@@ -26,6 +26,7 @@ from hilum.config.site import Site
 from hilum.console.app import application
 from hilum.module import facts_of, inputs_of, installed_modules
 from hilum.people.roles import UserRole
+from hilum.process import lasting
 from hilum.records import Records, views
 from hilum.records.search import StudyQuery
 
@@ -94,7 +95,8 @@ def show(records: Records, site: Site, with_plans: bool) -> None:
     needs = {module.name: inputs_of(module) for module in modules}
     file = SettingsFile(site.data / "hilum.toml")
     file.path.write_text(SETTINGS.format(data=site.data))
-    made = application(site, records, facts, needs=needs, file=file)
+    with lasting():  # as the console does
+        made = application(site, records, facts, needs=needs, file=file)
     tokens = made.state.desk.everybody.tokens
     token = tokens.add(f"bench-{time.time_ns()}", UserRole.ADMINISTRATOR, days=1)
     headers = {"Authorization": f"Bearer {token}"}

@@ -10,7 +10,7 @@ import pytest
 from factory import a_study, a_workitem, put
 from hilum.audit import AuditedAct, AuditStore, audit_file
 from hilum.config import parse
-from hilum.console.cards import rendered
+from hilum.console.cards import card_of, rendered
 from hilum.console.needs import needs_in_words
 from hilum.hosts.scratch import TRACEBACK
 from hilum.module import Films, Input, ModuleFacts
@@ -156,6 +156,13 @@ def test_the_page_says_limits_rules_and_card(house: House) -> None:
     assert "<h3>Card</h3>" in page
     assert "<script>document" not in page
     assert "It has analysed nothing in this time." in shown
+
+
+def test_a_card_that_is_no_page_is_shown_as_it_is(tmp_path: Path) -> None:
+    card = tmp_path / "card.toml"
+    assert card_of(card) == ""
+    card.write_text('title = "Brain" # <b>\n')
+    assert card_of(card) == "<pre>title = &#34;Brain&#34; # &lt;b&gt;\n</pre>\n"
 
 
 @pytest.mark.parametrize(

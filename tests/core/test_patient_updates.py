@@ -356,3 +356,14 @@ def test_a_message_that_was_kept_before_a_crash_is_seen_to_at_the_start() -> Non
         taken.start()
         until(lambda: bool(offered(made)), "what was kept is offered")
         until(lambda: not updates_in(made.flow.site.data), "it is seen to")
+
+
+def test_certificates_that_are_just_being_renewed_cut_off_nobody(tmp_path: Path) -> None:
+    ours = SelfSigned.make(tmp_path)
+    tls = {"certificate_file": ours.certificate, "key_file": ours.key}
+    context = ssl.create_default_context(cafile=ours.certificate)
+    with serving(lambda message: message, tls=tls) as port:
+        Path(ours.key).write_text("half of")
+        plain = socket.create_connection(("127.0.0.1", port))
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+            assert ask(connection, b"x") == b"x"

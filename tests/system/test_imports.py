@@ -160,3 +160,13 @@ print(len(facts), *({"onnxruntime", "openvino"} & set(sys.modules)))
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert finished.stdout == "2\n"
+
+
+def test_a_worker_imports_nothing_of_servers_before_a_module_asks_one() -> None:
+    program = "import sys, hilum.service.worker, hilum.hosts.beginning; print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    there = set(ran.stdout.split())
+    assert "hilum.hosts.channel" in there
+    assert not there & {"hilum.deidentification", "hilum.servers.at_server"}

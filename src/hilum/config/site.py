@@ -251,7 +251,12 @@ class Worker(Settings):
     timeout_seconds: float = Field(
         600, gt=0, description="Longest run of a module in seconds; then it is killed."
     )
-    memory_mb: int = Field(8192, ge=256, description="Memory limit of a module's process in MiB.")
+    memory_mb: int = Field(
+        8192,
+        ge=256,
+        description="Memory limit of a module's process in MiB."
+        " Where the system lets Hilum limit it, that of all processes that it starts together.",
+    )
     threads: int = Field(2, ge=1, description="Threads that a model may use.")
 
 

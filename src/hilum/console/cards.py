@@ -1,5 +1,5 @@
 """Model cards as HTML. Their authors are not ours: raw HTML is shown as text, and links leave only
-by http and https.
+by http and https. One that is no page but TOML (`card.toml`) is shown as it is.
 """
 
 from functools import lru_cache
@@ -23,7 +23,10 @@ def card_of(path: Path) -> Markup:
 
 @lru_cache(50)
 def _card(path: Path, _changed: int) -> Markup:
-    return rendered(path.read_text(encoding="utf-8")[:LONGEST])
+    text = path.read_text(encoding="utf-8")[:LONGEST]
+    if path.suffix == ".toml":
+        return Markup("<pre>{}</pre>\n").format(text)
+    return rendered(text)
 
 
 def rendered(text: str) -> Markup:

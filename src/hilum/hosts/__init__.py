@@ -28,13 +28,16 @@ class Job:
     """One run: the frames of each input, the folder for the findings, the weights to be used.
 
     Of an input for earlier exams each exam is one by itself: "NAME/0" is the latest, "NAME/1" the
-    one before. `parameters` are those that the rule sets.
+    one before. `parameters` are those that the rule sets. The study and its patient are named for
+    the audit trail; no module is told of them.
     """
 
     inputs: Mapping[str, Sequence[Part]]
     out: Path
     weights_sha256: str
     parameters: JSONValues = field(default_factory=dict)
+    study_uid: str = ""
+    patient_id: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

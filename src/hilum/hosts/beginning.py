@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from hilum.control_groups import MemoryGroup
 from hilum.environments import InEnvironment
 from hilum.errors import ModuleError
 from hilum.hosts.channel import Ended, ModuleAnswer, handed_over, send
@@ -24,7 +25,7 @@ from hilum.hosts.keeping import go_on_below_a_keeper
 from hilum.hosts.walls import Reach, limits
 from hilum.module import Module, installed_module
 from hilum.process import die_with_parent, tie_to
-from hilum.servers import Ask, AtServer, Terms
+from hilum.servers import Ask, Terms
 
 KEPT_VARIABLES = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PYTHONPATH", "TZ")
 
@@ -36,7 +37,7 @@ class ChildPlan:
     `needs_walls`: it does not start where the machine lacks a wall. `abi` is the newest Landlock
     that is used. `interpreter` is what runs a module that has an environment of its own, `terms`
     are those of a server that computes the module. `keeper`: it may start processes, which
-    have to end with it.
+    have to end with it; `group` limits their memory, where the system can.
     """
 
     module: str
@@ -48,6 +49,7 @@ class ChildPlan:
     interpreter: Interpreter | None = None
     terms: Terms | None = None
     keeper: bool = False
+    group: MemoryGroup | None = None
 
 
 def begin(plan: ChildPlan, pipe: socket.socket) -> None:
@@ -124,6 +126,8 @@ def _elsewhere(plan: ChildPlan) -> Elsewhere | None:
 def _loaded(plan: ChildPlan, elsewhere: Elsewhere | None, ask: Ask) -> Module:
     module = installed_module(plan.module, plan.models)
     if plan.terms is not None:
+        from hilum.servers.at_server import AtServer  # most modules ask no server
+
         assert issubclass(module, AtServer)
         return module(plan.terms, ask)
     if elsewhere is None:

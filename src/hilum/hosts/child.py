@@ -5,6 +5,7 @@ Only this side decides how long the child may take: it kills.
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -12,8 +13,9 @@ from typing import Literal
 from pydantic import Field
 
 from hilum.config.kinds import HostSettings
+from hilum.control_groups import MemoryGroup
 from hilum.environments import InEnvironment
-from hilum.errors import HilumError, MachineError, ModuleCancelled, ModuleCrashed
+from hilum.errors import MachineError, ModuleCancelled, ModuleCrashed
 from hilum.hosts import Job, Place
 from hilum.hosts.beginning import ChildPlan
 from hilum.hosts.channel import Ended
@@ -21,6 +23,7 @@ from hilum.hosts.child_process import ChildProcess, ModuleDied, Server, raise_fo
 from hilum.hosts.elsewhere import interpreter_of
 from hilum.hosts.reaching import files_of, is_ours
 from hilum.hosts.scratch import keep_last_words, make_scratch, remove
+from hilum.hosts.shelf import shelf_bytes
 from hilum.hosts.walls import Reach, Wall, files, standing
 from hilum.module import Module
 
@@ -73,13 +76,15 @@ class ChildHost:
             return
         self.close()  # what a dead child has left
         module = self._place.module(self.name)
-        scratch = make_scratch()
-        try:
-            plan = _plan(module, self._settings, self._place, scratch, self._abi)
+        with ExitStack() as undone:  # where the module cannot be started
+            scratch = make_scratch()
+            undone.callback(remove, scratch)
+            group = _group(module, self._place.limits.memory_mb)
+            if group:
+                undone.callback(group.close)
+            plan = _plan(module, self._settings, self._place, scratch, self._abi, group)
             plan = replace(plan, terms=self._server.terms() if self._server else None)
-        except HilumError:
-            remove(scratch)
-            raise
+            undone.pop_all()
         self._child = ChildProcess(plan, self._place, self._server)
 
     def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:
@@ -136,24 +141,42 @@ class ChildHost:
             self._child = None
 
 
+def _starts_processes(module: type[Module]) -> bool:
+    return bool(getattr(module, "processes", False))
+
+
+def _group(module: type[Module], memory_mb: int) -> MemoryGroup | None:
+    """What limits the memory of all that `module` starts; None without need, or by the system.
+
+    The limit of one process counts no shared memory, so the shelf is on top of it here.
+    """
+    if not _starts_processes(module):
+        return None
+    return MemoryGroup.make((memory_mb << 20) + shelf_bytes(memory_mb))
+
+
 def _plan(
-    module: type[Module], settings: ChildHostSettings, place: Place, scratch: Path, abi: int
+    module: type[Module],
+    settings: ChildHostSettings,
+    place: Place,
+    scratch: Path,
+    abi: int,
+    group: MemoryGroup | None,
 ) -> ChildPlan:
     """What the child is to be."""
     own = tuple(files_of(module, place.models, place.data))
     folders = tuple(folder.resolve() for folder in settings.folders)
     memory = place.limits.memory_mb
     needs = settings.walls == "required" and not is_ours(module)
-    processes = bool(getattr(module, "processes", False))
+    processes = _starts_processes(module)
     given = (folders, settings.network, processes, settings.gpu, memory)
     interpreter = None
-    reach = Reach(scratch, own, *given)
+    reach = Reach(scratch, own, *given, group=group)
     if issubclass(module, InEnvironment):
         interpreter = interpreter_of(module, reach, needs)
         reach = Reach(scratch, own, memory_mb=memory)  # what the site gives is for the module
     threads = place.limits.threads
     models = place.models and place.models.resolve()  # the child goes to another folder
     keeper = processes or Wall.CALLS in standing()  # nothing keeps it from starting some, then
-    return ChildPlan(
-        settings.module, models, threads, reach, needs, abi, interpreter, keeper=keeper
-    )
+    plan = ChildPlan(settings.module, models, threads, reach, needs, abi, interpreter)
+    return replace(plan, keeper=keeper, group=group)

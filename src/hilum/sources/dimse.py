@@ -9,7 +9,6 @@ import logging
 import os
 import selectors
 import socket
-import ssl
 import sys
 import threading
 import time
@@ -28,7 +27,6 @@ from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.transport import AssociationServer
 
 from hilum.config.site import Receiver
-from hilum.config.tls import ListenerTls
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_uid
 from hilum.hints import Aborted, Committed, HintSender, Quarantined, Released, hint_of
 from hilum.inbox import (
@@ -53,7 +51,7 @@ from hilum.transport.dimse import (
     VERIFICATION,
     is_storage_class,
 )
-from hilum.transport.tls import listener_context
+from hilum.transport.tls import RenewedContext
 
 GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to stop
 ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
@@ -105,7 +103,7 @@ class StorageServer(AssociationServer):
         ]
         self._traffic = Traffic(settings)
         if settings.tls:
-            self._last_context = listener_context(settings.tls)
+            self._context = RenewedContext(settings.tls, "receiver.tls")
         self._stopping = threading.Event()
         self._senders: weakref.WeakKeyDictionary[Association, _Sender] = weakref.WeakKeyDictionary()
         handlers: list[Any] = [
@@ -163,22 +161,15 @@ class StorageServer(AssociationServer):
                 self._stopping.wait(NO_ACCEPT_SECONDS)  # or we would try again at once, for ever
             raise
         if self._settings.tls:
-            connection: Connection = self._context(self._settings.tls).wrap_socket(
+            context = self._context.now()
+            context.sslsocket_class = TlsConnection
+            connection: Connection = context.wrap_socket(
                 accepted, server_side=True, do_handshake_on_connect=False
             )  # type: ignore[assignment]
         else:
             connection = Connection(fileno=accepted.detach())
         connection.watch(_host(address[0]), self._traffic)
         return connection, address
-
-    def _context(self, tls: ListenerTls) -> ssl.SSLContext:
-        """How we are called now. Files that cannot be used leave what was used before."""
-        try:
-            self._last_context = listener_context(tls)
-        except OSError as error:
-            logger.error("receiver.tls: the new files cannot be used: %s", error.strerror)
-        self._last_context.sslsocket_class = TlsConnection
-        return self._last_context
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         host = ipaddress.ip_address(request.host)

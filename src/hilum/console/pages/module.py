@@ -6,6 +6,7 @@ from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from hilum.audit import AuditedAct, AuditedObject
+from hilum.checking import server_of
 from hilum.config.site import Rule
 from hilum.console.cards import card_of
 from hilum.console.desk import Desk, OurDesk
@@ -15,11 +16,14 @@ from hilum.console.needs import needs_in_words
 from hilum.console.pausing import PauseReason, end_pause, refused_pause
 from hilum.console.refusing import RefusedForm
 from hilum.hosts.scratch import TRACEBACK
-from hilum.module import ModuleFacts
+from hilum.hosts.server import ServerHostSettings
+from hilum.hosts.server.checking import checks_of
+from hilum.module import ModuleFacts, installed_module
 from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.states import PausedKind, WorkitemState
+from hilum.servers.at_server import AtServer
 
 LONGEST_TRACEBACK = 50_000  # characters; its end says what was raised
 
@@ -56,8 +60,27 @@ def _page(
         addresses=desk.records.identifiers.addresses({o.study_uid for o in history.failures}),
         tracebacks=kept,
         card=card_of(desk.cards[name]) if name in desk.cards else "",
+        card_is_toml=name in desk.cards and desk.cards[name].suffix == ".toml",
         longest_reason=LONGEST_REASON,
+        has_server=_server(desk, name) is not None,
     )
+
+
+@endpoints.post("/modules/{name}/test", Permission.ACT, response_class=HTMLResponse)
+def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
+    """Ask the inference server of the module, as `hilum check` does; a part of the page."""
+    server = _server(desk, name)
+    if server is None:
+        raise HTTPException(404, "no inference server computes this module")
+    return desk.rendering.page(request, "checks.html", checks=list(checks_of(*server)))
+
+
+def _server(desk: Desk, name: str) -> tuple[ServerHostSettings, type[AtServer]] | None:
+    _facts(desk, name)
+    try:
+        return server_of(desk.site, name, installed_module(name, desk.site.models))
+    except KeyError:  # it was removed meanwhile
+        return None
 
 
 @endpoints.get("/modules/{name}/failures/{workitem}", Permission.SEE_PATIENTS)
