@@ -277,9 +277,10 @@ class Flow(durable.Workflows):
             return
         self.records.workitems.forget_failure(workitem_id)
         folder = self.workitems.result_folder(workitem_id)
+        given = self.workitems.given(item)
         patient = self.records.identifiers.patient_of(item.study_uid)
-        about = (item.rule.parameters, item.study_uid, patient)
-        job = Job(self.workitems.given(item), folder, item.weights_sha256, *about)
+        about = (item.study_uid, patient)
+        job = Job(given, folder, item.weights_sha256, item.rule.parameters, *about)
         is_wanted = partial(self.turns.is_wanted, workitem_id)
         started = time.monotonic()
         try:

@@ -73,6 +73,7 @@ class Origin(StrEnum):
     CONSOLE = "console"
     API = "API"
     COMMAND_LINE = "command line"
+    DICOM = "DICOM"  # in an object that a reader has made elsewhere, and that was sent to us
     SERVICE = "service"  # Hilum itself
 
 
@@ -88,6 +89,7 @@ class ObjectType(StrEnum):
     FILTER = "filter"  # of the list of studies, for everybody
     SOURCE = "source"
     DESTINATION = "destination"
+    WORKLIST = "worklist"
     SERVER = "server"  # of inference, by its address
     SETTINGS = "settings"
     RECORDS = "records"

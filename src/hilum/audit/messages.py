@@ -136,6 +136,7 @@ PARTICIPANTS: Mapping[ObjectType, Participant] = {
     ObjectType.RULE: Participant(URI, "2", "23"),  # routing criteria
     ObjectType.MODULE: Participant(URI, "2", "26"),  # processing element
     ObjectType.SOURCE: Participant(URI, "2", "25"),
+    ObjectType.WORKLIST: Participant(URI, "2", "25"),
     ObjectType.DESTINATION: Participant(URI, "2", "16"),
     ObjectType.SERVER: Participant(URI, "2", "16"),
     ObjectType.SETTINGS: _RESOURCE,

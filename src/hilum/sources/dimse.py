@@ -28,20 +28,22 @@ from pynetdicom.transport import AssociationServer
 
 from hilum.config.site import Receiver
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_uid
-from hilum.hints import Aborted, Committed, HintSender, Quarantined, Released, hint_of
+from hilum.hints import Aborted, Assessed, Committed, HintSender, Quarantined, Released, hint_of
 from hilum.inbox import (
     OTHER_CONTENT,
     Inbox,
     Intake,
+    assessments,
     commitments,
 )
+from hilum.inbox.assessments import Slip
 from hilum.inbox.growing import Growing
 from hilum.inbox.room import require_room
 from hilum.rejections import SEE_QUARANTINE, RejectionKind
 from hilum.sources.arriving import ArrivingProvider, ReceivedDataSet
 from hilum.sources.connection import Connection, Cut, TlsConnection
 from hilum.sources.rejecting import Rejecting, Trouble
-from hilum.sources.storing import SUCCESS, response, take_in
+from hilum.sources.storing import SUCCESS, may_be_assessment, response, take_in
 from hilum.sources.traffic import Traffic
 from hilum.transport.commitment import COMMITMENT, answer_in
 from hilum.transport.dimse import (
@@ -288,6 +290,10 @@ class StorageServer(AssociationServer):
             if arriving.problem:
                 raise arriving.problem
             status, stored = take_in(self._inbox, event, sender.caller, arriving.file)
+            may_assess = sender.caller in self._settings.assessments_from
+            if status == SUCCESS and may_assess and may_be_assessment(event):
+                path = stored.path.relative_to(self._data)
+                assessments.keep(self._data, Slip(path, sender.caller, sender.address))
         except (OSError, MemoryError) as error:
             reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "no memory"
             self._trouble.begins(reason)
@@ -306,6 +312,8 @@ class StorageServer(AssociationServer):
         if isinstance(hint, Quarantined):
             hint = replace(hint, address=sender.address, called=sender.called)
         self._hints.send(hint)
+        if may_assess:
+            self._hints.send(Assessed())
         return response(status, stored.reason if status else "")
 
     def _commitment(self, event: Any) -> tuple[int, None]:
