@@ -64,7 +64,7 @@ def test_a_description_is_the_same_behind_json(described: Description) -> None:
 @settings(max_examples=25)
 @given(DESCRIPTIONS)
 def test_what_stands_for_a_module_needs_what_it_needs(described: Description) -> None:
-    described = described.model_copy(update={"findings": {}})
+    described = described.model_copy(update={"findings": {}, "earlier": {}})
     module = stand_in(described, CodeOrigin("stranger:Module", foreign=True), lambda name: str)
     assert inputs_of(module) == described.needs
     assert findings_for(module) == {}
