@@ -115,7 +115,7 @@ def _door(method: str, route: APIRoute) -> Door:
 
 @pytest.fixture(scope="module")
 def made(site: Site, records: Records) -> FastAPI:
-    made = application(site, records, [])
+    made = application(site, records)
     for endpoints in for_each_permission():
         endpoints.add_to(made.router)
     return made
@@ -149,7 +149,7 @@ def test_every_route_has_a_guard_and_the_description_says_the_same(
 
 
 def test_no_endpoint_can_be_added_without_a_permission(site: Site, records: Records) -> None:
-    made = application(site, records, [])
+    made = application(site, records)
     with pytest.raises(KeyError, match=PERMISSION):
         made.get("/secret")(_nothing)
 

@@ -97,16 +97,12 @@ class GivenInputs:
             There is no such input, or it is of another kind.
         """
         given = self._inputs.get(inquiry.input)
-        try:
-            if isinstance(given, Series):
-                return OF_SERIES[inquiry.member](given, inquiry)
-            if isinstance(given, tuple):
-                return OF_FILM[inquiry.member](given[inquiry.number], inquiry)
-        except LookupError as error:
-            raise ModuleError(
-                f"the module's process asks for {inquiry.member.value} in vain"
-            ) from error
-        raise ModuleError("the module's process asks for an input that it was not given")
+        member, number = inquiry.member, inquiry.number
+        if isinstance(given, Series) and member in OF_SERIES and number < len(given.instances):
+            return OF_SERIES[member](given, inquiry)
+        if isinstance(given, tuple) and member in OF_FILM and number < len(given):
+            return OF_FILM[member](given[number], inquiry)
+        raise ModuleError("the module's process asks for what it was not given")
 
 
 def _about_series(series: Series) -> dict[str, Any]:
