@@ -28,6 +28,7 @@ from hilum.console.known import KnownModules
 from hilum.hosts.discovery import installed_modules
 from hilum.module import facts_of, inputs_of
 from hilum.people.roles import UserRole
+from hilum.process import lasting
 from hilum.records import Records, views
 from hilum.records.search import StudyQuery
 
@@ -96,7 +97,8 @@ def show(records: Records, site: Site, with_plans: bool) -> None:
     known = KnownModules(tuple(map(facts_of, modules)), needs=needs)
     file = SettingsFile(site.data / "hilum.toml")
     file.path.write_text(SETTINGS.format(data=site.data))
-    made = application(site, records, known, file)
+    with lasting():  # as the console does
+        made = application(site, records, known, file)
     tokens = made.state.desk.everybody.tokens
     token = tokens.add(f"bench-{time.time_ns()}", UserRole.ADMINISTRATOR, days=1)
     headers = {"Authorization": f"Bearer {token}"}

@@ -5,8 +5,10 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import certifi
 import pytest
@@ -15,6 +17,7 @@ from hypothesis import settings
 from hilum_lab import disk
 from hilum_lab.network import chest_exam, exam, head
 from tests import leftovers, samples
+from tests.drawn import WHOLE
 from tests.examples.package import example_package, installed_example  # noqa: F401 - fixtures
 from tests.postgres import Postgres
 from tests.postgres import server as postgres_server
@@ -27,6 +30,7 @@ USUAL_UMASK = 0o022
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("suite", deadline=None)
+settings.register_profile(WHOLE, deadline=None)
 settings.load_profile("suite")
 
 
@@ -35,7 +39,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--whole", action="store_true", help="take all cases, where a sample is usual")
 
 
-ONLY_ASKED_FOR = ("chaos", "whole")  # markers, and the options that ask for what has them
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--whole"):
+        settings.load_profile(WHOLE)
+
+
+ONLY_ASKED_FOR = ("chaos", WHOLE)  # markers, and the options that ask for what has them
 
 
 # Folders and files that take long are begun first, and the many short ones of the core last: or one
@@ -47,16 +56,31 @@ LONGEST = (
 SHORTEST = "core"
 
 
-def _place(item: pytest.Item) -> int:
-    names = (item.path.parent.name, item.path.name)
+@cache
+def _place(path: Path) -> int:
+    names = (path.parent.name, path.name)
     if SHORTEST in names:
         return len(LONGEST) + 1
     return min((LONGEST.index(name) for name in names if name in LONGEST), default=len(LONGEST))
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Of several processes each imports a share of the files first, and so compiles it for all.
+
+    After a new checkout all of them would compile all files, in the same order at the same time.
+    """
+    about: dict[str, Any] = getattr(session.config, "workerinput", {})
+    if not about:
+        return
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    for file in files[int(about["workerid"].removeprefix("gw")) :: about["workercount"]]:
+        with suppress(Exception, pytest.skip.Exception):  # collecting it says why
+            import_module(".".join(file.relative_to(ROOT).with_suffix("").parts))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the longest first, leave out what only `--chaos` or `--whole` runs."""
-    items.sort(key=_place)
+    items.sort(key=lambda item: _place(item.path))
     unasked = [name for name in ONLY_ASKED_FOR if not config.getoption(f"--{name}")]
     left_out = {item for item in items for name in unasked if item.get_closest_marker(name)}
     items[:] = [item for item in items if item not in left_out]

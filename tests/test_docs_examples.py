@@ -402,5 +402,5 @@ def test_every_file_of_ours_that_is_named_exists() -> None:
 FILES_OF_A_SITE = (
     "hilum.toml", "card.toml", "bright_volume.py", "pyproject.toml",
     "data/", "incoming/", "results/", "versions/", "quarantine/", "removed/", "partial/",
-    "settings/",
+    "settings/", "assessments/",
 )  # fmt: skip

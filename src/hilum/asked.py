@@ -2,13 +2,14 @@
 
 from hilum.audit import AuditStore
 from hilum.audit.told import ToldAct, acts_on_study
+from hilum.config.site import Site
 from hilum.records import Records
 from hilum.records.states import EventKind
 from hilum.records.views import TraceLine, trace
 
 
 def trace_with_people(
-    records: Records, store: AuditStore, study_uid: str, with_reasons: bool = True
+    site: Site, records: Records, store: AuditStore, study_uid: str, with_reasons: bool = True
 ) -> list[TraceLine]:
     """Every event of one study and every request of a person, in order; then what is planned.
 
@@ -25,7 +26,7 @@ def trace_with_people(
         )
         for act in acts_on_study(store, study_uid)
     ]
-    lines = trace(records, study_uid)
+    lines = trace(records, study_uid, site.in_order)
     planned = [line for line in lines if line.kind is EventKind.NEXT]
     happened = [line for line in lines if line.kind is not EventKind.NEXT]
     return [*sorted([*happened, *asked], key=lambda line: line.at), *planned]

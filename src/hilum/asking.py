@@ -5,7 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from hilum.audit.entry import AuditedObject, ObjectType
+from hilum.config.site import Site
 from hilum.dicom.doubt import held_for
+from hilum.dicom.uids import is_uid
 from hilum.errors import HilumError
 from hilum.hints import Asked, HintSender, gateway_address
 from hilum.records import Records
@@ -100,6 +103,18 @@ def ask(
 def said(reason: str, wish: Wish) -> str:
     """Why a person asks for something and what was chosen with it, as the audit trail has it."""
     return "; ".join(filter(None, (reason, str(wish))))
+
+
+def audited_fetch(site: Site, archive: str, wanted: str) -> tuple[AuditedObject, str]:
+    """What a fetch is about, as the audit trail has it, and what was chosen with it.
+
+    `wanted` is a Study Instance UID or an accession number.
+    """
+    is_source = archive in {source.name for source in site.source}
+    kind = ObjectType.SOURCE if is_source else ObjectType.DESTINATION
+    if is_uid(wanted):
+        return AuditedObject(kind, archive, wanted), ""
+    return AuditedObject(kind, archive), f"accession number {wanted}"
 
 
 def workitem_ending(records: Records, ending: str) -> str:

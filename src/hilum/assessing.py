@@ -7,9 +7,11 @@ own reporting.
 
 import re
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from hilum.asking import current_of_study, the_one_of, wake, workitem_ending
+from hilum.audit import AuditedAct, AuditOutcome
 from hilum.config.site import Site
 from hilum.decision import AssessmentDecision
 from hilum.errors import HilumError
@@ -29,11 +31,15 @@ WITH_REASON = (AssessmentDecision.REJECTED, AssessmentDecision.SUPPLEMENTED)
 TAKEN_BACK = "it was taken back: a result that no longer stands is not assessed"
 NOTE = "it is a note about a result, and no result"
 NO_RESULT = "it is {}, so there is no result of it to assess"
+CHANGED = "it is not any more as the page shows it: look at it again"
 REASON_MISSING = "say why it is {}: the reason is what others learn from"
 REASON_TOO_LONG = f"the reason has more than {LONGEST_REASON} characters: shorten it"
 NAMES_PATIENT = (
     "the reason names the patient: write it without the name and without numbers of them"
 )
+
+
+AuditIt = Callable[[AuditedAct, str, AuditOutcome], object]  # by whoever says it; act, and why
 
 
 class MayBeAssessed(Protocol):
@@ -93,6 +99,23 @@ def put_on_record(site: Site, records: Records, said: Assessment) -> Assessment 
     made = records.assessments.add(said, pass_on, taken_back)
     if made and (pass_on or taken_back):
         wake(site.data)
+    return made
+
+
+def audited(note: AuditIt, site: Site, records: Records, said: Assessment) -> Assessment | None:
+    """The same, once it is in the audit trail who says it; of what is not done, that it is not.
+
+    The trail has the decision without the reason, which may name a patient.
+    """
+    asked = {AuditedAct.ASSESS: str(said.decision)}
+    if is_taken_back(site, said.decision):
+        asked[AuditedAct.WITHDRAW] = "a reader rejects it"
+    for act, why in asked.items():
+        note(act, why, AuditOutcome.ASKED)
+    made = put_on_record(site, records, said)
+    if made is None:
+        for act in asked:
+            note(act, CHANGED, AuditOutcome.FAILED)
     return made
 
 

@@ -17,10 +17,13 @@ from hilum.hosts.container.program import Containers
 from hilum.hosts.discovery import discover, known_modules, require_parameters
 from hilum.hosts.place import Place
 from hilum.hosts.reaching import is_ours
+from hilum.hosts.server import ServerHostSettings
+from hilum.hosts.server.checking import checks_of
 from hilum.hosts.walls import in_words, standing
 from hilum.module import Module, facts_of, findings_for, require_resources
 from hilum.people.everybody import Everybody
 from hilum.results import DICOM
+from hilum.servers.at_server import AtServer
 from hilum.wording import suggestion
 
 AT_A_START = ("data", "database")  # what cannot change while Hilum runs
@@ -123,6 +126,29 @@ def check_containers(site: Site) -> None:
             Containers(getattr(settings, "program", "")).require(module.described.image)
         except HilumError as error:
             raise ConfigurationError(f"rule: module {name!r}: {error}") from error
+
+
+def server_of(
+    site: Site, name: str, module: type[Module]
+) -> tuple[ServerHostSettings, type[AtServer]] | None:
+    """The settings of the inference server of `module`, and what is asked; None without one."""
+    settings = site.host_for(name)
+    if isinstance(settings, ServerHostSettings) and issubclass(module, AtServer):
+        return settings, module
+    return None
+
+
+def check_servers(site: Site) -> None:
+    """Raise `ConfigurationError` if the inference server of a rule's module does not answer.
+
+    It is asked, so this is no part of what is checked before a start.
+    """
+    installed = _of_rules(site)
+    for name in dict.fromkeys(rule.module for rule in site.rule):
+        server = server_of(site, name, installed[name]) if name in installed else None
+        for told in checks_of(*server) if server else ():
+            if not told.good:
+                raise ConfigurationError(f"rule: module {name!r}: {told.text}")
 
 
 ENCRYPT = (

@@ -275,7 +275,9 @@ class Flow(durable.Workflows):
         self.records.workitems.forget_failure(workitem_id)
         folder = self.workitems.result_folder(workitem_id)
         parts = {**self.workitems.parts(item), **self.composition.parts(item)}
-        job = Job(parts, folder, item.weights_sha256, item.rule.parameters)
+        patient = self.records.identifiers.patient_of(item.study_uid)
+        about = (item.study_uid, patient)
+        job = Job(parts, folder, item.weights_sha256, item.rule.parameters, *about)
         is_wanted = partial(self.turns.is_wanted, workitem_id)
         started = time.monotonic()
         try:

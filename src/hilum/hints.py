@@ -122,6 +122,11 @@ class Updated:
 
 
 @dataclass(frozen=True)
+class Assessed:
+    """An object has come that may say what a reader thinks of a result."""
+
+
+@dataclass(frozen=True)
 class Asked:
     """Somebody wants the receiver of this hint to look now: a person has left a request in the
     records, or an archive has something new.
@@ -144,7 +149,7 @@ class Died:
 
 
 Arriving = Stored | Duplicate | Quarantined | Released | Aborted | Counted  # what a sender does
-Told = Written | Ready | Committed | Updated | Asked | Resumed | Started | Died
+Told = Written | Ready | Committed | Updated | Assessed | Asked | Resumed | Started | Died
 Hint = Arriving | Rejected | Told
 
 _READERS: dict[str, TypeAdapter[Any]] = {

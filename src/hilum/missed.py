@@ -71,35 +71,50 @@ def missed(
     deadline = time.monotonic() + patience
     found: list[MissedStudy] = []
     looked_at = 0
-    for study in _studies(records, since, before):
+    for study, had in _studies(records, since, before):
         if time.monotonic() > deadline:
             return MissedStudies(tuple(found), looked_at, rest=study.last_at)
         looked_at += 1
         if study.images > study.settled_images:
             continue
-        runs = [item for item in records.workitems.of_study(study.study_uid) if item.is_run]
-        had = {item.rule_key for item in runs}
         left = {name: rule for name, rule in meant.items() if rule.key not in had}
-        arrival = _arrival(study, inbox) if left else None  # most need not be read at all
-        wanted = {
-            name: run.reason
-            for name, rule in left.items()
-            if (run := _run(arrival, rule, needs)) and not _was_run(rule, run, runs)
-        }
-        if wanted:
-            reason = "; ".join(dict.fromkeys(wanted.values()))
-            found.append(MissedStudy(study.study_uid, study.last_at, tuple(wanted), reason))
+        reasons = _reasons(study, left, records, inbox, needs) if left else {}
+        if reasons:
+            reason = "; ".join(dict.fromkeys(reasons.values()))
+            found.append(MissedStudy(study.study_uid, study.last_at, tuple(reasons), reason))
     return MissedStudies(tuple(found), looked_at, rest=None)
 
 
-def _studies(records: Records, since: float, before: float) -> Iterator[Study]:
-    """The latest first."""
+def _studies(
+    records: Records, since: float, before: float
+) -> Iterator[tuple[Study, frozenset[str]]]:
+    """The latest first, each with the keys of the rules by which it has had runs."""
     while some := records.studies.latest(AT_ONCE, before=before):
+        rules = records.workitems.rules_of([study.study_uid for study in some])
         for study in some:
             if study.last_at < since:
                 return
-            yield study
+            yield study, rules.get(study.study_uid, frozenset())
         before = some[-1].last_at
+
+
+def _reasons(
+    study: Study,
+    rules: Mapping[str, Rule],
+    records: Records,
+    inbox: Inbox,
+    needs: Mapping[str, Mapping[str, Need]],
+) -> dict[str, str]:
+    """The names of those of `rules` that would analyse a study anew, and why they would."""
+    arrival = _arrival(study, inbox)
+    decided = {name: _run(arrival, rule, needs) for name, rule in rules.items()}
+    runs = {name: run for name, run in decided.items() if run}
+    if not runs:  # for most studies: what is on record of them is not read then
+        return {}
+    before = [item for item in records.workitems.of_study(study.study_uid) if item.is_run]
+    return {
+        name: run.reason for name, run in runs.items() if not _was_run(rules[name], run, before)
+    }
 
 
 def _arrival(study: Study, inbox: Inbox) -> Arrival | None:

@@ -7,7 +7,9 @@ be followed where `corrections.senders` names `SENDER`.
 
 import logging
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -18,6 +20,7 @@ from hilum.errors import MessageError, UnreadableError
 from hilum.flow import Flow
 from hilum.hl7.adt import PatientEvent, PatientIdentifier, PatientUpdate, StatedPatient
 from hilum.hl7.er7 import ReceivedMessage
+from hilum.inbox.kept_updates import forget, heard_of, remember
 from hilum.inbox.updates import came_at, updates_in
 from hilum.logs import going_on
 from hilum.records.models import Correction
@@ -27,6 +30,8 @@ from hilum.wording import how_to_decide
 SENDER = "patient_updates (HL7)"  # no AE title or source is called so
 LONGEST_NAME = 200  # characters: three groups of 64 (PS3.5 6.2)
 IDLE_SECONDS = 60.0  # whoever keeps a message wakes us
+DAY = 86_400.0  # s
+FORGET_SECONDS = 3600.0  # between two looks for what is no longer kept
 SEE = "nothing was changed here: see which patient its results belong to"
 AHEAD = "a message about its patient states a time to come; it counts as of when it came"
 ONLY_TOLD = {
@@ -41,11 +46,15 @@ log = logging.getLogger(__name__)
 class PatientUpdatesTaken:
     """Sees to the messages that were kept, one after the other."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, clock: Callable[[], float] = time.time) -> None:
         self._flow = flow
         self._records = flow.records
         self._data = flow.site.data
         self._issuer = flow.site.patient_updates.issuer
+        self._keep_seconds = flow.site.patient_updates.keep_days * DAY
+        self._clock = clock
+        self._caught_up = 0.0  # when the last workitem was made whose study was looked at
+        self._forget_at = 0.0
         self._waker = threading.Event()
 
     def start(self) -> None:
@@ -72,6 +81,8 @@ class PatientUpdatesTaken:
             with going_on("a message about a patient", log):
                 self._see_to(file)
                 file.unlink(missing_ok=True)
+        with going_on("what was heard of patients before", log):
+            self._catch_up()
         self._flow.corrections.look_again()
 
     def _see_to(self, file: Path) -> None:
@@ -82,38 +93,64 @@ class PatientUpdatesTaken:
             log.error("a message about a patient that was kept cannot be used: %s", error)
             return
         for patient in update.patients:
-            if update.event in ONLY_TOLD:
-                self._tell(update.event, patient)
-            elif update.event is PatientEvent.UPDATED:
-                for identifier in patient.identifiers:
-                    self._change(identifier, update, _said(patient))
-            else:
-                self._merge(update, patient)
+            one = replace(update, patients=(patient,))
+            if self._keep_seconds:
+                for patient_id in _concerned(update.event, patient):
+                    remember(self._data, patient_id, one)
+            self._take(one)
 
-    def _merge(self, update: PatientUpdate, patient: StatedPatient) -> None:
+    def _catch_up(self) -> None:
+        """Take what was heard of a patient before a study of theirs came."""
+        now = self._clock()
+        if now >= self._forget_at:
+            forget(self._data, now - self._keep_seconds)
+            self._forget_at = now + FORGET_SECONDS
+        newcomers = self._records.identifiers.decided_after(self._caught_up)
+        for study_uid, patient_id, at in newcomers:
+            heard = heard_of(self._data, patient_id)
+            heeded = self._heeded_until(study_uid) if heard else 0.0
+            for update in heard:
+                if update.at > heeded or update.event in ONLY_TOLD:
+                    self._take(update, study_uid)
+            self._caught_up = at
+
+    def _take(self, update: PatientUpdate, only: str = "") -> None:
+        """Offer or tell what is said of one patient: of each study, or of the study `only`."""
+        [patient] = update.patients
+        if update.event in ONLY_TOLD:
+            self._tell(update.event, patient, only)
+        elif update.event is PatientEvent.UPDATED:
+            for identifier in patient.identifiers:
+                self._change(identifier, update, _said(patient), only)
+        else:
+            self._merge(update, patient, only)
+
+    def _merge(self, update: PatientUpdate, patient: StatedPatient, only: str) -> None:
         """Offer the studies of the former ID under the surviving one of the same authority."""
         for former in patient.former:
             for identifier in patient.identifiers:
                 if self._authority(identifier) == self._authority(former):
                     said = _said(patient)
                     said.PatientID = identifier.id
-                    self._change(former, update, said)
+                    self._change(former, update, said, only)
 
-    def _tell(self, event: PatientEvent, patient: StatedPatient) -> None:
+    def _tell(self, event: PatientEvent, patient: StatedPatient, only: str) -> None:
         for identifier in (*patient.identifiers, *patient.former):
-            for study_uid, _ in self._studies(identifier):
+            for study_uid, _ in self._studies(identifier, only):
                 text = f"{ONLY_TOLD[event]}: {SEE}"
                 self._tell_once(study_uid, text)
 
     # One study ------------------------------------------------------------------------------------
 
-    def _change(self, whose: PatientIdentifier, update: PatientUpdate, said: Dataset) -> None:
+    def _change(
+        self, whose: PatientIdentifier, update: PatientUpdate, said: Dataset, only: str
+    ) -> None:
         """Offer what `update` says of the patient `whose` for each study that is here."""
-        for study_uid, present in self._studies(whose):
+        for study_uid, present in self._studies(whose, only):
             differ = _differences(present, said)
             if update.is_ahead:
                 self._tell_once(study_uid, f"{AHEAD} ({update.event})")
-            if self._is_late(study_uid, update.at):
+            if self._heeded_until(study_uid) > update.at:
                 if differ:
                     text = f"an older message about its patient ({update.event}) came late"
                     self._tell_once(study_uid, f"{text} and was left out")
@@ -144,10 +181,10 @@ class PatientUpdatesTaken:
                 text = f"{text}: {how_to_decide(study_uid)}"
                 self._records.events.add(study_uid, EventKind.CORRECTED, text)
 
-    def _is_late(self, study_uid: str, at: float) -> bool:
-        """Whether the hospital has said something newer already of the patient of a study."""
+    def _heeded_until(self, study_uid: str) -> float:
+        """The time of the newest that was taken of the patient of a study; 0 if nothing was."""
         sent = self._records.corrections.of_study(study_uid)
-        return any(one.at > at for one in sent if SENDER in one.senders)
+        return max((one.at for one in sent if SENDER in one.senders), default=0.0)
 
     def _remember(self, study_uid: str, identity: str, at: float) -> None:
         """Note that the hospital has said what is here already, so that nothing older counts."""
@@ -159,9 +196,11 @@ class PatientUpdatesTaken:
     def _tell_once(self, study_uid: str, text: str) -> None:
         self._records.events.add_once(study_uid, EventKind.IDENTITY, text)
 
-    def _studies(self, whose: PatientIdentifier) -> Iterator[tuple[str, Instance]]:
+    def _studies(self, whose: PatientIdentifier, only: str) -> Iterator[tuple[str, Instance]]:
         """The studies with a workitem whose images are all of that patient, with one of each."""
         for study_uid in self._records.identifiers.studies_of(whose.id):
+            if only and study_uid != only:
+                continue
             if not self._records.workitems.of_study(study_uid):
                 continue
             images = list(self._images(study_uid))
@@ -183,6 +222,17 @@ class PatientUpdatesTaken:
 
     def _authority(self, whose: PatientIdentifier) -> tuple[str, str, str]:
         return whose.authority if any(whose.authority) else (self._issuer, "", "")
+
+
+def _concerned(event: PatientEvent, patient: StatedPatient) -> set[str]:
+    """The patient IDs that studies have about which something is said."""
+    if event is PatientEvent.UPDATED:
+        found = patient.identifiers
+    elif event is PatientEvent.MERGED:
+        found = patient.former
+    else:
+        found = (*patient.identifiers, *patient.former)
+    return {one.id for one in found}
 
 
 def _said(patient: StatedPatient) -> Dataset:

@@ -1,4 +1,4 @@
-"""Pause a destination, a source or a module, and let it go on.
+"""Pause a destination, a source, a worklist or a module, and let it go on.
 
 A pause is a row of the records, which every process looks at before it begins something; so it
 survives a restart. What is under way is finished. A hint tells that a pause has begun or ended.
@@ -22,16 +22,19 @@ LONGEST_REASON = 200  # characters
 AUDITED = {
     PausedKind.DESTINATION: ObjectType.DESTINATION,
     PausedKind.SOURCE: ObjectType.SOURCE,
+    PausedKind.WORKLIST: ObjectType.WORKLIST,
     PausedKind.MODULE: ObjectType.MODULE,
 }
 WAITS = {  # what a pause does, in words that follow the name
     PausedKind.DESTINATION: "nothing is sent there, withdrawals neither; it waits here",
     PausedKind.SOURCE: "its new images are not fetched",
+    PausedKind.WORKLIST: "none of its steps is claimed, and it is told nothing",
     PausedKind.MODULE: "what it is to analyse waits",
 }
 GOES_ON = {
     PausedKind.DESTINATION: "what waited for it is sent now",
     PausedKind.SOURCE: "what was missed is fetched now",
+    PausedKind.WORKLIST: "its steps are performed, and it is told what came of them",
     PausedKind.MODULE: "what waited for it is analysed now",
 }
 
@@ -41,28 +44,31 @@ def places_of(site: Site) -> dict[PausedKind, list[str]]:
     return {
         PausedKind.DESTINATION: [one.name for one in site.destination],
         PausedKind.SOURCE: [one.name for one in site.source],
+        PausedKind.WORKLIST: [one.name for one in site.worklist],
     }
 
 
 def kind_called(site: Site, name: str, wanted: PausedKind | None = None) -> PausedKind:
-    """Whether `name` is a destination or a source; `wanted` says which, where it is both.
+    """Whether `name` is a destination, a source or a worklist; `wanted` says which of several.
 
     Raises
     ------
     HilumError
-        The settings have neither, or both.
+        The settings have none, or several.
     """
     places = places_of(site)
     found = [kind for kind, names in places.items() if name in names and wanted in (None, kind)]
     if len(found) == 1:
         return found[0]
     if found:
-        raise HilumError(
-            f"{name} is a source and a destination: add `--kind source` or `--kind destination`"
+        what, options = (
+            " and ".join(f"a {kind}" for kind in found),
+            " or ".join(f"`--kind {kind}`" for kind in found),
         )
+        raise HilumError(f"{name} is {what}: add {options}")
     known = [one for names in places.values() for one in names]
     raise HilumError(
-        f"the settings define no {wanted or 'source or destination'} called {name!r}"
+        f"the settings define no {wanted or 'destination, source or worklist'} called {name!r}"
         + suggestion(name, known)
     )
 

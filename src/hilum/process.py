@@ -60,8 +60,8 @@ def die_with_parent() -> None:
 
 
 @contextmanager
-def lasting_imports() -> Iterator[None]:
-    """What is imported inside lasts: it is not looked through for garbage, then or later."""
+def lasting() -> Iterator[None]:
+    """What is imported or made inside lasts: garbage is not looked for in it, then or later."""
     gc.disable()
     try:
         yield

@@ -76,7 +76,7 @@ def run_again(flow: Flow, item: Workitem, at: float) -> RequestAnswer:
 
 def _again(flow: Flow, made: Workitem) -> RequestAnswer:
     waits = waiting_with(flow.records, made.module)
-    return RequestAnswer(True, f"analysed again as workitem {made.id}{waits}")
+    return RequestAnswer(True, f"analysed again by {made.module} as workitem {made.id}{waits}")
 
 
 def judge_anew(flow: Flow, item: Workitem) -> RequestAnswer:
@@ -95,7 +95,7 @@ def judge_anew(flow: Flow, item: Workitem) -> RequestAnswer:
     if item.rule_key not in {rule.key for rule in rules}:
         flow.records.workitems.remove(item.id)  # other rules have judged instead
     if new := sorted(_runs(flow, study_uid, module) - before):
-        text = f"judged anew: analysed as workitem {', '.join(new)}"
+        text = f"judged anew: analysed by {module} as workitem {', '.join(new)}"
         return RequestAnswer(True, text + waiting_with(flow.records, module))
     return _without_run(flow, item, decisions)
 
@@ -195,8 +195,9 @@ def _nothing_new(flow: Flow, item: Workitem) -> RequestAnswer:
         waits = (
             waiting_with(flow.records, item.module) if item.state is WorkitemState.SCHEDULED else ""
         )
-        return RequestAnswer(True, f"workitem {item.id} analyses it: it is {item.state}{waits}")
-    same = f"the same images, rule and module have given workitem {item.id[-8:]}"
+        text = f"{item.module} analyses it as workitem {item.id}, which is {item.state}{waits}"
+        return RequestAnswer(True, text)
+    same = f"the same images and rule have given workitem {item.id[-8:]} of {item.module}"
     cures = {
         WorkitemState.PARKED: f"which is parked: `hilum release {item.id[-8:]}` sends it again",
         WorkitemState.WITHDRAWN: "which was taken back",

@@ -137,7 +137,7 @@ def _arrived_at(flow: Flow, delivery: Delivery) -> list[WrittenResult]:
 
 def _takes_places(flow: Flow, destination: str) -> bool:
     """Whether later results take the place of earlier ones at a destination."""
-    return any(one.in_order for one in flow.site.destination if one.name == destination)
+    return destination in flow.site.in_order
 
 
 def _wishes(flow: Flow, destination: str) -> JSONValues:

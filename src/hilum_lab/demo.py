@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ NAMES = {
     "console": "Hilum's console",
 }
 CROP = "HippoCrop"  # what the seed calls the series to be measured
+FAILED = 1  # exit status
 READY_SECONDS = 60
 LINK_SECONDS = 3600.0  # somebody may look at the rest first
 RESULT_SECONDS = 300
@@ -137,14 +138,26 @@ class Demo:
     def run(self) -> int:
         """Start everything, send the exam, follow it, and stop everything again."""
         silence_libraries()
+        status = FAILED
         try:
             with ExitStack() as stack:
-                return self._run(stack)
+                status = self._run(stack)
         except KeyboardInterrupt:
             self.say.print("\nstopping")
-            return 130
+            status = 130
         finally:
+            self._leave(status)
+        return status
+
+    def _leave(self, status: int) -> None:
+        """Remove what it made, unless it failed: then somebody wants to see why."""
+        if status == FAILED:
             (self.folder / "owner").unlink(missing_ok=True)
+            self.say.print(escape(f"logs and results lie in {self.folder}"), soft_wrap=True)
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with suppress(OSError):  # another demonstration goes on there
+            self.folder.parent.rmdir()
 
     def _run(self, stack: ExitStack) -> int:
         began = clock = time.monotonic()
@@ -181,7 +194,7 @@ class Demo:
             while True:
                 network.supervisor.check()
                 time.sleep(0.25)
-        return 0 if good else 1
+        return 0 if good else FAILED
 
     def _show_entrance(self, site: Site) -> None:
         link = entrance(site, LINK_SECONDS, system_user())

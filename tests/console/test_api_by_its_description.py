@@ -37,7 +37,7 @@ from hilum.rejections import Rejection, RejectionKind
 from tests.signing_in import signed_in
 
 UID = "1.2.840.113"
-REQUESTS = [10, pytest.param(300, marks=pytest.mark.whole)]  # for each endpoint
+REQUESTS = [4, pytest.param(300, marks=pytest.mark.whole)]  # for each endpoint
 CHECKS = [
     checks.not_a_server_error,
     status_code_conformance,

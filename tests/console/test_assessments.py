@@ -11,17 +11,19 @@ import pydicom
 import pytest
 from typer.testing import CliRunner, Result
 
-from factory import a_result, put
+from factory import a_delivery, a_result, a_workitem, put
 from hilum.assessing import MayBeAssessed, objection_to
 from hilum.audit import AuditedAct, AuditEntry, AuditOutcome, AuditStore, audit_file
 from hilum.cli import app
 from hilum.console.guard import cookie_name
+from hilum.decision import AssessmentDecision
 from hilum.errors import HilumError
 from hilum.kinds import OBJECTS
 from hilum.objects.kinds import Writing
 from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
-from hilum.records.states import RequestAction, WorkitemState
+from hilum.records.assessed import Assessment
+from hilum.records.states import RequestAction, WorkitemKind, WorkitemState
 from hilum.testing.samples import analysis_of, write_series
 from tests.signing_in import session_of
 
@@ -336,3 +338,18 @@ def test_by_command_a_rejected_result_is_taken_back_and_both_acts_are_on_record(
         with closing(AuditStore(audit_file(house.site.data))) as store:
             acts = [e.act for e in store.after(0, 1000) if e.object == item]
         assert acts == [AuditedAct.ASSESS, AuditedAct.WITHDRAW]
+
+
+def test_the_page_says_from_where_it_came_and_who_is_told(house: House) -> None:
+    address, item = a_result_in(house)
+    word = (item, 0, 1.0, "Doe Jane", "DICOM VIEWER doe jane", AssessmentDecision.REJECTED, REASON)
+    assert house.records.assessments.add(Assessment(*word, "VIEWER", "1.2.3"))
+    about = {"study_uid": item[:-2], "about": item, "state": WorkitemState.DELIVERING}
+    note = a_workitem(id=f"{item}.note", kind=WorkitemKind.ASSESSMENT, **about)
+    put(house.records, note, a_delivery(note.id, "out"))
+    shown = text_of(house.get(f"/studies/{address}", UserRole.READER))
+    assert "rejected by Doe Jane in an object from VIEWER" in shown
+    assert "Note on what a reader said of a result of m 1 delivering" in shown
+    with house.client(UserRole.READER) as client:
+        [given] = client.get(f"/api/v1/studies/{address}/assessments").json()
+    assert (given["said"][0]["sender"], given["said"][0]["object_uid"]) == ("VIEWER", "1.2.3")

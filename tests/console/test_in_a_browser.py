@@ -24,6 +24,13 @@ FURTHER_PAGES = (
 )
 
 
+# Links of which one begins where another ends: together they read as one.
+TOUCHING = """() => [...document.querySelectorAll("a + a")].filter(link => {
+    const [before] = [...link.previousElementSibling.getClientRects()].slice(-1);
+    const [after] = link.getClientRects();
+    return before && after && Math.abs(before.bottom - after.bottom) < 2
+        && Math.abs(after.left - before.right) < 1;
+}).map(link => link.previousElementSibling.textContent + link.textContent)"""
 OF_COLOUR = ["color-contrast", "link-in-text-block"]  # the rules of axe that a theme can break
 
 
@@ -48,6 +55,7 @@ def faults_of(page: Page) -> list[str]:
     page.set_viewport_size({"width": DESK, "height": 900})
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     faults = grave_faults(page)
+    faults += [f"{page.url}: {links!r}" for links in page.evaluate(TOUCHING)]
     page.emulate_media(color_scheme="dark")
     faults += grave_faults(page, OF_COLOUR)
     for width in (DESK, 320):
@@ -72,6 +80,19 @@ def test_nothing_grave_keeps_anybody_from_using_a_page(house: House, page: Page)
     look_at(*PAGES, *FURTHER_PAGES)
     look_at(*PAGES, *FURTHER_PAGES, f"/studies/{make_busy(house)}")
     assert faults == []
+
+
+def test_a_study_is_found_from_every_page(house: House, page: Page) -> None:
+    address = house.study(WorkitemState.HELD, SAID)
+    house.study(WorkitemState.HELD)
+    page.goto(f"{house.url}/network")
+    page.keyboard.press("/")
+    page.keyboard.type("ACC7")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{house.url}/finds/*")
+    assert page.locator("tbody tr").count() == 1
+    assert page.locator(f'a[href^="/studies/{address}"]').count() == 1
+    assert 'id="find"' not in house.get("/network", UserRole.VIEWER), "who may not see patients"
 
 
 def test_a_page_keeps_up_to_date_and_leaves_what_one_does(house: House, page: Page) -> None:

@@ -10,11 +10,12 @@ import pytest
 from factory import a_study, a_workitem, put
 from hilum.audit import AuditedAct, AuditStore, audit_file
 from hilum.config import parse
-from hilum.console.cards import rendered
+from hilum.console.cards import rendered, shown
 from hilum.console.known import KnownModules
 from hilum.console.needs import needs_in_words
 from hilum.hosts.scratch import TRACEBACK
 from hilum.module import Films, Input, ModuleFacts
+from hilum.module.description import ModulePage
 from hilum.people.roles import UserRole
 from hilum.records import Records, views
 from hilum.records.states import EventKind, PausedKind, WorkitemState
@@ -43,7 +44,9 @@ def a_house_with_a_module(tmp_path: Path) -> Iterator[House]:
         serving(
             site,
             records,
-            modules=KnownModules((facts,), {NAME: CARD}, needs, {NAME: PLACE}, PROBLEMS),
+            modules=KnownModules(
+                (facts,), {NAME: ModulePage(CARD)}, needs, {NAME: PLACE}, PROBLEMS
+            ),
         ) as url,
     ):
         yield House(site, records, url)
@@ -153,6 +156,11 @@ def test_the_page_says_limits_rules_and_card(house: House) -> None:
     assert "<h3>Card</h3>" in page
     assert "<script>document" not in page
     assert "It has analysed nothing in this time." in shown
+
+
+def test_a_card_that_is_no_page_is_shown_as_it_is() -> None:
+    card = ModulePage('title = "Brain" # <b>\n', is_toml=True)
+    assert shown(card) == "<pre>title = &#34;Brain&#34; # &lt;b&gt;\n</pre>\n"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,15 @@ from hilum.inbox.updates import keep
 from hilum.people.entrance import require_console
 from hilum.people.roles import UserRole
 from hilum.records import Records, views
-from hilum.records.states import DeliveryState, PausedKind, RequestAction, WorkitemState
+from hilum.records.models import WorklistStanding, WorklistStep
+from hilum.records.states import (
+    DeliveryState,
+    PausedKind,
+    RequestAction,
+    StepState,
+    WorkitemState,
+    WorklistState,
+)
 from hilum.records.views import HourOfDeliveries
 from hilum.records.views.strips import HOUR, LATE_SECONDS
 from hilum_lab.network.processes import available_port
@@ -198,6 +206,42 @@ def test_a_source_has_a_page_of_its_own(tmp_path: Path) -> None:
             assert "cannot be reached" in client.post(f"{here}/test", timeout=30).text
             assert client.get("/network/sources/out").status_code == 404
         assert records.pauses.of(PausedKind.SOURCE) == {}
+
+
+def test_a_worklist_has_a_page_of_its_own(tmp_path: Path) -> None:
+    modules = {"BRAIN^99T": "hippocampal-volume"}
+    worklist = {"name": "ris", "kind": "ups-rs", "url": "http://127.0.0.1:9", "modules": modules}
+    (tmp_path / "data").mkdir(mode=0o700)
+    site = parse({"data": str(tmp_path / "data"), "worklist": [worklist]})
+    with (
+        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
+        serving(site, records) as url,
+    ):
+        house = House(site, records, url)
+        here = "/network/worklists/ris"
+        code = ("BRAIN", "99T", "")
+        words = ("ris", "1.2.9", "1.2", "hippocampal-volume", code, StepState.CLAIMED, 1e9)
+        step = WorklistStep(*words, transaction_uid="2.25.4711", problem="it takes no progress")
+        records.steps.add(step, "asks for it")
+        records.worklists.note(
+            WorklistStanding("ris", WorklistState.UNREACHABLE, 1e9, "ris: cannot be reached")
+        )
+        shown = house.get(here)
+        for words in ("BRAIN^99T for hippocampal-volume", "1.2.9", "it takes no progress"):
+            assert words in text_of(shown)
+        assert f'href="{here}"' in house.get("/network")
+        assert "ris: cannot be reached" in text_of(house.get("/network"))
+        with house.client(UserRole.OPERATOR) as client:
+            assert client.post(f"{here}/pause", data={"reason": "moves"}).status_code == 303
+            assert "moves" in house.get("/network") and "moves" in house.get(here)
+            [told] = client.get("/api/v1/worklists").json()
+            assert (told["paused"]["reason"], told["steps"][0]["uid"]) == ("moves", "1.2.9")
+            assert client.post(f"{here}/resume").status_code == 303
+            assert "cannot be reached" in client.post(f"{here}/test", timeout=30).text
+            assert client.get("/network/worklists/out").status_code == 404
+            answered = client.get("/api/v1/worklists").text + client.get(here).text
+        assert "2.25.4711" not in answered, "the Transaction UID is told nobody"
+        assert records.pauses.of(PausedKind.WORKLIST) == {}
 
 
 def test_no_link_is_given_where_no_console_listens(site: Site, tmp_path: Path) -> None:

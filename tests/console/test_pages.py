@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from factory import a_delivery, a_study, a_workitem, put
-from hilum.audit import AuditedAct, AuditOutcome, AuditStore, ObjectType, audit_file
+from hilum.asking import audited_fetch
+from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, AuditStore, ObjectType, audit_file
 from hilum.cli import app
 from hilum.people.roles import UserRole
 from hilum.records.models import DestinationStanding, NotedPause, Wish
@@ -437,3 +438,10 @@ def test_a_program_has_a_study_fetched_and_sees_how_far_it_is(tmp_path: Path) ->
     with closing(AuditStore(audit_file(house.site.data))) as store:
         [noted] = [entry for entry in store.after(0, 100) if entry.act is AuditedAct.FETCH]
     assert (noted.object_type, noted.object) == (ObjectType.SOURCE, "archive")
+
+
+def test_the_trail_calls_a_fetch_by_what_it_is_from_and_what_is_fetched(house: House) -> None:
+    uid, out = "1.2.840.7", ObjectType.DESTINATION
+    assert audited_fetch(house.site, "out", uid) == (AuditedObject(out, "out", uid), "")
+    by_number = (AuditedObject(out, "out"), "accession number A77")
+    assert audited_fetch(house.site, "out", "A77") == by_number

@@ -33,6 +33,8 @@ from hilum.records.models import (
     Executor,
     NotedPause,
     SourceStanding,
+    WorklistStanding,
+    WorklistStep,
 )
 from hilum.records.rows import insert
 from hilum.records.states import (
@@ -41,7 +43,9 @@ from hilum.records.states import (
     EventKind,
     PausedKind,
     SourceState,
+    StepState,
     WorkitemState,
+    WorklistState,
 )
 from hilum.rejections import Rejection, RejectionKind
 from hilum.severity import AlarmChange, Severity
@@ -111,6 +115,7 @@ SITE: dict[str, Any] = {
     "rule": [{"module": "tiny"}],
     "destination": [{"name": "pacs", "kind": "dimse"}],
     "source": [{"name": "archive", "kind": "orthanc", "url": "http://127.0.0.1:1"}],
+    "worklist": [{"name": "ris", "kind": "ups-rs", "url": "http://127.0.0.1:1"}],
     "notify": [{"name": "ops", **NOTIFY}],
 }
 
@@ -157,6 +162,17 @@ def source(scene: Scene, state: SourceState, seconds: float) -> None:
     row = SourceStanding("archive", state, NOW - seconds, seen_at=NOW - seconds)
     scene.records.sources.begin(row)
     scene.records.sources.note(row)
+
+
+def worklist(scene: Scene, state: WorklistState, seconds: float) -> None:
+    scene.records.worklists.note(WorklistStanding("ris", state, NOW - seconds, "it is down"))
+
+
+def untold_step(scene: Scene, seconds: float) -> None:
+    worklist(scene, WorklistState.REACHABLE, 9999)
+    code = ("BRAIN", "99T", "")
+    words = ("ris", "1.2.9", "1.2", "m", code, StepState.COMPLETING, NOW - seconds)
+    assert scene.records.steps.add(WorklistStep(*words), "asks for m")
 
 
 def pause(scene: Scene, kind: PausedKind, name: str) -> None:
@@ -242,6 +258,16 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
         lambda scene: source(scene, SourceState.REFUSED, 301),
         lambda scene: source(scene, SourceState.REACHABLE, 0),
     ),
+    "worklist ris": (
+        Severity.ERROR,
+        lambda scene: worklist(scene, WorklistState.UNREACHABLE, 301),
+        lambda scene: worklist(scene, WorklistState.REACHABLE, 0),
+    ),
+    "steps of ris": (
+        Severity.WARNING,
+        lambda scene: untold_step(scene, 301),
+        lambda scene: scene.empty(tables.step),
+    ),
     "gateway": (
         Severity.CRITICAL,
         lambda scene: scene.put(tables.executor, an_executor("gateway", NOW - 61)),
@@ -308,7 +334,16 @@ def test_an_alarm_begins_says_what_to_do_and_ends(name: str, scene: Scene) -> No
 def test_the_table_above_has_every_kind_of_alarm() -> None:
     """Those of disk, modules, certificates and audit trail have tests of their own."""
     names = {kind.__module__.rpartition(".")[2] for kind in registry.every_kind()}
-    tested = {"folder", "identity", "senders", "parked", "destinations", "sources", "engine"}
+    tested = {
+        "folder",
+        "identity",
+        "senders",
+        "parked",
+        "destinations",
+        "sources",
+        "engine",
+        "worklists",
+    }
     tested |= {"processes", "late", "notifiers", "paused", "servers", "settings"}
     assert names == tested | {"disk", "modules", "certificates", "audit"}
 
@@ -319,6 +354,8 @@ def test_the_table_above_has_every_kind_of_alarm() -> None:
         lambda scene: destination(scene, DestinationState.UNREACHABLE, 299),
         lambda scene: source(scene, SourceState.UNREACHABLE, 299),
         lambda scene: source(scene, SourceState.REACHABLE, 319),
+        lambda scene: worklist(scene, WorklistState.REFUSED, 299),
+        lambda scene: untold_step(scene, 299),
         lambda scene: waits(scene, 59),
         lambda scene: scene.put(tables.executor, an_executor("gateway", NOW - 59)),
         lambda scene: late(scene, 3599),
@@ -452,9 +489,11 @@ def waits_for(scene: Scene, module: str, seconds: float) -> None:
         (PausedKind.DESTINATION, "pacs", lambda scene: late(scene, 7201)),
         (PausedKind.SOURCE, "archive", lambda scene: source(scene, SourceState.REACHABLE, 7200)),
         (PausedKind.SOURCE, "archive", lambda scene: source(scene, SourceState.REFUSED, 7200)),
+        (PausedKind.WORKLIST, "ris", lambda scene: worklist(scene, WorklistState.REFUSED, 7200)),
+        (PausedKind.WORKLIST, "ris", lambda scene: untold_step(scene, 7200)),
         (PausedKind.MODULE, "tiny", lambda scene: waits_for(scene, "tiny", 7200)),
     ],
-    ids=["away", "late", "unwatched", "refused", "disabled"],
+    ids=["away", "late", "unwatched", "refused", "no worklist", "untold", "disabled"],
 )
 def test_what_is_paused_is_no_fault_and_gets_its_time_when_it_goes_on(
     scene: Scene, kind: PausedKind, name: str, begin: Callable[[Scene], object]

@@ -107,11 +107,11 @@ def test_the_same_images_rule_and_module_give_nothing_new(hall: Gateway) -> None
     [item] = items(hall, uid)
     assert ask(hall, RequestAction.RERUN, uid) == (
         True,
-        f"workitem {item.id} analyses it: it is scheduled",
+        f"{item.module} analyses it as workitem {item.id}, which is scheduled",
     )
     item = work(hall, item)
     done, said = ask(hall, RequestAction.RERUN, uid)
-    same = f"the same images, rule and module have given workitem {item.id[-8:]}"
+    same = f"the same images and rule have given workitem {item.id[-8:]} of {item.module}"
     assert (done, said) == (False, f"nothing new is made: {same}, which is delivering")
     take_back(hall.flow, item, RejectionNote(hall.now, "Wrong."))
     done, said = ask(hall, RequestAction.RERUN, uid)
@@ -125,7 +125,7 @@ def test_a_newer_module_replaces_its_result(hall: Gateway) -> None:
     reopen(hall, modules={**ALL, "m": Newer})
     done, said = ask(hall, RequestAction.RERUN, uid)
     [old, new] = items(hall, uid)
-    assert (done, said) == (True, f"analysed again as workitem {new.id}")
+    assert (done, said) == (True, f"analysed again by {new.module} as workitem {new.id}")
     assert (new.version, new.predecessor, old.superseded_by) == ("2", old.id, new.id)
     before = hall.records.results.of_workitem(old.id)
     assert hall.flow.workitems.study(new)
@@ -273,7 +273,7 @@ def test_what_was_stopped_is_begun_again_with_what_is_chosen_now(hall: Gateway) 
     assert ask(hall, RequestAction.CANCEL, uid, old.id)[0]
     done, said = ask(hall, RequestAction.ANALYSE, uid, module="n", destinations=("there",))
     new = items(hall, uid)[-1]
-    assert (done, said) == (True, f"analysed again as workitem {new.id}")
+    assert (done, said) == (True, f"analysed again by {new.module} as workitem {new.id}")
     assert (new.predecessor, new.asked, new.rule.send_to) == (old.id, True, ("there",))
 
 
@@ -287,7 +287,10 @@ def test_the_answer_says_that_a_disabled_module_waits(hall: Gateway) -> None:
     assert ask(hall, RequestAction.CANCEL, uid, old.id)[0]
     again = ask(hall, RequestAction.ANALYSE, uid, module="n")
     new = items(hall, uid)[-1]
-    assert again == (True, f"analysed again as workitem {new.id}; n is disabled, so it waits")
+    assert again == (
+        True,
+        f"analysed again by {new.module} as workitem {new.id}; n is disabled, so it waits",
+    )
 
 
 # What is short ------------------------------------------------------------------------------------

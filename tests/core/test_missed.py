@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from factory import a_study, a_workitem, mr_slices, put, write
 from hilum.assembly import Run, decide
@@ -97,3 +98,21 @@ def test_a_study_that_the_same_rule_has_had_need_not_be_read(
     put(records, a_workitem(id="1.1", study_uid=uid, module="bright", rule_key=rule.key))
     found = missed(site, records, NEEDS, since=50.0)
     assert (found.found, found.looked_at) == ((), 1)
+
+
+def test_what_is_on_record_is_read_of_many_studies_at_once(
+    tmp_path: Path, records: Records
+) -> None:
+    """A week has hundreds, and a page must not ask for each."""
+    site = site_of(tmp_path, BRIGHT)
+    (rule,) = site.rule
+    for number in range(60):
+        uid, key = f"1.{number}", rule.key if number % 2 else "of another rule"
+        at = 100.0 + number
+        put(records, a_study(study_uid=uid, folder=uid, last_at=at, settled_images=3))
+        put(records, a_workitem(id=f"w{number}", study_uid=uid, rule_key=key))
+    asked: list[str] = []
+    engine = records.database.engine
+    sa.event.listen(engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    assert missed(site, records, NEEDS, since=50.0).looked_at == 60
+    assert len(asked) == 2 + 2 + 1  # of fifty at once: these, and their runs; then there are none

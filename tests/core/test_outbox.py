@@ -22,6 +22,8 @@ from hilum.records.deliveries import HEAD_START_SECONDS
 from hilum.records.models import Delivery
 from hilum.records.states import DeliveryState, WorkitemState
 from hilum.results import Result
+from hilum.why.deliveries import of_deliveries
+from hilum.why.known import Known
 from hilum.workitems import Workitems
 from hilum_lab.archives.behaviour import EVERY, WebBehaviour
 from hilum_lab.archives.dicomweb import WELL, DicomwebArchive
@@ -40,6 +42,12 @@ class InOrderSettings(DicomwebDestinationSettings):
     """An archive in which what comes later takes the place of what came before."""
 
     in_order: ClassVar[bool] = True
+
+
+def planned(desk: "Desk", study_uid: str) -> list[str]:
+    """What the trace says is tried again."""
+    lines = views.trace(desk.records, study_uid, desk.site.in_order)
+    return [line.text for line in lines if line.kind == "next"]
 
 
 def release(desk: "Desk", name: str) -> None:
@@ -147,8 +155,9 @@ def test_an_outage_of_hours_costs_one_attempt(desk: Desk, archive: DicomwebArchi
     [view] = views.destinations(desk.site, desk.records)
     assert (view.state, view.deliveries) == ("unreachable", {"delayed": 1, "waiting": 2})
     assert "cannot be reached" in view.problem
-    planned = [e.text for e in views.trace(desk.records, "1.2") if e.kind == "next"]
-    assert planned == [f"attempt {n} at pacs, as soon as it answers" for n in (2, 1, 1)]
+    assert planned(desk, "1.2") == [
+        f"attempt {n} at pacs, as soon as it answers" for n in (2, 1, 1)
+    ]
 
     archive.open()
     back = desk.now
@@ -206,6 +215,16 @@ def test_where_order_counts_nothing_overtakes_within_a_study(
     assert archive.sent[other] == 1, "another study waits for nobody"
     pause = desk.outbox.deliver_next(desk.site.destination[0])
     assert pause > 0, "there is nothing to do until the first one is due"
+    first, waits = planned(desk, "1.2")
+    assert "after what was owed" not in first
+    assert waits == (
+        "record gets it after what was owed there before of this study has arrived, is parked or"
+        " cancelled"
+    )
+    assert "after what was owed" not in "".join(planned(desk, "1.3"))
+    known = Known.of(desk.site, desk.records, "1.2", desk.now)
+    said = of_deliveries(known, desk.records.workitems.one("second"), "the result")
+    assert said.sentence == f"the result is on its way: {waits}"
     assert archive.sent[second] == 0
     archive.behaviour = WELL
     while "delivering" in map(desk.state, ("first", "second", "other")):

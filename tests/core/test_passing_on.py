@@ -113,7 +113,7 @@ def test_an_archive_that_wants_it_is_told_after_the_result() -> None:
             for one in series.ReferencedSOPSequence
         }
         values = [one.get("PersonName") or one.get("TextValue") for one in told.ContentSequence]
-        assert [value for value in values if value] == ["anna", "anna says why"]
+        assert [value for value in values if value] == ["anna^", "anna says why"]
         assert hall.records.workitems.one(note.id).state is WorkitemState.COMPLETED
         assert "verified in pacs" in hall.records.workitems.one(note.id).reason
         report = next(one for one in objects_in(folder / "pacs") if one.Modality == "SR")

@@ -25,8 +25,8 @@ from hilum.errors import MessageError
 from hilum.hints import HintSender
 from hilum.hl7.adt import PatientUpdate
 from hilum.hl7.er7 import ReceivedMessage, encoded, header, segment
-from hilum.inbox.updates import keep, updates_in
-from hilum.patient_updates import AHEAD, SENDER, PatientUpdatesTaken
+from hilum.inbox.updates import FOLDER, keep, updates_in
+from hilum.patient_updates import AHEAD, DAY, SENDER, PatientUpdatesTaken
 from hilum.records.states import EventKind, WorkitemState
 from hilum.service.mllp_server import MllpServer
 from hilum.service.updates import NOT_KEPT, UpdatesListener
@@ -252,6 +252,107 @@ def test_it_is_followed_where_the_settings_say_so() -> None:
         assert made.flow.corrections.turn(), "the gateway is asked to take it"
 
 
+# Before the study is here ------------------------------------------------------------------------
+
+
+def come(made: Gateway) -> None:
+    """The study comes, and is decided on."""
+    for image in contents("one"):
+        made.receive(image, "a")
+    made.wait(30)
+
+
+@contextmanager
+def empty_hall(**settings: Any) -> Iterator[tuple[Gateway, PatientUpdatesTaken]]:
+    own = {"patient_updates": {"issuer": "HOSP", **settings}}
+    with gateway(rule=(HELD,), **own) as made:
+        yield made, PatientUpdatesTaken(made.flow)
+
+
+def test_a_study_that_comes_later_is_offered_under_what_was_heard_before() -> None:
+    with empty_hall() as (made, taken):
+        old = adt("A08", {3: [OLD], 5: ("Poe", "Jane")}, at="20260304101400")
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}, at="20260304101500"), old)
+        assert offered(made) == []
+        come(made)
+        taken.turn()
+        [image] = offered(made)
+        assert image.header.text("PatientName", 64) == "Roe^Jane", "the newest counts"
+        [said] = corrected(made)
+        assert "A08" in said and "hilum decide" in said
+        PatientUpdatesTaken(made.flow).turn()  # after a restart
+        assert len(offered(made)) == 1 == len(corrected(made))
+
+
+def test_what_was_heard_before_is_not_offered_again_after_a_person_has_decided() -> None:
+    with empty_hall() as (made, taken):
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}))
+        come(made)
+        taken.turn()
+        made.records.corrections.dismiss(UID)
+        PatientUpdatesTaken(made.flow).turn()
+        assert offered(made) == [] and len(corrected(made)) == 1
+
+
+def test_a_merge_and_a_link_that_were_heard_before_count_for_a_study_that_comes_later() -> None:
+    with empty_hall() as (made, taken):
+        changed = adt("A08", {3: [OLD], 5: ("Roe", "Jane")})
+        hear(made, taken, adt("A40", {3: [NEW]}, merged=[OLD]), changed, adt("A24", {3: [OLD]}))
+        come(made)
+        taken.turn()
+        images = offered(made)
+        assert {image.header.text("PatientID", 64) for image in images} == {"new-id", "marker-id"}
+        assert len(images) == 2, "both were said in the same second"
+        told = [one.text for one in made.records.events.of_kind(UID, EventKind.IDENTITY)]
+        assert len(told) == 1 and "(A24)" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"keep_days": 0}, adt("A08", {3: [OLD], 5: ("Roe", "Jane")})),
+        ({}, adt("A08", {3: [("marker-id", "", "", "LAB")], 5: ("Roe", "Jane")})),
+        ({}, adt("A08", {3: [("other-id", "", "", "HOSP")], 5: ("Roe", "Jane")})),
+        ({}, adt("A08", {3: [OLD], 5: ("MARKER", "patient")})),
+    ],
+    ids=["nothing is kept", "another issuer", "another patient", "it agrees"],
+)
+def test_nothing_is_offered_of_a_study_that_comes_later(
+    settings: dict[str, Any], message: bytes
+) -> None:
+    with empty_hall(**settings) as (made, taken):
+        hear(made, taken, message)
+        come(made)
+        taken.turn()
+        assert offered(made) == [] == corrected(made)
+
+
+def test_what_was_heard_is_kept_for_its_owner_alone_and_for_so_many_days() -> None:
+    with empty_hall(keep_days=3) as (made, taken):
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}))
+        data = made.flow.site.data
+        [file] = (data / FOLDER).rglob("*.json")
+        assert "marker" not in str(file), "file names hold no patient data"
+        assert file.parent.stat().st_mode & 0o077 == 0, "it holds patient data"
+        PatientUpdatesTaken(made.flow, lambda: time.time() + 2.9 * DAY).turn()
+        assert file.exists()
+        PatientUpdatesTaken(made.flow, lambda: time.time() + 3.1 * DAY).turn()
+        assert list((data / FOLDER).rglob("*")) == [data / FOLDER / "kept"]
+
+
+def test_what_cannot_be_read_of_what_was_heard_stops_nothing() -> None:
+    with empty_hall() as (made, taken):
+        sent = adt("A08", {3: [OLD], 5: ("Roe", "Jane")})
+        hear(made, taken, sent)
+        [file] = (made.flow.site.data / FOLDER).rglob("*.json")
+        file.write_text("{")
+        come(made)
+        taken.turn()
+        assert offered(made) == []
+        hear(made, taken, sent)
+        assert len(offered(made)) == 1
+
+
 # The listener -------------------------------------------------------------------------------------
 
 
@@ -356,3 +457,14 @@ def test_a_message_that_was_kept_before_a_crash_is_seen_to_at_the_start() -> Non
         taken.start()
         until(lambda: bool(offered(made)), "what was kept is offered")
         until(lambda: not updates_in(made.flow.site.data), "it is seen to")
+
+
+def test_certificates_that_are_just_being_renewed_cut_off_nobody(tmp_path: Path) -> None:
+    ours = SelfSigned.make(tmp_path)
+    tls = {"certificate_file": ours.certificate, "key_file": ours.key}
+    context = ssl.create_default_context(cafile=ours.certificate)
+    with serving(lambda message: message, tls=tls) as port:
+        Path(ours.key).write_text("half of")
+        plain = socket.create_connection(("127.0.0.1", port))
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+            assert ask(connection, b"x") == b"x"

@@ -147,12 +147,12 @@ def test_pauses_are_for_what_the_settings_define(tmp_path: Path) -> None:
         }
     )
     assert kind_called(site, "out") is DESTINATION
-    with pytest.raises(HilumError, match="add `--kind source` or `--kind destination`"):
+    with pytest.raises(HilumError, match="add `--kind destination` or `--kind source`"):
         kind_called(site, "both")
     assert kind_called(site, "both", SOURCE) is SOURCE
     with pytest.raises(HilumError, match=r"no source called 'out'"):
         kind_called(site, "out", SOURCE)
-    with pytest.raises(HilumError, match=r"no source or destination called 'ouT'.*'out'"):
+    with pytest.raises(HilumError, match=r"no destination, source or worklist called 'ouT'.*'out'"):
         kind_called(site, "ouT")
     for text, problem in (("  ", "say the reason"), ("x" * (LONGEST_REASON + 1), "too long")):
         with pytest.raises(HilumError, match=problem):

@@ -16,7 +16,7 @@ from hilum.process import (
     die_with_parent,
     fork_server,
     is_alive,
-    lasting_imports,
+    lasting,
     start_time,
 )
 from tests.patience import PATIENCE, until
@@ -111,7 +111,7 @@ def test_what_is_forked_looks_for_garbage_only_among_its_own() -> None:
 
 def test_what_is_imported_to_last_is_not_looked_through_again() -> None:
     before = gc.get_freeze_count()
-    with lasting_imports():
+    with lasting():
         assert not gc.isenabled()
         made = [[] for _ in range(1000)]
     assert gc.isenabled()

@@ -187,3 +187,16 @@ def test_a_result_counts_once_and_a_note_is_no_result(tmp_path: Path) -> None:
             put(records, a_delivery(name, place, **arrived))
         assert records.flow.arrivals(50.0) == [ShownResult(100.0, 130.0)]
         assert records.flow.arrivals(150.0) == [], "it was shown before"
+
+
+def test_what_arrived_lately_is_not_looked_for_among_all_deliveries(tmp_path: Path) -> None:
+    """There are a hundred thousand of them, and a few days are asked for."""
+    with closing(Records(f"sqlite:///{tmp_path}/hilum.db")) as records:
+        engine, asked = records.database.engine, []
+        sa.event.listen(engine, "before_cursor_execute", lambda *said: asked.append(said[2:4]))
+        records.flow.arrivals(50.0)
+        with engine.connect() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0][0]}", asked[0][1])
+            steps = [row.detail for row in plan]
+    assert "ix_study_last_at" in steps[0], steps
+    assert not any("ix_delivery_state" in step for step in steps), steps

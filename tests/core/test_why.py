@@ -369,7 +369,8 @@ def test_what_was_replaced_is_told_when_it_is_asked_for(site: Site, records: Rec
     assert [one.cause for one in said.others] == [Cause.SUPERSEDED]
     old = told(site, records, "123456789")
     assert old.cause is Cause.SUPERSEDED
-    assert old.sentence.startswith("The run 88888888 of m, made ")
+    assert old.sentence.startswith("The run 23456789 of m, made ")
+    assert ", was replaced by the run 88888888, made " in old.sentence
 
 
 # Without a workitem -------------------------------------------------------------------------------

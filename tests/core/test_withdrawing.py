@@ -60,10 +60,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 
 @contextmanager
-def written(**destinations: Mapping[str, Any]) -> Iterator[tuple[Gateway, Workitem]]:
+def written(
+    assessment: Mapping[str, Any] | None = None, **destinations: Mapping[str, Any]
+) -> Iterator[tuple[Gateway, Workitem]]:
     """A gateway in which a result was written for `destinations` with these settings.
 
-    They are folders, unless the settings say otherwise.
+    They are folders, unless the settings say otherwise. `assessment` are those of the section.
     """
     ends = [
         {"name": name, **settings}
@@ -72,7 +74,7 @@ def written(**destinations: Mapping[str, Any]) -> Iterator[tuple[Gateway, Workit
         for name, settings in destinations.items()
     ]
     rule = HELD.model_copy(update={"send_to": tuple(destinations)})
-    with gateway(rule=(rule,), destination=ends) as hall:
+    with gateway(rule=(rule,), destination=ends, assessment=assessment or {}) as hall:
         for image in contents("one"):
             hall.receive(image, "a")
         hall.wait(150)

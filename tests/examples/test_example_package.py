@@ -38,6 +38,7 @@ ADDED = {
     OBJECTS: "numbers",
     HOSTS: "fresh",
     NOTIFIERS: "journal",
+    WORKLISTS: "tray",
 }
 
 
@@ -47,13 +48,13 @@ def test_its_own_tests_pass(example_package: Path) -> None:
         command, cwd=EXAMPLE / "tests", capture_output=True, text=True, timeout=200
     )
     assert finished.returncode == 0, finished.stdout
-    assert "6 passed" in finished.stdout
+    assert "7 passed" in finished.stdout
 
 
 def test_each_kind_is_found_by_its_entry_point_and_is_one_file(example_package: Path) -> None:
     files = set()
-    # a format comes with a module, which is another; a worklist is of the standard, or none
-    assert {*ADDED, FORMATS, WORKLISTS} == set(EVERY_GROUP)
+    # a format comes with a module, which is another
+    assert {*ADDED, FORMATS} == set(EVERY_GROUP)
     for group in ADDED:
         theirs = [kind for kind in group.each() if kind.package == "hilum-example"]
         assert [(kind.name, kind.problem) for kind in theirs] == [(ADDED[group], "")]
@@ -64,7 +65,7 @@ def test_each_kind_is_found_by_its_entry_point_and_is_one_file(example_package: 
 
 def test_its_settings_are_written_explained_and_checked(example_package: Path) -> None:
     text = example([], "")
-    for kind in ("shelf", "drop", "fresh", "journal"):
+    for kind in ("shelf", "drop", "fresh", "journal", "tray"):
         assert f'# kind = "{kind}"' in text
     assert "# Where the files are put." in text
     with pytest.raises(ConfigurationError, match=r"source\.0\.foldr, did you mean 'folder'"):
@@ -169,6 +170,7 @@ PAGES = {
     "add-a-source": "drop",
     "add-a-result-object": "numbers",
     "add-a-host": "fresh",
+    "add-a-worklist": "tray",
 }
 
 

@@ -207,8 +207,8 @@ def test_a_model_card_is_read_behind_the_walls(strangers: Installed) -> None:
     (strangers.folder / "card.md").write_text("# Card")
     strangers.add("carded", members=f"    card = {str(strangers.folder / 'card.md')!r}")
     strangers.add("curious", members="    card = 'DATA/hilum.db'")
-    assert card_of(installed_module("carded", strangers.place)) == "# Card"
-    assert card_of(installed_module("curious", strangers.place)) == ""
+    assert card_of(installed_module("carded", strangers.place)) == ("# Card", False)
+    assert card_of(installed_module("curious", strangers.place)).text == ""
 
 
 def test_only_its_own_code_judges_parameters(strangers: Installed) -> None:

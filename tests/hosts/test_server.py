@@ -30,7 +30,7 @@ from hilum.hosts.server import ServerHost, ServerHostSettings
 from hilum.hosts.shelf import Letter
 from hilum.hosts.waiting import Deadline
 from hilum.pseudonyms import Pseudonyms, site_key
-from hilum.servers import AtServer
+from hilum.servers.at_server import AtServer
 from hilum.testing import check_host, job_of
 from hilum_lab.network.processes import available_port
 from inference_servers import Behaviour, router_model, running

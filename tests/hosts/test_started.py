@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hilum.config.site import Worker
+from hilum.control_groups import MemoryGroup
 from hilum.errors import ModuleCancelled, ModuleCrashed
 from hilum.hosts import Host, Job, Place, in_child, open_host
 from hilum.hosts.discovery import installed_module
@@ -50,6 +51,12 @@ BREEDING = """
                 os._exit(0)
             os.wait()
             mood = series.description.split()[-1]
+            if mood == "eats":  # with each of its processes within the limit of one
+                for _ in range(9):
+                    if os.fork() == 0:
+                        held = b"x" * (200 << 20)
+                        time.sleep(3600)
+                time.sleep(3600)
             if mood == "aborts":
                 while not (FOLDER / "begun").exists():
                     time.sleep(0.01)
@@ -72,7 +79,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def opened(folder: Path, seconds: float = 60) -> Host:
-    limits = Worker(memory_mb=1024, timeout_seconds=seconds)
+    limits = Worker(memory_mb=512, timeout_seconds=seconds)
     return open_host(in_child("breeding", folders=[folder]), Place(limits))
 
 
@@ -100,10 +107,21 @@ def test_nothing_is_left_of_a_run_that_is_ended(
     folder: Path, mood: str, seconds: float, is_wanted: Callable[[Path], bool], words: str
 ) -> None:
     with closing(opened(folder, seconds)) as host:
-        ends = pytest.raises((ModuleCrashed, ModuleCancelled), match=words)
-        with ends:
+        with pytest.raises((ModuleCrashed, ModuleCancelled), match=words):
             host.run(job(folder, mood), lambda: is_wanted(folder / "begun"))
         assert is_free(folder / "lock")
+
+
+def test_processes_that_together_take_too_much_memory_are_ended_and_named(folder: Path) -> None:
+    group = MemoryGroup.make(1 << 30)
+    if group is None:
+        pytest.skip("this system lets us make no control group")
+    home = group.folder.parent
+    group.close()
+    words = "needed more than 512 MiB of memory together; a fresh process failed, too"
+    with closing(opened(folder)) as host, pytest.raises(ModuleCrashed, match=words):
+        host.run(job(folder, "eats"))
+    assert list(home.glob(f"hilum-module-{os.getpid()}-*")) == []
 
 
 def _work(asked: Job, folder: Path) -> None:

@@ -178,6 +178,17 @@ def test_only_a_process_of_its_own_loads_the_network(models: Path, tmp_path: Pat
     host.close()
 
 
+def test_what_tells_of_a_network_is_its_own_card_and_not_ours(models: Path) -> None:
+    assert (
+        installed_modules(Place(models=models))["our-network"].card == models / "ours" / "card.toml"
+    )  # type: ignore[attr-defined]
+    (models / "ours" / "card.md").write_text("# Ours\n")
+    assert (
+        installed_modules(Place(models=models))["our-network"].card == models / "ours" / "card.md"
+    )  # type: ignore[attr-defined]
+    assert installed_modules(Place(models=models))["chest-radiograph"].card == ChestRadiograph.card
+
+
 def test_no_folder_stops_another(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(folder: Path) -> None:
         raise ValueError("Marker")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, example, given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
@@ -16,6 +16,7 @@ from hilum.findings import Note, Refusal
 from hilum.objects import Analysis, write_objects, write_what_can_be
 from hilum.objects.iod import pdf, sc, seg, sr
 from hilum.objects.report import Report
+from tests.drawn import examples, half_of_the_pairs
 
 from . import exams
 
@@ -67,7 +68,7 @@ def says_all(analysis: Analysis, kinds: set[str]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(3, 60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(VOLUME_TEXTS), TEXTS)
 @example("StudyDescription", LONG[0])
 @example("PatientID", LONG[0])
@@ -82,8 +83,10 @@ def test_any_text_of_the_header_gives_every_object(
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("text", [*LONG, *ODD, "x" * 100_000])
-@pytest.mark.parametrize("finding", [Note, lambda text: Refusal("no", text)])
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    half_of_the_pairs([*LONG, *ODD, "x" * 100_000], [Note, lambda text: Refusal("no", text)]),
+)
 def test_any_text_of_a_module_gives_every_object(
     tmp_path: Path, text: str, finding: Callable[[str], Note | Refusal]
 ) -> None:

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pydicom
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from pydicom import config
 from pydicom.datadict import dictionary_VR
@@ -18,6 +18,7 @@ from pydicom.tag import Tag
 from hilum.dicom.identity import IDENTIFYING
 from hilum.dicom.study import Study
 from hilum.objects import UNREADABLE_LETTERS, write_objects
+from tests.drawn import examples
 
 from . import exams, validators
 
@@ -98,7 +99,7 @@ def written(study: Study, kinds: tuple[str, ...], folder: Path) -> list[Dataset]
     return read
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(12, 200, suppress_health_check=[HealthCheck.too_slow])
 @given(ELEMENTS, NAMES, IDS, st.sampled_from(["ISO_IR 100", "ISO-IR 100", "LATIN1", "ISO_IR 999"]))
 def test_results_of_dirty_headers_are_valid(
     elements: Elements, name: str, patient_id: str, declared: str

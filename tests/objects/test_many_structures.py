@@ -7,7 +7,7 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.uid import RLELossless
@@ -19,6 +19,7 @@ from hilum.objects import Analysis, write_objects
 from hilum.objects.iod import sr
 from hilum.objects.report import Report
 from hilum.objects.report.planes import Views
+from tests.drawn import examples
 
 from . import exams, validators
 from .trees import child
@@ -57,7 +58,7 @@ def seg_of(analysis: Analysis, encoding: str) -> Dataset:
     return made
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(3, 40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(st.integers(0, 12), min_size=40, max_size=40), seed=st.integers(0, 99))
 def test_any_label_map_has_the_same_voxels_in_both_encodings(
     empty: Analysis, tmp_path_factory: pytest.TempPathFactory, values: list[int], seed: int

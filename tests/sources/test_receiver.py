@@ -14,18 +14,21 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.uid import (
+    ComprehensiveSRStorage,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGLSLossless,
+    KeyObjectSelectionDocumentStorage,
     RLELossless,
     SecondaryCaptureImageStorage,
     generate_uid,
 )
 
 from hilum.errors import DeliveryDelayed
-from hilum.hints import Aborted, Quarantined, Rejected, Released, Stored
+from hilum.hints import Aborted, Assessed, Quarantined, Rejected, Released, Stored
 from hilum.inbox import quarantined_in
+from hilum.inbox.assessments import slips_in
 from hilum.inbox.starts import Starts
 from hilum.transport import sender
 from hilum_lab.disk import Mount, filled
@@ -603,3 +606,26 @@ def test_it_does_not_outlive_its_parent(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     until(lambda: not listens(port), "the end of the receiver")
+
+
+def test_what_may_say_what_a_reader_thinks_is_kept_with_who_sent_it(tmp_path: Path) -> None:
+    classes = {
+        "KO": KeyObjectSelectionDocumentStorage,
+        "SR": ComprehensiveSRStorage,
+        "OT": SecondaryCaptureImageStorage,
+    }
+    files = [
+        file
+        for modality, sop_class in classes.items()
+        for file in write_series(tmp_path / modality, 1, SOPClassUID=sop_class, Modality=modality)
+    ]
+    with running_receiver(tmp_path / "receiver", assessments_from=("VIEWER",)) as receiver:
+        for caller in ("VIEWER", "SCANNER", "VIEWER"):
+            command = ["storescu", "-aet", caller, "-aec", "HIPPOAI", "127.0.0.1"]
+            command += [str(receiver.port), *map(str, files)]
+            subprocess.run(command, env=DCMTK, check=True, timeout=PATIENCE)
+        receiver.wait_for(Assessed, 2)
+        kept = [slip for _, slip in slips_in(receiver.data)]
+    assert {(slip.caller, slip.address) for slip in kept} == {("VIEWER", "127.0.0.1")}
+    stated = [pydicom.dcmread(receiver.data / slip.path).Modality for slip in kept]
+    assert sorted(stated) == ["KO", "SR"]

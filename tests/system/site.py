@@ -92,14 +92,17 @@ class Running:
 
         return self.until(view, f"study {study_uid[-8:]}")
 
-    def until(self, condition: Callable[[], Any], what: str) -> Any:
-        """What `condition` gives once that is true; what is dead meanwhile is started again."""
+    def until(self, condition: Callable[[], Any], what: str, pause: float = 0.1) -> Any:
+        """What `condition` gives once that is true; what is dead meanwhile is started again.
+
+        `pause` is that of `patience.until`: longer where asking costs more than a query.
+        """
 
         def holds() -> Any:
             self.supervisor.check()
             return condition()
 
-        return until(holds, lambda: f"{what}\n{self.story()}", pause=0.1)
+        return until(holds, lambda: f"{what}\n{self.story()}", pause)
 
     def story(self) -> str:
         """What happened so far: the end of the log, all events, the processes that run."""
@@ -153,7 +156,7 @@ def _lean(destination: dict[str, Any]) -> dict[str, Any]:
 def clinical_network(folder: Path, kind: str = "dimse") -> Iterator[tuple[Orthanc, Running]]:
     """The seed's network: a PACS that routes everything to Hilum, which delivers back to it."""
     dicom, http, listener = available_port(), available_port(), available_port()
-    destination = {"name": "pacs", "kind": kind, "viewer": "ohif", **ALL_KINDS}
+    destination = {"name": "pacs", "kind": kind, "viewer": "ohif", "assessments": True, **ALL_KINDS}
     destination |= (
         {"port": dicom} if kind == "dimse" else {"url": f"http://127.0.0.1:{http}/dicom-web"}
     )
@@ -171,7 +174,11 @@ def clinical_network(folder: Path, kind: str = "dimse") -> Iterator[tuple[Orthan
         ) as pacs,
         running(
             folder,
-            receiver={"port": listener, "low_water_mb": 0},
+            receiver={
+                "port": listener,
+                "low_water_mb": 0,
+                "assessments_from": ["VIEWER", "ORTHANC"],
+            },
             destination=[destination],
             rule=[rule],
         ) as hilum,

@@ -9,12 +9,16 @@ import numpy as np
 import pydicom
 import pytest
 
+from hilum.assessing import put_on_record, said_here
+from hilum.decision import AssessmentDecision
+from hilum.dicom import codes
 from hilum.dicom.instance import Instance
 from hilum.inbox import Inbox
 from hilum.records import views
 from hilum.transport import sender
 from hilum_lab.network import exam
 from tests.archives import Orthanc
+from tests.core.test_hearing import selection
 from visits import a_year_later
 
 from .site import Running, clinical_network
@@ -127,3 +131,42 @@ def test_our_own_results_coming_back_start_nothing(network: tuple[Orthanc, Runni
         )
         own = [item for item in study.workitems if item.state == "completed"]
         assert len(own) == len(study.workitems) == 1
+
+
+def test_what_readers_say_goes_to_the_pacs_and_comes_from_a_viewer(
+    network: tuple[Orthanc, Running], tmp_path: Path
+) -> None:
+    """The PACS sends the note back, as it does with everything, and may itself say something."""
+    pacs, hilum = network
+    item, results = through_the_network(network, exam.make_exam(tmp_path, series=("HippoCrop",)))
+    accepted = said_here(item.id, "anna", "account anna", AssessmentDecision.ACCEPTED, "")
+    assert put_on_record(hilum.site, hilum.records, accepted)
+
+    def note() -> views.WorkitemView | None:
+        items = views.study(hilum.records, exam.study_uid()).workitems
+        done = [one for one in items if one.kind == "assessment" and one.state == "completed"]
+        return done[0] if done else None
+
+    hilum.until(note, "the note in the PACS")
+    [written] = note().results
+    assert written.verified
+    told = fetch(pacs, written.identity)
+    assert told.ConceptNameCodeSequence[0].CodeValue == "accepted"
+    back = Inbox(hilum.site.data).path_of(exam.study_uid(), written.identity)
+    hilum.until(back.exists, "the note that the PACS sends back")
+
+    file = tmp_path / "said.dcm"
+    selection(results, codes.QUALITY_ISSUE).save_as(file, enforce_file_format=True)
+    receiver = (hilum.site.receiver.ae_title, "127.0.0.1", hilum.site.receiver.port)
+    assert not sender.send([file], receiver, "VIEWER").failed
+
+    def said() -> list[tuple[str, str, str]]:
+        found = hilum.records.assessments.of_workitems([item.id])[item.id]
+        return [(one.reader, one.decision, one.sender) for one in found]
+
+    both = [("anna", "accepted", ""), ("Doe Jane", "rejected", "VIEWER")]
+    hilum.until(lambda: said() == both, "both readers")
+    slips = hilum.site.data / "assessments"
+    hilum.until(lambda: not list(slips.glob("*.json")), "all slips")
+    items = views.study(hilum.records, exam.study_uid()).workitems
+    assert [one.kind for one in items] == ["run", "assessment"]  # no second note, no new run

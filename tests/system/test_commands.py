@@ -149,6 +149,7 @@ def test_the_demo_from_scanner_to_viewer_and_nothing_is_left_of_it(
 
     assert any("Orthanc" in name for name in descendants(demo.pid).values())
     assert "Traceback" not in ended_by_ctrl_c(demo)
+    assert [path.name for path in folder.iterdir()] == ["stderr"], "it leaves nothing behind"
 
 
 def test_the_demo_says_nothing_of_a_run_that_was_replaced() -> None:

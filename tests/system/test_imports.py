@@ -54,61 +54,72 @@ name = "pacs"
 kind = "dimse"
 port = {}
 """
+# Every command in a process of its own, forked when no more is loaded than what all of them need.
 PROGRAM = """
-import json, sys
+import json, os, sys
 from hilum.cli import app
-try:
-    app(sys.argv[1:], prog_name="hilum")
-except SystemExit as end:
-    assert not end.code or sys.argv[1] == "why", end.code  # all is not well
-finally:
-    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+for words in sys.argv[1:]:
+    if not os.fork():
+        try:
+            app(words.split(), prog_name="hilum")
+        except SystemExit as end:
+            assert not end.code or words.startswith("why"), end.code  # all is not well
+        finally:
+            print(json.dumps({words: sorted(sys.modules)}), file=sys.stderr, flush=True)
+        break
+    _, status = os.wait()
+    assert status == 0, words
 """
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["--help"],
-        ["status"],
-        ["status", "--json"],
-        ["trace", "1.2.3"],
-        ["quarantine"],
-        ["find", "x"],
-        ["why", "1.2.3", "--records-only"],
-    ],
+QUICK = (
+    "--help",
+    "status",
+    "status --json",
+    "trace 1.2.3",
+    "quarantine",
+    "find x",
+    "why 1.2.3 --records-only",
 )
-def test_a_command_imports_nothing_heavy(tmp_path: Path, words: list[str]) -> None:
-    assert HEAVY & modules_of(tmp_path, words, EVERY_KIND) == set()
 
 
-def modules_of(folder: Path, words: list[str], settings: str) -> set[str]:
-    """What `hilum WORDS` has imported when it ends, where one study is on record."""
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """What each of the quick commands has imported."""
+    return modules_of(tmp_path_factory.mktemp("quick"), EVERY_KIND, *QUICK)
+
+
+@pytest.mark.parametrize("words", QUICK)
+def test_a_command_imports_nothing_heavy(imported: dict[str, set[str]], words: str) -> None:
+    assert "hilum.cli" in imported[words]
+    assert HEAVY & imported[words] == set()
+
+
+def modules_of(folder: Path, settings: str, *commands: str) -> dict[str, set[str]]:
+    """What `hilum WORDS` has imported when it ends, for each, where one study is on record."""
     (folder / "hilum.toml").write_text(f'data = "{folder}"\n{settings}')
     records = Records(f"sqlite:///{folder}/hilum.db")
     records.events.add("1.2.3", EventKind.RECEIVING, "first image received from CT1")
     records.close()
     finished = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *words],
+        [sys.executable, "-c", PROGRAM, *commands],
         cwd=folder,
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
-    return set(json.loads(finished.stderr.splitlines()[-1]))
+    said = [json.loads(line) for line in finished.stderr.splitlines() if line.startswith("{")]
+    return {words: set(names) for one in said for words, names in one.items()}
 
 
 def test_asking_an_archive_by_dimse_imports_nothing_for_pixels(tmp_path: Path) -> None:
-    imported = modules_of(tmp_path, ["why", "1.2.3"], ALONE.format(available_port()))
+    [imported] = modules_of(tmp_path, ALONE.format(available_port()), "why 1.2.3").values()
     assert {"pydicom", "pynetdicom"} <= imported
     assert imported & set(OPTIONAL) == set()
 
 
-def test_a_command_imports_the_file_of_no_other(tmp_path: Path) -> None:
+def test_a_command_imports_the_file_of_no_other(imported: dict[str, set[str]]) -> None:
     shared = {"app", "finding", "group", "lines", "pausing"}
-    imported = modules_of(tmp_path, ["status"], EVERY_KIND)
-    files = {name.split(".")[2] for name in imported if name.startswith("hilum.cli.")}
+    files = {name.split(".")[2] for name in imported["status"] if name.startswith("hilum.cli.")}
     assert files <= {"state", *shared}
 
 
@@ -161,3 +172,13 @@ print(len(facts), *({"onnxruntime", "openvino"} & set(sys.modules)))
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert finished.stdout == "2\n"
+
+
+def test_a_worker_imports_nothing_of_servers_before_a_module_asks_one() -> None:
+    program = "import sys, hilum.service.worker, hilum.hosts.beginning; print(*sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    there = set(ran.stdout.split())
+    assert "hilum.hosts.channel" in there
+    assert not there & {"hilum.deidentification", "hilum.servers.at_server"}

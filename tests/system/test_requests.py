@@ -139,7 +139,7 @@ def test_what_was_not_applicable_is_judged_anew(tmp_path: Path, diary: Path) -> 
         done, answer = asked(hilum, "retry", files)
         assert done, answer
         (new,) = hilum.settled(study_of(files)).workitems
-        assert answer == f"judged anew: analysed as workitem {new.id}"
+        assert answer == f"judged anew: analysed by {new.module} as workitem {new.id}"
         assert new.state == "completed"
         assert any("gantry tilt" in getattr(f, "text", "") for f in new.findings)
 

@@ -27,6 +27,8 @@ pytestmark = [
     pytest.mark.skipif(not browser.CHROMIUM, reason="Chromium is not installed"),
 ]
 
+SENT = ("01", "05")  # the localizer, and the series that is analysed; of five
+
 Seen = tuple[browser.Reader, WorkitemView, Series, Path]
 
 
@@ -34,7 +36,7 @@ Seen = tuple[browser.Reader, WorkitemView, Series, Path]
 def seen(tmp_path_factory: pytest.TempPathFactory, sample_exam: Path) -> Iterator[Seen]:
     """The sample exam analysed and delivered, and a reader who has opened it."""
     folder = tmp_path_factory.mktemp("viewer")
-    files = sender.dicom_files(sample_exam)
+    files = [file for name in SENT for file in sender.dicom_files(sample_exam / name)]
     with (
         clinical_network(folder) as (pacs, hilum),
         Viewer(folder / "viewer", pacs.url, dist=parts.ohif()) as viewer,

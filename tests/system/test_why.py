@@ -61,7 +61,7 @@ class Network:
             said.update(self.why(workitem or accession, "--records-only"))
             return bool(said["cause"] == cause)
 
-        self.hilum.until(tells, f"{cause}, not {said.get('cause')}")
+        self.hilum.until(tells, f"{cause}, not {said.get('cause')}", pause=0.5)
         return said
 
     def cure(self, said: dict[str, Any], place: int = 0) -> str:

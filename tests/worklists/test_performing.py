@@ -20,11 +20,22 @@ from hilum.config.kinds import WorklistSettings
 from hilum.dicom.header import read_header
 from hilum.errors import ConfigurationError, SourceDelayed, SourceRefused
 from hilum.kinds import WORKLISTS
+from hilum.pausing import kind_called, pause, resume
 from hilum.performing import Performer
+from hilum.performing.keeping import Kept
+from hilum.performing.standing import WorklistLedger
 from hilum.performing.table import SEEN_AS
-from hilum.records.models import Wish, WorklistStep
-from hilum.records.states import EventKind, RequestAction, StepState, WorkitemState
+from hilum.records.models import NotedPause, Wish, WorklistStanding, WorklistStep
+from hilum.records.states import (
+    EventKind,
+    PausedKind,
+    RequestAction,
+    StepState,
+    WorkitemState,
+    WorklistState,
+)
 from hilum.requests import obey
+from hilum.testing import check_worklist
 from hilum.why.known import Known
 from hilum.why.study import of_study
 from hilum.worklists import (
@@ -354,12 +365,71 @@ def test_the_command_asks_each_worklist(
     one = f'[[worklist]]\nname = "ris"\nkind = "ups-rs"\nurl = "{address[1]}"\n'
     config.write_text(f'data = "{tmp_path}/data"\n{one}')
     asked = CliRunner().invoke(app, ["worklists", "--config", str(config)])
-    assert (asked.exit_code, asked.stdout) == (0, "worklist ris (ups-rs)\n  answers UPS-RS\n")
+    said = "worklist ris (ups-rs)  not asked yet\n  answers UPS-RS\n"
+    assert (asked.exit_code, asked.stdout) == (0, said)
     config.write_text(config.read_text().replace("/dicom-web", "/nothing"))
     asked = CliRunner().invoke(app, ["worklists", "--json", "--config", str(config)])
     [said] = json.loads(asked.stdout)
     assert (asked.exit_code, said["answers"], said["steps"]) == (1, False, [])
+    assert "transaction" not in asked.stdout
     assert "ris: HTTP 404: there is no such service at that address: correct url" in said["answer"]
+
+
+# Again and again ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(hall: Hall) -> Iterator[Kept]:
+    ledger = WorklistLedger(hall.records, "ris", lambda: hall.made.now)
+    yield Kept("worklist ris", hall.turn, threading.Event(), 10.0, ledger)
+
+
+def standing(hall: Hall) -> WorklistStanding:
+    return hall.records.worklists.all()["ris"]
+
+
+def test_it_is_kept_since_when_a_worklist_cannot_be_worked_from(
+    hall: Hall, kept: Kept, manager: WorklistManager
+) -> None:
+    uid, note = receive(hall.made, *contents("one")), kept.ledger.note
+    assert kept.turn(note) == 10.0
+    began = hall.made.now
+    assert standing(hall) == WorklistStanding("ris", WorklistState.REACHABLE, began)
+    manager.schedule(STEP, uid)
+    for _ in range(2):  # it is away for two looks
+        hall.made.now += 10
+        manager.busy = ["PUT"]
+        kept.turn(note)
+        assert standing(hall).state is WorklistState.UNREACHABLE
+        assert standing(hall).since == began + 10
+        assert "503" in standing(hall).problem
+    kept.turn(note)
+    assert standing(hall) == WorklistStanding("ris", WorklistState.REACHABLE, hall.made.now)
+    assert manager.state(STEP) == IN_PROGRESS
+
+
+def test_a_paused_worklist_is_asked_for_nothing_and_goes_on_where_it_was(
+    hall: Hall, kept: Kept, manager: WorklistManager
+) -> None:
+    uid = receive(hall.made, *contents("one"))
+    manager.schedule(STEP, uid)
+    kept.turn(kept.ledger.note)
+    site = parse({"destination": [OUT], "worklist": [hall.settings.model_dump()]})
+    assert kind_called(site, "ris") is PausedKind.WORKLIST
+    new = NotedPause(PausedKind.WORKLIST, "ris", hall.made.now, "ann", "an update")
+    assert pause(hall.flow.site, hall.records, new) == (
+        "ris is paused: none of its steps is claimed, and it is told nothing"
+    )
+    manager.schedule(OTHER, uid)
+    for _ in range(3):
+        kept.turn(kept.ledger.note)
+    hall.deliver(uid)
+    assert (manager.state(STEP), manager.state(OTHER)) == (IN_PROGRESS, SCHEDULED)
+    resume(hall.flow.site, hall.records, PausedKind.WORKLIST, "ris")
+    for _ in range(3):
+        kept.turn(kept.ledger.note)
+        hall.deliver(uid)
+    assert (manager.state(STEP), manager.state(OTHER)) == (COMPLETED, COMPLETED)
 
 
 # By DIMSE -----------------------------------------------------------------------------------------
@@ -420,6 +490,17 @@ def test_a_manager_that_tells_nonsense_by_dimse_is_refused_in_words(
         worklist = open_worklist(parse({"worklist": [one]}).worklist[0])
         with pytest.raises(SourceRefused, match="ris answered the question for the step"):
             worklist.standing(STEP)
+
+
+@pytest.mark.parametrize("kind", ["ups-rs", "ups"])
+def test_the_contract(
+    address: tuple[WorklistManager, str], manager: WorklistManager, kind: str
+) -> None:
+    with by_dimse(manager) as port:
+        by_kind = {"ups-rs": {"url": address[1]}, "ups": {"port": port, "ae_title": "MANAGER"}}
+        one = {"name": "ris", "kind": kind, **by_kind[kind]}
+        [settings] = parse({"worklist": [one]}).worklist
+        check_worklist(lambda: open_worklist(settings), manager.schedule, ("BRAIN", "99T"))
 
 
 def test_every_kind_has_what_a_worklist_is_called_by() -> None:

@@ -31,6 +31,7 @@ class AuditedAct(StrEnum):
     FETCH = "fetch"
     UPLOADED = "uploaded"
     EXPORTED = "exported"
+    SENT_TO_SERVER = "sent to a server"  # of inference; by Hilum itself
     RECOVERED = "recovered"
     PAUSED = "paused"  # a destination, a source or a module
     RESUMED = "resumed"
@@ -72,6 +73,7 @@ class Origin(StrEnum):
     CONSOLE = "console"
     API = "API"
     COMMAND_LINE = "command line"
+    DICOM = "DICOM"  # in an object that a reader has made elsewhere, and that was sent to us
     SERVICE = "service"  # Hilum itself
 
 
@@ -87,6 +89,8 @@ class ObjectType(StrEnum):
     FILTER = "filter"  # of the list of studies, for everybody
     SOURCE = "source"
     DESTINATION = "destination"
+    WORKLIST = "worklist"
+    SERVER = "server"  # of inference, by its address
     SETTINGS = "settings"
     RECORDS = "records"
     BACKUP = "backup"
@@ -144,7 +148,7 @@ class AuditNote:
     patient_id
         Patient ID (0010,0020). It stands nowhere else but here and in what is exported or sent.
     reason
-        What the person gave as reason; of what failed, why.
+        What the person gave as reason, or chose with the act; of what failed, why.
     """
 
     at: float

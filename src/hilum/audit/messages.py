@@ -77,6 +77,7 @@ EVENTS: Mapping[AuditedAct, AuditEvent] = {
     AuditedAct.FETCH: AuditEvent(_IMPORT, "C"),
     AuditedAct.UPLOADED: AuditEvent(_IMPORT, "C"),
     AuditedAct.EXPORTED: AuditEvent(_EXPORT, "R"),
+    AuditedAct.SENT_TO_SERVER: AuditEvent(_EXPORT, "R"),  # no DICOM node takes them
     AuditedAct.RECOVERED: AuditEvent(_ALERT, "E", Coded("110131", DCM, "Software Configuration")),
     AuditedAct.PAUSED: AuditEvent(_ALERT, "E", Coded("110131", DCM, "Software Configuration")),
     AuditedAct.RESUMED: AuditEvent(_ALERT, "E", Coded("110131", DCM, "Software Configuration")),
@@ -135,7 +136,9 @@ PARTICIPANTS: Mapping[ObjectType, Participant] = {
     ObjectType.RULE: Participant(URI, "2", "23"),  # routing criteria
     ObjectType.MODULE: Participant(URI, "2", "26"),  # processing element
     ObjectType.SOURCE: Participant(URI, "2", "25"),
+    ObjectType.WORKLIST: Participant(URI, "2", "25"),
     ObjectType.DESTINATION: Participant(URI, "2", "16"),
+    ObjectType.SERVER: Participant(URI, "2", "16"),
     ObjectType.SETTINGS: _RESOURCE,
     ObjectType.RECORDS: _RESOURCE,
     ObjectType.BACKUP: Participant(URI, "2", "16"),

@@ -176,15 +176,15 @@ def fetch(
 
     The gateway does it, also after this command has ended.
     """
-    from hilum.asking import progress_of, request
-    from hilum.audit import AuditedAct, AuditedObject, ObjectType
+    from hilum.asking import audited_fetch, progress_of, request
+    from hilum.audit import AuditedAct
     from hilum.cli.audited import audited
     from hilum.records.models import Wish
 
     site, records = site_and_records(config)
     wanted = (sys.stdin.readline() if study == FROM_INPUT else study).strip()
-    about = AuditedObject(ObjectType.SOURCE, archive)
-    with audited(site, AuditedAct.FETCH, about, f"study {wanted}") as acting:
+    about, chosen = audited_fetch(site, archive, wanted)
+    with audited(site, AuditedAct.FETCH, about, chosen) as acting:
         wish = Wish(archive=archive)
         number = request(records, site.data, RequestAction.FETCH, "", wanted, wish=wish)
         told = [(True, "")]

@@ -75,7 +75,8 @@ def assess(
         print_json(said)
         return
     for one in said:
-        out.print(escape(f"{clock(one.at)}  {one.reader}: {one.decision}  {one.reason}"))
+        who = f"{one.reader} (from {one.sender})" if one.sender else one.reader
+        out.print(escape(f"{clock(one.at)}  {who}: {one.decision}  {one.reason}"))
     if not said:
         out.print(f"no reader has assessed this result of {item.module} {item.version}")
 

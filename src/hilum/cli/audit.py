@@ -170,7 +170,9 @@ def _all(store: "AuditStore", wanted: "AuditFilter") -> "Iterator[AuditEntry]":
 
 
 def _table(entries: "tuple[AuditEntry, ...]") -> Table:
-    shown = Table("when", "who", "act", "what", "outcome", "reason", box=None, padding=(0, 2, 0, 0))
+    shown = Table(
+        "when", "who", "act", "what", "outcome", "reason or choice", box=None, padding=(0, 2, 0, 0)
+    )
     for entry in entries:
         what = f"{entry.object_type} {entry.object}" if entry.object else ""
         where = f" ({entry.account})" if entry.account else ""

@@ -26,9 +26,10 @@ class CheckedPart:
 def check(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Check the settings as `hilum serve` does, and all parts of them; nothing is started.
 
-    Whether archives answer is not asked: `hilum destinations` and `hilum sources` do that.
+    Inference servers are asked whether they have the models. Whether archives answer is not
+    asked: `hilum destinations` and `hilum sources` do that.
     """
-    from hilum.checking import CHECKS
+    from hilum.checking import CHECKS, check_servers
     from hilum.config import load
     from hilum.hosts.discovery import discover
     from hilum.hosts.place import Place
@@ -43,6 +44,8 @@ def check(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     if site is not None:
         _, troubled = discover(Place.of(site), anew=True)
         checked += [_checked(part, look, site) for part, look in CHECKS.items()]
+        if any(host.kind == "server" for host in site.host):
+            checked.append(_checked("inference servers", check_servers, site))
     if as_json:
         print_json(checked)
     else:

@@ -3,12 +3,13 @@
 All of them together take as long to import as a short command may take in all.
 """
 
-import gc
 from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
 from typer.core import TyperGroup
+
+from hilum.process import lasting
 
 # What each file of `hilum.cli` brings, in the order of --help.
 FILES = {
@@ -76,10 +77,6 @@ def import_files(files: Iterable[str] = (*FILES, OF_OTHERS)) -> None:
     Meanwhile nothing is looked through for garbage, since all of that lasts: looking takes a tenth
     of the time of a short command.
     """
-    gc.disable()
-    try:
+    with lasting():
         for file in files:
             import_module(f"hilum.cli.{file}")
-    finally:
-        gc.freeze()
-        gc.enable()

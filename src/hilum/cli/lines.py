@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         StudyPage,
         StudyView,
         WorkitemView,
+        WorklistView,
     )
     from hilum.rejections import Rejection
 
@@ -120,6 +121,19 @@ def source_line(source: "SourceView") -> str:
         parts.append(f"{counted(source.fetched, 'image')} fetched, {behind} behind")
     if source.problem and source.problem_at is not None:
         parts.append(f"last problem {clock(source.problem_at)}: {escape(source.problem)}")
+    return "  ".join(parts)
+
+
+def worklist_line(worklist: "WorklistView") -> str:
+    parts = [f"worklist {worklist.name} ({worklist.kind})", f"[bold]{worklist.state}[/]"]
+    if worklist.paused:
+        parts[1] = pause_words(worklist.paused)
+    elif worklist.since is not None:
+        parts.append(f"since {clock(worklist.since)}")
+    if worklist.steps:
+        parts.append(f"{counted(len(worklist.steps), 'step')} not ended")
+    if worklist.problem and not worklist.paused:
+        parts.append(escape(worklist.problem))
     return "  ".join(parts)
 
 

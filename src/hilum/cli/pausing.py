@@ -1,4 +1,4 @@
-"""Commands that pause a destination or a source, and let it go on."""
+"""Commands that pause a destination, a source or a worklist, and let it go on."""
 
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from hilum.records import Records
     from hilum.records.models import NotedPause
 
-PlaceName = Annotated[str, typer.Argument(help="Name of the destination or the source.")]
+PlaceName = Annotated[str, typer.Argument(help="Name of the destination, source or worklist.")]
 Kind = Annotated[
     PausedKind | None,
-    typer.Option(help="Which one is meant, where a source and a destination have one name."),
+    typer.Option(help="Which one is meant, where several have one name."),
 ]
 PauseReason = Annotated[
     str, typer.Option("--reason", help="Why, for whoever finds it so. Name no patient.")
@@ -28,7 +28,7 @@ PauseReason = Annotated[
 def pause(
     name: PlaceName, reason: PauseReason, kind: Kind = None, config: Config = DEFAULT_CONFIG
 ) -> None:
-    """Send nothing to a destination, or fetch nothing from a source, until `hilum resume`."""
+    """Leave a destination, a source or a worklist alone until `hilum resume`."""
     from hilum.pausing import kind_called
 
     site, records = site_and_records(config)
@@ -37,7 +37,7 @@ def pause(
 
 @app.command()
 def resume(name: PlaceName, kind: Kind = None, config: Config = DEFAULT_CONFIG) -> None:
-    """Let a destination or a source go on that was paused."""
+    """Let a destination, a source or a worklist go on that was paused."""
     from hilum.pausing import kind_called
 
     site, records = site_and_records(config)

@@ -11,8 +11,9 @@ import typer
 from rich.markup import escape
 
 from hilum.cli.app import DEFAULT_CONFIG, Config, app, say
+from hilum.control_groups import stand_aside
 from hilum.errors import HilumError
-from hilum.process import fork_server, lasting_imports
+from hilum.process import fork_server, lasting
 from hilum.service.roles import Role
 
 
@@ -24,8 +25,9 @@ def serve(
     """Run Hilum with your PACS and your rules, from hilum.toml."""
     from hilum.config.file import SettingsFile
 
+    stand_aside()
     fork_server(preload="hilum.service.supervisor")  # it imports beside us
-    with lasting_imports():
+    with lasting():
         from hilum.service.supervisor import EVERY_ROLE, serve_until_stopped
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

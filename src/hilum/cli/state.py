@@ -34,6 +34,7 @@ from hilum.cli.lines import (
     show_rejections,
     show_studies,
     source_line,
+    worklist_line,
 )
 from hilum.errors import HilumError
 from hilum.records.states import StudyOrder
@@ -73,6 +74,7 @@ def status(
     site, records = site_and_records(config)
     alarms = alarms_now(site, records)
     sources = views.sources(site, records)
+    worklists = views.worklists(site, records)
     destinations = views.destinations(site, records)
     studies = views.studies(records, page, unfinished, query=query)
     rejections = records.rejections.since()
@@ -82,6 +84,7 @@ def status(
             {
                 "alarms": views_of(alarms),
                 "sources": sources,
+                "worklists": worklists,
                 "destinations": destinations,
                 **vars(studies),
                 "rejections": rejections,
@@ -96,6 +99,8 @@ def status(
         out.print(f"[{style}]alarm{since}, {alarm.severity}[/]: {said}")
     for source in sources:
         out.print(source_line(source))
+    for worklist in worklists:
+        out.print(worklist_line(worklist))
     for destination in destinations:
         out.print(destination_line(destination))
     show_studies(studies, query, unfinished)
@@ -201,7 +206,7 @@ def trace(
 
     site, records = site_and_records(config)
     with closing(AuditStore(audit_file(site.data))) as store:
-        lines = trace_with_people(records, store, views.study_called(records, study))
+        lines = trace_with_people(site, records, store, views.study_called(records, study))
     if as_json:
         print_json(lines)
         return

@@ -4,6 +4,7 @@ import typer
 from rich.markup import escape
 
 from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, out, print_json, records_if_any
+from hilum.cli.lines import worklist_line
 from hilum.errors import HilumError
 
 
@@ -11,6 +12,7 @@ from hilum.errors import HilumError
 def worklists(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Ask every worklist whether it answers, and show its steps that have not ended."""
     from hilum.config import load
+    from hilum.records import views
     from hilum.worklists import answer_of
 
     site = load(config)
@@ -18,15 +20,13 @@ def worklists(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         raise HilumError(f"{config} defines no [[worklist]]: add one to work from it")
     records = records_if_any(site)
     asked = []
-    for settings in site.worklist:
+    for view, settings in zip(views.worklists(site, records), site.worklist, strict=True):
         answers, answer = answer_of(settings)
-        steps = records.steps.open_of(settings.name)
-        about = {"name": settings.name, "kind": settings.kind, "answers": answers}
-        asked.append({**about, "answer": answer, "steps": steps})
+        asked.append({**vars(view), "answers": answers, "answer": answer})
         if not as_json:
-            out.print(f"worklist {settings.name} ({settings.kind})")
+            out.print(worklist_line(view))
             out.print(f"  {escape(answer)}", style=None if answers else "bold red")
-            for step in steps:
+            for step in view.steps:
                 said = f"{step.module} on study {step.study_uid} {step.told} {step.problem}"
                 out.print(f"  {step.state}: {escape(said.strip())}")
     if as_json:

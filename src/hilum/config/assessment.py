@@ -1,8 +1,11 @@
 """What becomes of a result when a reader has said what they think of it."""
 
-from pydantic import Field
+from typing import Annotated
 
-from hilum.config.fields import Settings
+from pydantic import AfterValidator, Field
+
+from hilum.config.fields import Settings, code_of_scheme
+from hilum.decision import AssessmentDecision
 
 
 class AssessmentSettings(Settings):
@@ -12,4 +15,10 @@ class AssessmentSettings(Settings):
         False,
         description="Take a result back wherever it lies, as `hilum withdraw` does, when a reader "
         "rejects it.",
+    )
+    titles: dict[Annotated[str, AfterValidator(code_of_scheme)], AssessmentDecision] = Field(
+        default_factory=dict,
+        description="What further titles of Key Object Selections say of a result, written as "
+        "value^scheme; the titles that Hilum writes, Quality Issue and rejection notes are known.",
+        examples=[{"113000^DCM": "accepted"}],
     )

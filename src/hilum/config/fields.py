@@ -112,3 +112,11 @@ class Settings(BaseModel):
     """The base of all sections. It is frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def code_of_scheme(value: str) -> str:
+    """A code as a setting names it: its value, a hat and its scheme."""
+    code, _, scheme = value.partition("^")
+    if not code.strip() or not scheme.strip() or "^" in scheme:
+        raise ValueError("a code value and its scheme, such as HIPPOCAMPUS^99HOSPITAL")
+    return value

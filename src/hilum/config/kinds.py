@@ -27,6 +27,7 @@ from hilum.config.fields import (
     Port,
     Settings,
     WebAddress,
+    code_of_scheme,
 )
 from hilum.config.logins import OAuth2, is_open
 from hilum.config.tls import Tls
@@ -344,18 +345,11 @@ class SourceSettings(End):
     timeout_seconds: float = Field(10, gt=0, description="Longest wait for one answer, in seconds.")
 
 
-def _code(value: str) -> str:
-    code, _, scheme = value.partition("^")
-    if not code.strip() or not scheme.strip() or "^" in scheme:
-        raise ValueError("a code value and its scheme, such as HIPPOCAMPUS^99HOSPITAL")
-    return value
-
-
 class WorklistSettings(End):
     """A worklist whose steps Hilum performs."""
 
     name: Name = Field(description="Name that traces and the log use.", examples=["worklist"])
-    modules: dict[Annotated[str, AfterValidator(_code)], str] = Field(
+    modules: dict[Annotated[str, AfterValidator(code_of_scheme)], str] = Field(
         default_factory=dict,
         description="Which module is meant by which workitem code, written as value^scheme; steps "
         "with other codes are left to others.",

@@ -58,6 +58,11 @@ class Receiver(Settings):
         description="Subjects of certificates that may send, whole as in `CN=MR1,O=Hospital` or "
         "the common name alone; empty allows every one that tls.ca_file trusts.",
     )
+    assessments_from: tuple[AETitle, ...] = Field(
+        (),
+        description="Calling AE titles whose Key Object Selections and verified reports count as "
+        "what readers say of our results; empty means none.",
+    )
     require_called_ae_title: bool = Field(
         True, description="Reject associations that call another AE title."
     )
@@ -251,7 +256,12 @@ class Worker(Settings):
     timeout_seconds: float = Field(
         600, gt=0, description="Longest run of a module in seconds; then it is killed."
     )
-    memory_mb: int = Field(8192, ge=256, description="Memory limit of a module's process in MiB.")
+    memory_mb: int = Field(
+        8192,
+        ge=256,
+        description="Memory limit of a module's process in MiB."
+        " Where the system lets Hilum limit it, that of all processes that it starts together.",
+    )
     threads: int = Field(2, ge=1, description="Threads that a model may use.")
 
 
@@ -314,6 +324,14 @@ class Site(Settings):
             taken.add(called)
             found[called] = rule
         return found
+
+    @property
+    def in_order(self) -> frozenset[str]:
+        """The destinations where what comes later of a study takes the place of what came before.
+
+        They take the results of a study one after the other, in the order in which they are owed.
+        """
+        return frozenset(one.name for one in self.destination if one.in_order)
 
     def host_for(self, module: str) -> HostSettings | None:
         """The settings of the `[[host]]` that names `module`, if there is one."""

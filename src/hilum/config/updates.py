@@ -29,6 +29,12 @@ class PatientUpdates(Settings):
         description="Authority of patient IDs that state none, in images and in messages; empty "
         "means that such an ID belongs to nobody.",
     )
+    keep_days: float = Field(
+        30,
+        ge=0,
+        description="Days for which what was heard of a patient is kept for studies that come "
+        "later; 0 keeps nothing.",
+    )
     max_connections: int = Field(
         8,
         ge=1,

@@ -7,8 +7,8 @@ from typing import Annotated, NamedTuple
 from fastapi import HTTPException, Path
 from pydantic import StringConstraints
 
-from hilum.asking import answer_to, request, said
-from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, ObjectType
+from hilum.asking import answer_to, audited_fetch, request, said
+from hilum.audit import AuditedAct, AuditedObject, AuditOutcome
 from hilum.console.acts import OF_STUDY, StudyAct, acts_on, called
 from hilum.console.desk import Desk
 from hilum.console.looking import study_at
@@ -154,8 +154,8 @@ def fetch_from(desk: Desk, visitor: Visitor, archive: str, wanted: str) -> int:
         raise HTTPException(422, "name a study: an accession number, or a Study Instance UID")
     if archive not in fetched_from(desk):
         raise HTTPException(404, "nothing can be fetched from an archive that is called so")
-    about = AuditedObject(ObjectType.SOURCE, archive)
-    desk.auditor.note(AuditedAct.FETCH, visitor, about, reason=f"study {wanted}")
+    about, chosen = audited_fetch(desk.site, archive, wanted)
+    desk.auditor.note(AuditedAct.FETCH, visitor, about, reason=chosen)
     action, wish = RequestAction.FETCH, Wish(archive=archive)
     return request(desk.records, desk.site.data, action, "", wanted, wish=wish)
 

@@ -10,11 +10,11 @@ from typing import Protocol
 from fastapi import HTTPException
 
 from hilum.assessing import (
+    CHANGED,
     MayBeAssessed,
+    audited,
     fault_in,
-    is_taken_back,
     objection_to,
-    put_on_record,
     said_here,
 )
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome
@@ -69,8 +69,6 @@ def assess_at(
 ) -> Assessment:
     """What `visitor` says of the result of a workitem of the study at `address`.
 
-    The audit trail has the decision without the reason, which may name a patient.
-
     Raises
     ------
     HTTPException
@@ -87,17 +85,13 @@ def assess_at(
         raise HTTPException(409, objection)
     if fault := fault_in(reason, decision, study):
         raise HTTPException(422, fault)
-    whose = (visitor, AuditedObject.workitem(item.id, study.study_uid), study.patient_id)
-    asked = {AuditedAct.ASSESS: str(decision)}
-    if is_taken_back(desk.site, decision):
-        asked[AuditedAct.WITHDRAW] = "a reader rejects it"
-    for act, why in asked.items():
-        desk.auditor.note(act, *whose, why)
+    about = (AuditedObject.workitem(item.id, study.study_uid), study.patient_id)
+
+    def note(act: AuditedAct, why: str, outcome: AuditOutcome) -> None:
+        desk.auditor.note(act, visitor, *about, why, outcome)
+
     said = said_here(item.id, visitor.name, visitor.identity, decision, reason.strip())
-    made = put_on_record(desk.site, desk.records, said)
+    made = audited(note, desk.site, desk.records, said)
     if made is None:
-        changed = "it is not any more as the page shows it: look at it again"
-        for act in asked:
-            desk.auditor.note(act, *whose, changed, AuditOutcome.FAILED)
-        raise HTTPException(409, changed)
+        raise HTTPException(409, CHANGED)
     return made

@@ -1,5 +1,5 @@
 """Model cards as HTML. Their authors are not ours: raw HTML is shown as text, and links leave only
-by http and https.
+by http and https. One that is no page but TOML (`card.toml`) is shown as it is.
 """
 
 from functools import lru_cache
@@ -7,8 +7,15 @@ from functools import lru_cache
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from hilum.module.description import ModulePage
+
 BELOW = 2  # levels that the headings of a card go down: it is a part of a page
 LAST_LEVEL = 6
+
+
+def shown(page: ModulePage) -> Markup:
+    """A page on a module."""
+    return Markup("<pre>{}</pre>\n").format(page.text) if page.is_toml else rendered(page.text)
 
 
 @lru_cache(50)

@@ -1,12 +1,15 @@
-"""Destinations, sources and notifiers as forms add and change them, and how each is tested."""
+"""What of the network forms add and change: destinations, sources, worklists and notifiers.
+
+And how each is tested."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import HTTPException
 
+from hilum import sources, worklists
 from hilum.alarms.trial import message_on_trial, tell
 from hilum.answers import Checked
 from hilum.config.fields import Settings
@@ -14,14 +17,17 @@ from hilum.config.kinds import (
     SECTIONS_BY_KIND,
     STANDARD_OBJECTS,
     DestinationSettings,
+    End,
     NotifierSettings,
     SourceSettings,
+    WorklistSettings,
     settings_of,
 )
 from hilum.destinations import checks_of
 from hilum.errors import ConfigurationError
 from hilum.kinds import OBJECTS, Kinds
-from hilum.sources import answer_of
+
+Place = TypeVar("Place", bound=End)
 
 
 class NetworkPlace(StrEnum):
@@ -29,12 +35,13 @@ class NetworkPlace(StrEnum):
 
     DESTINATIONS = "destinations"
     SOURCES = "sources"
+    WORKLISTS = "worklists"
     NOTIFIERS = "notifiers"
 
     @property
     def section(self) -> str:
         """Its section of hilum.toml."""
-        return {"destinations": "destination", "sources": "source", "notifiers": "notify"}[self]
+        return "notify" if self is NetworkPlace.NOTIFIERS else self.noun
 
     @property
     def noun(self) -> str:
@@ -52,6 +59,7 @@ class NetworkPlace(StrEnum):
         classes: dict[str, type[Settings]] = {
             "destinations": DestinationSettings,
             "sources": SourceSettings,
+            "worklists": WorklistSettings,
             "notifiers": NotifierSettings,
         }
         return classes[self]
@@ -88,12 +96,16 @@ def tests_of(settings: Settings, is_trial: bool) -> Iterator[Checked]:
     if isinstance(settings, DestinationSettings):
         yield from checks_of(settings)
     elif isinstance(settings, SourceSettings):
-        yield from _checks_of_source(settings)
+        yield from _checks_of(settings, sources.answer_of)
+    elif isinstance(settings, WorklistSettings):
+        yield from _checks_of(settings, worklists.answer_of)
     elif isinstance(settings, NotifierSettings) and is_trial:
         yield Checked("message on trial", *tell(settings, message_on_trial()))
 
 
-def _checks_of_source(settings: SourceSettings) -> Iterator[Checked]:
+def _checks_of(
+    settings: Place, answer_of: Callable[[Place], tuple[bool, str]]
+) -> Iterator[Checked]:
     try:
         settings.check()
     except ConfigurationError as error:

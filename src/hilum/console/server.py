@@ -6,7 +6,6 @@ import resource
 import ssl
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from types import FrameType
 
 import uvicorn
@@ -21,8 +20,9 @@ from hilum.console.app import application
 from hilum.console.connections import LARGEST_HEAD, BoundedConnection
 from hilum.console.exchange import Exchange
 from hilum.console.known import KnownModules
+from hilum.process import lasting
 from hilum.records import Records
-from hilum.transport.tls import listener_context
+from hilum.transport.tls import RenewedContext
 
 # Connections that wait. Where no more files can be opened, asyncio tries to accept so many of them
 # one after the other, once a second, and logs every failure: with uvicorn's 2048 that was 136 MB in
@@ -62,7 +62,8 @@ def serve(
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = 0 <= most < MOST_FILES
     resource.setrlimit(resource.RLIMIT_NOFILE, (most if few else MOST_FILES, most))
-    made = application(site, records, modules, file)
+    with lasting():  # a tenth of a second, now and again, would else be added to a page
+        made = application(site, records, modules, file)
     AuditKeeper(site.audit, made.state.desk.auditor).start()
     threading.Thread(target=made.state.desk.uploads.tidy, name="tidying", daemon=True).start()
     _Server(configuration(made, site.console, site.console.port), Exchange(made).turn).run()
@@ -90,17 +91,12 @@ def configuration(made: FastAPI, console: Console, port: int) -> uvicorn.Config:
 
 
 def _renewing(tls: ListenerTls) -> ssl.SSLContext:
-    """The context of `tls`; each connection has the files as they are now.
-
-    Where they cannot be used, as in the middle of a renewal, it has those from before.
-    """
-    first = last = listener_context(tls)
+    """The context of `tls`; each connection has the files as they are now."""
+    renewed = RenewedContext(tls, "console.tls")
+    first = renewed.now()
 
     def renew(connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
-        nonlocal last
-        with suppress(OSError):  # errors of TLS are such, too
-            last = listener_context(tls)
-        connection.context = last
+        connection.context = renewed.now()
 
     first.sni_callback = renew  # called whether or not a name was given
     return first

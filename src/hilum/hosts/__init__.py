@@ -42,13 +42,16 @@ __all__ = [
 class Job:
     """One run: the frames of each input, the folder for the findings, the weights to be used.
 
-    `parameters` are those that the rule sets.
+    `parameters` are those that the rule sets. The study and its patient are named for the audit
+    trail; no module is told of them.
     """
 
     inputs: Mapping[str, Sequence[Part]]
     out: Path
     weights_sha256: str
     parameters: JSONValues = field(default_factory=dict)
+    study_uid: str = ""
+    patient_id: str = field(default="", repr=False)
 
 
 class Host(Protocol):

@@ -26,7 +26,7 @@ from hilum.hosts.walls.deeds import deed_of, named
 from hilum.module import Input, Module, inputs_of, parameters_of
 from hilum.module.description import Description
 from hilum.process import die_with_parent, tie_to
-from hilum.servers import Ask, AtServer
+from hilum.servers import Ask
 from hilum.wording import counted
 
 MOST_OF_PROBLEM, MOST_OF_OBJECTION = 500, 200  # characters
@@ -101,6 +101,9 @@ def _environment(plan: ChildPlan) -> Mapping[str, str]:
         "HOME": scratch,
         "LANG": "C.UTF-8",
         "OMP_NUM_THREADS": str(plan.threads),
+        # A thread of PyTorch that waits for another one sleeps. To look all the time, as is usual,
+        # takes twenty times the work where other programs want the same cores.
+        "OMP_WAIT_POLICY": "PASSIVE",
         "ORT_DISABLE_TELEMETRY": "1",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "TMPDIR": scratch,
@@ -185,6 +188,8 @@ def _elsewhere(plan: ChildPlan) -> Elsewhere | None:
 def _loaded(plan: ChildPlan, elsewhere: Elsewhere | None, ask: Ask) -> Module:
     module = plan.origin.load()
     if plan.terms is not None:
+        from hilum.servers.at_server import AtServer  # most modules ask no server
+
         assert issubclass(module, AtServer)
         return module(plan.terms, ask)
     if elsewhere is None:

@@ -5,16 +5,20 @@ Only this side decides how long the child may take: it kills.
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 
-from hilum.errors import HilumError, MachineError, ModuleCancelled, ModuleCrashed
+from hilum.control_groups import MemoryGroup
+from hilum.errors import MachineError, ModuleCancelled, ModuleCrashed
 from hilum.hosts import Job, Place
 from hilum.hosts.channel import Ended
 from hilum.hosts.child_process import ChildProcess, ModuleDied, Server, raise_for
 from hilum.hosts.discovery import required_module, required_origin
-from hilum.hosts.planning import ChildHostSettings, plan_to_run
+from hilum.hosts.planning import ChildHostSettings, plan_to_run, starts_processes
 from hilum.hosts.scratch import keep_last_words, make_scratch, remove
+from hilum.hosts.shelf import shelf_bytes
 from hilum.hosts.walls import files
+from hilum.module import Module
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +50,16 @@ class ChildHost:
         self.close()  # what a dead child has left
         module = required_module(self.name, self._place)
         origin = required_origin(self.name, self._place)
-        scratch = make_scratch()
-        try:
-            plan = plan_to_run(module, origin, self._settings, self._place, scratch, self._abi)
+        with ExitStack() as undone:  # where the module cannot be started
+            scratch = make_scratch()
+            undone.callback(remove, scratch)
+            group = _group(module, self._place.limits.memory_mb)
+            if group:
+                undone.callback(group.close)
+            given = (self._settings, self._place, scratch, self._abi, group)
+            plan = plan_to_run(module, origin, *given)
             plan = replace(plan, terms=self._server.terms() if self._server else None)
-        except HilumError:
-            remove(scratch)
-            raise
+            undone.pop_all()
         self._child = ChildProcess(plan, self._place, self._server)
 
     def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:
@@ -107,3 +114,13 @@ class ChildHost:
         if self._child is not None:
             self._child.close()
             self._child = None
+
+
+def _group(module: type[Module], memory_mb: int) -> MemoryGroup | None:
+    """What limits the memory of all that `module` starts; None without need, or by the system.
+
+    The limit of one process counts no shared memory, so the shelf is on top of it here.
+    """
+    if not starts_processes(module):
+        return None
+    return MemoryGroup.make((memory_mb << 20) + shelf_bytes(memory_mb))

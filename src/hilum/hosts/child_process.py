@@ -70,6 +70,8 @@ class ChildProcess:
         self._is_loaded = False
         self._name = plan.module
         self._scratch = plan.reach.scratch
+        self._group = plan.group
+        self._memory_mb = place.limits.memory_mb
         self._shelf = Shelf(shelf_bytes(place.limits.memory_mb))
         self._output = None if place.shows_output else printed()
         self._has_keeper = plan.keeper
@@ -129,9 +131,12 @@ class ChildProcess:
     def _answer(self, deadline: Deadline) -> ModuleAnswer:
         while not _has_said_something(self._pipe, deadline.look_seconds):
             deadline.require()
+            self._require_memory()
         try:
             answer = heard(self._pipe)
+            self._require_memory()  # what it says then may be said of a process that was killed
         except EOFError:
+            self._require_memory()
             self._process.join(5)
             code = self._process.exitcode
             raise ModuleDied(f"the module's process died (exit code {code})") from None
@@ -140,6 +145,12 @@ class ChildProcess:
         if answer.number != self._runs:
             raise ModuleDied("the module's process gave an answer to another run")
         return answer
+
+    def _require_memory(self) -> None:
+        if self._group and self._group.was_exceeded():
+            raise ModuleDied(
+                f"the module's processes needed more than {self._memory_mb} MiB of memory together"
+            )
 
     def keep(self, answer: ModuleAnswer, job: Job, most_bytes: int) -> None:
         """Write what the child left to the folder of `job`, once it was judged."""
@@ -187,6 +198,8 @@ class ChildProcess:
         if self._output is not None:
             self._output.close()
         remove(self._scratch)
+        if self._group:
+            self._group.close()
 
 
 def raise_for(answer: ModuleAnswer) -> None:

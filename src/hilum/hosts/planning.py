@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from hilum.config.kinds import HostSettings
+from hilum.control_groups import MemoryGroup
 from hilum.environments import InEnvironment
 from hilum.hosts.elsewhere import Interpreter, interpreter_of
 from hilum.hosts.place import Place
@@ -49,7 +50,7 @@ class ChildPlan:
     `needs_walls`: it does not start where the machine lacks a wall. `abi` is the newest Landlock
     that is used. `interpreter` is what runs a module that has an environment of its own, `terms`
     are those of a server that computes the module. `keeper`: it may start processes, which
-    have to end with it.
+    have to end with it; `group` limits their memory, where the system can.
     """
 
     module: str
@@ -61,6 +62,7 @@ class ChildPlan:
     interpreter: Interpreter | None = None
     terms: Terms | None = None
     keeper: bool = False
+    group: MemoryGroup | None = None
 
 
 def plan_to_run(
@@ -70,23 +72,23 @@ def plan_to_run(
     place: Place,
     scratch: Path,
     abi: int,
+    group: MemoryGroup | None = None,
 ) -> ChildPlan:
     """What the process is to be that runs `module`."""
     weights = getattr(module, "weights", None) or ()
     own = weights if isinstance(weights, tuple) else (weights,)
     read = tuple(files_of(origin.package, own, place.models, place.data))
     needs = settings.walls == "required" and not is_ours(module)
-    processes = bool(getattr(module, "processes", False))
-    reach = _reach(settings, place, scratch, read, processes)
+    processes = starts_processes(module)
+    reach = replace(_reach(settings, place, scratch, read, processes), group=group)
     interpreter = None
     if issubclass(module, InEnvironment):
         interpreter = interpreter_of(module, reach, needs)
         # what the site gives is for the module
         reach = Reach(scratch, read, memory_mb=place.limits.memory_mb)
     threads, keeper = place.limits.threads, processes or _may_start_some()
-    return ChildPlan(
-        module.name, _absolute(origin), threads, reach, needs, abi, interpreter, keeper=keeper
-    )
+    plan = ChildPlan(module.name, _absolute(origin), threads, reach, needs, abi, interpreter)
+    return replace(plan, keeper=keeper, group=group)
 
 
 def plan_to_describe(origin: CodeOrigin, name: str, place: Place, scratch: Path) -> ChildPlan:
@@ -99,6 +101,11 @@ def plan_to_describe(origin: CodeOrigin, name: str, place: Place, scratch: Path)
     reach = replace(reach, memory_mb=memory)
     newest, keeper = files.NEWEST_ABI, _may_start_some()
     return ChildPlan(name, _absolute(origin), threads, reach, needs, newest, keeper=keeper)
+
+
+def starts_processes(module: type[Module]) -> bool:
+    """Whether `module` says that it starts processes."""
+    return bool(getattr(module, "processes", False))
 
 
 def settings_of(name: str, place: Place) -> ChildHostSettings:

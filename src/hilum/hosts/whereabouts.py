@@ -5,7 +5,7 @@ from hilum.environments import InEnvironment
 from hilum.hosts import CHILD, kind_of
 from hilum.hosts.container.card import ContainerModule
 from hilum.module import Module
-from hilum.servers import AtServer
+from hilum.servers.at_server import AtServer
 
 IN_CHILD = "in a process of each worker, with the packages of Hilum"
 

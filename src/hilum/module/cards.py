@@ -115,11 +115,15 @@ CardVolume = Annotated[Input, PlainValidator(_volume)]
 
 
 def members_of(folder: Path, card: Any) -> dict[str, Any]:
-    """The members of a module that its `card` in `folder` states, and the page beside it."""
-    members = {"name": card.name, "version": card.version, "title": card.title}
-    if (folder / ABOUT).is_file():
-        members["card"] = folder / ABOUT
-    return members
+    """The members of a module that its `card` in `folder` states, and what tells of it."""
+    said = {"name": card.name, "version": card.version, "title": card.title}
+    return {**said, "card": page_of(folder)}
+
+
+def page_of(folder: Path) -> Path:
+    """What tells people of the module in `folder`: the page beside its card, else the card."""
+    page = folder / ABOUT
+    return page if page.is_file() else folder / CARD
 
 
 def card_values(folder: Path) -> dict[str, Any]:

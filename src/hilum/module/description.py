@@ -7,7 +7,7 @@ commands and the checks know the description only, and read it as the words of a
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
@@ -35,6 +35,13 @@ LONGEST_CARD = 200_000  # characters
 OneLine = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Name = Annotated[OneLine, Field(min_length=1)]
 Weights = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class ModulePage(NamedTuple):
+    """What tells people of a module: Markdown, or the TOML of its card."""
+
+    text: str
+    is_toml: bool = False
 
 
 class Declared(BaseModel):
@@ -74,6 +81,7 @@ class Description(Declared):
     weights: tuple[str, ...]
     weights_sha256: Weights
     card: Annotated[str, Field(max_length=LONGEST_CARD)] = ""
+    card_is_toml: bool = False
     parameters: dict[str, JsonValue] | None = None
     objecting: tuple[str, ...] = ()
 
@@ -87,7 +95,7 @@ class Description(Declared):
             It declares what Hilum cannot know without its code, or its weights cannot be read.
         """
         needs = {name: _plain(name, need) for name, need in needs_of(module).items()}
-        files = weights_of(module)
+        files, page = weights_of(module), card_of(module)
         try:
             facts = facts_of(module)
         except OSError as error:
@@ -109,7 +117,8 @@ class Description(Declared):
                 "resources": asdict(getattr(module, "resources", Resources())),
                 "weights": tuple(map(str, files)),
                 "weights_sha256": facts.weights_sha256,
-                "card": card_of(module)[:LONGEST_CARD],
+                "card": page.text,
+                "card_is_toml": page.is_toml,
                 "parameters": _schema(module),
                 "objecting": tuple(n for n, o in needs_of(module).items() if _objects(o)),
             }
@@ -180,15 +189,16 @@ def stand_in(
     return type(DescribedModule.__name__, (DescribedModule,), members)
 
 
-def card_of(module: type[Module]) -> str:
-    """The text of the model card of `module`, "" where it has none that can be read."""
+def card_of(module: type[Module]) -> ModulePage:
+    """The model card of `module`, without text where it has none that can be read."""
     if issubclass(module, DescribedModule):
-        return module.described.card
+        return ModulePage(module.described.card, module.described.card_is_toml)
     card = getattr(module, "card", None)
     try:
-        return Path(card).read_text(encoding="utf-8") if card else ""
+        text = Path(card).read_text(encoding="utf-8")[:LONGEST_CARD] if card else ""
     except (OSError, UnicodeDecodeError):
-        return ""
+        return ModulePage("")
+    return ModulePage(text, str(card).endswith(".toml"))
 
 
 def _is_findings(need: object) -> bool:

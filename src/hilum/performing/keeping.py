@@ -3,42 +3,81 @@
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from hilum.config.site import Site
 from hilum.errors import SourceDelayed, SourceError
 from hilum.logs import going_on
 from hilum.performing import Performer
+from hilum.performing.standing import WorklistLedger
 from hilum.records import Records
+from hilum.records.states import WorklistState
 
 REFUSED_SECONDS = 60.0  # before a worklist is asked again that a person has to see to
 
 log = logging.getLogger(__name__)
+Note = Callable[[WorklistState, str], None]
 
 
 def start_performers(site: Site, records: Records) -> None:
     """Perform the steps of every worklist of `site`, in threads that end with this process."""
     for settings in site.worklist:
-        performer, pause = Performer(site, records, settings), settings.poll_seconds
-        looks = (performer.turn, performer.news, pause, f"worklist {settings.name}")
-        hears = (performer.listen, threading.Event(), pause, f"events of {settings.name}")
-        for words in (looks, hears):
-            threading.Thread(target=_keep_doing, args=words, name=words[-1], daemon=True).start()
+        name, pause = settings.name, settings.poll_seconds
+        performer, ledger = Performer(site, records, settings), WorklistLedger(records, name)
+        looks = Kept(f"worklist {name}", performer.turn, performer.news, pause, ledger)
+        hears = Kept(f"events of {name}", performer.listen, threading.Event(), pause, ledger)
+        _start(looks, ledger.note)
+        _start(hears, Told(hears.called))
 
 
-def _keep_doing(deed: Callable[[], None], news: threading.Event, pause: float, called: str) -> None:
-    """Do it, again and again after a pause that news end; say what is wrong once."""
-    problem = ""
-    while True:
-        news.clear()
-        seconds, now = pause, ""
-        with going_on(called, log):
-            try:
-                deed()
-            except SourceDelayed as error:
-                seconds, now = max(seconds, error.pause_seconds), str(error)
-            except SourceError as error:
-                seconds, now = max(seconds, REFUSED_SECONDS), str(error)
-            if now != problem:
-                log.warning("%s: %s", called, now or "answers again")
-                problem = now
-        news.wait(seconds)
+def _start(kept: "Kept", note: Note) -> None:
+    threading.Thread(target=kept.keep_on, args=(note,), name=kept.called, daemon=True).start()
+
+
+@dataclass
+class Told:
+    """Has the log say once what is wrong, where nothing else is to show it."""
+
+    called: str
+    problem: str = ""
+
+    def __call__(self, _state: WorklistState, problem: str) -> None:
+        if problem != self.problem:
+            log.warning("%s: %s", self.called, problem or "are told again")
+        self.problem = problem
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is done again and again, after `pause` s or when there are `news`."""
+
+    called: str
+    deed: Callable[[], None]
+    news: threading.Event
+    pause: float
+    ledger: WorklistLedger
+
+    def keep_on(self, note: Note) -> None:
+        """Do it for ever."""
+        while True:
+            self.news.clear()
+            seconds = self.pause
+            with going_on(self.called, log):
+                seconds = self.turn(note)
+            self.news.wait(seconds)
+
+    def turn(self, note: Note) -> float:
+        """Do it once, unless a person has paused it, and `note` how it went; seconds to wait."""
+        if self.ledger.is_paused:
+            return self.pause
+        seconds, state, problem = self.pause, WorklistState.REACHABLE, ""
+        try:
+            self.deed()
+        except SourceDelayed as error:
+            seconds = max(seconds, error.pause_seconds)
+            state, problem = WorklistState.UNREACHABLE, str(error)
+        except SourceError as error:
+            seconds = max(seconds, REFUSED_SECONDS)
+            state, problem = WorklistState.REFUSED, str(error)
+        note(state, problem)
+        return seconds

@@ -30,7 +30,7 @@ from hilum.records.requests import RequestRecords
 from hilum.records.results import ResultRecords
 from hilum.records.schema import Transact, make_or_require
 from hilum.records.search import SearchRecords
-from hilum.records.standings import DestinationRecords, SourceRecords
+from hilum.records.standings import DestinationRecords, SourceRecords, WorklistRecords
 from hilum.records.steps import StepRecords
 from hilum.records.studies import StudyRecords
 from hilum.records.uploads import UploadRecords
@@ -88,6 +88,7 @@ class Records:
         self.uploads = UploadRecords(database)
         self.steps = StepRecords(database)
         self.sources = SourceRecords(database)
+        self.worklists = WorklistRecords(database)
         self.destinations = DestinationRecords(database)
         self.pauses = PauseRecords(database)
         self.rejections = RejectionRecords(database)

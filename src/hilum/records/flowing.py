@@ -168,18 +168,23 @@ class FlowRecords:
         A result counts once, at the first of its destinations; a note about one is none.
         """
         arrived_at = sa.func.coalesce(delivery.verified_at, delivery.accepted_at)
-        shown_at = sa.func.min(arrived_at).label("shown_at")
-        is_result = workitem.kind == WorkitemKind.RUN
-        query = (
-            sa.select(study.last_at, shown_at)
-            .select_from(tables.delivery)
-            .join(tables.workitem, workitem.id == delivery.workitem_id)
-            .join(tables.study, study.study_uid == workitem.study_uid)
-            .where(delivery.state.in_(ARRIVED), study.last_at >= since, is_result)
-            .group_by(workitem.id, study.last_at)
-            .having(shown_at >= since)
+        # of each workitem, not of all joined: that would begin with every delivery there ever was
+        first = sa.select(sa.func.min(arrived_at)).where(
+            delivery.workitem_id == workitem.id, delivery.state.in_(ARRIVED)
         )
-        return [ShownResult(row.last_at, row.shown_at) for row in select(self._database, query)]
+        results = (
+            sa.select(study.last_at, workitem.kind, first.scalar_subquery().label("shown_at"))
+            .select_from(tables.study)
+            .join(tables.workitem, workitem.study_uid == study.study_uid)
+            .where(study.last_at >= since)
+            .subquery()
+        )
+        query = sa.select(results).where(results.c.shown_at >= since)
+        return [
+            ShownResult(row.last_at, row.shown_at)
+            for row in select(self._database, query)
+            if row.kind == WorkitemKind.RUN  # not asked for: it would begin with every workitem
+        ]
 
     def troubles(self, since: float) -> list[TroubledWorkitem]:
         """The workitems made after `since` that failed, or wait for a person."""

@@ -42,6 +42,20 @@ class IdentifierRecords:
             str(row.study_uid) for row in select(self._database, query.order_by(line.study_uid))
         ]
 
+    def decided_after(self, at: float) -> list[tuple[str, str, float]]:
+        """The studies with a workitem made after `at`: UID, patient ID, and when the last was."""
+        workitem = tables.workitem.c
+        last = sa.func.max(workitem.created).label("at")
+        query = (
+            sa.select(line.study_uid, line.patient_id, last)
+            .join(tables.workitem, workitem.study_uid == line.study_uid)
+            .where(workitem.created > at, line.patient_id != "")
+            .group_by(line.study_uid, line.patient_id)
+            .order_by(last)
+        )
+        rows = select(self._database, query)
+        return [(str(row.study_uid), str(row.patient_id), float(row.at)) for row in rows]
+
     # What an older Hilum did not note -------------------------------------------------------------
 
     def not_listed(self) -> list[str]:

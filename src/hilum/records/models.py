@@ -5,7 +5,7 @@ holds a name, a birth date or a patient ID: those stand in `listing` alone (list
 receiver rejected is a `hilum.rejections.Rejection`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from pydantic import BeforeValidator
 from hilum.answers import Acceptance
 from hilum.config.site import Rule
 from hilum.records.states import (
+    OWED,
     DeliveryState,
     DestinationState,
     EventKind,
@@ -24,6 +25,7 @@ from hilum.records.states import (
     StepState,
     WorkitemKind,
     WorkitemState,
+    WorklistState,
 )
 from hilum.severity import AlarmChange, Severity
 from hilum.summary import Summary
@@ -152,6 +154,11 @@ class Delivery:
     filed_as: str = ""  # the number of the patient under whom the destination files the study
     urgent: bool = False  # the module says that somebody should look at once
 
+    def waits_for(self, others: Iterable["Delivery"]) -> bool:
+        """Whether one of `others`, of the same study, has to go there before where order counts."""
+        there = (other for other in others if other.destination == self.destination)
+        return any(other.state in OWED and other.owed_at < self.owed_at for other in there)
+
 
 @dataclass(frozen=True)
 class DeliveryReceipt:
@@ -226,6 +233,16 @@ class DestinationStanding:
 
 
 @dataclass(frozen=True)
+class WorklistStanding:
+    """Whether a worklist can be worked from, since when, and why not."""
+
+    name: str
+    state: WorklistState
+    since: float
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class SourceStanding:
     """How the watch of an archive stands; the cursor is "" before the first use."""
 
@@ -243,9 +260,9 @@ class SourceStanding:
 
 @dataclass(frozen=True)
 class NotedPause:
-    """A person has paused a destination, a source or a module; `ended_at` is None while it lasts.
+    """A person has paused a destination, a source, a worklist or a module.
 
-    People who see no patients read the reason.
+    `ended_at` is None while it lasts. People who see no patients read the reason.
     """
 
     kind: PausedKind

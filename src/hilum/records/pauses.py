@@ -12,7 +12,7 @@ pause = tables.pause.c
 
 
 class PauseRecords:
-    """The pauses of destinations, sources and modules: the last one of each."""
+    """The pauses of destinations, sources, worklists and modules: the last one of each."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -7,6 +7,8 @@ from hilum.records.database import Database
 from hilum.records.models import WrittenResult
 from hilum.records.rows import Rows
 
+IDENTITIES_AT_ONCE = 1000  # in one query
+
 result = tables.result.c
 
 
@@ -31,6 +33,15 @@ class ResultRecords:
     def of_variant(self, workitem_id: str, variant: str) -> list[WrittenResult]:
         """The results that destinations of one variant receive."""
         return self._rows.find(result.workitem_id == workitem_id, result.variant == variant)
+
+    def workitems_with(self, identities: Iterable[str]) -> list[str]:
+        """Ids of the workitems that have written any object with one of these identities."""
+        wanted = sorted(set(identities))
+        found: dict[str, None] = {}
+        for start in range(0, len(wanted), IDENTITIES_AT_ONCE):
+            some = result.identity.in_(wanted[start : start + IDENTITIES_AT_ONCE])
+            found |= {row.workitem_id: None for row in self._rows.find(some)}
+        return list(found)
 
     def called(self, identity: str) -> WrittenResult | None:
         """A result with this SOP Instance UID, if we have written any."""

@@ -1,13 +1,14 @@
-"""The states of sources and destinations, and since when."""
+"""The states of sources, worklists and destinations, and since when."""
 
 from hilum.records import tables
 from hilum.records.database import Database
-from hilum.records.models import DestinationStanding, SourceStanding
+from hilum.records.models import DestinationStanding, SourceStanding, WorklistStanding
 from hilum.records.rows import Rows
 from hilum.records.states import DestinationState
 
 source = tables.source.c
 destination = tables.destination.c
+worklist = tables.worklist.c
 
 
 class SourceRecords:
@@ -28,6 +29,22 @@ class SourceRecords:
     def note(self, standing: SourceStanding) -> None:
         """Note the present state."""
         self._rows.change(source.name == standing.name, **vars(standing))
+
+
+class WorklistRecords:
+    """The worklists that were ever asked."""
+
+    def __init__(self, database: Database) -> None:
+        self._rows = Rows(database, tables.worklist, WorklistStanding)
+
+    def all(self) -> dict[str, WorklistStanding]:
+        """All of them, by name."""
+        return {standing.name: standing for standing in self._rows.find()}
+
+    def note(self, standing: WorklistStanding) -> None:
+        """Note the present state."""
+        if not self._rows.add(standing):
+            self._rows.change(worklist.name == standing.name, **vars(standing))
 
 
 class DestinationRecords:

@@ -157,6 +157,15 @@ class DestinationState(StrEnum):
     UNREACHABLE = "unreachable"  # called every few seconds, gets everything when it answers
 
 
+class WorklistState(StrEnum):
+    """Whether a worklist can be worked from."""
+
+    UNKNOWN = "not asked yet"
+    REACHABLE = "reachable"
+    UNREACHABLE = "unreachable"  # asked again at the next look
+    REFUSED = "refused"  # it answers, but not as it should: the settings may be wrong
+
+
 class SourceState(StrEnum):
     """How the watch of an archive stands."""
 
@@ -174,6 +183,7 @@ class PausedKind(StrEnum):
 
     DESTINATION = "destination"  # nothing is sent there, and it is asked for nothing
     SOURCE = "source"  # it is not watched
+    WORKLIST = "worklist"  # it is asked for nothing, and told nothing
     MODULE = "module"  # no analysis by it begins; people say that it is disabled
 
 

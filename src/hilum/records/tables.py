@@ -348,3 +348,11 @@ request = sa.Table(
     sa.Column("wish", sa.JSON, nullable=False, default=dict),  # a Wish
     sa.Column("progress", sa.Text, nullable=False, default=""),
 )
+worklist = sa.Table(
+    "worklist",
+    metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),  # a WorklistState
+    sa.Column("since", sa.Float, nullable=False),  # when it came into that state
+    sa.Column("problem", sa.Text, nullable=False, default=""),  # why it cannot be worked from
+)

@@ -88,6 +88,16 @@ class WorkitemRecords:
         """The newest one of these."""
         return next(reversed(self.runs_of(study_uid, rule_key)), None)
 
+    def rules_of(self, study_uids: Iterable[str]) -> dict[str, frozenset[str]]:
+        """The keys of the rules by which several studies have had runs; none for one without."""
+        query = sa.select(workitem.study_uid, workitem.rule_key).where(
+            workitem.study_uid.in_(study_uids), workitem.kind == WorkitemKind.RUN
+        )
+        found: dict[str, set[str]] = {}
+        for row in select(self._database, query):
+            found.setdefault(row.study_uid, set()).add(row.rule_key)
+        return {study_uid: frozenset(keys) for study_uid, keys in found.items()}
+
     def newest_of(
         self, module: str, since: float, states: Iterable[WorkitemState], most: int
     ) -> list[WorkitemOutline]:

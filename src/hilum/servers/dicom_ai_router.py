@@ -20,7 +20,8 @@ from hilum.errors import ServerError
 from hilum.findings import Box, Drawing, Finding, KeyImage, Note, Table
 from hilum.module.cards import CardInput, CodedTable, CommonCard
 from hilum.module.result_numbers import ResultNumber, numbers_of
-from hilum.servers import Ask, AtServer, Given, ServerRequest, images_of, told_in
+from hilum.servers import Ask, ServerRequest
+from hilum.servers.at_server import AtServer, Given, images_of, told_in
 from hilum.wording import printable
 
 IMAGE_REGION = CodedTable(value="111030", scheme="DCM", meaning="Image Region")
@@ -71,8 +72,14 @@ class RouterAnswer(BaseModel):
 class RouterModel(AtServer):
     """Sends the images without their patient's name, and finds in its own what the model says."""
 
+    sends = "de-identified DICOM files with pseudonyms"
     card_class = RouterCard
     described: ClassVar[RouterCard]
+
+    @classmethod
+    def asked_without_images(cls, ask: Ask) -> str:
+        ask(ServerRequest(cls.described.endpoint, exists=True))
+        return "it answers, and has the endpoint; only an image would show what the model says"
 
     def found(self, given: Given, ask: Ask, aliases: Aliases) -> Iterator[Finding]:
         images = images_of(given)

@@ -21,7 +21,8 @@ from hilum.module.cards import CardTable
 from hilum.modules.volume.card import SegmentationCard
 from hilum.modules.volume.network import SegmentationNetwork
 from hilum.modules.volume.segmenting import segmented
-from hilum.servers import Ask, AtServer, Given, ServerReply, ServerRequest, Told, told_in
+from hilum.servers import Ask, ServerReply, ServerRequest
+from hilum.servers.at_server import AtServer, Given, Told, told_in
 
 TYPES = {"FP32": "<f4", "FP64": "<f8", "FP16": "<f2"}  # of tensors, in the byte order of the wire
 ONLY_BINARY = "FP16"  # has no form in JSON
@@ -110,8 +111,14 @@ class Contract:
 class KServeModel(AtServer):
     """Segments one series with a network on a server, and measures each structure."""
 
+    sends = "voxels without any header"
     card_class = KServeCard
     described: ClassVar[KServeCard]
+
+    @classmethod
+    def asked_without_images(cls, ask: Ask) -> str:
+        ServedNetwork(cls.described, ask)
+        return f"its model {cls.described.server.model} is ready, and has the tensors of the card"
 
     def found(self, given: Given, ask: Ask, _aliases: Aliases) -> Iterator[Finding]:
         assert isinstance(given, Series)

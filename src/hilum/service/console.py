@@ -21,7 +21,7 @@ def show(site: Site, file: SettingsFile | None) -> None:
     found, problems = discover(Place.of(site))
     modules = KnownModules(
         facts=tuple(map(facts_of, found.values())),
-        cards={name: card_of(module) for name, module in found.items()},
+        cards={name: page for name, module in found.items() if (page := card_of(module)).text},
         needs={name: inputs_of(module) for name, module in found.items()},
         runs_in={name: runs_in(site, module) for name, module in found.items()},
         problems=problems,

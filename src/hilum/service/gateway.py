@@ -12,9 +12,11 @@ from hilum.engine import durable
 from hilum.engine.liveness import Pulse
 from hilum.fetching import Fetches
 from hilum.flow import Flow
+from hilum.hearing import hear
 from hilum.hints import (
     Aborted,
     Asked,
+    Assessed,
     Committed,
     Counted,
     Died,
@@ -155,6 +157,7 @@ class Gateway:
     def _sweep(self) -> None:
         with going_on("sweep", log):
             self._flow.sweep()
+        hear(self._flow)
         obey(self._flow)
         self._retention.sweep()
         self._next_sweep = time.monotonic() + SWEEP_SECONDS
@@ -171,6 +174,8 @@ def follow(hint: Hint, flow: Flow) -> None:
     match hint:
         case Asked():
             obey(flow)
+        case Assessed():
+            hear(flow)
         case Written() | Resumed():
             flow.outbox.wake()
         case Ready(workitem=workitem):

@@ -14,7 +14,7 @@ from typing import Any
 from hilum.config.updates import PatientUpdates
 from hilum.sources.subject import CertificateSubject
 from hilum.transport.mllp import END, PIECE, START, Frames
-from hilum.transport.tls import listener_context
+from hilum.transport.tls import RenewedContext
 
 HANDSHAKE_SECONDS = 10.0
 MESSAGE_SECONDS = 30.0  # for a message to come whole, and for its answer to be taken
@@ -40,6 +40,9 @@ class MllpServer:
         ]
         self._heard: dict[socket.socket, float] = {}  # when each connection was last heard
         self._lock = threading.Lock()
+        self._context = (
+            RenewedContext(settings.tls, "patient_updates.tls") if settings.tls else None
+        )
         self._listener = socket.create_server((settings.host, settings.port), backlog=32)
 
     @property
@@ -96,10 +99,10 @@ class MllpServer:
 
     def _encrypted(self, plain: socket.socket, address: str) -> socket.socket | None:
         """The connection as it is used; None if the certificate is not on the list."""
-        if not self._settings.tls:
+        if not self._context:
             return plain
         # `plain` stays the key of the connection, and can still be ended by others
-        connection = listener_context(self._settings.tls).wrap_socket(plain.dup(), server_side=True)
+        connection = self._context.now().wrap_socket(plain.dup(), server_side=True)
         allowed = self._settings.allowed_certificates
         if allowed and not (subject := _subject(connection)).is_among(allowed):
             text = "rejected: the certificate of %s (%s) is not among allowed_certificates"

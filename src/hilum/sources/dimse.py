@@ -9,7 +9,6 @@ import logging
 import os
 import selectors
 import socket
-import ssl
 import sys
 import threading
 import time
@@ -28,22 +27,23 @@ from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.transport import AssociationServer
 
 from hilum.config.site import Receiver
-from hilum.config.tls import ListenerTls
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_uid
-from hilum.hints import Aborted, Committed, HintSender, Quarantined, Released, hint_of
+from hilum.hints import Aborted, Assessed, Committed, HintSender, Quarantined, Released, hint_of
 from hilum.inbox import (
     OTHER_CONTENT,
     Inbox,
     Intake,
+    assessments,
     commitments,
 )
+from hilum.inbox.assessments import Slip
 from hilum.inbox.growing import Growing
 from hilum.inbox.room import require_room
 from hilum.rejections import SEE_QUARANTINE, RejectionKind
 from hilum.sources.arriving import ArrivingProvider, ReceivedDataSet
 from hilum.sources.connection import Connection, Cut, TlsConnection
 from hilum.sources.rejecting import Rejecting, Trouble
-from hilum.sources.storing import SUCCESS, response, take_in
+from hilum.sources.storing import SUCCESS, may_be_assessment, response, take_in
 from hilum.sources.traffic import Traffic
 from hilum.transport.commitment import COMMITMENT, answer_in
 from hilum.transport.dimse import (
@@ -53,7 +53,7 @@ from hilum.transport.dimse import (
     VERIFICATION,
     is_storage_class,
 )
-from hilum.transport.tls import listener_context
+from hilum.transport.tls import RenewedContext
 
 GRACE_SECONDS = 5.0  # for associations still open when the receiver is told to stop
 ASSOCIATION_REQUEST_SECONDS = 15.0  # PS3.8 9.1.5, ARTIM
@@ -105,7 +105,7 @@ class StorageServer(AssociationServer):
         ]
         self._traffic = Traffic(settings)
         if settings.tls:
-            self._last_context = listener_context(settings.tls)
+            self._context = RenewedContext(settings.tls, "receiver.tls")
         self._stopping = threading.Event()
         self._senders: weakref.WeakKeyDictionary[Association, _Sender] = weakref.WeakKeyDictionary()
         handlers: list[Any] = [
@@ -163,22 +163,15 @@ class StorageServer(AssociationServer):
                 self._stopping.wait(NO_ACCEPT_SECONDS)  # or we would try again at once, for ever
             raise
         if self._settings.tls:
-            connection: Connection = self._context(self._settings.tls).wrap_socket(
+            context = self._context.now()
+            context.sslsocket_class = TlsConnection
+            connection: Connection = context.wrap_socket(
                 accepted, server_side=True, do_handshake_on_connect=False
             )  # type: ignore[assignment]
         else:
             connection = Connection(fileno=accepted.detach())
         connection.watch(_host(address[0]), self._traffic)
         return connection, address
-
-    def _context(self, tls: ListenerTls) -> ssl.SSLContext:
-        """How we are called now. Files that cannot be used leave what was used before."""
-        try:
-            self._last_context = listener_context(tls)
-        except OSError as error:
-            logger.error("receiver.tls: the new files cannot be used: %s", error.strerror)
-        self._last_context.sslsocket_class = TlsConnection
-        return self._last_context
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
         host = ipaddress.ip_address(request.host)
@@ -297,6 +290,10 @@ class StorageServer(AssociationServer):
             if arriving.problem:
                 raise arriving.problem
             status, stored = take_in(self._inbox, event, sender.caller, arriving.file)
+            may_assess = sender.caller in self._settings.assessments_from
+            if status == SUCCESS and may_assess and may_be_assessment(event):
+                path = stored.path.relative_to(self._data)
+                assessments.keep(self._data, Slip(path, sender.caller, sender.address))
         except (OSError, MemoryError) as error:
             reason = os.strerror(error.errno or 0) if isinstance(error, OSError) else "no memory"
             self._trouble.begins(reason)
@@ -315,6 +312,8 @@ class StorageServer(AssociationServer):
         if isinstance(hint, Quarantined):
             hint = replace(hint, address=sender.address, called=sender.called)
         self._hints.send(hint)
+        if may_assess:
+            self._hints.send(Assessed())
         return response(status, stored.reason if status else "")
 
     def _commitment(self, event: Any) -> tuple[int, None]:

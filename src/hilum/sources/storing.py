@@ -5,6 +5,13 @@ from functools import partial
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.uid import (
+    BasicTextSRStorage,
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EnhancedSRStorage,
+    KeyObjectSelectionDocumentStorage,
+)
 
 from hilum.dicom.header import identify
 from hilum.dicom.part10 import prefix
@@ -17,6 +24,13 @@ from hilum.inbox.growing import Growing, mapped
 SUCCESS = 0x0000
 DOES_NOT_MATCH = 0xA900  # PS3.4 table B.2-1, this one and the next two
 CANNOT_UNDERSTAND = 0xC000
+SAYING = (
+    KeyObjectSelectionDocumentStorage,
+    BasicTextSRStorage,
+    EnhancedSRStorage,
+    ComprehensiveSRStorage,
+    Comprehensive3DSRStorage,
+)
 COERCED = 0xB000  # a warning: the first version is kept, this one stands apart
 
 
@@ -54,6 +68,11 @@ def _judge(
     if stored.outcome is Intake.QUARANTINED:
         return COERCED, stored
     return SUCCESS, replace(stored, reason=file.mended)
+
+
+def may_be_assessment(event: Any) -> bool:
+    """Whether it is of a class by which readers say something: a key object selection, a report."""
+    return event.request.AffectedSOPClassUID in SAYING
 
 
 def response(status: int, comment: str) -> Dataset | int:

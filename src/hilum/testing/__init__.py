@@ -11,6 +11,7 @@ from hilum.testing.notifiers import a_message, check_notifier
 from hilum.testing.objects import check_object
 from hilum.testing.samples import analysis_of, refusal_of, write_series
 from hilum.testing.sources import check_source
+from hilum.testing.worklists import check_worklist
 
 __all__ = [
     "a_message",
@@ -21,6 +22,7 @@ __all__ = [
     "check_notifier",
     "check_object",
     "check_source",
+    "check_worklist",
     "job_of",
     "refusal_of",
     "results_of",

@@ -9,13 +9,15 @@ from tempfile import TemporaryDirectory
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
+from hilum.decision import AssessmentDecision
 from hilum.dicom.identity import PATIENT_AND_STUDY
 from hilum.dicom.part10 import as_file
 from hilum.dicom.text import is_valid
 from hilum.dicom.uids import derived_uid
 from hilum.kinds import OBJECTS
-from hilum.objects import Analysis
-from hilum.objects.kinds import ResultObject, Withdrawable, Writing
+from hilum.objects import Analysis, ReaderWord
+from hilum.objects.analysis import WrittenFile
+from hilum.objects.kinds import Assessable, ResultObject, Withdrawable, Writing
 from hilum.results import DICOM
 from hilum.testing.samples import analysis_of, refusal_of, write_series
 
@@ -42,6 +44,8 @@ def check_object(kind: type[ResultObject], analyses: Iterable[Analysis] = ()) ->
         assert written, "it says something of at least one of the analyses"
         if kind.media_type != DICOM and isinstance(kind(), Withdrawable):
             _check_withdrawal(kind, analysis_of(files))
+        if kind.media_type != DICOM and isinstance(kind(), Assessable):
+            _check_assessment(kind, analysis_of(files))
 
 
 def _check_written(kind: type[ResultObject], analysis: Analysis) -> Contents:
@@ -95,6 +99,22 @@ def _check_withdrawal(kind: type[ResultObject], analysis: Analysis) -> None:
         "the same withdrawal gives the same bytes"
     )
     assert identity.encode() in note, "a withdrawal names what it takes back"
+
+
+def _check_assessment(kind: type[ResultObject], analysis: Analysis) -> None:
+    writer = kind()
+    assert isinstance(writer, Assessable)
+    name = next((name for name in OBJECTS.names if OBJECTS.load(name) is kind), kind.__name__)
+    identity = derived_uid("check_object", "assessed")
+    [written, *_] = map(_bytes, writer.write(Writing(analysis)))
+    about = replace(analysis, replaced=(WrittenFile(name, identity, written),))
+    word = ReaderWord(AssessmentDecision.REJECTED, "A reader", "2.25.1", "So.", analysis.created)
+    note = writer.write_assessment(Writing(about), [identity], word)
+    assert note == writer.write_assessment(Writing(about), [identity], word), (
+        "the same assessment gives the same bytes"
+    )
+    assert identity.encode() in note, "an assessment names what it is about"
+    assert note != written, "an assessment is no result"
 
 
 def _bytes(content: Dataset | bytes) -> bytes:

@@ -1,6 +1,7 @@
 """TLS contexts, from settings (PS3.15 B.12, BCP 195 in RFC 9325: TLS 1.2 or newer)."""
 
 import functools
+import logging
 import socket
 import ssl
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import NamedTuple
 from hilum.config.tls import ListenerTls, Tls
 from hilum.errors import ConfigurationError
 from hilum.transport.our_side import SETTINGS, OurSide
+
+log = logging.getLogger(__name__)
 
 TOO_OLD = "it offers no TLS 1.2 or newer: update it, or have its maker do so"
 ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
@@ -38,6 +41,29 @@ def client_context(tls: Tls | None) -> ssl.SSLContext:
 def listener_context(tls: ListenerTls) -> ssl.SSLContext:
     """How we are called: the same, and with `ca_file` callers must show a certificate (mutual)."""
     return _context(ssl.Purpose.CLIENT_AUTH, tls, *map(_version, _files(tls)))
+
+
+class RenewedContext:
+    """How we are called, by the files as they are at each connection.
+
+    Where they cannot be used, as in the middle of a renewal, it is as it was before, and the log
+    says so under `name`, that of the settings.
+    """
+
+    def __init__(self, tls: ListenerTls, name: str) -> None:
+        """Raises `OSError` if the files cannot be used at the start."""
+        self._tls = tls
+        self._name = name
+        self._last = listener_context(tls)
+
+    def now(self) -> ssl.SSLContext:
+        """The context for the next connection."""
+        try:
+            self._last = listener_context(self._tls)
+        except OSError as error:  # SSLError is one, too
+            why = error.strerror or "no PEM"
+            log.error("%s: the new files cannot be used: %s", self._name, why)
+        return self._last
 
 
 def _files(tls: Tls) -> tuple[Path | None, ...]:

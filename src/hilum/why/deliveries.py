@@ -14,6 +14,7 @@ from hilum.records.states import (
 )
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.known import SHOWN_DIGITS, Known, moment
+from hilum.wording import IN_ITS_TURN
 
 ALL_IS_WELL = "all is well: "
 CAUSE_OF = {
@@ -150,9 +151,16 @@ def _said(known: Known, delivery: Delivery) -> str:
         problem = f" ({standing.problem})" if standing.problem else ""
         away = f"{name} does not answer since {moment(standing.since)}{problem}"
         return f"{away}; it is sent as soon as {name} does"
+    if CAUSE_OF[state] is Cause.DELIVERING and _waits_for_its_turn(known, delivery):
+        return f"{name} gets it {IN_ITS_TURN}"
     if state is DeliveryState.WAITING:
         return f"{name} gets it now"
     return f"{name}: {delivery.reason}" if delivery.reason else f"{name}: {state}"
+
+
+def _waits_for_its_turn(known: Known, delivery: Delivery) -> bool:
+    others = [one for several in known.deliveries.values() for one in several]
+    return delivery.destination in known.site.in_order and delivery.waits_for(others)
 
 
 def _cures(

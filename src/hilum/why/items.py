@@ -213,9 +213,9 @@ def _withdrawn(known: Known, item: Workitem) -> Explanation:
 
 def _superseded(known: Known, item: Workitem) -> Explanation:
     newer = next((i for i in known.items if i.id == item.superseded_by), None)
-    what = f"the run {(item.superseded_by or '')[-SHOWN_DIGITS:]}"
-    when = f", made {moment(newer.created)}," if newer else ""
-    text = f"{what} of {item.module}{when} has replaced this one"
+    old = f"the run {item.id[-SHOWN_DIGITS:]} of {item.module}, made {moment(item.created)},"
+    when = f", made {moment(newer.created)}" if newer else ""
+    text = f"{old} was replaced by the run {(item.superseded_by or '')[-SHOWN_DIGITS:]}{when}"
     return Explanation(Cause.SUPERSEDED, text, since=newer.created if newer else None)
 
 

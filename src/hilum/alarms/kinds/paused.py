@@ -9,11 +9,13 @@ from hilum.severity import Severity
 SAID = {
     PausedKind.DESTINATION: "destination {} is paused by {}: its results wait here",
     PausedKind.SOURCE: "source {} is paused by {}: its new images do not come by themselves",
+    PausedKind.WORKLIST: "worklist {} is paused by {}: its steps are not performed",
     PausedKind.MODULE: "module {} is disabled by {}: what it is to analyse waits",
 }
 CURES = {
     PausedKind.DESTINATION: "`hilum resume {} --kind destination` sends them",
     PausedKind.SOURCE: "`hilum resume {} --kind source` fetches what was missed",
+    PausedKind.WORKLIST: "`hilum resume {} --kind worklist` has them performed",
     PausedKind.MODULE: "`hilum modules enable {}` analyses it",
 }
 
@@ -24,6 +26,7 @@ def alarms(facts: Facts) -> Iterator[Alarm]:
     defined = {
         PausedKind.DESTINATION: {settings.name for settings in site.destination},
         PausedKind.SOURCE: {settings.name for settings in site.source},
+        PausedKind.WORKLIST: {settings.name for settings in site.worklist},
         PausedKind.MODULE: {rule.module for rule in site.rule},
     }
     for pause in facts.records.pauses.all():

@@ -1,4 +1,4 @@
-"""What is paused: destinations, sources and modules."""
+"""What is paused: destinations, sources, worklists and modules."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""How things stand: alarms, sources, destinations, rejections, quarantine, modules."""
+"""How things stand: alarms, sources, worklists, destinations, rejections, quarantine, modules."""
 
 from typing import Any
 
@@ -25,6 +25,12 @@ def list_alarms(desk: OurDesk) -> Any:
 def list_sources(desk: OurDesk) -> Any:
     """The archives that are watched."""
     return as_json(views.sources(desk.site, desk.records))
+
+
+@endpoints.get(f"{V1}/worklists", Permission.LOOK, responses=answers(list[views.WorklistView]))
+def list_worklists(desk: OurDesk) -> Any:
+    """The worklists that steps are taken from, with those that have not ended."""
+    return as_json(views.worklists(desk.site, desk.records))
 
 
 @endpoints.get(

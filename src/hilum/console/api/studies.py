@@ -41,4 +41,5 @@ def one_study(desk: OurDesk, uid: str) -> Any:
         view = views.study(desk.records, uid)
     except LookupError as error:
         raise HTTPException(404, "no such study was received") from error
-    return as_json(TracedStudy(**vars(view), trace=tuple(views.trace(desk.records, uid))))
+    lines = views.trace(desk.records, uid, desk.site.in_order)
+    return as_json(TracedStudy(**vars(view), trace=tuple(lines)))

@@ -6,20 +6,26 @@ from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from hilum.audit import AuditedAct, AuditedObject
+from hilum.checking import server_of
 from hilum.config.site import Rule
-from hilum.console.cards import rendered
+from hilum.console.cards import shown
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.needs import needs_in_words
 from hilum.console.pausing import PauseReason, end_pause, refused_pause
 from hilum.console.refusing import RefusedForm
+from hilum.hosts.discovery import installed_module
+from hilum.hosts.place import Place
 from hilum.hosts.scratch import TRACEBACK
+from hilum.hosts.server import ServerHostSettings
+from hilum.hosts.server.checking import checks_of
 from hilum.module import ModuleFacts
 from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.states import PausedKind, WorkitemState
+from hilum.servers.at_server import AtServer
 
 LONGEST_TRACEBACK = 50_000  # characters; its end says what was raised
 
@@ -38,6 +44,7 @@ def _page(
     facts, now = _facts(desk, name), time.time()
     history = views.module_history(desk.records, name, now)
     counts = desk.records.workitems.counts()
+    page = desk.modules.cards.get(name)
     kept = {one.workitem_id for one in history.failures if _traceback(desk, one.workitem_id)}
     return desk.rendering.page(
         request,
@@ -55,9 +62,30 @@ def _page(
         history=history,
         addresses=desk.records.identifiers.addresses({o.study_uid for o in history.failures}),
         tracebacks=kept,
-        card=rendered(desk.modules.cards.get(name, "")),
+        card=shown(page) if page else "",
+        card_is_toml=page is not None and page.is_toml,
         longest_reason=LONGEST_REASON,
+        has_server=_server(desk, name) is not None,
     )
+
+
+@endpoints.post("/modules/{name}/test", Permission.ACT, response_class=HTMLResponse)
+def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
+    """Ask the inference server of the module, as `hilum check` does; a part of the page."""
+    server = _server(desk, name)
+    if server is None:
+        raise HTTPException(404, "no inference server computes this module")
+    return desk.rendering.page(request, "checks.html", checks=list(checks_of(*server)))
+
+
+def _server(desk: Desk, name: str) -> tuple[ServerHostSettings, type[AtServer]] | None:
+    _facts(desk, name)
+    if not isinstance(desk.site.host_for(name), ServerHostSettings):
+        return None
+    try:
+        return server_of(desk.site, name, installed_module(name, Place.of(desk.site)))
+    except KeyError:  # it was removed meanwhile
+        return None
 
 
 @endpoints.get("/modules/{name}/failures/{workitem}", Permission.SEE_PATIENTS)

@@ -28,6 +28,7 @@ def network(request: Request, desk: OurDesk, saved: int | None = None) -> HTMLRe
         now=now,
         site=site,
         sources=views.sources(site, records),
+        worklists=views.worklists(site, records),
         destinations=views.destinations(site, records),
         saved=saved,
         notifiers=[(one, told.get(one.name, NotifierStanding(one.name))) for one in site.notify],

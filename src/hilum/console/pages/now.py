@@ -80,7 +80,7 @@ def _sentence(
         text = f"Nothing needs a person, but something is paused: {alarms[0].name}"
         return text.replace(": paused ", ": ") + ".", "stopped"
     if unknown:
-        places = ", ".join(unknown)
-        text = f"Nothing needs a person. Nothing was sent to {places} yet; Network tests it."
+        places, them = " and ".join(unknown), "it" if len(unknown) == 1 else "them"
+        text = f"Nothing needs a person. Nothing was sent to {places} yet: test {them} in Network."
         return text, "working"
     return "All is well.", "well"

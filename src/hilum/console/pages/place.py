@@ -1,4 +1,4 @@
-"""The forms that add, change and remove destinations, sources and notifiers.
+"""The forms that add, change and remove destinations, sources, worklists and notifiers.
 
 Each kind brings its form with the class of its settings. What is filled in is tested, and shown as
 a difference of hilum.toml, before it is saved.

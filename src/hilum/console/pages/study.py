@@ -101,7 +101,7 @@ def study_page(
     listed = study_at(desk, address)
     view = views.study(desk.records, listed.study_uid)
     sees = visitor.may(Permission.SEE_PATIENTS)
-    trace = trace_with_people(desk.records, desk.auditor.store, view.study_uid, sees)
+    trace = trace_with_people(desk.site, desk.records, desk.auditor.store, view.study_uid, sees)
     now = time.time()
     if sees:
         note_look(desk, visitor, listed)
@@ -234,8 +234,9 @@ def _paused(desk: Desk, items: list[WorkitemView]) -> list[NotedPause]:
     """The pauses of modules and destinations that something of the study waits for."""
     new = {item.module for item in items if item.state is WorkitemState.SCHEDULED}
     owed = {one.destination for item in items for one in item.deliveries if one.state in OWED}
-    waits = {PausedKind.MODULE: new, PausedKind.DESTINATION: owed, PausedKind.SOURCE: set()}
-    return [pause for pause in desk.records.pauses.all() if pause.name in waits[pause.kind]]
+    waits = {PausedKind.MODULE: new, PausedKind.DESTINATION: owed}
+    pauses = desk.records.pauses.all()
+    return [pause for pause in pauses if pause.name in waits.get(pause.kind, ())]
 
 
 def _taken_back(trace: Sequence[TraceLine], view: StudyView) -> dict[str, TraceLine]:

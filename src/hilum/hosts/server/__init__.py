@@ -12,15 +12,18 @@ from typing import Literal
 from pydantic import Field
 
 from hilum.config.kinds import HostSettings, WebAccount
-from hilum.errors import ModuleError
+from hilum.engine.exchange import load
+from hilum.errors import ModuleError, ServerAway
 from hilum.hosts import Job, Place
 from hilum.hosts.child import ChildHost
 from hilum.hosts.discovery import required_module
 from hilum.hosts.planning import ChildHostSettings
 from hilum.hosts.server.exchange import ServerExchange, ServerTraffic
+from hilum.hosts.server.leaving import Leaving
 from hilum.hosts.waiting import Deadline
 from hilum.pseudonyms import Pseudonyms, site_key
-from hilum.servers import AtServer, ServerReply, ServerRequest, Terms
+from hilum.servers import NOT_SENT, ServerReply, ServerRequest, Terms
+from hilum.servers.at_server import AtServer
 from hilum.wording import counted
 
 log = logging.getLogger(__name__)
@@ -67,6 +70,10 @@ class ServerHost:
         self._settings = settings
         self._place = place
         self._key = ""
+        self._leaving: Leaving | None = None
+        if place.data:  # without one there is no audit trail
+            self._leaving = Leaving(place.data, settings.url, settings.burned_in == "send")
+        self._job: Job | None = None
         self._exchange = ServerExchange(settings)
         self._child = ChildHost(ChildHostSettings(module=settings.module), place, server=self)
 
@@ -83,10 +90,20 @@ class ServerHost:
             The server does not answer, or not so that it makes sense; `ModuleCancelled` if the job
             was not wanted.
         """
-        if not issubclass(required_module(self.name, self._place), AtServer):
-            raise ModuleError(f"{self.name} is no module on a server: take its [[host]] out")
+        self._module()
         self._exchange.traffic = traffic = ServerTraffic()
-        self._child.run(job, is_wanted)
+        self._job = job
+        try:
+            self._child.run(job, is_wanted)
+        except ServerAway:
+            raise  # it goes on where it stood
+        except ModuleError:
+            self._end(job)
+            raise
+        self._end(job)
+        refusal = load(job.out).refusal
+        if self._leaving and refusal and refusal.code == NOT_SENT:
+            self._leaving.refused(job, refusal.text)
         log.info(
             "the server of %s was asked %s: %d bytes sent, %d received",
             self.name,
@@ -94,6 +111,17 @@ class ServerHost:
             traffic.sent,
             traffic.received,
         )
+
+    def _module(self) -> type[AtServer]:
+        found = required_module(self.name, self._place)
+        if not issubclass(found, AtServer):
+            raise ModuleError(f"{self.name} is no module on a server: take its [[host]] out")
+        return found
+
+    def _end(self, job: Job) -> None:
+        self._job = None
+        if self._leaving:
+            self._leaving.ended(job)
 
     def close(self) -> None:
         """End the child and the connections."""
@@ -110,4 +138,9 @@ class ServerHost:
 
     def answer(self, request: ServerRequest, deadline: Deadline) -> ServerReply:
         """As `hilum.hosts.child_process.Server` says."""
-        return self._exchange.ask(request, deadline)
+        note = self._note if request.content else lambda: None
+        return self._exchange.ask(request, deadline, note)
+
+    def _note(self) -> None:
+        if self._leaving and self._job:
+            self._leaving.begins(self._job, self._module())

@@ -84,8 +84,13 @@ class ServerExchange:
         """End the connections."""
         self._client.close()
 
-    def ask(self, request: ServerRequest, deadline: Deadline) -> ServerReply:
-        """What the server answers with success.
+    def ask(
+        self,
+        request: ServerRequest,
+        deadline: Deadline,
+        note: Callable[[], None] = lambda: None,
+    ) -> ServerReply:
+        """What the server answers with success; `note` is called before anything leaves for it.
 
         It is asked again after a pause where it is busy, down or has an error (408, 425, 429 and
         5xx), and not where it refuses.
@@ -99,6 +104,7 @@ class ServerExchange:
         if time.monotonic() < self._rests_until:
             raise ServerAway(self._reason)
         self._require_size(request)
+        note()
         pause = self._settings.retry_seconds
         for attempt in range(1, self._settings.attempts + 1):
             try:
@@ -133,7 +139,7 @@ class ServerExchange:
         self.traffic.requests += 1
         self.traffic.sent += len(request.content)
         self.traffic.received += len(answer.content)
-        return self._judged(answer, request.until_ready)
+        return self._judged(answer, request)
 
     def _require(self, deadline: Deadline) -> None:
         try:
@@ -143,13 +149,14 @@ class ServerExchange:
             self._client = self._opened()
             raise
 
-    def _judged(self, answer: Response, until_ready: bool) -> ServerReply:
-        if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+    def _judged(self, answer: Response, request: ServerRequest) -> ServerReply:
+        is_there = request.exists and answer.status == HTTPStatus.METHOD_NOT_ALLOWED
+        if answer.status < HTTPStatus.MULTIPLE_CHOICES or is_there:
             length = answer.headers.get(JSON_LENGTH, "")
             known = int(length) if length.isascii() and length.isdecimal() else 0
             return ServerReply(answer.content, answer.media_type, known)
         said = _reason(answer)
-        if until_ready and answer.status in NOT_READY:
+        if request.until_ready and answer.status in NOT_READY:
             raise SourceDelayed(f"{self._account.name} says that the model is not ready{said}")
         if answer.status in BUSY or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             text = f"{self._account.name} answers HTTP {answer.status}{said}"

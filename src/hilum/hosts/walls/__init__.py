@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from hilum.control_groups import MemoryGroup
 from hilum.hosts.walls import calls, files, limits
 from hilum.hosts.walls.kernel import machine
 
@@ -60,7 +61,8 @@ class Reach:
     """What a module's process may reach.
 
     `read` and `write` are folders and files, `scratch` is the folder for its temporary files.
-    `becomes` is the one program that it may turn into, by its real path.
+    `becomes` is the one program that it may turn into, by its real path, `group` what limits its
+    memory and that of all that it starts together.
     """
 
     scratch: Path
@@ -71,6 +73,7 @@ class Reach:
     gpu: bool = False
     memory_mb: int = 8192
     becomes: Path | None = None
+    group: MemoryGroup | None = None
 
     def confine(self, abi: int = files.NEWEST_ABI) -> tuple[Wall, ...]:
         """Raise every wall that this machine has; which it lacks. There is no way back.
@@ -79,6 +82,8 @@ class Reach:
         cannot be raised.
         """
         parent = os.getppid()
+        if self.group:
+            self.group.join()
         limits.limit(self.memory_mb, self.processes)
         limits.leave_namespaces(self.network)  # where the system allows it
         limits.drop_capabilities()

@@ -12,6 +12,7 @@ from hilum.dicom.film import Film
 from hilum.errors import ConfigurationError, DicomError, ModuleError
 from hilum.findings import Classification, Finding, HeatMap, Measurement, Note, Refusal, Score
 from hilum.module import CARD, Films
+from hilum.module.cards import page_of
 from hilum.modules.chest.card import ModelCard
 from hilum.modules.chest.gates import (
     LEAST_SIDE,
@@ -75,7 +76,7 @@ class ChestRadiograph:
         """
         name, version, title, weights = facts_of_model(folder)
         facts = {"name": name, "version": version, "title": title, "weights": weights}
-        return type(cls.__name__, (cls,), {"network": folder, **facts})
+        return type(cls.__name__, (cls,), {"network": folder, "card": page_of(folder), **facts})
 
     def run(self, films: Sequence[Film]) -> Iterator[Finding]:
         """For every frontal film its scores, map and share of evidence inside the lungs; for every

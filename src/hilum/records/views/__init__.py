@@ -18,9 +18,12 @@ from hilum.records.views.places import (
     QuarantinedView,
     QuarantineView,
     SourceView,
+    StepView,
+    WorklistView,
     destinations,
     quarantine,
     sources,
+    worklists,
 )
 from hilum.records.views.statistics import DayOfWork, Statistics, statistics_of
 from hilum.records.views.strips import DestinationStrip, HourOfDeliveries, strips_of
@@ -52,10 +55,12 @@ __all__ = [
     "Share",
     "SourceView",
     "Statistics",
+    "StepView",
     "StudyPage",
     "StudyView",
     "TraceLine",
     "WorkitemView",
+    "WorklistView",
     "agreement_of",
     "as_json",
     "course",
@@ -74,6 +79,7 @@ __all__ = [
     "study",
     "study_called",
     "trace",
+    "worklists",
 ]
 
 

@@ -1,19 +1,27 @@
-"""Where images come from and where results go, and what was not taken in."""
+"""Where images, steps and results come from and go to, and what was not taken in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hilum.config.kinds import DestinationSettings, SourceSettings
+from hilum.config.kinds import DestinationSettings, SourceSettings, WorklistSettings
 from hilum.config.site import Site
 from hilum.inbox import quarantined_in
 from hilum.records import Records
-from hilum.records.models import DestinationStanding, NotedPause, SourceStanding
+from hilum.records.models import (
+    DestinationStanding,
+    NotedPause,
+    SourceStanding,
+    WorklistStanding,
+    WorklistStep,
+)
 from hilum.records.states import (
     ARRIVED,
     DeliveryState,
     DestinationState,
     PausedKind,
     SourceState,
+    StepState,
+    WorklistState,
 )
 
 
@@ -45,6 +53,32 @@ class SourceView:
     behind: int = 0
     fetched: int = 0
     fetched_at: float | None = None
+    paused: NotedPause | None = None
+
+
+@dataclass(frozen=True)
+class StepView:
+    """A step of a worklist that has not ended. Its Transaction UID is told nobody."""
+
+    uid: str
+    study_uid: str
+    module: str
+    state: StepState
+    since: float
+    told: str  # what the worklist was last told of its progress
+    problem: str  # why it does not take what it is told
+
+
+@dataclass(frozen=True)
+class WorklistView:
+    """A worklist whose steps are performed: whether it answers, since when, and which steps."""
+
+    name: str
+    kind: str
+    state: WorklistState
+    since: float | None
+    problem: str
+    steps: tuple[StepView, ...]
     paused: NotedPause | None = None
 
 
@@ -130,6 +164,48 @@ def _source(
         behind=standing.behind,
         fetched=standing.fetched,
         fetched_at=standing.fetched_at,
+        paused=paused,
+    )
+
+
+def worklists(site: Site, records: Records) -> list[WorklistView]:
+    """Every worklist of the settings."""
+    standings, pauses = records.worklists.all(), records.pauses.of(PausedKind.WORKLIST)
+    return [
+        _worklist(
+            settings,
+            standings.get(settings.name),
+            records.steps.open_of(settings.name),
+            pauses.get(settings.name),
+        )
+        for settings in site.worklist
+    ]
+
+
+def _worklist(
+    settings: WorklistSettings,
+    standing: WorklistStanding | None,
+    steps: list[WorklistStep],
+    paused: NotedPause | None,
+) -> WorklistView:
+    return WorklistView(
+        name=settings.name,
+        kind=settings.kind,
+        state=standing.state if standing else WorklistState.UNKNOWN,
+        since=standing.since if standing else None,
+        problem=standing.problem if standing else "",
+        steps=tuple(
+            StepView(
+                step.uid,
+                step.study_uid,
+                step.module,
+                step.state,
+                step.since,
+                step.told,
+                step.problem,
+            )
+            for step in steps
+        ),
         paused=paused,
     )
 

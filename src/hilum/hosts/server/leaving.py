@@ -1,0 +1,67 @@
+"""What leaves for a server is written in the audit trail before it leaves, once for each study."""
+
+import logging
+from contextlib import closing
+from pathlib import Path
+
+from hilum.audit import AuditedAct, AuditedObject, Auditor, AuditOutcome, ObjectType
+from hilum.audit.auditor import SERVICE
+from hilum.errors import AuditUnavailable, ServerAway
+from hilum.hosts import Job
+from hilum.servers.at_server import AtServer
+from hilum.wording import counted
+
+log = logging.getLogger(__name__)
+
+
+class Leaving:
+    """Notes for the server at `url` what it is sent of the studies of one module.
+
+    `unlooked`: this site sends images whose pixels may show a name, too.
+    """
+
+    def __init__(self, data: Path, url: str, unlooked: bool) -> None:
+        self._data = data
+        self._url = url
+        self._unlooked = unlooked
+        self._noted: set[str] = set()  # studies that are being sent, also while they wait
+
+    def begins(self, job: Job, module: type[AtServer]) -> None:
+        """Note that the images of `job` leave, unless it is noted; then they may.
+
+        Raises
+        ------
+        ServerAway
+            It cannot be written down, so nothing may leave; the study waits.
+        """
+        if job.study_uid in self._noted:
+            return
+        images = counted(sum(map(len, job.inputs.values())), "image")
+        looked = (
+            "pixels that may show a name included"
+            if self._unlooked
+            else "none whose pixels may show a name"
+        )
+        try:
+            self._note(job, f"{module.name}: {images} as {module.sends}; {looked}")
+        except AuditUnavailable as error:
+            raise ServerAway(f"no image leaves: {error}") from error
+        self._noted.add(job.study_uid)
+
+    def refused(self, job: Job, why: str) -> None:
+        """Note that the images of `job` have not left; `why` is what the refusal says."""
+        try:
+            self._note(job, why, AuditOutcome.DENIED)
+        except AuditUnavailable as error:  # nothing has left
+            log.error("it is not written down that images were not sent: %s", error)
+
+    def ended(self, job: Job) -> None:
+        """What is sent of the study from now on is sent anew."""
+        self._noted.discard(job.study_uid)
+
+    def _note(self, job: Job, text: str, outcome: AuditOutcome | None = None) -> None:
+        about = AuditedObject(ObjectType.SERVER, self._url, job.study_uid)
+        with closing(Auditor(self._data)) as auditor:
+            auditor.note_of(
+                SERVICE, AuditedAct.SENT_TO_SERVER, about, job.patient_id, text, outcome
+            )
