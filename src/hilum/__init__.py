@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         Table,
         Urgency,
     )
-    from hilum.module import Films, FindingsOf, Input, Module, Resources
+    from hilum.module import EarlierExams, Films, FindingsOf, Input, Module, Resources
 
 __all__ = [
     "Angle",
@@ -47,6 +47,7 @@ __all__ = [
     "Curve",
     "Draft",
     "Drawing",
+    "EarlierExams",
     "Film",
     "Films",
     "Finding",
@@ -80,6 +81,7 @@ _HOMES = {  # imported when first asked for: a command that shows something need
     "Code": "pydicom.sr.coding",
     "Film": "hilum.dicom.film",
     "Series": "hilum.dicom.series",
+    "EarlierExams": "hilum.module",
     "Films": "hilum.module",
     "FindingsOf": "hilum.module",
     "Input": "hilum.module",

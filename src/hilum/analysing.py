@@ -64,7 +64,7 @@ def _run(flow: Flow, arrival: Arrival, rule: Rule, asked: Request) -> RequestAns
 def _start(flow: Flow, arrival: Arrival, run: Run, item: Workitem) -> RequestAnswer:
     """Have a workitem analysed, or the one on record repeated that ended without a result."""
     known = flow.records.workitems.get(item.id)
-    if known is None and (lack := flow.composition.lack(item.module, item.used)):
+    if known is None and (lack := flow.workitems.lack(item)):
         return _no(lack)
     if known is None:
         flow.schedule(item.rule, arrival, run, item)

@@ -295,12 +295,13 @@ class Corrections:
         why = "the images were analysed before under other data"
         return Hold(selection, f"{CORRECTED}, {why}: {how_to_decide(arrival.study_uid)}")
 
-    def remember(self, workitem_id: str, study_uid: str, selection: Selection) -> None:
-        """Note what some of the images of a new workitem are called."""
+    def remember(self, item: Workitem, selection: Selection) -> None:
+        """Note what some of the images of a new workitem, and of its earlier exams, are called."""
         labels = {image.path.name: image.label for image in selection.images.values()}
-        some = heapq.nsmallest(SAMPLE, labels)
-        subjects = [Subject(workitem_id, name, study_uid, labels[name]) for name in some]
-        self._records.corrections.remember(subjects)
+        for uid, called in ((item.study_uid, labels), *self._workitems.earlier.labels(item)):
+            some = heapq.nsmallest(SAMPLE, called)
+            subjects = [Subject(item.id, name, uid, called[name]) for name in some]
+            self._records.corrections.remember(subjects)
 
     def results_of_others(self, labels: Mapping[str, str]) -> list[Workitem]:
         """Workitems with a result on images that are called otherwise now, in whatever study.
@@ -337,7 +338,12 @@ class Corrections:
             self.versions.take(image, present[image.name], study_uid, key)
         self._records.corrections.dismiss(study_uid)
 
-    def leave_results(self, item: Workitem) -> None:
-        """Remember what the images of a workitem whose result is taken back were called."""
-        labels = {subject.label for subject in self._records.corrections.subjects(item.id)}
-        self._records.corrections.leave(item.study_uid, labels, time.time())
+    def leave_results(self, item: Workitem, labels: Mapping[str, str]) -> None:
+        """Remember what the images of a workitem whose result is taken back were called.
+
+        Unless they are called as in `labels`, by file, and only an earlier exam is not.
+        """
+        subjects = self._records.corrections.subjects(item.id)
+        own = [one for one in subjects if one.study_uid == item.study_uid]
+        if any(labels.get(one.image, one.label) != one.label for one in own):
+            self._records.corrections.leave(item.study_uid, {s.label for s in own}, time.time())

@@ -1,5 +1,7 @@
 """Do what follows when a person, or a setting, has decided whose the images of a study are."""
 
+from collections.abc import Iterable, Mapping
+
 from hilum.dicom import codes
 from hilum.dicom.doubt import AS_IT_IS, held_for
 from hilum.dicom.identity import number_of
@@ -36,7 +38,7 @@ def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
         return _leave(flow, item, f": number {number_of(identity)}")
     title = codes.INCORRECT_WORKLIST_ENTRY
     said = RejectionNote(asked.at, WithdrawalReason.CORRECTED, title)
-    problems = [_end(flow, result, said) for result in results]
+    problems = [_end(flow, result, labels, said) for result in results]
     corrections.take(study_uid, identity, labels)
     text = (
         "images with other patient data were taken"
@@ -45,6 +47,7 @@ def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     )
     why = f"{text}: those of number {number_of(identity)}"
     flow.arrivals.decide(study_uid, identity, asked.at, why)
+    _analyse_later_ones(flow, study_uid, results)
     done = f"decided; `hilum trace {study_uid}` shows what becomes of it"
     return RequestAnswer(True, "; ".join([done, *filter(None, problems)]))
 
@@ -63,9 +66,19 @@ def _is_held(flow: Flow, study_uid: str) -> bool:
     return any(held_for(item.reason) for item in flow.records.workitems.held(study_uid))
 
 
-def _end(flow: Flow, item: Workitem, said: RejectionNote) -> str:
+def _analyse_later_ones(flow: Flow, study_uid: str, results: Iterable[Workitem]) -> None:
+    """Have the rules decide anew on later studies whose results used this one as earlier exam."""
+    used = {r.study_uid for r in results for of in r.priors.values() for e in of}
+    for later in sorted(used - {study_uid}):
+        text = f"an earlier exam, study {study_uid}, was corrected: the rules decide anew"
+        flow.records.events.add(later, EventKind.CORRECTED, text)
+        if flow.arrivals.is_here(later):
+            flow.arrivals.reopen(later)
+
+
+def _end(flow: Flow, item: Workitem, labels: Mapping[str, str], said: RejectionNote) -> str:
     """Stop an analysis, or take back its result; what a person has to do besides, or ""."""
-    flow.corrections.leave_results(item)
+    flow.corrections.leave_results(item, labels)
     text = "the patient data of its images were corrected"
     workitems = flow.records.workitems
     if item.state in UNFINISHED:

@@ -129,6 +129,8 @@ class Flow(durable.Workflows):
         rules = [rule for rule in self.site.rule if applies(rule, study)]
         now = self.clock()
         decisions = [decide(arrival, self.needs[rule.module], rule, now) for rule in rules]
+        pairs = zip(rules, decisions, strict=True)
+        decisions = [self.workitems.earlier.after(study.uid, r, d, now) for r, d in pairs]
         in_turn = self.composition.in_turn(rules, decisions)
         waits = [decision for _rule, decision in in_turn if isinstance(decision, Wait)]
         if len(waits) < len(rules) and self.arrivals.catch_up(arrival):
@@ -184,10 +186,10 @@ class Flow(durable.Workflows):
         if hold := self.corrections.objection(arrival, run.selection):
             self.not_run.note(rule, arrival, hold)
             return
-        if lack := self.composition.lack(item.module, item.used):
+        if lack := self.workitems.lack(item):
             self.not_run.note(rule, arrival, NotApplicable(run.selection, lack))
             return
-        self.corrections.remember(item.id, arrival.study_uid, run.selection)
+        self.corrections.remember(item, run.selection)
         caution = whose(run.selection, arrival.instances.values()).caution
         cautions = filter(None, (caution, *run.selection.lacks))
         why = f"{self.composition.told(item)}{AS_ASKED if wanted else ''}"
@@ -195,6 +197,7 @@ class Flow(durable.Workflows):
             (EventKind.COMPLETE, run.reason),
             *verdicts_of(run.selection),
             *((EventKind.IDENTITY, text) for text in cautions),
+            *self.workitems.earlier.told(rule, run.selection),
             (EventKind.SCHEDULED, f"{item.module} {item.version}{why}"),
         ]
         self.records.workitems.schedule(item, lines, not_run)
@@ -269,15 +272,15 @@ class Flow(durable.Workflows):
         self.records.workitems.set_state(workitem_id, WorkitemState.RUNNING, text)
         if self.ends_workers(item):
             return
-        if lack := self.composition.lack(item.module, item.used):
+        if lack := self.workitems.lack(item):
             self.refuse(item, lack)
             return
         self.records.workitems.forget_failure(workitem_id)
         folder = self.workitems.result_folder(workitem_id)
-        parts = {**self.workitems.parts(item), **self.composition.parts(item)}
+        given = self.workitems.given(item)
         patient = self.records.identifiers.patient_of(item.study_uid)
         about = (item.study_uid, patient)
-        job = Job(parts, folder, item.weights_sha256, item.rule.parameters, *about)
+        job = Job(given, folder, item.weights_sha256, item.rule.parameters, *about)
         is_wanted = partial(self.turns.is_wanted, workitem_id)
         started = time.monotonic()
         try:

@@ -7,10 +7,12 @@ from hilum.dicom.identity import label_of
 from hilum.dicom.parts import Part, images_of
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
+from hilum.earlier import EarlierExam
 from hilum.module import ModuleFacts
 from hilum.routing import Selection
 
 NOTHING: Mapping[str, str] = {}
+NO_EXAMS: Mapping[str, tuple[EarlierExam, ...]] = {}
 
 
 def run_uid(
@@ -19,17 +21,18 @@ def run_uid(
     inputs: Mapping[str, Iterable[Series]],
     taken_back: int = 0,
     used: Mapping[str, str] = NOTHING,
+    priors: Mapping[str, tuple[EarlierExam, ...]] = NO_EXAMS,
 ) -> str:
     """The id of the run of `module` on `inputs`; the UIDs of all its results follow from it.
 
     It is made of the study and the images with their frames, of whose they are (every attribute of
     patient and study, so the issuer of the ID and the accession number, too), of the rule and its
     parameters, of the module's name, version and weights, of the runs of other modules whose
-    findings are `used`, and of `taken_back`: how many earlier results on exactly these were taken
-    back before a person decided for them again. It holds no clock and no order of arrival. So a
-    result that has to be made once more, because what we remember was lost, is the same one for
-    every archive; and the result of a corrected patient never has the UIDs of one that was
-    withdrawn.
+    findings are `used`, of the earlier exams (`priors`) that it is given, and of `taken_back`: how
+    many earlier results on exactly these were taken back before a person decided for them again. It
+    holds no clock and no order of arrival. So a result that has to be made once more, because what
+    we remember was lost, is the same one for every archive; and the result of a corrected patient
+    never has the UIDs of one that was withdrawn.
 
     From an id follow that of the run which repeats a failed one (`repeated_uid`), that of the note
     which takes its result back (`withdrawal_uid`), and the SOP Instance UID of each object, by its
@@ -45,7 +48,19 @@ def run_uid(
     )
     studies = sorted({instance.study_uid for instance in instances})
     given = [f"{name}: findings of {run}" for name, run in sorted(used.items())]
+    given += _of_exams(priors)
     return derived_uid("run", *studies, label_of(instances), *by, str(taken_back), *images, *given)
+
+
+def _of_exams(priors: Mapping[str, tuple[EarlierExam, ...]]) -> list[str]:
+    """The images of earlier exams, and whose they are."""
+    return [
+        f"{name}/{number}: {exam.label} {image}"
+        for name, exams in sorted(priors.items())
+        for number, exam in enumerate(exams)
+        for of_series in exam.images
+        for image in of_series.images
+    ]
 
 
 def files_of(selection: Selection) -> dict[str, tuple[str, ...]]:
@@ -56,12 +71,19 @@ def files_of(selection: Selection) -> dict[str, tuple[str, ...]]:
     }
 
 
-def repeated_uid(run: str, module: ModuleFacts, used: Mapping[str, str] | None = None) -> str:
+def repeated_uid(
+    run: str,
+    module: ModuleFacts,
+    used: Mapping[str, str] | None = None,
+    priors: Mapping[str, tuple[EarlierExam, ...]] | None = None,
+) -> str:
     """The id of the run that repeats `run`, which failed or was cancelled, with today's module.
 
-    `used` are the runs whose findings it is given, where they are others than those of `run`.
+    `used` are the runs whose findings it is given, and `priors` the earlier exams, where they are
+    others than those of `run`.
     """
-    given = () if used is None else ("used", *(f"{n}: {of}" for n, of in sorted(used.items())))
+    given = [] if used is None else ["used", *(f"{n}: {of}" for n, of in sorted(used.items()))]
+    given += [] if priors is None else ["priors", *_of_exams(priors)]
     return derived_uid(run, "again", module.version, module.weights_sha256, *given)
 
 

@@ -106,11 +106,14 @@ class Turns:
         """
         item = self._records.workitems.one(workitem_id)
         used = self._composition.used_by(item)
-        is_of_today = self._workitems.is_of_today(item)
-        if is_of_today and used == item.used:
+        is_of_today = self._workitems.same.is_of_today(item)
+        has_exams = self._workitems.earlier.still_here(item) == item.priors
+        if is_of_today and used == item.used and has_exams:
             return False
         what = f"{item.module} {item.version}" if not is_of_today else "a result that it was to use"
         why = f"{what} was replaced before it had analysed these images"
+        if is_of_today and not has_exams:
+            why = "an earlier exam that it was to be given is no longer here as it was"
         if is_of_today and len(used) < len(item.used):
             why = f"without {', '.join(sorted({*item.used} - {*used}))}: there is no such result"
         new = self._workitems.repeated(item, self._clock(), why, used)

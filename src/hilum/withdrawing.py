@@ -234,6 +234,7 @@ def note_about(item: Workitem, note_id: str, kind: WorkitemKind, at: float) -> W
         created=at,
         inputs={},
         used={},
+        priors={},
         verdicts=(),
         failure=None,
         predecessor=None,

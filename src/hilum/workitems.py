@@ -16,19 +16,22 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part, read_series
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
+from hilum.earlier_here import EarlierHere
 from hilum.engine import exchange
 from hilum.errors import RemovedError
 from hilum.inbox import Inbox, digest, write_durably
-from hilum.module import FindingsOf, Input, ModuleFacts, Need
+from hilum.module import AnyNeed, FindingsOf, Input, ModuleFacts
 from hilum.objects import Analysis, Document
 from hilum.predecessors import contents_of, files_replaced_by, results_replaced_by
 from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import Records
 from hilum.records.models import Delivery, Workitem, WrittenResult
-from hilum.records.states import WITHOUT_RESULT, EventKind, WorkitemKind, WorkitemState
+from hilum.records.own import own_results
+from hilum.records.states import WorkitemKind, WorkitemState
 from hilum.results import DICOM, IMAGE, Result, suffix_of
 from hilum.routing import Selection
 from hilum.runs import files_of, not_run_uid, repeated_uid, run_uid
+from hilum.same_runs import SameRuns, module_of
 from hilum.wording import counted
 
 ASKED_FOR = "a person asked for this analysis, no rule chose it"
@@ -46,7 +49,7 @@ class Workitems:
         inbox: Inbox,
         data: Path,
         facts: Mapping[str, ModuleFacts],
-        needs: Mapping[str, Mapping[str, Need | FindingsOf]],
+        needs: Mapping[str, Mapping[str, AnyNeed]],
         clock: Callable[[], float] = time.time,
         of_rules: Collection[str] = (),
     ) -> None:
@@ -62,6 +65,9 @@ class Workitems:
             for module, of in needs.items()
         }
         self.composition = Composition(records, self.result_folder, named, clock)
+        own = own_results(records, facts.values())
+        self.same = SameRuns(records, facts)
+        self.earlier = EarlierHere(records, inbox, own, needs)
 
     def run(self, rule: Rule, arrival: Arrival, run: Run, of_today: bool = False) -> Workitem:
         """The workitem that analyses what was chosen: the one on record, or else a new one.
@@ -73,20 +79,22 @@ class Workitems:
         inputs = files_of(run.selection)
         of_rule = self._records.workitems.runs_of(arrival.study_uid, rule.key)
         used = self.composition.runs_for(arrival.study_uid, rule.module, inputs)
-        runs = self._same(of_rule, rule, arrival, run.selection, inputs)
-        runs = [item for item in runs if not of_today or self.is_of_today(item)]
-        runs = [item for item in runs if item.used == used]
-        undone = [item for item in runs if self._is_undone(item)]
+        priors = self.earlier.exams_for(rule, run.selection)
+        runs = self.same.among(of_rule, rule, arrival, run.selection)
+        runs = [item for item in runs if not of_today or self.same.is_of_today(item)]
+        runs = [i for i in runs if i.used == used and self.earlier.stands(i, priors)]
+        undone = [item for item in runs if self.same.is_undone(item)]
         if standing := [item for item in runs if item not in undone]:
             return standing[-1]
         module = self._facts[rule.module]
-        workitem_id = run_uid(rule, module, run.selection.chosen, len(undone), used)
+        workitem_id = run_uid(rule, module, run.selection.chosen, len(undone), used, priors)
         new = self._new(workitem_id, rule, arrival, run.selection)
         return replace(
             new,
             reason=run.reason,
             inputs=inputs,
             used=used,
+            priors=priors,
             incomplete=run.incomplete,
             predecessor=self._predecessor(arrival.study_uid, rule, of_rule),
         )
@@ -145,51 +153,24 @@ class Workitems:
             verdicts=selection.verdicts,
         )
 
-    def _same(
-        self,
-        runs: Iterable[Workitem],
-        rule: Rule,
-        arrival: Arrival,
-        selection: Selection,
-        inputs: Mapping[str, tuple[str, ...]],
-    ) -> list[Workitem]:
-        """Those `runs` that are of the same module on the same images of the same patient.
-
-        They are found by what they are: an earlier version of Hilum may have named them otherwise.
-        Another version of the module counts as the same while no image came after the run was made:
-        that a newer Hilum was installed is no reason to make a result again.
-        """
-        series = {image.series_uid for image in selection.images.values()}
-        came = max((arrival.last_of_series.get(uid, 0.0) for uid in series), default=0.0)
-        labels = {image.path.name: image.label for image in selection.images.values()}
-        return [
-            item
-            for item in runs
-            if (came < item.created or self.is_of_today(item))
-            and item.inputs == inputs
-            and item.rule.tilt == rule.tilt
-            and self._is_of(item, labels)
-        ]
-
-    def is_of_today(self, item: Workitem) -> bool:
-        """Whether the workitem was made for the module as it is installed, or there is none."""
-        module = self._facts.get(item.module)
-        return module is None or module_of(item) == replace(module, title=item.title)
-
     def repeated(
         self, item: Workitem, at: float, why: str, used: Mapping[str, str] | None = None
     ) -> Workitem:
         """A new workitem, made at time `at`, on the same images with today's module.
 
-        It is given the findings of the runs `used`, where these are others now.
+        It is given the findings of the runs `used`, where these are others now, and those of its
+        earlier exams that are still here.
         """
         module = self._facts[item.module]
         if used == item.used:
             used = None
+        here = self.earlier.still_here(item)
+        priors = None if here == item.priors else here
         return replace(
             item,
-            id=repeated_uid(item.id, module, used),
+            id=repeated_uid(item.id, module, used, priors),
             used=item.used if used is None else used,
+            priors=here,
             version=module.version,
             title=module.title,
             weights_sha256=module.weights_sha256,
@@ -204,20 +185,6 @@ class Workitems:
             findings=None,
         )
 
-    def _is_undone(self, item: Workitem) -> bool:
-        """Whether it ended without a standing result before it was decided whose its images are."""
-        if item.state not in WITHOUT_RESULT:
-            return False
-        decided = self._records.events.of_kind(item.study_uid, EventKind.DECIDED)
-        of_end = self._records.events.of_kind(item.study_uid, EventKind(item.state))
-        ended = [event.id for event in of_end if event.workitem_id == item.id]
-        return bool(decided and ended and ended[-1] < decided[-1].id)
-
-    def _is_of(self, item: Workitem, labels: Mapping[str, str]) -> bool:
-        """Whether the images of a workitem had the same labels then as in `labels` now."""
-        subjects = self._records.corrections.subjects(item.id)
-        return all(labels.get(one.image, one.label) == one.label for one in subjects)
-
     def parts(self, item: Workitem) -> dict[str, list[Part]]:
         """The analysed files, and which of their frames, by input name."""
         folder = self._inbox.study_folder(item.study_uid)
@@ -225,6 +192,16 @@ class Workitems:
             name: [Part.parse(part, folder) for part in parts]
             for name, parts in item.inputs.items()
         }
+
+    def given(self, item: Workitem) -> dict[str, list[Part]]:
+        """All files that a run is given: of its images, of findings, and of earlier exams."""
+        findings, exams = self.composition.parts(item), self.earlier.parts(item)
+        return {**self.parts(item), **findings, **exams}
+
+    def lack(self, item: Workitem) -> str:
+        """Why a workitem cannot run with what it is given beside its images; "" if it can."""
+        of_findings = self.composition.lack(item.module, item.used)
+        return of_findings or self.earlier.lack(item.module, item.priors)
 
     def images(self, item: Workitem) -> list[Path]:
         """The analysed files, each once."""
@@ -287,6 +264,7 @@ class Workitems:
             incomplete=item.incomplete,
             parameters=item.rule.parameters,
             used=self.composition.modules(item),
+            priors=self.earlier.given(item),
             left_out=tuple(dict.fromkeys(filter(None, lacks))),
             pictures=exchange.load_pictures(self.result_folder(item.id)),
             predecessor=tuple(
@@ -350,8 +328,3 @@ def _witnesses(images: Iterable[Instance], selection: Selection) -> tuple[str, .
     images = [*selection.images.values(), *images]
     seen = {(i.series_uid, i.patient): i.path.name for i in reversed(images) if not i.is_own_result}
     return tuple(sorted(seen.values()))
-
-
-def module_of(item: Workitem) -> ModuleFacts:
-    """The module that made, or will make, the result of a workitem."""
-    return ModuleFacts(item.module, item.version, item.title, item.weights_sha256)

@@ -31,7 +31,7 @@ from hilum_module.findings import (
     Table,
     Urgency,
 )
-from hilum_module.inputs import Films, FindingsOf, Input, Resources
+from hilum_module.inputs import EarlierExams, Films, FindingsOf, Input, Resources
 from hilum_module.series import Series
 from hilum_module.volume import Volume
 
@@ -43,6 +43,7 @@ __all__ = [
     "Curve",
     "Draft",
     "Drawing",
+    "EarlierExams",
     "Film",
     "Films",
     "Finding",

@@ -53,6 +53,19 @@ class FindingsOf:
 
 
 @dataclass(frozen=True)
+class EarlierExams:
+    """The patient's earlier exams of the same kind, as `hilum.EarlierExams`.
+
+    `run` gets a tuple of what the input called `on`, by default the first, would get of each, the
+    latest first, at most `most`. It is empty where there is none and the input is `optional`.
+    """
+
+    on: str = ""
+    most: int = 1
+    optional: bool = False
+
+
+@dataclass(frozen=True)
 class Resources:
     """What a module needs of the machine to run at all; `memory_mb` in MiB."""
 

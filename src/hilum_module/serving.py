@@ -20,7 +20,7 @@ from hilum_module.asking import Ask, Images
 from hilum_module.errors import DicomError
 from hilum_module.film import Film
 from hilum_module.findings import Finding, FindingError, Findings
-from hilum_module.inputs import FindingsOf
+from hilum_module.inputs import EarlierExams, Films, FindingsOf, Input
 from hilum_module.series import Series
 from hilum_module.storing import as_item, from_items
 from hilum_module.volume import Volume
@@ -99,13 +99,18 @@ def described(module: Any) -> dict[str, Any]:
         "version": str(module.version),
         "title": getattr(module, "title", module.name),
         "by_name": _by_name(module),
-        "needs": {n: asdict(one) for n, one in needs.items() if not isinstance(one, FindingsOf)},
-        "findings": {n: asdict(one) for n, one in needs.items() if isinstance(one, FindingsOf)},
+        "needs": _of_kind(needs, Input, Films),
+        "findings": _of_kind(needs, FindingsOf),
+        "earlier": _of_kind(needs, EarlierExams),
         "parameters": parameters.described(getattr(module, "parameters", None)),
         "resources": asdict(resources) if resources else {},
         "processes": bool(getattr(module, "processes", False)),
         "about": str(card) if card else "",
     }
+
+
+def _of_kind(needs: Mapping[str, Any], *kinds: Any) -> dict[str, dict[str, Any]]:
+    return {name: asdict(one) for name, one in needs.items() if isinstance(one, kinds)}
 
 
 def _run(module: Any, line: _Line, package: str, found: mmap.mmap) -> Answer:
@@ -130,9 +135,17 @@ def run_on(
     more = {} if declared is None else {"parameters": parameters.made(declared, chosen)}
     shape = next((each.shape for each in inputs.values() if isinstance(each, Series)), None)
     if _by_name(module):
-        absent = dict.fromkeys(module.needs)
-        return _items(module.run(**{**absent, **inputs, **more}), shape)
+        named = {name: _named(name, need, inputs) for name, need in module.needs.items()}
+        return _items(module.run(**named, **more), shape)
     return _items(module.run(*(inputs.values() or [None]), **more), shape)
+
+
+def _named(name: str, need: Any, inputs: Mapping[str, Given]) -> Any:
+    """What `run` gets for the input called `name`; None where it is not there."""
+    if not isinstance(need, EarlierExams):
+        return inputs.get(name)
+    exams = (f"{name}/{number}" for number in range(need.most))
+    return tuple(inputs[exam] for exam in exams if exam in inputs)
 
 
 def _by_name(module: Any) -> bool:

@@ -540,7 +540,7 @@ def test_what_no_note_can_reach_is_rejected_in_the_archive_itself(hospital: Hosp
     [item] = hospital.items()
     for image in hospital.hall.flow.workitems.images(item):
         image.unlink()
-    told = _end(hospital.hall.flow, item, RejectionNote(hospital.hall.now, "Another patient."))
+    told = _end(hospital.hall.flow, item, {}, RejectionNote(hospital.hall.now, "Another patient."))
     assert told.endswith("no longer here for a note: reject it in the archive itself")
     ARCHIVES["a"].holds.clear()
     hospital.ask(0, RequestAction.RETRY)

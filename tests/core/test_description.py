@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hilum.module import Films, FindingsOf, Input, Resources
+from hilum.module import EarlierExams, Films, FindingsOf, Input, Resources
 from hilum.module.description import Description, stand_in
 from hilum.module.origin import CodeOrigin
 from hilum.module.protocol import facts_of, findings_for, inputs_of
@@ -43,6 +43,9 @@ DESCRIPTIONS = st.builds(
     by_name=st.just(True),
     needs=st.dictionaries(NAMES, (INPUTS | FILMS).map(asdict), min_size=1, max_size=2),
     findings=st.dictionaries(NAMES, st.builds(FindingsOf, WORDS, WORDS, st.booleans()), max_size=2),
+    earlier=st.dictionaries(
+        NAMES, st.builds(EarlierExams, WORDS, st.integers(1, 9), st.booleans()), max_size=1
+    ),
     host=st.just("child"),
     resources=st.builds(Resources, st.integers(1, 10**6), st.integers(1, 99)),
     weights=st.lists(WORDS, max_size=2).map(tuple),
@@ -61,7 +64,7 @@ def test_a_description_is_the_same_behind_json(described: Description) -> None:
 @settings(max_examples=25)
 @given(DESCRIPTIONS)
 def test_what_stands_for_a_module_needs_what_it_needs(described: Description) -> None:
-    described = described.model_copy(update={"findings": {}})
+    described = described.model_copy(update={"findings": {}, "earlier": {}})
     module = stand_in(described, CodeOrigin("stranger:Module", foreign=True), lambda name: str)
     assert inputs_of(module) == described.needs
     assert findings_for(module) == {}

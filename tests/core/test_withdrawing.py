@@ -164,7 +164,7 @@ def test_what_cannot_be_taken_back_is_told_for_each_destination(install) -> None
             send(hall, item, destination)
         cure = "cannot be taken back by Hilum: tell whoever reads results there"
         rest = f"its mute at both {cure}; its mute at mute {cure}"
-        told = _end(hall.flow, item, SAID)  # as `hilum decide` does
+        told = _end(hall.flow, item, {}, SAID)  # as `hilum decide` does
         assert told == f"result {item.id[-8:]}: {rest}"
         item = hall.records.workitems.one(item.id)
         text = f"withdrawn; a note goes to both, report; {rest}"
@@ -229,7 +229,7 @@ def test_what_is_withdrawn_without_a_note_is_no_longer_sent_or_listed_as_refused
         assert deliveries.parked() == [item.id]
         for image in hall.flow.workitems.images(item):
             image.unlink()
-        assert "no longer here for a note" in _end(hall.flow, item, SAID)
+        assert "no longer here for a note" in _end(hall.flow, item, {}, SAID)
         assert hall.records.workitems.one(item.id).state is WorkitemState.WITHDRAWN
         assert {d.state for d in deliveries.of_workitem(item.id)} == {DeliveryState.CANCELLED}
         assert deliveries.parked() == []

@@ -24,6 +24,7 @@ from hilum.hosts.discovery import installed_module
 from hilum.hosts.inside import run_here
 from hilum.installing import Wanted, add
 from hilum.module import (
+    EarlierExams,
     Films,
     FindingsOf,
     Input,
@@ -47,9 +48,9 @@ from pathlib import Path
 
 import numpy as np
 from PACKAGE import (
-    Angle, Box, Classification, Code, Curve, Draft, Drawing, Films, FindingsOf, HeatMap, Input,
-    KeyImage, Label, LabelMap, Length, Measurement, Note, OwnObject, ParametricMap, Plot, Point,
-    Refusal, Resources, Score, Segment, Table, Urgency, codes,
+    Angle, Box, Classification, Code, Curve, Draft, Drawing, EarlierExams, Films, FindingsOf,
+    HeatMap, Input, KeyImage, Label, LabelMap, Length, Measurement, Note, OwnObject, ParametricMap,
+    Plot, Point, Refusal, Resources, Score, Segment, Table, Urgency, codes,
 )
 from PACKAGE.errors import DicomError
 
@@ -72,9 +73,11 @@ class Everything:
         "loose": Input(modality="PT", volume=False, optional=True),
         "absent": Input(modality="CT", optional=True),
         "other": FindingsOf("other"),
+        "before": EarlierExams(on="head", most=2, optional=True),
+        "earlier_films": EarlierExams(on="films", optional=True),
     }
 
-    def run(self, head, films, loose, absent, other, parameters):
+    def run(self, head, films, loose, absent, other, before, earlier_films, parameters):
         yield Note(repr(parameters))
         if parameters.words == "large":
             yield Note(str(head.volume().array.shape))
@@ -83,6 +86,10 @@ class Everything:
             for film in films:
                 film.values()
         yield from map(Note, self.asked(head, films, loose, absent, other))
+        for series in before:
+            voxels = series.volume().array.sum()
+            yield Note(f"before: {series.header.get('StudyDate')}, {voxels:.6g}")
+        yield from (Note(f"before: {film.uid}") for of in earlier_films for film in of)
         yield from self.in_volume(head.volume(), parameters.threshold)
         yield from self.on_films(films)
         yield from self.said(head)
@@ -199,9 +206,11 @@ def exam(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Part]]:
     films = [
         radiographs.saved(film, folder / f"{name}.dcm") for name, film in (("a", good), ("b", bad))
     ]
+    older = write_series(folder / "older", 5, StudyDate="20240301", SeriesDescription="older")
     exchange.save(GIVEN, folder)
     given = [folder / exchange.FINDINGS, folder / exchange.ARRAYS]
     files = {"head": head, "loose": loose, "films": films, "other": given}
+    files |= {"before/0": older, "before/1": head[:4], "earlier_films/0": films[:1]}
     return {name: [Part(file) for file in of] for name, of in files.items()}
 
 
@@ -224,7 +233,7 @@ def models(own: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def documents(findings: Findings, exam: dict[str, list[Part]], out: Path) -> dict[str, bytes]:
     """The result objects of `findings`, by kind and place."""
-    images = {name: parts for name, parts in exam.items() if name != "other"}
+    images = {name: exam[name] for name in ("head", "loose", "films")}
     series = {name: tuple(read_series(parts)) for name, parts in images.items()}
     instances = [image for of in series.values() for one in of for image in one.instances]
     lost: dict[str, str] = {}
@@ -312,6 +321,8 @@ def test_what_it_declares_is_known_without_it(models: Path) -> None:
         "loose": Input(modality="PT", volume=False, optional=True),
         "absent": Input(modality="CT", optional=True),
         "other": FindingsOf("other"),
+        "before": EarlierExams(on="head", most=2, optional=True),
+        "earlier_films": EarlierExams(on="films", optional=True),
     }
     assert vars(parameters_of(module, {"steps": [4]}))["steps"] == (4,)
     for wrong, said in (({"step": 1}, "did you mean 'steps'"), ({"steps": 1}, "parameter steps")):

@@ -13,7 +13,8 @@ from hilum.recipients import recipients
 from hilum.records import Records
 from hilum.records.models import Workitem
 from hilum.records.states import EventKind
-from hilum.workitems import Workitems, module_of
+from hilum.same_runs import module_of
+from hilum.workitems import Workitems
 
 
 class Comparison:

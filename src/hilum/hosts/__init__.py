@@ -42,8 +42,9 @@ __all__ = [
 class Job:
     """One run: the frames of each input, the folder for the findings, the weights to be used.
 
-    `parameters` are those that the rule sets. The study and its patient are named for the audit
-    trail; no module is told of them.
+    Of an input for earlier exams each exam is one by itself: "NAME/0" is the latest, "NAME/1" the
+    one before. `parameters` are those that the rule sets. The study and its patient are named for
+    the audit trail; no module is told of them.
     """
 
     inputs: Mapping[str, Sequence[Part]]

@@ -27,6 +27,7 @@ from hilum.engine import exchange
 from hilum.errors import ModuleError
 from hilum.findings import Findings
 from hilum.hosts.shelf import Letter
+from hilum.module import exam_name
 
 GivenInput = Series | tuple[Film, ...] | Findings | None
 DEEPEST = 8  # sequences in sequences
@@ -58,9 +59,14 @@ class Inquiry(BaseModel):
 class GivenInputs:
     """The inputs of one run."""
 
-    def __init__(self, inputs: Mapping[str, GivenInput]) -> None:
-        """One that is None is not there."""
-        self._inputs = inputs
+    def __init__(self, inputs: Mapping[str, Any]) -> None:
+        """What `run` gets for each input. One that is None is not there."""
+        self._inputs: dict[str, GivenInput] = {}
+        for name, given in inputs.items():
+            if isinstance(given, tuple) and not all(isinstance(one, Film) for one in given):
+                self._inputs |= {exam_name(name, number): exam for number, exam in enumerate(given)}
+            else:
+                self._inputs[name] = given
 
     def letter(self, parameters: Mapping[str, JsonValue]) -> Letter:
         """What the module is told before it asks; of findings, all that was found."""

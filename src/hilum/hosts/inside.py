@@ -43,15 +43,27 @@ from hilum.hosts.elsewhere import ToldElsewhere
 from hilum.hosts.shelf import Letter, put
 from hilum.hosts.walls.deeds import deed_of, named
 from hilum.inbox.room import is_full
-from hilum.module import FindingsOf, Module, Need, facts_of, needs_of, package_of, parameters_of
+from hilum.module import (
+    Module,
+    earlier_for,
+    exam_name,
+    facts_of,
+    findings_for,
+    inputs_of,
+    needs_of,
+    package_of,
+    parameters_of,
+)
 from hilum.servers import Ask
 from hilum.wording import counted
 
 EXCHANGED = "its files were replaced while Hilum ran: restart Hilum, then `hilum retry WORKITEM`"
 
+EARLIER = "of an earlier exam: "
+
 Inputs = Mapping[str, Sequence[Part]]
 Pictures = dict[str, np.ndarray]
-Given = Series | tuple[Film, ...] | Findings | None  # what `run` gets for one input
+Images = Series | tuple[Film, ...]  # what `run` gets for one input of images
 
 
 def run_here(
@@ -63,48 +75,58 @@ def run_here(
     the rule sets. Input that cannot be read as the module needs it gives a `Refusal`, not an error;
     what the machine lacks raises `MachineError`, because no image is to blame.
     """
-    inputs: dict[str, Given] = {}
+    inputs: dict[str, Images] = {}
     findings = Findings()
     try:
-        needs = needs_of(module)
-        inputs = {
-            name: _read(need, given[name]) if name in given else None
-            for name, need in needs.items()
-        }
+        images = inputs_of(module)
+        inputs = {name: need.read(given[name]) for name, need in images.items() if name in given}
+        beside = _beside(module, given)
+        absent = dict.fromkeys(needs_of(module))
+        all_of_it = {**absent, **inputs, **beside}
         by_name = isinstance(module.needs, Mapping)
-        run = partial(module.run, **inputs) if by_name else partial(module.run, *inputs.values())
+        run = partial(module.run, **(all_of_it if by_name else {}))
+        run = run if by_name else partial(module.run, *all_of_it.values())
         chosen = parameters_of(module, parameters or {})
         run = run if chosen is None else partial(run, parameters=chosen)
-        findings = checked(run, _found(inputs), package_of(module))
-        findings = Findings((*findings.items, *_cautions(_found(inputs))))
+        findings = checked(run, tuple(inputs.values()), package_of(module))
+        cautions = (*_cautions(inputs.values()), *_cautions(_exams(beside), EARLIER))
+        findings = Findings((*findings.items, *cautions))
     except DicomError as error:
         findings = Findings((Refusal("unreadable-input", f"The images cannot be used: {error}."),))
     finally:
-        pictures.update(_pictures(_found(inputs), findings))
+        pictures.update(_pictures(tuple(inputs.values()), findings))
     return findings
 
 
-def _read(need: Need | FindingsOf, parts: Sequence[Part]) -> Given:
-    """What `run` gets for one input, from its files."""
-    if not isinstance(need, FindingsOf):
-        return need.read(parts)
-    items, arrays = (part.path for part in parts)
-    return exchange.read(items, arrays)
+def _beside(module: Module, given: Inputs) -> dict[str, Findings | tuple[Images, ...]]:
+    """What `run` gets that is not of the exam itself: findings, and earlier exams."""
+    found: dict[str, Findings | tuple[Images, ...]] = {}
+    for name in findings_for(module):
+        if name in given:
+            items, arrays = (part.path for part in given[name])
+            found[name] = exchange.read(items, arrays)
+    images = inputs_of(module)
+    for name, need in earlier_for(module).items():
+        exams = (exam_name(name, number) for number in range(need.most))
+        found[name] = tuple(images[need.on].read(given[exam]) for exam in exams if exam in given)
+    return found
 
 
-def _found(inputs: Mapping[str, Given]) -> tuple[Series | tuple[Film, ...], ...]:
-    """The inputs that are images, without those that are optional and not there."""
-    return tuple(one for one in inputs.values() if isinstance(one, Series | tuple))
+def _exams(beside: Mapping[str, Findings | tuple[Images, ...]]) -> Iterator[Images]:
+    """The earlier exams among what a run gets beside its images."""
+    for given in beside.values():
+        if not isinstance(given, Findings):
+            yield from given
 
 
-def _cautions(inputs: Iterable[Series | tuple[Film, ...]]) -> Iterator[Note]:
+def _cautions(inputs: Iterable[Images], whose: str = "") -> Iterator[Note]:
     """What a reader must know of the analysed series that the module does not say."""
     for given in inputs:
         if isinstance(given, Series):
-            yield from (Note(text, caution=True) for text in given.cautions)
+            yield from (Note(f"{whose}{text}", caution=True) for text in given.cautions)
 
 
-def _pictures(inputs: Iterable[Series | tuple[Film, ...]], findings: Findings) -> Pictures:
+def _pictures(inputs: Iterable[Images], findings: Findings) -> Pictures:
     """Pictures by SOP Instance UID: of every film, and of each image that a finding is about."""
     films: list[Film] = []
     for given in inputs:

@@ -3,15 +3,19 @@
 from hilum.module.cards import CARD
 from hilum.module.composition import FindingsOf
 from hilum.module.conditions import Orientation
+from hilum.module.earlier import EarlierExams, exam_name
 from hilum.module.films import Films
 from hilum.module.parameters import Resources, parameters_of, require_resources
 from hilum.module.protocol import (
     ENTRY_POINT_GROUP,
     MEMBERS,
+    AnyNeed,
     Module,
     ModuleFacts,
     Need,
     Needs,
+    earlier_among,
+    earlier_for,
     facts_of,
     findings_for,
     inputs_of,
@@ -25,6 +29,8 @@ __all__ = [
     "CARD",
     "ENTRY_POINT_GROUP",
     "MEMBERS",
+    "AnyNeed",
+    "EarlierExams",
     "Films",
     "FindingsOf",
     "Input",
@@ -35,6 +41,9 @@ __all__ = [
     "Orientation",
     "Range",
     "Resources",
+    "earlier_among",
+    "earlier_for",
+    "exam_name",
     "facts_of",
     "findings_for",
     "inputs_of",

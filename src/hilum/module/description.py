@@ -16,13 +16,14 @@ from hilum.errors import ConfigurationError, ModuleError
 from hilum.findings import Finding
 from hilum.module.cards import CardInput, in_words
 from hilum.module.composition import FindingsOf
+from hilum.module.earlier import EarlierExams
 from hilum.module.films import Films
 from hilum.module.origin import CodeOrigin
 from hilum.module.parameters import Resources, names_of_parameters
 from hilum.module.protocol import (
+    AnyNeed,
     Module,
     ModuleFacts,
-    Need,
     Needs,
     StandIn,
     facts_of,
@@ -48,7 +49,7 @@ class Declared(BaseModel):
     """What every module declares, also one in an environment of its own.
 
     With `by_name`, `run` takes its inputs by their names. `findings` are those of other modules
-    that it names.
+    that it names, `earlier` its inputs for earlier exams.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
@@ -60,12 +61,15 @@ class Declared(BaseModel):
     by_name: bool
     needs: dict[str, CardInput]
     findings: dict[str, FindingsOf] = Field(default_factory=dict)
+    earlier: dict[str, EarlierExams] = Field(default_factory=dict)
     resources: Resources = Resources()
 
     @property
     def all_needs(self) -> Needs:
-        """Its images, and findings of other modules, as it has declared them."""
-        return {**self.needs, **self.findings} if self.by_name else next(iter(self.needs.values()))
+        """Its images, findings of other modules and earlier exams, as it has declared them."""
+        if not self.by_name:
+            return next(iter(self.needs.values()))
+        return {**self.needs, **self.findings, **self.earlier}
 
 
 class Description(Declared):
@@ -111,8 +115,9 @@ class Description(Declared):
                 "title": facts.title,
                 "processes": bool(getattr(module, "processes", False)),
                 "by_name": isinstance(module.needs, Mapping),
-                "needs": {n: asdict(o) for n, o in needs.items() if not _is_findings(o)},
-                "findings": {n: asdict(o) for n, o in needs.items() if _is_findings(o)},
+                "needs": _of_kind(needs, Input, Films),
+                "findings": _of_kind(needs, FindingsOf),
+                "earlier": _of_kind(needs, EarlierExams),
                 "host": getattr(module, "host", "child"),
                 "resources": asdict(getattr(module, "resources", Resources())),
                 "weights": tuple(map(str, files)),
@@ -201,17 +206,17 @@ def card_of(module: type[Module]) -> ModulePage:
     return ModulePage(text, str(card).endswith(".toml"))
 
 
-def _is_findings(need: object) -> bool:
-    return isinstance(need, FindingsOf)
+def _of_kind(needs: Mapping[str, AnyNeed], *kinds: type) -> dict[str, dict[str, Any]]:
+    return {name: asdict(need) for name, need in needs.items() if isinstance(need, kinds)}
 
 
 def _objects(need: object) -> bool:
     return isinstance(need, Input) and need.objection is not None
 
 
-def _plain(name: str, need: Need | FindingsOf) -> Need | FindingsOf:
+def _plain(name: str, need: AnyNeed) -> AnyNeed:
     """The fields of `need` without its function; `ConfigurationError` for a class of its own."""
-    if type(need) not in (Input, Films, FindingsOf):
+    if type(need) not in (Input, Films, FindingsOf, EarlierExams):
         raise ConfigurationError(
             f"input {name!r} is of the class {type(need).__name__}, and Hilum does not load a"
             " module's code to choose a series: say what it needs by the fields of hilum.Input, and"

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -11,6 +11,7 @@ from hilum.dicom.uids import derived_uid
 from hilum.errors import ConfigurationError
 from hilum.findings import Finding
 from hilum.module.composition import FindingsOf
+from hilum.module.earlier import EarlierExams
 from hilum.module.films import Films
 from hilum.module.volumes import Input
 
@@ -18,7 +19,8 @@ ENTRY_POINT_GROUP = "hilum.modules"
 MEMBERS = ("name", "version", "needs", "run")
 
 Need = Input | Films
-Needs = Need | Mapping[str, Need | FindingsOf]
+AnyNeed = Need | FindingsOf | EarlierExams
+Needs = Need | Mapping[str, AnyNeed]
 
 
 @runtime_checkable
@@ -26,7 +28,7 @@ class Module(Protocol):
     """The four members of a module. `run` is called in a process of its own that stays warm.
 
     With one `Input`, `run` receives that `Series`, with `Films` a tuple of `Film`; with a mapping,
-    each under its name. A mapping may also hold `FindingsOf` another module.
+    each under its name. A mapping may also hold `FindingsOf` another module, and `EarlierExams`.
     Optional: `title` (what a clinician reads), `parameters` (a frozen dataclass or a pydantic model
     with a default for each value, of which `run` gets an instance under that name), `resources`
     (`Resources`), `weights` (path of the weights, or a tuple of every file that can change a
@@ -63,34 +65,49 @@ class StandIn:
     facts: ClassVar[ModuleFacts]
 
 
-def needs_of(module: type[Module] | Module) -> dict[str, Need | FindingsOf]:
+def needs_of(module: type[Module] | Module) -> dict[str, AnyNeed]:
     """All declared inputs by name; a single one is called `series`."""
     return dict(module.needs) if isinstance(module.needs, Mapping) else {"series": module.needs}
 
 
 def inputs_of(module: type[Module] | Module) -> dict[str, Need]:
     """Those of them that are images."""
-    return {n: one for n, one in needs_of(module).items() if not isinstance(one, FindingsOf)}
+    return {n: one for n, one in needs_of(module).items() if isinstance(one, Input | Films)}
 
 
 def findings_for(module: type[Module] | Module) -> dict[str, FindingsOf]:
-    """Those of them that are findings of other modules.
+    """Those of them that are findings of other modules; raises as `require_images`."""
+    require_images(module)
+    return {n: one for n, one in needs_of(module).items() if isinstance(one, FindingsOf)}
 
-    Raises
-    ------
-    ConfigurationError
-        The module names no images that they are to be of.
-    """
+
+def earlier_for(module: type[Module] | Module) -> dict[str, EarlierExams]:
+    """Those of them that are earlier exams; each says which input it goes with."""
+    return earlier_among(needs_of(module))
+
+
+def earlier_among(needs: Mapping[str, AnyNeed]) -> dict[str, EarlierExams]:
+    """As `earlier_for`, of what a module has declared."""
+    first = next((name for name, one in needs.items() if isinstance(one, Input | Films)), "")
+    return {
+        name: replace(one, on=one.on or first)
+        for name, one in needs.items()
+        if isinstance(one, EarlierExams)
+    }
+
+
+def require_images(module: type[Module] | Module) -> None:
+    """Raise `ConfigurationError` for an input that goes with images which are not named."""
     images = inputs_of(module)
-    given = {n: one for n, one in needs_of(module).items() if isinstance(one, FindingsOf)}
-    for name, one in given.items():
+    for name, one in needs_of(module).items():
+        if isinstance(one, Input | Films):
+            continue
         if not images or (one.on and one.on not in images):
             known = ", ".join(images) or "none"
             raise ConfigurationError(
-                f"input {name!r}: findings of {one.module} on {one.on or 'the first input'!r};"
-                f" the module's inputs of images are: {known}"
+                f"input {name!r} goes with {one.on or 'the first input'!r}; the module's inputs of"
+                f" images are: {known}"
             )
-    return given
 
 
 def weights_of(module: type[Module] | Module) -> tuple[Path, ...]:

@@ -1,7 +1,7 @@
 """What the writers receive."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -16,6 +16,7 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
+from hilum.earlier import EarlierExam
 from hilum.findings import Findings
 from hilum.module import ModuleFacts
 from hilum.pseudonyms import Pseudonyms
@@ -41,10 +42,10 @@ class Analysis:
     replaces. `pictures` holds `Film.picture` by SOP Instance UID; a film without one cannot be
     shown, because the writers decode no film. `left_out` says which images do not count because a
     person decided so. `parameters` are those that the rule sets for the module. `used` are the
-    modules whose findings it was given, by the name of the input. `replaced` are the files of other
-    kinds than DICOM that this result replaces, or that a note is about, for a kind whose new object
-    takes the place of the old one, or says more of it. `pseudonyms` gives those of the site, None
-    where there is no site.
+    modules whose findings it was given, by the name of the input, `priors` the earlier exams, () of
+    an input that was given none. `replaced` are the files of other kinds than DICOM that this
+    result replaces, or that a note is about, for a kind whose new object takes the place of the old
+    one, or says more of it. `pseudonyms` gives those of the site, None where there is no site.
     """
 
     workitem_id: str
@@ -60,6 +61,7 @@ class Analysis:
     left_out: tuple[str, ...] = ()
     parameters: JSONValues = field(default_factory=dict)
     used: Mapping[str, ModuleFacts] = field(default_factory=dict)
+    priors: Mapping[str, tuple[EarlierExam, ...]] = field(default_factory=dict)
     replaced: tuple[WrittenFile, ...] = ()
     pseudonyms: Callable[[], Pseudonyms] | None = None
 
@@ -70,6 +72,7 @@ class Analysis:
         return (
             *(f"{name} = {json.dumps(v)}" for name, v in sorted(self.parameters.items())),
             *(f"{name} = the findings of {one.name} {one.version}" for name, one in given),
+            *(f"{name} = {_listed(exams)}" for name, exams in sorted(self.priors.items())),
         )
 
     @property
@@ -107,3 +110,7 @@ class Analysis:
     @property
     def _beside(self) -> list[Instance]:
         return [i for i in self.study.instances if i.sop_instance_uid not in self.by_uid]
+
+
+def _listed(exams: Sequence[EarlierExam]) -> str:
+    return ", ".join(map(str, exams)) or "no earlier exam"

@@ -26,6 +26,7 @@ from hilum.dicom.header import text_of
 from hilum.dicom.identity import attributes
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
+from hilum.earlier import ChosenEarlier, EarlierExam, earlier_of, lack_of, parts_of
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError, HilumError, where
 from hilum.findings import Findings
@@ -37,6 +38,7 @@ from hilum.logs import silence_libraries
 from hilum.module import (
     Module,
     ModuleFacts,
+    earlier_for,
     facts_of,
     findings_for,
     inputs_of,
@@ -123,6 +125,7 @@ def _analyse_all(
     segmentation: Encoding,
 ) -> list[StudyReport]:
     exams = {a.study_uid: a for a in reading.studies if a.last_of_series}
+    studies = [arrival.study() for arrival in exams.values()]
     earlier = [document for arrival in reading.studies for document in _documents(arrival)]
     facts = facts_of(module)
     empty = StudyReport("", facts.name, facts.version, facts.weights_sha256)
@@ -142,13 +145,18 @@ def _analyse_all(
             files=tuple(remarks.get(uid, ())),
         )
         study = exams[uid].study()
-        if isinstance(decision, Run):
+        before = earlier_of(module, rule, decision.selection.chosen, studies)
+        given = [name for name, chosen in before.items() if chosen.exams]
+        if isinstance(decision, Run) and (lack := lack_of(earlier_for(module), given)):
+            remarks_on = (remark for chosen in before.values() for remark in chosen.remarks)
+            reason = "; ".join((f"{lack}: put it into the folder, too", *remarks_on))
+            report = replace(report, state=_STATES[NotApplicable], reason=reason)
+        elif isinstance(decision, Run):
             out = output / f"study-{number}"
             caution = whose(decision.selection, study.instances).caution
             report = replace(report, caution=caution)
-            analyse = partial(
-                _analysed, report, facts, rule, host, study, decision, out, earlier, segmentation
-            )
+            run = partial(_analysed, report, facts, rule, host, study, decision, out)
+            analyse = partial(run, before, earlier, segmentation)
             report = _contained(report, analyse)
         elif isinstance(decision, Hold):
             report = replace(report, problem=_why_held(decision, study))
@@ -263,21 +271,27 @@ def _analysed(
     study: Study,
     decision: Run,
     out: Path,
+    before: Mapping[str, ChosenEarlier],
     earlier: list[Dataset],
     segmentation: Encoding,
 ) -> StudyReport:
-    """Analyse one study; its SR joins the `earlier` ones, with which later exams compare."""
+    """Analyse one study; its SR joins the `earlier` ones, with which later exams compare.
+
+    `before` are the earlier exams that the module is given, by the name of the input.
+    """
     selection = decision.selection
     about = attributes(list(selection.images.values()), study.instances)
     inputs = {
         name: [part for series in chosen for part in Part.of(series)]
         for name, chosen in selection.chosen.items()
     }
+    priors = {n: tuple(map(EarlierExam.of, chosen.exams)) for n, chosen in before.items()}
+    inputs |= parts_of(before)
     out.mkdir()
     found, pictures = _run(host, inputs, facts, rule, out)
     findings = compared(found, about, facts, earlier)
     analysis = Analysis(
-        workitem_id=run_uid(rule, facts, selection.chosen),
+        workitem_id=run_uid(rule, facts, selection.chosen, priors=priors),
         created=datetime.now().astimezone(),
         module=facts,
         study=study,
@@ -287,6 +301,7 @@ def _analysed(
         reasons=_reasons(selection),
         incomplete=decision.incomplete,
         parameters=rule.parameters,
+        priors=priors,
     )
     lost: dict[str, str] = {}
     written = write_what_can_be(analysis, lost, segmentation=segmentation)

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator
 
 from hilum.answers import Acceptance
 from hilum.config.site import Rule
+from hilum.earlier import EarlierExam
 from hilum.records.states import (
     OWED,
     DeliveryState,
@@ -51,7 +52,8 @@ class Workitem:
 
     `inputs` are the analysed files in the study's folder, and which of their frames, by the name of
     the input; only a run has any. `siblings` are one file of every series and patient of the study.
-    `used` are the runs of other modules whose findings it is given, by the name of the input.
+    `used` are the runs of other modules whose findings it is given, `priors` the earlier exams of
+    the patient, the latest first, by the name of the input.
     """
 
     id: str
@@ -78,6 +80,7 @@ class Workitem:
     findings: tuple[Summary, ...] | None = None  # None until there are any
     asked: bool = False  # a person chose its module and destinations, no rule did
     used: Mapping[str, str] = field(default_factory=dict)
+    priors: Mapping[str, tuple[EarlierExam, ...]] = field(default_factory=dict)
     about: str | None = None  # of a note: the run whose result it is about
 
     @property

@@ -38,6 +38,7 @@ workitem = sa.Table(
     sa.Column("findings", sa.JSON(none_as_null=True)),
     sa.Column("asked", sa.Boolean, nullable=False, default=False),  # by a person, not by a rule
     sa.Column("used", sa.JSON, nullable=False, default={}),  # input name -> run of another module
+    sa.Column("priors", sa.JSON, nullable=False, default={}),  # input name -> earlier exams
     sa.Column("about", sa.String(64)),  # of a note, unless an older Hilum has made it: the run
     sa.Index("ix_workitem_state_study", "state", "study_uid"),  # which studies are unfinished
     sa.Index("ix_workitem_module_created", "module", "created"),  # the last ones of a module

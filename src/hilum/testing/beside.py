@@ -13,7 +13,7 @@ from hilum.errors import DicomError, UnreadableError
 from hilum.findings import Finding
 from hilum.hosts.given import GivenInputs, Inquiry
 from hilum.hosts.shelf import Letter
-from hilum.module import FindingsOf, Module, Needs, Resources, needs_of
+from hilum.module import EarlierExams, FindingsOf, Module, Needs, Resources, needs_of
 from hilum.module.cards import CardInput
 from hilum.module.declared import DeclaredParameter, parameters_class
 from hilum_module.serving import described, run_on
@@ -27,13 +27,16 @@ KINDS = (hilum_module.Input, hilum_module.Films)  # what only such a module can 
 def as_ours(module: type[Module]) -> type[Module]:
     """`module` as Hilum sees it; where it imports `hilum_module`, it runs in this process."""
     declared = module.needs
-    first = next(iter(declared.values())) if isinstance(declared, Mapping) else declared
-    if not isinstance(first, KINDS):
+    named_ones = declared.values() if isinstance(declared, Mapping) else (declared,)
+    if not any(isinstance(one, KINDS) for one in named_ones):
         return module
     about = described(module)
     inputs = INPUTS.validate_python(about["needs"])
     named = {name: FindingsOf(**values) for name, values in about["findings"].items()}
-    needs: Needs = {**inputs, **named} if about["by_name"] else next(iter(inputs.values()))
+    earlier = {name: EarlierExams(**values) for name, values in about["earlier"].items()}
+    needs: Needs = (
+        {**inputs, **named, **earlier} if about["by_name"] else next(iter(inputs.values()))
+    )
     members: dict[str, Any] = {
         "__module__": module.__module__,
         "__init__": lambda self: setattr(self, "inner", module()),

@@ -10,6 +10,8 @@ from hilum.assembly import Arrival, Run, decide
 from hilum.config.site import Rule
 from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part
+from hilum.dicom.study import Study
+from hilum.earlier import earlier_of, parts_of
 from hilum.engine import exchange
 from hilum.findings import Findings
 from hilum.hosts import Job
@@ -23,7 +25,10 @@ NOTHING: Mapping[str, Findings] = {}
 
 
 def check_module(
-    module: type[Module], files: Sequence[Path], given: Mapping[str, Findings] = NOTHING
+    module: type[Module],
+    files: Sequence[Path],
+    given: Mapping[str, Findings] = NOTHING,
+    earlier: Sequence[Sequence[Path]] = (),
 ) -> Findings:
     """Check that a module keeps the promises that results depend on; gives what it found.
 
@@ -35,9 +40,22 @@ def check_module(
         DICOM files of one study that it is made for.
     given
         The findings of other modules, by the names of the inputs for them.
+    earlier
+        DICOM files of each earlier exam of the same patient.
     """
+    module = as_ours(module)
     with TemporaryDirectory() as folder:
-        return _checked(as_ours(module), files, _saved(given, Path(folder)))
+        beside = {**_saved(given, Path(folder)), **_of_earlier(module, files, earlier)}
+        return _checked(module, files, beside)
+
+
+def _of_earlier(
+    module: type[Module], files: Sequence[Path], earlier: Sequence[Sequence[Path]]
+) -> dict[str, list[Part]]:
+    """The files of earlier exams, as a run gets them."""
+    chosen = _chosen(module, files).selection.chosen
+    studies = [Study.of([Instance.read(file) for file in of]) for of in earlier]
+    return parts_of(earlier_of(module, Rule(module=module.name), chosen, studies))
 
 
 def _saved(given: Mapping[str, Findings], folder: Path) -> dict[str, list[Part]]:

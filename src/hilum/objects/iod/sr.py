@@ -109,20 +109,34 @@ def _evidence(analysis: Analysis, segmentation: Dataset | None) -> list[Dataset]
 
 
 def _earlier(analysis: Analysis) -> list[Dataset]:
-    """The reports of earlier exams that measurements are compared with, study by study."""
-    studies: dict[str, dict[str, set[str]]] = {}
-    for change in analysis.findings.changes:
-        for exam in change.earlier:
-            series = studies.setdefault(exam.study_uid, {}).setdefault(exam.series_uid, set())
-            series.add(exam.sop_instance_uid)
+    """What there is of earlier exams, study by study (PS3.3 C.17.2.3).
+
+    The reports that measurements are compared with, and the images that the module was given.
+    """
+    studies: dict[str, dict[str, set[tuple[str, str]]]] = {}
+    for study_uid, series_uid, sop_class_uid, uid in _of_earlier_exams(analysis):
+        series = studies.setdefault(study_uid, {}).setdefault(series_uid, set())
+        series.add((sop_class_uid, uid))
     items = []
     for study_uid, in_series in studies.items():
         found = []
-        for series_uid, uids in in_series.items():
-            reports = [common.reference(Comprehensive3DSRStorage, uid) for uid in sorted(uids)]
-            found.append(common.series_reference(series_uid, reports, "ReferencedSOPSequence"))
+        for series_uid, objects in in_series.items():
+            references = [common.reference(*one) for one in sorted(objects)]
+            found.append(common.series_reference(series_uid, references, "ReferencedSOPSequence"))
         items.append(_study(study_uid, found))
     return items
+
+
+def _of_earlier_exams(analysis: Analysis) -> Iterator[tuple[str, str, str, str]]:
+    """Study, series, SOP class and SOP instance of each object that is referred to."""
+    for change in analysis.findings.changes:
+        for one in change.earlier:
+            yield one.study_uid, one.series_uid, Comprehensive3DSRStorage, one.sop_instance_uid
+    for exam in (each for of in analysis.priors.values() for each in of):
+        for of_series in exam.images:
+            for image in of_series.images:
+                uid = image.partition(" ")[0]
+                yield exam.study_uid, of_series.series_uid, of_series.sop_class_uid, uid
 
 
 def root(
