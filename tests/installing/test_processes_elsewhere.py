@@ -9,8 +9,8 @@ from hilum.config.site import Worker
 from hilum.control_groups import MemoryGroup
 from hilum.errors import ModuleCrashed
 from hilum.hosts import Place, in_child, open_host
+from hilum.hosts.discovery import installed_module
 from hilum.installing import Wanted, add
-from hilum.module import installed_module
 from hilum.testing import job_of, write_series
 from locks import is_free
 
@@ -77,6 +77,6 @@ def test_nothing_is_left_of_what_was_started(
     place = Place(Worker(memory_mb=512, timeout_seconds=6), models)
     with closing(open_host(in_child("forking", folders=[folder]), place)) as host:
         with pytest.raises(ModuleCrashed, match=words):
-            host.run(job_of(installed_module("forking", models), files, tmp_path / "out"))
+            host.run(job_of(installed_module("forking", place), files, tmp_path / "out"))
         assert (folder / "begun").exists()
         assert is_free(folder / "lock")
