@@ -41,10 +41,10 @@ from tests.plugin import BRIGHT
 from hilum.config.kinds import HostSettings
 from hilum.config.site import Worker
 from hilum.hosts import Place, open_host, usual
+from hilum.hosts.discovery import installed_module
 from hilum.hosts.server import ServerHostSettings
 from hilum.installing import Wanted, add
 from hilum.installing.skeleton import write_skeleton
-from hilum.module import installed_module
 from hilum.process import descendants
 from hilum.testing import job_of, write_series
 from hilum_lab.package import write_package
@@ -82,7 +82,7 @@ class Case:
         if self.url:
             most = {"request_mb": MOST_MB, "answer_mb": MOST_MB}
             return ServerHostSettings(module=self.name, url=self.url, **most)
-        return usual(self.name, self.models)
+        return usual(self.name, Place(models=self.models))
 
 
 class Memory(threading.Thread):
@@ -191,7 +191,7 @@ def lying_in(models: Path | None) -> Iterator[Case]:
 
 def measured(case: Case, files: list[Path], out: Path, rounds: int) -> str:
     """What the runs of one module take."""
-    job = job_of(installed_module(case.name, case.models), files, out)
+    job = job_of(installed_module(case.name, Place(models=case.models)), files, out)
     place = Place(Worker(), case.models)
     seconds = []
     with memory() as watch, closing(open_host(case.host, place)) as host:

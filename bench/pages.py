@@ -24,7 +24,9 @@ from hilum.audit.store import AuditFilter
 from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.console.app import application
-from hilum.module import facts_of, inputs_of, installed_modules
+from hilum.console.known import KnownModules
+from hilum.hosts.discovery import installed_modules
+from hilum.module import facts_of, inputs_of
 from hilum.people.roles import UserRole
 from hilum.process import lasting
 from hilum.records import Records, views
@@ -90,13 +92,13 @@ def note(number: int) -> AuditNote:
 
 def show(records: Records, site: Site, with_plans: bool) -> None:
     """Ask for every page, and print a line for it."""
-    modules = installed_modules(None).values()
-    facts = [facts_of(module) for module in modules]
+    modules = installed_modules().values()
     needs = {module.name: inputs_of(module) for module in modules}
+    known = KnownModules(tuple(map(facts_of, modules)), needs=needs)
     file = SettingsFile(site.data / "hilum.toml")
     file.path.write_text(SETTINGS.format(data=site.data))
     with lasting():  # as the console does
-        made = application(site, records, facts, needs=needs, file=file)
+        made = application(site, records, known, file)
     tokens = made.state.desk.everybody.tokens
     token = tokens.add(f"bench-{time.time_ns()}", UserRole.ADMINISTRATOR, days=1)
     headers = {"Authorization": f"Bearer {token}"}

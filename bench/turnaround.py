@@ -32,8 +32,9 @@ from hilum.dicom.part10 import as_file
 from hilum.dicom.study import Study
 from hilum.dicom.uids import derived_uid
 from hilum.findings import Findings
+from hilum.hosts.discovery import installed_modules
 from hilum.logs import silence_libraries
-from hilum.module import Module, facts_of, installed_modules
+from hilum.module import Module, facts_of
 from hilum.objects import Analysis, write_objects
 from hilum.records import Records, records_url
 from hilum.records.states import WorkitemState

@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from hilum.hosts.discovery import installed_module
 from hilum.hosts.reaching import files_of
 from hilum.hosts.walls import Reach, calls, files, limits
 from hilum.hosts.walls.kernel import machine
-from hilum.module import installed_module
+from hilum.module.protocol import weights_of
 
 MODULE = "hippocampal-volume"
 CALLS = 200_000
@@ -26,7 +27,7 @@ def main() -> None:
     runs = parser.parse_args().runs
     module = installed_module(MODULE)
     with tempfile.TemporaryDirectory() as scratch:
-        reach = Reach(Path(scratch), tuple(files_of(module, None, None)))
+        reach = Reach(Path(scratch), tuple(files_of("hilum", weights_of(module), None, None)))
         steps = {
             "limits": lambda: limits.limit(8192, False),
             "namespaces": lambda: limits.leave_namespaces(False),

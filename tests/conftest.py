@@ -12,8 +12,10 @@ from typing import Any
 
 import certifi
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 
+from hilum.people import passwords
 from hilum_lab import disk
 from hilum_lab.network import chest_exam, exam, head
 from tests import leftovers, samples
@@ -118,6 +120,23 @@ def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> None:
     file = tmp_path_factory.mktemp("authorities") / "one.pem"
     file.write_text(first)
     os.environ["SSL_CERT_FILE"] = str(file)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _light_passwords() -> Iterator[None]:
+    """A hash takes a thousandth of its usual work, which is to slow those down who guess."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64))
+        yield
+
+
+@pytest.fixture
+def usual_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hashes are those of a hospital."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher())
+    passwords._of_nobody.cache_clear()
+    yield
+    passwords._of_nobody.cache_clear()
 
 
 @pytest.fixture

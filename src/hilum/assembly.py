@@ -8,7 +8,7 @@ archive does that they are fetched from.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hilum.config.site import Rule
 from hilum.dicom.doubt import DIFFERENT
@@ -16,7 +16,7 @@ from hilum.dicom.identity import judge, of_patient
 from hilum.dicom.instance import Instance
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
-from hilum.module import Need
+from hilum.module import Input, Need
 from hilum.routing import Selection, select, whose, with_gaps
 from hilum.wording import WHOLE_AGAIN, counted, how_to_decide
 
@@ -230,7 +230,23 @@ RuleDecision = Wait | Run | Hold | NotApplicable
 
 
 def decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) -> RuleDecision:
-    """What to do with a study for one rule at time `now`; nothing will come after infinity."""
+    """What to do with a study for one rule at time `now`; nothing will come after infinity.
+
+    Functions that modules have for their inputs are asked last: that takes a process for each.
+    """
+    stated = {name: _as_stated(need) for name, need in needs.items()}
+    decision = _decide(arrival, stated, rule, now)
+    if isinstance(decision, Run) and stated != needs:
+        return _decide(arrival, needs, rule, now)
+    return decision
+
+
+def _as_stated(need: Need) -> Need:
+    """What is needed without the function that may object to a series."""
+    return replace(need, objection=None) if isinstance(need, Input) and need.objection else need
+
+
+def _decide(arrival: Arrival, needs: Mapping[str, Need], rule: Rule, now: float) -> RuleDecision:
     study = arrival.study()
     selection = select(study, needs, rule)
     silence = now - arrival.last

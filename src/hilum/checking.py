@@ -8,25 +8,19 @@ from collections.abc import Callable
 from contextlib import closing
 
 from hilum.comparison.norms import Norms
-from hilum.config.kinds import check_tls
+from hilum.config.ends import check_tls
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError, HilumError
 from hilum.hosts import by_itself, kind_of, usual
 from hilum.hosts.container.card import ContainerModule
 from hilum.hosts.container.program import Containers
+from hilum.hosts.discovery import discover, known_modules, require_parameters
+from hilum.hosts.place import Place
 from hilum.hosts.reaching import is_ours
 from hilum.hosts.server import ServerHostSettings
 from hilum.hosts.server.checking import checks_of
 from hilum.hosts.walls import in_words, standing
-from hilum.module import (
-    Module,
-    discover,
-    facts_of,
-    findings_for,
-    installed_modules,
-    parameters_of,
-    require_resources,
-)
+from hilum.module import Module, facts_of, findings_for, require_resources
 from hilum.people.everybody import Everybody
 from hilum.results import DICOM
 from hilum.servers.at_server import AtServer
@@ -39,20 +33,21 @@ log = logging.getLogger(__name__)
 
 def check_rules(site: Site) -> None:
     """Raise `ConfigurationError` for what names a module that cannot be used."""
-    modules, problems = discover(site.models)
+    place = Place.of(site)
     wanted = [("rule", rule.module) for rule in site.rule]
     wanted += [("route", name) for route in site.route for name in route.modules]
     wanted += [("host", host.module) for host in site.host]
     wanted += [("worklist", name) for one in site.worklist for name in one.modules.values()]
-    for place, name in wanted:
+    modules, problems = discover(place, {name for _, name in wanted})
+    for part, name in wanted:
         if name not in modules:
-            why = problems.get(name) or f"not installed; known: {', '.join(sorted(modules))}"
-            raise ConfigurationError(f"{place}: module {name!r}: {why}")
+            why = problems.get(name) or f"not installed; known: {', '.join(known_modules(place))}"
+            raise ConfigurationError(f"{part}: module {name!r}: {why}")
     for rule in site.rule:
         try:
             if not site.host_for(rule.module):
                 by_itself(kind_of(modules[rule.module]), rule.module)
-            parameters_of(modules[rule.module], rule.parameters)
+            require_parameters(modules[rule.module], rule.parameters, place)
             require_resources(modules[rule.module], site.worker.memory_mb, site.worker.threads)
             _require_givers(modules[rule.module], site)
         except ConfigurationError as error:
@@ -68,13 +63,22 @@ def _require_givers(module: type[Module], site: Site) -> None:
             raise ConfigurationError(text)
 
 
+def _of_rules(site: Site) -> dict[str, type[Module]]:
+    """The modules that rules run, as far as they load."""
+    return discover(Place.of(site), {rule.module for rule in site.rule})[0]
+
+
 def check_norms(site: Site) -> None:
     """Raise `ConfigurationError` for norms that cannot be read; warn of those for other weights."""
     norms = Norms(site.norms)
-    installed = installed_modules(site.models) if norms.tables else {}
-    for name in dict.fromkeys(table.settings.module for table in norms.tables):
+    named = tuple(dict.fromkeys(table.settings.module for table in norms.tables))
+    installed, problems = discover(Place.of(site), named)
+    for name in named:
+        if name in problems:
+            raise ConfigurationError(f"norms: module {name!r}: {problems[name]}")
         if name not in installed:
-            text = f"norms: module {name!r} is not installed{suggestion(name, installed)}"
+            known = known_modules(Place.of(site))
+            text = f"norms: module {name!r} is not installed{suggestion(name, known)}"
             raise ConfigurationError(text)
         for sentence in norms.remarks(facts_of(installed[name])):
             log.warning(sentence)
@@ -99,7 +103,7 @@ def check_walls(site: Site) -> None:
     missing = standing()
     if not missing:
         return
-    installed = installed_modules(site.models)
+    installed = _of_rules(site)
     for name in dict.fromkeys(rule.module for rule in site.rule):
         takes_risk = getattr(site.host_for(name), "walls", "required") == "best-effort"
         if name in installed and not takes_risk and not is_ours(installed[name]):
@@ -112,12 +116,12 @@ def check_walls(site: Site) -> None:
 
 def check_containers(site: Site) -> None:
     """Raise `ConfigurationError` if podman, or the image of a rule's module, is not here."""
-    installed = installed_modules(site.models)
+    installed = _of_rules(site)
     for name in dict.fromkeys(rule.module for rule in site.rule):
         module = installed.get(name)
         if module is None or not issubclass(module, ContainerModule):
             continue
-        settings = site.host_for(name) or usual(name, site.models)
+        settings = site.host_for(name) or usual(name, Place.of(site))
         try:
             Containers(getattr(settings, "program", "")).require(module.described.image)
         except HilumError as error:
@@ -139,7 +143,7 @@ def check_servers(site: Site) -> None:
 
     It is asked, so this is no part of what is checked before a start.
     """
-    installed = installed_modules(site.models)
+    installed = _of_rules(site)
     for name in dict.fromkeys(rule.module for rule in site.rule):
         server = server_of(site, name, installed[name]) if name in installed else None
         for told in checks_of(*server) if server else ():

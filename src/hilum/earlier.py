@@ -16,59 +16,11 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part, images_of
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
+from hilum.given_exam import EarlierExam, EarlierImages
 from hilum.module import EarlierExams, Module, Need, earlier_for, exam_name, inputs_of
 from hilum.routing import select
 
 Moment = tuple[str, str]  # Study Date (YYYYMMDD) and Study Time, "" where it is not stated
-
-
-@dataclass(frozen=True)
-class EarlierImages:
-    """Images of one series and SOP class of an earlier exam, as `hilum.dicom.parts.images_of`."""
-
-    series_uid: str
-    sop_class_uid: str
-    images: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class EarlierExam:
-    """An earlier exam that a run is given; `day` is its Study Date, YYYY-MM-DD.
-
-    `label` stands for whose it was said to be, and changes with any attribute of patient and study.
-    """
-
-    study_uid: str
-    day: str
-    description: str
-    label: str
-    images: tuple[EarlierImages, ...]
-
-    @classmethod
-    def of(cls, chosen: Sequence[Series]) -> "EarlierExam":
-        """What is to be remembered of the series that were chosen of one study."""
-        instances = [instance for one in chosen for instance in one.instances]
-        kinds = {instance.sop_instance_uid: instance.sop_class_uid for instance in instances}
-        listed = sorted(
-            (one.uid, kinds[image.partition(" ")[0]], image)
-            for one in chosen
-            for image in images_of(one)
-        )
-        groups = groupby(listed, key=lambda each: each[:2])
-        day = day_of(chosen[0].header.get("StudyDate"))
-        return cls(
-            study_uid=chosen[0].study_uid,
-            day=day.isoformat() if day else "",
-            description=", ".join(dict.fromkeys(one.name for one in chosen)),
-            label=label_of(instances),
-            images=tuple(
-                EarlierImages(series, kind, tuple(image for *_, image in of))
-                for (series, kind), of in groups
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"the exam of {self.day} ({self.description})"
 
 
 @dataclass(frozen=True)
@@ -77,6 +29,29 @@ class ChosenEarlier:
 
     exams: tuple[tuple[Series, ...], ...] = ()
     remarks: tuple[str, ...] = ()
+
+
+def exam_of(chosen: Sequence[Series]) -> EarlierExam:
+    """What is to be remembered of the series that were chosen of one study."""
+    instances = [instance for one in chosen for instance in one.instances]
+    kinds = {instance.sop_instance_uid: instance.sop_class_uid for instance in instances}
+    listed = sorted(
+        (one.uid, kinds[image.partition(" ")[0]], image)
+        for one in chosen
+        for image in images_of(one)
+    )
+    groups = groupby(listed, key=lambda each: each[:2])
+    day = day_of(chosen[0].header.get("StudyDate"))
+    return EarlierExam(
+        study_uid=chosen[0].study_uid,
+        day=day.isoformat() if day else "",
+        description=", ".join(dict.fromkeys(one.name for one in chosen)),
+        label=label_of(instances),
+        images=tuple(
+            EarlierImages(series, kind, tuple(image for *_, image in of))
+            for (series, kind), of in groups
+        ),
+    )
 
 
 def moment_of(image: Instance) -> Moment | None:

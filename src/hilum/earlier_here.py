@@ -12,8 +12,9 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
-from hilum.earlier import ChosenEarlier, EarlierExam, exams_before, is_before, lack_of, moment_of
+from hilum.earlier import ChosenEarlier, exam_of, exams_before, is_before, lack_of, moment_of
 from hilum.errors import UnreadableError
+from hilum.given_exam import EarlierExam
 from hilum.inbox import Inbox
 from hilum.module import AnyNeed, EarlierExams, FindingsOf, earlier_among, exam_name
 from hilum.records import Records
@@ -50,13 +51,13 @@ class EarlierHere:
             name: self._chosen(rule, selection, need).exams
             for name, need in self._wanted(rule.module).items()
         }
-        return {n: tuple(EarlierExam.of(one) for one in of) for n, of in found.items() if of}
+        return {n: tuple(exam_of(one) for one in of) for n, of in found.items() if of}
 
     def told(self, rule: Rule, selection: Selection) -> Iterator[tuple[EventKind, str]]:
         """For the trace: what each input for earlier exams is given, and why no more."""
         for name, need in self._wanted(rule.module).items():
             chosen = self._chosen(rule, selection, need)
-            said = [str(EarlierExam.of(one)) for one in chosen.exams] or ["no earlier exam"]
+            said = [str(exam_of(one)) for one in chosen.exams] or ["no earlier exam"]
             yield EventKind.PRIORS, "; ".join((f"{name}: {', '.join(said)}", *chosen.remarks))
 
     def is_coming(self, rule: Rule, selection: Selection) -> bool:

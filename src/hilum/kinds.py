@@ -79,6 +79,10 @@ class Kinds:
             raise self._unusable(point, "has `settings` that is not a settings class")
         return loaded
 
+    def target(self, name: str) -> str:
+        """What the entry point of the kind called `name` names (module:Class)."""
+        return str(self._points[name].value)
+
     def each(self) -> Iterator[Registered]:
         """Every registration; loads them all. A kind of ours keeps its name."""
         for point in self._found:

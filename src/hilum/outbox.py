@@ -150,8 +150,8 @@ class Outbox:
             return "no longer sent or asked for, because the result was taken back"
         if item.kind is WorkitemKind.ASSESSMENT and item.about:
             of_result = self._records.deliveries.one(item.about, delivery.destination)
-            if of_result.state is DeliveryState.CANCELLED:
-                return "not sent, because the result that it is about was not sent there"
+            if of_result.state not in ARRIVED:
+                return "not sent, because the result that it is about did not arrive there"
         return ""
 
     def _attempt(

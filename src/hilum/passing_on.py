@@ -26,10 +26,12 @@ from hilum.pausing import waiting_for
 from hilum.predecessors import contents_of
 from hilum.records.assessed import Assessment, last_of_each
 from hilum.records.models import Delivery, Request, Workitem, WrittenResult
-from hilum.records.states import ASSESSABLE, DeliveryState, EventKind, WorkitemKind
+from hilum.records.states import ARRIVED, ASSESSABLE, DeliveryState, EventKind, WorkitemKind
 from hilum.results import DICOM
 from hilum.runs import assessment_uid
 from hilum.withdrawing import RequestAnswer, note_about
+
+WAITS = "it waits until the result has arrived there"
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +80,10 @@ def _told(
         variant for variant, way in ways.items() if _write(flow, item, note, variant, way, word)
     }
     owed = [
-        flow.outbox.owed(note_id, name, delivery.variant, images=False)
+        replace(
+            flow.outbox.owed(note_id, name, delivery.variant, images=False),
+            reason="" if delivery.state in ARRIVED else WAITS,
+        )
         for name, (delivery, _settings) in wanting.items()
         if delivery.variant in written
     ]

@@ -7,7 +7,7 @@ from hilum.dicom.identity import label_of
 from hilum.dicom.parts import Part, images_of
 from hilum.dicom.series import Series
 from hilum.dicom.uids import derived_uid
-from hilum.earlier import EarlierExam
+from hilum.given_exam import EarlierExam
 from hilum.module import ModuleFacts
 from hilum.routing import Selection
 

@@ -26,8 +26,9 @@ from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.dicom.instance import Instance
 from hilum.errors import HilumError
+from hilum.hosts.discovery import installed_modules
 from hilum.logs import silence_libraries
-from hilum.module import installed_modules, own_results_of
+from hilum.module import own_results_of
 from hilum.offline.reading import read_folder
 from hilum.people.entrance import entrance, system_user
 from hilum.process import is_alive, own_start_time

@@ -1,15 +1,16 @@
 """The console of a site in this process, on a free port."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 from hilum.config.file import SettingsFile
 from hilum.config.site import Site
-from hilum.console.app import NO_CARDS, NO_NEEDS, NO_PLACES, application
+from hilum.console.app import NONE_KNOWN, application
 from hilum.console.endpoints import Endpoints
+from hilum.console.known import KnownModules
 from hilum.console.server import configuration
-from hilum.module import ModuleFacts, Need, facts_of, inputs_of, installed_modules
+from hilum.hosts.discovery import installed_modules
+from hilum.module import facts_of, inputs_of
 from hilum.records import Records
 from hilum_lab.network.processes import available_port
 from tests.answering import app_answering
@@ -22,10 +23,7 @@ def serving(
     further: Iterable[Endpoints] = (),
     port: int = 0,
     file: SettingsFile | None = None,
-    modules: Iterable[ModuleFacts] = (),
-    cards: Mapping[str, Path] = NO_CARDS,
-    needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
-    runs_in: Mapping[str, str] = NO_PLACES,
+    modules: KnownModules = NONE_KNOWN,
 ) -> Iterator[str]:
     """Its address; `further` are endpoints of the test, beside ours.
 
@@ -34,9 +32,9 @@ def serving(
     port = port or available_port()
     if file:
         installed = installed_modules().values()
-        modules = [facts_of(module) for module in installed]
         needs = {module.name: inputs_of(module) for module in installed}
-    made = application(site, records, modules, cards, needs, file=file, runs_in=runs_in)
+        modules = KnownModules(tuple(map(facts_of, installed)), needs=needs)
+    made = application(site, records, modules, file)
     for endpoints in further:
         endpoints.add_to(made.router)
     with app_answering(configuration(made, site.console, port), "the console"):

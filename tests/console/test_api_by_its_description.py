@@ -90,7 +90,7 @@ class InProcess:
 @pytest.fixture(scope="module")
 def client(site: Site, records: Records) -> Iterator[InProcess]:
     """Nobody waits for a gateway, which does not run."""
-    made = application(site, records, [])
+    made = application(site, records)
     desk = made.state.desk
     with (
         asyncio.Runner() as runner,

@@ -1,5 +1,7 @@
 """The pages in a real browser: nothing keeps anybody from using them, and they keep up to date."""
 
+import re
+
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from axe_playwright_python.sync_playwright import Axe
@@ -66,14 +68,17 @@ def faults_of(page: Page) -> list[str]:
 
 
 def test_nothing_grave_keeps_anybody_from_using_a_page(house: House, page: Page) -> None:
-    """Where there is nothing, then where there is much; what is the same is looked at once."""
+    """Where there is nothing, then where there is much; what is the same is looked at once.
+
+    The header of the page tells alarms, and a time or a token is another one each time.
+    """
     faults: list[str] = []
     seen: set[str] = set()
 
     def look_at(*paths: str) -> None:
         for path in paths:
             page.goto(house.url + path)
-            if (content := page.content()) not in seen:
+            if (content := re.sub(r"\d+", "", page.locator("main").inner_html())) not in seen:
                 seen.add(content)
                 faults.extend(faults_of(page))
 

@@ -10,10 +10,12 @@ import pytest
 from factory import a_study, a_workitem, put
 from hilum.audit import AuditedAct, AuditStore, audit_file
 from hilum.config import parse
-from hilum.console.cards import card_of, rendered
+from hilum.console.cards import rendered, shown
+from hilum.console.known import KnownModules
 from hilum.console.needs import needs_in_words
 from hilum.hosts.scratch import TRACEBACK
 from hilum.module import Films, Input, ModuleFacts
+from hilum.module.description import ModulePage
 from hilum.people.roles import UserRole
 from hilum.records import Records, views
 from hilum.records.states import EventKind, PausedKind, WorkitemState
@@ -25,6 +27,7 @@ from .serving import serving
 from .test_pages import text_of
 
 NAME = "volumes"
+PROBLEMS = {"odd": "odd:Module does not load: mend <it>"}
 PLACE = "in an environment of its own: volumes==2, with /usr/bin/python3.12"
 CARD = f"# Card\n\n**Weak** at night.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n{HIDDEN}\n"
 
@@ -34,8 +37,6 @@ def a_house_with_a_module(tmp_path: Path) -> Iterator[House]:
     (tmp_path / "data").mkdir(mode=0o700)
     rule = {"module": NAME, "series": {"SeriesDescription": "^crop"}, "incomplete": "analyse"}
     site = parse({"data": str(tmp_path / "data"), "rule": [rule]})
-    card = tmp_path / "card.md"
-    card.write_text(CARD)
     facts = ModuleFacts(NAME, "2", "Volumes", "b" * 64)
     needs = {NAME: {"series": Input("MR", slices=(24, 400), slice_spacing=(0.4, 3.0))}}
     with (
@@ -43,10 +44,9 @@ def a_house_with_a_module(tmp_path: Path) -> Iterator[House]:
         serving(
             site,
             records,
-            modules=[facts],
-            cards={NAME: card},
-            needs=needs,
-            runs_in={NAME: PLACE},
+            modules=KnownModules(
+                (facts,), {NAME: ModulePage(CARD)}, needs, {NAME: PLACE}, PROBLEMS
+            ),
         ) as url,
     ):
         yield House(site, records, url)
@@ -158,11 +158,9 @@ def test_the_page_says_limits_rules_and_card(house: House) -> None:
     assert "It has analysed nothing in this time." in shown
 
 
-def test_a_card_that_is_no_page_is_shown_as_it_is(tmp_path: Path) -> None:
-    card = tmp_path / "card.toml"
-    assert card_of(card) == ""
-    card.write_text('title = "Brain" # <b>\n')
-    assert card_of(card) == "<pre>title = &#34;Brain&#34; # &lt;b&gt;\n</pre>\n"
+def test_a_card_that_is_no_page_is_shown_as_it_is() -> None:
+    card = ModulePage('title = "Brain" # <b>\n', is_toml=True)
+    assert shown(card) == "<pre>title = &#34;Brain&#34; # &lt;b&gt;\n</pre>\n"
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,8 @@ def test_a_worklist_has_a_page_of_its_own(tmp_path: Path) -> None:
             assert words in text_of(shown)
         assert f'href="{here}"' in house.get("/network")
         assert "ris: cannot be reached" in text_of(house.get("/network"))
+        now = text_of(house.get("/"))
+        assert "steps of ris unreachable" in now and "Something needs a person: worklist ris" in now
         with house.client(UserRole.OPERATOR) as client:
             assert client.post(f"{here}/pause", data={"reason": "moves"}).status_code == 303
             assert "moves" in house.get("/network") and "moves" in house.get(here)

@@ -19,6 +19,7 @@ from hilum.console.places import NetworkPlace
 from hilum.people.roles import UserRole
 from hilum.records.states import DeliveryState
 from hilum_lab.archives.dicomweb import DicomwebArchive
+from tests.worklists.manager import WorklistManager, by_http
 
 from .house import HIDDEN, House, a_house_with_file
 from .test_pages import text_of
@@ -82,6 +83,8 @@ def test_every_kind_has_a_form_made_from_its_settings(client: httpx.Client) -> N
     assert 'name="tls.ca_file"' in client.get("/network/add/destinations/dimse").text
     record = text_of(client.get("/network/add/destinations/fhir").text)
     assert "One a line, such as HOSPITAL = urn:oid:2.999.1" in record
+    worklist = text_of(client.get("/network/add/worklists/ups-rs").text)
+    assert "One a line, such as HIPPOCAMPUS^99HOSPITAL = hippocampal-volume" in worklist
     assert client.get("/network/add/destinations/none").status_code == 404
 
 
@@ -136,6 +139,20 @@ def test_what_fails_its_test_is_saved_only_on_purpose(house: House, client: http
     assert sent(client, path, anyway="yes", **values).status_code == 303
     [source] = load(file_of(house)).source
     assert source.url == "http://127.0.0.1:9"
+
+
+def test_a_worklist_is_tested_then_added(house: House, client: httpx.Client) -> None:
+    path = "/network/add/worklists/ups-rs"
+    manager = WorklistManager()
+    with by_http(manager) as url:
+        values = {"name": "ris", "url": url, "modules": "BRAIN^99T = hippocampal-volume"}
+        tried = sent(client, path, "try", **values)
+        assert "answers UPS-RS" in text_of(tried.text) and "+[[worklist]]" in tried.text
+        assert sent(client, path, **values).status_code == 303
+    [worklist] = load(file_of(house)).worklist
+    assert worklist.modules == {"BRAIN^99T": "hippocampal-volume"}
+    wrong = sent(client, path, **{**values, "name": "other", "modules": "BRAIN = x"})
+    assert wrong.status_code == 422 and "a code value and its scheme" in text_of(wrong.text)
 
 
 def test_a_destination_is_changed_and_its_comments_stay(

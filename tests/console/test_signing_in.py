@@ -81,7 +81,7 @@ def test_a_wrong_password_a_wrong_name_and_a_disabled_account_look_the_same(
         assert not client.cookies
 
 
-def test_a_wrong_name_takes_as_long_as_a_wrong_password(url: str) -> None:
+def test_a_wrong_name_takes_as_long_as_a_wrong_password(usual_passwords: None, url: str) -> None:
     def seconds(name: str) -> float:
         began = time.perf_counter()
         assert sign_in(client, "wrong", name).status_code == 401

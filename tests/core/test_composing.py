@@ -20,7 +20,8 @@ from hilum.errors import ConfigurationError
 from hilum.findings import Finding, Findings, Measurement, Note, Refusal, Urgency
 from hilum.flow import Flow
 from hilum.hints import HintReceiver, Ready, gateway_address
-from hilum.module import FindingsOf, Input, discover
+from hilum.hosts.discovery import discover
+from hilum.module import FindingsOf, Input
 from hilum.records import tables
 from hilum.records.models import Wish, Workitem
 from hilum.records.states import RequestAction, WorkitemState

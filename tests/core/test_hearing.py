@@ -15,9 +15,11 @@ from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
 from hilum.audit import AuditedAct, AuditEntry, AuditOutcome, AuditStore, audit_file
+from hilum.config import parse
 from hilum.decision import AssessmentDecision
 from hilum.dicom import codes
 from hilum.dicom.header import HOSTILE
+from hilum.errors import ConfigurationError
 from hilum.hearing import DIFFERS, LEFT_OUT, UNNAMED, hear
 from hilum.inbox import Intake
 from hilum.inbox.assessments import Slip, keep, slips_in
@@ -337,3 +339,12 @@ def test_nothing_that_is_crooked_does_harm(a_selection: bytes, data: st.DataObje
         return  # the inbox takes no such file
     assert isinstance(stated_in(document, {}), str | StatedAssessment)
     says_the_same(document, document)
+
+
+def test_who_is_heard_has_to_be_let_in() -> None:
+    receiver = {"assessments_from": ["VIEWER"], "allowed_callers": ["MR1"]}
+    with pytest.raises(ConfigurationError, match="names VIEWER, whom allowed_callers does not let"):
+        parse({"receiver": receiver})
+    receiver["allowed_callers"].append("VIEWER")
+    assert parse({"receiver": receiver}).receiver.assessments_from == ("VIEWER",)
+    assert parse({"receiver": {"assessments_from": ["VIEWER"]}})

@@ -29,6 +29,7 @@ from hilum.summary import (
     MeasurementSummary,
     NoteSummary,
     RefusalSummary,
+    UrgencySummary,
 )
 from hilum.verdict import Verdict
 
@@ -308,3 +309,13 @@ def test_of_two_changes_at_once_the_line_says_both(database: str) -> None:
         second.join(timeout=60)
         line = line_of(records)
         assert (line.state, line.states) == ("held", "|failed|held|")
+
+
+def test_a_result_begins_with_how_urgent_it_is_and_with_what_is_followed() -> None:
+    """A list shows its first words alone: it began with a part of what was measured."""
+    part = MeasurementSummary("Volume", 1.384, "ml", "Hippocampus, anterior")
+    whole = MeasurementSummary("Volume", 3.068, "ml", "Hippocampus", followed=True)
+    urgent = UrgencySummary("pneumonia")
+    said = standing(outline(WorkitemState.COMPLETED, findings=(part, whole, urgent))).reason
+    words = [urgent.in_words(), whole.in_words(), part.in_words()]
+    assert said == "; ".join(words)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +14,7 @@ from hilum.assessing import put_on_record
 from hilum.config import parse
 from hilum.decision import AssessmentDecision
 from hilum.errors import ConfigurationError
+from hilum.passing_on import WAITS
 from hilum.records.assessed import Assessment
 from hilum.records.models import Workitem
 from hilum.records.states import (
@@ -159,22 +161,29 @@ def test_of_two_words_of_one_reader_only_the_last_is_told() -> None:
         assert len(notes(hall, item)) == 1
 
 
-def test_nothing_is_told_of_a_result_that_did_not_arrive() -> None:
+@pytest.mark.parametrize("ended", ["cancelled", "replaced"])
+def test_nothing_is_told_of_a_result_that_did_not_arrive(ended: str) -> None:
     with to_folders(pacs={"assessments": True}) as (hall, item, folder):
         (folder / "pacs").touch()  # a file is where its folder should be
         say(hall, item)
         answers(hall)
         [note] = notes(hall, item)
         deliver(hall, "pacs")
-        hall.now += 24 * 3600
-        deliver(hall, "pacs")
         owed = hall.records.deliveries.one(note.id, "pacs")
-        assert (owed.state, owed.attempts) == (DeliveryState.WAITING, 0)
-        hall.records.deliveries.cancel(item, "a person cancelled it")
+        assert (owed.state, owed.attempts, owed.reason) == (DeliveryState.WAITING, 0, WAITS)
+        if ended == "cancelled":
+            hall.records.deliveries.cancel(item, "a person cancelled it")
+        else:
+            of_result = hall.records.deliveries.one(item.id, "pacs")
+            hall.records.deliveries.park(of_result, DeliveryState.REFUSED, "never")
+            deliver(hall, "pacs")
+            assert hall.records.deliveries.one(note.id, "pacs") == owed  # it may be released
+            newer = replace(item, id="newer", predecessor=item.id, created=AT + 1)
+            assert hall.records.workitems.schedule(newer, ())
         deliver(hall, "pacs")
         told = hall.records.deliveries.one(note.id, "pacs")
         assert (told.state, told.attempts) == (DeliveryState.CANCELLED, 0)
-        assert told.reason == "not sent, because the result that it is about was not sent there"
+        assert told.reason == "not sent, because the result that it is about did not arrive there"
         done = hall.records.workitems.one(note.id)
         assert (done.state, "cancelled" in done.reason) == (WorkitemState.COMPLETED, True)
 

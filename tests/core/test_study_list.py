@@ -134,7 +134,7 @@ def test_status_names_the_command_for_the_next_page(records: Records, tmp_path: 
 
 async def answers(site: Site, records: Records, *pages: dict[str, str]) -> list[httpx.Response]:
     """What the API of the console answers to requests for the list with these parameters."""
-    transport = httpx.ASGITransport(application(site, records, []))
+    transport = httpx.ASGITransport(application(site, records))
     with signed_in(site) as known:
         headers = known.headers
     async with httpx.AsyncClient(

@@ -15,7 +15,8 @@ from hilum.dicom.series import Series
 from hilum.engine.checking import checked
 from hilum.errors import FindingError, ModuleError
 from hilum.hosts import Job, Place, in_child, open_host
-from hilum.module import facts_of, installed_modules
+from hilum.hosts.discovery import installed_modules
+from hilum.module import facts_of
 from plugin import install_plugin
 
 HEAD = """

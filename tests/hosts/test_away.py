@@ -11,8 +11,9 @@ from hilum.away import LONGEST_SECONDS, Away
 from hilum.config.site import Rule, Worker
 from hilum.errors import ServerAway
 from hilum.flow import Flow
+from hilum.hosts.discovery import installed_module
+from hilum.hosts.place import Place
 from hilum.hosts.server import ServerHostSettings
-from hilum.module import installed_module
 from hilum.records.states import WorkitemState
 from hilum_lab.network.processes import available_port
 from inference_servers import Behaviour, router_model, running
@@ -26,7 +27,7 @@ CARD = ROUTER.replace('"bright-spot"', '"m"')
 def with_server(hall: Gateway, models: Path) -> Flow:
     """The gateway of `hall` with the module that a server computes."""
     hall.flow._hints.close()
-    modules = {"m": installed_module("m", models)}
+    modules = {"m": installed_module("m", Place(models=models))}
     flow = Flow(hall.flow.site, hall.records, modules, hall.clock, hall.engine, "with a server")
     flow.arrivals = Arrivals(hall.inbox, hall.records, OURS, hall.clock)
     return flow

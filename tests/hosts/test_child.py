@@ -25,10 +25,11 @@ from hilum.errors import ModuleCrashed, ModuleError
 from hilum.findings import Findings, Note
 from hilum.hosts import Host, Job, Place, in_child, open_host
 from hilum.hosts.child import ChildHost, ChildHostSettings
+from hilum.hosts.discovery import installed_module, installed_modules
 from hilum.hosts.reaching import files_of, is_ours
 from hilum.hosts.scratch import empty, make_scratch, remove
 from hilum.hosts.walls import files
-from hilum.module import facts_of, installed_module, installed_modules
+from hilum.module import facts_of
 from hilum.process import descendants, fork_server
 from patience import until
 from plugin import BRIGHT, install_moody, install_plugin
@@ -434,8 +435,7 @@ def test_the_data_folder_is_never_among_what_a_module_reads(
     data = tmp_path / "plugin" / "deep" / "data"
     for folder in (data, data.parent / "other"):
         folder.mkdir(parents=True)
-    module = installed_module("curious")
-    found = files_of(module, None, data)
+    found = files_of("plugin_curious", (), None, data)
     assert tmp_path / "plugin" / "plugin_curious.py" in found
     assert data.parent / "other" in found
     assert not any(data.is_relative_to(path) or path.is_relative_to(data) for path in found)
@@ -532,14 +532,5 @@ def test_the_child_loads_no_other_module(tmp_path: Path, monkeypatch: pytest.Mon
     install_plugin(tmp_path / "one", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
     install_plugin(tmp_path / "other", monkeypatch, "raise SystemExit('loaded')", "other")
     assert installed_module("bright-volume").name == "bright-volume"
-    with pytest.raises(SystemExit):
-        installed_modules()
-
-
-def test_a_module_is_found_whatever_its_entry_point_is_called(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install_plugin(tmp_path, monkeypatch, BRIGHT, "called-otherwise", "BrightVolume")
-    assert installed_module("bright-volume").name == "bright-volume"
     with pytest.raises(KeyError):
-        installed_module("called-otherwise")
+        installed_module("other")

@@ -21,7 +21,8 @@ from hilum.errors import ConfigurationError, ModuleCancelled, ModuleCrashed, Mod
 from hilum.findings import Findings, OwnObject
 from hilum.hosts import Job, Place, open_host, usual
 from hilum.hosts.container.program import LABEL, Containers
-from hilum.module import discover, installed_module, parameters_of
+from hilum.hosts.discovery import discover, installed_module
+from hilum.module import parameters_of
 from hilum.process import descendants
 from hilum.testing import check_host, job_of, write_series
 from patience import until
@@ -75,7 +76,7 @@ def place(models: Path, **limits: Any) -> Place:
 
 def job(models: Path, folder: Path) -> Job:
     files = write_series(folder / "exam", count=3)
-    return job_of(installed_module("outside", models), files, folder / "out")
+    return job_of(installed_module("outside", Place(models=models)), files, folder / "out")
 
 
 @pytest.fixture
@@ -84,7 +85,9 @@ def run(image: str, tmp_path: Path) -> Iterator[Run]:
 
     def run(deed: str, format: str = "mercure", output_mb: int = 16, **limits: Any) -> Findings:
         models = model(tmp_path, image, deed, format)
-        settings = usual("outside", models).model_copy(update={"output_mb": output_mb})
+        settings = usual("outside", Place(models=models)).model_copy(
+            update={"output_mb": output_mb}
+        )
         with closing(open_host(settings, place(models, **limits))) as host:
             host.run(job(models, tmp_path))
         return exchange.load(tmp_path / "out")
@@ -110,7 +113,7 @@ def test_a_module_leaves_objects_and_numbers(run: Run, format: str) -> None:
 
 def test_it_keeps_the_promises_of_a_host(image: str, tmp_path: Path) -> None:
     models = model(tmp_path, image)
-    with closing(open_host(usual("outside", models), place(models))) as host:
+    with closing(open_host(usual("outside", Place(models=models)), place(models))) as host:
         check_host(host, job(models, tmp_path))
 
 
@@ -127,12 +130,12 @@ def test_mercure_gets_its_files_and_is_heard(run: Run) -> None:
 
 def test_a_rule_sets_what_the_card_lets_it_set(image: str, tmp_path: Path) -> None:
     models = model(tmp_path, image, "tells")
-    module = installed_module("outside", models)
+    module = installed_module("outside", Place(models=models))
     with pytest.raises(ConfigurationError, match="did you mean 'threshold'"):
         parameters_of(module, {"treshold": 6})
     with pytest.raises(ConfigurationError, match="parameter threshold: Input should be"):
         parameters_of(module, {"threshold": "high"})
-    with closing(open_host(usual("outside", models), place(models))) as host:
+    with closing(open_host(usual("outside", Place(models=models)), place(models))) as host:
         host.run(replace(job(models, tmp_path), parameters={"threshold": 6}))
     said = exchange.load(tmp_path / "out").notes[0].text
     assert said.endswith('{"threshold": 6}]')
@@ -200,7 +203,7 @@ def test_what_it_printed_stands_where_a_traceback_would(run: Run, tmp_path: Path
 
 def test_a_result_that_is_not_wanted_any_more_is_not_waited_for(image: str, tmp_path: Path) -> None:
     models = model(tmp_path, image, "hangs")
-    with closing(open_host(usual("outside", models), place(models))) as host:
+    with closing(open_host(usual("outside", Place(models=models)), place(models))) as host:
         asked = job(models, tmp_path)
         with pytest.raises(ModuleCancelled):
             host.run(asked, lambda: not ours())
@@ -210,7 +213,7 @@ def test_a_result_that_is_not_wanted_any_more_is_not_waited_for(image: str, tmp_
 def test_an_image_that_is_not_there_is_named_with_the_cure(run: Run, tmp_path: Path) -> None:
     models = model(tmp_path, f"sha256:{'0' * 64}")
     with (
-        closing(open_host(usual("outside", models), place(models))) as host,
+        closing(open_host(usual("outside", Place(models=models)), place(models))) as host,
         pytest.raises(ModuleError, match="is not on this machine: `podman pull` or `podman load`"),
     ):
         host.run(job(models, tmp_path))
@@ -221,11 +224,11 @@ import sys
 from pathlib import Path
 from hilum.config.site import Worker
 from hilum.hosts import Place, open_host, usual
-from hilum.module import installed_module
+from hilum.hosts.discovery import installed_module
 from hilum.testing import job_of
 models, files = Path(sys.argv[1]), [Path(file) for file in sys.argv[2:]]
-job = job_of(installed_module("outside", models), files, models.parent / "out")
-open_host(usual("outside", models), Place(Worker(), models)).run(job)
+job = job_of(installed_module("outside", Place(models=models)), files, models.parent / "out")
+open_host(usual("outside", Place(models=models)), Place(Worker(), models)).run(job)
 """
 
 
@@ -258,7 +261,7 @@ def test_what_a_killed_keeper_has_left_is_removed(image: str, tmp_path: Path) ->
 
     models = model(tmp_path, image, "hangs")
     with (
-        closing(open_host(usual("outside", models), place(models))) as host,
+        closing(open_host(usual("outside", Place(models=models)), place(models))) as host,
         pytest.raises(ModuleCrashed, match="that ran the container was killed"),
     ):
         host.run(job(models, tmp_path), kill_keepers)
@@ -275,7 +278,7 @@ def lines_below() -> Iterator[tuple[int, str]]:
 WRONG = {
     'image = "{image}"': ('image = "example:latest"', "image: String should match"),
     'modality = "MR"': ("colour = 1", "input: unknown key colour"),
-    'module = "{format}"': ('module = "jar"', "these do: .*mercure, monai-bundle, monai-map"),
+    'module = "{format}"': ('module = "jar"', "known: .*mercure, monai-bundle, monai-map"),
 }
 
 
@@ -287,5 +290,5 @@ def test_a_wrong_card_is_refused_by_name(tmp_path: Path, right: str) -> None:
         image=f"x@sha256:{'0' * 64}", format="mercure", deed="well"
     )
     (tmp_path / "outside" / "card.toml").write_text(card)
-    problem = discover(tmp_path)[1]["outside"]
+    problem = discover(Place(models=tmp_path))[1]["outside"]
     assert re.search(message, problem), problem

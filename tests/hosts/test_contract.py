@@ -10,8 +10,8 @@ import pytest
 from hilum.config.site import Worker
 from hilum.errors import ModuleError
 from hilum.hosts import Host, Job, Place, open_host
+from hilum.hosts.discovery import installed_module
 from hilum.kinds import HOSTS
-from hilum.module import installed_module
 from hilum.testing import check_host, job_of, write_series
 from plugin import BRIGHT, install_plugin
 

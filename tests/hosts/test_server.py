@@ -24,11 +24,11 @@ from hilum.errors import ConfigurationError, ModuleCancelled, ModuleError
 from hilum.findings import Box, Drawing, Findings, KeyImage, Measurement, Note, Table
 from hilum.hosts import Job, Place, open_host, usual
 from hilum.hosts.asking import request_in
+from hilum.hosts.discovery import discover, installed_module
 from hilum.hosts.inside import run_here
 from hilum.hosts.server import ServerHost, ServerHostSettings
 from hilum.hosts.shelf import Letter
 from hilum.hosts.waiting import Deadline
-from hilum.module import discover, installed_module
 from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.servers.at_server import AtServer
 from hilum.testing import check_host, job_of
@@ -88,7 +88,9 @@ class Site:
 
     def job(self) -> Job:
         files = write(self.slices, self.folder / "exam")
-        return job_of(installed_module(self.name, self.models), files, self.folder / "out")
+        return job_of(
+            installed_module(self.name, Place(models=self.models)), files, self.folder / "out"
+        )
 
     def run_walled(self) -> Findings:
         """As a worker does."""
@@ -100,7 +102,7 @@ class Site:
     def run(self) -> Findings:
         """The same in this process, which is quicker."""
         server = ServerHost(self.settings, self.place)
-        module = installed_module(self.name, self.models)
+        module = installed_module(self.name, Place(models=self.models))
         assert issubclass(module, AtServer)
         deadline = Deadline(60, lambda: True)
         with closing(server):
@@ -355,7 +357,7 @@ def test_a_result_that_nobody_wants_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_module_on_a_server_needs_to_be_told_where_that_is(tmp_path: Path) -> None:
     models = model(tmp_path)
     with pytest.raises(ConfigurationError, match=r'kind = "server" and url'):
-        usual("bright-spot", models)
+        usual("bright-spot", Place(models=models))
     values = {"models": str(models), "rule": [{"module": "bright-spot"}]}
     with pytest.raises(ConfigurationError, match=r'kind = "server" and url'):
         check_rules(parse(values))
@@ -365,8 +367,8 @@ def test_a_module_on_a_server_needs_to_be_told_where_that_is(tmp_path: Path) -> 
 
 def test_a_card_with_a_mistake_is_told(tmp_path: Path) -> None:
     models = model(tmp_path, ROUTER.replace('endpoint = "infer/bright"', 'endpoint = "/../x"'))
-    _, problems = discover(models)
-    assert "endpoint" in problems["at-server"]
+    _, problems = discover(Place(models=models))
+    assert "endpoint" in problems["bright-spot"]
 
 
 def test_a_study_on_the_disk_is_sent_by_the_settings_of_the_site(

@@ -8,8 +8,10 @@ from typer.testing import CliRunner
 
 from hilum.cli import app
 from hilum.config import parse
+from hilum.hosts.discovery import installed_module
+from hilum.hosts.place import Place
 from hilum.hosts.server.checking import checks_of
-from hilum.module import facts_of, installed_module
+from hilum.module import facts_of
 from hilum.people.roles import UserRole
 from hilum.records import Records
 from hilum_lab.network.processes import available_port
@@ -37,7 +39,7 @@ def test_a_test_tells_what_the_server_has(
     behaviour = Behaviour()
     with running((router_model if card.startswith(ROUTER[:20]) else kserve)(behaviour)) as url:
         site = Site(tmp_path, url, card)
-        [told] = checks_of(site.settings, installed_module(site.name, site.models))
+        [told] = checks_of(site.settings, installed_module(site.name, Place(models=site.models)))
     assert (told.what, told.good) == ("server", good)
     assert words in told.text
     assert behaviour.received == [], "no image leaves"
@@ -45,7 +47,7 @@ def test_a_test_tells_what_the_server_has(
 
 def test_the_console_and_the_command_ask_it(tmp_path: Path) -> None:
     models = model(tmp_path, CARD)
-    module = installed_module("bright-part", models)
+    module = installed_module("bright-part", Place(models=models))
     port = available_port()
     host = {"module": "bright-part", "kind": "server", "url": f"http://127.0.0.1:{port}"}
     settings = {"data": str(tmp_path / "data"), "models": str(models), "host": [host]}

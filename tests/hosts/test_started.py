@@ -13,7 +13,7 @@ from hilum.config.site import Worker
 from hilum.control_groups import MemoryGroup
 from hilum.errors import ModuleCancelled, ModuleCrashed
 from hilum.hosts import Host, Job, Place, in_child, open_host
-from hilum.module import installed_module
+from hilum.hosts.discovery import installed_module
 from hilum.process import fork_server
 from hilum.testing import job_of, write_series
 from locks import is_free

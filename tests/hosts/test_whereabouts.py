@@ -4,8 +4,8 @@ from pathlib import Path
 
 from hilum.config import parse
 from hilum.hosts.container.mercure import MercureModule
+from hilum.hosts.discovery import installed_module
 from hilum.hosts.whereabouts import runs_in
-from hilum.module import installed_module
 from hilum.servers.dicom_ai_router import RouterModel
 
 IMAGE = f"registry.example/volumes@sha256:{'ab' * 32}"

@@ -26,10 +26,11 @@ from hilum.errors import (
     ModuleError,
 )
 from hilum.hosts import Host, Job, Place, in_child, open_host
+from hilum.hosts.discovery import installed_module, installed_modules
 from hilum.hosts.whereabouts import runs_in
 from hilum.installing import Wanted, add
 from hilum.installing.uv import VERSION, InstallingError, Uv, interpreter
-from hilum.module import Input, installed_module, installed_modules
+from hilum.module import Input
 from hilum.process import descendants
 from hilum.testing import check_host, job_of, write_series
 from patience import until
@@ -147,7 +148,7 @@ def host(models: Path) -> Iterator[Host]:
 
 def job(models: Path, folder: Path, mood: str = "calm") -> Job:
     files = write_series(folder / mood, SeriesDescription=mood)
-    return job_of(installed_module("old-numbers", models), files, folder / "out")
+    return job_of(installed_module("old-numbers", Place(models=models)), files, folder / "out")
 
 
 def test_it_runs_beside_ours_with_another_numpy(host: Host, models: Path, tmp_path: Path) -> None:
@@ -156,7 +157,7 @@ def test_it_runs_beside_ours_with_another_numpy(host: Host, models: Path, tmp_pa
     segment, measurement, note = exchange.load(asked.out / "first").items
     assert note.text == f"numpy {OTHER_NUMPY}" != f"numpy {np.__version__}"
     assert measurement.of is segment
-    need = installed_module("old-numbers", models).needs
+    need = installed_module("old-numbers", Place(models=models)).needs
     assert isinstance(need, Input)
     volume = need.read(asked.inputs["series"]).volume()
     assert np.array_equal(segment.mask.array, volume.array > volume.array.mean())
@@ -224,7 +225,7 @@ def test_several_stand_side_by_side_and_can_be_replaced_and_removed(
     config = tmp_path / "hilum.toml"
     config.write_text(f'data = "{tmp_path}/data"\nmodels = "{models}"\n')
     site = load(config)
-    second_there = installed_modules(models)["second"]
+    second_there = installed_modules(Place(models=models))["second"]
     said = f"in an environment of its own: old-numbers==2, with {second_there.environment.python}"
     assert runs_in(site, second_there) == said
     of_site = ["--config", str(config)]
@@ -232,7 +233,7 @@ def test_several_stand_side_by_side_and_can_be_replaced_and_removed(
     for name in ("second", "third"):
         gone = CliRunner().invoke(app, ["modules", "remove", name, *of_site])
         assert gone.exit_code == 0, gone.output
-    assert not {"second", "third"} & set(installed_modules(models))
+    assert not {"second", "third"} & set(installed_modules(Place(models=models)))
     with closing(AuditStore(audit_file(site.data))) as store:
         noted = [(entry.object_type, entry.object, entry.reason) for entry in store.after(0, 9)]
         assert {entry.account for entry in store.after(0, 9)} == {actor_here().account}

@@ -16,9 +16,9 @@ from hilum.engine import exchange
 from hilum.environments import PACKAGES, Environment
 from hilum.findings import Findings
 from hilum.hosts import Place, in_child, open_host
+from hilum.hosts.discovery import installed_module
 from hilum.installing import Wanted, add
 from hilum.installing.uv import Uv, interpreter
-from hilum.module import installed_module
 from hilum.testing import check_host, job_of, write_series
 from hilum_module import Volume
 from hilum_module.models import nifti
@@ -87,7 +87,7 @@ def exam(tmp_path: Path) -> list[Path]:
 
 def found_in(name: str, models: Path, files: list[Path], out: Path) -> tuple[Findings, Volume]:
     """What the module called `name` finds, twice and the same; and what it was given."""
-    module = installed_module(name, models)
+    module = installed_module(name, Place(models=models))
     job = job_of(module, files, out)
     place = Place(Worker(memory_mb=6144, timeout_seconds=300), models)
     with closing(open_host(in_child(name), place)) as host:

@@ -13,8 +13,9 @@ import SimpleITK
 from hilum.environments import Environment
 from hilum.environments.recipe import Recipe, recipe_of
 from hilum.errors import ConfigurationError
+from hilum.hosts.discovery import discover
+from hilum.hosts.place import Place
 from hilum.installing import Wanted, add
-from hilum.module import discover
 from hilum.testing import check_module, write_series
 from hilum_module import Volume
 from hilum_module.models import ModelModule, Plan, nifti
@@ -182,9 +183,9 @@ def test_a_folder_of_code_is_no_model(tmp_path: Path) -> None:
 def test_a_model_that_was_laid_among_the_models_says_how_it_is_added(tmp_path: Path) -> None:
     card = NNUNET_CARD
     write_nnunet(tmp_path, card)
-    found, problems = discover(tmp_path)
+    found, problems = discover(Place(models=tmp_path))
     assert "tiny-nnunet" not in found
-    assert "hilum modules add" in problems["Dataset900_Tiny"]
+    assert "hilum modules add" in problems["tiny-nnunet"]
 
 
 def oblique(values: np.ndarray) -> Volume:

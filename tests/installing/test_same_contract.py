@@ -20,6 +20,7 @@ from hilum.engine import exchange
 from hilum.errors import ConfigurationError, ModuleError, UnreadableError
 from hilum.findings import FINDING_KINDS, Findings, Note, Refusal
 from hilum.hosts import Job, Place, in_child, open_host
+from hilum.hosts.discovery import installed_module
 from hilum.hosts.inside import run_here
 from hilum.installing import Wanted, add
 from hilum.module import (
@@ -30,7 +31,6 @@ from hilum.module import (
     ModuleFacts,
     Resources,
     facts_of,
-    installed_module,
     needs_of,
     parameters_of,
 )
@@ -262,7 +262,7 @@ def test_it_does_the_same_in_both_places(
     sys.modules.pop("everything")
     exchange.save_pictures(pictures, tmp_path / "ours")
 
-    there = installed_module("everything", models)
+    there = installed_module("everything", Place(models=models))
     job = Job(exam, tmp_path / "theirs", facts_of(there).weights_sha256, CHOSEN)
     with closing(open_host(in_child("everything"), Place(Worker(), models))) as host:
         host.run(job)
@@ -281,7 +281,7 @@ def test_it_does_the_same_in_both_places(
 def test_what_cannot_be_read_is_refused_in_the_same_words(
     models: Path, exam: dict[str, list[Part]], tmp_path: Path
 ) -> None:
-    there = installed_module("everything", models)
+    there = installed_module("everything", Place(models=models))
     chosen = {"words": "careless"}
     job = Job(exam, tmp_path, facts_of(there).weights_sha256, chosen)
     with closing(open_host(in_child("everything"), Place(Worker(), models))) as host:
@@ -297,7 +297,7 @@ def test_what_cannot_be_read_is_refused_in_the_same_words(
 
 @pytest.mark.whole
 def test_what_is_too_large_is_given_with_more_memory(models: Path, tmp_path: Path) -> None:
-    there = installed_module("everything", models)
+    there = installed_module("everything", Place(models=models))
     files = write_series(tmp_path / "large", 65, (1024, 1024))
     exam = {"head": [Part(file) for file in files]}
     job = Job(exam, tmp_path / "out", facts_of(there).weights_sha256, {"words": "large"})
@@ -312,7 +312,7 @@ def test_what_is_too_large_is_given_with_more_memory(models: Path, tmp_path: Pat
 
 
 def test_what_it_declares_is_known_without_it(models: Path) -> None:
-    module = installed_module("everything", models)
+    module = installed_module("everything", Place(models=models))
     assert module.resources == Resources(300, 1)  # type: ignore[attr-defined]
     assert module.card.read_text() == "# Everything\n"  # type: ignore[attr-defined]
     assert needs_of(module) == {

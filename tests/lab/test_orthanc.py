@@ -17,7 +17,7 @@ from pynetdicom.events import Event
 
 from hilum.config import load
 from hilum.errors import MissingPartError
-from hilum.module import installed_modules
+from hilum.hosts.discovery import installed_modules
 from hilum.sources import autoroute
 from hilum.sources.autoroute import Listener
 from hilum.transport import sender

@@ -9,7 +9,8 @@ import pytest
 from hilum.dicom import codes
 from hilum.dicom.film import Film
 from hilum.findings import Findings
-from hilum.module import facts_of, installed_modules
+from hilum.hosts.discovery import installed_modules
+from hilum.module import facts_of
 from hilum.modules.chest import BUILT_IN, ChestRadiograph, inside_share
 from hilum.modules.chest.card import ModelCard
 from hilum.modules.chest.preprocess import (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hilum import Films, Finding, Input, Note
-from hilum.module import installed_modules
+from hilum.hosts.discovery import installed_modules
 from hilum.modules.chest import ChestRadiograph
 from hilum.modules.hippocampus import HippocampalVolume
 from hilum.testing import check_module, write_series

@@ -11,7 +11,8 @@ from highdicom.legacy import LegacyConvertedEnhancedMRImage
 from pydicom.uid import generate_uid
 
 from hilum.findings import Findings, Refusal
-from hilum.module import facts_of, installed_modules
+from hilum.hosts.discovery import installed_modules
+from hilum.module import facts_of
 from hilum.modules.hippocampus import HippocampalVolume
 from hilum.modules.hippocampus.network import MULTIPLE
 from hilum.offline import analyse_folder

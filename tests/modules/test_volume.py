@@ -13,7 +13,8 @@ from hilum.engine import exchange
 from hilum.errors import ConfigurationError, ModuleError
 from hilum.findings import Findings, LabelMap, Note
 from hilum.hosts import Place, in_child, open_host
-from hilum.module import discover, facts_of, installed_module
+from hilum.hosts.discovery import discover, installed_module
+from hilum.module import facts_of
 from hilum.modules.hippocampus import HippocampalVolume
 from hilum.modules.volume.card import VolumeCard
 from hilum.modules.volume.grid import NetworkGrid
@@ -30,7 +31,7 @@ GUIDE = Path(__file__).parents[2] / "docs/how-to/bring-your-own-model.md"
 def test_a_module_of_a_card_keeps_the_contract(tmp_path: Path) -> None:
     """Above 500: the bright half of the sample, in millilitres, on its own grid."""
     models = model(tmp_path)
-    module = installed_module("bright-part", models)
+    module = installed_module("bright-part", Place(models=models))
     files = write_series(tmp_path / "exam")
     found = check_module(module, files)
     (structure,) = found.segments
@@ -46,7 +47,11 @@ def test_a_module_of_a_card_keeps_the_contract(tmp_path: Path) -> None:
 
 def test_it_runs_in_a_child_behind_walls(tmp_path: Path) -> None:
     models = model(tmp_path)
-    job = job_of(installed_module("bright-part", models), write_series(tmp_path / "exam"), tmp_path)
+    job = job_of(
+        installed_module("bright-part", Place(models=models)),
+        write_series(tmp_path / "exam"),
+        tmp_path,
+    )
     host = open_host(in_child("bright-part"), Place(Worker(memory_mb=2048), models))
     try:
         host.run(job)
@@ -57,7 +62,7 @@ def test_it_runs_in_a_child_behind_walls(tmp_path: Path) -> None:
 
 def found_by(tmp_path: Path, card: str, voxels: np.ndarray) -> Findings:
     """What the network of `card` finds in an oblique MR series with these values."""
-    module = installed_module("bright-part", model(tmp_path, card))
+    module = installed_module("bright-part", Place(models=model(tmp_path, card)))
     series = written(placed(voxels), tmp_path / "exam")
     return Findings(tuple(module().run(series)))
 
@@ -123,7 +128,7 @@ def test_the_known_answer_is_asked_for_before_anything_else(tmp_path: Path) -> N
     voxels = two_pieces().astype(np.float32)
     known = models / "ours" / "known.npz"
     np.savez(known, voxels=voxels, labels=(voxels > 500).astype(np.uint8))
-    module = installed_module("bright-part", models)
+    module = installed_module("bright-part", Place(models=models))
     module()
     before = facts_of(module).weights_sha256
     np.savez(known, voxels=voxels, labels=np.roll(voxels > 500, 1, axis=0))
@@ -134,7 +139,7 @@ def test_the_known_answer_is_asked_for_before_anything_else(tmp_path: Path) -> N
     with pytest.raises(ConfigurationError, match="holds no voxels and labels"):
         module()
     known.unlink()
-    assert "there is no such file" in discover(models)[1]["ours"]
+    assert "there is no such file" in discover(Place(models=models))[1]["bright-part"]
 
 
 @pytest.mark.parametrize(
@@ -165,18 +170,18 @@ def test_a_wrong_card_is_refused_with_the_reason(
     old: str, new: str, said: str, tmp_path: Path
 ) -> None:
     assert old in CARD
-    problems = discover(model(tmp_path, CARD.replace(old, new)))[1]
-    assert re.search(said, problems["ours"]), problems
+    problems = discover(Place(models=model(tmp_path, CARD.replace(old, new))))[1]
+    assert re.search(said, problems["bright-part"]), problems
 
 
 def test_the_codes_that_a_refusal_proposes_are_taken(tmp_path: Path) -> None:
     (tmp_path / "wrong").mkdir()
     unclear = CARD.replace('label = "Spleen"', 'label = "Pancreas report"')
-    text = discover(model(tmp_path / "wrong", unclear))[1]["ours"]
+    text = discover(Place(models=model(tmp_path / "wrong", unclear)))[1]["bright-part"]
     proposed = re.search(r"such as (value = .*?, scheme = .*?, meaning = \"[^\"]*\")", text)
     assert proposed, text
     cured = unclear + proposed[1].replace(", ", "\n") + "\n"
-    assert "bright-part" in discover(model(tmp_path, cured))[0]
+    assert "bright-part" in discover(Place(models=model(tmp_path, cured)))[0]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +194,7 @@ def test_the_codes_that_a_refusal_proposes_are_taken(tmp_path: Path) -> None:
 def test_a_file_that_is_not_what_the_card_says_does_not_load(
     old: str, new: str, said: str, tmp_path: Path
 ) -> None:
-    module = installed_module("bright-part", model(tmp_path, CARD.replace(old, new)))
+    module = installed_module("bright-part", Place(models=model(tmp_path, CARD.replace(old, new))))
     with pytest.raises(ConfigurationError, match=said):
         module()
 
@@ -202,13 +207,13 @@ def test_the_guide_shows_a_card_that_works(tmp_path: Path) -> None:
     write_volume_network(ours / "network.onnx", kernels, [0.5, -0.5, -9.0], [96, 96, 96])
     voxels = np.linspace(-200, 300, 96**3, dtype=np.float32).reshape(96, 96, 96)
     np.savez(ours / "known.npz", voxels=voxels, labels=((voxels + 57) / 221 > 0.5).astype(int))
-    found, problems = discover(models)
+    found, problems = discover(Place(models=models))
     assert problems == {}
     assert found["abdomen"]().described.test, "it was found again"  # type: ignore[attr-defined]
 
 
 def test_values_that_are_none_are_no_result(tmp_path: Path) -> None:
     models = model(tmp_path, threshold=float("nan"))
-    module = installed_module("bright-part", models)
+    module = installed_module("bright-part", Place(models=models))
     with pytest.raises(ModuleError, match="not finite"):
         module().network.on_grid(np.zeros((4, 4, 4), np.float32))  # type: ignore[attr-defined]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hilum.module import installed_module
+from hilum.hosts.discovery import installed_module
+from hilum.hosts.place import Place
 from hilum.modules.volume.card import Patch, Voxels
 from hilum.modules.volume.grid import NetworkGrid
 from hilum.modules.volume.network import scaled
@@ -24,7 +25,7 @@ def test_a_neighbour_is_that_of_the_patient(axes: str, tmp_path: Path) -> None:
     axis = next(place for place, letter in enumerate(axes) if letter in "AP")
     card = CARD.replace('"RAS"', f'"{axes}"')
     models = model(tmp_path, card, HERE + (9, 3, 1)[axis], threshold=0.5)
-    network = installed_module("bright-part", models)().network  # type: ignore[attr-defined]
+    network = installed_module("bright-part", Place(models=models))().network  # type: ignore[attr-defined]
     volume = oblique()
     volume = volume.with_array((ball(volume, 5) > 0).astype(np.float32))
     grid = NetworkGrid(volume, Voxels(axes=axes))

@@ -1,5 +1,6 @@
 """Accounts, sessions, tokens, links and pauses, as they are kept in `people.db`."""
 
+import runpy
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from hilum.config.console import Console
 from hilum.errors import HilumError, OtherVersionError
+from hilum.people import passwords
 from hilum.people.attempts import FREE_PER_ADDRESS, FREE_PER_NAME, LONGEST_PAUSE, pause_after
 from hilum.people.database import VERSION
 from hilum.people.everybody import Everybody, Pause
@@ -19,6 +21,12 @@ from hilum.people.sessions import SignInWay
 
 GOOD = "correct horse battery"
 HERE = "192.0.2.1"
+
+
+def test_a_hash_takes_the_work_that_is_promised() -> None:
+    """Read from the file: elsewhere the tests have hashes that take little."""
+    made = runpy.run_path(passwords.__file__)["hashed"](GOOD)
+    assert made.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 @dataclass

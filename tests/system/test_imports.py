@@ -163,7 +163,8 @@ def test_who_asks_modules_for_their_facts_loads_nothing_that_runs_networks() -> 
     """Gateway, console and worker do; the networks run in the children of the worker."""
     program = """
 import sys
-from hilum.module import facts_of, installed_modules
+from hilum.hosts.discovery import installed_modules
+from hilum.module import facts_of
 facts = [facts_of(module) for module in installed_modules().values()]
 print(len(facts), *({"onnxruntime", "openvino"} & set(sys.modules)))
 """

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pydicom
@@ -13,7 +14,8 @@ from hilum.asking import ask
 from hilum.dicom.instance import Instance
 from hilum.records import views
 from hilum.records.states import RequestAction
-from hilum_lab.network.processes import available_port
+from hilum.service.supervisor import EVERY_ROLE
+from hilum_lab.network.processes import available_port, listens
 from plugin import BRIGHT, install_plugin
 
 from .site import ALL_KINDS, LEAN, Running, running
@@ -22,6 +24,14 @@ assert len(BRIGHT.splitlines()) <= 30
 COUNT = len(LEAN["objects"])
 
 
+HOSTILE = """
+    import socket
+    from contextlib import suppress
+
+    with suppress(OSError):
+        open("WITNESS", "w")
+    socket.create_connection(("127.0.0.1", PORT))
+"""
 SHARE = """
     from hilum import FindingsOf, Input, Measurement, Urgency, codes
 
@@ -47,19 +57,31 @@ def delivered(tmp_path: Path, folder: str = "out") -> list[pydicom.Dataset]:
     return [pydicom.dcmread(path) for path in sorted((tmp_path / folder).rglob("*.dcm"))]
 
 
-def test_each_destination_receives_the_regions_it_wants(
+def test_each_destination_receives_the_regions_it_wants_beside_a_hostile_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What the import of a module does by itself reaches nobody from any process of Hilum."""
     install_plugin(tmp_path / "plugin", monkeypatch, BRIGHT, "bright-volume", "BrightVolume")
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    hostile = HOSTILE.replace("PORT", str(listener.getsockname()[1]))
+    hostile = hostile.replace("WITNESS", str(tmp_path / "witness"))
+    install_plugin(tmp_path / "hostile", monkeypatch, hostile, "hostile")
     files = write(mr_slices(count=8), tmp_path / "exam")
     settings = site_for(tmp_path, "bright-volume")
     machines = {"name": "machines", "kind": "folder", "folder": tmp_path / "machines"}
     settings["destination"].append({**machines, "regions": "segments"})
     settings["rule"][0]["send_to"].append("machines")
-    with running(tmp_path, **settings) as hilum:
+    with listener, running(tmp_path, EVERY_ROLE, **settings) as hilum:
         hilum.send(files)
         view = hilum.settled(Instance.read(files[0]).study_uid)
         assert view.workitems[0].state == "completed"
+        named = "module hostile cannot be used: the module tried to open a network connection"
+        assert named in (hilum.site.data / "logs" / "hilum.log").read_text()
+        hilum.until(lambda: listens(hilum.site.console.port), "the console")
+        with pytest.raises(BlockingIOError):
+            listener.accept()  # nobody has called
+        assert not (tmp_path / "witness").exists()
         receives = {d.name: d.receives for d in views.destinations(hilum.site, hilum.records)}
     assert receives["machines"] == "seg,sr,binary,segments"
     drawn, referred = (

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from hilum.answers import Acceptance, Answer, Checked, Shown
-from hilum.config.kinds import DestinationSettings, ObjectName, WebService
+from hilum.config.ends import WebService
+from hilum.config.kinds import DestinationSettings, ObjectName
 from hilum.destinations import CALL_SECONDS, is_answered
 from hilum.errors import DeliveryDelayed, DeliveryRefused
 from hilum.results import DICOM, Result

@@ -76,12 +76,14 @@ def _missed(
     site: "Site", records: "Records", since: datetime, rule: str
 ) -> "tuple[MissedStudy, ...]":
     """What rules have missed since then, or this one of them."""
+    from hilum.hosts.discovery import installed_modules
+    from hilum.hosts.place import Place
     from hilum.missed import missed
-    from hilum.module import inputs_of, installed_modules
+    from hilum.module import inputs_of
 
     if rule and rule not in site.rules_by_name:
         raise HilumError(f"no rule is called {rule}{suggestion(rule, site.rules_by_name)}")
-    needs = {name: inputs_of(one) for name, one in installed_modules(site.models).items()}
+    needs = {name: inputs_of(one) for name, one in installed_modules(Place.of(site)).items()}
     rules = [rule] if rule else []
     found = missed(site, records, needs, since.timestamp(), rules=rules)
     say.print(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 from rich.markup import escape
 
-from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, out, print_json
+from hilum.cli.app import DEFAULT_CONFIG, AsJson, Config, app, out, print_json, say
 from hilum.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def check(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """
     from hilum.checking import CHECKS, check_servers
     from hilum.config import load
+    from hilum.hosts.discovery import discover
+    from hilum.hosts.place import Place
 
     site = None
     try:
@@ -38,7 +40,9 @@ def check(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
         checked = [CheckedPart("settings", "")]
     except ConfigurationError as error:
         checked = [CheckedPart("settings", str(error))]
+    troubled: dict[str, str] = {}
     if site is not None:
+        _, troubled = discover(Place.of(site), anew=True)
         checked += [_checked(part, look, site) for part, look in CHECKS.items()]
         if any(host.kind == "server" for host in site.host):
             checked.append(_checked("inference servers", check_servers, site))
@@ -47,6 +51,8 @@ def check(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     else:
         for one in checked:
             out.print(f"{one.part}: {escape(one.problem) or 'good'}", style=_style(one))
+    for name, problem in troubled.items():  # what a rule needs of them is said above, too
+        say.print(f"module {name} cannot be used: {escape(problem)}", style="yellow")
     raise typer.Exit(1 if any(one.problem for one in checked) else 0)
 
 

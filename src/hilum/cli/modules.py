@@ -1,5 +1,6 @@
 """Commands for modules: which are installed, and which may begin analyses."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,7 @@ from hilum.records.states import PausedKind
 
 if TYPE_CHECKING:
     from hilum.config.site import Site
+    from hilum.hosts.place import Place
 
 modules = typer.Typer(
     help="List the installed modules, their versions and the hashes of their weights.",
@@ -44,17 +46,21 @@ def list_modules(
 ) -> None:
     if context.invoked_subcommand:
         return
+    from hilum.hosts.discovery import discover, installed_modules
     from hilum.hosts.walls import in_words, standing
-    from hilum.module import discover, facts_of, installed_modules
+    from hilum.module import facts_of
 
-    found, problems = discover(models or _models_of_site(config))
-    for name in found.keys() - installed_modules().keys():
+    place = _place(models, config)
+    found, problems = discover(place, anew=True)
+    for name in found.keys() - installed_modules(replace(place, models=None)).keys():
         try:
             found[name]()  # the card alone does not say whether its network is what it describes
         except HilumError as error:
             problems[name] = str(error)
             del found[name]
     facts = [vars(facts_of(module)) for module in found.values()]
+    for name, problem in problems.items():
+        say.print(f"[bold red]{name}[/]: {escape(problem)}")
     if as_json:
         print_json(facts)
         return
@@ -63,15 +69,16 @@ def list_modules(
         table.add_row(fact["name"], fact["version"], fact["title"], fact["weights_sha256"])
     print_table(table)
     out.print(in_words(standing()))
-    for name, problem in problems.items():
-        say.print(f"[bold red]{name}[/]: {escape(problem)}")
 
 
-def _models_of_site(config: Path) -> Path | None:
-    """The folder `models` of the settings; none where there are no settings, as before `init`."""
+def _place(models: Path | None, config: Path) -> "Place":
+    """That of the settings; there may be none, as before `init`. `models` take the place of its."""
     from hilum.config import load
+    from hilum.hosts.place import Place
 
-    return load(config).models if config.exists() or config != DEFAULT_CONFIG else None
+    is_there = config.exists() or config != DEFAULT_CONFIG
+    place = Place.of(load(config)) if is_there else Place()
+    return replace(place, models=models or place.models)
 
 
 @modules.command()
@@ -91,9 +98,10 @@ def enable(name: ModuleName, config: Config = DEFAULT_CONFIG) -> None:
 
 def _require(site: "Site", name: str) -> None:
     """Fail unless a module with this name is installed, or a rule names it."""
-    from hilum.module import installed_modules
+    from hilum.hosts.discovery import installed_modules
+    from hilum.hosts.place import Place
     from hilum.pausing import require_module
 
     named = {rule.module for rule in site.rule}
     if name not in named:
-        require_module(name, installed_modules(site.models))
+        require_module(name, installed_modules(Place.of(site)))

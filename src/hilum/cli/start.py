@@ -51,7 +51,7 @@ def init(config: Config = DEFAULT_CONFIG) -> None:
     from hilum.config.kinds import SECTIONS_BY_KIND
     from hilum.config.reference import example
     from hilum.config.site import Receiver
-    from hilum.module import discover
+    from hilum.hosts.discovery import discover
     from hilum.sources import autoroute
 
     if config.exists():

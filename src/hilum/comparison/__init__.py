@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from hilum.comparison import priors
 from hilum.comparison.norms import compare_with_norms
-from hilum.config.kinds import DicomNode, End
+from hilum.config.ends import DicomNode, End
 from hilum.config.site import Site
 from hilum.engine import exchange
 from hilum.findings import Findings

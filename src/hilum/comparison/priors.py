@@ -15,7 +15,7 @@ from math import isclose
 from pydicom.dataset import Dataset
 from pydicom.uid import Comprehensive3DSRStorage, KeyObjectSelectionDocumentStorage
 
-from hilum.config.kinds import DicomNode
+from hilum.config.ends import DicomNode
 from hilum.dicom.dates import day_of
 from hilum.dicom.header import HOSTILE, text_of
 from hilum.errors import DeliveryError

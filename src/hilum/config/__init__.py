@@ -8,8 +8,9 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from hilum.config.ends import DicomNode, End
 from hilum.config.fields import Settings
-from hilum.config.kinds import SECTIONS_BY_KIND, UNUSABLE_KIND, DicomNode, End, settings_of
+from hilum.config.kinds import SECTIONS_BY_KIND, UNUSABLE_KIND, settings_of
 from hilum.config.site import Site
 from hilum.errors import ConfigurationError
 from hilum.wording import suggestion

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from hilum.config.ends import End, check_tls
 from hilum.config.fields import Port, Settings
-from hilum.config.kinds import End, check_tls
 from hilum.config.tls import Tls
 
 STUDY = "{study_uid}"  # what stands for the Study Instance UID in a link

@@ -99,6 +99,15 @@ class Receiver(Settings):
             raise ValueError("allowed_certificates needs tls.ca_file: who signed them")
         return self
 
+    @model_validator(mode="after")
+    def _lets_in_who_is_heard(self) -> "Receiver":
+        shut_out = sorted(set(self.assessments_from) - set(self.allowed_callers))
+        if self.allowed_callers and shut_out:
+            names = ", ".join(shut_out)
+            text = f"assessments_from names {names}, whom allowed_callers does not let in"
+            raise ValueError(f"{text}: add it there")
+        return self
+
 
 class RetentionSettings(Settings):
     """When images and results are removed from this machine; records always stay."""

@@ -1,10 +1,9 @@
 """The application: every page and every resource of the API, put together."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -19,18 +18,16 @@ from hilum.console.desk import Desk
 from hilum.console.durations import AnalysisTimes
 from hilum.console.endpoints import COOKIE, TOKEN, Endpoints, found_in
 from hilum.console.guard import GuardedRoute, cookie_name
+from hilum.console.known import KnownModules
 from hilum.console.protection import Protection
 from hilum.console.rendering import Rendering
 from hilum.console.uploads_door import Admission
 from hilum.inbox import Inbox
-from hilum.module import ModuleFacts, Need
 from hilum.people.everybody import Everybody
 from hilum.records import Records
 from hilum.uploading.uploads import Uploads
 
-NO_CARDS: Mapping[str, Path] = {}
-NO_PLACES: Mapping[str, str] = {}
-NO_NEEDS: Mapping[str, Mapping[str, Need]] = {}
+NONE_KNOWN = KnownModules()
 LARGEST_BODY = 1024 * 1024  # bytes; an endpoint that takes more says so with `max_body_size`
 
 
@@ -72,13 +69,10 @@ def _routes() -> tuple[BaseRoute, ...]:
 def application(
     site: Site,
     records: Records,
-    installed: Iterable[ModuleFacts],
-    cards: Mapping[str, Path] = NO_CARDS,
-    needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
+    modules: KnownModules = NONE_KNOWN,
     file: SettingsFile | None = None,
-    runs_in: Mapping[str, str] = NO_PLACES,
 ) -> FastAPI:
-    """The ASGI application of one site; `cards`, `needs` and `runs_in` are by module name.
+    """The ASGI application of one site.
 
     `file` is where its settings stand, None where they are not to be changed.
     """
@@ -100,7 +94,7 @@ def application(
     auditor = Auditor(site.data)
     uploads = Uploads(site.data, Admission(records, auditor, Inbox(site.data)))
     shared = (Rendering(menu), everybody, auditor, uploads, AnalysisTimes(records))
-    made.state.desk = Desk(site, records, tuple(installed), cards, needs, *shared, file, runs_in)
+    made.state.desk = Desk(site, records, modules, *shared, file)
     made.state.streams = {}  # of changes, by name
     mishaps.add_to(made)
     made.router.routes.extend(_routes())

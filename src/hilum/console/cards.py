@@ -3,32 +3,22 @@ by http and https. One that is no page but TOML (`card.toml`) is shown as it is.
 """
 
 from functools import lru_cache
-from pathlib import Path
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from hilum.module.description import ModulePage
+
 BELOW = 2  # levels that the headings of a card go down: it is a part of a page
-LONGEST = 200_000  # characters
 LAST_LEVEL = 6
 
 
-def card_of(path: Path) -> Markup:
-    """The card at `path`; "" if it cannot be read."""
-    try:
-        return _card(path, path.stat().st_mtime_ns)
-    except (OSError, UnicodeDecodeError):
-        return Markup("")
+def shown(page: ModulePage) -> Markup:
+    """A page on a module."""
+    return Markup("<pre>{}</pre>\n").format(page.text) if page.is_toml else rendered(page.text)
 
 
 @lru_cache(50)
-def _card(path: Path, _changed: int) -> Markup:
-    text = path.read_text(encoding="utf-8")[:LONGEST]
-    if path.suffix == ".toml":
-        return Markup("<pre>{}</pre>\n").format(text)
-    return rendered(text)
-
-
 def rendered(text: str) -> Markup:
     """CommonMark with tables as HTML that is safe whatever `text` is."""
     reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")

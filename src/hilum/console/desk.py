@@ -1,8 +1,6 @@
 """What every page and every resource of the API works with."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any
 
 from anyio import CapacityLimiter
@@ -14,9 +12,9 @@ from hilum.config.site import Site
 from hilum.config.versions import SettingsVersions
 from hilum.console.durations import AnalysisTimes
 from hilum.console.finds import Finds
+from hilum.console.known import KnownModules
 from hilum.console.patience import Patience
 from hilum.console.rendering import Rendering
-from hilum.module import ModuleFacts, Need
 from hilum.people.everybody import Everybody
 from hilum.records import Records
 from hilum.uploading.uploads import Uploads
@@ -31,7 +29,6 @@ class Desk:
     """The settings, the records and the installed modules.
 
     `file` is where the settings stand, None where Hilum was given them otherwise.
-    `cards`, `needs` (inputs) and `runs_in` (where, in words) are by the name of their module.
     `rendering` makes pages.
     `patience` is that of watchdogs and monitoring, which must not wait behind people. `everybody`
     is asked in few threads: `hashing` for passwords, `lookups` for the rest; `abroad` is for the
@@ -42,16 +39,13 @@ class Desk:
 
     site: Site
     records: Records
-    modules: tuple[ModuleFacts, ...]
-    cards: Mapping[str, Path]
-    needs: Mapping[str, Mapping[str, Need]]
+    modules: KnownModules
     rendering: Rendering
     everybody: Everybody
     auditor: Auditor
     uploads: Uploads
     times: AnalysisTimes
     file: SettingsFile | None = None
-    runs_in: Mapping[str, str] = field(default_factory=dict)
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     abroad: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(ABROAD_AT_ONCE))
     lookups: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(LOOKUPS_AT_ONCE))

@@ -12,12 +12,12 @@ from fastapi import HTTPException
 from hilum import sources, worklists
 from hilum.alarms.trial import message_on_trial, tell
 from hilum.answers import Checked
+from hilum.config.ends import End
 from hilum.config.fields import Settings
 from hilum.config.kinds import (
     SECTIONS_BY_KIND,
     STANDARD_OBJECTS,
     DestinationSettings,
-    End,
     NotifierSettings,
     SourceSettings,
     WorklistSettings,

@@ -5,8 +5,7 @@ import os
 import resource
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
@@ -17,10 +16,10 @@ from hilum.config.console import Console
 from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.config.tls import ListenerTls
-from hilum.console.app import NO_CARDS, NO_NEEDS, NO_PLACES, application
+from hilum.console.app import application
 from hilum.console.connections import LARGEST_HEAD, BoundedConnection
 from hilum.console.exchange import Exchange
-from hilum.module import ModuleFacts, Need
+from hilum.console.known import KnownModules
 from hilum.process import lasting
 from hilum.records import Records
 from hilum.transport.tls import RenewedContext
@@ -56,18 +55,15 @@ class _Server(uvicorn.Server):
 def serve(
     site: Site,
     records: Records,
-    installed: Iterable[ModuleFacts],
-    cards: Mapping[str, Path] = NO_CARDS,
-    needs: Mapping[str, Mapping[str, Need]] = NO_NEEDS,
+    modules: KnownModules,
     file: SettingsFile | None = None,
-    runs_in: Mapping[str, str] = NO_PLACES,
 ) -> None:
     """Serve the console until SIGTERM."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     few = 0 <= most < MOST_FILES
     resource.setrlimit(resource.RLIMIT_NOFILE, (most if few else MOST_FILES, most))
     with lasting():  # a tenth of a second, now and again, would else be added to a page
-        made = application(site, records, installed, cards, needs, file, runs_in)
+        made = application(site, records, modules, file)
     AuditKeeper(site.audit, made.state.desk.auditor).start()
     threading.Thread(target=made.state.desk.uploads.tidy, name="tidying", daemon=True).start()
     _Server(configuration(made, site.console, site.console.port), Exchange(made).turn).run()

@@ -35,7 +35,7 @@ def trials_of(desk: Desk, wanted: tuple[Rule, ...], studies: int) -> list[StudyT
         arrival = study_on_disk(row.study_uid, inbox.study_folder(row.study_uid))
         if arrival.instances:
             running, tried = (
-                tuple(try_rules(arrival, of, desk.needs)) for of in (desk.site.rule, wanted)
+                tuple(try_rules(arrival, of, desk.modules.needs)) for of in (desk.site.rule, wanted)
             )
             trials.append(StudyTrial(row.address, row.description, running, tried))
     return trials

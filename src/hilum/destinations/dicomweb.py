@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, field_validator
 
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Filed, Shown
+from hilum.config.ends import DicomwebService
 from hilum.config.fields import WebAddress
-from hilum.config.kinds import DestinationSettings, DicomwebService
+from hilum.config.kinds import DestinationSettings
 from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryRefused

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from hilum.answers import WHOSE, Acceptance, Answer, Checked, Commitment, Evidence, Filed, Shown
+from hilum.config.ends import DicomNode
 from hilum.config.fields import AETitle, Port
-from hilum.config.kinds import DestinationSettings, DicomNode
+from hilum.config.kinds import DestinationSettings
 from hilum.destinations import CALL_SECONDS, OF_SERIES, is_answered, of_study, series_under, tried
 from hilum.destinations.dimse_retrieving import ByGet, ByMove, query_of
 from hilum.dicom.uids import LABEL_MAP, RLE_LOSSLESS, derived_uid

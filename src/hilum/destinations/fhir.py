@@ -13,8 +13,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from hilum.answers import Acceptance, Answer, Checked, Shown
+from hilum.config.ends import WebService
 from hilum.config.fields import WebAddress
-from hilum.config.kinds import DestinationSettings, ObjectName, WebService
+from hilum.config.kinds import DestinationSettings, ObjectName
 from hilum.destinations import CALL_SECONDS, is_answered, tried
 from hilum.dicom.uids import derived_uid
 from hilum.errors import RESTART, DeliveryDelayed, DeliveryError, DeliveryRefused

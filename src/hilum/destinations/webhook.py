@@ -14,9 +14,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from hilum.answers import Acceptance, Answer, Checked, Evidence, Shown
+from hilum.config.ends import WebService
 from hilum.config.events import EventWishes
 from hilum.config.fields import WebAddress
-from hilum.config.kinds import DestinationSettings, ObjectName, WebService
+from hilum.config.kinds import DestinationSettings, ObjectName
 from hilum.destinations import CALL_SECONDS, is_answered, tried
 from hilum.errors import RESTART, ConfigurationError, DeliveryDelayed, DeliveryRefused
 from hilum.results import JSON, Result

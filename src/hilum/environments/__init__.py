@@ -14,9 +14,10 @@ from pydantic import BaseModel, Field
 from hilum.config.fields import JSONValues
 from hilum.errors import ModuleError
 from hilum.findings import Finding
-from hilum.module import CARD, EarlierExams, FindingsOf, Needs, Resources
-from hilum.module.cards import CardInput, WholeCard, members_of
+from hilum.module import CARD, Needs, Resources
+from hilum.module.cards import WholeCard, members_of
 from hilum.module.declared import DeclaredParameter, parameters_class
+from hilum.module.description import Declared
 
 KIND = "environment"  # what the card says that it describes
 LOCK = "requirements.lock"
@@ -25,38 +26,21 @@ PACKAGES = "packages"
 Ask = Callable[[Mapping[str, Any], JSONValues], Iterable[Finding]]
 
 
-class Environment(WholeCard):
+class Environment(Declared, WholeCard):
     """What the card says: what was installed, and what the module said of itself.
 
     `python` is the interpreter, `target` names the class (module:Class), `package` is what it came
-    with, `files_sha256` that of all installed files. With `by_name`, `run` takes its inputs by
-    their names. `findings` are those of other modules that it names, `earlier` its inputs for
-    earlier exams, `structures` what a model of a framework reports, with their codes.
+    with, `files_sha256` that of all installed files. `structures` are what a model of a framework
+    reports, with their codes.
     """
 
     module: str = KIND
-    name: str
-    version: str
-    title: str
     package: str
     target: str
     python: Path
     files_sha256: str
-    processes: bool
-    by_name: bool
-    needs: dict[str, CardInput]
-    findings: dict[str, FindingsOf] = Field(default_factory=dict)
-    earlier: dict[str, EarlierExams] = Field(default_factory=dict)
     parameters: dict[str, DeclaredParameter] = Field(default_factory=dict)
-    resources: Resources = Resources()
     structures: tuple[str, ...] = ()
-
-    @property
-    def all_needs(self) -> Needs:
-        """Its images, findings of other modules and earlier exams, as it has declared them."""
-        if not self.by_name:
-            return next(iter(self.needs.values()))
-        return {**self.needs, **self.findings, **self.earlier}
 
     def write(self, folder: Path) -> None:
         """Write the card to `folder`."""

@@ -14,13 +14,28 @@ from pydantic import ValidationError
 
 from hilum.config.fields import JSONValues
 from hilum.config.kinds import HostSettings
-from hilum.config.site import Site, Worker
+from hilum.config.site import Site
 from hilum.dicom.parts import Part
-from hilum.errors import ConfigurationError, ModuleError
+from hilum.errors import ConfigurationError
+from hilum.hosts.discovery import installed_module
+from hilum.hosts.place import Place
 from hilum.kinds import HOSTS
-from hilum.module import Module, installed_module
+from hilum.module import Module
 
 CHILD = "child"  # the kind for modules that hilum.toml gives no other
+
+__all__ = [
+    "CHILD",
+    "Host",
+    "Job",
+    "Place",
+    "by_itself",
+    "host_of",
+    "in_child",
+    "kind_of",
+    "open_host",
+    "usual",
+]
 
 
 @dataclass(frozen=True)
@@ -38,27 +53,6 @@ class Job:
     parameters: JSONValues = field(default_factory=dict)
     study_uid: str = ""
     patient_id: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True)
-class Place:
-    """What a host is given beside its own settings.
-
-    The limits of a run, the models of the site, and the data folder, which no module may look
-    into. `shows_output`: what the module prints is seen where Hilum was started.
-    """
-
-    limits: Worker
-    models: Path | None = None
-    data: Path | None = None
-    shows_output: bool = False
-
-    def module(self, name: str) -> type[Module]:
-        """The class of the module called `name`; `ModuleError` if there is none any more."""
-        try:
-            return installed_module(name, self.models)
-        except KeyError as error:
-            raise ModuleError(f"there is no module {name!r} any more") from error
 
 
 class Host(Protocol):
@@ -94,19 +88,19 @@ def open_host(settings: HostSettings, place: Place) -> Host:
 def host_of(site: Site, module: str) -> Host:
     """The host of `module` at this site, not started yet."""
     return open_host(
-        site.host_for(module) or usual(module, site.models),
-        Place(site.worker, site.models, site.data.resolve()),
+        site.host_for(module) or usual(module, Place.of(site)),
+        Place.of(site),
     )
 
 
-def usual(module: str, models: Path | None = None, **values: Any) -> HostSettings:
+def usual(module: str, place: Place, **values: Any) -> HostSettings:
     """The settings by which `module` runs where hilum.toml gives it no host.
 
     It says itself where it runs by its attribute `host`; `values` are those of a child process.
     Raises `ConfigurationError` where the kind cannot do without settings, such as an address.
     """
     try:
-        kind = kind_of(installed_module(module, models))
+        kind = kind_of(installed_module(module, place))
     except KeyError:
         kind = CHILD  # which says that there is none
     return in_child(module, **values) if kind == CHILD else by_itself(kind, module)

@@ -3,7 +3,6 @@
 It is forked by a fork server, so it has one thread, and holds what was imported and nothing else.
 """
 
-import json
 import os
 import socket
 import sys
@@ -11,45 +10,48 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any
 
-from hilum.control_groups import MemoryGroup
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from hilum.config.fields import JSONValues
 from hilum.environments import InEnvironment
-from hilum.errors import ModuleError
-from hilum.hosts.channel import Ended, ModuleAnswer, handed_over, send
-from hilum.hosts.elsewhere import Elsewhere, Interpreter
+from hilum.errors import ConfigurationError, ModuleError, where
+from hilum.hosts.channel import LONGEST, Ended, ModuleAnswer, asked, handed_over, send
+from hilum.hosts.elsewhere import Elsewhere, ToldElsewhere
 from hilum.hosts.inside import serve
 from hilum.hosts.keeping import go_on_below_a_keeper
-from hilum.hosts.walls import Reach, limits
-from hilum.module import Module, installed_module
+from hilum.hosts.planning import ChildPlan
+from hilum.hosts.walls import limits
+from hilum.hosts.walls.deeds import deed_of, named
+from hilum.module import Input, Module, inputs_of, parameters_of
+from hilum.module.description import Description
 from hilum.process import die_with_parent, tie_to
-from hilum.servers import Ask, Terms
+from hilum.servers import Ask
+from hilum.wording import counted
 
+MOST_OF_PROBLEM, MOST_OF_OBJECTION = 500, 200  # characters
 KEPT_VARIABLES = ("CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH", "PYTHONPATH", "TZ")
 
 
 @dataclass(frozen=True)
-class ChildPlan:
-    """What the process of a module is to be.
+class Question:
+    """What a module is asked: what it is.
 
-    `needs_walls`: it does not start where the machine lacks a wall. `abi` is the newest Landlock
-    that is used. `interpreter` is what runs a module that has an environment of its own, `terms`
-    are those of a server that computes the module. `keeper`: it may start processes, which
-    have to end with it; `group` limits their memory, where the system can.
+    With `parameters`, whether a rule may set these; with `input`, whether it means the series whose
+    files are given for the input of that name.
     """
 
-    module: str
-    models: Path | None
-    threads: int
-    reach: Reach
-    needs_walls: bool
-    abi: int
-    interpreter: Interpreter | None = None
-    terms: Terms | None = None
-    keeper: bool = False
-    group: MemoryGroup | None = None
+    parameters: JSONValues | None = None
+    input: str = ""
+
+
+class SelfReport(BaseModel):
+    """What it says, or the `problem` for which it says nothing."""
+
+    model_config = ConfigDict(extra="forbid", ser_json_inf_nan="constants")
+
+    said: JsonValue = None
+    problem: str = Field("", max_length=MOST_OF_PROBLEM)
 
 
 def begin(plan: ChildPlan, pipe: socket.socket) -> None:
@@ -57,10 +59,7 @@ def begin(plan: ChildPlan, pipe: socket.socket) -> None:
     die_with_parent()
     os.setsid()  # no terminal, and a group of its own
     shelf, worker, *output = handed_over(pipe)
-    if plan.keeper:
-        go_on_below_a_keeper(worker)
-    else:
-        tie_to(worker)
+    _end_with(worker, plan)
     for number in (1, 2) if output else ():
         os.dup2(output[0], number)
     _leave_all_but({shelf, worker, pipe.fileno()}, plan)
@@ -77,6 +76,14 @@ def begin(plan: ChildPlan, pipe: socket.socket) -> None:
         else:
             serve(partial(_loaded, plan, elsewhere), pipe, shelf, lacking)
     os._exit(0)  # without the last words of what was inherited
+
+
+def _end_with(asker: int, plan: ChildPlan) -> None:
+    """End, with all that the module has started, once nobody can write to the pipe `asker`."""
+    if plan.keeper:
+        go_on_below_a_keeper(asker)
+    else:
+        tie_to(asker)
 
 
 def _leave_all_but(descriptors: set[int], plan: ChildPlan) -> None:
@@ -104,19 +111,71 @@ def _environment(plan: ChildPlan) -> Mapping[str, str]:
     }
 
 
-def describe(plan: ChildPlan, answer: Connection) -> None:
-    """Tell what the module in an environment says of itself, or why it says nothing, and end."""
+def tell(plan: ChildPlan, question: Question, pipe: socket.socket) -> None:
+    """Be the process of a module that says what it is asked, and end."""
     die_with_parent()
     os.setsid()
-    _leave_all_but({answer.fileno()}, plan)
+    (asker,) = handed_over(pipe)
+    _end_with(asker, plan)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):  # it may print whatever it likes
+        os.dup2(nothing, number)
+    _leave_all_but({asker, pipe.fileno()}, plan)
     elsewhere = _elsewhere(plan)
-    assert elsewhere is not None
     try:
-        told: Mapping[str, Any] = {"module": elsewhere.loaded()}
-    except ModuleError as error:
-        told = {"problem": str(error)}
-    answer.send_bytes(json.dumps(told).encode())
+        missing = plan.reach.confine(plan.abi)
+        lacking = "; ".join(wall.value for wall in missing)
+        if lacking and plan.needs_walls:
+            told = SelfReport(problem=_refused(lacking).text)
+        else:
+            told = _told(plan, elsewhere, question, pipe)
+    except OSError as error:
+        told = SelfReport(problem=_refused(f"its walls cannot be raised ({error.strerror})").text)
+    content = told.model_dump_json().encode()
+    for start in range(0, len(content), LONGEST):
+        pipe.send(content[start : start + LONGEST])
     os._exit(0)
+
+
+def _told(
+    plan: ChildPlan, elsewhere: Elsewhere | None, question: Question, pipe: socket.socket
+) -> SelfReport:
+    """What the module says; whatever it raises is told in words."""
+    try:
+        if elsewhere is not None:
+            return SelfReport(said=dict(elsewhere.loaded()))
+        module = plan.origin.load()
+        if question.parameters is not None:
+            parameters_of(module, question.parameters)
+            return SelfReport()
+        if question.input:
+            return SelfReport(said=_objection(plan, module, question.input, pipe))
+        return SelfReport(said=Description.of(module).model_dump(mode="json"))
+    except Exception as error:  # noqa: BLE001 - a module may raise anything while it loads
+        return SelfReport(problem=_problem(error, plan)[:MOST_OF_PROBLEM])
+
+
+def _objection(plan: ChildPlan, module: type[Module], name: str, pipe: socket.socket) -> str:
+    """Why the module does not mean the series whose files come by the pipe, "" if it does."""
+    need = inputs_of(module)[name]
+    _order, inputs, lost = asked(pipe)
+    if lost:
+        raise ModuleError(f"{counted(lost, 'file')} are more than its process may open")
+    if not isinstance(need, Input) or need.objection is None:
+        return ""
+    try:
+        return str(need.objection(need.read(inputs[name])) or "")[:MOST_OF_OBJECTION]
+    except Exception as error:  # its own text may hold patient data
+        raise ModuleError(f"its function raised {where(error, plan.origin.package)}") from error
+
+
+def _problem(error: Exception, plan: ChildPlan) -> str:
+    known = isinstance(error, ConfigurationError | ModuleError)
+    text = str(error) if known else f"{plan.origin.target}: {where(error)}"
+    if isinstance(error.__cause__ or error, MemoryError):
+        text = f"{text}: it needs more than {plan.reach.memory_mb} MiB: raise worker.memory_mb"
+    deed = None if isinstance(error, ToldElsewhere) else deed_of(error)
+    return named(deed, text) if deed else text
 
 
 def _elsewhere(plan: ChildPlan) -> Elsewhere | None:
@@ -127,7 +186,7 @@ def _elsewhere(plan: ChildPlan) -> Elsewhere | None:
 
 
 def _loaded(plan: ChildPlan, elsewhere: Elsewhere | None, ask: Ask) -> Module:
-    module = installed_module(plan.module, plan.models)
+    module = plan.origin.load()
     if plan.terms is not None:
         from hilum.servers.at_server import AtServer  # most modules ask no server
 

@@ -7,47 +7,20 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
-from typing import Literal
 
-from pydantic import Field
-
-from hilum.config.kinds import HostSettings
 from hilum.control_groups import MemoryGroup
-from hilum.environments import InEnvironment
 from hilum.errors import MachineError, ModuleCancelled, ModuleCrashed
 from hilum.hosts import Job, Place
-from hilum.hosts.beginning import ChildPlan
 from hilum.hosts.channel import Ended
 from hilum.hosts.child_process import ChildProcess, ModuleDied, Server, raise_for
-from hilum.hosts.elsewhere import interpreter_of
-from hilum.hosts.reaching import files_of, is_ours
+from hilum.hosts.discovery import required_module, required_origin
+from hilum.hosts.planning import ChildHostSettings, plan_to_run, starts_processes
 from hilum.hosts.scratch import keep_last_words, make_scratch, remove
 from hilum.hosts.shelf import shelf_bytes
-from hilum.hosts.walls import Reach, Wall, files, standing
+from hilum.hosts.walls import files
 from hilum.module import Module
 
 log = logging.getLogger(__name__)
-
-
-class ChildHostSettings(HostSettings):
-    """A child process of the worker, within the limits of [worker] and walled in."""
-
-    kind: Literal["child"] = Field("child", description="A warm child process of the worker.")
-    walls: Literal["required", "best-effort"] = Field(
-        "required",
-        description="What happens where this machine lacks a wall: a module that does not come "
-        "with Hilum does not start (required), or runs without that wall (best-effort).",
-    )
-    network: bool = Field(False, description="Whether the module may open network connections.")
-    folders: tuple[Path, ...] = Field(
-        (), description="Folders beside its own files that the module may read and write."
-    )
-    gpu: bool = Field(False, description="Whether the module may use the graphics processors.")
-    fresh: bool = Field(
-        False,
-        description="Whether each study gets a fresh process, which knows nothing of the others.",
-    )
 
 
 class ChildHost:
@@ -75,14 +48,16 @@ class ChildHost:
         if self._child is not None and self._child.is_in_order():
             return
         self.close()  # what a dead child has left
-        module = self._place.module(self.name)
+        module = required_module(self.name, self._place)
+        origin = required_origin(self.name, self._place)
         with ExitStack() as undone:  # where the module cannot be started
             scratch = make_scratch()
             undone.callback(remove, scratch)
             group = _group(module, self._place.limits.memory_mb)
             if group:
                 undone.callback(group.close)
-            plan = _plan(module, self._settings, self._place, scratch, self._abi, group)
+            given = (self._settings, self._place, scratch, self._abi, group)
+            plan = plan_to_run(module, origin, *given)
             plan = replace(plan, terms=self._server.terms() if self._server else None)
             undone.pop_all()
         self._child = ChildProcess(plan, self._place, self._server)
@@ -141,42 +116,11 @@ class ChildHost:
             self._child = None
 
 
-def _starts_processes(module: type[Module]) -> bool:
-    return bool(getattr(module, "processes", False))
-
-
 def _group(module: type[Module], memory_mb: int) -> MemoryGroup | None:
     """What limits the memory of all that `module` starts; None without need, or by the system.
 
     The limit of one process counts no shared memory, so the shelf is on top of it here.
     """
-    if not _starts_processes(module):
+    if not starts_processes(module):
         return None
     return MemoryGroup.make((memory_mb << 20) + shelf_bytes(memory_mb))
-
-
-def _plan(
-    module: type[Module],
-    settings: ChildHostSettings,
-    place: Place,
-    scratch: Path,
-    abi: int,
-    group: MemoryGroup | None,
-) -> ChildPlan:
-    """What the child is to be."""
-    own = tuple(files_of(module, place.models, place.data))
-    folders = tuple(folder.resolve() for folder in settings.folders)
-    memory = place.limits.memory_mb
-    needs = settings.walls == "required" and not is_ours(module)
-    processes = _starts_processes(module)
-    given = (folders, settings.network, processes, settings.gpu, memory)
-    interpreter = None
-    reach = Reach(scratch, own, *given, group=group)
-    if issubclass(module, InEnvironment):
-        interpreter = interpreter_of(module, reach, needs)
-        reach = Reach(scratch, own, memory_mb=memory)  # what the site gives is for the module
-    threads = place.limits.threads
-    models = place.models and place.models.resolve()  # the child goes to another folder
-    keeper = processes or Wall.CALLS in standing()  # nothing keeps it from starting some, then
-    plan = ChildPlan(settings.module, models, threads, reach, needs, abi, interpreter)
-    return replace(plan, keeper=keeper, group=group)

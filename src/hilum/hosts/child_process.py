@@ -17,7 +17,7 @@ from hilum.engine import exchange
 from hilum.errors import MachineError, ModuleCrashed, ModuleError
 from hilum.hosts import Job, Place
 from hilum.hosts.asking import request_in
-from hilum.hosts.beginning import ChildPlan, begin
+from hilum.hosts.beginning import begin
 from hilum.hosts.channel import (
     Ended,
     ModuleAnswer,
@@ -30,6 +30,7 @@ from hilum.hosts.channel import (
     send,
     tell,
 )
+from hilum.hosts.planning import ChildPlan
 from hilum.hosts.scratch import TRACEBACK, empty, printed, remove, tail
 from hilum.hosts.shelf import Shelf, shelf_bytes
 from hilum.hosts.waiting import Deadline

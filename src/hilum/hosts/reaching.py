@@ -18,11 +18,14 @@ def is_ours(module: type[Module]) -> bool:
     return _package(module) == OURS
 
 
-def files_of(module: type[Module], models: Path | None, data: Path | None) -> list[Path]:
-    """What `module` reads to load: code, libraries and weights, and never what lies in `data`."""
-    weights = getattr(module, "weights", None) or ()
-    given = weights if isinstance(weights, tuple) else (weights,)
-    places = [*map(Path, given), *folders_of_python(), *_of_package(module)]
+def files_of(
+    package: str, weights: Iterable[Path], models: Path | None, data: Path | None
+) -> list[Path]:
+    """What a module of `package` reads to load: code, libraries and its `weights`.
+
+    Never what lies in `data`.
+    """
+    places = [*weights, *folders_of_python(), *_of_package(package)]
     if models:
         places.append(models)
     found = (path for place in places for path in _around(place.resolve(), data))
@@ -45,9 +48,9 @@ def folders_of_python() -> Iterator[Path]:
             yield Path(entry)
 
 
-def _of_package(module: type[Module]) -> Iterator[Path]:
-    """The folder of its package, or the one that its only file lies in."""
-    spec = importlib.util.find_spec(_package(module))
+def _of_package(package: str) -> Iterator[Path]:
+    """Its folder, or the one that its only file lies in."""
+    spec = importlib.util.find_spec(package)
     if spec is None:
         return
     folders = spec.submodule_search_locations

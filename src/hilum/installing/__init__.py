@@ -17,10 +17,12 @@ from packaging.requirements import InvalidRequirement, Requirement
 from hilum.environments import KIND, LOCK, PACKAGES, Environment
 from hilum.environments.recipe import MODEL, PLAN, recipe_of
 from hilum.errors import ConfigurationError
+from hilum.hosts.discovery import known_modules
+from hilum.hosts.place import Place
 from hilum.installing.describing import described
 from hilum.installing.uv import InstallingError, Uv, interpreter
 from hilum.installing.wheels import Project
-from hilum.module import CARD, ENTRY_POINT_GROUP, discover
+from hilum.module import CARD, ENTRY_POINT_GROUP
 from hilum.module.cards import ABOUT
 
 WHEELS = "wheels"
@@ -182,7 +184,7 @@ def _place(name: str, models: Path, replaces: bool) -> Path:
     place = models / name
     if replaces and _is_environment(place):
         return place
-    if place.exists() or name in discover(models)[0]:
+    if place.exists() or name in known_modules(Place(models=models)):
         raise ConfigurationError(
             f"there is a module {name!r} already: add this one under another name (--name), or in"
             " its place (--replace)"

@@ -3,16 +3,11 @@
 from hilum.module.cards import CARD
 from hilum.module.composition import FindingsOf
 from hilum.module.conditions import Orientation
-from hilum.module.discovery import (
-    ENTRY_POINT_GROUP,
-    discover,
-    installed_module,
-    installed_modules,
-)
 from hilum.module.earlier import EarlierExams, exam_name
 from hilum.module.films import Films
 from hilum.module.parameters import Resources, parameters_of, require_resources
 from hilum.module.protocol import (
+    ENTRY_POINT_GROUP,
     MEMBERS,
     AnyNeed,
     Module,
@@ -46,15 +41,12 @@ __all__ = [
     "Orientation",
     "Range",
     "Resources",
-    "discover",
     "earlier_among",
     "earlier_for",
     "exam_name",
     "facts_of",
     "findings_for",
     "inputs_of",
-    "installed_module",
-    "installed_modules",
     "needs_of",
     "own_results_of",
     "package_of",

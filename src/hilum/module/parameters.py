@@ -1,9 +1,8 @@
 """The parameters that a module declares and a rule sets, and what the module needs of a machine."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
 
 from pydantic import BaseModel, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
@@ -34,12 +33,7 @@ def parameters_of(module: type[Module] | Module, given: JSONValues) -> object | 
         The module has no such parameter, or the value cannot be one; the text says which.
     """
     declared = getattr(module, "parameters", None)
-    known = _known(module.name, declared)
-    for name in given:
-        if name not in known:
-            raise ConfigurationError(
-                f"parameter {name!r}: the module has none of that name{suggestion(name, known)}"
-            )
+    require_known(given, names_of_parameters(module))
     if declared is None:
         return None
     try:
@@ -64,13 +58,24 @@ def require_resources(module: type[Module], memory_mb: int, threads: int) -> Non
             raise ConfigurationError(f"it needs worker.{name} = {needs}, which is {has}: raise it")
 
 
-def _known(name: str, declared: Any) -> Mapping[str, object]:
+def require_known(given: JSONValues, known: Collection[str]) -> None:
+    """Raise `ConfigurationError` for a name that is `given` and not `known`."""
+    for name in given:
+        if name not in known:
+            raise ConfigurationError(
+                f"parameter {name!r}: the module has none of that name{suggestion(name, known)}"
+            )
+
+
+def names_of_parameters(module: type[Module] | Module) -> tuple[str, ...]:
+    """What a rule may set; `ConfigurationError` where that is declared in no way that is known."""
+    declared = getattr(module, "parameters", None)
     if declared is None:
-        return {}
+        return ()
     if isinstance(declared, type) and issubclass(declared, BaseModel):
-        return dict(declared.model_fields)
+        return tuple(declared.model_fields)
     if isinstance(declared, type) and is_dataclass(declared):
-        return {field.name: field for field in fields(declared)}
+        return tuple(field.name for field in fields(declared))
     raise ConfigurationError(
-        f"the parameters of module {name!r} are neither a dataclass nor a pydantic model"
+        f"the parameters of module {module.name!r} are neither a dataclass nor a pydantic model"
     )

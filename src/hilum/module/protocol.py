@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from hilum.dicom.own import OwnResults
 from hilum.dicom.uids import derived_uid
@@ -15,6 +15,7 @@ from hilum.module.earlier import EarlierExams
 from hilum.module.films import Films
 from hilum.module.volumes import Input
 
+ENTRY_POINT_GROUP = "hilum.modules"
 MEMBERS = ("name", "version", "needs", "run")
 
 Need = Input | Films
@@ -56,6 +57,12 @@ class ModuleFacts:
     def device_uid(self) -> str:
         """Device UID (0018,1002): changes exactly when the weights do (IHE AIR 6.5.3.1)."""
         return derived_uid("device", self.name, self.weights_sha256)
+
+
+class StandIn:
+    """Stands for a module whose code is not loaded here; others have told its `facts`."""
+
+    facts: ClassVar[ModuleFacts]
 
 
 def needs_of(module: type[Module] | Module) -> dict[str, AnyNeed]:
@@ -103,16 +110,23 @@ def require_images(module: type[Module] | Module) -> None:
             )
 
 
-def facts_of(module: type[Module] | Module) -> ModuleFacts:
-    """Name, version, title, and the SHA-256 of the weights, or of the source if it has none."""
+def weights_of(module: type[Module] | Module) -> tuple[Path, ...]:
+    """Every file that can change a result: the weights, or the source if it has none."""
     weights = getattr(module, "weights", None)
     if weights is None:
         import inspect
 
         weights = inspect.getfile(module if isinstance(module, type) else type(module))
+    return tuple(map(Path, weights if isinstance(weights, tuple) else (weights,)))
+
+
+def facts_of(module: type[Module] | Module) -> ModuleFacts:
+    """Name, version, title, and the SHA-256 of the weights, or of the source if it has none."""
+    if isinstance(module, type) and issubclass(module, StandIn):
+        return module.facts
     digest = hashlib.sha256()
-    for path in weights if isinstance(weights, tuple) else (weights,):
-        digest.update(Path(path).read_bytes())
+    for path in weights_of(module):
+        digest.update(path.read_bytes())
     return ModuleFacts(
         name=module.name,
         version=module.version,

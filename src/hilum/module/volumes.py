@@ -23,9 +23,9 @@ class Input:
     `header` says what else the headers must hold: DICOM keyword = regular expression, such as
     `{"BodyPartExamined": "HEAD|BRAIN"}` or `{"ConvolutionKernel": "B[67]"}`. `contrast` says
     whether a contrast agent must have been given. `orientation` is "axial", "coronal" or
-    "sagittal". `objection` is called for a series that fits in all else; it gives the reason why
-    the series is not meant, a clause, and "" if it is. An input that is `optional` is None where
-    the study has no series for it.
+    "sagittal". `objection` is called last, for a series that fits in all else and is whole; it
+    gives the reason why the series is not meant, a clause, and "" if it is. An input that is
+    `optional` is None where the study has no series for it.
 
     Raises `ValueError` for a keyword, a pattern or an orientation that is none.
     """

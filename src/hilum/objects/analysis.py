@@ -16,8 +16,8 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.parts import Part
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
-from hilum.earlier import EarlierExam
 from hilum.findings import Findings
+from hilum.given_exam import EarlierExam
 from hilum.module import ModuleFacts
 from hilum.pseudonyms import Pseudonyms
 

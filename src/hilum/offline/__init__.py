@@ -26,24 +26,23 @@ from hilum.dicom.header import text_of
 from hilum.dicom.identity import attributes
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
-from hilum.earlier import ChosenEarlier, EarlierExam, earlier_of, lack_of, parts_of
+from hilum.earlier import ChosenEarlier, earlier_of, exam_of, lack_of, parts_of
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError, HilumError, where
 from hilum.findings import Findings
-from hilum.hosts import Host, Job, Place, open_host, usual
+from hilum.hosts import Host, Job, Place, in_child, open_host, usual
+from hilum.hosts.discovery import discover, require_parameters
 from hilum.hosts.scratch import TRACEBACK
 from hilum.inbox import write_durably
 from hilum.logs import silence_libraries
 from hilum.module import (
     Module,
     ModuleFacts,
-    discover,
     earlier_for,
     facts_of,
     findings_for,
     inputs_of,
     own_results_of,
-    parameters_of,
 )
 from hilum.objects import Analysis, Document, write_what_can_be
 from hilum.offline.reading import Progress, Reading, Remark, in_lines, read_folder, untold
@@ -85,7 +84,10 @@ def analyse_folder(
     module that does not run by the usual settings. `segmentation` as in `write_objects`.
     """
     silence_libraries()
-    installed, problems = discover(models)
+    # on the machine of whoever tries the module: what it prints is seen
+    given = host or in_child(module_name, walls="best-effort", folders=folders)
+    place = Place(UNLIMITED, models, shows_output=True, hosts=(given,))
+    installed, problems = discover(place)
     if module_name not in installed:
         known = f"known: {', '.join(sorted(installed))}"
         if models is None:
@@ -97,8 +99,9 @@ def analyse_folder(
             f"module {module_name!r} needs what {', '.join(named)} has found on the same images;"
             " `hilum run` runs one module alone: run it by a rule of `hilum serve`"
         )
+    settings = host or usual(module_name, place, walls="best-effort", folders=folders)
     rule = _rule(module, patterns, tilt, parameters or {})
-    parameters_of(module, rule.parameters)
+    require_parameters(module, rule.parameters, place)
     if output.exists() and any(output.iterdir()):
         # results of several runs, or persons, must not lie side by side
         raise ConfigurationError(f"{output} is not empty: choose another folder for the results")
@@ -108,16 +111,8 @@ def analyse_folder(
             lines = [f"{folder} holds no DICOM images", *in_lines(reading.remarks, folder)]
             raise ConfigurationError("; ".join(lines))
         output.mkdir(parents=True, exist_ok=True)
-        with closing(_opened(module_name, models, folders, host)) as opened:
+        with closing(open_host(settings, place)) as opened:
             return _analyse_all(module, opened, reading, output, rule, progress, segmentation)
-
-
-def _opened(
-    module_name: str, models: Path | None, folders: Sequence[Path], given: HostSettings | None
-) -> Host:
-    """A host on the machine of whoever tries the module: what it prints is seen."""
-    settings = given or usual(module_name, models, walls="best-effort", folders=folders)
-    return open_host(settings, Place(UNLIMITED, models, shows_output=True))
 
 
 def _analyse_all(
@@ -290,7 +285,7 @@ def _analysed(
         name: [part for series in chosen for part in Part.of(series)]
         for name, chosen in selection.chosen.items()
     }
-    priors = {n: tuple(map(EarlierExam.of, chosen.exams)) for n, chosen in before.items()}
+    priors = {n: tuple(map(exam_of, chosen.exams)) for n, chosen in before.items()}
     inputs |= parts_of(before)
     out.mkdir()
     found, pictures = _run(host, inputs, facts, rule, out)

@@ -27,7 +27,7 @@ def start_performers(site: Site, records: Records) -> None:
         looks = Kept(f"worklist {name}", performer.turn, performer.news, pause, ledger)
         hears = Kept(f"events of {name}", performer.listen, threading.Event(), pause, ledger)
         _start(looks, ledger.note)
-        _start(hears, Told(hears.called))
+        _start(hears, LoggedOnce(hears.called))
 
 
 def _start(kept: "Kept", note: Note) -> None:
@@ -35,7 +35,7 @@ def _start(kept: "Kept", note: Note) -> None:
 
 
 @dataclass
-class Told:
+class LoggedOnce:
     """Has the log say once what is wrong, where nothing else is to show it."""
 
     called: str

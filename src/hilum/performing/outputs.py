@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from hilum.config.kinds import DestinationSettings, DicomNode, DicomwebService
+from hilum.config.ends import DicomNode, DicomwebService
+from hilum.config.kinds import DestinationSettings
 from hilum.config.site import Site
 from hilum.records import Records
 from hilum.records.models import Workitem, WrittenResult

@@ -13,7 +13,6 @@ from hilum.records.states import (
     CANCELLABLE,
     OWED,
     PARKED,
-    UNSETTLED,
     DeliveryState,
     EventKind,
     WorkitemKind,
@@ -31,12 +30,17 @@ FIRST_OF_ITS_STUDY = ~sa.exists().where(  # nothing that was owed there earlier 
 )
 
 _result = tables.delivery.alias()
-AFTER_ITS_RESULT = ~sa.exists().where(  # nothing is told of a result that has not arrived there
+_may_still_arrive = sa.or_(  # nobody releases a result that another one has replaced
+    _result.c.state.in_(OWED),
+    sa.and_(_result.c.state.in_(PARKED), _other.c.superseded_by.is_(None)),
+)
+AFTER_ITS_RESULT = ~sa.exists().where(  # nothing is told of a result that may still arrive there
     _mine.c.id == delivery.workitem_id,
     _mine.c.kind == WorkitemKind.ASSESSMENT.value,
+    _other.c.id == _mine.c.about,
     _result.c.workitem_id == _mine.c.about,
     _result.c.destination == delivery.destination,
-    _result.c.state.in_(UNSETTLED),
+    _may_still_arrive,
 )
 
 HEAD_START_SECONDS = 1800.0  # of an urgent result before others

@@ -30,7 +30,7 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
-from hilum.summary import NoteSummary, UrgencySummary, refusal_in
+from hilum.summary import MeasurementSummary, NoteSummary, Summary, UrgencySummary, refusal_in
 from hilum.verdict import Verdict
 
 ADDRESS = 12  # characters
@@ -139,9 +139,17 @@ def _found(item: WorkitemOutline) -> str:
     findings = item.findings or ()
     if refusal := refusal_in(findings):
         return f"refused: {refusal}"
-    first = sorted(findings, key=lambda one: not isinstance(one, UrgencySummary))
-    words = (one.in_words() for one in first if not isinstance(one, NoteSummary))
+    words = (
+        one.in_words() for one in sorted(findings, key=_rank) if not isinstance(one, NoteSummary)
+    )
     return "; ".join(filter(None, words))
+
+
+def _rank(finding: Summary) -> int:
+    """What a line that may be cut begins with: how urgent it is, then what is followed."""
+    if isinstance(finding, UrgencySummary):
+        return 0
+    return 1 if isinstance(finding, MeasurementSummary) and finding.followed else 2
 
 
 def _objection(item: WorkitemOutline) -> str:

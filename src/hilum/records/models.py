@@ -14,7 +14,7 @@ from pydantic import BeforeValidator
 
 from hilum.answers import Acceptance
 from hilum.config.site import Rule
-from hilum.earlier import EarlierExam
+from hilum.given_exam import EarlierExam
 from hilum.records.states import (
     OWED,
     DeliveryState,

@@ -35,10 +35,11 @@ from hilum.hints import (
     gateway_address,
     wake_workers,
 )
+from hilum.hosts.discovery import discover
+from hilum.hosts.place import Place
 from hilum.identifying import note_older
 from hilum.inbox import OTHER_CONTENT
 from hilum.logs import going_on
-from hilum.module import installed_modules
 from hilum.older_runs import remember_all
 from hilum.patient_updates import PatientUpdatesTaken
 from hilum.performing.keeping import start_performers
@@ -75,7 +76,10 @@ class Gateway:
         self._data = site.data
         self._hints = HintReceiver(gateway_address(site.data))
         self._pulse = Pulse(records, "gateway")
-        self._flow = flow = Flow(site, records, installed_modules(site.models))
+        modules, problems = discover(Place.of(site))
+        for name, problem in problems.items():
+            log.error("module %s cannot be used: %s", name, problem)
+        self._flow = flow = Flow(site, records, modules)
         durable.launch(durable.engine_url(site), self._pulse.executor)
         flow.outbox.start()
         older = (records, flow.workitems)

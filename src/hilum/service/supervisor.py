@@ -65,12 +65,12 @@ class Supervisor:
         roles: Collection[Role] = EVERY_ROLE,
         said: SettingsText | None = None,
     ) -> None:
+        self._context = fork_server(preload=__name__)  # before a check has one begun for modules
         check_for(site, has_console=Role.CONSOLE in roles)
         self.site = site
         self.roles = roles
         self._file = said.file if said else None
         make_private(site.data)
-        self._context = fork_server(preload=__name__)
         require_present(site)
         require_whole(site)
         # before several processes want the tables

@@ -10,7 +10,8 @@ from hilum.engine import durable
 from hilum.engine.liveness import Pulse
 from hilum.flow import Flow
 from hilum.hints import HintReceiver
-from hilum.module import installed_modules
+from hilum.hosts.discovery import installed_modules
+from hilum.hosts.place import Place
 from hilum.service.beginning import begin, open_records
 
 TURN_SECONDS = 0.5
@@ -26,7 +27,7 @@ def work(site: Site, address: Path | None) -> None:
     signal.signal(FINISH, lambda *_: finish.set())
     records = open_records(site)
     pulse = Pulse(records, "worker")
-    flow = Flow(site, records, installed_modules(site.models))
+    flow = Flow(site, records, installed_modules(Place.of(site)))
     for rule in site.rule:
         flow.host(rule.module).start()
     durable.launch(durable.engine_url(site), pulse.executor)

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from hilum.config.ends import DicomwebService
 from hilum.config.fields import WebAddress
-from hilum.config.kinds import DicomwebService, SourceSettings
+from hilum.config.kinds import SourceSettings
 from hilum.dicom.uids import is_uid
 from hilum.errors import SourceDelayed
 from hilum.searching import StudySearch

@@ -4,7 +4,7 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from hilum.config.kinds import WebService
+from hilum.config.ends import WebService
 from hilum.errors import SourceDelayed, SourceError, SourceRefused
 from hilum.searching import StudySearch
 from hilum.transport.qido import studies_of

@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from hilum.config.kinds import SourceSettings, WebService
+from hilum.config.ends import WebService
+from hilum.config.kinds import SourceSettings
 from hilum.errors import SourceRefused
 from hilum.searching import StudySearch
 from hilum.sources import Holdings, Listed, Portion

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-from hilum.config.kinds import End
+from hilum.config.ends import End
 from hilum.config.site import Site
 from hilum.errors import HilumError, where
 from hilum.kinds import DESTINATIONS, SOURCES, Kinds

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from hilum.config.kinds import DicomNode, WorklistSettings
+from hilum.config.ends import DicomNode
+from hilum.config.kinds import WorklistSettings
 from hilum.errors import DeliveryDelayed, DeliveryRefused, SourceDelayed, SourceRefused
 from hilum.worklists import OfferedStep, ProcedureStepState, StepAnswer
 from hilum.worklists.telling import StepTelling

@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from pydantic import Field
 
+from hilum.config.ends import WebService
 from hilum.config.fields import WebAddress
-from hilum.config.kinds import WebService, WorklistSettings
+from hilum.config.kinds import WorklistSettings
 from hilum.errors import RESTART, SourceDelayed, SourceError, SourceRefused
 from hilum.transport.dicom_json import items_of
 from hilum.transport.web import Failures, Response

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.fft import irfft2, rfft2
-from scipy.interpolate import PchipInterpolator
 
 Interval = tuple[np.ndarray, np.ndarray]  # where each ray enters and leaves; equal where it misses
 
 
 def interpolated(table: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Smooth and monotone between the rows of `table`; its first column says where they are."""
+    from scipy.interpolate import PchipInterpolator  # half a second, and most never draw a film
+
     table = table[np.argsort(table[:, 0])]
     curve = PchipInterpolator(table[:, 0], table[:, 1:])
     return np.asarray(curve(at), np.float32)

@@ -6,6 +6,7 @@ images come from and where the result goes.
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 from pathlib import Path
@@ -43,6 +44,8 @@ class MonaiBundle(ModelModule):
     def _workflow(self, places: dict[str, Any]) -> Any:
         from monai.bundle import ConfigWorkflow
 
+        # It warns that its log has no settings, which is meant, whoever adds a bundle or runs one.
+        logging.getLogger(ConfigWorkflow.__module__).setLevel(logging.ERROR)
         options = self.plan.options
         return ConfigWorkflow(
             str(self.model / options["config"]),

@@ -46,7 +46,7 @@ def pause(desk: OurDesk, visitor: OurVisitor, wanted: Annotated[WantedPause, Bod
     """Pause something."""
     with told_as(404):
         if wanted.kind is PausedKind.MODULE:
-            require_module(wanted.name, {module.name for module in desk.modules})
+            require_module(wanted.name, {module.name for module in desk.modules.facts})
         else:
             kind_called(desk.site, wanted.name, wanted.kind)
     return PauseReply(begin_pause(desk, visitor, wanted.kind, wanted.name, wanted.reason))

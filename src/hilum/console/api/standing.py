@@ -56,4 +56,4 @@ def list_quarantine(desk: OurDesk) -> Any:
 @endpoints.get(f"{V1}/modules", Permission.LOOK, responses=answers(list[ModuleFacts]))
 def list_modules(desk: OurDesk) -> Any:
     """The installed modules."""
-    return as_json(desk.modules)
+    return as_json(desk.modules.facts)

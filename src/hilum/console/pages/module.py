@@ -8,17 +8,19 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse,
 from hilum.audit import AuditedAct, AuditedObject
 from hilum.checking import server_of
 from hilum.config.site import Rule
-from hilum.console.cards import card_of
+from hilum.console.cards import shown
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.needs import needs_in_words
 from hilum.console.pausing import PauseReason, end_pause, refused_pause
 from hilum.console.refusing import RefusedForm
+from hilum.hosts.discovery import installed_module
+from hilum.hosts.place import Place
 from hilum.hosts.scratch import TRACEBACK
 from hilum.hosts.server import ServerHostSettings
 from hilum.hosts.server.checking import checks_of
-from hilum.module import ModuleFacts, installed_module
+from hilum.module import ModuleFacts
 from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
@@ -42,6 +44,7 @@ def _page(
     facts, now = _facts(desk, name), time.time()
     history = views.module_history(desk.records, name, now)
     counts = desk.records.workitems.counts()
+    page = desk.modules.cards.get(name)
     kept = {one.workitem_id for one in history.failures if _traceback(desk, one.workitem_id)}
     return desk.rendering.page(
         request,
@@ -53,14 +56,14 @@ def _page(
         disabled=desk.records.pauses.get(PausedKind.MODULE, name),
         counts={state: n for (of, state), n in counts.items() if of == name},
         waiting=counts.get((name, WorkitemState.SCHEDULED), 0),
-        needs={key: needs_in_words(need) for key, need in desk.needs.get(name, {}).items()},
-        runs_in=desk.runs_in.get(name, ""),
+        needs={key: needs_in_words(need) for key, need in desk.modules.needs.get(name, {}).items()},
+        runs_in=desk.modules.runs_in.get(name, ""),
         rules=[_set(rule) for rule in desk.site.rule if rule.module == name],
         history=history,
         addresses=desk.records.identifiers.addresses({o.study_uid for o in history.failures}),
         tracebacks=kept,
-        card=card_of(desk.cards[name]) if name in desk.cards else "",
-        card_is_toml=name in desk.cards and desk.cards[name].suffix == ".toml",
+        card=shown(page) if page else "",
+        card_is_toml=page is not None and page.is_toml,
         longest_reason=LONGEST_REASON,
         has_server=_server(desk, name) is not None,
     )
@@ -77,8 +80,10 @@ def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
 
 def _server(desk: Desk, name: str) -> tuple[ServerHostSettings, type[AtServer]] | None:
     _facts(desk, name)
+    if not isinstance(desk.site.host_for(name), ServerHostSettings):
+        return None
     try:
-        return server_of(desk.site, name, installed_module(name, desk.site.models))
+        return server_of(desk.site, name, installed_module(name, Place.of(desk.site)))
     except KeyError:  # it was removed meanwhile
         return None
 
@@ -116,7 +121,7 @@ def enable(desk: OurDesk, visitor: OurVisitor, name: str) -> Response:
 
 
 def _facts(desk: Desk, name: str) -> ModuleFacts:
-    facts = next((one for one in desk.modules if one.name == name), None)
+    facts = next((one for one in desk.modules.facts if one.name == name), None)
     if facts is None:
         raise HTTPException(404, "no such module is installed")
     return facts

@@ -38,17 +38,18 @@ def modules(request: Request, desk: OurDesk) -> HTMLResponse:
         ModuleView(
             facts,
             sum(rule.module == facts.name for rule in desk.site.rule),
-            desk.runs_in.get(facts.name, ""),
+            desk.modules.runs_in.get(facts.name, ""),
             counts.pop(facts.name, {}),
             disabled.get(facts.name),
         )
-        for facts in desk.modules
+        for facts in desk.modules.facts
     ]
     worker = desk.site.worker
     return desk.rendering.page(
         request,
         "modules.html",
         modules=shown,
+        problems=desk.modules.problems,
         gone=counts,
         worker=worker,
         walls=in_words(standing()),

@@ -16,7 +16,7 @@ from hilum.inbox.room import free_mib
 from hilum.people.roles import Permission
 from hilum.records import views
 from hilum.records.states import DestinationState
-from hilum.records.views import DestinationView, SourceView
+from hilum.records.views import DestinationView, SourceView, WorklistView
 from hilum.severity import Severity
 from hilum.wording import counted
 
@@ -32,7 +32,12 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
     studies, images = records.studies.totals()
     sources = views.sources(site, records)
     destinations = views.destinations(site, records)
-    places: list[SourceView | DestinationView] = [*sources, *destinations]
+    worklists = views.worklists(site, records)
+    places: list[SourceView | WorklistView | DestinationView] = [
+        *sources,
+        *worklists,
+        *destinations,
+    ]
     at_work = [place for place in places if place.paused is None]
     silent = [place.name for place in at_work if look(place.state) == "failed"]
     unknown = [place.name for place in at_work if place.state is DestinationState.UNKNOWN]
@@ -48,6 +53,7 @@ def now(request: Request, desk: OurDesk) -> HTMLResponse:
         addresses=records.identifiers.addresses(named),
         view=views.now_view(records, moment),
         sources=sources,
+        worklists=worklists,
         destinations=destinations,
         receiver=site.receiver.title_and_place,
         free=f"{free_mib(site.data) / 1024:.0f} GiB",

@@ -142,7 +142,7 @@ def _values(said: SettingsText, number: int) -> Mapping[str, Any]:
 
 def _choices(desk: Desk) -> dict[str, list[str]]:
     return {
-        "module": sorted(module.name for module in desk.modules),
+        "module": sorted(module.name for module in desk.modules.facts),
         "send_to": [destination.name for destination in desk.site.destination],
     }
 

@@ -63,7 +63,7 @@ def _page(
         newest=desk.versions.newest(),
         refusals=desk.versions.refusals(),
         fixed=why_fixed(desk),
-        titles={module.name: module.title for module in desk.modules},
+        titles={module.name: module.title for module in desk.modules.facts},
         text=text,
         studies=studies,
         most=MOST_STUDIES,

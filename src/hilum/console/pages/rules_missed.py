@@ -91,7 +91,9 @@ def _page(
 ) -> HTMLResponse:
     since = time.time() - query.days * DAY
     rules = [query.rule] if query.rule else []
-    found = missed(desk.site, desk.records, desk.needs, since, query.before, rules, PATIENCE)
+    found = missed(
+        desk.site, desk.records, desk.modules.needs, since, query.before, rules, PATIENCE
+    )
     uids = {study.study_uid for study in asked}
     return desk.rendering.page(
         request,

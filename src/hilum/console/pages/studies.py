@@ -152,7 +152,7 @@ def _list(
         states=list(StudyState),
         assessments=list(AssessmentStanding),
         orders=list(StudyOrder),
-        modules=sorted({module.name for module in desk.modules}),
+        modules=sorted({module.name for module in desk.modules.facts}),
         bulk=BULK,
         listens=desk.site.receiver.title_and_place,
         said=_said(asked),

@@ -124,7 +124,7 @@ def study_page(
         note_on=NOTE_ON,
         acts_on=acts_on,
         of_study=OF_STUDY,
-        modules=sorted(desk.needs),
+        modules=sorted(desk.modules.needs),
         destinations=[destination.name for destination in desk.site.destination],
         answer=_answer(desk, view, asked),
         parked=_parked(standing),

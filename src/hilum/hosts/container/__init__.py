@@ -20,6 +20,7 @@ from hilum.hosts import Job, Place
 from hilum.hosts.container.card import ContainerModule
 from hilum.hosts.container.folders import RunFolders, hand_in, is_within, taken, too_much
 from hilum.hosts.container.program import ContainerBounds, Containers, Running
+from hilum.hosts.discovery import required_module
 from hilum.hosts.inside import EXCHANGED
 from hilum.hosts.scratch import keep_last_words, make_scratch, printed, tail
 from hilum.hosts.waiting import LOOK_SECONDS, Deadline
@@ -107,7 +108,7 @@ class ContainerHost:
         return self._settings.output_mb << 20
 
     def _module(self, job: Job) -> ContainerModule:
-        found = self._place.module(self.name)
+        found = required_module(self.name, self._place)
         if not issubclass(found, ContainerModule):
             raise ModuleError(f"{self.name} is no module in a container: take its [[host]] out")
         if facts_of(found).weights_sha256 != job.weights_sha256:

@@ -11,11 +11,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from hilum.config.kinds import HostSettings, WebAccount
+from hilum.config.ends import WebAccount
+from hilum.config.kinds import HostSettings
 from hilum.engine.exchange import load
 from hilum.errors import ModuleError, ServerAway
 from hilum.hosts import Job, Place
-from hilum.hosts.child import ChildHost, ChildHostSettings
+from hilum.hosts.child import ChildHost
+from hilum.hosts.discovery import required_module
+from hilum.hosts.planning import ChildHostSettings
 from hilum.hosts.server.exchange import ServerExchange, ServerTraffic
 from hilum.hosts.server.leaving import Leaving
 from hilum.hosts.waiting import Deadline
@@ -111,7 +114,7 @@ class ServerHost:
         )
 
     def _module(self) -> type[AtServer]:
-        found = self._place.module(self.name)
+        found = required_module(self.name, self._place)
         if not issubclass(found, AtServer):
             raise ModuleError(f"{self.name} is no module on a server: take its [[host]] out")
         return found

@@ -1,0 +1,111 @@
+"""Asks a module what it is, behind the walls that it runs behind, in a process that then ends.
+
+What that process says is read as the words of a stranger: bounded in length and in time.
+"""
+
+import os
+import select
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from pydantic import JsonValue, ValidationError
+
+from hilum.dicom.parts import Part
+from hilum.errors import ConfigurationError, MachineError
+from hilum.hosts.beginning import Question, SelfReport, tell
+from hilum.hosts.channel import LONGEST, Order, give, hand_over, pair, send
+from hilum.hosts.planning import ChildPlan
+from hilum.process import children_deaf_to_ctrl_c, fork_server
+
+LOAD_SECONDS = 45.0  # in which the code of a module is to load
+KEEPER_SECONDS = 5.0
+MOST_BYTES = 2 << 20  # of what it says
+
+
+def ask(
+    plan: ChildPlan,
+    question: Question,
+    seconds: float = LOAD_SECONDS,
+    parts: Sequence[Part] = (),
+) -> JsonValue:
+    """What the module of `plan` says to `question`; `parts` are the files of a series it is about.
+
+    Raises
+    ------
+    ConfigurationError
+        It does not load, does not come back, dies, or says what is no answer.
+    MachineError
+        No process can be started just now.
+    """
+    ours, theirs = pair()
+    process = fork_server(tell.__module__, shared=True).Process(
+        target=tell, args=(plan, question, theirs), name="hilum modules"
+    )
+    tie, end = os.pipe()  # it ends with us, and the process with it
+    try:
+        with theirs, children_deaf_to_ctrl_c():
+            process.start()
+        hand_over(ours, [tie])
+        deadline = time.monotonic() + seconds
+        if parts:
+            _give(ours, question.input, parts, seconds)
+        content = _said(ours, plan, deadline, seconds)
+    except (OSError, EOFError) as error:  # no memory or descriptors, or no fork server
+        text = f"the module cannot be asked what it is: {type(error).__name__}"
+        raise MachineError(f"{text}: see whether this machine has memory and files left") from error
+    finally:
+        os.close(tie)
+        os.close(end)  # a keeper ends what the module has started
+        ours.close()
+        if process.pid:
+            if plan.keeper:
+                process.join(KEEPER_SECONDS)
+            process.kill()
+            process.join()
+            process.close()
+    return _judged(content, plan)
+
+
+def _give(pipe: socket.socket, name: str, parts: Sequence[Part], seconds: float) -> None:
+    """Hand over the files of a series; one that has died, or takes none, is told by its silence."""
+    pipe.settimeout(seconds)
+    with suppress(TimeoutError, ConnectionError):
+        give(pipe, {name: parts})
+        send(pipe, Order(number=1, weights_sha256=""))
+
+
+def _said(pipe: socket.socket, plan: ChildPlan, deadline: float, seconds: float) -> bytes:
+    """All that the process says before it ends."""
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    content = b""
+    while len(content) <= MOST_BYTES:
+        if not poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
+            raise ConfigurationError(f"{plan.origin.target} did not come back in {seconds:g} s")
+        try:
+            part = pipe.recv(LONGEST, socket.MSG_DONTWAIT)
+        except ConnectionError:
+            part = b""
+        if not part:
+            return content
+        content += part
+    raise ConfigurationError(f"{plan.origin.target} says more of itself than {MOST_BYTES} bytes")
+
+
+def _judged(content: bytes, plan: ChildPlan) -> JsonValue:
+    if not content:
+        raise ConfigurationError(f"the process of {plan.origin.target} died before it had answered")
+    try:
+        told = SelfReport.model_validate_json(content)
+    except ValidationError as error:
+        raise ConfigurationError(f"{plan.origin.target} says what is no answer") from error
+    if told.problem:
+        raise ConfigurationError(_on_one_line(told.problem))
+    return told.said
+
+
+def _on_one_line(text: str) -> str:
+    """It goes to terminals and the log: a line break or a command to one becomes a space."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
