@@ -51,6 +51,7 @@ from hilum.rejections import Rejection, RejectionKind
 from hilum.severity import AlarmChange, Severity
 from hilum.summary import MeasurementSummary, NoteSummary, RefusalSummary
 from tests.certificates import SelfSigned
+from tests.drawn import examples
 
 REFUSAL, NOTE = RefusalSummary("c", "No."), NoteSummary("A remark.")
 REFUSED = {"state": WorkitemState.COMPLETED, "findings": (REFUSAL, NOTE)}
@@ -684,6 +685,7 @@ TWO = st.sampled_from([AlarmChange.BEGAN, AlarmChange.ENDED])
 CHANGES = st.lists(st.tuples(st.sampled_from("abc"), TWO), max_size=12)
 
 
+@examples(30, 300)
 @given(changes=CHANGES, fails=st.lists(st.booleans(), max_size=12))
 def test_whoever_hears_every_message_knows_what_stands(
     changes: list[tuple[str, AlarmChange]], fails: list[bool]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from pydicom.dataset import Dataset
@@ -41,6 +41,7 @@ from hilum_lab.archives.behaviour import AE_TITLE, DimseBehaviour
 from hilum_lab.archives.dimse import WELL, DimseArchive
 from hilum_lab.network.processes import LOOPBACK, available_port
 from tests.core.test_order_of_arrival import HELD, Death, Gateway, contents
+from tests.drawn import examples
 
 NAMES = ("a", "b")
 ELSEWHERE = "c"  # where no rule sends anything
@@ -282,12 +283,7 @@ class Hospital:
         return "\n".join(f"{e.workitem_id[-6:]} {e.kind}: {e.text}" for e in events)
 
 
-@settings(
-    max_examples=6,
-    stateful_step_count=12,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@examples(3, 30, stateful_step_count=12, suppress_health_check=list(HealthCheck))
 class Cures(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:

@@ -8,7 +8,7 @@ from datetime import date
 from functools import partial
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from factory import a_delivery, a_study, a_workitem, put
@@ -18,6 +18,7 @@ from hilum.records.listed import ListedStudy, StudyIdentifiers, folded
 from hilum.records.search import StudyQuery
 from hilum.records.states import StudyOrder, StudyState, WorkitemState
 from hilum.verdict import Verdict
+from tests.drawn import examples
 from tests.postgres import Postgres
 
 
@@ -199,9 +200,7 @@ ONE = st.sampled_from(
 
 
 @given(on_record=studies_on_record, query=queries, alone=ONE | st.none(), size=st.integers(1, 3))
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(40, 600, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_search_finds_what_a_plain_filter_does(
     records: Records, on_record: list[Known], query: StudyQuery, alone: str | None, size: int
 ) -> None:

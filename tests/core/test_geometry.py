@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hilum.config.site import Rule
@@ -18,6 +18,7 @@ from hilum.errors import NoVolumeError
 from hilum.module import Input
 from hilum.routing import select
 from phantom import GRADIENT, Plane, classic, enhanced, instance_of, read, stack, value_at
+from tests.drawn import examples
 
 
 def placed(planes: list[Plane], step: float, offsets: dict[int, float]) -> list[Plane]:
@@ -121,7 +122,7 @@ def scans(draw: st.DrawFn) -> Scan:
     return Scan(tuple(draw(st.permutations(every))), step, tilt, missing, moved, echoes)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(50, 600)
 @given(scan=scans(), is_enhanced=st.booleans())
 def test_every_voxel_lies_within_the_tolerance_or_the_refusal_is_true(
     scan: Scan, is_enhanced: bool
