@@ -44,7 +44,7 @@ DESCRIPTIONS = st.builds(
     needs=st.dictionaries(NAMES, (INPUTS | FILMS).map(asdict), min_size=1, max_size=2),
     findings=st.dictionaries(NAMES, st.builds(FindingsOf, WORDS, WORDS, st.booleans()), max_size=2),
     earlier=st.dictionaries(
-        NAMES, st.builds(EarlierExams, WORDS, st.integers(1, 9), st.booleans()), max_size=2
+        NAMES, st.builds(EarlierExams, WORDS, st.integers(1, 9), st.booleans()), max_size=1
     ),
     host=st.just("child"),
     resources=st.builds(Resources, st.integers(1, 10**6), st.integers(1, 99)),

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from hilum.cli import app
 from hilum.config import parse
+from hilum.console.known import KnownModules
 from hilum.hosts.discovery import installed_module
 from hilum.hosts.place import Place
 from hilum.hosts.server.checking import checks_of
@@ -62,7 +63,7 @@ def test_the_console_and_the_command_ask_it(tmp_path: Path) -> None:
     site = parse(settings)
     with (
         closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
-        serving(site, records, modules=[facts_of(module)]) as url,
+        serving(site, records, modules=KnownModules((facts_of(module),))) as url,
         House(site, records, url).client() as client,
     ):
         assert "Test the server" in client.get("/modules/bright-part").text

@@ -207,7 +207,7 @@ def card_of(module: type[Module]) -> ModulePage:
 
 
 def _of_kind(needs: Mapping[str, AnyNeed], *kinds: type) -> dict[str, dict[str, Any]]:
-    return {n: asdict(o) for n, o in needs.items() if isinstance(o, kinds)}
+    return {name: asdict(need) for name, need in needs.items() if isinstance(need, kinds)}
 
 
 def _objects(need: object) -> bool:
