@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from factory import a_delivery, a_study, a_workitem, put
@@ -32,6 +32,7 @@ from hilum.summary import (
     UrgencySummary,
 )
 from hilum.verdict import Verdict
+from tests.drawn import examples
 
 RUN, NOT_RUN, NOTE = WorkitemKind.RUN, WorkitemKind.NOT_RUN, WorkitemKind.WITHDRAWAL
 VOLUME = MeasurementSummary("Volume", 3.384, "ml", "Left hippocampus")
@@ -268,7 +269,7 @@ acts = st.one_of(
 
 
 @given(done=st.lists(acts, max_size=12))
-@settings(max_examples=150, deadline=None)
+@examples(40, 600)
 def test_the_line_is_as_new_as_what_it_is_made_of(done: list[Act]) -> None:
     """To make it anew after any change changes nothing."""
     with closing(Records("sqlite://")) as records:
