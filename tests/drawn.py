@@ -12,8 +12,12 @@ WHOLE = "whole"  # the mark of what only `--whole` runs, and its profile of Hypo
 
 def examples(usual: int, whole: int, **more: Any) -> settings:
     """Hypothesis draws so many examples in the suite, others each time, and more in a whole run."""
-    is_whole = settings.get_current_profile_name() == WHOLE
-    return settings(max_examples=whole if is_whole else usual, **more)
+    return settings(max_examples=whole if _is_whole() else usual, **more)
+
+
+def every(usual: int) -> int:
+    """The suite tries one in so many cases of a test, and a whole run tries each."""
+    return 1 if _is_whole() else usual
 
 
 def some(cases: Iterable[Any], every: int) -> list[Any]:
@@ -25,6 +29,10 @@ def half_of_the_pairs(first: Iterable[Any], second: Iterable[Any]) -> list[Any]:
     """All pairs, of which the suite takes every second one: each value, with half of the others."""
     numbered = product(enumerate(first), enumerate(second))
     return [_case(a, b, in_suite=(m + n) % 2 == 0) for (m, a), (n, b) in numbered]
+
+
+def _is_whole() -> bool:
+    return settings.get_current_profile_name() == WHOLE
 
 
 def _case(*values: Any, in_suite: bool) -> Any:

@@ -216,7 +216,7 @@ def test_the_page_in_a_browser(site: Site, url: str, tmp_path: Path) -> None:
         page.get_by_role("button", name="next").click()
         page.wait_for_selector("text=page 2 of 2")
         assert page.title() == "Audit · Hilum"
-        page.get_by_label("Patient ID").fill("MARKER")
+        page.get_by_label("Patient ID", exact=True).fill("MARKER")
         page.get_by_role("button", name="Show").click()
         page.wait_for_selector("text=page 1 of 1")
         assert "MARKER" not in page.url

@@ -22,13 +22,14 @@ from hilum.people.everybody import Everybody
 from hilum.people.roles import MAY, Permission, UserRole
 from hilum.people.sessions import form_token
 from hilum.records import Records
+from tests.drawn import every
 from tests.signing_in import session_of, signed_in
 
 from .serving import serving
 
 NOT_OURS = {"/api/v1/openapi.json", "/static"}  # the description, and files: no answer of ours
 EVERY_SAFE = "GET"
-SOME = 4  # every so many doors are tried with each wrong key: one guard stands before all of them
+SOME = every(4)  # so many doors are one with each wrong key: one guard stands before all of them
 
 
 @pytest.fixture(scope="module")

@@ -347,7 +347,7 @@ def test_looks_searches_and_acts_are_on_record(house: House) -> None:
     ("path", "status", "words"),
     [
         ("/studies/zzzzzzzzzzzz", 404, "There is no study at this address."),
-        ("/nothing", 404, "Not Found"),
+        ("/nothing", 404, "There is no page at this address."),
         ("/studies?page=7", 404, "There is no page 7"),
         ("/studies?page=x", 422, "This cannot be right: page."),
         ("/finds/unknown", 404, "This search is over"),

@@ -51,6 +51,7 @@ MODELS: dict[str, type] = {
     "executor": models.Executor,
     "request": models.Request,
     "step": models.WorklistStep,
+    "worklist": models.WorklistStanding,
 }
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
 SIMPLE: dict[Any, st.SearchStrategy[Any]] = {

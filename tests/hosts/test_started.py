@@ -54,7 +54,7 @@ BREEDING = """
             if mood == "eats":  # with each of its processes within the limit of one
                 for _ in range(9):
                     if os.fork() == 0:
-                        held = b"x" * (200 << 20)
+                        held = b"x" * (100 << 20)
                         time.sleep(3600)
                 time.sleep(3600)
             if mood == "aborts":
@@ -118,7 +118,8 @@ def test_processes_that_together_take_too_much_memory_are_ended_and_named(folder
         pytest.skip("this system lets us make no control group")
     home = group.folder.parent
     group.close()
-    words = "needed more than 512 MiB of memory together; a fresh process failed, too"
+    # at the limit the kernel may refuse a process its memory before it kills one
+    words = "(needed more than 512 MiB of memory together|raised MemoryError in .*); a fresh"
     with closing(opened(folder)) as host, pytest.raises(ModuleCrashed, match=words):
         host.run(job(folder, "eats"))
     assert list(home.glob(f"hilum-module-{os.getpid()}-*")) == []

@@ -320,7 +320,8 @@ def test_replaced_and_then_taken_back(network: Network) -> None:
     second = network.until("A-MORE", "shown")["workitem"]
     said = network.why(first, "--records-only")
     assert said["cause"] == "superseded"
-    assert said["sentence"].startswith(f"The run {second[-8:]} of moody, made ")
+    assert said["sentence"].startswith(f"The run {first[-8:]} of moody, made ")
+    assert f" was replaced by the run {second[-8:]}, made " in said["sentence"]
     network.type(f"hilum withdraw {second[-8:]} --reason wrong")
     said = network.until("A-MORE", "withdrawn")
     assert said["sentence"] == "The result of moody was taken back; the note in pacs says why."

@@ -19,6 +19,7 @@ TITLES = {
     HTTPStatus.CONFLICT: "Not any more",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Not understood",
 }
+IN_WORDS = {"Not Found": "there is no page at this address"}  # what the web server itself says
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def add_to(application: FastAPI) -> None:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if _is_page(request):
-        return _page(request, error.status_code, str(error.detail))
+        return _page(request, error.status_code, IN_WORDS.get(error.detail, error.detail))
     return await http_exception_handler(request, error)
 
 

@@ -43,6 +43,8 @@ def check_module(
     earlier
         DICOM files of each earlier exam of the same patient.
     """
+    for member in MEMBERS:
+        assert hasattr(module, member), f"a module has `{member}`"
     module = as_ours(module)
     with TemporaryDirectory() as folder:
         beside = {**_saved(given, Path(folder)), **_of_earlier(module, files, earlier)}
@@ -69,8 +71,6 @@ def _saved(given: Mapping[str, Findings], folder: Path) -> dict[str, list[Part]]
 def _checked(
     module: type[Module], files: Sequence[Path], given: Mapping[str, Sequence[Part]]
 ) -> Findings:
-    for member in MEMBERS:
-        assert hasattr(module, member), f"a module has `{member}`"
     facts = facts_of(module)
     run = _chosen(module, files)
     loaded = module()
