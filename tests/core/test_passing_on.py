@@ -188,6 +188,27 @@ def test_nothing_is_told_of_a_result_that_did_not_arrive(ended: str) -> None:
         assert (done.state, "cancelled" in done.reason) == (WorkitemState.COMPLETED, True)
 
 
+def test_a_note_that_waits_for_its_result_holds_up_no_other_result() -> None:
+    with written(lake={**LAKE, "assessments": True}) as (hall, item):
+        deliveries = hall.records.deliveries
+        say(hall, item)
+        answers(hall)
+        [note] = notes(hall, item)
+        deliveries.park(deliveries.one(item.id, "lake"), DeliveryState.REFUSED, "a person has to")
+        hall.now += 60
+        other = replace(item, id="other", module="other", state=WorkitemState.RUNNING)
+        assert hall.records.workitems.schedule(other, ())
+        owed = replace(deliveries.one(item.id, "lake"), workitem_id="other", owed_at=hall.now + 1e9)
+        owed = replace(owed, state=DeliveryState.WAITING)
+        assert hall.records.workitems.deliver("other", "", [owed])
+        first = deliveries.first_due("lake", hall.now + 2e9, in_order=True)
+        assert first and first.workitem_id == "other"
+        of_result = deliveries.one(item.id, "lake")
+        deliveries.arrive(of_result, DeliveryState.ACCEPTED, "released", hall.now)
+        first = deliveries.first_due("lake", hall.now + 2e9, in_order=True)
+        assert first and first.workitem_id == note.id, "now it comes in its turn"
+
+
 def test_what_was_taken_back_before_it_was_told_is_not_told() -> None:
     with to_folders(pacs={"assessments": True}) as (hall, item, _folder):
         say(hall, item)
