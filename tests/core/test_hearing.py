@@ -222,7 +222,7 @@ def test_a_rejected_result_is_taken_back_where_the_site_wishes_so() -> None:
         arrives(hall, selection(results_of(hall, item), codes.ACCEPTED_BY_READER))
         arrives(hall, selection(results_of(hall, item), at=AT + timedelta(1)))
         asked = [(one.action, one.workitem_id) for one in hall.records.requests.waiting()]
-        assert asked == [(RequestAction.WITHDRAW, item.id)]
+        assert asked == [(RequestAction.WITHDRAW_REJECTED, item.id)]
         acts = [entry.act for entry in entries(hall)]
         assert acts == [AuditedAct.ASSESS, AuditedAct.ASSESS, AuditedAct.WITHDRAW]
         hear(hall.flow)

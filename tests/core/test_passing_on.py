@@ -26,11 +26,11 @@ from hilum.records.states import (
 )
 from hilum.requests import obey
 from hilum.result_event import decoded
-from hilum.runs import assessment_uid
+from hilum.runs import assessment_uid, withdrawal_uid
 from hilum.withdrawing import RejectionNote, take_back
 from tests.core.test_order_of_arrival import Gateway
 from tests.core.test_taking_places import Record, in_record
-from tests.core.test_withdrawing import files_for, written
+from tests.core.test_withdrawing import files_for, send, written
 
 ACCEPTED, REJECTED, SUPPLEMENTED = AssessmentDecision
 AT = 1e9 + 1000
@@ -314,6 +314,29 @@ def test_a_disk_that_is_full_only_delays_it() -> None:
         in_the_way.unlink()
         assert answers(hall) == ["what a reader said of the result goes to pacs"]
         assert len(notes(hall, item)) == 1
+
+
+def test_a_disk_that_is_full_only_delays_that_a_rejected_result_is_taken_back() -> None:
+    with written(assessment={"withdraw_rejected": True}, out={}) as (hall, item):
+        send(hall, item, "out")
+        say(hall, item)
+        in_the_way = hall.flow.workitems.result_folder(withdrawal_uid(item.id))
+        in_the_way.touch()  # no note can be written
+        assert answers(hall) == [""]
+        in_the_way.unlink()
+        assert answers(hall) == ["withdrawn; a note goes to out"]
+        assert hall.records.workitems.one(item.id).state is WorkitemState.WITHDRAWN
+
+
+def test_a_rejected_result_that_cannot_be_taken_back_is_told_of_in_the_trace() -> None:
+    with written(assessment={"withdraw_rejected": True}, out={}) as (hall, item):
+        send(hall, item, "out")
+        say(hall, item)
+        for file in hall.inbox.study_folder(item.study_uid).glob("*.dcm"):
+            file.unlink()
+        [answer] = answers(hall)
+        lines = hall.records.events.of_kind(item.study_uid, EventKind.FAILED)
+        assert [line.text for line in lines] == [f"withdraw rejected: {answer}"]
 
 
 def test_images_that_were_removed_are_told_in_the_trace() -> None:
