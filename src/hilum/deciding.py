@@ -94,4 +94,6 @@ def _end(flow: Flow, item: Workitem, labels: Mapping[str, str], said: RejectionN
         workitems.withdraw_here(item, f"{text}; {rest}")
     else:
         rest = answer.rest if answer.done else answer.text
+        if rest:  # it may be followed by itself, and then nobody waits for an answer
+            flow.records.events.add(item.study_uid, EventKind.FAILED, rest, item.id)
     return f"result {item.id[-8:]}: {rest}" if rest else ""

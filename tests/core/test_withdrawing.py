@@ -170,6 +170,10 @@ def test_what_cannot_be_taken_back_is_told_for_each_destination(install) -> None
         rest = f"its mute at both {cure}; its mute at mute {cure}"
         told = _end(hall.flow, item, {}, SAID)  # as `hilum decide` does
         assert told == f"result {item.id[-8:]}: {rest}"
+        lines = hall.records.events.of_kind(item.study_uid, EventKind.FAILED)
+        assert [line.text for line in lines] == [rest], (
+            "nobody waits for what is followed by itself"
+        )
         item = hall.records.workitems.one(item.id)
         text = f"withdrawn; a note goes to both, report; {rest}"
         assert take_back(hall.flow, item, SAID) == (True, text, rest)
