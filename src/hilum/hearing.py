@@ -58,11 +58,13 @@ class _Said:
         named = folded(self.reader) if self.reader != UNNAMED else self.object_uid
         return f"DICOM {self.slip.caller} {named}"
 
-    @property
-    def at(self) -> float:
-        """When it was said (s since 1970), which cannot be later than now."""
+    def at(self, made: float) -> float:
+        """When it was said (s since 1970), of a result of a run that was `made` then.
+
+        That cannot be before it, nor later than now.
+        """
         now = time.time()
-        return min(now, self.stated.at.timestamp()) if self.stated.at else now
+        return min(now, max(made, self.stated.at.timestamp())) if self.stated.at else now
 
 
 def hear(flow: Flow) -> None:
@@ -161,7 +163,7 @@ def _on_record(
     word = Assessment(
         item.id,
         0,
-        said.at,
+        said.at(item.created),
         said.reader,
         said.identity,
         decision,

@@ -22,7 +22,7 @@ from hilum.dicom.header import HOSTILE
 from hilum.errors import ConfigurationError
 from hilum.hearing import DIFFERS, LEFT_OUT, UNNAMED, hear
 from hilum.inbox import Intake
-from hilum.inbox.assessments import Slip, keep, slips_in
+from hilum.inbox.assessments import FOLDER, Slip, keep, slips_in
 from hilum.objects.iod.stated import StatedAssessment, says_the_same, stated_in
 from hilum.records.assessed import Assessment, last_of_each
 from hilum.records.models import Workitem
@@ -217,12 +217,28 @@ def test_a_reason_that_names_the_patient_stays_in_the_object() -> None:
         ]
 
 
+def test_texts_are_taken_without_what_cannot_be_printed() -> None:
+    with written(**OUT) as (hall, item):
+        document = selection(results_of(hall, item), reader="Doe^J\x07ane")
+        document.ContentSequence[-len(results_of(hall, item)) - 1].TextValue = "le\0ft\x08"
+        arrives(hall, document)
+        [said] = said_of(hall, item)
+        assert (said.reader, said.reason) == ("Doe J ane", "le ft")
+
+
+def test_nothing_is_said_before_there_is_a_result() -> None:
+    with written(**OUT) as (hall, item):
+        first = {"ContentDate": "00010101", "ContentTime": "000000"}  # no program can show it
+        arrives(hall, selection(results_of(hall, item), TimezoneOffsetFromUTC="+1400", **first))
+        assert [one.at for one in said_of(hall, item)] == [item.created]
+
+
 def test_a_rejected_result_is_taken_back_where_the_site_wishes_so() -> None:
     with written(assessment={"withdraw_rejected": True}, **OUT) as (hall, item):
         arrives(hall, selection(results_of(hall, item), codes.ACCEPTED_BY_READER))
         arrives(hall, selection(results_of(hall, item), at=AT + timedelta(1)))
         asked = [(one.action, one.workitem_id) for one in hall.records.requests.waiting()]
-        assert asked == [(RequestAction.WITHDRAW, item.id)]
+        assert asked == [(RequestAction.WITHDRAW_REJECTED, item.id)]
         acts = [entry.act for entry in entries(hall)]
         assert acts == [AuditedAct.ASSESS, AuditedAct.ASSESS, AuditedAct.WITHDRAW]
         hear(hall.flow)
@@ -316,6 +332,15 @@ def test_what_cannot_be_audited_waits_until_it_can() -> None:
         in_the_way.rmdir()
         hear(hall.flow)
         assert len(said_of(hall, item)) == len(entries(hall)) == 1
+        assert list(slips_in(hall.flow.site.data)) == []
+
+
+def test_a_slip_that_cannot_be_read_now_holds_up_no_other() -> None:
+    with written(**OUT) as (hall, item):
+        in_the_way = hall.flow.site.data / FOLDER / "0.json"
+        in_the_way.mkdir(parents=True)
+        arrives(hall, selection(results_of(hall, item)))
+        assert len(said_of(hall, item)) == 1
         assert list(slips_in(hall.flow.site.data)) == []
 
 
