@@ -114,7 +114,8 @@ class MemoryGroup:
 
     def _processes(self) -> list[int]:
         with suppress(OSError):
-            return [int(word) for word in (self.folder / _PROCESSES).read_text().split()]
+            listed = map(int, (self.folder / _PROCESSES).read_text().split())
+            return [pid for pid in listed if pid]  # 0 is one that we cannot see; kill(0) is us
         return []
 
 

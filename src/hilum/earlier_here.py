@@ -166,7 +166,11 @@ class EarlierHere:
         decision = self._records.corrections.decision(study_uid)
         folder = self._inbox.study_folder(study_uid)
         changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
-        return self._read(study_uid, decision.identity if decision else "", changed)
+        study = self._read(study_uid, decision.identity if decision else "", changed)
+        labels = {image.label for image in study.instances} if study else ()
+        if labels and self._records.corrections.was_called(study_uid, labels):
+            return None  # a late copy, as it was before somebody corrected whose it is
+        return study
 
     def _study(self, study_uid: str, identity: str, _changed: int) -> Study | None:
         images = []

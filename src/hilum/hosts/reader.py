@@ -24,6 +24,10 @@ KEEPER_SECONDS = 5.0
 MOST_BYTES = 2 << 20  # of what it says
 
 
+class DidNotComeBack(ConfigurationError):  # noqa: N818
+    """A module has not answered in the time that it was given."""
+
+
 def ask(
     plan: ChildPlan,
     question: Question,
@@ -35,11 +39,29 @@ def ask(
     Raises
     ------
     ConfigurationError
-        It does not load, does not come back, dies, or says what is no answer.
+        It does not load, dies, or says what is no answer; `DidNotComeBack` if it says none in time.
     MachineError
         No process can be started just now.
     """
-    ours, theirs = pair()
+    try:
+        ours, theirs = pair()
+        with ours, theirs:
+            content = _answer(plan, question, seconds, parts, ours, theirs)
+    except (OSError, EOFError) as error:  # no memory or descriptors, or no fork server
+        text = f"the module cannot be asked what it is: {type(error).__name__}"
+        raise MachineError(f"{text}: see whether this machine has memory and files left") from error
+    return _judged(content, plan)
+
+
+def _answer(
+    plan: ChildPlan,
+    question: Question,
+    seconds: float,
+    parts: Sequence[Part],
+    ours: socket.socket,
+    theirs: socket.socket,
+) -> bytes:
+    """All that a process says that is started for it and ended."""
     process = fork_server(tell.__module__, shared=True).Process(
         target=tell, args=(plan, question, theirs), name="hilum modules"
     )
@@ -51,10 +73,7 @@ def ask(
         deadline = time.monotonic() + seconds
         if parts:
             _give(ours, question.input, parts, seconds)
-        content = _said(ours, plan, deadline, seconds)
-    except (OSError, EOFError) as error:  # no memory or descriptors, or no fork server
-        text = f"the module cannot be asked what it is: {type(error).__name__}"
-        raise MachineError(f"{text}: see whether this machine has memory and files left") from error
+        return _said(ours, plan, deadline, seconds)
     finally:
         os.close(tie)
         os.close(end)  # a keeper ends what the module has started
@@ -65,7 +84,6 @@ def ask(
             process.kill()
             process.join()
             process.close()
-    return _judged(content, plan)
 
 
 def _give(pipe: socket.socket, name: str, parts: Sequence[Part], seconds: float) -> None:
@@ -83,7 +101,7 @@ def _said(pipe: socket.socket, plan: ChildPlan, deadline: float, seconds: float)
     content = b""
     while len(content) <= MOST_BYTES:
         if not poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
-            raise ConfigurationError(f"{plan.origin.target} did not come back in {seconds:g} s")
+            raise DidNotComeBack(f"{plan.origin.target} did not come back in {seconds:g} s")
         try:
             part = pipe.recv(LONGEST, socket.MSG_DONTWAIT)
         except ConnectionError:
