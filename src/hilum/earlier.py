@@ -4,6 +4,7 @@ Earlier is what has an earlier Study Date, or on one day an earlier Study Time; 
 does not count.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -21,6 +22,7 @@ from hilum.module import EarlierExams, Module, Need, earlier_for, exam_name, inp
 from hilum.routing import select
 
 Moment = tuple[str, str]  # Study Date (YYYYMMDD) and Study Time, "" where it is not stated
+TIME = r"([0-9]{2}){1,3}(\.[0-9]{1,6})?"  # a TM value (PS3.5 6.2), also to the hour or minute only
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,17 @@ def moment_of(image: Instance) -> Moment | None:
     """When the study of `image` was, as it says itself; None without a date."""
     day = day_of(image.header.get("StudyDate"))
     time = text_of(image.header, "StudyTime").replace(":", "")
-    return (day.strftime("%Y%m%d"), time) if day else None
+    return (day.strftime("%Y%m%d"), time if re.fullmatch(TIME, time) else "") if day else None
 
 
 def is_before(one: Moment | None, other: Moment | None) -> bool:
     """Whether `one` is certainly earlier than `other`."""
     if one is None or other is None:
         return False
-    if one[0] == other[0] and not (one[1] and other[1]):
-        return False
-    return one < other
+    if one[0] != other[0]:
+        return one[0] < other[0]
+    stated = min(len(one[1]), len(other[1]))  # one of them may state it less exactly
+    return one[1][:stated] < other[1][:stated]
 
 
 def latest_first(studies: Iterable[Study]) -> list[Study]:
@@ -145,3 +148,11 @@ def _objections(chosen: Sequence[Series], found: Sequence[Series]) -> Iterator[s
         yield f"it names another patient ({', '.join(differ)})"
     if any(one.birth_date_differs(ours[0]) for one in theirs):
         yield "it names another patient (PatientBirthDate)"
+    if not all(is_before(one, now) for one in _moments(found) for now in _moments(chosen)):
+        yield "not all of its images say that they are earlier"
+
+
+def _moments(series: Iterable[Series]) -> list[Moment | None]:
+    """What the images of `series` say, each answer once: a label changes with date and time."""
+    images = {image.label: image for one in series for image in one.instances}
+    return [moment_of(image) for image in images.values()]

@@ -63,13 +63,13 @@ class EarlierHere:
     def is_coming(self, rule: Rule, selection: Selection) -> bool:
         """Whether an exam that could be given is being received just now."""
         wanted = self._wanted(rule.module).values()
-        of_patient = (
+        before = (
             uid
             for need in wanted
             if need.on in selection.chosen
             for uid in islice(self._uids(selection, need), MOST_READ)
         )
-        return not all(map(self._is_settled, of_patient))
+        return not all(map(self._is_settled, before))
 
     def lack(self, module: str, given: Exams) -> str:
         """Why `module` cannot run with no more than what is `given`; "" if it can."""
@@ -166,7 +166,11 @@ class EarlierHere:
         decision = self._records.corrections.decision(study_uid)
         folder = self._inbox.study_folder(study_uid)
         changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
-        return self._read(study_uid, decision.identity if decision else "", changed)
+        study = self._read(study_uid, decision.identity if decision else "", changed)
+        labels = {image.label for image in study.instances} if study else ()
+        if labels and self._records.corrections.was_called(study_uid, labels):
+            return None  # a late copy, as it was before somebody corrected whose it is
+        return study
 
     def _study(self, study_uid: str, identity: str, _changed: int) -> Study | None:
         images = []

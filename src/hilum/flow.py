@@ -21,7 +21,7 @@ from hilum.comparison import Comparison
 from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections
 from hilum.engine import durable, exchange
-from hilum.errors import ModuleCancelled, ModuleError, ServerAway, where
+from hilum.errors import MachineError, ModuleCancelled, ModuleError, ServerAway, where
 from hilum.findings import Findings, Refusal, Urgency
 from hilum.hints import HintSender, Written, gateway_address
 from hilum.hosts import Host, Job, host_of
@@ -292,7 +292,7 @@ class Flow(durable.Workflows):
             log.warning("workitem %s: %s; it waits", workitem_id, error)
             self.records.workitems.put_back(workitem_id, str(error))
             return
-        except ModuleError as error:
+        except (MachineError, ModuleError) as error:
             log.error("workitem %s: module %s failed: %s", workitem_id, item.module, error)
             self.refuse(item, str(error))
             return

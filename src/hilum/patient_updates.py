@@ -33,7 +33,7 @@ IDLE_SECONDS = 60.0  # whoever keeps a message wakes us
 DAY = 86_400.0  # s
 FORGET_SECONDS = 3600.0  # between two looks for what is no longer kept
 SEE = "nothing was changed here: see which patient its results belong to"
-AHEAD = "a message about its patient states a time to come; it counts as of when it came"
+AHEAD = "a message about its patient states a time in the future; it counts from when it came"
 ONLY_TOLD = {
     PatientEvent.LINKED: "the hospital has linked its patient with another one (A24)",
     PatientEvent.UNLINKED: "the hospital has taken a link of its patient back (A37)",

@@ -44,6 +44,18 @@ def test_a_group_is_made_beside_that_of_the_service(
     assert group.was_exceeded()
 
 
+def test_a_process_that_is_hidden_from_us_is_not_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel lists one of another namespace as 0, which would be our own group (kill(2))."""
+    ended: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _number: ended.append(pid))
+    monkeypatch.setattr(control_groups, "_REMOVING_SECONDS", 0.05)
+    (tmp_path / "cgroup.procs").write_text("0\n999999999\n")
+    MemoryGroup(tmp_path, SECOND).close()
+    assert set(ended) == {999999999}
+
+
 def test_a_group_that_nobody_has_given_us_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

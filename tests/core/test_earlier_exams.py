@@ -158,6 +158,7 @@ def test_a_result_names_them_and_its_uids_follow_from_them(hall: Gateway) -> Non
         assert receive(again, "now").id == now.id
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR TM")  # that is meant
 @pytest.mark.parametrize(
     ("values", "said"),
     [
@@ -167,6 +168,8 @@ def test_a_result_names_them_and_its_uids_follow_from_them(hall: Gateway) -> Non
         ({"PatientID": "other"}, ""),
         ({"StudyDate": DAYS["now"], "StudyTime": ""}, ""),
         ({"StudyDate": DAYS["now"], "StudyTime": "130000"}, ""),
+        ({"StudyDate": DAYS["now"], "StudyTime": "12"}, ""),
+        ({"StudyDate": DAYS["now"], "StudyTime": "1"}, ""),
         ({"StudyDate": ""}, ""),
     ],
 )
@@ -180,6 +183,18 @@ def test_what_is_not_certainly_earlier_and_the_same_patients_is_not_used(
     assert days(now) == []
     because = f"; the exam of 2024-03-01 is not used: {said}" if said else ""
     assert trace(hall, now) == [f"before: no earlier exam{because}"]
+
+
+def test_images_of_a_later_day_are_not_used_beside_an_earlier_one(hall: Gateway) -> None:
+    *earlier, last = exam("old")
+    last.StudyDate = DAYS["later"]
+    for image in (*earlier, last):
+        hall.receive(as_file(image), "old")
+    hall.wait(150)
+    now = receive(hall, "now")
+    assert days(now) == []
+    [line] = trace(hall, now)
+    assert line.endswith("not all of its images say that they are earlier")
 
 
 def test_one_of_the_same_day_is_earlier_by_its_time(hall: Gateway) -> None:
@@ -261,6 +276,18 @@ def test_an_exam_that_was_of_another_patient_takes_the_result_back(hall: Gateway
     assert line == f"an earlier exam, study {old.study_uid}, was corrected: the rules decide anew"
 
 
+def test_a_late_copy_as_it_was_before_a_correction_is_not_used(hall: Gateway) -> None:
+    """The images of the corrected exam were removed meanwhile, so the copy is taken in."""
+    old = receive(hall, "old")
+    find(hall, old)
+    correct(hall, old, PatientID="somebody else", PatientBirthDate="19550101")
+    for file in hall.inbox.study_folder(old.study_uid).glob("*.dcm"):
+        file.unlink()
+    assert receive(hall, "old").state is WorkitemState.HELD
+    now = receive(hall, "now")
+    assert days(now) == []
+
+
 def test_a_correction_to_and_fro_leaves_a_result_each_time(hall: Gateway) -> None:
     old, now = receive(hall, "old"), receive(hall, "now")
     names = ("Marker^Patiente", "Marker^Patient", "Marker^Patiente")
@@ -319,7 +346,7 @@ def test_an_input_that_is_not_there_is_refused() -> None:
 
 MOMENTS = st.tuples(
     st.sampled_from(["20230101", "20240101", "20260101"]),
-    st.sampled_from(["", "090000", "120000", "170000.5"]),
+    st.sampled_from(["", "09", "0900", "090000", "120000", "1200", "170000.5", "170000.50"]),
 )
 
 
@@ -331,5 +358,7 @@ def test_nothing_is_earlier_than_what_is_earlier_than_it(
     assert not (is_before(one, other) and is_before(other, one))
     if is_before(one, other) and is_before(other, third):
         assert is_before(one, third)
+    if one[1].startswith(other[1]) and one[0] == other[0]:
+        assert not is_before(other, one), "it may be the same moment"
     assert not is_before(None, one)
     assert not is_before(one, None)

@@ -1,5 +1,6 @@
 """The usual host: warm, and unharmed by whatever a module does to its process."""
 
+import errno
 import os
 import re
 import socket
@@ -439,6 +440,33 @@ def test_the_data_folder_is_never_among_what_a_module_reads(
     assert tmp_path / "plugin" / "plugin_curious.py" in found
     assert data.parent / "other" in found
     assert not any(data.is_relative_to(path) or path.is_relative_to(data) for path in found)
+
+
+def test_no_link_leads_to_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_plugin(tmp_path / "plugin", monkeypatch, CURIOUS, "curious")
+    site, other = tmp_path / "plugin", tmp_path / "other"
+    (site / "data" / "inbox").mkdir(parents=True)
+    other.mkdir()
+    links = {"same": site / "data", "inside": site / "data" / "inbox", "around": tmp_path}
+    for name, target in (links | {"harmless": other}).items():
+        (site / name).symlink_to(target)
+    found = files_of("plugin_curious", (), None, site / "data")
+    assert {name for name in links if site / name in found} == set()
+    assert site / "harmless" in found
+
+
+def test_a_process_that_cannot_be_started_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_size: int) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr("hilum.hosts.child_process.Shelf", full)
+    host = ChildHost(ChildHostSettings(module="chest-radiograph"), Place())
+    with pytest.raises(OSError, match="open files"):
+        host.start()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_folders_that_a_killed_worker_has_left_are_removed(

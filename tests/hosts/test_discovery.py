@@ -1,7 +1,9 @@
 """Modules of others are described behind walls: what their import does, and says, harms nobody."""
 
+import errno
 import json
 import math
+import os
 import re
 import socket
 import sys
@@ -21,16 +23,23 @@ from hilum.cli import app
 from hilum.config import parse
 from hilum.config.site import Rule, Worker
 from hilum.dicom.instance import Instance
-from hilum.errors import ConfigurationError, ModuleError
+from hilum.errors import ConfigurationError, MachineError, ModuleError
 from hilum.hosts import planning
 from hilum.hosts.described import BELIEVED_SECONDS, FOLDER
-from hilum.hosts.discovery import discover, installed_module, require_parameters
+from hilum.hosts.discovery import (
+    discover,
+    installed_module,
+    require_parameters,
+    required_module,
+)
 from hilum.hosts.judging import WalledJudge
 from hilum.hosts.place import Place
 from hilum.hosts.planning import ChildHostSettings
 from hilum.module import facts_of, inputs_of
 from hilum.module.description import DescribedModule, card_of
+from hilum.service.worker import start_modules
 from hilum_lab.package import write_package
+from tests.core.test_order_of_arrival import gateway
 
 MODULE = """
 
@@ -69,8 +78,8 @@ DEEDS = {
     "dies": ("import os; os.abort()", "died before it had answered"),
     "leaves": ("raise SystemExit", "died before it had answered"),
     "lies": (SAYS.format(times=1, words=b'{"said": {"name": "lies"}}'), "version: Field required"),
-    "raves": (SAYS.format(times=1, words=b"\x80\x04."), "says what is no answer"),
-    "floods": (SAYS.format(times=99, words=b"x" * 50_000), "says more of itself"),
+    "raves": (SAYS.format(times=1, words=b"\x80\x04."), "an answer that makes no sense"),
+    "floods": (SAYS.format(times=99, words=b"x" * 50_000), "describes itself in more than"),
     "lacks": ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
 }
 MEMBERS = {  # lines of the class, and what is said of them
@@ -291,6 +300,60 @@ def test_a_function_that_does_not_come_back_is_waited_for_once(
         assert "did not come back in 1 s" in " ".join(decided(module, files).selection.reasons)
     assert time.monotonic() - began < 30
     assert isinstance(inputs_of(module)["series"].objection, WalledJudge)
+
+
+@pytest.mark.parametrize("deed", ["1 / 0", "[0 for _ in iter(int, 1)]"])
+def test_a_series_that_it_fails_on_harms_no_other(
+    strangers: Installed, tmp_path: Path, deed: str
+) -> None:
+    deed = f'{deed} if len(series.frames) == 4 else ""'
+    strangers.add("judge", members=OBJECTS.replace("DEED", deed))
+    module = installed_module("judge", strangers.place)
+    bad = decided(module, write(mr_slices("bad", count=4), tmp_path / "bad"))
+    assert "did not say whether it means this series" in " ".join(bad.selection.reasons)
+    assert isinstance(decided(module, write(mr_slices("good", count=5), tmp_path / "good")), Run)
+
+
+def test_corrected_data_are_judged_anew(strangers: Installed, tmp_path: Path) -> None:
+    strangers.add("judge", members=OBJECTS.replace("DEED", "series.header.PatientSex"))
+    module = installed_module("judge", strangers.place)
+    for sex in "FM":
+        slices = mr_slices(count=4)
+        for image in slices:
+            image.PatientSex = sex
+        decision = decided(module, write(slices, tmp_path / "exam"))
+        assert decision.reason.endswith(f": {sex}")
+
+
+def test_where_no_process_can_be_started_that_is_no_fault_of_the_module(
+    strangers: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strangers.add("good")
+
+    def full() -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    for call in ("hilum.hosts.reader.pair", "hilum.hosts.reader.os.pipe"):
+        with monkeypatch.context() as patched:
+            patched.setattr(call, full)
+            for ask in (installed_module, required_module):
+                with pytest.raises(MachineError, match="memory and files"):
+                    ask("good", strangers.place)
+    assert required_module("good", strangers.place).name == "good"
+
+
+def test_a_run_says_why_its_module_cannot_be_used_any_more(strangers: Installed) -> None:
+    strangers.add("lacks", DEEDS["lacks"][0])
+    with pytest.raises(ModuleError, match=r"module 'lacks' cannot be used: .*nowhere_to_be_found"):
+        required_module("lacks", strangers.place)
+    with pytest.raises(ModuleError, match="there is no module 'gone' any more"):
+        required_module("gone", strangers.place)
+
+
+def test_a_worker_begins_although_a_module_does_not(caplog: pytest.LogCaptureFixture) -> None:
+    with gateway() as hall:
+        start_modules(hall.flow)
+    assert "module m does not start: there is no module 'm' any more" in caplog.text
 
 
 def test_where_walls_are_missing_the_site_decides(

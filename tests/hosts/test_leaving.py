@@ -9,7 +9,11 @@ import pytest
 from hilum.audit import AuditedAct, AuditEntry, AuditOutcome, AuditStore, ObjectType, audit_file
 from hilum.audit.store import AuditFilter
 from hilum.errors import ServerAway
+from hilum.hosts import Place
+from hilum.hosts.discovery import installed_module
 from hilum.hosts.server import exchange as server_exchange
+from hilum.hosts.server.leaving import Leaving
+from hilum.servers.at_server import AtServer
 from inference_servers import Behaviour, router_model, running
 
 from .test_server import Site
@@ -53,3 +57,18 @@ def test_what_leaves_and_what_may_not_is_written_down_once(
             with pytest.raises(ServerAway, match="no image leaves: "):
                 host.run(job)
     assert len(behaviour.received) == 2
+
+
+def test_what_came_while_a_study_waited_is_written_down_too(tmp_path: Path) -> None:
+    site = Site(tmp_path, "http://127.0.0.1:9")
+    leaving = Leaving(tmp_path / "data", site.settings.url, unlooked=False)
+    module = installed_module(site.name, Place(models=site.models))
+    assert issubclass(module, AtServer)
+    job = replace(site.job(), study_uid="1.2.3", patient_id="P1")
+    fewer = replace(job, inputs={name: parts[1:] for name, parts in job.inputs.items()})
+    other = replace(job, patient_id="P2")
+    for each in (fewer, fewer, job, job, other):
+        leaving.begins(each, module)
+    sent = entries(tmp_path / "data")
+    assert [entry.patient_id for entry in sent] == ["P1", "P1", "P2"]
+    assert ["2 images" in sent[0].reason, "3 images" in sent[1].reason] == [True, True]

@@ -73,6 +73,8 @@ class Host(Protocol):
         ModuleError
             The module failed; `ModuleCrashed` if it died, was too slow or had no memory,
             `ModuleCancelled` if its result was not wanted.
+        MachineError
+            The module cannot be asked what it is just now.
         """
 
     def close(self) -> None:

@@ -59,8 +59,8 @@ class ChildHost:
             given = (self._settings, self._place, scratch, self._abi, group)
             plan = plan_to_run(module, origin, *given)
             plan = replace(plan, terms=self._server.terms() if self._server else None)
+            self._child = ChildProcess(plan, self._place, self._server)
             undone.pop_all()
-        self._child = ChildProcess(plan, self._place, self._server)
 
     def run(self, job: Job, is_wanted: Callable[[], bool] = lambda: True) -> None:
         """Run `job`; as soon as it is not wanted any more, the child is killed.

@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hilum.config.fields import JSONValues
-from hilum.errors import ConfigurationError, HilumError, ModuleError
+from hilum.errors import ConfigurationError, HilumError, MachineError, ModuleError
 from hilum.hosts.described import asked, described
 from hilum.hosts.judging import WalledJudge
 from hilum.hosts.place import Place
@@ -34,24 +34,31 @@ def installed_module(name: str, place: Place = NOWHERE) -> type[Module]:
     ------
     KeyError
         There is no module of this name, or it does not load.
+    MachineError
+        It cannot be asked just now.
     """
-    found = _origins(place.models)[0]
+    origin = _origins(place.models)[0][name]
     try:
-        return _module(name, found[name], place)
+        return _module(name, origin, place)
+    except MachineError:
+        raise
     except HilumError as error:
         raise KeyError(name) from error
 
 
 def required_module(name: str, place: Place) -> type[Module]:
-    """As `installed_module`; `ModuleError` if there is none any more."""
+    """As `installed_module`; `ModuleError` that says why there is none any more."""
+    origin = required_origin(name, place)
     try:
-        return installed_module(name, place)
-    except KeyError as error:
-        raise ModuleError(f"there is no module {name!r} any more") from error
+        return _module(name, origin, place)
+    except MachineError:
+        raise
+    except HilumError as error:
+        raise ModuleError(f"module {name!r} cannot be used: {error}") from error
 
 
 def required_origin(name: str, place: Place) -> CodeOrigin:
-    """Where the code of the module called `name` comes from; `ModuleError` as above."""
+    """Where the code of the module called `name` comes from; `ModuleError` if it is gone."""
     try:
         return _origins(place.models)[0][name]
     except KeyError as error:

@@ -61,9 +61,20 @@ def _of_package(package: str) -> Iterator[Path]:
 
 
 def _around(place: Path, kept_out: Path | None) -> Iterable[Path]:
-    """`place`, or all that it holds but `kept_out` where it holds that."""
+    """`place`, or all that it holds but `kept_out` where it holds that.
+
+    A link beside what is kept out is left out, too, if it leads there or to what holds it.
+    """
     if kept_out is None or not kept_out.is_relative_to(place):
         return (place,)
     if kept_out == place or not place.is_dir():
         return ()
-    return [path for held in place.iterdir() for path in _around(held, kept_out)]
+    held = [path for path in place.iterdir() if not _leads_to(path, kept_out)]
+    return [path for each in held for path in _around(each, kept_out)]
+
+
+def _leads_to(path: Path, kept_out: Path) -> bool:
+    """Whether `path` is a link by which `kept_out`, or a part of it, can be reached."""
+    whole = path.resolve()
+    reaches = whole.is_relative_to(kept_out) or kept_out.is_relative_to(whole)
+    return path.is_symlink() and reaches

@@ -1,6 +1,6 @@
 """Asks a module what it is, behind the walls that it runs behind, in a process that then ends.
 
-What that process says is read as the words of a stranger: bounded in length and in time.
+What that process says is not trusted: it is limited in length and in time.
 """
 
 import os
@@ -18,10 +18,15 @@ from hilum.hosts.beginning import Question, SelfReport, tell
 from hilum.hosts.channel import LONGEST, Order, give, hand_over, pair, send
 from hilum.hosts.planning import ChildPlan
 from hilum.process import children_deaf_to_ctrl_c, fork_server
+from hilum.wording import printable
 
 LOAD_SECONDS = 45.0  # in which the code of a module is to load
 KEEPER_SECONDS = 5.0
 MOST_BYTES = 2 << 20  # of what it says
+
+
+class DidNotComeBack(ConfigurationError):  # noqa: N818
+    """A module has not answered in the time that it was given."""
 
 
 def ask(
@@ -35,11 +40,30 @@ def ask(
     Raises
     ------
     ConfigurationError
-        It does not load, does not come back, dies, or says what is no answer.
+        It does not load, dies, or gives no answer that makes sense; `DidNotComeBack` if it gives
+        none in time.
     MachineError
         No process can be started just now.
     """
-    ours, theirs = pair()
+    try:
+        ours, theirs = pair()
+        with ours, theirs:
+            content = _answer(plan, question, seconds, parts, ours, theirs)
+    except (OSError, EOFError) as error:  # no memory or descriptors, or no fork server
+        text = f"the module cannot be asked what it is: {type(error).__name__}"
+        raise MachineError(f"{text}: see whether this machine has memory and files left") from error
+    return _judged(content, plan)
+
+
+def _answer(
+    plan: ChildPlan,
+    question: Question,
+    seconds: float,
+    parts: Sequence[Part],
+    ours: socket.socket,
+    theirs: socket.socket,
+) -> bytes:
+    """All that a process says that is started for it and ended."""
     process = fork_server(tell.__module__, shared=True).Process(
         target=tell, args=(plan, question, theirs), name="hilum modules"
     )
@@ -51,10 +75,7 @@ def ask(
         deadline = time.monotonic() + seconds
         if parts:
             _give(ours, question.input, parts, seconds)
-        content = _said(ours, plan, deadline, seconds)
-    except (OSError, EOFError) as error:  # no memory or descriptors, or no fork server
-        text = f"the module cannot be asked what it is: {type(error).__name__}"
-        raise MachineError(f"{text}: see whether this machine has memory and files left") from error
+        return _said(ours, plan, deadline, seconds)
     finally:
         os.close(tie)
         os.close(end)  # a keeper ends what the module has started
@@ -65,7 +86,6 @@ def ask(
             process.kill()
             process.join()
             process.close()
-    return _judged(content, plan)
 
 
 def _give(pipe: socket.socket, name: str, parts: Sequence[Part], seconds: float) -> None:
@@ -83,7 +103,7 @@ def _said(pipe: socket.socket, plan: ChildPlan, deadline: float, seconds: float)
     content = b""
     while len(content) <= MOST_BYTES:
         if not poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
-            raise ConfigurationError(f"{plan.origin.target} did not come back in {seconds:g} s")
+            raise DidNotComeBack(f"{plan.origin.target} did not come back in {seconds:g} s")
         try:
             part = pipe.recv(LONGEST, socket.MSG_DONTWAIT)
         except ConnectionError:
@@ -91,7 +111,8 @@ def _said(pipe: socket.socket, plan: ChildPlan, deadline: float, seconds: float)
         if not part:
             return content
         content += part
-    raise ConfigurationError(f"{plan.origin.target} says more of itself than {MOST_BYTES} bytes")
+    text = f"{plan.origin.target} describes itself in more than {MOST_BYTES} bytes"
+    raise ConfigurationError(text)
 
 
 def _judged(content: bytes, plan: ChildPlan) -> JsonValue:
@@ -100,12 +121,8 @@ def _judged(content: bytes, plan: ChildPlan) -> JsonValue:
     try:
         told = SelfReport.model_validate_json(content)
     except ValidationError as error:
-        raise ConfigurationError(f"{plan.origin.target} says what is no answer") from error
+        text = f"{plan.origin.target} gave an answer that makes no sense"
+        raise ConfigurationError(text) from error
     if told.problem:
-        raise ConfigurationError(_on_one_line(told.problem))
+        raise ConfigurationError(printable(told.problem))  # for terminals and the log
     return told.said
-
-
-def _on_one_line(text: str) -> str:
-    """It goes to terminals and the log: a line break or a command to one becomes a space."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,5 +1,6 @@
 """The worker: one analysis at a time, its modules warm in child processes."""
 
+import logging
 import os
 import signal
 import threading
@@ -8,6 +9,7 @@ from pathlib import Path
 from hilum.config.site import Site
 from hilum.engine import durable
 from hilum.engine.liveness import Pulse
+from hilum.errors import HilumError
 from hilum.flow import Flow
 from hilum.hints import HintReceiver
 from hilum.hosts.discovery import installed_modules
@@ -16,6 +18,8 @@ from hilum.service.beginning import begin, open_records
 
 TURN_SECONDS = 0.5
 FINISH = signal.SIGUSR1  # end after the analysis that runs
+
+log = logging.getLogger(__name__)
 
 
 def work(site: Site, address: Path | None) -> None:
@@ -28,8 +32,7 @@ def work(site: Site, address: Path | None) -> None:
     records = open_records(site)
     pulse = Pulse(records, "worker")
     flow = Flow(site, records, installed_modules(Place.of(site)))
-    for rule in site.rule:
-        flow.host(rule.module).start()
+    start_modules(flow)
     durable.launch(durable.engine_url(site), pulse.executor)
     hints = HintReceiver(address) if address else None
     poller = durable.listen(durable.IDLE_SECONDS if hints else durable.POLLING_SECONDS)
@@ -44,3 +47,12 @@ def work(site: Site, address: Path | None) -> None:
     # Nothing is stopped in order: a running analysis would look failed. The kernel ends the modules
     # with us, and whoever comes next takes the unfinished work over.
     os._exit(0)
+
+
+def start_modules(flow: Flow) -> None:
+    """Have the modules of the rules load; a run tells of one that cannot, and the others go on."""
+    for rule in flow.site.rule:
+        try:
+            flow.host(rule.module).start()
+        except HilumError as error:
+            log.error("module %s does not start: %s", rule.module, error)

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Leaving:
-    """Notes for the server at `url` what it is sent of the studies of one module.
+    """Notes in the audit trail what the server at `url` is sent of the studies of one module.
 
     `unlooked`: this site sends images whose pixels may show a name, too.
     """
@@ -24,7 +24,7 @@ class Leaving:
         self._data = data
         self._url = url
         self._unlooked = unlooked
-        self._noted: set[str] = set()  # studies that are being sent, also while they wait
+        self._noted: set[object] = set()  # what is being sent, also while it waits
 
     def begins(self, job: Job, module: type[AtServer]) -> None:
         """Note that the images of `job` leave, unless it is noted; then they may.
@@ -34,7 +34,7 @@ class Leaving:
         ServerAway
             It cannot be written down, so nothing may leave; the study waits.
         """
-        if job.study_uid in self._noted:
+        if _images_of(job) in self._noted:
             return
         images = counted(sum(map(len, job.inputs.values())), "image")
         looked = (
@@ -46,18 +46,18 @@ class Leaving:
             self._note(job, f"{module.name}: {images} as {module.sends}; {looked}")
         except AuditUnavailable as error:
             raise ServerAway(f"no image leaves: {error}") from error
-        self._noted.add(job.study_uid)
+        self._noted.add(_images_of(job))
 
     def refused(self, job: Job, why: str) -> None:
         """Note that the images of `job` have not left; `why` is what the refusal says."""
         try:
             self._note(job, why, AuditOutcome.DENIED)
         except AuditUnavailable as error:  # nothing has left
-            log.error("it is not written down that images were not sent: %s", error)
+            log.error("the audit trail does not say that images were not sent: %s", error)
 
     def ended(self, job: Job) -> None:
         """What is sent of the study from now on is sent anew."""
-        self._noted.discard(job.study_uid)
+        self._noted.discard(_images_of(job))
 
     def _note(self, job: Job, text: str, outcome: AuditOutcome | None = None) -> None:
         about = AuditedObject(ObjectType.SERVER, self._url, job.study_uid)
@@ -65,3 +65,9 @@ class Leaving:
             auditor.note_of(
                 SERVICE, AuditedAct.SENT_TO_SERVER, about, job.patient_id, text, outcome
             )
+
+
+def _images_of(job: Job) -> object:
+    """The images of `job` and whose they are: while a study waits, more may come, or a patient."""
+    images = frozenset(part for parts in job.inputs.values() for part in parts)
+    return job.study_uid, job.patient_id, images
