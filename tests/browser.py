@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from PIL import Image
@@ -32,6 +32,8 @@ FLAGS = (
     "--no-sandbox",
 )
 
+State = Literal["attached", "visible"]
+QUESTION = "[data-cy=yes-hydrate-btn]"  # "Do you want to open this ...?"
 HAS_PIXELS = """() => (window.cornerstone?.getRenderingEngines?.() ?? []).some(engine =>
     engine.getViewports().some(viewport => !!viewport.getImageData?.()))"""
 SHOWN_SERIES = """() => {
@@ -180,7 +182,7 @@ class Reader:
 
     def load_segmentation(self, description: str) -> dict[str, int]:
         """Open a SEG as an overlay of its images; return the number of voxels per segment."""
-        self._open(description)
+        self._open_until(description, self.page.locator(QUESTION))
         self._agree()
         return {label: sum(map(len, v.values())) for label, v in self.voxels(description).items()}
 
@@ -204,10 +206,9 @@ class Reader:
 
         OHIF asks first only if it could turn the outlines into measurements of its own.
         """
-        self._open(description)
         texts = self.page.locator("[data-cy=viewport-pane] svg text")
-        question = self.page.locator("[data-cy=yes-hydrate-btn]")
-        texts.or_(question).first.wait_for()
+        question = self.page.locator(QUESTION)
+        self._open_until(description, texts.or_(question).first)
         if question.count():
             self._agree()
         self.page.wait_for_timeout(500)  # drawing follows loading
@@ -215,8 +216,8 @@ class Reader:
 
     def open_pdf(self, description: str) -> bytes:
         """Open an Encapsulated PDF; return the document the page shows."""
-        self._open(description)
-        self.page.wait_for_selector("object[data^=blob]", state="attached")
+        page = self.page.locator("object[data^=blob]").first
+        self._open_until(description, page, state="attached")
         return base64.b64decode(self.page.evaluate(PDF))
 
     def go_to(self, sop_instance_uid: str, zoom: float = 1) -> None:
@@ -263,9 +264,18 @@ class Reader:
         label = self.page.get_by_text(re.compile(f"^{re.escape(description)}$"))
         self._thumbnails().filter(has=label).first.dblclick()
 
+    def _open_until(self, description: str, wanted: Locator, state: State = "visible") -> None:
+        """Open it until `wanted` is there: OHIF loses a click while it draws its list anew."""
+        self._open(description)
+        with suppress(PlaywrightTimeout):
+            wanted.wait_for(timeout=1000 * PATIENCE / 8, state=state)
+        if not wanted.count():
+            self._open(description)
+        wanted.wait_for(state=state)
+
     def _agree(self) -> None:
         """Answer "Do you want to open this ...?" with yes."""
-        yes = self.page.locator("[data-cy=yes-hydrate-btn]")
+        yes = self.page.locator(QUESTION)
         yes.wait_for()
         self.page.wait_for_timeout(1000)  # the overlay is made while the question is shown
         yes.click()

@@ -29,9 +29,9 @@ SHORTEST_NUMBER = 4  # characters; a shorter patient ID may be any number in a r
 WITH_REASON = (AssessmentDecision.REJECTED, AssessmentDecision.SUPPLEMENTED)
 
 TAKEN_BACK = "it was taken back: a result that no longer stands is not assessed"
-NOTE = "it is a note about a result, and no result"
+NOTE = "it is a note about a result, not a result"
 NO_RESULT = "it is {}, so there is no result of it to assess"
-CHANGED = "it is not any more as the page shows it: look at it again"
+CHANGED = "the result has changed meanwhile: look at it again"
 REASON_MISSING = "say why it is {}: the reason is what others learn from"
 REASON_TOO_LONG = f"the reason has more than {LONGEST_REASON} characters: shorten it"
 NAMES_PATIENT = (
@@ -103,7 +103,7 @@ def put_on_record(site: Site, records: Records, said: Assessment) -> Assessment 
 
 
 def audited(note: AuditIt, site: Site, records: Records, said: Assessment) -> Assessment | None:
-    """The same, once it is in the audit trail who says it; of what is not done, that it is not.
+    """Put it on record once the audit trail has it, which also says so if it could not be done.
 
     The trail has the decision without the reason, which may name a patient.
     """

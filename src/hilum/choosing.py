@@ -52,7 +52,7 @@ class StatedIdentity:
 
 @dataclass(frozen=True)
 class Version:
-    """The images of a study that state one identity; `sent` says by whom, where that is known.
+    """The images of a study that state one identity; `sent` says who sent them, where known.
 
     `key` is what choosing it asks for: the key of its identity, or `AS_IT_IS` for the present
     images where those that were sent differ in something else, such as the sex.
@@ -65,7 +65,7 @@ class Version:
 
     @property
     def number(self) -> str:
-        """By which a person chooses it."""
+        """The number by which a person chooses it."""
         return number_of(self.key)
 
     @property

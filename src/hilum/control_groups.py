@@ -56,7 +56,7 @@ def stand_aside() -> None:
 
 @dataclass(frozen=True)
 class MemoryGroup:
-    """A group whose processes may take so much memory together; `join` is for each of them."""
+    """A group of processes that share one memory limit; each of them calls `join`."""
 
     folder: Path
     version: HierarchyFiles
@@ -135,7 +135,7 @@ def _home(version: HierarchyFiles) -> Path | None:
 
 
 def _is_delegated(group: Path) -> bool:
-    """Whether a group of version 2 is ours to divide: as root, systemd has to have said so."""
+    """Whether we may divide a group of version 2. Root can always, so systemd has to allow it."""
     if os.geteuid():
         return os.access(group, os.W_OK)
     for name in ("trusted.delegate", "user.delegate"):

@@ -63,13 +63,13 @@ class EarlierHere:
     def is_coming(self, rule: Rule, selection: Selection) -> bool:
         """Whether an exam that could be given is being received just now."""
         wanted = self._wanted(rule.module).values()
-        of_patient = (
+        before = (
             uid
             for need in wanted
             if need.on in selection.chosen
             for uid in islice(self._uids(selection, need), MOST_READ)
         )
-        return not all(map(self._is_settled, of_patient))
+        return not all(map(self._is_settled, before))
 
     def lack(self, module: str, given: Exams) -> str:
         """Why `module` cannot run with no more than what is `given`; "" if it can."""

@@ -123,7 +123,7 @@ def _write(
     settings: DestinationSettings,
     word: ReaderWord,
 ) -> bool:
-    """Write what tells `word` of one variant of the result; False if there is no form for it."""
+    """Write the note with `word` on one variant of the result; False if there is no form for it."""
     results = flow.records.results.of_variant(item.id, variant)
     others = [one for one in results if one.media_type != DICOM]
     analysis = replace(

@@ -33,7 +33,7 @@ IDLE_SECONDS = 60.0  # whoever keeps a message wakes us
 DAY = 86_400.0  # s
 FORGET_SECONDS = 3600.0  # between two looks for what is no longer kept
 SEE = "nothing was changed here: see which patient its results belong to"
-AHEAD = "a message about its patient states a time to come; it counts as of when it came"
+AHEAD = "a message about its patient states a time in the future; it counts from when it came"
 ONLY_TOLD = {
     PatientEvent.LINKED: "the hospital has linked its patient with another one (A24)",
     PatientEvent.UNLINKED: "the hospital has taken a link of its patient back (A37)",
@@ -53,7 +53,8 @@ class PatientUpdatesTaken:
         self._issuer = flow.site.patient_updates.issuer
         self._keep_seconds = flow.site.patient_updates.keep_days * DAY
         self._clock = clock
-        self._caught_up = 0.0  # when the last workitem was made whose study was looked at
+        self._caught_up = 0.0  # when the last workitem was made whose study is known here
+        self._newcomers: dict[str, str] = {}  # patient IDs of the studies to look at, by UID
         self._forget_at = 0.0
         self._waker = threading.Event()
 
@@ -100,19 +101,28 @@ class PatientUpdatesTaken:
             self._take(one)
 
     def _catch_up(self) -> None:
-        """Take what was heard of a patient before a study of theirs came."""
+        """Take what was heard of a patient before a study of theirs came.
+
+        A study with which that fails is looked at again, and holds up no other.
+        """
         now = self._clock()
         if now >= self._forget_at:
             forget(self._data, now - self._keep_seconds)
             self._forget_at = now + FORGET_SECONDS
-        newcomers = self._records.identifiers.decided_after(self._caught_up)
-        for study_uid, patient_id, at in newcomers:
-            heard = heard_of(self._data, patient_id)
-            heeded = self._heeded_until(study_uid) if heard else 0.0
-            for update in heard:
-                if update.at > heeded or update.event in ONLY_TOLD:
-                    self._take(update, study_uid)
+        for study_uid, patient_id, at in self._records.identifiers.decided_after(self._caught_up):
+            self._newcomers[study_uid] = patient_id
             self._caught_up = at
+        for study_uid, patient_id in list(self._newcomers.items()):
+            with going_on("what was heard of one patient before", log):
+                self._take_heard(study_uid, patient_id)
+                del self._newcomers[study_uid]
+
+    def _take_heard(self, study_uid: str, patient_id: str) -> None:
+        heard = heard_of(self._data, patient_id)
+        heeded = self._heeded_until(study_uid) if heard else 0.0
+        for update in heard:
+            if update.at > heeded or update.event in ONLY_TOLD:
+                self._take(update, study_uid)
 
     def _take(self, update: PatientUpdate, only: str = "") -> None:
         """Offer or tell what is said of one patient: of each study, or of the study `only`."""

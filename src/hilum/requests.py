@@ -30,6 +30,7 @@ def obey(flow: Flow) -> None:
     for asked in flow.records.requests.waiting():
         try:
             answer = _done(flow, asked)
+            _tell(flow, asked, answer.rest)
         except OSError as error:
             if asked.action in BY_ITSELF:
                 log.warning("%s: %s; it is tried again", asked.action, error.strerror)
@@ -37,17 +38,17 @@ def obey(flow: Flow) -> None:
             answer = RequestAnswer(False, f"not done: {error.strerror}; ask again")
         except HilumError as error:
             answer = RequestAnswer(False, f"not done: {error}")
-            _tell(flow, asked, answer)
+            _tell(flow, asked, answer.text)
         except Exception as error:  # noqa: BLE001 - one request must not stop the gateway
             answer = RequestAnswer(False, f"not done: {where(error)}")
-            _tell(flow, asked, answer)
+            _tell(flow, asked, answer.text)
         flow.records.requests.answer(asked.id, answer.done, answer.text)
 
 
-def _tell(flow: Flow, asked: Request, answer: RequestAnswer) -> None:
-    """Write to the trace that something was not done whose answer nobody waits for."""
-    if asked.action in BY_ITSELF:
-        text = f"{asked.action}: {answer.text}"
+def _tell(flow: Flow, asked: Request, said: str) -> None:
+    """Write what a person has to know to the trace, where nobody waits for the answer."""
+    if said and asked.action in BY_ITSELF:
+        text = f"{asked.action}: {said}"
         log.error("workitem %s: %s", asked.workitem_id, text)
         flow.records.events.add(asked.study_uid, EventKind.FAILED, text, asked.workitem_id)
 
@@ -106,7 +107,8 @@ def cancel(flow: Flow, item: Workitem, _asked: Request) -> RequestAnswer:
     return RequestAnswer(done, text if done else refusal)
 
 
-BY_ITSELF = (RequestAction.PASS_ON,)  # no person asked for it, so none would ask again
+# No person asked for it, so none would ask again.
+BY_ITSELF = (RequestAction.PASS_ON, RequestAction.WITHDRAW_REJECTED)
 ACTIONS: dict[RequestAction, Callable[[Flow, Workitem, Request], RequestAnswer]] = {
     RequestAction.RELEASE: release,
     RequestAction.RESEND: resend,
@@ -114,6 +116,7 @@ ACTIONS: dict[RequestAction, Callable[[Flow, Workitem, Request], RequestAnswer]]
     RequestAction.CANCEL: cancel,
     RequestAction.DECIDE: carry_out,
     RequestAction.WITHDRAW: withdraw,
+    RequestAction.WITHDRAW_REJECTED: withdraw,
     RequestAction.ANALYSE_SHORT: analyse_short,
     RequestAction.SEND_ON: send,
     RequestAction.PASS_ON: pass_on,

@@ -27,7 +27,7 @@ class CodedConcept:
 
 
 @dataclass(frozen=True)
-class ToldNumber:
+class ReportedNumber:
     """A number with its UCUM unit; the uncertainty is one standard deviation in the same unit."""
 
     what: CodedConcept
@@ -37,7 +37,7 @@ class ToldNumber:
 
 
 @dataclass(frozen=True)
-class ToldGroup:
+class ReportedGroup:
     """The numbers of one structure, score, film, line, or of the whole result.
 
     `finding` is what they are about; `side` and `part` are those of a structure; `image` is the one
@@ -49,11 +49,11 @@ class ToldGroup:
     side: CodedConcept | None
     part: CodedConcept | None
     image: str | None
-    numbers: tuple[ToldNumber, ...]
+    numbers: tuple[ReportedNumber, ...]
 
 
 @dataclass(frozen=True)
-class ToldOutcome:
+class ReportedOutcome:
     """What a classification decides; null where it abstains. Its scores are among the groups."""
 
     label: str | None
@@ -62,7 +62,7 @@ class ToldOutcome:
 
 
 @dataclass(frozen=True)
-class ToldRefusal:
+class ReportedRefusal:
     """Why there is no result: a code of the module, and a sentence."""
 
     code: str
@@ -70,7 +70,7 @@ class ToldRefusal:
 
 
 @dataclass(frozen=True)
-class ToldModule:
+class ReportedModule:
     """What made the result; `device_uid` changes exactly when the weights do."""
 
     name: str
@@ -81,7 +81,7 @@ class ToldModule:
 
 
 @dataclass(frozen=True)
-class ToldSeries:
+class ReportedSeries:
     """A series that was analysed, and how many images of it."""
 
     series: str | None
@@ -90,7 +90,7 @@ class ToldSeries:
 
 
 @dataclass(frozen=True)
-class ToldResult:
+class ReportedResult:
     """One version of one result.
 
     `result` is the same for all versions of what one module says of one study of one patient, so
@@ -108,21 +108,21 @@ class ToldResult:
     accession_number: str | None
     study_date: str | None
     study_year: int | None
-    module: ToldModule
-    series: tuple[ToldSeries, ...]
+    module: ReportedModule
+    series: tuple[ReportedSeries, ...]
     replaces_earlier: bool
     incomplete: bool
     low_confidence: bool
     urgent: bool
     urgencies: tuple[str, ...]
-    refusal: ToldRefusal | None
-    groups: tuple[ToldGroup, ...]
-    outcomes: tuple[ToldOutcome, ...]
+    refusal: ReportedRefusal | None
+    groups: tuple[ReportedGroup, ...]
+    outcomes: tuple[ReportedOutcome, ...]
     remarks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class ToldAssessment:
+class ReportedAssessment:
     """What a reader said of a result; of each reader the last word counts.
 
     `of` are the `webhook-id` of what was assessed. `reader` is their name, or a pseudonym. `before`
@@ -149,8 +149,8 @@ class ResultEvent:
     notice: str
     takes_back: tuple[str, ...]
     reason: str | None
-    data: ToldResult
-    assessment: ToldAssessment | None = None
+    data: ReportedResult
+    assessment: ReportedAssessment | None = None
 
 
 _EVENT = TypeAdapter(ResultEvent)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection
 
 IN_ITS_TURN = (  # where the results of a study go one after the other
-    "after what was owed there before of this study has arrived, is parked or cancelled"
+    "once the earlier results and notes of this study have arrived there, are parked or cancelled"
 )
 WHOLE_AGAIN = "nothing is run on a part; to have the study analysed anew, send all of it again"
 

@@ -81,7 +81,7 @@ class _Line:
         return True
 
     def ask(self, inquiry: dict[str, Any]) -> tuple[Items, dict[str, np.ndarray]]:
-        """What Hilum answers to an inquiry, in the midst of a run."""
+        """What Hilum answers to an inquiry, in the middle of a run."""
         length = letters.put(self._found, [inquiry])
         _send(self._pipe, {"number": self.number, "ended": "asks", "length": length})
         if not self.next_run():

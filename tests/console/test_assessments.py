@@ -313,7 +313,7 @@ def test_a_rejected_result_is_taken_back_only_if_the_site_wishes_so(
                 assert client.post(path, json=said).status_code == 200
         asked = house.records.requests.waiting()
         assert [(one.action, one.workitem_id, one.reason) for one in asked] == [
-            (RequestAction.WITHDRAW, item, REASON)
+            (RequestAction.WITHDRAW_REJECTED, item, REASON)
         ] * wished
         with closing(AuditStore(audit_file(house.site.data))) as store:
             acts = [e.act for e in store.after(0, 1000) if e.object == item]
@@ -334,7 +334,7 @@ def test_by_command_a_rejected_result_is_taken_back_and_both_acts_are_on_record(
         address, item = a_result_in(house)
         assert hilum(config, "assess", address, "rejected", "--reason", REASON).exit_code == 0
         [asked] = house.records.requests.waiting()
-        assert (asked.action, asked.workitem_id) == (RequestAction.WITHDRAW, item)
+        assert (asked.action, asked.workitem_id) == (RequestAction.WITHDRAW_REJECTED, item)
         with closing(AuditStore(audit_file(house.site.data))) as store:
             acts = [e.act for e in store.after(0, 1000) if e.object == item]
         assert acts == [AuditedAct.ASSESS, AuditedAct.WITHDRAW]

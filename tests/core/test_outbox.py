@@ -216,12 +216,12 @@ def test_where_order_counts_nothing_overtakes_within_a_study(
     pause = desk.outbox.deliver_next(desk.site.destination[0])
     assert pause > 0, "there is nothing to do until the first one is due"
     first, waits = planned(desk, "1.2")
-    assert "after what was owed" not in first
+    assert "earlier results" not in first
     assert waits == (
-        "record gets it after what was owed there before of this study has arrived, is parked or"
-        " cancelled"
+        "record gets it once the earlier results and notes of this study have arrived there, are"
+        " parked or cancelled"
     )
-    assert "after what was owed" not in "".join(planned(desk, "1.3"))
+    assert "earlier results" not in "".join(planned(desk, "1.3"))
     known = Known.of(desk.site, desk.records, "1.2", desk.now)
     said = of_deliveries(known, desk.records.workitems.one("second"), "the result")
     assert said.sentence == f"the result is on its way: {waits}"

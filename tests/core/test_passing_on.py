@@ -26,11 +26,11 @@ from hilum.records.states import (
 )
 from hilum.requests import obey
 from hilum.result_event import decoded
-from hilum.runs import assessment_uid
+from hilum.runs import assessment_uid, withdrawal_uid
 from hilum.withdrawing import RejectionNote, take_back
 from tests.core.test_order_of_arrival import Gateway
 from tests.core.test_taking_places import Record, in_record
-from tests.core.test_withdrawing import files_for, written
+from tests.core.test_withdrawing import files_for, send, written
 
 ACCEPTED, REJECTED, SUPPLEMENTED = AssessmentDecision
 AT = 1e9 + 1000
@@ -188,6 +188,27 @@ def test_nothing_is_told_of_a_result_that_did_not_arrive(ended: str) -> None:
         assert (done.state, "cancelled" in done.reason) == (WorkitemState.COMPLETED, True)
 
 
+def test_a_note_that_waits_for_its_result_holds_up_no_other_result() -> None:
+    with written(lake={**LAKE, "assessments": True}) as (hall, item):
+        deliveries = hall.records.deliveries
+        say(hall, item)
+        answers(hall)
+        [note] = notes(hall, item)
+        deliveries.park(deliveries.one(item.id, "lake"), DeliveryState.REFUSED, "a person has to")
+        hall.now += 60
+        other = replace(item, id="other", module="other", state=WorkitemState.RUNNING)
+        assert hall.records.workitems.schedule(other, ())
+        owed = replace(deliveries.one(item.id, "lake"), workitem_id="other", owed_at=hall.now + 1e9)
+        owed = replace(owed, state=DeliveryState.WAITING)
+        assert hall.records.workitems.deliver("other", "", [owed])
+        first = deliveries.first_due("lake", hall.now + 2e9, in_order=True)
+        assert first and first.workitem_id == "other"
+        of_result = deliveries.one(item.id, "lake")
+        deliveries.arrive(of_result, DeliveryState.ACCEPTED, "released", hall.now)
+        first = deliveries.first_due("lake", hall.now + 2e9, in_order=True)
+        assert first and first.workitem_id == note.id, "now it comes in its turn"
+
+
 def test_what_was_taken_back_before_it_was_told_is_not_told() -> None:
     with to_folders(pacs={"assessments": True}) as (hall, item, _folder):
         say(hall, item)
@@ -293,6 +314,29 @@ def test_a_disk_that_is_full_only_delays_it() -> None:
         in_the_way.unlink()
         assert answers(hall) == ["what a reader said of the result goes to pacs"]
         assert len(notes(hall, item)) == 1
+
+
+def test_a_disk_that_is_full_only_delays_that_a_rejected_result_is_taken_back() -> None:
+    with written(assessment={"withdraw_rejected": True}, out={}) as (hall, item):
+        send(hall, item, "out")
+        say(hall, item)
+        in_the_way = hall.flow.workitems.result_folder(withdrawal_uid(item.id))
+        in_the_way.touch()  # no note can be written
+        assert answers(hall) == [""]
+        in_the_way.unlink()
+        assert answers(hall) == ["withdrawn; a note goes to out"]
+        assert hall.records.workitems.one(item.id).state is WorkitemState.WITHDRAWN
+
+
+def test_a_rejected_result_that_cannot_be_taken_back_is_told_of_in_the_trace() -> None:
+    with written(assessment={"withdraw_rejected": True}, out={}) as (hall, item):
+        send(hall, item, "out")
+        say(hall, item)
+        for file in hall.inbox.study_folder(item.study_uid).glob("*.dcm"):
+            file.unlink()
+        [answer] = answers(hall)
+        lines = hall.records.events.of_kind(item.study_uid, EventKind.FAILED)
+        assert [line.text for line in lines] == [f"withdraw rejected: {answer}"]
 
 
 def test_images_that_were_removed_are_told_in_the_trace() -> None:

@@ -255,9 +255,9 @@ def test_it_is_followed_where_the_settings_say_so() -> None:
 # Before the study is here ------------------------------------------------------------------------
 
 
-def come(made: Gateway) -> None:
+def come(made: Gateway, study: str = "one") -> None:
     """The study comes, and is decided on."""
-    for image in contents("one"):
+    for image in contents(study):
         made.receive(image, "a")
     made.wait(30)
 
@@ -350,6 +350,22 @@ def test_what_cannot_be_read_of_what_was_heard_stops_nothing() -> None:
         taken.turn()
         assert offered(made) == []
         hear(made, taken, sent)
+        assert len(offered(made)) == 1
+
+
+def test_a_study_that_cannot_be_read_holds_up_none_that_comes_later() -> None:
+    with empty_hall() as (made, taken):
+        hear(made, taken, adt("A08", {3: [OLD], 5: ("Roe", "Jane")}))
+        come(made)
+        in_the_way = made.inbox.study_folder(UID) / "0.dcm"
+        in_the_way.mkdir()  # one of its images cannot be read just now
+        come(made, "two")
+        taken.turn()
+        other = str(mr_slices(study="two")[0].StudyInstanceUID)
+        assert offered(made) == []
+        assert len(made.records.corrections.of_study(other)) == 1
+        in_the_way.rmdir()
+        taken.turn()
         assert len(offered(made)) == 1
 
 

@@ -13,14 +13,18 @@ from pydicom import dcmread
 
 from factory import a_delivery, put
 from hilum.answers import Acceptance
+from hilum.assessing import put_on_record
 from hilum.deciding import _end
+from hilum.decision import AssessmentDecision
 from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.kinds import OBJECTS
 from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import tables
+from hilum.records.assessed import Assessment
 from hilum.records.models import DeliveryReceipt, Workitem
-from hilum.records.states import DeliveryState, WorkitemState
+from hilum.records.states import DeliveryState, EventKind, WorkitemState
+from hilum.requests import obey
 from hilum.withdrawing import RejectionNote, take_back
 from hilum_lab.package import write_package
 from tests.core.test_order_of_arrival import HELD, Gateway, contents, gateway
@@ -169,6 +173,22 @@ def test_what_cannot_be_taken_back_is_told_for_each_destination(install) -> None
         item = hall.records.workitems.one(item.id)
         text = f"withdrawn; a note goes to both, report; {rest}"
         assert take_back(hall.flow, item, SAID) == (True, text, rest)
+
+
+def test_what_stays_of_a_result_that_a_reader_rejects_is_told_in_the_trace(install) -> None:
+    install("mute", MUTE)
+    rejects = {"withdraw_rejected": True}
+    with written(assessment=rejects, mute={"objects": ("mute",)}) as (hall, item):
+        send(hall, item, "mute")
+        said = Assessment(item.id, 0, hall.now, "anna", "a", AssessmentDecision.REJECTED, "wrong")
+        assert put_on_record(hall.flow.site, hall.records, said)
+        obey(hall.flow)
+        assert hall.records.workitems.one(item.id).state is WorkitemState.WITHDRAWN
+        lines = hall.records.events.of_kind(item.study_uid, EventKind.FAILED)
+        assert [line.text for line in lines] == [
+            "withdraw rejected: its mute at mute cannot be taken back by Hilum: "
+            "tell whoever reads results there"
+        ]
 
 
 def test_a_note_names_only_what_an_archive_may_have() -> None:

@@ -78,8 +78,8 @@ DEEDS = {
     "dies": ("import os; os.abort()", "died before it had answered"),
     "leaves": ("raise SystemExit", "died before it had answered"),
     "lies": (SAYS.format(times=1, words=b'{"said": {"name": "lies"}}'), "version: Field required"),
-    "raves": (SAYS.format(times=1, words=b"\x80\x04."), "says what is no answer"),
-    "floods": (SAYS.format(times=99, words=b"x" * 50_000), "says more of itself"),
+    "raves": (SAYS.format(times=1, words=b"\x80\x04."), "an answer that makes no sense"),
+    "floods": (SAYS.format(times=99, words=b"x" * 50_000), "describes itself in more than"),
     "lacks": ("import nowhere_to_be_found", "No module named 'nowhere_to_be_found'"),
 }
 MEMBERS = {  # lines of the class, and what is said of them

@@ -18,7 +18,7 @@ from hilum.records import views
 from hilum.transport import sender
 from hilum_lab.network import exam
 from tests.archives import Orthanc
-from tests.core.test_hearing import selection
+from tests.core.test_received_assessments import selection
 from visits import a_year_later
 
 from .site import Running, clinical_network

@@ -28,7 +28,7 @@ from hilum.records import Records, views
 from hilum.records.states import WorkitemState
 from hilum.summary import NoteSummary
 from hilum.terminal import outcome_lines
-from hilum_lab.demo import exams_in
+from hilum_lab.demo.exams import exams_in
 from hilum_lab.network import head
 from hilum_lab.network.exam import make_exam
 from hilum_lab.network.processes import available_port

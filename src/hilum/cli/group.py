@@ -1,6 +1,6 @@
 """The commands by name. The file of a command is imported when that command is typed.
 
-All of them together take as long to import as a short command may take in all.
+To import all of them takes as long as a short command may take as a whole.
 """
 
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ OF_OTHERS = "further"  # the file that brings the commands of other packages
 
 
 class Commands(TyperGroup):
-    """All commands, of which those are there that somebody has asked for."""
+    """All commands. The file of each is imported when somebody asks for it."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name, None if there is none."""

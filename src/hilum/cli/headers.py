@@ -1,6 +1,6 @@
 """DICOM headers alone: pydicom, without what it imports in case somebody reads pixels or samples.
 
-That is half of the time that it takes to import it, and a short command has not that much.
+To import all of pydicom takes twice as long, which is too much for a short command.
 """
 
 import sys

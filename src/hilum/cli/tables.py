@@ -1,7 +1,7 @@
 """Tables as commands print them: no value is ever broken or cut.
 
 In a file or a pipe each row is one line, however long. On a terminal that is too narrow for that,
-each row is a block with one line a value.
+each row is a block with one line for each value.
 """
 
 from itertools import zip_longest

@@ -115,7 +115,7 @@ class Settings(BaseModel):
 
 
 def code_of_scheme(value: str) -> str:
-    """A code as a setting names it: its value, a hat and its scheme."""
+    """A code as a setting names it: its value, a caret and its scheme."""
     code, _, scheme = value.partition("^")
     if not code.strip() or not scheme.strip() or "^" in scheme:
         raise ValueError("a code value and its scheme, such as HIPPOCAMPUS^99HOSPITAL")

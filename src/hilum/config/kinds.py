@@ -148,8 +148,8 @@ class DestinationSettings(End):
                 )
         if self.assessments and not any(map(_tells_assessments, self.objects)):
             raise ConfigurationError(
-                f"destination {self.name!r}: none of its objects can tell what readers say: take"
-                " assessments = true away"
+                f"destination {self.name!r}: none of its objects can tell what readers say:"
+                " remove assessments = true"
             )
 
     @model_validator(mode="after")

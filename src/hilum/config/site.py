@@ -100,7 +100,7 @@ class Receiver(Settings):
         return self
 
     @model_validator(mode="after")
-    def _lets_in_who_is_heard(self) -> "Receiver":
+    def _lets_in_assessments(self) -> "Receiver":
         shut_out = sorted(set(self.assessments_from) - set(self.allowed_callers))
         if self.allowed_callers and shut_out:
             names = ", ".join(shut_out)
@@ -269,7 +269,7 @@ class Worker(Settings):
         8192,
         ge=256,
         description="Memory limit of a module's process in MiB."
-        " Where the system lets Hilum limit it, that of all processes that it starts together.",
+        " Where the system lets Hilum do so, this limits all processes of the module together.",
     )
     threads: int = Field(2, ge=1, description="Threads that a model may use.")
 

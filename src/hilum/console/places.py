@@ -1,6 +1,7 @@
-"""What of the network forms add and change: destinations, sources, worklists and notifiers.
+"""The parts of the network that forms add and change, and how each is tested.
 
-And how each is tested."""
+These are destinations, sources, worklists and notifiers.
+"""
 
 import tomllib
 from collections.abc import Callable, Iterator

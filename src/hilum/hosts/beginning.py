@@ -17,7 +17,7 @@ from hilum.config.fields import JSONValues
 from hilum.environments import InEnvironment
 from hilum.errors import ConfigurationError, ModuleError, where
 from hilum.hosts.channel import LONGEST, Ended, ModuleAnswer, asked, handed_over, send
-from hilum.hosts.elsewhere import Elsewhere, ToldElsewhere
+from hilum.hosts.elsewhere import Elsewhere, FailedElsewhere
 from hilum.hosts.inside import serve
 from hilum.hosts.keeping import go_on_below_a_keeper
 from hilum.hosts.planning import ChildPlan
@@ -174,7 +174,7 @@ def _problem(error: Exception, plan: ChildPlan) -> str:
     text = str(error) if known else f"{plan.origin.target}: {where(error)}"
     if isinstance(error.__cause__ or error, MemoryError):
         text = f"{text}: it needs more than {plan.reach.memory_mb} MiB: raise worker.memory_mb"
-    deed = None if isinstance(error, ToldElsewhere) else deed_of(error)
+    deed = None if isinstance(error, FailedElsewhere) else deed_of(error)
     return named(deed, text) if deed else text
 
 

@@ -33,6 +33,7 @@ from hilum.dicom.held import HeldFile
 from hilum.dicom.parts import Part
 from hilum.errors import MachineError, ModuleError
 from hilum.servers import ServerReply
+from hilum.wording import printable
 
 LONGEST = 64 << 10  # bytes of a message
 LONGEST_TEXT = 500  # characters in which a module's process says what went wrong
@@ -79,7 +80,7 @@ class Order(_Message):
 
 def _on_one_line(text: str) -> str:
     """It goes to the log: a line break or a command to a terminal becomes a space."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return printable(text)
 
 
 class ModuleAnswer(_Message):

@@ -52,7 +52,7 @@ class _Answer(ModuleAnswer):
     is_of_images: bool = False
 
 
-class ToldElsewhere(ModuleError):  # noqa: N818
+class FailedElsewhere(ModuleError):  # noqa: N818
     """How a run ended elsewhere: in words, and the traceback of its author."""
 
     def __init__(self, ended: Ended, text: str, traceback: str) -> None:
@@ -131,7 +131,7 @@ class Elsewhere:
         self._images = mmap.mmap(self._given.descriptor, 0)
 
     def loaded(self) -> Mapping[str, Any]:
-        """What the module says of itself once it is loaded; raises `ToldElsewhere`."""
+        """What the module says of itself once it is loaded; raises `FailedElsewhere`."""
         answer, letter = self._heard()
         _require_well(answer, letter)
         return next(iter(letter.items), {})
@@ -141,7 +141,7 @@ class Elsewhere:
 
         Raises
         ------
-        ToldElsewhere
+        FailedElsewhere
             It failed. Where it has died, we die like it.
         ModuleError
             What it found are no findings.
@@ -173,7 +173,7 @@ class Elsewhere:
         try:
             length = put(letter, memoryview(self._images))
         except ModuleError as error:
-            raise ToldElsewhere(Ended.FAILED, self._no_room, "") from error
+            raise FailedElsewhere(Ended.FAILED, self._no_room, "") from error
         with suppress(OSError):  # it has died: the answer says so
             send(self._pipe, _Order(number=self._runs, length=length))
 
@@ -231,7 +231,7 @@ def _inquiry(letter: Letter) -> Inquiry:
 
 def _require_well(answer: _Answer, letter: Letter) -> None:
     if answer.ended is not Ended.WELL:
-        raise ToldElsewhere(answer.ended, _in_words(answer), letter.traceback)
+        raise FailedElsewhere(answer.ended, _in_words(answer), letter.traceback)
 
 
 def _in_words(answer: _Answer) -> str:

@@ -39,7 +39,7 @@ from hilum.hosts.channel import (
     let_go,
     send,
 )
-from hilum.hosts.elsewhere import ToldElsewhere
+from hilum.hosts.elsewhere import FailedElsewhere
 from hilum.hosts.shelf import Letter, put
 from hilum.hosts.walls.deeds import deed_of, named
 from hilum.inbox.room import is_full
@@ -151,7 +151,7 @@ def serve(load: Callable[[Ask], Module], pipe: socket.socket, shelf: int, remark
             weights = facts_of(module).weights_sha256
         except Exception as error:  # noqa: BLE001 - a plug-in may raise anything while it loads
             # no patient's data are here yet, and a hospital's own network needs the whole reason
-            said = isinstance(error, ConfigurationError | ToldElsewhere)
+            said = isinstance(error, ConfigurationError | FailedElsewhere)
             reason = str(error) if said else where(error)
             deed = deed_of(error)
             text = named(deed, reason) if deed else reason
@@ -202,7 +202,7 @@ def _run(module: Module, run: Order, inputs: Inputs, memory: memoryview) -> Modu
 
 
 def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
-    if isinstance(error, ToldElsewhere):
+    if isinstance(error, FailedElsewhere):
         return error.ended, str(error)
     if is_full(error):
         return Ended.NO_ROOM, ""
@@ -216,6 +216,6 @@ def _ending(error: Exception, module: Module) -> tuple[Ended, str]:
 
 
 def _traceback(error: BaseException) -> str:
-    if isinstance(error, ToldElsewhere):
+    if isinstance(error, FailedElsewhere):
         return error.traceback
     return "".join(traceback.format_exception(error))

@@ -13,6 +13,7 @@ from hilum.hosts.planning import plan_to_describe
 from hilum.hosts.reader import DidNotComeBack, ask
 from hilum.hosts.scratch import make_scratch, remove
 from hilum.module.origin import CodeOrigin
+from hilum.wording import printable
 
 SECONDS = 10.0  # all that is to be decided waits for it
 PAUSE_SECONDS = 300.0  # after it failed on a series, before it is asked of that again
@@ -75,4 +76,4 @@ class WalledJudge:
             remove(scratch)
         if not isinstance(said, str):
             raise ConfigurationError("its answer is no text")
-        return "".join(letter if letter.isprintable() else " " for letter in said)
+        return printable(said)

@@ -31,7 +31,7 @@ _AWAITED = {signal.SIGCHLD, signal.SIGIO}
 
 
 def go_on_below_a_keeper(worker: int) -> None:
-    """Go on in a new process; the present one keeps it, and ends when and how the new one ends.
+    """Go on in a new process. The present one becomes its keeper, and ends when and as it ends.
 
     `worker` is a pipe: once nobody can write to it any more, the keeper ends all that is below it.
     """
@@ -69,7 +69,7 @@ def _keep(pid: int, worker: int) -> NoReturn:
 
 
 def _has_ended(descriptor: int) -> bool:
-    """Whether that of a process, or whoever holds the other end of that of a pipe, has ended."""
+    """Whether the process of a pidfd, or whoever can write to a pipe, has ended."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(0))

@@ -1,6 +1,6 @@
 """Asks a module what it is, behind the walls that it runs behind, in a process that then ends.
 
-What that process says is read as the words of a stranger: bounded in length and in time.
+What that process says is not trusted: it is limited in length and in time.
 """
 
 import os
@@ -18,6 +18,7 @@ from hilum.hosts.beginning import Question, SelfReport, tell
 from hilum.hosts.channel import LONGEST, Order, give, hand_over, pair, send
 from hilum.hosts.planning import ChildPlan
 from hilum.process import children_deaf_to_ctrl_c, fork_server
+from hilum.wording import printable
 
 LOAD_SECONDS = 45.0  # in which the code of a module is to load
 KEEPER_SECONDS = 5.0
@@ -39,7 +40,8 @@ def ask(
     Raises
     ------
     ConfigurationError
-        It does not load, dies, or says what is no answer; `DidNotComeBack` if it says none in time.
+        It does not load, dies, or gives no answer that makes sense; `DidNotComeBack` if it gives
+        none in time.
     MachineError
         No process can be started just now.
     """
@@ -109,7 +111,8 @@ def _said(pipe: socket.socket, plan: ChildPlan, deadline: float, seconds: float)
         if not part:
             return content
         content += part
-    raise ConfigurationError(f"{plan.origin.target} says more of itself than {MOST_BYTES} bytes")
+    text = f"{plan.origin.target} describes itself in more than {MOST_BYTES} bytes"
+    raise ConfigurationError(text)
 
 
 def _judged(content: bytes, plan: ChildPlan) -> JsonValue:
@@ -118,12 +121,8 @@ def _judged(content: bytes, plan: ChildPlan) -> JsonValue:
     try:
         told = SelfReport.model_validate_json(content)
     except ValidationError as error:
-        raise ConfigurationError(f"{plan.origin.target} says what is no answer") from error
+        text = f"{plan.origin.target} gave an answer that makes no sense"
+        raise ConfigurationError(text) from error
     if told.problem:
-        raise ConfigurationError(_on_one_line(told.problem))
+        raise ConfigurationError(printable(told.problem))  # for terminals and the log
     return told.said
-
-
-def _on_one_line(text: str) -> str:
-    """It goes to terminals and the log: a line break or a command to one becomes a space."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

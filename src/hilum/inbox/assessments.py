@@ -4,6 +4,7 @@ The receiver keeps a slip for each such object, after the object and before it s
 who sent it is nowhere in the object that others cannot write.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from hilum.inbox import digest, write_durably
 from hilum.privacy import make_private
 
 FOLDER = "assessments"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,15 @@ def keep(data: Path, slip: Slip) -> None:
 
 
 def slips_in(data: Path) -> Iterator[tuple[Path, Slip]]:
-    """The slips whose objects nobody has read yet, the oldest first. A broken one is left out."""
+    """The slips whose objects nobody has read yet, the oldest first.
+
+    A broken one is left out, and so is one that cannot be read now.
+    """
     files = [(path.stat().st_mtime_ns, path) for path in (data / FOLDER).glob("*.json")]
     for _at, path in sorted(files):
         try:
             yield path, _SLIP.validate_json(path.read_bytes())
-        except (ValidationError, FileNotFoundError):
+        except ValidationError:
             continue
+        except OSError as error:
+            log.warning("it cannot be read who sent an object: %s", error.strerror)

@@ -53,14 +53,14 @@ def _folder(data: Path, patient_id: str) -> Path:
 
 
 def _about(update: PatientUpdate) -> str:
-    """By which of equal things said of one patient ID a later one takes the place of another."""
+    """Names what is said by its authorities: a later one with the same name takes its place."""
     [patient] = update.patients
     issuers = (one.authority for one in (*patient.identifiers, *patient.former))
     return digest("\x1f".join("\x1e".join(authority) for authority in sorted(issuers)))
 
 
 def _read(path: Path) -> PatientUpdate | None:
-    """None where nothing is, or nothing that can be read: a person sees to the archive anyway."""
+    """None if there is no file that can be read: a person looks at the archive anyway."""
     try:
         return AS_JSON.validate_json(path.read_bytes())
     except (FileNotFoundError, ValidationError):

@@ -1,7 +1,7 @@
 """What a module says of itself, as bounded JSON, and the class that stands for it in Hilum.
 
 The code of a module runs behind walls. There it is described; the gateway, the console, the
-commands and the checks know the description only, and read it as the words of a stranger.
+commands and the checks know the description only, and do not trust it.
 """
 
 from collections.abc import Callable, Iterable, Mapping

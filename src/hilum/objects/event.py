@@ -22,15 +22,15 @@ from hilum.objects.stated import StatedGroup, StatedNumber, StatedReport
 from hilum.result_event import (
     VERSION,
     CodedConcept,
+    ReportedAssessment,
+    ReportedGroup,
+    ReportedModule,
+    ReportedNumber,
+    ReportedOutcome,
+    ReportedRefusal,
+    ReportedResult,
+    ReportedSeries,
     ResultEvent,
-    ToldAssessment,
-    ToldGroup,
-    ToldModule,
-    ToldNumber,
-    ToldOutcome,
-    ToldRefusal,
-    ToldResult,
-    ToldSeries,
     decoded,
     encoded,
 )
@@ -84,7 +84,7 @@ class _Told:
         )
 
     def assessed(
-        self, identities: tuple[str, ...], word: ReaderWord, told: ToldResult
+        self, identities: tuple[str, ...], word: ReaderWord, told: ReportedResult
     ) -> ResultEvent:
         """The event for the `word` of a reader on what was `told` as the messages `identities`."""
         before = word.before[0] if word.before else None
@@ -97,10 +97,10 @@ class _Told:
             takes_back=(),
             reason=self._text(word.reason),
             data=told,
-            assessment=ToldAssessment(word.decision, identities, reader, before),
+            assessment=ReportedAssessment(word.decision, identities, reader, before),
         )
 
-    def _result(self) -> ToldResult:
+    def _result(self) -> ReportedResult:
         findings = self.analysis.findings
         stated = self.analysis.patient_and_study
         whose = Identity.of(stated)
@@ -109,7 +109,7 @@ class _Told:
         remarks = tuple(note.text for note in findings.notes)
         patient, issuer = (text_of(stated, k).strip() for k in ("PatientID", "IssuerOfPatientID"))
         result = ("result", self.analysis.study.uid, self.analysis.module.name, whose.key)
-        return ToldResult(
+        return ReportedResult(
             identified=self.identified,
             result=derived_uid(*result) if self.identified else self._name(*result),
             # by what `hilum export` has it, so that both give a patient the same pseudonym
@@ -121,7 +121,7 @@ class _Told:
             study_year=day.year if day else None,
             module=_module(self.analysis),
             series=tuple(
-                ToldSeries(self._name("series", one.uid), one.modality, len(one.instances))
+                ReportedSeries(self._name("series", one.uid), one.modality, len(one.instances))
                 for one in self.analysis.all_series
             ),
             replaces_earlier=bool(self.analysis.predecessor or self.analysis.replaced),
@@ -146,13 +146,13 @@ class _Told:
         """`text`, for whom it is: it may name a patient."""
         return text or None if self.identified else None
 
-    def _refusal(self) -> ToldRefusal | None:
+    def _refusal(self) -> ReportedRefusal | None:
         refusal = self.analysis.findings.refusal
-        return ToldRefusal(refusal.code, self._text(refusal.sentence)) if refusal else None
+        return ReportedRefusal(refusal.code, self._text(refusal.sentence)) if refusal else None
 
-    def _group(self, group: StatedGroup) -> ToldGroup:
+    def _group(self, group: StatedGroup) -> ReportedGroup:
         site = group.site
-        return ToldGroup(
+        return ReportedGroup(
             group.label,
             _concept(group.finding),
             _concept(site.side if site else None),
@@ -161,25 +161,25 @@ class _Told:
             tuple(map(_number, group.numbers)),
         )
 
-    def _outcome(self, classification: Classification) -> ToldOutcome:
+    def _outcome(self, classification: Classification) -> ReportedOutcome:
         image = self._name("image", classification.image or "")
         if classification.outcome is None:
-            return ToldOutcome(None, None, image)
-        return ToldOutcome(
+            return ReportedOutcome(None, None, image)
+        return ReportedOutcome(
             classification.outcome.label, _concept(classification.outcome.code), image
         )
 
 
-def _module(analysis: Analysis) -> ToldModule:
+def _module(analysis: Analysis) -> ReportedModule:
     module = analysis.module
-    return ToldModule(
+    return ReportedModule(
         module.name, module.version, module.title, module.weights_sha256, module.device_uid
     )
 
 
-def _number(number: StatedNumber) -> ToldNumber:
+def _number(number: StatedNumber) -> ReportedNumber:
     what = CodedConcept(number.code.value, number.code.scheme_designator, number.code.meaning)
-    return ToldNumber(what, number.value, number.unit.value, number.uncertainty)
+    return ReportedNumber(what, number.value, number.unit.value, number.uncertainty)
 
 
 def _concept(code: Code | None) -> CodedConcept | None:

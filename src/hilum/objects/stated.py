@@ -47,7 +47,7 @@ class StatedWithoutValue:
 
 @dataclass(frozen=True)
 class StatedEvaluation:
-    """A code that something was found to be like."""
+    """What something was found to be, as a code."""
 
     code: Code
     value: Code

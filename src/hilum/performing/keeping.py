@@ -36,7 +36,7 @@ def _start(kept: "Kept", note: Note) -> None:
 
 @dataclass
 class LoggedOnce:
-    """Has the log say once what is wrong, where nothing else is to show it."""
+    """Writes once to the log what is wrong, where nothing else shows it."""
 
     called: str
     problem: str = ""

@@ -89,7 +89,7 @@ class AssessmentRecords:
                 requests.write(connection, RequestAction.PASS_ON, *about)
             if withdraw:
                 about = (made.workitem_id, made.reason, item.study_uid)
-                requests.write(connection, RequestAction.WITHDRAW, *about)
+                requests.write(connection, RequestAction.WITHDRAW_REJECTED, *about)
             return made
 
         return self._database.transact(add)

@@ -19,7 +19,27 @@ from hilum.records.states import (
 )
 
 delivery = tables.delivery.c
-_before, _mine, _other = tables.delivery.alias(), tables.workitem.alias(), tables.workitem.alias()
+_before, _result = tables.delivery.alias(), tables.delivery.alias()
+_mine, _other, _about = (tables.workitem.alias() for _ in range(3))
+
+
+def _after_its_result(note: sa.FromClause, item: sa.FromClause) -> Condition:
+    """That a delivery is no `note` of a result that may still arrive there; `item` is free."""
+    may_still_arrive = sa.or_(  # nobody releases a result that another one has replaced
+        _result.c.state.in_(OWED),
+        sa.and_(_result.c.state.in_(PARKED), _about.c.superseded_by.is_(None)),
+    )
+    return ~sa.exists().where(
+        item.c.id == note.c.workitem_id,
+        item.c.kind == WorkitemKind.ASSESSMENT.value,
+        _about.c.id == item.c.about,
+        _result.c.workitem_id == item.c.about,
+        _result.c.destination == note.c.destination,
+        may_still_arrive,
+    )
+
+
+AFTER_ITS_RESULT = _after_its_result(tables.delivery, _mine)
 FIRST_OF_ITS_STUDY = ~sa.exists().where(  # nothing that was owed there earlier of it still is
     _mine.c.id == delivery.workitem_id,
     _other.c.id == _before.c.workitem_id,
@@ -27,20 +47,8 @@ FIRST_OF_ITS_STUDY = ~sa.exists().where(  # nothing that was owed there earlier 
     _before.c.destination == delivery.destination,
     _before.c.state.in_(OWED),
     _before.c.owed_at < delivery.owed_at,
-)
-
-_result = tables.delivery.alias()
-_may_still_arrive = sa.or_(  # nobody releases a result that another one has replaced
-    _result.c.state.in_(OWED),
-    sa.and_(_result.c.state.in_(PARKED), _other.c.superseded_by.is_(None)),
-)
-AFTER_ITS_RESULT = ~sa.exists().where(  # nothing is told of a result that may still arrive there
-    _mine.c.id == delivery.workitem_id,
-    _mine.c.kind == WorkitemKind.ASSESSMENT.value,
-    _other.c.id == _mine.c.about,
-    _result.c.workitem_id == _mine.c.about,
-    _result.c.destination == delivery.destination,
-    _may_still_arrive,
+    # A note may wait for a person who releases its result; others do not wait for them.
+    _after_its_result(_before, tables.workitem.alias()),
 )
 
 HEAD_START_SECONDS = 1800.0  # of an urgent result before others

@@ -271,4 +271,5 @@ class RequestAction(StrEnum):
     ANALYSE_SHORT = "analyse short"  # analyse a held series that is shorter than announced
     SEND_ON = "send on"  # send a result to one more destination
     PASS_ON = "pass on"  # tell the destinations what a reader said; asked for by Hilum itself
+    WITHDRAW_REJECTED = "withdraw rejected"  # a reader rejects the result; asked for by Hilum, too
     FETCH = "fetch"  # fetch a study from an archive

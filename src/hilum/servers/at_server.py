@@ -17,7 +17,7 @@ from hilum.module.cards import CommonCard, members_of
 from hilum.servers import NOT_SENT, Ask, Terms
 
 Given = Series | tuple[Film, ...]
-Told = TypeVar("Told", bound=BaseModel)
+Form = TypeVar("Form", bound=BaseModel)
 
 
 class AtServer:
@@ -80,7 +80,7 @@ def images_of(given: Given) -> tuple[Instance, ...]:
     return tuple(film.instance for film in given)
 
 
-def told_in(content: bytes, kind: type[Told], problem: str) -> Told:
+def parsed(content: bytes, kind: type[Form], problem: str) -> Form:
     """The JSON of an answer; `ServerError` with `problem`, and where it is of another form."""
     try:
         return kind.model_validate_json(content)

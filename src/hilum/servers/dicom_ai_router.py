@@ -21,7 +21,7 @@ from hilum.findings import Box, Drawing, Finding, KeyImage, Note, Table
 from hilum.module.cards import CardInput, CodedTable, CommonCard
 from hilum.module.result_numbers import ResultNumber, numbers_of
 from hilum.servers import Ask, ServerRequest
-from hilum.servers.at_server import AtServer, Given, images_of, told_in
+from hilum.servers.at_server import AtServer, Given, images_of, parsed
 from hilum.wording import printable
 
 IMAGE_REGION = CodedTable(value="111030", scheme="DCM", meaning="Image Region")
@@ -85,7 +85,7 @@ class RouterModel(AtServer):
         images = images_of(given)
         media_type, content = multipart([deidentified(image, aliases) for image in images])
         reply = ask(ServerRequest(self.described.endpoint, content, media_type))
-        answer = told_in(reply.content, RouterAnswer, OTHER_FORM)
+        answer = parsed(reply.content, RouterAnswer, OTHER_FORM)
         if aliases.original(answer.study_instance_uid) != images[0].study_uid:
             raise ServerError("the answer is about another study than the one that was sent")
         if self.described.model_version not in ("", answer.model_version):

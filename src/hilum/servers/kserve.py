@@ -22,7 +22,7 @@ from hilum.modules.volume.card import SegmentationCard
 from hilum.modules.volume.network import SegmentationNetwork
 from hilum.modules.volume.segmenting import segmented
 from hilum.servers import Ask, ServerReply, ServerRequest
-from hilum.servers.at_server import AtServer, Given, Told, told_in
+from hilum.servers.at_server import AtServer, Form, Given, parsed
 
 TYPES = {"FP32": "<f4", "FP64": "<f8", "FP16": "<f2"}  # of tensors, in the byte order of the wire
 ONLY_BINARY = "FP16"  # has no form in JSON
@@ -57,11 +57,11 @@ class KServeCard(SegmentationCard):
     server: ServedModel
 
 
-class _Told(BaseModel):
+class _FromServer(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class TensorFacts(_Told):
+class TensorFacts(_FromServer):
     """What the server says of a tensor."""
 
     name: Text
@@ -69,20 +69,20 @@ class TensorFacts(_Told):
     shape: Sides
 
 
-class ServerFacts(_Told):
+class ServerFacts(_FromServer):
     """What the server says of itself."""
 
     extensions: Annotated[list[Text], Field(max_length=100)] = []
 
 
-class ModelFacts(_Told):
+class ModelFacts(_FromServer):
     """What the server says of the model."""
 
     inputs: Annotated[list[TensorFacts], Field(max_length=20)]
     outputs: Annotated[list[TensorFacts], Field(max_length=20)]
 
 
-class _Parameters(_Told):
+class _Parameters(_FromServer):
     binary_data_size: int | None = Field(None, ge=0)
 
 
@@ -93,7 +93,7 @@ class OutputTensor(TensorFacts):
     data: Any = None
 
 
-class InferenceAnswer(_Told):
+class InferenceAnswer(_FromServer):
     """What the server answers to a tensor."""
 
     model_version: Annotated[str, Field(max_length=100, pattern=r"^[ -~]*$")] = ""
@@ -170,8 +170,8 @@ class ServedNetwork(SegmentationNetwork):
             raise ServerError(f"the model takes {ONLY_BINARY}, {why}")
         return Contract(given.datatype, is_binary)
 
-    def _facts(self, kind: type[Told], path: str) -> Told:
-        return told_in(self._ask(ServerRequest(path)).content, kind, OTHER_FORM)
+    def _facts(self, kind: type[Form], path: str) -> Form:
+        return parsed(self._ask(ServerRequest(path)).content, kind, OTHER_FORM)
 
     def _tensor(
         self, tensors: Sequence[TensorFacts], name: str, wanted: Sequence[int]
@@ -221,7 +221,7 @@ def _answer(reply: ServerReply) -> tuple[InferenceAnswer, bytes]:
     """The JSON of an answer, and what lies behind it."""
     length = reply.json_length or len(reply.content)
     head, rest = reply.content[:length], reply.content[length:]
-    return told_in(head, InferenceAnswer, OTHER_FORM), rest
+    return parsed(head, InferenceAnswer, OTHER_FORM), rest
 
 
 def _numbers(tensor: OutputTensor, rest: bytes) -> np.ndarray:

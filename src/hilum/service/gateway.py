@@ -12,7 +12,6 @@ from hilum.engine import durable
 from hilum.engine.liveness import Pulse
 from hilum.fetching import Fetches
 from hilum.flow import Flow
-from hilum.hearing import hear
 from hilum.hints import (
     Aborted,
     Asked,
@@ -43,6 +42,7 @@ from hilum.logs import going_on
 from hilum.older_runs import remember_all
 from hilum.patient_updates import PatientUpdatesTaken
 from hilum.performing.keeping import start_performers
+from hilum.received_assessments import read_assessments
 from hilum.records import Records
 from hilum.records.copies import Keeper
 from hilum.requests import obey
@@ -157,7 +157,7 @@ class Gateway:
     def _sweep(self) -> None:
         with going_on("sweep", log):
             self._flow.sweep()
-        hear(self._flow)
+        read_assessments(self._flow)
         obey(self._flow)
         self._retention.sweep()
         self._next_sweep = time.monotonic() + SWEEP_SECONDS
@@ -175,7 +175,7 @@ def follow(hint: Hint, flow: Flow) -> None:
         case Asked():
             obey(flow)
         case Assessed():
-            hear(flow)
+            read_assessments(flow)
         case Written() | Resumed():
             flow.outbox.wake()
         case Ready(workitem=workitem):

@@ -44,10 +44,10 @@ def listener_context(tls: ListenerTls) -> ssl.SSLContext:
 
 
 class RenewedContext:
-    """How we are called, by the files as they are at each connection.
+    """The TLS context of a listener, made anew of its files for each connection.
 
-    Where they cannot be used, as in the middle of a renewal, it is as it was before, and the log
-    says so under `name`, that of the settings.
+    Where the files cannot be used, as in the middle of a renewal, the last context that was made
+    stays in use, and the log says so under `name`, that of the settings.
     """
 
     def __init__(self, tls: ListenerTls, name: str) -> None:

@@ -13,7 +13,7 @@ ENDING = (StepState.COMPLETING, StepState.CANCELLING)
 
 
 def alarms(facts: Facts) -> Iterator[Alarm]:
-    """Each worklist of the settings of which that is so for a while."""
+    """Each worklist of the settings with such a problem that has lasted for a while."""
     standings, pauses = facts.records.worklists.all(), facts.records.pauses
     paused, until = pauses.of(PausedKind.WORKLIST), pauses.ended(PausedKind.WORKLIST)
     for settings in facts.site.worklist:
@@ -48,8 +48,8 @@ def _of_steps(name: str, steps: list[WorklistStep]) -> Alarm:
     return Alarm(
         f"steps of {name}",
         Severity.WARNING,
-        f"worklist {name} does not take what it is told of {number}: who looks there does not see "
-        "how the analysis stands",
+        f"worklist {name} does not take what it is told of {number}: whoever looks there does "
+        "not see how the analysis stands",
         "`hilum trace STUDY` says what it does not take, and the log of the worklist names the "
         "cause; it is told again at each look",
         min(step.since for step in steps),

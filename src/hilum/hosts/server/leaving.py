@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class Leaving:
-    """Notes for the server at `url` what it is sent of the studies of one module.
+    """Notes in the audit trail what the server at `url` is sent of the studies of one module.
 
     `unlooked`: this site sends images whose pixels may show a name, too.
     """
@@ -53,7 +53,7 @@ class Leaving:
         try:
             self._note(job, why, AuditOutcome.DENIED)
         except AuditUnavailable as error:  # nothing has left
-            log.error("it is not written down that images were not sent: %s", error)
+            log.error("the audit trail does not say that images were not sent: %s", error)
 
     def ended(self, job: Job) -> None:
         """What is sent of the study from now on is sent anew."""

@@ -6,7 +6,7 @@ It comes over the network like anything else, so nothing in it is believed that 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from pydicom.uid import KeyObjectSelectionDocumentStorage
 from hilum.decision import AssessmentDecision
 from hilum.dicom import codes
 from hilum.dicom.header import HOSTILE, text_of
+from hilum.dicom.uids import is_uid
 from hilum.objects.iod.assessment import TITLES
 from hilum.wording import printable
 
@@ -87,22 +88,20 @@ def _selected(
     if decision is None:
         return NOT_A_TITLE.format(printable(named)[:33])
     items = list(document.get("ContentSequence", []))
-    names = frozenset(
-        text_of(reference, "ReferencedSOPInstanceUID")
-        for item in items
-        for reference in item.get("ReferencedSOPSequence", [])
+    names = _names(
+        reference for item in items for reference in item.get("ReferencedSOPSequence", [])
     )
     said = [
-        text_of(item.ConceptCodeSequence[0], "CodeMeaning")
+        _words(item.ConceptCodeSequence[0], "CodeMeaning")
         for item in _called(items, codes.KEY_OBJECT_TITLE_MODIFIER.value)
     ]
-    said += [text_of(i, "TextValue") for i in _called(items, codes.KEY_OBJECT_DESCRIPTION.value)]
-    readers = [text_of(i, "PersonName") for i in _called(items, codes.PERSON_OBSERVER_NAME.value)]
+    said += [_words(i, "TextValue") for i in _called(items, codes.KEY_OBJECT_DESCRIPTION.value)]
+    readers = [_words(i, "PersonName") for i in _called(items, codes.PERSON_OBSERVER_NAME.value)]
     if not names:
         return NAMES_NOTHING
     reason = "; ".join(filter(None, said))
     if not reason and decision is not AssessmentDecision.ACCEPTED:
-        reason = text_of(title, "CodeMeaning")
+        reason = _words(title, "CodeMeaning")
     day, time = text_of(document, "ContentDate"), text_of(document, "ContentTime")
     at = _moment(day + time, text_of(document, "TimezoneOffsetFromUTC"))
     return StatedAssessment(decision, names, next(iter(readers), ""), reason, at)
@@ -111,8 +110,8 @@ def _selected(
 def _verified(document: Dataset) -> StatedAssessment | None:
     if text_of(document, "VerificationFlag") != "VERIFIED":
         return None
-    names = frozenset(
-        text_of(reference, "ReferencedSOPInstanceUID")
+    names = _names(
+        reference
         for study in document.get("PredecessorDocumentsSequence", [])
         for series in study.get("ReferencedSeriesSequence", [])
         for reference in series.get("ReferencedSOPSequence", [])
@@ -123,10 +122,20 @@ def _verified(document: Dataset) -> StatedAssessment | None:
         document.get("VerifyingObserverSequence", []) or [Dataset()],
         key=lambda one: text_of(one, "VerificationDateTime"),
     )
-    reader = text_of(observer, "VerifyingObserverName")
+    reader = _words(observer, "VerifyingObserverName")
     zone = text_of(document, "TimezoneOffsetFromUTC")
     at = _moment(text_of(observer, "VerificationDateTime"), zone)
     return StatedAssessment(None, names, reader, "", at)
+
+
+def _names(references: Iterable[Dataset]) -> frozenset[str]:
+    found = (text_of(reference, "ReferencedSOPInstanceUID") for reference in references)
+    return frozenset(filter(is_uid, found))
+
+
+def _words(item: Dataset, keyword: str) -> str:
+    """A text as it may be put on record and shown: what cannot be printed is a space."""
+    return printable(text_of(item, keyword)).strip()
 
 
 def _called(items: list[Dataset], code: str) -> Iterator[Dataset]:

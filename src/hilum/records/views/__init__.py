@@ -27,8 +27,7 @@ from hilum.records.views.places import (
 )
 from hilum.records.views.statistics import DayOfWork, Statistics, statistics_of
 from hilum.records.views.strips import DestinationStrip, HourOfDeliveries, strips_of
-from hilum.records.views.timeline import TraceLine, events, trace
-from hilum.records.views.worklist import (
+from hilum.records.views.study_list import (
     ResultView,
     StudyPage,
     StudyView,
@@ -36,6 +35,7 @@ from hilum.records.views.worklist import (
     studies,
     study,
 )
+from hilum.records.views.timeline import TraceLine, events, trace
 
 __all__ = [
     "PAGE",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from hilum.records.models import Delivery
 from hilum.records.states import ARRIVED, DeliveryState, EventKind
+from hilum.records.views.study_list import StudyView, WorkitemView
 from hilum.records.views.timeline import TraceLine
-from hilum.records.views.worklist import StudyView, WorkitemView
 
 
 @dataclass(frozen=True)

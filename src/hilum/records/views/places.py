@@ -58,7 +58,7 @@ class SourceView:
 
 @dataclass(frozen=True)
 class StepView:
-    """A step of a worklist that has not ended. Its Transaction UID is told nobody."""
+    """A step of a worklist that has not ended. Nobody is told its Transaction UID."""
 
     uid: str
     study_uid: str

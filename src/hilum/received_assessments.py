@@ -1,7 +1,7 @@
-"""What readers say of our results in DICOM objects that are sent to us is put on record.
+"""Puts on record what readers say of our results in DICOM objects that are sent to us.
 
 The receiver has kept the object like any other, and a slip that says who sent it. An object that
-says nothing of a result of ours is one like any other.
+says nothing of a result of ours stays an ordinary one.
 """
 
 import logging
@@ -32,7 +32,7 @@ LARGEST = 64 << 20  # bytes of an object that is read; one that a reader has mad
 LONGEST_NAME = 64  # characters
 UNNAMED = "a person who is not named"
 NOT_OURS = "it names no result of ours"
-LEFT_OUT = "(the reason names the patient, and stands in the object alone)"
+LEFT_OUT = "(the reason names the patient, so it is kept in the object only)"
 DIFFERS = "the report that was verified differs from ours"
 NOT_TO_COMPARE = "our report is no longer here, so nobody can tell whether it says the same"
 
@@ -54,18 +54,20 @@ class _Said:
 
     @property
     def identity(self) -> str:
-        """Who that is for sure: the same name from the same sender, or somebody without a name."""
+        """What tells readers apart: the sender and the name, or the object if none is named."""
         named = folded(self.reader) if self.reader != UNNAMED else self.object_uid
         return f"DICOM {self.slip.caller} {named}"
 
-    @property
-    def at(self) -> float:
-        """When it was said (s since 1970), which cannot be later than now."""
+    def at(self, made: float) -> float:
+        """When it was said (s since 1970), of a result of a run that was `made` then.
+
+        That cannot be before it, nor later than now.
+        """
         now = time.time()
-        return min(now, self.stated.at.timestamp()) if self.stated.at else now
+        return min(now, max(made, self.stated.at.timestamp())) if self.stated.at else now
 
 
-def hear(flow: Flow) -> None:
+def read_assessments(flow: Flow) -> None:
     """Read every object that has come since. One that fails is read again at the next sweep."""
     for file, slip in slips_in(flow.site.data):
         with going_on("an object that may say what a reader thinks of a result", log):
@@ -107,7 +109,7 @@ def _read(path: Path) -> Dataset:
 
 
 def _tell_ordinary(flow: Flow, slip: Slip, document: Dataset, why: str) -> None:
-    """Say of a Key Object Selection why it counts as any other object; reports are none of ours."""
+    """Say of a Key Object Selection why it stays an ordinary object; of reports nothing is said."""
     if text_of(document, "SOPClassUID") == KeyObjectSelectionDocumentStorage and why:
         study_uid = text_of(document, "StudyInstanceUID")
         text = f"a Key Object Selection from {slip.caller} is kept like any other object: {why}"
@@ -134,7 +136,7 @@ def _take(flow: Flow, said: _Said, document: Dataset, item: Workitem) -> None:
         made = _on_record(flow, said, item, decision)
     if made is None:
         text = f"what an object from {said.slip.caller} says of {item.module} {item.version}"
-        text = f"{text} does not count: {why or 'it has changed meanwhile'}"
+        text = f"{text} does not count: {why or 'the result has changed meanwhile'}"
         flow.records.events.add_once(item.study_uid, EventKind.ASSESSED, text)
 
 
@@ -161,7 +163,7 @@ def _on_record(
     word = Assessment(
         item.id,
         0,
-        said.at,
+        said.at(item.created),
         said.reader,
         said.identity,
         decision,

@@ -24,12 +24,8 @@ from rich.markup import escape
 from hilum.config import site_in
 from hilum.config.file import SettingsFile
 from hilum.config.site import Site
-from hilum.dicom.instance import Instance
 from hilum.errors import HilumError
-from hilum.hosts.discovery import installed_modules
 from hilum.logs import silence_libraries
-from hilum.module import own_results_of
-from hilum.offline.reading import read_folder
 from hilum.people.entrance import entrance, system_user
 from hilum.process import is_alive, own_start_time
 from hilum.records import Records, records_url, views
@@ -38,6 +34,8 @@ from hilum.service.supervisor import Supervisor
 from hilum.terminal import outcome_lines, progress_bar
 from hilum.transport import sender
 from hilum.wording import counted
+from hilum_lab.demo.exams import Exam, exams_in
+from hilum_lab.demo.settings import demo_settings
 from hilum_lab.network import chest_exam, parts
 from hilum_lab.network import exam as brain
 from hilum_lab.network.orthanc import Orthanc
@@ -58,24 +56,6 @@ READY_SECONDS = 60
 LINK_SECONDS = 3600.0  # somebody may look at the rest first
 RESULT_SECONDS = 300
 SILENCE_SECONDS = 1.5  # after the last image: until then there may be a run on more images to come
-
-
-@dataclass(frozen=True)
-class Exam:
-    """What goes through the network, and its way into the PACS."""
-
-    title: str
-    files: list[Path]
-    by_scanner: bool = True
-
-    @property
-    def study_uid(self) -> str:
-        return Instance.read(self.files[0]).study_uid
-
-    def has_series(self, description: str) -> bool:
-        """Whether one of its series is called so."""
-        headers = (Instance.read(file).header for file in self.files)
-        return any(header.text("SeriesDescription") == description for header in headers)
 
 
 @dataclass(frozen=True)
@@ -316,56 +296,6 @@ class Demo:
 
     def _lap(self, phase: str, since: float) -> None:
         self.seconds[phase] = round(time.monotonic() - since, 2)
-
-
-def exams_in(folder: Path) -> Iterator[Exam]:
-    """Every study below `folder`, without results of ours and without copies."""
-    if not folder.exists():
-        raise HilumError(f"{folder}: no such folder")
-    exams = []
-    own = own_results_of(installed_modules().values())
-    for arrival in read_folder(folder, own=own).studies:
-        images = [image for image in arrival.instances.values() if not image.is_own_result]
-        exams.append([image.path for image in images])
-    if not any(exams):
-        raise HilumError(f"{folder} holds no DICOM images")
-    for number, files in enumerate(filter(None, exams), start=1):
-        yield Exam(f"exam {number}" if len(exams) > 1 else "exam", files)
-
-
-def demo_settings(folder: Path, ports: dict[str, int], series: str) -> dict[str, Any]:
-    """The settings of the demo: the network of both seeds, results back by C-STORE.
-
-    `series` is what the series to be measured is called, as a regular expression.
-    """
-    pacs = f"http://127.0.0.1:{ports['pacs_http']}"
-    settings: dict[str, Any] = {
-        "data": str(folder / "hilum"),
-        "receiver": {"port": ports["receiver"]},
-        "console": {"port": ports["console"]},
-        "source": [
-            {"name": "films", "kind": "orthanc", "url": pacs, "modalities": ["CR", "DX"]},
-            # it routes, too, what comes by DICOM: only what routing loses is fetched
-            {"name": "pacs", "kind": "orthanc", "url": pacs, "wait_seconds": 10, "poll_seconds": 5},
-        ],
-        "destination": [
-            {
-                "name": "pacs",
-                "kind": "dimse",
-                "port": ports["pacs_dicom"],
-                "viewer": "ohif",
-            }
-        ],
-        "rule": [
-            {
-                "module": "hippocampal-volume",
-                "series": {"SeriesDescription": series} if series else {},
-                "send_to": ["pacs"],
-            },
-            {"module": "chest-radiograph", "send_to": ["pacs"]},
-        ],
-    }
-    return settings
 
 
 def event_line(line: TraceLine, start: float) -> str:

@@ -20,10 +20,10 @@ from hilum.decision import AssessmentDecision
 from hilum.dicom import codes
 from hilum.dicom.header import HOSTILE
 from hilum.errors import ConfigurationError
-from hilum.hearing import DIFFERS, LEFT_OUT, UNNAMED, hear
 from hilum.inbox import Intake
-from hilum.inbox.assessments import Slip, keep, slips_in
+from hilum.inbox.assessments import FOLDER, Slip, keep, slips_in
 from hilum.objects.iod.stated import StatedAssessment, says_the_same, stated_in
+from hilum.received_assessments import DIFFERS, LEFT_OUT, UNNAMED, read_assessments
 from hilum.records.assessed import Assessment, last_of_each
 from hilum.records.models import Workitem
 from hilum.records.states import EventKind, RequestAction, WorkitemState
@@ -82,7 +82,7 @@ def arrives(hall: Gateway, document: Dataset, caller: str = "VIEWER") -> None:
     keep(
         hall.flow.site.data, Slip(stored.path.relative_to(hall.flow.site.data), caller, "10.0.0.9")
     )
-    hear(hall.flow)
+    read_assessments(hall.flow)
 
 
 def said_of(hall: Gateway, item: Workitem) -> list[Assessment]:
@@ -217,15 +217,31 @@ def test_a_reason_that_names_the_patient_stays_in_the_object() -> None:
         ]
 
 
+def test_texts_are_taken_without_what_cannot_be_printed() -> None:
+    with written(**OUT) as (hall, item):
+        document = selection(results_of(hall, item), reader="Doe^J\x07ane")
+        document.ContentSequence[-len(results_of(hall, item)) - 1].TextValue = "le\0ft\x08"
+        arrives(hall, document)
+        [said] = said_of(hall, item)
+        assert (said.reader, said.reason) == ("Doe J ane", "le ft")
+
+
+def test_nothing_is_said_before_there_is_a_result() -> None:
+    with written(**OUT) as (hall, item):
+        first = {"ContentDate": "00010101", "ContentTime": "000000"}  # no program can show it
+        arrives(hall, selection(results_of(hall, item), TimezoneOffsetFromUTC="+1400", **first))
+        assert [one.at for one in said_of(hall, item)] == [item.created]
+
+
 def test_a_rejected_result_is_taken_back_where_the_site_wishes_so() -> None:
     with written(assessment={"withdraw_rejected": True}, **OUT) as (hall, item):
         arrives(hall, selection(results_of(hall, item), codes.ACCEPTED_BY_READER))
         arrives(hall, selection(results_of(hall, item), at=AT + timedelta(1)))
         asked = [(one.action, one.workitem_id) for one in hall.records.requests.waiting()]
-        assert asked == [(RequestAction.WITHDRAW, item.id)]
+        assert asked == [(RequestAction.WITHDRAW_REJECTED, item.id)]
         acts = [entry.act for entry in entries(hall)]
         assert acts == [AuditedAct.ASSESS, AuditedAct.ASSESS, AuditedAct.WITHDRAW]
-        hear(hall.flow)
+        read_assessments(hall.flow)
         obey(hall.flow)
         assert hall.records.workitems.one(item.id).state is WorkitemState.WITHDRAWN
 
@@ -314,8 +330,17 @@ def test_what_cannot_be_audited_waits_until_it_can() -> None:
         assert said_of(hall, item) == []
         assert len(list(slips_in(hall.flow.site.data))) == 1
         in_the_way.rmdir()
-        hear(hall.flow)
+        read_assessments(hall.flow)
         assert len(said_of(hall, item)) == len(entries(hall)) == 1
+        assert list(slips_in(hall.flow.site.data)) == []
+
+
+def test_a_slip_that_cannot_be_read_now_holds_up_no_other() -> None:
+    with written(**OUT) as (hall, item):
+        in_the_way = hall.flow.site.data / FOLDER / "0.json"
+        in_the_way.mkdir(parents=True)
+        arrives(hall, selection(results_of(hall, item)))
+        assert len(said_of(hall, item)) == 1
         assert list(slips_in(hall.flow.site.data)) == []
 
 
@@ -341,7 +366,7 @@ def test_nothing_that_is_crooked_does_harm(a_selection: bytes, data: st.DataObje
     says_the_same(document, document)
 
 
-def test_who_is_heard_has_to_be_let_in() -> None:
+def test_who_may_assess_has_to_be_let_in() -> None:
     receiver = {"assessments_from": ["VIEWER"], "allowed_callers": ["MR1"]}
     with pytest.raises(ConfigurationError, match="names VIEWER, whom allowed_callers does not let"):
         parse({"receiver": receiver})
