@@ -25,7 +25,7 @@ from hilum.config.site import Rule, Worker
 from hilum.dicom.instance import Instance
 from hilum.errors import ConfigurationError, MachineError, ModuleError
 from hilum.hosts import planning
-from hilum.hosts.described import BELIEVED_SECONDS, FOLDER
+from hilum.hosts.described import BELIEVED_SECONDS, FOLDER, SILENCE_SECONDS
 from hilum.hosts.discovery import (
     discover,
     installed_module,
@@ -210,6 +210,23 @@ def test_a_problem_is_believed_for_an_hour_or_until_a_person_asks(strangers: Ins
     noted = json.loads(note.read_text())
     note.write_text(json.dumps({**noted, "at": noted["at"] - BELIEVED_SECONDS}))
     assert discover(strangers.place, ["gated"])[1] == {}
+
+
+def test_that_it_did_not_come_back_is_believed_for_minutes_only(strangers: Installed) -> None:
+    """The machine may have been busy."""
+    gate = strangers.folder / "gate"
+    strangers.add("slow", "import pathlib\nwhile not pathlib.Path(GATE).exists(): pass")
+    source = strangers.folder / "stranger_slow.py"
+    source.write_text(source.read_text().replace("GATE", repr(str(gate))))
+    place = replace(strangers.place, limits=Worker(timeout_seconds=1))
+    assert "did not come back" in discover(place, ["slow"])[1]["slow"]
+    gate.touch()
+    assert discover(place, ["slow"])[1], "nobody has asked it again"
+    (note,) = (strangers.data / FOLDER).iterdir()
+    noted = json.loads(note.read_text())
+    note.write_text(json.dumps({**noted, "at": noted["at"] - SILENCE_SECONDS}))
+    patient = replace(place, limits=Worker(timeout_seconds=30))
+    assert discover(patient, ["slow"])[1] == {}
 
 
 def test_a_model_card_is_read_behind_the_walls(strangers: Installed) -> None:

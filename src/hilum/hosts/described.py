@@ -1,7 +1,8 @@
 """What modules have said of themselves, kept until something changes that they are made of.
 
 So their code is loaded once, not in each process and at each start. A problem is believed for an
-hour: then what the module lacked may be there.
+hour: then what the module lacked may be there. That it did not come back is believed for five
+minutes: the machine may have been busy, as it is while it starts.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from hilum.errors import ConfigurationError
 from hilum.hosts.beginning import Question
 from hilum.hosts.place import Place
 from hilum.hosts.planning import plan_to_describe
-from hilum.hosts.reader import LOAD_SECONDS, ask
+from hilum.hosts.reader import LOAD_SECONDS, DidNotComeBack, ask
 from hilum.hosts.scratch import make_scratch, remove
 from hilum.hosts.walls import standing
 from hilum.inbox import write_durably
@@ -31,7 +32,7 @@ from hilum.module.origin import CodeOrigin
 from hilum.privacy import OWNER_ONLY
 
 FOLDER = "described"  # in the data folder; whatever lies there may be lost
-BELIEVED_SECONDS = 3600.0
+BELIEVED_SECONDS, SILENCE_SECONDS = 3600.0, 300.0
 _OF_PACKAGES = ("*.dist-info", "*.egg-info", "*.pth")  # change with what is installed
 
 
@@ -39,6 +40,7 @@ class Noted(BaseModel):
     """What a module said, or its `problem`, at a time in s since 1970.
 
     `made_of` is the fingerprint of all that it may depend on, `weights` that of its weights.
+    `silent`: the problem is that it did not come back.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
@@ -48,6 +50,12 @@ class Noted(BaseModel):
     weights: str
     said: JsonValue = None
     problem: str = ""
+    silent: bool = False
+
+    def holds(self, *, anew: bool) -> bool:
+        """Whether it is still believed; with `anew`, no problem is."""
+        most = SILENCE_SECONDS if self.silent else BELIEVED_SECONDS
+        return not self.problem or (not anew and 0 <= time.time() - self.at < most)
 
 
 def described(name: str, origin: CodeOrigin, place: Place, *, anew: bool = False) -> Description:
@@ -89,10 +97,9 @@ def _noted(
     named = json.dumps([origin.target, str(origin.folder or ""), question])
     file = place.data / FOLDER / f"{hashlib.sha256(named.encode()).hexdigest()[:32]}.json"
     known = _read(file)
-    if known and known.made_of == made_of and known.weights == _state(_weights(known.said)):
-        age = time.time() - known.at
-        if not known.problem or not (anew or not 0 <= age < BELIEVED_SECONDS):
-            return known
+    is_same = known and known.made_of == made_of and known.weights == _state(_weights(known.said))
+    if known and is_same and known.holds(anew=anew):
+        return known
     noted = _answer(name, origin, place, question, made_of)
     with suppress(OSError):  # it is asked again, no more
         file.parent.mkdir(mode=OWNER_ONLY, exist_ok=True)
@@ -127,7 +134,8 @@ def _answer(name: str, origin: CodeOrigin, place: Place, question: str, made_of:
     except ConfigurationError as error:
         cure = f"mend or uninstall {origin.package}; `hilum modules` asks it again"
         problem = str(error) if parameters is not None else f"{error}; {cure}"
-        return Noted(at=now, made_of=made_of, weights=_state(()), problem=problem)
+        silent = isinstance(error, DidNotComeBack)
+        return Noted(at=now, made_of=made_of, weights=_state(()), problem=problem, silent=silent)
     finally:
         remove(scratch)
 
