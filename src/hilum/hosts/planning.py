@@ -86,9 +86,17 @@ def plan_to_run(
         interpreter = interpreter_of(module, reach, needs)
         # what the site gives is for the module
         reach = Reach(scratch, read, memory_mb=place.limits.memory_mb)
-    threads, keeper = place.limits.threads, processes or _may_start_some()
-    plan = ChildPlan(module.name, _absolute(origin), threads, reach, needs, abi, interpreter)
-    return replace(plan, keeper=keeper, group=group)
+    return ChildPlan(
+        module.name,
+        _absolute(origin),
+        place.limits.threads,
+        reach,
+        needs,
+        abi,
+        interpreter,
+        keeper=processes or _may_start_some(),
+        group=group,
+    )
 
 
 def plan_to_describe(origin: CodeOrigin, name: str, place: Place, scratch: Path) -> ChildPlan:
@@ -96,11 +104,15 @@ def plan_to_describe(origin: CodeOrigin, name: str, place: Place, scratch: Path)
     settings = settings_of(name, place)
     read = tuple(files_of(origin.package, (), place.models, place.data))
     reach = _reach(settings, place, scratch, read, processes=False)
-    memory = min(place.limits.memory_mb, MOST_TO_DESCRIBE)
-    threads, needs = place.limits.threads, settings.walls == "required"
-    reach = replace(reach, memory_mb=memory)
-    newest, keeper = files.NEWEST_ABI, _may_start_some()
-    return ChildPlan(name, _absolute(origin), threads, reach, needs, newest, keeper=keeper)
+    return ChildPlan(
+        name,
+        _absolute(origin),
+        place.limits.threads,
+        replace(reach, memory_mb=min(reach.memory_mb, MOST_TO_DESCRIBE)),
+        needs_walls=settings.walls == "required",
+        abi=files.NEWEST_ABI,
+        keeper=_may_start_some(),
+    )
 
 
 def starts_processes(module: type[Module]) -> bool:
