@@ -18,6 +18,7 @@ from hilum.hosts.reaching import files_of, is_ours
 from hilum.hosts.walls import Reach, Wall, files, standing
 from hilum.module import Module
 from hilum.module.origin import CodeOrigin
+from hilum.module.protocol import starts_processes
 from hilum.servers import Terms
 
 MOST_TO_DESCRIBE = 8192  # MiB, also where a run may take more
@@ -113,11 +114,6 @@ def plan_to_describe(origin: CodeOrigin, name: str, place: Place, scratch: Path)
         abi=files.NEWEST_ABI,
         keeper=_may_start_some(),
     )
-
-
-def starts_processes(module: type[Module]) -> bool:
-    """Whether `module` says that it starts processes."""
-    return bool(getattr(module, "processes", False))
 
 
 def settings_of(name: str, place: Place) -> ChildHostSettings:
