@@ -64,8 +64,10 @@ def _require_givers(module: type[Module], site: Site) -> None:
 
 
 def _of_rules(site: Site) -> dict[str, type[Module]]:
-    """The modules that rules run, as far as they load."""
-    return discover(Place.of(site), {rule.module for rule in site.rule})[0]
+    """The modules that rules run, in their order, as far as they load."""
+    names = dict.fromkeys(rule.module for rule in site.rule)
+    found = discover(Place.of(site), names)[0]
+    return {name: found[name] for name in names if name in found}
 
 
 def check_norms(site: Site) -> None:
@@ -103,10 +105,9 @@ def check_walls(site: Site) -> None:
     missing = standing()
     if not missing:
         return
-    installed = _of_rules(site)
-    for name in dict.fromkeys(rule.module for rule in site.rule):
+    for name, module in _of_rules(site).items():
         takes_risk = getattr(site.host_for(name), "walls", "required") == "best-effort"
-        if name in installed and not takes_risk and not is_ours(installed[name]):
+        if not takes_risk and not is_ours(module):
             raise ConfigurationError(
                 f"host: module {name!r} does not start: {in_words(missing)[:-1]}; have one, or set"
                 f' walls = "best-effort" in its [[host]] and run it without'
@@ -116,10 +117,8 @@ def check_walls(site: Site) -> None:
 
 def check_containers(site: Site) -> None:
     """Raise `ConfigurationError` if podman, or the image of a rule's module, is not here."""
-    installed = _of_rules(site)
-    for name in dict.fromkeys(rule.module for rule in site.rule):
-        module = installed.get(name)
-        if module is None or not issubclass(module, ContainerModule):
+    for name, module in _of_rules(site).items():
+        if not issubclass(module, ContainerModule):
             continue
         settings = site.host_for(name) or usual(name, Place.of(site))
         try:
@@ -143,9 +142,8 @@ def check_servers(site: Site) -> None:
 
     It is asked, so this is no part of what is checked before a start.
     """
-    installed = _of_rules(site)
-    for name in dict.fromkeys(rule.module for rule in site.rule):
-        server = server_of(site, name, installed[name]) if name in installed else None
+    for name, module in _of_rules(site).items():
+        server = server_of(site, name, module)
         for told in checks_of(*server) if server else ():
             if not told.good:
                 raise ConfigurationError(f"rule: module {name!r}: {told.text}")

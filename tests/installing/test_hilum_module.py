@@ -35,6 +35,8 @@ from hilum_module.findings import Finding, FindingError
 from hilum_module.serving import described
 from hilum_module.storing import KINDS, as_item
 
+from .kinds import kinds_of_ours
+
 AFFINE = np.diag([2.0, 1.0, 0.5, 1.0])
 
 
@@ -172,9 +174,7 @@ def test_every_kind_of_finding_goes_there_and_back(tmp_path: Path) -> None:
     first = check_module(every, files)
     names = [type(one).__name__ for one in first.items]
     others = {"Segment", "Note", "Refusal", "Change", "Classification", "HeatMap", "OwnObject"}
-    kinds = hilum.findings.FINDING_KINDS  # a test may have added one of its own
-    ours = {name for name, kind in kinds.items() if kind.__module__.startswith("hilum.")}
-    assert set(names) | others == set(KINDS) == ours
+    assert set(names) | others == set(KINDS) == kinds_of_ours()
     [measured] = first.measurements
     assert measured.of is first.segments[1]
     before = hilum.findings.Earlier(date(2025, 1, 2), 2.5, 0.1, "1.2", "1.3", "1.4")

@@ -18,7 +18,7 @@ from hilum.dicom.parts import Part, read_series
 from hilum.dicom.study import Study
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError, ModuleError, UnreadableError
-from hilum.findings import FINDING_KINDS, Findings, Note, Refusal
+from hilum.findings import Findings, Note, Refusal
 from hilum.hosts import Job, Place, in_child, open_host
 from hilum.hosts.discovery import installed_module
 from hilum.hosts.inside import run_here
@@ -39,6 +39,7 @@ from hilum.testing import analysis_of, write_series
 from hilum.testing.samples import CREATED
 from tests import radiographs
 
+from .kinds import kinds_of_ours
 from .test_environments import wheels  # noqa: F401 - a fixture
 
 PET_IMAGE = PositronEmissionTomographyImageStorage
@@ -274,9 +275,7 @@ def test_it_does_the_same_in_both_places(
         host.run(job)
     again = exchange.load(job.out)
 
-    assert {type(one).__name__ for one in found.items} | {"Change"} == {
-        name for name, kind in FINDING_KINDS.items() if kind.__module__.startswith("hilum.")
-    }
+    assert {type(one).__name__ for one in found.items} | {"Change"} == kinds_of_ours()
     texts = [note.text for note in found.notes]
     assert texts == [note.text for note in again.notes]
     assert texts[0] == "Choice(threshold=0.4, steps=(3,), words='some')"

@@ -13,6 +13,7 @@ message never holds anybody up, and a longer one than `LONGEST` is no message.
 
 import array
 import os
+import select
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -175,6 +176,13 @@ def send(pipe: socket.socket, message: BaseModel, descriptors: Sequence[int] = (
     """Send one message; `OSError` where nobody takes it."""
     rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
     pipe.sendmsg([message.model_dump_json().encode()], [rights] if descriptors else [])
+
+
+def has_said_something(pipe: socket.socket, seconds: float) -> bool:
+    """Whether there is a message, or the end of all messages, within `seconds`."""
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    return bool(poll.poll(1000 * seconds))
 
 
 def heard(pipe: socket.socket) -> ModuleAnswer:

@@ -14,11 +14,12 @@ from hilum.hosts import Job, Place
 from hilum.hosts.channel import Ended
 from hilum.hosts.child_process import ChildProcess, ModuleDied, Server, raise_for
 from hilum.hosts.discovery import required_module, required_origin
-from hilum.hosts.planning import ChildHostSettings, plan_to_run, starts_processes
+from hilum.hosts.planning import ChildHostSettings, plan_to_run
 from hilum.hosts.scratch import keep_last_words, make_scratch, remove
 from hilum.hosts.shelf import shelf_bytes
 from hilum.hosts.walls import files
 from hilum.module import Module
+from hilum.module.protocol import starts_processes
 
 log = logging.getLogger(__name__)
 

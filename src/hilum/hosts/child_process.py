@@ -6,8 +6,6 @@ side writes to the disk.
 
 import logging
 import os
-import select
-import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +23,7 @@ from hilum.hosts.channel import (
     ServerAnswered,
     give,
     hand_over,
+    has_said_something,
     heard,
     pair,
     send,
@@ -93,7 +92,7 @@ class ChildProcess:
         Systems remove temporary files that are old, and a child waits for days; its walls let it
         into no other folder.
         """
-        spoke = self._is_loaded and _has_said_something(self._pipe, 0)
+        spoke = self._is_loaded and has_said_something(self._pipe, 0)
         return self._process.is_alive() and self._scratch.is_dir() and not spoke
 
     def run(self, job: Job, seconds: float, is_wanted: Callable[[], bool]) -> ModuleAnswer:
@@ -129,7 +128,7 @@ class ChildProcess:
             raise ModuleDied("the module's process died while a server was asked") from error
 
     def _answer(self, deadline: Deadline) -> ModuleAnswer:
-        while not _has_said_something(self._pipe, deadline.look_seconds):
+        while not has_said_something(self._pipe, deadline.look_seconds):
             deadline.require()
             self._require_memory()
         try:
@@ -216,10 +215,3 @@ def raise_for(answer: ModuleAnswer) -> None:
 
 def _order(number: int, job: Job) -> Order:
     return Order(number=number, weights_sha256=job.weights_sha256, parameters=job.parameters)
-
-
-def _has_said_something(pipe: socket.socket, seconds: float) -> bool:
-    """Whether there is a message, or the end of all messages, within `seconds`."""
-    poll = select.poll()
-    poll.register(pipe, select.POLLIN)
-    return bool(poll.poll(1000 * seconds))

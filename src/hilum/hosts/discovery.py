@@ -132,8 +132,9 @@ def _origins(models: Path | None) -> tuple[dict[str, CodeOrigin], dict[str, str]
     """Where the code of each module comes from, and the problem of each that has none."""
     found: dict[str, CodeOrigin] = {}
     problems: dict[str, str] = {}
-    points = {point.name: CodeOrigin.of(point.value) for point in _points()}
-    for point in _points():
+    listed = _points()
+    points = {point.name: CodeOrigin.of(point.value) for point in listed}
+    for point in listed:
         if points[point.name].target != point.value:
             problems[f"{point.name} ({point.value})"] = "left out: there is a module of that name"
     found |= points

@@ -18,6 +18,7 @@ from hilum.hosts.reaching import files_of, is_ours
 from hilum.hosts.walls import Reach, Wall, files, standing
 from hilum.module import Module
 from hilum.module.origin import CodeOrigin
+from hilum.module.protocol import starts_processes
 from hilum.servers import Terms
 
 MOST_TO_DESCRIBE = 8192  # MiB, also where a run may take more
@@ -86,9 +87,17 @@ def plan_to_run(
         interpreter = interpreter_of(module, reach, needs)
         # what the site gives is for the module
         reach = Reach(scratch, read, memory_mb=place.limits.memory_mb)
-    threads, keeper = place.limits.threads, processes or _may_start_some()
-    plan = ChildPlan(module.name, _absolute(origin), threads, reach, needs, abi, interpreter)
-    return replace(plan, keeper=keeper, group=group)
+    return ChildPlan(
+        module.name,
+        _absolute(origin),
+        place.limits.threads,
+        reach,
+        needs,
+        abi,
+        interpreter,
+        keeper=processes or _may_start_some(),
+        group=group,
+    )
 
 
 def plan_to_describe(origin: CodeOrigin, name: str, place: Place, scratch: Path) -> ChildPlan:
@@ -96,16 +105,15 @@ def plan_to_describe(origin: CodeOrigin, name: str, place: Place, scratch: Path)
     settings = settings_of(name, place)
     read = tuple(files_of(origin.package, (), place.models, place.data))
     reach = _reach(settings, place, scratch, read, processes=False)
-    memory = min(place.limits.memory_mb, MOST_TO_DESCRIBE)
-    threads, needs = place.limits.threads, settings.walls == "required"
-    reach = replace(reach, memory_mb=memory)
-    newest, keeper = files.NEWEST_ABI, _may_start_some()
-    return ChildPlan(name, _absolute(origin), threads, reach, needs, newest, keeper=keeper)
-
-
-def starts_processes(module: type[Module]) -> bool:
-    """Whether `module` says that it starts processes."""
-    return bool(getattr(module, "processes", False))
+    return ChildPlan(
+        name,
+        _absolute(origin),
+        place.limits.threads,
+        replace(reach, memory_mb=min(reach.memory_mb, MOST_TO_DESCRIBE)),
+        needs_walls=settings.walls == "required",
+        abi=files.NEWEST_ABI,
+        keeper=_may_start_some(),
+    )
 
 
 def settings_of(name: str, place: Place) -> ChildHostSettings:

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import hilum
+from hilum.kinds import OURS
 from hilum.module import Module
-
-OURS = "hilum"
 
 
 def is_ours(module: type[Module]) -> bool:
     """Whether `module` comes with Hilum, or is one of its with another model."""
-    return _package(module) == OURS
+    return module.__module__.partition(".")[0] == OURS
 
 
 def files_of(
@@ -30,10 +29,6 @@ def files_of(
         places.append(models)
     found = (path for place in places for path in _around(place.resolve(), data))
     return list(dict.fromkeys(found))
-
-
-def _package(module: type[Module]) -> str:
-    return module.__module__.partition(".")[0]
 
 
 def folders_of_python() -> Iterator[Path]:

@@ -4,7 +4,6 @@ What that process says is not trusted: it is limited in length and in time.
 """
 
 import os
-import select
 import socket
 import time
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from pydantic import JsonValue, ValidationError
 from hilum.dicom.parts import Part
 from hilum.errors import ConfigurationError, MachineError
 from hilum.hosts.beginning import Question, SelfReport, tell
-from hilum.hosts.channel import LONGEST, Order, give, hand_over, pair, send
+from hilum.hosts.channel import LONGEST, Order, give, hand_over, has_said_something, pair, send
 from hilum.hosts.place import Place
 from hilum.hosts.planning import ChildPlan, plan_to_describe
 from hilum.hosts.scratch import make_scratch, remove
@@ -118,11 +117,9 @@ def _give(pipe: socket.socket, name: str, parts: Sequence[Part], seconds: float)
 
 def _said(pipe: socket.socket, plan: ChildPlan, deadline: float, seconds: float) -> bytes:
     """All that the process says before it ends."""
-    poll = select.poll()
-    poll.register(pipe, select.POLLIN)
     content = b""
     while len(content) <= MOST_BYTES:
-        if not poll.poll(max(0.0, 1000 * (deadline - time.monotonic()))):
+        if not has_said_something(pipe, max(0.0, deadline - time.monotonic())):
             raise DidNotComeBack(f"{plan.origin.target} did not come back in {seconds:g} s")
         try:
             part = pipe.recv(LONGEST, socket.MSG_DONTWAIT)

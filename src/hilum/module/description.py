@@ -28,6 +28,7 @@ from hilum.module.protocol import (
     StandIn,
     facts_of,
     needs_of,
+    starts_processes,
     weights_of,
 )
 from hilum.module.volumes import Input
@@ -113,7 +114,7 @@ class Description(Declared):
                 "name": facts.name,
                 "version": facts.version,
                 "title": facts.title,
-                "processes": bool(getattr(module, "processes", False)),
+                "processes": starts_processes(module),
                 "by_name": isinstance(module.needs, Mapping),
                 "needs": _of_kind(needs, Input, Films),
                 "findings": _of_kind(needs, FindingsOf),

@@ -24,7 +24,7 @@ class CodeOrigin:
     @classmethod
     def of(cls, target: str) -> "CodeOrigin":
         """That of the module that an entry point names."""
-        return cls(target, foreign=target.partition(":")[0].partition(".")[0] != OURS)
+        return cls(target, foreign=cls(target).package != OURS)
 
     @property
     def package(self) -> str:

@@ -135,6 +135,11 @@ def facts_of(module: type[Module] | Module) -> ModuleFacts:
     )
 
 
+def starts_processes(module: type[Module]) -> bool:
+    """Whether `module` says that it starts processes."""
+    return bool(getattr(module, "processes", False))
+
+
 def package_of(module: Module) -> str:
     """The package, or the file, that the module's code lies in; one of ours is not all of Hilum."""
     parts = type(module).__module__.split(".")

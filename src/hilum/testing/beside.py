@@ -1,7 +1,7 @@
 """Modules that import `hilum_module`, tried without an environment of their own."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +13,31 @@ from hilum.errors import DicomError, UnreadableError
 from hilum.findings import Finding
 from hilum.hosts.given import GivenInputs, Inquiry
 from hilum.hosts.shelf import Letter
-from hilum.module import EarlierExams, FindingsOf, Module, Needs, Resources, needs_of
-from hilum.module.cards import CardInput
+from hilum.module import Module, needs_of
 from hilum.module.declared import DeclaredParameter, parameters_class
+from hilum.module.description import Declared
 from hilum_module.serving import described, run_on
 
 MOST_BYTES = 1 << 32  # of the masks that one run may give
-INPUTS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, CardInput])
 PARAMETERS = TypeAdapter(dict[str, DeclaredParameter])
 KINDS = (hilum_module.Input, hilum_module.Films)  # what only such a module can name
 
 
 def as_ours(module: type[Module]) -> type[Module]:
     """`module` as Hilum sees it; where it imports `hilum_module`, it runs in this process."""
-    declared = module.needs
-    named_ones = declared.values() if isinstance(declared, Mapping) else (declared,)
-    if not any(isinstance(one, KINDS) for one in named_ones):
+    if not any(isinstance(one, KINDS) for one in needs_of(module).values()):
         return module
     about = described(module)
-    inputs = INPUTS.validate_python(about["needs"])
-    named = {name: FindingsOf(**values) for name, values in about["findings"].items()}
-    earlier = {name: EarlierExams(**values) for name, values in about["earlier"].items()}
-    needs: Needs = (
-        {**inputs, **named, **earlier} if about["by_name"] else next(iter(inputs.values()))
-    )
+    declared = Declared.model_validate({name: about[name] for name in Declared.model_fields})
     members: dict[str, Any] = {
         "__module__": module.__module__,
         "__init__": lambda self: setattr(self, "inner", module()),
-        "name": about["name"],
-        "version": about["version"],
-        "title": about["title"],
-        "needs": needs,
+        "name": declared.name,
+        "version": declared.version,
+        "title": declared.title,
+        "needs": declared.all_needs,
         "parameters": parameters_class(PARAMETERS.validate_python(about["parameters"])),
-        "resources": Resources(**about["resources"]),
+        "resources": declared.resources,
         "weights": Path(inspect.getfile(module)),
         "run": _run,
     }

@@ -47,17 +47,19 @@ def check_module(
         assert hasattr(module, member), f"a module has `{member}`"
     module = as_ours(module)
     with TemporaryDirectory() as folder:
-        beside = {**_saved(given, Path(folder)), **_of_earlier(module, files, earlier)}
-        return _checked(module, files, beside)
+        images = [Instance.read(file) for file in files]
+        run = _chosen(module, images)
+        beside = {**_saved(given, Path(folder)), **_of_earlier(module, run, earlier)}
+        return _checked(module, images, run, beside)
 
 
 def _of_earlier(
-    module: type[Module], files: Sequence[Path], earlier: Sequence[Sequence[Path]]
+    module: type[Module], run: Run, earlier: Sequence[Sequence[Path]]
 ) -> dict[str, list[Part]]:
     """The files of earlier exams, as a run gets them."""
-    chosen = _chosen(module, files).selection.chosen
     studies = [Study.of([Instance.read(file) for file in of]) for of in earlier]
-    return parts_of(earlier_of(module, Rule(module=module.name), chosen, studies))
+    rule = Rule(module=module.name)
+    return parts_of(earlier_of(module, rule, run.selection.chosen, studies))
 
 
 def _saved(given: Mapping[str, Findings], folder: Path) -> dict[str, list[Part]]:
@@ -69,17 +71,18 @@ def _saved(given: Mapping[str, Findings], folder: Path) -> dict[str, list[Part]]
 
 
 def _checked(
-    module: type[Module], files: Sequence[Path], given: Mapping[str, Sequence[Part]]
+    module: type[Module],
+    images: Sequence[Instance],
+    run: Run,
+    given: Mapping[str, Sequence[Part]],
 ) -> Findings:
     facts = facts_of(module)
-    run = _chosen(module, files)
     loaded = module()
     inputs = {**_parts(run), **given}
     found = run_here(loaded, inputs, {})
     warm = run_here(loaded, inputs, {})
     fresh = run_here(module(), inputs, {})
     assert found.items, "it says what it found, or why it found nothing"
-    images = [Instance.read(path) for path in files]
     analysis = Analysis(
         workitem_id="1.2.3",
         created=CREATED,
@@ -98,13 +101,12 @@ def _checked(
 def job_of(module: type[Module], files: Sequence[Path], out: Path) -> Job:
     """What a host is given to run `module` on `files`; the findings go to `out`."""
     module = as_ours(module)
-    parts = _parts(_chosen(module, files))
+    parts = _parts(_chosen(module, [Instance.read(file) for file in files]))
     return Job(parts, out, facts_of(module).weights_sha256)
 
 
-def _chosen(module: type[Module], files: Sequence[Path]) -> Run:
-    arrival = _arrival([Instance.read(path) for path in files])
-    decision = decide(arrival, inputs_of(module), Rule(module=module.name), now=math.inf)
+def _chosen(module: type[Module], images: Sequence[Instance]) -> Run:
+    decision = decide(_arrival(images), inputs_of(module), Rule(module=module.name), now=math.inf)
     assert isinstance(decision, Run), f"`needs` fits the files: {decision}"
     return decision
 

@@ -74,7 +74,7 @@ class ServerHost:
         self._leaving: Leaving | None = None
         if place.data:  # without one there is no audit trail
             self._leaving = Leaving(place.data, settings.url, settings.burned_in == "send")
-        self._job: Job | None = None
+        self._sent: tuple[Job, type[AtServer]] | None = None
         self._exchange = ServerExchange(settings)
         self._child = ChildHost(ChildHostSettings(module=settings.module), place, server=self)
 
@@ -91,9 +91,8 @@ class ServerHost:
             The server does not answer, or not so that it makes sense; `ModuleCancelled` if the job
             was not wanted.
         """
-        self._module()
+        self._sent = job, self._module()
         self._exchange.traffic = traffic = ServerTraffic()
-        self._job = job
         try:
             self._child.run(job, is_wanted)
         except ServerAway:
@@ -120,7 +119,7 @@ class ServerHost:
         return found
 
     def _end(self, job: Job) -> None:
-        self._job = None
+        self._sent = None
         if self._leaving:
             self._leaving.ended(job)
 
@@ -143,5 +142,5 @@ class ServerHost:
         return self._exchange.ask(request, deadline, note)
 
     def _note(self) -> None:
-        if self._leaving and self._job:
-            self._leaving.begins(self._job, self._module())
+        if self._leaving and self._sent:
+            self._leaving.begins(*self._sent)
