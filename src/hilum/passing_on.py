@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 def pass_on(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     """Tell destinations the assessment of a result whose number is the reason of the request."""
-    said = flow.records.assessments.of_workitems([item.id]).get(item.id, [])
+    said = flow.records.assessments.of_workitem(item.id)
     one = next((one for one in said if str(one.number) == asked.reason), None)
     if one is None:
         return _no("there is no such assessment")

@@ -89,7 +89,7 @@ def _said(site: "Site", records: "Records", item: "Workitem") -> "list[Assessmen
     of = AuditedObject.workitem(item.id, item.study_uid)
     patient_id = records.identifiers.patient_of(item.study_uid)
     with audited(site, AuditedAct.OPENED, of, patient_id=patient_id):
-        return records.assessments.of_workitems([item.id]).get(item.id, [])
+        return records.assessments.of_workitem(item.id)
 
 
 def _assess(
