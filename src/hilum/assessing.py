@@ -31,6 +31,7 @@ WITH_REASON = (AssessmentDecision.REJECTED, AssessmentDecision.SUPPLEMENTED)
 TAKEN_BACK = "it was taken back: a result that no longer stands is not assessed"
 NOTE = "it is a note about a result, not a result"
 NO_RESULT = "it is {}, so there is no result of it to assess"
+TAKES_BACK = "a reader rejects it"
 CHANGED = "the result has changed meanwhile: look at it again"
 REASON_MISSING = "say why it is {}: the reason is what others learn from"
 REASON_TOO_LONG = f"the reason has more than {LONGEST_REASON} characters: shorten it"
@@ -109,7 +110,7 @@ def audited(note: AuditIt, site: Site, records: Records, said: Assessment) -> As
     """
     asked = {AuditedAct.ASSESS: str(said.decision)}
     if is_taken_back(site, said.decision):
-        asked[AuditedAct.WITHDRAW] = "a reader rejects it"
+        asked[AuditedAct.WITHDRAW] = TAKES_BACK
     for act, why in asked.items():
         note(act, why, AuditOutcome.ASKED)
     made = put_on_record(site, records, said)

@@ -14,7 +14,7 @@ from hilum.dicom.dates import day_of
 from hilum.dicom.header import text_of
 from hilum.dicom.identity import disagreement, label_of
 from hilum.dicom.instance import Instance
-from hilum.dicom.parts import Part, images_of
+from hilum.dicom.parts import Part, images_of, uid_of
 from hilum.dicom.series import Series
 from hilum.dicom.study import Study
 from hilum.given_exam import EarlierExam, EarlierImages
@@ -38,9 +38,7 @@ def exam_of(chosen: Sequence[Series]) -> EarlierExam:
     instances = [instance for one in chosen for instance in one.instances]
     kinds = {instance.sop_instance_uid: instance.sop_class_uid for instance in instances}
     listed = sorted(
-        (one.uid, kinds[image.partition(" ")[0]], image)
-        for one in chosen
-        for image in images_of(one)
+        (one.uid, kinds[uid_of(image)], image) for one in chosen for image in images_of(one)
     )
     groups = groupby(listed, key=lambda each: each[:2])
     day = day_of(chosen[0].header.get("StudyDate"))

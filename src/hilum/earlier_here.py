@@ -1,6 +1,7 @@
 """The earlier exams of a patient that are here, for modules that ask for them."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
@@ -194,6 +195,6 @@ class EarlierHere:
         folder = self._inbox.study_folder(exam.study_uid)
         for of_series in exam.images:
             for image in of_series.images:
-                uid, _, frames = image.partition(" ")
-                name = self._inbox.path_of(exam.study_uid, uid).name
-                yield Part.parse(f"{name} {frames}".strip(), folder)
+                named = Part.parse(image, folder)  # by its UID
+                path = self._inbox.path_of(exam.study_uid, named.path.name)
+                yield replace(named, path=path)

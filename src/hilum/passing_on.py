@@ -12,7 +12,6 @@ from datetime import datetime
 
 from hilum.config.kinds import DestinationSettings
 from hilum.dicom.instance import Instance
-from hilum.dicom.part10 import as_file
 from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
 from hilum.objects import (
@@ -38,7 +37,7 @@ log = logging.getLogger(__name__)
 
 def pass_on(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     """Tell destinations the assessment of a result whose number is the reason of the request."""
-    said = flow.records.assessments.of_workitems([item.id]).get(item.id, [])
+    said = flow.records.assessments.of_workitem(item.id)
     one = next((one for one in said if str(one.number) == asked.reason), None)
     if one is None:
         return _no("there is no such assessment")
@@ -156,8 +155,7 @@ def _key_objects(
     if not files or word.object_uid:
         return []
     dataset = write_assessment(analysis, [*map(Instance.read, files)], word, variant)
-    uid = str(dataset.SOPInstanceUID)
-    return [Document("ko", DICOM, uid, dataset, as_file(dataset))]
+    return [Document.of_note(dataset)]
 
 
 def _no(why: str) -> RequestAnswer:

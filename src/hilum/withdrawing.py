@@ -12,7 +12,6 @@ from hilum.answers import Acceptance
 from hilum.config.fields import JSONValues
 from hilum.dicom import codes
 from hilum.dicom.instance import Instance
-from hilum.dicom.part10 import as_file
 from hilum.dicom.uids import derived_uid
 from hilum.flow import Flow
 from hilum.objects import Analysis, Document, write_other_withdrawals, write_withdrawal
@@ -302,8 +301,7 @@ def _notes(
     if not instances:
         return documents
     dataset = write_withdrawal(analysis, instances, said.reason, variant, said.title)
-    uid = str(dataset.SOPInstanceUID)
-    return [Document("ko", DICOM, uid, dataset, as_file(dataset)), *documents]
+    return [Document.of_note(dataset), *documents]
 
 
 def _write_notes(

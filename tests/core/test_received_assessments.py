@@ -86,7 +86,7 @@ def arrives(hall: Gateway, document: Dataset, caller: str = "VIEWER") -> None:
 
 
 def said_of(hall: Gateway, item: Workitem) -> list[Assessment]:
-    return hall.records.assessments.of_workitems([item.id]).get(item.id, [])
+    return hall.records.assessments.of_workitem(item.id)
 
 
 def lines(hall: Gateway, item: Workitem) -> list[str]:

@@ -148,9 +148,7 @@ SHAPES = st.one_of(
 
 
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
-@given(
-    found=st.lists(MEASUREMENTS | SHAPES | st.just(SCORED), max_size=6), with_segments=st.booleans()
-)
+@given(found=st.lists(MEASUREMENTS | SHAPES, max_size=6), with_segments=st.booleans())
 def test_both_say_the_same_numbers(
     brain: Analysis,
     monkeypatch: pytest.MonkeyPatch,

@@ -89,13 +89,14 @@ def _said(site: "Site", records: "Records", item: "Workitem") -> "list[Assessmen
     of = AuditedObject.workitem(item.id, item.study_uid)
     patient_id = records.identifiers.patient_of(item.study_uid)
     with audited(site, AuditedAct.OPENED, of, patient_id=patient_id):
-        return records.assessments.of_workitems([item.id]).get(item.id, [])
+        return records.assessments.of_workitem(item.id)
 
 
 def _assess(
     site: "Site", records: "Records", item: "Workitem", decision: AssessmentDecision, reason: str
 ) -> "Assessment":
     from hilum.assessing import (
+        TAKES_BACK,
         fault_in,
         is_taken_back,
         objection_to,
@@ -114,8 +115,8 @@ def _assess(
         if problem := objection_to(item) or fault_in(reason, decision, listed):
             raise HilumError(problem)
         if is_taken_back(site, decision):
-            why = "a reader rejects it"
-            acts.enter_context(audited(site, AuditedAct.WITHDRAW, of, why, listed.patient_id))
+            about = (of, TAKES_BACK, listed.patient_id)
+            acts.enter_context(audited(site, AuditedAct.WITHDRAW, *about))
         said = said_here(item.id, reader.name, identity_of(reader.name), decision, reason)
         made = put_on_record(site, records, said)
         if made is None:

@@ -51,6 +51,11 @@ def images_of(series: Series) -> tuple[str, ...]:
     )
 
 
+def uid_of(image: str) -> str:
+    """The SOP Instance UID of one of the images that `images_of` gives."""
+    return image.partition(" ")[0]
+
+
 def read_series(parts: Iterable[Part]) -> tuple[Series, ...]:
     """The series that `parts` are of, in order of their UIDs, with the frames that they name.
 

@@ -12,9 +12,11 @@ from pydicom.dataset import Dataset
 
 from hilum.config.fields import JSONValues
 from hilum.config.kinds import Encoding, Regions
+from hilum.dicom.part10 import as_file
 from hilum.objects.analysis import Analysis
 from hilum.objects.assessed import ReaderWord
 from hilum.objects.report import Report
+from hilum.results import DICOM
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Document:
     content: Dataset | bytes
     encoded: bytes
     number: int = 1  # among those of its kind in one result
+
+    @classmethod
+    def of_note(cls, dataset: Dataset) -> "Document":
+        """A note about a result, a Key Object Selection Document."""
+        return cls("ko", DICOM, str(dataset.SOPInstanceUID), dataset, as_file(dataset))
 
     @property
     def sop_class_uid(self) -> str:

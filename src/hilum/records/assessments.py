@@ -100,6 +100,10 @@ class AssessmentRecords:
             assessment.object_uid == sop_instance_uid, order_by=assessment.workitem_id
         )
 
+    def of_workitem(self, workitem_id: str) -> list[Assessment]:
+        """All that was said of the result of one workitem, in order."""
+        return self._rows.find(assessment.workitem_id == workitem_id, order_by=assessment.number)
+
     def of_workitems(self, workitem_ids: Iterable[str]) -> dict[str, list[Assessment]]:
         """All that was said of the results of several workitems, by workitem, in order."""
         return self._by_workitem(assessment.workitem_id.in_(workitem_ids))

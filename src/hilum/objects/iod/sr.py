@@ -9,6 +9,7 @@ from pydicom.uid import Comprehensive3DSRStorage
 
 from hilum.config.kinds import Regions
 from hilum.dicom import codes
+from hilum.dicom.parts import uid_of
 from hilum.dicom.uids import MANUFACTURER
 from hilum.findings import Structure
 from hilum.objects import telling
@@ -135,8 +136,8 @@ def _of_earlier_exams(analysis: Analysis) -> Iterator[tuple[str, str, str, str]]
     for exam in (each for of in analysis.priors.values() for each in of):
         for of_series in exam.images:
             for image in of_series.images:
-                uid = image.partition(" ")[0]
-                yield exam.study_uid, of_series.series_uid, of_series.sop_class_uid, uid
+                named = (of_series.sop_class_uid, uid_of(image))
+                yield exam.study_uid, of_series.series_uid, *named
 
 
 def root(
