@@ -122,6 +122,11 @@ def versions_of(site: Site, records: Records, study_uid: str) -> list[Version]:
     ]
 
 
+def patient_ids_of(versions: Iterable[Version]) -> str:
+    """Every Patient ID (0010,0020) that they state, as the audit trail has it of who sees them."""
+    return ", ".join(sorted({version.stated.patient_id for version in versions}))
+
+
 def _has_twin(
     identity: Identity, kind: VersionKind, named: Collection[tuple[Identity, VersionKind]]
 ) -> bool:
