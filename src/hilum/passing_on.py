@@ -75,9 +75,10 @@ def _told(
     word = _word_of(one, before)
     note_id = assessment_uid(item.id, one.number)
     note = note_about(item, note_id, WorkitemKind.ASSESSMENT, one.at)
+    analysis = replace(flow.workitems.analysis(item), workitem_id=note_id, created=word.at)
     ways = {delivery.variant: settings for delivery, settings in wanting.values()}
     written = {
-        variant for variant, way in ways.items() if _write(flow, item, note, variant, way, word)
+        variant for variant, way in ways.items() if _write(flow, item, analysis, variant, way, word)
     }
     owed = [
         replace(
@@ -118,26 +119,24 @@ def _moment(at: float) -> datetime:
 def _write(
     flow: Flow,
     item: Workitem,
-    note: Workitem,
+    analysis: Analysis,
     variant: str,
     settings: DestinationSettings,
     word: ReaderWord,
 ) -> bool:
-    """Write the note with `word` on one variant of the result; False if there is no form for it."""
+    """Write the note with `word` on one variant of the result; False if there is no form for it.
+
+    `analysis` is that of the note.
+    """
     results = flow.records.results.of_variant(item.id, variant)
     others = [one for one in results if one.media_type != DICOM]
-    analysis = replace(
-        flow.workitems.analysis(item),
-        workitem_id=note.id,
-        created=word.at,
-        replaced=contents_of(flow.site.data, others),
-    )
+    analysis = replace(analysis, replaced=contents_of(flow.site.data, others))
     lost: dict[str, str] = {}
     identities = {one.identity: one.kind for one in others}
     documents = write_other_assessments(analysis, identities, lost, word, variant, settings.wishes)
     documents += _key_objects(flow, analysis, results, variant, word)
     for document in documents:
-        flow.workitems.keep(note.id, document, variant)
+        flow.workitems.keep(analysis.workitem_id, document, variant)
     for kind, place in lost.items():
         text = f"{kind}: what a reader said could not be written: {place}"
         log.error("workitem %s: %s", item.id, text)

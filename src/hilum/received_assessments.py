@@ -22,7 +22,7 @@ from hilum.dicom.header import HOSTILE, text_of
 from hilum.flow import Flow
 from hilum.inbox.assessments import Slip, slips_in
 from hilum.logs import going_on
-from hilum.objects.iod.stated import StatedAssessment, says_the_same, stated_in
+from hilum.objects.iod.stated_assessment import StatedAssessment, says_the_same, stated_in
 from hilum.records.assessed import Assessment
 from hilum.records.listed import folded, words_of_name
 from hilum.records.models import Workitem

@@ -22,7 +22,7 @@ from hilum.dicom.header import HOSTILE
 from hilum.errors import ConfigurationError
 from hilum.inbox import Intake
 from hilum.inbox.assessments import FOLDER, Slip, keep, slips_in
-from hilum.objects.iod.stated import StatedAssessment, says_the_same, stated_in
+from hilum.objects.iod.stated_assessment import StatedAssessment, says_the_same, stated_in
 from hilum.received_assessments import DIFFERS, LEFT_OUT, UNNAMED, read_assessments
 from hilum.records.assessed import Assessment, last_of_each
 from hilum.records.models import Workitem

@@ -66,15 +66,11 @@ def begin(plan: ChildPlan, pipe: socket.socket) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     elsewhere = _elsewhere(plan)
     try:
-        missing = plan.reach.confine(plan.abi)
-    except OSError as error:
-        send(pipe, _refused(f"its walls cannot be raised ({error.strerror})"))
+        lacking = _raise_walls(plan)
+    except ConfigurationError as error:
+        send(pipe, ModuleAnswer(number=0, ended=Ended.FAILED, text=str(error)))
     else:
-        lacking = "; ".join(wall.value for wall in missing)
-        if lacking and plan.needs_walls:
-            send(pipe, _refused(lacking))
-        else:
-            serve(partial(_loaded, plan, elsewhere), pipe, shelf, lacking)
+        serve(partial(_loaded, plan, elsewhere), pipe, shelf, lacking)
     os._exit(0)  # without the last words of what was inherited
 
 
@@ -123,14 +119,11 @@ def tell(plan: ChildPlan, question: Question, pipe: socket.socket) -> None:
     _leave_all_but({asker, pipe.fileno()}, plan)
     elsewhere = _elsewhere(plan)
     try:
-        missing = plan.reach.confine(plan.abi)
-        lacking = "; ".join(wall.value for wall in missing)
-        if lacking and plan.needs_walls:
-            told = SelfReport(problem=_refused(lacking).text)
-        else:
-            told = _told(plan, elsewhere, question, pipe)
-    except OSError as error:
-        told = SelfReport(problem=_refused(f"its walls cannot be raised ({error.strerror})").text)
+        _raise_walls(plan)
+    except ConfigurationError as error:
+        told = SelfReport(problem=str(error))
+    else:
+        told = _told(plan, elsewhere, question, pipe)
     content = told.model_dump_json().encode()
     for start in range(0, len(content), LONGEST):
         pipe.send(content[start : start + LONGEST])
@@ -199,6 +192,22 @@ def _loaded(plan: ChildPlan, elsewhere: Elsewhere | None, ask: Ask) -> Module:
     return module(elsewhere.ask)
 
 
-def _refused(why: str) -> ModuleAnswer:
-    text = f'the module does not start: {why}; or set walls = "best-effort" in its [[host]]'
-    return ModuleAnswer(number=0, ended=Ended.FAILED, text=text)
+def _raise_walls(plan: ChildPlan) -> str:
+    """Raise the walls of `plan`; which ones this machine lacks, in words.
+
+    Raises `ConfigurationError` where they cannot be raised, or the module does not start without.
+    """
+    try:
+        missing = plan.reach.confine(plan.abi)
+    except OSError as error:
+        raise _refused(f"its walls cannot be raised ({error.strerror})") from error
+    lacking = "; ".join(wall.value for wall in missing)
+    if lacking and plan.needs_walls:
+        raise _refused(lacking)
+    return lacking
+
+
+def _refused(why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f'the module does not start: {why}; or set walls = "best-effort" in its [[host]]'
+    )

@@ -22,9 +22,7 @@ from hilum.config.fields import JSONValues
 from hilum.errors import ConfigurationError
 from hilum.hosts.beginning import Question
 from hilum.hosts.place import Place
-from hilum.hosts.planning import plan_to_describe
-from hilum.hosts.reader import LOAD_SECONDS, DidNotComeBack, ask
-from hilum.hosts.scratch import make_scratch, remove
+from hilum.hosts.reader import DidNotComeBack, ask_module
 from hilum.hosts.walls import standing
 from hilum.inbox import write_durably
 from hilum.module.description import Description
@@ -74,7 +72,7 @@ def asked(
     *,
     anew: bool = False,
 ) -> JsonValue:
-    """What the module called `name` says, as `hilum.hosts.reader.ask`, or has said before.
+    """What the module called `name` says, as `hilum.hosts.reader.ask_module`, or has said before.
 
     `anew`: it is asked again where it had a problem.
     """
@@ -121,13 +119,10 @@ def _heard(name: str, origin: CodeOrigin, place: Place, question: str, made_of: 
 
 
 def _answer(name: str, origin: CodeOrigin, place: Place, question: str, made_of: str) -> Noted:
-    scratch = make_scratch()
     parameters: JSONValues | None = json.loads(question)
-    seconds = min(LOAD_SECONDS, place.limits.timeout_seconds)
     now = time.time()
     try:
-        plan = plan_to_describe(origin, name, place, scratch)
-        said = ask(plan, Question(parameters), seconds)
+        said = ask_module(name, origin, place, Question(parameters))
         if parameters is None:
             Description.judged(said)
         return Noted(at=now, made_of=made_of, weights=_state(_weights(said)), said=said)
@@ -136,8 +131,6 @@ def _answer(name: str, origin: CodeOrigin, place: Place, question: str, made_of:
         problem = str(error) if parameters is not None else f"{error}; {cure}"
         silent = isinstance(error, DidNotComeBack)
         return Noted(at=now, made_of=made_of, weights=_state(()), problem=problem, silent=silent)
-    finally:
-        remove(scratch)
 
 
 def _made_of(name: str, origin: CodeOrigin, place: Place) -> str:

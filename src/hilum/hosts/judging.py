@@ -9,9 +9,7 @@ from hilum.dicom.series import Series
 from hilum.errors import ConfigurationError
 from hilum.hosts.beginning import Question
 from hilum.hosts.place import Place
-from hilum.hosts.planning import plan_to_describe
-from hilum.hosts.reader import DidNotComeBack, ask
-from hilum.hosts.scratch import make_scratch, remove
+from hilum.hosts.reader import DidNotComeBack, ask_module
 from hilum.module.origin import CodeOrigin
 from hilum.wording import printable
 
@@ -67,13 +65,8 @@ class WalledJudge:
         return said, math.inf
 
     def _ask(self, parts: tuple[Part, ...]) -> str:
-        scratch = make_scratch()
-        try:
-            plan = plan_to_describe(self._origin, self._name, self._place, scratch)
-            seconds = min(SECONDS, self._place.limits.timeout_seconds)
-            said = ask(plan, Question(input=self._input), seconds, parts)
-        finally:
-            remove(scratch)
+        question = Question(input=self._input)
+        said = ask_module(self._name, self._origin, self._place, question, SECONDS, parts)
         if not isinstance(said, str):
             raise ConfigurationError("its answer is no text")
         return printable(said)

@@ -16,7 +16,10 @@ from hilum.dicom.parts import Part
 from hilum.errors import ConfigurationError, MachineError
 from hilum.hosts.beginning import Question, SelfReport, tell
 from hilum.hosts.channel import LONGEST, Order, give, hand_over, pair, send
-from hilum.hosts.planning import ChildPlan
+from hilum.hosts.place import Place
+from hilum.hosts.planning import ChildPlan, plan_to_describe
+from hilum.hosts.scratch import make_scratch, remove
+from hilum.module.origin import CodeOrigin
 from hilum.process import children_deaf_to_ctrl_c, fork_server
 from hilum.wording import printable
 
@@ -27,6 +30,23 @@ MOST_BYTES = 2 << 20  # of what it says
 
 class DidNotComeBack(ConfigurationError):  # noqa: N818
     """A module has not answered in the time that it was given."""
+
+
+def ask_module(
+    name: str,
+    origin: CodeOrigin,
+    place: Place,
+    question: Question,
+    seconds: float = LOAD_SECONDS,
+    parts: Sequence[Part] = (),
+) -> JsonValue:
+    """What the module called `name` says, as `ask`, in no more time than a run of it may take."""
+    scratch = make_scratch()
+    try:
+        plan = plan_to_describe(origin, name, place, scratch)
+        return ask(plan, question, min(seconds, place.limits.timeout_seconds), parts)
+    finally:
+        remove(scratch)
 
 
 def ask(

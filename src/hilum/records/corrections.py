@@ -10,8 +10,6 @@ from hilum.records.database import Database
 from hilum.records.models import Correction, Decision, FormerLabel, Subject
 from hilum.records.rows import Rows, insert, select
 
-IMAGES_IN_A_QUERY = 500  # images that one query asks for
-
 correction = tables.correction.c
 decision = tables.decision.c
 former = tables.former.c
@@ -135,12 +133,6 @@ class CorrectionRecords:
 
         `labels` are what they are called now, by the names of their files.
         """
-        names = sorted(labels)
-        found: dict[str, None] = {}
-        for start in range(0, len(names), IMAGES_IN_A_QUERY):
-            for one in self._subjects.find(
-                subject.image.in_(names[start : start + IMAGES_IN_A_QUERY])
-            ):
-                if one.label != labels[one.image]:
-                    found[one.workitem_id] = None
-        return list(found)
+        found = self._subjects.find_among(subject.image, labels)
+        changed = (one.workitem_id for one in found if one.label != labels[one.image])
+        return list(dict.fromkeys(changed))

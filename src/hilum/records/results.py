@@ -7,8 +7,6 @@ from hilum.records.database import Database
 from hilum.records.models import WrittenResult
 from hilum.records.rows import Rows
 
-IDENTITIES_AT_ONCE = 1000  # in one query
-
 result = tables.result.c
 
 
@@ -36,12 +34,8 @@ class ResultRecords:
 
     def workitems_with(self, identities: Iterable[str]) -> list[str]:
         """Ids of the workitems that have written any object with one of these identities."""
-        wanted = sorted(set(identities))
-        found: dict[str, None] = {}
-        for start in range(0, len(wanted), IDENTITIES_AT_ONCE):
-            some = result.identity.in_(wanted[start : start + IDENTITIES_AT_ONCE])
-            found |= {row.workitem_id: None for row in self._rows.find(some)}
-        return list(found)
+        found = self._rows.find_among(result.identity, identities)
+        return list(dict.fromkeys(one.workitem_id for one in found))
 
     def called(self, identity: str) -> WrittenResult | None:
         """A result with this SOP Instance UID, if we have written any."""

@@ -6,7 +6,7 @@ Only the modules of this package use it. Outside, rows are the values of models.
 import dataclasses
 import itertools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ Model = TypeVar("Model")
 Condition = sa.ColumnElement[bool]
 Order = sa.ColumnElement[Any]
 NONE: Mapping[str, object] = {}
+VALUES_IN_A_QUERY = 500  # a database takes only so many
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,12 @@ class Rows(TableRows[Model]):
         return self._database.transact(
             lambda connection: self.select(connection, *where, order_by=order_by, limit=limit)
         )
+
+    def find_among(self, column: sa.ColumnElement[str], values: Iterable[str]) -> Iterator[Model]:
+        """The rows whose `column` has one of `values`; of many values, a query asks for some."""
+        wanted = sorted(set(values))
+        for start in range(0, len(wanted), VALUES_IN_A_QUERY):
+            yield from self.find(column.in_(wanted[start : start + VALUES_IN_A_QUERY]))
 
     def find_readable(
         self, *where: Condition, order_by: Order | None = None, blank: Mapping[str, object] = NONE
