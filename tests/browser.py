@@ -9,8 +9,9 @@ import base64
 import io
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -161,12 +162,7 @@ class Reader:
     def show(self, description: str) -> None:
         """Show the series called `description` in the viewport."""
         shown = f"({SHOWN_SERIES})().includes({description!r})"
-        with suppress(PlaywrightTimeout):  # OHIF loses a click while it draws its list anew
-            self._open(description)
-            self._until(shown, PATIENCE / 8)
-        if not self.page.evaluate(shown):
-            self._open(description)
-        self._until(shown)
+        self._open_until(description, partial(self._until, shown))
         self._until(HAS_PIXELS)
         self.page.wait_for_timeout(500)  # drawing follows loading
 
@@ -182,7 +178,7 @@ class Reader:
 
     def load_segmentation(self, description: str) -> dict[str, int]:
         """Open a SEG as an overlay of its images; return the number of voxels per segment."""
-        self._open_until(description, self.page.locator(QUESTION))
+        self._open_until(description, partial(_wait_for, self.page.locator(QUESTION)))
         self._agree()
         return {label: sum(map(len, v.values())) for label, v in self.voxels(description).items()}
 
@@ -208,7 +204,7 @@ class Reader:
         """
         texts = self.page.locator("[data-cy=viewport-pane] svg text")
         question = self.page.locator(QUESTION)
-        self._open_until(description, texts.or_(question).first)
+        self._open_until(description, partial(_wait_for, texts.or_(question).first))
         if question.count():
             self._agree()
         self.page.wait_for_timeout(500)  # drawing follows loading
@@ -217,7 +213,7 @@ class Reader:
     def open_pdf(self, description: str) -> bytes:
         """Open an Encapsulated PDF; return the document the page shows."""
         page = self.page.locator("object[data^=blob]").first
-        self._open_until(description, page, state="attached")
+        self._open_until(description, partial(_wait_for, page, state="attached"))
         return base64.b64decode(self.page.evaluate(PDF))
 
     def go_to(self, sop_instance_uid: str, zoom: float = 1) -> None:
@@ -264,14 +260,17 @@ class Reader:
         label = self.page.get_by_text(re.compile(f"^{re.escape(description)}$"))
         self._thumbnails().filter(has=label).first.dblclick()
 
-    def _open_until(self, description: str, wanted: Locator, state: State = "visible") -> None:
-        """Open it until `wanted` is there: OHIF loses a click while it draws its list anew."""
+    def _open_until(self, description: str, wait: Callable[[float], None]) -> None:
+        """Open it, and once more where it is in vain to `wait`, which takes the seconds to do so.
+
+        OHIF loses a click while it draws its list anew.
+        """
         self._open(description)
-        with suppress(PlaywrightTimeout):
-            wanted.wait_for(timeout=1000 * PATIENCE / 8, state=state)
-        if not wanted.count():
+        try:
+            wait(PATIENCE / 8)
+        except PlaywrightTimeout:
             self._open(description)
-        wanted.wait_for(state=state)
+            wait(PATIENCE)
 
     def _agree(self) -> None:
         """Answer "Do you want to open this ...?" with yes."""
@@ -281,3 +280,7 @@ class Reader:
         yes.click()
         yes.wait_for(state="detached")
         self.page.wait_for_timeout(1000)
+
+
+def _wait_for(wanted: Locator, seconds: float, state: State = "visible") -> None:
+    wanted.wait_for(timeout=1000 * seconds, state=state)

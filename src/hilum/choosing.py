@@ -100,15 +100,16 @@ class Choice:
 def versions_of(site: Site, records: Records, study_uid: str) -> list[Version]:
     """The images of a study that are here: those that count, then the others, the latest first."""
     kept = Versions(site.data)
-    files = sorted(Inbox(site.data).study_folder(study_uid).glob("*.dcm"))
+    present = set(Inbox(site.data).study_folder(study_uid).glob("*.dcm"))
     own = own_results(records, ())
     named: dict[tuple[Identity, VersionKind], list[Instance]] = {}
-    for file in [*files, *kept.all_of(study_uid)]:
+    for file in [*sorted(present), *kept.all_of(study_uid)]:
         image = Instance.read(file, own)
         if not image.is_own_result:
             identity = Identity.of(image.header)
-            kind = _kind_of(records, file, image, identity) if file not in files else None
-            named.setdefault((identity, kind or VersionKind.PRESENT), []).append(image)
+            is_present = file in present
+            kind = VersionKind.PRESENT if is_present else _kind_of(records, file, image, identity)
+            named.setdefault((identity, kind), []).append(image)
     if not named:
         raise HilumError("no image of this study is on this machine; send it again")
     return [
@@ -120,6 +121,11 @@ def versions_of(site: Site, records: Records, study_uid: str) -> list[Version]:
         )
         for (identity, kind), images in named.items()
     ]
+
+
+def patient_ids_of(versions: Iterable[Version]) -> str:
+    """Every Patient ID (0010,0020) that they state, as the audit trail has it of who sees them."""
+    return ", ".join(sorted({version.stated.patient_id for version in versions}))
 
 
 def _has_twin(

@@ -68,7 +68,7 @@ def _is_held(flow: Flow, study_uid: str) -> bool:
 
 def _analyse_later_ones(flow: Flow, study_uid: str, results: Iterable[Workitem]) -> None:
     """Have the rules decide anew on later studies whose results used this one as earlier exam."""
-    used = {r.study_uid for r in results for of in r.priors.values() for e in of}
+    used = {result.study_uid for result in results if result.earlier_exams}
     for later in sorted(used - {study_uid}):
         text = f"an earlier exam, study {study_uid}, was corrected: the rules decide anew"
         flow.records.events.add(later, EventKind.CORRECTED, text)

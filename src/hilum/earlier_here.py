@@ -101,8 +101,7 @@ class EarlierHere:
         """
         if item.priors == exams:
             return True
-        of_item = {exam for of in item.priors.values() for exam in of}
-        is_less = all(exam in of_item for of in exams.values() for exam in of)
+        is_less = all(exam in item.earlier_exams for of in exams.values() for exam in of)
         return is_less and item.state not in WITHOUT_RESULT
 
     def still_here(self, item: Workitem) -> dict[str, tuple[EarlierExam, ...]]:
@@ -120,10 +119,9 @@ class EarlierHere:
 
     def labels(self, item: Workitem) -> Iterator[tuple[str, dict[str, str]]]:
         """Of each exam its study, and what its images are called, by the names of their files."""
-        for exams in item.priors.values():
-            for exam in exams:
-                images = map(Instance.read, {part.path for part in self._parts(exam)})
-                yield exam.study_uid, {image.path.name: image.label for image in images}
+        for exam in item.earlier_exams:
+            images = map(Instance.read, {part.path for part in self._parts(exam)})
+            yield exam.study_uid, {image.path.name: image.label for image in images}
 
     def _wanted(self, module: str) -> dict[str, EarlierExams]:
         return earlier_among(self._needs.get(module, {}))

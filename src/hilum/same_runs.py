@@ -55,7 +55,7 @@ class SameRuns:
         if item.state not in WITHOUT_RESULT:
             return False
         events = self._records.events
-        studies = {item.study_uid, *(e.study_uid for of in item.priors.values() for e in of)}
+        studies = {item.study_uid, *(exam.study_uid for exam in item.earlier_exams)}
         decided = [e.id for uid in studies for e in events.of_kind(uid, EventKind.DECIDED)]
         of_end = events.of_kind(item.study_uid, EventKind(item.state))
         ended = [event.id for event in of_end if event.workitem_id == item.id]

@@ -31,8 +31,7 @@ from hilum.records.views import HourOfDeliveries
 from hilum.records.views.strips import HOUR, LATE_SECONDS
 from hilum_lab.network.processes import available_port
 
-from .house import HIDDEN, House
-from .serving import serving
+from .house import HIDDEN, House, a_house
 from .test_pages import text_of
 
 HERE = "/network/destinations/out"
@@ -189,13 +188,7 @@ def test_programs_pause_as_people_do(house: House) -> None:
 
 def test_a_source_has_a_page_of_its_own(tmp_path: Path) -> None:
     source = {"name": "archive", "kind": "orthanc", "url": "http://127.0.0.1:9"}
-    (tmp_path / "data").mkdir(mode=0o700)
-    site = parse({"data": str(tmp_path / "data"), "source": [source]})
-    with (
-        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
-        serving(site, records) as url,
-    ):
-        house = House(site, records, url)
+    with a_house(tmp_path, source=[source]) as house:
         here = "/network/sources/archive"
         assert "all of it is compared every" in text_of(house.get(here))
         assert f'href="{here}"' in house.get("/network")
@@ -205,25 +198,19 @@ def test_a_source_has_a_page_of_its_own(tmp_path: Path) -> None:
             assert client.post(f"{here}/resume").status_code == 303
             assert "cannot be reached" in client.post(f"{here}/test", timeout=30).text
             assert client.get("/network/sources/out").status_code == 404
-        assert records.pauses.of(PausedKind.SOURCE) == {}
+        assert house.records.pauses.of(PausedKind.SOURCE) == {}
 
 
 def test_a_worklist_has_a_page_of_its_own(tmp_path: Path) -> None:
     modules = {"BRAIN^99T": "hippocampal-volume"}
     worklist = {"name": "ris", "kind": "ups-rs", "url": "http://127.0.0.1:9", "modules": modules}
-    (tmp_path / "data").mkdir(mode=0o700)
-    site = parse({"data": str(tmp_path / "data"), "worklist": [worklist]})
-    with (
-        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
-        serving(site, records) as url,
-    ):
-        house = House(site, records, url)
+    with a_house(tmp_path, worklist=[worklist]) as house:
         here = "/network/worklists/ris"
         code = ("BRAIN", "99T", "")
         words = ("ris", "1.2.9", "1.2", "hippocampal-volume", code, StepState.CLAIMED, 1e9)
         step = WorklistStep(*words, transaction_uid="2.25.4711", problem="it takes no progress")
-        records.steps.add(step, "asks for it")
-        records.worklists.note(
+        house.records.steps.add(step, "asks for it")
+        house.records.worklists.note(
             WorklistStanding("ris", WorklistState.UNREACHABLE, 1e9, "ris: cannot be reached")
         )
         shown = house.get(here)
@@ -243,7 +230,7 @@ def test_a_worklist_has_a_page_of_its_own(tmp_path: Path) -> None:
             assert client.get("/network/worklists/out").status_code == 404
             answered = client.get("/api/v1/worklists").text + client.get(here).text
         assert "2.25.4711" not in answered, "the Transaction UID is told nobody"
-        assert records.pauses.of(PausedKind.WORKLIST) == {}
+        assert house.records.pauses.of(PausedKind.WORKLIST) == {}
 
 
 def test_no_link_is_given_where_no_console_listens(site: Site, tmp_path: Path) -> None:
@@ -257,13 +244,8 @@ def test_no_link_is_given_where_no_console_listens(site: Site, tmp_path: Path) -
 
 def test_who_is_heard_of_patients_is_shown(tmp_path: Path) -> None:
     updates = {"enabled": True, "port": 2576, "allowed_hosts": ["10.1.2.0/24"]}
-    (tmp_path / "data").mkdir(mode=0o700)
-    site = parse({"data": str(tmp_path / "data"), "patient_updates": updates})
-    keep(site.data, b"a message that nobody has seen to yet")
-    with (
-        closing(Records(f"sqlite:///{site.data}/hilum.db")) as records,
-        serving(site, records) as url,
-    ):
-        said = text_of(House(site, records, url).get("/network"))
+    with a_house(tmp_path, patient_updates=updates) as house:
+        keep(house.site.data, b"a message that nobody has seen to yet")
+        said = text_of(house.get("/network"))
     assert "HL7 on 127.0.0.1:2576" in said and "Takes messages from 10.1.2.0/24" in said
     assert "1 message waits to be looked at" in said

@@ -205,9 +205,7 @@ def values_in(table: pd.DataFrame) -> set[tuple[str, float]]:
     for row in table.itertuples():
         for value in (row.value, row.uncertainty):
             if not pd.isna(value):
-                scale, unit = {"ml": (1000.0, "mm3"), "1": (100.0, "%")}.get(
-                    row.unit, (1, row.unit)
-                )
+                scale, unit = SCALES.get(row.unit, (1, row.unit))
                 found.add((unit, rounded(value * scale)))
     return found
 

@@ -41,9 +41,8 @@ def decide(
     study_uid = views.study_called(records, study)
     versions = choosing.versions_of(site, records, study_uid)
     if not patient:
-        ids = ", ".join(sorted({version.stated.patient_id for version in versions}))
         about = AuditedObject.study(study_uid)
-        with audited(site, AuditedAct.OPENED, about, patient_id=ids):
+        with audited(site, AuditedAct.OPENED, about, patient_id=choosing.patient_ids_of(versions)):
             print_table(table(versions))
             does = choosing.what_choosing_does(records, study_uid, versions)
             out.print(how_to_choose(study_uid, does))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from fastapi import HTTPException
 
 from hilum.audit import AuditedAct, AuditedObject
-from hilum.choosing import Version, choose, versions_of
+from hilum.choosing import Version, choose, patient_ids_of, versions_of
 from hilum.console.acting import GatewayReply, WantedAct, ask_for
 from hilum.console.desk import Desk
 from hilum.console.looking import study_at
@@ -25,9 +25,8 @@ def seen_versions(desk: Desk, visitor: Visitor, study: ListedStudy) -> list[Vers
     """
     with told_as(409):
         versions = versions_of(desk.site, desk.records, study.study_uid)
-    ids = ", ".join(sorted({version.stated.patient_id for version in versions}))
     about = AuditedObject.study(study.study_uid)
-    desk.auditor.note(AuditedAct.OPENED, visitor, about, ids)
+    desk.auditor.note(AuditedAct.OPENED, visitor, about, patient_ids_of(versions))
     return versions
 
 

@@ -88,6 +88,11 @@ class Workitem:
         """Whether its module has run or will run."""
         return self.kind is WorkitemKind.RUN
 
+    @property
+    def earlier_exams(self) -> tuple[EarlierExam, ...]:
+        """Those of all its inputs; one that two inputs are given is there twice."""
+        return tuple(exam for of_input in self.priors.values() for exam in of_input)
+
 
 @dataclass(frozen=True)
 class WorkitemOutline:

@@ -72,6 +72,7 @@ def _page(
 @endpoints.post("/modules/{name}/test", Permission.ACT, response_class=HTMLResponse)
 def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
     """Ask the inference server of the module, as `hilum check` does; a part of the page."""
+    _facts(desk, name)
     server = _server(desk, name)
     if server is None:
         raise HTTPException(404, "no inference server computes this module")
@@ -79,7 +80,6 @@ def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
 
 
 def _server(desk: Desk, name: str) -> tuple[ServerHostSettings, type[AtServer]] | None:
-    _facts(desk, name)
     if not isinstance(desk.site.host_for(name), ServerHostSettings):
         return None
     try:
