@@ -265,8 +265,8 @@ class Reader:
 
         OHIF loses a click while it draws its list anew.
         """
-        self._open(description)
         try:
+            self._open(description)
             wait(PATIENCE / 8)
         except PlaywrightTimeout:
             self._open(description)
