@@ -290,8 +290,9 @@ class StorageServer(AssociationServer):
             if arriving.problem:
                 raise arriving.problem
             status, stored = take_in(self._inbox, event, sender.caller, arriving.file)
-            may_assess = sender.caller in self._settings.assessments_from
-            if status == SUCCESS and may_assess and may_be_assessment(event):
+            heard = sender.caller in self._settings.assessments_from
+            may_assess = status == SUCCESS and heard and may_be_assessment(event)
+            if may_assess:
                 path = stored.path.relative_to(self._data)
                 assessments.keep(self._data, Slip(path, sender.caller, sender.address))
         except (OSError, MemoryError) as error:
