@@ -13,7 +13,9 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import PositronEmissionTomographyImageStorage
+from typer.testing import CliRunner
 
+from hilum.cli import app
 from hilum.config.site import Worker
 from hilum.dicom.parts import Part, read_series
 from hilum.dicom.study import Study
@@ -371,6 +373,14 @@ def test_what_it_declares_is_known_without_it(models: Path) -> None:
         "before": EarlierExams(on="head", most=2, optional=True),
         "earlier_films": EarlierExams(on="films", optional=True),
     }
+    listed = CliRunner().invoke(app, ["modules", "--models", str(models)]).output
+    for said in (
+        "input head. Images: MR, one volume; Number of slices: any; Further conditions: as the",
+        "input other. Findings: of the module other, on the same images",
+        "input before. Earlier exams of the patient: the latest 2, of the same kind as head; If",
+        "parameter steps: a list; each entry is a whole number; [1, 2] if no rule sets it",
+    ):
+        assert said in listed
     assert vars(parameters_of(module, {"steps": [4]}))["steps"] == (4,)
     for wrong, said in (({"step": 1}, "did you mean 'steps'"), ({"steps": 1}, "parameter steps")):
         with pytest.raises(ConfigurationError, match=said):

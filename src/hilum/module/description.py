@@ -135,7 +135,7 @@ class Description(Declared):
                 "weights_sha256": facts.weights_sha256,
                 "card": page.text,
                 "card_is_toml": page.is_toml,
-                "parameters": _schema(module),
+                "parameters": parameters_declared(module),
                 "objecting": tuple(n for n, o in needs_of(module).items() if _objects(o)),
             }
         )
@@ -228,8 +228,13 @@ def _plain(name: str, need: AnyNeed) -> AnyNeed:
     return replace(need, objection=None) if isinstance(need, Input) else need
 
 
-def _schema(module: type[Module]) -> dict[str, JsonValue] | None:
-    """What a rule may set; {} for a type that JSON Schema cannot tell."""
+def parameters_declared(module: type[Module]) -> dict[str, JsonValue] | None:
+    """What a rule may set, each by its JSON Schema: {} for a type which that cannot tell.
+
+    None where the module declares none.
+    """
+    if issubclass(module, DescribedModule):
+        return module.described.parameters
     declared = getattr(module, "parameters", None)
     names = names_of_parameters(module)
     if declared is None:
