@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from itertools import islice
 
 from hilum.assembly import RuleDecision, Run, Wait
 from hilum.config.site import Rule
@@ -23,7 +22,7 @@ from hilum.records.models import Workitem
 from hilum.records.states import WITHOUT_RESULT, EventKind
 from hilum.routing import Selection
 
-MOST_READ = 10  # earlier studies of a patient whose headers are read, the latest ones
+MOST_READ = 10  # earlier studies of a patient, and of a Patient ID, whose headers are read
 KEPT = 4  # of these, which are kept in memory for the next question
 
 Exams = Mapping[str, tuple[EarlierExam, ...]]  # by the name of the input
@@ -68,7 +67,7 @@ class EarlierHere:
             uid
             for need in wanted
             if need.on in selection.chosen
-            for uid in islice(self._uids(selection, need), MOST_READ)
+            for uid in self._uids(selection, need)
         )
         return not all(map(self._is_settled, before))
 
@@ -131,24 +130,33 @@ class EarlierHere:
         chosen = selection.chosen.get(need.on)
         if not chosen or isinstance(on, FindingsOf | EarlierExams):
             return ChosenEarlier()
-        uids = islice(self._uids(selection, need), MOST_READ)
+        uids = self._uids(selection, need)
         studies = filter(None, (self._settled_study(uid) for uid in uids))
         return exams_before(chosen, studies, need.on, on, rule, need.most)
 
-    def _uids(self, selection: Selection, need: EarlierExams) -> Iterator[str]:
-        """The earlier studies of the patient of the chosen images, the latest first."""
+    def _uids(self, selection: Selection, need: EarlierExams) -> list[str]:
+        """The earlier studies under the patient's ID that are looked at, the latest first.
+
+        They are the latest ones, and the latest ones of the same issuer: another hospital's patient
+        of this ID may have had many since.
+        """
         image = selection.chosen[need.on][0].instances[0]
         now, patient_id = moment_of(image), text_of(image.header, "PatientID")
         studies = self._records.identifiers.studies_of(patient_id) if patient_id else ()
-        dated = [(self._moment(uid), uid) for uid in studies if uid != image.study_uid]
-        before = [(moment, uid) for moment, uid in dated if moment and is_before(moment, now)]
-        yield from (uid for _, uid in sorted(before, reverse=True))
+        firsts = {uid: self._first(uid) for uid in studies if uid != image.study_uid}
+        dated = [(moment_of(one), uid) for uid, one in firsts.items() if one]
+        listed = sorted((moment, uid) for moment, uid in dated if moment and is_before(moment, now))
+        before = [uid for _, uid in reversed(listed)]
+        same = [uid for uid in before if not _filed_apart(image, firsts[uid])]
+        read = {*before[:MOST_READ], *same[:MOST_READ]}
+        return [uid for uid in before if uid in read]
 
-    def _moment(self, study_uid: str) -> tuple[str, str] | None:
+    def _first(self, study_uid: str) -> Instance | None:
+        """One image of a study, None if there is none that can be read."""
         folder = self._inbox.study_folder(study_uid)
         first = next(iter(folder.glob("*.dcm")), None)
         try:
-            return moment_of(Instance.read(first)) if first else None
+            return Instance.read(first) if first else None
         except (UnreadableError, OSError):
             return None
 
@@ -196,3 +204,8 @@ class EarlierHere:
                 named = Part.parse(image, folder)  # by its UID
                 path = self._inbox.path_of(exam.study_uid, named.path.name)
                 yield replace(named, path=path)
+
+
+def _filed_apart(one: Instance, other: Instance | None) -> bool:
+    """Whether an archive files them under different patients."""
+    return other is None or bool(one.patient.filed_apart(other.patient))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from factory import OURS, mr_slices, write
+from hilum import earlier_here
 from hilum.arrivals import Arrivals
 from hilum.config.site import Rule, Site
 from hilum.dicom import codes
@@ -130,6 +131,17 @@ def test_it_gets_the_latest_ones_whenever_they_came(hall: Gateway) -> None:
     }
     assert days(old) == [], "the other one was not here yet"
     assert trace(hall, old) == ["before: no earlier exam"]
+
+
+def test_studies_of_the_same_id_of_another_issuer_hide_none(
+    hall: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(earlier_here, "MOST_READ", 2)
+    receive(hall, "older", IssuerOfPatientID="own")
+    for number in (1, 2, 3):
+        monkeypatch.setitem(DAYS, f"other {number}", f"2025010{number}")
+        receive(hall, f"other {number}", IssuerOfPatientID="other")
+    assert days(receive(hall, "now", IssuerOfPatientID="own")) == ["2023-03-01"]
 
 
 def test_a_result_names_them_and_its_uids_follow_from_them(hall: Gateway) -> None:

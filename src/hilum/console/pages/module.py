@@ -5,6 +5,7 @@ import time
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
+from hilum.answers import Checked
 from hilum.audit import AuditedAct, AuditedObject
 from hilum.checking import server_of
 from hilum.config.site import Rule
@@ -14,6 +15,7 @@ from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.pausing import PauseReason, end_pause, refused_pause
 from hilum.console.refusing import RefusedForm
+from hilum.errors import MachineError
 from hilum.hosts.discovery import installed_module
 from hilum.hosts.place import Place
 from hilum.hosts.scratch import TRACEBACK
@@ -65,7 +67,7 @@ def _page(
         card=shown(page) if page else "",
         card_is_toml=page is not None and page.is_toml,
         longest_reason=LONGEST_REASON,
-        has_server=_server(desk, name) is not None,
+        has_server=_has_server(desk, name),
     )
 
 
@@ -73,13 +75,30 @@ def _page(
 def test(request: Request, desk: OurDesk, name: str) -> HTMLResponse:
     """Ask the inference server of the module, as `hilum check` does; a part of the page."""
     _facts(desk, name)
-    server = _server(desk, name)
-    if server is None:
-        raise HTTPException(404, "no inference server computes this module")
-    return desk.rendering.page(request, "checks.html", checks=list(checks_of(*server)))
+    try:
+        server = _server(desk, name)
+    except MachineError as error:
+        checks = [Checked("module", False, str(error))]
+    else:
+        if server is None:
+            raise HTTPException(404, "no inference server computes this module")
+        checks = list(checks_of(*server))
+    return desk.rendering.page(request, "checks.html", checks=checks)
+
+
+def _has_server(desk: Desk, name: str) -> bool:
+    """Whether a server can be tested; one that nobody can ask for just now may be."""
+    try:
+        return _server(desk, name) is not None
+    except MachineError:
+        return True
 
 
 def _server(desk: Desk, name: str) -> tuple[ServerHostSettings, type[AtServer]] | None:
+    """What computes the module, None where no server does.
+
+    Raises `MachineError` where it cannot be asked just now.
+    """
     if not isinstance(desk.site.host_for(name), ServerHostSettings):
         return None
     try:

@@ -138,9 +138,9 @@ class ServerHost:
 
     def answer(self, request: ServerRequest, deadline: Deadline) -> ServerReply:
         """As `hilum.hosts.child_process.Server` says."""
-        note = self._note if request.content else lambda: None
-        return self._exchange.ask(request, deadline, note)
+        return self._exchange.ask(request, deadline, self._note)
 
     def _note(self) -> None:
+        """Note each request of a run, also one without content: its path may say something, too."""
         if self._leaving and self._sent:
             self._leaving.begins(*self._sent)
