@@ -10,7 +10,6 @@ from hilum.audit import Auditor
 from hilum.config.file import SettingsFile
 from hilum.config.site import Site
 from hilum.config.versions import SettingsVersions
-from hilum.console.durations import AnalysisTimes
 from hilum.console.finds import Finds
 from hilum.console.known import KnownModules
 from hilum.console.patience import Patience
@@ -33,8 +32,7 @@ class Desk:
     `patience` is that of watchdogs and monitoring, which must not wait behind people. `everybody`
     is asked in few threads: `hashing` for passwords, `lookups` for the rest; `abroad` is for the
     provider that people may sign in at. Whatever a person does, and each page with patient data, is
-    noted by `auditor`. `uploads` are those under way. `times` have counted how long analyses took,
-    so that nobody who asks for metrics has every event read again.
+    noted by `auditor`. `uploads` are those under way.
     """
 
     site: Site
@@ -44,7 +42,6 @@ class Desk:
     everybody: Everybody
     auditor: Auditor
     uploads: Uploads
-    times: AnalysisTimes
     file: SettingsFile | None = None
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHES_AT_ONCE))
     abroad: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(ABROAD_AT_ONCE))

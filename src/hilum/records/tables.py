@@ -128,6 +128,14 @@ event = sa.Table(
     sa.Column("kind", sa.String(32), nullable=False),  # an EventKind
     sa.Column("text", sa.Text, nullable=False),
 )
+duration = sa.Table(
+    "duration",  # of analyses that gave findings: how many of a module took how long
+    metadata,
+    sa.Column("module", sa.String(64), primary_key=True),
+    sa.Column("at_most", sa.Float, primary_key=True),  # in s; infinite for the longest
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),  # of all these together
+)
 study = sa.Table(
     "study",
     metadata,
