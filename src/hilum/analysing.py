@@ -7,7 +7,8 @@ from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.flow import Flow
 from hilum.pausing import waiting_with
-from hilum.records.models import Request, Wish, Workitem
+from hilum.records.models.requests import Request, Wish
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WITHOUT_RESULT, WorkitemState
 from hilum.rerunning import NO_IMAGES, run_again
 from hilum.routing import MOST_SAID

@@ -19,7 +19,8 @@ from hilum.inbox.removed import Removed
 from hilum.inbox.starts import Starts
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import Decision, Study
+from hilum.records.models.patients import Decision
+from hilum.records.models.studies import Study
 from hilum.records.states import EventKind
 from hilum.wording import WHOLE_AGAIN, counted
 

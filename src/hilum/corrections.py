@@ -33,7 +33,8 @@ from hilum.inbox import OTHER_CONTENT, Inbox, QuarantinedObject, quarantined_in,
 from hilum.inbox.versions import Versions
 from hilum.records import Records
 from hilum.records.bursts import Bursts
-from hilum.records.models import Correction, Subject, Workitem
+from hilum.records.models.patients import Correction
+from hilum.records.models.workitems import Subject, Workitem
 from hilum.records.states import EventKind, RequestAction, WorkitemKind, WorkitemState
 from hilum.rejections import SEE_QUARANTINE, Rejection, RejectionKind
 from hilum.routing import Selection

@@ -8,7 +8,8 @@ from hilum.dicom.identity import number_of
 from hilum.errors import RemovedError
 from hilum.flow import Flow
 from hilum.older_runs import remember
-from hilum.records.models import Request, Workitem
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import UNFINISHED, EventKind, WorkitemState
 from hilum.results import WithdrawalReason
 from hilum.withdrawing import RejectionNote, RequestAnswer, take_back

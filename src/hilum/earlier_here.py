@@ -19,7 +19,7 @@ from hilum.given_exam import EarlierExam
 from hilum.inbox import Inbox
 from hilum.module import AnyNeed, EarlierExams, FindingsOf, earlier_among, exam_name
 from hilum.records import Records
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WITHOUT_RESULT, EventKind
 from hilum.routing import Selection
 

@@ -31,7 +31,7 @@ from hilum.module import Module, facts_of, inputs_of, needs_of
 from hilum.not_run import NotRun, verdicts_of
 from hilum.outbox import Outbox
 from hilum.records import Records
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.own import own_results
 from hilum.records.states import UNFINISHED, WRITTEN, EventKind, WorkitemState
 from hilum.routing import applies, nearest_rule, whose

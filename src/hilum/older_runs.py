@@ -14,7 +14,7 @@ from hilum.dicom.instance import Instance
 from hilum.errors import UnreadableError
 from hilum.logs import going_on
 from hilum.records import Records
-from hilum.records.models import Subject
+from hilum.records.models.workitems import Subject
 from hilum.workitems import Workitems
 
 SHARE = 0.1  # of one core

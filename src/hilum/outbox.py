@@ -25,7 +25,8 @@ from hilum.errors import DeliveryDelayed, HilumError, where
 from hilum.inbox.commitments import commitments_in
 from hilum.logs import going_on
 from hilum.records import Records
-from hilum.records.models import Delivery, Workitem
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
     PARKED,

@@ -23,7 +23,7 @@ from hilum.hl7.er7 import ReceivedMessage
 from hilum.inbox.kept_updates import forget, heard_of, remember
 from hilum.inbox.updates import came_at, updates_in
 from hilum.logs import going_on
-from hilum.records.models import Correction
+from hilum.records.models.patients import Correction
 from hilum.records.states import EventKind
 from hilum.wording import how_to_decide
 

@@ -8,7 +8,9 @@ from hilum.config.kinds import DestinationSettings
 from hilum.dicom import codes
 from hilum.flow import Flow
 from hilum.pausing import waiting_for
-from hilum.records.models import Delivery, Request, Workitem, WrittenResult
+from hilum.records.models.deliveries import Delivery, WrittenResult
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import ENDED, TAKEN
 from hilum.results import WithdrawalReason
 from hilum.withdrawing import (

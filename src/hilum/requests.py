@@ -8,7 +8,8 @@ from hilum.deciding import carry_out
 from hilum.errors import HilumError, where
 from hilum.flow import Flow
 from hilum.passing_on import pass_on
-from hilum.records.models import Request, Workitem
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
     TAKEN,

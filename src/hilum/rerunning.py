@@ -7,7 +7,8 @@ from hilum.config.site import Rule
 from hilum.dicom.study import Study
 from hilum.flow import Flow
 from hilum.pausing import waiting_for, waiting_with
-from hilum.records.models import Request, Workitem
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     UNFINISHED,
     WITHOUT_RUN,

@@ -3,7 +3,9 @@
 from hilum.config.kinds import DestinationSettings
 from hilum.flow import Flow
 from hilum.pausing import waiting_for
-from hilum.records.models import Delivery, Request, Workitem
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import DELIVERED, DeliveryState
 from hilum.releasing import replacement, wanted_again
 from hilum.withdrawing import RequestAnswer

@@ -7,7 +7,7 @@ from hilum.config.site import Site
 from hilum.engine import durable
 from hilum.hints import HintSender, Ready, wake_workers
 from hilum.records import Records
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import UNFINISHED, EventKind, PausedKind, WorkitemState
 from hilum.workitems import Workitems
 

@@ -18,7 +18,9 @@ from hilum.objects import Analysis, Document, write_other_withdrawals, write_wit
 from hilum.outbox import NOTES
 from hilum.pausing import waiting_for
 from hilum.predecessors import contents_of
-from hilum.records.models import Delivery, DeliveryReceipt, Request, Workitem, WrittenResult
+from hilum.records.models.deliveries import Delivery, DeliveryReceipt, WrittenResult
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
     OWED,

@@ -15,7 +15,8 @@ from hilum.console.endpoints import found_in
 from hilum.inbox import Inbox
 from hilum.people.roles import UserRole
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import DestinationStanding, Removal
+from hilum.records.models.standings import DestinationStanding
+from hilum.records.models.studies import Removal
 from hilum.records.states import DeliveryState, DestinationState, EventKind, WorkitemState
 from hilum.rejections import Rejection, RejectionKind
 from hilum.summary import (

@@ -24,7 +24,8 @@ from hilum.people.everybody import Everybody
 from hilum.people.roles import UserRole
 from hilum.records.assessed import Assessment
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import DestinationStanding, NotedPause, Wish
+from hilum.records.models.requests import Wish
+from hilum.records.models.standings import DestinationStanding, NotedPause
 from hilum.records.states import (
     DeliveryState,
     DestinationState,

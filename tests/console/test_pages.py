@@ -14,7 +14,8 @@ from hilum.asking import audited_fetch
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, AuditStore, ObjectType, audit_file
 from hilum.cli import app
 from hilum.people.roles import UserRole
-from hilum.records.models import DestinationStanding, NotedPause, Wish
+from hilum.records.models.requests import Wish
+from hilum.records.models.standings import DestinationStanding, NotedPause
 from hilum.records.states import (
     DeliveryState,
     DestinationState,

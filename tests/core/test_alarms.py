@@ -26,15 +26,15 @@ from hilum.dicom.doubt import CORRECTED, DIFFERENT
 from hilum.errors import NotificationError
 from hilum.notifiers import AlarmMessage
 from hilum.records import Records, tables
-from hilum.records.models import (
-    BegunAlarm,
-    Correction,
+from hilum.records.models.alarms import BegunAlarm
+from hilum.records.models.patients import Correction
+from hilum.records.models.requests import WorklistStep
+from hilum.records.models.standings import (
     DestinationStanding,
     Executor,
     NotedPause,
     SourceStanding,
     WorklistStanding,
-    WorklistStep,
 )
 from hilum.records.rows import insert
 from hilum.records.states import (

@@ -15,7 +15,9 @@ from hilum.engine import exchange
 from hilum.findings import Findings, Note
 from hilum.flow import Flow
 from hilum.module import Input
-from hilum.records.models import NotedPause, Wish, Workitem
+from hilum.records.models.requests import Wish
+from hilum.records.models.standings import NotedPause
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import PausedKind, RequestAction, WorkitemState
 from hilum.requests import obey
 from hilum.withdrawing import RejectionNote, take_back

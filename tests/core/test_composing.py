@@ -23,7 +23,8 @@ from hilum.hints import HintReceiver, Ready, gateway_address
 from hilum.hosts.discovery import discover
 from hilum.module import FindingsOf, Input
 from hilum.records import tables
-from hilum.records.models import Wish, Workitem
+from hilum.records.models.requests import Wish
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import RequestAction, WorkitemState
 from hilum.requests import obey
 from hilum.service.gateway import follow

@@ -24,7 +24,8 @@ from hilum.delivery.filing import FilingJudgement
 from hilum.destinations.dimse import DimseDestinationSettings
 from hilum.engine import exchange
 from hilum.findings import Findings, Note
-from hilum.records.models import Wish, Workitem
+from hilum.records.models.requests import Wish
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
     PARKED,

@@ -25,7 +25,7 @@ from hilum.module import EarlierExams, Input, Module, findings_for
 from hilum.objects.iod import sr
 from hilum.objects.report import Report
 from hilum.offline import analyse_folder
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind, RequestAction, WorkitemState
 from hilum.requests import obey
 from hilum.testing import check_module

@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from factory import a_delivery, a_study, a_workitem, put
 from hilum.records import Records, listing, tables
 from hilum.records.listing import Standing, StudyFacts, standing_of
-from hilum.records.models import Correction, Delivery, Removal, Workitem, WorkitemOutline
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.patients import Correction
+from hilum.records.models.studies import Removal
+from hilum.records.models.workitems import Workitem, WorkitemOutline
 from hilum.records.states import (
     PARKED,
     DeliveryState,

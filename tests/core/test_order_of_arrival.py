@@ -30,7 +30,7 @@ from hilum.hints import Aborted, Released, hint_of
 from hilum.inbox import Inbox, Intake, digest
 from hilum.module import Input
 from hilum.records import Records
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WorkitemState
 
 SLICES = 6

@@ -19,7 +19,7 @@ from hilum.inbox import Inbox
 from hilum.outbox import Outbox
 from hilum.records import tables, views
 from hilum.records.deliveries import HEAD_START_SECONDS
-from hilum.records.models import Delivery
+from hilum.records.models.deliveries import Delivery
 from hilum.records.states import DeliveryState, WorkitemState
 from hilum.results import Result
 from hilum.why.deliveries import of_deliveries

@@ -16,7 +16,7 @@ from hilum.decision import AssessmentDecision
 from hilum.errors import ConfigurationError
 from hilum.passing_on import WAITS
 from hilum.records.assessed import Assessment
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     DeliveryState,
     EventKind,

@@ -14,7 +14,7 @@ from hilum.hints import Asked, HintReceiver, Resumed, gateway_address, wake_addr
 from hilum.pausing import LONGEST_REASON, kind_called, pause, reason_of, resume, waiting_for
 from hilum.records import Records, views
 from hilum.records.copies import Copies, Keeper
-from hilum.records.models import NotedPause
+from hilum.records.models.standings import NotedPause
 from hilum.records.restoring import put_pauses_back
 from hilum.records.states import (
     DeliveryState,

@@ -15,7 +15,7 @@ from factory import a_delivery, a_study, a_workitem, put
 from hilum.errors import RecordsUnavailable
 from hilum.records import Records, tables
 from hilum.records.flowing import ShownResult
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     REACHED_FROM,
     WITHOUT_RUN,

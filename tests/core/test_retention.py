@@ -30,7 +30,7 @@ from hilum.inbox.room import with_room
 from hilum.inbox.versions import Versions
 from hilum.module import Input
 from hilum.records import Records, tables, views
-from hilum.records.models import Correction
+from hilum.records.models.patients import Correction
 from hilum.records.states import DeliveryState, EventKind, WorkitemState
 from hilum.retention import DAY, TURN_SECONDS, YOUNGEST, Retention
 from hilum.sources import Listed

@@ -12,7 +12,8 @@ import pytest
 from hilum.dicom import codes
 from hilum.engine import exchange
 from hilum.findings import Findings, Measurement
-from hilum.records.models import Request, Workitem
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import DeliveryState, RequestAction, WorkitemState
 from hilum.releasing import release
 from hilum.requests import resend

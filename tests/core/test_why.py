@@ -22,14 +22,10 @@ from hilum.errors import HilumError
 from hilum.inbox import Inbox
 from hilum.records import Records
 from hilum.records.listed import StudyIdentifiers
-from hilum.records.models import (
-    Correction,
-    DestinationStanding,
-    Removal,
-    Study,
-    UploadedStudy,
-    Workitem,
-)
+from hilum.records.models.patients import Correction
+from hilum.records.models.standings import DestinationStanding
+from hilum.records.models.studies import Removal, Study, UploadedStudy
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
     DeliveryState,

@@ -25,7 +25,8 @@ from hilum.performing import Performer
 from hilum.performing.keeping import Kept
 from hilum.performing.standing import WorklistLedger
 from hilum.performing.table import SEEN_AS
-from hilum.records.models import NotedPause, Wish, WorklistStanding, WorklistStep
+from hilum.records.models.requests import Wish, WorklistStep
+from hilum.records.models.standings import NotedPause, WorklistStanding
 from hilum.records.states import (
     EventKind,
     PausedKind,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hilum.people.accounts import Person
     from hilum.records import Records
     from hilum.records.assessed import Assessment
-    from hilum.records.models import Workitem
+    from hilum.records.models.workitems import Workitem
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """Our records, on SQLite or PostgreSQL: one file here for the queries of each table.
 
-Rows are the values of models.py, their states and kinds the enums of states.py. What belongs
+Rows are the values of `models`, their states and kinds the enums of states.py. What belongs
 together in one transaction is one method here.
 """
 

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from hilum.records import listing, tables
 from hilum.records.database import Database
-from hilum.records.models import Correction, Decision, FormerLabel, Subject
+from hilum.records.models.patients import Correction, Decision, FormerLabel
+from hilum.records.models.workitems import Subject
 from hilum.records.rows import Rows, insert, select
 
 correction = tables.correction.c

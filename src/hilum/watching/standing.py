@@ -7,7 +7,7 @@ from dataclasses import replace
 from sqlalchemy.exc import SQLAlchemyError
 
 from hilum.records import Records
-from hilum.records.models import SourceStanding
+from hilum.records.models.standings import SourceStanding
 from hilum.records.states import PausedKind, SourceState
 from hilum.sources import Portion
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from hilum.records.models import Delivery, Workitem
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
     DeliveryState,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from hilum.dicom.doubt import held_for
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import DELIVERED, EventKind, PausedKind, WorkitemKind, WorkitemState
 from hilum.summary import refusal_in
 from hilum.verdict import Verdict

@@ -6,17 +6,11 @@ from dataclasses import dataclass
 
 from hilum.config.site import Site
 from hilum.records import Records
-from hilum.records.models import (
-    Delivery,
-    DestinationStanding,
-    Event,
-    NotedPause,
-    Removal,
-    Study,
-    UploadedStudy,
-    Workitem,
-    WorklistStep,
-)
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.requests import WorklistStep
+from hilum.records.models.standings import DestinationStanding, NotedPause
+from hilum.records.models.studies import Event, Removal, Study, UploadedStudy
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind, PausedKind
 
 SILENT_SECONDS = 60.0  # a process gives a sign of life every ten

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from hilum.dicom.doubt import CORRECTED
 from hilum.inbox import QuarantinedObject, quarantined_in
-from hilum.records.models import Study, Workitem
+from hilum.records.models.studies import Study
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind
 from hilum.why.explanation import Cause, Cure, CureKind, Explanation
 from hilum.why.items import distance, is_not_meant, of_item

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from hilum.records import Records
-from hilum.records.models import Delivery
+from hilum.records.models.deliveries import Delivery
 from hilum.records.states import DeliveryState, DestinationState, EventKind
 from hilum.wording import IN_ITS_TURN
 
