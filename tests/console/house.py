@@ -21,7 +21,8 @@ from hilum.records.models.patients import Correction
 from hilum.records.models.standings import DestinationStanding
 from hilum.records.states import DeliveryState, DestinationState, WorkitemState
 from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import ClassificationSummary, MeasurementSummary, NoteSummary
+from hilum.summary.numbers import ClassificationSummary, MeasurementSummary
+from hilum.summary.remarks import NoteSummary
 from hilum.verdict import Verdict
 from tests.signing_in import signed_in
 

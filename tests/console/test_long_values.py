@@ -36,7 +36,9 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import CurveSummary, FindingSummary, PlotSummary, TableSummary
+from hilum.summary.finding import FindingSummary
+from hilum.summary.numbers import TableSummary
+from hilum.summary.pictures import CurveSummary, PlotSummary
 from hilum.verdict import Verdict
 from tests.browser import CHROMIUM
 from tests.drawn import every

@@ -24,19 +24,15 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import (
+from hilum.summary.numbers import (
     ClassificationSummary,
-    CurveSummary,
-    DraftSummary,
-    LengthSummary,
     MeasurementSummary,
-    NoteSummary,
-    ParametricMapSummary,
-    PlotSummary,
     SegmentSummary,
     TableSummary,
-    UrgencySummary,
 )
+from hilum.summary.pictures import CurveSummary, ParametricMapSummary, PlotSummary
+from hilum.summary.remarks import DraftSummary, NoteSummary, UrgencySummary
+from hilum.summary.shapes import LengthSummary
 from hilum.verdict import Verdict
 
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house

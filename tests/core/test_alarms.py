@@ -49,7 +49,8 @@ from hilum.records.states import (
 )
 from hilum.rejections import Rejection, RejectionKind
 from hilum.severity import AlarmChange, Severity
-from hilum.summary import MeasurementSummary, NoteSummary, RefusalSummary
+from hilum.summary.numbers import MeasurementSummary
+from hilum.summary.remarks import NoteSummary, RefusalSummary
 from tests.certificates import SelfSigned
 from tests.drawn import examples
 

@@ -27,13 +27,8 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
-from hilum.summary import (
-    ClassificationSummary,
-    MeasurementSummary,
-    NoteSummary,
-    RefusalSummary,
-    UrgencySummary,
-)
+from hilum.summary.numbers import ClassificationSummary, MeasurementSummary
+from hilum.summary.remarks import NoteSummary, RefusalSummary, UrgencySummary
 from hilum.verdict import Verdict
 from tests.drawn import examples
 

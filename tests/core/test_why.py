@@ -36,7 +36,7 @@ from hilum.records.states import (
 )
 from hilum.rejections import Rejection, RejectionKind
 from hilum.searching import StudySearch
-from hilum.summary import RefusalSummary
+from hilum.summary.remarks import RefusalSummary
 from hilum.verdict import Verdict
 from hilum.why.archives import (
     ASKING,

@@ -28,7 +28,9 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
-from hilum.summary import MeasurementSummary, NoteSummary, Summary, UrgencySummary, refusal_in
+from hilum.summary import Summary, refusal_in
+from hilum.summary.numbers import MeasurementSummary
+from hilum.summary.remarks import NoteSummary, UrgencySummary
 from hilum.verdict import Verdict
 
 ADDRESS = 12  # characters
