@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.arrival import Arrival
+from hilum.assembly import Hold, NotApplicable, Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.flow import Flow
 from hilum.pausing import waiting_with

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
-from hilum.assembly import Arrival
+from hilum.arrival import Arrival
 from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.errors import UnreadableError

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from hilum.assembly import Arrival, Hold
+from hilum.arrival import Arrival
+from hilum.assembly import Hold
 from hilum.comparer import LATER, Comparer, FilePair
 from hilum.config.site import Site
 from hilum.delivery.filing import LOOK_THERE, FilingJudgement

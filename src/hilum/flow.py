@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from hilum.arrival import Arrival
 from hilum.arrivals import Arrivals
-from hilum.assembly import Arrival, Hold, NotApplicable, RuleDecision, Run, Wait, decide
+from hilum.assembly import Hold, NotApplicable, RuleDecision, Run, Wait, decide
 from hilum.comparison import Comparison
 from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections

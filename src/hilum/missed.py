@@ -9,7 +9,8 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from hilum.assembly import Arrival, Run, decide
+from hilum.arrival import Arrival
+from hilum.assembly import Run, decide
 from hilum.config.site import Rule, Site
 from hilum.inbox import Inbox
 from hilum.module import Need

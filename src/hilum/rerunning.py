@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from hilum.assembly import Arrival, RuleDecision, Run, Wait, decide
+from hilum.arrival import Arrival
+from hilum.assembly import RuleDecision, Run, Wait, decide
 from hilum.config.site import Rule
 from hilum.dicom.study import Study
 from hilum.flow import Flow

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from hilum.assembly import Arrival
+from hilum.arrival import Arrival
 from hilum.config.site import Rule
 from hilum.module import ModuleFacts
 from hilum.records import Records

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from hilum.assembly import Arrival, Hold, NotApplicable, Run
+from hilum.arrival import Arrival
+from hilum.assembly import Hold, NotApplicable, Run
 from hilum.composing import Composition
 from hilum.config.site import Rule
 from hilum.dicom.identity import attributes

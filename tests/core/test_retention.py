@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from factory import OURS, a_delivery, a_result, a_workitem, as_own_result, mr_slices, put, write
 from hilum.alarms import alarms_now
 from hilum.alarms.log import AlarmLog
+from hilum.arrival import Arrival
 from hilum.arrivals import Arrivals
-from hilum.assembly import Arrival, Hold, NotApplicable, Run, Wait, decide
+from hilum.assembly import Hold, NotApplicable, Run, Wait, decide
 from hilum.cli import app
 from hilum.config import parse
 from hilum.config.site import Rule

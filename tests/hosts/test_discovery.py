@@ -17,7 +17,8 @@ import pytest
 from typer.testing import CliRunner
 
 from factory import mr_slices, write
-from hilum.assembly import Arrival, NotApplicable, Run, decide
+from hilum.arrival import Arrival
+from hilum.assembly import NotApplicable, Run, decide
 from hilum.checking import check_rules
 from hilum.cli import app
 from hilum.config import parse

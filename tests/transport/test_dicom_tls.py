@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hilum.cli import app
-from hilum.config.site import Receiver
+from hilum.config.receiver import Receiver
 from hilum.config.tls import ListenerTls, Tls, ends_at
 from hilum.errors import ConfigurationError, DeliveryDelayed, DeliveryRefused
 from hilum.sources.subject import CertificateSubject

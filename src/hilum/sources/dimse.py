@@ -26,7 +26,7 @@ from pynetdicom.pdu_primitives import A_RELEASE, SOPClassCommonExtendedNegotiati
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.transport import AssociationServer
 
-from hilum.config.site import Receiver
+from hilum.config.receiver import Receiver
 from hilum.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, is_uid
 from hilum.hints import Aborted, Assessed, Committed, HintSender, Quarantined, Released, hint_of
 from hilum.inbox import (

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from hilum.config.site import Receiver
+from hilum.config.receiver import Receiver
 from hilum.inbox.room import MEBIBYTE
 from hilum.rejections import RejectionKind
 
