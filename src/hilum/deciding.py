@@ -81,18 +81,18 @@ def _end(flow: Flow, item: Workitem, labels: Mapping[str, str], said: RejectionN
     """Stop an analysis, or take back its result; what a person has to do besides, or ""."""
     flow.corrections.leave_results(item, labels)
     text = "the patient data of its images were corrected"
-    workitems = flow.records.workitems
+    moves = flow.records.moves
     if item.state in UNFINISHED:
-        workitems.set_state(item.id, WorkitemState.CANCELLED, text)
+        moves.set_state(item.id, WorkitemState.CANCELLED, text)
         return ""
     if not flow.records.deliveries.of_workitem(item.id):
-        workitems.withdraw_here(item, text)  # it is nowhere but here
+        moves.withdraw_here(item, text)  # it is nowhere but here
         return ""
     try:
         answer = take_back(flow, item, said)
     except RemovedError:
         rest = "its images are no longer here for a note: reject it in the archive itself"
-        workitems.withdraw_here(item, f"{text}; {rest}")
+        moves.withdraw_here(item, f"{text}; {rest}")
     else:
         rest = answer.rest if answer.done else answer.text
         if rest:  # it may be followed by itself, and then nobody waits for an answer

@@ -235,18 +235,18 @@ class Flow(durable.Workflows):
         Nothing is changed of a result that is owed to the destinations, or was cancelled.
         """
         log.error("workitem %s: %s", workitem_id, failure)
-        items = self.records.workitems
+        move = self.records.moves.set_state
         text = f"{failure}; a refusal is written"
         try:
-            if not items.set_state(workitem_id, WorkitemState.RUNNING, text):
+            if not move(workitem_id, WorkitemState.RUNNING, text):
                 return
-            self.refuse(items.one(workitem_id), failure)
+            self.refuse(self.records.workitems.one(workitem_id), failure)
             self.write(workitem_id)
         except durable.EngineError:
             raise
         except Exception as error:  # noqa: BLE001 - not even that: it ends with the reason on record
             text = f"{failure}; no refusal could be written either: {where(error)}"
-            items.set_state(workitem_id, WorkitemState.FAILED, text)
+            move(workitem_id, WorkitemState.FAILED, text)
 
     def begin(self, workitem_id: str) -> bool:
         """Count the runs, also those repeated after a death of the worker; False to go no further.
@@ -260,7 +260,7 @@ class Flow(durable.Workflows):
         if runs > 2 * MOST_RUNS:
             times = counted(runs - 1, "time")
             text = f"its worker died {times}, in the end while the refusal was written"
-            self.records.workitems.set_state(workitem_id, WorkitemState.FAILED, text)
+            self.records.moves.set_state(workitem_id, WorkitemState.FAILED, text)
             return False
         return True
 
@@ -270,7 +270,7 @@ class Flow(durable.Workflows):
         item = self.records.workitems.one(workitem_id)
         self.workitems.require_files(item)
         text = f"{item.module} runs"
-        self.records.workitems.set_state(workitem_id, WorkitemState.RUNNING, text)
+        self.records.moves.set_state(workitem_id, WorkitemState.RUNNING, text)
         if self.ends_workers(item):
             return
         if lack := self.workitems.lack(item):
@@ -291,7 +291,7 @@ class Flow(durable.Workflows):
             return
         except ServerAway as error:
             log.warning("workitem %s: %s; it waits", workitem_id, error)
-            self.records.workitems.put_back(workitem_id, str(error))
+            self.records.moves.put_back(workitem_id, str(error))
             return
         except (MachineError, ModuleError) as error:
             log.error("workitem %s: module %s failed: %s", workitem_id, item.module, error)
@@ -334,7 +334,7 @@ class Flow(durable.Workflows):
             for d in destinations
         ]
         text = f"results written: {', '.join(written)}"
-        self.records.workitems.deliver(workitem_id, text, owed)
+        self.records.moves.deliver(workitem_id, text, owed)
         self.outbox.settle(workitem_id)
         self._hints.send(Written())
         self.turns.let_others_begin(item, urgent=urgent)

@@ -246,7 +246,7 @@ class Outbox:
         """
         deliveries = self._records.deliveries.of_workitem(workitem_id)
         item = self._records.workitems.one(workitem_id)
-        set_state = self._records.workitems.set_state
+        set_state = self._records.moves.set_state
         if parked := [d for d in deliveries if d.state in PARKED]:
             reason = ", ".join(f"{d.destination} ({d.state})" for d in parked)
             if (item.state, item.reason) != (WorkitemState.PARKED, reason):

@@ -90,7 +90,7 @@ def _released(
     variants = {one.delivery.destination: one.variant for one in rewritten}
     notes = [(one.note.note, one.note.owed) for one in rewritten if one.note]
     reason = f"released, goes to {said}"
-    if not flow.records.workitems.release(item, destinations, reason, at, variants, notes):
+    if not flow.records.moves.release(item, destinations, reason, at, variants, notes):
         return _no(f"it is {item.state}")
     flow.outbox.settle(item.id)  # what is parked elsewhere stays so
     flow.outbox.wake()

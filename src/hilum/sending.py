@@ -41,7 +41,7 @@ def send(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
         if again := wanted_again(flow, known, settings) if known else "":
             return _no(again)
     answer = _goes(asked.wish.destinations)
-    if not flow.records.workitems.send(item, owed, answer.text):
+    if not flow.records.moves.send(item, owed, answer.text):
         return _no(f"it is {flow.records.workitems.one(item.id).state}")
     flow.outbox.wake()
     waits = waiting_for(flow.records, asked.wish.destinations)

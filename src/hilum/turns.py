@@ -84,7 +84,7 @@ class Turns:
             newer = self._records.workitems.get(item.superseded_by)
             is_same = newer is not None and newer.inputs == item.inputs
             text = "another run replaces it" if is_same else "more images arrived"
-            self._records.workitems.set_state(workitem_id, WorkitemState.CANCELLED, text)
+            self._records.moves.set_state(workitem_id, WorkitemState.CANCELLED, text)
             return False
         return item.state in UNFINISHED
 

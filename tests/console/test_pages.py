@@ -202,7 +202,7 @@ def test_who_took_a_result_back_and_why_stands_on_the_page_and_in_the_trace(hous
     form = {"workitem": f"{uid}.1", "action": "withdraw", "reason": "wrong side"}
     with house.client(UserRole.OPERATOR) as client:
         client.post(f"/studies/{address}/acts", data=form, timeout=30)
-    house.records.workitems.set_state(f"{uid}.1", WorkitemState.WITHDRAWN, "taken back")
+    house.records.moves.set_state(f"{uid}.1", WorkitemState.WITHDRAWN, "taken back")
     said = re.compile(r"[Tt]est-\w+ asked for withdraw: wrong side")
     assert len(said.findall(house.get(f"/studies/{address}"))) == 2
     seen = house.get(f"/studies/{address}", UserRole.VIEWER)

@@ -218,7 +218,7 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
     "patients": (
         Severity.WARNING,
         lambda scene: put(scene.records, a_workitem(state=WorkitemState.HELD, reason=DIFFERENT)),
-        lambda scene: scene.records.workitems.set_state("1.2.3", WorkitemState.CANCELLED),
+        lambda scene: scene.records.moves.set_state("1.2.3", WorkitemState.CANCELLED),
     ),
     "corrections": (
         Severity.WARNING,
@@ -283,7 +283,7 @@ EACH: dict[str, tuple[Severity, Callable[[Scene], object], Callable[[Scene], obj
     "server m": (
         Severity.ERROR,
         lambda scene: put(scene.records, a_workitem(failure="the server of m is down")),
-        lambda scene: scene.records.workitems.set_state("1.2.3", WorkitemState.RUNNING),
+        lambda scene: scene.records.moves.set_state("1.2.3", WorkitemState.RUNNING),
     ),
     "process worker-0": (
         Severity.ERROR,

@@ -84,7 +84,7 @@ def items(hall: Gateway, study_uid: str) -> list[Workitem]:
 def work(hall: Gateway, item: Workitem) -> Workitem:
     """What the worker does with it; its result is owed then."""
     assert hall.flow.begin(item.id)
-    hall.records.workitems.set_state(item.id, WorkitemState.RUNNING)
+    hall.records.moves.set_state(item.id, WorkitemState.RUNNING)
     exchange.save(Findings((Note("Seen."),)), hall.flow.workitems.result_folder(item.id))
     hall.flow.write(item.id)
     return hall.records.workitems.one(item.id)
@@ -174,7 +174,7 @@ def test_what_failed_or_was_cancelled_is_analysed_again(
 ) -> None:
     uid = receive(hall, *contents("one"))
     [item] = items(hall, uid)
-    hall.records.workitems.set_state(item.id, state, "so it was")
+    hall.records.moves.set_state(item.id, state, "so it was")
     for _ in range(2):
         done, said = ask(hall, RequestAction.RERUN, uid)
         assert done, said

@@ -97,7 +97,7 @@ def items(hall: Gateway) -> dict[str, Workitem]:
 def find(hall: Gateway, item: Workitem, *findings: Finding) -> None:
     """Be the worker that has run the module of `item`."""
     assert hall.flow.begin(item.id)
-    hall.records.workitems.set_state(item.id, WorkitemState.RUNNING)
+    hall.records.moves.set_state(item.id, WorkitemState.RUNNING)
     found = Findings(findings)
     exchange.save(found, hall.flow.workitems.result_folder(item.id))
     hall.records.workitems.note_findings(item, exchange.summary(found), "")

@@ -177,7 +177,7 @@ class Hospital:
         """What the workers do with whatever waits for them."""
         for item in self.items():
             if item.state is WorkitemState.SCHEDULED and self.hall.flow.begin(item.id):
-                self.hall.records.workitems.set_state(item.id, WorkitemState.RUNNING)
+                self.hall.records.moves.set_state(item.id, WorkitemState.RUNNING)
                 found = Findings((Note("Something was found."),))
                 exchange.save(found, self.hall.flow.workitems.result_folder(item.id))
                 self.hall.flow.write(item.id)

@@ -155,11 +155,11 @@ class Gateway:
                 continue
             steps -= 1
             if state is WorkitemState.SCHEDULED and self.flow.begin(workitem):
-                self.records.workitems.set_state(workitem, WorkitemState.RUNNING)
+                self.records.moves.set_state(workitem, WorkitemState.RUNNING)
             elif state is WorkitemState.RUNNING and self.flow.turns.is_wanted(workitem):
-                self.records.workitems.deliver(workitem, "", [])
+                self.records.moves.deliver(workitem, "", [])
             elif state is WorkitemState.DELIVERING:
-                self.records.workitems.set_state(workitem, WorkitemState.COMPLETED)
+                self.records.moves.set_state(workitem, WorkitemState.COMPLETED)
 
     def items(self, study: str, rule: Rule = HELD) -> list[Workitem]:
         uid = str(slices(study)[0].StudyInstanceUID)

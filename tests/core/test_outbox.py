@@ -53,7 +53,7 @@ def planned(desk: "Desk", study_uid: str) -> list[str]:
 def release(desk: "Desk", name: str) -> None:
     """As a person does."""
     item = desk.records.workitems.one(name)
-    assert desk.records.workitems.release(item, ["pacs"], "released", desk.now)
+    assert desk.records.moves.release(item, ["pacs"], "released", desk.now)
 
 
 class Desk:

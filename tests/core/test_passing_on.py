@@ -200,7 +200,7 @@ def test_a_note_that_waits_for_its_result_holds_up_no_other_result() -> None:
         assert hall.records.workitems.schedule(other, ())
         owed = replace(deliveries.one(item.id, "lake"), workitem_id="other", owed_at=hall.now + 1e9)
         owed = replace(owed, state=DeliveryState.WAITING)
-        assert hall.records.workitems.deliver("other", "", [owed])
+        assert hall.records.moves.deliver("other", "", [owed])
         first = deliveries.first_due("lake", hall.now + 2e9, in_order=True)
         assert first and first.workitem_id == "other"
         of_result = deliveries.one(item.id, "lake")

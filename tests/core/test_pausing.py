@@ -116,7 +116,7 @@ def test_the_module_waits_and_what_began_is_finished() -> None:
         assert hall.flow.begin(item.id)
         hall.records.pauses.begin(a_pause(MODULE, "m"))
         assert not hall.flow.begin(item.id), "another worker had taken it before"
-        hall.records.workitems.set_state(item.id, WorkitemState.RUNNING, "m runs")
+        hall.records.moves.set_state(item.id, WorkitemState.RUNNING, "m runs")
         assert hall.flow.begin(item.id), "its worker died, another one finishes it"
 
 

@@ -41,7 +41,7 @@ class Record:
         self.hall.wait(17)
         item = self.hall.items("one", MARKED)[-1]
         assert self.hall.flow.begin(item.id)
-        assert self.hall.records.workitems.set_state(item.id, WorkitemState.RUNNING)
+        assert self.hall.records.moves.set_state(item.id, WorkitemState.RUNNING)
         whats = (codes.VOLUME, codes.LENGTH, codes.ANGLE)
         found = [
             Measurement(what, value, codes.MILLIMETRE)

@@ -348,7 +348,7 @@ def test_a_note_is_told_until_it_has_arrived(site: Site, records: Records) -> No
     put(records, note, a_delivery("1.2", state=DeliveryState.REFUSED, reason="no KO"))
     said = told(site, records)
     assert said.sentence == "The note that takes back a result of m is parked: pacs: no KO."
-    records.workitems.set_state("1.2", WorkitemState.COMPLETED)
+    records.moves.set_state("1.2", WorkitemState.COMPLETED)
     said = told(site, records)
     text = "The result of m was taken back; the note in pacs says why."
     assert (said.cause, said.sentence) == (Cause.WITHDRAWN, text)

@@ -110,7 +110,7 @@ class Hall:
                 work(self.made, item)
         for item in items(self.made, study_uid):
             if item.state is WorkitemState.DELIVERING:
-                self.records.workitems.set_state(item.id, WorkitemState.COMPLETED)
+                self.records.moves.set_state(item.id, WorkitemState.COMPLETED)
 
     def said(self, study_uid: str) -> list[str]:
         return [one.text for one in self.records.events.of_kind(study_uid, EventKind.WORKLIST)]
@@ -240,7 +240,7 @@ def test_a_step_without_a_result_is_canceled_with_the_reason(
     hall.turn()
     hall.turn()
     [item] = items(hall.made, uid)
-    hall.records.workitems.cancel(item, "cancelled by a person")
+    hall.records.moves.cancel(item, "cancelled by a person")
     hall.turn()
     assert (manager.state(STEP), hall.step().state) == (CANCELED, StepState.CANCELED)
     [told] = manager.steps[STEP].ProcedureStepProgressInformationSequence

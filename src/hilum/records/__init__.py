@@ -22,6 +22,7 @@ from hilum.records.executors import ExecutorRecords
 from hilum.records.exports import ExportRecords
 from hilum.records.flowing import FlowRecords
 from hilum.records.identifiers import IdentifierRecords
+from hilum.records.moves import MoveRecords
 from hilum.records.notices import NoticeRecords
 from hilum.records.pauses import PauseRecords
 from hilum.records.receipts import ReceiptRecords
@@ -78,6 +79,7 @@ class Records:
         self.search = SearchRecords(database)
         self.events = EventRecords(database)
         self.workitems = WorkitemRecords(database)
+        self.moves = MoveRecords(database)
         self.results = ResultRecords(database)
         self.assessments = AssessmentRecords(database)
         self.deliveries = DeliveryRecords(database)
