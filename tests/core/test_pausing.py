@@ -71,7 +71,7 @@ def test_a_paused_destination_is_left_alone_and_the_others_go_on(
     assert view.paused and (view.paused.person, view.paused.reason) == ("ann", "new disks")
 
     said = explain(desk.site, desk.records, "1.2", desk.now)
-    assert "pacs is paused since" in said.sentence and "by ann: new disks" in said.sentence
+    assert "pacs has been paused since" in said.sentence and "by ann: new disks" in said.sentence
     assert [cure.command for cure in said.cures] == ["hilum resume pacs --kind destination"]
 
     archive.open()
@@ -108,7 +108,7 @@ def test_the_module_waits_and_what_began_is_finished() -> None:
         assert item.state is WorkitemState.SCHEDULED
         assert hall.engine.launched == {}
         said = explain(hall.flow.site, hall.records, item.study_uid, hall.clock())
-        assert "that module is disabled since" in said.sentence
+        assert "that module has been disabled since" in said.sentence
         assert [cure.command for cure in said.cures] == ["hilum modules enable m"]
         hall.records.pauses.end(MODULE, "m", hall.clock())
         hall.flow.sweep()

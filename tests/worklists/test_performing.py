@@ -489,7 +489,7 @@ def test_a_manager_that_tells_nonsense_by_dimse_is_refused_in_words(
     with by_dimse(manager, ExplicitVRLittleEndian) as port:
         one = {"name": "ris", "kind": "ups", "port": port, "ae_title": "MANAGER"}
         worklist = open_worklist(parse({"worklist": [one]}).worklist[0])
-        with pytest.raises(SourceRefused, match="ris answered the question for the step"):
+        with pytest.raises(SourceRefused, match="ris answered the request for the step"):
             worklist.standing(STEP)
 
 

@@ -19,7 +19,7 @@ class Receiver(Settings):
         (), description="Addresses or networks that may connect; empty allows every one."
     )
     tls: ListenerTls | None = Field(
-        None, description="Encryption by TLS; without it the receiver listens in plain."
+        None, description="Encryption by TLS; without it the receiver takes what is not encrypted."
     )
     allowed_certificates: tuple[str, ...] = Field(
         (),
@@ -44,7 +44,7 @@ class Receiver(Settings):
     max_associations_per_host: int = Field(
         16,
         ge=1,
-        description="Most associations of one host at one time, so that it shuts no other out.",
+        description="Most associations of one host at one time, so that others get in, too.",
     )
     memory_mb: int = Field(
         2048,

@@ -119,7 +119,7 @@ class Rule(Settings):
     study_quiet_seconds: float = Field(
         8.0,
         gt=0,
-        description="Silence in seconds after which a study without a usable series is settled.",
+        description="Silence in seconds after which Hilum no longer waits for a usable series.",
     )
     give_up_seconds: float = Field(
         120.0,
@@ -139,7 +139,8 @@ class Rule(Settings):
 
     parameters: JSONValues = Field(
         default_factory=dict,
-        description="Parameters of the module, by name; a wrong name is refused with the nearest.",
+        description="Parameters of the module, by name; a wrong name is refused, and the nearest "
+        "one is named.",
     )
 
     @property

@@ -79,7 +79,8 @@ class Traffic:
             else:
                 return ""
             counts = Counter(link.host for link in self._open)
-            reason = f"more than {most} connections {whose} are open: close some, or find out who"
+            cure = "close some, or find out who opens them"
+            reason = f"more than {most} connections {whose} are open: {cure}"
             silent = [link for link in crowd if not link.requested and link is not newcomer]
             if not silent:
                 return reason

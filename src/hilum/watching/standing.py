@@ -83,7 +83,7 @@ class SourceLedger:
         try:
             self._write(values)
         except SQLAlchemyError as error:
-            text = "source %s: that cannot be written down (%s)"
+            text = "source %s: its state cannot be recorded (%s)"
             log.warning(text, self._now.name, type(error).__name__)
 
     def _write(self, standing: SourceStanding) -> None:

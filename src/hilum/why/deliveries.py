@@ -134,7 +134,7 @@ def _arrived(what: str, deliveries: Sequence[Delivery]) -> list[str]:
 
 def _place(delivery: Delivery) -> str:
     at = delivery.verified_at
-    return delivery.destination if at is None else f"{delivery.destination} since {moment(at)}"
+    return delivery.destination if at is None else f"{delivery.destination} (since {moment(at)})"
 
 
 def _said(known: Known, delivery: Delivery) -> str:
@@ -146,11 +146,13 @@ def _said(known: Known, delivery: Delivery) -> str:
         return f"it {ARRIVED_WORDS[state].format(_place(delivery))}"
     pause = known.pause(PausedKind.DESTINATION, name)
     if CAUSE_OF[state] is Cause.DELIVERING and pause:
-        paused = f"{name} is paused since {moment(pause.since)} by {pause.person}: {pause.reason}"
+        paused = (
+            f"{name} has been paused since {moment(pause.since)} by {pause.person}: {pause.reason}"
+        )
         return f"{paused}; it waits until {name} goes on"
     if CAUSE_OF[state] is Cause.DELIVERING and is_away and standing:
         problem = f" ({standing.problem})" if standing.problem else ""
-        away = f"{name} does not answer since {moment(standing.since)}{problem}"
+        away = f"{name} has not answered since {moment(standing.since)}{problem}"
         return f"{away}; it is sent as soon as {name} does"
     if CAUSE_OF[state] is Cause.DELIVERING and _waits_for_its_turn(known, delivery):
         return f"{name} gets it {IN_ITS_TURN}"

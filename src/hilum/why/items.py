@@ -171,7 +171,7 @@ def _cures_in(item: Workitem, verdict: Verdict) -> tuple[Cure, ...]:
 def _scheduled(known: Known, item: Workitem) -> Explanation:
     if pause := known.pause(PausedKind.MODULE, item.module):
         who = f"since {moment(pause.since)} by {pause.person}: {pause.reason}"
-        text = f"the analysis by {item.module} waits, because that module is disabled {who}"
+        text = f"the analysis by {item.module} waits, because that module has been disabled {who}"
         cure = Cure(CureKind.RESUME, "enable it", f"hilum modules enable {item.module}")
         return Explanation(Cause.QUEUED, text, cures=(cure,))
     if item.failure is not None:

@@ -87,7 +87,7 @@ def _waiting(known: Known, study: Study) -> Explanation:
             evidence=(came,),
         )
     cure = Cure(CureKind.START, "see whether the gateway runs, and start it", "hilum serve")
-    said = f"it is to be decided on since {moment(study.last_at + study.patience)}: {text}"
+    said = f"it has waited for a decision since {moment(study.last_at + study.patience)}: {text}"
     return Explanation(Cause.WAITING, said, since=study.first_at, cures=(cure,), evidence=(came,))
 
 
