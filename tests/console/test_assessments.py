@@ -250,8 +250,7 @@ def test_a_command_assesses_for_whoever_has_an_account_as_reader(
     ]
     noted = entries(house, item)
     assert [(e.outcome, e.person, e.account.split()[0]) for e in noted] == [
-        (AuditOutcome.ASKED, "anna", "system"),
-        (AuditOutcome.FAILED, "anna", "system"),
+        (AuditOutcome.DENIED, "anna", "system"),
         (AuditOutcome.ASKED, "anna", "system"),
         (AuditOutcome.ASKED, "anna", "system"),
     ]
