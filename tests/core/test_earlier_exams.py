@@ -1,5 +1,6 @@
 """A module that asks for the patient's earlier exams gets those that are here, and says which."""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,9 @@ from hilum.arrivals import Arrivals
 from hilum.config.site import Rule, Site
 from hilum.dicom import codes
 from hilum.dicom.identity import Identity
+from hilum.dicom.instance import Instance
 from hilum.dicom.part10 import as_file
+from hilum.dicom.study import Study
 from hilum.earlier import is_before
 from hilum.engine import exchange
 from hilum.errors import ConfigurationError
@@ -28,6 +31,7 @@ from hilum.offline import analyse_folder
 from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind, RequestAction, WorkitemState
 from hilum.requests import obey
+from hilum.routing import select
 from hilum.testing import check_module
 from plugin import install_plugin
 from tests.core.test_order_of_arrival import Gateway, gateway
@@ -130,6 +134,18 @@ def test_it_gets_the_latest_ones_whenever_they_came(hall: Gateway) -> None:
     }
     assert days(old) == [], "the other one was not here yet"
     assert trace(hall, old) == ["before: no earlier exam"]
+
+
+def test_when_an_exam_was_is_read_once(hall: Gateway) -> None:
+    old, now = receive(hall, "old"), receive(hall, "now")
+    for file in hall.inbox.study_folder(old.study_uid).glob("*.dcm"):
+        changed = file.stat()
+        file.write_bytes(b"cannot be read any more")
+        os.utime(file, ns=(changed.st_atime_ns, changed.st_mtime_ns))
+    here = hall.inbox.study_folder(now.study_uid)
+    study = Study.of([Instance.read(file) for file in here.glob("*.dcm")])
+    selection = select(study, hall.flow.needs["growth"], RULE)
+    assert hall.flow.workitems.earlier.exams_for(RULE, selection) == now.priors
 
 
 def test_a_result_names_them_and_its_uids_follow_from_them(hall: Gateway) -> None:
