@@ -188,7 +188,7 @@ class Flow(durable.Workflows):
         if lack := self.workitems.lack(item):
             self.not_run.note(rule, arrival, NotApplicable(run.selection, lack))
             return
-        self.corrections.remember(item, run.selection)
+        self.corrections.subjects.remember(item, run.selection)
         caution = whose(run.selection, arrival.instances.values()).caution
         cautions = filter(None, (caution, *run.selection.lacks))
         why = f"{self.composition.told(item)}{AS_ASKED if wanted else ''}"
