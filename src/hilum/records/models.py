@@ -5,7 +5,7 @@ holds a name, a birth date or a patient ID: those stand in `listing` alone (list
 receiver rejected is a `hilum.rejections.Rejection`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,6 @@ from hilum.answers import Acceptance
 from hilum.config.site import Rule
 from hilum.given_exam import EarlierExam
 from hilum.records.states import (
-    OWED,
     DeliveryState,
     DestinationState,
     EventKind,
@@ -161,11 +160,6 @@ class Delivery:
     resend: bool = False  # a person allowed to send again what was taken and is not shown
     filed_as: str = ""  # the number of the patient under whom the destination files the study
     urgent: bool = False  # the module says that somebody should look at once
-
-    def waits_for(self, others: Iterable["Delivery"]) -> bool:
-        """Whether one of `others`, of the same study, has to go there before where order counts."""
-        there = (other for other in others if other.destination == self.destination)
-        return any(other.state in OWED and other.owed_at < self.owed_at for other in there)
 
 
 @dataclass(frozen=True)
