@@ -27,7 +27,8 @@ AFTER = ", after "  # before the silence in a reason
 class Wait:
     """It is too early to decide; ask again after `seconds`.
 
-    `what` is there so far, silent for `silence` of the `patience` s after which it is decided on.
+    `what` is there so far, silent for `silence` of the `patience` s after which it is decided on;
+    where it waits for no images, `what` says why, and `patience` is 0.
     `has_series`: a series is there that is meant, so this is no wait for any that may still come.
     """
 
@@ -45,6 +46,8 @@ class Wait:
     @property
     def reason(self) -> str:
         """The same as one part of a sentence."""
+        if not self.patience:
+            return self.what
         return f"{self.what}, silent for {self.silence:.1f} of {self.patience:.1f} s"
 
 

@@ -28,13 +28,17 @@ def carry_out(flow: Flow, item: Workitem, asked: Request) -> RequestAnswer:
     labels = corrections.labels_of(study_uid, identity)
     if not labels:
         return RequestAnswer(False, "not decided: no image of this study names that patient")
-    was_sent = bool(corrections.versions.of(study_uid, identity))
+    sent = corrections.versions.of(study_uid, identity)
+    was_sent = bool(sent)
     if was_sent and (missing := corrections.missing(study_uid, identity)):
         text = f"not taken: {missing} of the analysed images did not come with these data"
         return RequestAnswer(False, f"{text}; have the whole study sent again")
     older = flow.records.workitems.without_subjects(study_uid)
     remember(flow.records, flow.workitems, older)
-    results = corrections.results_of_others(labels)
+    results = corrections.subjects.results_of_others(labels)
+    if was_sent:
+        later = corrections.subjects.later_results(study_uid, identity, sent)
+        results += [result for result in later if result not in results]
     if not (was_sent or results or _is_held(flow, study_uid)):
         return _leave(flow, item, f": number {number_of(identity)}")
     title = codes.INCORRECT_WORKLIST_ENTRY
@@ -79,7 +83,7 @@ def _analyse_later_ones(flow: Flow, study_uid: str, results: Iterable[Workitem])
 
 def _end(flow: Flow, item: Workitem, labels: Mapping[str, str], said: RejectionNote) -> str:
     """Stop an analysis, or take back its result; what a person has to do besides, or ""."""
-    flow.corrections.leave_results(item, labels)
+    flow.corrections.subjects.leave(item, labels)
     text = "the patient data of its images were corrected"
     moves = flow.records.moves
     if item.state in UNFINISHED:

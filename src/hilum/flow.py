@@ -17,7 +17,7 @@ from functools import partial
 
 from hilum.arrival import Arrival
 from hilum.arrivals import Arrivals
-from hilum.assembly import Hold, NotApplicable, RuleDecision, Run, Wait, decide
+from hilum.assembly import Hold, NotApplicable, RuleDecision, Run, Wait
 from hilum.comparison import Comparison
 from hilum.config.site import Rule, Site
 from hilum.corrections import Corrections
@@ -35,7 +35,8 @@ from hilum.records import Records
 from hilum.records.models.workitems import Workitem
 from hilum.records.own import own_results
 from hilum.records.states import UNFINISHED, WRITTEN, EventKind, WorkitemState
-from hilum.routing import applies, nearest_rule, whose
+from hilum.reviewing import UNJUDGED_SECONDS, Rules, unjudged
+from hilum.routing import nearest_rule, whose
 from hilum.runs import not_run_uid
 from hilum.turns import Turns
 from hilum.wording import counted
@@ -43,7 +44,6 @@ from hilum.workitems import Workitems
 from hilum.writing import Writer, recipients_of
 
 MOST_RUNS = 5  # a workitem whose analysis ended its worker more often is given up
-UNJUDGED_SECONDS = 3600.0  # before a study that raised an error is looked at again
 AS_ASKED = ", because it was asked for"
 SETTLED_QUIET_SECONDS = 8.0  # silence after which a study that no rule wants is closed
 
@@ -64,6 +64,8 @@ class Flow(durable.Workflows):
         Runs what is handed to the workers.
     name
         Of this instance in DBOS, which allows each once in a process.
+    problems
+        Why further modules cannot be used, by name.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Flow(durable.Workflows):
         clock: Callable[[], float] = time.time,
         engine: durable.Engine = durable,
         name: str = "flow",
+        problems: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(name)
         self.clock = clock
@@ -90,6 +93,7 @@ class Flow(durable.Workflows):
             records, self.inbox, site.data, self.facts, named, clock, of_rules
         )
         self.composition = self.workitems.composition
+        self.rules = Rules(site.rule, self.needs, problems or {}, self.workitems)
         self.corrections = Corrections(site, records, self.inbox, self.workitems)
         self.not_run = NotRun(records, self.workitems)
         self._hints = HintSender(gateway_address(site.data))
@@ -114,11 +118,11 @@ class Flow(durable.Workflows):
         try:
             wait = self.review_study(arrival)
         except Exception as error:  # noqa: BLE001 - one odd study must not stop the others
-            wait = UNJUDGED_SECONDS
-            text = f"cannot be judged: {where(error)}"
+            text, wait = unjudged(error)
             arrival.reason, arrival.patience = text, 0.0
-            self.records.events.add(arrival.study_uid, EventKind.UNREADABLE, text)
             log.error("study %s %s", arrival.study_uid, text)
+            if wait == UNJUDGED_SECONDS:
+                self.records.events.add(arrival.study_uid, EventKind.UNREADABLE, text)
         self.arrivals.reviewed(arrival, wait, max(0.0, self.clock() - began))
 
     def review_study(self, arrival: Arrival) -> float | None:
@@ -127,14 +131,9 @@ class Flow(durable.Workflows):
         A decided study stays open until it is silent, so that its remaining images cost nothing.
         """
         study = arrival.study()
-        rules = [rule for rule in self.site.rule if applies(rule, study)]
-        now = self.clock()
-        decisions = [decide(arrival, self.needs[rule.module], rule, now) for rule in rules]
-        pairs = zip(rules, decisions, strict=True)
-        decisions = [self.workitems.earlier.after(study.uid, r, d, now) for r, d in pairs]
-        in_turn = self.composition.in_turn(rules, decisions)
+        in_turn = self.rules.decisions(arrival, study, self.clock())
         waits = [decision for _rule, decision in in_turn if isinstance(decision, Wait)]
-        if len(waits) < len(rules) and self.arrivals.catch_up(arrival):
+        if len(waits) < len(in_turn) and self.arrivals.catch_up(arrival):
             return 0.0
         for rule, decision in in_turn:
             self.follow(decision, rule, arrival)
@@ -143,9 +142,9 @@ class Flow(durable.Workflows):
             main = max(waits, key=lambda wait: (wait.has_series, wait.patience))
             arrival.reason, arrival.patience = main.what, main.patience
             return min(wait.seconds for wait in waits)
-        if rest := self._rest(arrival, rules):
+        if rest := self._rest(arrival, [rule for rule, _decision in in_turn]):
             return rest
-        arrival.reason = "" if rules else nearest_rule(self.site.rule, study)
+        arrival.reason = "" if in_turn else nearest_rule(self.site.rule, study)
         return None
 
     def _rest(self, arrival: Arrival, rules: Sequence[Rule]) -> float:
@@ -190,7 +189,7 @@ class Flow(durable.Workflows):
         if lack := self.workitems.lack(item):
             self.not_run.note(rule, arrival, NotApplicable(run.selection, lack))
             return
-        self.corrections.remember(item, run.selection)
+        self.corrections.subjects.remember(item, run.selection)
         caution = whose(run.selection, arrival.instances.values()).caution
         cautions = filter(None, (caution, *run.selection.lacks))
         why = f"{self.composition.told(item)}{AS_ASKED if wanted else ''}"

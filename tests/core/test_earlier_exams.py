@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -264,9 +264,12 @@ def test_what_was_removed_is_not_waited_for_and_makes_nothing_anew(hall: Gateway
         assert other.flow.workitems.analysis(now).priors == {"before": now.priors["before"]}
 
 
-def correct(hall: Gateway, old: Workitem, **values: Any) -> None:
-    """Have the images of the earlier exam sent again under other data, and decide for these."""
-    corrected = exam("old", **values)
+def correct(hall: Gateway, old: Workitem, images: Iterable[Dataset] = (), **values: Any) -> None:
+    """Have `images` of the earlier exam, or all, sent again with other data, and taken."""
+    corrected = list(images) or exam("old")
+    for image in corrected:
+        for keyword, value in values.items():
+            setattr(image, keyword, value)
     identity = Identity.of(corrected[0]).key
     for image in corrected:
         name = hall.inbox.path_of(old.study_uid, str(image.SOPInstanceUID)).name
@@ -290,6 +293,32 @@ def test_an_exam_that_was_of_another_patient_takes_the_result_back(hall: Gateway
     assert again.predecessor == now.id
     [line] = trace(hall, now, EventKind.CORRECTED)
     assert line == f"an earlier exam, study {old.study_uid}, was corrected: the rules decide anew"
+
+
+@pytest.mark.parametrize(
+    ("values", "stands"),
+    [
+        ({"PatientID": "somebody else", "PatientBirthDate": "19550101"}, False),
+        ({"PatientName": "Marker^Patiente"}, True),
+    ],
+)
+def test_an_exam_of_which_only_another_series_was_sent_again(
+    hall: Gateway, values: dict[str, str], stands: bool
+) -> None:
+    """What a later result used goes with the rest of its study, unless it is of that patient."""
+    old = receive(hall, "old")
+    hall.records.workitems.cancel(old, "nobody wants its own result")
+    now = receive(hall, "now")
+    find(hall, now)
+    [scout] = mr_slices("scout", "old", 1, (4, 4), description="Scout")
+    scout.StudyDate = DAYS["old"]
+    hall.receive(as_file(scout), "scout")
+    hall.wait(150)
+    assert standing(hall, now.study_uid).id == now.id
+    correct(hall, old, [scout], **values)
+    assert (hall.records.workitems.one(now.id).state is WorkitemState.WITHDRAWN) is not stands
+    again = standing(hall, now.study_uid)
+    assert (again.id == now.id, days(again)) == (stands, ["2024-03-01"] if stands else [])
 
 
 def test_a_late_copy_as_it_was_before_a_correction_is_not_used(hall: Gateway) -> None:

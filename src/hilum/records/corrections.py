@@ -129,6 +129,11 @@ class CorrectionRecords:
         """Some of the images of a workitem."""
         return self._subjects.find(subject.workitem_id == workitem_id)
 
+    def made_of(self, images: Iterable[str]) -> list[str]:
+        """Ids of workitems on some of these images, given by the names of their files."""
+        found = self._subjects.find_among(subject.image, images)
+        return list(dict.fromkeys(one.workitem_id for one in found))
+
     def called_otherwise(self, labels: Mapping[str, str]) -> list[str]:
         """Ids of workitems on images that are called otherwise now.
 

@@ -65,6 +65,16 @@ class Known:
         )
 
     @property
+    def items_by_id(self) -> dict[str, Workitem]:
+        """The workitems of the study."""
+        return {item.id: item for item in self.items}
+
+    @property
+    def all_deliveries(self) -> list[Delivery]:
+        """Those of all its workitems."""
+        return [one for several in self.deliveries.values() for one in several]
+
+    @property
     def has_worker(self) -> bool:
         """Whether any worker gives signs of life."""
         return self.now - self.workers_at <= SILENT_SECONDS

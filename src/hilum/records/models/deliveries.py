@@ -1,11 +1,10 @@
 """Results, and how they reach their destinations."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from hilum.answers import Acceptance
-from hilum.records.states import OWED, DeliveryState
+from hilum.records.states import DeliveryState
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,6 @@ class Delivery:
     resend: bool = False  # a person allowed to send again what was taken and is not shown
     filed_as: str = ""  # the number of the patient under whom the destination files the study
     urgent: bool = False  # the module says that somebody should look at once
-
-    def waits_for(self, others: Iterable["Delivery"]) -> bool:
-        """Whether one of `others`, of the same study, has to go there before where order counts."""
-        there = (other for other in others if other.destination == self.destination)
-        return any(other.state in OWED and other.owed_at < self.owed_at for other in there)
 
 
 @dataclass(frozen=True)
