@@ -13,7 +13,8 @@ from hilum.dicom.uids import is_uid
 from hilum.errors import HilumError
 from hilum.hints import Asked, HintSender, gateway_address
 from hilum.records import Records
-from hilum.records.models import Wish, Workitem
+from hilum.records.models.requests import Wish
+from hilum.records.models.workitems import Workitem
 from hilum.records.requests import NOTHING_CHOSEN
 from hilum.records.states import DELIVERED, UNFINISHED, WITHOUT_RUN, RequestAction, WorkitemState
 from hilum.records.views import studies_named, study_called

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
+from pathlib import Path
 
 from hilum.assembly import RuleDecision, Run, Wait
 from hilum.config.site import Rule
@@ -13,18 +14,27 @@ from hilum.dicom.instance import Instance
 from hilum.dicom.own import OwnResults
 from hilum.dicom.parts import Part
 from hilum.dicom.study import Study
-from hilum.earlier import ChosenEarlier, exam_of, exams_before, is_before, lack_of, moment_of
+from hilum.earlier import (
+    ChosenEarlier,
+    Moment,
+    exam_of,
+    exams_before,
+    is_before,
+    lack_of,
+    moment_of,
+)
 from hilum.errors import UnreadableError
 from hilum.given_exam import EarlierExam
 from hilum.inbox import Inbox
 from hilum.module import AnyNeed, EarlierExams, FindingsOf, earlier_among, exam_name
 from hilum.records import Records
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import WITHOUT_RESULT, EventKind
 from hilum.routing import Selection
 
 MOST_READ = 10  # earlier studies of a patient whose headers are read, the latest ones
 KEPT = 4  # of these, which are kept in memory for the next question
+KEPT_MOMENTS = 1000  # studies of which is kept when they were made
 
 Exams = Mapping[str, tuple[EarlierExam, ...]]  # by the name of the input
 
@@ -45,6 +55,7 @@ class EarlierHere:
         self._needs = needs
         self._since: dict[tuple[str, str], float] = {}  # since when a study waits for a rule
         self._read = lru_cache(KEPT)(self._study)
+        self._moment_in = lru_cache(KEPT_MOMENTS)(_moment_in)
 
     def exams_for(self, rule: Rule, selection: Selection) -> dict[str, tuple[EarlierExam, ...]]:
         """What a run of `rule` on `selection` is to be given, by the name of the input."""
@@ -144,11 +155,11 @@ class EarlierHere:
         before = [(moment, uid) for moment, uid in dated if moment and is_before(moment, now)]
         yield from (uid for _, uid in sorted(before, reverse=True))
 
-    def _moment(self, study_uid: str) -> tuple[str, str] | None:
+    def _moment(self, study_uid: str) -> Moment | None:
         folder = self._inbox.study_folder(study_uid)
         first = next(iter(folder.glob("*.dcm")), None)
         try:
-            return moment_of(Instance.read(first)) if first else None
+            return self._moment_in(first, first.stat().st_mtime_ns) if first else None
         except (UnreadableError, OSError):
             return None
 
@@ -196,3 +207,7 @@ class EarlierHere:
                 named = Part.parse(image, folder)  # by its UID
                 path = self._inbox.path_of(exam.study_uid, named.path.name)
                 yield replace(named, path=path)
+
+
+def _moment_in(file: Path, _changed: int) -> Moment | None:
+    return moment_of(Instance.read(file))

@@ -200,7 +200,9 @@ class SharedLog(logging.Handler):
 
 def _without_text(record: logging.LogRecord, problem: str) -> logging.LogRecord:
     """A line in the place of one whose text does not fit its values, which may be patient data."""
-    text = f"a line cannot be told ({problem}): {Path(record.pathname).name}, line {record.lineno}"
+    text = (
+        f"a line cannot be written ({problem}): {Path(record.pathname).name}, line {record.lineno}"
+    )
     place = (record.pathname, record.lineno)
     return logging.LogRecord(record.name, record.levelno, *place, text, None, None)
 

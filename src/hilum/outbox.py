@@ -25,7 +25,8 @@ from hilum.errors import DeliveryDelayed, HilumError, where
 from hilum.inbox.commitments import commitments_in
 from hilum.logs import going_on
 from hilum.records import Records
-from hilum.records.models import Delivery, Workitem
+from hilum.records.models.deliveries import Delivery
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
     PARKED,
@@ -245,7 +246,7 @@ class Outbox:
         """
         deliveries = self._records.deliveries.of_workitem(workitem_id)
         item = self._records.workitems.one(workitem_id)
-        set_state = self._records.workitems.set_state
+        set_state = self._records.moves.set_state
         if parked := [d for d in deliveries if d.state in PARKED]:
             reason = ", ".join(f"{d.destination} ({d.state})" for d in parked)
             if (item.state, item.reason) != (WorkitemState.PARKED, reason):

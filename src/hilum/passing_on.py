@@ -24,7 +24,9 @@ from hilum.objects import (
 from hilum.pausing import waiting_for
 from hilum.predecessors import contents_of
 from hilum.records.assessed import Assessment, last_of_each
-from hilum.records.models import Delivery, Request, Workitem, WrittenResult
+from hilum.records.models.deliveries import Delivery, WrittenResult
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import ARRIVED, ASSESSABLE, DeliveryState, EventKind, WorkitemKind
 from hilum.results import DICOM
 from hilum.runs import assessment_uid

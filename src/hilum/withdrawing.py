@@ -18,7 +18,9 @@ from hilum.objects import Analysis, Document, write_other_withdrawals, write_wit
 from hilum.outbox import NOTES
 from hilum.pausing import waiting_for
 from hilum.predecessors import contents_of
-from hilum.records.models import Delivery, DeliveryReceipt, Request, Workitem, WrittenResult
+from hilum.records.models.deliveries import Delivery, DeliveryReceipt, WrittenResult
+from hilum.records.models.requests import Request
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     ARRIVED,
     OWED,
@@ -97,7 +99,7 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
     flow.records.deliveries.cancel(item, "the result is taken back")
     there = [_arrived_at(flow, delivery) for delivery in deliveries]
     if not any(there):
-        flow.records.workitems.withdraw_here(item, "taken back before any of it was sent")
+        flow.records.moves.withdraw_here(item, "taken back before any of it was sent")
         return _told(flow, item)
     note = _note_of(item, withdrawal_uid(item.id), said)
     wishes = {
@@ -111,7 +113,7 @@ def take_back(flow: Flow, item: Workitem, said: RejectionNote) -> RequestAnswer:
         for delivery, some in zip(deliveries, there, strict=True)
         if some and some[0].variant in noted
     ]
-    flow.records.workitems.withdraw(item, note, owed)
+    flow.records.moves.withdraw(item, note, owed)
     flow.outbox.wake()
     return _told(flow, item)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from hilum.assembly import Arrival, Hold, NotApplicable, Run
+from hilum.arrival import Arrival
+from hilum.assembly import Hold, NotApplicable, Run
 from hilum.composing import Composition
 from hilum.config.site import Rule
 from hilum.dicom.identity import attributes
@@ -25,7 +26,8 @@ from hilum.objects import Analysis, Document
 from hilum.predecessors import contents_of, files_replaced_by, results_replaced_by
 from hilum.pseudonyms import Pseudonyms, site_key
 from hilum.records import Records
-from hilum.records.models import Delivery, Workitem, WrittenResult
+from hilum.records.models.deliveries import Delivery, WrittenResult
+from hilum.records.models.workitems import Workitem
 from hilum.records.own import own_results
 from hilum.records.states import WorkitemKind, WorkitemState
 from hilum.results import DICOM, IMAGE, Result, suffix_of

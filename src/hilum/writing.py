@@ -17,7 +17,8 @@ from hilum.inbox.room import with_room
 from hilum.objects import Analysis, Document, write_what_can_be
 from hilum.recipients import recipients
 from hilum.records import Records
-from hilum.records.models import Workitem, WrittenResult
+from hilum.records.models.deliveries import WrittenResult
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import EventKind
 from hilum.summary import Summary
 from hilum.workitems import Workitems

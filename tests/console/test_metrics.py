@@ -17,7 +17,7 @@ from factory import a_workitem, mr_slices, put, write
 from hilum.config import parse
 from hilum.console.metrics import SiteMetrics
 from hilum.records import Records, tables
-from hilum.records.models import Correction
+from hilum.records.models.patients import Correction
 from hilum.records.states import DeliveryState, EventKind, WorkitemState
 from hilum.service.supervisor import EVERY_ROLE
 from hilum_lab.network.processes import available_port

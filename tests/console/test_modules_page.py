@@ -19,7 +19,8 @@ from hilum.module.description import ModulePage
 from hilum.people.roles import UserRole
 from hilum.records import Records, views
 from hilum.records.states import EventKind, PausedKind, WorkitemState
-from hilum.summary import MeasurementSummary, RefusalSummary
+from hilum.summary.numbers import MeasurementSummary
+from hilum.summary.remarks import RefusalSummary
 from tests.core.test_alarms import DAY
 
 from .house import HIDDEN, House

@@ -14,7 +14,8 @@ from hilum.asking import MOST_AT_ONCE, audited_fetch
 from hilum.audit import AuditedAct, AuditedObject, AuditOutcome, AuditStore, ObjectType, audit_file
 from hilum.cli import app
 from hilum.people.roles import UserRole
-from hilum.records.models import DestinationStanding, NotedPause, Wish
+from hilum.records.models.requests import Wish
+from hilum.records.models.standings import DestinationStanding, NotedPause
 from hilum.records.states import (
     DeliveryState,
     DestinationState,
@@ -23,19 +24,15 @@ from hilum.records.states import (
     WorkitemState,
 )
 from hilum.rejections import Rejection, RejectionKind
-from hilum.summary import (
+from hilum.summary.numbers import (
     ClassificationSummary,
-    CurveSummary,
-    DraftSummary,
-    LengthSummary,
     MeasurementSummary,
-    NoteSummary,
-    ParametricMapSummary,
-    PlotSummary,
     SegmentSummary,
     TableSummary,
-    UrgencySummary,
 )
+from hilum.summary.pictures import CurveSummary, ParametricMapSummary, PlotSummary
+from hilum.summary.remarks import DraftSummary, NoteSummary, UrgencySummary
+from hilum.summary.shapes import LengthSummary
 from hilum.verdict import Verdict
 
 from .house import HIDDEN, NUMBERS, PAGES, SAID, House, a_house
@@ -205,7 +202,7 @@ def test_who_took_a_result_back_and_why_stands_on_the_page_and_in_the_trace(hous
     form = {"workitem": f"{uid}.1", "action": "withdraw", "reason": "wrong side"}
     with house.client(UserRole.OPERATOR) as client:
         client.post(f"/studies/{address}/acts", data=form, timeout=30)
-    house.records.workitems.set_state(f"{uid}.1", WorkitemState.WITHDRAWN, "taken back")
+    house.records.moves.set_state(f"{uid}.1", WorkitemState.WITHDRAWN, "taken back")
     said = re.compile(r"[Tt]est-\w+ asked for withdraw: wrong side")
     assert len(said.findall(house.get(f"/studies/{address}"))) == 2
     seen = house.get(f"/studies/{address}", UserRole.VIEWER)

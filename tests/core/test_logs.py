@@ -159,7 +159,7 @@ def test_a_text_that_does_not_fit_its_values_is_a_line_without_them(
     lines = (tmp_path / "hilum.log").read_text().splitlines()
     handler.close()
     assert len(lines) == SAME_TEXT
-    assert f"WARNING odd a line cannot be told ({problem}): test_logs.py, line " in lines[0]
+    assert f"WARNING odd a line cannot be written ({problem}): test_logs.py, line " in lines[0]
     assert "MARKER" not in (tmp_path / "hilum.log").read_text()
     assert capfd.readouterr() == ("", "")
 

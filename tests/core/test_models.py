@@ -22,7 +22,7 @@ from hilum.records.assessed import Assessment
 from hilum.records.listed import ListedStudy
 from hilum.records.rows import Rows, insert
 from hilum.rejections import Rejection
-from hilum.summary import NoteSummary
+from hilum.summary.remarks import NoteSummary
 
 OUTLINES = {"workitem": models.WorkitemOutline}
 MODELS: dict[str, type] = {

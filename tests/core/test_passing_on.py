@@ -16,7 +16,7 @@ from hilum.decision import AssessmentDecision
 from hilum.errors import ConfigurationError
 from hilum.passing_on import WAITS
 from hilum.records.assessed import Assessment
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.states import (
     DeliveryState,
     EventKind,
@@ -24,9 +24,13 @@ from hilum.records.states import (
     WorkitemKind,
     WorkitemState,
 )
+from hilum.records.views import trace
 from hilum.requests import obey
 from hilum.result_event import decoded
 from hilum.runs import assessment_uid, withdrawal_uid
+from hilum.why.explanation import Cause, Explanation
+from hilum.why.items import of_item
+from hilum.why.known import Known
 from hilum.withdrawing import RejectionNote, take_back
 from tests.core.test_order_of_arrival import Gateway
 from tests.core.test_taking_places import Record, in_record
@@ -200,13 +204,53 @@ def test_a_note_that_waits_for_its_result_holds_up_no_other_result() -> None:
         assert hall.records.workitems.schedule(other, ())
         owed = replace(deliveries.one(item.id, "lake"), workitem_id="other", owed_at=hall.now + 1e9)
         owed = replace(owed, state=DeliveryState.WAITING)
-        assert hall.records.workitems.deliver("other", "", [owed])
+        assert hall.records.moves.deliver("other", "", [owed])
         first = deliveries.first_due("lake", hall.now + 2e9, in_order=True)
         assert first and first.workitem_id == "other"
         of_result = deliveries.one(item.id, "lake")
         deliveries.arrive(of_result, DeliveryState.ACCEPTED, "released", hall.now)
         first = deliveries.first_due("lake", hall.now + 2e9, in_order=True)
         assert first and first.workitem_id == note.id, "now it comes in its turn"
+
+
+def test_what_a_note_waits_for_is_told_as_it_is() -> None:
+    with written(lake={**LAKE, "assessments": True}) as (hall, item):
+        deliveries = hall.records.deliveries
+        say(hall, item)
+        answers(hall)
+        [note] = notes(hall, item)
+        until = "lake gets it once the result that it is about has arrived there"
+        assert told_of(hall, note).sentence.endswith(f"is on its way: {until}.")
+        assert next_of(hall, note) == until
+        deliveries.park(deliveries.one(item.id, "lake"), DeliveryState.REFUSED, "a person has to")
+        said = told_of(hall, note)
+        assert (said.cause, said.cures[0].command) == (
+            Cause.PARKED,
+            f"hilum release {item.id[-8:]}",
+        )
+        assert said.sentence.endswith("because the result that it is about is parked at lake.")
+        assert next_of(hall, note) == f"{until}, and it is parked"
+        hall.now += 60
+        other = replace(item, id="other", module="other", state=WorkitemState.RUNNING)
+        assert hall.records.workitems.schedule(other, ())
+        owed = replace(deliveries.one(item.id, "lake"), workitem_id="other", owed_at=hall.now + 1e9)
+        assert hall.records.workitems.deliver(
+            "other", "", [replace(owed, state=DeliveryState.WAITING)]
+        )
+        other = hall.records.workitems.one("other")
+        assert told_of(hall, other).sentence.endswith("is on its way: lake gets it now.")
+        assert next_of(hall, other) == "attempt 1 at lake"
+
+
+def told_of(hall: Gateway, item: Workitem) -> Explanation:
+    return of_item(Known.of(hall.flow.site, hall.records, item.study_uid, hall.now), item)
+
+
+def next_of(hall: Gateway, item: Workitem) -> str:
+    """What the trace says of the next attempt to deliver something of a workitem."""
+    lines = trace(hall.records, item.study_uid, hall.flow.site.in_order)
+    [text] = [one.text for one in lines if (one.kind, one.workitem) == (EventKind.NEXT, item.id)]
+    return text
 
 
 def test_what_was_taken_back_before_it_was_told_is_not_told() -> None:

@@ -53,7 +53,7 @@ def shape(connection: sa.Connection) -> dict[str, Any]:
 
 
 def require_same_tables(url: str) -> None:
-    """Fail unless the tables at `url` are those of tables.py."""
+    """Fail unless the tables at `url` are those of `tables`."""
     with connected(url) as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, tables.metadata) == []

@@ -118,7 +118,7 @@ def analyse(
     """
     from hilum.cli.audited import ask_on_record
     from hilum.records import views
-    from hilum.records.models import Wish
+    from hilum.records.models.requests import Wish
 
     if bool(module) == incomplete:
         raise HilumError("say what is wanted: --module MODULE, or --incomplete")
@@ -151,7 +151,7 @@ def send_on(
     """Send a result to one more destination; if it is taken back later, then there, too."""
     from hilum.asking import workitem_meant
     from hilum.cli.audited import ask_on_record
-    from hilum.records.models import Wish
+    from hilum.records.models.requests import Wish
 
     site, records = site_and_records(config)
     item = workitem_meant(records, workitem, RequestAction.SEND_ON)
@@ -202,7 +202,7 @@ def _fetched(
     from hilum.asking import audited_fetch, progress_of, request
     from hilum.audit import AuditedAct
     from hilum.cli.audited import audited
-    from hilum.records.models import Wish
+    from hilum.records.models.requests import Wish
 
     about, chosen = audited_fetch(site, archive, wanted)
     with audited(site, AuditedAct.FETCH, about, chosen) as acting:

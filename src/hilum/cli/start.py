@@ -51,8 +51,8 @@ name "{name}". Under another name, nothing would arrive.
 def init(config: Config = DEFAULT_CONFIG) -> None:
     """Write a commented hilum.toml to start from, with a rule for each installed module."""
     from hilum.config.kinds import SECTIONS_BY_KIND
+    from hilum.config.receiver import Receiver
     from hilum.config.reference import example
-    from hilum.config.site import Receiver
     from hilum.hosts.discovery import discover
     from hilum.sources import autoroute
 

@@ -15,7 +15,7 @@ from hilum.console.looking import study_at
 from hilum.people.visitor import Visitor
 from hilum.records import views
 from hilum.records.listed import ListedStudy
-from hilum.records.models import Request, Wish
+from hilum.records.models.requests import Request, Wish
 from hilum.records.states import RequestAction
 from hilum.why.archives import archives_of
 

@@ -1,6 +1,6 @@
 """Our records, on SQLite or PostgreSQL: one file here for the queries of each table.
 
-Rows are the values of models.py, their states and kinds the enums of states.py. What belongs
+Rows are the values of `models`, their states and kinds the enums of states.py. What belongs
 together in one transaction is one method here.
 """
 
@@ -23,6 +23,7 @@ from hilum.records.executors import ExecutorRecords
 from hilum.records.exports import ExportRecords
 from hilum.records.flowing import FlowRecords
 from hilum.records.identifiers import IdentifierRecords
+from hilum.records.moves import MoveRecords
 from hilum.records.notices import NoticeRecords
 from hilum.records.pauses import PauseRecords
 from hilum.records.receipts import ReceiptRecords
@@ -79,6 +80,7 @@ class Records:
         self.search = SearchRecords(database)
         self.events = EventRecords(database)
         self.workitems = WorkitemRecords(database)
+        self.moves = MoveRecords(database)
         self.results = ResultRecords(database)
         self.assessments = AssessmentRecords(database)
         self.deliveries = DeliveryRecords(database)

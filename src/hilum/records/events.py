@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from hilum.records import tables
 from hilum.records.database import Database
-from hilum.records.models import Event
+from hilum.records.models.studies import Event
 from hilum.records.rows import Rows, select
 from hilum.records.states import EventKind
 

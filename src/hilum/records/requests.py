@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hilum.records import tables
 from hilum.records.database import Database
 from hilum.records.events import new_id
-from hilum.records.models import Request, Wish
+from hilum.records.models.requests import Request, Wish
 from hilum.records.rows import Rows
 from hilum.records.states import RequestAction
 

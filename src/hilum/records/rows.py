@@ -1,6 +1,6 @@
 """Rows as values: a table, read and written as a frozen dataclass whose fields are its columns.
 
-Only the modules of this package use it. Outside, rows are the values of models.py.
+Only the modules of this package use it. Outside, rows are the values of `models`.
 """
 
 import dataclasses
@@ -162,7 +162,7 @@ class Rows(TableRows[Model]):
 
 
 def insert(connection: sa.Connection, table: sa.Table, row: object) -> bool:
-    """Insert a value of models.py unless its primary key is there already; whether it was new."""
+    """Insert a value of `models` unless its primary key is there already; whether it was new."""
     return insert_once(connection, table, to_jsonable_python(row))
 
 

@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from hilum.config.site import Receiver
+from hilum.config.receiver import Receiver
 from hilum.hints import HintSender
 from hilum.inbox.room import MEBIBYTE
 from hilum.inbox.starts import Starts

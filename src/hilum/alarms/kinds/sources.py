@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
 from hilum.config.kinds import SourceSettings
-from hilum.records.models import SourceStanding
+from hilum.records.models.standings import SourceStanding
 from hilum.records.states import PausedKind, SourceState
 from hilum.severity import Severity
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hilum.alarms.alarm import Alarm, Facts
-from hilum.records.models import WorklistStep
+from hilum.records.models.requests import WorklistStep
 from hilum.records.states import PausedKind, StepState, WorklistState
 from hilum.severity import Severity
 from hilum.wording import counted

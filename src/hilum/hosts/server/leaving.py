@@ -45,7 +45,7 @@ class Leaving:
         try:
             self._note(job, f"{module.name}: {images} as {module.sends}; {looked}")
         except AuditUnavailable as error:
-            raise ServerAway(f"no image leaves: {error}") from error
+            raise ServerAway(f"no image is sent: {error}") from error
         self._noted.add(_images_of(job))
 
     def refused(self, job: Job, why: str) -> None:
