@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hilum.records import tables
 from hilum.records.database import Database, insert_once
-from hilum.records.models import Workitem
+from hilum.records.models.workitems import Workitem
 from hilum.records.rows import Rows
 from hilum.records.states import EventKind
 

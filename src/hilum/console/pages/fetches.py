@@ -13,7 +13,7 @@ from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
 from hilum.console.mishaps import told_as
 from hilum.people.roles import Permission
-from hilum.records.models import Request as Asked
+from hilum.records.models.requests import Request as Asked
 from hilum.why.question import LONGEST
 
 endpoints = pages("Fetch", place=8)
