@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from hilum.config.fields import JSONValues
+from hilum.environments import InEnvironment
 from hilum.errors import ConfigurationError, HilumError, MachineError, ModuleError
 from hilum.hosts.described import asked, described
 from hilum.hosts.judging import WalledJudge
@@ -114,12 +115,15 @@ def require_parameters(module: type[Module], given: JSONValues, place: Place) ->
 
 def _module(name: str, origin: CodeOrigin, place: Place, *, anew: bool = False) -> type[Module]:
     """The class that `origin` names, or what stands for it; raises `HilumError`."""
+    judge = partial(WalledJudge, name, origin, place)
     if origin.foreign:
         told = described(name, origin, place, anew=anew)
-        module: type[Module] = stand_in(told, origin, partial(WalledJudge, name, origin, place))
+        module: type[Module] = stand_in(told, origin, judge)
         findings_for(module)
     else:
         module = origin.load()
+        if issubclass(module, InEnvironment):
+            module = module.with_judges(judge)
     if module.name != name:
         raise ConfigurationError(
             f"{origin.target} calls itself {module.name!r}, and its entry point or card calls it"

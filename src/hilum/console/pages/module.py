@@ -12,7 +12,6 @@ from hilum.console.cards import shown
 from hilum.console.desk import Desk, OurDesk
 from hilum.console.endpoints import pages
 from hilum.console.guard import OurVisitor
-from hilum.console.needs import needs_in_words
 from hilum.console.pausing import PauseReason, end_pause, refused_pause
 from hilum.console.refusing import RefusedForm
 from hilum.hosts.discovery import installed_module
@@ -21,6 +20,7 @@ from hilum.hosts.scratch import TRACEBACK
 from hilum.hosts.server import ServerHostSettings
 from hilum.hosts.server.checking import checks_of
 from hilum.module import ModuleFacts
+from hilum.module.takes import Takes
 from hilum.pausing import LONGEST_REASON
 from hilum.people.roles import Permission
 from hilum.records import views
@@ -56,7 +56,7 @@ def _page(
         disabled=desk.records.pauses.get(PausedKind.MODULE, name),
         counts={state: n for (of, state), n in counts.items() if of == name},
         waiting=counts.get((name, WorkitemState.SCHEDULED), 0),
-        needs={key: needs_in_words(need) for key, need in desk.modules.needs.get(name, {}).items()},
+        takes=desk.modules.takes.get(name, Takes()),
         runs_in=desk.modules.runs_in.get(name, ""),
         rules=[_set(rule) for rule in desk.site.rule if rule.module == name],
         history=history,
