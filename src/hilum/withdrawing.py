@@ -1,6 +1,5 @@
 """How a result is taken back: a rejection note goes wherever it went."""
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,12 +19,11 @@ from hilum.predecessors import contents_of
 from hilum.records.models.deliveries import Delivery, WrittenResult
 from hilum.records.models.requests import Request
 from hilum.records.models.workitems import Workitem
-from hilum.records.states import REACHED_FROM, EventKind, WorkitemKind, WorkitemState
+from hilum.records.states import REACHED_FROM, WorkitemKind, WorkitemState
 from hilum.results import DICOM
 from hilum.runs import withdrawal_uid
 from hilum.taken import arrived_at, stop_telling
-
-log = logging.getLogger(__name__)
+from hilum.writing import tell_lost
 
 
 class RequestAnswer(NamedTuple):
@@ -257,8 +255,5 @@ def _write_notes(
         for document in _notes(flow, analysis, results, said, lost, wishes[variant]):
             flow.workitems.keep(note.id, document, variant)
             told.add(variant)
-    for kind, place in lost.items():
-        text = f"{kind} could not be taken back, the others are: {place}"
-        log.error("workitem %s: %s", item.id, text)
-        flow.records.events.add(item.study_uid, EventKind.FAILED, text, item.id)
+    tell_lost(flow.records, item, lost, "could not be taken back, the others are")
     return told
