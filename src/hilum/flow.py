@@ -33,7 +33,6 @@ from hilum.not_run import NotRun, verdicts_of
 from hilum.outbox import Outbox
 from hilum.records import Records
 from hilum.records.models.workitems import Workitem
-from hilum.records.own import own_results
 from hilum.records.states import UNFINISHED, WRITTEN, EventKind, WorkitemState
 from hilum.reviewing import UNJUDGED_SECONDS, Rules, unjudged
 from hilum.routing import nearest_rule, whose
@@ -85,14 +84,13 @@ class Flow(durable.Workflows):
         self.needs = {name: inputs_of(module) for name, module in modules.items()}
         self.facts = {name: facts_of(module) for name, module in modules.items()}
         self.inbox = Inbox(site.data)
-        self.own = own_results(records, self.facts.values())
-        self.arrivals = Arrivals(self.inbox, records, self.own, clock)
         named = {name: needs_of(module) for name, module in modules.items()}
         of_rules = frozenset(rule.key for rule in site.rule)
         self.workitems = Workitems(
             records, self.inbox, site.data, self.facts, named, clock, of_rules
         )
-        self.composition = self.workitems.composition
+        self.own, self.composition = self.workitems.own, self.workitems.composition
+        self.arrivals = Arrivals(self.inbox, records, self.own, clock)
         self.rules = Rules(site.rule, self.needs, problems or {}, self.workitems)
         self.corrections = Corrections(site, records, self.inbox, self.workitems)
         self.not_run = NotRun(records, self.workitems)
